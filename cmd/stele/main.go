@@ -1,0 +1,79 @@
+// Command stele loads a Hugging Face Qwen2.5 or Llama checkpoint, samples from
+// it, trains it with GRPO and measures how its reasoning carries over to other
+// languages.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// globals are the flags that every subcommand understands.
+type globals struct {
+	backend string // auto | go | xla:cpu | xla:cuda | xla:PATH
+	dtype   string // float32 | bfloat16
+	verbose bool
+	json    bool // machine-readable results where a table would be printed
+}
+
+// Exit codes of the command-line contract.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// usageError marks an error as wrong usage: exit code 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// usagef reports wrong usage of a flag or an argument.
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func newRootCommand() *cobra.Command {
+	g := &globals{}
+	root := &cobra.Command{
+		Use:           "stele",
+		Short:         "Sample, train with GRPO and measure cross-lingual transfer, from one binary",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&g.backend, "backend", "auto", "auto, go, xla:cpu, xla:cuda or xla:PATH")
+	flags.StringVar(&g.dtype, "dtype", "float32", "dtype of the weights in memory: float32 or bfloat16")
+	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
+	flags.BoolVar(&g.json, "json", false, "print results as JSON where there is a table")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand()
+	return root
+}
+
+func main() { os.Exit(run()) }
+
+// run executes the command line and returns the exit code.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newRootCommand().ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil || errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "stele: interrupted")
+		return exitInterrupted
+	}
+	fmt.Fprintln(os.Stderr, "stele:", err)
+	if usage := (usageError{}); errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
