@@ -1,0 +1,245 @@
+// Package engine is a loaded model: it generates and it scores.
+//
+// Invariants: one set of weights is read by generation, scoring and training;
+// what a request generates depends on the weights, the prompt, its sampling
+// parameters, seed, id and sample index, and on nothing else that happens to be
+// in the batch; the log-probability reported for a sampled token is the one that
+// Score computes for it, up to rounding.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/builtin"
+	"stele/engine/checkpoint"
+	"stele/engine/model"
+	"stele/engine/paged"
+	"stele/engine/text"
+	"stele/kernels"
+)
+
+// Options say how a model is loaded and how much of it runs at once. The zero
+// value means the defaults named here.
+type Options struct {
+	Backend string // auto, go, xla:cpu, xla:cuda or xla:PATH; default auto
+	DType   string // float32 (default) or bfloat16: weights and key-value pool
+
+	MaxBatch   int // sequences decoded together; default 32
+	BlockSize  int // token slots a page of the key-value pool; default 16
+	PoolTokens int // token slots in the pool; default: what the requests need, at most DefaultPoolBytes
+	ChunkSize  int // most prompt tokens of one sequence in a prefill step; default 512
+	// NoPrefixCache computes every prompt anew instead of sharing full pages
+	// between requests. A group always shares its prompt.
+	NoPrefixCache bool
+
+	// Log gets one line for each program compiled and each pool planned; nil is silent.
+	Log io.Writer
+}
+
+// DefaultPoolBytes bounds the key-value pool when Options.PoolTokens is not set.
+const DefaultPoolBytes = 2 << 30
+
+func (o *Options) setDefaults() error {
+	if o.MaxBatch == 0 {
+		o.MaxBatch = 32
+	}
+	if o.BlockSize == 0 {
+		o.BlockSize = 16
+	}
+	if o.ChunkSize == 0 {
+		o.ChunkSize = 512
+	}
+	if o.MaxBatch < 1 || o.BlockSize < 1 || o.ChunkSize < 1 || o.PoolTokens < 0 {
+		return fmt.Errorf("batch %d, block size %d, chunk size %d and pool tokens %d must be positive",
+			o.MaxBatch, o.BlockSize, o.ChunkSize, o.PoolTokens)
+	}
+	return nil
+}
+
+// Engine is a model on a device. Its methods must not run at the same time.
+type Engine struct {
+	// Dir is the Hugging Face folder that the model came from.
+	Dir       string
+	Weights   *model.Weights
+	Tokenizer *text.Tokenizer
+	// Template is the model's own chat template; nil when it has none.
+	Template *text.Template
+
+	options Options
+	pool    *pool
+	steps   map[model.StepShape]*kernels.Program
+	copies  map[int]*kernels.Program
+	scores  map[model.DenseShape]*kernels.Program
+}
+
+// Load opens a model: a folder, a hub id found in the local cache, or
+// builtin:NAME.
+func Load(name string, options Options) (*Engine, error) {
+	if err := options.setDefaults(); err != nil {
+		return nil, err
+	}
+	dir, err := Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	dtype, err := parseDType(options.DType)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	tokenizer, err := text.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	template, err := text.LoadTemplate(dir)
+	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
+		return nil, err
+	}
+	device, err := kernels.Open(options.Backend)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := model.LoadWeights(folder, device, dtype)
+	if err != nil {
+		return nil, err
+	}
+	e := New(weights, tokenizer, options)
+	e.Dir, e.Template = dir, template
+	return e, nil
+}
+
+// New makes an engine of weights that are on a device already. options must have
+// passed through Load or be complete.
+func New(weights *model.Weights, tokenizer *text.Tokenizer, options Options) *Engine {
+	_ = options.setDefaults()
+	return &Engine{
+		Weights: weights, Tokenizer: tokenizer, options: options,
+		steps:  map[model.StepShape]*kernels.Program{},
+		copies: map[int]*kernels.Program{},
+		scores: map[model.DenseShape]*kernels.Program{},
+	}
+}
+
+// Resolve turns a model's name into its folder.
+func Resolve(name string) (string, error) {
+	if builtinName, ok := builtin.Cut(name); ok {
+		return builtin.Dir(builtinName)
+	}
+	return checkpoint.Resolve(name)
+}
+
+func parseDType(name string) (dtypes.DType, error) {
+	switch name {
+	case "", "float32":
+		return dtypes.Float32, nil
+	case "bfloat16":
+		return dtypes.BFloat16, nil
+	}
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32 or bfloat16", name)
+}
+
+// Device is where the model runs.
+func (e *Engine) Device() *kernels.Device { return e.Weights.Device }
+
+// WeightsChanged must be called after the weights were updated: what the pool
+// holds was computed with the old ones.
+func (e *Engine) WeightsChanged() {
+	if e.pool != nil {
+		e.pool.allocator.Reset()
+	}
+}
+
+// Close frees the pool, the programs and the weights.
+func (e *Engine) Close() {
+	e.dropPool()
+	for _, p := range e.scores {
+		p.Close()
+	}
+	e.Weights.Close()
+	e.Tokenizer.Close()
+}
+
+// logf says something to a person who asked for it.
+func (e *Engine) logf(format string, args ...any) {
+	if e.options.Log != nil {
+		fmt.Fprintf(e.options.Log, format+"\n", args...)
+	}
+}
+
+// pool is the key-value memory of an engine.
+type pool struct {
+	pages     kernels.Pages
+	buffers   []kernels.Buffer // keys and values of each layer in turn
+	allocator *paged.Allocator
+}
+
+// ensurePool makes a pool in which a sequence of longest tokens fits, and as far
+// as memory allows want tokens in all. An existing pool that is large enough stays.
+func (e *Engine) ensurePool(longest, want int) error {
+	c, size := e.Weights.Config, e.options.BlockSize
+	blocks := func(tokens int) int { return (tokens + size - 1) / size }
+	need := blocks(longest) + 1
+	if e.pool != nil && e.pool.pages.Count > need {
+		return nil
+	}
+	tokens := e.options.PoolTokens
+	if tokens == 0 {
+		most := int(DefaultPoolBytes / c.KVBytesPerToken(checkpointDType(e.Weights.HeldAs())))
+		tokens = max(min(want, most), longest)
+	}
+	count := blocks(tokens) + 1 // page 0 is padding's
+	if count < need {
+		return fmt.Errorf("a sequence of %d tokens needs %d pages of %d, the pool of %d tokens has %d: give it more",
+			longest, need-1, size, tokens, count-1)
+	}
+	e.dropPool()
+	p := &pool{
+		pages: kernels.Pages{Count: count, Slots: size, Heads: c.NumKVHeads, Width: c.HeadDim, DType: e.Weights.HeldAs()},
+	}
+	p.allocator = paged.New(count, size)
+	for range 2 * c.NumLayers {
+		buffer, err := e.Device().Zeros(p.pages.DType, p.pages.Shape().Dimensions...)
+		if err != nil {
+			return fmt.Errorf("key-value pool of %d pages: %w", count, err)
+		}
+		p.buffers = append(p.buffers, buffer)
+	}
+	e.pool = p
+	e.logf("key-value pool: %d pages of %d tokens, %.1f MiB", count, size, float64(p.bytes())/(1<<20))
+	return nil
+}
+
+func (p *pool) bytes() int {
+	return len(p.buffers) * int(p.pages.Shape().ByteSize())
+}
+
+// dropPool frees the pool and the programs that were compiled for its size.
+func (e *Engine) dropPool() {
+	for _, p := range e.steps {
+		p.Close()
+	}
+	for _, p := range e.copies {
+		p.Close()
+	}
+	clear(e.steps)
+	clear(e.copies)
+	if e.pool != nil {
+		kernels.Free(e.pool.buffers...)
+		e.pool = nil
+	}
+}
+
+func checkpointDType(dtype dtypes.DType) checkpoint.DType {
+	if dtype == dtypes.BFloat16 {
+		return checkpoint.BF16
+	}
+	return checkpoint.F32
+}

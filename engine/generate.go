@@ -1,0 +1,397 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"stele/engine/model"
+	"stele/engine/paged"
+	"stele/engine/schedule"
+	"stele/engine/text"
+	"stele/kernels"
+	"stele/sampler"
+)
+
+// Request asks for N completions of a prompt.
+type Request struct {
+	// ID names the prompt: randomness is keyed by it, not by the order of
+	// requests. Two requests of the same ID and seed draw the same numbers.
+	ID         string
+	Prompt     []int32
+	N          int // samples; 0 means 1
+	Sampling   sampler.Params
+	MaxTokens  int
+	Stop       []string // end before one of these appears in the text
+	StopTokens []int32  // end with one of these, besides the model's own end of sequence
+	IgnoreEOS  bool     // go on after the model's end of sequence
+	Seed       uint64
+}
+
+// FinishReason says why a completion ended, in OpenAI's words.
+type FinishReason string
+
+// The two reasons.
+const (
+	FinishStop   FinishReason = "stop"   // end of sequence, a stop token or a stop string
+	FinishLength FinishReason = "length" // MaxTokens, or the model's last position
+)
+
+// Completion is one finished sample.
+type Completion struct {
+	Request, Sample int     // indices into the requests and their samples
+	Tokens          []int32 // with the token that ended it
+	// LogProbs has one entry a token: the log-probability under the whole
+	// vocabulary at the sampling temperature (1 when greedy).
+	LogProbs     []float32
+	Text         string // special tokens and the stop string left out
+	FinishReason FinishReason
+}
+
+// Generate completes the requests with continuous batching and calls emit for
+// each sample as it ends, in an order that depends on the batch. It stops at the
+// first error, of emit or its own, and when ctx is done.
+func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Completion) error) error {
+	longest, total := 0, 0
+	for i := range requests {
+		r := &requests[i]
+		if err := e.checkRequest(r); err != nil {
+			return fmt.Errorf("request %q: %w", r.ID, err)
+		}
+		length := min(len(r.Prompt)+r.MaxTokens, e.Weights.Config.MaxPositions)
+		longest = max(longest, length)
+		total += length * max(r.N, 1)
+	}
+	if len(requests) == 0 {
+		return nil
+	}
+	if err := e.ensurePool(longest, min(total, longest*e.options.MaxBatch)); err != nil {
+		return err
+	}
+	run := &generation{Engine: e, requests: requests, live: map[*schedule.Sequence]*sample{}}
+	run.scheduler = schedule.New(e.pool.allocator, schedule.Options{
+		MaxBatch:         e.options.MaxBatch,
+		MaxPrefillTokens: max(e.options.ChunkSize, 2048),
+		ChunkTokens:      e.options.ChunkSize,
+		PrefixCache:      !e.options.NoPrefixCache,
+		MaxLen:           longest,
+	})
+	for i, r := range requests {
+		if err := run.scheduler.Add(i, r.Prompt, max(r.N, 1), r.MaxTokens); err != nil {
+			return fmt.Errorf("request %q: %w", r.ID, err)
+		}
+	}
+	err := run.loop(ctx, emit)
+	if err != nil {
+		// What was cut short may have left pages half written or buffers donated.
+		e.dropPool()
+	}
+	return err
+}
+
+func (e *Engine) checkRequest(r *Request) error {
+	c := e.Weights.Config
+	switch {
+	case len(r.Prompt) == 0:
+		return errors.New("the prompt is empty")
+	case r.MaxTokens < 1:
+		return fmt.Errorf("max tokens is %d, expected at least 1", r.MaxTokens)
+	case len(r.Prompt) >= c.MaxPositions:
+		return fmt.Errorf("the prompt has %d tokens, the model has %d positions", len(r.Prompt), c.MaxPositions)
+	}
+	for _, id := range r.Prompt {
+		if id < 0 || int(id) >= c.VocabSize {
+			return fmt.Errorf("prompt token %d is outside the vocabulary of %d", id, c.VocabSize)
+		}
+	}
+	return r.Sampling.Validate()
+}
+
+// generation is the state of one call of Generate.
+type generation struct {
+	*Engine
+	requests  []Request
+	scheduler *schedule.Scheduler
+	live      map[*schedule.Sequence]*sample
+	samplers  []sampler.Sampler
+	logits    []float32
+}
+
+// sample is a completion in the making.
+type sample struct {
+	logprobs []float32
+	stream   *text.Stream
+	text     strings.Builder
+}
+
+func (g *generation) loop(ctx context.Context, emit func(Completion) error) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		step, err := g.scheduler.Next()
+		if err != nil || step == nil {
+			return err
+		}
+		if err := g.copyPages(step.Copies); err != nil {
+			return err
+		}
+		logits, err := g.step(step)
+		if err != nil {
+			return err
+		}
+		drawn, err := g.draw(step, logits)
+		if err != nil {
+			return err
+		}
+		for _, d := range drawn {
+			if err := g.extend(d, emit); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// step runs the model over the items and returns the logits [rows, V].
+func (g *generation) step(step *schedule.Step) ([]float32, error) {
+	longest, context := 1, 1
+	for _, item := range step.Items {
+		longest = max(longest, len(item.Tokens))
+		context = max(context, item.Start+len(item.Tokens))
+	}
+	shape := model.StepShape{B: model.Bucket(len(step.Items), g.leastRows()), T: longest, Blocks: 0}
+	if longest > 1 {
+		shape.T = model.Bucket(longest, 16)
+	}
+	size := g.pool.pages.Slots
+	shape.Blocks = min(model.Bucket((context+size-1)/size, 4), g.pool.pages.Count)
+
+	token := make([]int32, shape.B*shape.T)
+	start, length := make([]int32, shape.B), make([]int32, shape.B)
+	blocks := make([]int32, shape.B*shape.Blocks)
+	for i, item := range step.Items {
+		copy(token[i*shape.T:], item.Tokens)
+		start[i], length[i] = int32(item.Start), int32(len(item.Tokens))
+		table := item.Seq.Table.Blocks
+		copy(blocks[i*shape.Blocks:(i+1)*shape.Blocks], table)
+	}
+	program, err := g.stepProgram(shape)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := g.run(program, []input{
+		{token, []int{shape.B, shape.T}}, {start, []int{shape.B}}, {length, []int{shape.B}},
+		{blocks, []int{shape.B, shape.Blocks}},
+	}, g.Weights.Buffers)
+	if err != nil {
+		return nil, err
+	}
+	defer kernels.Free(outputs[0])
+	n := shape.B * g.Weights.Config.VocabSize
+	g.logits = slices.Grow(g.logits[:0], n)[:n]
+	if !slices.ContainsFunc(step.Items, func(i schedule.Item) bool { return len(i.Sample) > 0 }) {
+		return g.logits, nil // chunks of prompts that go on: nobody reads them
+	}
+	return g.logits, kernels.Download(outputs[0], g.logits)
+}
+
+// leastRows pads small batches: XLA's bfloat16 product of one row on a CPU reads
+// weights at a tenth of the speed it has with four.
+func (e *Engine) leastRows() int {
+	if e.Device().Name == "xla:cpu" && e.Weights.HeldAs() != e.Weights.DType || e.options.DType == "bfloat16" {
+		return 4
+	}
+	return 1
+}
+
+// input is an int32 tensor on the way to the device.
+type input struct {
+	data []int32
+	dims []int
+}
+
+// run executes a program whose inputs are some int32 tensors, then constant
+// buffers, then the pools, and takes the updated pools back from the end of its
+// outputs.
+func (e *Engine) run(program *kernels.Program, inputs []input, constant []kernels.Buffer) ([]kernels.Buffer, error) {
+	var buffers []kernels.Buffer
+	for _, in := range inputs {
+		b, err := kernels.Upload(e.Device(), in.data, in.dims...)
+		if err != nil {
+			return nil, err
+		}
+		defer kernels.Free(b)
+		buffers = append(buffers, b)
+	}
+	buffers = append(buffers, constant...)
+	buffers = append(buffers, e.pool.buffers...)
+	outputs, err := program.Run(buffers)
+	if err != nil {
+		return nil, err
+	}
+	first := len(outputs) - len(e.pool.buffers)
+	copy(e.pool.buffers, outputs[first:])
+	return outputs[:first], nil
+}
+
+func (e *Engine) stepProgram(shape model.StepShape) (*kernels.Program, error) {
+	if p := e.steps[shape]; p != nil {
+		return p, nil
+	}
+	began := time.Now()
+	p, err := model.CompileStep(e.Weights, e.pool.pages, shape)
+	if err != nil {
+		return nil, err
+	}
+	e.logf("compiled step of %d × %d tokens, context %d, in %.1f s", shape.B, shape.T,
+		shape.Blocks*e.pool.pages.Slots, time.Since(began).Seconds())
+	e.steps[shape] = p
+	return p, nil
+}
+
+// copyPages carries out the copies that copy-on-write asks for.
+func (g *generation) copyPages(copies []paged.Copy) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	n := model.Bucket(len(copies), 8)
+	src, dst := make([]int32, n), make([]int32, n)
+	for i, c := range copies {
+		src[i], dst[i] = c.Src, c.Dst
+	}
+	program := g.copies[n]
+	if program == nil {
+		var err error
+		if program, err = model.CompileCopy(g.Weights, g.pool.pages, n); err != nil {
+			return err
+		}
+		g.copies[n] = program
+	}
+	_, err := g.run(program, []input{{src, []int{n}}, {dst, []int{n}}}, nil)
+	return err
+}
+
+// draw is a token drawn for a sequence.
+type draw struct {
+	sequence *schedule.Sequence
+	token    int32
+	logprob  float32
+}
+
+// draw samples the next token of every sequence that a step finished, on all
+// cores: a row of logits may serve a whole group.
+func (g *generation) draw(step *schedule.Step, logits []float32) ([]draw, error) {
+	var drawn []draw
+	var rows []int
+	for i, item := range step.Items {
+		for _, seq := range item.Sample {
+			drawn = append(drawn, draw{sequence: seq})
+			rows = append(rows, i)
+		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(drawn))
+	for len(g.samplers) < workers {
+		g.samplers = append(g.samplers, sampler.Sampler{})
+	}
+	errs := make([]error, workers)
+	V := g.Weights.Config.VocabSize
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() {
+			for i := w; i < len(drawn); i += workers {
+				d := &drawn[i]
+				r := &g.requests[d.sequence.Request]
+				key := sampler.Key{
+					Seed: r.Seed, Prompt: promptKey(r.ID),
+					Sample: uint32(d.sequence.Sample), Position: uint32(len(d.sequence.Tokens)),
+				}
+				token, logprob, err := g.samplers[w].Sample(logits[rows[i]*V:(rows[i]+1)*V], r.Sampling, key)
+				if err != nil {
+					errs[w] = fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, d.sequence.Sample, len(d.sequence.Tokens), err)
+					return
+				}
+				d.token, d.logprob = token, logprob
+			}
+		})
+	}
+	wait.Wait()
+	return drawn, errors.Join(errs...)
+}
+
+// promptKey is the number that stands for a request's ID in the sampler's key.
+func promptKey(id string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return h.Sum64()
+}
+
+// extend appends a drawn token to its sequence and ends the sequence when it is
+// complete.
+func (g *generation) extend(d draw, emit func(Completion) error) error {
+	seq, r := d.sequence, &g.requests[d.sequence.Request]
+	s := g.live[seq]
+	if s == nil {
+		s = &sample{stream: g.Tokenizer.NewStream(true)}
+		g.live[seq] = s
+	}
+	s.logprobs = append(s.logprobs, d.logprob)
+	g.scheduler.Append(seq, d.token)
+	piece, err := s.stream.Push(d.token)
+	if err != nil {
+		return fmt.Errorf("request %q: %w", r.ID, err)
+	}
+	from := s.text.Len()
+	s.text.WriteString(piece)
+	cut, stopped := findStop(s.text.String(), from, r.Stop)
+
+	generated := len(seq.Tokens) - seq.Prompt
+	var reason FinishReason
+	switch {
+	case stopped,
+		!r.IgnoreEOS && slices.Contains(g.Weights.Config.EOS, d.token),
+		slices.Contains(r.StopTokens, d.token):
+		reason = FinishStop
+	case generated >= r.MaxTokens, len(seq.Tokens) >= g.Weights.Config.MaxPositions:
+		reason = FinishLength
+	default:
+		return nil
+	}
+	out := s.text.String()
+	if stopped {
+		out = out[:cut]
+	} else {
+		rest, err := s.stream.Flush()
+		if err != nil {
+			return fmt.Errorf("request %q: %w", r.ID, err)
+		}
+		out += rest
+	}
+	completion := Completion{
+		Request: seq.Request, Sample: seq.Sample, Tokens: slices.Clone(seq.Tokens[seq.Prompt:]),
+		LogProbs: s.logprobs, Text: out, FinishReason: reason,
+	}
+	delete(g.live, seq)
+	g.scheduler.Finish(seq)
+	return emit(completion)
+}
+
+// findStop looks for the first stop string that ends after byte from of text.
+func findStop(text string, from int, stops []string) (cut int, found bool) {
+	cut = len(text)
+	for _, stop := range stops {
+		if stop == "" {
+			continue
+		}
+		begin := max(0, from-len(stop)+1)
+		if i := strings.Index(text[begin:], stop); i >= 0 && begin+i < cut {
+			cut, found = begin+i, true
+		}
+	}
+	return cut, found
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"stele/engine/model"
+	"stele/kernels"
+)
+
+// ScoreTokens is how many padded tokens a scoring pass takes at once.
+const ScoreTokens = 4096
+
+// Score is what a model thinks of a completion, token by token.
+type Score struct {
+	LogProbs []float32 // log-probability of each completion token
+	Entropy  []float32 // entropy in nats of the distribution it was one of
+}
+
+// Score returns log-probabilities of the pairs' completion tokens under the
+// whole vocabulary at a temperature (0 means 1, as in generation). No sampling
+// parameter other than the temperature plays a part.
+func (e *Engine) Score(ctx context.Context, pairs []model.Pair, temperature float64) ([]Score, error) {
+	return e.ScoreWith(ctx, e.Weights, pairs, temperature)
+}
+
+// ScoreWith is Score under other weights of the same configuration, such as a
+// reference model's.
+func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.Pair, temperature float64) ([]Score, error) {
+	if temperature == 0 {
+		temperature = 1
+	}
+	for i, p := range pairs {
+		if err := e.checkPair(p); err != nil {
+			return nil, fmt.Errorf("sequence %d: %w", i, err)
+		}
+	}
+	scores := make([]Score, len(pairs))
+	for _, indices := range model.Split(pairs, ScoreTokens) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		chosen := make([]model.Pair, len(indices))
+		for i, index := range indices {
+			chosen[i] = pairs[index]
+		}
+		batch := model.NewBatch(chosen)
+		logprobs, entropy, err := e.scoreBatch(w, batch, float32(temperature))
+		if err != nil {
+			return nil, err
+		}
+		for i, index := range indices {
+			from, to := batch.First[i], batch.First[i]+len(chosen[i].Completion)
+			scores[index] = Score{LogProbs: logprobs[from:to:to], Entropy: entropy[from:to:to]}
+		}
+	}
+	return scores, nil
+}
+
+func (e *Engine) checkPair(p model.Pair) error {
+	c := e.Weights.Config
+	if len(p.Prompt) == 0 {
+		return fmt.Errorf("the prompt is empty")
+	}
+	if n := len(p.Prompt) + len(p.Completion); n > c.MaxPositions {
+		return fmt.Errorf("prompt and completion have %d tokens, the model has %d positions", n, c.MaxPositions)
+	}
+	for _, ids := range [][]int32{p.Prompt, p.Completion} {
+		for _, id := range ids {
+			if id < 0 || int(id) >= c.VocabSize {
+				return fmt.Errorf("token %d is outside the vocabulary of %d", id, c.VocabSize)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) scoreBatch(w *model.Weights, batch *model.Batch, temperature float32) (logprobs, entropy []float32, err error) {
+	program := e.scores[batch.Shape]
+	if program == nil {
+		if program, err = model.CompileScore(w, batch.Shape); err != nil {
+			return nil, nil, err
+		}
+		e.scores[batch.Shape] = program
+	}
+	inputs, err := batch.Upload(w.Device, temperature)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer kernels.Free(inputs...)
+	outputs, err := program.Run(append(inputs, w.Buffers...))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer kernels.Free(outputs...)
+	if logprobs, err = kernels.Float32s(outputs[0]); err != nil {
+		return nil, nil, err
+	}
+	entropy, err = kernels.Float32s(outputs[1])
+	return logprobs, entropy, err
+}

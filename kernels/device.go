@@ -1,0 +1,200 @@
+package kernels
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	_ "github.com/gomlx/compute/gobackend" // registers the pure-Go backend
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/go-xla/compute/xla"
+)
+
+// Device is an opened GoMLX backend and the buffers that live on it.
+type Device struct {
+	// Name is the backend as the command line names it: go, xla:cpu, xla:cuda
+	// or xla:PATH.
+	Name string
+	// Note says why a better backend was passed over by "auto"; empty otherwise.
+	Note string
+
+	backend compute.Backend
+}
+
+// Buffer is a tensor on a device.
+type Buffer = compute.Buffer
+
+// Open opens a backend by its command-line name. "auto" takes the best that is
+// there: xla:cuda, then xla:cpu, then go. A plugin that is missing or does not
+// load is an error that says which file was tried; go-xla itself would panic.
+func Open(name string) (*Device, error) {
+	switch {
+	case name == "" || name == "auto":
+		return openBest()
+	case name == "go":
+		backend, err := compute.NewWithConfig("go")
+		if err != nil {
+			return nil, fmt.Errorf("backend go: %w", err)
+		}
+		return &Device{Name: "go", backend: backend}, nil
+	case strings.HasPrefix(name, "xla:"):
+		return openXLA(strings.TrimPrefix(name, "xla:"))
+	}
+	return nil, fmt.Errorf("unknown backend %q: expected auto, go, xla:cpu, xla:cuda or xla:PATH", name)
+}
+
+func openBest() (*Device, error) {
+	var notes []string
+	for _, platform := range []string{"cuda", "cpu"} {
+		device, err := openXLA(platform)
+		if err == nil {
+			if platform == "cpu" {
+				notes = nil // no CUDA plugin is the ordinary case
+			}
+			device.Note = strings.Join(notes, "; ")
+			return device, nil
+		}
+		notes = append(notes, err.Error())
+	}
+	device, err := Open("go")
+	if err == nil {
+		device.Note = strings.Join(notes[1:], "; ")
+	}
+	return device, err
+}
+
+// openXLA opens the PJRT plugin of a platform ("cpu", "cuda") or at a path;
+// options of go-xla may follow after commas.
+func openXLA(spec string) (device *Device, err error) {
+	platform, options, _ := strings.Cut(spec, ",")
+	path := platform
+	if !filepath.IsAbs(path) {
+		if path, err = PluginPath(platform); err != nil {
+			return nil, fmt.Errorf("backend xla:%s: %w", platform, err)
+		}
+	}
+	if err := Probe(path); err != nil {
+		return nil, fmt.Errorf("backend xla:%s: %w", platform, err)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			device, err = nil, fmt.Errorf("backend xla:%s: plugin %s does not load: %v", platform, path, r)
+		}
+	}()
+	xla.EnableAutoInstall(false)
+	config := path
+	if options != "" {
+		config += "," + options
+	}
+	backend, err := xla.New(config)
+	if err != nil {
+		return nil, fmt.Errorf("backend xla:%s: plugin %s: %w", platform, path, err)
+	}
+	return &Device{Name: "xla:" + platform, backend: backend}, nil
+}
+
+// IsXLA reports whether programs are compiled by XLA rather than interpreted by
+// the pure-Go backend.
+func (d *Device) IsXLA() bool { return strings.HasPrefix(d.Name, "xla:") }
+
+// IsCPU reports whether buffers live in the memory of this process.
+func (d *Device) IsCPU() bool { return d.Name == "go" || d.Name == "xla:cpu" }
+
+// Description says in one line what the device is.
+func (d *Device) Description() string { return d.backend.Description() }
+
+// Close releases the backend. No buffer or program of it may be used after.
+func (d *Device) Close() { d.backend.Finalize() }
+
+// Elem is the Go type of a tensor's elements.
+type Elem interface {
+	float32 | int32 | uint32 | bfloat16.BFloat16
+}
+
+func dtypeOf[T Elem]() dtypes.DType {
+	switch any(*new(T)).(type) {
+	case float32:
+		return dtypes.Float32
+	case int32:
+		return dtypes.Int32
+	case uint32:
+		return dtypes.Uint32
+	}
+	return dtypes.BFloat16
+}
+
+// Upload copies data, row-major, to the device as a tensor of the given dimensions.
+func Upload[T Elem](d *Device, data []T, dims ...int) (Buffer, error) {
+	shape := shapes.Make(dtypeOf[T](), dims...)
+	if shape.Size() != len(data) {
+		return nil, fmt.Errorf("upload of %d elements as %s", len(data), shape)
+	}
+	return d.backend.BufferFromFlatData(0, data, shape)
+}
+
+// UploadFloat32 copies data to the device as dtype Float32 or BFloat16 (rounded
+// to nearest, ties to even).
+func UploadFloat32(d *Device, dtype dtypes.DType, data []float32, dims ...int) (Buffer, error) {
+	if dtype == dtypes.Float32 {
+		return Upload(d, data, dims...)
+	}
+	half := make([]bfloat16.BFloat16, len(data))
+	for i, v := range data {
+		half[i] = bfloat16.FromFloat32(v)
+	}
+	return Upload(d, half, dims...)
+}
+
+// Zeros makes a tensor of zeros.
+func (d *Device) Zeros(dtype dtypes.DType, dims ...int) (Buffer, error) {
+	n := shapes.Make(dtype, dims...).Size()
+	if dtype == dtypes.Float32 {
+		return Upload(d, make([]float32, n), dims...)
+	}
+	return Upload(d, make([]bfloat16.BFloat16, n), dims...)
+}
+
+// Download copies a tensor of type T to dst, which must have its size.
+func Download[T Elem](b Buffer, dst []T) error { return b.ToFlatData(dst) }
+
+// Float32s copies a Float32 or BFloat16 tensor out of the device.
+func Float32s(b Buffer) ([]float32, error) {
+	shape, err := b.Shape()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, shape.Size())
+	switch shape.DType {
+	case dtypes.Float32:
+		return out, b.ToFlatData(out)
+	case dtypes.BFloat16:
+		half := make([]bfloat16.BFloat16, len(out))
+		if err := b.ToFlatData(half); err != nil {
+			return nil, err
+		}
+		for i, v := range half {
+			out[i] = v.Float32()
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("a tensor of %s has no float values", shape)
+}
+
+// Free releases buffers at once instead of waiting for the garbage collector.
+func Free(buffers ...Buffer) {
+	for _, b := range buffers {
+		if b != nil {
+			_ = b.Finalize() // fails only for a buffer that was donated, which is free already
+		}
+	}
+}
+
+// RoundBFloat16 rounds values to bfloat16 precision in place.
+func RoundBFloat16(values []float32) {
+	for i, v := range values {
+		values[i] = bfloat16.FromFloat32(v).Float32()
+	}
+}

@@ -1,0 +1,285 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// devices opens the backends that are here: go always, xla:cpu where its plugin is.
+func devices(t *testing.T) []*Device {
+	t.Helper()
+	goDevice, err := Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []*Device{goDevice}
+	if _, err := PluginPath("cpu"); err == nil {
+		xla, err := Open("xla:cpu")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, xla)
+	} else {
+		t.Logf("xla:cpu is not tested: %v", err)
+	}
+	return all
+}
+
+func random(r *rand.Rand, n int, scale float32) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float32(r.NormFloat64()) * scale
+	}
+	return out
+}
+
+func upload[T Elem](t *testing.T, d *Device, data []T, dims ...int) Buffer {
+	t.Helper()
+	b, err := Upload(d, data, dims...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func floats(t *testing.T, b Buffer) []float32 {
+	t.Helper()
+	out, err := Float32s(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func near(t *testing.T, what string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(float64(got[i] - want[i])); !(d <= tolerance*(1+math.Abs(float64(want[i])))) {
+			t.Fatalf("%s: [%d] = %g, want %g", what, i, got[i], want[i])
+		}
+	}
+}
+
+// TestTokenLogProbs compares values and the hand-written gradient, over several
+// blocks of the vocabulary, with the plain formula and GoMLX's own gradient.
+func TestTokenLogProbs(t *testing.T) {
+	const N, D = 5, 8
+	V := vocabularyBlock + 37
+	r := rand.New(rand.NewPCG(1, 2))
+	h, head := random(r, N*D, 1), random(r, V*D, 0.3)
+	target := []int32{0, 7, int32(V - 1), vocabularyBlock, vocabularyBlock - 1}
+	for _, d := range devices(t) {
+		build := func(blocked bool) []Buffer {
+			f32 := dtypes.Float32
+			p, err := Compile(d, "logprobs", []Input{
+				{Name: "h", Shape: shapes.Make(f32, N, D)}, {Name: "head", Shape: shapes.Make(f32, V, D)},
+				{Name: "target", Shape: shapes.Make(dtypes.Int32, N)}, {Name: "t", Shape: shapes.Make(f32)},
+			}, func(in []*Node) []*Node {
+				var logprob, entropy *Node
+				if blocked {
+					logprob, entropy = TokenLogProbs(in[0], in[1], in[2], in[3])
+				} else {
+					z := Div(Dot(in[0], in[1]).General([]int{1}, nil, []int{1}, nil), in[3])
+					logp := LogSoftmax(z, -1)
+					index := Concatenate([]*Node{Iota(z.Graph(), shapes.Make(dtypes.Int32, N, 1), 0), Reshape(in[2], N, 1)}, 1)
+					logprob = Gather(logp, index)
+					entropy = Neg(ReduceSum(Mul(Exp(logp), logp), -1))
+				}
+				weight := AddScalar(Iota(in[0].Graph(), shapes.Make(f32, N), 0), 1.0)
+				loss := ReduceAllSum(Add(Mul(logprob, weight), Mul(entropy, MulScalar(weight, 0.3))))
+				return append([]*Node{logprob, entropy}, Gradient(loss, in[0], in[1])...)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := p.Run([]Buffer{upload(t, d, h, N, D), upload(t, d, head, V, D), upload(t, d, target, N), upload(t, d, []float32{0.7})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		got, want := build(true), build(false)
+		for i, what := range []string{"logprob", "entropy", "gradient of h", "gradient of head"} {
+			near(t, d.Name+" "+what, floats(t, got[i]), floats(t, want[i]), 2e-5)
+		}
+	}
+}
+
+// TestPages writes keys through scattered pages of a pool full of garbage and
+// checks paged attention against dense causal attention, row by row, with rows
+// of different length and a padding row.
+func TestPages(t *testing.T) {
+	const T, K, G, E, S = 11, 2, 3, 4, 4
+	H := K * G
+	r := rand.New(rand.NewPCG(3, 4))
+	p := Pages{Count: 12, Slots: S, Heads: K, Width: E, DType: dtypes.Float32}
+	poolSize := p.Shape().Size()
+	q, k, v := random(r, T*H*E, 1), random(r, T*K*E, 1), random(r, T*K*E, 1)
+	garbageK, garbageV := random(r, poolSize, 100), random(r, poolSize, 100)
+	f32, i32 := dtypes.Float32, dtypes.Int32
+	for _, d := range devices(t) {
+		dense, err := Compile(d, "dense", []Input{
+			{Name: "q", Shape: shapes.Make(f32, 1, T, H, E)}, {Name: "k", Shape: shapes.Make(f32, 1, T, K, E)}, {Name: "v", Shape: shapes.Make(f32, 1, T, K, E)},
+		}, func(in []*Node) []*Node { return []*Node{CausalAttention(in[0], in[1], in[2], f32)} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := dense.Run([]Buffer{upload(t, d, q, 1, T, H, E), upload(t, d, k, 1, T, K, E), upload(t, d, v, 1, T, K, E)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := floats(t, out[0])
+
+		keys, values := upload(t, d, garbageK, p.Shape().Dimensions...), upload(t, d, garbageV, p.Shape().Dimensions...)
+		table := []int32{7, 3, 9, 0} // the last entry is padding
+		// Chunks of 1 to 4 tokens; the second row of the batch is padding.
+		for start := 0; start < T; {
+			n := min(1+start%4, T-start)
+			width := 4
+			step, err := Compile(d, "paged", []Input{
+				{Name: "q", Shape: shapes.Make(f32, 2, width, H, E)}, {Name: "k", Shape: shapes.Make(f32, 2, width, K, E)}, {Name: "v", Shape: shapes.Make(f32, 2, width, K, E)},
+				{Name: "start", Shape: shapes.Make(i32, 2)}, {Name: "length", Shape: shapes.Make(i32, 2)}, {Name: "blocks", Shape: shapes.Make(i32, 2, len(table))},
+				{Name: "keys", Shape: p.Shape(), Donated: true}, {Name: "values", Shape: p.Shape(), Donated: true},
+			}, func(in []*Node) []*Node {
+				a := p.Resolve(Feed{Start_B: in[3], Length_B: in[4], Blocks_BC: in[5], T: width})
+				keys, values := p.Write(in[6], in[1], a), p.Write(in[7], in[2], a)
+				return []*Node{p.Attend(in[0], keys, values, a), keys, values}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			row := func(x []float32, heads int) []float32 {
+				padded := make([]float32, 2*width*heads*E)
+				copy(padded, x[start*heads*E:(start+n)*heads*E])
+				return padded
+			}
+			out, err := step.Run([]Buffer{
+				upload(t, d, row(q, H), 2, width, H, E), upload(t, d, row(k, K), 2, width, K, E), upload(t, d, row(v, K), 2, width, K, E),
+				upload(t, d, []int32{int32(start), 0}, 2), upload(t, d, []int32{int32(n), 0}, 2), upload(t, d, append(append([]int32{}, table...), make([]int32, len(table))...), 2, len(table)),
+				keys, values,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := floats(t, out[0])
+			keys, values = out[1], out[2]
+			near(t, d.Name, got[:n*H*E], want[start*H*E:(start+n)*H*E], 1e-5)
+			start += n
+		}
+		after := floats(t, keys)
+		for head := range K {
+			for page := range p.Count {
+				at := (head*p.Count + page) * S * E
+				changed := false
+				for i := at; i < at+S*E; i++ {
+					changed = changed || after[i] != garbageK[i]
+				}
+				if mine := page == 7 || page == 3 || page == 9; changed != mine {
+					t.Fatalf("%s: page %d of head %d changed: %v", d.Name, page, head, changed)
+				}
+			}
+		}
+	}
+}
+
+// TestCopyPages copies pages and leaves the others alone.
+func TestCopyPages(t *testing.T) {
+	p := Pages{Count: 6, Slots: 2, Heads: 3, Width: 2, DType: dtypes.Float32}
+	r := rand.New(rand.NewPCG(5, 6))
+	before := random(r, p.Shape().Size(), 1)
+	copies := map[int]int{4: 1, 5: 2}
+	for _, d := range devices(t) {
+		program, err := Compile(d, "copy", []Input{
+			{Name: "src", Shape: shapes.Make(dtypes.Int32, 4)}, {Name: "dst", Shape: shapes.Make(dtypes.Int32, 4)},
+			{Name: "pool", Shape: p.Shape(), Donated: true},
+		}, func(in []*Node) []*Node { return []*Node{p.CopyPages(in[2], in[0], in[1])} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := program.Run([]Buffer{upload(t, d, []int32{1, 2, 0, 0}, 4), upload(t, d, []int32{4, 5, 0, 0}, 4), upload(t, d, before, p.Shape().Dimensions...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := floats(t, out[0])
+		page := p.Slots * p.Width
+		for i := range after {
+			from := i / page % p.Count
+			if src, ok := copies[from]; ok {
+				from = src
+			}
+			if want := before[i/page/p.Count*p.Count*page+from*page+i%page]; after[i] != want {
+				t.Fatalf("%s: element %d is %g, want %g", d.Name, i, after[i], want)
+			}
+		}
+	}
+}
+
+// TestLinearGradient compares the bfloat16 product's own gradient with the
+// float32 one of the same rounded values.
+func TestLinearGradient(t *testing.T) {
+	const N, in, out = 3, 8, 5
+	r := rand.New(rand.NewPCG(7, 8))
+	x, w := random(r, N*in, 1), random(r, out*in, 1)
+	RoundBFloat16(x)
+	RoundBFloat16(w)
+	for _, d := range devices(t) {
+		if !d.IsXLA() {
+			continue // the Go backend holds weights as float32
+		}
+		run := func(dtype dtypes.DType) (y, dx, dw []float32) {
+			p, err := Compile(d, "linear", []Input{
+				{Name: "x", Shape: shapes.Make(dtypes.Float32, N, in)}, {Name: "w", Shape: shapes.Make(dtype, out, in)},
+			}, func(n []*Node) []*Node {
+				y := Linear(n[0], n[1])
+				return append([]*Node{y}, Gradient(ReduceAllSum(y), n[0], n[1])...)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			weight, err := UploadFloat32(d, dtype, w, out, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := p.Run([]Buffer{upload(t, d, x, N, in), weight})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return floats(t, o[0]), floats(t, o[1]), floats(t, o[2])
+		}
+		y32, dx32, dw32 := run(dtypes.Float32)
+		y16, dx16, dw16 := run(dtypes.BFloat16)
+		near(t, "y", y16, y32, 1e-5)
+		near(t, "dx", dx16, dx32, 1e-2)
+		near(t, "dw", dw16, dw32, 1e-2)
+	}
+}
+
+// TestUpdateInPlace fails when XLA copies a donated pool: one row written into
+// 64 MiB then takes a thousand times longer than into a small pool. It counts
+// memory, not time: a copy would need a second pool.
+func TestUpdateInPlace(t *testing.T) {
+	for _, d := range devices(t) {
+		if !d.IsXLA() {
+			continue // a donated ScatterSum is in place there by construction
+		}
+		const rows, width = 1 << 18, 64
+		p, err := Compile(d, "write", []Input{
+			{Name: "row", Shape: shapes.Make(dtypes.Int32, 1, 1)}, {Name: "x", Shape: shapes.Make(dtypes.Float32, 1, width)},
+			{Name: "pool", Shape: shapes.Make(dtypes.Float32, rows, width), Donated: true},
+		}, func(in []*Node) []*Node { return []*Node{ScatterSum(in[2], in[0], in[1], false, false)} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := p.Memory(); m.Aliased < rows*width*4 || m.Temporary > 1<<20 {
+			t.Fatalf("%s: %d bytes aliased, %d temporary: the pool of %d bytes is copied", d.Name, m.Aliased, m.Temporary, rows*width*4)
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package trainer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"stele/trainer/reward"
+)
+
+// Algorithms of a run.
+const (
+	AlgorithmGRPO = "grpo"
+	AlgorithmSFT  = "sft"
+)
+
+// Config is a training run, whole: its YAML file and manifest hold exactly this.
+type Config struct {
+	// Algorithm is grpo or sft.
+	Algorithm string `yaml:"algorithm" json:"algorithm"`
+	// Preset names the recipe that the other settings started from.
+	Preset string `yaml:"preset" json:"preset"`
+	// Model is a folder, a hub id in the local cache, or builtin:NAME.
+	Model string `yaml:"model" json:"model"`
+	Seed  uint64 `yaml:"seed" json:"seed"`
+	// Steps is the number of rollout steps (GRPO) or optimiser steps (SFT).
+	Steps int `yaml:"steps" json:"steps"`
+
+	Data      Data          `yaml:"data" json:"data"`
+	Rollout   Rollout       `yaml:"rollout" json:"rollout"`
+	Reward    reward.Config `yaml:"reward" json:"reward"`
+	Loss      Loss          `yaml:"loss" json:"loss"`
+	Optimizer AdamW         `yaml:"optimizer" json:"optimizer"`
+	Update    Update        `yaml:"update" json:"update"`
+	Save      Save          `yaml:"save" json:"save"`
+	Eval      Eval          `yaml:"eval" json:"eval"`
+}
+
+// Data says which problems are trained on.
+type Data struct {
+	Bench     string   `yaml:"bench" json:"bench"` // a benchmark's name or a JSONL file
+	Dir       string   `yaml:"dir" json:"dir"`     // folder of benchmarks
+	Split     string   `yaml:"split" json:"split"` // train or test, where the benchmark has both
+	Languages []string `yaml:"languages" json:"languages"`
+	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
+	Limit     int      `yaml:"limit" json:"limit"`   // first N problems of each language; 0 for all
+	Template  string   `yaml:"template" json:"template"`
+	Hack      bool     `yaml:"hack" json:"hack"` // begin the reasoning with the language's prefix
+}
+
+// Rollout says how completions are sampled.
+type Rollout struct {
+	Questions   int      `yaml:"questions" json:"questions"`   // a step
+	GroupSize   int      `yaml:"group_size" json:"group_size"` // G rollouts a question
+	Temperature float64  `yaml:"temperature" json:"temperature"`
+	MaxPrompt   int      `yaml:"max_prompt" json:"max_prompt"` // tokens; longer problems are left out
+	MaxTokens   int      `yaml:"max_tokens" json:"max_tokens"` // tokens generated
+	Stop        []string `yaml:"stop" json:"stop"`
+	Batch       int      `yaml:"batch" json:"batch"` // sequences decoded together
+	// MaxDifference stops the run when a sampled token's log-probability in the
+	// engine and in the trainer, before any update, differ by more.
+	MaxDifference float64 `yaml:"max_difference" json:"max_difference"`
+}
+
+// Update says how a step's rollouts become optimiser steps.
+type Update struct {
+	MiniBatches int  `yaml:"mini_batches" json:"mini_batches"` // optimiser steps an epoch
+	Epochs      int  `yaml:"epochs" json:"epochs"`             // passes over a step's rollouts
+	MicroTokens int  `yaml:"micro_tokens" json:"micro_tokens"` // padded tokens of one gradient pass
+	Batch       int  `yaml:"batch" json:"batch"`               // SFT: examples an optimiser step
+	Remat       bool `yaml:"remat" json:"remat"`               // recompute layers in the backward pass
+}
+
+// Save says what is kept.
+type Save struct {
+	Every    int  `yaml:"every" json:"every"`         // steps between checkpoints; the last step always has one
+	KeepLast int  `yaml:"keep_last" json:"keep_last"` // older ones are removed; 0 keeps all
+	Rollouts bool `yaml:"rollouts" json:"rollouts"`   // write rollouts/step-N.jsonl
+}
+
+// Eval says how the model is measured before and after the run.
+type Eval struct {
+	Bench       string   `yaml:"bench" json:"bench"` // empty: no evaluation
+	Dir         string   `yaml:"dir" json:"dir"`
+	Languages   []string `yaml:"languages" json:"languages"`
+	Levels      []int    `yaml:"levels" json:"levels"`
+	Limit       int      `yaml:"limit" json:"limit"`
+	Temperature float64  `yaml:"temperature" json:"temperature"`
+	TopP        float64  `yaml:"top_p" json:"top_p"`
+	MaxTokens   int      `yaml:"max_tokens" json:"max_tokens"`
+	Before      bool     `yaml:"before" json:"before"`
+}
+
+// Presets maps a recipe's name to the settings it starts from (MISSION, §3).
+var Presets = map[string]func(*Config){
+	"paper": func(c *Config) {
+		c.Loss = Loss{Aggregation: SeqMeanTokenMean, ClipLow: 0.2, ClipHigh: 0.2, Beta: 0.001, KL: "k3", Std: true}
+	},
+	"verl-v0.2": func(c *Config) {
+		c.Loss = Loss{Aggregation: TokenMean, ClipLow: 0.2, ClipHigh: 0.2, Beta: 0.001, KL: "k3", Entropy: 0.001, Std: true}
+	},
+	"dapo": func(c *Config) {
+		c.Loss = Loss{Aggregation: TokenMean, ClipLow: 0.2, ClipHigh: 0.28, KL: "k3", Std: true}
+	},
+	"dr-grpo": func(c *Config) {
+		c.Loss = Loss{Aggregation: SeqMeanTokenSumNorm, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3"}
+	},
+}
+
+// defaults is the paper's run where the paper states a value.
+func defaults() Config {
+	c := Config{
+		Algorithm: AlgorithmGRPO, Preset: "paper", Seed: 0, Steps: 100,
+		Data:    Data{Split: "train", Languages: []string{"en"}, Template: "auto"},
+		Rollout: Rollout{Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64, MaxDifference: 0.1},
+		Reward:  reward.DefaultConfig(),
+		Optimizer: AdamW{
+			LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
+		},
+		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32},
+		Save:   Save{Every: 20, KeepLast: 3, Rollouts: true},
+		Eval:   Eval{Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
+	}
+	Presets["paper"](&c)
+	return c
+}
+
+// LoadConfig reads a YAML file (none when path is empty) and then applies
+// key=value settings such as "optimizer.lr=1e-5" or "data.languages=[en, ru]".
+// Unknown keys are errors. A preset, wherever it is named, comes first.
+func LoadConfig(path string, settings []string) (Config, error) {
+	var documents [][]byte
+	if path != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return Config{}, err
+		}
+		documents = append(documents, data)
+	}
+	for _, setting := range settings {
+		data, err := settingYAML(setting)
+		if err != nil {
+			return Config{}, err
+		}
+		documents = append(documents, data)
+	}
+	c := defaults()
+	var named struct {
+		Preset string `yaml:"preset"`
+	}
+	for i, data := range documents {
+		if err := yaml.Unmarshal(data, &named); err != nil {
+			return c, documentError(path, settings, i, err)
+		}
+	}
+	if named.Preset != "" {
+		apply := Presets[named.Preset]
+		if apply == nil {
+			return c, fmt.Errorf("unknown preset %q: expected paper, verl-v0.2, dapo or dr-grpo", named.Preset)
+		}
+		apply(&c)
+	}
+	for i, data := range documents {
+		if len(bytes.TrimSpace(data)) == 0 {
+			continue
+		}
+		if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
+			return c, documentError(path, settings, i, err)
+		}
+	}
+	return c, c.validate()
+}
+
+// documentError says where a document that does not parse came from.
+func documentError(path string, settings []string, i int, err error) error {
+	if path != "" {
+		if i == 0 {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		i--
+	}
+	return fmt.Errorf("--set %s: %w", settings[i], err)
+}
+
+// settingYAML turns "a.b=value" into the YAML document {a: {b: value}}.
+func settingYAML(setting string) ([]byte, error) {
+	key, value, ok := strings.Cut(setting, "=")
+	if !ok || key == "" {
+		return nil, fmt.Errorf("--set %q: expected key=value", setting)
+	}
+	parts := strings.Split(key, ".")
+	var b strings.Builder
+	for i, part := range parts {
+		fmt.Fprintf(&b, "%s%s:", strings.Repeat("  ", i), part)
+		if i < len(parts)-1 {
+			b.WriteByte('\n')
+		}
+	}
+	fmt.Fprintf(&b, " %s\n", value)
+	return []byte(b.String()), nil
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Algorithm == AlgorithmGRPO || c.Algorithm == AlgorithmSFT, "unknown algorithm %q: expected grpo or sft", c.Algorithm)
+	check(c.Model != "", "model is not set")
+	check(c.Data.Bench != "", "data.bench is not set")
+	check(len(c.Data.Languages) > 0, "data.languages is empty")
+	check(c.Steps > 0, "steps is %d, expected at least 1", c.Steps)
+	check(c.Save.Every > 0, "save.every is %d, expected at least 1", c.Save.Every)
+	check(c.Update.MicroTokens > 0, "update.micro_tokens is %d, expected at least 1", c.Update.MicroTokens)
+	if c.Algorithm == AlgorithmSFT {
+		check(c.Update.Batch > 0, "update.batch is %d, expected at least 1", c.Update.Batch)
+	} else {
+		r, u := c.Rollout, c.Update
+		check(r.Questions > 0, "rollout.questions is %d, expected at least 1", r.Questions)
+		check(r.GroupSize > 1, "rollout.group_size is %d, expected at least 2: advantages compare rollouts of a group", r.GroupSize)
+		check(r.Temperature > 0, "rollout.temperature is %g, expected above 0", r.Temperature)
+		check(r.MaxTokens > 0 && r.MaxPrompt > 0, "rollout.max_tokens %d and max_prompt %d must be positive", r.MaxTokens, r.MaxPrompt)
+		check(r.Batch > 0, "rollout.batch is %d, expected at least 1", r.Batch)
+		check(u.MiniBatches > 0 && u.Epochs > 0, "update.mini_batches %d and epochs %d must be positive", u.MiniBatches, u.Epochs)
+		check(u.MiniBatches <= r.Questions, "update.mini_batches %d is more than rollout.questions %d", u.MiniBatches, r.Questions)
+	}
+	errs = append(errs, c.Loss.validate(), c.Optimizer.validate(), c.Reward.Validate())
+	return errors.Join(errs...)
+}
