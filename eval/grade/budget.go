@@ -1,0 +1,22 @@
+package grade
+
+// maxSteps bounds the work on one pair. A step is one character read, one node
+// built or one node evaluated, some tens of nanoseconds; the bound is far
+// above what real answers need.
+const maxSteps = 200_000
+
+// maxDepth bounds nesting, in text and in expressions, and so the stack.
+const maxDepth = 200
+
+// budget counts the steps that are left for a pair. Every loop whose length
+// depends on the input spends from it; when it is gone, parsers fail and
+// evaluations are undefined, so that the pair ends up as different.
+type budget struct {
+	left int
+}
+
+// spend takes n steps and reports whether they were there.
+func (b *budget) spend(n int) bool {
+	b.left -= n
+	return b.left >= 0
+}

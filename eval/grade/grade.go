@@ -1,0 +1,81 @@
+package grade
+
+import (
+	"slices"
+	"strings"
+)
+
+// Mode says whose verdicts a comparison gives.
+type Mode int
+
+const (
+	// Qwen gives the verdicts of the Qwen2.5-Math evaluation code.
+	Qwen Mode = iota
+	// Strict corrects those that a person would not share.
+	Strict
+)
+
+// String returns the mode's name on the command line.
+func (m Mode) String() string {
+	if m == Strict {
+		return "strict"
+	}
+	return "qwen"
+}
+
+// Result is the outcome of grading one output.
+type Result struct {
+	Extracted string // final answer, normalised once
+	Pred      string // what was compared, normalised a second time
+	GT        string // the reference, normalised
+	Verdict   bool
+	// Via names the rule that decided, one of the Via constants.
+	Via string
+}
+
+// Grade extracts the final answer from a model's output and compares it with
+// the reference answer (not a worked solution: pass that through Extract
+// first). dataName is the benchmark's name in the Qwen2.5-Math code, which
+// has rules for some of them; it may be empty.
+func Grade(output, reference, dataName string, mode Mode) Result {
+	return gradeAgainst(normalizeReference(reference, dataName), output, dataName, mode)
+}
+
+// gradeAgainst grades an output against a normalised reference.
+func gradeAgainst(gt, output, dataName string, mode Mode) Result {
+	extracted := Extract(output, dataName)
+	prediction := normalize(extracted, slices.Contains(unitDataSets, dataName))
+	result := Result{
+		Extracted: extracted,
+		Pred:      choosePrediction(prediction, gt, output),
+		GT:        gt,
+	}
+	if strip(output) == "" {
+		result.Via = ViaNone
+		return result
+	}
+	result.Verdict, result.Via = Equal(result.Pred, result.GT, mode)
+	return result
+}
+
+// dollarDataSets write their references with dollar signs that their loader
+// removes before anything else.
+var dollarDataSets = []string{"gaokao2023en", "college_math", "gaokao_math_cloze"}
+
+// normalizeReference brings a reference to its comparable form as the loaders
+// of the Qwen2.5-Math code do.
+func normalizeReference(reference, dataName string) string {
+	if slices.Contains(unitDataSets, dataName) {
+		reference = strings.ReplaceAll(reference, `\neq`, `\ne`)
+		reference = strings.ReplaceAll(reference, `\leq`, `\le`)
+		return strings.ReplaceAll(reference, `\geq`, `\ge`)
+	}
+	switch {
+	case slices.Contains(dollarDataSets, dataName):
+		reference = strip(strings.ReplaceAll(reference, "$", ""))
+	case dataName == "olympiadbench":
+		reference = strings.Trim(reference, "$")
+	}
+	// Twice: when loading, and again when evaluating.
+	return normalize(normalize(reference, false), false)
+}

@@ -1,0 +1,4 @@
+package grade
+
+// symbolicEqual will compare expressions.
+func (c *comparison) symbolicEqual(a, b string) bool { return false }
