@@ -36,7 +36,7 @@ func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.
 		}
 	}
 	scores := make([]Score, len(pairs))
-	for _, indices := range model.Split(pairs, ScoreTokens) {
+	for _, indices := range model.Plan(pairs, ScoreTokens) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

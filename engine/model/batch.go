@@ -73,9 +73,9 @@ func (b *Batch) Upload(d *kernels.Device, temperature float32) ([]kernels.Buffer
 	return append(buffers, buffer), nil
 }
 
-// Split divides pairs into batches of at most maxTokens padded tokens each, at
+// Plan divides pairs into batches of at most maxTokens padded tokens each, at
 // least one pair a batch, pairs of like length together. It returns indices.
-func Split(pairs []Pair, maxTokens int) [][]int {
+func Plan(pairs []Pair, maxTokens int) [][]int {
 	order := make([]int, len(pairs))
 	for i := range order {
 		order[i] = i

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"stele/engine"
+	"stele/engine/jsonl"
+	"stele/engine/text"
+	"stele/sampler"
+)
+
+// generateFlags are the flags of stele generate.
+type generateFlags struct {
+	model, prompt, in, out, system string
+	stop                           []string
+	n, topK, maxTokens, batch      int
+	temperature, topP, minP        float64
+	seed                           uint64
+	ignoreEOS, raw                 bool
+}
+
+func newGenerateCommand(g *globals) *cobra.Command {
+	f := &generateFlags{}
+	c := &cobra.Command{
+		Use:   "generate -m MODEL [-p TEXT | --in FILE]",
+		Short: "Complete prompts; JSONL in and out, or one prompt on the command line",
+		Long: `Complete prompts.
+
+A prompt given with -p is a user's message, put through the model's chat template
+unless --raw is given, and the completion is printed as text (as JSONL with --json
+or --out). Lines of --in hold "prompt", "messages" or "prompt_ids", and optionally
+"id" and "seed"; the output has the same fields and "sample", "prompt_ids",
+"token_ids", "logprobs", "text" and "finish_reason", in the order of the input.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return runGenerate(c, g, f) },
+	}
+	flags := c.Flags()
+	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")
+	flags.StringVar(&f.in, "in", "", "JSONL file of prompts; - is stdin")
+	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
+	flags.IntVarP(&f.n, "n", "n", 1, "samples a prompt")
+	flags.Float64Var(&f.temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
+	flags.Float64Var(&f.topP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
+	flags.IntVar(&f.topK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
+	flags.Float64Var(&f.minP, "min-p", 0, "keep tokens at least this likely relative to the likeliest; 0 is off")
+	flags.IntVar(&f.maxTokens, "max-tokens", 512, "most tokens generated")
+	flags.StringArrayVar(&f.stop, "stop", nil, "end before this text; may be repeated")
+	flags.Uint64Var(&f.seed, "seed", 0, "same seed, same tokens, whatever the batch")
+	flags.BoolVar(&f.ignoreEOS, "ignore-eos", false, "go on after the model's end of sequence")
+	flags.StringVar(&f.system, "system", "", "system message")
+	flags.BoolVar(&f.raw, "raw", false, "prompts are text as it is, without the chat template")
+	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
+	must(c.MarkFlagRequired("model"))
+	return c
+}
+
+func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
+	if (f.prompt == "") == (f.in == "") {
+		return usagef("give either a prompt with -p or a file with --in")
+	}
+	if f.n < 1 || f.maxTokens < 1 || f.batch < 1 {
+		return usagef("-n %d, --max-tokens %d and --batch %d must be at least 1", f.n, f.maxTokens, f.batch)
+	}
+	params := sampler.Params{Temperature: f.temperature, TopK: f.topK, TopP: f.topP, MinP: f.minP}
+	if err := params.Validate(); err != nil {
+		return usageError{err}
+	}
+	e, err := engine.Load(f.model, g.engineOptions(f.batch))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	records, requests, err := f.read(e, params)
+	if err != nil {
+		return err
+	}
+	plain := f.prompt != "" && !g.json && f.out == "-"
+	if plain {
+		return e.Generate(c.Context(), requests, func(done engine.Completion) error {
+			_, err := fmt.Fprintln(c.OutOrStdout(), done.Text)
+			return err
+		})
+	}
+	w, err := jsonl.Create(f.out)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	ordered := newOrder(len(requests), f.n, func(done engine.Completion) error {
+		record := records[done.Request].Clone()
+		for _, field := range []struct {
+			key   string
+			value any
+		}{
+			{"sample", done.Sample}, {"prompt_ids", requests[done.Request].Prompt}, {"token_ids", done.Tokens},
+			{"logprobs", done.LogProbs}, {"text", done.Text}, {"finish_reason", done.FinishReason},
+		} {
+			if err := record.Set(field.key, field.value); err != nil {
+				return err
+			}
+		}
+		return w.Write(record)
+	})
+	if err := e.Generate(c.Context(), requests, ordered.add); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// read turns the prompt or the input file into requests.
+func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.Record, []engine.Request, error) {
+	if f.in == "" {
+		record := jsonl.NewRecord()
+		if err := errors.Join(record.Set("id", "0"), record.Set("prompt", f.prompt)); err != nil {
+			return nil, nil, err
+		}
+		request, err := f.request(e, record, params)
+		return []*jsonl.Record{record}, []engine.Request{request}, err
+	}
+	in, err := jsonl.Open(f.in)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	var records []*jsonl.Record
+	var requests []engine.Request
+	for {
+		record, err := in.Next()
+		if err == io.EOF {
+			return records, requests, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		request, err := f.request(e, record, params)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
+		}
+		records = append(records, record)
+		requests = append(requests, request)
+	}
+}
+
+// request reads one line: prompt_ids as they are, messages through the chat
+// template, a prompt as a user's message or, with --raw, as text.
+func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params sampler.Params) (engine.Request, error) {
+	r := engine.Request{N: f.n, Sampling: params, MaxTokens: f.maxTokens, Stop: f.stop, IgnoreEOS: f.ignoreEOS, Seed: f.seed}
+	var id any
+	if found, err := record.Decode("id", &id); err != nil {
+		return r, err
+	} else if found {
+		r.ID = fmt.Sprint(id)
+	}
+	if _, err := record.Decode("seed", &r.Seed); err != nil {
+		return r, err
+	}
+	if found, err := record.Decode("prompt_ids", &r.Prompt); found || err != nil {
+		return r, err
+	}
+	var messages []text.Message
+	found, err := record.Decode("messages", &messages)
+	if err != nil {
+		return r, err
+	}
+	var prompt string
+	if !found {
+		if ok, err := record.Decode("prompt", &prompt); err != nil {
+			return r, err
+		} else if !ok {
+			return r, errors.New(`no "prompt", "messages" or "prompt_ids"`)
+		}
+	}
+	if f.raw && found {
+		return r, errors.New(`"messages" need a chat template, and --raw leaves it out`)
+	}
+	if f.raw || !found && e.Template == nil {
+		r.Prompt, err = e.Tokenizer.Encode(prompt, true)
+		return r, err
+	}
+	if e.Template == nil {
+		return r, fmt.Errorf("%s has no chat template for \"messages\"", e.Dir)
+	}
+	if !found {
+		messages = []text.Message{{Role: "user", Content: prompt}}
+	}
+	if f.system != "" && (len(messages) == 0 || messages[0].Role != "system") {
+		messages = append([]text.Message{{Role: "system", Content: f.system}}, messages...)
+	}
+	rendered, err := e.Template.Render(messages, true)
+	if err != nil {
+		return r, err
+	}
+	r.Prompt, err = e.Tokenizer.Encode(rendered, false)
+	return r, err
+}
+
+// order holds completions back until those before them are there, so that the
+// output has the order of the input whatever ended first.
+type order struct {
+	samples int
+	next    int
+	waiting map[int]engine.Completion
+	emit    func(engine.Completion) error
+}
+
+func newOrder(requests, samples int, emit func(engine.Completion) error) *order {
+	return &order{samples: samples, waiting: make(map[int]engine.Completion, requests), emit: emit}
+}
+
+func (o *order) add(done engine.Completion) error {
+	o.waiting[done.Request*o.samples+done.Sample] = done
+	for {
+		done, ok := o.waiting[o.next]
+		if !ok {
+			return nil
+		}
+		delete(o.waiting, o.next)
+		o.next++
+		if err := o.emit(done); err != nil {
+			return err
+		}
+	}
+}
+
+// engineOptions are the options of the global flags.
+func (g *globals) engineOptions(batch int) engine.Options {
+	o := engine.Options{Backend: g.backend, DType: g.dtype, MaxBatch: batch}
+	if g.verbose {
+		o.Log = os.Stderr
+	}
+	return o
+}

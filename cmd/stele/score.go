@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"stele/engine"
+	"stele/engine/jsonl"
+	"stele/engine/model"
+)
+
+func newScoreCommand(g *globals) *cobra.Command {
+	var name, in, out string
+	var temperature float64
+	c := &cobra.Command{
+		Use:   "score -m MODEL --in FILE",
+		Short: "Log-probabilities of given completions",
+		Long: `Log-probabilities of given completions.
+
+Lines of --in hold "prompt_ids" and "completion_ids"; the output adds "logprobs", one
+for each completion id, under the whole vocabulary at --temperature.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if temperature <= 0 {
+				return usagef("--temperature %g must be above 0", temperature)
+			}
+			records, pairs, err := readPairs(in)
+			if err != nil {
+				return err
+			}
+			e, err := engine.Load(name, g.engineOptions(0))
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			scores, err := e.Score(c.Context(), pairs, temperature)
+			if err != nil {
+				return fmt.Errorf("%s: %w", in, err)
+			}
+			w, err := jsonl.Create(out)
+			if err != nil {
+				return err
+			}
+			defer w.Abort()
+			for i, record := range records {
+				if err := errors.Join(record.Set("logprobs", scores[i].LogProbs), w.Write(record)); err != nil {
+					return err
+				}
+			}
+			return w.Close()
+		},
+	}
+	c.Flags().StringVarP(&name, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
+	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
+	c.Flags().Float64Var(&temperature, "temperature", 1, "the temperature of the distribution")
+	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("in")))
+	return c
+}
+
+// readPairs reads the input of stele score.
+func readPairs(path string) ([]*jsonl.Record, []model.Pair, error) {
+	in, err := jsonl.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	var records []*jsonl.Record
+	var pairs []model.Pair
+	for {
+		record, err := in.Next()
+		if err == io.EOF {
+			return records, pairs, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		var p model.Pair
+		for _, field := range []struct {
+			key string
+			ids *[]int32
+		}{{"prompt_ids", &p.Prompt}, {"completion_ids", &p.Completion}} {
+			found, err := record.Decode(field.key, field.ids)
+			if err == nil && !found {
+				err = fmt.Errorf("no %q", field.key)
+			}
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
+			}
+		}
+		records = append(records, record)
+		pairs = append(pairs, p)
+	}
+}

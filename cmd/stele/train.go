@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"stele/engine"
+	"stele/trainer"
+)
+
+func newTrainCommand(g *globals) *cobra.Command {
+	var config, out string
+	var settings []string
+	var resume bool
+	c := &cobra.Command{
+		Use:   "train [--config FILE.yaml] [--set key=value]... --out RUN [--resume]",
+		Short: "Train with GRPO or SFT",
+		Long: `Train with GRPO or SFT.
+
+The configuration is a YAML file, settings on the command line, or both; --set
+takes dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'.
+RUN gets metrics.jsonl, rollouts/, checkpoints/step-N (Hugging Face folders) and
+manifest.json. A run that was stopped goes on with --resume as if it had not been.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := trainer.LoadConfig(config, settings)
+			if err != nil {
+				return usageError{err}
+			}
+			live := newTrainProgress(os.Stderr, cfg.Algorithm)
+			return trainer.Run(c.Context(), cfg, out, trainer.Options{
+				Backend: g.backend, DType: g.dtype, Version: version, Resume: resume, Log: g.log(),
+				OnStep: live.step,
+				Evaluate: func(ctx context.Context, e *engine.Engine, when string) error {
+					return evaluateDuring(ctx, g, e, cfg, filepath.Join(out, "eval", when))
+				},
+			})
+		},
+	}
+	c.Flags().StringVar(&config, "config", "", "YAML file")
+	c.Flags().StringArrayVar(&settings, "set", nil, "key=value, over the file; may be repeated")
+	c.Flags().StringVar(&out, "out", "", "folder of the run")
+	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out")
+	must(c.MarkFlagRequired("out"))
+	return c
+}
+
+// trainProgress says how training goes: a line that renews itself on a terminal,
+// a plain line every few seconds elsewhere.
+type trainProgress struct {
+	w         io.Writer
+	terminal  bool
+	algorithm string
+	began     time.Time
+	first     int
+	last      time.Time
+}
+
+func newTrainProgress(f *os.File, algorithm string) *trainProgress {
+	return &trainProgress{w: f, terminal: term.IsTerminal(int(f.Fd())), algorithm: algorithm}
+}
+
+func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
+	now := time.Now()
+	if p.began.IsZero() {
+		p.began, p.first = now.Add(-time.Duration(m["timing_s/step"]*float64(time.Second))), step-1
+	}
+	if !p.terminal && step != steps && now.Sub(p.last) < 5*time.Second {
+		return
+	}
+	p.last = now
+	left := now.Sub(p.began) / time.Duration(step-p.first) * time.Duration(steps-step)
+	var b strings.Builder
+	fmt.Fprintf(&b, "step %d/%d", step, steps)
+	if p.algorithm == trainer.AlgorithmSFT {
+		fmt.Fprintf(&b, "  loss %.3f  token probability %.2f", m["loss"], m["mean_token_probability"])
+	} else {
+		fmt.Fprintf(&b, "  reward %.3f  accuracy %.2f  language %.2f  length %.1f  entropy %.2f",
+			m["reward"], m["rewards/accuracy/mean"], m["rewards/language/mean"], m["completions/mean_length"], m["entropy"])
+	}
+	fmt.Fprintf(&b, "  %.0f tok/s  %s left", m["perf/throughput"], left.Round(time.Second))
+	end := "\n"
+	if p.terminal {
+		fmt.Fprint(p.w, "\r\033[K")
+		if step != steps {
+			end = ""
+		}
+	}
+	fmt.Fprint(p.w, b.String(), end)
+}
+
+// log is where remarks for a person go when they asked for more.
+func (g *globals) log() io.Writer {
+	if g.verbose {
+		return os.Stderr
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+// Package checkpoint reads and writes Hugging Face model folders: config.json,
+// safetensors and the local hub cache.
+//
+// Invariants: what Open returns has been checked whole, so that every expected
+// tensor is there with its shape and bytes inside the file; a folder that Write
+// makes is complete or absent.
+package checkpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Architecture is a model family, by transformers' model_type.
+type Architecture string
+
+// The families that Stele runs.
+const (
+	Qwen2 Architecture = "qwen2"
+	Llama Architecture = "llama"
+)
+
+// Config is what config.json says of a model.
+type Config struct {
+	Architecture     Architecture
+	HiddenSize       int
+	IntermediateSize int
+	NumLayers        int
+	NumHeads         int
+	NumKVHeads       int
+	HeadDim          int // not always HiddenSize / NumHeads
+	VocabSize        int
+	MaxPositions     int
+	RMSNormEps       float64
+	Rope             Rope
+	TieEmbeddings    bool
+	QKVBias          bool
+	OutputBias       bool
+	MLPBias          bool
+	BOS              int32   // -1 for none
+	EOS              []int32 // any of these ends a sequence; may be empty
+	DType            DType   // of the weights, as the file declares it
+	// Raw is config.json as it was read; Write hands it on. Nil for a new model.
+	Raw json.RawMessage
+}
+
+// Rope is the rotary embedding.
+type Rope struct {
+	Type                          string // default, linear or llama3
+	Theta                         float64
+	Factor                        float64 // linear, llama3
+	LowFreqFactor, HighFreqFactor float64 // llama3
+	OriginalMaxPositions          int     // llama3
+}
+
+// configFile is config.json in both layouts: rope_theta, rope_scaling and
+// torch_dtype of transformers 4; rope_parameters and dtype of transformers 5.
+type configFile struct {
+	ModelType             string          `json:"model_type"`
+	HiddenSize            int             `json:"hidden_size"`
+	IntermediateSize      int             `json:"intermediate_size"`
+	NumHiddenLayers       int             `json:"num_hidden_layers"`
+	NumAttentionHeads     int             `json:"num_attention_heads"`
+	NumKeyValueHeads      *int            `json:"num_key_value_heads"`
+	HeadDim               *int            `json:"head_dim"`
+	VocabSize             int             `json:"vocab_size"`
+	MaxPositionEmbeddings *int            `json:"max_position_embeddings"`
+	RMSNormEps            *float64        `json:"rms_norm_eps"`
+	HiddenAct             string          `json:"hidden_act"`
+	TieWordEmbeddings     bool            `json:"tie_word_embeddings"`
+	AttentionBias         bool            `json:"attention_bias"`
+	MLPBias               bool            `json:"mlp_bias"`
+	UseSlidingWindow      bool            `json:"use_sliding_window"`
+	SlidingWindow         *int            `json:"sliding_window"`
+	LayerTypes            []string        `json:"layer_types"`
+	RopeTheta             *float64        `json:"rope_theta"`
+	RopeScaling           *ropeFile       `json:"rope_scaling"`
+	RopeParameters        *ropeFile       `json:"rope_parameters"`
+	TorchDType            string          `json:"torch_dtype"`
+	DType                 string          `json:"dtype"`
+	BOS                   json.RawMessage `json:"bos_token_id"`
+	EOS                   json.RawMessage `json:"eos_token_id"`
+	Quantization          json.RawMessage `json:"quantization_config"`
+}
+
+type ropeFile struct {
+	RopeType       string   `json:"rope_type"`
+	OldType        string   `json:"type"`
+	Theta          *float64 `json:"rope_theta"`
+	Factor         float64  `json:"factor"`
+	LowFreqFactor  float64  `json:"low_freq_factor"`
+	HighFreqFactor float64  `json:"high_freq_factor"`
+	Original       int      `json:"original_max_position_embeddings"`
+}
+
+// LoadConfig reads dir/config.json and adds the ends of sequence that
+// dir/generation_config.json names. Keys that are absent have transformers'
+// defaults; what Stele cannot run is an error in one line.
+func LoadConfig(dir string) (*Config, error) {
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := ParseConfig(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	path = filepath.Join(dir, "generation_config.json")
+	data, err = os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var generation struct {
+		EOS json.RawMessage `json:"eos_token_id"`
+	}
+	if err := json.Unmarshal(data, &generation); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	eos, err := tokenIDs(generation.EOS, c.VocabSize)
+	if err != nil {
+		return nil, fmt.Errorf("%s: eos_token_id: %w", path, err)
+	}
+	for _, id := range eos {
+		if !slices.Contains(c.EOS, id) {
+			c.EOS = append(c.EOS, id)
+		}
+	}
+	return c, nil
+}
+
+// ParseConfig reads the text of a config.json.
+func ParseConfig(data []byte) (*Config, error) {
+	var f configFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	c := &Config{
+		Architecture: Architecture(f.ModelType), HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize,
+		NumLayers: f.NumHiddenLayers, NumHeads: f.NumAttentionHeads, VocabSize: f.VocabSize,
+		TieEmbeddings: f.TieWordEmbeddings, BOS: -1, Raw: slices.Clone(data),
+	}
+	switch c.Architecture {
+	case Qwen2:
+		c.QKVBias = true
+	case Llama:
+		c.QKVBias, c.OutputBias, c.MLPBias = f.AttentionBias, f.AttentionBias, f.MLPBias
+	case "":
+		return nil, errors.New("no model_type")
+	default:
+		return nil, fmt.Errorf("model_type %q is not supported: expected qwen2 or llama", f.ModelType)
+	}
+	if f.HiddenAct != "" && f.HiddenAct != "silu" {
+		return nil, fmt.Errorf("hidden_act %q is not supported: expected silu", f.HiddenAct)
+	}
+	if len(f.Quantization) > 0 && string(f.Quantization) != "null" {
+		return nil, errors.New("quantization_config: quantised checkpoints are not supported")
+	}
+	if f.UseSlidingWindow && f.SlidingWindow != nil || slices.Contains(f.LayerTypes, "sliding_attention") {
+		return nil, errors.New("use_sliding_window: sliding-window attention is not supported")
+	}
+	c.NumKVHeads = or(f.NumKeyValueHeads, c.NumHeads)
+	c.MaxPositions = or(f.MaxPositionEmbeddings, map[Architecture]int{Qwen2: 32768, Llama: 2048}[c.Architecture])
+	c.RMSNormEps = or(f.RMSNormEps, 1e-6)
+	if c.NumHeads > 0 {
+		c.HeadDim = or(f.HeadDim, c.HiddenSize/c.NumHeads)
+	}
+	if err := c.checkSizes(); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.Rope, err = f.rope(); err != nil {
+		return nil, err
+	}
+	if c.DType, err = parseTorchDType(f.DType, f.TorchDType); err != nil {
+		return nil, err
+	}
+	if c.EOS, err = tokenIDs(f.EOS, c.VocabSize); err != nil {
+		return nil, fmt.Errorf("eos_token_id: %w", err)
+	}
+	bos, err := tokenIDs(f.BOS, c.VocabSize)
+	if err != nil {
+		return nil, fmt.Errorf("bos_token_id: %w", err)
+	}
+	if len(bos) > 0 {
+		c.BOS = bos[0]
+	}
+	return c, nil
+}
+
+// or returns what p points to, or a default where the key was absent or null.
+func or[T any](p *T, absent T) T {
+	if p == nil {
+		return absent
+	}
+	return *p
+}
+
+// checkSizes refuses sizes that no model has, before anything is multiplied.
+func (c *Config) checkSizes() error {
+	for _, s := range []struct {
+		key       string
+		value, to int
+	}{
+		{"hidden_size", c.HiddenSize, 1 << 17}, {"intermediate_size", c.IntermediateSize, 1 << 20},
+		{"num_hidden_layers", c.NumLayers, 1 << 10}, {"num_attention_heads", c.NumHeads, 1 << 12},
+		{"num_key_value_heads", c.NumKVHeads, 1 << 12}, {"head_dim", c.HeadDim, 1 << 12},
+		{"vocab_size", c.VocabSize, 1 << 24}, {"max_position_embeddings", c.MaxPositions, 1 << 27},
+	} {
+		if s.value < 1 || s.value > s.to {
+			return fmt.Errorf("%s is %d, expected 1 to %d", s.key, s.value, s.to)
+		}
+	}
+	if c.NumHeads%c.NumKVHeads != 0 {
+		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.NumHeads, c.NumKVHeads)
+	}
+	if c.HeadDim%2 != 0 {
+		return fmt.Errorf("head_dim %d is odd, and rotary embeddings pair its halves", c.HeadDim)
+	}
+	if !(c.RMSNormEps > 0 && c.RMSNormEps < 1) {
+		return fmt.Errorf("rms_norm_eps is %g, expected above 0 and below 1", c.RMSNormEps)
+	}
+	return nil
+}
+
+// tokenIDs reads a number, a list of numbers, null or nothing.
+func tokenIDs(raw json.RawMessage, vocab int) ([]int32, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	var ids []int32
+	if err := json.Unmarshal(raw, &ids); err != nil {
+		var id int32
+		if err := json.Unmarshal(raw, &id); err != nil {
+			return nil, fmt.Errorf("%.40s is neither a token id nor a list of them", raw)
+		}
+		ids = []int32{id}
+	}
+	for _, id := range ids {
+		if id < 0 || int(id) >= vocab {
+			return nil, fmt.Errorf("%d is outside the vocabulary of %d", id, vocab)
+		}
+	}
+	return ids, nil
+}
+
+func parseTorchDType(names ...string) (DType, error) {
+	for _, name := range names {
+		switch name {
+		case "":
+			continue
+		case "float32":
+			return F32, nil
+		case "bfloat16":
+			return BF16, nil
+		case "float16":
+			return F16, nil
+		}
+		return 0, fmt.Errorf("dtype %q is not supported: expected float32, bfloat16 or float16", name)
+	}
+	return F32, nil
+}

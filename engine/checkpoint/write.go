@@ -1,0 +1,232 @@
+package checkpoint
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// WriteOptions say how a folder is written.
+type WriteOptions struct {
+	DType DType // of the weights in the file
+	// CopyFrom is a folder whose tokenizer, chat template and generation settings
+	// are copied; empty for none.
+	CopyFrom string
+}
+
+// companions are the files that belong to a model beside its weights.
+var companions = []string{
+	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+	"merges.txt", "chat_template.jinja", "generation_config.json",
+}
+
+// Write makes a folder that transformers loads. The folder appears under its name
+// when all of it is on disk; an older folder of that name is replaced then.
+// Tensors come one at a time and are written as they come.
+func Write(dir string, c *Config, tensors iter.Seq2[Tensor, error], o WriteOptions) error {
+	parent, base := filepath.Split(filepath.Clean(dir))
+	if parent == "" {
+		parent = "."
+	}
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	staging, err := os.MkdirTemp(parent, "."+base+".partial-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(staging) // gone already when all went well
+	if err := os.Chmod(staging, 0o755); err != nil {
+		return err
+	}
+	config, err := c.file(o.DType)
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(filepath.Join(staging, "config.json"), config); err != nil {
+		return err
+	}
+	if o.CopyFrom != "" {
+		for _, name := range companions {
+			data, err := os.ReadFile(filepath.Join(o.CopyFrom, name))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err == nil {
+				err = writeSynced(filepath.Join(staging, name), data)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	err = writeTensors(filepath.Join(staging, singleFile), c.TensorSpecs(), o.DType, tensors)
+	if err != nil {
+		return err
+	}
+	return replaceDir(staging, dir)
+}
+
+// replaceDir gives a finished folder its name; an older folder steps aside first
+// and goes when the new one is in place.
+func replaceDir(staging, dir string) error {
+	old := staging + ".old"
+	err := os.Rename(dir, old)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(staging, dir); err != nil {
+		return errors.Join(err, os.Rename(old, dir))
+	}
+	return errors.Join(os.RemoveAll(old), syncDir(filepath.Dir(dir)))
+}
+
+// file is the text of config.json: the one that was read, with the dtype of the
+// weights as they are now, or one made from the fields.
+func (c *Config) file(dtype DType) ([]byte, error) {
+	fields := map[string]any{}
+	if c.Raw != nil {
+		if err := json.Unmarshal(c.Raw, &fields); err != nil {
+			return nil, err
+		}
+	} else {
+		architecture := map[Architecture]string{Qwen2: "Qwen2ForCausalLM", Llama: "LlamaForCausalLM"}[c.Architecture]
+		fields = map[string]any{
+			"architectures": []string{architecture}, "model_type": c.Architecture, "hidden_act": "silu",
+			"hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize, "num_hidden_layers": c.NumLayers,
+			"num_attention_heads": c.NumHeads, "num_key_value_heads": c.NumKVHeads, "head_dim": c.HeadDim,
+			"vocab_size": c.VocabSize, "max_position_embeddings": c.MaxPositions, "rms_norm_eps": c.RMSNormEps,
+			"rope_theta": c.Rope.Theta, "tie_word_embeddings": c.TieEmbeddings, "torch_dtype": dtype.torchName(),
+			"eos_token_id": c.EOS, "use_sliding_window": false,
+		}
+		if c.BOS >= 0 {
+			fields["bos_token_id"] = c.BOS
+		}
+		if c.Architecture == Llama {
+			fields["attention_bias"], fields["mlp_bias"] = c.QKVBias, c.MLPBias
+		}
+		switch c.Rope.Type {
+		case "linear":
+			fields["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": c.Rope.Factor}
+		case "llama3":
+			fields["rope_scaling"] = map[string]any{
+				"rope_type": "llama3", "factor": c.Rope.Factor, "low_freq_factor": c.Rope.LowFreqFactor,
+				"high_freq_factor": c.Rope.HighFreqFactor, "original_max_position_embeddings": c.Rope.OriginalMaxPositions,
+			}
+		}
+	}
+	for _, key := range []string{"torch_dtype", "dtype"} {
+		if _, ok := fields[key]; ok {
+			fields[key] = dtype.torchName()
+		}
+	}
+	return json.MarshalIndent(fields, "", "  ")
+}
+
+// WriteFile writes a safetensors file of tensors as they are, whole or not at
+// all. It goes through them twice: for the header and for the bytes.
+func WriteFile(path string, tensors iter.Seq2[Tensor, error]) error {
+	var specs []TensorSpec
+	for t, err := range tensors {
+		if err != nil {
+			return err
+		}
+		if t.DType != F32 {
+			return fmt.Errorf("tensor %s is %s, expected F32", t.Name, t.DType)
+		}
+		specs = append(specs, TensorSpec{t.Name, t.Shape})
+	}
+	staging := path + ".partial"
+	defer os.Remove(staging)
+	if err := writeTensors(staging, specs, F32, tensors); err != nil {
+		return err
+	}
+	return os.Rename(staging, path)
+}
+
+// writeTensors writes tensors that come in the order of specs.
+func writeTensors(path string, specs []TensorSpec, dtype DType, tensors iter.Seq2[Tensor, error]) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(f, 1<<20)
+	header, err := makeHeader(specs, dtype)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	i := 0
+	for t, err := range tensors {
+		if err != nil {
+			return err
+		}
+		if i >= len(specs) || t.Name != specs[i].Name || !slices.Equal(t.Shape, specs[i].Shape) {
+			return fmt.Errorf("%s: tensor %d is %s %v, which is not what was expected there", path, i, t.Name, t.Shape)
+		}
+		if _, err := w.Write(t.As(dtype).Data); err != nil {
+			return err
+		}
+		i++
+	}
+	if i != len(specs) {
+		return fmt.Errorf("%s: %d tensors, expected %d", path, i, len(specs))
+	}
+	return errors.Join(w.Flush(), f.Sync())
+}
+
+// makeHeader lays tensors out one after another; the header is padded with
+// spaces so that the data begins at a multiple of 8.
+func makeHeader(specs []TensorSpec, dtype DType) ([]byte, error) {
+	header := map[string]any{"__metadata__": map[string]string{"format": "pt"}}
+	at := 0
+	for _, s := range specs {
+		end := at + elements(s.Shape)*dtype.Size()
+		header[s.Name] = map[string]any{"dtype": dtype.String(), "shape": s.Shape, "data_offsets": []int{at, end}}
+		at = end
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		return nil, err
+	}
+	for len(text)%8 != 0 {
+		text = append(text, ' ')
+	}
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), nil
+}
+
+func writeSynced(path string, data []byte) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// syncDir makes a rename in a folder last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && err != io.EOF {
+		return err
+	}
+	return nil
+}

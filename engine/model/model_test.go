@@ -1,0 +1,191 @@
+package model
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/checkpoint"
+	"stele/kernels"
+)
+
+const testdata = "../../testdata"
+
+// forwardCase is one case of tiny-*.forward.json, computed by transformers.
+type forwardCase struct {
+	PromptIDs     []int32   `json:"prompt_ids"`
+	LastLogits    []float32 `json:"last_logits"`
+	TokenLogProbs []float32 `json:"token_logprobs"`
+	Entropy       float64   `json:"entropy_last"`
+}
+
+func readForward(t *testing.T, name string) []forwardCase {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(testdata, name+".forward.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Cases []forwardCase `json:"cases"`
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	return golden.Cases
+}
+
+// devices opens the backends that are here: go always, xla:cpu where its plugin is.
+func devices(t *testing.T) []*kernels.Device {
+	t.Helper()
+	var all []*kernels.Device
+	for _, name := range []string{"go", "xla:cpu"} {
+		d, err := kernels.Open(name)
+		if err != nil && name != "go" {
+			t.Logf("%s is not tested: %v", name, err)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+func loadWeights(t *testing.T, name string, d *kernels.Device) *Weights {
+	t.Helper()
+	folder, err := checkpoint.Open(filepath.Join(testdata, "models", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	w, err := LoadWeights(folder, d, dtypes.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestDense compares the dense pass with transformers: the log-probability of
+// every prompt token, batches of several sequences, and the last entropy.
+func TestDense(t *testing.T) {
+	for _, d := range devices(t) {
+		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
+			w := loadWeights(t, name, d)
+			var pairs []Pair
+			cases := readForward(t, name)
+			for _, c := range cases {
+				pairs = append(pairs, Pair{c.PromptIDs[:1], append(append([]int32{}, c.PromptIDs[1:]...), 0)})
+			}
+			for _, indices := range Plan(pairs, 1024) {
+				var chosen []Pair
+				for _, i := range indices {
+					chosen = append(chosen, pairs[i])
+				}
+				batch := NewBatch(chosen)
+				program, err := CompileScore(w, batch.Shape)
+				if err != nil {
+					t.Fatal(err)
+				}
+				inputs, err := batch.Upload(d, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := program.Run(append(inputs, w.Buffers...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				logprobs, _ := kernels.Float32s(out[0])
+				entropy, _ := kernels.Float32s(out[1])
+				for i, index := range indices {
+					c := cases[index]
+					for j, want := range c.TokenLogProbs {
+						if got := logprobs[batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {
+							t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name, name, index, j+1, got, want)
+						}
+					}
+					if got := float64(entropy[batch.First[i]+len(c.TokenLogProbs)]); math.Abs(got-c.Entropy) > 1e-4 {
+						t.Errorf("%s %s case %d: entropy %g, want %g", d.Name, name, index, got, c.Entropy)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestStep prefills in uneven chunks through shuffled pages and compares the last
+// logits with transformers.
+func TestStep(t *testing.T) {
+	for _, d := range devices(t) {
+		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
+			w := loadWeights(t, name, d)
+			pages := kernels.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
+			for index, c := range readForward(t, name) {
+				if n := len(c.PromptIDs); n > 300 || n > 40 && d.Name == "go" && testing.Short() {
+					continue
+				}
+				got := prefill(t, w, pages, c.PromptIDs)
+				for i, want := range c.LastLogits {
+					if math.Abs(float64(got[i]-want)) > 1e-4 {
+						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got[i], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func prefill(t *testing.T, w *Weights, pages kernels.Pages, ids []int32) []float32 {
+	t.Helper()
+	var pools []kernels.Buffer
+	for range 2 * w.Config.NumLayers {
+		zeros, err := w.Device.Zeros(pages.DType, pages.Shape().Dimensions...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pools = append(pools, zeros)
+	}
+	const blocks = 40
+	table := make([]int32, blocks)
+	for i := range table {
+		table[i] = int32(1 + (i*7)%47)
+	}
+	var logits []float32
+	for start := 0; start < len(ids); {
+		n := min(len(ids)-start, 32)
+		if start == 0 {
+			n = min(len(ids), 19)
+		}
+		program, err := CompileStep(w, pages, StepShape{B: 1, T: 32, Blocks: blocks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := make([]int32, 32)
+		copy(token, ids[start:start+n])
+		var inputs []kernels.Buffer
+		for _, in := range []struct {
+			data []int32
+			dims []int
+		}{{token, []int{1, 32}}, {[]int32{int32(start)}, []int{1}}, {[]int32{int32(n)}, []int{1}}, {table, []int{1, blocks}}} {
+			b, err := kernels.Upload(w.Device, in.data, in.dims...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs = append(inputs, b)
+		}
+		out, err := program.Run(append(append(inputs, w.Buffers...), pools...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pools = out[1:]
+		if logits, err = kernels.Float32s(out[0]); err != nil {
+			t.Fatal(err)
+		}
+		start += n
+	}
+	return logits
+}

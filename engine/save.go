@@ -1,0 +1,25 @@
+package engine
+
+import (
+	"iter"
+
+	"stele/engine/checkpoint"
+)
+
+// Save writes the model as a Hugging Face folder in the dtype its weights are
+// held in, with the tokenizer and the other files of the folder it came from.
+// The folder is complete or absent.
+func (e *Engine) Save(dir string) error {
+	w := e.Weights
+	var tensors iter.Seq2[checkpoint.Tensor, error] = func(yield func(checkpoint.Tensor, error) bool) {
+		for i, spec := range w.Specs {
+			values, err := w.Float32s(i)
+			if !yield(checkpoint.Float32Tensor(spec.Name, spec.Shape, values), err) || err != nil {
+				return
+			}
+		}
+	}
+	return checkpoint.Write(dir, w.Config, tensors, checkpoint.WriteOptions{
+		DType: checkpointDType(w.HeldAs()), CopyFrom: e.Dir,
+	})
+}
