@@ -9,13 +9,14 @@ import "strings"
 //
 // Each method leaves the position where it found it when it fails.
 type latexParser struct {
-	lexer   lexer
-	tokens  []token
-	at      int
-	depth   int
-	inAbs   int  // open absolute value bars
-	invalid bool // an invalid token was looked at
-	budget  *budget
+	lexer    lexer
+	tokens   []token
+	at       int
+	depth    int
+	inAbs    int  // open absolute value bars
+	invalid  bool // an invalid token was looked at
+	extended bool // the grammar of latex2sympy instead
+	budget   *budget
 }
 
 // parseLatex parses the longest prefix of s that is a relation or expression.
@@ -289,6 +290,9 @@ func (p *latexParser) primary(functions bool) (*expr, bool) {
 		if t.text == "|" {
 			return p.absolute()
 		}
+		if p.extended {
+			return p.atom()
+		}
 		return nil, false
 	}
 	switch t.text {
@@ -340,6 +344,9 @@ var grammarCommands = func() map[string]bool {
 // atom is a symbol, a number, a fraction or a binomial coefficient.
 func (p *latexParser) atom() (*expr, bool) {
 	t := p.peek(0)
+	if p.extended && !t.is(`\frac`) && !t.is(`\binom`) && !t.is(`\mathit`) && t.kind != tokenDifferential {
+		return p.extendedAtom()
+	}
 	switch t.kind {
 	case tokenDigit:
 		return p.number()

@@ -1,5 +1,7 @@
 package grade
 
+import "slices"
+
 // namedFunctions maps the function commands of the grammar to names.
 var namedFunctions = map[string]string{
 	`\exp`: "exp", `\log`: "log", `\lg`: "lg", `\ln`: "log",
@@ -24,8 +26,9 @@ func (p *latexParser) function() (*expr, bool) {
 	var e *expr
 	ok := false
 	switch {
+	case p.extended && (t.text == "e" || t.text == "I" || t.is(`\pi`) || t.is(`\infty`) || slices.Contains(accents, t.text)):
 	case t.kind == tokenCommand && namedFunctions[t.text] != "":
-		e, ok = p.namedFunction(namedFunctions[t.text])
+		e, ok = p.namedFunction(t.text)
 	case t.is(`\sqrt`):
 		e, ok = p.root()
 	case t.is(`\overline`):
@@ -80,7 +83,8 @@ func (p *latexParser) arguments() ([]*expr, bool) {
 }
 
 // namedFunction reads the function's scripts and argument.
-func (p *latexParser) namedFunction(name string) (*expr, bool) {
+func (p *latexParser) namedFunction(command string) (*expr, bool) {
+	name := namedFunctions[command]
 	p.at++
 	var base, exponent *expr
 	for range 2 {
@@ -105,7 +109,7 @@ func (p *latexParser) namedFunction(name string) (*expr, bool) {
 	}
 	e := function(name, arg)
 	switch {
-	case name == "lg" && base == nil:
+	case base == nil && (name == "lg" || p.extended && command == `\log`):
 		base = integer(10)
 		fallthrough
 	case (name == "log" || name == "lg") && base != nil:

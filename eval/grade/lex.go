@@ -50,8 +50,9 @@ var relationCommands = map[string]string{
 
 // lexer reads the tokens of SymPy's LaTeX grammar one at a time.
 type lexer struct {
-	source string
-	at     int
+	source   string
+	at       int
+	extended bool // the grammar of latex2sympy instead
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
@@ -76,6 +77,9 @@ func (l *lexer) blanksEnd(i int) int {
 
 // next returns the next token.
 func (l *lexer) next() token {
+	if l.extended {
+		return l.nextExtended()
+	}
 	for {
 		l.at = l.blanksEnd(l.at)
 		if l.at == len(l.source) {

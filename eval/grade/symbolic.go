@@ -13,11 +13,14 @@ func (c *comparison) symbolicEqual(a, b string) bool {
 	return c.equalExpressions(c.parse(a), c.parse(b))
 }
 
+// parsers are the reference's, in its order.
+var parsers = []func(string, *budget) (*expr, bool){parseLatex, parsePython, parseExtended}
+
 // parse tries the reference's three parsers in turn, each first with doubled
 // backslashes made single. What none of them reads remains a text.
 func (c *comparison) parse(s string) *expr {
 	single := strings.ReplaceAll(s, `\\`, `\`)
-	for _, parser := range []func(string, *budget) (*expr, bool){parseLatex} {
+	for _, parser := range parsers {
 		if e, ok := parser(single, &c.budget); ok {
 			return e
 		}
@@ -50,7 +53,22 @@ func (c *comparison) equalExpressions(a, b *expr) bool {
 }
 
 // sameForm reports whether the expressions are written the same but for order.
-func sameForm(a, b *expr) bool { return a.kind == b.kind && a.String() == b.String() }
+// A text is the same as the name or number it spells.
+func sameForm(a, b *expr) bool {
+	if a.kind == kindText || b.kind == kindText {
+		return a.spelling() == b.spelling()
+	}
+	return a.kind == b.kind && a.String() == b.String()
+}
+
+// spelling is a text's content, and what a lone name or number prints as.
+func (e *expr) spelling() string {
+	switch e.kind {
+	case kindText, kindSymbol:
+		return e.name
+	}
+	return e.String()
+}
 
 // probes is the number of points at which functions are compared, and
 // neededProbes how many of them must be in the domain of both.
