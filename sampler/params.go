@@ -1,0 +1,38 @@
+// Package sampler turns logits into a token and its log-probability.
+//
+// Invariants: what is drawn depends on the logits, the parameters and the key,
+// and on nothing else; the log-probability is that of the whole vocabulary at the
+// sampling temperature, whatever top-k, top-p and min-p leave out.
+package sampler
+
+import (
+	"fmt"
+	"math"
+)
+
+// Params are the sampling parameters. They apply in this order: temperature,
+// top-k, top-p, min-p, as transformers' logits warpers do.
+type Params struct {
+	Temperature float64 // 0 is greedy: the first of the largest logits
+	TopK        int     // keep the K largest; 0 is off
+	TopP        float64 // keep the likeliest tokens of this mass; 0 or 1 is off
+	MinP        float64 // keep tokens at least this likely relative to the likeliest; 0 is off
+}
+
+// Validate refuses parameters that mean nothing.
+func (p Params) Validate() error {
+	switch {
+	case !(p.Temperature >= 0) || math.IsInf(p.Temperature, 0):
+		return fmt.Errorf("temperature %g must be a number of at least 0", p.Temperature)
+	case p.TopK < 0:
+		return fmt.Errorf("top-k %d must not be negative", p.TopK)
+	case !(p.TopP >= 0 && p.TopP <= 1):
+		return fmt.Errorf("top-p %g must be between 0 and 1", p.TopP)
+	case !(p.MinP >= 0 && p.MinP <= 1):
+		return fmt.Errorf("min-p %g must be between 0 and 1", p.MinP)
+	}
+	return nil
+}
+
+// filters reports whether anything but the temperature is on.
+func (p Params) filters() bool { return p.TopK > 0 || p.TopP > 0 && p.TopP < 1 || p.MinP > 0 }
