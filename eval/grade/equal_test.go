@@ -1,0 +1,99 @@
+package grade
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestEqualQwen holds one pair, or a few, for every rule of the reference and
+// for the false verdicts it is known for.
+func TestEqualQwen(t *testing.T) {
+	tests := []struct {
+		prediction, reference string
+		verdict               bool
+		via                   string
+	}{
+		{" Paris", "paris ", true, ViaString},
+		{"The choice (b).", "B", true, ViaChoice},
+		{"a cat", "A", true, ViaChoice},
+		{"1,250", "1250", true, ViaNumeric},
+		{"১২", "12", true, ViaNumeric},
+		{"12.0011", "12", true, ViaNumeric},
+		{"12.002", "12", false, ViaNumericNo},
+		{"0.31", "31", true, ViaNumeric},
+		{`31\%`, "31", true, ViaNumeric},
+		{"inf", "inf", true, ViaString},
+		{"nan", "nan ", true, ViaString},
+		{"nan", "1", false, ViaNumericNo},
+		{"", "7", false, ViaEmptyNo},
+		{"{7x}", "7x", true, ViaBraces},
+		{"(7)", "{7}", true, ViaBraces},
+		{"[2,5)", "(2,5)", true, ViaParts},
+		{"(2,0.5)", `(2,\frac{1}{2})`, true, ViaParts},
+		{`[2,\sqrt{9}]`, "(2,3)", true, ViaParts},
+		{"(1,2,3)", "(1,2)", false, ViaNo},
+		{`\begin{pmatrix}1&\frac{1}{2}\\0&3\end{pmatrix}`, `\begin{pmatrix}1&0.5\\0&3\end{pmatrix}`, true, ViaMatrixParts},
+		{`\begin{matrix}1&7\\0&3\end{matrix}`, `\begin{pmatrix}1&7\\0&3\end{pmatrix}`, true, ViaSymbolic},
+		{"3x-2y=4", "2y-3x=-4", true, ViaEquation},
+		{"3x-2y=4", "2y-3x=4", false, ViaNo},
+		{"k=21/3", "7", true, ViaPredEquation},
+		{"9", `m=\sqrt{81}`, true, ViaRefEquation},
+		{"width=7", "7", false, ViaNo},
+		{`\frac{6}{4}`, `\frac{3}{2}`, true, ViaSymbolic},
+		{`\frac{x^2-9}{x-3}`, "x+3", true, ViaSymbolic},
+		{`\sqrt{x^2}`, "x", false, ViaNo},
+		{`\sin^2t+\cos^2t`, "1", true, ViaSymbolic},
+		{`\sqrt{12}`, `2\sqrt{3}`, true, ViaSymbolic},
+		{`\log_3 81`, "4", true, ViaSymbolic},
+		{`\pi`, "3.14159265", false, ViaNo}, // π is a mere symbol
+		{`e^{0}`, "1", true, ViaSymbolic},
+		{"i^2", "-1", false, ViaNo}, // and so is i
+		{"6!", "720", true, ViaSymbolic},
+		{`\binom{7}{3}`, "35", true, ViaSymbolic},
+		{`|-5|`, "5", true, ViaSymbolic},
+		{"34_{7}", "34_9", true, ViaSymbolic},     // the base is not read
+		{"8,-3,5", "8,-3", true, ViaSymbolic},     // nor what follows a comma
+		{"7:2", `\frac{7}{2}`, true, ViaSymbolic}, // a ratio divides
+		{"1.33333", `\frac{4}{3}`, true, ViaSymbolic},
+		{`\{1,2\}`, `\{2,1\}`, false, ViaNo},
+		{"x<4", "x>4", true, ViaSymbolic}, // the sign is not compared
+		{"2<x<4", "2<x<4.0", true, ViaSymbolic},
+		{`10^{10^{10^{10}}}`, "1", false, ViaNo},
+		{"9**9**9**9", "9", true, ViaSymbolic}, // a prefix again
+		{`__import__("os")`, "0", false, ViaNo},
+	}
+	for _, test := range tests {
+		verdict, via := Equal(test.prediction, test.reference, Qwen)
+		if verdict != test.verdict || via != test.via {
+			t.Errorf("Equal(%q, %q) = %v via %s, want %v via %s", test.prediction, test.reference, verdict, via, test.verdict, test.via)
+		}
+	}
+}
+
+// TestEqualBounds hands over text made to exhaust time, stack or memory.
+func TestEqualBounds(t *testing.T) {
+	const n = 20_000
+	for name, s := range map[string]string{
+		"parentheses": strings.Repeat("(", n) + "1" + strings.Repeat(")", n),
+		"braces":      strings.Repeat("{", n) + "1" + strings.Repeat("}", n),
+		"bars":        strings.Repeat("|", n),
+		"roots":       strings.Repeat(`\sqrt{`, n) + "2" + strings.Repeat("}", n),
+		"powers":      "2" + strings.Repeat("^9", n),
+		"tower":       strings.Repeat("9^{", 30) + "9" + strings.Repeat("}", 30),
+		"factorials":  "9" + strings.Repeat("!", n),
+		"digits":      strings.Repeat("7", n) + "x",
+		"product":     strings.Repeat("(x+y)", n),
+		"minus":       strings.Repeat("-", n) + "1",
+		"calls":       strings.Repeat("f(", n),
+		"python":      "(" + strings.Repeat("[", n),
+		"sines":       strings.Repeat(`\sin`, n) + "x",
+		"unit words":  strings.Repeat("m m ", n),
+	} {
+		for _, mode := range []Mode{Qwen, Strict} {
+			if verdict, via := Equal(s, "4x+1", mode); verdict {
+				t.Errorf("%s, %v: equal to 4x+1 via %s", name, mode, via)
+			}
+			Grade(`\boxed{`+s+`}`, "4x+1", "math500", mode)
+		}
+	}
+}
