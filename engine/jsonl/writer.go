@@ -1,0 +1,101 @@
+package jsonl
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Writer writes one JSON value a line. A file appears under its name on Close,
+// whole; before that, or after Abort, it is not there.
+type Writer struct {
+	path   string
+	file   *os.File
+	buffer *bufio.Writer
+	done   bool
+}
+
+// Create starts a file; "-" is stdout, which gets lines as they are written.
+func Create(path string) (*Writer, error) {
+	if path == "-" {
+		return &Writer{file: os.Stdout, buffer: bufio.NewWriter(os.Stdout)}, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".partial-*")
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{path: path, file: f, buffer: bufio.NewWriterSize(f, 1<<16)}, nil
+}
+
+// Write adds a line.
+func (w *Writer) Write(v any) error {
+	line, err := encode(v)
+	if err != nil {
+		return err
+	}
+	if _, err := w.buffer.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	if w.path == "" {
+		return w.buffer.Flush()
+	}
+	return nil
+}
+
+// Close finishes the file and gives it its name.
+func (w *Writer) Close() error {
+	if w.done {
+		return nil
+	}
+	w.done = true
+	if w.path == "" {
+		return w.buffer.Flush()
+	}
+	err := errors.Join(w.buffer.Flush(), w.file.Chmod(0o644), w.file.Sync(), w.file.Close())
+	if err == nil {
+		err = os.Rename(w.file.Name(), w.path)
+	}
+	if err != nil {
+		os.Remove(w.file.Name())
+	}
+	return err
+}
+
+// Abort throws an unfinished file away; after Close it does nothing.
+func (w *Writer) Abort() {
+	if w.done || w.path == "" {
+		return
+	}
+	w.done = true
+	w.file.Close()
+	os.Remove(w.file.Name())
+}
+
+// WriteFile writes v as indented JSON to a file, whole or not at all.
+func WriteFile(path string, v any) error {
+	text, err := encode(v)
+	if err != nil {
+		return err
+	}
+	var indented json.RawMessage = text
+	pretty, err := json.MarshalIndent(indented, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteBytes(path, append(pretty, '\n'))
+}
+
+// WriteBytes writes a file, whole or not at all.
+func WriteBytes(path string, data []byte) error {
+	w, err := Create(path)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	if _, err := w.buffer.Write(data); err != nil {
+		return err
+	}
+	return w.Close()
+}

@@ -1,0 +1,172 @@
+// Package text turns text into token ids and back, and conversations into
+// prompts.
+//
+// Invariants: ids are those of Hugging Face's tokenizers library; decoding is
+// exact to the byte, and a stream never gives out part of a character; templates
+// are the model's own, and a template that fails is an error.
+package text
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/daulet/tokenizers"
+)
+
+// Tokenizer is the tokenizer of a model folder. It is safe for concurrent use.
+type Tokenizer struct {
+	path    string
+	library *tokenizers.Tokenizer
+	bytes   [][]byte // of each id; nil where there is no token
+	special map[int32]bool
+	ids     map[string]int32 // of the added tokens
+}
+
+// tokenizerFile is what Stele itself reads of tokenizer.json.
+type tokenizerFile struct {
+	AddedTokens []struct {
+		ID      int32  `json:"id"`
+		Content string `json:"content"`
+		Special bool   `json:"special"`
+	} `json:"added_tokens"`
+	Decoder *decoderFile `json:"decoder"`
+	Model   struct {
+		Type  string           `json:"type"`
+		Vocab map[string]int32 `json:"vocab"`
+	} `json:"model"`
+}
+
+type decoderFile struct {
+	Type     string        `json:"type"`
+	Decoders []decoderFile `json:"decoders"`
+}
+
+// byteLevel reports whether tokens are bytes written as characters, GPT-2's way.
+func (d *decoderFile) byteLevel() bool {
+	if d == nil {
+		return false
+	}
+	if d.Type == "Sequence" && len(d.Decoders) == 1 {
+		return d.Decoders[0].byteLevel()
+	}
+	return d.Type == "ByteLevel"
+}
+
+// maxID bounds token ids, so that a broken file cannot ask for endless memory.
+const maxID = 1 << 24
+
+// Load opens dir/tokenizer.json. Only byte-level vocabularies are supported,
+// which those of Qwen and Llama 3 are.
+func Load(dir string) (*Tokenizer, error) {
+	path := filepath.Join(dir, "tokenizer.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	t, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	t.path = path
+	return t, nil
+}
+
+func parse(data []byte) (*Tokenizer, error) {
+	var f tokenizerFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	if !f.Decoder.byteLevel() {
+		return nil, errors.New("only byte-level vocabularies are supported, and this decoder is not ByteLevel")
+	}
+	t := &Tokenizer{special: map[int32]bool{}, ids: map[string]int32{}}
+	set := func(id int32, token string) error {
+		if id < 0 || id > maxID {
+			return fmt.Errorf("token %.40q has id %d, expected 0 to %d", token, id, maxID)
+		}
+		for int(id) >= len(t.bytes) {
+			t.bytes = append(t.bytes, nil)
+		}
+		t.bytes[id] = tokenBytes(token)
+		return nil
+	}
+	for token, id := range f.Model.Vocab {
+		if err := set(id, token); err != nil {
+			return nil, err
+		}
+	}
+	for _, added := range f.AddedTokens {
+		if err := set(added.ID, added.Content); err != nil {
+			return nil, err
+		}
+		t.ids[added.Content] = added.ID
+		t.special[added.ID] = added.Special
+	}
+	library, err := tokenizers.FromBytes(data)
+	if err != nil {
+		return nil, err
+	}
+	t.library = library
+	return t, nil
+}
+
+// Close frees the library's memory.
+func (t *Tokenizer) Close() { t.library.Close() }
+
+// VocabSize is one more than the largest id.
+func (t *Tokenizer) VocabSize() int { return len(t.bytes) }
+
+// ID looks up an added token, such as <|im_end|>, by its content.
+func (t *Tokenizer) ID(content string) (id int32, ok bool) {
+	id, ok = t.ids[content]
+	return id, ok
+}
+
+// Encode returns the ids of s. Added tokens written in the text become their ids;
+// addSpecial also adds those that the tokenizer's post-processor puts around a
+// text. A NUL byte is an error: the library would cut the text there.
+func (t *Tokenizer) Encode(s string, addSpecial bool) ([]int32, error) {
+	if i := strings.IndexByte(s, 0); i >= 0 {
+		return nil, fmt.Errorf("the text has a NUL at byte %d, which cannot be tokenised", i)
+	}
+	raw, _ := t.library.Encode(s, addSpecial)
+	ids := make([]int32, len(raw))
+	for i, id := range raw {
+		ids[i] = int32(id)
+	}
+	return ids, nil
+}
+
+// Decode returns the text of ids, without special tokens when skipSpecial is set.
+// Bytes that are no UTF-8 become U+FFFD as in the library. An id without a token
+// is an error.
+func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
+	var b []byte
+	for _, id := range ids {
+		piece, err := t.piece(id, skipSpecial)
+		if err != nil {
+			return "", err
+		}
+		b = append(b, piece...)
+	}
+	return lossy(b), nil
+}
+
+// piece returns the bytes of a token.
+func (t *Tokenizer) piece(id int32, skipSpecial bool) ([]byte, error) {
+	if id < 0 || int(id) >= len(t.bytes) || t.bytes[id] == nil {
+		// Models pad their vocabulary: such ids have logits and no token.
+		if id >= 0 && id <= maxID {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("token id %d is outside the vocabulary of %d", id, len(t.bytes))
+	}
+	if skipSpecial && t.special[id] {
+		return nil, nil
+	}
+	return t.bytes[id], nil
+}
