@@ -1,0 +1,166 @@
+package eval
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/gofrs/flock"
+
+	"stele/engine/jsonl"
+)
+
+// journal is samples.jsonl while a run is on: lines are appended as samples end
+// and put into order at the end. Of a sample it keeps in memory only where its
+// line is and what the results need.
+type journal struct {
+	path  string
+	lock  *flock.Flock
+	slots map[string]int // question's key to its first entry
+	count []int          // samples of the question that an entry belongs to, by first entry
+
+	mu      sync.Mutex
+	file    *os.File
+	size    int64
+	entries []entry // question by question, sample by sample
+	done    int
+}
+
+// entry is a sample on disk; length 0 means that there is none yet.
+type entry struct {
+	offset  int64
+	length  int
+	outcome outcome
+}
+
+// openJournal reads what is there of a run's samples and cuts off a torn end.
+func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err error) {
+	j := &journal{path: path, lock: flock.New(path), slots: make(map[string]int, len(questions))}
+	for i := range questions {
+		q := &questions[i]
+		n := spec.Samples[q.Benchmark]
+		j.slots[q.key()] = len(j.entries)
+		j.entries = append(j.entries, make([]entry, n)...)
+		for range n {
+			j.count = append(j.count, n)
+		}
+	}
+	if locked, err := j.lock.TryLock(); err != nil {
+		return nil, err
+	} else if !locked {
+		return nil, fmt.Errorf("%s is being written by another process", path)
+	}
+	defer func() {
+		if err != nil {
+			j.close()
+		}
+	}()
+	if j.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+		return nil, err
+	}
+	if err := j.read(); err != nil {
+		return nil, err
+	}
+	if err := j.file.Truncate(j.size); err != nil {
+		return nil, err
+	}
+	_, err = j.file.Seek(j.size, io.SeekStart)
+	return j, err
+}
+
+// read indexes the lines. A last line that is not whole is what a killed run
+// leaves behind; anywhere else it is damage that a person must look at.
+func (j *journal) read() error {
+	in := bufio.NewReaderSize(j.file, 1<<20)
+	for number := 1; ; number++ {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", j.path, err)
+		}
+		if bad := j.note(line); bad != nil {
+			if _, err := in.Peek(1); err == io.EOF {
+				return nil
+			}
+			return fmt.Errorf("%s:%d: %w: remove the line and it is computed again", j.path, number, bad)
+		}
+	}
+}
+
+// note indexes a line at the end of what is known; a sample that is there
+// already stays as it was.
+func (j *journal) note(line []byte) error {
+	var s Sample
+	if err := json.Unmarshal(line, &s); err != nil {
+		return fmt.Errorf("not a sample: %w", err)
+	}
+	first, ok := j.slots[s.Benchmark+"/"+s.Language+"/"+s.ID]
+	if !ok || s.Sample < 0 || s.Sample >= j.count[first] {
+		return fmt.Errorf("sample %d of %s/%s/%s is not asked for in this run", s.Sample, s.Benchmark, s.Language, s.ID)
+	}
+	j.put(first+s.Sample, len(line), s.outcome())
+	return nil
+}
+
+func (j *journal) put(slot, length int, o outcome) {
+	if e := &j.entries[slot]; e.length == 0 {
+		*e = entry{j.size, length, o}
+		j.done++
+	}
+	j.size += int64(length)
+}
+
+// has tells whether a sample is on disk.
+func (j *journal) has(slot int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.entries[slot].length > 0
+}
+
+// append writes a sample's line.
+func (j *journal) append(slot int, s *Sample) error {
+	line, err := s.line()
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, err := j.file.Write(line); err != nil {
+		return err
+	}
+	j.put(slot, len(line), s.outcome())
+	return nil
+}
+
+// sort writes the file anew in the order of questions and samples.
+func (j *journal) sort() error {
+	w, err := jsonl.Create(j.path)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for _, e := range j.entries {
+		line := make(json.RawMessage, e.length)
+		if _, err := j.file.ReadAt(line, e.offset); err != nil {
+			return fmt.Errorf("%s: %w", j.path, err)
+		}
+		if err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func (j *journal) close() error {
+	var err error
+	if j.file != nil {
+		err = j.file.Close()
+	}
+	return errors.Join(err, j.lock.Close())
+}

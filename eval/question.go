@@ -1,0 +1,61 @@
+package eval
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Question is a problem ready to be put to a model.
+type Question struct {
+	Benchmark, Language, ID string
+	Prompt                  string  // the whole text, template and prefix included
+	PromptIDs               []int32 // its tokens
+	Prefix                  string  // the end of Prompt that counts as the model's own words
+	Answer                  string  // the reference
+	DataName                string  // the benchmark's name as the grader knows it
+}
+
+// key names a question in a run.
+func (q *Question) key() string { return q.Benchmark + "/" + q.Language + "/" + q.ID }
+
+// checkQuestions refuses questions that a run cannot tell apart or cannot put.
+func checkQuestions(questions []Question, spec *Spec) error {
+	seen := make(map[string]bool, len(questions))
+	asked := map[[2]string]bool{}
+	for i := range questions {
+		q := &questions[i]
+		switch {
+		case seen[q.key()]:
+			return fmt.Errorf("question %s is there twice", q.key())
+		case len(q.PromptIDs) == 0:
+			return fmt.Errorf("question %s has an empty prompt", q.key())
+		case spec.Samples[q.Benchmark] < 1:
+			return fmt.Errorf("question %s is of a benchmark that the settings do not name", q.key())
+		}
+		seen[q.key()] = true
+		asked[[2]string{q.Benchmark, q.Language}] = true
+	}
+	for _, b := range spec.Benchmarks {
+		for _, l := range spec.Languages {
+			if !asked[[2]string{b, l}] {
+				return fmt.Errorf("%s has no question in %s", b, l)
+			}
+		}
+	}
+	return nil
+}
+
+// hashQuestions is a SHA-256 over everything that is asked and expected, so that
+// a run notices when the data or a template changed under it.
+func hashQuestions(questions []Question) (string, error) {
+	h := sha256.New()
+	encoder := json.NewEncoder(h)
+	for i := range questions {
+		if err := encoder.Encode(&questions[i]); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

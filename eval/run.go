@@ -1,0 +1,193 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"stele/engine/jsonl"
+	"stele/engine/progress"
+)
+
+// Deps are what a run works with.
+type Deps struct {
+	Generator Generator
+	// Identify says what language an output is in, given the one asked for. It is
+	// called from several goroutines.
+	Identify func(output, language string) Identified
+	Origin   Origin
+	// Log gets progress and remarks for a person; nil is silent.
+	Log io.Writer
+}
+
+// Run puts the questions to the model and writes samples.jsonl, results.json and
+// manifest.json to the folder out. A run that was stopped goes on where it was;
+// one that is done is only read. When ctx ends, samples that are complete are
+// graded and written first.
+func Run(ctx context.Context, spec Spec, questions []Question, deps Deps, out string) (*Results, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	if err := checkQuestions(questions, &spec); err != nil {
+		return nil, err
+	}
+	hash, err := hashQuestions(questions)
+	if err != nil {
+		return nil, err
+	}
+	manifest := Manifest{Origin: deps.Origin, Seed: spec.Seed, Settings: spec, Questions: len(questions), QuestionsSHA256: hash}
+	if err := manifest.claim(out); err != nil {
+		return nil, err
+	}
+	j, err := openJournal(filepath.Join(out, "samples.jsonl"), questions, &spec)
+	if err != nil {
+		return nil, err
+	}
+	defer j.close()
+	r := &run{spec: spec, questions: questions, deps: deps, journal: j}
+	if err := r.fill(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.sort(); err != nil {
+		return nil, err
+	}
+	outcomes := make([]outcome, len(j.entries))
+	for i, e := range j.entries {
+		outcomes[i] = e.outcome
+	}
+	results := summarize(deps.Origin, spec, questions, outcomes)
+	return results, jsonl.WriteFile(filepath.Join(out, "results.json"), results)
+}
+
+// run is an evaluation in progress.
+type run struct {
+	spec      Spec
+	questions []Question
+	deps      Deps
+	journal   *journal
+
+	mu            sync.Mutex
+	judged, right int // since the start, for the meter
+}
+
+// fill generates the samples that are missing. A question with some of its
+// samples on disk is asked as a whole again, so that a sample keeps its index;
+// what is there already is not graded twice.
+func (r *run) fill(ctx context.Context) error {
+	var requests []Request
+	var asked []*Question // of each request
+	var slots []int       // first entry of each request
+	slot, missing := 0, 0
+	for i := range r.questions {
+		q := &r.questions[i]
+		n, need := r.spec.Samples[q.Benchmark], 0
+		for k := range n {
+			if !r.journal.has(slot + k) {
+				missing++
+				need = k + 1
+			}
+		}
+		if need > 0 {
+			requests = append(requests, r.request(q, need))
+			asked, slots = append(asked, q), append(slots, slot)
+		}
+		slot += n
+	}
+	if missing == 0 {
+		return nil
+	}
+	if r.journal.done > 0 {
+		r.logf("going on after %d of %d samples", r.journal.done, len(r.journal.entries))
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	// The queue has room for everything: generation never waits for grading.
+	queue := make(chan judgement, missing)
+	var workers sync.WaitGroup
+	meter := r.meter()
+	for range min(missing, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for task := range queue {
+				if err := r.judge(task, meter); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	sent := make(map[int]bool, missing)
+	err := r.deps.Generator.Generate(ctx, requests, func(c Completion) error {
+		if c.Request < 0 || c.Request >= len(requests) || c.Sample < 0 || c.Sample >= requests[c.Request].N {
+			return fmt.Errorf("the engine returned sample %d of request %d, which was not asked for", c.Sample, c.Request)
+		}
+		slot := slots[c.Request] + c.Sample
+		if sent[slot] || r.journal.has(slot) {
+			return context.Cause(ctx)
+		}
+		sent[slot] = true
+		c.LogProbs = nil
+		queue <- judgement{slot, asked[c.Request], c}
+		return context.Cause(ctx)
+	})
+	close(queue)
+	workers.Wait()
+	meter.Close()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if err == nil && r.journal.done < len(r.journal.entries) {
+		err = fmt.Errorf("the engine ended with %d of %d samples", r.journal.done, len(r.journal.entries))
+	}
+	return err
+}
+
+// judgement is a completion on its way to the journal.
+type judgement struct {
+	slot     int
+	question *Question
+	done     Completion
+}
+
+func (r *run) judge(task judgement, meter *progress.Meter) error {
+	sample := judge(task.question, task.done, r.deps.Identify)
+	if err := r.journal.append(task.slot, &sample); err != nil {
+		return err
+	}
+	right := sample.Verdict
+	if r.spec.Grader == "strict" {
+		right = sample.VerdictStrict
+	}
+	r.mu.Lock()
+	r.judged++
+	if right {
+		r.right++
+	}
+	note := fmt.Sprintf("%.1f %% right", 100*float64(r.right)/float64(r.judged))
+	r.mu.Unlock()
+	meter.Add(1, note)
+	return nil
+}
+
+func (r *run) request(q *Question, n int) Request {
+	return Request{
+		ID: q.key(), Prompt: q.PromptIDs, N: n, Sampling: r.spec.Sampling,
+		MaxTokens: r.spec.MaxTokens, Stop: r.spec.Stop, Seed: r.spec.Seed,
+	}
+}
+
+func (r *run) meter() *progress.Meter {
+	if r.deps.Log == nil {
+		return nil
+	}
+	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries))
+}
+
+func (r *run) logf(format string, args ...any) {
+	if r.deps.Log != nil {
+		fmt.Fprintf(r.deps.Log, format+"\n", args...)
+	}
+}

@@ -1,0 +1,105 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"stele/eval/grade"
+)
+
+// Spec is what decides the numbers of a run, apart from the model. It is written
+// to the manifest and the results as it is.
+type Spec struct {
+	Benchmarks []string `json:"benchmarks"`
+	Languages  []string `json:"languages"`
+	Limit      int      `json:"limit"` // first questions of each language; 0 is all
+	// Samples are the samples a question by benchmark.
+	Samples map[string]int `json:"samples"`
+	Sampling
+	MaxTokens int      `json:"max_tokens"`
+	Stop      []string `json:"stop"`
+	Seed      uint64   `json:"seed"`
+	Template  string   `json:"template"`
+	Hack      bool     `json:"hack"` // reasoning begins with a prefix in the language
+	// Grader names whose verdicts make the accuracy: qwen or strict. Samples hold both.
+	Grader string `json:"grader"`
+}
+
+// Validate reports the first setting that cannot be run.
+func (s *Spec) Validate() error {
+	switch {
+	case len(s.Benchmarks) == 0:
+		return errors.New("no benchmark is named")
+	case len(s.Languages) == 0:
+		return errors.New("no language is named")
+	case s.Limit < 0:
+		return fmt.Errorf("limit is %d, expected 0 (all) or more", s.Limit)
+	case !(s.Temperature >= 0):
+		return fmt.Errorf("temperature is %g, expected 0 or more", s.Temperature)
+	case !(s.TopP > 0 && s.TopP <= 1):
+		return fmt.Errorf("top-p is %g, expected more than 0 and at most 1", s.TopP)
+	case s.TopK < 0:
+		return fmt.Errorf("top-k is %d, expected 0 (off) or more", s.TopK)
+	case !(s.MinP >= 0 && s.MinP <= 1):
+		return fmt.Errorf("min-p is %g, expected 0 to 1", s.MinP)
+	case s.MaxTokens < 1:
+		return fmt.Errorf("max tokens is %d, expected at least 1", s.MaxTokens)
+	case s.Grader != grade.Qwen.String() && s.Grader != grade.Strict.String():
+		return fmt.Errorf("unknown grader %q: expected qwen or strict", s.Grader)
+	}
+	for _, b := range s.Benchmarks {
+		if s.Samples[b] < 1 {
+			return fmt.Errorf("samples for %s is %d, expected at least 1", b, s.Samples[b])
+		}
+	}
+	if b, ok := repeated(s.Benchmarks); ok {
+		return fmt.Errorf("benchmark %s is named twice", b)
+	}
+	if l, ok := repeated(s.Languages); ok {
+		return fmt.Errorf("language %s is named twice", l)
+	}
+	return nil
+}
+
+func repeated(names []string) (string, bool) {
+	for i, n := range names {
+		if slices.Contains(names[:i], n) {
+			return n, true
+		}
+	}
+	return "", false
+}
+
+// paperSamples are the samples a question that the paper drew where it is not 1:
+// AIME has 30 questions only.
+var paperSamples = map[string]int{"aime24": 16, "aime25": 16}
+
+// SamplesFor is the number of samples a question for each benchmark: n, or with
+// n = 0 the paper's, 16 for AIME and 1 for the others.
+func SamplesFor(benchmarks []string, n int) map[string]int {
+	samples := make(map[string]int, len(benchmarks))
+	for _, b := range benchmarks {
+		switch {
+		case n != 0:
+			samples[b] = n
+		default:
+			samples[b] = max(1, paperSamples[b])
+		}
+	}
+	return samples
+}
+
+// Presets are the paper's evaluation settings by name; a preset fills in
+// sampling, length and prompt.
+var Presets = map[string]func(*Spec){
+	"paper": func(s *Spec) {
+		s.Sampling, s.MaxTokens = Sampling{Temperature: 0.6, TopP: 0.95}, 8912
+	},
+	"paper-32b": func(s *Spec) {
+		s.Sampling, s.MaxTokens = Sampling{Temperature: 0.6, TopP: 0.95}, 32768
+	},
+	"dapo-32b": func(s *Spec) {
+		s.Sampling, s.MaxTokens = Sampling{Temperature: 1, TopP: 0.7}, 20480
+	},
+}
