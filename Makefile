@@ -1,0 +1,44 @@
+# Two commands: `make demo` runs the main job, `make test` passes the tests.
+# Both get what they need first and say what they do.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+ENV := . third_party/env.sh;
+RUN ?= runs/demo
+PACKAGES := ./...
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@2026.1
+
+.PHONY: build setup demo test check fmt vet lint fuzz clean
+
+build: setup
+	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
+
+setup:
+	@third_party/setup.sh
+
+demo: build
+	@examples/demo.sh $(RUN)
+
+test: setup
+	@$(ENV) go test -timeout 25m $(PACKAGES)
+
+check: setup fmt vet lint test
+
+fmt:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not gofmt'ed: $$files" >&2; exit 1; fi
+
+vet:
+	@$(ENV) go vet $(PACKAGES)
+
+lint:
+	@$(ENV) go run $(STATICCHECK) $(PACKAGES)
+
+# Every fuzz target for FUZZTIME each.
+FUZZTIME ?= 20s
+fuzz: setup
+	@$(ENV) for package in $$(go list $(PACKAGES)); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; done
+
+clean:
+	rm -rf bin runs

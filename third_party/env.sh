@@ -1,0 +1,14 @@
+# Environment for building and testing Stele; source it from the project's folder.
+# The binary itself needs none of it: it finds the plugin in the cache folder.
+STELE_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/stele"
+TOKENIZERS_VERSION=v1.24.0
+PJRT_CPU_WHEEL=lammps-jax-pjrt-cpu==0.11.2
+STELE_TOKENIZERS="$STELE_CACHE/tokenizers-$TOKENIZERS_VERSION"
+STELE_PJRT="$STELE_CACHE/pjrt"
+export STELE_CACHE TOKENIZERS_VERSION PJRT_CPU_WHEEL STELE_TOKENIZERS STELE_PJRT
+export GOEXPERIMENT=simd                        # kernels use simd/archsimd
+export CGO_LDFLAGS="-L$STELE_TOKENIZERS/lib"    # libtokenizers.a
+export GOMLX_NO_AUTO_INSTALL=1                  # go-xla must not try the network
+# Asynchronous preemption between 512-bit instructions makes scalar float code up
+# to a hundred times slower on Intel CPUs.
+export GODEBUG="asyncpreemptoff=1${GODEBUG:+,$GODEBUG}"
