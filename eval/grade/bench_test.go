@@ -15,7 +15,7 @@ func BenchmarkPipeline(b *testing.B) {
 			for b.Loop() {
 				for _, pair := range pairs {
 					start := time.Now()
-					gradeAgainst(pair.GT, pair.Output, pair.DataName, mode)
+					Grade(pair.Output, pair.Reference, pair.DataName, mode)
 					longest = max(longest, time.Since(start))
 				}
 			}

@@ -27,6 +27,9 @@ const (
 // the rule that decided. It is the math_equal of the Qwen2.5-Math grader.
 func Equal(prediction, reference string, mode Mode) (verdict bool, via string) {
 	c := &comparison{budget: budget{left: maxSteps}}
+	if mode == Strict {
+		return c.equalStrict(prediction, reference)
+	}
 	return c.equal(prediction, reference, 0)
 }
 

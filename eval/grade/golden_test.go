@@ -126,7 +126,7 @@ func TestPipelineGoldens(t *testing.T) {
 		if want.GTFrom == "solution" || want.Reference == "" {
 			gt = want.GT // read out of a worked solution that the row does not hold
 		}
-		got := gradeAgainst(gt, want.Output, want.DataName, Qwen)
+		got := gradeAgainst(gt, want.Output, want.DataName)
 		counts.add("extracted", got.Extracted == want.Extracted)
 		counts.add("pred", got.Pred == want.Pred)
 		counts.add("gt", got.GT == want.GT)
@@ -164,8 +164,50 @@ func TestDirectGoldens(t *testing.T) {
 	counts.report(t, "verdict", directFloor)
 }
 
+// TestStrictGoldens compares strict verdicts with what a person would say:
+// they must keep what the reference implementation gets right, and mend what
+// it gets wrong.
+func TestStrictGoldens(t *testing.T) {
+	var counts agreement
+	for _, want := range readGoldens(t, "pipeline.jsonl.gz") {
+		if want.Expected == nil || want.Reference == "" {
+			continue
+		}
+		got := Grade(want.Output, want.Reference, want.DataName, Strict)
+		right := got.Verdict == *want.Expected
+		qwen := "qwen wrong"
+		if want.Verdict == *want.Expected {
+			qwen = "qwen right"
+		}
+		counts.add(qwen, right)
+		counts.add(qwen+" "+want.Group, right)
+		if !right {
+			t.Logf("%s: %s %s: %q for %q: %v via %s, want %v (qwen: %q for %q %s)", qwen, want.ID, want.DataName, short(strictExtract(want.Output)), short(want.Reference), got.Verdict, got.Via, *want.Expected, short(want.Pred), short(want.GT), *want.Via)
+		}
+	}
+	counts.report(t, "qwen right", strictKeptFloor)
+	counts.report(t, "qwen wrong", strictMendedFloor)
+}
+
+// TestDubiousGoldens counts, by category, the false verdicts that are mended.
+func TestDubiousGoldens(t *testing.T) {
+	var counts agreement
+	for _, want := range readGoldens(t, "dubious.jsonl") {
+		if want.Expected == nil {
+			continue
+		}
+		right := Grade(want.Output, want.Reference, want.DataName, Strict).Verdict == *want.Expected
+		counts.add("mended", right)
+		counts.add(want.Category, right)
+	}
+	counts.report(t, "mended", strictMendedFloor)
+}
+
 // The agreement reached with the reference implementation, in percent.
 const (
 	pipelineFloor = 99.98
 	directFloor   = 98.6
+	// Against a person's verdicts, strict mode.
+	strictKeptFloor   = 99.89
+	strictMendedFloor = 91
 )

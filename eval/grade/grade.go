@@ -38,11 +38,15 @@ type Result struct {
 // first). dataName is the benchmark's name in the Qwen2.5-Math code, which
 // has rules for some of them; it may be empty.
 func Grade(output, reference, dataName string, mode Mode) Result {
-	return gradeAgainst(normalizeReference(reference, dataName), output, dataName, mode)
+	result := gradeAgainst(normalizeReference(reference, dataName), output, dataName)
+	if mode == Strict && result.Via != ViaNone {
+		result = gradeStrict(result, output, reference)
+	}
+	return result
 }
 
-// gradeAgainst grades an output against a normalised reference.
-func gradeAgainst(gt, output, dataName string, mode Mode) Result {
+// gradeAgainst grades an output against a normalised reference in Qwen mode.
+func gradeAgainst(gt, output, dataName string) Result {
 	extracted := Extract(output, dataName)
 	prediction := normalize(extracted, slices.Contains(unitDataSets, dataName))
 	result := Result{
@@ -54,7 +58,7 @@ func gradeAgainst(gt, output, dataName string, mode Mode) Result {
 		result.Via = ViaNone
 		return result
 	}
-	result.Verdict, result.Via = Equal(result.Pred, result.GT, mode)
+	result.Verdict, result.Via = Equal(result.Pred, result.GT, Qwen)
 	return result
 }
 

@@ -16,7 +16,10 @@ type latexParser struct {
 	inAbs    int  // open absolute value bars
 	invalid  bool // an invalid token was looked at
 	extended bool // the grammar of latex2sympy instead
-	budget   *budget
+	// whole makes a letter before parentheses a factor, unless it is one that
+	// is mostly a function's, because n(n+1) is a product.
+	whole  bool
+	budget *budget
 }
 
 // parseLatex parses the longest prefix of s that is a relation or expression.

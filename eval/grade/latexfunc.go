@@ -1,6 +1,9 @@
 package grade
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // namedFunctions maps the function commands of the grammar to names.
 var namedFunctions = map[string]string{
@@ -53,7 +56,7 @@ func (p *latexParser) function() (*expr, bool) {
 // application = name "(" expression { "," expression } ")".
 func (p *latexParser) application() (*expr, bool) {
 	name, ok := p.name()
-	if !ok || !p.peek(0).is("(") {
+	if !ok || !p.peek(0).is("(") || p.whole && !strings.Contains("fghFGH", name[:1]) {
 		return nil, false
 	}
 	args, ok := p.arguments()

@@ -1,0 +1,341 @@
+package grade
+
+import (
+	"math"
+	"math/big"
+	"math/cmplx"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// judgement is the strict grader's opinion of a pair.
+type judgement int
+
+const (
+	unsure judgement = iota // not understood: the reference's verdict stands
+	right
+	wrong
+)
+
+// ViaStrict marks a verdict of the strict grader that its own reading of both
+// answers decided.
+const ViaStrict = "strict"
+
+// gradeStrict grades an output against the raw reference. Where it does not
+// understand one of the answers it keeps the verdict in qwen.
+func gradeStrict(qwen Result, output, reference string) Result {
+	c := &comparison{budget: budget{left: maxSteps}}
+	verdict := unsure
+	if letter := strip(writeAlike(reference)); isChoice(strings.Trim(letter, "()")) {
+		verdict = judgeChoice(output, strings.Trim(letter, "()"))
+	} else {
+		verdict = c.judge(strictExtract(output), reference)
+	}
+	if verdict != unsure {
+		qwen.Verdict, qwen.Via = verdict == right, ViaStrict
+	}
+	return qwen
+}
+
+// equalStrict is Equal in strict mode.
+func (c *comparison) equalStrict(prediction, reference string) (bool, string) {
+	if prediction == reference {
+		return true, ViaString
+	}
+	switch c.judge(prediction, reference) {
+	case right:
+		return true, ViaStrict
+	case wrong:
+		return false, ViaStrict
+	}
+	return c.equal(prediction, reference, 0)
+}
+
+// judge compares two raw answers.
+func (c *comparison) judge(prediction, reference string) judgement {
+	p, r := writeAlike(prediction), writeAlike(reference)
+	if r == "" {
+		return unsure
+	}
+	if p == "" {
+		return wrong
+	}
+	if compact(p) == compact(r) {
+		return right
+	}
+	if c.judgeRelations(p, r) == right {
+		return right
+	}
+	return c.judgeAnswers(readAnswer(p, &c.budget, 0), readAnswer(r, &c.budget, 0))
+}
+
+// judgeRelations compares answers that are relations as a whole: the same sign,
+// or its mirror image, between equal or opposite differences.
+func (c *comparison) judgeRelations(p, r string) judgement {
+	if !strings.ContainsAny(p, "=<>\\") || !strings.ContainsAny(r, "=<>\\") {
+		return unsure
+	}
+	x, okX := parseWhole(p, &c.budget)
+	y, okY := parseWhole(r, &c.budget)
+	if !okX || !okY || x.kind != kindRelation || y.kind != kindRelation {
+		return unsure
+	}
+	return c.compareRelations(x, y)
+}
+
+// mirror gives the relation with its sides exchanged.
+var mirror = map[string]string{"=": "=", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+// compareRelations compares two relations: right if the differences of their
+// sides are proportional, with a positive factor for the same sign and a
+// negative one for its mirror image.
+func (c *comparison) compareRelations(x, y *expr) judgement {
+	for _, side := range slices.Concat(x.args, y.args) {
+		if !side.isScalar() {
+			return unsure
+		}
+	}
+	dx := sum(x.args[0], negative(x.args[1]))
+	dy := sum(y.args[0], negative(y.args[1]))
+	p := prober{seed: 1, budget: &c.budget}
+	u, okU := p.eval(dx)
+	v, okV := p.eval(dy)
+	if !okU || !okV || u.z == 0 || v.z == 0 {
+		return unsure
+	}
+	factor := u.z / v.z
+	if math.Abs(imag(factor)) > 1e-9*math.Abs(real(factor)) || x.name != y.name && x.name != mirror[y.name] {
+		return wrong
+	}
+	if x.name != "=" && x.name != "!=" && (x.name == y.name) != (real(factor) > 0) {
+		return wrong
+	}
+	for seed := range uint64(probes) {
+		p := prober{seed: seed + 2, budget: &c.budget}
+		u, okU := p.eval(dx)
+		v, okV := p.eval(dy)
+		if okU && okV && cmplx.Abs(u.z-factor*v.z) > 1e-8*(cmplx.Abs(u.z)+cmplx.Abs(factor*v.z)) {
+			return wrong
+		}
+	}
+	return right
+}
+
+// judgeAnswers compares two answers that were read.
+func (c *comparison) judgeAnswers(a, b *answer) judgement {
+	if !c.budget.spend(1) {
+		return unsure
+	}
+	if compact(a.text) == compact(b.text) && a.unit == b.unit && !differentNames(a.name, b.name) {
+		return right
+	}
+	switch {
+	case a.items != nil && b.items != nil:
+		return c.judgeLists(a, b)
+	case a.items != nil || b.items != nil:
+		return c.judgeListAgainstValue(a, b)
+	case a.prose || b.prose:
+		return judgeProse(a, b)
+	case differentNames(a.name, b.name):
+		return wrong
+	case a.unit != "" && b.unit != "" && a.unit != b.unit && !strings.HasPrefix(a.unit, b.unit) && !strings.HasPrefix(b.unit, a.unit):
+		return wrong
+	}
+	return c.judgeValues(a, b)
+}
+
+// differentNames reports whether both are named by single letters that differ:
+// x = 2 does not answer y = 2, while f(x) = 2 may.
+func differentNames(a, b string) bool {
+	return utf8.RuneCountInString(a) == 1 && utf8.RuneCountInString(b) == 1 && a != b
+}
+
+// judgeProse compares words. A number does not answer a question for words;
+// words may be an unknown way to write a number.
+func judgeProse(a, b *answer) judgement {
+	x, y := wordsOf(a.text), wordsOf(b.text)
+	switch {
+	case x == y:
+		return right
+	case b.prose && (a.prose || len(a.values) > 0):
+		return wrong
+	}
+	return unsure
+}
+
+// judgeListAgainstValue: a list is not a single value, unless one of the two
+// was not understood.
+func (c *comparison) judgeListAgainstValue(a, b *answer) judgement {
+	if a.items == nil {
+		a, b = b, a
+	}
+	if len(a.items) == 1 {
+		return c.judgeAnswers(a.items[0], b)
+	}
+	if len(b.values) == 0 || b.values[0].kind == kindMatrix {
+		return unsure
+	}
+	if len(a.values) > 0 {
+		return c.judgeValues(a, b)
+	}
+	for _, item := range a.items {
+		if len(item.values) == 0 && item.items == nil {
+			return unsure
+		}
+	}
+	return wrong
+}
+
+// judgeLists compares lists. Sets and bare lists have no order; tuples,
+// intervals and unions do, and their brackets count.
+func (c *comparison) judgeLists(a, b *answer) judgement {
+	unordered := func(x *answer) bool { return x.open == "" || x.open == "{" || strings.HasPrefix(x.open, `\`) }
+	if len(a.items) != len(b.items) {
+		return c.understood(a, b, wrong)
+	}
+	if unordered(a) && unordered(b) && strings.HasPrefix(a.open, `\`) == strings.HasPrefix(b.open, `\`) {
+		if a.open != b.open && strings.HasPrefix(a.open, `\`) {
+			return wrong
+		}
+		return c.matchItems(a, b)
+	}
+	if a.open != "" && b.open != "" && (a.open != b.open || a.shut != b.shut) {
+		if a.open == "{" || b.open == "{" {
+			return unsure
+		}
+		return c.understood(a, b, wrong)
+	}
+	verdict := right
+	for i := range a.items {
+		switch c.judgeAnswers(a.items[i], b.items[i]) {
+		case wrong:
+			return c.understood(a, b, wrong)
+		case unsure:
+			verdict = unsure
+		}
+	}
+	return verdict
+}
+
+// understood returns the verdict if all items of both lists were read.
+func (c *comparison) understood(a, b *answer, verdict judgement) judgement {
+	for _, list := range []*answer{a, b} {
+		for _, item := range list.items {
+			if item.items == nil && len(item.values) == 0 && !item.prose {
+				return unsure
+			}
+		}
+	}
+	return verdict
+}
+
+// matchItems pairs off the items of two lists of the same length.
+func (c *comparison) matchItems(a, b *answer) judgement {
+	used := make([]bool, len(b.items))
+	for _, x := range a.items {
+		found := false
+		for i, y := range b.items {
+			if !used[i] && c.judgeAnswers(x, y) == right {
+				used[i], found = true, true
+				break
+			}
+		}
+		if !found {
+			return c.understood(a, b, wrong)
+		}
+	}
+	return right
+}
+
+// judgeValues compares single values: right if any reading of one equals any
+// reading of the other.
+func (c *comparison) judgeValues(a, b *answer) judgement {
+	if len(a.values) == 0 || len(b.values) == 0 {
+		return unsure
+	}
+	verdict := wrong
+	for _, x := range a.values {
+		for _, y := range b.values {
+			switch c.judgeExpressions(x, y, a, b) {
+			case right:
+				return right
+			case unsure:
+				verdict = unsure
+			}
+		}
+	}
+	return verdict
+}
+
+// judgeExpressions compares two expressions. A decimal that is a rounding of
+// the other value to its own places is left to the reference's tolerance; a
+// percentage may answer the fraction or the number.
+func (c *comparison) judgeExpressions(x, y *expr, a, b *answer) judgement {
+	if x.kind == kindRelation && y.kind == kindRelation {
+		return c.compareRelations(x, y)
+	}
+	if !x.isScalar() || !y.isScalar() {
+		if x.kind == kindMatrix && y.kind == kindMatrix && x.rows == y.rows && len(x.args) == len(y.args) && c.sameMatrix(x, y) {
+			return right
+		}
+		return unsure
+	}
+	if sameForm(x, y) || c.sameFunction(x, y) {
+		return right
+	}
+	hundred := integer(100)
+	if a.percent && !b.percent && c.sameFunction(x, product(y, hundred)) ||
+		b.percent && !a.percent && c.sameFunction(y, product(x, hundred)) {
+		return right
+	}
+	u, okU := c.realValue(x)
+	v, okV := c.realValue(y)
+	if !okU || !okV {
+		if len(x.symbols(nil)) == 0 && len(y.symbols(nil)) == 0 {
+			return unsure
+		}
+		return c.surelyDifferent(x, y)
+	}
+	for _, decimals := range []int{a.decimals, b.decimals} {
+		if decimals >= 0 && roundsTo(u, v, decimals) && !(isLiteral(a) && isLiteral(b)) {
+			return unsure
+		}
+	}
+	return wrong
+}
+
+// isLiteral reports whether an answer is an integer or decimal as written.
+func isLiteral(a *answer) bool {
+	_, ok := new(big.Rat).SetString(strings.ReplaceAll(a.text, ",", ""))
+	return ok && !strings.Contains(a.text, "/")
+}
+
+// roundsTo reports whether two numbers differ by less than one unit in the
+// given decimal place.
+func roundsTo(u, v float64, decimals int) bool {
+	unit := 1.0
+	for range min(decimals, 300) {
+		unit /= 10
+	}
+	difference := u - v
+	return difference < unit && -difference < unit
+}
+
+// surelyDifferent tells functions that differ at a probe from those that could
+// not be evaluated.
+func (c *comparison) surelyDifferent(x, y *expr) judgement {
+	for seed := range uint64(probes) {
+		p := prober{seed: seed + 1, budget: &c.budget}
+		u, okU := p.eval(x)
+		v, okV := p.eval(y)
+		if !okU || !okV {
+			continue
+		}
+		distance := u.z - v.z
+		if agree(u, v, max(real(distance), -real(distance))+max(imag(distance), -imag(distance))) == different {
+			return wrong
+		}
+	}
+	return unsure
+}

@@ -1,0 +1,167 @@
+package grade
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// answerPhrases announce an answer, in the eleven languages.
+var answerPhrases = regexp.MustCompile(`(?i)(?:answer is|answer:|答案是|答案为|答案：|答案:|答えは|答え：|答え:|la respuesta es|respuesta:|la réponse est|réponse ?:|die antwort ist|antwort:|ответ:|ответ —|ответ|উত্তর হল|উত্তর:|উত্তর|คำตอบคือ|คำตอบ:|คำตอบ|సమాధానం:|సమాధానం|jibu ni|jibu:|correct one is|correct choice is|correct option is|choice is)[ :：]*`)
+
+// strictExtract returns the raw final answer: the last box that holds
+// something, Minerva's sentence, the last announced answer, the last number.
+func strictExtract(output string) string {
+	if _, after, ok := strings.Cut(output, "final answer is $"); ok {
+		if answer, _, ok := strings.Cut(after, "$. I hope"); ok {
+			return answer
+		}
+	}
+	if answer, ok := lastBox(output); ok {
+		return answer
+	}
+	if at := answerPhrases.FindAllStringIndex(output, -1); at != nil {
+		answer, _, _ := strings.Cut(strip(output[at[len(at)-1][1]:]), "\n")
+		if number := loneNumber(answer); number != "" {
+			return number
+		}
+		if utf8.RuneCountInString(answer) <= 12 && !strings.ContainsAny(answer, `0123456789\`) {
+			if number := lastChinese(answer); number != "" {
+				return number
+			}
+		}
+		if !isExplanation(answer) {
+			return sentence(answer)
+		}
+	}
+	return strictLastNumber(output)
+}
+
+// isExplanation reports whether an announced answer turns out to be an account
+// of several sentences or sums, which ends in the answer.
+func isExplanation(s string) bool {
+	words := strings.Fields(s)
+	prose := 0
+	for _, word := range words {
+		if isProse(word) {
+			prose++
+		}
+	}
+	return prose >= 4 && len(grouped.FindAllString(s, -1)) >= 1
+}
+
+// lastBox returns the content of the last \boxed that is not empty. A box in
+// the box is opened.
+func lastBox(s string) (string, bool) {
+	parts := strings.Split(s, "boxed")
+	for i := len(parts) - 1; i > 0; i-- {
+		content := strip(boxed(strings.Join(parts[i:], "boxed")))
+		if content == "" {
+			continue
+		}
+		if inner, ok := lastBox(content); ok {
+			return inner, true
+		}
+		// An outer box may hold this one and nothing else.
+		return strings.TrimSuffix(content, `\`), true
+	}
+	return "", false
+}
+
+// sentence cuts a sentence off at its end.
+func sentence(s string) string {
+	for i, r := range s {
+		width := utf8.RuneLen(r)
+		rest := s[min(i+max(width, 1), len(s)):]
+		if (r == '.' && (rest == "" || rest[0] == ' ')) || r == '。' || r == '।' {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// grouped matches numbers with thousands separators of the eleven languages.
+var grouped = regexp.MustCompile(`-?\d+(?:[., ]\d{3})*(?:[.,]\d+)?|-?\.\d+`)
+
+// loneLetter is a variable in a short text.
+var loneLetter = regexp.MustCompile(`(?:^|[^\pL\pM])[a-zA-Z](?:$|[^\pL\pM])`)
+
+// loneNumber returns the number in a short text that has no mathematics
+// besides, such as "57 500 euros." or "14.00。".
+func loneNumber(s string) string {
+	s = fold(s)
+	numbers := grouped.FindAllString(s, -1)
+	if len(numbers) != 1 || strings.ContainsAny(s, `\^_=(){}[]/+%<>|!`) || loneLetter.MatchString(s) {
+		return ""
+	}
+	return decimalComma(numbers[0])
+}
+
+// strictLastNumber returns the last number of a text, or the last Chinese
+// numeral if there is no other.
+func strictLastNumber(s string) string {
+	s = fold(s)
+	if numbers := grouped.FindAllString(s, -1); numbers != nil {
+		return decimalComma(numbers[len(numbers)-1])
+	}
+	return lastChinese(s)
+}
+
+// decimalComma turns the comma of "3,50" into a point.
+func decimalComma(s string) string {
+	if commaDecimal.MatchString(s) {
+		return strings.ReplaceAll(s, ",", ".")
+	}
+	return s
+}
+
+var (
+	// onlyLetter is a box with one letter, perhaps with the option's text.
+	onlyLetter = regexp.MustCompile(`(?i)^[^a-z0-9]*(?:option|choice|answer)?[^a-z0-9]*([a-e])(?:[^a-z0-9+*/=^\-]*$|[).:][^a-z].*$|[).:]\s.*$|[).:].*$)`)
+	twoLetters = regexp.MustCompile(`^[^A-Za-z0-9]*[A-E](?:[^A-Za-z0-9]|or|and)*[A-E][^A-Za-z0-9]*$`)
+	// leadingLetter is what follows an announcement.
+	leadingLetter = regexp.MustCompile(`^[^A-Za-z0-9]*(?i:option |choice )?[^A-Za-z0-9]*([A-E])(?:[^A-Za-z]|$)`)
+)
+
+// judgeChoice decides a multiple-choice question: the box must name the letter
+// and no other; without a box, the first letter after the last announcement
+// counts; without that, capital letters that stand alone, if they agree.
+func judgeChoice(output, reference string) judgement {
+	judge := func(letter string) judgement {
+		if strings.ToUpper(letter) == reference {
+			return right
+		}
+		return wrong
+	}
+	if content, ok := lastBox(output); ok {
+		plain := writeAlike(content)
+		switch m := onlyLetter.FindStringSubmatch(plain); {
+		case twoLetters.MatchString(plain):
+			return wrong
+		case m != nil:
+			return judge(m[1])
+		case utf8.RuneCountInString(plain) <= 8 && len(choiceLetters(plain)) > 0:
+			return wrong // 2A, C + 1, not C
+		}
+		return unsure
+	}
+	if at := answerPhrases.FindAllStringIndex(output, -1); at != nil {
+		after := output[at[len(at)-1][1]:]
+		if m := leadingLetter.FindStringSubmatch(writeAlike(after)); m != nil {
+			return judge(m[1])
+		}
+	}
+	if _, after, ok := strings.Cut(output, "final answer is $"); ok {
+		if answer, _, ok := strings.Cut(after, "$. I hope"); ok {
+			plain := writeAlike(answer)
+			if m := onlyLetter.FindStringSubmatch(plain); m != nil && !twoLetters.MatchString(plain) {
+				return judge(m[1])
+			}
+			return wrong
+		}
+	}
+	if len(choiceLetters(strings.ReplaceAll(fold(output), "a", ""))) == 0 {
+		return wrong // nothing but the article
+	}
+	return unsure
+}
