@@ -38,13 +38,14 @@ var (
 	sciencePattern = regexp.MustCompile(`^-?\d+(?:\.\d+)?[eE][+-]?\d+$`)
 	mixedPattern   = regexp.MustCompile(`^(-?)(\d+) ?\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}$`)
 	mixedSlash     = regexp.MustCompile(`^(-?)(\d+) (\d+) ?/ ?(\d+)$`)
+	repeating      = regexp.MustCompile(`^(-?)(\d*)\.(\d*?)(?:\\overline ?\{(\d+)\}|\((\d+)\))$`)
 	unitPattern    = regexp.MustCompile(`^(-?(?:[\d.,]*\d(?: \d{3})*|\\frac\{\d+\}\{\d+\}|\d+/\d+)) ?((?:\pL|\pM|\\degree|\\[Cc]irc)[\pL\pM .\^{}23/\\-]*)$`)
 	listWords      = regexp.MustCompile(` *(?:;| and | or |, *and |, *or ) *`)
 )
 
 // readAnswer parses an answer in the notation of writeAlike.
 func readAnswer(s string, b *budget, depth int) *answer {
-	a := &answer{text: strip(s), decimals: -1}
+	a := &answer{text: strip(strings.TrimLeft(s, "=:≈ ")), decimals: -1}
 	if depth > 8 || !b.spend(len(s)) {
 		return a
 	}
@@ -109,6 +110,10 @@ func (a *answer) readNumber() bool {
 			a.decimals = len(m[1])
 		}
 	default:
+		if value, ok := repeatingDecimal(s); ok {
+			a.values = []*expr{rational(value)}
+			return true
+		}
 		if chinese, ok := parseChinese(s); ok {
 			a.values = []*expr{rational(chinese)}
 			return true
@@ -125,6 +130,41 @@ func (a *answer) readNumber() bool {
 		}
 	}
 	return len(a.values) > 0
+}
+
+// repeatingDecimal reads 0.1\overline{6}, 0.1(6) and 0.1666...
+func repeatingDecimal(s string) (*big.Rat, bool) {
+	var whole, fixed, cycle string
+	if m := repeating.FindStringSubmatch(s); m != nil {
+		whole, fixed, cycle = m[1]+m[2], m[3], m[4]+m[5]
+	} else {
+		digits, ok := strings.CutSuffix(s, "...")
+		decimals := digits[strings.Index(digits, ".")+1:]
+		if !ok || len(decimals) < 3 || len(decimals) == len(digits) || digitsEnd(decimals, 0) != len(decimals) {
+			return nil, false
+		}
+		whole, cycle = digits[:len(digits)-len(decimals)-1], decimals[len(decimals)-1:]
+		if fixed = strings.TrimRight(decimals, cycle); len(decimals)-len(fixed) < 2 {
+			return nil, false
+		}
+	}
+	if len(fixed)+len(cycle) > 100 {
+		return nil, false
+	}
+	// x.fc with cycle c is x.f plus c / (10^|c| - 1) / 10^|f|.
+	value, ok := new(big.Rat).SetString(strings.TrimPrefix(whole, "-") + "." + fixed + "0")
+	if !ok {
+		if value, ok = new(big.Rat).SetString("0." + fixed + "0"); !ok {
+			return nil, false
+		}
+	}
+	nines, _ := new(big.Int).SetString(strings.Repeat("9", len(cycle))+strings.Repeat("0", len(fixed)), 10)
+	digits, _ := new(big.Int).SetString(cycle, 10)
+	value.Add(value, new(big.Rat).SetFrac(digits, nines))
+	if strings.HasPrefix(whole, "-") {
+		value.Neg(value)
+	}
+	return value, true
 }
 
 // readList recognises lists: in brackets with a comma at the top level, or
@@ -210,6 +250,7 @@ func (a *answer) readValue(b *budget) {
 					whole.Neg(whole)
 				}
 				a.values = append(a.values, rational(whole))
+				return // not the product of the two
 			}
 		}
 	}

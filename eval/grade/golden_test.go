@@ -208,6 +208,6 @@ const (
 	pipelineFloor = 99.98
 	directFloor   = 98.6
 	// Against a person's verdicts, strict mode.
-	strictKeptFloor   = 99.89
-	strictMendedFloor = 91
+	strictKeptFloor   = 99.88
+	strictMendedFloor = 93
 )

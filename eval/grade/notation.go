@@ -54,7 +54,9 @@ var (
 	plainRoot      = regexp.MustCompile(`\\?sqrt\s*\(([^()]*)\)`)
 	namelessRoot   = regexp.MustCompile(`(^|[^\\a-zA-Z])sqrt`)
 	plainPi        = regexp.MustCompile(`(^|[^\\a-zA-Z])pi($|[^a-zA-Z])`)
-	rootWithoutArg = regexp.MustCompile(`\\sqrt\s*([0-9a-zA-Z])`)
+	rootWithoutArg = regexp.MustCompile(`\\sqrt\s*([0-9]+|[a-zA-Z])`)
+	choose         = regexp.MustCompile(`\{\s*([^{}]*?)\s*\\choose\s*([^{}]*?)\s*\}`)
+	realNumbers    = regexp.MustCompile(`(?i)all real numbers|\\mathbb\s*\{?R\}?|\\mathbb R`)
 	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf)($|[^a-z])`)
 	manyBlanks     = regexp.MustCompile(` +`)
@@ -68,7 +70,7 @@ var notation = strings.NewReplacer(
 	`\\`, `\\`, `\ `, " ", "~", " ", `\$`, "", "$", "", `\(`, "", `\)`, "",
 	`\leq`, `\le`, `\geq`, `\ge`, `\neq`, `\ne`, `{,}`, ",", "**", "^",
 	`\lbrace`, `\{`, `\rbrace`, `\}`, `\ldots`, "...", `\dots`, "...", `\cdots`, "...",
-	`\degrees`, `\degree `, "€", "", "£", "", "¥", "", "₹", "", "৳", "", "₽", "", "฿", "",
+	`\degrees`, `\degree `, `\varnothing`, `\emptyset`, "€", "", "£", "", "¥", "", "₹", "", "৳", "", "₽", "", "฿", "",
 )
 
 // writeAlike brings an answer to the notation that the strict grader reads.
@@ -83,16 +85,19 @@ func writeAlike(s string) string {
 	s = bareSuperCirc.ReplaceAllString(s, `\degree `)
 	s = dropFonts(s)
 	s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
+	s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
 	s = plainRoot.ReplaceAllString(s, `\sqrt{$1}`)
 	s = namelessRoot.ReplaceAllString(s, `$1\sqrt`)
 	s = rootWithoutArg.ReplaceAllString(s, `\sqrt{$1}`)
 	s = plainPi.ReplaceAllString(s, `$1\pi $2`)
 	s = infinityWord.ReplaceAllString(s, `$1\infty $3`)
 	s = strings.Trim(strip(s), `"'`)
-	s = strip(strings.TrimRight(strip(s), ".;"))
+	if s = strip(s); !strings.HasSuffix(s, "...") {
+		s = strip(strings.TrimRight(s, ".;"))
+	}
 	s = looseFraction.ReplaceAllString(s, `\frac`)
 	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
-	s = strings.ReplaceAll(s, `\mathbb{R}`, `(-\infty ,\infty )`)
+	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	return strip(manyBlanks.ReplaceAllString(s, " "))
 }
 

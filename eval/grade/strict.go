@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/cmplx"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -173,6 +174,9 @@ func (c *comparison) judgeListAgainstValue(a, b *answer) judgement {
 	if len(a.items) == 1 {
 		return c.judgeAnswers(a.items[0], b)
 	}
+	if interval, ok := intervalText(b.text); ok {
+		return c.judgeLists(a, readAnswer(interval, &c.budget, 1))
+	}
 	if len(b.values) == 0 || b.values[0].kind == kindMatrix {
 		return unsure
 	}
@@ -276,11 +280,12 @@ func (c *comparison) judgeExpressions(x, y *expr, a, b *answer) judgement {
 		return c.compareRelations(x, y)
 	}
 	if !x.isScalar() || !y.isScalar() {
-		if x.kind == kindMatrix && y.kind == kindMatrix && x.rows == y.rows && len(x.args) == len(y.args) && c.sameMatrix(x, y) {
-			return right
+		if x.kind == kindMatrix && y.kind == kindMatrix {
+			return c.judgeMatrices(x, y)
 		}
 		return unsure
 	}
+	x, y = x.replace("i", constant("i")), y.replace("i", constant("i"))
 	if sameForm(x, y) || c.sameFunction(x, y) {
 		return right
 	}
@@ -303,6 +308,55 @@ func (c *comparison) judgeExpressions(x, y *expr, a, b *answer) judgement {
 		}
 	}
 	return wrong
+}
+
+// judgeMatrices compares matrices entry by entry.
+func (c *comparison) judgeMatrices(x, y *expr) judgement {
+	if x.rows != y.rows || len(x.args) != len(y.args) {
+		return wrong
+	}
+	if c.sameMatrix(x, y) {
+		return right
+	}
+	for i := range x.args {
+		u, okU := exact(x.args[i], &c.budget)
+		v, okV := exact(y.args[i], &c.budget)
+		if okU && okV && math.Abs(ratFloat(u)-ratFloat(v)) > 1e-3*math.Abs(ratFloat(v)) {
+			return wrong
+		}
+	}
+	return unsure
+}
+
+func ratFloat(r *big.Rat) float64 {
+	x, _ := r.Float64()
+	return x
+}
+
+// halfLine and between are inequalities that describe an interval.
+var (
+	halfLine = regexp.MustCompile(`^([a-zA-Z]) ?(<|>|\\le|\\ge) ?([^<>=]*)$`)
+	between  = regexp.MustCompile(`^([^<>=]*?) ?(<|\\le) ?([a-zA-Z]) ?(<|\\le) ?([^<>=]*)$`)
+)
+
+// intervalText writes an inequality for one variable as an interval.
+func intervalText(s string) (string, bool) {
+	if m := halfLine.FindStringSubmatch(s); m != nil && !strings.Contains(m[3], `\le`) && !strings.Contains(m[3], `\ge`) {
+		switch m[2] {
+		case ">":
+			return "(" + m[3] + `,\infty )`, true
+		case "<":
+			return `(-\infty ,` + m[3] + ")", true
+		case `\ge`:
+			return "[" + m[3] + `,\infty )`, true
+		}
+		return `(-\infty ,` + m[3] + "]", true
+	}
+	if m := between.FindStringSubmatch(s); m != nil {
+		brackets := map[string][2]string{"<": {"(", ")"}, `\le`: {"[", "]"}}
+		return brackets[m[2]][0] + m[1] + "," + m[5] + brackets[m[4]][1], true
+	}
+	return "", false
 }
 
 // isLiteral reports whether an answer is an integer or decimal as written.

@@ -27,6 +27,9 @@ func strictExtract(output string) string {
 		}
 		if utf8.RuneCountInString(answer) <= 12 && !strings.ContainsAny(answer, `0123456789\`) {
 			if number := lastChinese(answer); number != "" {
+				if strings.Contains(answer, "-"+number) {
+					number = "-" + number
+				}
 				return number
 			}
 		}
@@ -73,7 +76,8 @@ func sentence(s string) string {
 	for i, r := range s {
 		width := utf8.RuneLen(r)
 		rest := s[min(i+max(width, 1), len(s)):]
-		if (r == '.' && (rest == "" || rest[0] == ' ')) || r == '。' || r == '।' {
+		stop := r == '.' && !strings.HasSuffix(s[:i], ".") && (rest == "" || rest[0] == ' ')
+		if stop || r == '。' || r == '।' {
 			return s[:i]
 		}
 	}
@@ -133,8 +137,8 @@ func judgeChoice(output, reference string) judgement {
 		}
 		return wrong
 	}
-	if content, ok := lastBox(output); ok {
-		plain := writeAlike(content)
+	// short judges a text that should be nothing but the letter.
+	short := func(plain string) judgement {
 		switch m := onlyLetter.FindStringSubmatch(plain); {
 		case twoLetters.MatchString(plain):
 			return wrong
@@ -145,8 +149,17 @@ func judgeChoice(output, reference string) judgement {
 		}
 		return unsure
 	}
+	if content, ok := lastBox(output); ok {
+		return short(writeAlike(content))
+	}
 	if at := answerPhrases.FindAllStringIndex(output, -1); at != nil {
-		after := output[at[len(at)-1][1]:]
+		after := strip(output[at[len(at)-1][1]:])
+		line, _, _ := strings.Cut(after, "\n")
+		if plain := writeAlike(sentence(line)); utf8.RuneCountInString(plain) <= 8 {
+			if verdict := short(plain); verdict != unsure {
+				return verdict
+			}
+		}
 		if m := leadingLetter.FindStringSubmatch(writeAlike(after)); m != nil {
 			return judge(m[1])
 		}

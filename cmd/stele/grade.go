@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"stele/engine/jsonl"
+	"stele/eval/grade"
+)
+
+func newGradeCommand(*globals) *cobra.Command {
+	var in, out, grader string
+	c := &cobra.Command{
+		Use:   "grade --in FILE",
+		Short: "Whether answers are right",
+		Long: `Whether answers are right.
+
+Lines of --in hold "output" (a model's text) and "reference", and may hold "data_name",
+a benchmark's name with rules of its own in the Qwen2.5-Math code. With "prediction" in
+place of "output", the strings are compared as they are. The output adds "extracted",
+"pred", "gt", "verdict" and "via", the rule that decided.
+
+--grader qwen gives the verdicts of the Qwen2.5-Math evaluation; strict corrects those
+that a person would not share.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			mode, ok := map[string]grade.Mode{"qwen": grade.Qwen, "strict": grade.Strict}[grader]
+			if !ok {
+				return usagef("--grader %q: must be qwen or strict", grader)
+			}
+			r, err := jsonl.Open(in)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			w, err := jsonl.Create(out)
+			if err != nil {
+				return err
+			}
+			defer w.Abort()
+			for c.Context().Err() == nil {
+				record, err := r.Next()
+				if err == io.EOF {
+					return w.Close()
+				}
+				if err != nil {
+					return err
+				}
+				if err := gradeRecord(record, mode); err != nil {
+					return fmt.Errorf("%s: %w", r.Where(), err)
+				}
+				if err := w.Write(record); err != nil {
+					return err
+				}
+			}
+			return c.Context().Err()
+		},
+	}
+	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
+	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
+	c.Flags().StringVar(&grader, "grader", "qwen", "qwen or strict")
+	must(c.MarkFlagRequired("in"))
+	return c
+}
+
+// gradeRecord adds the verdict to one line of the input of stele grade.
+func gradeRecord(record *jsonl.Record, mode grade.Mode) error {
+	var output, prediction, reference, dataName string
+	hasReference, errReference := record.Decode("reference", &reference)
+	hasOutput, errOutput := record.Decode("output", &output)
+	hasPrediction, errPrediction := record.Decode("prediction", &prediction)
+	_, errName := record.Decode("data_name", &dataName)
+	switch err := errors.Join(errReference, errOutput, errPrediction, errName); {
+	case err != nil:
+		return err
+	case !hasReference:
+		return errors.New(`no "reference"`)
+	case hasOutput == hasPrediction:
+		return errors.New(`one of "output" and "prediction" is needed`)
+	}
+	var result grade.Result
+	if hasOutput {
+		result = grade.Grade(output, reference, dataName, mode)
+	} else {
+		result = grade.Result{Extracted: prediction, Pred: prediction, GT: reference}
+		result.Verdict, result.Via = grade.Equal(prediction, reference, mode)
+	}
+	return errors.Join(
+		record.Set("extracted", result.Extracted),
+		record.Set("pred", result.Pred),
+		record.Set("gt", result.GT),
+		record.Set("verdict", result.Verdict),
+		record.Set("via", result.Via),
+	)
+}
