@@ -46,6 +46,20 @@ func newRootCommand() *cobra.Command {
 		Short:         "Sample, train with GRPO and measure cross-lingual transfer, from one binary",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q: see stele --help", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		// Cobra checks these too, but not as wrong usage.
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
+				return usagef("%w: see %s --help", err, c.CommandPath())
+			}
+			return nil
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.backend, "backend", "auto", "auto, go, xla:cpu, xla:cuda or xla:PATH")
@@ -53,11 +67,37 @@ func newRootCommand() *cobra.Command {
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
 	flags.BoolVar(&g.json, "json", false, "print results as JSON where there is a table")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand()
+	root.AddCommand(
+		newGenerateCommand(g),
+		newScoreCommand(g),
+		newTokenizeCommand(g),
+		newTrainCommand(g),
+		newBenchCommand(g),
+		newDoctorCommand(g),
+		newVersionCommand(g),
+	)
 	return root
 }
 
-func main() { os.Exit(run()) }
+// noArguments refuses arguments that are no flags.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("unexpected argument %q: see %s --help", args[0], c.CommandPath())
+	}
+	return nil
+}
+
+// must is for errors that only a mistake in this package can cause.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func main() {
+	reexec()
+	os.Exit(run())
+}
 
 // run executes the command line and returns the exit code.
 func run() int {

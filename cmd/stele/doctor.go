@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/cpu"
+
+	"stele/engine"
+	"stele/engine/checkpoint"
+	"stele/kernels"
+)
+
+// diagnosis is what stele doctor finds.
+type diagnosis struct {
+	Version     string          `json:"version"`
+	Cores       int             `json:"cores"`
+	CPUFeatures []string        `json:"cpu_features"`
+	MemoryTotal int64           `json:"memory_total_bytes,omitempty"`
+	MemoryFree  int64           `json:"memory_available_bytes,omitempty"`
+	Backends    []backendState  `json:"backends"`
+	PluginDirs  []string        `json:"plugin_dirs"`
+	Model       *memoryEstimate `json:"model,omitempty"`
+}
+
+// backendState is a backend with its description, or the reason it is not there.
+type backendState struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Error       string `json:"error,omitempty"`
+}
+
+// memoryEstimate is what a model takes before activations.
+type memoryEstimate struct {
+	Dir             string `json:"dir"`
+	Parameters      int64  `json:"parameters"`
+	DType           string `json:"dtype"`
+	WeightBytes     int64  `json:"weight_bytes"`
+	KVBytesPerToken int64  `json:"kv_bytes_per_token"`
+	// TrainingBytes are weights, gradients, both moments, and float32 masters
+	// where the weights are held in less.
+	TrainingBytes int64 `json:"training_bytes"`
+}
+
+func newDoctorCommand(g *globals) *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use:   "doctor [-m MODEL]",
+		Short: "What this machine has, and what a model needs of it",
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			d := diagnose()
+			if name != "" {
+				var err error
+				if d.Model, err = estimate(name, g.dtype); err != nil {
+					return err
+				}
+			}
+			if g.json {
+				e := json.NewEncoder(c.OutOrStdout())
+				e.SetIndent("", "  ")
+				return e.Encode(d)
+			}
+			return d.print(c.OutOrStdout())
+		},
+	}
+	c.Flags().StringVarP(&name, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	return c
+}
+
+func diagnose() diagnosis {
+	d := diagnosis{Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), PluginDirs: kernels.PluginDirs()}
+	d.MemoryTotal, d.MemoryFree = machineMemory()
+	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
+		state := backendState{Name: name}
+		if device, err := kernels.Open(name); err != nil {
+			state.Error = err.Error()
+		} else {
+			state.Description = device.Description()
+			device.Close()
+		}
+		d.Backends = append(d.Backends, state)
+	}
+	return d
+}
+
+// cpuFeatures names the vector extensions that speed depends on.
+func cpuFeatures() []string {
+	features := []string{}
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"avx2", cpu.X86.HasAVX2}, {"fma", cpu.X86.HasFMA}, {"avx512f", cpu.X86.HasAVX512F},
+		{"avx512_bf16", cpu.X86.HasAVX512BF16}, {"amx_bf16", cpu.X86.HasAMXBF16},
+		{"asimd", cpu.ARM64.HasASIMD}, {"sve", cpu.ARM64.HasSVE},
+	} {
+		if f.has {
+			features = append(features, f.name)
+		}
+	}
+	return features
+}
+
+// machineMemory reads the memory of the machine, and what is available of it,
+// in bytes; zero where the system does not say.
+func machineMemory() (total, available int64) {
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, 0
+	}
+	for line := range strings.Lines(string(data)) {
+		var key string
+		var kib int64
+		if _, err := fmt.Sscan(line, &key, &kib); err != nil {
+			continue
+		}
+		switch key {
+		case "MemTotal:":
+			total = kib << 10
+		case "MemAvailable:":
+			available = kib << 10
+		}
+	}
+	return total, available
+}
+
+func estimate(name, dtypeName string) (*memoryEstimate, error) {
+	dtype, ok := map[string]checkpoint.DType{"float32": checkpoint.F32, "bfloat16": checkpoint.BF16}[dtypeName]
+	if !ok {
+		return nil, usagef("--dtype %q: must be float32 or bfloat16", dtypeName)
+	}
+	dir, err := engine.Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	config, err := checkpoint.LoadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &memoryEstimate{
+		Dir: dir, Parameters: config.NumParameters(), DType: dtypeName,
+		WeightBytes: config.WeightBytes(dtype), KVBytesPerToken: config.KVBytesPerToken(dtype),
+	}
+	m.TrainingBytes = m.WeightBytes + 3*config.WeightBytes(checkpoint.F32)
+	if dtype != checkpoint.F32 {
+		m.TrainingBytes += config.WeightBytes(checkpoint.F32)
+	}
+	return m, nil
+}
+
+func (d diagnosis) print(w io.Writer) error {
+	var b strings.Builder
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("version", "%s", d.Version)
+	row("cpu", "%d cores, %s", d.Cores, strings.Join(d.CPUFeatures, " "))
+	if d.MemoryTotal > 0 {
+		row("memory", "%s, %s available", binarySize(d.MemoryTotal), binarySize(d.MemoryFree))
+	}
+	for _, s := range d.Backends {
+		if s.Error != "" {
+			row(s.Name, "not there: %s", s.Error)
+		} else {
+			row(s.Name, "%s", s.Description)
+		}
+	}
+	if m := d.Model; m != nil {
+		row("model", "%s, %.1f million parameters", m.Dir, float64(m.Parameters)/1e6)
+		row("weights", "%s in %s", binarySize(m.WeightBytes), m.DType)
+		row("kv cache", "%d bytes a token, %s for 1000 tokens", m.KVBytesPerToken, binarySize(1000*m.KVBytesPerToken))
+		row("training", "%s with AdamW, before activations", binarySize(m.TrainingBytes))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// binarySize writes a number of bytes for a person.
+func binarySize(n int64) string {
+	size, unit := float64(n), 0
+	for size >= 1024 && unit < 4 {
+		size /= 1024
+		unit++
+	}
+	return fmt.Sprintf("%.4g %s", size, [...]string{"B", "KiB", "MiB", "GiB", "TiB"}[unit])
+}

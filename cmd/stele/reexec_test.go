@@ -1,0 +1,32 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestStartupSettings(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		in, want []string
+		changed  bool
+	}{
+		{"nothing set", []string{"HOME=h"}, []string{"HOME=h", "GODEBUG=asyncpreemptoff=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1", "GOMLX_NO_AUTO_INSTALL=1"}, true},
+		{"other keys are kept",
+			[]string{"GODEBUG=gctrace=1", "GLIBC_TUNABLES=glibc.malloc.check=3", "GOMLX_NO_AUTO_INSTALL=1"},
+			[]string{"GOMLX_NO_AUTO_INSTALL=1", "GODEBUG=gctrace=1,asyncpreemptoff=1", "GLIBC_TUNABLES=glibc.malloc.check=3:glibc.malloc.hugetlb=1"}, true},
+		{"the user's setting wins",
+			[]string{"GODEBUG=asyncpreemptoff=0", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0", "GOMLX_NO_AUTO_INSTALL="},
+			[]string{"GODEBUG=asyncpreemptoff=0", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0", "GOMLX_NO_AUTO_INSTALL="}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, changed := withStartupSettings(test.in)
+			if changed != test.changed || !slices.Equal(got, test.want) {
+				t.Errorf("got %q, changed %v; want %q, %v", got, changed, test.want, test.changed)
+			}
+			if again, changed := withStartupSettings(got); changed || !slices.Equal(again, got) {
+				t.Errorf("a second pass changes %q to %q", got, again)
+			}
+		})
+	}
+}
