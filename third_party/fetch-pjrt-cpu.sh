@@ -6,7 +6,9 @@
 set -euo pipefail
 DIR=$(realpath -m "$1")
 PLUGIN=$DIR/pjrt_c_api_cpu_plugin.so
-[[ -s $PLUGIN ]] && { echo "$PLUGIN"; exit 0; }
+WHEEL=${PJRT_CPU_WHEEL:-lammps-jax-pjrt-cpu==0.11.2}
+STAMP=$DIR/stamp # the wheel asked for: another version is fetched anew
+[[ -s $PLUGIN && -f $STAMP && $(<"$STAMP") == "$WHEEL" ]] && { echo "$PLUGIN"; exit 0; }
 mkdir -p "$DIR"
 WORK=$(mktemp -d "$DIR/fetch.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
@@ -27,6 +29,8 @@ P
   mv "$WORK/plugin.so" "$PLUGIN"
 }
 
-take "${PJRT_CPU_WHEEL:-lammps-jax-pjrt-cpu==0.11.2}" 1319390d948b39f69f7dade496b7c385149d9ca6097a6b62114da113216d9ad1 ||
+take "$WHEEL" 1319390d948b39f69f7dade496b7c385149d9ca6097a6b62114da113216d9ad1 ||
   take fastatomstruct-xla-cpu 88b1c430b341b4bea40a37420311c9c75db6e22b46d2ff95b6986577bee6afe9
+printf '%s' "$WHEEL" >"$WORK/stamp"
+mv "$WORK/stamp" "$STAMP"
 echo "$PLUGIN"

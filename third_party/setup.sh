@@ -20,7 +20,7 @@ if [ ! -s "$STELE_TOKENIZERS/lib/libtokenizers.a" ]; then
   SECONDS=0; third_party/build-libtokenizers.sh "$STELE_TOKENIZERS" >/dev/null; say_done
 fi
 
-if [ ! -s "$STELE_PJRT/pjrt_c_api_cpu_plugin.so" ]; then
+if [ ! -s "$STELE_PJRT/pjrt_c_api_cpu_plugin.so" ] || [ "$(cat "$STELE_PJRT/stamp" 2>/dev/null)" != "$PJRT_CPU_WHEEL" ]; then
   if ! command -v python3 >/dev/null || ! python3 -m pip --version >/dev/null 2>&1; then
     echo "Backend xla:cpu will not be there: python3 with pip is missing (Debian: apt-get install python3-pip). Backend go is." >&2
   else
