@@ -5,7 +5,7 @@ SHELL := bash
 ENV := . third_party/env.sh;
 RUN ?= runs/demo
 PACKAGES := ./...
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@2026.1
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .PHONY: build setup demo test check fmt vet lint fuzz clean
 
