@@ -1,0 +1,80 @@
+package report
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// axis maps values to pixels and knows its ticks.
+type axis struct {
+	low, high float64 // values at the ends
+	from, to  float64 // pixels at the ends
+	ticks     []float64
+	digits    int // behind the point
+}
+
+// newAxis spans at least low to high with about n ticks at round values.
+func newAxis(low, high, from, to float64, n int) axis {
+	if !(high > low) {
+		pad := math.Abs(low) / 10
+		if pad == 0 {
+			pad = 1
+		}
+		low, high = low-pad, low+pad
+	}
+	raw := (high - low) / float64(max(n, 1))
+	power := math.Floor(math.Log10(raw))
+	step := math.Pow(10, power)
+	for _, k := range []float64{1, 2, 5, 10} {
+		if k*math.Pow(10, power) >= raw*0.999 {
+			step = k * math.Pow(10, power)
+			if k == 10 {
+				power++
+			}
+			break
+		}
+	}
+	first, last := math.Floor(low/step+1e-9), math.Ceil(high/step-1e-9)
+	a := axis{low: first * step, high: last * step, from: from, to: to, digits: max(0, -int(power))}
+	for k := first; k <= last; k++ {
+		a.ticks = append(a.ticks, k*step)
+	}
+	return a
+}
+
+func (a axis) at(x float64) float64 {
+	return a.from + (x-a.low)/(a.high-a.low)*(a.to-a.from)
+}
+
+// label formats a tick; very small and large values are written with a power.
+func (a axis) label(x float64) string {
+	if math.Abs(x) < 1e-12*(a.high-a.low) {
+		return "0"
+	}
+	if largest := max(math.Abs(a.low), math.Abs(a.high)); a.digits > 4 || largest >= 1e6 {
+		mantissa, power, _ := strings.Cut(strconv.FormatFloat(x, 'e', -1, 64), "e")
+		if len(mantissa) > 5 {
+			mantissa, power, _ = strings.Cut(strconv.FormatFloat(x, 'e', 2, 64), "e")
+		}
+		n, _ := strconv.Atoi(power)
+		return minus(mantissa) + "·10" + superscript(n)
+	}
+	return fixed(x, a.digits)
+}
+
+// fixed formats x with digits behind the point and a real minus sign.
+func fixed(x float64, digits int) string {
+	s := strconv.FormatFloat(x, 'f', digits, 64)
+	if strings.Trim(s, "-0.") == "" {
+		s = strings.TrimPrefix(s, "-")
+	}
+	return minus(s)
+}
+
+func minus(s string) string { return strings.Replace(s, "-", "−", 1) }
+
+func superscript(n int) string {
+	return strings.NewReplacer("-", "⁻", "0", "⁰", "1", "¹", "2", "²", "3", "³", "4", "⁴",
+		"5", "⁵", "6", "⁶", "7", "⁷", "8", "⁸", "9", "⁹").Replace(strconv.Itoa(n))
+}

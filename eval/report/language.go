@@ -1,0 +1,39 @@
+package report
+
+import "slices"
+
+// tongue is how a language is called.
+type tongue struct{ code, english, native string }
+
+// tongues are the languages of the paper in its order.
+var tongues = []tongue{
+	{"en", "English", "English"}, {"es", "Spanish", "español"}, {"ru", "Russian", "русский"},
+	{"de", "German", "Deutsch"}, {"fr", "French", "français"}, {"bn", "Bengali", "বাংলা"},
+	{"th", "Thai", "ไทย"}, {"sw", "Swahili", "Kiswahili"}, {"zh", "Chinese", "中文"},
+	{"ja", "Japanese", "日本語"}, {"te", "Telugu", "తెలుగు"},
+}
+
+// native is a language's own name for itself, or its code.
+func native(code string) string {
+	for _, t := range tongues {
+		if t.code == code {
+			return t.native
+		}
+	}
+	return code
+}
+
+// inOrder sorts languages as the paper does, others after them by code.
+func inOrder(codes []string) []string {
+	rank := func(code string) int {
+		if i := slices.IndexFunc(tongues, func(t tongue) bool { return t.code == code }); i >= 0 {
+			return i
+		}
+		return len(tongues)
+	}
+	sorted := slices.Clone(codes)
+	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
+	slices.SortStableFunc(sorted, func(a, b string) int { return rank(a) - rank(b) })
+	return sorted
+}

@@ -1,0 +1,103 @@
+package report
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"stele/eval"
+)
+
+// numbers is a table for programs: one number a cell, one kind of thing a row,
+// nothing rounded.
+type numbers struct {
+	name string
+	head []string
+	rows [][]string
+}
+
+// numbers are all that the report rests on.
+func (r *Report) numbers() []numbers {
+	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
+		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "mean_tokens", "truncated"}}
+	change := numbers{name: "transfer", head: []string{"run", "benchmark", "language", "trained", "delta_r", "mti"}}
+	steps := numbers{name: "steps"}
+	var keys []string
+	for _, run := range r.runs {
+		if run.Training != nil {
+			for _, s := range run.Training.Steps {
+				keys = slices.AppendSeq(keys, maps.Keys(s))
+			}
+		}
+	}
+	slices.Sort(keys)
+	keys = slices.DeleteFunc(slices.Compact(keys), func(k string) bool { return k == "step" })
+	steps.head = append([]string{"run", "step"}, keys...)
+	for _, run := range r.runs {
+		if run.Results != nil {
+			accuracy.addResults(run.Name, "", run.Results)
+			continue
+		}
+		t := run.Training
+		if t.Before != nil {
+			accuracy.addResults(run.Name, "before", t.Before)
+		}
+		if t.After != nil {
+			accuracy.addResults(run.Name, "after", t.After)
+		}
+		if t.Before != nil && t.After != nil {
+			change.addTransfer(run.Name, newTransfer(t.Before, t.After, t.Languages))
+		}
+		for _, s := range t.Steps {
+			row := []string{run.Name, number(s["step"])}
+			for _, k := range keys {
+				if x, ok := s[k]; ok {
+					row = append(row, number(x))
+				} else {
+					row = append(row, "")
+				}
+			}
+			steps.rows = append(steps.rows, row)
+		}
+	}
+	return slices.DeleteFunc([]numbers{accuracy, change, steps}, func(n numbers) bool { return len(n.rows) == 0 })
+}
+
+func (n *numbers) addResults(run, when string, r *eval.Results) {
+	for _, b := range r.Settings.Benchmarks {
+		for _, l := range inOrder(r.Settings.Languages) {
+			s, ok := r.Benchmarks[b].Languages[l]
+			if !ok {
+				continue
+			}
+			n.rows = append(n.rows, []string{run, when, b, l, strconv.Itoa(s.Questions), strconv.Itoa(s.Samples),
+				number(s.Accuracy), optional(s.AccuracySE), number(s.AccuracyQwen), number(s.AccuracyStrict),
+				number(s.OffTarget), optional(s.OffTargetSE), number(s.MeanTokens), number(s.Truncated)})
+		}
+	}
+}
+
+func (n *numbers) addTransfer(run string, t *transfer) {
+	for _, b := range t.benchmarks {
+		for _, l := range t.languages {
+			n.rows = append(n.rows, []string{run, b, l, strconv.FormatBool(slices.Contains(t.trained, l)),
+				defined(t.delta[b][l]), defined(t.mti[b][l])})
+		}
+	}
+}
+
+func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+func optional(x *float64) string {
+	if x == nil {
+		return ""
+	}
+	return number(*x)
+}
+
+func defined(v value) string {
+	if !v.ok {
+		return ""
+	}
+	return number(v.x)
+}

@@ -1,0 +1,217 @@
+package report
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stele/engine/jsonl"
+)
+
+// Report is what is said about some runs.
+type Report struct {
+	Title    string
+	Overview *Table // nil with fewer than two training runs
+	Sections []Section
+	runs     []*Run
+}
+
+// New makes a report of runs: the evaluations side by side, then each training run.
+func New(runs []*Run) *Report {
+	r := &Report{runs: runs}
+	var names []string
+	var evaluations []evaluation
+	for _, run := range runs {
+		names = append(names, run.Name)
+		if run.Results != nil {
+			evaluations = append(evaluations, evaluation{run.Name, run.Results})
+		}
+	}
+	r.Title = strings.Join(names, ", ")
+	if len(names) > 3 {
+		r.Title = fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
+	}
+	if t, ok := overview(runs); ok {
+		r.Overview = &t
+	}
+	if len(evaluations) > 0 {
+		s := Section{ID: "evaluation", Title: "Evaluation"}
+		part := 0
+		for group := range slices.Chunk(evaluations, styles) {
+			id := s.ID
+			if part++; part > 1 {
+				id += fmt.Sprintf("-%d", part)
+			}
+			s.Figures = append(s.Figures, accuracyFigures(id, group, nil)...)
+		}
+		s.Tables = append(scoreTables(s.ID, evaluations, nil), settingsTable(s.ID, evaluations))
+		r.Sections = append(r.Sections, s)
+	}
+	used := map[string]bool{"evaluation": true}
+	for _, run := range runs {
+		if run.Training == nil {
+			continue
+		}
+		id := "run-" + slug(run.Name)
+		for n := 2; used[id]; n++ {
+			id = fmt.Sprintf("run-%s-%d", slug(run.Name), n)
+		}
+		used[id] = true
+		r.Sections = append(r.Sections, trainingSection(id, run))
+	}
+	return r
+}
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"native": func(head string) string {
+		code := strings.TrimSuffix(head, "*")
+		if n := native(code); n != code {
+			return n
+		}
+		return ""
+	},
+	"code":  func(head string) string { return strings.TrimSuffix(head, "*") },
+	"main":  func(cell string) string { number, _ := splitCell(cell); return number },
+	"aside": func(cell string) string { _, aside := splitCell(cell); return aside },
+}).Parse(pageHTML))
+
+// splitCell takes the standard error, or what stands in parentheses, from a
+// number: on the page it goes below, so that eleven languages fit side by side.
+func splitCell(cell string) (number, aside string) {
+	for _, mark := range []string{"±", "("} {
+		if i := strings.Index(cell, " "+mark); i >= 0 {
+			return cell[:i], cell[i+1:]
+		}
+	}
+	return cell, ""
+}
+
+// HTML is the report as one page that needs nothing else.
+func (r *Report) HTML() ([]byte, error) {
+	var b strings.Builder
+	type figure struct {
+		Figure
+		Number int
+		SVG    template.HTML
+	}
+	type table struct {
+		Table
+		Number int
+	}
+	type section struct {
+		Section
+		Figures []figure
+		Tables  []table
+	}
+	data := struct {
+		Title    string
+		Style    template.CSS
+		Overview *table
+		Sections []section
+	}{Title: r.Title, Style: template.CSS(styleSheet())}
+	figures, tables := 0, 0
+	number := func(t Table) table {
+		tables++
+		return table{t, tables}
+	}
+	if r.Overview != nil {
+		t := number(*r.Overview)
+		data.Overview = &t
+	}
+	for _, s := range r.Sections {
+		out := section{Section: s}
+		for _, f := range s.Figures {
+			figures++
+			out.Figures = append(out.Figures, figure{f, figures, template.HTML(f.SVG())})
+		}
+		for _, t := range s.Tables {
+			out.Tables = append(out.Tables, number(t))
+		}
+		data.Sections = append(data.Sections, out)
+	}
+	if err := page.Execute(&b, data); err != nil {
+		return nil, err
+	}
+	return []byte(b.String()), nil
+}
+
+// styleSheet is the page's style with its colours for light, dark and paper.
+func styleSheet() string {
+	var light, dark strings.Builder
+	var names []string
+	for _, c := range colours {
+		fmt.Fprintf(&light, "--%s: %s; ", c.name, c.light)
+		fmt.Fprintf(&dark, "--%s: %s; ", c.name, c.dark)
+		names = append(names, "$"+c.name, "var(--"+c.name+")")
+	}
+	return fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
+		strings.NewReplacer(names...).Replace(pageCSS+figureCSS)
+}
+
+// Markdown is the report's text, tables and links to the figures' files.
+func (r *Report) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", r.Title)
+	figures, tables := 0, 0
+	table := func(t *Table) {
+		tables++
+		fmt.Fprintf(&b, "\n**Table %d.** %s\n\n%s", tables, t.Caption, t.Markdown())
+	}
+	if r.Overview != nil {
+		table(r.Overview)
+	}
+	for _, s := range r.Sections {
+		fmt.Fprintf(&b, "\n## %s\n", s.Title)
+		if len(s.Facts) > 0 {
+			fmt.Fprintf(&b, "\n%s\n", strings.Join(s.Facts, " "))
+		}
+		for _, f := range s.Figures {
+			figures++
+			fmt.Fprintf(&b, "\n![%s](figures/%s.svg)\n\n**Figure %d.** %s\n", f.Title, f.Name, figures, f.Caption)
+		}
+		for _, t := range s.Tables {
+			table(&t)
+		}
+	}
+	return b.String()
+}
+
+// Write puts report.html, report.md, figures/*.svg and tables/*.csv into a folder.
+func (r *Report) Write(dir string) error {
+	for _, sub := range []string{"figures", "tables"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	put := func(name string, data []byte, err error) {
+		if err == nil {
+			err = jsonl.WriteBytes(filepath.Join(dir, filepath.FromSlash(name)), data)
+		}
+		errs = append(errs, err)
+	}
+	for _, s := range r.Sections {
+		for _, f := range s.Figures {
+			put("figures/"+f.Name+".svg", []byte(f.canvas.file(f.Title)), nil)
+		}
+	}
+	for _, t := range r.numbers() {
+		data, err := toCSV(t.head, t.rows)
+		put("tables/"+t.name+".csv", data, err)
+	}
+	put("report.md", []byte(r.Markdown()), nil)
+	data, err := r.HTML()
+	put("report.html", data, err)
+	return errors.Join(errs...)
+}
