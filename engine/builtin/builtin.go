@@ -1,0 +1,148 @@
+// Package builtin holds models that are part of the program: a tokenizer and an
+// architecture, with random weights. They need no download and are where the demo
+// and the tests begin.
+//
+// Invariants: the folder of a built-in model is a pure function of its name and
+// seed.
+package builtin
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stele/engine/checkpoint"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// version is part of the cache folder's name: a change of a model must change it.
+const version = "1"
+
+// models are the built-in models by name: tiny, of 1 M parameters, learns
+// arithmetic in minutes on two cores; nano, of 90 thousand, is for tests.
+var models = map[string]checkpoint.Config{
+	"tiny": qwen2(128, 4, 384),
+	"nano": qwen2(32, 2, 64),
+}
+
+// qwen2 is a Qwen2 over the arithmetic task's vocabulary.
+func qwen2(hidden, layers, intermediate int) checkpoint.Config {
+	return checkpoint.Config{
+		Architecture: checkpoint.Qwen2, HiddenSize: hidden, IntermediateSize: intermediate, NumLayers: layers,
+		NumHeads: 4, NumKVHeads: 2, HeadDim: hidden / 4, VocabSize: 2048, MaxPositions: 1024, RMSNormEps: 1e-6,
+		Rope: checkpoint.Rope{Type: "default", Theta: 10000}, TieEmbeddings: true, QKVBias: true, BOS: -1, EOS: []int32{2},
+	}
+}
+
+// Names lists the built-in models.
+func Names() []string { return slices.Sorted(maps.Keys(models)) }
+
+// Cut takes the name out of "builtin:NAME".
+func Cut(name string) (string, bool) { return strings.CutPrefix(name, "builtin:") }
+
+// Dir returns the Hugging Face folder of a built-in model with seed 0; it is made
+// on first use in the user's cache folder.
+func Dir(name string) (string, error) {
+	if _, err := find(name); err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("builtin:%s: %w", name, err)
+	}
+	dir := filepath.Join(cache, "stele", "builtin-"+version, name)
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
+		return dir, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return dir, Write(dir, name, 0)
+}
+
+func find(name string) (checkpoint.Config, error) {
+	c, ok := models[name]
+	if !ok {
+		return c, fmt.Errorf("no built-in model %q: expected builtin:%s", name, strings.Join(Names(), " or builtin:"))
+	}
+	return c, nil
+}
+
+// Write makes the folder of a built-in model: normal weights of standard deviation
+// 0.02, biases zero, norms one, as transformers initialises Qwen2.
+func Write(dir, name string, seed uint64) error {
+	c, err := find(name)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	staging, err := os.MkdirTemp(filepath.Dir(dir), ".assets-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(staging)
+	for _, file := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		data, err := assets.ReadFile("assets/" + file)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(staging, file), data, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return checkpoint.Write(dir, &c, random(&c, seed), checkpoint.WriteOptions{DType: checkpoint.F32, CopyFrom: staging})
+}
+
+// random yields the initial tensors.
+func random(c *checkpoint.Config, seed uint64) iter.Seq2[checkpoint.Tensor, error] {
+	return func(yield func(checkpoint.Tensor, error) bool) {
+		for i, spec := range c.TensorSpecs() {
+			n := 1
+			for _, d := range spec.Shape {
+				n *= d
+			}
+			values := make([]float32, n)
+			switch {
+			case strings.HasSuffix(spec.Name, "norm.weight"):
+				for j := range values {
+					values[j] = 1
+				}
+			case strings.HasSuffix(spec.Name, ".weight"):
+				for j := range values {
+					values[j] = float32(0.02 * normal(seed, uint64(i), uint64(j)))
+				}
+			}
+			if !yield(checkpoint.Float32Tensor(spec.Name, spec.Shape, values), nil) {
+				return
+			}
+		}
+	}
+}
+
+// normal is a standard normal number of (seed, tensor, element), by Box and
+// Muller's method.
+func normal(seed, tensor, element uint64) float64 {
+	h := mix(mix(mix(seed)^tensor) ^ element)
+	u := (float64(h>>11) + 0.5) / (1 << 53)
+	v := float64(mix(h)>>11) / (1 << 53)
+	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
+}
+
+// mix is the finaliser of SplitMix64.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,21 @@
+// Command corpus prints the arithmetic task in all languages, the text that the
+// built-in model's tokenizer was trained on.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"stele/eval/bench/arith"
+)
+
+func main() {
+	problems, err := arith.Generate(nil, arith.All, arith.Languages)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for _, p := range problems {
+		fmt.Printf("%s\n%s\n", p.Text, p.Solution)
+	}
+}
