@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"stele/engine/builtin"
+	"stele/engine/model"
+	"stele/sampler"
+)
+
+const testdata = "../testdata"
+
+// backends lists those that are here: go always, xla:cpu where its plugin is.
+func backends(t *testing.T) []string {
+	t.Helper()
+	names := []string{"go"}
+	e, err := Load(filepath.Join(testdata, "models", "tiny-qwen2"), Options{Backend: "xla:cpu"})
+	if err != nil {
+		t.Logf("xla:cpu is not tested: %v", err)
+		return names
+	}
+	e.Close()
+	return append(names, "xla:cpu")
+}
+
+func load(t *testing.T, dir string, o Options) *Engine {
+	t.Helper()
+	e, err := Load(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// generate runs requests and returns completions by request and sample.
+func generate(t *testing.T, e *Engine, requests []Request) map[[2]int]Completion {
+	t.Helper()
+	done := map[[2]int]Completion{}
+	err := e.Generate(context.Background(), requests, func(c Completion) error {
+		key := [2]int{c.Request, c.Sample}
+		if _, ok := done[key]; ok {
+			t.Errorf("%v ended twice", key)
+		}
+		done[key] = c
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := e.pool.allocator.NumUsed(); n != 0 {
+		t.Errorf("%d blocks leak", n)
+	}
+	return done
+}
+
+// TestGreedy compares greedy tokens with transformers, in one batch of prompts of
+// 1 to 300 tokens.
+func TestGreedy(t *testing.T) {
+	for _, backend := range backends(t) {
+		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
+			e := load(t, filepath.Join(testdata, "models", name), Options{Backend: backend})
+			var golden struct {
+				Cases []struct {
+					PromptIDs []int32 `json:"prompt_ids"`
+					GreedyIDs []int32 `json:"greedy_ids"`
+				} `json:"cases"`
+			}
+			readJSON(t, filepath.Join(testdata, name+".forward.json"), &golden)
+			var requests []Request
+			for i, c := range golden.Cases {
+				requests = append(requests, Request{ID: fmt.Sprint(i), Prompt: c.PromptIDs, MaxTokens: len(c.GreedyIDs), IgnoreEOS: true})
+			}
+			done := generate(t, e, requests)
+			for i, c := range golden.Cases {
+				if got := done[[2]int{i, 0}]; !slices.Equal(got.Tokens, c.GreedyIDs) || got.FinishReason != FinishLength {
+					t.Errorf("%s %s case %d: %v %s, want %v", backend, name, i, got.Tokens, got.FinishReason, c.GreedyIDs)
+				}
+			}
+		}
+	}
+}
+
+func readJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nano is a model on which a step takes milliseconds.
+func nano(t *testing.T, o Options) *Engine {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "nano")
+	if err := builtin.Write(dir, "nano", 1); err != nil {
+		t.Fatal(err)
+	}
+	return load(t, dir, o)
+}
+
+// groups is a load of prompts of many lengths, some with a common beginning.
+func groups() []Request {
+	var requests []Request
+	for i, n := range []int{1, 5, 16, 17, 33, 40, 64, 3} {
+		prompt := make([]int32, n)
+		for j := range prompt {
+			prompt[j] = int32(300 + (j*7+i/3*11)%900)
+		}
+		requests = append(requests, Request{
+			ID: fmt.Sprintf("q%d", i), Prompt: prompt, N: 1 + i%4, MaxTokens: 6 + 5*(i%3), IgnoreEOS: true, Seed: 3,
+			Sampling: sampler.Params{Temperature: 1, TopP: 1},
+		})
+	}
+	return requests
+}
+
+// TestSameTokens: the same seed gives the same tokens whatever the batch size, the
+// page size, the chunk size, the prefix cache, a pool so small that sequences are
+// preempted, the order of arrival and the backend.
+func TestSameTokens(t *testing.T) {
+	var want map[[2]int]Completion
+	for _, backend := range backends(t) {
+		for _, o := range []Options{
+			{}, {MaxBatch: 1}, {MaxBatch: 3}, {MaxBatch: 16, BlockSize: 4}, {BlockSize: 32}, {ChunkSize: 7},
+			{NoPrefixCache: true}, {PoolTokens: 96, BlockSize: 8}, {PoolTokens: 96, MaxBatch: 5, ChunkSize: 9, BlockSize: 4},
+		} {
+			if backend == "go" && o.MaxBatch == 1 && testing.Short() {
+				continue
+			}
+			o.Backend = backend
+			e := nano(t, o)
+			for _, reversed := range []bool{false, true} {
+				requests := groups()
+				if reversed {
+					slices.Reverse(requests)
+				}
+				got := map[[2]int]Completion{}
+				for key, c := range generate(t, e, requests) {
+					if reversed {
+						key[0] = len(requests) - 1 - key[0]
+					}
+					got[key] = c
+				}
+				if want == nil {
+					want = got
+				}
+				if len(got) != len(want) {
+					t.Fatalf("%+v: %d completions, want %d", o, len(got), len(want))
+				}
+				for key, w := range want {
+					g := got[key]
+					if !slices.Equal(g.Tokens, w.Tokens) {
+						t.Errorf("%+v reversed %v: %v is %v, want %v", o, reversed, key, g.Tokens, w.Tokens)
+						continue
+					}
+					for i := range w.LogProbs {
+						if d := math.Abs(float64(g.LogProbs[i] - w.LogProbs[i])); d > 1e-5 {
+							t.Errorf("%+v: log-probabilities of %v differ by %g", o, key, d)
+							break
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestScoreAgrees: the log-probabilities of generation are those of scoring, at a
+// temperature and with filters that score knows nothing of.
+func TestScoreAgrees(t *testing.T) {
+	for _, backend := range backends(t) {
+		e := nano(t, Options{Backend: backend})
+		requests := groups()
+		for i := range requests {
+			requests[i].Sampling = sampler.Params{Temperature: 0.7, TopP: 0.9, TopK: 50}
+		}
+		var pairs []model.Pair
+		var want [][]float32
+		for key, c := range generate(t, e, requests) {
+			pairs = append(pairs, model.Pair{Prompt: requests[key[0]].Prompt, Completion: c.Tokens})
+			want = append(want, c.LogProbs)
+		}
+		scores, err := e.Score(context.Background(), pairs, 0.7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range pairs {
+			for j, w := range want[i] {
+				if got := scores[i].LogProbs[j]; math.Abs(float64(got-w)) > 1e-4 {
+					t.Errorf("%s: token %d: scored %g, generated %g", backend, j, got, w)
+				}
+			}
+		}
+	}
+}
+
+// TestStops: stop strings leave the text before them, stop tokens and the end of
+// sequence end it.
+func TestStops(t *testing.T) {
+	e := nano(t, Options{Backend: "go"})
+	free := Request{ID: "s", Prompt: []int32{300, 301}, MaxTokens: 24, IgnoreEOS: true, Sampling: sampler.Params{Temperature: 1}}
+	whole := generate(t, e, []Request{free})[[2]int{0, 0}]
+	text, err := e.Tokenizer.Decode(whole.Tokens, true)
+	if err != nil || text != whole.Text || whole.FinishReason != FinishLength {
+		t.Fatalf("%+v decodes as %q, %v", whole, text, err)
+	}
+	runes := []rune(text)
+	stop := string(runes[len(runes)/2 : len(runes)/2+2])
+	cut := free
+	cut.Stop = []string{"never in there", stop}
+	got := generate(t, e, []Request{cut})[[2]int{0, 0}]
+	if before, _, _ := cutAt(text, stop); got.Text != before || got.FinishReason != FinishStop {
+		t.Errorf("stop %q: %q %s, want %q", stop, got.Text, got.FinishReason, before)
+	}
+	ended := free
+	ended.StopTokens = whole.Tokens[5:6]
+	at := slices.Index(whole.Tokens, whole.Tokens[5])
+	if got := generate(t, e, []Request{ended})[[2]int{0, 0}]; len(got.Tokens) != at+1 || got.FinishReason != FinishStop {
+		t.Errorf("stop token: %d tokens %s, want %d", len(got.Tokens), got.FinishReason, at+1)
+	}
+}
+
+func cutAt(text, stop string) (before, after string, found bool) {
+	for i := range text {
+		if len(text)-i >= len(stop) && text[i:i+len(stop)] == stop {
+			return text[:i], text[i:], true
+		}
+	}
+	return text, "", false
+}
+
+func TestRefuses(t *testing.T) {
+	e := nano(t, Options{Backend: "go"})
+	for name, r := range map[string]Request{
+		"empty prompt": {MaxTokens: 1}, "no tokens": {Prompt: []int32{1}}, "id": {Prompt: []int32{5000}, MaxTokens: 1},
+		"length": {Prompt: make([]int32, 1024), MaxTokens: 1}, "temperature": {Prompt: []int32{1}, MaxTokens: 1, Sampling: sampler.Params{Temperature: -1}},
+	} {
+		if err := e.Generate(context.Background(), []Request{r}, func(Completion) error { return nil }); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	small := nano(t, Options{Backend: "go", PoolTokens: 32})
+	err := small.Generate(context.Background(), []Request{{Prompt: make([]int32, 40), MaxTokens: 8}}, func(Completion) error { return nil })
+	if err == nil {
+		t.Error("a sequence longer than the pool was taken")
+	}
+}
+
+// TestCancel: a cancelled generation stops and the engine can be used again.
+func TestCancel(t *testing.T) {
+	e := nano(t, Options{Backend: "go"})
+	ctx, cancel := context.WithCancel(context.Background())
+	n := 0
+	err := e.Generate(ctx, groups(), func(Completion) error {
+		if n++; n == 3 {
+			cancel()
+		}
+		return nil
+	})
+	if err != context.Canceled {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	if got := generate(t, e, groups()); len(got) == 0 {
+		t.Error("nothing was generated after a cancelled generation")
+	}
+}
+
+// TestSave: a saved model loads and says the same.
+func TestSave(t *testing.T) {
+	e := load(t, filepath.Join(testdata, "models", "tiny-llama31"), Options{Backend: "go"})
+	dir := filepath.Join(t.TempDir(), "saved")
+	if err := e.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	again := load(t, dir, Options{Backend: "go"})
+	for i, spec := range e.Weights.Specs {
+		a, _ := e.Weights.Float32s(i)
+		b, _ := again.Weights.Float32s(i)
+		if !slices.Equal(a, b) {
+			t.Errorf("%s changed", spec.Name)
+		}
+	}
+}
