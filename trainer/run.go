@@ -15,6 +15,7 @@ import (
 	"stele/engine/checkpoint"
 	"stele/engine/jsonl"
 	"stele/engine/model"
+	"stele/eval/bench"
 	"stele/eval/langid"
 	"stele/trainer/reward"
 )
@@ -200,7 +201,7 @@ func (r *run) load(latest string) error {
 	r.problems = problems
 	if grpo {
 		r.scorer = reward.NewScorer(c.Reward, langid.New())
-		r.dataName = dataName(c.Data.Bench)
+		r.dataName = bench.DataName(c.Data.Bench)
 	}
 	if latest != "" {
 		return nil

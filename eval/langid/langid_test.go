@@ -1,0 +1,144 @@
+package langid
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"stele/engine/jsonl"
+)
+
+// sentences in the eleven languages.
+var sentences = map[string]string{
+	"en": "First we add the two numbers, then we divide the sum by three.",
+	"es": "Primero sumamos los dos números y luego dividimos la suma entre tres.",
+	"ru": "Сначала сложим два числа, затем разделим сумму на три.",
+	"de": "Zuerst addieren wir die beiden Zahlen, dann teilen wir die Summe durch drei.",
+	"fr": "D'abord nous additionnons les deux nombres, puis nous divisons la somme par trois.",
+	"bn": "প্রথমে আমরা দুটি সংখ্যা যোগ করি, তারপর যোগফলকে তিন দিয়ে ভাগ করি।",
+	"th": "ก่อนอื่นเราบวกเลขสองจำนวนแล้วหารผลรวมด้วยสาม",
+	"sw": "Kwanza tunajumlisha namba mbili, kisha tunagawanya jumla kwa tatu.",
+	"zh": "首先我们把两个数相加，然后把和除以三。",
+	"ja": "まず二つの数を足して、その和を三で割ります。",
+	"te": "ముందుగా రెండు సంఖ్యలను కలిపి, ఆ మొత్తాన్ని మూడుతో భాగిస్తాము.",
+}
+
+func TestSentences(t *testing.T) {
+	d := New()
+	for want, text := range sentences {
+		for _, around := range []string{"%s", "%s $x^2+\\frac{a}{b}$ \\boxed{42}", "<think>%s</think> 17", "```python\nprint(1)\n``` %s"} {
+			full := strings.Replace(around, "%s", text, 1)
+			if got, confidence := d.Detect(full); got != want || confidence <= 0 || confidence > 1 {
+				t.Errorf("%q is %s (%.2f), want %s", full, got, confidence, want)
+			}
+		}
+	}
+}
+
+func TestShortTexts(t *testing.T) {
+	d := New()
+	for text, want := range map[string]string{
+		"": None, "42": None, "$x+y$": None, "\\boxed{17}": None, "3 + 4 = 7": None, "答案": "zh", "です": "ja", "ответ": "ru",
+		"উত্তর": "bn", "คำตอบ": "th", "సమాధానం": "te",
+	} {
+		if got, _ := d.Detect(text); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	for text, want := range map[string]string{
+		"She pays $18 a day for 3 days, or $54 in all.": "She pays a day for days or in all",
+		"We have $x^2 + 1 = y$ here.":                   "We have here",
+		"so \\(a+b\\) and \\[c\\] and $$d$$ end":         "so and and end",
+		"\\text{metres} \\frac{1}{2}":                   "metres",
+		"a `code` b ```more\ncode``` end":               "a end",
+		"see https://example.org/a?b=c now":             "see now",
+		"l'été, aujourd'hui":                            "l'été aujourd'hui",
+		"<|im_start|>user\nHello<|im_end|>":             "user Hello",
+	} {
+		if got := Clean(text); got != want {
+			t.Errorf("%q cleaned is %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestGoldens asks two things of texts whose language is known. False off-target:
+// how many texts in a language, with LaTeX, code or some English in them, are
+// called another language? Missed: how many English texts that begin in the wanted
+// language are taken for that language? The texts are those of the reference
+// decision table, which has 0.00 % and 0.22 % (1 of 450) for lingua on clean text.
+func TestGoldens(t *testing.T) {
+	path := filepath.FromSlash("../../../shared/data/langid/goldens.jsonl.gz")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the texts are not here: %v", err)
+	}
+	in, err := jsonl.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	d := New()
+	native := []string{"native_latex_heavy", "native_code", "mgsm_exemplar_cot", "mixed_mostly_native"}
+	english := []string{"hack_prefix_then_english", "mixed_mostly_english"}
+	var natives, falseOff, offs, missed int
+	for {
+		record, err := in.Next()
+		if err == io.EOF {
+			break
+		}
+		var kind, lang, text string
+		for key, to := range map[string]*string{"kind": &kind, "lang": &lang, "text": &text} {
+			if err == nil {
+				_, err = record.Decode(key, to)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		off, got := d.OffTarget(text, lang)
+		if off {
+			t.Logf("%s: %s, want %s: %.80q", kind, got, lang, Clean(text))
+		}
+		if slices.Contains(native, kind) {
+			natives++
+			if off {
+				falseOff++
+			}
+		}
+		if slices.Contains(english, kind) {
+			offs++
+			if off { // the text is English, so any other verdict is that of its beginning
+				missed++
+			}
+		}
+	}
+	t.Logf("false off-target %d of %d, missed %d of %d", falseOff, natives, missed, offs)
+	if natives < 300 || offs < 150 {
+		t.Errorf("only %d and %d texts", natives, offs)
+	}
+	if falseOff > 0 || missed > 1 {
+		t.Errorf("false off-target %d of %d, missed %d of %d; want none and at most one", falseOff, natives, missed, offs)
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	for _, text := range sentences {
+		f.Add(text + " $x$ 5 \\boxed{1}")
+	}
+	f.Add("$5 and $6 and \\begin{a}")
+	f.Fuzz(func(t *testing.T, text string) {
+		clean := Clean(text)
+		if utf8.ValidString(text) && !utf8.ValidString(clean) {
+			t.Fatalf("%q cleaned is no UTF-8", text)
+		}
+		if again := Clean(clean); strings.ContainsAny(clean, "$\\0123456789") || len(again) > len(clean) {
+			t.Fatalf("%q cleaned is %q and then %q", text, clean, again)
+		}
+	})
+}
