@@ -92,8 +92,8 @@ func (a AdamW) compileUpdate(w *model.Weights) (*kernels.Program, error) {
 		inputs = append(inputs, floats(w, "master", true)...)
 	}
 	return kernels.Compile(w.Device, "adamw", inputs, func(in []*Node) []*Node {
-		scalar := func(i int) *Node { return Reshape(Slice(in[0], AxisElem(i))) }
-		in = in[1:]
+		values, in := in[0], in[1:]
+		scalar := func(i int) *Node { return Reshape(Slice(values, AxisElem(i))) }
 		out := make([]*Node, len(in))
 		for i := range n {
 			weight := in[i]
