@@ -89,6 +89,7 @@ type Eval struct {
 	Languages   []string `yaml:"languages" json:"languages"`
 	Levels      []int    `yaml:"levels" json:"levels"`
 	Limit       int      `yaml:"limit" json:"limit"`
+	Samples     int      `yaml:"samples" json:"samples"` // a question; 0 for the benchmark's own number
 	Temperature float64  `yaml:"temperature" json:"temperature"`
 	TopP        float64  `yaml:"top_p" json:"top_p"`
 	MaxTokens   int      `yaml:"max_tokens" json:"max_tokens"`

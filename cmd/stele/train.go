@@ -37,7 +37,7 @@ manifest.json. A run that was stopped goes on with --resume as if it had not bee
 			}
 			live := newTrainProgress(os.Stderr, cfg.Algorithm)
 			return trainer.Run(c.Context(), cfg, out, trainer.Options{
-				Backend: g.backend, DType: g.dtype, Version: version, Resume: resume, Log: g.log(),
+				Backend: g.backend, DType: g.dtype, Version: buildVersion(), Resume: resume, Log: g.log(),
 				OnStep: live.step,
 				Evaluate: func(ctx context.Context, e *engine.Engine, when string) error {
 					return evaluateDuring(ctx, g, e, cfg, filepath.Join(out, "eval", when))

@@ -55,7 +55,7 @@ func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
 		"She pays $18 a day for 3 days, or $54 in all.": "She pays a day for days or in all",
 		"We have $x^2 + 1 = y$ here.":                   "We have here",
-		"so \\(a+b\\) and \\[c\\] and $$d$$ end":         "so and and end",
+		"so \\(a+b\\) and \\[c\\] and $$d$$ end":        "so and and end",
 		"\\text{metres} \\frac{1}{2}":                   "metres",
 		"a `code` b ```more\ncode``` end":               "a end",
 		"see https://example.org/a?b=c now":             "see now",

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"stele/engine"
+	"stele/eval"
+	"stele/eval/bench"
+	"stele/eval/langid"
+	"stele/eval/prompt"
+	"stele/sampler"
+	"stele/trainer"
+)
+
+// evalFlags are the flags of stele eval.
+type evalFlags struct {
+	model, data, out, preset string
+	samples, batch           int
+	noHack                   bool
+	levels                   []int
+	spec                     eval.Spec
+}
+
+func newEvalCommand(g *globals) *cobra.Command {
+	f := &evalFlags{}
+	c := &cobra.Command{
+		Use:   "eval -m MODEL --bench NAMES --lang LANGS --out RUN",
+		Short: "Measure a model on benchmarks in several languages",
+		Long: fmt.Sprintf(`Measure a model on benchmarks in several languages.
+
+Benchmarks: %s, or the path of a JSONL file. arith is built in, the others are read
+from --data, as <benchmark>/<language>.jsonl. RUN gets samples.jsonl, results.json and
+manifest.json; a run that was stopped goes on when it is started again.
+Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Templates(), ", ")),
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return runEval(c, g, f) },
+	}
+	flags := c.Flags()
+	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
+	flags.StringSliceVar(&f.spec.Languages, "lang", langid.Languages, "languages, comma-separated")
+	flags.StringVar(&f.data, "data", "", "folder of benchmarks")
+	flags.IntVar(&f.spec.Limit, "limit", 0, "first N questions, the same in each language; 0 for all")
+	flags.IntSliceVar(&f.levels, "level", nil, "levels of difficulty; all when not given")
+	flags.IntVar(&f.samples, "samples", 0, "samples a question; 0 for the benchmark's own number")
+	flags.Float64Var(&f.spec.Temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
+	flags.Float64Var(&f.spec.TopP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
+	flags.IntVar(&f.spec.TopK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
+	flags.Float64Var(&f.spec.MinP, "min-p", 0, "keep tokens at least this likely relative to the likeliest; 0 is off")
+	flags.IntVar(&f.spec.MaxTokens, "max-tokens", 2048, "most tokens generated")
+	flags.StringArrayVar(&f.spec.Stop, "stop", nil, "end before this text; may be repeated")
+	flags.Uint64Var(&f.spec.Seed, "seed", 0, "same seed, same samples")
+	flags.StringVar(&f.spec.Template, "template", "auto", "prompt template")
+	flags.BoolVar(&f.spec.Hack, "hack", false, "begin the reasoning with the language's prefix")
+	flags.StringVar(&f.spec.Grader, "grader", "qwen", "whose verdicts make the accuracy: qwen or strict")
+	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
+	flags.StringVar(&f.preset, "preset", "", "the paper's sampling and length: paper, paper-32b or dapo-32b")
+	flags.StringVar(&f.out, "out", "", "folder of the run")
+	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("out")))
+	return c
+}
+
+func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
+	spec := f.spec
+	if f.preset != "" {
+		apply := eval.Presets[f.preset]
+		if apply == nil {
+			return usagef("unknown preset %q: expected paper, paper-32b or dapo-32b", f.preset)
+		}
+		given := spec
+		apply(&spec)
+		// What is given beside the preset wins.
+		for name, keep := range map[string]func(){
+			"temperature": func() { spec.Temperature = given.Temperature }, "top-p": func() { spec.TopP = given.TopP },
+			"max-tokens": func() { spec.MaxTokens = given.MaxTokens },
+		} {
+			if c.Flags().Changed(name) {
+				keep()
+			}
+		}
+	}
+	spec.Samples = eval.SamplesFor(spec.Benchmarks, f.samples)
+	if err := spec.Validate(); err != nil {
+		return usageError{err}
+	}
+	e, err := engine.Load(f.model, g.engineOptions(f.batch))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	questions, err := questionsFor(e, spec, bench.Options{Dir: f.data, Levels: f.levels})
+	if err != nil {
+		return err
+	}
+	weights, err := eval.HashWeights(e.Dir)
+	if err != nil {
+		return err
+	}
+	results, err := eval.Run(c.Context(), spec, questions, evalDeps(g, e, f.model, weights, os.Stderr), f.out)
+	if err != nil {
+		return err
+	}
+	if g.json {
+		encoder := json.NewEncoder(c.OutOrStdout())
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(results)
+	}
+	return printResults(c.OutOrStdout(), results)
+}
+
+// questionsFor loads the problems of a spec and writes their prompts.
+func questionsFor(e *engine.Engine, spec eval.Spec, o bench.Options) ([]eval.Question, error) {
+	o.Limit = spec.Limit
+	options := prompt.Options{Template: spec.Template, Hack: spec.Hack}
+	if e.Template != nil {
+		options.Chat = e.Template.Render
+	}
+	var questions []eval.Question
+	for _, name := range spec.Benchmarks {
+		problems, err := bench.Load(name, spec.Languages, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range problems {
+			built, err := prompt.Build(p, options)
+			if err != nil {
+				return nil, err
+			}
+			ids, err := e.Tokenizer.Encode(built.Text, false)
+			if err != nil {
+				return nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
+			}
+			questions = append(questions, eval.Question{
+				Benchmark: name, Language: p.Language, ID: p.ID, Prompt: built.Text, PromptIDs: ids,
+				Prefix: built.Prefix, Answer: p.Answer, DataName: bench.DataName(name),
+			})
+		}
+	}
+	return questions, nil
+}
+
+func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string]string, log io.Writer) eval.Deps {
+	detector := langid.New()
+	return eval.Deps{
+		Generator: generator{e},
+		Identify: func(output, language string) eval.Identified {
+			lang, confidence := detector.Detect(output)
+			return eval.Identified{Lang: lang, Confidence: confidence, OffTarget: lang != language}
+		},
+		Origin: eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Device().Name, DType: g.dtype},
+		Log:    log,
+	}
+}
+
+// generator is an engine as an evaluation sees it.
+type generator struct{ *engine.Engine }
+
+// Generate implements eval.Generator.
+func (g generator) Generate(ctx context.Context, requests []eval.Request, emit func(eval.Completion) error) error {
+	own := make([]engine.Request, len(requests))
+	for i, r := range requests {
+		own[i] = engine.Request{
+			ID: r.ID, Prompt: r.Prompt, N: r.N, MaxTokens: r.MaxTokens, Stop: r.Stop, Seed: r.Seed,
+			Sampling: sampler.Params{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK, MinP: r.MinP},
+		}
+	}
+	return g.Engine.Generate(ctx, own, func(c engine.Completion) error {
+		return emit(eval.Completion{
+			Request: c.Request, Sample: c.Sample, TokenIDs: c.Tokens, LogProbs: c.LogProbs, Text: c.Text,
+			FinishReason: string(c.FinishReason),
+		})
+	})
+}
+
+// evaluateDuring measures a model in training as its configuration says.
+func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config, out string) error {
+	spec := eval.Spec{
+		Benchmarks: []string{c.Eval.Bench}, Languages: c.Eval.Languages, Limit: c.Eval.Limit,
+		Samples:  eval.SamplesFor([]string{c.Eval.Bench}, c.Eval.Samples),
+		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
+		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
+	}
+	if len(spec.Languages) == 0 {
+		spec.Languages = langid.Languages
+	}
+	questions, err := questionsFor(e, spec, bench.Options{Dir: c.Eval.Dir, Levels: c.Eval.Levels})
+	if err != nil {
+		return err
+	}
+	results, err := eval.Run(ctx, spec, questions, evalDeps(g, e, c.Model, nil, os.Stderr), out)
+	if err != nil {
+		return err
+	}
+	return printResults(os.Stderr, results)
+}
+
+// printResults is the table of a run: a line for each benchmark and language.
+func printResults(w io.Writer, r *eval.Results) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se\toff-target\ttokens")
+	row := func(name, language string, s eval.Score) {
+		se := ""
+		if s.AccuracySE != nil {
+			se = fmt.Sprintf("%.1f", 100**s.AccuracySE)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\n", name, language, s.Questions, 100*s.Accuracy, se, 100*s.OffTarget, s.MeanTokens)
+	}
+	for _, name := range r.Settings.Benchmarks {
+		b := r.Benchmarks[name]
+		for _, language := range r.Settings.Languages {
+			row(name, language, b.Languages[language])
+		}
+		row(name, "mean", b.Mean)
+	}
+	return t.Flush()
+}
