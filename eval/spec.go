@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"stele/eval/bench"
 	"stele/eval/grade"
 )
 
@@ -13,7 +14,8 @@ import (
 type Spec struct {
 	Benchmarks []string `json:"benchmarks"`
 	Languages  []string `json:"languages"`
-	Limit      int      `json:"limit"` // first questions of each language; 0 is all
+	Levels     []int    `json:"levels"` // of difficulty; empty for all
+	Limit      int      `json:"limit"`  // first questions of each language; 0 for all
 	// Samples are the samples a question by benchmark.
 	Samples map[string]int `json:"samples"`
 	Sampling
@@ -71,35 +73,23 @@ func repeated(names []string) (string, bool) {
 	return "", false
 }
 
-// paperSamples are the samples a question that the paper drew where it is not 1:
-// AIME has 30 questions only.
-var paperSamples = map[string]int{"aime24": 16, "aime25": 16}
-
 // SamplesFor is the number of samples a question for each benchmark: n, or with
 // n = 0 the paper's, 16 for AIME and 1 for the others.
 func SamplesFor(benchmarks []string, n int) map[string]int {
 	samples := make(map[string]int, len(benchmarks))
 	for _, b := range benchmarks {
-		switch {
-		case n != 0:
-			samples[b] = n
-		default:
-			samples[b] = max(1, paperSamples[b])
+		samples[b] = n
+		if n == 0 {
+			samples[b] = max(1, bench.Registry[b].Samples)
 		}
 	}
 	return samples
 }
 
-// Presets are the paper's evaluation settings by name; a preset fills in
-// sampling, length and prompt.
+// Presets are the paper's evaluation settings by name: sampling, length and the
+// reasoning prefix. What a preset does not name stays as it was.
 var Presets = map[string]func(*Spec){
-	"paper": func(s *Spec) {
-		s.Sampling, s.MaxTokens = Sampling{Temperature: 0.6, TopP: 0.95}, 8912
-	},
-	"paper-32b": func(s *Spec) {
-		s.Sampling, s.MaxTokens = Sampling{Temperature: 0.6, TopP: 0.95}, 32768
-	},
-	"dapo-32b": func(s *Spec) {
-		s.Sampling, s.MaxTokens = Sampling{Temperature: 1, TopP: 0.7}, 20480
-	},
+	"paper":     func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 0.6, 0.95, 8912, true },
+	"paper-32b": func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 0.6, 0.95, 32768, true },
+	"dapo-32b":  func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 1, 0.7, 20480, true },
 }

@@ -26,7 +26,6 @@ type evalFlags struct {
 	model, data, out, preset string
 	samples, batch           int
 	noHack                   bool
-	levels                   []int
 	spec                     eval.Spec
 }
 
@@ -50,7 +49,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringSliceVar(&f.spec.Languages, "lang", langid.Languages, "languages, comma-separated")
 	flags.StringVar(&f.data, "data", "", "folder of benchmarks")
 	flags.IntVar(&f.spec.Limit, "limit", 0, "first N questions, the same in each language; 0 for all")
-	flags.IntSliceVar(&f.levels, "level", nil, "levels of difficulty; all when not given")
+	flags.IntSliceVar(&f.spec.Levels, "level", nil, "levels of difficulty; all when not given")
 	flags.IntVar(&f.samples, "samples", 0, "samples a question; 0 for the benchmark's own number")
 	flags.Float64Var(&f.spec.Temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
 	flags.Float64Var(&f.spec.TopP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
@@ -61,9 +60,11 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.Uint64Var(&f.spec.Seed, "seed", 0, "same seed, same samples")
 	flags.StringVar(&f.spec.Template, "template", "auto", "prompt template")
 	flags.BoolVar(&f.spec.Hack, "hack", false, "begin the reasoning with the language's prefix")
+	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
+	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
 	flags.StringVar(&f.spec.Grader, "grader", "qwen", "whose verdicts make the accuracy: qwen or strict")
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
-	flags.StringVar(&f.preset, "preset", "", "the paper's sampling and length: paper, paper-32b or dapo-32b")
+	flags.StringVar(&f.preset, "preset", "", "the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
 	flags.StringVar(&f.out, "out", "", "folder of the run")
 	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("out")))
 	return c
@@ -82,6 +83,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		for name, keep := range map[string]func(){
 			"temperature": func() { spec.Temperature = given.Temperature }, "top-p": func() { spec.TopP = given.TopP },
 			"max-tokens": func() { spec.MaxTokens = given.MaxTokens },
+			"hack":       func() { spec.Hack = given.Hack }, "no-hack": func() { spec.Hack = !f.noHack },
 		} {
 			if c.Flags().Changed(name) {
 				keep()
@@ -97,7 +99,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	defer e.Close()
-	questions, err := questionsFor(e, spec, bench.Options{Dir: f.data, Levels: f.levels})
+	questions, err := questionsFor(e, spec, f.data)
 	if err != nil {
 		return err
 	}
@@ -118,15 +120,14 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 }
 
 // questionsFor loads the problems of a spec and writes their prompts.
-func questionsFor(e *engine.Engine, spec eval.Spec, o bench.Options) ([]eval.Question, error) {
-	o.Limit = spec.Limit
+func questionsFor(e *engine.Engine, spec eval.Spec, data string) ([]eval.Question, error) {
 	options := prompt.Options{Template: spec.Template, Hack: spec.Hack}
 	if e.Template != nil {
 		options.Chat = e.Template.Render
 	}
 	var questions []eval.Question
 	for _, name := range spec.Benchmarks {
-		problems, err := bench.Load(name, spec.Languages, o)
+		problems, err := bench.Load(name, spec.Languages, bench.Options{Dir: data, Limit: spec.Limit, Levels: spec.Levels})
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +185,7 @@ func (g generator) Generate(ctx context.Context, requests []eval.Request, emit f
 // evaluateDuring measures a model in training as its configuration says.
 func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config, out string) error {
 	spec := eval.Spec{
-		Benchmarks: []string{c.Eval.Bench}, Languages: c.Eval.Languages, Limit: c.Eval.Limit,
+		Benchmarks: []string{c.Eval.Bench}, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
 		Samples:  eval.SamplesFor([]string{c.Eval.Bench}, c.Eval.Samples),
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
 		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
@@ -192,7 +193,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if len(spec.Languages) == 0 {
 		spec.Languages = langid.Languages
 	}
-	questions, err := questionsFor(e, spec, bench.Options{Dir: c.Eval.Dir, Levels: c.Eval.Levels})
+	questions, err := questionsFor(e, spec, c.Eval.Dir)
 	if err != nil {
 		return err
 	}

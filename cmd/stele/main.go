@@ -73,6 +73,8 @@ func newRootCommand() *cobra.Command {
 		newTokenizeCommand(g),
 		newTrainCommand(g),
 		newReportCommand(g),
+		newLangidCommand(g),
+		newMetricsCommand(g),
 		newGradeCommand(g),
 		newEvalCommand(g),
 		newBenchCommand(g),

@@ -74,7 +74,9 @@ func (b *Batch) Upload(d *kernels.Device, temperature float32) ([]kernels.Buffer
 }
 
 // Plan divides pairs into batches of at most maxTokens padded tokens each, at
-// least one pair a batch, pairs of like length together. It returns indices.
+// least one pair a batch, pairs of like length together. It returns indices. A
+// batch takes in pairs of the next wider shape only while it is small: padding
+// costs as much as tokens do.
 func Plan(pairs []Pair, maxTokens int) [][]int {
 	order := make([]int, len(pairs))
 	for i := range order {
@@ -83,13 +85,17 @@ func Plan(pairs []Pair, maxTokens int) [][]int {
 	slices.SortStableFunc(order, func(a, b int) int { return pairs[a].len() - pairs[b].len() })
 	var batches [][]int
 	var batch []int
+	width := 0
 	for _, i := range order { // ascending: i is the longest so far
-		width := Bucket(pairs[i].len(), 16)
-		if len(batch) > 0 && Bucket(len(batch)+1, 1)*width > maxTokens {
+		own := Bucket(pairs[i].len(), 16)
+		full := Bucket(len(batch)+1, 1)*own > maxTokens
+		wider := own > width && len(batch)*width >= maxTokens/8
+		if len(batch) > 0 && (full || wider) {
 			batches = append(batches, batch)
 			batch = nil
 		}
 		batch = append(batch, i)
+		width = own
 	}
 	if len(batch) > 0 {
 		batches = append(batches, batch)

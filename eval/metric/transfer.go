@@ -1,0 +1,124 @@
+// Package metric measures cross-lingual transfer: the paper's ΔR, MTI and power
+// law, as pure functions of accuracies.
+//
+// Invariants: an undefined number is nil, never zero; nothing depends on the order
+// of a map.
+package metric
+
+import (
+	"math"
+	"slices"
+)
+
+// Scores are accuracies by benchmark and language, in any unit. A missing cell is
+// a missing key.
+type Scores map[string]map[string]float64
+
+// Transfer is what a trained model gained over its base, and what of that the
+// languages it was not trained on gained.
+type Transfer struct {
+	// DeltaR is Eq. 1, the relative gain by benchmark and language. It is nil where
+	// the base has 0 or either score is missing.
+	DeltaR map[string]map[string]*float64
+	// DeltaRTrain is Eq. 2, the mean of DeltaR over the training languages.
+	DeltaRTrain map[string]*float64
+	// MTI is Eq. 3 averaged over the unseen languages: their mean DeltaR over
+	// DeltaRTrain. It is nil when nothing is left, or nothing was gained in training.
+	MTI map[string]*float64
+	// MTIMean is Eq. 4, the mean of MTI over the benchmarks that have one.
+	MTIMean *float64
+}
+
+// DeltaR is Eq. 1: (trained - base) / base; nil when the base is 0.
+func DeltaR(base, trained float64) *float64 {
+	if base == 0 {
+		return nil
+	}
+	d := (trained - base) / base
+	return &d
+}
+
+// NewTransfer compares a trained model with its base over languages; those not
+// among trainLanguages are unseen. Languages whose gain is undefined are skipped.
+func NewTransfer(base, trained Scores, languages, trainLanguages []string) Transfer {
+	t := Transfer{
+		DeltaR: map[string]map[string]*float64{}, DeltaRTrain: map[string]*float64{}, MTI: map[string]*float64{},
+	}
+	var indices []float64
+	for _, benchmark := range Benchmarks(trained) {
+		gains := map[string]*float64{}
+		var seen, unseen []float64
+		for _, language := range languages {
+			b, okBase := base[benchmark][language]
+			s, okTrained := trained[benchmark][language]
+			if okBase && okTrained {
+				gains[language] = DeltaR(b, s)
+			} else {
+				gains[language] = nil
+			}
+			switch d := gains[language]; {
+			case d == nil:
+			case slices.Contains(trainLanguages, language):
+				seen = append(seen, *d)
+			default:
+				unseen = append(unseen, *d)
+			}
+		}
+		t.DeltaR[benchmark] = gains
+		t.DeltaRTrain[benchmark] = Mean(seen)
+		t.MTI[benchmark] = nil
+		if train, target := Mean(seen), Mean(unseen); train != nil && target != nil && *train != 0 {
+			index := *target / *train
+			t.MTI[benchmark] = &index
+			indices = append(indices, index)
+		}
+	}
+	t.MTIMean = Mean(indices)
+	return t
+}
+
+// Benchmarks lists the benchmarks of scores, sorted.
+func Benchmarks(s Scores) []string {
+	var names []string
+	for name := range s {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Mean is the arithmetic mean, nil of nothing.
+func Mean(values []float64) *float64 {
+	if len(values) == 0 {
+		return nil
+	}
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	sum /= float64(len(values))
+	return &sum
+}
+
+// Snap returns scores in percent as the counts that they were printed from: the
+// nearest k of counts[benchmark] trials. Tables print two decimals, and ratios of
+// small numbers need more. Benchmarks without a count stay as they are.
+func Snap(s Scores, counts map[string]int) Scores {
+	out := Scores{}
+	for benchmark, cells := range s {
+		out[benchmark] = map[string]float64{}
+		for language, v := range cells {
+			if n := float64(counts[benchmark]); n > 0 {
+				v = math.Round(v*n/100) / n * 100
+			}
+			out[benchmark][language] = v
+		}
+	}
+	return out
+}
+
+// Round rounds to a number of decimals, as a table prints.
+func Round(x float64, decimals int) float64 {
+	scale := math.Pow(10, float64(decimals))
+	return math.Round(x*scale) / scale
+}
