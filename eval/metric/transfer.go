@@ -102,14 +102,17 @@ func Mean(values []float64) *float64 {
 
 // Snap returns scores in percent as the counts that they were printed from: the
 // nearest k of counts[benchmark] trials. Tables print two decimals, and ratios of
-// small numbers need more. Benchmarks without a count stay as they are.
+// small numbers need more. A score that is no such count rounded to two decimals,
+// and benchmarks without a count, stay as they are.
 func Snap(s Scores, counts map[string]int) Scores {
 	out := Scores{}
 	for benchmark, cells := range s {
 		out[benchmark] = map[string]float64{}
 		for language, v := range cells {
 			if n := float64(counts[benchmark]); n > 0 {
-				v = math.Round(v*n/100) / n * 100
+				if exact := math.Round(v*n/100) / n * 100; math.Abs(exact-v) < 0.0051 {
+					v = exact
+				}
 			}
 			out[benchmark][language] = v
 		}
