@@ -3,6 +3,7 @@ package eval
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 
 	"stele/eval/grade"
 )
@@ -26,7 +27,7 @@ type Sample struct {
 	VerdictStrict bool    `json:"verdict_strict"` // as a person would
 	Via           string  `json:"via"`            // the rule that decided Verdict
 	Lang          string  `json:"lang"`           // language of Output, "none" without letters
-	Confidence    float64 `json:"confidence"`     // of Lang, 0 to 1
+	Confidence    float64 `json:"confidence"`     // of Lang, 0 to 1, to four decimals
 	OffTarget     bool    `json:"off_target"`     // Lang is not Language
 	Tokens        int     `json:"tokens"`         // generated
 	FinishReason  string  `json:"finish_reason"`
@@ -49,10 +50,14 @@ func judge(q *Question, done Completion, identify func(output, language string) 
 		Prompt: q.Prompt, PromptIDs: q.PromptIDs, Output: output,
 		Extracted: result.Extracted, Pred: result.Pred, GT: result.GT, Verdict: result.Verdict, Via: result.Via,
 		VerdictStrict: grade.Grade(output, q.Answer, q.DataName, grade.Strict).Verdict,
-		Lang:          language.Lang, Confidence: language.Confidence, OffTarget: language.OffTarget,
+		Lang:          language.Lang, Confidence: rounded(language.Confidence), OffTarget: language.OffTarget,
 		Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
 	}
 }
+
+// rounded drops the digits in which a detector that sums in no fixed order, as
+// lingua does, differs from itself.
+func rounded(confidence float64) float64 { return math.Round(confidence*1e4) / 1e4 }
 
 // line is the sample as JSON with a newline.
 func (s *Sample) line() ([]byte, error) {
