@@ -9,16 +9,24 @@ type Key struct {
 	Position uint32 // which token of the sequence
 }
 
-// Uniform returns the key's number in [0, 1), with 53 random bits.
-func (k Key) Uniform() float64 {
-	// Each word is absorbed by a full round of SplitMix64's finaliser, a bijection
-	// that passes BigCrush as a counter-based generator.
+// noise is the random numbers of one draw, one for each token.
+type noise uint64
+
+// noise returns the key's numbers. Each word is absorbed by a full round of
+// SplitMix64's finaliser, a bijection.
+func (k Key) noise() noise {
 	h := mix(k.Seed)
 	h = mix(h ^ k.Prompt)
-	h = mix(h ^ (uint64(k.Sample)<<32 | uint64(k.Position)))
-	return float64(h>>11) / (1 << 53)
+	return noise(mix(h ^ (uint64(k.Sample)<<32 | uint64(k.Position))))
 }
 
+// uniform is the number of a token, in (0, 1): SplitMix64 started at the noise.
+func (n noise) uniform(token int32) float64 {
+	h := mix(uint64(n) + uint64(token)*0x9e3779b97f4a7c15)
+	return (float64(h>>11) + 0.5) / (1 << 53)
+}
+
+// mix is the finaliser of SplitMix64.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

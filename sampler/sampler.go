@@ -38,13 +38,18 @@ func (s *Sampler) Sample(logits []float32, p Params, key Key) (token int32, logp
 		return best, LogProb(logits, best, 1), nil
 	}
 	sum := s.weigh(logits, float64(logits[best]), p.Temperature)
-	target := key.Uniform()
+	race := race{noise: key.noise(), winner: best, time: math.Inf(1)}
 	if p.filters() {
-		mass := s.filter(p, sum)
-		token = pick(s.kept, target*mass)
+		s.filter(p, sum)
+		for _, c := range s.kept {
+			race.enter(c.token, c.weight)
+		}
 	} else {
-		token = s.pickAny(target * sum)
+		for i, w := range s.weights {
+			race.enter(int32(i), w)
+		}
 	}
+	token = race.winner
 	return token, float32((float64(logits[token])-float64(logits[best]))/p.Temperature - math.Log(sum)), nil
 }
 
@@ -118,32 +123,23 @@ func (s *Sampler) weigh(logits []float32, top, temperature float64) float64 {
 	return sum
 }
 
-// pickAny finds the token where the cumulative weight passes target.
-func (s *Sampler) pickAny(target float64) int32 {
-	cumulative := 0.0
-	last := int32(0)
-	for i, w := range s.weights {
-		if w == 0 {
-			continue
-		}
-		cumulative += w
-		last = int32(i)
-		if cumulative > target {
-			break
-		}
-	}
-	return last
+// race holds who is first so far.
+type race struct {
+	noise  noise
+	winner int32
+	time   float64
 }
 
-func pick(kept []choice, target float64) int32 {
-	cumulative := 0.0
-	for _, c := range kept {
-		cumulative += c.weight
-		if cumulative > target {
-			return c.token
-		}
+// enter lets a token run: its time is -ln(u) / weight.
+func (r *race) enter(token int32, weight float64) {
+	u := r.noise.uniform(token)
+	// -ln(u) ≥ 1 - u: most tokens have lost before the logarithm is taken.
+	if 1-u >= r.time*weight {
+		return
 	}
-	return kept[len(kept)-1].token
+	if t := -math.Log(u) / weight; t < r.time {
+		r.winner, r.time = token, t
+	}
 }
 
 // filter leaves in s.kept, by id, the tokens that top-k, top-p and min-p keep, and

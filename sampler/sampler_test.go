@@ -125,14 +125,19 @@ func TestUniform(t *testing.T) {
 		"sample":   func(i uint32) Key { k := base; k.Sample = i; return k },
 		"position": func(i uint32) Key { k := base; k.Position = i; return k },
 	}
+	tokens := base.noise()
+	numbers := map[string]func(uint32) float64{"token": func(i uint32) float64 { return tokens.uniform(int32(i)) }}
 	for name, key := range next {
+		numbers[name] = func(i uint32) float64 { return key(i).noise().uniform(17) }
+	}
+	for name, number := range numbers {
 		const n = 100_000
 		var sum, squares, lag float64
-		last := key(n).Uniform()
+		last := number(n)
 		for i := range uint32(n) {
-			u := key(i).Uniform()
-			if u < 0 || u >= 1 {
-				t.Fatalf("%s: %g is outside [0, 1)", name, u)
+			u := number(i)
+			if u <= 0 || u >= 1 {
+				t.Fatalf("%s: %g is outside (0, 1)", name, u)
 			}
 			sum += u
 			squares += u * u
@@ -178,6 +183,31 @@ func TestShift(t *testing.T) {
 		if a != b || la != lb {
 			t.Fatalf("position %d: %d (%g) and %d (%g)", i, a, la, b, lb)
 		}
+	}
+}
+
+// TestRoundingFlipsFewTokens: errors of the size that another batch shape makes
+// change hardly any draw, even of a flat distribution.
+func TestRoundingFlipsFewTokens(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	logits := make([]float32, 2048)
+	var s Sampler
+	flips := 0
+	const draws = 20_000
+	for i := range uint32(draws) {
+		for j := range logits {
+			logits[j] = float32(r.NormFloat64() * 0.1)
+		}
+		a, _, _ := s.Sample(logits, Params{Temperature: 1}, Key{Position: i})
+		for j := range logits {
+			logits[j] += float32(r.NormFloat64() * 1e-6)
+		}
+		if b, _, _ := s.Sample(logits, Params{Temperature: 1}, Key{Position: i}); a != b {
+			flips++
+		}
+	}
+	if flips > 2 {
+		t.Errorf("%d of %d draws changed", flips, draws)
 	}
 }
 
