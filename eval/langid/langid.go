@@ -5,6 +5,8 @@
 package langid
 
 import (
+	"math"
+	"strings"
 	"sync"
 	"unicode"
 
@@ -39,34 +41,35 @@ type Detector struct{}
 func New() *Detector { return &Detector{} }
 
 // Detect returns the language of a text and lingua's confidence in it, from 0 to
-// 1. A script that only one of the languages is written in decides alone; so it
-// does for texts too short for statistics. None means that no letters are left.
+// 1, to four decimals. The script that most words are written in decides first: of
+// the languages only the Latin ones share theirs, and lingua tells those apart. (On
+// mixed scripts lingua itself is not deterministic.) None means that no letters are
+// left.
 func (d *Detector) Detect(text string) (lang string, confidence float64) {
 	clean := Clean(text)
 	if clean == "" {
 		return None, 0
 	}
-	if lang := byScript(clean); lang != "" {
-		return lang, 1
+	lang, latin, share := dominant(clean)
+	if lang != "" {
+		return lang, round(share)
 	}
-	best, second := None, 0.0
-	for i, v := range shared().ComputeLanguageConfidenceValues(clean) {
-		if i == 0 {
-			confidence = v.Value()
-			for code, language := range byCode {
-				if language == v.Language() {
-					best = code
-				}
-			}
-		} else if i == 1 {
-			second = v.Value()
+	of := map[lingua.Language]float64{}
+	for _, v := range shared().ComputeLanguageConfidenceValues(latin) {
+		of[v.Language()] = round(v.Value())
+	}
+	best := "en"
+	for _, code := range Languages {
+		// Ties go to the first in the order of Languages; lingua's last digits differ
+		// from call to call.
+		if c := of[byCode[code]]; c > confidence {
+			best, confidence = code, c
 		}
-	}
-	if best == None || confidence == 0 || confidence == second {
-		return dominant(clean), 0
 	}
 	return best, confidence
 }
+
+func round(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
 // OffTarget reports whether a text is in another language than the one wanted,
 // and in which. A text without letters, such as a bare number, is off target: it
@@ -85,51 +88,54 @@ var scripts = []struct {
 	{"ja", unicode.Hiragana}, {"ja", unicode.Katakana}, {"zh", unicode.Han},
 }
 
-// shares counts a text's letters by language of script; "" are the Latin ones.
-// Kana makes the Han letters beside it Japanese.
-func shares(text string) (count map[string]int, letters int) {
-	count = map[string]int{}
-	for _, r := range text {
-		if !unicode.IsLetter(r) && !unicode.IsMark(r) {
-			continue
+// dominant returns the language whose script most words are written in, and its
+// share of the words; it is "" when that script is Latin, and latin are then the
+// words to tell the language by. Han, kana and Thai are written without spaces:
+// two, two and four letters count as a word. Kana makes the Han letters beside it
+// Japanese.
+func dominant(text string) (lang, latin string, share float64) {
+	words := map[string]float64{}
+	var b strings.Builder
+	for _, word := range strings.Fields(text) {
+		letters := map[string]float64{}
+		for _, r := range word {
+			letters[scriptOf(r)]++
 		}
-		letters++
-		lang := ""
-		for _, s := range scripts {
-			if unicode.Is(s.table, r) {
-				lang = s.lang
-				break
+		for script, n := range letters {
+			switch script {
+			case "zh", "ja":
+				words[script] += n / 2
+			case "th":
+				words[script] += n / 4
+			default:
+				words[script] += n / float64(len([]rune(word)))
 			}
 		}
-		count[lang]++
+		if letters[""] > 0 {
+			b.WriteString(word)
+			b.WriteByte(' ')
+		}
 	}
-	if kana := count["ja"]; kana*8 >= count["zh"] && kana > 0 {
-		count["ja"] += count["zh"]
-		count["zh"] = 0
+	if kana := words["ja"]; kana > 0 && kana*8 >= words["zh"] {
+		words["ja"] += words["zh"]
+		words["zh"] = 0
 	}
-	return count, letters
+	most, all := words[""], words[""]
+	for _, code := range Languages {
+		all += words[code]
+		if words[code] > most {
+			lang, most = code, words[code]
+		}
+	}
+	return lang, b.String(), most / all
 }
 
-// byScript returns the language that nearly all letters' script belongs to.
-func byScript(text string) string {
-	count, letters := shares(text)
-	for lang, n := range count {
-		if lang != "" && n*10 >= letters*9 {
-			return lang
+// scriptOf is the language that alone is written in a letter's script, or "".
+func scriptOf(r rune) string {
+	for _, s := range scripts {
+		if unicode.Is(s.table, r) {
+			return s.lang
 		}
 	}
 	return ""
-}
-
-// dominant returns the language of the most frequent script, English for Latin.
-func dominant(text string) string {
-	count, _ := shares(text)
-	best := "en"
-	most := count[""]
-	for _, lang := range Languages {
-		if count[lang] > most {
-			best, most = lang, count[lang]
-		}
-	}
-	return best
 }

@@ -51,6 +51,22 @@ func TestShortTexts(t *testing.T) {
 	}
 }
 
+// TestSameVerdict: mixed scripts too get the same verdict and confidence each time.
+func TestSameVerdict(t *testing.T) {
+	d := New()
+	for _, text := range []string{
+		sentences["en"] + sentences["zh"] + sentences["ja"], sentences["de"] + " " + sentences["fr"],
+		"two 加 три plus హలో", "sept plus dix ist 七 と", sentences["sw"] + sentences["ru"],
+	} {
+		lang, confidence := d.Detect(text)
+		for range 20 {
+			if l, c := d.Detect(text); l != lang || c != confidence {
+				t.Fatalf("%q is %s (%v) and then %s (%v)", text, lang, confidence, l, c)
+			}
+		}
+	}
+}
+
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
 		"She pays $18 a day for 3 days, or $54 in all.": "She pays a day for days or in all",
