@@ -193,6 +193,9 @@ func settingYAML(setting string) ([]byte, error) {
 	if !ok || key == "" {
 		return nil, fmt.Errorf("--set %q: expected key=value", setting)
 	}
+	if strings.TrimSpace(value) == "" {
+		value = `""` // YAML's null would leave the setting as it is
+	}
 	parts := strings.Split(key, ".")
 	var b strings.Builder
 	for i, part := range parts {
