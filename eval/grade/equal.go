@@ -44,7 +44,7 @@ func (c *comparison) equal(prediction, reference string, depth int) (bool, strin
 	if depth > maxDepth || !c.budget.spend(len(prediction)+len(reference)+1) {
 		return false, ViaNo
 	}
-	if strings.ToLower(strip(prediction)) == strings.ToLower(strip(reference)) {
+	if sameLower(strip(prediction), strip(reference)) {
 		return true, ViaString
 	}
 	if isChoice(reference) && cleanChoice(prediction) == reference {
@@ -110,7 +110,7 @@ func equalWithoutBrackets(prediction, reference string) bool {
 	if square || round {
 		prediction, reference = strings.Trim(prediction, brackets), strings.Trim(reference, brackets)
 	}
-	return strings.ToLower(bracketRemover.Replace(prediction)) == strings.ToLower(bracketRemover.Replace(reference))
+	return sameLower(bracketRemover.Replace(prediction), bracketRemover.Replace(reference))
 }
 
 // startsBracketed reports whether s begins with a bracket that is closed, by

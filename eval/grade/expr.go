@@ -39,7 +39,6 @@ type expr struct {
 }
 
 var (
-	zero     = integer(0)
 	one      = integer(1)
 	minusOne = integer(-1)
 	infinity = &expr{kind: kindInfinity}

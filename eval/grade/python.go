@@ -60,7 +60,7 @@ func asciiDigits(s string) string {
 // strip is Python's str.strip().
 func strip(s string) string { return strings.TrimFunc(s, isSpace) }
 
-// firstRune and lastRune return 0 for an empty string.
+// firstRune returns 0 for an empty string.
 func firstRune(s string) rune {
 	if s == "" {
 		return 0
@@ -69,12 +69,11 @@ func firstRune(s string) rune {
 	return r
 }
 
-func lastRune(s string) rune {
-	if s == "" {
-		return 0
-	}
-	r, _ := utf8.DecodeLastRuneInString(s)
-	return r
+// sameLower compares as the reference does, by str.lower(); strings.EqualFold folds
+// more, such as the Kelvin sign to k.
+func sameLower(a, b string) bool {
+	lower := strings.ToLower
+	return lower(a) == lower(b)
 }
 
 // trimEnds is Python's s[1:-1].

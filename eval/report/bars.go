@@ -34,12 +34,12 @@ type barPanel struct {
 
 // barFigure is one or more panels above the same languages.
 type barFigure struct {
-	name, title string
-	series      []string
-	paints      []int // paint of each series
-	languages   []string
-	trained     map[string]bool
-	panels      []barPanel
+	name      string
+	series    []string
+	paints    []int // paint of each series
+	languages []string
+	trained   map[string]bool
+	panels    []barPanel
 }
 
 // draw lays the panels out one under the other.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"stele/eval"
+	"stele/eval/metric"
 )
 
 // transfer is what a training run changed, by benchmark and language (Eq. 1-4 of
@@ -33,22 +34,20 @@ func newTransfer(before, after *eval.Results, trained []string) *transfer {
 	t.languages = inOrder(slices.DeleteFunc(slices.Clone(before.Settings.Languages), func(l string) bool {
 		return !slices.Contains(after.Settings.Languages, l)
 	}))
+	base, gained := metric.Scores{}, metric.Scores{}
+	for _, b := range t.benchmarks {
+		base[b], gained[b] = accuracies(before.Benchmarks[b]), accuracies(after.Benchmarks[b])
+	}
+	m := metric.NewTransfer(base, gained, t.languages, trained)
 	for _, b := range t.benchmarks {
 		t.delta[b], t.mti[b] = map[string]value{}, map[string]value{}
-		var seen []value
+		t.deltaTrained[b], t.mtiOfBenchmark[b] = orUndefined(m.DeltaRTrain[b]), orUndefined(m.MTI[b])
 		for _, l := range t.languages {
-			t.delta[b][l] = relative(before.Benchmarks[b].Languages[l], after.Benchmarks[b].Languages[l])
-			if slices.Contains(trained, l) {
-				seen = append(seen, t.delta[b][l])
-			}
+			t.delta[b][l] = orUndefined(m.DeltaR[b][l])
 		}
-		t.deltaTrained[b] = meanOf(seen)
-		var unseen []value
 		for _, l := range t.unseen() {
 			t.mti[b][l] = ratio(t.delta[b][l], t.deltaTrained[b])
-			unseen = append(unseen, t.mti[b][l])
 		}
-		t.mtiOfBenchmark[b] = meanOf(unseen)
 	}
 	for _, l := range t.unseen() {
 		var over []value
@@ -57,11 +56,7 @@ func newTransfer(before, after *eval.Results, trained []string) *transfer {
 		}
 		t.mtiOfLanguage[l] = meanOf(over)
 	}
-	var over []value
-	for _, b := range t.benchmarks {
-		over = append(over, t.mtiOfBenchmark[b])
-	}
-	t.mean = meanOf(over)
+	t.mean = orUndefined(m.MTIMean)
 	return t
 }
 
@@ -70,11 +65,22 @@ func (t *transfer) unseen() []string {
 	return slices.DeleteFunc(slices.Clone(t.languages), func(l string) bool { return slices.Contains(t.trained, l) })
 }
 
-func relative(before, after eval.Score) value {
-	if before.Samples == 0 || after.Samples == 0 || before.Accuracy == 0 {
+// accuracies are the measured cells of a benchmark.
+func accuracies(r eval.BenchmarkResult) map[string]float64 {
+	out := map[string]float64{}
+	for language, s := range r.Languages {
+		if s.Samples > 0 {
+			out[language] = s.Accuracy
+		}
+	}
+	return out
+}
+
+func orUndefined(x *float64) value {
+	if x == nil {
 		return value{}
 	}
-	return value{x: (after.Accuracy - before.Accuracy) / before.Accuracy, ok: true}
+	return value{x: *x, ok: true}
 }
 
 func ratio(a, b value) value {
