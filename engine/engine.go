@@ -186,19 +186,18 @@ type pool struct {
 func (e *Engine) ensurePool(longest, want int) error {
 	c, size := e.Weights.Config, e.options.BlockSize
 	blocks := func(tokens int) int { return (tokens + size - 1) / size }
-	need := blocks(longest) + 1
-	if e.pool != nil && e.pool.pages.Count > need {
-		return nil
-	}
 	tokens := e.options.PoolTokens
 	if tokens == 0 {
 		most := int(DefaultPoolBytes / c.KVBytesPerToken(checkpointDType(e.Weights.HeldAs())))
 		tokens = max(min(want, most), longest)
 	}
 	count := blocks(tokens) + 1 // page 0 is padding's
-	if count < need {
+	if need := blocks(longest) + 1; count < need {
 		return fmt.Errorf("a sequence of %d tokens needs %d pages of %d, the pool of %d tokens has %d: give it more",
 			longest, need-1, size, tokens, count-1)
+	}
+	if e.pool != nil && e.pool.pages.Count >= count {
+		return nil
 	}
 	e.dropPool()
 	p := &pool{

@@ -164,6 +164,7 @@ func (t *Template) Render(messages []Message, addGenerationPrompt bool) (rendere
 		"raise_exception": func(_ *exec.Evaluator, args *exec.VarArgs) *exec.Value {
 			return exec.AsValue(fmt.Errorf("the template refuses the conversation: %s", args.First().String()))
 		},
+		"range": boundedRange,
 		"strftime_now": func(_ *exec.Evaluator, args *exec.VarArgs) *exec.Value {
 			return exec.AsValue(strftime(t.Now, args.First().String()))
 		},
@@ -172,6 +173,38 @@ func (t *Template) Render(messages []Message, addGenerationPrompt bool) (rendere
 		return "", fmt.Errorf("chat template: %w", err)
 	}
 	return rendered, nil
+}
+
+// maxRange bounds range() in templates: real ones count messages.
+const maxRange = 10_000
+
+// boundedRange is Jinja's range, refusing what would only keep the program busy.
+func boundedRange(_ *exec.Evaluator, args *exec.VarArgs) *exec.Value {
+	start, stop, step := 0, 0, 1
+	bounds := []*int{&stop}
+	if len(args.Args) > 1 {
+		bounds = []*int{&start, &stop, &step}
+	}
+	if len(args.Args) == 0 || len(args.Args) > 3 {
+		return exec.AsValue(errors.New("range takes one to three numbers"))
+	}
+	for i, arg := range args.Args {
+		if !arg.IsInteger() {
+			return exec.AsValue(errors.New("range takes integers"))
+		}
+		*bounds[i] = arg.Integer()
+	}
+	if step == 0 {
+		return exec.AsValue(errors.New("range with step 0"))
+	}
+	numbers := []int{}
+	for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
+		if len(numbers) == maxRange {
+			return exec.AsValue(fmt.Errorf("range of more than %d numbers", maxRange))
+		}
+		numbers = append(numbers, i)
+	}
+	return exec.AsValue(numbers)
 }
 
 // recovered makes an error of a panic inside the template library.

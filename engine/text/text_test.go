@@ -257,7 +257,7 @@ func TestTemplateErrors(t *testing.T) {
 	if _, err := refusing.Render(nil, true); err == nil || !strings.Contains(err.Error(), "roles must alternate") {
 		t.Errorf("error %v, want the template's own", err)
 	}
-	for _, source := range []string{"{% for %}", "{{ ", "{% include '/etc/passwd' %}"} {
+	for _, source := range []string{"{% for %}", "{{ ", "{% include '/etc/passwd' %}", "{% for i in range(100000000000) %}x{% endfor %}"} {
 		template, err := NewTemplate(source, "", "")
 		if err == nil {
 			_, err = template.Render(nil, true)
@@ -265,6 +265,13 @@ func TestTemplateErrors(t *testing.T) {
 		if err == nil {
 			t.Errorf("%q gave no error", source)
 		}
+	}
+	counting, err := NewTemplate("{% for i in range(2, 7, 2) %}{{ i }},{% endfor %}{% for i in range(2) %}{{ i }};{% endfor %}", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := counting.Render(nil, true); got != "2,4,6,0;1;" || err != nil {
+		t.Errorf("range counts %q, %v", got, err)
 	}
 	if _, err := LoadTemplate(t.TempDir()); !errors.Is(err, ErrNoTemplate) {
 		t.Errorf("an empty folder: %v, want %v", err, ErrNoTemplate)
