@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"time"
 
 	"stele/engine"
 	"stele/engine/checkpoint"
@@ -55,6 +56,7 @@ type run struct {
 	problems  []problem
 	scorer    *reward.Scorer
 	dataName  string
+	events    eventWriter
 	done      int // steps taken
 }
 
@@ -65,7 +67,7 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 	if err := config.validate(); err != nil {
 		return err
 	}
-	r := &run{config: config, options: options, dir: dir}
+	r := &run{config: config, options: options, dir: dir, events: eventWriter{dir: dir}}
 	latest, err := r.prepare()
 	if err != nil {
 		return err
@@ -87,6 +89,9 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 		}
 		r.done = step
 		if err := appendMetrics(r.metricsPath(), metrics); err != nil {
+			return err
+		}
+		if err := r.events.write(step, float64(time.Now().UnixNano())/1e9, metrics); err != nil {
 			return err
 		}
 		if options.OnStep != nil {
@@ -230,6 +235,7 @@ func (r *run) loadReference() (*model.Weights, error) {
 }
 
 func (r *run) close() {
+	_ = r.events.close() // what it says is in metrics.jsonl too
 	r.learner.Close()
 	if r.reference != nil {
 		r.reference.Close()
