@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -31,32 +29,7 @@ that a person would not share.`,
 			if !ok {
 				return usagef("--grader %q: must be qwen or strict", grader)
 			}
-			r, err := jsonl.Open(in)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			w, err := jsonl.Create(out)
-			if err != nil {
-				return err
-			}
-			defer w.Abort()
-			for c.Context().Err() == nil {
-				record, err := r.Next()
-				if err == io.EOF {
-					return w.Close()
-				}
-				if err != nil {
-					return err
-				}
-				if err := gradeRecord(record, mode); err != nil {
-					return fmt.Errorf("%s: %w", r.Where(), err)
-				}
-				if err := w.Write(record); err != nil {
-					return err
-				}
-			}
-			return c.Context().Err()
+			return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error { return gradeRecord(record, mode) })
 		},
 	}
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")

@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -20,39 +18,16 @@ func newLangidCommand(*globals) *cobra.Command {
 symbols are left out. Lines of --in hold "text"; the output adds "lang", which is
 "none" where no letters are left, and "confidence".`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			r, err := jsonl.Open(in)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			w, err := jsonl.Create(out)
-			if err != nil {
-				return err
-			}
-			defer w.Abort()
+		RunE: func(c *cobra.Command, _ []string) error {
 			detector := langid.New()
-			for {
-				record, err := r.Next()
-				if err == io.EOF {
-					return w.Close()
-				}
-				if err != nil {
-					return err
-				}
+			return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
 				var text string
-				found, err := record.Decode("text", &text)
-				if err == nil && !found {
-					err = errors.New(`no "text"`)
-				}
-				if err != nil {
-					return fmt.Errorf("%s: %w", r.Where(), err)
+				if err := required(record, "text", &text); err != nil {
+					return err
 				}
 				lang, confidence := detector.Detect(text)
-				if err := errors.Join(record.Set("lang", lang), record.Set("confidence", confidence), w.Write(record)); err != nil {
-					return err
-				}
-			}
+				return errors.Join(record.Set("lang", lang), record.Set("confidence", confidence))
+			})
 		},
 	}
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")

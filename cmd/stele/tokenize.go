@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +22,7 @@ Lines of --in hold "text" and the output adds "ids"; with --decode they hold "id
 the output adds "text". --special adds the special tokens that the tokenizer puts around
 a text; with --decode it writes them out instead of leaving them away.`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			dir, err := engine.Resolve(name)
 			if err != nil {
 				return err
@@ -35,11 +33,11 @@ a text; with --decode it writes them out instead of leaving them away.`,
 			}
 			defer tokenizer.Close()
 			if decode {
-				return mapRecords(in, out, func(record *jsonl.Record) error {
+				return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
 					return decodeRecord(tokenizer, record, special)
 				})
 			}
-			return mapRecords(in, out, func(record *jsonl.Record) error {
+			return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
 				return encodeRecord(tokenizer, record, special)
 			})
 		},
@@ -78,43 +76,4 @@ func decodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool)
 		return err
 	}
 	return record.Set("text", s)
-}
-
-// required reads a field that must be there.
-func required(record *jsonl.Record, key string, v any) error {
-	found, err := record.Decode(key, v)
-	if err == nil && !found {
-		err = fmt.Errorf("no %q", key)
-	}
-	return err
-}
-
-// mapRecords writes every record of in to out after change has been at it. The
-// output file appears whole or not at all.
-func mapRecords(in, out string, change func(*jsonl.Record) error) error {
-	r, err := jsonl.Open(in)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	w, err := jsonl.Create(out)
-	if err != nil {
-		return err
-	}
-	defer w.Abort()
-	for {
-		record, err := r.Next()
-		if err == io.EOF {
-			return w.Close()
-		}
-		if err != nil {
-			return err
-		}
-		if err := change(record); err != nil {
-			return fmt.Errorf("%s: %w", r.Where(), err)
-		}
-		if err := w.Write(record); err != nil {
-			return err
-		}
-	}
 }
