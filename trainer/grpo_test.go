@@ -173,7 +173,8 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, maxTokens int) p
 }
 
 // TestGoldens compares loss, its parts, every gradient and three AdamW steps with
-// verl and torch, on both backends, the batch whole and in small pieces.
+// verl and torch, on both backends, the batch whole and in small pieces with layers
+// recomputed.
 func TestGoldens(t *testing.T) {
 	g := readGolden(t)
 	for _, backend := range []string{"go", "xla:cpu"} {
@@ -183,15 +184,11 @@ func TestGoldens(t *testing.T) {
 					t.Skip("the Go backend is slow")
 				}
 				d := openDevice(t, backend)
-				for _, maxTokens := range []int{4096, 64} {
-					for _, remat := range []bool{false, true} {
-						if remat != (maxTokens == 64) {
-							continue
-						}
-						options := v.options()
-						options.Remat = remat
-						checkVariant(t, d, g, v, options, maxTokens)
-					}
+				options := v.options()
+				checkVariant(t, d, g, v, options, 4096)
+				if v.Name == "paper" || backend == "go" { // XLA takes seconds to compile
+					options.Remat = true
+					checkVariant(t, d, g, v, options, 64)
 				}
 			})
 		}
