@@ -35,7 +35,10 @@ func Open(name string) (*Device, error) {
 	case name == "" || name == "auto":
 		return openBest()
 	case name == "go":
-		backend, err := compute.NewWithConfig("go")
+		// One operation at a time, each on all cores. With operations in parallel,
+		// GoMLX v0.28.1 can hang: each holds a worker and waits for another one
+		// (workerspool.Saturate). It also needs more memory.
+		backend, err := compute.NewWithConfig("go:ops_sequential")
 		if err != nil {
 			return nil, fmt.Errorf("backend go: %w", err)
 		}
