@@ -46,8 +46,8 @@ func (w *eventWriter) write(step int, seconds float64, m Metrics) error {
 		value = binary.LittleEndian.AppendUint32(append(value, 2<<3|5), math.Float32bits(float32(m[tag])))
 		summary = appendBytes(summary, 1, value)
 	}
-	event := appendDouble(nil, 1, seconds)                            // wall_time
-	event = binary.AppendUvarint(append(event, 2<<3|0), uint64(step)) // step
+	event := appendDouble(nil, 1, seconds)                          // wall_time
+	event = binary.AppendUvarint(append(event, 2<<3), uint64(step)) // step, a varint
 	return w.record(appendBytes(event, 5, summary))
 }
 
