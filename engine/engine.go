@@ -69,11 +69,12 @@ type Engine struct {
 	// Template is the model's own chat template; nil when it has none.
 	Template *text.Template
 
-	options Options
-	pool    *pool
-	steps   map[model.StepShape]*kernels.Program
-	copies  map[int]*kernels.Program
-	scores  map[model.DenseShape]*kernels.Program
+	options    Options
+	companions map[string][]byte // the other files of Dir, for Save
+	pool       *pool
+	steps      map[model.StepShape]*kernels.Program
+	copies     map[int]*kernels.Program
+	scores     map[model.DenseShape]*kernels.Program
 }
 
 // Load opens a model: a folder, a hub id found in the local cache, or
@@ -111,8 +112,12 @@ func Load(name string, options Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	companions, err := checkpoint.ReadCompanions(dir)
+	if err != nil {
+		return nil, err
+	}
 	e := New(weights, tokenizer, options)
-	e.Dir, e.Template = dir, template
+	e.Dir, e.Template, e.companions = dir, template, companions
 	return e, nil
 }
 

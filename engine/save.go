@@ -7,7 +7,8 @@ import (
 )
 
 // Save writes the model as a Hugging Face folder in the dtype its weights are
-// held in, with the tokenizer and the other files of the folder it came from.
+// held in, with the tokenizer and the other files of the folder it came from, which need not
+// be there any more.
 // The folder is complete or absent.
 func (e *Engine) Save(dir string) error {
 	w := e.Weights
@@ -20,6 +21,6 @@ func (e *Engine) Save(dir string) error {
 		}
 	}
 	return checkpoint.Write(dir, w.Config, tensors, checkpoint.WriteOptions{
-		DType: checkpointDType(w.HeldAs()), CopyFrom: e.Dir,
+		DType: checkpointDType(w.HeldAs()), Companions: e.companions,
 	})
 }

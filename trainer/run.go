@@ -138,6 +138,9 @@ func (r *run) prepare() (latest string, err error) {
 	if err := sameRun(old.Config, r.config); err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
+	if err := sweep(r.dir); err != nil {
+		return "", err
+	}
 	return latestCheckpoint(r.dir)
 }
 

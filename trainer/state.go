@@ -72,6 +72,15 @@ func (r *run) prune(parent string) error {
 	return errors.Join(errs...)
 }
 
+// sweep removes what a killed process left of a checkpoint it was writing.
+func sweep(dir string) error {
+	partial, err := filepath.Glob(filepath.Join(dir, "checkpoints", ".*"))
+	for _, path := range partial {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
 // checkpointSteps lists the steps of the complete checkpoints, ascending.
 func checkpointSteps(parent string) ([]int, error) {
 	entries, err := os.ReadDir(parent)

@@ -87,21 +87,13 @@ func Write(dir, name string, seed uint64) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	staging, err := os.MkdirTemp(filepath.Dir(dir), ".assets-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(staging)
+	companions := map[string][]byte{}
 	for _, file := range []string{"tokenizer.json", "tokenizer_config.json"} {
-		data, err := assets.ReadFile("assets/" + file)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(staging, file), data, 0o644)
-		}
-		if err != nil {
+		if companions[file], err = assets.ReadFile("assets/" + file); err != nil {
 			return err
 		}
 	}
-	return checkpoint.Write(dir, &c, random(&c, seed), checkpoint.WriteOptions{DType: checkpoint.F32, CopyFrom: staging})
+	return checkpoint.Write(dir, &c, random(&c, seed), checkpoint.WriteOptions{DType: checkpoint.F32, Companions: companions})
 }
 
 // random yields the initial tensors.

@@ -261,7 +261,11 @@ func TestWriteRoundTrip(t *testing.T) {
 		for _, dtype := range []DType{F32, BF16, F16} {
 			dir := filepath.Join(parent, name+"-"+dtype.String())
 			for range 2 { // the second time replaces the first
-				if err := Write(dir, f.Config, all(f), WriteOptions{DType: dtype, CopyFrom: source}); err != nil {
+				companions, err := ReadCompanions(source)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := Write(dir, f.Config, all(f), WriteOptions{DType: dtype, Companions: companions}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -17,15 +17,32 @@ import (
 // WriteOptions say how a folder is written.
 type WriteOptions struct {
 	DType DType // of the weights in the file
-	// CopyFrom is a folder whose tokenizer, chat template and generation settings
-	// are copied; empty for none.
-	CopyFrom string
+	// Companions are the other files of the folder, by name; see ReadCompanions.
+	Companions map[string][]byte
 }
 
-// companions are the files that belong to a model beside its weights.
-var companions = []string{
+// companionNames are the files that belong to a model beside its weights.
+var companionNames = []string{
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
 	"merges.txt", "chat_template.jinja", "generation_config.json",
+}
+
+// ReadCompanions reads the tokenizer, chat template and generation settings of a
+// model folder, as far as it has them. They are small, and held in memory they
+// outlive the folder: a run that was resumed from a checkpoint removes it later.
+func ReadCompanions(dir string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, name := range companionNames {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		files[name] = data
+	}
+	return files, nil
 }
 
 // Write makes a folder that transformers loads. The folder appears under its name
@@ -54,18 +71,9 @@ func Write(dir string, c *Config, tensors iter.Seq2[Tensor, error], o WriteOptio
 	if err := writeSynced(filepath.Join(staging, "config.json"), config); err != nil {
 		return err
 	}
-	if o.CopyFrom != "" {
-		for _, name := range companions {
-			data, err := os.ReadFile(filepath.Join(o.CopyFrom, name))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err == nil {
-				err = writeSynced(filepath.Join(staging, name), data)
-			}
-			if err != nil {
-				return err
-			}
+	for name, data := range o.Companions {
+		if err := writeSynced(filepath.Join(staging, name), data); err != nil {
+			return err
 		}
 	}
 	err = writeTensors(filepath.Join(staging, singleFile), c.TensorSpecs(), o.DType, tensors)
