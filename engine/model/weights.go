@@ -1,13 +1,17 @@
 package model
 
 import (
+	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/shapes"
 
 	"stele/engine/checkpoint"
 	"stele/kernels"
+	"stele/kernels/host"
 )
 
 // Weights are a model's parameters on a device: the only set in the process.
@@ -24,25 +28,53 @@ type Weights struct {
 	Buffers []kernels.Buffer
 	// Version counts the updates since loading. It is stamped on rollouts.
 	Version int
+
+	folder   *checkpoint.Folder // until Upload
+	matrices []host.Matrix      // what Host reads until Upload, made on first use
+	moved    int                // how often the weights' memory changed besides Version
 }
 
-// LoadWeights copies a folder's tensors to the device as dtype.
+// Open prepares a folder's tensors as dtype: Float32, BFloat16 or, for generation
+// on a CPU alone, Int8. Nothing is copied yet: the folder stays mapped until Close,
+// Host reads it there, and Upload makes the buffers that graphs need.
+func Open(folder *checkpoint.Folder, device *kernels.Device, dtype dtypes.DType) *Weights {
+	specs := folder.Config.TensorSpecs()
+	return &Weights{Config: folder.Config, Device: device, DType: dtype, Specs: specs, folder: folder,
+		matrices: make([]host.Matrix, len(specs))}
+}
+
+// LoadWeights copies a folder's tensors to the device as dtype; the folder can be
+// closed then.
 func LoadWeights(folder *checkpoint.Folder, device *kernels.Device, dtype dtypes.DType) (*Weights, error) {
-	w := &Weights{Config: folder.Config, Device: device, DType: dtype, Specs: folder.Config.TensorSpecs()}
-	for _, spec := range w.Specs {
-		tensor, err := folder.Tensor(spec.Name)
+	w := Open(folder, device, dtype)
+	return w, w.Upload()
+}
+
+// Upload makes the buffers on the device if they are not there yet. From then on
+// Host reads these.
+func (w *Weights) Upload() error {
+	if w.Buffers != nil {
+		return nil
+	}
+	if w.DType == dtypes.Int8 {
+		return errors.New("int8 weights are for generating and scoring on a CPU: use float32 or bfloat16 for graphs and training")
+	}
+	buffers := make([]kernels.Buffer, len(w.Specs))
+	for i, spec := range w.Specs {
+		tensor, err := w.folder.Tensor(spec.Name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		values := make([]float32, size(spec.Shape))
 		tensor.Float32s(values)
-		buffer, err := w.upload(values, spec.Shape)
-		if err != nil {
-			return nil, fmt.Errorf("loading %s: %w", spec.Name, err)
+		if buffers[i], err = w.upload(values, spec.Shape); err != nil {
+			return fmt.Errorf("loading %s: %w", spec.Name, err)
 		}
-		w.Buffers = append(w.Buffers, buffer)
 	}
-	return w, nil
+	w.Buffers = buffers
+	w.folder, w.matrices = nil, nil
+	w.moved++
+	return nil
 }
 
 // upload makes a buffer of the weights' dtype.
@@ -121,4 +153,86 @@ func size(shape []int) int {
 		n *= d
 	}
 	return n
+}
+
+// matrix is a view of parameter i [out, in] for Host.
+func (w *Weights) matrix(i int) (host.Matrix, error) {
+	spec := w.Specs[i]
+	if w.Buffers != nil {
+		return deviceMatrix(w.Buffers[i], spec)
+	}
+	if m := w.matrices[i]; m.Out > 0 {
+		return m, nil
+	}
+	tensor, err := w.folder.Tensor(spec.Name)
+	if err != nil {
+		return host.Matrix{}, err
+	}
+	m := storedMatrix(tensor, w.DType)
+	w.matrices[i] = m
+	return m, nil
+}
+
+// vector is parameter i of one dimension as float32.
+func (w *Weights) vector(i int) ([]float32, error) {
+	if w.Buffers != nil {
+		return w.Float32s(i)
+	}
+	tensor, err := w.folder.Tensor(w.Specs[i].Name)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]float32, tensor.Len())
+	tensor.Float32s(values)
+	if w.DType == dtypes.BFloat16 {
+		kernels.RoundBFloat16(values)
+	}
+	return values, nil
+}
+
+// halfPool reports whether keys and values are kept as bfloat16.
+func (w *Weights) halfPool() bool { return w.DType != dtypes.Float32 }
+
+// deviceMatrix is a view of a buffer that lives in this process.
+func deviceMatrix(b kernels.Buffer, spec checkpoint.TensorSpec) (host.Matrix, error) {
+	data, err := b.Data()
+	if err != nil {
+		return host.Matrix{}, fmt.Errorf("reading %s where it is: %w", spec.Name, err)
+	}
+	switch data := data.(type) {
+	case []float32:
+		return host.Float32Matrix(data, spec.Shape[0], spec.Shape[1]), nil
+	case []bfloat16.BFloat16:
+		bits := unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(data))), len(data))
+		return host.BFloat16Matrix(bits, spec.Shape[0], spec.Shape[1]), nil
+	}
+	return host.Matrix{}, fmt.Errorf("%s is a %T, expected float32 or bfloat16", spec.Name, data)
+}
+
+// storedMatrix is a stored tensor as dtype: a view of the mapped file where the
+// file holds just that, a copy otherwise.
+func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
+	out, in := t.Shape[0], t.Shape[1]
+	data := unsafe.Pointer(unsafe.SliceData(t.Data))
+	aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }
+	if t.DType == checkpoint.BF16 && dtype != dtypes.Float32 && aligned(2) {
+		m := host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in)
+		if dtype == dtypes.Int8 {
+			return host.Int8Matrix(m)
+		}
+		return m
+	}
+	if t.DType == checkpoint.F32 && dtype == dtypes.Float32 && aligned(4) {
+		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in)
+	}
+	values := make([]float32, out*in)
+	t.Float32s(values)
+	switch m := host.Float32Matrix(values, out, in); dtype {
+	case dtypes.Int8:
+		return host.Int8Matrix(m)
+	case dtypes.BFloat16:
+		return host.RoundedMatrix(m)
+	default:
+		return m
+	}
 }

@@ -1,0 +1,307 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"stele/kernels/host"
+)
+
+// Host is the paged step on the memory of this process, without a graph: the
+// second form of the transformer, for generation on a CPU. It reads the weights
+// where they are, and rows of any length run together without padding.
+//
+// A token's logits depend on the weights and on the tokens before it, bit for bit:
+// not on the rows beside it, the page size or the chunks of its prompt.
+type Host struct {
+	weights *Weights
+	version int
+	team    *host.Team
+	rotary  *host.Rotary
+
+	embed, head host.Matrix
+	norm        []float32
+	layers      []hostLayer
+
+	x, h, q, k, v, o, gate, up, logits []float32
+	rows                               host.Rows
+	position                           []int
+	item                               []int // of each token
+	scratch                            []host.Scratch
+}
+
+// hostLayer is one layer's weights.
+type hostLayer struct {
+	attentionNorm, mlpNorm     []float32
+	q, k, v, o, gate, up, down host.Matrix
+	qBias, kBias, vBias        []float32
+}
+
+// HostItem is one row of a step.
+type HostItem struct {
+	Tokens []int32 // fed in this step, one or many
+	Start  int     // position of the first
+	Blocks []int32 // block table of the sequence
+	Logits bool    // whether the last token's logits are wanted
+}
+
+// NewHost prepares weights for a team of threads.
+func NewHost(w *Weights, team *host.Team) (*Host, error) {
+	h := &Host{weights: w, team: team, rotary: host.NewRotary(w.Config.InverseFrequencies()),
+		scratch: make([]host.Scratch, team.Size())}
+	return h, h.refresh()
+}
+
+// NewPool makes a key-value pool of some pages: float32 beside float32 weights,
+// bfloat16 otherwise.
+func (h *Host) NewPool(pages, slots int) *host.Pool {
+	c := h.weights.Config
+	return host.NewPool(c.NumLayers, pages, slots, c.NumKVHeads, c.HeadDim, h.weights.halfPool())
+}
+
+// Bytes is what a step of one token reads of the weights: everything but the
+// embedding's other rows.
+func (h *Host) Bytes() int {
+	n := h.head.Bytes()
+	for i := range h.layers {
+		for _, m := range h.layers[i].matrices() {
+			n += m.Bytes()
+		}
+	}
+	return n
+}
+
+func (l *hostLayer) matrices() []*host.Matrix {
+	return []*host.Matrix{&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}
+}
+
+// refresh looks the weights up again: an update moves them.
+func (h *Host) refresh() error {
+	w, c := h.weights, h.weights.Config
+	index := make(map[string]int, len(w.Specs))
+	for i, spec := range w.Specs {
+		index[spec.Name] = i
+	}
+	var failure error
+	matrix := func(format string, args ...any) host.Matrix {
+		name := fmt.Sprintf(format, args...)
+		m, err := w.matrix(index[name])
+		if err != nil && failure == nil {
+			failure = err
+		}
+		return m
+	}
+	vector := func(format string, args ...any) []float32 {
+		i, ok := index[fmt.Sprintf(format, args...)]
+		if !ok {
+			return nil
+		}
+		v, err := w.vector(i)
+		if err != nil && failure == nil {
+			failure = err
+		}
+		return v
+	}
+	h.embed = matrix("model.embed_tokens.weight")
+	h.head = h.embed
+	if _, ok := index["lm_head.weight"]; ok {
+		h.head = matrix("lm_head.weight")
+	}
+	h.norm = vector("model.norm.weight")
+	h.layers = make([]hostLayer, c.NumLayers)
+	for i := range h.layers {
+		at := func(name string) host.Matrix { return matrix("model.layers.%d.%s.weight", i, name) }
+		h.layers[i] = hostLayer{
+			attentionNorm: vector("model.layers.%d.input_layernorm.weight", i),
+			mlpNorm:       vector("model.layers.%d.post_attention_layernorm.weight", i),
+			q:             at("self_attn.q_proj"), k: at("self_attn.k_proj"), v: at("self_attn.v_proj"), o: at("self_attn.o_proj"),
+			gate: at("mlp.gate_proj"), up: at("mlp.up_proj"), down: at("mlp.down_proj"),
+			qBias: vector("model.layers.%d.self_attn.q_proj.bias", i),
+			kBias: vector("model.layers.%d.self_attn.k_proj.bias", i),
+			vBias: vector("model.layers.%d.self_attn.v_proj.bias", i),
+		}
+	}
+	h.version = w.Version
+	return failure
+}
+
+// Step runs the items and returns the logits [rows, V] of those that want them, in
+// order. The memory is reused by the next step. Keys and values of the tokens go
+// to the pool; what lies before Start must be there.
+func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
+	if h.version != h.weights.Version {
+		if err := h.refresh(); err != nil {
+			return nil, err
+		}
+	}
+	c := h.weights.Config
+	N, longest, wanted := 0, 0, 0
+	h.position, h.item = h.position[:0], h.item[:0]
+	for i, item := range items {
+		for t := range item.Tokens {
+			h.position = append(h.position, item.Start+t)
+			h.item = append(h.item, i)
+		}
+		N += len(item.Tokens)
+		longest = max(longest, item.Start+len(item.Tokens))
+		if item.Logits {
+			wanted++
+		}
+	}
+	h.rotary.Extend(longest)
+	D, QD, KD, I := c.HiddenSize, c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim, c.IntermediateSize
+	h.x, h.h = sized(h.x, N*D), sized(h.h, N*D)
+	h.q, h.k, h.v, h.o = sized(h.q, N*QD), sized(h.k, N*KD), sized(h.v, N*KD), sized(h.o, N*max(QD, D))
+	h.gate, h.up = sized(h.gate, N*I), sized(h.up, N*I)
+
+	n := 0
+	for _, item := range items {
+		for _, id := range item.Tokens {
+			h.embed.Row(h.x[n*D:(n+1)*D], int(id))
+			n++
+		}
+	}
+	for l := range h.layers {
+		h.layer(l, N, items, pool)
+	}
+
+	return h.project(items, wanted), nil
+}
+
+// layer runs one layer over the N rows of h.x.
+func (h *Host) layer(index, N int, items []HostItem, pool *host.Pool) {
+	c, l := h.weights.Config, &h.layers[index]
+	D, E, I := c.HiddenSize, c.HeadDim, c.IntermediateSize
+	QD, KD, G := c.NumHeads*E, c.NumKVHeads*E, c.NumHeads/c.NumKVHeads
+
+	h.normalise(l.attentionNorm, N)
+	h.rows.Set(h.team, h.h, N, D, &l.q)
+	h.products(
+		product{m: &l.q, y: h.q, after: addBias(h.q, l.qBias, N, QD)},
+		product{m: &l.k, y: h.k, after: addBias(h.k, l.kBias, N, KD)},
+		product{m: &l.v, y: h.v, after: addBias(h.v, l.vBias, N, KD)})
+
+	scale := float32(1 / math.Sqrt(float64(E)))
+	h.forRows(N, func(i int) {
+		position, blocks := h.position[i], items[h.item[i]].Blocks
+		for a := range c.NumHeads {
+			h.rotary.Rotate(h.q[i*QD+a*E:i*QD+(a+1)*E], position, scale)
+		}
+		for a := range c.NumKVHeads {
+			h.rotary.Rotate(h.k[i*KD+a*E:i*KD+(a+1)*E], position, 1)
+		}
+		pool.Write(index, 0, blocks, position, h.k[i*KD:(i+1)*KD])
+		pool.Write(index, 1, blocks, position, h.v[i*KD:(i+1)*KD])
+	})
+	h.team.Run(N*c.NumKVHeads, func(unit, member int) {
+		i, head := unit/c.NumKVHeads, unit%c.NumKVHeads
+		from := i*QD + head*G*E
+		pool.Attend(index, head, items[h.item[i]].Blocks, h.position[i]+1, h.q[from:from+G*E], h.o[from:from+G*E], G, &h.scratch[member])
+	})
+	h.rows.Set(h.team, h.o, N, QD, &l.o)
+	h.products(product{m: &l.o, y: h.h, after: addTo(h.x, h.h, N, D)})
+
+	h.normalise(l.mlpNorm, N)
+	h.rows.Set(h.team, h.h, N, D, &l.gate)
+	h.team.Run(l.gate.Blocks(), func(b, member int) {
+		s := &h.scratch[member]
+		lo, hi := l.gate.Product(&h.rows, h.gate, I, b, s)
+		l.up.Product(&h.rows, h.up, I, b, s)
+		for i := range N {
+			host.SiLUMul(h.gate[i*I+lo:i*I+hi], h.up[i*I+lo:i*I+hi])
+		}
+	})
+	h.rows.Set(h.team, h.gate, N, I, &l.down)
+	h.products(product{m: &l.down, y: h.h, after: addTo(h.x, h.h, N, D)})
+}
+
+// project returns the logits of the last token of each item that wants them.
+func (h *Host) project(items []HostItem, wanted int) []float32 {
+	D, V := h.weights.Config.HiddenSize, h.weights.Config.VocabSize
+	epsilon := float32(h.weights.Config.RMSNormEps)
+	end, n := 0, 0
+	for _, item := range items {
+		end += len(item.Tokens)
+		if item.Logits {
+			host.RMSNorm(h.h[n*D:(n+1)*D], h.x[(end-1)*D:end*D], h.norm, epsilon)
+			n++
+		}
+	}
+	h.logits = sized(h.logits, wanted*V)
+	if wanted > 0 {
+		h.rows.Set(h.team, h.h, wanted, D, &h.head)
+		h.products(product{m: &h.head, y: h.logits})
+	}
+	return h.logits
+}
+
+// normalise fills h.h with the RMS norm of h.x.
+func (h *Host) normalise(weight []float32, N int) {
+	D, epsilon := h.weights.Config.HiddenSize, float32(h.weights.Config.RMSNormEps)
+	h.forRows(N, func(i int) { host.RMSNorm(h.h[i*D:(i+1)*D], h.x[i*D:(i+1)*D], weight, epsilon) })
+}
+
+// forRows calls f for every row, a few to a unit of work.
+func (h *Host) forRows(N int, f func(i int)) {
+	const together = 4
+	h.team.Run((N+together-1)/together, func(unit, _ int) {
+		for i := unit * together; i < min(N, (unit+1)*together); i++ {
+			f(i)
+		}
+	})
+}
+
+// product is y = rows·mᵀ; after is called for each range of outputs that is done.
+type product struct {
+	m     *host.Matrix
+	y     []float32
+	after func(lo, hi int)
+}
+
+// products runs several products with h.rows in one loop.
+func (h *Host) products(list ...product) {
+	total := 0
+	for _, p := range list {
+		total += p.m.Blocks()
+	}
+	h.team.Run(total, func(b, member int) {
+		for i := range list {
+			p := &list[i]
+			if b >= p.m.Blocks() {
+				b -= p.m.Blocks()
+				continue
+			}
+			lo, hi := p.m.Product(&h.rows, p.y, p.m.Out, b, &h.scratch[member])
+			if p.after != nil {
+				p.after(lo, hi)
+			}
+			return
+		}
+	})
+}
+
+func addBias(y, bias []float32, N, width int) func(lo, hi int) {
+	if bias == nil {
+		return nil
+	}
+	return func(lo, hi int) {
+		for i := range N {
+			host.Add(y[i*width+lo:i*width+hi], bias[lo:hi])
+		}
+	}
+}
+
+func addTo(x, y []float32, N, width int) func(lo, hi int) {
+	return func(lo, hi int) {
+		for i := range N {
+			host.Add(x[i*width+lo:i*width+hi], y[i*width+lo:i*width+hi])
+		}
+	}
+}
+
+func sized(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n, n+n/4)
+	}
+	return s[:n]
+}

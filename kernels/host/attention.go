@@ -1,0 +1,161 @@
+package host
+
+import "unsafe"
+
+// Pool is the key-value memory of one model: for each layer keys and values as
+// [Pages, Heads, Slots, Width], so that a page of one head is contiguous.
+type Pool struct {
+	Pages, Slots, Heads, Width int
+
+	half bool // bfloat16 instead of float32
+	f32  [][]float32
+	bf16 [][]uint16
+}
+
+// NewPool makes a pool for a number of layers, bfloat16 if half. The memory is
+// zero, and not touched until it is used.
+func NewPool(layers, pages, slots, heads, width int, half bool) *Pool {
+	p := &Pool{Pages: pages, Slots: slots, Heads: heads, Width: width, half: half}
+	// Score tiles read up to three slots past a page's last one.
+	n := pages*heads*slots*width + 4*width
+	for range 2 * layers {
+		if half {
+			p.bf16 = append(p.bf16, make([]uint16, n))
+		} else {
+			p.f32 = append(p.f32, make([]float32, n))
+		}
+	}
+	return p
+}
+
+// Bytes is the size of the pool.
+func (p *Pool) Bytes() int {
+	n := 0
+	for _, b := range p.bf16 {
+		n += 2 * len(b)
+	}
+	for _, f := range p.f32 {
+		n += 4 * len(f)
+	}
+	return n
+}
+
+// at is where the slot of a position of a head begins.
+func (p *Pool) at(blocks []int32, head, position int) int {
+	page, slot := int(blocks[position/p.Slots]), position%p.Slots
+	return ((page*p.Heads+head)*p.Slots + slot) * p.Width
+}
+
+// Write stores the keys or the values (kind 0 or 1) of all heads of one position.
+func (p *Pool) Write(layer, kind int, blocks []int32, position int, x []float32) {
+	for h := range p.Heads {
+		to, row := p.at(blocks, h, position), x[h*p.Width:(h+1)*p.Width]
+		if p.half {
+			narrow(p.bf16[2*layer+kind][to:], row)
+		} else {
+			copy(p.f32[2*layer+kind][to:], row)
+		}
+	}
+}
+
+// CopyPage copies page src to page dst in every layer.
+func (p *Pool) CopyPage(src, dst int) {
+	n := p.Heads * p.Slots * p.Width
+	for _, b := range p.bf16 {
+		copy(b[dst*n:(dst+1)*n], b[src*n:])
+	}
+	for _, f := range p.f32 {
+		copy(f[dst*n:(dst+1)*n], f[src*n:])
+	}
+}
+
+// Attend is the attention of one token's query heads that share a key-value head:
+// q [G, E], scaled, sees the first n positions of a sequence; out is [G, E].
+func (p *Pool) Attend(layer, head int, blocks []int32, n int, q, out []float32, G int, s *Scratch) {
+	E := p.Width
+	ld := (n+3)&^3 + 8 // tiles of four write past n
+	s.scores = grow(s.scores, G*ld)
+	for from := 0; from < n; from += p.Slots {
+		count := min(p.Slots, n-from)
+		p.scores(2*layer, p.at(blocks, head, from), count, q, G, s.scores[from:], ld)
+	}
+	for g := range G {
+		softmax(s.scores[g*ld : g*ld+n])
+	}
+	clear(out[:G*E])
+	for from := 0; from < n; from += p.Slots {
+		count := min(p.Slots, n-from)
+		p.mix(2*layer+1, p.at(blocks, head, from), count, s.scores[from:], ld, out, G)
+	}
+}
+
+// scores computes q·key for count slots that begin at element base of a tensor.
+func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, ld int) {
+	E := p.Width
+	if !vector || E%8 != 0 {
+		for g := range G {
+			row := q[g*E : (g+1)*E]
+			for i := range count {
+				at := base + i*E
+				if p.half {
+					y[g*ld+i] = dotPlainBF16(row, p.bf16[tensor][at:at+E])
+				} else {
+					y[g*ld+i] = dotPlain(row, p.f32[tensor][at:at+E])
+				}
+			}
+		}
+		return
+	}
+	_ = q[G*E-1]
+	for i := 0; i < count; i += 4 {
+		_ = y[(G-1)*ld+i+3]
+		for g := 0; g < G; g += 3 {
+			rows := min(3, G-g)
+			x, to := unsafe.Pointer(&q[g*E]), unsafe.Pointer(&y[g*ld+i])
+			if p.half {
+				_ = p.bf16[tensor][base+(i+4)*E-1]
+				dotBF16(x, uintptr(E)*4, rows, unsafe.Pointer(&p.bf16[tensor][base+i*E]), uintptr(E)*2, E, to, uintptr(ld)*4, false)
+			} else {
+				_ = p.f32[tensor][base+(i+4)*E-1]
+				dotF32(x, uintptr(E)*4, rows, unsafe.Pointer(&p.f32[tensor][base+i*E]), uintptr(E)*4, E, to, uintptr(ld)*4, false)
+			}
+		}
+	}
+}
+
+// mix adds the values of count slots, weighted by probs [G, ld], to out [G, E].
+func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float32, G int) {
+	E := p.Width
+	wide := 0
+	if vector {
+		wide = E &^ 31
+	}
+	for column := 0; column < wide; column += 32 {
+		for g := 0; g < G; g += 3 {
+			rows := min(3, G-g)
+			w, y := unsafe.Pointer(&probs[g*ld]), unsafe.Pointer(&out[g*E+column])
+			if p.half {
+				mixBF16(w, uintptr(ld)*4, rows, unsafe.Pointer(&p.bf16[tensor][base+column]), uintptr(E)*2, count, y, uintptr(E)*4)
+			} else {
+				mixF32(w, uintptr(ld)*4, rows, unsafe.Pointer(&p.f32[tensor][base+column]), uintptr(E)*4, count, y, uintptr(E)*4)
+			}
+		}
+	}
+	if wide == E {
+		return
+	}
+	value := make([]float32, E)
+	for i := range count {
+		if at := base + i*E; p.half {
+			widen(value, p.bf16[tensor][at:at+E])
+		} else {
+			copy(value, p.f32[tensor][at:at+E])
+		}
+		for g := range G {
+			w := probs[g*ld+i]
+			for e := wide; e < E; e++ {
+				out[g*E+e] += w * value[e]
+			}
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package host
+
+import "math"
+
+// Add adds b to a, element by element.
+func Add(a, b []float32) {
+	b = b[:len(a)]
+	for i := range a {
+		a[i] += b[i]
+	}
+}
+
+func rmsNormScalar(dst, x, weight []float32, epsilon float32) {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	inverse := float32(1 / math.Sqrt(sum/float64(len(x))+float64(epsilon)))
+	for i, v := range x {
+		dst[i] = v * inverse * weight[i]
+	}
+}
+
+func siluMulScalar(gate, up []float32) {
+	for i, g := range gate {
+		gate[i] = g / (1 + float32(math.Exp(-float64(g)))) * up[i]
+	}
+}
+
+func softmaxScalar(x []float32) {
+	top := float32(math.Inf(-1))
+	for _, v := range x {
+		top = max(top, v)
+	}
+	sum := float32(0)
+	for i, v := range x {
+		x[i] = float32(math.Exp(float64(v - top)))
+		sum += x[i]
+	}
+	for i := range x {
+		x[i] /= sum
+	}
+}
+
+// Rotary is the table of cosines and sines of a rotary embedding.
+type Rotary struct {
+	frequency []float32 // [E/2], radians a position
+	cos, sin  []float32 // [positions, E/2]
+}
+
+// NewRotary takes the inverse frequencies [E/2].
+func NewRotary(frequencies []float64) *Rotary {
+	r := &Rotary{}
+	for _, f := range frequencies {
+		r.frequency = append(r.frequency, float32(f))
+	}
+	return r
+}
+
+// Extend makes the table cover positions below n. Angles are float32 products, as
+// in transformers.
+func (r *Rotary) Extend(n int) {
+	for p := len(r.cos) / len(r.frequency); p < n; p++ {
+		for _, f := range r.frequency {
+			angle := float64(float32(p) * f)
+			r.cos = append(r.cos, float32(math.Cos(angle)))
+			r.sin = append(r.sin, float32(math.Sin(angle)))
+		}
+	}
+}
+
+// Rotate turns the halves (a, b) of a head x [E] at a position into
+// scale·(a·cos - b·sin, b·cos + a·sin), the pairing of Hugging Face's checkpoints.
+func (r *Rotary) Rotate(x []float32, position int, scale float32) {
+	half := len(r.frequency)
+	cos, sin := r.cos[position*half:(position+1)*half], r.sin[position*half:(position+1)*half]
+	a, b := x[:half], x[half:2*half]
+	for i := range half {
+		u, v := a[i], b[i]
+		a[i] = (u*cos[i] - v*sin[i]) * scale
+		b[i] = (v*cos[i] + u*sin[i]) * scale
+	}
+}
