@@ -44,13 +44,15 @@ func weighAVX2(lanes [][4]float64, weights, logits []float32, s *scale) {
 	c3, c2 := archsimd.BroadcastFloat32x8(exp3), archsimd.BroadcastFloat32x8(exp2)
 	c1, one := archsimd.BroadcastFloat32x8(exp1), archsimd.BroadcastFloat32x8(1)
 	bias := archsimd.BroadcastInt32x8(127)
+	var unread [block]float32
 	for b := range lanes {
-		z := logits[b*block : (b+1)*block]
+		z, to := (*[block]float32)(logits[b*block:]), &unread
+		if weights != nil {
+			to = (*[block]float32)(weights[b*block:])
+		}
 		var first, second archsimd.Float64x4
-		for i := 0; i < block; i += 8 {
-			d := eight(z, i).Sub(top)
-			keep := d.GreaterEqual(floor)
-			d = d.Max(floor)
+		for i := 0; i <= block-8; i += 8 {
+			d := archsimd.LoadFloat32x8((*[8]float32)(z[i : i+8])).Sub(top)
 			t := d.Mul(hi)
 			n := t.RoundToEven()
 			f := t.Sub(n).Add(d.Mul(lo))
@@ -61,10 +63,9 @@ func weighAVX2(lanes [][4]float64, weights, logits []float32, s *scale) {
 			p = f.Mul(p).Add(c2)
 			p = f.Mul(p).Add(c1)
 			p = f.Mul(p).Add(one)
-			w := p.Mul(n.ConvertToInt32().Add(bias).ShiftAllLeft(23).AsFloat32x8()).Masked(keep)
-			if weights != nil {
-				w.Store((*[8]float32)(weights[b*block+i:]))
-			}
+			// Where d is below the floor this is anything, even NaN.
+			w := p.Mul(n.ConvertToInt32().Add(bias).ShiftAllLeft(23).AsFloat32x8()).Masked(d.GreaterEqual(floor))
+			w.Store((*[8]float32)(to[i : i+8]))
 			first = first.Add(w.GetLo().ConvertToFloat64())
 			second = second.Add(w.GetHi().ConvertToFloat64())
 		}
@@ -75,10 +76,14 @@ func weighAVX2(lanes [][4]float64, weights, logits []float32, s *scale) {
 
 func atLeastAVX2(indices []int32, values []float32, floor float32) []int32 {
 	f := archsimd.BroadcastFloat32x8(floor)
-	for i := 0; i+16 <= len(values); i += 16 {
-		mask := uint32(eight(values, i).GreaterEqual(f).ToBits()) | uint32(eight(values, i+8).GreaterEqual(f).ToBits())<<8
+	for b := 0; b+block <= len(values); b += block {
+		v := (*[block]float32)(values[b:])
+		mask := uint64(0)
+		for i := 0; i <= block-8; i += 8 {
+			mask |= uint64(archsimd.LoadFloat32x8((*[8]float32)(v[i:i+8])).GreaterEqual(f).ToBits()) << i
+		}
 		for ; mask != 0; mask &= mask - 1 {
-			indices = append(indices, int32(i+bits.TrailingZeros32(mask)))
+			indices = append(indices, int32(b+bits.TrailingZeros64(mask)))
 		}
 	}
 	archsimd.ClearAVXUpperBits()
