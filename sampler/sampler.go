@@ -33,8 +33,8 @@ var ErrNotFinite = errors.New("logits are not finite")
 
 // Sample draws a token from logits [V] and returns its log-probability under the
 // whole vocabulary at the sampling temperature; greedy reports it at 1. Weights are
-// float32, their sums and the log-probability float64; equal arguments give equal
-// results on every machine.
+// float32, their sums and the log-probability float64; the result does not depend
+// on which vector instructions the machine has.
 func (s *Sampler) Sample(logits []float32, p Params, key Key) (token int32, logprob float32, err error) {
 	best, err := s.argmax(logits)
 	if err != nil {
