@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"sync"
 	"testing"
 )
 
@@ -273,6 +275,33 @@ func BenchmarkSample(b *testing.B) {
 				if _, _, err := s.Sample(logits, p, Key{Position: uint32(i)}); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkBatch is what a decode step of 64 sequences pays: rows that are not in
+// any cache, on all cores.
+func BenchmarkBatch(b *testing.B) {
+	rows := make([][]float32, 64)
+	for i := range rows {
+		rows[i] = randomLogits(uint64(i), 151_936)
+	}
+	for name, p := range map[string]Params{"temperature": {Temperature: 1}, "top-p": {Temperature: 0.6, TopP: 0.95}} {
+		b.Run(name, func(b *testing.B) {
+			samplers := make([]Sampler, runtime.GOMAXPROCS(0))
+			for b.Loop() {
+				var wait sync.WaitGroup
+				for w := range samplers {
+					wait.Go(func() {
+						for i := w; i < len(rows); i += len(samplers) {
+							if _, _, err := samplers[w].Sample(rows[i], p, Key{Sample: uint32(i)}); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				wait.Wait()
 			}
 		})
 	}
