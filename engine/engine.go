@@ -18,6 +18,7 @@ import (
 	"stele/engine/checkpoint"
 	"stele/engine/model"
 	"stele/engine/paged"
+	"stele/engine/schedule"
 	"stele/engine/text"
 	"stele/kernels"
 )
@@ -75,6 +76,7 @@ type Engine struct {
 	steps      map[model.StepShape]*kernels.Program
 	copies     map[int]*kernels.Program
 	scores     map[model.DenseShape]*kernels.Program
+	stats      schedule.Stats // of the last call of Generate
 }
 
 // Load opens a model: a folder, a hub id found in the local cache, or
@@ -153,6 +155,10 @@ func parseDType(name string) (dtypes.DType, error) {
 
 // Device is where the model runs.
 func (e *Engine) Device() *kernels.Device { return e.Weights.Device }
+
+// Stats says what the last call of Generate ran: steps, tokens of prompts and of
+// completions, what the prefix cache saved, preemptions, most pages in use.
+func (e *Engine) Stats() schedule.Stats { return e.stats }
 
 // WeightsChanged must be called after the weights were updated: what the pool
 // holds was computed with the old ones.

@@ -76,11 +76,11 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 	}
 	run := &generation{Engine: e, requests: requests, live: map[*schedule.Sequence]*sample{}}
 	run.scheduler = schedule.New(e.pool.allocator, schedule.Options{
-		MaxBatch:         e.options.MaxBatch,
-		MaxPrefillTokens: max(e.options.ChunkSize, 2048),
-		ChunkTokens:      e.options.ChunkSize,
-		PrefixCache:      !e.options.NoPrefixCache,
-		MaxLen:           longest,
+		MaxBatch:    e.options.MaxBatch,
+		StepTokens:  max(e.options.ChunkSize, 2048),
+		ChunkTokens: e.options.ChunkSize,
+		PrefixCache: !e.options.NoPrefixCache,
+		MaxLen:      longest,
 	})
 	for i, r := range requests {
 		if err := run.scheduler.Add(i, r.Prompt, max(r.N, 1), r.MaxTokens); err != nil {
@@ -88,6 +88,7 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 		}
 	}
 	err := run.loop(ctx, emit)
+	e.stats = run.scheduler.Stats()
 	if err != nil {
 		// What was cut short may have left pages half written or buffers donated.
 		e.dropPool()
@@ -121,6 +122,7 @@ type generation struct {
 	live      map[*schedule.Sequence]*sample
 	samplers  []sampler.Sampler
 	logits    []float32
+	padded    []float32 // logits of a program, rows of padding included
 }
 
 // sample is a completion in the making.
@@ -158,14 +160,34 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 	}
 }
 
-// step runs the model over the items and returns the logits [rows, V].
+// step runs the model over the items and returns the logits [rows, V]. Rows of
+// one token and longer ones run one after the other: padded together, the decode
+// rows would cost as much as the prompts.
 func (g *generation) step(step *schedule.Step) ([]float32, error) {
+	V := g.Weights.Config.VocabSize
+	n := len(step.Items) * V
+	g.logits = slices.Grow(g.logits[:0], n)[:n]
+	ones := slices.IndexFunc(step.Items, func(i schedule.Item) bool { return len(i.Tokens) > 1 })
+	if ones < 0 {
+		ones = len(step.Items)
+	}
+	if err := g.forward(step.Items[:ones], g.logits[:ones*V]); err != nil {
+		return nil, err
+	}
+	return g.logits, g.forward(step.Items[ones:], g.logits[ones*V:])
+}
+
+// forward runs the model over some items and leaves their logits in logits.
+func (g *generation) forward(items []schedule.Item, logits []float32) error {
+	if len(items) == 0 {
+		return nil
+	}
 	longest, context := 1, 1
-	for _, item := range step.Items {
+	for _, item := range items {
 		longest = max(longest, len(item.Tokens))
 		context = max(context, item.Start+len(item.Tokens))
 	}
-	shape := model.StepShape{B: model.Bucket(len(step.Items), g.leastRows()), T: longest, Blocks: 0}
+	shape := model.StepShape{B: model.Bucket(len(items), g.leastRows()), T: longest, Blocks: 0}
 	if longest > 1 {
 		shape.T = model.Bucket(longest, 16)
 	}
@@ -175,7 +197,7 @@ func (g *generation) step(step *schedule.Step) ([]float32, error) {
 	token := make([]int32, shape.B*shape.T)
 	start, length := make([]int32, shape.B), make([]int32, shape.B)
 	blocks := make([]int32, shape.B*shape.Blocks)
-	for i, item := range step.Items {
+	for i, item := range items {
 		copy(token[i*shape.T:], item.Tokens)
 		start[i], length[i] = int32(item.Start), int32(len(item.Tokens))
 		table := item.Seq.Table.Blocks
@@ -183,22 +205,26 @@ func (g *generation) step(step *schedule.Step) ([]float32, error) {
 	}
 	program, err := g.stepProgram(shape)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	outputs, err := g.run(program, []input{
 		{token, []int{shape.B, shape.T}}, {start, []int{shape.B}}, {length, []int{shape.B}},
 		{blocks, []int{shape.B, shape.Blocks}},
 	}, g.Weights.Buffers)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer kernels.Free(outputs[0])
-	n := shape.B * g.Weights.Config.VocabSize
-	g.logits = slices.Grow(g.logits[:0], n)[:n]
-	if !slices.ContainsFunc(step.Items, func(i schedule.Item) bool { return len(i.Sample) > 0 }) {
-		return g.logits, nil // chunks of prompts that go on: nobody reads them
+	if !slices.ContainsFunc(items, func(i schedule.Item) bool { return len(i.Sample) > 0 }) {
+		return nil // chunks of prompts that go on: nobody reads them
 	}
-	return g.logits, kernels.Download(outputs[0], g.logits)
+	n := shape.B * g.Weights.Config.VocabSize
+	g.padded = slices.Grow(g.padded[:0], n)[:n]
+	if err := kernels.Download(outputs[0], g.padded); err != nil {
+		return err
+	}
+	copy(logits, g.padded)
+	return nil
 }
 
 // leastRows pads small batches: XLA's bfloat16 product of one row on a CPU reads

@@ -9,7 +9,8 @@ type Key struct {
 	Position uint32 // which token of the sequence
 }
 
-// noise is the random numbers of one draw, one for each token.
+// noise is the random numbers of one draw, one for each token and, with negative
+// numbers, for each block of them.
 type noise uint64
 
 // noise returns the key's numbers. Each word is absorbed by a full round of

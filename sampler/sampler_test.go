@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"sync"
 	"testing"
 )
 
@@ -80,38 +82,49 @@ func randomLogits(seed uint64, n int) []float32 {
 // 4 standard deviations above its mean would be seen once in 30,000 seeds, and
 // the seed is fixed.
 func TestFrequencies(t *testing.T) {
-	logits := randomLogits(1, 60)
-	for _, p := range []Params{{Temperature: 1}, {Temperature: 0.6, TopP: 0.95}, {Temperature: 1.5, TopK: 12}, {Temperature: 1, MinP: 0.1}} {
-		tokens, probs, err := Probabilities(logits, p)
+	for _, tokens := range []int{60, 200} { // one block, and four of which one is not full
+		logits := randomLogits(1, tokens)
+		for _, p := range []Params{{Temperature: 1}, {Temperature: 0.6, TopP: 0.95}, {Temperature: 1.5, TopK: 12}, {Temperature: 1, MinP: 0.1}} {
+			frequencies(t, logits, p)
+		}
+	}
+}
+
+func frequencies(t *testing.T, logits []float32, p Params) {
+	t.Helper()
+	tokens, probs, err := Probabilities(logits, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logprobs := make([]float32, len(logits))
+	for i := range logits {
+		logprobs[i] = LogProb(logits, int32(i), p.Temperature)
+	}
+	const draws = 200_000
+	count := map[int32]float64{}
+	var s Sampler
+	for i := range uint32(draws) {
+		token, logprob, err := s.Sample(logits, p, Key{Seed: 7, Prompt: uint64(i % 100), Sample: i / 100 % 20, Position: i / 2000})
 		if err != nil {
 			t.Fatal(err)
 		}
-		const draws = 200_000
-		count := map[int32]float64{}
-		var s Sampler
-		for i := range uint32(draws) {
-			token, logprob, err := s.Sample(logits, p, Key{Seed: 7, Prompt: uint64(i % 100), Sample: i / 100 % 20, Position: i / 2000})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want := LogProb(logits, token, p.Temperature); math.Abs(float64(logprob-want)) > 1e-6 {
-				t.Fatalf("%+v: log-probability %g, want %g", p, logprob, want)
-			}
-			count[token]++
+		if want := logprobs[token]; math.Abs(float64(logprob-want)) > 1e-6 {
+			t.Fatalf("%+v: log-probability %g, want %g", p, logprob, want)
 		}
-		chi := 0.0
-		for i, id := range tokens {
-			expected := probs[i] * draws
-			chi += (count[id] - expected) * (count[id] - expected) / expected
-			delete(count, id)
-		}
-		if len(count) > 0 {
-			t.Errorf("%+v: tokens drawn that are not kept: %v", p, count)
-		}
-		freedom := float64(len(tokens) - 1)
-		if limit := freedom + 4*math.Sqrt(2*freedom) + 4; chi > limit {
-			t.Errorf("%+v: chi-square %.1f with %.0f degrees of freedom, limit %.1f", p, chi, freedom, limit)
-		}
+		count[token]++
+	}
+	chi := 0.0
+	for i, id := range tokens {
+		expected := probs[i] * draws
+		chi += (count[id] - expected) * (count[id] - expected) / expected
+		delete(count, id)
+	}
+	if len(count) > 0 {
+		t.Errorf("%+v: tokens drawn that are not kept: %v", p, count)
+	}
+	freedom := float64(len(tokens) - 1)
+	if limit := freedom + 4*math.Sqrt(2*freedom) + 4; chi > limit {
+		t.Errorf("%+v: chi-square %.1f with %.0f degrees of freedom, limit %.1f", p, chi, freedom, limit)
 	}
 }
 
@@ -262,6 +275,33 @@ func BenchmarkSample(b *testing.B) {
 				if _, _, err := s.Sample(logits, p, Key{Position: uint32(i)}); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkBatch is what a decode step of 64 sequences pays: rows that are not in
+// any cache, on all cores.
+func BenchmarkBatch(b *testing.B) {
+	rows := make([][]float32, 64)
+	for i := range rows {
+		rows[i] = randomLogits(uint64(i), 151_936)
+	}
+	for name, p := range map[string]Params{"temperature": {Temperature: 1}, "top-p": {Temperature: 0.6, TopP: 0.95}} {
+		b.Run(name, func(b *testing.B) {
+			samplers := make([]Sampler, runtime.GOMAXPROCS(0))
+			for b.Loop() {
+				var wait sync.WaitGroup
+				for w := range samplers {
+					wait.Go(func() {
+						for i := w; i < len(rows); i += len(samplers) {
+							if _, _, err := samplers[w].Sample(rows[i], p, Key{Sample: uint32(i)}); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				wait.Wait()
 			}
 		})
 	}

@@ -8,10 +8,7 @@
 // no block is used.
 package paged
 
-import (
-	"hash/maphash"
-	"slices"
-)
+import "slices"
 
 // Allocator owns the blocks of a pool. It is not safe for concurrent use.
 type Allocator struct {
@@ -20,20 +17,31 @@ type Allocator struct {
 	free   []int32 // never used or forgotten, taken from the end
 	// Cached blocks, oldest first: a doubly linked list through block.older and
 	// block.newer, closed by block 0.
-	cached int
-	byHash map[uint64]int32
-	seed   maphash.Seed
+	cached   int
+	byHash   map[uint64]int32 // sealed blocks
+	promises map[uint64]int32 // blocks that are about to be computed
 }
+
+// name tells a block's content from what the same block held before it was reused.
+type name struct {
+	block  int32
+	serial uint32
+}
+
+// origin stands before the first block of every sequence.
+var origin = name{}
 
 // block is the state of one block.
 type block struct {
-	users  int32
-	sealed bool   // full, and found by its hash
-	hash   uint64 // of all tokens from the sequence's start to the block's end
-	parent int32  // the block before it when it was sealed, 0 for none
-	tokens []int32
-	older  int32
-	newer  int32
+	users    int32
+	serial   uint32 // how often it was handed out
+	sealed   bool   // full, and found by its hash
+	promised bool   // will be full, and is waited for by its hash
+	hash     uint64 // of all tokens from the sequence's start to the block's end
+	parent   name   // the block before it when it was sealed
+	tokens   []int32
+	older    int32
+	newer    int32
 }
 
 // Table is the block table of a sequence: token i of it lives in slot i mod
@@ -41,6 +49,9 @@ type block struct {
 type Table struct {
 	Blocks []int32
 	Len    int // slots in use
+
+	sealed int  // blocks from the start that Seal is done with
+	parent name // the findable block that holds the content of the last of them
 }
 
 // Copy asks for the content of block Src to be copied to block Dst.
@@ -49,7 +60,7 @@ type Copy struct{ Src, Dst int32 }
 // New makes an allocator of numBlocks blocks, block 0 included, of blockSize
 // token slots.
 func New(numBlocks, blockSize int) *Allocator {
-	a := &Allocator{size: blockSize, blocks: make([]block, numBlocks), byHash: map[uint64]int32{}, seed: maphash.MakeSeed()}
+	a := &Allocator{size: blockSize, blocks: make([]block, numBlocks), byHash: map[uint64]int32{}, promises: map[uint64]int32{}}
 	for i := numBlocks - 1; i > 0; i-- {
 		a.free = append(a.free, int32(i))
 	}
@@ -104,7 +115,9 @@ func (a *Allocator) Fork(t *Table) Table {
 	for _, b := range t.Blocks {
 		a.blocks[b].users++
 	}
-	return Table{slices.Clone(t.Blocks), t.Len}
+	fork := *t
+	fork.Blocks = slices.Clone(t.Blocks)
+	return fork
 }
 
 // Release gives t's blocks back and empties it. Sealed blocks stay cached until
@@ -122,6 +135,7 @@ func (a *Allocator) release(b int32) {
 	if s.users--; s.users > 0 {
 		return
 	}
+	a.breakPromise(b)
 	if s.sealed {
 		a.push(b)
 	} else {
@@ -135,15 +149,23 @@ func (a *Allocator) take() int32 {
 	if n := len(a.free); n > 0 {
 		b := a.free[n-1]
 		a.free = a.free[:n-1]
-		a.blocks[b].users = 1
-		return b
+		return a.hand(b)
 	}
 	b := a.blocks[0].newer
 	a.unlink(b)
 	a.forget(b)
+	return a.hand(b)
+}
+
+// hand gives a block its first user.
+func (a *Allocator) hand(b int32) int32 {
 	a.blocks[b].users = 1
+	a.blocks[b].serial++
 	return b
 }
+
+// name is the name of what block b holds.
+func (a *Allocator) name(b int32) name { return name{b, a.blocks[b].serial} }
 
 // forget makes a sealed block an ordinary one.
 func (a *Allocator) forget(b int32) {
@@ -151,7 +173,7 @@ func (a *Allocator) forget(b int32) {
 	if a.byHash[s.hash] == b {
 		delete(a.byHash, s.hash)
 	}
-	s.sealed, s.tokens, s.parent = false, s.tokens[:0], 0
+	s.sealed, s.tokens, s.parent = false, s.tokens[:0], origin
 }
 
 // push appends b to the cached list; unlink takes it out.

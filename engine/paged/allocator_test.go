@@ -42,28 +42,84 @@ func TestGrowIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// match finds and shares in one go.
+func match(a *Allocator, tokens []int32) Table {
+	hashes := a.Hash(nil, tokens)
+	return a.Share(a.Find(hashes, tokens), hashes)
+}
+
 func TestPrefix(t *testing.T) {
 	a := New(5, 2)
 	tokens := []int32{1, 2, 3, 4, 5}
 	var table Table
 	a.Grow(&table, 5)
-	a.Seal(&table, tokens)
+	a.Seal(&table, a.Hash(nil, tokens), tokens)
 	a.Release(&table)
-	found := a.Match([]int32{1, 2, 3, 4, 9})
+	found := match(a, []int32{1, 2, 3, 4, 9})
 	if found.Len != 4 || a.NumUsed() != 2 {
 		t.Errorf("%d tokens found, %d blocks used; want 4 and 2", found.Len, a.NumUsed())
 	}
 	a.Release(&found)
-	if whole := a.Match([]int32{1, 2, 3, 4}); whole.Len != 2 {
+	if whole := match(a, []int32{1, 2, 3, 4}); whole.Len != 2 {
 		t.Errorf("%d tokens found of a prompt of 4: one must be left to compute", whole.Len)
 	} else {
 		a.Release(&whole)
 	}
-	if other := a.Match([]int32{9, 2, 3, 4, 5}); other.Len != 0 {
+	if other := match(a, []int32{9, 2, 3, 4, 5}); other.Len != 0 {
 		t.Errorf("another beginning matched %d tokens", other.Len)
 	}
 	a.Reset()
-	if gone := a.Match(tokens); gone.Len != 0 || a.NumFree() != 4 {
+	if gone := match(a, tokens); gone.Len != 0 || a.NumFree() != 4 {
 		t.Errorf("after Reset %d tokens are found, %d blocks free", gone.Len, a.NumFree())
+	}
+}
+
+// TestPromise: a promised block is waited for until it is sealed, and no longer
+// when whoever promised it lets go.
+func TestPromise(t *testing.T) {
+	a := New(9, 2)
+	tokens := []int32{1, 2, 3, 4, 5}
+	hashes := a.Hash(nil, tokens)
+	var table Table
+	a.Grow(&table, 5)
+	a.Promise(&table, hashes)
+	if hit := a.Find(hashes, tokens); hit != (Hit{Pending: hashes[0]}) {
+		t.Errorf("nothing is computed: %+v, want its first block pending", hit)
+	}
+	a.Seal(&table, hashes, tokens[:3])
+	if hit := a.Find(hashes, tokens); hit != (Hit{Blocks: 1, Pending: hashes[1]}) {
+		t.Errorf("3 of 5 tokens are computed: %+v, want a block and the next one pending", hit)
+	}
+	a.Release(&table)
+	if hit := a.Find(hashes, tokens); hit != (Hit{Blocks: 1, Unused: 1}) {
+		t.Errorf("after Release: %+v, want one unused block and nothing pending", hit)
+	}
+	if len(a.promises) != 0 {
+		t.Errorf("%d promises leak", len(a.promises))
+	}
+}
+
+// TestStaleChild: a block whose predecessor was reused for something else is not
+// found behind the new content, even when the hashes collide.
+func TestStaleChild(t *testing.T) {
+	a := New(4, 2)
+	tokens := []int32{1, 2, 3, 4, 5}
+	hashes := []uint64{7, 8} // made to collide
+	var first Table
+	a.Grow(&first, 4)
+	a.Seal(&first, hashes, tokens[:4])
+	child := Table{Blocks: first.Blocks[1:], Len: 2}
+	a.Release(&Table{Blocks: first.Blocks[:1], Len: 2}) // the beginning goes first, against the rule
+	var taker Table
+	a.Grow(&taker, 4) // evicts it
+	other := []int32{9, 9, 3, 4, 5}
+	a.Seal(&taker, []uint64{7}, other[:2])
+	if hit := a.Find(hashes, other); hit.Blocks != 1 {
+		t.Errorf("%d blocks of another prefix are found, want 1", hit.Blocks)
+	}
+	a.Release(&child)
+	a.Release(&taker)
+	if a.NumUsed() != 0 {
+		t.Errorf("%d blocks leak", a.NumUsed())
 	}
 }

@@ -1,59 +1,138 @@
 package paged
 
-import (
-	"encoding/binary"
-	"hash/maphash"
-	"slices"
-)
+import "slices"
 
-// Match returns a table of the longest prefix of tokens whose full blocks are
-// known, sharing them; at least one token is left to compute, because its logits
-// are wanted. The table is empty when nothing is known.
-func (a *Allocator) Match(tokens []int32) Table {
-	var t Table
-	hash := uint64(0)
-	parent := int32(0)
-	for end := a.size; end < len(tokens); end += a.size {
-		piece := tokens[end-a.size : end]
-		hash = a.chain(hash, piece)
-		b, ok := a.byHash[hash]
-		// Compared, not believed: a collision of hashes must not mix prefixes.
-		if !ok || a.blocks[b].parent != parent || !slices.Equal(a.blocks[b].tokens, piece) {
+// Hash extends hashes, one for each full block of tokens, by those of the blocks
+// that became full. The hash of a block stands for all tokens up to its end.
+func (a *Allocator) Hash(hashes []uint64, tokens []int32) []uint64 {
+	before := uint64(0)
+	if n := len(hashes); n > 0 {
+		before = hashes[n-1]
+	}
+	for end := (len(hashes) + 1) * a.size; end <= len(tokens); end += a.size {
+		before = chain(before, tokens[end-a.size:end])
+		hashes = append(hashes, before)
+	}
+	return hashes
+}
+
+// chain is the hash of a prefix that ends with piece, given that of what is
+// before: FNV's product with the high half folded in. Content is compared where a
+// hash is found, so a collision costs a hit and nothing else.
+func chain(before uint64, piece []int32) uint64 {
+	h := before ^ 0xcbf29ce484222325
+	for _, id := range piece {
+		h = (h ^ uint64(uint32(id))) * 0x9e3779b97f4a7c15
+		h ^= h >> 32
+	}
+	return h
+}
+
+// Hit is what the pool knows of a sequence's beginning.
+type Hit struct {
+	Blocks int // full blocks that can be shared
+	Unused int // how many of them nobody uses: to share them takes them from NumFree
+	// Pending is the hash of the block after them when a table has promised it,
+	// and 0 otherwise.
+	Pending uint64
+}
+
+// Find looks for the longest prefix of tokens whose blocks are known; hashes are
+// those of Hash. At least one token is left to compute, because its logits are
+// wanted. Nothing changes.
+func (a *Allocator) Find(hashes []uint64, tokens []int32) Hit {
+	var hit Hit
+	parent := origin
+	for i, hash := range hashes {
+		if (i+1)*a.size >= len(tokens) {
 			break
 		}
+		b, ok := a.byHash[hash]
+		if !ok || !a.holds(b, parent, tokens[i*a.size:(i+1)*a.size]) {
+			if a.Promised(hash) {
+				hit.Pending = hash
+			}
+			break
+		}
+		hit.Blocks++
+		if a.blocks[b].users == 0 {
+			hit.Unused++
+		}
+		parent = a.name(b)
+	}
+	return hit
+}
+
+// holds reports whether a sealed block has this content after this prefix.
+func (a *Allocator) holds(b int32, parent name, piece []int32) bool {
+	return a.blocks[b].parent == parent && slices.Equal(a.blocks[b].tokens, piece)
+}
+
+// Share returns a table of the blocks that a Find has just found.
+func (a *Allocator) Share(hit Hit, hashes []uint64) Table {
+	t := Table{Len: hit.Blocks * a.size, sealed: hit.Blocks}
+	for _, hash := range hashes[:hit.Blocks] {
+		b := a.byHash[hash]
 		if a.blocks[b].users == 0 {
 			a.unlink(b)
 		}
 		a.blocks[b].users++
 		t.Blocks = append(t.Blocks, b)
-		t.Len = end
-		parent = b
+		t.parent = a.name(b)
 	}
 	return t
+}
+
+// Promise tells others that t's blocks are about to be computed, so that they can
+// wait for them instead of computing the same. A promise ends when its block is
+// sealed or released.
+func (a *Allocator) Promise(t *Table, hashes []uint64) {
+	for i := t.sealed; i < min(len(hashes), len(t.Blocks)); i++ {
+		if _, taken := a.promises[hashes[i]]; !taken {
+			a.promises[hashes[i]] = t.Blocks[i]
+			a.blocks[t.Blocks[i]].hash = hashes[i]
+			a.blocks[t.Blocks[i]].promised = true
+		}
+	}
+}
+
+// Promised reports whether somebody is about to compute the block of this hash.
+func (a *Allocator) Promised(hash uint64) bool {
+	_, ok := a.promises[hash]
+	return ok
 }
 
 // Seal makes the full blocks of t findable; tokens are those whose keys and
 // values are in the pool, from the start. Blocks sealed before stay as they are,
 // and of two blocks with the same content the first is found.
-func (a *Allocator) Seal(t *Table, tokens []int32) {
-	hash := uint64(0)
-	parent := int32(0)
-	for i := 0; (i+1)*a.size <= min(len(tokens), t.Len); i++ {
-		piece := tokens[i*a.size : (i+1)*a.size]
-		hash = a.chain(hash, piece)
-		b := t.Blocks[i]
-		if s := &a.blocks[b]; !s.sealed {
-			if other, taken := a.byHash[hash]; taken && other != b {
-				// Somebody computed the same prefix beside us. What follows hangs on
-				// the block that is found.
-				parent = other
-				continue
-			}
-			s.sealed, s.hash, s.parent = true, hash, parent
-			s.tokens = append(s.tokens[:0], piece...)
-			a.byHash[hash] = b
+func (a *Allocator) Seal(t *Table, hashes []uint64, tokens []int32) {
+	for full := min(len(tokens), t.Len) / a.size; t.sealed < full; t.sealed++ {
+		b, hash := t.Blocks[t.sealed], hashes[t.sealed]
+		piece := tokens[t.sealed*a.size : (t.sealed+1)*a.size]
+		s := &a.blocks[b]
+		a.breakPromise(b)
+		if s.sealed { // by another member of the group
+			t.parent = a.name(b)
+			continue
 		}
-		parent = b
+		if other, taken := a.byHash[hash]; taken && a.holds(other, t.parent, piece) {
+			// Somebody computed the same beside us. What follows hangs on the block
+			// that is found.
+			t.parent = a.name(other)
+			continue
+		}
+		s.sealed, s.hash, s.parent = true, hash, t.parent
+		s.tokens = append(s.tokens[:0], piece...)
+		a.byHash[hash] = b
+		t.parent = a.name(b)
+	}
+}
+
+// breakPromise ends the promise of a block, if there is one.
+func (a *Allocator) breakPromise(b int32) {
+	if s := &a.blocks[b]; s.promised {
+		delete(a.promises, s.hash)
+		s.promised = false
 	}
 }
 
@@ -71,18 +150,4 @@ func (a *Allocator) Reset() {
 			a.forget(int32(b))
 		}
 	}
-}
-
-// chain is the hash of a prefix that ends with piece, given that of what is before.
-func (a *Allocator) chain(before uint64, piece []int32) uint64 {
-	var h maphash.Hash
-	h.SetSeed(a.seed)
-	var word [8]byte
-	binary.LittleEndian.PutUint64(word[:], before)
-	h.Write(word[:])
-	for _, id := range piece {
-		binary.LittleEndian.PutUint32(word[:4], uint32(id))
-		h.Write(word[:4])
-	}
-	return h.Sum64()
 }

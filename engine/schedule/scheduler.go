@@ -2,10 +2,16 @@
 // continuous batching with chunked prefill, shared prompts and preemption. It is
 // bookkeeping only and knows no tensors.
 //
+// A step has a budget of tokens. Sequences that decode go first, one token each,
+// every one of them in every step; what is left of the budget is filled with
+// chunks of prompts, the oldest first. So a long prompt delays decoding by its
+// chunk and never by its length.
+//
 // Invariants: every position of a sequence is computed once before it is read,
 // in order, and again after a preemption; a sequence is told nothing of the
 // others, so that what it generates cannot depend on them; the oldest sequence is
-// never preempted, so that everything ends; a finished sequence holds no block.
+// never preempted, so that everything ends; a row reads nothing that another row
+// of its step writes; a finished sequence holds no block.
 package schedule
 
 import (
@@ -18,11 +24,25 @@ import (
 
 // Options bound a step.
 type Options struct {
-	MaxBatch         int  // sequences that decode together
-	MaxPrefillTokens int  // prompt tokens of a step, over all sequences
-	ChunkTokens      int  // prompt tokens of a step of one sequence
-	PrefixCache      bool // share full blocks of equal prefixes between requests
-	MaxLen           int  // most tokens of a sequence; 0 for no bound
+	MaxBatch int // rows of a step: sequences that decode, and prompts under way
+	// StepTokens is the budget of a step, decoding and prompts together (vLLM's
+	// max_num_batched_tokens). Less than MaxBatch counts as MaxBatch, so that there
+	// is always a token left for a prompt.
+	StepTokens  int
+	ChunkTokens int  // prompt tokens of one sequence in a step
+	PrefixCache bool // share full blocks of equal prefixes between requests
+	MaxLen      int  // most tokens of a sequence; 0 for no bound
+}
+
+// Stats count what a scheduler has done.
+type Stats struct {
+	Steps         int
+	PrefillTokens int // computed of prompts, and again after a preemption
+	DecodeTokens  int // computed of what was generated
+	CachedTokens  int // found in the prefix cache instead of being computed
+	SharedTokens  int // prompt tokens that members of a group took from its first
+	Preemptions   int
+	PeakBlocks    int // most blocks in use in a step
 }
 
 // Sequence is one completion in the making.
@@ -31,19 +51,19 @@ type Sequence struct {
 	Tokens          []int32 // the prompt and what was generated
 	Prompt          int     // length of the prompt
 	Computed        int     // tokens whose keys and values are in the pool, once the step is done
-	Table           paged.Table
+	// Table has blocks for all tokens of a prompt from its first chunk on.
+	Table paged.Table
 
-	arrival int // place in the order of Add
-	members int // samples that a shared prefill has to serve, itself included
+	arrival int          // place in the order of Add
+	known   int          // tokens that it had when it was started: a prompt, and more after a preemption
+	members int          // samples that a shared prefill has to serve, itself included
+	hashes  []uint64     // of its full blocks, for the prefix cache
+	awaits  uint64       // a block that another sequence computes and this one wants
+	self    [1]*Sequence // what Item.Sample is most of the time
 }
 
-// before is the order of age: requests as they came, samples as they are counted.
-func (s *Sequence) before(o *Sequence) int {
-	if s.arrival != o.arrival {
-		return s.arrival - o.arrival
-	}
-	return s.Sample - o.Sample
-}
+// left is how many tokens are not computed yet: one while it decodes.
+func (s *Sequence) left() int { return len(s.Tokens) - s.Computed }
 
 // Item is one row of a step.
 type Item struct {
@@ -56,10 +76,10 @@ type Item struct {
 	Sample []*Sequence
 }
 
-// Step is what runs next: rows of one token each, or chunks of prompts.
+// Step is what runs next. It is valid until Next is called again.
 type Step struct {
-	Prefill bool
-	Items   []Item
+	// Items are the rows. Those of one token come first, longer ones follow.
+	Items []Item
 	// Copies must be carried out in the pool before the step.
 	Copies []paged.Copy
 }
@@ -68,24 +88,33 @@ type Step struct {
 type Scheduler struct {
 	blocks  *paged.Allocator
 	options Options
-
-	waiting []*Sequence // to be prefilled, the next first
-	running []*Sequence // decoding, by age
-	parked  []*Sequence // prompt computed, no place in the batch yet; by age
+	stats   Stats
 	added   int
 
-	unsealed    []*Sequence // prefilled by the last step
-	lastPrefill bool
+	// A sequence is in one of these lists until it is finished.
+	fresh    []*Sequence // never started, in the order of Add
+	returned ages        // preempted, or waiting for a block that another one computes
+	running  ages        // the rows: decoding, or a prompt under way
+	parked   ages        // of a group whose prompt is computed, without a row yet
+
+	ones, chunks []Item // of the step in the making
+	step         Step
+	budget       int
+	unsealed     []*Sequence // prompts that the last step went on with
 }
 
 // New makes a scheduler over an allocator's blocks.
 func New(a *paged.Allocator, o Options) *Scheduler {
+	o.StepTokens = max(o.StepTokens, o.MaxBatch)
 	return &Scheduler{blocks: a, options: o}
 }
 
+// Stats returns what was counted so far.
+func (s *Scheduler) Stats() Stats { return s.stats }
+
 // Add queues samples completions of a prompt, of at most maxNew tokens each. The
-// prompt is computed once. A sequence that could never fit in the pool is an
-// error.
+// prompt is computed once; it is not copied and must stay as it is. A sequence
+// that could never fit in the pool is an error.
 func (s *Scheduler) Add(request int, prompt []int32, samples, maxNew int) error {
 	if len(prompt) == 0 || samples < 1 || maxNew < 1 {
 		return fmt.Errorf("prompt of %d tokens, %d samples, %d new tokens: each must be at least 1", len(prompt), samples, maxNew)
@@ -97,222 +126,287 @@ func (s *Scheduler) Add(request int, prompt []int32, samples, maxNew int) error 
 	if need := s.blocks.BlocksFor(length); need > s.blocks.NumBlocks() {
 		return fmt.Errorf("%d tokens need %d blocks of %d, the key-value pool has %d", length, need, s.blocks.BlockSize(), s.blocks.NumBlocks())
 	}
-	s.waiting = append(s.waiting, &Sequence{
-		Request: request, Tokens: slices.Clone(prompt), Prompt: len(prompt), arrival: s.added, members: samples,
-	})
+	seq := &Sequence{
+		Request: request, Tokens: slices.Clip(prompt), Prompt: len(prompt), arrival: s.added, members: samples,
+	}
+	seq.self[0] = seq
+	s.fresh = append(s.fresh, seq)
 	s.added++
 	return nil
 }
 
 // Next returns the next step, or nil when nothing is left. The tokens of the step
 // before must have been appended, and its finished sequences finished.
-//
-// Prompts go first while fewer than half of the places in the batch are taken;
-// then prefill and decode steps alternate, so that neither starves.
 func (s *Scheduler) Next() (*Step, error) {
 	s.seal()
-	s.admit()
-	full := len(s.running)+len(s.parked) >= s.options.MaxBatch
-	wait := s.lastPrefill && len(s.running) >= (s.options.MaxBatch+1)/2
-	if len(s.waiting) > 0 && !full && !wait {
-		if step := s.prefill(); step != nil {
-			s.lastPrefill = true
-			return step, nil
+	for {
+		preempted := s.stats.Preemptions
+		s.fill()
+		if len(s.step.Items) > 0 {
+			s.stats.Steps++
+			s.stats.PeakBlocks = max(s.stats.PeakBlocks, s.blocks.NumUsed())
+			return &s.step, nil
+		}
+		if len(s.fresh)+len(s.returned)+len(s.parked) == 0 {
+			return nil, nil
+		}
+		// All that ran may have made room for an older group without rows, which
+		// runs next.
+		if s.stats.Preemptions == preempted {
+			return nil, errors.New("schedule: sequences wait and nothing can run")
 		}
 	}
-	s.lastPrefill = false
-	if len(s.running) > 0 {
-		if step := s.decode(); step != nil {
-			return step, nil
-		}
-		return s.Next() // everything was preempted but one, which now has room
+}
+
+// fill makes the step.
+func (s *Scheduler) fill() {
+	s.ones, s.chunks = s.ones[:0], s.chunks[:0]
+	s.step.Copies = s.step.Copies[:0]
+	s.budget = s.options.StepTokens
+	preempted := s.stats.Preemptions
+	s.promote()
+	s.decode()
+	s.prefill()
+	if s.stats.Preemptions == preempted { // who was preempted shall not return in the same step
+		s.admit()
 	}
-	if len(s.waiting) > 0 {
-		return nil, errors.New("schedule: sequences wait and nothing can run")
-	}
-	return nil, nil
+	s.ones = append(s.ones, s.chunks...)
+	s.step.Items = s.ones
 }
 
 // Append adds the token that seq drew.
 func (s *Scheduler) Append(seq *Sequence, token int32) { seq.Tokens = append(seq.Tokens, token) }
 
-// Finish ends a sequence; its blocks are free at once.
+// Finish ends a sequence that drew a token in the last step; its blocks are free
+// at once.
 func (s *Scheduler) Finish(seq *Sequence) {
 	s.release(seq)
-	s.running = remove(s.running, seq)
-	s.parked = remove(s.parked, seq)
-}
-
-// admit gives free places in the batch to sequences whose prompt is computed.
-func (s *Scheduler) admit() {
-	n := min(len(s.parked), s.options.MaxBatch-len(s.running))
-	if n > 0 {
-		s.running = append(s.running, s.parked[:n]...)
-		slices.SortFunc(s.running, (*Sequence).before)
-		s.parked = slices.Delete(s.parked, 0, n)
+	if !s.running.remove(seq) {
+		s.parked.remove(seq)
 	}
 }
 
-// prefill makes a step of the waiting prompts, or nil when there is no room.
-func (s *Scheduler) prefill() *Step {
-	step := &Step{Prefill: true}
-	budget := s.options.MaxPrefillTokens
-	places := s.options.MaxBatch - len(s.running) - len(s.parked)
-	var rest []*Sequence
-	for i, seq := range s.waiting {
-		if budget < 1 || places < 1 {
-			rest = append(rest, s.waiting[i:]...)
-			break
+// promote gives rows to parked sequences while there are rows, and blocks for
+// everybody to grow: parked, they hold the prompt that they share and no more.
+func (s *Scheduler) promote() {
+	for len(s.parked) > 0 && len(s.running) < s.options.MaxBatch {
+		if len(s.running) > 0 && len(s.running)+1 > s.blocks.NumFree() {
+			return
 		}
-		if seq.Computed == 0 && s.options.PrefixCache {
-			seq.Table = s.blocks.Match(seq.Tokens)
-			seq.Computed = seq.Table.Len
+		s.running.insert(s.parked[0])
+		s.parked = slices.Delete(s.parked, 0, 1)
+	}
+}
+
+// decode adds one token of every sequence that lacks no more. When blocks run out
+// a younger one lets go of its blocks and is computed again later.
+func (s *Scheduler) decode() {
+	for i := 0; i < len(s.running); i++ {
+		seq := s.running[i]
+		if seq.left() == 1 && s.grow(seq) {
+			s.add(seq, 1)
 		}
-		// A prompt begins only when all of it would fit beside what runs and grows:
-		// otherwise it would soon be preempted, or preempt.
-		left := len(seq.Tokens) - seq.Computed
-		if len(s.running) > 0 && s.blocks.BlocksFor(left)+len(s.running) > s.blocks.NumFree() {
-			rest = append(rest, s.waiting[i:]...)
-			break
+	}
+}
+
+// grow makes room for one more token of a running sequence, or preempts it.
+func (s *Scheduler) grow(seq *Sequence) bool {
+	if seq.Computed < seq.known {
+		return true // the last token of a prompt has its room
+	}
+	for {
+		copies, ok := s.blocks.Grow(&seq.Table, 1)
+		if ok {
+			s.step.Copies = append(s.step.Copies, copies...)
+			return true
 		}
-		n := min(left, s.options.ChunkTokens, budget)
-		copies, ok := s.blocks.Grow(&seq.Table, n)
-		if !ok && len(step.Items) == 0 && len(s.running) == 0 {
-			// Nobody runs who could make room: the prompts behind let go of theirs.
-			for _, other := range s.waiting[i+1:] {
-				s.forget(other)
-			}
-			copies, ok = s.blocks.Grow(&seq.Table, n)
+		// Rows of this step so far are all older than seq, and so never victims.
+		// Those who run go before those who are parked: they have blocks of their own.
+		victim := seq
+		if last := s.running.youngest(); last != seq {
+			victim = last
+		} else if last := s.parked.youngest(); last != nil && last.before(seq) > 0 {
+			victim = last
 		}
-		if !ok {
-			rest = append(rest, s.waiting[i:]...)
-			break
+		s.preempt(victim)
+		if victim == seq {
+			return false
 		}
-		step.Copies = append(step.Copies, copies...)
-		item := Item{Seq: seq, Start: seq.Computed, Tokens: seq.Tokens[seq.Computed : seq.Computed+n]}
-		seq.Computed += n
-		budget -= n
-		places--
+	}
+}
+
+// prefill goes on with the prompts that are under way.
+func (s *Scheduler) prefill() {
+	for _, seq := range s.running {
+		if s.budget < 1 {
+			return
+		}
+		if seq.left() > 0 { // whoever decodes has its token in the step already
+			s.add(seq, min(seq.left(), s.options.ChunkTokens, s.budget))
+		}
+	}
+}
+
+// add makes a row of the next n tokens of a sequence, which has room for them.
+func (s *Scheduler) add(seq *Sequence, n int) {
+	item := Item{Seq: seq, Start: seq.Computed, Tokens: seq.Tokens[seq.Computed : seq.Computed+n]}
+	if seq.Computed >= seq.known {
+		s.stats.DecodeTokens++
+	} else {
+		s.stats.PrefillTokens += n
 		s.unsealed = append(s.unsealed, seq)
-		if seq.Computed < len(seq.Tokens) {
-			rest = append(rest, seq)
-		} else {
-			item.Sample = s.enter(seq)
+	}
+	seq.Computed += n
+	s.budget -= n
+	if seq.left() == 0 {
+		item.Sample = seq.self[:]
+		if seq.members > 1 {
+			item.Sample = s.split(seq)
 		}
-		step.Items = append(step.Items, item)
 	}
-	s.waiting = rest
-	if len(step.Items) == 0 {
-		return nil
+	if n == 1 {
+		s.ones = append(s.ones, item)
+	} else {
+		s.chunks = append(s.chunks, item)
 	}
-	return step
 }
 
-// enter makes the members of a group whose prompt is complete. They share its
-// blocks and wait for a place.
-func (s *Scheduler) enter(leader *Sequence) []*Sequence {
+// split makes the members of a group whose prompt is complete. They share its
+// blocks, and all but the first wait for a row.
+func (s *Scheduler) split(leader *Sequence) []*Sequence {
 	group := []*Sequence{leader}
 	for sample := 1; sample < leader.members; sample++ {
-		group = append(group, &Sequence{
-			Request: leader.Request, Sample: sample, Tokens: slices.Clone(leader.Tokens), Prompt: leader.Prompt,
+		member := &Sequence{
+			Request: leader.Request, Sample: sample, Tokens: slices.Clip(leader.Tokens), Prompt: leader.Prompt,
 			Computed: leader.Computed, Table: s.blocks.Fork(&leader.Table), arrival: leader.arrival, members: 1,
-		})
+			known: leader.known, hashes: slices.Clip(leader.hashes),
+		}
+		member.self[0] = member
+		s.parked.insert(member)
+		s.stats.SharedTokens += leader.Prompt
+		group = append(group, member)
 	}
 	leader.members = 1 // from now on it is computed for itself alone
-	s.parked = append(s.parked, group...)
-	slices.SortFunc(s.parked, (*Sequence).before)
 	return group
 }
 
-// decode makes a step of one token of every running sequence. When blocks run
-// out the youngest sequence lets go of its blocks and is computed again later.
-func (s *Scheduler) decode() *Step {
-	step := &Step{}
-	for _, seq := range slices.Clone(s.running) {
-		if !slices.Contains(s.running, seq) {
-			continue // preempted for an older one
-		}
-		copies, ok := s.blocks.Grow(&seq.Table, 1)
-		for !ok {
-			victim := s.youngest()
-			s.preempt(victim)
-			if victim == seq {
-				break
-			}
-			copies, ok = s.blocks.Grow(&seq.Table, 1)
-		}
-		if !ok {
-			continue
-		}
-		step.Copies = append(step.Copies, copies...)
-		step.Items = append(step.Items, Item{
-			Seq: seq, Start: seq.Computed, Tokens: seq.Tokens[seq.Computed:], Sample: []*Sequence{seq},
-		})
-		seq.Computed++
-	}
-	if len(step.Items) == 0 {
-		return nil
-	}
-	return step
-}
-
-// youngest picks who lets go: a prompt half computed, a sequence without a place,
-// one that runs; of these the youngest.
-func (s *Scheduler) youngest() *Sequence {
-	var holders []*Sequence
-	for _, seq := range s.waiting {
-		if len(seq.Table.Blocks) > 0 {
-			holders = append(holders, seq)
-		}
-	}
-	for _, group := range [][]*Sequence{holders, s.parked, s.running} {
-		if len(group) > 0 {
-			return slices.MaxFunc(group, (*Sequence).before)
-		}
-	}
-	return nil // not reached: the caller itself runs
-}
-
-// preempt takes a sequence's blocks and puts it in front of those that wait, by
-// age. What it has generated stays and is computed again with its prompt.
+// preempt takes the blocks of a sequence, which is the last of its list. What it
+// has generated stays and is computed again with its prompt.
 func (s *Scheduler) preempt(seq *Sequence) {
-	s.forget(seq)
-	if slices.Contains(s.waiting, seq) {
-		return
-	}
-	s.running = remove(s.running, seq)
-	s.parked = remove(s.parked, seq)
-	at, _ := slices.BinarySearchFunc(s.waiting, seq, (*Sequence).before)
-	s.waiting = slices.Insert(s.waiting, at, seq)
-}
-
-// forget lets go of what is computed of a sequence.
-func (s *Scheduler) forget(seq *Sequence) {
 	s.release(seq)
 	seq.Computed = 0
+	if !s.running.remove(seq) {
+		s.parked.remove(seq)
+	}
+	s.returned.insert(seq)
+	s.stats.Preemptions++
+}
+
+// admit starts waiting sequences, the oldest first, while there are rows, budget
+// and blocks. One that wants a block which another is computing lets younger ones
+// pass, as many as a batch; one that lacks blocks lets nobody pass.
+func (s *Scheduler) admit() {
+	places := len(s.parked)
+	for _, seq := range s.running {
+		places += seq.members
+	}
+	free := func() bool { return s.budget > 0 && places < s.options.MaxBatch }
+	for i := 0; i < len(s.returned) && free(); {
+		seq, members := s.returned[i], s.returned[i].members
+		switch s.start(seq, places) {
+		case started:
+			s.returned = slices.Delete(s.returned, i, i+1)
+			places += members
+		case waits:
+			i++
+		case noRoom:
+			return
+		}
+	}
+	for len(s.fresh) > 0 && len(s.returned) < s.options.MaxBatch && free() {
+		seq, members := s.fresh[0], s.fresh[0].members
+		outcome := s.start(seq, places)
+		if outcome == noRoom {
+			return
+		}
+		s.fresh[0] = nil
+		s.fresh = s.fresh[1:]
+		if outcome == waits {
+			s.returned.insert(seq)
+		} else {
+			places += members
+		}
+	}
+}
+
+// outcome is what became of an attempt to start a sequence.
+type outcome int
+
+const (
+	started outcome = iota
+	waits           // for a block that another sequence is computing
+	noRoom
+)
+
+// start finds what is known of a sequence, takes blocks for all that it lacks and
+// adds its first chunk. places is how many sequences are running or will be when
+// the prompts under way are done.
+func (s *Scheduler) start(seq *Sequence, places int) outcome {
+	// It begins only when there is a block more for each that runs to grow into:
+	// otherwise it would soon be preempted, or preempt.
+	growth := min(places+seq.members, s.options.MaxBatch)
+	if len(s.running) > 0 && 1+growth > s.blocks.NumFree() {
+		return noRoom
+	}
+	var hit paged.Hit
+	if s.options.PrefixCache {
+		if s.blocks.Promised(seq.awaits) {
+			return waits
+		}
+		seq.hashes = s.blocks.Hash(seq.hashes, seq.Tokens)
+		hit = s.blocks.Find(seq.hashes, seq.Tokens)
+		seq.awaits = hit.Pending
+		if hit.Pending != 0 {
+			return waits
+		}
+	}
+	need := s.blocks.BlocksFor(len(seq.Tokens)) - hit.Blocks + hit.Unused
+	if len(s.running) > 0 && need+growth > s.blocks.NumFree() {
+		return noRoom
+	}
+	seq.Table = s.blocks.Share(hit, seq.hashes)
+	seq.Computed, seq.known = seq.Table.Len, len(seq.Tokens)
+	// With nobody running all blocks are free, and Add has compared.
+	if _, ok := s.blocks.Grow(&seq.Table, seq.left()); !ok {
+		s.blocks.Release(&seq.Table)
+		seq.Computed = 0
+		return noRoom
+	}
+	s.blocks.Promise(&seq.Table, seq.hashes)
+	s.stats.CachedTokens += seq.Computed
+	s.running.insert(seq)
+	s.add(seq, min(seq.left(), s.options.ChunkTokens, s.budget))
+	return started
 }
 
 // release gives blocks back; full ones may be found again by their content.
 func (s *Scheduler) release(seq *Sequence) {
-	if s.options.PrefixCache {
-		s.blocks.Seal(&seq.Table, seq.Tokens[:min(seq.Computed, len(seq.Tokens))])
-	}
+	s.sealOne(seq)
 	s.blocks.Release(&seq.Table)
 }
 
 // seal makes the prompts of the step before findable, now that they are computed.
 func (s *Scheduler) seal() {
-	if s.options.PrefixCache {
-		for _, seq := range s.unsealed {
-			s.blocks.Seal(&seq.Table, seq.Tokens[:min(seq.Computed, seq.Table.Len)])
-		}
+	for _, seq := range s.unsealed {
+		s.sealOne(seq)
 	}
 	s.unsealed = s.unsealed[:0]
 }
 
-func remove(list []*Sequence, seq *Sequence) []*Sequence {
-	if i := slices.Index(list, seq); i >= 0 {
-		return slices.Delete(list, i, i+1)
+func (s *Scheduler) sealOne(seq *Sequence) {
+	if s.options.PrefixCache {
+		computed := seq.Tokens[:min(seq.Computed, len(seq.Tokens), seq.Table.Len)]
+		seq.hashes = s.blocks.Hash(seq.hashes, computed)
+		s.blocks.Seal(&seq.Table, seq.hashes, computed)
 	}
-	return list
 }

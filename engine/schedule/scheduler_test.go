@@ -2,7 +2,7 @@ package schedule
 
 import (
 	"fmt"
-	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -11,141 +11,116 @@ import (
 	"stele/engine/paged"
 )
 
-// slot is what a real pool would hold at a token slot: which token of which
-// prefix was written there. The prefix is kept whole, so that reading a wrong
-// block cannot go unnoticed.
-type slot string
-
-// pool simulates the memory that the scheduler only keeps books on.
-type pool struct {
-	size  int
-	slots map[[2]int32]slot // (block, offset)
-}
-
-func (p *pool) copy(copies []paged.Copy) {
-	before := maps.Clone(p.slots)
-	for _, c := range copies {
-		for o := range int32(p.size) {
-			p.slots[[2]int32{c.Dst, o}] = before[[2]int32{c.Src, o}]
-		}
-	}
-}
-
-func prefix(tokens []int32) slot { return slot(fmt.Sprint(tokens)) }
-
-// run drives a scheduler to the end as an engine would and checks every step.
-// next decides the token a sequence draws; it ends after its share of tokens.
-func run(t *rapid.T, a *paged.Allocator, s *Scheduler, o Options, lengths map[[2]int]int) map[[2]int][]int32 {
-	p := &pool{a.BlockSize(), map[[2]int32]slot{}}
-	results := map[[2]int][]int32{}
-	for steps := 0; ; steps++ {
-		if steps > 200_000 {
-			t.Fatal("it does not end")
-		}
-		step, err := s.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if step == nil {
-			break
-		}
-		p.copy(step.Copies)
-		if len(step.Items) == 0 || len(step.Items) > o.MaxBatch {
-			t.Fatalf("%d items, at most %d", len(step.Items), o.MaxBatch)
-		}
-		fed := 0
-		written := map[[2]int32]bool{}
-		for _, item := range step.Items {
-			fed += len(item.Tokens)
-			if len(item.Tokens) == 0 || !step.Prefill && len(item.Tokens) != 1 || len(item.Tokens) > o.ChunkTokens {
-				t.Fatalf("%d tokens fed", len(item.Tokens))
-			}
-			for i, id := range item.Tokens {
-				at := item.Start + i
-				if item.Seq.Tokens[at] != id {
-					t.Fatalf("position %d is fed %d, holds %d", at, id, item.Seq.Tokens[at])
-				}
-				where := [2]int32{item.Seq.Table.Blocks[at/p.size], int32(at % p.size)}
-				if where[0] == 0 {
-					t.Fatal("block 0 was handed out")
-				}
-				if written[where] {
-					t.Fatalf("slot %v is written twice in a step", where)
-				}
-				written[where] = true
-				p.slots[where] = prefix(item.Seq.Tokens[:at+1])
-			}
-		}
-		if step.Prefill && fed > o.MaxPrefillTokens {
-			t.Fatalf("%d prompt tokens, at most %d", fed, o.MaxPrefillTokens)
-		}
-		// All that a row reads is what it should be.
-		for _, item := range step.Items {
-			for at := range item.Start + len(item.Tokens) {
-				where := [2]int32{item.Seq.Table.Blocks[at/p.size], int32(at % p.size)}
-				if p.slots[where] != prefix(item.Seq.Tokens[:at+1]) {
-					t.Fatalf("request %d sample %d reads %q at position %d, wants %q", item.Seq.Request, item.Seq.Sample, p.slots[where], at, prefix(item.Seq.Tokens[:at+1]))
-				}
-			}
-		}
-		for _, item := range step.Items {
-			for _, seq := range item.Sample {
-				if seq.Computed != len(seq.Tokens) {
-					t.Fatalf("%d of %d tokens computed, and the next is drawn", seq.Computed, len(seq.Tokens))
-				}
-				key := [2]int{seq.Request, seq.Sample}
-				s.Append(seq, int32((len(seq.Tokens)*31+seq.Request*7+seq.Sample*13)%5))
-				if len(seq.Tokens)-seq.Prompt == lengths[key] {
-					if results[key] != nil {
-						t.Fatalf("%v ended twice", key)
-					}
-					results[key] = slices.Clone(seq.Tokens)
-					s.Finish(seq)
-				}
-			}
-		}
-	}
-	if a.NumUsed() != 0 {
-		t.Fatalf("%d blocks leak", a.NumUsed())
-	}
-	if len(results) != len(lengths) {
-		t.Fatalf("%d sequences ended, %d were added", len(results), len(lengths))
-	}
-	return results
-}
-
-// TestEverythingEnds runs random loads through pools that are too small for them.
+// TestEverythingEnds runs random loads through pools that are too small for them,
+// twice: what is generated depends on the requests, not on the schedule.
 func TestEverythingEnds(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.IntRange(1, 5).Draw(t, "block size")
-		blocks := rapid.IntRange(8, 40).Draw(t, "blocks")
-		o := Options{
-			MaxBatch:         rapid.IntRange(1, 9).Draw(t, "batch"),
-			MaxPrefillTokens: rapid.IntRange(1, 40).Draw(t, "prefill"),
-			ChunkTokens:      rapid.IntRange(1, 20).Draw(t, "chunk"),
-			PrefixCache:      rapid.Bool().Draw(t, "cache"),
+	for i := range 40 { // rapid's flag for more checks is not for a test to set
+		if !t.Run(fmt.Sprint(i), func(t *testing.T) { rapid.Check(t, everythingEnds) }) {
+			return
 		}
-		a := paged.New(blocks, size)
-		s := New(a, o)
-		lengths := map[[2]int]int{}
-		most := (blocks - 1) * size
-		for request := range rapid.IntRange(1, 12).Draw(t, "requests") {
-			prompt := rapid.SliceOfN(rapid.Int32Range(0, 1), 1, most-1).Draw(t, "prompt")
-			samples := rapid.IntRange(1, 5).Draw(t, "samples")
-			longest := rapid.IntRange(1, most-len(prompt)).Draw(t, "new")
-			if err := s.Add(request, prompt, samples, longest); err != nil {
+	}
+}
+
+func everythingEnds(t *rapid.T) {
+	type request struct {
+		prompt  []int32
+		lengths []int
+		longest int
+	}
+	least := rapid.IntRange(8, 60).Draw(t, "tokens of the smaller pool")
+	// Prompts share beginnings: each goes on from a place in one text.
+	text := rapid.SliceOfN(rapid.Int32Range(0, 1), least, least).Draw(t, "text")
+	var load []request
+	for range rapid.IntRange(1, 12).Draw(t, "requests") {
+		n := rapid.IntRange(1, least-1).Draw(t, "prompt tokens")
+		r := request{prompt: slices.Clone(text[:n]), longest: rapid.IntRange(1, least-n).Draw(t, "new")}
+		if n > 1 && rapid.Bool().Draw(t, "differs") {
+			r.prompt[rapid.IntRange(0, n-1).Draw(t, "where")] ^= 1
+		}
+		for range rapid.IntRange(1, 5).Draw(t, "samples") {
+			r.lengths = append(r.lengths, rapid.IntRange(1, r.longest).Draw(t, "length"))
+		}
+		load = append(load, r)
+	}
+	var first map[[2]int][]int32
+	for run := range 2 {
+		size := rapid.IntRange(1, 5).Draw(t, "block size")
+		blocks := (least+size-1)/size + rapid.IntRange(0, 20).Draw(t, "more blocks")
+		o := Options{
+			MaxBatch:    rapid.IntRange(1, 9).Draw(t, "batch"),
+			StepTokens:  rapid.IntRange(1, 40).Draw(t, "budget"),
+			ChunkTokens: rapid.IntRange(1, 20).Draw(t, "chunk"),
+			PrefixCache: rapid.Bool().Draw(t, "cache"),
+		}
+		s := New(paged.New(blocks+1, size), o)
+		samples := 0
+		for i, r := range load {
+			if err := s.Add(i, r.prompt, len(r.lengths), r.longest); err != nil {
 				t.Fatal(err)
 			}
-			for sample := range samples {
-				lengths[[2]int{request, sample}] = rapid.IntRange(1, longest).Draw(t, "length")
+			samples += len(r.lengths)
+		}
+		got := drive(t, s, true, func(request, sample int) int { return load[request].lengths[sample] })
+		if len(got) != samples {
+			t.Fatalf("%d sequences ended, %d were added", len(got), samples)
+		}
+		if run == 0 {
+			first = got
+		}
+		for key, tokens := range got {
+			if !slices.Equal(tokens, first[key]) {
+				t.Fatalf("%v is %v in one schedule and %v in another", key, first[key], tokens)
 			}
 		}
-		run(t, a, s, o, lengths)
-	})
+		if st := s.Stats(); !o.PrefixCache && st.CachedTokens != 0 || st.PeakBlocks > blocks {
+			t.Fatalf("%+v in a pool of %d blocks, %+v", st, blocks, o)
+		}
+	}
+}
+
+// queue is a load of requests: prompts of 1 to 8,000 tokens, one in four with a
+// common beginning, one in ten for a group of up to 8 samples.
+func queue(t testing.TB, s *Scheduler, requests int) (samples int, length func(request, sample int) int) {
+	r := rand.New(rand.NewPCG(1, 2))
+	text := make([]int32, 1<<20)
+	for i := range text {
+		text[i] = r.Int32N(150_000)
+	}
+	for i := range requests {
+		begin, n, group := r.IntN(len(text)-8000), 1+r.IntN(8000), 1
+		if i%4 == 0 {
+			begin = i % 16 * 1000
+		}
+		if i%10 == 0 {
+			group = 1 + r.IntN(8)
+		}
+		if err := s.Add(i, text[begin:begin+n], group, 200); err != nil {
+			t.Fatal(err)
+		}
+		samples += group
+	}
+	return samples, func(request, sample int) int { return 1 + (request*31+sample*17)%200 }
+}
+
+// TestTenThousand: a queue of 10,000 requests goes through a pool that holds a
+// fortieth of its longest batch.
+func TestTenThousand(t *testing.T) {
+	a := paged.New(3001, 16)
+	s := New(a, Options{MaxBatch: 256, StepTokens: 8192, ChunkTokens: 2048, PrefixCache: true})
+	samples, length := queue(t, s, 10_000)
+	got := drive(t, s, false, length)
+	if len(got) != samples {
+		t.Errorf("%d sequences ended, %d were added", len(got), samples)
+	}
+	st := s.Stats()
+	t.Logf("%+v", st)
+	if st.PeakBlocks > a.NumBlocks() || st.CachedTokens == 0 || st.Preemptions == 0 {
+		t.Errorf("%+v: want at most %d blocks, prefix hits and preemptions", st, a.NumBlocks())
+	}
 }
 
 func TestAddRefuses(t *testing.T) {
-	s := New(paged.New(5, 4), Options{MaxBatch: 1, MaxPrefillTokens: 8, ChunkTokens: 8})
+	s := New(paged.New(5, 4), Options{MaxBatch: 1, StepTokens: 8, ChunkTokens: 8})
 	for _, c := range []struct{ prompt, samples, tokens int }{{0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {10, 1, 7}} {
 		if s.Add(0, make([]int32, c.prompt), c.samples, c.tokens) == nil {
 			t.Errorf("%+v was taken", c)
@@ -156,42 +131,127 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
+func next(t *testing.T, s *Scheduler) *Step {
+	t.Helper()
+	step, err := s.Next()
+	if err != nil || step == nil {
+		t.Fatalf("step %v, %v", step, err)
+	}
+	return step
+}
+
+func add(t *testing.T, s *Scheduler, request int, prompt []int32, samples, maxNew int) {
+	t.Helper()
+	if err := s.Add(request, prompt, samples, maxNew); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// appendAll draws the same token for everybody.
+func appendAll(s *Scheduler, step *Step) {
+	for _, item := range step.Items {
+		for _, seq := range item.Sample {
+			s.Append(seq, 1)
+		}
+	}
+}
+
+// shape is a step's rows: request and tokens of each.
+func shape(step *Step) [][2]int {
+	var rows [][2]int
+	for _, item := range step.Items {
+		rows = append(rows, [2]int{item.Seq.Request, len(item.Tokens)})
+	}
+	return rows
+}
+
+func wantRows(t *testing.T, step *Step, want ...[2]int) {
+	t.Helper()
+	if got := shape(step); !slices.Equal(got, want) {
+		t.Errorf("rows (request, tokens) %v, want %v", got, want)
+	}
+}
+
+// TestMixedStep: a long prompt arrives while others decode. They go on in every
+// step, the prompt takes what is left of the budget, and the next one what is left
+// by that.
+func TestMixedStep(t *testing.T) {
+	s := New(paged.New(100, 4), Options{MaxBatch: 4, StepTokens: 10, ChunkTokens: 6})
+	add(t, s, 0, []int32{1}, 2, 9)
+	add(t, s, 1, make([]int32, 13), 1, 9)
+	add(t, s, 2, make([]int32, 7), 1, 9)
+	for _, want := range [][][2]int{
+		{{0, 1}, {1, 6}, {2, 3}},
+		{{0, 1}, {0, 1}, {1, 6}, {2, 2}},
+		{{0, 1}, {0, 1}, {1, 1}, {2, 2}},
+		{{0, 1}, {0, 1}, {1, 1}, {2, 1}},
+	} {
+		step := next(t, s)
+		if want[len(want)-1] == [2]int{2, 1} {
+			wantRows(t, step, want...)
+			break
+		}
+		wantRows(t, step, want...)
+		appendAll(s, step)
+	}
+	if st := s.Stats(); st != (Stats{Steps: 4, PrefillTokens: 1 + 13 + 7, DecodeTokens: 2 + 2 + 4, SharedTokens: 1, PeakBlocks: st.PeakBlocks}) {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestPlaces: a group counts as many places as it has samples. The next request
+// starts when one of them is free, and rows are never more than the batch.
+func TestPlaces(t *testing.T) {
+	s := New(paged.New(100, 4), Options{MaxBatch: 4, StepTokens: 64, ChunkTokens: 64})
+	add(t, s, 0, []int32{1, 2}, 3, 9)
+	add(t, s, 1, []int32{1, 2}, 3, 9)
+	add(t, s, 2, []int32{1, 2}, 3, 9)
+	step := next(t, s)
+	wantRows(t, step, [2]int{0, 2}, [2]int{1, 2}) // 3 places, and 3 where one is left
+	appendAll(s, step)
+	step = next(t, s)
+	wantRows(t, step, [2]int{0, 1}, [2]int{0, 1}, [2]int{0, 1}, [2]int{1, 1})
+	appendAll(s, step)
+	for _, item := range slices.Clone(step.Items)[:3] {
+		s.Finish(item.Seq)
+	}
+	step = next(t, s)
+	wantRows(t, step, [2]int{1, 1}, [2]int{1, 1}, [2]int{1, 1}, [2]int{2, 2})
+}
+
 // TestSharedPrompt: a group's prompt is computed once, its full blocks are shared.
 func TestSharedPrompt(t *testing.T) {
 	a := paged.New(100, 4)
-	s := New(a, Options{MaxBatch: 8, MaxPrefillTokens: 64, ChunkTokens: 64})
-	if err := s.Add(0, make([]int32, 10), 5, 4); err != nil {
-		t.Fatal(err)
-	}
-	step, err := s.Next()
-	if err != nil || !step.Prefill || len(step.Items) != 1 || len(step.Items[0].Sample) != 5 {
-		t.Fatalf("first step %+v, %v; want one row that serves 5 samples", step, err)
+	s := New(a, Options{MaxBatch: 8, StepTokens: 64, ChunkTokens: 64})
+	add(t, s, 0, make([]int32, 10), 5, 4)
+	step := next(t, s)
+	if len(step.Items) != 1 || len(step.Items[0].Tokens) != 10 || len(step.Items[0].Sample) != 5 {
+		t.Fatalf("first step %+v; want one row that serves 5 samples", step)
 	}
 	if a.NumUsed() != 3 {
 		t.Errorf("%d blocks hold the prompt of 10 tokens, want 3", a.NumUsed())
 	}
-	for _, seq := range step.Items[0].Sample {
-		s.Append(seq, 1)
-	}
-	step, err = s.Next()
-	if err != nil || step.Prefill || len(step.Items) != 5 || len(step.Copies) != 4 {
-		t.Fatalf("second step %+v, %v; want 5 rows and 4 copies of the half-full block", step, err)
+	appendAll(s, step)
+	step = next(t, s)
+	if len(step.Items) != 5 || len(step.Items[0].Tokens) != 1 || len(step.Copies) != 4 {
+		t.Fatalf("second step %+v; want 5 rows of a token and 4 copies of the half-full block", step)
 	}
 	if a.NumUsed() != 2+5 {
 		t.Errorf("%d blocks are used, want 2 shared and 5 own", a.NumUsed())
+	}
+	if st := s.Stats(); st.SharedTokens != 40 || st.PrefillTokens != 10 {
+		t.Errorf("%+v: want 10 tokens computed and 40 shared", st)
 	}
 }
 
 // TestPrefixAcrossRequests: the second request finds the first one's full blocks.
 func TestPrefixAcrossRequests(t *testing.T) {
 	a := paged.New(100, 4)
-	o := Options{MaxBatch: 1, MaxPrefillTokens: 64, ChunkTokens: 64, PrefixCache: true}
+	o := Options{MaxBatch: 1, StepTokens: 64, ChunkTokens: 64, PrefixCache: true}
 	s := New(a, o)
 	prompt := []int32{1, 2, 3, 4, 5, 6, 7, 8, 9}
 	for request := range 2 {
-		if err := s.Add(request, prompt, 1, 1); err != nil {
-			t.Fatal(err)
-		}
+		add(t, s, request, prompt, 1, 1)
 	}
 	var starts []int
 	for {
@@ -212,35 +272,82 @@ func TestPrefixAcrossRequests(t *testing.T) {
 	}
 }
 
+// TestPrefixUnderWay: requests with the prefix of one that is being computed wait
+// for it, also over several chunks, and then compute their ends only; one with
+// another prefix passes them.
+func TestPrefixUnderWay(t *testing.T) {
+	s := New(paged.New(100, 4), Options{MaxBatch: 8, StepTokens: 64, ChunkTokens: 8, PrefixCache: true})
+	long := []int32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+	add(t, s, 0, long, 1, 9)
+	add(t, s, 1, append(slices.Clone(long[:12]), 21, 22), 1, 9)
+	add(t, s, 2, append(slices.Clone(long[:8]), 31, 32), 1, 9)
+	add(t, s, 3, []int32{5, 4, 3, 2, 1}, 1, 9)
+	for _, want := range [][][2]int{
+		{{0, 8}, {3, 5}},
+		{{3, 1}, {0, 5}, {2, 2}},
+		{{0, 1}, {2, 1}, {3, 1}, {1, 2}},
+	} {
+		step := next(t, s)
+		wantRows(t, step, want...)
+		appendAll(s, step)
+	}
+	if st := s.Stats(); st.CachedTokens != 8+12 {
+		t.Errorf("%+v: want 20 cached tokens", st)
+	}
+}
+
+// TestPreempted: of two that grow until the pool is full the younger lets go; it
+// returns when there is room, and computes again what it has.
+func TestPreempted(t *testing.T) {
+	s := New(paged.New(5, 2), Options{MaxBatch: 2, StepTokens: 16, ChunkTokens: 16})
+	add(t, s, 0, []int32{1}, 1, 7)
+	add(t, s, 1, []int32{2}, 1, 7)
+	got := drive(t, s, true, func(int, int) int { return 7 })
+	if st := s.Stats(); st.Preemptions != 1 || len(got) != 2 {
+		t.Errorf("%+v, %d results: want one preemption and both", st, len(got))
+	}
+}
+
+// BenchmarkNext is a step of a full batch with 10,000 requests behind it.
 func BenchmarkNext(b *testing.B) {
-	for _, n := range []int{64, 1024} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			a := paged.New(n*64, 16)
-			s := New(a, Options{MaxBatch: n, MaxPrefillTokens: 1 << 20, ChunkTokens: 512})
-			for i := range n {
-				if err := s.Add(i, make([]int32, 16), 1, 900); err != nil {
+	for _, c := range []struct{ batch, queued, blocks int }{{64, 64, 64 * 64}, {256, 256, 256 * 64}, {256, 10_000, 256 * 64}, {256, 10_000, 3000}} {
+		b.Run(fmt.Sprintf("batch=%d/queued=%d/blocks=%d", c.batch, c.queued, c.blocks), func(b *testing.B) {
+			s := New(paged.New(c.blocks+1, 16), Options{MaxBatch: c.batch, StepTokens: 2048, ChunkTokens: 512, PrefixCache: true})
+			r := rand.New(rand.NewPCG(3, 4))
+			text := make([]int32, 1<<16)
+			for i := range text {
+				text[i] = r.Int32N(150_000)
+			}
+			request := 0
+			enqueue := func() {
+				begin := r.IntN(len(text) - 600)
+				if err := s.Add(request, text[begin:begin+1+r.IntN(500)], 1, 300); err != nil {
 					b.Fatal(err)
 				}
+				request++
 			}
-			i := 0
+			for range c.queued {
+				enqueue()
+			}
+			b.ReportAllocs()
+			rows := 0
 			for b.Loop() {
 				step, err := s.Next()
 				if err != nil {
 					b.Fatal(err)
 				}
+				rows += len(step.Items)
 				for _, item := range step.Items {
 					for _, seq := range item.Sample {
 						s.Append(seq, 1)
-						if len(seq.Tokens) == 16+900 {
+						if len(seq.Tokens) == seq.Prompt+1+seq.Request%300 {
 							s.Finish(seq)
-							if err := s.Add(i, seq.Tokens[:16], 1, 900); err != nil {
-								b.Fatal(err)
-							}
+							enqueue()
 						}
 					}
 				}
-				i++
 			}
+			b.ReportMetric(float64(rows)/float64(b.N), "rows/step")
 		})
 	}
 }
