@@ -21,13 +21,17 @@ import (
 	"stele/engine/schedule"
 	"stele/engine/text"
 	"stele/kernels"
+	"stele/kernels/host"
 )
 
 // Options say how a model is loaded and how much of it runs at once. The zero
 // value means the defaults named here.
 type Options struct {
 	Backend string // auto, go, xla:cpu, xla:cuda or xla:PATH; default auto
-	DType   string // float32 (default) or bfloat16: weights and key-value pool
+	// DType is float32 (default), bfloat16 or, on a CPU and not for training, int8:
+	// how weights are held. The key-value pool is bfloat16 but for float32.
+	DType   string
+	Kernels Kernels // auto (default), host or graph: see Kernels
 
 	MaxBatch   int // sequences decoded together; default 32
 	BlockSize  int // token slots a page of the key-value pool; default 16
@@ -72,9 +76,10 @@ type Engine struct {
 
 	options    Options
 	companions map[string][]byte // the other files of Dir, for Save
+	folder     *checkpoint.Folder
+	team       *host.Team
+	host       *model.Host // nil when steps are graphs
 	pool       *pool
-	steps      map[model.StepShape]*kernels.Program
-	copies     map[int]*kernels.Program
 	scores     map[model.DenseShape]*kernels.Program
 	stats      schedule.Stats // of the last call of Generate
 }
@@ -93,11 +98,6 @@ func Load(name string, options Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := checkpoint.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close()
 	tokenizer, err := text.Load(dir)
 	if err != nil {
 		return nil, err
@@ -110,29 +110,32 @@ func Load(name string, options Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	weights, err := model.LoadWeights(folder, device, dtype)
-	if err != nil {
+	if options.Kernels, err = chooseKernels(options.Kernels, device, dtype); err != nil {
 		return nil, err
 	}
 	companions, err := checkpoint.ReadCompanions(dir)
 	if err != nil {
 		return nil, err
 	}
-	e := New(weights, tokenizer, options)
-	e.Dir, e.Template, e.companions = dir, template, companions
-	return e, nil
-}
-
-// New makes an engine of weights that are on a device already. options must have
-// passed through Load or be complete.
-func New(weights *model.Weights, tokenizer *text.Tokenizer, options Options) *Engine {
-	_ = options.setDefaults()
-	return &Engine{
-		Weights: weights, Tokenizer: tokenizer, options: options,
-		steps:  map[model.StepShape]*kernels.Program{},
-		copies: map[int]*kernels.Program{},
-		scores: map[model.DenseShape]*kernels.Program{},
+	folder, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, err
 	}
+	e := &Engine{
+		Dir: dir, Weights: model.Open(folder, device, dtype), Tokenizer: tokenizer, Template: template,
+		options: options, companions: companions, folder: folder, scores: map[model.DenseShape]*kernels.Program{},
+	}
+	if options.Kernels == KernelsHost {
+		e.team = host.NewTeam(0)
+		e.host, err = model.NewHost(e.Weights, e.team)
+	} else {
+		err = e.Weights.Upload()
+	}
+	if err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
 }
 
 // Resolve turns a model's name into its folder.
@@ -149,8 +152,10 @@ func parseDType(name string) (dtypes.DType, error) {
 		return dtypes.Float32, nil
 	case "bfloat16":
 		return dtypes.BFloat16, nil
+	case "int8":
+		return dtypes.Int8, nil
 	}
-	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32 or bfloat16", name)
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8", name)
 }
 
 // Device is where the model runs.
@@ -175,6 +180,10 @@ func (e *Engine) Close() {
 		p.Close()
 	}
 	e.Weights.Close()
+	if e.team != nil {
+		e.team.Close()
+	}
+	e.folder.Close()
 	e.Tokenizer.Close()
 }
 
@@ -185,10 +194,10 @@ func (e *Engine) logf(format string, args ...any) {
 	}
 }
 
-// pool is the key-value memory of an engine.
+// pool is the key-value memory of an engine and what runs on it.
 type pool struct {
-	pages     kernels.Pages
-	buffers   []kernels.Buffer // keys and values of each layer in turn
+	executor
+	pages     int
 	allocator *paged.Allocator
 }
 
@@ -199,7 +208,7 @@ func (e *Engine) ensurePool(longest, want int) error {
 	blocks := func(tokens int) int { return (tokens + size - 1) / size }
 	tokens := e.options.PoolTokens
 	if tokens == 0 {
-		most := int(DefaultPoolBytes / c.KVBytesPerToken(checkpointDType(e.Weights.HeldAs())))
+		most := int(DefaultPoolBytes / c.KVBytesPerToken(e.poolDType()))
 		tokens = max(min(want, most), longest)
 	}
 	count := blocks(tokens) + 1 // page 0 is padding's
@@ -207,48 +216,36 @@ func (e *Engine) ensurePool(longest, want int) error {
 		return fmt.Errorf("a sequence of %d tokens needs %d pages of %d, the pool of %d tokens has %d: give it more",
 			longest, need-1, size, tokens, count-1)
 	}
-	if e.pool != nil && e.pool.pages.Count >= count {
+	if e.pool != nil && e.pool.pages >= count {
 		return nil
 	}
 	e.dropPool()
-	p := &pool{
-		pages: kernels.Pages{Count: count, Slots: size, Heads: c.NumKVHeads, Width: c.HeadDim, DType: e.Weights.HeldAs()},
-	}
-	p.allocator = paged.New(count, size)
-	for range 2 * c.NumLayers {
-		buffer, err := e.Device().Zeros(p.pages.DType, p.pages.Shape().Dimensions...)
+	p := &pool{pages: count, allocator: paged.New(count, size)}
+	if e.host != nil {
+		p.executor = &hostSteps{host: e.host, pool: e.host.NewPool(count, size)}
+	} else {
+		graphs, err := newGraphs(e.Weights, count, size, e.logf)
 		if err != nil {
-			return fmt.Errorf("key-value pool of %d pages: %w", count, err)
+			return err
 		}
-		p.buffers = append(p.buffers, buffer)
+		p.executor = graphs
 	}
 	e.pool = p
 	e.logf("key-value pool: %d pages of %d tokens, %.1f MiB", count, size, float64(p.bytes())/(1<<20))
 	return nil
 }
 
-func (p *pool) bytes() int {
-	return len(p.buffers) * int(p.pages.Shape().ByteSize())
-}
-
-// dropPool frees the pool and the programs that were compiled for its size.
+// dropPool frees the pool and what was compiled for its size.
 func (e *Engine) dropPool() {
-	for _, p := range e.steps {
-		p.Close()
-	}
-	for _, p := range e.copies {
-		p.Close()
-	}
-	clear(e.steps)
-	clear(e.copies)
 	if e.pool != nil {
-		kernels.Free(e.pool.buffers...)
+		e.pool.close()
 		e.pool = nil
 	}
 }
 
-func checkpointDType(dtype dtypes.DType) checkpoint.DType {
-	if dtype == dtypes.BFloat16 {
+// poolDType is how keys and values are held.
+func (e *Engine) poolDType() checkpoint.DType {
+	if e.host != nil && e.Weights.DType != dtypes.Float32 || e.Weights.HeldAs() == dtypes.BFloat16 {
 		return checkpoint.BF16
 	}
 	return checkpoint.F32

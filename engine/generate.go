@@ -9,13 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"stele/engine/model"
-	"stele/engine/paged"
 	"stele/engine/schedule"
 	"stele/engine/text"
-	"stele/kernels"
 	"stele/sampler"
 )
 
@@ -121,8 +117,6 @@ type generation struct {
 	scheduler *schedule.Scheduler
 	live      map[*schedule.Sequence]*sample
 	samplers  []sampler.Sampler
-	logits    []float32
-	padded    []float32 // logits of a program, rows of padding included
 }
 
 // sample is a completion in the making.
@@ -141,10 +135,12 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 		if err != nil || step == nil {
 			return err
 		}
-		if err := g.copyPages(step.Copies); err != nil {
-			return err
+		if len(step.Copies) > 0 {
+			if err := g.pool.copyPages(step.Copies); err != nil {
+				return err
+			}
 		}
-		logits, err := g.step(step)
+		logits, err := g.pool.step(step.Items)
 		if err != nil {
 			return err
 		}
@@ -160,149 +156,6 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 	}
 }
 
-// step runs the model over the items and returns the logits [rows, V]. Rows of
-// one token and longer ones run one after the other: padded together, the decode
-// rows would cost as much as the prompts.
-func (g *generation) step(step *schedule.Step) ([]float32, error) {
-	V := g.Weights.Config.VocabSize
-	n := len(step.Items) * V
-	g.logits = slices.Grow(g.logits[:0], n)[:n]
-	ones := slices.IndexFunc(step.Items, func(i schedule.Item) bool { return len(i.Tokens) > 1 })
-	if ones < 0 {
-		ones = len(step.Items)
-	}
-	if err := g.forward(step.Items[:ones], g.logits[:ones*V]); err != nil {
-		return nil, err
-	}
-	return g.logits, g.forward(step.Items[ones:], g.logits[ones*V:])
-}
-
-// forward runs the model over some items and leaves their logits in logits.
-func (g *generation) forward(items []schedule.Item, logits []float32) error {
-	if len(items) == 0 {
-		return nil
-	}
-	longest, context := 1, 1
-	for _, item := range items {
-		longest = max(longest, len(item.Tokens))
-		context = max(context, item.Start+len(item.Tokens))
-	}
-	shape := model.StepShape{B: model.Bucket(len(items), g.leastRows()), T: longest, Blocks: 0}
-	if longest > 1 {
-		shape.T = model.Bucket(longest, 16)
-	}
-	size := g.pool.pages.Slots
-	shape.Blocks = min(model.Bucket((context+size-1)/size, 4), g.pool.pages.Count)
-
-	token := make([]int32, shape.B*shape.T)
-	start, length := make([]int32, shape.B), make([]int32, shape.B)
-	blocks := make([]int32, shape.B*shape.Blocks)
-	for i, item := range items {
-		copy(token[i*shape.T:], item.Tokens)
-		start[i], length[i] = int32(item.Start), int32(len(item.Tokens))
-		table := item.Seq.Table.Blocks
-		copy(blocks[i*shape.Blocks:(i+1)*shape.Blocks], table)
-	}
-	program, err := g.stepProgram(shape)
-	if err != nil {
-		return err
-	}
-	outputs, err := g.run(program, []input{
-		{token, []int{shape.B, shape.T}}, {start, []int{shape.B}}, {length, []int{shape.B}},
-		{blocks, []int{shape.B, shape.Blocks}},
-	}, g.Weights.Buffers)
-	if err != nil {
-		return err
-	}
-	defer kernels.Free(outputs[0])
-	if !slices.ContainsFunc(items, func(i schedule.Item) bool { return len(i.Sample) > 0 }) {
-		return nil // chunks of prompts that go on: nobody reads them
-	}
-	n := shape.B * g.Weights.Config.VocabSize
-	g.padded = slices.Grow(g.padded[:0], n)[:n]
-	if err := kernels.Download(outputs[0], g.padded); err != nil {
-		return err
-	}
-	copy(logits, g.padded)
-	return nil
-}
-
-// leastRows pads small batches: XLA's bfloat16 product of one row on a CPU reads
-// weights at a tenth of the speed it has with four.
-func (e *Engine) leastRows() int {
-	if e.Device().Name == "xla:cpu" && e.Weights.HeldAs() != e.Weights.DType || e.options.DType == "bfloat16" {
-		return 4
-	}
-	return 1
-}
-
-// input is an int32 tensor on the way to the device.
-type input struct {
-	data []int32
-	dims []int
-}
-
-// run executes a program whose inputs are some int32 tensors, then constant
-// buffers, then the pools, and takes the updated pools back from the end of its
-// outputs.
-func (e *Engine) run(program *kernels.Program, inputs []input, constant []kernels.Buffer) ([]kernels.Buffer, error) {
-	var buffers []kernels.Buffer
-	for _, in := range inputs {
-		b, err := kernels.Upload(e.Device(), in.data, in.dims...)
-		if err != nil {
-			return nil, err
-		}
-		defer kernels.Free(b)
-		buffers = append(buffers, b)
-	}
-	buffers = append(buffers, constant...)
-	buffers = append(buffers, e.pool.buffers...)
-	outputs, err := program.Run(buffers)
-	if err != nil {
-		return nil, err
-	}
-	first := len(outputs) - len(e.pool.buffers)
-	copy(e.pool.buffers, outputs[first:])
-	return outputs[:first], nil
-}
-
-func (e *Engine) stepProgram(shape model.StepShape) (*kernels.Program, error) {
-	if p := e.steps[shape]; p != nil {
-		return p, nil
-	}
-	began := time.Now()
-	p, err := model.CompileStep(e.Weights, e.pool.pages, shape)
-	if err != nil {
-		return nil, err
-	}
-	e.logf("compiled step of %d × %d tokens, context %d, in %.1f s", shape.B, shape.T,
-		shape.Blocks*e.pool.pages.Slots, time.Since(began).Seconds())
-	e.steps[shape] = p
-	return p, nil
-}
-
-// copyPages carries out the copies that copy-on-write asks for.
-func (g *generation) copyPages(copies []paged.Copy) error {
-	if len(copies) == 0 {
-		return nil
-	}
-	n := model.Bucket(len(copies), 8)
-	src, dst := make([]int32, n), make([]int32, n)
-	for i, c := range copies {
-		src[i], dst[i] = c.Src, c.Dst
-	}
-	program := g.copies[n]
-	if program == nil {
-		var err error
-		if program, err = model.CompileCopy(g.Weights, g.pool.pages, n); err != nil {
-			return err
-		}
-		g.copies[n] = program
-	}
-	_, err := g.run(program, []input{{src, []int{n}}, {dst, []int{n}}}, nil)
-	return err
-}
-
 // draw is a token drawn for a sequence.
 type draw struct {
 	sequence *schedule.Sequence
@@ -311,14 +164,19 @@ type draw struct {
 }
 
 // draw samples the next token of every sequence that a step finished, on all
-// cores: a row of logits may serve a whole group.
+// cores: a row of logits may serve a whole group. logits has a row for each item
+// that is sampled from.
 func (g *generation) draw(step *schedule.Step, logits []float32) ([]draw, error) {
 	var drawn []draw
 	var rows []int
-	for i, item := range step.Items {
+	row := 0
+	for _, item := range step.Items {
 		for _, seq := range item.Sample {
 			drawn = append(drawn, draw{sequence: seq})
-			rows = append(rows, i)
+			rows = append(rows, row)
+		}
+		if len(item.Sample) > 0 {
+			row++
 		}
 	}
 	workers := min(runtime.GOMAXPROCS(0), len(drawn))

@@ -3,6 +3,8 @@ package engine
 import (
 	"iter"
 
+	"github.com/gomlx/compute/dtypes"
+
 	"stele/engine/checkpoint"
 )
 
@@ -23,4 +25,11 @@ func (e *Engine) Save(dir string) error {
 	return checkpoint.Write(dir, w.Config, tensors, checkpoint.WriteOptions{
 		DType: checkpointDType(w.HeldAs()), Companions: e.companions,
 	})
+}
+
+func checkpointDType(dtype dtypes.DType) checkpoint.DType {
+	if dtype == dtypes.BFloat16 {
+		return checkpoint.BF16
+	}
+	return checkpoint.F32
 }

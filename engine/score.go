@@ -75,7 +75,11 @@ func (e *Engine) checkPair(p model.Pair) error {
 	return nil
 }
 
+// scoreBatch runs the dense graph over a batch.
 func (e *Engine) scoreBatch(w *model.Weights, batch *model.Batch, temperature float32) (logprobs, entropy []float32, err error) {
+	if err := w.Upload(); err != nil {
+		return nil, nil, err
+	}
 	program := e.scores[batch.Shape]
 	if program == nil {
 		if program, err = model.CompileScore(w, batch.Shape); err != nil {

@@ -39,6 +39,9 @@ type LearnerOptions struct {
 
 // NewLearner allocates the optimiser's state for weights.
 func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
+	if err := w.Upload(); err != nil {
+		return nil, err
+	}
 	l := &Learner{weights: w, options: options, grads: map[model.DenseShape]*kernels.Program{}}
 	for _, state := range []*[]kernels.Buffer{&l.m, &l.v, &l.gradients} {
 		for _, spec := range w.Specs {

@@ -17,7 +17,8 @@ import (
 // globals are the flags that every subcommand understands.
 type globals struct {
 	backend string // auto | go | xla:cpu | xla:cuda | xla:PATH
-	dtype   string // float32 | bfloat16
+	dtype   string // float32 | bfloat16 | int8
+	kernels string // auto | host | graph
 	verbose bool
 	json    bool // machine-readable results where a table would be printed
 }
@@ -63,7 +64,8 @@ func newRootCommand() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.backend, "backend", "auto", "auto, go, xla:cpu, xla:cuda or xla:PATH")
-	flags.StringVar(&g.dtype, "dtype", "float32", "dtype of the weights in memory: float32 or bfloat16")
+	flags.StringVar(&g.dtype, "dtype", "float32", "dtype of the weights in memory: float32, bfloat16 or int8 (on a CPU, not for training)")
+	flags.StringVar(&g.kernels, "kernels", "auto", "what generates: host (Stele's own, on a CPU), graph (compiled on the backend) or auto")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
 	flags.BoolVar(&g.json, "json", false, "print results as JSON where there is a table")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

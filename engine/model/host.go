@@ -15,7 +15,7 @@ import (
 // not on the rows beside it, the page size or the chunks of its prompt.
 type Host struct {
 	weights *Weights
-	version int
+	memory  int // of the weights when they were looked up
 	team    *host.Team
 	rotary  *host.Rotary
 
@@ -96,7 +96,7 @@ func (h *Host) refresh() error {
 		if !ok {
 			return nil
 		}
-		v, err := w.vector(i)
+		v, err := w.Float32s(i)
 		if err != nil && failure == nil {
 			failure = err
 		}
@@ -121,7 +121,7 @@ func (h *Host) refresh() error {
 			vBias: vector("model.layers.%d.self_attn.v_proj.bias", i),
 		}
 	}
-	h.version = w.Version
+	h.memory = w.memory()
 	return failure
 }
 
@@ -129,7 +129,7 @@ func (h *Host) refresh() error {
 // order. The memory is reused by the next step. Keys and values of the tokens go
 // to the pool; what lies before Start must be there.
 func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
-	if h.version != h.weights.Version {
+	if h.memory != h.weights.memory() {
 		if err := h.refresh(); err != nil {
 			return nil, err
 		}

@@ -72,7 +72,7 @@ func (w *Weights) Upload() error {
 		}
 	}
 	w.Buffers = buffers
-	w.folder, w.matrices = nil, nil
+	w.matrices = nil
 	w.moved++
 	return nil
 }
@@ -103,8 +103,20 @@ func (w *Weights) Inputs(donated bool) []kernels.Input {
 	return inputs
 }
 
-// Float32s copies parameter i to the host.
+// Float32s returns the values of parameter i: those of the folder until Upload.
 func (w *Weights) Float32s(i int) ([]float32, error) {
+	if w.Buffers == nil {
+		tensor, err := w.folder.Tensor(w.Specs[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		values := make([]float32, tensor.Len())
+		tensor.Float32s(values)
+		if w.DType == dtypes.BFloat16 {
+			kernels.RoundBFloat16(values)
+		}
+		return values, nil
+	}
 	values, err := kernels.Float32s(w.Buffers[i])
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", w.Specs[i].Name, err)
@@ -120,11 +132,15 @@ func (w *Weights) Set(i int, values []float32) error {
 	}
 	kernels.Free(w.Buffers[i])
 	w.Buffers[i] = buffer
+	w.moved++
 	return nil
 }
 
 // Clone copies the weights, for a reference model that must not move.
 func (w *Weights) Clone() (*Weights, error) {
+	if err := w.Upload(); err != nil {
+		return nil, err
+	}
 	clone := *w
 	clone.Buffers = nil
 	for i, spec := range w.Specs {
@@ -173,22 +189,8 @@ func (w *Weights) matrix(i int) (host.Matrix, error) {
 	return m, nil
 }
 
-// vector is parameter i of one dimension as float32.
-func (w *Weights) vector(i int) ([]float32, error) {
-	if w.Buffers != nil {
-		return w.Float32s(i)
-	}
-	tensor, err := w.folder.Tensor(w.Specs[i].Name)
-	if err != nil {
-		return nil, err
-	}
-	values := make([]float32, tensor.Len())
-	tensor.Float32s(values)
-	if w.DType == dtypes.BFloat16 {
-		kernels.RoundBFloat16(values)
-	}
-	return values, nil
-}
+// memory changes when the parameters move: Host looks them up again then.
+func (w *Weights) memory() int { return w.Version + w.moved }
 
 // halfPool reports whether keys and values are kept as bfloat16.
 func (w *Weights) halfPool() bool { return w.DType != dtypes.Float32 }

@@ -109,6 +109,10 @@ func (m *Matrix) Row(dst []float32, o int) {
 	}
 }
 
+// Vectorised reports whether this machine has what the fast kernels need: AVX2 and
+// FMA, in a program built with GOEXPERIMENT=simd.
+func Vectorised() bool { return vector }
+
 // vectorised reports whether the assembly kernels can read the matrix.
 func (m *Matrix) vectorised() bool {
 	if m.q != nil {

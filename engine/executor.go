@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/paged"
+	"stele/engine/schedule"
+	"stele/kernels"
+	"stele/kernels/host"
+)
+
+// executor runs the steps of a generation over a key-value pool of its own.
+type executor interface {
+	// copyPages carries out the copies that copy-on-write asks for.
+	copyPages(copies []paged.Copy) error
+	// step runs the model over the items and returns the logits [rows, V] of those
+	// that are sampled from, in order. The memory is reused by the next step.
+	step(items []schedule.Item) ([]float32, error)
+	// bytes is the size of the pool.
+	bytes() int
+	close()
+}
+
+// Kernels names the two forms of a step.
+type Kernels string
+
+// The two forms, and the choice between them.
+const (
+	KernelsAuto  Kernels = "auto"
+	KernelsHost  Kernels = "host"  // Stele's own, on the memory of this process
+	KernelsGraph Kernels = "graph" // a compiled graph on the backend: the reference
+)
+
+// chooseKernels resolves "auto" by the machine alone, never by a measurement: the
+// two forms differ in the last bits, and a run that goes on tomorrow must draw
+// what it would have drawn today. Graphs win on a GPU, and where XLA has
+// instructions for bfloat16 matrices that the host kernels do not use.
+func chooseKernels(want Kernels, device *kernels.Device, dtype dtypes.DType) (Kernels, error) {
+	switch want {
+	case "", KernelsAuto:
+		switch {
+		case dtype == dtypes.Int8:
+			want = KernelsHost
+		case !device.IsCPU() || !host.Vectorised():
+			want = KernelsGraph
+		case dtype == dtypes.BFloat16 && device.IsXLA() && cpu.X86.HasAMXBF16:
+			want = KernelsGraph
+		default:
+			want = KernelsHost
+		}
+	case KernelsHost, KernelsGraph:
+	default:
+		return "", fmt.Errorf("unknown kernels %q: expected auto, host or graph", want)
+	}
+	if want == KernelsHost && !device.IsCPU() {
+		return "", fmt.Errorf("host kernels run on the memory of this process: the backend is %s", device.Name)
+	}
+	if want == KernelsGraph && dtype == dtypes.Int8 {
+		return "", fmt.Errorf("int8 weights need host kernels; kernels are graph")
+	}
+	return want, nil
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/model"
+	"stele/engine/paged"
+	"stele/engine/schedule"
+	"stele/kernels"
+)
+
+// graphs executes steps as compiled graphs on the backend, shapes padded to
+// powers of two.
+type graphs struct {
+	weights *model.Weights
+	pages   kernels.Pages
+	buffers []kernels.Buffer // keys and values of each layer in turn
+	steps   map[model.StepShape]*kernels.Program
+	copies  map[int]*kernels.Program
+	logf    func(format string, args ...any)
+
+	logits []float32
+	padded []float32 // logits of a program, rows of padding included
+}
+
+// newGraphs makes the executor and its pool.
+func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*graphs, error) {
+	if err := w.Upload(); err != nil {
+		return nil, err
+	}
+	c := w.Config
+	g := &graphs{
+		weights: w, logf: logf,
+		pages:  kernels.Pages{Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs()},
+		steps:  map[model.StepShape]*kernels.Program{},
+		copies: map[int]*kernels.Program{},
+	}
+	for range 2 * c.NumLayers {
+		buffer, err := w.Device.Zeros(g.pages.DType, g.pages.Shape().Dimensions...)
+		if err != nil {
+			return nil, fmt.Errorf("key-value pool of %d pages: %w", count, err)
+		}
+		g.buffers = append(g.buffers, buffer)
+	}
+	return g, nil
+}
+
+func (g *graphs) bytes() int { return len(g.buffers) * int(g.pages.Shape().ByteSize()) }
+
+// close frees the pool and the programs that were compiled for its size.
+func (g *graphs) close() {
+	for _, p := range g.steps {
+		p.Close()
+	}
+	for _, p := range g.copies {
+		p.Close()
+	}
+	kernels.Free(g.buffers...)
+}
+
+// step: rows of one token and longer ones run one after the other; padded
+// together, the decode rows would cost as much as the prompts.
+func (g *graphs) step(items []schedule.Item) ([]float32, error) {
+	g.logits = g.logits[:0]
+	ones := slices.IndexFunc(items, func(i schedule.Item) bool { return len(i.Tokens) > 1 })
+	if ones < 0 {
+		ones = len(items)
+	}
+	if err := g.forward(items[:ones]); err != nil {
+		return nil, err
+	}
+	return g.logits, g.forward(items[ones:])
+}
+
+// forward runs the model over some items and appends their logits.
+func (g *graphs) forward(items []schedule.Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	longest, context := 1, 1
+	for _, item := range items {
+		longest = max(longest, len(item.Tokens))
+		context = max(context, item.Start+len(item.Tokens))
+	}
+	shape := model.StepShape{B: model.Bucket(len(items), g.leastRows()), T: longest, Blocks: 0}
+	if longest > 1 {
+		shape.T = model.Bucket(longest, 16)
+	}
+	size := g.pages.Slots
+	shape.Blocks = min(model.Bucket((context+size-1)/size, 4), g.pages.Count)
+
+	token := make([]int32, shape.B*shape.T)
+	start, length := make([]int32, shape.B), make([]int32, shape.B)
+	blocks := make([]int32, shape.B*shape.Blocks)
+	for i, item := range items {
+		copy(token[i*shape.T:], item.Tokens)
+		start[i], length[i] = int32(item.Start), int32(len(item.Tokens))
+		table := item.Seq.Table.Blocks
+		copy(blocks[i*shape.Blocks:(i+1)*shape.Blocks], table)
+	}
+	program, err := g.stepProgram(shape)
+	if err != nil {
+		return err
+	}
+	outputs, err := g.run(program, []input{
+		{token, []int{shape.B, shape.T}}, {start, []int{shape.B}}, {length, []int{shape.B}},
+		{blocks, []int{shape.B, shape.Blocks}},
+	}, g.weights.Buffers)
+	if err != nil {
+		return err
+	}
+	defer kernels.Free(outputs[0])
+	if !slices.ContainsFunc(items, func(i schedule.Item) bool { return len(i.Sample) > 0 }) {
+		return nil // chunks of prompts that go on: nobody reads them
+	}
+	n := shape.B * g.weights.Config.VocabSize
+	g.padded = slices.Grow(g.padded[:0], n)[:n]
+	if err := kernels.Download(outputs[0], g.padded); err != nil {
+		return err
+	}
+	V := g.weights.Config.VocabSize
+	for i, item := range items {
+		if len(item.Sample) > 0 {
+			g.logits = append(g.logits, g.padded[i*V:(i+1)*V]...)
+		}
+	}
+	return nil
+}
+
+// leastRows pads small batches: XLA's bfloat16 product of one row on a CPU reads
+// weights at a tenth of the speed it has with four.
+func (g *graphs) leastRows() int {
+	if g.weights.Device.Name == "xla:cpu" && g.weights.HeldAs() == dtypes.BFloat16 {
+		return 4
+	}
+	return 1
+}
+
+// input is an int32 tensor on the way to the device.
+type input struct {
+	data []int32
+	dims []int
+}
+
+// run executes a program whose inputs are some int32 tensors, then constant
+// buffers, then the pools, and takes the updated pools back from the end of its
+// outputs.
+func (g *graphs) run(program *kernels.Program, inputs []input, constant []kernels.Buffer) ([]kernels.Buffer, error) {
+	var buffers []kernels.Buffer
+	for _, in := range inputs {
+		b, err := kernels.Upload(g.weights.Device, in.data, in.dims...)
+		if err != nil {
+			return nil, err
+		}
+		defer kernels.Free(b)
+		buffers = append(buffers, b)
+	}
+	buffers = append(buffers, constant...)
+	buffers = append(buffers, g.buffers...)
+	outputs, err := program.Run(buffers)
+	if err != nil {
+		return nil, err
+	}
+	first := len(outputs) - len(g.buffers)
+	copy(g.buffers, outputs[first:])
+	return outputs[:first], nil
+}
+
+func (g *graphs) stepProgram(shape model.StepShape) (*kernels.Program, error) {
+	if p := g.steps[shape]; p != nil {
+		return p, nil
+	}
+	began := time.Now()
+	p, err := model.CompileStep(g.weights, g.pages, shape)
+	if err != nil {
+		return nil, err
+	}
+	g.logf("compiled step of %d × %d tokens, context %d, in %.1f s", shape.B, shape.T,
+		shape.Blocks*g.pages.Slots, time.Since(began).Seconds())
+	g.steps[shape] = p
+	return p, nil
+}
+
+// copyPages carries out the copies that copy-on-write asks for.
+func (g *graphs) copyPages(copies []paged.Copy) error {
+	n := model.Bucket(len(copies), 8)
+	src, dst := make([]int32, n), make([]int32, n)
+	for i, c := range copies {
+		src[i], dst[i] = c.Src, c.Dst
+	}
+	program := g.copies[n]
+	if program == nil {
+		var err error
+		if program, err = model.CompileCopy(g.weights, g.pages, n); err != nil {
+			return err
+		}
+		g.copies[n] = program
+	}
+	_, err := g.run(program, []input{{src, []int{n}}, {dst, []int{n}}}, nil)
+	return err
+}
