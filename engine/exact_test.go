@@ -73,8 +73,8 @@ func TestExact(t *testing.T) {
 			worst := 0.0
 			var e *Engine
 			for i, s := range schedules {
-				if i > 2 && model == "tiny-llama31" && backend != "go" {
-					continue // a schedule takes seconds of compiling, and knows nothing of architectures
+				if backend != "go" && (i > 1 && model == "tiny-llama31" || s.options.BlockSize != 0) {
+					continue // compiling takes seconds a schedule; TestSameTokens has pages of 32 on XLA
 				}
 				o := s.options
 				o.Backend = backend
