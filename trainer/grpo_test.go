@@ -83,7 +83,7 @@ func (v variant) options() LearnerOptions {
 	a := v.AdamW
 	return LearnerOptions{
 		AdamW: AdamW{LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm, Schedule: "constant"},
-		Loss: Loss{Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm,
+		Loss: Loss{Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm, KLIn: KLInLoss,
 			KL: map[string]string{"low_var_kl": "k3", "kl": "k1", "mse": "k2"}[v.KL]},
 	}
 }
@@ -205,7 +205,7 @@ func checkVariant(t *testing.T, d *kernels.Device, g golden, v variant, options 
 	defer l.Close()
 	stats := g.accumulate(t, l, v, maxTokens)
 	m := Metrics{}
-	stats.report(m, options.Loss)
+	stats.report(m, options.Loss, options.Loss.Beta)
 	loss := stats.policy + v.Beta*stats.kl
 	for _, c := range []struct {
 		what      string

@@ -197,8 +197,9 @@ func TestChoose(t *testing.T) {
 		problems[i].ID = string(rune('a' + i))
 	}
 	var seen []string
-	for step := 1; step <= 10; step++ {
-		for _, p := range choose(problems, 7, step, 3) {
+	o := order{problems: problems, seed: 7}
+	for step := range 10 {
+		for _, p := range o.take(3*step, 3) {
 			seen = append(seen, p.ID)
 		}
 	}

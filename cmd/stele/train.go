@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"stele/engine"
+	"stele/eval"
 	"stele/trainer"
 )
 
@@ -37,10 +37,10 @@ manifest.json. A run that was stopped goes on with --resume as if it had not bee
 			}
 			live := newTrainProgress(os.Stderr, cfg.Algorithm)
 			return trainer.Run(c.Context(), cfg, out, trainer.Options{
-				Backend: g.backend, DType: g.dtype, Version: buildVersion(), Resume: resume, Log: g.log(),
+				Backend: g.backend, DType: g.dtype, Version: buildVersion(), Resume: resume, Log: g.log(), Say: os.Stderr,
 				OnStep: live.step,
-				Evaluate: func(ctx context.Context, e *engine.Engine, when string) error {
-					return evaluateDuring(ctx, g, e, cfg, filepath.Join(out, "eval", when))
+				Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
+					return evaluateDuring(ctx, g, e, cfg, out)
 				},
 			})
 		},
