@@ -51,13 +51,7 @@ func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 	}
 	r.penalize(rollouts, m)
 	for _, group := range s.groups {
-		rewards := make([]float64, len(group))
-		for i, o := range group {
-			rewards[i] = o.score.Total - o.klPenalty
-		}
-		for i, a := range Advantages(rewards, r.config.Loss.Std) {
-			group[i].advantage = a
-		}
+		setAdvantages(group, r.config.Loss.Std)
 	}
 	if err := r.keepRollouts(step, slices.Concat(s.all...)); err != nil {
 		return nil, err
@@ -162,7 +156,7 @@ func (r *run) scoreOld(ctx context.Context, rollouts []*rollout, m Metrics) erro
 // adapt to the mean divergence a token.
 func (r *run) penalize(rollouts []*rollout, m Metrics) {
 	l := r.config.Loss
-	if r.reference == nil || l.KLIn != KLInReward {
+	if l.Beta == 0 || l.KLIn != KLInReward {
 		return
 	}
 	var mean series
@@ -178,6 +172,17 @@ func (r *run) penalize(rollouts []*rollout, m Metrics) {
 	}
 	m["actor/reward_kl_penalty"], m["actor/reward_kl_penalty_coeff"] = mean.mean(), r.kl.Beta
 	r.kl.Update(mean.mean(), len(rollouts))
+}
+
+// setAdvantages compares the rollouts of a group (Eq. 6).
+func setAdvantages(group []*rollout, std bool) {
+	rewards := make([]float64, len(group))
+	for i, o := range group {
+		rewards[i] = o.score.Total - o.klPenalty
+	}
+	for i, a := range Advantages(rewards, std) {
+		group[i].advantage = a
+	}
 }
 
 func pairsOf(rollouts []*rollout) []model.Pair {

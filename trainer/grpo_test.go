@@ -178,24 +178,26 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, maxTokens int) p
 func TestGoldens(t *testing.T) {
 	g := readGolden(t)
 	for _, backend := range []string{"go", "xla:cpu"} {
+		// Compiling takes longer than running, and the programs are the same.
+		programs := map[gradientKey]*kernels.Program{}
+		d := openDevice(t, backend)
 		for _, v := range g.Variants {
 			t.Run(backend+"/"+v.Name, func(t *testing.T) {
 				if testing.Short() && backend == "go" && v.Name != "paper" {
 					t.Skip("the Go backend is slow")
 				}
-				d := openDevice(t, backend)
 				options := v.options()
-				checkVariant(t, d, g, v, options, 4096)
+				checkVariant(t, d, g, v, options, 4096, programs)
 				if v.Name == "paper" || backend == "go" { // XLA takes seconds to compile
 					options.Remat = true
-					checkVariant(t, d, g, v, options, 64)
+					checkVariant(t, d, g, v, options, 64, programs)
 				}
 			})
 		}
 	}
 }
 
-func checkVariant(t *testing.T, d *kernels.Device, g golden, v variant, options LearnerOptions, maxTokens int) {
+func checkVariant(t *testing.T, d *kernels.Device, g golden, v variant, options LearnerOptions, maxTokens int, programs map[gradientKey]*kernels.Program) {
 	w := tinyWeights(t, d)
 	defer w.Close()
 	l, err := NewLearner(w, options)
@@ -203,6 +205,8 @@ func checkVariant(t *testing.T, d *kernels.Device, g golden, v variant, options 
 		t.Fatal(err)
 	}
 	defer l.Close()
+	defer func() { l.grads = nil }() // they are shared
+	l.grads = programs
 	stats := g.accumulate(t, l, v, maxTokens)
 	m := Metrics{}
 	stats.report(m, options.Loss, options.Loss.Beta)

@@ -64,6 +64,7 @@ type reader struct {
 	maxPrompt   int     // tokens
 	sft         bool    // solutions are needed
 	maxSolution int     // tokens
+	positions   int     // of the model
 	eos         []int32 // of the model
 }
 
@@ -265,7 +266,7 @@ func (r *reader) build(p bench.Problem) (built problem, fits bool, err error) {
 	}
 	built = problem{Problem: p, text: asked.Text, prefix: asked.Prefix, ids: ids}
 	if !r.sft {
-		return built, len(ids) <= r.maxPrompt, nil
+		return built, len(ids) <= r.maxPrompt && len(ids) < r.positions, nil
 	}
 	if p.Solution == "" {
 		return built, false, fmt.Errorf("problem %s (%s) has no solution to learn from", p.ID, p.Language)
@@ -276,7 +277,8 @@ func (r *reader) build(p bench.Problem) (built problem, fits bool, err error) {
 	if len(r.eos) > 0 {
 		built.solution = append(built.solution, r.eos[0])
 	}
-	return built, len(ids) <= r.maxPrompt && len(built.solution) <= r.maxSolution, nil
+	n := len(built.solution)
+	return built, len(ids) <= r.maxPrompt && n <= r.maxSolution && len(ids)+n <= r.positions, nil
 }
 
 // order is the endless sequence of problems that a run takes its steps from: the

@@ -270,10 +270,10 @@ func (r *run) restore(latest string, s state) error {
 func (c *Config) reader(tokenizer *text.Tokenizer, template *text.Template, m *checkpoint.Config) *reader {
 	rd := &reader{
 		data: c.Data, tokenizer: tokenizer, template: template, maxPrompt: c.Rollout.MaxPrompt, eos: m.EOS,
-		sft: c.Algorithm == AlgorithmSFT, maxSolution: c.Data.MaxSolution,
+		sft: c.Algorithm == AlgorithmSFT, maxSolution: c.Data.MaxSolution, positions: m.MaxPositions,
 	}
-	if most := m.MaxPositions - c.Rollout.MaxPrompt; rd.maxSolution == 0 || rd.maxSolution > most {
-		rd.maxSolution = most
+	if rd.maxSolution == 0 {
+		rd.maxSolution = m.MaxPositions
 	}
 	return rd
 }
