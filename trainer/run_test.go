@@ -318,3 +318,23 @@ func TestMetricsOfARunThatIsWritten(t *testing.T) {
 		t.Errorf("%s", data)
 	}
 }
+
+// readTensors reads a safetensors file as float32 by name.
+func readTensors(t *testing.T, dir, name string) map[string][]float32 {
+	t.Helper()
+	file, err := checkpoint.OpenFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	all := map[string][]float32{}
+	for _, name := range file.Names() {
+		tensor, err := file.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = make([]float32, tensor.Len())
+		tensor.Float32s(all[name])
+	}
+	return all
+}
