@@ -25,16 +25,17 @@ type Plan struct {
 	Prompts  int                    `json:"prompts"`
 	TooLong  int                    `json:"too_long"` // questions left out for their length
 	// Prompt and solution tokens, mean and most; solutions only for SFT.
-	PromptMean, PromptMost     float64 `json:"-"`
-	SolutionMean, SolutionMost float64 `json:"-"`
+	PromptMean   float64 `json:"prompt_mean"`
+	PromptMost   float64 `json:"prompt_most"`
+	SolutionMean float64 `json:"solution_mean"`
+	SolutionMost float64 `json:"solution_most"`
 
 	Steps       int     `json:"steps"`
-	Updates     int     `json:"updates"`       // optimiser steps, at most
-	Epochs      float64 `json:"epochs"`        // passes over the prompts, at least
-	Sequences   int     `json:"sequences"`     // a step: rollouts, or examples of SFT
-	TokensStep  int64   `json:"tokens_step"`   // a step, at most, without dynamic sampling's further batches
-	TokensTotal int64   `json:"tokens_total"`  // in all, at most
-	PromptShare float64 `json:"prompt_tokens"` // mean prompt length in tokens
+	Updates     int     `json:"updates"`      // optimiser steps, at most
+	Epochs      float64 `json:"epochs"`       // passes over the prompts, at least
+	Sequences   int     `json:"sequences"`    // a step: rollouts, or examples of SFT
+	TokensStep  int64   `json:"tokens_step"`  // a step, at most, without dynamic sampling's further batches
+	TokensTotal int64   `json:"tokens_total"` // in all, at most
 
 	Memory MemoryPlan `json:"memory"`
 }
@@ -78,7 +79,7 @@ func NewPlan(c Config, dtype string) (*Plan, error) {
 		prompts.add(float64(len(q.ids)))
 		solutions.add(float64(len(q.solution)))
 	}
-	p.PromptMean, p.PromptMost, p.PromptShare = prompts.mean(), prompts.max, prompts.mean()
+	p.PromptMean, p.PromptMost = prompts.mean(), prompts.max
 	p.SolutionMean, p.SolutionMost = solutions.mean(), solutions.max
 	most := 0.0 // tokens of a sequence beside its prompt
 	if c.Algorithm == AlgorithmSFT {
@@ -93,12 +94,21 @@ func NewPlan(c Config, dtype string) (*Plan, error) {
 	}
 	p.TokensStep = int64(float64(p.Sequences) * (prompts.mean() + most))
 	p.TokensTotal = p.TokensStep * int64(p.Steps)
-	longest := int(prompts.max + solutions.max)
-	if c.Algorithm == AlgorithmGRPO {
-		longest = int(prompts.max) + c.Rollout.MaxTokens
-	}
-	p.Memory = planMemory(c, m, dtype, min(longest, m.MaxPositions), int(prompts.mean()+most))
+	p.Memory = planMemory(c, m, dtype, longestSequence(&c, m, set), int(prompts.max))
 	return p, nil
+}
+
+// longestSequence is how many tokens the longest sequence of a run may have.
+func longestSequence(c *Config, m *checkpoint.Config, set *dataset) int {
+	longest := 0
+	for _, q := range set.problems {
+		n := len(q.ids) + c.Rollout.MaxTokens
+		if c.Algorithm == AlgorithmSFT {
+			n = len(q.ids) + len(q.solution)
+		}
+		longest = max(longest, n)
+	}
+	return min(longest, m.MaxPositions)
 }
 
 // Write shows the plan to a person.

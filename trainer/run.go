@@ -62,6 +62,7 @@ type run struct {
 	dataName    string
 	events      eventWriter
 	evaluations evaluations
+	memory      MemoryPlan
 
 	// What a checkpoint holds besides the model and the optimiser.
 	done   int // steps taken
@@ -119,6 +120,9 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 		}
 		if options.OnStep != nil {
 			options.OnStep(step, config.Steps, metrics)
+		}
+		if peak := peakMemory(); r.engine.Device().IsCPU() && peak > 0 {
+			r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
 		}
 		if r.saves(step) {
 			if err := r.save(); err != nil {
@@ -208,6 +212,9 @@ func (r *run) load(latest string, at state) error {
 	if set.long > 0 {
 		r.logf("data: %d questions with prompts or solutions that are too long left out", set.long)
 	}
+	if err := r.checkMemory(set); err != nil {
+		return err
+	}
 	r.order = order{problems: set.problems, seed: c.Seed, curriculum: c.Data.Curriculum}
 	if c.LoRA.Rank > 0 {
 		if r.adapter, err = NewAdapter(e.Weights, c.LoRA, c.Seed); err != nil {
@@ -249,6 +256,31 @@ func (r *run) load(latest string, at state) error {
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), Manifest{
 		Stele: r.options.Version, Backend: e.Device().Name, DType: r.options.DType, Model: dir, Config: *c,
 	})
+}
+
+// checkMemory prints what the run needs and refuses one that does not fit, as far
+// as the device's memory is known: on a CPU it is the machine's.
+func (r *run) checkMemory(set *dataset) error {
+	c, m := r.config, r.engine.Weights.Config
+	longest, prompt := longestSequence(&c, m, set), 0
+	for _, p := range set.problems {
+		prompt = max(prompt, len(p.ids))
+	}
+	r.memory = planMemory(c, m, r.options.DType, longest, prompt)
+	if r.options.Log != nil {
+		if err := r.memory.Write(r.options.Log); err != nil {
+			return err
+		}
+	}
+	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, activations and logits %d)",
+		r.memory.Total>>20, r.memory.Weights>>20, r.memory.Reference>>20, (r.memory.Gradients+r.memory.Optimizer)>>20,
+		r.memory.KVPool>>20, (r.memory.Activations+r.memory.Logits)>>20)
+	available := availableMemory()
+	if !r.engine.Device().IsCPU() || available == 0 {
+		return nil
+	}
+	// The weights are loaded by now, and so is most of the program.
+	return r.memory.fits(available+residentMemory(), c, m, r.options.DType, longest, prompt)
 }
 
 // restore goes back to where a checkpoint was written.
