@@ -30,7 +30,7 @@ type MemoryPlan struct {
 
 // programBytes is what a process takes before it loads a model: mostly the
 // language detector's tables and XLA.
-const programBytes = 600 << 20
+const programBytes = 1100 << 20
 
 // planMemory computes the plan. longest is the tokens of the longest sequence that
 // there may be, prompt those of its prompt.
