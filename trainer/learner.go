@@ -128,9 +128,6 @@ type TokenStats struct {
 	LogProb, Entropy, Policy, KL, Ratio, ClipLow, ClipHigh, DualClip []float32
 }
 
-// tokenStats is the number of fields of TokenStats.
-const tokenStats = 8
-
 // Accumulate adds a batch's gradient to the sum and returns the token statistics.
 func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature float32) (stats TokenStats, err error) {
 	program, err := l.gradientProgram(batch.Shape)
@@ -195,8 +192,8 @@ const objectiveInputs = 6
 
 // compileGradient builds the program that adds a batch's gradient to the donated
 // sums. Inputs: model.DenseInputs, objectiveInputs, the weights, the adapter's
-// factors if there is one, the sums. Outputs: statistics [tokenStats, N] in the
-// order of TokenStats, the sums.
+// factors if there is one, the sums. Outputs: statistics [8, N] in the order
+// of TokenStats, the sums.
 func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 	w := l.weights
 	inputs := key.shape.Inputs()
