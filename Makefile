@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build setup demo test check fmt vet lint fuzz clean
+.PHONY: build setup demo test check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
@@ -39,6 +39,10 @@ fuzz: setup
 	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; done
+
+# Reference values anew; needs verl 0.9.1 and torch in python3, which nothing else does.
+goldens:
+	@python3 third_party/objective-goldens.py testdata/objective.json
 
 clean:
 	rm -rf bin runs

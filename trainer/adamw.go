@@ -8,23 +8,22 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/engine/model"
 	"stele/kernels"
 )
 
 // AdamW holds the optimiser's settings; the update is torch.optim.AdamW's, on
 // every parameter, after clipping the gradient's norm as clip_grad_norm_ does.
 type AdamW struct {
-	LR          float64 `yaml:"lr"`
-	Beta1       float64 `yaml:"beta1"`
-	Beta2       float64 `yaml:"beta2"`
-	Epsilon     float64 `yaml:"epsilon"`
-	WeightDecay float64 `yaml:"weight_decay"`
-	MaxGradNorm float64 `yaml:"max_grad_norm"` // 0 does not clip
+	LR          float64 `yaml:"lr" json:"lr"`
+	Beta1       float64 `yaml:"beta1" json:"beta1"`
+	Beta2       float64 `yaml:"beta2" json:"beta2"`
+	Epsilon     float64 `yaml:"epsilon" json:"epsilon"`
+	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
+	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"` // 0 does not clip
 	// Warmup is the number of steps over which the learning rate rises from 0.
-	Warmup int `yaml:"warmup"`
+	Warmup int `yaml:"warmup" json:"warmup"`
 	// Schedule after the warm-up: constant or cosine (to zero at the last step).
-	Schedule string `yaml:"schedule"`
+	Schedule string `yaml:"schedule" json:"schedule"`
 }
 
 func (a AdamW) validate() error {
@@ -56,8 +55,8 @@ func (a AdamW) Rate(step, total int) float64 {
 
 // compileNorm builds the program that returns the sum of squares of all
 // gradients, a float32 scalar for each parameter.
-func compileNorm(w *model.Weights) (*kernels.Program, error) {
-	return kernels.Compile(w.Device, "gradient norm", floats(w, "gradient", false), func(in []*Node) []*Node {
+func (l *Learner) compileNorm() (*kernels.Program, error) {
+	return kernels.Compile(l.weights.Device, "gradient norm", l.floats("gradient", false), func(in []*Node) []*Node {
 		out := make([]*Node, len(in))
 		for i, g := range in {
 			out[i] = ReduceAllSum(Mul(g, g))
@@ -77,21 +76,23 @@ const (
 )
 
 // compileUpdate builds the optimiser's step. Inputs: the scalars, then for all
-// parameters in turn the weights, first moments, second moments, gradients and,
-// where weights are held in less than float32, their float32 masters; all donated
-// and all returned, gradients as zeros.
-func (a AdamW) compileUpdate(w *model.Weights) (*kernels.Program, error) {
-	n := len(w.Specs)
-	masters := w.HeldAs() != dtypes.Float32
+// trained parameters in turn the values, first moments, second moments, gradients
+// and, where values are held in less than float32, their float32 masters; all
+// donated and all returned, gradients as zeros.
+func (l *Learner) compileUpdate() (*kernels.Program, error) {
+	a, n, held := l.options.AdamW, len(l.specs), l.heldAs()
+	masters := held != dtypes.Float32
 	inputs := []kernels.Input{{Name: "scalars", Shape: shapes.Make(dtypes.Float32, scalars)}}
-	inputs = append(inputs, w.Inputs(true)...)
+	for _, spec := range l.specs {
+		inputs = append(inputs, kernels.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...), Donated: true})
+	}
 	for _, kind := range []string{"m", "v", "gradient"} {
-		inputs = append(inputs, floats(w, kind, true)...)
+		inputs = append(inputs, l.floats(kind, true)...)
 	}
 	if masters {
-		inputs = append(inputs, floats(w, "master", true)...)
+		inputs = append(inputs, l.floats("master", true)...)
 	}
-	return kernels.Compile(w.Device, "adamw", inputs, func(in []*Node) []*Node {
+	return kernels.Compile(l.weights.Device, "adamw", inputs, func(in []*Node) []*Node {
 		values, in := in[0], in[1:]
 		scalar := func(i int) *Node { return Reshape(Slice(values, AxisElem(i))) }
 		out := make([]*Node, len(in))
@@ -105,7 +106,7 @@ func (a AdamW) compileUpdate(w *model.Weights) (*kernels.Program, error) {
 			v := Add(MulScalar(in[2*n+i], a.Beta2), MulScalar(Mul(g, g), 1-a.Beta2))
 			step := Div(Div(m, scalar(scalarBias1)), AddScalar(Div(Sqrt(v), scalar(scalarBias2)), a.Epsilon))
 			weight = Sub(Mul(weight, scalar(scalarDecay)), Mul(step, scalar(scalarRate)))
-			out[i] = kernels.Convert(weight, w.HeldAs())
+			out[i] = kernels.Convert(weight, held)
 			out[n+i], out[2*n+i], out[3*n+i] = m, v, ZerosLike(g)
 			if masters {
 				out[4*n+i] = weight
@@ -115,10 +116,10 @@ func (a AdamW) compileUpdate(w *model.Weights) (*kernels.Program, error) {
 	})
 }
 
-// floats declares one float32 input of each parameter's shape.
-func floats(w *model.Weights, kind string, donated bool) []kernels.Input {
-	inputs := make([]kernels.Input, len(w.Specs))
-	for i, spec := range w.Specs {
+// floats declares one float32 input of each trained parameter's shape.
+func (l *Learner) floats(kind string, donated bool) []kernels.Input {
+	inputs := make([]kernels.Input, len(l.specs))
+	for i, spec := range l.specs {
 		inputs[i] = kernels.Input{
 			Name: kind + " of " + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...), Donated: donated,
 		}

@@ -11,6 +11,9 @@ const (
 	SeqMeanTokenMean Aggregation = "seq-mean-token-mean"
 	// TokenMean is DAPO's: the mean over all tokens.
 	TokenMean Aggregation = "token-mean"
+	// MicroTokenMean is what verl v0.2 did: the mean over the tokens of a few
+	// sequences at a time, in their order, and the mean of those.
+	MicroTokenMean Aggregation = "micro-token-mean"
 	// SeqMeanTokenSum is the mean over sequences of the sum over tokens.
 	SeqMeanTokenSum Aggregation = "seq-mean-token-sum"
 	// SeqMeanTokenSumNorm is Dr. GRPO's: the sum over tokens divided by a constant.
@@ -19,21 +22,33 @@ const (
 
 func (a Aggregation) validate() error {
 	switch a {
-	case SeqMeanTokenMean, TokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm:
+	case SeqMeanTokenMean, TokenMean, MicroTokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm:
 		return nil
 	}
-	return fmt.Errorf("loss: unknown aggregation %q", a)
+	return fmt.Errorf("loss: unknown aggregation %q: expected %s, %s, %s, %s or %s", a,
+		SeqMeanTokenMean, TokenMean, MicroTokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm)
 }
 
 // Weights returns the weight of each token of sequences with these lengths, so
-// that the aggregate is the weighted sum over all tokens. length is the constant
-// of SeqMeanTokenSumNorm. Empty sequences count as sequences.
-func (a Aggregation) Weights(lengths []int, length int) []float32 {
+// that the aggregate is the weighted sum over all tokens. constant is the divisor
+// of SeqMeanTokenSumNorm and the number of sequences of MicroTokenMean. Empty
+// sequences count as sequences.
+func (a Aggregation) Weights(lengths []int, constant int) []float32 {
+	weights := make([]float32, len(lengths))
+	if a == MicroTokenMean {
+		parts := (len(lengths) + constant - 1) / constant
+		for from := 0; from < len(lengths); from += constant {
+			to := min(from+constant, len(lengths))
+			for i, w := range TokenMean.Weights(lengths[from:to], 0) {
+				weights[from+i] = w / float32(parts)
+			}
+		}
+		return weights
+	}
 	tokens := 0
 	for _, n := range lengths {
 		tokens += n
 	}
-	weights := make([]float32, len(lengths))
 	for i, n := range lengths {
 		sequences := float64(len(lengths))
 		var w float64
@@ -44,7 +59,7 @@ func (a Aggregation) Weights(lengths []int, length int) []float32 {
 		case a == SeqMeanTokenSum:
 			w = 1 / sequences
 		case a == SeqMeanTokenSumNorm:
-			w = 1 / (sequences * float64(length))
+			w = 1 / (sequences * float64(constant))
 		default:
 			w = 1 / (sequences * float64(n))
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -36,20 +37,39 @@ type Config struct {
 	Loss      Loss          `yaml:"loss" json:"loss"`
 	Optimizer AdamW         `yaml:"optimizer" json:"optimizer"`
 	Update    Update        `yaml:"update" json:"update"`
+	LoRA      LoRA          `yaml:"lora" json:"lora"`
 	Save      Save          `yaml:"save" json:"save"`
 	Eval      Eval          `yaml:"eval" json:"eval"`
 }
 
 // Data says which problems are trained on.
 type Data struct {
-	Bench     string   `yaml:"bench" json:"bench"` // a benchmark's name or a JSONL file
+	Bench     string   `yaml:"bench" json:"bench"` // a benchmark's name or a file
 	Dir       string   `yaml:"dir" json:"dir"`     // folder of benchmarks
 	Split     string   `yaml:"split" json:"split"` // train or test, where the benchmark has both
 	Languages []string `yaml:"languages" json:"languages"`
 	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
+	Types     []string `yaml:"types" json:"types"`   // types of problem; empty for all
 	Limit     int      `yaml:"limit" json:"limit"`   // first N problems of each language; 0 for all
-	Template  string   `yaml:"template" json:"template"`
-	Hack      bool     `yaml:"hack" json:"hack"` // begin the reasoning with the language's prefix
+
+	// Count is how many problems of each language are chosen, by Seed and their ids
+	// alone; 0 takes all. Shares is what part of them each level has, as in
+	// {1: 0.1, 2: 0.2, 3: 0.7}; empty leaves it to chance.
+	Count  int             `yaml:"count" json:"count"`
+	Seed   uint64          `yaml:"seed" json:"seed"`
+	Shares map[int]float64 `yaml:"shares" json:"shares"`
+	// Unparallel gives each language problems of its own, that no other language
+	// has, instead of the same ones.
+	Unparallel bool `yaml:"unparallel" json:"unparallel"`
+	// MaxSolution leaves longer solutions out of SFT, in tokens; 0 leaves out only
+	// what the model has no positions for.
+	MaxSolution int `yaml:"max_solution" json:"max_solution"`
+	// Curriculum goes through each epoch from the lowest level to the highest
+	// instead of in random order.
+	Curriculum bool `yaml:"curriculum" json:"curriculum"`
+
+	Template string `yaml:"template" json:"template"`
+	Hack     bool   `yaml:"hack" json:"hack"` // begin the reasoning with the language's prefix
 }
 
 // Rollout says how completions are sampled.
@@ -64,7 +84,21 @@ type Rollout struct {
 	// MaxDifference stops the run when a sampled token's log-probability in the
 	// engine and in the trainer, before any update, differ by more.
 	MaxDifference float64 `yaml:"max_difference" json:"max_difference"`
+
+	// DynamicSampling leaves groups without contrast out and samples further
+	// questions in their place (DAPO; verl's filter_groups), at most
+	// MaxGenBatches times a step. FilterBy says what must differ within a group:
+	// accuracy or reward.
+	DynamicSampling bool   `yaml:"dynamic_sampling" json:"dynamic_sampling"`
+	MaxGenBatches   int    `yaml:"max_gen_batches" json:"max_gen_batches"`
+	FilterBy        string `yaml:"filter_by" json:"filter_by"`
 }
+
+// What dynamic sampling looks at.
+const (
+	FilterByAccuracy = "accuracy"
+	FilterByReward   = "reward"
+)
 
 // Update says how a step's rollouts become optimiser steps.
 type Update struct {
@@ -77,12 +111,16 @@ type Update struct {
 
 // Save says what is kept.
 type Save struct {
-	Every    int  `yaml:"every" json:"every"`         // steps between checkpoints; the last step always has one
-	KeepLast int  `yaml:"keep_last" json:"keep_last"` // older ones are removed; 0 keeps all
-	Rollouts bool `yaml:"rollouts" json:"rollouts"`   // write rollouts/step-N.jsonl
+	Every    int `yaml:"every" json:"every"`         // steps between checkpoints; the last step always has one
+	KeepLast int `yaml:"keep_last" json:"keep_last"` // older ones are removed; 0 keeps all
+	// KeepBest checkpoints of the highest accuracy in evaluation stay besides; each
+	// step that is evaluated then has one.
+	KeepBest int  `yaml:"keep_best" json:"keep_best"`
+	Rollouts bool `yaml:"rollouts" json:"rollouts"` // write rollouts/step-N.jsonl
 }
 
-// Eval says how the model is measured before and after the run.
+// Eval says how the model is measured: before the run, after it, and every few
+// steps if wanted.
 type Eval struct {
 	Bench       string   `yaml:"bench" json:"bench"` // empty: no evaluation
 	Dir         string   `yaml:"dir" json:"dir"`
@@ -93,36 +131,58 @@ type Eval struct {
 	Temperature float64  `yaml:"temperature" json:"temperature"`
 	TopP        float64  `yaml:"top_p" json:"top_p"`
 	MaxTokens   int      `yaml:"max_tokens" json:"max_tokens"`
-	Before      bool     `yaml:"before" json:"before"`
+	Before      bool     `yaml:"before" json:"before"` // measure the initial model
+	Every       int      `yaml:"every" json:"every"`   // steps between evaluations; 0: only before and after
+	// Patience ends the run when this many evaluations in a row have not been more
+	// accurate than the best before them; 0 never does.
+	Patience int `yaml:"patience" json:"patience"`
 }
 
 // Presets maps a recipe's name to the settings it starts from (MISSION, §3).
 var Presets = map[string]func(*Config){
 	"paper": func(c *Config) {
-		c.Loss = Loss{Aggregation: SeqMeanTokenMean, ClipLow: 0.2, ClipHigh: 0.2, Beta: 0.001, KL: "k3", Std: true}
+		c.Loss = plainLoss()
+		c.Loss.Beta = 0.001
 	},
 	"verl-v0.2": func(c *Config) {
-		c.Loss = Loss{Aggregation: TokenMean, ClipLow: 0.2, ClipHigh: 0.2, Beta: 0.001, KL: "k3", Entropy: 0.001, Std: true}
+		c.Loss = plainLoss()
+		c.Loss.Aggregation, c.Loss.Beta, c.Loss.Entropy = MicroTokenMean, 0.001, 0.001
 	},
 	"dapo": func(c *Config) {
-		c.Loss = Loss{Aggregation: TokenMean, ClipLow: 0.2, ClipHigh: 0.28, KL: "k3", Std: true}
+		c.Loss = plainLoss()
+		c.Loss.Aggregation, c.Loss.ClipHigh = TokenMean, 0.28
+		c.Rollout.DynamicSampling, c.Rollout.FilterBy, c.Rollout.MaxGenBatches = true, FilterByAccuracy, 10
+		c.Reward.OverlongBuffer, c.Reward.OverlongPenalty = 0.2, 1
 	},
 	"dr-grpo": func(c *Config) {
-		c.Loss = Loss{Aggregation: SeqMeanTokenSumNorm, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3"}
+		c.Loss = plainLoss()
+		c.Loss.Aggregation, c.Loss.Std = SeqMeanTokenSumNorm, false
 	},
+}
+
+// plainLoss is Eq. 5 without the KL term; every option that a recipe adds is off.
+func plainLoss() Loss {
+	return Loss{
+		Aggregation: SeqMeanTokenMean, MicroSequences: 8, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3", KLIn: KLInLoss, KLHorizon: 10000,
+		Std: true, ImportanceSampling: CorrectionNone, ImportanceCap: 2,
+	}
 }
 
 // defaults is the paper's run where the paper states a value.
 func defaults() Config {
 	c := Config{
 		Algorithm: AlgorithmGRPO, Preset: "paper", Seed: 0, Steps: 100,
-		Data:    Data{Split: "train", Languages: []string{"en"}, Template: "auto"},
-		Rollout: Rollout{Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64, MaxDifference: 0.1},
-		Reward:  reward.DefaultConfig(),
+		Data: Data{Split: "train", Languages: []string{"en"}, Template: "auto"},
+		Rollout: Rollout{
+			Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64, MaxDifference: 0.1,
+			MaxGenBatches: 10, FilterBy: FilterByAccuracy,
+		},
+		Reward: reward.DefaultConfig(),
 		Optimizer: AdamW{
 			LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
 		},
 		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32},
+		LoRA:   LoRA{Alpha: 32, Targets: slices.Clone(loraTargets), Merge: true},
 		Save:   Save{Every: 20, KeepLast: 3, Rollouts: true},
 		Eval:   Eval{Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
 	}
@@ -221,6 +281,12 @@ func (c *Config) validate() error {
 	check(len(c.Data.Languages) > 0, "data.languages is empty")
 	check(c.Steps > 0, "steps is %d, expected at least 1", c.Steps)
 	check(c.Save.Every > 0, "save.every is %d, expected at least 1", c.Save.Every)
+	check(c.Save.KeepLast >= 0 && c.Save.KeepBest >= 0, "save.keep_last %d and keep_best %d must not be negative", c.Save.KeepLast, c.Save.KeepBest)
+	check(c.Eval.Every >= 0 && c.Eval.Patience >= 0, "eval.every %d and patience %d must not be negative", c.Eval.Every, c.Eval.Patience)
+	measured := c.Eval.Bench != "" && c.Eval.Every > 0
+	check(measured || c.Save.KeepBest == 0 && c.Eval.Patience == 0,
+		"save.keep_best %d and eval.patience %d need eval.bench and eval.every", c.Save.KeepBest, c.Eval.Patience)
+	errs = append(errs, c.Data.validate(), c.LoRA.validate())
 	check(c.Update.MicroTokens > 0, "update.micro_tokens is %d, expected at least 1", c.Update.MicroTokens)
 	if c.Algorithm == AlgorithmSFT {
 		check(c.Update.Batch > 0, "update.batch is %d, expected at least 1", c.Update.Batch)
@@ -233,6 +299,8 @@ func (c *Config) validate() error {
 		check(r.Batch > 0, "rollout.batch is %d, expected at least 1", r.Batch)
 		check(u.MiniBatches > 0 && u.Epochs > 0, "update.mini_batches %d and epochs %d must be positive", u.MiniBatches, u.Epochs)
 		check(u.MiniBatches <= r.Questions, "update.mini_batches %d is more than rollout.questions %d", u.MiniBatches, r.Questions)
+		check(!r.DynamicSampling || r.MaxGenBatches > 0, "rollout.max_gen_batches is %d, expected at least 1", r.MaxGenBatches)
+		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward, "rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
 	errs = append(errs, c.Loss.validate(), c.Optimizer.validate(), c.Reward.Validate())
 	return errors.Join(errs...)

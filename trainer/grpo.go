@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"stele/engine"
@@ -20,44 +17,47 @@ import (
 // rollout is one sampled completion and what became of it.
 type rollout struct {
 	engine.Completion
-	problem   *problem
-	score     reward.Score
-	advantage float32
-	ref       []float32 // log-probabilities under the reference, with KL
+	problem    *problem
+	score      reward.Score
+	dropped    bool    // by dynamic sampling
+	klPenalty  float64 // what KL in the reward took off
+	advantage  float32
+	ref        []float32 // log-probabilities under the reference, with KL
+	old        []float32 // under π_old
+	correction []float32 // weights of importance sampling; nil is 1
 }
 
 func (o *rollout) pair() model.Pair {
 	return model.Pair{Prompt: o.problem.ids, Completion: o.Tokens}
 }
 
+func (o *rollout) truncated() bool { return o.FinishReason == engine.FinishLength }
+
 // stepGRPO samples, scores and learns from one step's questions.
 func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 	began := time.Now()
-	chosen := choose(r.problems, r.config.Seed, step, r.config.Rollout.Questions)
-	groups, err := r.sample(ctx, step, chosen)
+	s, err := r.gather(ctx, step)
 	if err != nil {
 		return nil, err
 	}
 	sampled := time.Now()
-	rollouts := slices.Concat(groups...)
-	for _, group := range groups {
-		rewards := make([]float64, len(group))
-		for i, o := range group {
-			rewards[i] = o.score.Total
-		}
-		for i, a := range Advantages(rewards, r.config.Loss.Std) {
-			group[i].advantage = a
-		}
-	}
-	if err := r.keepRollouts(step, rollouts); err != nil {
-		return nil, err
-	}
+	m := r.rolloutMetrics(step, s)
+	rollouts := slices.Concat(s.groups...)
 	if err := r.scoreReference(ctx, rollouts); err != nil {
 		return nil, err
 	}
+	if err := r.scoreOld(ctx, rollouts, m); err != nil {
+		return nil, err
+	}
+	r.penalize(rollouts, m)
+	for _, group := range s.groups {
+		setAdvantages(group, r.config.Loss.Std)
+	}
+	if err := r.keepRollouts(step, slices.Concat(s.all...)); err != nil {
+		return nil, err
+	}
 	scored := time.Now()
-	m := rolloutMetrics(step, groups)
-	if err := r.learn(ctx, step, groups, m); err != nil {
+	if err := r.learn(ctx, step, s.groups, m); err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -70,38 +70,44 @@ func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 }
 
 // sample draws a group for each problem; rewards are computed beside generation.
-func (r *run) sample(ctx context.Context, step int, chosen []problem) ([][]*rollout, error) {
+// first is how many problems the step has sampled before.
+func (r *run) sample(ctx context.Context, step, first int, chosen []problem) (groups [][]*rollout, err error) {
 	c := r.config.Rollout
 	requests := make([]engine.Request, len(chosen))
-	groups := make([][]*rollout, len(chosen))
+	groups = make([][]*rollout, len(chosen))
 	for i := range chosen {
 		p := &chosen[i]
 		groups[i] = make([]*rollout, c.GroupSize)
 		requests[i] = engine.Request{
 			// The place in the step is part of the name: a small training set may
 			// bring a problem twice.
-			ID:     fmt.Sprintf("%s/%s/%d/%d", p.ID, p.Language, step, i),
+			ID:     fmt.Sprintf("%s/%s/%d/%d", p.ID, p.Language, step, first+i),
 			Prompt: p.ids, N: c.GroupSize, Sampling: sampler.Params{Temperature: c.Temperature, TopP: 1},
 			MaxTokens: c.MaxTokens, Stop: c.Stop, Seed: r.config.Seed,
 		}
 	}
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	var scoring sync.WaitGroup
-	err := r.engine.Generate(ctx, requests, func(completion engine.Completion) error {
+	session, err := r.scorer.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = r.engine.Generate(ctx, requests, func(completion engine.Completion) error {
 		p := &chosen[completion.Request]
-		o := &rollout{Completion: completion, problem: p}
+		o := &rollout{Completion: completion, problem: p, old: completion.LogProbs}
 		groups[completion.Request][completion.Sample] = o
-		slots <- struct{}{}
-		scoring.Go(func() {
-			o.score = r.scorer.Score(reward.Rollout{
-				Output: p.prefix + o.Text, Answer: p.Answer, DataName: r.dataName, Language: p.Language,
-				Truncated: o.FinishReason == engine.FinishLength,
-			})
-			<-slots
-		})
-		return nil
+		return session.Add(reward.Rollout{
+			ID: p.ID, Sample: o.Sample, Prompt: p.text[:len(p.text)-len(p.prefix)], Output: p.prefix + o.Text,
+			Answer: p.Answer, DataName: r.dataName, Language: p.Language,
+			Truncated: o.truncated(), Tokens: len(o.Tokens), MaxTokens: c.MaxTokens,
+		}, &o.score)
 	})
-	scoring.Wait()
+	if err != nil {
+		cancel() // commands need not finish what is thrown away
+	}
+	if scoring := session.Close(ctx); err == nil || !errors.Is(scoring, context.Canceled) {
+		err = errors.Join(scoring, err)
+	}
 	return groups, err
 }
 
@@ -110,11 +116,7 @@ func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {
 	if r.reference == nil {
 		return nil
 	}
-	pairs := make([]model.Pair, len(rollouts))
-	for i, o := range rollouts {
-		pairs[i] = o.pair()
-	}
-	scores, err := r.engine.ScoreWith(ctx, r.reference, pairs, r.config.Rollout.Temperature)
+	scores, err := r.engine.ScoreWith(ctx, r.reference, pairsOf(rollouts), r.config.Rollout.Temperature)
 	if err != nil {
 		return fmt.Errorf("reference model: %w", err)
 	}
@@ -124,89 +126,203 @@ func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {
 	return nil
 }
 
+// scoreOld computes π_old and the correction where the engine's probabilities are
+// not taken at their word.
+func (r *run) scoreOld(ctx context.Context, rollouts []*rollout, m Metrics) error {
+	l := r.config.Loss
+	if l.ImportanceSampling == CorrectionNone {
+		return nil
+	}
+	scores, err := r.engine.Score(ctx, pairsOf(rollouts), r.config.Rollout.Temperature)
+	if err != nil {
+		return err
+	}
+	var ratios series
+	for i, o := range rollouts {
+		o.old = scores[i].LogProbs
+		weights, raw := l.ImportanceSampling.Weights(o.old, o.LogProbs, l.ImportanceCap)
+		o.correction = weights
+		for _, w := range raw {
+			ratios.add(float64(w))
+		}
+	}
+	const name = "sampling/importance_sampling_ratio/"
+	m[name+"min"], m[name+"mean"], m[name+"max"] = ratios.min, ratios.mean(), ratios.max
+	return nil
+}
+
+// penalize takes β times a rollout's KL divergence, summed over its tokens, off
+// its reward, as verl's apply_kl_penalty and GRPO's sum over tokens do, and lets β
+// adapt to the mean divergence a token.
+func (r *run) penalize(rollouts []*rollout, m Metrics) {
+	l := r.config.Loss
+	if l.Beta == 0 || l.KLIn != KLInReward {
+		return
+	}
+	var mean series
+	for _, o := range rollouts {
+		sum := 0.0
+		for i := range o.Tokens {
+			sum += klEstimate(l.KL, o.old[i], o.ref[i])
+		}
+		o.klPenalty = r.kl.Beta * sum
+		if n := len(o.Tokens); n > 0 {
+			mean.add(sum / float64(n))
+		}
+	}
+	m["actor/reward_kl_penalty"], m["actor/reward_kl_penalty_coeff"] = mean.mean(), r.kl.Beta
+	r.kl.Update(mean.mean(), len(rollouts))
+}
+
+// setAdvantages compares the rollouts of a group (Eq. 6).
+func setAdvantages(group []*rollout, std bool) {
+	rewards := make([]float64, len(group))
+	for i, o := range group {
+		rewards[i] = o.score.Total - o.klPenalty
+	}
+	for i, a := range Advantages(rewards, std) {
+		group[i].advantage = a
+	}
+}
+
+func pairsOf(rollouts []*rollout) []model.Pair {
+	pairs := make([]model.Pair, len(rollouts))
+	for i, o := range rollouts {
+		pairs[i] = o.pair()
+	}
+	return pairs
+}
+
 // learn takes the optimiser steps of a rollout step: epochs × mini-batches, each
 // summed over micro-batches.
 func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metrics) error {
-	u := r.config.Update
+	u, l := r.config.Update, r.config.Loss
 	rate := r.config.Optimizer.Rate(step, r.config.Steps)
+	m["learning_rate"] = rate
+	r.learner.beta = r.kl.Beta
 	var total passStats
 	for epoch := range u.Epochs {
 		for mini := range u.MiniBatches {
 			from, to := len(groups)*mini/u.MiniBatches, len(groups)*(mini+1)/u.MiniBatches
-			stats, err := r.pass(ctx, slices.Concat(groups[from:to]...), epoch == 0 && mini == 0)
+			rollouts := slices.Concat(groups[from:to]...)
+			stats, err := r.pass(ctx, step, rollouts, epoch == 0 && mini == 0)
 			if err != nil {
 				return err
 			}
+			if stats.tokens == 0 {
+				continue // every group was dropped, or every rollout cut off
+			}
 			norm, err := r.learner.Update(rate)
+			if errors.Is(err, errNotFinite) {
+				return r.stop(step, err, offendersOf(rollouts))
+			}
 			if err != nil {
-				return fmt.Errorf("%w; the step's rollouts are in %s", err, r.rolloutPath(step))
+				return err
 			}
 			r.engine.WeightsChanged()
 			stats.gradNorm = norm
 			total.add(stats)
 		}
 	}
-	m["learning_rate"] = rate
-	total.report(m, r.config.Loss)
+	total.report(m, l, r.kl.Beta)
+	if l.Beta != 0 && l.KLIn == KLInLoss && total.tokens > 0 {
+		m["actor/kl_coef"] = r.kl.Beta
+		r.kl.Update(total.plainKL/total.tokens, len(slices.Concat(groups...)))
+	}
 	return nil
+}
+
+func offendersOf(rollouts []*rollout) []offender {
+	var all []offender
+	for _, o := range rollouts {
+		all = append(all, o.offender(-1, ""))
+	}
+	return all
+}
+
+func (o *rollout) offender(position int, what string) offender {
+	f := newOffender(o.problem, o.pair(), position, what)
+	f.Sample, f.LogProbs, f.Advantage = o.Sample, o.LogProbs, o.advantage
+	return f
 }
 
 // pass sums the gradient of a mini-batch. With fresh weights, the ones that
 // sampled, it also compares the trainer's log-probabilities with the engine's.
-func (r *run) pass(ctx context.Context, rollouts []*rollout, fresh bool) (passStats, error) {
+func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh bool) (passStats, error) {
 	stats := passStats{updates: 1}
-	pairs := make([]model.Pair, len(rollouts))
 	lengths := make([]int, len(rollouts))
+	var pairs []model.Pair
+	var at []int // index of each pair's rollout
 	for i, o := range rollouts {
-		pairs[i] = o.pair()
+		if r.config.Loss.MaskTruncated && o.truncated() {
+			continue // its weight is zero, and it counts as a sequence
+		}
 		lengths[i] = len(o.Tokens)
+		pairs, at = append(pairs, o.pair()), append(at, i)
 	}
-	length := r.config.Loss.Length
-	if length == 0 {
-		length = r.config.Rollout.MaxTokens
-	}
-	weights := r.config.Loss.Aggregation.Weights(lengths, length)
+	weights := r.config.Loss.Aggregation.Weights(lengths, r.config.aggregationConstant())
+	var offenders []offender
 	for _, indices := range model.Plan(pairs, r.config.Update.MicroTokens) {
 		if err := ctx.Err(); err != nil {
 			return stats, err
 		}
 		chosen := make([]model.Pair, len(indices))
+		members := make([]*rollout, len(indices))
 		for i, index := range indices {
-			chosen[i] = pairs[index]
+			chosen[i], members[i] = pairs[index], rollouts[at[index]]
 		}
 		batch := model.NewBatch(chosen)
 		tokens := NewTokens(batch.Shape.N)
-		for i, index := range indices {
-			o := rollouts[index]
-			at := batch.First[i]
-			copy(tokens.Old[at:], o.LogProbs)
-			copy(tokens.Ref[at:], o.ref)
+		if r.config.Loss.ImportanceSampling != CorrectionNone {
+			tokens.Correction = make([]float32, batch.Shape.N)
+		}
+		for i, o := range members {
+			first := batch.First[i]
+			copy(tokens.Old[first:], o.old)
+			copy(tokens.Ref[first:], o.ref)
+			if tokens.Correction != nil {
+				copy(tokens.Correction[first:], o.correction)
+			}
 			for j := range o.Tokens {
-				tokens.Advantage[at+j] = o.advantage
-				tokens.Weight[at+j] = weights[index]
+				tokens.Advantage[first+j] = o.advantage
+				tokens.Weight[first+j] = weights[at[indices[i]]]
 			}
 		}
 		seen, err := r.learner.Accumulate(batch, tokens, float32(r.config.Rollout.Temperature))
 		if err != nil {
 			return stats, err
 		}
-		for i, index := range indices {
-			at, n := batch.First[i], lengths[index]
-			stats.see(seen, tokens, at, n)
+		for i, o := range members {
+			first, n := batch.First[i], len(o.Tokens)
+			if position, what, found := seen.nonFinite(first, n); found {
+				offenders = append(offenders, o.offender(position, what))
+				continue
+			}
+			stats.see(seen, tokens, first, n)
 			if fresh {
-				stats.compare(seen.LogProb[at:at+n], rollouts[index].LogProbs)
+				stats.compare(seen.LogProb[first:first+n], o.LogProbs)
 			}
 		}
 	}
-	bound := r.config.Rollout.MaxDifference
-	if fresh && bound > 0 && !(stats.maxDifference <= bound) {
+	if len(offenders) > 0 {
+		return stats, r.stop(step, errNotFinite, offenders)
+	}
+	if bound := r.config.Rollout.MaxDifference; fresh && bound > 0 && !(stats.maxDifference <= bound) {
 		return stats, fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more than rollout.max_difference %g: "+
 			"the gradient would be of another policy than the one that sampled", stats.maxDifference, bound)
 	}
-	if math.IsNaN(stats.loss) || math.IsInf(stats.loss, 0) {
-		return stats, errors.New("the loss is not finite")
-	}
 	return stats, nil
+}
+
+// aggregationConstant is the number that the aggregation asks for.
+func (c *Config) aggregationConstant() int {
+	switch l := c.Loss; {
+	case l.Aggregation == MicroTokenMean:
+		return l.MicroSequences
+	case l.Length > 0:
+		return l.Length
+	}
+	return c.Rollout.MaxTokens
 }
 
 func (r *run) rolloutPath(step int) string {

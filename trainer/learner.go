@@ -8,22 +8,34 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"stele/engine/checkpoint"
 	"stele/engine/model"
 	"stele/kernels"
 )
 
-// Learner owns the optimiser's state and moves the weights. The step from a
-// batch to its gradient is a pure function; gradients are summed in one place.
+// Learner owns the optimiser's state and moves the weights: all of them, or the
+// factors of an adapter that is merged into them. The step from a batch to its
+// gradient is a pure function; gradients are summed in one place.
 type Learner struct {
 	weights *model.Weights
+	adapter *Adapter // nil when all weights are trained
 	options LearnerOptions
+	beta    float64 // of the KL divergence now
 
-	m, v, gradients []kernels.Buffer // float32, one a parameter
-	masters         []kernels.Buffer // float32 copies of weights held in less, or nil
-	updates         int              // optimiser steps taken
+	specs           []checkpoint.TensorSpec // of what is trained
+	m, v, gradients []kernels.Buffer        // float32, one a parameter
+	masters         []kernels.Buffer        // float32 copies of weights held in less, or nil
+	updates         int                     // optimiser steps taken
 
 	norm, update *kernels.Program
-	grads        map[model.DenseShape]*kernels.Program
+	grads        map[gradientKey]*kernels.Program
+}
+
+// gradientKey is what a gradient program is compiled for.
+type gradientKey struct {
+	shape      model.DenseShape
+	sft, bonus bool
+	remat      bool
 }
 
 // LearnerOptions are fixed for a run.
@@ -35,16 +47,25 @@ type LearnerOptions struct {
 	// Remat computes each layer's inside again in the backward pass instead of
 	// keeping it: less memory for a third more work.
 	Remat bool
+	// Adapter trains its factors instead of the weights.
+	Adapter *Adapter
 }
 
-// NewLearner allocates the optimiser's state for weights.
+// NewLearner allocates the optimiser's state for weights, or for the adapter of
+// the options.
 func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 	if err := w.Upload(); err != nil {
 		return nil, err
 	}
-	l := &Learner{weights: w, options: options, grads: map[model.DenseShape]*kernels.Program{}}
+	l := &Learner{
+		weights: w, adapter: options.Adapter, options: options, beta: options.Loss.Beta,
+		specs: w.Specs, grads: map[gradientKey]*kernels.Program{},
+	}
+	if l.adapter != nil {
+		l.specs = l.adapter.specs
+	}
 	for _, state := range []*[]kernels.Buffer{&l.m, &l.v, &l.gradients} {
-		for _, spec := range w.Specs {
+		for _, spec := range l.specs {
 			zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
 			if err != nil {
 				return nil, fmt.Errorf("optimiser state of %s: %w", spec.Name, err)
@@ -52,8 +73,8 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 			*state = append(*state, zeros)
 		}
 	}
-	if w.HeldAs() != dtypes.Float32 {
-		for i, spec := range w.Specs {
+	if l.heldAs() != dtypes.Float32 {
+		for i, spec := range l.specs {
 			values, err := w.Float32s(i)
 			if err != nil {
 				return nil, err
@@ -66,11 +87,27 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 		}
 	}
 	var err error
-	if l.norm, err = compileNorm(w); err != nil {
+	if l.norm, err = l.compileNorm(); err != nil {
 		return nil, err
 	}
-	l.update, err = options.AdamW.compileUpdate(w)
+	l.update, err = l.compileUpdate()
 	return l, err
+}
+
+// trained returns the buffers that an update replaces, in the order of specs.
+func (l *Learner) trained() []kernels.Buffer {
+	if l.adapter != nil {
+		return l.adapter.factors
+	}
+	return l.weights.Buffers
+}
+
+// heldAs is the dtype of the trained buffers.
+func (l *Learner) heldAs() dtypes.DType {
+	if l.adapter != nil {
+		return dtypes.Float32
+	}
+	return l.weights.HeldAs()
 }
 
 // Tokens holds what the objective needs of each completion token of a batch, in
@@ -80,40 +117,52 @@ type Tokens struct {
 	Ref       []float32 // log-probability under the reference
 	Advantage []float32
 	Weight    []float32 // see Aggregation
+	// Correction multiplies the policy's loss (see Correction); nil is 1 everywhere.
+	Correction []float32
 }
 
-// NewTokens makes zeroed tokens for n entries.
+// NewTokens makes zeroed tokens for n entries, without a correction.
 func NewTokens(n int) Tokens {
-	return Tokens{make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)}
+	return Tokens{make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n), nil}
 }
 
 // TokenStats is what a pass saw of each completion token, Shape.N entries.
 type TokenStats struct {
-	LogProb, Entropy, Policy, KL, Ratio, ClipLow, ClipHigh []float32
+	LogProb, Entropy, Policy, KL, Ratio, ClipLow, ClipHigh, DualClip []float32
 }
 
 // Accumulate adds a batch's gradient to the sum and returns the token statistics.
 func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature float32) (stats TokenStats, err error) {
-	program := l.grads[batch.Shape]
-	if program == nil {
-		if program, err = l.compileGradient(batch.Shape); err != nil {
-			return stats, err
-		}
-		l.grads[batch.Shape] = program
+	program, err := l.gradientProgram(batch.Shape)
+	if err != nil {
+		return stats, err
 	}
 	inputs, err := batch.Upload(l.weights.Device, temperature)
 	if err != nil {
 		return stats, err
 	}
 	defer func() { kernels.Free(inputs...) }()
-	for _, values := range [][]float32{tokens.Old, tokens.Ref, tokens.Advantage, tokens.Weight} {
-		buffer, err := kernels.Upload(l.weights.Device, values, batch.Shape.N)
+	n := batch.Shape.N
+	correction := tokens.Correction
+	if correction == nil {
+		correction = make([]float32, n)
+		for i := range correction {
+			correction[i] = 1
+		}
+	}
+	for _, values := range [][]float32{
+		tokens.Old, tokens.Ref, tokens.Advantage, correction, tokens.Weight, l.options.Loss.knobs(l.beta),
+	} {
+		buffer, err := kernels.Upload(l.weights.Device, values, len(values))
 		if err != nil {
 			return stats, err
 		}
 		inputs = append(inputs, buffer)
 	}
 	all := append(append([]kernels.Buffer{}, inputs...), l.weights.Buffers...)
+	if l.adapter != nil {
+		all = append(all, l.adapter.factors...)
+	}
 	outputs, err := program.Run(append(all, l.gradients...))
 	if err != nil {
 		return stats, err
@@ -124,44 +173,64 @@ func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature floa
 	if err != nil {
 		return stats, err
 	}
-	n := batch.Shape.N
 	row := func(i int) []float32 { return values[i*n : (i+1)*n : (i+1)*n] }
-	return TokenStats{row(0), row(1), row(2), row(3), row(4), row(5), row(6)}, nil
+	return TokenStats{row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)}, nil
 }
 
-// compileGradient builds the program that adds a batch's gradient to the donated
-// sums. Inputs: model.DenseInputs, old, ref, advantage and weight [N], the
-// weights, the sums. Outputs: statistics [7, N] in the order of TokenStats, the sums.
-func (l *Learner) compileGradient(shape model.DenseShape) (*kernels.Program, error) {
-	w := l.weights
-	inputs := shape.Inputs()
-	for _, name := range []string{"old", "ref", "advantage", "weight"} {
-		inputs = append(inputs, kernels.Input{Name: name, Shape: shapes.Make(dtypes.Float32, shape.N)})
+func (l *Learner) gradientProgram(shape model.DenseShape) (*kernels.Program, error) {
+	key := gradientKey{shape, l.options.SFT, l.options.Loss.Entropy != 0, l.options.Remat}
+	if program := l.grads[key]; program != nil {
+		return program, nil
 	}
+	program, err := l.compileGradient(key)
+	if err == nil {
+		l.grads[key] = program
+	}
+	return program, err
+}
+
+// objectiveInputs are those between the dense inputs and the weights: old, ref,
+// advantage, correction, weight [N], knobs.
+const objectiveInputs = 6
+
+// compileGradient builds the program that adds a batch's gradient to the donated
+// sums. Inputs: model.DenseInputs, objectiveInputs, the weights, the adapter's
+// factors if there is one, the sums. Outputs: statistics [8, N] in the order
+// of TokenStats, the sums.
+func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
+	w := l.weights
+	inputs := key.shape.Inputs()
+	for _, name := range []string{"old", "ref", "advantage", "correction", "weight"} {
+		inputs = append(inputs, kernels.Input{Name: name, Shape: shapes.Make(dtypes.Float32, key.shape.N)})
+	}
+	inputs = append(inputs, kernels.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
 	inputs = append(inputs, w.Inputs(false)...)
-	inputs = append(inputs, floats(w, "gradient", true)...)
-	const own = model.DenseInputs + 4
+	if l.adapter != nil {
+		inputs = append(inputs, l.floats("factor", false)...)
+	}
+	inputs = append(inputs, l.floats("gradient", true)...)
+	const own = model.DenseInputs + objectiveInputs
 	return kernels.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
-		weights, sums := in[own:own+len(w.Specs)], in[own+len(w.Specs):]
-		old, ref, advantage, weight := in[model.DenseInputs], in[model.DenseInputs+1], in[model.DenseInputs+2], in[model.DenseInputs+3]
-		logprob, entropy := w.TokenLogProbs(in[:model.DenseInputs], weights, l.options.Remat)
-		t := l.options.Loss.perToken(logprob, old, ref, advantage)
-		loss := t.policy
-		if l.options.SFT {
-			loss = Neg(logprob)
-			t.policy = loss
-		} else {
-			if l.options.Loss.Beta != 0 {
-				loss = Add(loss, MulScalar(t.kl, l.options.Loss.Beta))
-			}
-			if l.options.Loss.Entropy != 0 {
-				loss = Sub(loss, MulScalar(entropy, l.options.Loss.Entropy))
-			}
+		weights, rest := in[own:own+len(w.Specs)], in[own+len(w.Specs):]
+		o := in[model.DenseInputs:own]
+		logprob, entropy := w.TokenLogProbs(in[:model.DenseInputs], weights, key.remat)
+		t := perToken(tokenNodes{logprob, entropy, o[0], o[1], o[2], o[3], o[5]}, key.bonus)
+		if key.sft {
+			t.policy = Neg(logprob)
+			t.loss = t.policy
 		}
-		gradients := Gradient(ReduceAllSum(Mul(loss, weight)), weights...)
-		outputs := []*Node{Stack([]*Node{logprob, entropy, t.policy, t.kl, t.ratio, t.clipLo, t.clipHi}, 0)}
+		loss := ReduceAllSum(Mul(t.loss, o[4]))
+		var gradients []*Node
+		if l.adapter != nil {
+			factors := rest[:len(l.specs)]
+			rest = rest[len(l.specs):]
+			gradients = l.adapter.gradients(loss, weights, factors)
+		} else {
+			gradients = Gradient(loss, weights...)
+		}
+		outputs := []*Node{Stack([]*Node{logprob, entropy, t.policy, t.kl, t.ratio, t.clipLo, t.clipHi, t.dual}, 0)}
 		for i, g := range gradients {
-			outputs = append(outputs, Add(sums[i], kernels.Convert(g, dtypes.Float32)))
+			outputs = append(outputs, Add(rest[i], kernels.Convert(g, dtypes.Float32)))
 		}
 		return outputs
 	})
@@ -185,7 +254,7 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 	}
 	norm = math.Sqrt(norm)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return norm, fmt.Errorf("the gradient's norm is %v", norm)
+		return norm, fmt.Errorf("%w: the gradient's norm is %v", errNotFinite, norm)
 	}
 	a := l.options.AdamW
 	l.updates++
@@ -204,7 +273,7 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 	}
 	defer kernels.Free(buffer)
 	inputs := []kernels.Buffer{buffer}
-	groups := [][]kernels.Buffer{l.weights.Buffers, l.m, l.v, l.gradients, l.masters}
+	groups := [][]kernels.Buffer{l.trained(), l.m, l.v, l.gradients, l.masters}
 	for _, group := range groups {
 		inputs = append(inputs, group...)
 	}
@@ -216,10 +285,13 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 		updated = updated[copy(group, updated):]
 	}
 	l.weights.Version++
-	return norm, nil
+	if l.adapter != nil {
+		err = l.adapter.merge()
+	}
+	return norm, err
 }
 
-// Close frees the optimiser's state and programs, not the weights.
+// Close frees the optimiser's state and programs, not the weights nor the adapter.
 func (l *Learner) Close() {
 	for _, group := range [][]kernels.Buffer{l.m, l.v, l.gradients, l.masters} {
 		kernels.Free(group...)

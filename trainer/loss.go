@@ -7,29 +7,55 @@ import (
 )
 
 // Loss holds the options of the policy objective (Eq. 5-6 of the paper and the
-// later recipes). Every aggregation is a weight for each token, computed on the
-// host over the whole mini-batch (see Aggregation), so that micro-batches add up
-// to the same gradient whatever their size.
+// later recipes); each is independent of the others. Every aggregation is a weight
+// for each token, computed on the host over the whole mini-batch (see Aggregation),
+// so that micro-batches add up to the same gradient whatever their size.
 type Loss struct {
-	Aggregation Aggregation `yaml:"aggregation"`
-	ClipLow     float64     `yaml:"clip_low"`  // ε below 1: ratios under 1-ε are clipped
-	ClipHigh    float64     `yaml:"clip_high"` // ε above 1
-	// DualClip c > 1 bounds the loss of negative advantages at -c·A, as verl does
-	// with 3; 0 is off.
-	DualClip float64 `yaml:"dual_clip"`
-	// Beta is the weight of the KL divergence to the reference model; 0 needs no
-	// reference.
-	Beta float64 `yaml:"beta"`
-	// KL is the estimator: k1, k2 or k3 (Schulman, "Approximating KL divergence").
-	KL string `yaml:"kl"`
-	// Entropy is the weight of the entropy bonus.
-	Entropy float64 `yaml:"entropy"`
-	// Std divides advantages by the group's standard deviation (off in Dr. GRPO).
-	Std bool `yaml:"std"`
+	Aggregation Aggregation `yaml:"aggregation" json:"aggregation"`
 	// Length is the constant of Aggregation seq-mean-token-sum-norm; 0 means the
 	// most tokens a completion may have.
-	Length int `yaml:"length"`
+	Length int `yaml:"length" json:"length"`
+	// MicroSequences is how many rollouts Aggregation micro-token-mean takes the
+	// mean over at a time, verl's ppo_micro_batch_size_per_gpu.
+	MicroSequences int     `yaml:"micro_sequences" json:"micro_sequences"`
+	ClipLow        float64 `yaml:"clip_low" json:"clip_low"`   // ε below 1: ratios under 1-ε are clipped
+	ClipHigh       float64 `yaml:"clip_high" json:"clip_high"` // ε above 1
+	// DualClip c > 1 bounds the loss of negative advantages at -c·A, as verl does
+	// with 3; 0 is off.
+	DualClip float64 `yaml:"dual_clip" json:"dual_clip"`
+
+	// Beta is the weight of the KL divergence to the reference model; 0 needs no
+	// reference. KLIn says where it counts: in the loss (Eq. 5), or in the reward.
+	Beta float64 `yaml:"beta" json:"beta"`
+	KLIn string  `yaml:"kl_in" json:"kl_in"`
+	// KL is the estimator: k1, k2 or k3 (Schulman, "Approximating KL divergence").
+	KL string `yaml:"kl" json:"kl"`
+	// KLTarget makes β adaptive: it moves so that the KL divergence of a sequence in
+	// the reward, of a token in the loss, comes to this; 0 keeps β fixed. KLHorizon
+	// is the number of rollouts in which it moves by its own size (see KLController).
+	KLTarget  float64 `yaml:"kl_target" json:"kl_target"`
+	KLHorizon int     `yaml:"kl_horizon" json:"kl_horizon"`
+
+	// Entropy is the weight of the entropy bonus.
+	Entropy float64 `yaml:"entropy" json:"entropy"`
+	// Std divides advantages by the group's standard deviation (off in Dr. GRPO).
+	Std bool `yaml:"std" json:"std"`
+	// MaskTruncated leaves rollouts that were cut off out of the loss; they still
+	// count in their group's mean (DAPO, "overlong filtering").
+	MaskTruncated bool `yaml:"mask_truncated" json:"mask_truncated"`
+
+	// ImportanceSampling corrects for the sampling engine's probabilities being
+	// others than the trainer's, in TRL's words: none, token_truncate, token_mask,
+	// sequence_truncate or sequence_mask, with ImportanceCap as the largest weight.
+	ImportanceSampling Correction `yaml:"importance_sampling" json:"importance_sampling"`
+	ImportanceCap      float64    `yaml:"importance_cap" json:"importance_cap"`
 }
+
+// Where the KL divergence counts.
+const (
+	KLInLoss   = "loss"
+	KLInReward = "reward"
+)
 
 func (l Loss) validate() error {
 	switch {
@@ -37,49 +63,110 @@ func (l Loss) validate() error {
 		return fmt.Errorf("loss: clip_low %g and clip_high %g must be positive, clip_low at most 1", l.ClipLow, l.ClipHigh)
 	case l.DualClip != 0 && l.DualClip <= 1:
 		return fmt.Errorf("loss: dual_clip %g must be above 1, or 0 for off", l.DualClip)
-	case l.Beta < 0 || l.Length < 0:
-		return fmt.Errorf("loss: beta %g and length %d must not be negative", l.Beta, l.Length)
+	case l.Beta < 0 || l.Length < 0 || l.KLTarget < 0:
+		return fmt.Errorf("loss: beta %g, length %d and kl_target %g must not be negative", l.Beta, l.Length, l.KLTarget)
 	case l.KL != "k1" && l.KL != "k2" && l.KL != "k3":
 		return fmt.Errorf("loss: unknown kl %q: expected k1, k2 or k3", l.KL)
+	case l.KLIn != KLInLoss && l.KLIn != KLInReward:
+		return fmt.Errorf("loss: unknown kl_in %q: expected loss or reward", l.KLIn)
+	case l.KLTarget > 0 && (l.Beta == 0 || l.KLHorizon < 1):
+		return fmt.Errorf("loss: kl_target %g needs a beta to begin with (it is %g) and a kl_horizon of at least 1 (it is %d)",
+			l.KLTarget, l.Beta, l.KLHorizon)
+	case l.Aggregation == MicroTokenMean && l.MicroSequences < 1:
+		return fmt.Errorf("loss: aggregation %s needs micro_sequences of at least 1, it is %d", l.Aggregation, l.MicroSequences)
+	case l.ImportanceSampling != CorrectionNone && !(l.ImportanceCap > 0):
+		return fmt.Errorf("loss: importance_cap %g must be positive", l.ImportanceCap)
+	}
+	if err := l.ImportanceSampling.validate(); err != nil {
+		return err
 	}
 	return l.Aggregation.validate()
+}
+
+// Numbers of the objective that are inputs of the gradient program, so that one
+// program serves every setting and β can move. In this order.
+const (
+	knobLow     = iota // 1 - clip_low
+	knobHigh           // 1 + clip_high
+	knobDual           // dual_clip, or a number too large to matter
+	knobBeta           // β where KL is in the loss, or 0
+	knobEntropy        // weight of the entropy bonus
+	knobK1             // 1 for the estimator in use, 0 for the others
+	knobK2
+	knobK3
+	knobs
+)
+
+// knobs returns the inputs for a β, which may have moved away from Loss.Beta.
+func (l Loss) knobs(beta float64) []float32 {
+	values := make([]float32, knobs)
+	values[knobLow], values[knobHigh] = float32(1-l.ClipLow), float32(1+l.ClipHigh)
+	values[knobDual] = 1e30
+	if l.DualClip != 0 {
+		values[knobDual] = float32(l.DualClip)
+	}
+	if l.KLIn != KLInReward {
+		values[knobBeta] = float32(beta)
+	}
+	values[knobEntropy] = float32(l.Entropy)
+	values[map[string]int{"k1": knobK1, "k2": knobK2, "k3": knobK3}[l.KL]] = 1
+	return values
 }
 
 // tokenLoss is what the objective says of each of N tokens; all nodes are [N]
 // float32.
 type tokenLoss struct {
-	policy *Node // -min(r·A, clip(r)·A), with dual clip
+	loss   *Node // policy + β·kl - entropy bonus: what is summed with weights
+	policy *Node // -min(r·A, clip(r)·A), with dual clip, corrected
 	kl     *Node // the estimate of KL(π‖π_ref)
 	ratio  *Node // r = π/π_old
 	clipLo *Node // 1 where a ratio below 1-ε was clipped
 	clipHi *Node // 1 where a ratio above 1+ε was clipped
+	dual   *Node // 1 where the dual clip took hold
 }
 
-// perToken builds the objective for log-probabilities of the policy, the policy
-// that sampled and the reference, and advantages, all [N].
-func (l Loss) perToken(logprob, old, ref, advantage *Node) tokenLoss {
+// tokenNodes are the inputs of the objective, all [N] but knobs [knobs].
+type tokenNodes struct {
+	logprob, entropy           *Node // of the policy
+	old                        *Node // log-probability under the policy that sampled
+	ref                        *Node // under the reference
+	advantage, correction, own *Node // own is knobs
+}
+
+// perToken builds the objective: Eq. 5's token term with the sign of a loss,
+//
+//	-min(r·A, clip(r, 1-ε, 1+ε)·A) + β·D_KL(π‖π_ref),  r = π/π_old
+//
+// and the later recipes' additions. bonus says whether there is an entropy bonus.
+func perToken(in tokenNodes, bonus bool) tokenLoss {
+	knob := func(i int) *Node { return Reshape(Slice(in.own, AxisElem(i))) }
 	var t tokenLoss
+	one, zero := OnesLike(in.advantage), ZerosLike(in.advantage)
+
 	// verl clamps the exponent so that a runaway token cannot make infinities.
-	t.ratio = Exp(ClipScalar(Sub(logprob, old), -20, 20))
-	free := Mul(Neg(advantage), t.ratio)
-	clipped := Mul(Neg(advantage), ClipScalar(t.ratio, 1-l.ClipLow, 1+l.ClipHigh))
+	t.ratio = Exp(ClipScalar(Sub(in.logprob, in.old), -20, 20))
+	against := Neg(in.advantage)
+	free := Mul(against, t.ratio)
+	clipped := Mul(against, Max(Min(t.ratio, knob(knobHigh)), knob(knobLow)))
 	t.policy = Max(free, clipped)
-	one := OnesLike(advantage)
 	active := GreaterThan(clipped, free)
-	t.clipHi = Where(LogicalAnd(active, GreaterThan(t.ratio, one)), one, ZerosLike(one))
-	t.clipLo = Where(LogicalAnd(active, LessThan(t.ratio, one)), one, ZerosLike(one))
-	if l.DualClip != 0 {
-		bound := MulScalar(Neg(advantage), l.DualClip)
-		t.policy = Where(LessThan(advantage, ZerosLike(advantage)), Min(t.policy, bound), t.policy)
-	}
-	switch d := Sub(logprob, ref); l.KL {
-	case "k1":
-		t.kl = d
-	case "k2":
-		t.kl = MulScalar(Mul(d, d), 0.5)
-	default: // k3, with verl's clamps
-		back := ClipScalar(Neg(d), -20, 20)
-		t.kl = ClipScalar(AddScalar(Sub(Exp(back), back), -1), -10, 10)
+	t.clipHi = Where(LogicalAnd(active, GreaterThan(t.ratio, one)), one, zero)
+	t.clipLo = Where(LogicalAnd(active, LessThan(t.ratio, one)), one, zero)
+
+	negative := LessThan(in.advantage, zero)
+	bound := Mul(against, knob(knobDual))
+	t.dual = Where(LogicalAnd(negative, GreaterThan(t.policy, bound)), one, zero)
+	t.policy = Where(negative, Min(t.policy, bound), t.policy)
+	t.policy = Mul(t.policy, in.correction)
+
+	d := Sub(in.logprob, in.ref)
+	back := ClipScalar(Neg(d), -20, 20) // k3 with verl's clamps
+	k3 := ClipScalar(AddScalar(Sub(Exp(back), back), -1), -10, 10)
+	t.kl = Add(Add(Mul(d, knob(knobK1)), Mul(MulScalar(Mul(d, d), 0.5), knob(knobK2))), Mul(k3, knob(knobK3)))
+
+	t.loss = Add(t.policy, Mul(t.kl, knob(knobBeta)))
+	if bonus {
+		t.loss = Sub(t.loss, Mul(in.entropy, knob(knobEntropy)))
 	}
 	return t
 }

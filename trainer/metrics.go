@@ -9,47 +9,86 @@ import (
 	"os"
 	"slices"
 
-	"stele/engine"
+	"stele/trainer/reward"
 )
 
 // Metrics is what is known of a step, under the names that TRL and verl log.
 type Metrics map[string]float64
 
-// rolloutMetrics describes what was sampled: rewards, groups, lengths.
-func rolloutMetrics(step int, groups [][]*rollout) Metrics {
+// component is a part of the reward, by the name it has in metrics.
+type component struct {
+	name  string
+	value func(reward.Score) float64
+}
+
+// components are the parts of the reward that the run has.
+func (r *run) components() []component {
+	all := []component{
+		{"accuracy", func(s reward.Score) float64 { return s.Accuracy }},
+		{"format", func(s reward.Score) float64 { return s.Format }},
+		{"language", func(s reward.Score) float64 { return s.Language }},
+	}
+	if r.config.Reward.OverlongBuffer > 0 {
+		all = append(all, component{"overlong", func(s reward.Score) float64 { return s.Overlong }})
+	}
+	for _, c := range r.config.Reward.Commands {
+		all = append(all, component{c.Name, func(s reward.Score) float64 { return s.Commands[c.Name] }})
+	}
+	return all
+}
+
+// rolloutMetrics describes what was sampled: rewards, groups, lengths. It looks at
+// every group, also those that dynamic sampling left out.
+func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 	m := Metrics{"step": float64(step)}
-	var rewards, accuracy, format, language, lengths, truncated series
 	by := map[string]*series{}
-	flat := 0.0
-	var spread series
-	for _, group := range groups {
+	add := func(key string, x float64) {
+		if by[key] == nil {
+			by[key] = &series{}
+		}
+		by[key].add(x)
+	}
+	var rewards, lengths, ended, truncated, spread, flat series
+	components := r.components()
+	for _, group := range s.all {
 		var own series
 		for _, o := range group {
+			language, n := o.problem.Language, float64(len(o.Tokens))
 			rewards.add(o.score.Total)
 			own.add(o.score.Total)
-			accuracy.add(o.score.Accuracy)
-			format.add(o.score.Format)
-			language.add(o.score.Language)
-			lengths.add(float64(len(o.Tokens)))
-			truncated.add(indicator(o.FinishReason == engine.FinishLength))
-			l := o.problem.Language
-			if by[l] == nil {
-				by[l] = &series{}
+			add("reward/"+language, o.score.Total)
+			for _, c := range components {
+				add("rewards/"+c.name, c.value(o.score))
+				add("rewards/"+c.name+"/"+language, c.value(o.score))
 			}
-			by[l].add(o.score.Accuracy)
-			m["num_tokens"] += float64(len(o.Tokens) + len(o.problem.ids))
+			lengths.add(n)
+			if !o.truncated() {
+				ended.add(n)
+			}
+			truncated.add(indicator(o.truncated()))
+			m["num_tokens"] += n + float64(len(o.problem.ids))
 		}
 		spread.add(own.std())
-		flat += indicator(own.min == own.max)
+		flat.add(indicator(own.min == own.max))
+	}
+	for key, values := range by {
+		m[key] = values.mean()
+	}
+	for _, c := range components {
+		name := "rewards/" + c.name
+		m[name+"/mean"], m[name+"/std"] = by[name].mean(), by[name].std()
+		delete(m, name)
 	}
 	m["reward"], m["reward_std"] = rewards.mean(), spread.mean()
-	m["rewards/accuracy/mean"], m["rewards/format/mean"], m["rewards/language/mean"] = accuracy.mean(), format.mean(), language.mean()
-	for l, s := range by {
-		m["rewards/accuracy/"+l] = s.mean()
-	}
-	m["frac_reward_zero_std"] = flat / float64(len(groups))
+	m["frac_reward_zero_std"] = flat.mean()
 	m["completions/mean_length"], m["completions/min_length"], m["completions/max_length"] = lengths.mean(), lengths.min, lengths.max
+	m["completions/mean_terminated_length"] = ended.mean()
+	m["completions/min_terminated_length"], m["completions/max_terminated_length"] = ended.min, ended.max
 	m["completions/clipped_ratio"] = truncated.mean()
+	if r.config.Rollout.DynamicSampling {
+		m["train/num_gen_batches"] = float64(s.batches)
+		m["train/kept_groups"] = float64(len(s.groups))
+	}
 	return m
 }
 
@@ -92,10 +131,10 @@ func indicator(ok bool) float64 {
 // passStats sums what gradient passes saw of tokens.
 type passStats struct {
 	updates                             float64
-	loss                                float64 // set by report
-	policy, kl                          float64 // weighted as the loss is
-	tokens, entropy, ratio              float64
-	clipLow, clipHigh, oldKL            float64
+	policy, kl, bonus                   float64 // weighted as the loss is
+	tokens, entropy, ratio, plainKL     float64 // of each token alike
+	clipLow, clipHigh, dualClip, oldKL  float64
+	lowest, highest                     float64 // share of clipped tokens in an update, the extremes
 	compared, difference, maxDifference float64
 	gradNorm                            float64
 }
@@ -106,12 +145,14 @@ func (s *passStats) see(t TokenStats, tokens Tokens, at, n int) {
 		w := float64(tokens.Weight[i])
 		s.policy += w * float64(t.Policy[i])
 		s.kl += w * float64(t.KL[i])
+		s.bonus += w * float64(t.Entropy[i])
+		s.plainKL += float64(t.KL[i])
 		s.entropy += float64(t.Entropy[i])
 		s.ratio += float64(t.Ratio[i])
 		s.clipLow += float64(t.ClipLow[i])
 		s.clipHigh += float64(t.ClipHigh[i])
+		s.dualClip += float64(t.DualClip[i])
 		s.oldKL += float64(tokens.Old[i] - t.LogProb[i])
-		s.loss += w * float64(t.LogProb[i]) // any value that is not finite shows here
 	}
 	s.tokens += float64(n)
 }
@@ -128,15 +169,24 @@ func (s *passStats) compare(trainer, engine []float32) {
 	}
 }
 
+// add joins the statistics of an update.
 func (s *passStats) add(o passStats) {
+	low, high := o.clipLow/max(o.tokens, 1), o.clipHigh/max(o.tokens, 1)
+	if s.updates == 0 {
+		s.lowest = low
+	}
+	s.lowest, s.highest = min(s.lowest, low), max(s.highest, high)
 	s.updates += o.updates
 	s.policy += o.policy
 	s.kl += o.kl
+	s.bonus += o.bonus
 	s.tokens += o.tokens
+	s.plainKL += o.plainKL
 	s.entropy += o.entropy
 	s.ratio += o.ratio
 	s.clipLow += o.clipLow
 	s.clipHigh += o.clipHigh
+	s.dualClip += o.dualClip
 	s.oldKL += o.oldKL
 	s.compared += o.compared
 	s.difference += o.difference
@@ -144,24 +194,29 @@ func (s *passStats) add(o passStats) {
 	s.gradNorm += o.gradNorm
 }
 
-// report writes the means over updates and tokens.
-func (s *passStats) report(m Metrics, l Loss) {
-	tokens := max(s.tokens, 1)
+// report writes the means over updates and tokens; of a step without an update
+// there is nothing to say.
+func (s *passStats) report(m Metrics, l Loss, beta float64) {
+	if s.tokens == 0 {
+		return
+	}
 	m["actor/pg_loss"] = s.policy / s.updates
-	m["entropy"] = s.entropy / tokens
+	m["entropy"] = s.entropy / s.tokens
 	loss := m["actor/pg_loss"]
-	if l.Beta != 0 {
+	if l.Beta != 0 && l.KLIn != KLInReward {
 		m["kl"] = s.kl / s.updates
-		loss += l.Beta * m["kl"]
+		loss += beta * m["kl"]
 	}
-	if l.Entropy != 0 {
-		loss -= l.Entropy * m["entropy"]
-	}
+	loss -= l.Entropy * s.bonus / s.updates
 	m["loss"] = loss
-	m["clip_ratio/low_mean"], m["clip_ratio/high_mean"] = s.clipLow/tokens, s.clipHigh/tokens
-	m["clip_ratio/region_mean"] = (s.clipLow + s.clipHigh) / tokens
-	m["actor/ppo_kl"] = s.oldKL / tokens
-	m["actor/ratio_mean"] = s.ratio / tokens
+	m["clip_ratio/low_mean"], m["clip_ratio/low_min"] = s.clipLow/s.tokens, s.lowest
+	m["clip_ratio/high_mean"], m["clip_ratio/high_max"] = s.clipHigh/s.tokens, s.highest
+	m["clip_ratio/region_mean"] = (s.clipLow + s.clipHigh) / s.tokens
+	if l.DualClip != 0 {
+		m["actor/pg_clipfrac_lower"] = s.dualClip / s.tokens
+	}
+	m["actor/ppo_kl"] = s.oldKL / s.tokens
+	m["actor/ratio_mean"] = s.ratio / s.tokens
 	m["grad_norm"] = s.gradNorm / s.updates
 	if s.compared > 0 {
 		m["sampling/sampling_logp_difference/mean"] = s.difference / s.compared

@@ -16,6 +16,8 @@ import (
 	"stele/engine/checkpoint"
 	"stele/engine/jsonl"
 	"stele/engine/model"
+	"stele/engine/text"
+	"stele/eval"
 	"stele/eval/bench"
 	"stele/eval/langid"
 	"stele/trainer/reward"
@@ -26,13 +28,14 @@ type Options struct {
 	Backend, DType string
 	Version        string // of stele, for the manifest
 	Resume         bool   // go on with the run in the output folder
-	// Log gets progress and remarks for a person.
-	Log io.Writer
+	// Log gets remarks for a person who wants to know more; Say what everybody must
+	// know. Either may be nil.
+	Log, Say io.Writer
 	// OnStep is called with each step's metrics once they are on disk.
 	OnStep func(step, steps int, metrics Metrics)
-	// Evaluate measures the model as it is; it is called with "before" at the
-	// start and "after" at the end when the configuration names a benchmark.
-	Evaluate func(ctx context.Context, e *engine.Engine, when string) error
+	// Evaluate measures the model as it is and keeps what it finds in the folder
+	// out; it is called when the configuration names a benchmark.
+	Evaluate func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error)
 }
 
 // Manifest is RUN/manifest.json: what was run, so that it can be run again.
@@ -50,14 +53,21 @@ type run struct {
 	options Options
 	dir     string
 
-	engine    *engine.Engine
-	reference *model.Weights // nil without KL
-	learner   *Learner
-	problems  []problem
-	scorer    *reward.Scorer
-	dataName  string
-	events    eventWriter
-	done      int // steps taken
+	engine      *engine.Engine
+	reference   *model.Weights // nil without KL
+	adapter     *Adapter       // nil without LoRA
+	learner     *Learner
+	order       order
+	scorer      *reward.Scorer
+	dataName    string
+	events      eventWriter
+	evaluations evaluations
+	memory      MemoryPlan
+
+	// What a checkpoint holds besides the model and the optimiser.
+	done   int // steps taken
+	cursor int // problems taken
+	kl     KLController
 }
 
 // Run trains as config says and writes metrics.jsonl, rollouts, checkpoints and a
@@ -67,21 +77,35 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 	if err := config.validate(); err != nil {
 		return err
 	}
-	r := &run{config: config, options: options, dir: dir, events: eventWriter{dir: dir}}
-	latest, err := r.prepare()
+	l := config.Loss
+	r := &run{
+		config: config, options: options, dir: dir, events: eventWriter{dir: dir},
+		evaluations: evaluations{path: filepath.Join(dir, "eval.jsonl")},
+		kl:          KLController{Beta: l.Beta, Target: l.KLTarget, Horizon: l.KLHorizon},
+	}
+	latest, at, err := r.prepare()
 	if err != nil {
 		return err
 	}
-	if err := r.load(latest); err != nil {
+	defer r.close()
+	if err := r.load(latest, at); err != nil {
 		return err
 	}
-	defer r.close()
-	if r.done == 0 {
-		if err := r.evaluate(ctx, "before", config.Eval.Before); err != nil {
+	for {
+		stalled := r.evaluations.stalled(config.Eval.Patience)
+		last := r.done >= config.Steps || stalled
+		if err := r.measure(ctx, last); err != nil {
 			return err
 		}
-	}
-	for r.done < config.Steps {
+		if !last && r.evaluations.stalled(config.Eval.Patience) {
+			continue
+		}
+		if last {
+			if stalled && r.done < config.Steps {
+				r.sayf("stopped after step %d: accuracy has not risen in %d evaluations", r.done, config.Eval.Patience)
+			}
+			return r.prune()
+		}
 		step := r.done + 1
 		metrics, err := r.step(ctx, step)
 		if err != nil {
@@ -97,13 +121,23 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 		if options.OnStep != nil {
 			options.OnStep(step, config.Steps, metrics)
 		}
-		if step%config.Save.Every == 0 || step == config.Steps {
+		if peak := peakMemory(); r.engine.Device().IsCPU() && peak > 0 {
+			r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
+		}
+		if r.saves(step) {
 			if err := r.save(); err != nil {
 				return err
 			}
 		}
 	}
-	return r.evaluate(ctx, "after", true)
+}
+
+// saves reports whether a step gets a checkpoint: every few, the last, and those
+// that are measured when the run may end there or the best are kept.
+func (r *run) saves(step int) bool {
+	c := r.config
+	chosen := (c.Save.KeepBest > 0 || c.Eval.Patience > 0) && c.Eval.due(step, false)
+	return step%c.Save.Every == 0 || step == c.Steps || chosen
 }
 
 func (r *run) step(ctx context.Context, step int) (Metrics, error) {
@@ -113,35 +147,28 @@ func (r *run) step(ctx context.Context, step int) (Metrics, error) {
 	return r.stepGRPO(ctx, step)
 }
 
-func (r *run) evaluate(ctx context.Context, when string, wanted bool) error {
-	if !wanted || r.config.Eval.Bench == "" || r.options.Evaluate == nil {
-		return nil
-	}
-	return r.options.Evaluate(ctx, r.engine, when)
-}
-
 // prepare makes the run's folder, or finds the newest checkpoint in it.
-func (r *run) prepare() (latest string, err error) {
+func (r *run) prepare() (latest string, at state, err error) {
 	path := filepath.Join(r.dir, "manifest.json")
 	old, err := readManifest(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if entries, _ := os.ReadDir(r.dir); len(entries) > 0 {
-			return "", fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
+			return "", at, fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
 		}
-		return "", os.MkdirAll(r.dir, 0o755)
+		return "", at, os.MkdirAll(r.dir, 0o755)
 	case err != nil:
-		return "", err
+		return "", at, err
 	case !r.options.Resume:
-		return "", fmt.Errorf("%s holds a run already: go on with --resume, or choose another folder", r.dir)
+		return "", at, fmt.Errorf("%s holds a run already: go on with --resume, or choose another folder", r.dir)
 	}
 	if err := sameRun(old.Config, r.config); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", at, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := sweep(r.dir); err != nil {
-		return "", err
+		return "", at, err
 	}
-	return latestCheckpoint(r.dir)
+	return latestCheckpoint(r.dir, r.sayf)
 }
 
 // sameRun compares configurations; only the number of steps may change.
@@ -159,13 +186,13 @@ func sameRun(old, now Config) error {
 	return nil
 }
 
-// load opens the models and the data; latest is the checkpoint to go on from, or
-// empty.
-func (r *run) load(latest string) error {
+// load opens the models and the data; latest is the checkpoint to go on from, with
+// its state, or empty.
+func (r *run) load(latest string, at state) error {
 	c := &r.config
 	from := c.Model
-	if latest != "" {
-		from = latest
+	if latest != "" && c.LoRA.Rank == 0 {
+		from = latest // an adapter is merged into the base model anew
 	}
 	e, err := engine.Load(from, engine.Options{
 		Backend: r.options.Backend, DType: r.options.DType, MaxBatch: c.Rollout.Batch, Log: r.options.Log,
@@ -178,35 +205,43 @@ func (r *run) load(latest string) error {
 		r.logf("%s", n)
 	}
 	grpo := c.Algorithm == AlgorithmGRPO
+	set, err := c.reader(e.Tokenizer, e.Template, e.Weights.Config).load()
+	if err != nil {
+		return err
+	}
+	if set.long > 0 {
+		r.logf("data: %d questions with prompts or solutions that are too long left out", set.long)
+	}
+	if err := r.checkMemory(set); err != nil {
+		return err
+	}
+	r.order = order{problems: set.problems, seed: c.Seed, curriculum: c.Data.Curriculum}
+	if c.LoRA.Rank > 0 {
+		if r.adapter, err = NewAdapter(e.Weights, c.LoRA, c.Seed); err != nil {
+			return err
+		}
+	}
 	if grpo && c.Loss.Beta > 0 {
-		if r.reference, err = r.loadReference(); err != nil {
+		if r.adapter != nil {
+			r.reference = r.adapter.Base()
+		} else if r.reference, err = r.loadReference(); err != nil {
 			return err
 		}
 	}
 	r.learner, err = NewLearner(e.Weights, LearnerOptions{
-		AdamW: c.Optimizer, Loss: c.Loss, SFT: !grpo, Remat: c.Update.Remat,
+		AdamW: c.Optimizer, Loss: c.Loss, SFT: !grpo, Remat: c.Update.Remat, Adapter: r.adapter,
 	})
 	if err != nil {
 		return err
 	}
 	if latest != "" {
-		if r.done, err = r.learner.restore(latest); err != nil {
+		if err := r.restore(latest, at); err != nil {
 			return err
 		}
-		r.logf("resumed after step %d from %s", r.done, latest)
 	}
 	if err := r.rewind(r.done); err != nil {
 		return err
 	}
-	maxPrompt := c.Rollout.MaxPrompt
-	problems, left, err := loadProblems(c.Data, e.Tokenizer, e.Template, maxPrompt)
-	if err != nil {
-		return err
-	}
-	if left > 0 {
-		r.logf("data: %d prompts of more than %d tokens left out", left, maxPrompt)
-	}
-	r.problems = problems
 	if grpo {
 		r.scorer = reward.NewScorer(c.Reward, langid.New())
 		r.dataName = bench.DataName(c.Data.Bench)
@@ -221,6 +256,58 @@ func (r *run) load(latest string) error {
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), Manifest{
 		Stele: r.options.Version, Backend: e.Device().Name, DType: r.options.DType, Model: dir, Config: *c,
 	})
+}
+
+// checkMemory prints what the run needs and refuses one that does not fit, as far
+// as the device's memory is known: on a CPU it is the machine's.
+func (r *run) checkMemory(set *dataset) error {
+	c, m := r.config, r.engine.Weights.Config
+	longest, prompt := longestSequence(&c, m, set), 0
+	for _, p := range set.problems {
+		prompt = max(prompt, len(p.ids))
+	}
+	r.memory = planMemory(c, m, r.options.DType, longest, prompt)
+	if r.options.Log != nil {
+		if err := r.memory.Write(r.options.Log); err != nil {
+			return err
+		}
+	}
+	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, activations and logits %d)",
+		r.memory.Total>>20, r.memory.Weights>>20, r.memory.Reference>>20, (r.memory.Gradients+r.memory.Optimizer)>>20,
+		r.memory.KVPool>>20, (r.memory.Activations+r.memory.Logits)>>20)
+	available := availableMemory()
+	if !r.engine.Device().IsCPU() || available == 0 {
+		return nil
+	}
+	// The weights are loaded by now, and so is most of the program.
+	return r.memory.fits(available+residentMemory(), c, m, r.options.DType, longest, prompt)
+}
+
+// restore goes back to where a checkpoint was written.
+func (r *run) restore(latest string, s state) error {
+	if r.adapter != nil {
+		if err := r.adapter.restore(filepath.Join(latest, adapterFolder)); err != nil {
+			return err
+		}
+	}
+	if err := r.learner.restore(latest, s); err != nil {
+		return err
+	}
+	r.done, r.cursor, r.kl.Beta = s.Step, s.Cursor, s.Beta
+	r.logf("resumed after step %d from %s", r.done, latest)
+	return nil
+}
+
+// reader prepares the data of a configuration for a model.
+func (c *Config) reader(tokenizer *text.Tokenizer, template *text.Template, m *checkpoint.Config) *reader {
+	rd := &reader{
+		data: c.Data, tokenizer: tokenizer, template: template, maxPrompt: c.Rollout.MaxPrompt, eos: m.EOS,
+		sft: c.Algorithm == AlgorithmSFT, maxSolution: c.Data.MaxSolution, positions: m.MaxPositions,
+	}
+	if rd.maxSolution == 0 {
+		rd.maxSolution = m.MaxPositions
+	}
+	return rd
 }
 
 // loadReference loads the model that the run started from, which does not move.
@@ -239,16 +326,31 @@ func (r *run) loadReference() (*model.Weights, error) {
 
 func (r *run) close() {
 	_ = r.events.close() // what it says is in metrics.jsonl too
-	r.learner.Close()
-	if r.reference != nil {
+	if r.learner != nil {
+		r.learner.Close()
+	}
+	switch {
+	case r.adapter != nil:
+		r.adapter.Close() // the reference is part of it
+	case r.reference != nil:
 		r.reference.Close()
 	}
-	r.engine.Close()
+	if r.engine != nil {
+		r.engine.Close()
+	}
 }
 
+// logf tells a person who asked for more.
 func (r *run) logf(format string, args ...any) {
 	if r.options.Log != nil {
 		fmt.Fprintf(r.options.Log, format+"\n", args...)
+	}
+}
+
+// sayf tells a person what they must know.
+func (r *run) sayf(format string, args ...any) {
+	if r.options.Say != nil {
+		fmt.Fprintf(r.options.Say, format+"\n", args...)
 	}
 }
 

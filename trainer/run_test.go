@@ -197,8 +197,9 @@ func TestChoose(t *testing.T) {
 		problems[i].ID = string(rune('a' + i))
 	}
 	var seen []string
-	for step := 1; step <= 10; step++ {
-		for _, p := range choose(problems, 7, step, 3) {
+	o := order{problems: problems, seed: 7}
+	for step := range 10 {
+		for _, p := range o.take(3*step, 3) {
 			seen = append(seen, p.ID)
 		}
 	}
@@ -316,4 +317,24 @@ func TestMetricsOfARunThatIsWritten(t *testing.T) {
 	if string(data) != `{"step":2}` {
 		t.Errorf("%s", data)
 	}
+}
+
+// readTensors reads a safetensors file as float32 by name.
+func readTensors(t *testing.T, dir, name string) map[string][]float32 {
+	t.Helper()
+	file, err := checkpoint.OpenFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	all := map[string][]float32{}
+	for _, name := range file.Names() {
+		tensor, err := file.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = make([]float32, tensor.Len())
+		tensor.Float32s(all[name])
+	}
+	return all
 }

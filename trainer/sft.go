@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -11,23 +10,22 @@ import (
 )
 
 // stepSFT takes one optimiser step on reference solutions: the mean negative
-// log-likelihood of the solutions' tokens, prompts masked.
+// log-likelihood of the solutions' tokens, prompts masked. Sequences of like
+// length share a pass, each in a row of its own, so that none sees another.
 func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	began := time.Now()
-	chosen := choose(r.problems, r.config.Seed, step, r.config.Update.Batch)
+	chosen := r.order.take(r.cursor, r.config.Update.Batch)
+	r.cursor += len(chosen)
 	pairs := make([]model.Pair, len(chosen))
 	lengths := make([]int, len(chosen))
 	for i, p := range chosen {
-		completion, err := r.solution(&p)
-		if err != nil {
-			return nil, err
-		}
-		pairs[i] = model.Pair{Prompt: p.ids, Completion: completion}
-		lengths[i] = len(completion)
+		pairs[i] = model.Pair{Prompt: p.ids, Completion: p.solution}
+		lengths[i] = len(p.solution)
 	}
 	weights := TokenMean.Weights(lengths, 0)
 	m := Metrics{"step": float64(step)}
 	correct, entropy, tokens := 0.0, 0.0, 0.0
+	var offenders []offender
 	for _, indices := range model.Plan(pairs, r.config.Update.MicroTokens) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -49,6 +47,10 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 		}
 		for i, index := range indices {
 			at := batch.First[i]
+			if position, what, found := seen.nonFinite(at, lengths[index]); found {
+				offenders = append(offenders, newOffender(&chosen[index], pairs[index], position, what))
+				continue
+			}
 			for j := at; j < at+lengths[index]; j++ {
 				m["loss"] -= float64(weights[index]) * float64(seen.LogProb[j])
 				entropy += float64(seen.Entropy[j])
@@ -58,11 +60,17 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 			m["num_tokens"] += float64(len(pairs[index].Prompt) + lengths[index])
 		}
 	}
-	if math.IsNaN(m["loss"]) || math.IsInf(m["loss"], 0) {
-		return nil, errors.New("the loss is not finite")
+	if len(offenders) > 0 {
+		return nil, r.stop(step, errNotFinite, offenders)
 	}
 	rate := r.config.Optimizer.Rate(step, r.config.Steps)
 	norm, err := r.learner.Update(rate)
+	if errors.Is(err, errNotFinite) {
+		for i := range chosen {
+			offenders = append(offenders, newOffender(&chosen[i], pairs[i], -1, ""))
+		}
+		return nil, r.stop(step, err, offenders)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,20 +80,4 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	m["entropy"], m["mean_token_probability"] = entropy/tokens, correct/tokens
 	m["timing_s/step"], m["perf/throughput"] = seconds, m["num_tokens"]/seconds
 	return m, nil
-}
-
-// solution is what the model shall learn to say: the reference solution, after
-// the prefix that the prompt may end with, and the end of sequence.
-func (r *run) solution(p *problem) ([]int32, error) {
-	if p.Solution == "" {
-		return nil, fmt.Errorf("problem %s (%s) has no solution to learn from", p.ID, p.Language)
-	}
-	ids, err := r.engine.Tokenizer.Encode(p.Solution, false)
-	if err != nil {
-		return nil, fmt.Errorf("solution of %s (%s): %w", p.ID, p.Language, err)
-	}
-	if eos := r.engine.Weights.Config.EOS; len(eos) > 0 {
-		ids = append(ids, eos[0])
-	}
-	return ids, nil
 }

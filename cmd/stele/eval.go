@@ -183,10 +183,11 @@ func (g generator) Generate(ctx context.Context, requests []eval.Request, emit f
 }
 
 // evaluateDuring measures a model in training as its configuration says.
-func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config, out string) error {
+func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config, out string) (*eval.Results, error) {
+	names := strings.Split(c.Eval.Bench, ",")
 	spec := eval.Spec{
-		Benchmarks: []string{c.Eval.Bench}, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
-		Samples:  eval.SamplesFor([]string{c.Eval.Bench}, c.Eval.Samples),
+		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
+		Samples:  eval.SamplesFor(names, c.Eval.Samples),
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
 		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
 	}
@@ -195,13 +196,13 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	}
 	questions, err := questionsFor(e, spec, c.Eval.Dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	results, err := eval.Run(ctx, spec, questions, evalDeps(g, e, c.Model, nil, os.Stderr), out)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return printResults(os.Stderr, results)
+	return results, printResults(os.Stderr, results)
 }
 
 // printResults is the table of a run: a line for each benchmark and language.

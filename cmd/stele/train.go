@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,34 +13,51 @@ import (
 	"golang.org/x/term"
 
 	"stele/engine"
+	"stele/eval"
 	"stele/trainer"
 )
 
 func newTrainCommand(g *globals) *cobra.Command {
 	var config, out string
 	var settings []string
-	var resume bool
+	var resume, dryRun bool
 	c := &cobra.Command{
-		Use:   "train [--config FILE.yaml] [--set key=value]... --out RUN [--resume]",
+		Use:   "train [--config FILE.yaml] [--set key=value]... (--out RUN [--resume] | --dry-run)",
 		Short: "Train with GRPO or SFT",
 		Long: `Train with GRPO or SFT.
 
 The configuration is a YAML file, settings on the command line, or both; --set
 takes dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'.
-RUN gets metrics.jsonl, rollouts/, checkpoints/step-N (Hugging Face folders) and
-manifest.json. A run that was stopped goes on with --resume as if it had not been.`,
+RUN gets metrics.jsonl, eval.jsonl, rollouts/, checkpoints/step-N (Hugging Face
+folders), TensorBoard events and manifest.json. A run that was stopped goes on with
+--resume as if it had not been. --dry-run says what would be done: problems by
+language and level, steps, tokens, memory.
+
+A reward of one's own is a program that reads a JSON object a line (id, sample,
+language, prompt, output, answer, tokens, truncated) and writes {"reward": number}
+for each, in the same order:
+
+  reward:
+    commands:
+      - {name: short, run: [python3, short.py], weight: 0.2, timeout_s: 30}`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := trainer.LoadConfig(config, settings)
 			if err != nil {
 				return usageError{err}
 			}
+			if dryRun {
+				return printPlan(c.OutOrStdout(), g, cfg)
+			}
+			if out == "" {
+				return usagef("--out is not set: name the folder of the run, or use --dry-run")
+			}
 			live := newTrainProgress(os.Stderr, cfg.Algorithm)
 			return trainer.Run(c.Context(), cfg, out, trainer.Options{
-				Backend: g.backend, DType: g.dtype, Version: buildVersion(), Resume: resume, Log: g.log(),
+				Backend: g.backend, DType: g.dtype, Version: buildVersion(), Resume: resume, Log: g.log(), Say: os.Stderr,
 				OnStep: live.step,
-				Evaluate: func(ctx context.Context, e *engine.Engine, when string) error {
-					return evaluateDuring(ctx, g, e, cfg, filepath.Join(out, "eval", when))
+				Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
+					return evaluateDuring(ctx, g, e, cfg, out)
 				},
 			})
 		},
@@ -49,8 +66,23 @@ manifest.json. A run that was stopped goes on with --resume as if it had not bee
 	c.Flags().StringArrayVar(&settings, "set", nil, "key=value, over the file; may be repeated")
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out")
-	must(c.MarkFlagRequired("out"))
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan and do nothing")
+	c.MarkFlagsMutuallyExclusive("dry-run", "resume")
 	return c
+}
+
+// printPlan says what a run would do.
+func printPlan(w io.Writer, g *globals, cfg trainer.Config) error {
+	plan, err := trainer.NewPlan(cfg, g.dtype)
+	if err != nil {
+		return err
+	}
+	if g.json {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(plan)
+	}
+	return plan.Write(w)
 }
 
 // trainProgress says how training goes: a line that renews itself on a terminal,
@@ -85,6 +117,12 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 	} else {
 		fmt.Fprintf(&b, "  reward %.3f  accuracy %.2f  language %.2f  length %.1f  entropy %.2f",
 			m["reward"], m["rewards/accuracy/mean"], m["rewards/language/mean"], m["completions/mean_length"], m["entropy"])
+		if kl, ok := m["kl"]; ok {
+			fmt.Fprintf(&b, "  kl %.4f", kl)
+		}
+		if n, ok := m["train/kept_groups"]; ok {
+			fmt.Fprintf(&b, "  groups %.0f of %.0f samplings", n, m["train/num_gen_batches"])
+		}
 	}
 	fmt.Fprintf(&b, "  %.0f tok/s  %s left", m["perf/throughput"], left.Round(time.Second))
 	end := "\n"

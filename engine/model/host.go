@@ -3,7 +3,9 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 
+	"stele/kernels"
 	"stele/kernels/host"
 )
 
@@ -15,7 +17,7 @@ import (
 // not on the rows beside it, the page size or the chunks of its prompt.
 type Host struct {
 	weights *Weights
-	memory  int // of the weights when they were looked up
+	seen    []kernels.Buffer // of the weights when they were looked up
 	team    *host.Team
 	rotary  *host.Rotary
 
@@ -121,7 +123,7 @@ func (h *Host) refresh() error {
 			vBias: vector("model.layers.%d.self_attn.v_proj.bias", i),
 		}
 	}
-	h.memory = w.memory()
+	h.seen = slices.Clone(w.Buffers)
 	return failure
 }
 
@@ -129,7 +131,7 @@ func (h *Host) refresh() error {
 // order. The memory is reused by the next step. Keys and values of the tokens go
 // to the pool; what lies before Start must be there.
 func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
-	if h.memory != h.weights.memory() {
+	if !slices.Equal(h.seen, h.weights.Buffers) {
 		if err := h.refresh(); err != nil {
 			return nil, err
 		}

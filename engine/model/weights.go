@@ -31,7 +31,6 @@ type Weights struct {
 
 	folder   *checkpoint.Folder // until Upload
 	matrices []host.Matrix      // what Host reads until Upload, made on first use
-	moved    int                // how often the weights' memory changed besides Version
 }
 
 // Open prepares a folder's tensors as dtype: Float32, BFloat16 or, for generation
@@ -73,7 +72,6 @@ func (w *Weights) Upload() error {
 	}
 	w.Buffers = buffers
 	w.matrices = nil
-	w.moved++
 	return nil
 }
 
@@ -132,7 +130,6 @@ func (w *Weights) Set(i int, values []float32) error {
 	}
 	kernels.Free(w.Buffers[i])
 	w.Buffers[i] = buffer
-	w.moved++
 	return nil
 }
 
@@ -188,9 +185,6 @@ func (w *Weights) matrix(i int) (host.Matrix, error) {
 	w.matrices[i] = m
 	return m, nil
 }
-
-// memory changes when the parameters move: Host looks them up again then.
-func (w *Weights) memory() int { return w.Version + w.moved }
 
 // halfPool reports whether keys and values are kept as bfloat16.
 func (w *Weights) halfPool() bool { return w.DType != dtypes.Float32 }

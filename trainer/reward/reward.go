@@ -1,10 +1,14 @@
 // Package reward scores a rollout: accuracy, format and language (Eq. 7 of the
-// paper), each a pure function, summed with weights.
+// paper), each a pure function, and what the user's own commands say, summed with
+// weights.
 //
-// Invariants: a reward never fails and never hangs; each component is in [0, 1].
+// Invariants: a built-in reward never fails and never hangs and is in [0, 1]; a
+// command that hangs, dies or talks nonsense is an error that says so within its
+// time limit, and leaves no process behind.
 package reward
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,36 +23,67 @@ type Config struct {
 	Language float64 `yaml:"language" json:"language"` // λ3
 	// Think asks the format reward for <think>…</think> before the answer.
 	Think bool `yaml:"think" json:"think"`
+
+	// OverlongBuffer is the share of the most tokens, at the end, in which long
+	// completions are punished, up to OverlongPenalty; 0 is off. DAPO has 0.2 and 1.
+	OverlongBuffer  float64 `yaml:"overlong_buffer" json:"overlong_buffer"`
+	OverlongPenalty float64 `yaml:"overlong_penalty" json:"overlong_penalty"`
+
+	// Commands are rewards that the user's programs compute.
+	Commands []Command `yaml:"commands" json:"commands"`
 }
 
 // DefaultConfig is the paper's λ = 0.8, 0.1, 0.1.
 func DefaultConfig() Config { return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1} }
 
-// Validate refuses weights that are negative or all zero.
+// Validate refuses weights of Eq. 7 that are negative, or no reward at all.
 func (c Config) Validate() error {
-	if c.Accuracy < 0 || c.Format < 0 || c.Language < 0 || c.Accuracy+c.Format+c.Language == 0 {
-		return fmt.Errorf("reward: weights %g, %g, %g must not be negative nor all zero", c.Accuracy, c.Format, c.Language)
+	if c.Accuracy < 0 || c.Format < 0 || c.Language < 0 {
+		return fmt.Errorf("reward: accuracy %g, format %g and language %g must not be negative", c.Accuracy, c.Format, c.Language)
+	}
+	if c.Accuracy+c.Format+c.Language == 0 && len(c.Commands) == 0 {
+		return errors.New("reward: all weights are zero and there is no command: nothing would be learnt")
+	}
+	if c.OverlongBuffer < 0 || c.OverlongBuffer > 1 || c.OverlongPenalty < 0 {
+		return fmt.Errorf("reward: overlong_buffer %g must be from 0 to 1, overlong_penalty %g not negative", c.OverlongBuffer, c.OverlongPenalty)
+	}
+	names := map[string]bool{"accuracy": true, "format": true, "language": true, "overlong": true}
+	for _, command := range c.Commands {
+		if err := command.validate(); err != nil {
+			return err
+		}
+		if names[command.Name] {
+			return fmt.Errorf("reward: the name %q is there twice", command.Name)
+		}
+		names[command.Name] = true
 	}
 	return nil
 }
 
 // Rollout is what is scored.
 type Rollout struct {
+	ID        string // of the problem
+	Sample    int    // among the rollouts of the problem
+	Prompt    string // without the reasoning prefix
 	Output    string // the model's text, with the reasoning prefix it was given
 	Answer    string // the reference answer
 	DataName  string // the benchmark's name as the grader knows it
 	Language  string // the language that was asked for
 	Truncated bool   // ended by length rather than by itself
+	Tokens    int    // generated
+	MaxTokens int    // that could have been
 }
 
-// Score is a rollout's reward and what it is made of.
+// Score is a rollout's reward and what it is made of, unweighted.
 type Score struct {
-	Total     float64 `json:"total"`
-	Accuracy  float64 `json:"accuracy"`
-	Format    float64 `json:"format"`
-	Language  float64 `json:"language"`
-	Extracted string  `json:"extracted"`
-	Detected  string  `json:"detected"`
+	Total     float64            `json:"total"`
+	Accuracy  float64            `json:"accuracy"`
+	Format    float64            `json:"format"`
+	Language  float64            `json:"language"`
+	Overlong  float64            `json:"overlong"` // 0, or a punishment below 0
+	Commands  map[string]float64 `json:"commands,omitempty"`
+	Extracted string             `json:"extracted"`
+	Detected  string             `json:"detected"`
 }
 
 // Scorer computes rewards; it is safe for concurrent use.
@@ -63,18 +98,21 @@ func NewScorer(config Config, detector *langid.Detector) *Scorer {
 	return &Scorer{config, detector}
 }
 
-// Score is Eq. 7: λ1·R_acc + λ2·R_format + λ3·R_lang.
+// Score is Eq. 7, λ1·R_acc + λ2·R_format + λ3·R_lang, and the overlong punishment;
+// commands have their say in a Session.
 func (s *Scorer) Score(r Rollout) Score {
+	c := s.config
 	result := grade.Grade(r.Output, r.Answer, r.DataName, grade.Qwen)
 	off, detected := s.detector.OffTarget(r.Output, r.Language)
 	score := Score{
 		Accuracy:  indicator(result.Verdict),
-		Format:    indicator(!r.Truncated && WellFormed(r.Output, s.config.Think)),
+		Format:    indicator(!r.Truncated && WellFormed(r.Output, c.Think)),
 		Language:  indicator(!off),
+		Overlong:  Overlong(r.Tokens, r.MaxTokens, int(c.OverlongBuffer*float64(r.MaxTokens)), c.OverlongPenalty),
 		Extracted: result.Extracted,
 		Detected:  detected,
 	}
-	score.Total = s.config.Accuracy*score.Accuracy + s.config.Format*score.Format + s.config.Language*score.Language
+	score.Total = c.Accuracy*score.Accuracy + c.Format*score.Format + c.Language*score.Language + score.Overlong
 	return score
 }
 

@@ -1,0 +1,7 @@
+"""A reward of one's own: 1 for an answer of no words, falling to 0 at 60 characters."""
+import json
+import sys
+
+for line in sys.stdin:
+    rollout = json.loads(line)
+    print(json.dumps({"reward": max(0.0, 1 - len(rollout["output"]) / 60)}))

@@ -1,0 +1,341 @@
+package trainer
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/checkpoint"
+	"stele/engine/jsonl"
+	"stele/kernels"
+)
+
+// state is trainer_state.json of a checkpoint.
+type state struct {
+	Step    int     `json:"step"`    // of the run
+	Updates int     `json:"updates"` // of the optimiser
+	Version int     `json:"version"` // of the weights
+	Cursor  int     `json:"cursor"`  // problems taken
+	Beta    float64 `json:"beta"`    // of the KL divergence
+	// Files maps the checkpoint's other files to their SHA-256.
+	Files map[string]string `json:"files"`
+}
+
+const (
+	stateFile   = "trainer_state.json"
+	momentsFile = "trainer_state.safetensors"
+)
+
+func checkpointName(step int) string { return fmt.Sprintf("step-%d", step) }
+
+// save writes RUN/checkpoints/step-N: a Hugging Face folder that any program
+// loads, and beside the weights what the trainer needs to go on bit for bit. The
+// folder gets its name when all of it is on disk.
+func (r *run) save() error {
+	parent := filepath.Join(r.dir, "checkpoints")
+	final := filepath.Join(parent, checkpointName(r.done))
+	staging := filepath.Join(parent, "."+checkpointName(r.done)+".partial")
+	if err := errors.Join(os.RemoveAll(staging), os.MkdirAll(parent, 0o755)); err != nil {
+		return err
+	}
+	if r.adapter == nil || r.config.LoRA.Merge {
+		if err := r.engine.Save(staging); err != nil {
+			return err
+		}
+	}
+	if r.adapter != nil {
+		if err := r.adapter.save(filepath.Join(staging, adapterFolder), r.config.Model); err != nil {
+			return err
+		}
+	}
+	if err := r.learner.writeMoments(filepath.Join(staging, momentsFile)); err != nil {
+		return err
+	}
+	files, err := hashFolder(staging)
+	if err != nil {
+		return err
+	}
+	s := state{
+		Step: r.done, Updates: r.learner.updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta, Files: files,
+	}
+	if err := jsonl.WriteFile(filepath.Join(staging, stateFile), s); err != nil {
+		return err
+	}
+	if err := errors.Join(remove(final), os.Rename(staging, final), syncFolder(parent)); err != nil {
+		return err
+	}
+	return r.prune()
+}
+
+// remove takes a checkpoint away: first its name, so that a process killed
+// meanwhile leaves no half of one.
+func remove(dir string) error {
+	gone := filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".gone")
+	if err := os.Rename(dir, gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
+// syncFolder makes the names in a folder last.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// hashFolder returns the SHA-256 of every file below dir, by its path in it.
+func hashFolder(dir string) (map[string]string, error) {
+	sums := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		sums[filepath.ToSlash(name)], err = hashFile(path)
+		return err
+	})
+	return sums, err
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// prune removes checkpoints other than the last Save.KeepLast and the
+// Save.KeepBest that did best in evaluation.
+func (r *run) prune() error {
+	keep := r.config.Save
+	parent := filepath.Join(r.dir, "checkpoints")
+	steps, err := checkpointSteps(parent)
+	if err != nil || keep.KeepLast == 0 || len(steps) <= keep.KeepLast {
+		return err
+	}
+	stay := slices.Clone(steps[len(steps)-keep.KeepLast:])
+	stay = append(stay, r.evaluations.best(steps, keep.KeepBest)...)
+	var errs []error
+	for _, step := range steps {
+		if !slices.Contains(stay, step) {
+			errs = append(errs, remove(filepath.Join(parent, checkpointName(step))))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sweep removes what a killed process left of a checkpoint it was writing or
+// removing.
+func sweep(dir string) error {
+	partial, err := filepath.Glob(filepath.Join(dir, "checkpoints", ".*"))
+	for _, path := range partial {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
+// checkpointSteps lists the steps that have a checkpoint, ascending.
+func checkpointSteps(parent string) ([]int, error) {
+	entries, err := os.ReadDir(parent)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var steps []int
+	for _, entry := range entries {
+		number, ok := strings.CutPrefix(entry.Name(), "step-")
+		if step, err := strconv.Atoi(number); ok && err == nil {
+			steps = append(steps, step)
+		}
+	}
+	slices.Sort(steps)
+	return steps, err
+}
+
+// latestCheckpoint finds the newest checkpoint of a run that is whole; empty when
+// the run has none yet. One that is damaged is passed over, and said to be.
+func latestCheckpoint(dir string, logf func(format string, args ...any)) (string, state, error) {
+	parent := filepath.Join(dir, "checkpoints")
+	steps, err := checkpointSteps(parent)
+	if err != nil || len(steps) == 0 {
+		return "", state{}, err
+	}
+	slices.SortFunc(steps, func(a, b int) int { return cmp.Compare(b, a) })
+	for _, step := range steps {
+		path := filepath.Join(parent, checkpointName(step))
+		s, bad := readState(path)
+		if bad == nil {
+			return path, s, nil
+		}
+		logf("checkpoint %s is passed over: %v", path, bad)
+	}
+	return "", state{}, fmt.Errorf("none of the %d checkpoints in %s is whole: restore one, or remove the folder to begin again", len(steps), parent)
+}
+
+// readState reads a checkpoint's state and checks that its files are those that
+// were written.
+func readState(dir string) (s state, err error) {
+	path := filepath.Join(dir, stateFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(s.Files) == 0 || s.Step < 1 {
+		return s, fmt.Errorf("%s names no files or no step", path)
+	}
+	for name, want := range s.Files {
+		if !filepath.IsLocal(name) {
+			return s, fmt.Errorf("%s: %q leads out of the folder", path, name)
+		}
+		got, err := hashFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			return s, err
+		}
+		if got != want {
+			return s, fmt.Errorf("%s is not the file that was written: its SHA-256 is %.12s…, expected %.12s…", name, got, want)
+		}
+	}
+	return s, nil
+}
+
+// tensors yields the optimiser's state by name.
+func (l *Learner) tensors() iter.Seq2[checkpoint.Tensor, error] {
+	return func(yield func(checkpoint.Tensor, error) bool) {
+		for _, group := range l.stateGroups() {
+			for i, buffer := range group.buffers {
+				values, err := kernels.Float32s(buffer)
+				t := checkpoint.Float32Tensor(group.prefix+l.specs[i].Name, l.specs[i].Shape, values)
+				if !yield(t, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+type stateGroup struct {
+	prefix  string
+	buffers []kernels.Buffer
+}
+
+func (l *Learner) stateGroups() []stateGroup {
+	return []stateGroup{{"m.", l.m}, {"v.", l.v}, {"master.", l.masters}}
+}
+
+func (l *Learner) writeMoments(path string) error {
+	if err := checkpoint.WriteFile(path, l.tensors()); err != nil {
+		return fmt.Errorf("optimiser state: %w", err)
+	}
+	return nil
+}
+
+// restore reads a checkpoint's optimiser state. The weights, or the adapter, were
+// loaded from the same folder.
+func (l *Learner) restore(dir string, s state) error {
+	file, err := checkpoint.OpenFile(filepath.Join(dir, momentsFile))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for _, group := range l.stateGroups() {
+		if err := readBuffers(file, l.weights.Device, group.prefix, l.specs, group.buffers); err != nil {
+			return err
+		}
+	}
+	l.updates, l.weights.Version = s.Updates, s.Version
+	return nil
+}
+
+// readBuffers replaces float32 buffers by the tensors of a file.
+func readBuffers(file *checkpoint.File, device *kernels.Device, prefix string, specs []checkpoint.TensorSpec, buffers []kernels.Buffer) error {
+	for i := range buffers {
+		tensor, err := file.Tensor(prefix + specs[i].Name)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(tensor.Shape, specs[i].Shape) {
+			return fmt.Errorf("%s: %s has shape %v, expected %v", file.Path, tensor.Name, tensor.Shape, specs[i].Shape)
+		}
+		values := make([]float32, tensor.Len())
+		tensor.Float32s(values)
+		buffer, err := kernels.UploadFloat32(device, dtypes.Float32, values, specs[i].Shape...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", tensor.Name, err)
+		}
+		kernels.Free(buffers[i])
+		buffers[i] = buffer
+	}
+	return nil
+}
+
+func (r *run) metricsPath() string { return filepath.Join(r.dir, "metrics.jsonl") }
+
+// rewind cuts what a killed run wrote after its last checkpoint: those steps are
+// taken again.
+func (r *run) rewind(step int) error {
+	metrics, err := ReadMetrics(r.metricsPath())
+	if err != nil {
+		return err
+	}
+	var kept bytes.Buffer
+	for _, m := range metrics {
+		if m["step"] > float64(step) {
+			break
+		}
+		line, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		kept.Write(append(line, '\n'))
+	}
+	if err := jsonl.WriteBytes(r.metricsPath(), kept.Bytes()); err != nil {
+		return err
+	}
+	if err := r.evaluations.rewind(func(at int) bool {
+		// A run that was to be shorter measured its last step in any case.
+		return at <= step && r.config.Eval.due(at, at == r.config.Steps)
+	}); err != nil {
+		return err
+	}
+	rollouts, err := filepath.Glob(filepath.Join(r.dir, "rollouts", "step-*.jsonl"))
+	if err != nil {
+		return err
+	}
+	for _, path := range rollouts {
+		number := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "step-"), ".jsonl")
+		if n, err := strconv.Atoi(number); err == nil && n > step {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package trainer
+
+import (
+	"context"
+	"math"
+)
+
+// sampled is what a step's sampling brought.
+type sampled struct {
+	groups  [][]*rollout // to learn from
+	all     [][]*rollout // with those that dynamic sampling left out
+	batches int          // calls of the engine
+}
+
+// gather samples the step's questions. With dynamic sampling, groups without
+// contrast, which have no gradient, are left out and further questions asked, as
+// many as the share kept so far makes likely to be enough; when the bound is
+// reached the step makes do with what there is.
+func (r *run) gather(ctx context.Context, step int) (s sampled, err error) {
+	c := r.config.Rollout
+	count := c.Questions
+	for {
+		chosen := r.order.take(r.cursor, count)
+		groups, err := r.sample(ctx, step, len(s.all), chosen)
+		if err != nil {
+			return s, err
+		}
+		r.cursor += count
+		s.all = append(s.all, groups...)
+		s.batches++
+		if !c.DynamicSampling {
+			s.groups = s.all
+			return s, nil
+		}
+		for _, group := range groups {
+			keep := len(s.groups) < c.Questions && contrast(group, c.FilterBy)
+			if keep {
+				s.groups = append(s.groups, group)
+			}
+			for _, o := range group {
+				o.dropped = !keep
+			}
+		}
+		missing := c.Questions - len(s.groups)
+		if missing == 0 || s.batches == c.MaxGenBatches {
+			return s, nil
+		}
+		count = refill(missing, len(s.groups), len(s.all), c.Questions)
+	}
+}
+
+// contrast reports whether the rollouts of a group differ in what is looked at.
+func contrast(group []*rollout, by string) bool {
+	value := func(o *rollout) float64 {
+		if by == FilterByAccuracy {
+			return o.score.Accuracy
+		}
+		return o.score.Total
+	}
+	for _, o := range group {
+		if value(o) != value(group[0]) {
+			return true
+		}
+	}
+	return false
+}
+
+// refill is how many further questions to ask for missing groups, when kept of all
+// were kept so far: at most a whole step's.
+func refill(missing, kept, all, most int) int {
+	if kept == 0 {
+		return most
+	}
+	return min(most, int(math.Ceil(float64(missing)*float64(all)/float64(kept))))
+}

@@ -1,0 +1,242 @@
+package trainer
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"stele/kernels"
+	"stele/trainer/reward"
+)
+
+// objectiveGolden is testdata/objective.json, which verl's own functions computed
+// (third_party/objective-goldens.py): rollouts, and what each recipe makes of them.
+type objectiveGolden struct {
+	Engine   [][]float32 `json:"engine"`
+	Old      [][]float32 `json:"old"`
+	Policy   [][]float32 `json:"policy"`
+	Ref      [][]float32 `json:"ref"`
+	Entropy  [][]float32 `json:"entropy"`
+	Rewards  []float64   `json:"rewards"`
+	Group    int         `json:"group"`
+	Variants []struct {
+		Name              string      `json:"name"`
+		Settings          Loss        `json:"settings"`
+		Loss              float64     `json:"loss"`
+		PGLoss            float64     `json:"pg_loss"`
+		KLLoss            float64     `json:"kl_loss"`
+		EntropyLoss       float64     `json:"entropy_loss"`
+		ClipFraction      float64     `json:"clip_fraction"`
+		ClipFractionLower float64     `json:"clip_fraction_lower"`
+		RewardKL          *float64    `json:"reward_kl"`
+		Weights           [][]float32 `json:"weights"`
+		Advantages        []float64   `json:"advantages"`
+		Gradient          [][]float32 `json:"gradient"`
+	} `json:"variants"`
+	Controller struct {
+		Beta    float64 `json:"beta"`
+		Target  float64 `json:"target"`
+		Horizon int     `json:"horizon"`
+		Updates []struct {
+			KL   float64 `json:"kl"`
+			N    int     `json:"n"`
+			Beta float64 `json:"beta"`
+		} `json:"updates"`
+	} `json:"controller"`
+	Overlong [][5]float64 `json:"overlong"` // tokens, most, buffer, penalty, reward
+}
+
+func readObjectiveGolden(t *testing.T) objectiveGolden {
+	t.Helper()
+	data, err := os.ReadFile("../testdata/objective.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g objectiveGolden
+	if err := json.Unmarshal(data, &g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestObjective compares every option of the loss with verl: the advantages, the
+// corrections, the parts of the loss and its gradient at every token. KL in the
+// reward, masks and weights take the way that a run takes.
+func TestObjective(t *testing.T) {
+	g := readObjectiveGolden(t)
+	near := func(t *testing.T, what string, got, want float64) {
+		t.Helper()
+		if !(math.Abs(got-want) <= 2e-6*max(1, math.Abs(want))) {
+			t.Errorf("%s is %.8g, want %.8g", what, got, want)
+		}
+	}
+	for _, backend := range []string{"go", "xla:cpu"} {
+		device := openDevice(t, backend)
+		programs := map[bool]*kernels.Program{}
+		for _, v := range g.Variants {
+			t.Run(backend+"/"+v.Name, func(t *testing.T) {
+				l := v.Settings
+				if err := l.validate(); err != nil {
+					t.Fatal(err)
+				}
+				r := &run{config: Config{Loss: l}, kl: KLController{Beta: l.Beta}}
+				// The rollouts, as sampling and scoring leave them.
+				var rollouts []*rollout
+				for i := range g.Rewards {
+					o := &rollout{problem: &problem{}, old: g.Engine[i], ref: g.Ref[i]}
+					o.Tokens = make([]int32, len(g.Engine[i]))
+					o.score.Total = g.Rewards[i]
+					if l.ImportanceSampling != CorrectionNone {
+						o.old = g.Old[i]
+						o.correction, _ = l.ImportanceSampling.Weights(g.Old[i], g.Engine[i], l.ImportanceCap)
+						for j, w := range v.Weights[i] {
+							near(t, "correction", float64(o.correction[j]), float64(w))
+						}
+					}
+					rollouts = append(rollouts, o)
+				}
+				m := Metrics{}
+				r.penalize(rollouts, m)
+				if v.RewardKL != nil {
+					near(t, "KL in the reward", m["actor/reward_kl_penalty"], *v.RewardKL)
+				}
+				for from := 0; from < len(rollouts); from += g.Group {
+					setAdvantages(rollouts[from:from+g.Group], l.Std)
+				}
+				lengths := make([]int, len(rollouts))
+				for i, o := range rollouts {
+					near(t, "advantage", float64(o.advantage), v.Advantages[i])
+					lengths[i] = len(o.Tokens)
+				}
+				weights := l.Aggregation.Weights(lengths, r.config.aggregationConstant())
+				flat := flatten(g, rollouts, weights)
+				bonus := l.Entropy != 0
+				if programs[bonus] == nil {
+					programs[bonus] = compileObjective(t, device, len(flat[0]), bonus)
+				}
+				out := runObjective(t, programs[bonus], device, append(flat, l.knobs(l.Beta)))
+				n := len(flat[0])
+				row := func(i int) []float32 { return out[i*n : (i+1)*n] }
+				// Rows: policy, kl, clipLo, clipHi, dual, gradient.
+				var pg, kl, entropy, clipped, dual float64
+				for i := range n {
+					w := float64(flat[6][i])
+					pg += w * float64(row(0)[i])
+					kl += w * float64(row(1)[i])
+					entropy += w * float64(flat[1][i])
+					clipped += float64(row(2)[i]+row(3)[i]) / float64(n)
+					dual += float64(row(4)[i]) / float64(n)
+				}
+				loss := pg - l.Entropy*entropy
+				if l.KLIn == KLInLoss {
+					loss += l.Beta * kl
+				}
+				near(t, "loss", loss, v.Loss)
+				near(t, "policy loss", pg, v.PGLoss)
+				near(t, "KL", kl, v.KLLoss)
+				near(t, "entropy", entropy, v.EntropyLoss)
+				near(t, "clip fraction", clipped, v.ClipFraction)
+				near(t, "dual-clip fraction", dual, v.ClipFractionLower)
+				at := 0
+				for _, gradient := range v.Gradient {
+					for _, want := range gradient {
+						near(t, "gradient", float64(row(5)[at]), float64(want))
+						at++
+					}
+				}
+			})
+		}
+		for _, p := range programs {
+			p.Close()
+		}
+	}
+}
+
+// flatten lays the tokens out one after another: policy, entropy, old, ref,
+// advantage, correction, weight.
+func flatten(g objectiveGolden, rollouts []*rollout, weights []float32) [][]float32 {
+	flat := make([][]float32, 7)
+	for i, o := range rollouts {
+		for j := range o.Tokens {
+			correction := float32(1)
+			if o.correction != nil {
+				correction = o.correction[j]
+			}
+			for k, x := range []float32{g.Policy[i][j], g.Entropy[i][j], o.old[j], o.ref[j], o.advantage, correction, weights[i]} {
+				flat[k] = append(flat[k], x)
+			}
+		}
+	}
+	return flat
+}
+
+// compileObjective builds the objective alone, without a model.
+func compileObjective(t *testing.T, d *kernels.Device, n int, bonus bool) *kernels.Program {
+	t.Helper()
+	var inputs []kernels.Input
+	for _, name := range []string{"logprob", "entropy", "old", "ref", "advantage", "correction", "weight"} {
+		inputs = append(inputs, kernels.Input{Name: name, Shape: shapes.Make(dtypes.Float32, n)})
+	}
+	inputs = append(inputs, kernels.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
+	p, err := kernels.Compile(d, "objective", inputs, func(in []*Node) []*Node {
+		l := perToken(tokenNodes{in[0], in[1], in[2], in[3], in[4], in[5], in[7]}, bonus)
+		gradient := Gradient(ReduceAllSum(Mul(l.loss, in[6])), in[0])[0]
+		return []*Node{Stack([]*Node{l.policy, l.kl, l.clipLo, l.clipHi, l.dual, gradient}, 0)}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func runObjective(t *testing.T, p *kernels.Program, d *kernels.Device, inputs [][]float32) []float32 {
+	t.Helper()
+	var buffers []kernels.Buffer
+	for _, values := range inputs {
+		b, err := kernels.Upload(d, values, len(values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		buffers = append(buffers, b)
+	}
+	defer kernels.Free(buffers...)
+	out, err := p.Run(buffers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kernels.Free(out...)
+	values, err := kernels.Float32s(out[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+func TestKLController(t *testing.T) {
+	g := readObjectiveGolden(t).Controller
+	c := KLController{Beta: g.Beta, Target: g.Target, Horizon: g.Horizon}
+	for i, u := range g.Updates {
+		c.Update(u.KL, u.N)
+		if math.Abs(c.Beta-u.Beta) > 1e-12 {
+			t.Errorf("update %d: β is %.12g, want %.12g", i, c.Beta, u.Beta)
+		}
+	}
+	fixed := KLController{Beta: 0.3}
+	fixed.Update(100, 100)
+	if fixed.Beta != 0.3 {
+		t.Errorf("a fixed β moved to %g", fixed.Beta)
+	}
+}
+
+func TestOverlong(t *testing.T) {
+	for _, c := range readObjectiveGolden(t).Overlong {
+		if got := reward.Overlong(int(c[0]), int(c[1]), int(c[2]), c[3]); math.Abs(got-c[4]) > 1e-12 {
+			t.Errorf("%v tokens: %g, want %g", c[:4], got, c[4])
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package trainer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"stele/engine"
+	"stele/engine/checkpoint"
+	"stele/engine/text"
+)
+
+// Plan is what a run is going to do, known before anything is computed.
+type Plan struct {
+	Algorithm string   `json:"algorithm"`
+	Preset    string   `json:"preset"`
+	Model     string   `json:"model_dir"`
+	Languages []string `json:"languages"`
+	// Problems counts prompts by language and level.
+	Problems map[string]map[int]int `json:"problems"`
+	Prompts  int                    `json:"prompts"`
+	TooLong  int                    `json:"too_long"` // questions left out for their length
+	// Prompt and solution tokens, mean and most; solutions only for SFT.
+	PromptMean   float64 `json:"prompt_mean"`
+	PromptMost   float64 `json:"prompt_most"`
+	SolutionMean float64 `json:"solution_mean"`
+	SolutionMost float64 `json:"solution_most"`
+
+	Steps       int     `json:"steps"`
+	Updates     int     `json:"updates"`      // optimiser steps, at most
+	Epochs      float64 `json:"epochs"`       // passes over the prompts, at least
+	Sequences   int     `json:"sequences"`    // a step: rollouts, or examples of SFT
+	TokensStep  int64   `json:"tokens_step"`  // a step, at most, without dynamic sampling's further batches
+	TokensTotal int64   `json:"tokens_total"` // in all, at most
+
+	Memory MemoryPlan `json:"memory"`
+}
+
+// NewPlan reads the data and the model's configuration, but not its weights.
+func NewPlan(c Config, dtype string) (*Plan, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	dir, err := engine.Resolve(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	m, err := checkpoint.LoadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	tokenizer, err := text.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer tokenizer.Close()
+	template, err := text.LoadTemplate(dir)
+	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
+		return nil, err
+	}
+	set, err := c.reader(tokenizer, template, m).load()
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{
+		Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages,
+		Problems: map[string]map[int]int{}, Prompts: len(set.problems), TooLong: set.long, Steps: c.Steps,
+	}
+	var prompts, solutions series
+	for _, q := range set.problems {
+		if p.Problems[q.Language] == nil {
+			p.Problems[q.Language] = map[int]int{}
+		}
+		p.Problems[q.Language][q.Level]++
+		prompts.add(float64(len(q.ids)))
+		solutions.add(float64(len(q.solution)))
+	}
+	p.PromptMean, p.PromptMost = prompts.mean(), prompts.max
+	p.SolutionMean, p.SolutionMost = solutions.mean(), solutions.max
+	most := 0.0 // tokens of a sequence beside its prompt
+	if c.Algorithm == AlgorithmSFT {
+		p.Sequences, p.Updates = c.Update.Batch, c.Steps
+		p.Epochs = float64(c.Steps) * float64(c.Update.Batch) / float64(p.Prompts)
+		most = solutions.mean()
+	} else {
+		p.Sequences = c.Rollout.Questions * c.Rollout.GroupSize
+		p.Updates = c.Steps * c.Update.Epochs * c.Update.MiniBatches
+		p.Epochs = float64(c.Steps) * float64(c.Rollout.Questions) / float64(p.Prompts)
+		most = float64(c.Rollout.MaxTokens)
+	}
+	p.TokensStep = int64(float64(p.Sequences) * (prompts.mean() + most))
+	p.TokensTotal = p.TokensStep * int64(p.Steps)
+	p.Memory = planMemory(c, m, dtype, longestSequence(&c, m, set), int(prompts.max))
+	return p, nil
+}
+
+// longestSequence is how many tokens the longest sequence of a run may have.
+func longestSequence(c *Config, m *checkpoint.Config, set *dataset) int {
+	longest := 0
+	for _, q := range set.problems {
+		n := len(q.ids) + c.Rollout.MaxTokens
+		if c.Algorithm == AlgorithmSFT {
+			n = len(q.ids) + len(q.solution)
+		}
+		longest = max(longest, n)
+	}
+	return min(longest, m.MaxPositions)
+}
+
+// Write shows the plan to a person.
+func (p *Plan) Write(w io.Writer) error {
+	levels := map[int]bool{}
+	for _, counts := range p.Problems {
+		for level := range counts {
+			levels[level] = true
+		}
+	}
+	order := slices.Sorted(maps.Keys(levels))
+	fmt.Fprintf(w, "%s, preset %s, model %s\n\n", p.Algorithm, p.Preset, p.Model)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	header := "language\t"
+	for _, level := range order {
+		header += fmt.Sprintf("level %d\t", level)
+	}
+	fmt.Fprintln(t, header+"problems\t")
+	for _, language := range p.Languages {
+		row, sum := language+"\t", 0
+		for _, level := range order {
+			row += fmt.Sprintf("%d\t", p.Problems[language][level])
+			sum += p.Problems[language][level]
+		}
+		fmt.Fprintf(t, "%s%d\t\n", row, sum)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	var b strings.Builder
+	if p.TooLong > 0 {
+		fmt.Fprintf(&b, "\n%d questions are left out because a prompt or a solution is too long\n", p.TooLong)
+	}
+	fmt.Fprintf(&b, "\nprompts     %d, %.0f tokens in the mean, %.0f at most\n", p.Prompts, p.PromptMean, p.PromptMost)
+	if p.Algorithm == AlgorithmSFT {
+		fmt.Fprintf(&b, "solutions   %.0f tokens in the mean, %.0f at most\n", p.SolutionMean, p.SolutionMost)
+		fmt.Fprintf(&b, "steps       %d of %d examples, %.1f epochs\n", p.Steps, p.Sequences, p.Epochs)
+	} else {
+		fmt.Fprintf(&b, "steps       %d of %d rollouts, %.1f epochs, %d optimiser steps\n", p.Steps, p.Sequences, p.Epochs, p.Updates)
+	}
+	fmt.Fprintf(&b, "tokens      %d a step and %d in all, at most\n\n", p.TokensStep, p.TokensTotal)
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	return p.Memory.Write(w)
+}

@@ -1,0 +1,268 @@
+package reward
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Command is a reward that a program of the user's computes. It is started for
+// each sampling, gets one JSON object a line on standard input as rollouts end,
+//
+//	{"id", "sample", "language", "prompt", "output", "answer", "tokens", "truncated"}
+//
+// and writes one line for each, in the same order, {"reward": number}. It may write
+// at once or when its input ends. What it says should depend on the line alone:
+// the order of lines depends on which rollouts end first.
+type Command struct {
+	Name   string   `yaml:"name" json:"name"`
+	Run    []string `yaml:"run" json:"run"` // the program and its arguments; no shell
+	Weight float64  `yaml:"weight" json:"weight"`
+	// TimeoutS is how many seconds it has after its input ended; 0 means 60.
+	TimeoutS float64 `yaml:"timeout_s" json:"timeout_s"`
+}
+
+func (c Command) validate() error {
+	switch {
+	case c.Name == "" || strings.ContainsAny(c.Name, "/ \t\n"):
+		return fmt.Errorf("reward: command %q needs a name without spaces and slashes", strings.Join(c.Run, " "))
+	case len(c.Run) == 0 || c.Run[0] == "":
+		return fmt.Errorf("reward: command %s has nothing to run", c.Name)
+	case c.Weight == 0 || math.IsNaN(c.Weight) || math.IsInf(c.Weight, 0):
+		return fmt.Errorf("reward: command %s has weight %g", c.Name, c.Weight)
+	case c.TimeoutS < 0:
+		return fmt.Errorf("reward: command %s has a time limit of %g s", c.Name, c.TimeoutS)
+	}
+	return nil
+}
+
+func (c Command) timeout() time.Duration {
+	if c.TimeoutS == 0 {
+		return time.Minute
+	}
+	return time.Duration(c.TimeoutS * float64(time.Second))
+}
+
+// query is a line that a command reads.
+type query struct {
+	ID        string `json:"id"`
+	Sample    int    `json:"sample"`
+	Language  string `json:"language"`
+	Prompt    string `json:"prompt"`
+	Output    string `json:"output"`
+	Answer    string `json:"answer"`
+	Tokens    int    `json:"tokens"`
+	Truncated bool   `json:"truncated"`
+}
+
+// longestAnswer is the longest line that is read from a command.
+const longestAnswer = 1 << 20
+
+// parseAnswer reads a line that a command wrote.
+func parseAnswer(line []byte) (float64, error) {
+	var answer struct {
+		Reward *float64 `json:"reward"`
+	}
+	if err := json.Unmarshal(line, &answer); err != nil || answer.Reward == nil {
+		return 0, fmt.Errorf(`%.80q: expected {"reward": number}`, line)
+	}
+	return *answer.Reward, nil
+}
+
+// process is a command that was started.
+type process struct {
+	command Command
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	stdout  io.ReadCloser
+	stderr  tail
+
+	mu      sync.Mutex
+	more    *sync.Cond
+	lines   [][]byte // not yet written
+	sent    int
+	closed  bool
+	rewards []float64 // read so far
+	err     error     // the first thing that went wrong
+	read    chan struct{}
+}
+
+// start runs the command. It must be finished, or killed, whatever happens.
+func (c Command) start() (*process, error) {
+	p := &process{command: c, cmd: exec.Command(c.Run[0], c.Run[1:]...), read: make(chan struct{})}
+	p.more = sync.NewCond(&p.mu)
+	// A group of its own, so that what it starts can be ended with it.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Stderr = &p.stderr
+	p.cmd.WaitDelay = time.Second
+	var err error
+	if p.stdin, err = p.cmd.StdinPipe(); err == nil {
+		p.stdout, err = p.cmd.StdoutPipe()
+	}
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reward %s: %w", c.Name, err)
+	}
+	go p.write()
+	go p.readAll()
+	return p, nil
+}
+
+// send queues a line; it never waits for the command. It returns what has gone
+// wrong so far.
+func (p *process) send(line []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = append(p.lines, line)
+	p.sent++
+	p.more.Signal()
+	return p.err
+}
+
+// write hands lines to the command until the last one.
+func (p *process) write() {
+	defer p.stdin.Close()
+	for {
+		p.mu.Lock()
+		for len(p.lines) == 0 && !p.closed {
+			p.more.Wait()
+		}
+		lines := p.lines
+		p.lines = nil
+		p.mu.Unlock()
+		if len(lines) == 0 {
+			return
+		}
+		// A command that does not read any more is found out when it ends.
+		if _, err := p.stdin.Write(bytes.Join(lines, nil)); err != nil {
+			return
+		}
+	}
+}
+
+// readAll takes the answers, up to the first that is none.
+func (p *process) readAll() {
+	defer close(p.read)
+	in := bufio.NewScanner(p.stdout)
+	in.Buffer(nil, longestAnswer)
+	for number := 1; in.Scan(); number++ {
+		if len(bytes.TrimSpace(in.Bytes())) == 0 {
+			continue
+		}
+		reward, err := parseAnswer(in.Bytes())
+		p.mu.Lock()
+		if err == nil && len(p.rewards) == p.sent {
+			err = errors.New("it answers more lines than it was sent")
+		}
+		if err == nil {
+			p.rewards = append(p.rewards, reward)
+		}
+		p.mu.Unlock()
+		if err != nil {
+			p.fail(fmt.Errorf("line %d of its output is wrong: %w", number, err))
+			return
+		}
+	}
+	if err := in.Err(); errors.Is(err, bufio.ErrTooLong) {
+		p.fail(fmt.Errorf("a line of its output is longer than %d bytes", longestAnswer))
+	}
+}
+
+// fail notes the first thing that went wrong and ends the command.
+func (p *process) fail(err error) {
+	p.mu.Lock()
+	if p.err == nil {
+		p.err = err
+	}
+	p.mu.Unlock()
+	p.kill()
+}
+
+// kill ends the command and what it started, and unblocks whoever waits for it.
+func (p *process) kill() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may be gone already
+	p.stdin.Close()
+	p.stdout.Close()
+}
+
+// finish ends the input and returns a reward for each line that was sent.
+func (p *process) finish(ctx context.Context) ([]float64, error) {
+	p.mu.Lock()
+	p.closed = true
+	p.more.Signal()
+	p.mu.Unlock()
+	limit := time.NewTimer(p.command.timeout())
+	defer limit.Stop()
+	ended := make(chan error, 1)
+	go func() {
+		<-p.read
+		ended <- p.cmd.Wait()
+	}()
+	var exit error
+	select {
+	case exit = <-ended:
+	case <-limit.C:
+		p.fail(fmt.Errorf("it did not end within %v of the last rollout", p.command.timeout()))
+		<-ended
+	case <-ctx.Done():
+		p.fail(ctx.Err())
+		<-ended
+	}
+	// The command is gone; what it left behind goes too.
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.err != nil:
+	case exit != nil:
+		p.err = fmt.Errorf("it ended with %w", exit)
+	case len(p.rewards) < p.sent:
+		p.err = errors.New("it ended early")
+	default:
+		return p.rewards, nil
+	}
+	said := ""
+	if words := p.stderr.String(); words != "" {
+		said = "; it said: " + words
+	}
+	return nil, fmt.Errorf("reward %s (%s): %w, after %d answers to %d lines%s", p.command.Name, strings.Join(p.command.Run, " "),
+		p.err, len(p.rewards), p.sent, said)
+}
+
+// tail keeps the end of what a program said.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// tailBytes is how much a tail keeps.
+const tailBytes = 1000
+
+// Write implements io.Writer.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, b...)
+	if n := len(t.text); n > tailBytes {
+		t.text = append([]byte("…"), t.text[n-tailBytes:]...)
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(strings.ToValidUTF8(string(t.text), ""))
+}

@@ -1,0 +1,157 @@
+package reward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"stele/eval/langid"
+)
+
+// shell is a command that a shell runs.
+func shell(script string) Command {
+	return Command{Name: "mine", Weight: 2, Run: []string{"sh", "-c", script}, TimeoutS: 20}
+}
+
+// ask has a command score n rollouts.
+func ask(t *testing.T, c Command, n int) ([]Score, error) {
+	t.Helper()
+	s := NewScorer(Config{Commands: []Command{c}}, langid.New())
+	session, err := s.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]Score, n)
+	for i := range scores {
+		// Once the command failed Add says so, and Close says it again.
+		_ = session.Add(Rollout{ID: "p", Sample: i, Output: strings.Repeat("7", i), Answer: "7", Language: "en"}, &scores[i])
+	}
+	return scores, session.Close(context.Background())
+}
+
+// TestCommand: each rollout gets the reward of its line, whether the command
+// answers line by line or at the end.
+func TestCommand(t *testing.T) {
+	for name, script := range map[string]string{
+		"at once":    `while IFS= read -r line; do echo "{\"reward\": ${#line}}"; done`,
+		"at the end": `all=""; while IFS= read -r line; do all="$all ${#line}"; done; for n in $all; do echo; echo "{\"x\": [], \"reward\": $n}"; done`,
+	} {
+		scores, err := ask(t, shell(script), 30)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i := 2; i < 9; i++ {
+			// A line is longer by the one more digit of output.
+			if got, before := scores[i].Commands["mine"], scores[i-1].Commands["mine"]; got != before+1 {
+				t.Errorf("%s: rollout %d has %g after %g", name, i, got, before)
+			}
+			if want := 2 * scores[i].Commands["mine"]; math.Abs(scores[i].Total-want) > 1e-12 {
+				t.Errorf("%s: total %g, want %g", name, scores[i].Total, want)
+			}
+		}
+	}
+}
+
+// TestCommandsThatFail: a command that hangs, dies or talks nonsense is an error
+// that says so, and no process of it is left.
+func TestCommandsThatFail(t *testing.T) {
+	quick := func(c Command) Command { c.TimeoutS = 0.2; return c }
+	for name, c := range map[string]struct {
+		command Command
+		want    string
+	}{
+		"hangs":            {quick(shell(`sleep 1000`)), "did not end within 200ms"},
+		"never reads":      {quick(shell(`exec sleep 1000 <&-`)), "did not end within"},
+		"leaves a child":   {quick(shell(`cat >/dev/null; sleep 1000 & exit 0`)), "did not end within"},
+		"ignores SIGTERM":  {quick(shell(`trap "" TERM; cat; while :; do sleep 1; done`)), "expected {"},
+		"dies":             {shell(`echo why >&2; exit 3`), "exit status 3"},
+		"says why":         {shell(`echo because of this >&2; exit 3`), "because of this"},
+		"dies half-way":    {shell(`read -r x; echo '{"reward": 1}'; kill -9 $$`), "killed"},
+		"answers too few":  {shell(`read -r x; echo '{"reward": 1}'; cat >/dev/null`), "after 1 answers to 3 lines"},
+		"answers too many": {shell(`cat >/dev/null; for i in 1 2 3 4; do echo '{"reward": 1}'; done`), "more lines than it was sent"},
+		"prints garbage":   {shell(`cat >/dev/null; echo '<html>'`), `line 1 of its output is wrong: "<html>"`},
+		"prints for ever":  {shell(`yes '{"reward": 1}'`), "more lines than it was sent"},
+		"one long line":    {shell(`head -c 3000000 /dev/zero | tr '\0' x`), "longer than"},
+		"no number":        {shell(`cat >/dev/null; echo '{"reward": null}'`), "expected {"},
+		"no such program":  {Command{Name: "mine", Weight: 1, Run: []string{"/no/such/program"}}, "/no/such/program"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			_, err := ask(t, c.command, 3)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "reward mine") {
+				t.Errorf("the error is %v, want it to say %q", err, c.want)
+			}
+			if took := time.Since(began); took > 15*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// TestCommandIsCancelled: an interrupted run does not wait for its commands.
+func TestCommandIsCancelled(t *testing.T) {
+	s := NewScorer(Config{Commands: []Command{shell("cat >/dev/null; sleep 1000")}}, langid.New())
+	session, err := s.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var score Score
+	if err := session.Add(Rollout{Output: "7", Language: "en"}, &score); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := session.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestManyRollouts: more than a pipe holds, to a command that reads nothing before
+// it has slept; adding never waits for it.
+func TestManyRollouts(t *testing.T) {
+	scores, err := ask(t, shell(`sleep 0.3; while IFS= read -r line; do echo '{"reward": 0.5}'; done`), 2000)
+	if err != nil || scores[1999].Commands["mine"] != 0.5 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestValidateCommands(t *testing.T) {
+	ok := shell("cat")
+	for _, c := range []Command{
+		{}, {Name: "a b", Run: ok.Run, Weight: 1}, {Name: "x", Weight: 1}, {Name: "x", Run: ok.Run},
+		{Name: "accuracy", Run: ok.Run, Weight: 1}, {Name: "x", Run: ok.Run, Weight: 1, TimeoutS: -1},
+	} {
+		config := DefaultConfig()
+		config.Commands = []Command{c}
+		if config.Validate() == nil {
+			t.Errorf("%+v was taken", c)
+		}
+	}
+	if (Config{Commands: []Command{ok, ok}}).Validate() == nil {
+		t.Error("two commands of one name were taken")
+	}
+	if err := (Config{Commands: []Command{ok}}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzParseAnswer(f *testing.F) {
+	for _, text := range []string{`{"reward": 1}`, `{"reward": "1"}`, `{"reward": 1e999}`, `{}`, `null`, `[`, `{"reward":-0.5,"x":{}}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		reward, err := parseAnswer(line)
+		if err == nil && (math.IsNaN(reward) || math.IsInf(reward, 0)) {
+			t.Fatalf("%q is %g", line, reward)
+		}
+		if err != nil && len(fmt.Sprint(err)) > 1000 {
+			t.Fatalf("an error of %d bytes", len(err.Error()))
+		}
+	})
+}

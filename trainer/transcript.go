@@ -1,0 +1,63 @@
+package trainer
+
+import (
+	"os"
+	"path/filepath"
+
+	"stele/engine/jsonl"
+)
+
+// line is one rollout as RUN/rollouts/step-N.jsonl keeps it.
+type line struct {
+	ID         string  `json:"id"`
+	Language   string  `json:"language"`
+	Sample     int     `json:"sample"`
+	Prompt     string  `json:"prompt"`
+	Output     string  `json:"output"`
+	Answer     string  `json:"answer"`
+	Extracted  string  `json:"extracted"`
+	Lang       string  `json:"lang"`
+	Reward     float64 `json:"reward"`
+	Accuracy   float64 `json:"accuracy"`
+	Format     float64 `json:"format"`
+	LanguageOK float64 `json:"language_reward"`
+	Overlong   float64 `json:"overlong,omitempty"`
+	// Commands are the rewards that commands gave.
+	Commands     map[string]float64 `json:"commands,omitempty"`
+	KLPenalty    float64            `json:"kl_penalty,omitempty"` // taken off the reward
+	Advantage    float32            `json:"advantage"`
+	Dropped      bool               `json:"dropped,omitempty"` // by dynamic sampling
+	Tokens       int                `json:"tokens"`
+	FinishReason string             `json:"finish_reason"`
+	Version      int                `json:"weights_version"`
+	TokenIDs     []int32            `json:"token_ids"`
+}
+
+func (r *run) keepRollouts(step int, rollouts []*rollout) error {
+	if !r.config.Save.Rollouts {
+		return nil
+	}
+	path := r.rolloutPath(step)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	w, err := jsonl.Create(path)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for _, o := range rollouts {
+		err := w.Write(line{
+			ID: o.problem.ID, Language: o.problem.Language, Sample: o.Sample, Prompt: o.problem.text,
+			Output: o.problem.prefix + o.Text, Answer: o.problem.Answer, Extracted: o.score.Extracted, Lang: o.score.Detected,
+			Reward: o.score.Total, Accuracy: o.score.Accuracy, Format: o.score.Format, LanguageOK: o.score.Language,
+			Overlong: o.score.Overlong, Commands: o.score.Commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
+			Advantage: o.advantage, Tokens: len(o.Tokens), FinishReason: string(o.FinishReason),
+			Version: r.engine.Weights.Version, TokenIDs: o.Tokens,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
