@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,8 +70,8 @@ type Reader struct {
 }
 
 // Open opens a dataset: a file, or a folder whose files Files finds.
-func Open(path string, o Options) (*Reader, error) {
-	files, err := Files(path, o)
+func Open(name string, o Options) (*Reader, error) {
+	files, err := Files(name, o)
 	if err != nil {
 		return nil, err
 	}
@@ -124,42 +125,55 @@ func (r *Reader) Close() error {
 }
 
 // openSource opens one file by the ending of its name.
-func openSource(path string, o Options) (source, error) {
-	switch Extension(path) {
+func openSource(name string, o Options) (source, error) {
+	switch Extension(name) {
 	case ".jsonl", ".ndjson":
-		return jsonl.Open(path)
+		return jsonl.Open(name)
 	case ".json":
-		return openJSON(path)
+		return openJSON(name)
 	case ".tsv":
-		return openTable(path, '\t', o.Quoted, o.Columns)
+		return openTable(name, '\t', o.Quoted, o.Columns)
 	case ".csv":
-		return openTable(path, ',', true, o.Columns)
+		return openTable(name, ',', true, o.Columns)
 	case ".parquet":
-		return openParquet(path)
+		return openParquet(name)
 	case ".arrow":
-		return openArrow(path)
+		return openArrow(name)
 	}
-	return nil, fmt.Errorf("%s: format not known: expected a name that ends in %s", path, strings.Join(Extensions, ", "))
+	return nil, fmt.Errorf("%s: format not known: expected a name that ends in %s", name, strings.Join(Extensions, ", "))
 }
 
 // Files lists the data files of a path, in order: the path itself where it is a
 // file; the shards of a folder that save_to_disk wrote; else the files of a dataset
 // repository, as its README.md declares them or its names tell.
-func Files(path string, o Options) ([]string, error) {
-	info, err := os.Stat(path)
+func Files(name string, o Options) ([]string, error) {
+	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return []string{path}, nil
+		return []string{name}, nil
 	}
 	for _, layout := range []func(string, Options) ([]string, error){dictFiles, savedFiles, declaredFiles, namedFiles} {
-		files, err := layout(path, o)
+		files, err := layout(name, o)
 		if !errors.Is(err, errOtherLayout) {
 			return files, err
 		}
 	}
-	return nil, fmt.Errorf("%s holds no data file: expected %s", path, strings.Join(Extensions, ", "))
+	return nil, fmt.Errorf("%s holds no data file: expected %s", name, strings.Join(Extensions, ", "))
+}
+
+// Match makes a test of paths, with slashes, from a pattern: * and ? stay within a
+// folder, ** does not, and a pattern without a slash matches a name in any folder.
+func Match(pattern string) (func(path string) bool, error) {
+	expression, err := globExpression(pattern)
+	if err != nil {
+		return nil, err
+	}
+	bare := !strings.Contains(pattern, "/")
+	return func(p string) bool {
+		return expression.MatchString(p) || bare && expression.MatchString(path.Base(p))
+	}, nil
 }
 
 // Glob lists the files under root that a pattern with *, ? and ** matches, in
