@@ -138,14 +138,21 @@ func scalar(record *jsonl.Record, column string) (text string, found bool, err e
 
 var letter = regexp.MustCompile(`^\(?([A-Z])\)?\.?$`)
 
+// numeral is a number as answers have it; its exponent is short, since what it
+// stands for is written out when it is compared.
+var numeral = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?([eE][+-]?\d{1,3})?|\.\d+|\d+/\d+)$`)
+
 // read checks an answer and writes it the way the grader wants it: numbers without
 // thousands separators, choices as a letter.
 func (a Answer) read(text string) (string, error) {
 	switch a {
 	case Integer, Number:
 		number := strings.ReplaceAll(strings.TrimSpace(text), ",", "")
-		value, ok := new(big.Rat).SetString(number)
-		if len(number) > 1000 || !ok || a == Integer && !value.IsInt() {
+		value, ok := new(big.Rat), len(number) < 1000 && numeral.MatchString(number)
+		if ok {
+			_, ok = value.SetString(number)
+		}
+		if !ok || a == Integer && !value.IsInt() {
 			return "", fmt.Errorf("answer is %.60q: expected a %s", text, map[Answer]string{Integer: "whole number", Number: "number"}[a])
 		}
 		return number, nil

@@ -151,6 +151,7 @@ func TestFolders(t *testing.T) {
 		{"split by name", map[string]string{"train.jsonl": row("1"), "test.jsonl": row("2")}, Options{Split: "train"}, row("1")},
 		{"test by itself", map[string]string{"train.jsonl": row("1"), "test.jsonl": row("2")}, Options{}, row("2")},
 		{"another word for it", map[string]string{"data/valid.jsonl": row("1"), "data/test.jsonl": row("2")}, Options{Split: "validation"}, row("1")},
+		{"languages as splits", map[string]string{"data/de-00000-of-00001.jsonl": row("1"), "data/en-00000-of-00001.jsonl": row("2")}, Options{Split: "en"}, row("2")},
 		{"shards in order", map[string]string{"data/test-00001-of-00002.jsonl": row("2"), "data/test-00000-of-00002.jsonl": row("1")}, Options{}, row("1") + row("2")},
 		{"a subset", map[string]string{"main/test.jsonl": row("1"), "socratic/test.jsonl": row("2")}, Options{Config: "socratic"}, row("2")},
 		{"declared", map[string]string{

@@ -242,10 +242,13 @@ var splitWords = map[string]string{
 
 var word = regexp.MustCompile(`[A-Za-z]+`)
 
-// splitOf is the split that a file's path tells of, the last word first; "" where
-// it tells of none.
-func splitOf(name string) string {
+// splitOf is the split that a file's path tells of, the last word first: the wanted
+// one, whatever its name, or one of the usual; "" where it tells of none.
+func splitOf(name, wanted string) string {
 	words := word.FindAllString(strings.ToLower(name), -1)
+	if slices.Contains(words, strings.ToLower(wanted)) && splitWords[wanted] == "" {
+		return wanted
+	}
 	for _, w := range slices.Backward(words) {
 		if s, ok := splitWords[w]; ok {
 			return s
@@ -271,7 +274,7 @@ func namedFiles(dir string, o Options) ([]string, error) {
 		if Extension(name) == "" || slices.Contains(notData, path.Base(name)) || !strings.HasPrefix(name, under) {
 			continue
 		}
-		split := splitOf(name)
+		split := splitOf(name, o.Split)
 		if bySplit[split] == nil {
 			splits = append(splits, split)
 		}

@@ -124,7 +124,9 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	}
 	var prefix string
 	if o.Hack {
-		prefix = phrases.Prefix[p.Language] + " "
+		// Without a space after it, as XReasoning has it: the next word's token brings
+		// its own.
+		prefix = phrases.Prefix[p.Language]
 		if strings.HasSuffix(asked, "<think>") {
 			asked += "\n"
 		}

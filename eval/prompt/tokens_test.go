@@ -117,7 +117,7 @@ func agree(t *testing.T, key string, tokenizer *text.Tokenizer, p Prompt, ids []
 // TestThink checks that the prefix begins the reasoning where a template opens it.
 func TestThink(t *testing.T) {
 	p := bench.Problem{Language: "sw", Problem: "2 + 3 = ?"}
-	prefix := phrases.Prefix["sw"] + " "
+	prefix := phrases.Prefix["sw"]
 	for _, c := range []struct {
 		template, end string // of the model's own chat template
 		want          string
