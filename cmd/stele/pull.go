@@ -161,17 +161,30 @@ func (f *pullFlags) benchmark(ctx context.Context, client *hub.Client, name stri
 	}
 	var rows []pulledRow
 	var languages []string
+	var failed error
 	for _, r := range repositories {
+		// Each language is read from the first source that has it.
+		if !slices.ContainsFunc(r.Languages, func(l string) bool { return !slices.Contains(languages, l) }) {
+			continue
+		}
 		want, err := matching(r.Paths)
 		if err != nil {
 			return nil, err
 		}
 		row, err := pull(ctx, client, hub.Repo{Kind: hub.Dataset, ID: r.ID, Revision: r.Revision}, want)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			failed = fmt.Errorf("%s: %w", name, err)
+			continue
 		}
 		rows = append(rows, row)
 		languages = append(languages, r.Languages...)
+	}
+	if len(rows) == 0 {
+		return nil, failed
 	}
 	absent := slices.DeleteFunc(slices.Clone(entry.Languages), func(l string) bool { return slices.Contains(languages, l) })
 	if len(absent) > 0 {

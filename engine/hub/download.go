@@ -21,18 +21,17 @@ import (
 	"stele/engine/progress"
 )
 
-// count adds up bytes and tells the meter whole KiB of them.
+// count adds up the bytes of a pull and tells the meter whole KiB of them.
 type count struct {
 	meter *progress.Meter
-	name  string
 	bytes atomic.Int64
 }
 
 // add may be given a negative number, when what was had is thrown away.
-func (c *count) add(n int64) {
+func (c *count) add(n int64, name string) {
 	after := c.bytes.Add(n)
 	if whole := after>>10 - (after-n)>>10; whole != 0 {
-		c.meter.Add(int(whole), c.name)
+		c.meter.Add(int(whole), name)
 	}
 }
 
@@ -58,7 +57,7 @@ func (c *Client) download(ctx context.Context, root, address string, e entry, co
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	if ok, err := complete(blob, size); ok || err != nil {
-		counted.add(size)
+		counted.add(size, e.Path)
 		return err
 	}
 	f, err := os.OpenFile(blob+".incomplete", os.O_RDWR|os.O_CREATE, 0o644)
@@ -66,7 +65,7 @@ func (c *Client) download(ctx context.Context, root, address string, e entry, co
 		return err
 	}
 	defer f.Close()
-	part := &partial{file: f, size: size, large: e.LFS != nil, count: counted}
+	part := &partial{file: f, size: size, large: e.LFS != nil, name: e.Path, count: counted}
 	if err := part.resume(); err != nil {
 		return err
 	}
@@ -168,6 +167,7 @@ type partial struct {
 	have  int64
 	large bool // stored by Git LFS: its hash is SHA-256, else git's of a blob
 	hash  hash.Hash
+	name  string // for the meter
 	count *count
 }
 
@@ -189,7 +189,7 @@ func (p *partial) resume() error {
 		return err
 	}
 	p.have = n
-	p.count.add(n)
+	p.count.add(n, p.name)
 	if n > p.size {
 		return p.restart()
 	}
@@ -199,7 +199,7 @@ func (p *partial) resume() error {
 // restart throws away what is there.
 func (p *partial) restart() error {
 	p.start()
-	p.count.add(-p.have)
+	p.count.add(-p.have, p.name)
 	p.have = 0
 	if err := p.file.Truncate(0); err != nil {
 		return err
@@ -216,7 +216,7 @@ func (p *partial) Write(b []byte) (int, error) {
 	n, err := p.file.Write(b)
 	p.hash.Write(b[:n])
 	p.have += int64(n)
-	p.count.add(int64(n))
+	p.count.add(int64(n), p.name)
 	return n, err
 }
 

@@ -258,11 +258,11 @@ func (c *Client) blobs(ctx context.Context, repo Repo, commit, root string, want
 	if len(missing) == 0 {
 		return 0, nil
 	}
-	var meter *progress.Meter
+	counted := &count{}
+	counted.bytes.Store(have)
 	if c.Log != nil {
-		const kilo = 1024
-		meter = progress.New(c.Log, repo.ID, "KiB", int(have/kilo), int((total+kilo-1)/kilo))
-		defer meter.Close()
+		counted.meter = progress.New(c.Log, repo.ID, "KiB", int(have>>10), int(total>>10))
+		defer counted.meter.Close()
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
@@ -273,7 +273,7 @@ func (c *Client) blobs(ctx context.Context, repo Repo, commit, root string, want
 				address += "datasets/"
 			}
 			address += repo.ID + "/resolve/" + commit + "/" + escape(e.Path)
-			return c.download(ctx, root, address, e, &count{meter: meter, name: path.Base(e.Path)})
+			return c.download(ctx, root, address, e, counted)
 		})
 	}
 	if err := group.Wait(); err != nil {
