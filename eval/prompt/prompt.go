@@ -127,8 +127,11 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 		// Without a space after it, as XReasoning has it: the next word's token brings
 		// its own.
 		prefix = phrases.Prefix[p.Language]
-		if strings.HasSuffix(asked, "<think>") {
+		switch {
+		case strings.HasSuffix(asked, "<think>"):
 			asked += "\n"
+		case strings.HasSuffix(asked, ":"):
+			asked += " "
 		}
 	}
 	return Prompt{Text: asked + prefix, Prefix: prefix, Bare: bare}, nil
@@ -248,5 +251,5 @@ func nativeCoT(p bench.Problem, o Options) (string, bool, error) {
 	if ofAnswer == "" {
 		return "", false, errors.New("template native-cot: needs worked examples with labels, as MGSM's are: name their number with --few-shot")
 	}
-	return asked + ofProblem + p.Problem + "\n" + ofAnswer, true, nil
+	return asked + ofProblem + p.Problem + "\n" + strings.TrimRight(ofAnswer, " "), true, nil
 }

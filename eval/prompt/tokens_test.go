@@ -47,7 +47,7 @@ func TestTokens(t *testing.T) {
 					what string
 					o    Options
 				}{
-					{"", Options{}}, {"+hack", Options{Hack: true}}, {"+few-shot", Options{Hack: true, Shots: examples}},
+					{"", Options{}}, {"+hack", Options{Hack: true}}, {"+few-shot", Options{Shots: examples}}, {"+few-shot+hack", Options{Hack: true, Shots: examples}},
 				} {
 					c.o.Template, c.o.Chat = template, chat.Render
 					if template == "native-cot" && c.o.Shots == nil {
