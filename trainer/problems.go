@@ -67,7 +67,7 @@ func newProblem(p bench.Problem, templateName string, hack bool, tokenizer *text
 	if err != nil {
 		return problem{}, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 	}
-	ids, err := tokenizer.Encode(built.Text, false)
+	ids, err := built.Encode(tokenizer)
 	if err != nil {
 		return problem{}, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 	}
