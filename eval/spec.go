@@ -23,7 +23,8 @@ type Spec struct {
 	Stop      []string `json:"stop"`
 	Seed      uint64   `json:"seed"`
 	Template  string   `json:"template"`
-	Hack      bool     `json:"hack"` // reasoning begins with a prefix in the language
+	Hack      bool     `json:"hack"`     // reasoning begins with a prefix in the language
+	FewShot   int      `json:"few_shot"` // worked examples before each question
 	// Grader names whose verdicts make the accuracy: qwen or strict. Samples hold both.
 	Grader string `json:"grader"`
 }
@@ -45,6 +46,8 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("top-k is %d, expected 0 (off) or more", s.TopK)
 	case !(s.MinP >= 0 && s.MinP <= 1):
 		return fmt.Errorf("min-p is %g, expected 0 to 1", s.MinP)
+	case s.FewShot < 0:
+		return fmt.Errorf("few-shot is %d, expected 0 (none) or more", s.FewShot)
 	case s.MaxTokens < 1:
 		return fmt.Errorf("max tokens is %d, expected at least 1", s.MaxTokens)
 	case s.Grader != grade.Qwen.String() && s.Grader != grade.Strict.String():
@@ -71,6 +74,28 @@ func repeated(names []string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// SetDefaults takes what is 0 from the benchmarks' registry entries: the samples of
+// each, and the largest of their token limits.
+func (s *Spec) SetDefaults(o bench.Options) error {
+	samples := make(map[string]int, len(s.Benchmarks))
+	limit := 0
+	for _, b := range s.Benchmarks {
+		entry, err := bench.Lookup(b, o)
+		if err != nil {
+			return err
+		}
+		if samples[b] = s.Samples[b]; samples[b] == 0 {
+			samples[b] = entry.Samples
+		}
+		limit = max(limit, entry.MaxTokens)
+	}
+	s.Samples = samples
+	if s.MaxTokens == 0 {
+		s.MaxTokens = limit
+	}
+	return nil
 }
 
 // SamplesFor is the number of samples a question for each benchmark: n, or with

@@ -260,7 +260,7 @@ func (r *reader) build(p bench.Problem) (built problem, fits bool, err error) {
 	if err != nil {
 		return built, false, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 	}
-	ids, err := r.tokenizer.Encode(asked.Text, false)
+	ids, err := asked.Encode(r.tokenizer)
 	if err != nil {
 		return built, false, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 	}

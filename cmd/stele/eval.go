@@ -24,6 +24,7 @@ import (
 // evalFlags are the flags of stele eval.
 type evalFlags struct {
 	model, data, out, preset string
+	registry                 string
 	samples, batch           int
 	noHack                   bool
 	spec                     eval.Spec
@@ -36,8 +37,9 @@ func newEvalCommand(g *globals) *cobra.Command {
 		Short: "Measure a model on benchmarks in several languages",
 		Long: fmt.Sprintf(`Measure a model on benchmarks in several languages.
 
-Benchmarks: %s, or the path of a JSONL file. arith is built in, the others are read
-from --data, as <benchmark>/<language>.jsonl. RUN gets samples.jsonl, results.json and
+Benchmarks: %s, one of your own (--registry, or
+DATA/benchmarks.yaml), or the path or hub id of a dataset: JSONL, TSV, CSV, Parquet, Arrow.
+arith is built in, the others are read from --data or the hub cache (stele pull). RUN gets samples.jsonl, results.json and
 manifest.json; a run that was stopped goes on when it is started again.
 Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Templates(), ", ")),
 		Args: noArguments,
@@ -48,6 +50,8 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
 	flags.StringSliceVar(&f.spec.Languages, "lang", langid.Languages, "languages, comma-separated")
 	flags.StringVar(&f.data, "data", "", "folder of benchmarks")
+	flags.StringVar(&f.registry, "registry", "", "file of your own benchmarks, as eval/bench/registry.yaml is")
+	flags.IntVar(&f.spec.FewShot, "few-shot", 0, "worked examples before each question, where the benchmark has them (mgsm: 8)")
 	flags.IntVar(&f.spec.Limit, "limit", 0, "first N questions, the same in each language; 0 for all")
 	flags.IntSliceVar(&f.spec.Levels, "level", nil, "levels of difficulty; all when not given")
 	flags.IntVar(&f.samples, "samples", 0, "samples a question; 0 for the benchmark's own number")
@@ -55,7 +59,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.Float64Var(&f.spec.TopP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
 	flags.IntVar(&f.spec.TopK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
 	flags.Float64Var(&f.spec.MinP, "min-p", 0, "keep tokens at least this likely relative to the likeliest; 0 is off")
-	flags.IntVar(&f.spec.MaxTokens, "max-tokens", 2048, "most tokens generated")
+	flags.IntVar(&f.spec.MaxTokens, "max-tokens", 0, "most tokens generated; 0 for the benchmarks' own limit")
 	flags.StringArrayVar(&f.spec.Stop, "stop", nil, "end before this text; may be repeated")
 	flags.Uint64Var(&f.spec.Seed, "seed", 0, "same seed, same samples")
 	flags.StringVar(&f.spec.Template, "template", "auto", "prompt template")
@@ -90,7 +94,13 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 			}
 		}
 	}
-	spec.Samples = eval.SamplesFor(spec.Benchmarks, f.samples)
+	if f.samples != 0 {
+		spec.Samples = eval.SamplesFor(spec.Benchmarks, f.samples)
+	}
+	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: spec.Limit, Levels: spec.Levels}
+	if err := spec.SetDefaults(source); err != nil {
+		return usageError{err}
+	}
 	if err := spec.Validate(); err != nil {
 		return usageError{err}
 	}
@@ -99,7 +109,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	defer e.Close()
-	questions, err := questionsFor(e, spec, f.data)
+	questions, err := questionsFor(e, spec, source)
 	if err != nil {
 		return err
 	}
@@ -120,29 +130,40 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 }
 
 // questionsFor loads the problems of a spec and writes their prompts.
-func questionsFor(e *engine.Engine, spec eval.Spec, data string) ([]eval.Question, error) {
+func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) ([]eval.Question, error) {
 	options := prompt.Options{Template: spec.Template, Hack: spec.Hack}
 	if e.Template != nil {
 		options.Chat = e.Template.Render
 	}
 	var questions []eval.Question
 	for _, name := range spec.Benchmarks {
-		problems, err := bench.Load(name, spec.Languages, bench.Options{Dir: data, Limit: spec.Limit, Levels: spec.Levels})
+		entry, err := bench.Lookup(name, source)
 		if err != nil {
 			return nil, err
 		}
+		problems, err := bench.Load(name, spec.Languages, source)
+		if err != nil {
+			return nil, err
+		}
+		shots := map[string][]bench.Problem{}
 		for _, p := range problems {
+			if _, ok := shots[p.Language]; !ok && spec.FewShot > 0 {
+				if shots[p.Language], err = bench.Exemplars(name, p.Language, spec.FewShot, source); err != nil {
+					return nil, err
+				}
+			}
+			options.Shots = shots[p.Language]
 			built, err := prompt.Build(p, options)
 			if err != nil {
 				return nil, err
 			}
-			ids, err := e.Tokenizer.Encode(built.Text, false)
+			ids, err := built.Encode(e.Tokenizer)
 			if err != nil {
 				return nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 			}
 			questions = append(questions, eval.Question{
 				Benchmark: name, Language: p.Language, ID: p.ID, Prompt: built.Text, PromptIDs: ids,
-				Prefix: built.Prefix, Answer: p.Answer, DataName: bench.DataName(name),
+				Prefix: built.Prefix, Answer: p.Answer, DataName: entry.DataName,
 			})
 		}
 	}
@@ -187,14 +208,20 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	names := strings.Split(c.Eval.Bench, ",")
 	spec := eval.Spec{
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
-		Samples:  eval.SamplesFor(names, c.Eval.Samples),
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
 		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
 	}
 	if len(spec.Languages) == 0 {
 		spec.Languages = langid.Languages
 	}
-	questions, err := questionsFor(e, spec, c.Eval.Dir)
+	if c.Eval.Samples != 0 {
+		spec.Samples = eval.SamplesFor(spec.Benchmarks, c.Eval.Samples)
+	}
+	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels}
+	if err := spec.SetDefaults(source); err != nil {
+		return nil, err
+	}
+	questions, err := questionsFor(e, spec, source)
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,7 @@ func newRootCommand() *cobra.Command {
 		newMetricsCommand(g),
 		newGradeCommand(g),
 		newEvalCommand(g),
+		newPullCommand(g),
 		newBenchCommand(g),
 		newDoctorCommand(g),
 		newVersionCommand(g),

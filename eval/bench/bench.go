@@ -1,4 +1,5 @@
-// Package bench loads the problems of a benchmark in some languages.
+// Package bench loads the problems of a benchmark in some languages; registry.yaml
+// says what the benchmarks are.
 //
 // Invariants: one id is the same question in every language; what Load returns is
 // checked, language by language in the order asked for, questions in the order of
@@ -13,10 +14,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"stele/engine/hub"
 	"stele/engine/jsonl"
 	"stele/eval/bench/arith"
+	"stele/eval/dataset"
 )
 
 // Problem is a question in one language.
@@ -33,33 +37,35 @@ type Problem struct {
 
 // Options choose from a benchmark.
 type Options struct {
-	Dir    string // holds <benchmark>/<language>.jsonl
-	Limit  int    // first N questions, the same in each language; 0 for all
-	Split  string // train or test where the benchmark has both; empty for test
-	Levels []int  // of difficulty; empty for all
+	Dir      string // folder of benchmarks, as <benchmark>/<language>.jsonl
+	Registry string // file of the user's own benchmarks; beside Dir/benchmarks.yaml
+	Limit    int    // first N questions, the same in each language; 0 for all
+	Split    string // train or test where the benchmark has both; empty for test
+	Levels   []int  // of difficulty; empty for all
 }
 
 // Arith is the name of the built-in benchmark.
 const Arith = "arith"
 
-// Load reads a benchmark by name (see Registry), or the problems of one JSONL
-// file, plain or with .gz, whose records name their language; a record without
-// one belongs to the first language.
+// Load reads the problems of a benchmark: one that Lookup knows by name, or a
+// dataset of the user's own by its path or its id in the hub cache, whose records
+// name their language; a record without one belongs to the first language.
 func Load(name string, languages []string, o Options) ([]Problem, error) {
 	if len(languages) == 0 {
 		return nil, errors.New("no language is asked for")
 	}
+	entry, err := Lookup(name, o)
+	if err != nil {
+		return nil, err
+	}
 	var all []Problem
-	var err error
-	switch entry, known := Registry[name]; {
-	case name == Arith:
+	switch {
+	case name == Arith && len(entry.Sources) == 0:
 		all, err = loadArith(languages, o)
-	case known:
-		all, err = entry.load(name, languages, o)
-	case strings.Contains(name, ".jsonl"):
-		all, err = loadFile(name, languages)
+	case entry.Languages == nil:
+		all, err = entry.loadPath(name, languages, o)
 	default:
-		return nil, fmt.Errorf("unknown benchmark %q: expected %s or the path of a .jsonl file", name, strings.Join(Names(), ", "))
+		all, err = entry.load(languages, o)
 	}
 	if err != nil {
 		return nil, err
@@ -119,61 +125,158 @@ func loadArith(languages []string, o Options) ([]Problem, error) {
 	return problems, nil
 }
 
-// load reads the files of a known benchmark.
-func (e Entry) load(name string, languages []string, o Options) ([]Problem, error) {
+// defaultSplit is what a benchmark is read from when no split is asked for.
+const defaultSplit = "test"
+
+// load reads the data of a known benchmark, each language from the first source
+// that has it.
+func (e Entry) load(languages []string, o Options) ([]Problem, error) {
 	var all []Problem
 	for _, language := range languages {
 		if !slices.Contains(e.Languages, language) {
-			return nil, fmt.Errorf("%s is not there in %s: it has %s", name, language, strings.Join(e.Languages, " "))
+			return nil, fmt.Errorf("%s is not there in %s: it has %s", e.name, language, strings.Join(e.Languages, " "))
 		}
-		file, err := e.file(language, o)
-		if err != nil {
-			return nil, fmt.Errorf("%s in %s: %w", name, language, err)
-		}
-		problems, err := loadFile(file, []string{language})
+		problems, err := e.loadLanguage(language, o)
 		if err != nil {
 			return nil, err
-		}
-		for i := range problems {
-			problems[i].Benchmark = name
 		}
 		all = append(all, problems...)
 	}
 	return all, nil
 }
 
-// file finds the file of a language, packed or not.
-func (e Entry) file(language string, o Options) (string, error) {
+func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 	split := o.Split
 	if split == "" {
-		split = "test"
+		split = defaultSplit
 	}
-	base := strings.NewReplacer("{language}", language, "{split}", split).Replace(e.Path)
-	for _, suffix := range []string{"", ".gz"} {
-		path := filepath.Join(o.Dir, base+suffix)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
+	var sought []string
+	for _, s := range e.Sources {
+		if !slices.Contains(s.languages(e), language) {
+			continue
 		}
+		files, missing, err := s.files(e.dir, language, split, o)
+		if err != nil {
+			return nil, fmt.Errorf("%s in %s: %w", e.name, language, err)
+		}
+		if missing != "" {
+			sought = append(sought, missing)
+			continue
+		}
+		in := dataset.OpenFiles(files, s.options(language, split))
+		problems, err := s.read(in, e.Answer, split, []string{language})
+		if err := errors.Join(err, in.Close()); err != nil {
+			return nil, err
+		}
+		for i := range problems {
+			problems[i].Benchmark = e.name
+		}
+		return problems, nil
 	}
-	return "", fmt.Errorf("no file %s: name the folder of benchmarks with --data", filepath.Join(o.Dir, base))
+	advice := ""
+	if len(e.Repositories()) > 0 {
+		advice = ", or fetch it with stele pull " + e.name
+	}
+	return nil, fmt.Errorf("%s in %s: not found as %s: name the folder of benchmarks with --data%s",
+		e.name, language, strings.Join(sought, ", "), advice)
 }
 
-// loadFile reads problems from JSONL. The first language is that of records that
-// name none; records in other languages than those asked for are left out.
-func loadFile(path string, languages []string) ([]Problem, error) {
-	in, err := jsonl.Open(path)
+// options say how the source's files are read.
+func (s *Source) options(language, split string) dataset.Options {
+	return dataset.Options{Config: s.Config, Split: s.fill(s.Split, language, split), Columns: s.Columns, Quoted: s.Quoted}
+}
+
+// files finds the data of a language; missing says what is not there.
+func (s *Source) files(own, language, split string, o Options) (files []string, missing string, err error) {
+	path := s.fill(s.Path, language, split)
+	var roots []string
+	if s.Hub != "" {
+		root, err := hub.Snapshot(hub.Dataset, s.Hub, s.Revision)
+		if errors.Is(err, hub.ErrNotCached) {
+			return nil, s.Hub + " in the hub cache", nil
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		roots = []string{root}
+	} else {
+		if own != "" {
+			roots = append(roots, own)
+		}
+		if filepath.IsAbs(path) {
+			roots, path = []string{"/"}, strings.TrimPrefix(path, "/")
+		} else if own == "" || o.Dir != "" && o.Dir != own {
+			roots = append(roots, o.Dir)
+		}
+	}
+	for _, root := range roots {
+		found, err := s.find(root, path, language, split)
+		if errors.Is(err, fs.ErrNotExist) {
+			missing = filepath.Join(root, path)
+			continue
+		}
+		return found, "", err
+	}
+	return nil, missing, nil
+}
+
+// find lists the files of a path under root; one that is not there is looked for
+// packed.
+func (s *Source) find(root, path, language, split string) ([]string, error) {
+	if strings.ContainsAny(path, "*?") {
+		if _, err := os.Stat(root); err != nil {
+			return nil, err
+		}
+		files, err := dataset.Glob(root, path)
+		if err != nil {
+			return nil, fmt.Errorf("%w (%w)", err, fs.ErrNotExist)
+		}
+		return files, nil
+	}
+	full := filepath.Join(root, filepath.FromSlash(path))
+	if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) && path != "" {
+		if _, err := os.Stat(full + ".gz"); err == nil {
+			full += ".gz"
+		}
+	}
+	return dataset.Files(full, s.options(language, split))
+}
+
+// loadPath reads a dataset by its path, or by its id in the hub cache. Records in
+// other languages than those asked for are left out.
+func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, error) {
+	source := &e.Sources[0]
+	source.Split = o.Split
+	root := path
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hub.IsID(path) {
+		if root, err = hub.Snapshot(hub.Dataset, path, ""); err != nil {
+			return nil, fmt.Errorf("%s is no file or folder here, and as a dataset of the hub: %w", path, err)
+		}
+	}
+	in, err := dataset.Open(root, source.options("", ""))
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	return readProblems(in, languages)
+	problems, err := source.read(in, e.Answer, o.Split, languages)
+	return problems, errors.Join(err, in.Close())
 }
 
-func readProblems(in *jsonl.Reader, languages []string) ([]Problem, error) {
+// records gives records one after another: a dataset.Reader, a jsonl.Reader.
+type records interface {
+	Next() (*jsonl.Record, error)
+	Where() string
+}
+
+// readProblems reads problems from columns of the usual names.
+func readProblems(in records, languages []string) ([]Problem, error) {
+	return (&Source{}).read(in, Math, defaultSplit, languages)
+}
+
+// read reads all problems in the given languages; the first is that of records
+// which name none.
+func (s *Source) read(in records, kind Answer, split string, languages []string) ([]Problem, error) {
 	var problems []Problem
-	for {
+	for row := 0; ; row++ {
 		record, err := in.Next()
 		if err == io.EOF {
 			return problems, nil
@@ -181,7 +284,7 @@ func readProblems(in *jsonl.Reader, languages []string) ([]Problem, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := problem(record)
+		p, err := s.problem(record, kind, split, row)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}
@@ -189,7 +292,7 @@ func readProblems(in *jsonl.Reader, languages []string) ([]Problem, error) {
 			p.Language = languages[0]
 		}
 		if p.ID == "" {
-			p.ID = fmt.Sprint(len(problems))
+			p.ID = strconv.Itoa(row)
 		}
 		if slices.Contains(languages, p.Language) {
 			problems = append(problems, p)
@@ -197,52 +300,36 @@ func readProblems(in *jsonl.Reader, languages []string) ([]Problem, error) {
 	}
 }
 
-// problem reads a record; the question may be called problem or question, and
-// ids and answers may be numbers.
-func problem(record *jsonl.Record) (Problem, error) {
-	var p Problem
-	for _, field := range []struct {
-		to    *string
-		names []string
-		must  bool
-	}{
-		{&p.ID, []string{"id"}, false}, {&p.Benchmark, []string{"benchmark"}, false}, {&p.Language, []string{"language"}, false},
-		{&p.Problem, []string{"problem", "question"}, true}, {&p.Answer, []string{"answer"}, true},
-		{&p.Solution, []string{"solution"}, false}, {&p.Type, []string{"type"}, false},
-	} {
-		found := false
-		for _, name := range field.names {
-			var value any
-			ok, err := record.Decode(name, &value)
-			if err != nil {
-				return p, err
-			}
-			if !ok || found {
-				continue
-			}
-			found = true
-			switch v := value.(type) {
-			case string:
-				*field.to = v
-			case float64:
-				*field.to = fmt.Sprint(v)
-			default:
-				return p, fmt.Errorf("field %q is neither text nor a number", name)
-			}
-		}
-		if field.must && strings.TrimSpace(*field.to) == "" {
-			return p, fmt.Errorf(`no "%s"`, strings.Join(field.names, `" or "`))
+// Exemplars are the worked examples of a benchmark in a language, in the order of
+// the file: at most n, or an error when there are fewer.
+func Exemplars(name, language string, n int, o Options) ([]Problem, error) {
+	entry, err := Lookup(name, o)
+	if err != nil {
+		return nil, err
+	}
+	if entry.Exemplars == "" {
+		return nil, fmt.Errorf("%s has no worked examples: its registry entry names no exemplars", name)
+	}
+	source := Source{Path: entry.Exemplars}
+	files, missing, err := source.files(entry.dir, language, defaultSplit, o)
+	if err != nil {
+		return nil, err
+	}
+	if missing != "" {
+		return nil, fmt.Errorf("the worked examples of %s are not there: no file %s", name, missing)
+	}
+	in := dataset.OpenFiles(files, dataset.Options{})
+	all, err := readProblems(in, []string{language})
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, err
+	}
+	if len(all) < n {
+		return nil, fmt.Errorf("%s: %d worked examples in %s, %d are asked for", files[0], len(all), language, n)
+	}
+	for _, p := range all[:n] {
+		if p.Solution == "" {
+			return nil, fmt.Errorf(`%s: example %s in %s has no "solution"`, files[0], p.ID, language)
 		}
 	}
-	var level any
-	if _, err := record.Decode("level", &level); err != nil {
-		return p, err
-	}
-	switch v := level.(type) {
-	case float64:
-		p.Level = int(v)
-	case string: // "Level 3", as MATH has it
-		_, _ = fmt.Sscanf(strings.TrimPrefix(v, "Level "), "%d", &p.Level)
-	}
-	return p, nil
+	return all[:n], nil
 }

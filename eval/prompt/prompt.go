@@ -8,8 +8,10 @@ package prompt
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +46,8 @@ type Options struct {
 	Hack bool
 	// Chat is the model's own chat template, or nil.
 	Chat Chat
+	// Shots are worked examples in the problem's language that go before it.
+	Shots []bench.Problem
 }
 
 // Prompt is what a model is given.
@@ -52,20 +56,31 @@ type Prompt struct {
 	// Prefix is the end of Text that counts as the model's own words when its
 	// language and its answer are judged.
 	Prefix string
+	// Bare says that Text has none of the special tokens that a conversation is made
+	// of, so that the tokenizer adds those that it begins every text with.
+	Bare bool
 }
 
-// asker builds the text before the prefix.
-type asker func(p bench.Problem, chat Chat) (string, error)
+// Encode returns the prompt's token ids: with <|begin_of_text|> before bare text
+// where the tokenizer has it, as Llama's has and Qwen's has not.
+func (p Prompt) Encode(t *text.Tokenizer) ([]int32, error) { return t.Encode(p.Text, p.Bare) }
+
+// asker builds the text before the prefix, and says whether it is bare.
+type asker func(p bench.Problem, o Options) (asked string, bare bool, err error)
 
 var askers = map[string]asker{
 	"auto":          auto,
 	"chat":          chatted,
 	"qwen-instruct": qwenInstruct,
 	"qwen-math":     qwenMath,
-	"r1":            r1,
+	"r1-like":       r1Like,
 	"none":          none,
 	"plain":         plain,
+	"native-cot":    nativeCoT,
 }
+
+// older are names that templates had before.
+var older = map[string]string{"r1": "r1-like"}
 
 // Templates lists the templates:
 //
@@ -73,9 +88,13 @@ var askers = map[string]asker{
 //	chat           the model's own template: instruction as system message
 //	qwen-instruct  ChatML with the instruction as system message
 //	qwen-math      ChatML with Qwen2.5-Math's English system message
-//	r1             the R1-like template of Open-Reasoner-Zero, reasoning in <think>
+//	r1-like        the R1-like template of Open-Reasoner-Zero, reasoning in <think>
 //	none           instruction and problem as they are
 //	plain          the problem and a new line, for models that know nothing else
+//	native-cot     MGSM's own, for base models: worked examples as they stand
+//
+// Worked examples become turns of the conversation, or text before the problem,
+// each with its answer in the form that the problem asks for.
 func Templates() []string { return slices.Sorted(maps.Keys(askers)) }
 
 // Build writes the prompt of a problem in its language.
@@ -84,6 +103,9 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	if name == "" {
 		name = "auto"
 	}
+	if now, ok := older[name]; ok {
+		name = now
+	}
 	ask, ok := askers[name]
 	if !ok {
 		return Prompt{}, fmt.Errorf("unknown template %q: expected %s", name, strings.Join(Templates(), ", "))
@@ -91,18 +113,28 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	if _, ok := phrases.Instruction[p.Language]; !ok {
 		return Prompt{}, fmt.Errorf("no instructions in language %q", p.Language)
 	}
-	asked, err := ask(p, o.Chat)
+	for _, s := range o.Shots {
+		if s.Language != p.Language {
+			return Prompt{}, fmt.Errorf("worked example %s is in %s, the problem in %s", s.ID, s.Language, p.Language)
+		}
+	}
+	asked, bare, err := ask(p, o)
 	if err != nil {
 		return Prompt{}, err
 	}
 	var prefix string
 	if o.Hack {
-		prefix = phrases.Prefix[p.Language] + " "
-		if strings.HasSuffix(asked, "<think>") {
+		// Without a space after it, as XReasoning has it: the next word's token brings
+		// its own.
+		prefix = phrases.Prefix[p.Language]
+		switch {
+		case strings.HasSuffix(asked, "<think>"):
 			asked += "\n"
+		case strings.HasSuffix(asked, ":"):
+			asked += " "
 		}
 	}
-	return Prompt{Text: asked + prefix, Prefix: prefix}, nil
+	return Prompt{Text: asked + prefix, Prefix: prefix, Bare: bare}, nil
 }
 
 // question is the problem in the words around it.
@@ -111,45 +143,113 @@ func question(p bench.Problem) string {
 	return around[0] + p.Problem + around[1]
 }
 
-func auto(p bench.Problem, chat Chat) (string, error) {
-	if chat != nil {
-		return chatted(p, chat)
+// boxed finds the sentence in the words around a problem that shows how to answer.
+var boxed = regexp.MustCompile(`['“「](.*\\boxed\{final_answer\}.*?)['”」]`)
+
+// conclusion is the sentence with which an answer ends: "The answer is: \boxed{11}.".
+func conclusion(p bench.Problem) string {
+	m := boxed.FindStringSubmatch(phrases.Around[p.Language][1])
+	return strings.Replace(m[1], "final_answer", p.Answer, 1)
+}
+
+// label is what MGSM's examples begin with, "Question: " and "Step-by-Step Answer: "
+// in each language.
+var label = regexp.MustCompile(`^[^:：\n]{1,60}[:：] ?`)
+
+// shot is a worked example without its labels.
+func shot(p bench.Problem) bench.Problem {
+	p.Problem = label.ReplaceAllString(p.Problem, "")
+	p.Solution = label.ReplaceAllString(p.Solution, "")
+	return p
+}
+
+// turns are the worked examples as a conversation.
+func turns(shots []bench.Problem) []text.Message {
+	var messages []text.Message
+	for _, s := range shots {
+		s = shot(s)
+		messages = append(messages, text.Message{Role: "user", Content: question(s)},
+			text.Message{Role: "assistant", Content: s.Solution + "\n\n" + conclusion(s)})
 	}
-	return none(p, nil)
+	return messages
 }
 
-func chatted(p bench.Problem, chat Chat) (string, error) {
-	if chat == nil {
-		return "", fmt.Errorf("template chat: the model has no chat template")
+func auto(p bench.Problem, o Options) (string, bool, error) {
+	if o.Chat != nil {
+		return chatted(p, o)
 	}
-	return chat([]text.Message{
-		{Role: "system", Content: phrases.Instruction[p.Language]}, {Role: "user", Content: question(p)},
-	}, true)
+	return none(p, o)
 }
 
-func qwenInstruct(p bench.Problem, _ Chat) (string, error) {
-	return chatML(phrases.Instruction[p.Language], question(p)), nil
+func chatted(p bench.Problem, o Options) (string, bool, error) {
+	if o.Chat == nil {
+		return "", false, errors.New("template chat: the model has no chat template")
+	}
+	messages := append([]text.Message{{Role: "system", Content: phrases.Instruction[p.Language]}}, turns(o.Shots)...)
+	asked, err := o.Chat(append(messages, text.Message{Role: "user", Content: question(p)}), true)
+	return asked, false, err
 }
 
-func qwenMath(p bench.Problem, _ Chat) (string, error) {
-	return chatML(`Please reason step by step, and put your final answer within \boxed{}.`,
-		phrases.Instruction[p.Language]+"\n\n"+question(p)), nil
+func qwenInstruct(p bench.Problem, o Options) (string, bool, error) {
+	messages := append(turns(o.Shots), text.Message{Role: "user", Content: question(p)})
+	return chatML(phrases.Instruction[p.Language], messages), false, nil
 }
 
-func chatML(system, user string) string {
-	return "<|im_start|>system\n" + system + "<|im_end|>\n<|im_start|>user\n" + user + "<|im_end|>\n<|im_start|>assistant\n"
+func qwenMath(p bench.Problem, o Options) (string, bool, error) {
+	messages := append(turns(o.Shots), text.Message{Role: "user", Content: question(p)})
+	messages[0].Content = phrases.Instruction[p.Language] + "\n\n" + messages[0].Content
+	return chatML(`Please reason step by step, and put your final answer within \boxed{}.`, messages), false, nil
 }
 
-func r1(p bench.Problem, _ Chat) (string, error) {
-	return "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. " +
+// chatML is the form of Qwen's conversations, ready for the assistant's turn.
+func chatML(system string, messages []text.Message) string {
+	var b strings.Builder
+	for _, m := range append([]text.Message{{Role: "system", Content: system}}, messages...) {
+		b.WriteString("<|im_start|>" + m.Role + "\n" + m.Content + "<|im_end|>\n")
+	}
+	return b.String() + "<|im_start|>assistant\n"
+}
+
+func r1Like(p bench.Problem, o Options) (string, bool, error) {
+	var b strings.Builder
+	b.WriteString("A conversation between User and Assistant. The user asks a question, and the Assistant solves it. " +
 		"The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. " +
 		"The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., " +
-		"<think> reasoning process here </think> <answer> answer here </answer>. " + phrases.Instruction[p.Language] +
-		"\nUser: " + question(p) + "\nAssistant: <think>", nil
+		"<think> reasoning process here </think> <answer> answer here </answer>. " + phrases.Instruction[p.Language])
+	for _, s := range o.Shots {
+		s = shot(s)
+		b.WriteString("\nUser: " + question(s) + "\nAssistant: <think>\n" + s.Solution + "\n</think> <answer> " + conclusion(s) + " </answer>")
+	}
+	return b.String() + "\nUser: " + question(p) + "\nAssistant: <think>", true, nil
 }
 
-func none(p bench.Problem, _ Chat) (string, error) {
-	return phrases.Instruction[p.Language] + "\n\n" + question(p) + "\n\n", nil
+func none(p bench.Problem, o Options) (string, bool, error) {
+	asked := phrases.Instruction[p.Language] + "\n\n"
+	for _, m := range turns(o.Shots) {
+		asked += m.Content + "\n\n"
+	}
+	return asked + question(p) + "\n\n", true, nil
 }
 
-func plain(p bench.Problem, _ Chat) (string, error) { return p.Problem + "\n", nil }
+func plain(p bench.Problem, o Options) (string, bool, error) {
+	var asked string
+	for _, s := range o.Shots {
+		s = shot(s)
+		asked += s.Problem + "\n" + s.Solution + "\n\n"
+	}
+	return asked + p.Problem + "\n", true, nil
+}
+
+// nativeCoT is the prompt of MGSM's authors (Shi et al. 2022): examples and problem
+// with their labels, the answer's label left for the model to go on from.
+func nativeCoT(p bench.Problem, o Options) (string, bool, error) {
+	var asked, ofProblem, ofAnswer string
+	for _, s := range o.Shots {
+		asked += s.Problem + "\n" + s.Solution + "\n\n"
+		ofProblem, ofAnswer = label.FindString(s.Problem), label.FindString(s.Solution)
+	}
+	if ofAnswer == "" {
+		return "", false, errors.New("template native-cot: needs worked examples with labels, as MGSM's are: name their number with --few-shot")
+	}
+	return asked + ofProblem + p.Problem + "\n" + strings.TrimRight(ofAnswer, " "), true, nil
+}

@@ -21,6 +21,9 @@ func TestGoldens(t *testing.T) {
 	}
 	got := map[string]Prompt{}
 	for _, template := range Templates() {
+		if template == "native-cot" {
+			continue // needs worked examples: see TestTokens
+		}
 		for language := range phrases.Instruction {
 			for name, hack := range map[string]bool{"": false, "+hack": true} {
 				p := bench.Problem{Language: language, Problem: "2 + 3 = ?"}
@@ -55,7 +58,7 @@ func TestGoldens(t *testing.T) {
 	}
 	for name, w := range want {
 		if got[name] != w {
-			t.Errorf("%s:\n got %q\nwant %q", name, got[name], w)
+			t.Errorf("%s:\n got %+v\nwant %+v", name, got[name], w)
 		}
 	}
 }
@@ -68,6 +71,8 @@ func TestRefuses(t *testing.T) {
 		{bench.Problem{Language: "xx"}, Options{}},
 		{bench.Problem{Language: "en"}, Options{Template: "nonsense"}},
 		{bench.Problem{Language: "en"}, Options{Template: "chat"}},
+		{bench.Problem{Language: "en"}, Options{Template: "native-cot"}},
+		{bench.Problem{Language: "en"}, Options{Shots: shots["zh"]}},
 	} {
 		if _, err := Build(c.p, c.o); err == nil {
 			t.Errorf("%+v was taken", c)
