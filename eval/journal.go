@@ -3,13 +3,11 @@ package eval
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
-
-	"github.com/gofrs/flock"
 
 	"stele/engine/jsonl"
 )
@@ -19,7 +17,6 @@ import (
 // line is and what the results need.
 type journal struct {
 	path  string
-	lock  *flock.Flock
 	slots map[string]int // question's key to its first entry
 	count []int          // samples of the question that an entry belongs to, by first entry
 
@@ -39,7 +36,7 @@ type entry struct {
 
 // openJournal reads what is there of a run's samples and cuts off a torn end.
 func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err error) {
-	j := &journal{path: path, lock: flock.New(path), slots: make(map[string]int, len(questions))}
+	j := &journal{path: path, slots: make(map[string]int, len(questions))}
 	for i := range questions {
 		q := &questions[i]
 		n := spec.Samples[q.Benchmark]
@@ -48,11 +45,6 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 		for range n {
 			j.count = append(j.count, n)
 		}
-	}
-	if locked, err := j.lock.TryLock(); err != nil {
-		return nil, err
-	} else if !locked {
-		return nil, fmt.Errorf("%s is being written by another process", path)
 	}
 	defer func() {
 		if err != nil {
@@ -138,8 +130,14 @@ func (j *journal) append(slot int, s *Sample) error {
 	return nil
 }
 
-// sort writes the file anew in the order of questions and samples.
+// sort writes the file anew in the order of questions and samples, unless it is.
 func (j *journal) sort() error {
+	if at := int64(0); !slices.ContainsFunc(j.entries, func(e entry) bool {
+		at += int64(e.length)
+		return e.offset+int64(e.length) != at
+	}) && at == j.size {
+		return nil
+	}
 	w, err := jsonl.Create(j.path)
 	if err != nil {
 		return err
@@ -158,9 +156,8 @@ func (j *journal) sort() error {
 }
 
 func (j *journal) close() error {
-	var err error
-	if j.file != nil {
-		err = j.file.Close()
+	if j.file == nil {
+		return nil
 	}
-	return errors.Join(err, j.lock.Close())
+	return j.file.Close()
 }

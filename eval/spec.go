@@ -87,9 +87,14 @@ func SamplesFor(benchmarks []string, n int) map[string]int {
 }
 
 // Presets are the paper's evaluation settings by name: sampling, length and the
-// reasoning prefix. What a preset does not name stays as it was.
+// reasoning prefix. The samples a question are those of SamplesFor: 16 on AIME, one
+// on MATH500 and GPQA. What a preset does not name stays as it was.
 var Presets = map[string]func(*Spec){
-	"paper":     func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 0.6, 0.95, 8912, true },
-	"paper-32b": func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 0.6, 0.95, 32768, true },
-	"dapo-32b":  func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 1, 0.7, 20480, true },
+	"paper":     preset(Sampling{Temperature: 0.6, TopP: 0.95}, 8912),
+	"paper-32b": preset(Sampling{Temperature: 0.6, TopP: 0.95}, 32768), // models of 32 billion parameters
+	"dapo-32b":  preset(Sampling{Temperature: 1, TopP: 0.7}, 20480),    // DAPO-Qwen-32B
+}
+
+func preset(sampling Sampling, maxTokens int) func(*Spec) {
+	return func(s *Spec) { s.Sampling, s.MaxTokens, s.Hack = sampling, maxTokens, true }
 }
