@@ -31,8 +31,9 @@ type evalFlags struct {
 	spec                            eval.Spec
 }
 
-func newEvalCommand(g *globals) *cobra.Command {
-	f := &evalFlags{}
+func newEvalCommand(g *globals) *cobra.Command { return evalCommand(g, &evalFlags{}) }
+
+func evalCommand(g *globals, f *evalFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "eval -m MODEL --bench NAMES --lang LANGS --out RUN",
 		Short: "Measure a model on benchmarks in several languages",
