@@ -34,8 +34,8 @@ type entry struct {
 	outcome outcome
 }
 
-// openJournal reads what is there of a run's samples and cuts off a torn end.
-func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err error) {
+// newJournal has room for all samples of the questions.
+func newJournal(path string, questions []Question, spec *Spec) *journal {
 	j := &journal{path: path, slots: make(map[string]int, len(questions))}
 	for i := range questions {
 		q := &questions[i]
@@ -46,6 +46,12 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 			j.count = append(j.count, n)
 		}
 	}
+	return j
+}
+
+// openJournal reads what is there of a run's samples and cuts off a torn end.
+func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err error) {
+	j := newJournal(path, questions, spec)
 	defer func() {
 		if err != nil {
 			j.close()
@@ -54,7 +60,7 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 	if j.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return nil, err
 	}
-	if err := j.read(); err != nil {
+	if err := j.read(j.file); err != nil {
 		return nil, err
 	}
 	if err := j.file.Truncate(j.size); err != nil {
@@ -66,8 +72,8 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 
 // read indexes the lines. A last line that is not whole is what a killed run
 // leaves behind; anywhere else it is damage that a person must look at.
-func (j *journal) read() error {
-	in := bufio.NewReaderSize(j.file, 1<<20)
+func (j *journal) read(file io.Reader) error {
+	in := bufio.NewReaderSize(file, 1<<16)
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {

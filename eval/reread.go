@@ -26,7 +26,7 @@ func openSamples(dir string, spec *Spec) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reader{path: path, file: f, in: bufio.NewReaderSize(f, 1<<20), spec: spec}, nil
+	return &reader{path: path, file: f, in: bufio.NewReaderSize(f, 1<<16), spec: spec}, nil
 }
 
 func (r *reader) close() { r.file.Close() }
