@@ -142,6 +142,8 @@ func (r *running) fill(ctx context.Context) error {
 	}
 	if r.journal.done > 0 {
 		r.logf("going on after %d of %d samples", r.journal.done, len(r.journal.entries))
+	} else {
+		r.logf("%d samples of %d questions, at most %d tokens each", missing, len(requests), r.spec.MaxTokens)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
