@@ -3,13 +3,11 @@ package eval
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
-
-	"github.com/gofrs/flock"
 
 	"stele/engine/jsonl"
 )
@@ -19,7 +17,6 @@ import (
 // line is and what the results need.
 type journal struct {
 	path  string
-	lock  *flock.Flock
 	slots map[string]int // question's key to its first entry
 	count []int          // samples of the question that an entry belongs to, by first entry
 
@@ -37,9 +34,9 @@ type entry struct {
 	outcome outcome
 }
 
-// openJournal reads what is there of a run's samples and cuts off a torn end.
-func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err error) {
-	j := &journal{path: path, lock: flock.New(path), slots: make(map[string]int, len(questions))}
+// newJournal has room for all samples of the questions.
+func newJournal(path string, questions []Question, spec *Spec) *journal {
+	j := &journal{path: path, slots: make(map[string]int, len(questions))}
 	for i := range questions {
 		q := &questions[i]
 		n := spec.Samples[q.Benchmark]
@@ -49,11 +46,12 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 			j.count = append(j.count, n)
 		}
 	}
-	if locked, err := j.lock.TryLock(); err != nil {
-		return nil, err
-	} else if !locked {
-		return nil, fmt.Errorf("%s is being written by another process", path)
-	}
+	return j
+}
+
+// openJournal reads what is there of a run's samples and cuts off a torn end.
+func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err error) {
+	j := newJournal(path, questions, spec)
 	defer func() {
 		if err != nil {
 			j.close()
@@ -62,7 +60,7 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 	if j.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return nil, err
 	}
-	if err := j.read(); err != nil {
+	if err := j.read(j.file); err != nil {
 		return nil, err
 	}
 	if err := j.file.Truncate(j.size); err != nil {
@@ -74,8 +72,8 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 
 // read indexes the lines. A last line that is not whole is what a killed run
 // leaves behind; anywhere else it is damage that a person must look at.
-func (j *journal) read() error {
-	in := bufio.NewReaderSize(j.file, 1<<20)
+func (j *journal) read(file io.Reader) error {
+	in := bufio.NewReaderSize(file, 1<<16)
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {
@@ -138,8 +136,14 @@ func (j *journal) append(slot int, s *Sample) error {
 	return nil
 }
 
-// sort writes the file anew in the order of questions and samples.
+// sort writes the file anew in the order of questions and samples, unless it is.
 func (j *journal) sort() error {
+	if at := int64(0); !slices.ContainsFunc(j.entries, func(e entry) bool {
+		at += int64(e.length)
+		return e.offset+int64(e.length) != at
+	}) && at == j.size {
+		return nil
+	}
 	w, err := jsonl.Create(j.path)
 	if err != nil {
 		return err
@@ -158,9 +162,8 @@ func (j *journal) sort() error {
 }
 
 func (j *journal) close() error {
-	var err error
-	if j.file != nil {
-		err = j.file.Close()
+	if j.file == nil {
+		return nil
 	}
-	return errors.Join(err, j.lock.Close())
+	return j.file.Close()
 }

@@ -13,8 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"stele/engine/jsonl"
 )
 
 // Origin is where a run's numbers come from, apart from its settings.
@@ -36,19 +34,26 @@ type Manifest struct {
 	Settings        Spec   `json:"settings"`
 	Questions       int    `json:"questions"`
 	QuestionsSHA256 string `json:"questions_sha256"` // of prompts and reference answers
+	// Shard is the part of the questions that the folder holds samples of; Questions
+	// and their hash are those of the whole run in each part.
+	Shard Shard `json:"shard,omitzero"`
+	// GradedBy is the version of Stele that judged the samples, where it is another
+	// than the one that made them.
+	GradedBy string `json:"graded_by,omitempty"`
 }
 
 // HashWeights returns the SHA-256 of each safetensors file of a model's folder.
 func HashWeights(dir string) (map[string]string, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.safetensors"))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("%s holds no .safetensors file", dir)
-	}
-	sums := make(map[string]string, len(paths))
-	for _, path := range paths {
+	sums := map[string]string{}
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != ".safetensors" {
+			continue
+		}
+		path := filepath.Join(dir, entry.Name())
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, err
@@ -59,39 +64,42 @@ func HashWeights(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		sums[filepath.Base(path)] = hex.EncodeToString(h.Sum(nil))
+		sums[entry.Name()] = hex.EncodeToString(h.Sum(nil))
+	}
+	if len(sums) == 0 {
+		return nil, fmt.Errorf("%s holds no .safetensors file", dir)
 	}
 	return sums, nil
 }
 
-// claim makes dir the folder of the run m, or finds that it is already.
-func (m *Manifest) claim(dir string) error {
-	path := filepath.Join(dir, "manifest.json")
+// manifestName is the file of the manifest in a run's folder.
+const manifestName = "manifest.json"
+
+// readManifest reads the manifest of a run's folder; it is nil where there is none.
+func readManifest(dir string) (*Manifest, error) {
+	path := filepath.Join(dir, manifestName)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if entries, _ := os.ReadDir(dir); len(entries) > 0 {
-			return fmt.Errorf("%s is not empty and holds no evaluation: choose another folder", dir)
-		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		return jsonl.WriteFile(path, m)
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var old Manifest
-	if err := json.Unmarshal(data, &old); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	var m Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if old.Weights != nil && m.Weights != nil {
-		old.Model = m.Model // the same files under another name are the same model
+	return &m, nil
+}
+
+// difference names the first setting in which a run that goes on, or another part
+// of it, differs from m; it is "" when there is none.
+func (m *Manifest) difference(now *Manifest) (string, error) {
+	old := *m
+	if old.Weights != nil && now.Weights != nil {
+		old.Model = now.Model // the same files under another name are the same model
 	}
-	difference, err := firstDifference(old, m)
-	if err != nil || difference == "" {
-		return err
-	}
-	return fmt.Errorf("%s: the run was started with other settings: %s: use the same, or choose another folder", path, difference)
+	return firstDifference(old, now)
 }
 
 // firstDifference names the first field in which two manifests differ.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 )
 
 // Question is a problem ready to be put to a model.
@@ -47,15 +48,28 @@ func checkQuestions(questions []Question, spec *Spec) error {
 	return nil
 }
 
-// hashQuestions is a SHA-256 over everything that is asked and expected, so that
-// a run notices when the data or a template changed under it.
-func hashQuestions(questions []Question) (string, error) {
+// questionHash is a SHA-256 over everything that is asked and expected, so that a
+// run notices when the data or a template changed under it.
+type questionHash struct {
+	hash    hash.Hash
+	encoder *json.Encoder
+}
+
+func newQuestionHash() *questionHash {
 	h := sha256.New()
-	encoder := json.NewEncoder(h)
+	return &questionHash{h, json.NewEncoder(h)}
+}
+
+func (h *questionHash) add(q *Question) error { return h.encoder.Encode(q) }
+
+func (h *questionHash) sum() string { return hex.EncodeToString(h.hash.Sum(nil)) }
+
+func hashQuestions(questions []Question) (string, error) {
+	h := newQuestionHash()
 	for i := range questions {
-		if err := encoder.Encode(&questions[i]); err != nil {
+		if err := h.add(&questions[i]); err != nil {
 			return "", err
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return h.sum(), nil
 }

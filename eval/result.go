@@ -3,12 +3,15 @@ package eval
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+
+	"stele/eval/grade"
 )
 
-// Results is RUN/results.json. Accuracy and shares are fractions of 1.
+// Results is RUN/results.json.
 type Results struct {
 	Stele      string                     `json:"stele"`
 	Model      string                     `json:"model"`
@@ -18,6 +21,16 @@ type Results struct {
 	Languages map[string]Score `json:"languages"`
 	// Mean is the mean over benchmarks of their means over languages.
 	Mean Score `json:"mean"`
+	// Table holds the same as other harnesses name it: keys are "benchmark|language",
+	// "benchmark|all" for the mean over languages, and "all"; values are metrics, each
+	// with its standard error beside it as "<metric>_stderr", null when there is none.
+	Table map[string]map[string]*float64 `json:"results"`
+	// Graders counts the verdicts of the two graders, with the keys of Table.
+	Graders map[string]Agreement `json:"graders"`
+	// Differences are the samples on which the graders differ, in the order of
+	// samples.jsonl.
+	Differences []Difference `json:"grader_differences"`
+	Bootstrap   Bootstrap    `json:"bootstrap"`
 }
 
 // BenchmarkResult is a benchmark's scores and their mean over the languages.
@@ -26,26 +39,37 @@ type BenchmarkResult struct {
 	Mean      Score            `json:"mean"`
 }
 
-// Score sums up the samples of some questions.
-type Score struct {
-	Questions int     `json:"questions"`
-	Samples   int     `json:"samples"`
-	Accuracy  float64 `json:"accuracy"` // by the grader that the settings name
-	// AccuracySE is the standard error of Accuracy; questions are what was drawn:
-	// samples of one question, and its translations, are not independent. It is
-	// null with a single question.
-	AccuracySE     *float64 `json:"accuracy_se"`
-	AccuracyQwen   float64  `json:"accuracy_qwen"`
-	AccuracyStrict float64  `json:"accuracy_strict"`
-	OffTarget      float64  `json:"off_target"` // share of samples in another language
-	OffTargetSE    *float64 `json:"off_target_se"`
-	MeanTokens     float64  `json:"mean_tokens"` // generated, a sample
-	Truncated      float64  `json:"truncated"`   // share of samples cut off at the limit
+// Agreement counts samples by the verdicts of the two graders.
+type Agreement struct {
+	BothRight  int `json:"both_right"`
+	QwenOnly   int `json:"qwen_only"`   // right by the Qwen2.5-Math code alone
+	StrictOnly int `json:"strict_only"` // right by the strict grader alone
+	BothWrong  int `json:"both_wrong"`
+}
+
+// Difference is a sample on which the graders differ; Right names the one that
+// calls it right.
+type Difference struct {
+	Benchmark string `json:"benchmark"`
+	Language  string `json:"language"`
+	ID        string `json:"id"`
+	Sample    int    `json:"sample"`
+	Right     string `json:"right"`
+	Pred      string `json:"pred"`
+	GT        string `json:"gt"`
+}
+
+// Bootstrap says how the intervals were made: percentiles of means over questions
+// drawn with replacement.
+type Bootstrap struct {
+	Replicates int     `json:"replicates"`
+	Confidence float64 `json:"confidence"`
+	Seed       uint64  `json:"seed"`
 }
 
 // ReadResults reads the results.json of a run's folder.
 func ReadResults(dir string) (*Results, error) {
-	path := filepath.Join(dir, "results.json")
+	path := filepath.Join(dir, resultsName)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -57,149 +81,110 @@ func ReadResults(dir string) (*Results, error) {
 	return &r, nil
 }
 
-// answered is a question with the outcomes of its samples.
-type answered struct {
-	id       string
-	outcomes []outcome
-}
-
 // summarize computes the results. outcomes are question by question, sample by
 // sample.
-func summarize(origin Origin, spec Spec, questions []Question, outcomes []outcome) *Results {
+func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
+	spec := m.Settings
+	r := &Results{Stele: m.Stele, Model: m.Model, Settings: spec,
+		Benchmarks: map[string]BenchmarkResult{}, Languages: map[string]Score{},
+		Table: map[string]map[string]*float64{}, Graders: map[string]Agreement{}, Differences: []Difference{},
+		Bootstrap: Bootstrap{Replicates: replicates, Confidence: 0.95, Seed: spec.Seed}}
+	all := make([]answered, len(questions))
 	cells := map[[2]string][]answered{}
 	for i := range questions {
 		q := &questions[i]
 		n := spec.Samples[q.Benchmark]
-		cell := [2]string{q.Benchmark, q.Language}
-		cells[cell] = append(cells[cell], answered{q.ID, outcomes[:n]})
+		all[i] = answered{id: q.ID, outcomes: outcomes[:n]}
 		outcomes = outcomes[n:]
+		r.compare(q, all[i].outcomes)
 	}
-	r := &Results{Stele: origin.Stele, Model: origin.Model, Settings: spec,
-		Benchmarks: map[string]BenchmarkResult{}, Languages: map[string]Score{}}
-	strict := spec.Grader == "strict"
-	byLanguage := map[string][]Score{}
-	var means []Score
+	vote(all, modes[spec.Grader])
+	for i := range questions {
+		cell := [2]string{questions[i].Benchmark, questions[i].Language}
+		cells[cell] = append(cells[cell], all[i])
+	}
+	byLanguage := map[string][]estimates{}
+	var means []estimates
 	for _, b := range spec.Benchmarks {
-		scores := map[string]Score{}
-		var all [][]answered
+		n := spec.Samples[b]
+		var s strata
 		for _, l := range spec.Languages {
-			cell := cells[[2]string{b, l}]
-			scores[l] = score([][]answered{cell}, strict)
-			byLanguage[l] = append(byLanguage[l], scores[l])
-			all = append(all, cell)
+			s = append(s, cells[[2]string{b, l}])
 		}
-		r.Benchmarks[b] = BenchmarkResult{Languages: scores, Mean: score(all, strict)}
-		means = append(means, r.Benchmarks[b].Mean)
+		draws := newResample(b, spec.Seed, s)
+		scores := map[string]Score{}
+		for i, l := range spec.Languages {
+			e := s[i:i+1].estimate(n, draws)
+			scores[l] = e.score()
+			r.tabulate(b+"|"+l, scores[l])
+			byLanguage[l] = append(byLanguage[l], e)
+		}
+		mean := s.estimate(n, draws)
+		r.Benchmarks[b] = BenchmarkResult{Languages: scores, Mean: mean.score()}
+		r.tabulate(b+"|all", r.Benchmarks[b].Mean)
+		means = append(means, mean)
 	}
 	for _, l := range spec.Languages {
-		r.Languages[l] = meanScore(byLanguage[l])
+		e := averageOf(byLanguage[l])
+		r.Languages[l] = e.score()
 	}
-	r.Mean = meanScore(means)
+	mean := averageOf(means)
+	r.Mean = mean.score()
+	r.tabulate("all", r.Mean)
 	return r
 }
 
-// score is the mean over strata (a benchmark's languages) of the mean over their
-// questions of the mean over samples.
-func score(strata [][]answered, strict bool) Score {
-	var s Score
-	for _, stratum := range strata {
-		s.Questions += len(stratum)
-		for _, q := range stratum {
-			s.Samples += len(q.outcomes)
-		}
-	}
-	s.AccuracyQwen, s.AccuracySE = clustered(strata, func(o outcome) float64 { return indicator(o.right) })
-	var se *float64
-	s.AccuracyStrict, se = clustered(strata, func(o outcome) float64 { return indicator(o.strict) })
-	s.Accuracy = s.AccuracyQwen
-	if strict {
-		s.Accuracy, s.AccuracySE = s.AccuracyStrict, se
-	}
-	s.OffTarget, s.OffTargetSE = clustered(strata, func(o outcome) float64 { return indicator(o.off) })
-	s.MeanTokens, _ = clustered(strata, func(o outcome) float64 { return float64(o.tokens) })
-	s.Truncated, _ = clustered(strata, func(o outcome) float64 { return indicator(o.cut) })
-	return s
-}
-
-func indicator(ok bool) float64 {
-	if ok {
-		return 1
-	}
-	return 0
-}
-
-// clustered is the mean of value over strata and its standard error with the
-// question as the cluster: the deviations of a question's samples and
-// translations are summed before they are squared (Miller, "Adding Error Bars to
-// Evals", 2024, §2.2). With one stratum and one sample a question this is the
-// sample standard deviation over √n.
-func clustered(strata [][]answered, value func(outcome) float64) (mean float64, se *float64) {
-	means := make([][]float64, len(strata))
-	centre := make([]float64, len(strata))
-	for i, stratum := range strata {
-		for _, q := range stratum {
-			sum := 0.0
-			for _, o := range q.outcomes {
-				sum += value(o)
+// vote finds the majority of each question's samples, question by question beside
+// each other: comparing answers takes longer than all the rest.
+func vote(all []answered, mode grade.Mode) {
+	var workers sync.WaitGroup
+	n := runtime.GOMAXPROCS(0)
+	for w := range n {
+		workers.Go(func() {
+			for i := w; i < len(all); i += n {
+				if len(all[i].outcomes) > 1 {
+					all[i].majority = majority(all[i].outcomes, mode)
+				}
 			}
-			means[i] = append(means[i], sum/float64(len(q.outcomes)))
-			centre[i] += means[i][len(means[i])-1] / float64(len(stratum))
-		}
-		mean += centre[i] / float64(len(strata))
+		})
 	}
-	index := map[string]int{}
-	var deviations []float64 // of each question, in the order met
-	for i, stratum := range strata {
-		for k, q := range stratum {
-			at, ok := index[q.id]
-			if !ok {
-				at = len(deviations)
-				index[q.id] = at
-				deviations = append(deviations, 0)
+	workers.Wait()
+}
+
+// compare notes the verdicts of the graders on a question's samples.
+func (r *Results) compare(q *Question, outcomes []outcome) {
+	for k, o := range outcomes {
+		for _, key := range []string{q.Benchmark + "|" + q.Language, q.Benchmark + "|all", "all"} {
+			a := r.Graders[key]
+			switch {
+			case o.qwen && o.strict:
+				a.BothRight++
+			case o.qwen:
+				a.QwenOnly++
+			case o.strict:
+				a.StrictOnly++
+			default:
+				a.BothWrong++
 			}
-			deviations[at] += (means[i][k] - centre[i]) / float64(len(stratum)*len(strata))
+			r.Graders[key] = a
+		}
+		if o.qwen != o.strict {
+			right := grade.Strict
+			if o.qwen {
+				right = grade.Qwen
+			}
+			r.Differences = append(r.Differences, Difference{q.Benchmark, q.Language, q.ID, k, right.String(), o.pred, o.gt})
 		}
 	}
-	n := float64(len(deviations))
-	if n < 2 {
-		return mean, nil
-	}
-	squares := 0.0
-	for _, d := range deviations {
-		squares += d * d
-	}
-	root := math.Sqrt(squares * n / (n - 1))
-	return mean, &root
 }
 
-// meanScore is the mean over benchmarks, which are independent of each other.
-func meanScore(scores []Score) Score {
-	var m Score
-	n := float64(len(scores))
-	for _, s := range scores {
-		m.Questions += s.Questions
-		m.Samples += s.Samples
-		m.Accuracy += s.Accuracy / n
-		m.AccuracyQwen += s.AccuracyQwen / n
-		m.AccuracyStrict += s.AccuracyStrict / n
-		m.OffTarget += s.OffTarget / n
-		m.MeanTokens += s.MeanTokens / n
-		m.Truncated += s.Truncated / n
+// tabulate adds a row of Table.
+func (r *Results) tabulate(key string, s Score) {
+	row := map[string]*float64{
+		"acc": &s.Accuracy, "acc_stderr": s.AccuracySE, "off_target": &s.OffTarget, "off_target_stderr": s.OffTargetSE,
 	}
-	m.AccuracySE = meanSE(scores, func(s Score) *float64 { return s.AccuracySE })
-	m.OffTargetSE = meanSE(scores, func(s Score) *float64 { return s.OffTargetSE })
-	return m
-}
-
-func meanSE(scores []Score, of func(Score) *float64) *float64 {
-	squares := 0.0
-	for _, s := range scores {
-		se := of(s)
-		if se == nil {
-			return nil
-		}
-		squares += *se * *se
+	for name, e := range s.Several {
+		row[name], row[name+"_stderr"] = &e.Value, e.SE
 	}
-	root := math.Sqrt(squares) / float64(len(scores))
-	return &root
+	r.Table[key] = row
 }

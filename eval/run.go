@@ -24,11 +24,41 @@ type Deps struct {
 	Log io.Writer
 }
 
+// samplesName and resultsName are files of a run's folder.
+const (
+	samplesName = "samples.jsonl"
+	resultsName = "results.json"
+)
+
 // Run puts the questions to the model and writes samples.jsonl, results.json and
 // manifest.json to the folder out. A run that was stopped goes on where it was;
 // one that is done is only read. When ctx ends, samples that are complete are
 // graded and written first.
 func Run(ctx context.Context, spec Spec, questions []Question, deps Deps, out string) (*Results, error) {
+	manifest, err := newManifest(spec, questions, deps.Origin, Shard{})
+	if err != nil {
+		return nil, err
+	}
+	return run(ctx, manifest, questions, deps, out)
+}
+
+// RunShard is Run for a part of the questions. The folder gets no results.json:
+// Merge makes that of all parts. The number of the part's samples is returned.
+func RunShard(ctx context.Context, spec Spec, questions []Question, shard Shard, deps Deps, out string) (samples int, err error) {
+	manifest, err := newManifest(spec, questions, deps.Origin, shard)
+	if err != nil {
+		return 0, err
+	}
+	mine := shard.take(questions)
+	for i := range mine {
+		samples += spec.Samples[mine[i].Benchmark]
+	}
+	_, err = run(ctx, manifest, mine, deps, out)
+	return samples, err
+}
+
+// newManifest checks what is to be run.
+func newManifest(spec Spec, questions []Question, origin Origin, shard Shard) (*Manifest, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
@@ -36,35 +66,45 @@ func Run(ctx context.Context, spec Spec, questions []Question, deps Deps, out st
 		return nil, err
 	}
 	hash, err := hashQuestions(questions)
+	return &Manifest{Origin: origin, Seed: spec.Seed, Settings: spec,
+		Questions: len(questions), QuestionsSHA256: hash, Shard: shard}, err
+}
+
+// run does what the manifest says; questions are those of its shard.
+func run(ctx context.Context, manifest *Manifest, questions []Question, deps Deps, out string) (_ *Results, err error) {
+	release, err := claim(out, manifest)
 	if err != nil {
 		return nil, err
 	}
-	manifest := Manifest{Origin: deps.Origin, Seed: spec.Seed, Settings: spec, Questions: len(questions), QuestionsSHA256: hash}
-	if err := manifest.claim(out); err != nil {
-		return nil, err
-	}
-	j, err := openJournal(filepath.Join(out, "samples.jsonl"), questions, &spec)
+	defer func() { err = errors.Join(err, release()) }()
+	j, err := openJournal(filepath.Join(out, samplesName), questions, &manifest.Settings)
 	if err != nil {
 		return nil, err
 	}
 	defer j.close()
-	r := &run{spec: spec, questions: questions, deps: deps, journal: j}
+	r := &running{spec: manifest.Settings, questions: questions, deps: deps, journal: j}
 	if err := r.fill(ctx); err != nil {
+		if ctx.Err() != nil {
+			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done, len(j.entries))
+		}
 		return nil, err
 	}
 	if err := j.sort(); err != nil {
 		return nil, err
 	}
+	if manifest.Shard.Of > 0 {
+		return nil, nil
+	}
 	outcomes := make([]outcome, len(j.entries))
 	for i, e := range j.entries {
 		outcomes[i] = e.outcome
 	}
-	results := summarize(deps.Origin, spec, questions, outcomes)
-	return results, jsonl.WriteFile(filepath.Join(out, "results.json"), results)
+	results := summarize(manifest, questions, outcomes)
+	return results, jsonl.WriteFile(filepath.Join(out, resultsName), results)
 }
 
-// run is an evaluation in progress.
-type run struct {
+// running is an evaluation in progress.
+type running struct {
 	spec      Spec
 	questions []Question
 	deps      Deps
@@ -77,7 +117,7 @@ type run struct {
 // fill generates the samples that are missing. A question with some of its
 // samples on disk is asked as a whole again, so that a sample keeps its index;
 // what is there already is not graded twice.
-func (r *run) fill(ctx context.Context) error {
+func (r *running) fill(ctx context.Context) error {
 	var requests []Request
 	var asked []*Question // of each request
 	var slots []int       // first entry of each request
@@ -102,6 +142,8 @@ func (r *run) fill(ctx context.Context) error {
 	}
 	if r.journal.done > 0 {
 		r.logf("going on after %d of %d samples", r.journal.done, len(r.journal.entries))
+	} else {
+		r.logf("%d samples of %d questions, at most %d tokens each", missing, len(requests), r.spec.MaxTokens)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -152,18 +194,14 @@ type judgement struct {
 	done     Completion
 }
 
-func (r *run) judge(task judgement, meter *progress.Meter) error {
-	sample := judge(task.question, task.done, r.deps.Identify)
+func (r *running) judge(task judgement, meter *progress.Meter) error {
+	sample := judge(task.question, &task.done, r.spec.Grader, r.deps.Identify)
 	if err := r.journal.append(task.slot, &sample); err != nil {
 		return err
 	}
-	right := sample.Verdict
-	if r.spec.Grader == "strict" {
-		right = sample.VerdictStrict
-	}
 	r.mu.Lock()
 	r.judged++
-	if right {
+	if sample.Verdict {
 		r.right++
 	}
 	note := fmt.Sprintf("%.1f %% right", 100*float64(r.right)/float64(r.judged))
@@ -172,21 +210,21 @@ func (r *run) judge(task judgement, meter *progress.Meter) error {
 	return nil
 }
 
-func (r *run) request(q *Question, n int) Request {
+func (r *running) request(q *Question, n int) Request {
 	return Request{
 		ID: q.key(), Prompt: q.PromptIDs, N: n, Sampling: r.spec.Sampling,
 		MaxTokens: r.spec.MaxTokens, Stop: r.spec.Stop, Seed: r.spec.Seed,
 	}
 }
 
-func (r *run) meter() *progress.Meter {
+func (r *running) meter() *progress.Meter {
 	if r.deps.Log == nil {
 		return nil
 	}
 	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries))
 }
 
-func (r *run) logf(format string, args ...any) {
+func (r *running) logf(format string, args ...any) {
 	if r.deps.Log != nil {
 		fmt.Fprintf(r.deps.Log, format+"\n", args...)
 	}

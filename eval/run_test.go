@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"stele/eval/bench"
 	"strings"
 	"testing"
 
@@ -193,6 +194,40 @@ func TestDoneRunAsksNothing(t *testing.T) {
 	}
 }
 
+// TestOneQueue: all benchmarks and languages are put to the engine in one call, so
+// that it can always fill its batch.
+func TestOneQueue(t *testing.T) {
+	g := &script{}
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(g), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.calls) != 1 {
+		t.Fatalf("the engine was called %d times, want once", len(g.calls))
+	}
+	cells := map[string]bool{}
+	for _, id := range g.calls[0] {
+		cells[id[:strings.LastIndex(id, "/")]] = true
+	}
+	if len(g.calls[0]) != 2*4*6 || len(cells) != 2*4 {
+		t.Errorf("the call held %d questions of %d benchmarks and languages", len(g.calls[0]), len(cells))
+	}
+}
+
+// TestGenerationWaitsForNobody: the engine can hand over all samples before the
+// first of them is judged.
+func TestGenerationWaitsForNobody(t *testing.T) {
+	generated := make(chan struct{})
+	g := &script{after: func() { close(generated) }}
+	deps := testDeps(g)
+	deps.Identify = func(output, language string) Identified {
+		<-generated
+		return identifyScript(output, language)
+	}
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), deps, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestOtherSettingsAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
@@ -240,15 +275,22 @@ func TestForeignFolderIsRefused(t *testing.T) {
 
 func TestTwoProcessesAtOnce(t *testing.T) {
 	dir := t.TempDir()
-	spec := testSpec()
-	j, err := openJournal(filepath.Join(dir, "samples.jsonl"), testQuestions(spec), &spec)
+	m, err := newManifest(testSpec(), testQuestions(testSpec()), testDeps(nil).Origin, Shard{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.close()
-	_, err = openJournal(filepath.Join(dir, "samples.jsonl"), testQuestions(spec), &spec)
-	if err == nil || !strings.Contains(err.Error(), "another process") {
+	release, err := claim(dir, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("error %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -261,47 +303,6 @@ func TestProgressGoesToTheLog(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "120/120 samples") {
 		t.Errorf("log: %q", log.String())
-	}
-}
-
-func TestSummary(t *testing.T) {
-	yes, no := outcome{right: true, tokens: 10}, outcome{off: true, cut: true, tokens: 30, strict: true}
-	spec := Spec{Benchmarks: []string{"a"}, Languages: []string{"en", "ru"}, Samples: map[string]int{"a": 2}, Grader: "qwen"}
-	questions := []Question{
-		{Benchmark: "a", Language: "en", ID: "1"}, {Benchmark: "a", Language: "en", ID: "2"},
-		{Benchmark: "a", Language: "ru", ID: "1"}, {Benchmark: "a", Language: "ru", ID: "2"},
-	}
-	r := summarize(Origin{}, spec, questions, []outcome{yes, yes, no, no, yes, no, no, no})
-	en, ru, mean := r.Benchmarks["a"].Languages["en"], r.Benchmarks["a"].Languages["ru"], r.Benchmarks["a"].Mean
-	for _, c := range []struct {
-		name      string
-		got, want float64
-	}{
-		{"accuracy en", en.Accuracy, 0.5},
-		{"accuracy en, error", *en.AccuracySE, 0.5}, // deviations ±1/2, sample deviation 1/√2, over √2
-		{"strict en", en.AccuracyStrict, 0.5},
-		{"accuracy ru", ru.Accuracy, 0.25},
-		{"accuracy ru, error", *ru.AccuracySE, 0.25},
-		{"off-target ru", ru.OffTarget, 0.75},
-		{"truncated ru", ru.Truncated, 0.75},
-		{"tokens ru", ru.MeanTokens, 25},
-		{"mean accuracy", mean.Accuracy, 0.375},
-		// Both languages deviate the same way on each question: the errors add up
-		// as they are, (0.5 + 0.25) / 2, and not as roots of squares.
-		{"mean accuracy, error", *mean.AccuracySE, 0.375},
-		{"overall", r.Mean.Accuracy, 0.375},
-	} {
-		if math.Abs(c.got-c.want) > 1e-12 {
-			t.Errorf("%s is %g, want %g", c.name, c.got, c.want)
-		}
-	}
-	if en.Questions != 2 || en.Samples != 4 || mean.Samples != 8 {
-		t.Errorf("counts %d %d %d", en.Questions, en.Samples, mean.Samples)
-	}
-	one := summarize(Origin{}, Spec{Benchmarks: []string{"a"}, Languages: []string{"en"}, Samples: map[string]int{"a": 1}},
-		questions[:1], []outcome{yes})
-	if se := one.Benchmarks["a"].Languages["en"].AccuracySE; se != nil {
-		t.Errorf("a single question has a standard error of %g", *se)
 	}
 }
 
@@ -331,9 +332,36 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestPresets holds the paper's settings.
+func TestPresets(t *testing.T) {
+	type paper struct {
+		temperature, topP float64
+		maxTokens         int
+	}
+	want := map[string]paper{"paper": {0.6, 0.95, 8912}, "paper-32b": {0.6, 0.95, 32768}, "dapo-32b": {1, 0.7, 20480}}
+	got := map[string]paper{}
+	for name, apply := range Presets {
+		s := testSpec()
+		s.TopK, s.MinP = 5, 0.5
+		apply(&s)
+		got[name] = paper{s.Temperature, s.TopP, s.MaxTokens}
+		if !s.Hack || s.TopK != 0 || s.MinP != 0 || s.Seed != 7 {
+			t.Errorf("%s gives %+v", name, s)
+		}
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(paper{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSamplesFor(t *testing.T) {
-	want := map[string]int{"aime24": 16, "aime25": 16, "math500": 1}
-	if diff := cmp.Diff(want, SamplesFor([]string{"aime24", "aime25", "math500"}, 0)); diff != "" {
+	want := map[string]int{"aime24": 16, "aime25": 16, "math500": 1, "gpqa_diamond": 1}
+	spec := Spec{Benchmarks: []string{"aime24", "aime25", "math500", "gpqa_diamond"}}
+	spec.Samples = SamplesFor(spec.Benchmarks, 0)
+	if err := spec.SetDefaults(bench.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, spec.Samples); diff != "" {
 		t.Error(diff)
 	}
 	if got := SamplesFor([]string{"aime24"}, 3)["aime24"]; got != 3 {

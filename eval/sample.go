@@ -9,7 +9,7 @@ import (
 )
 
 // Sample is a line of RUN/samples.jsonl: what a model said to a question and
-// what became of it.
+// what became of it. It holds all that is needed to judge it again.
 type Sample struct {
 	ID        string  `json:"id"`
 	Benchmark string  `json:"benchmark"`
@@ -17,42 +17,68 @@ type Sample struct {
 	Sample    int     `json:"sample"`   // from 0
 	Prompt    string  `json:"prompt"`
 	PromptIDs []int32 `json:"prompt_ids"`
-	// Output is what was graded: the reasoning prefix of the prompt, if there was
-	// one, and the text generated.
-	Output        string  `json:"output"`
-	Extracted     string  `json:"extracted"`      // final answer as found in Output
-	Pred          string  `json:"pred"`           // what was compared
-	GT            string  `json:"gt"`             // with what
-	Verdict       bool    `json:"verdict"`        // as the Qwen2.5-Math code judges
-	VerdictStrict bool    `json:"verdict_strict"` // as a person would
-	Via           string  `json:"via"`            // the rule that decided Verdict
-	Lang          string  `json:"lang"`           // language of Output, "none" without letters
-	Confidence    float64 `json:"confidence"`     // of Lang, 0 to 1, to four decimals
-	OffTarget     bool    `json:"off_target"`     // Lang is not Language
-	Tokens        int     `json:"tokens"`         // generated
-	FinishReason  string  `json:"finish_reason"`
+	Prefix    string  `json:"prefix"` // the end of Prompt that counts as the model's own words
+	// Output is what was graded: Prefix and the text generated.
+	Output    string `json:"output"`
+	Reference string `json:"reference"` // the benchmark's answer
+	DataName  string `json:"data_name"` // the benchmark's name as the grader knows it
+	Extracted string `json:"extracted"` // final answer as found in Output
+	Pred      string `json:"pred"`      // what was compared
+	GT        string `json:"gt"`        // with what
+	// Verdict is that of the grader that the settings name; the other two are the
+	// Qwen2.5-Math code's and a person's.
+	Verdict       bool   `json:"verdict"`
+	VerdictQwen   bool   `json:"verdict_qwen"`
+	VerdictStrict bool   `json:"verdict_strict"`
+	Via           string `json:"via"` // the rule that decided Verdict
+	Identified
+	Tokens       int    `json:"tokens"` // generated
+	FinishReason string `json:"finish_reason"`
 }
 
-// Identified is what language an output is in.
+// Identified is what languages an output is in: its reasoning and the answer that
+// it ends in are judged apart.
 type Identified struct {
-	Lang       string // code, or "none"
-	Confidence float64
-	OffTarget  bool // another language than the one asked for
+	Lang       string  `json:"lang"`       // of the reasoning: a code, or "none" without letters
+	Confidence float64 `json:"confidence"` // of Lang, 0 to 1, to four decimals
+	OffTarget  bool    `json:"off_target"` // Lang is not the language asked for
+	AnswerLang string  `json:"answer_lang"`
+	// AnswerOffTarget: the answer has words, and in another language.
+	AnswerOffTarget bool `json:"answer_off_target"`
 }
 
-// judge grades a completion of q and identifies its language.
-func judge(q *Question, done Completion, identify func(output, language string) Identified) Sample {
-	output := q.Prefix + done.Text
-	result := grade.Grade(output, q.Answer, q.DataName, grade.Qwen)
-	language := identify(output, q.Language)
-	return Sample{
+// question is the question that the sample answers.
+func (s *Sample) question() Question {
+	return Question{Benchmark: s.Benchmark, Language: s.Language, ID: s.ID, Prompt: s.Prompt, PromptIDs: s.PromptIDs,
+		Prefix: s.Prefix, Answer: s.Reference, DataName: s.DataName}
+}
+
+// modes are the graders by name.
+var modes = map[string]grade.Mode{grade.Qwen.String(): grade.Qwen, grade.Strict.String(): grade.Strict}
+
+// judge makes the sample of a completion of q.
+func judge(q *Question, done *Completion, grader string, identify func(output, language string) Identified) Sample {
+	s := Sample{
 		ID: q.ID, Benchmark: q.Benchmark, Language: q.Language, Sample: done.Sample,
-		Prompt: q.Prompt, PromptIDs: q.PromptIDs, Output: output,
-		Extracted: result.Extracted, Pred: result.Pred, GT: result.GT, Verdict: result.Verdict, Via: result.Via,
-		VerdictStrict: grade.Grade(output, q.Answer, q.DataName, grade.Strict).Verdict,
-		Lang:          language.Lang, Confidence: rounded(language.Confidence), OffTarget: language.OffTarget,
-		Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
+		Prompt: q.Prompt, PromptIDs: q.PromptIDs, Prefix: q.Prefix, Output: q.Prefix + done.Text,
+		Reference: q.Answer, DataName: q.DataName, Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
 	}
+	s.judge(grader, identify)
+	return s
+}
+
+// judge grades the output anew and identifies its language.
+func (s *Sample) judge(grader string, identify func(output, language string) Identified) {
+	qwen := grade.Grade(s.Output, s.Reference, s.DataName, grade.Qwen)
+	strict := grade.Grade(s.Output, s.Reference, s.DataName, grade.Strict)
+	s.VerdictQwen, s.VerdictStrict = qwen.Verdict, strict.Verdict
+	result := qwen
+	if modes[grader] == grade.Strict {
+		result = strict
+	}
+	s.Extracted, s.Pred, s.GT, s.Verdict, s.Via = result.Extracted, result.Pred, result.GT, result.Verdict, result.Via
+	s.Identified = identify(s.Output, s.Language)
+	s.Confidence = rounded(s.Confidence)
 }
 
 // rounded drops the digits in which a detector that sums in no fixed order, as
@@ -70,11 +96,12 @@ func (s *Sample) line() ([]byte, error) {
 
 // outcome is what the results need of a sample.
 type outcome struct {
-	right, strict, off, cut bool
-	tokens                  int
+	right, qwen, strict, off, answerOff, cut bool
+	tokens                                   int
+	pred, gt                                 string
 }
 
 func (s *Sample) outcome() outcome {
-	return outcome{right: s.Verdict, strict: s.VerdictStrict, off: s.OffTarget,
-		cut: s.FinishReason == FinishLength, tokens: s.Tokens}
+	return outcome{right: s.Verdict, qwen: s.VerdictQwen, strict: s.VerdictStrict, off: s.OffTarget,
+		answerOff: s.AnswerOffTarget, cut: s.FinishReason == FinishLength, tokens: s.Tokens, pred: s.Pred, gt: s.GT}
 }

@@ -16,16 +16,21 @@ type script struct {
 	order     uint64
 	stopAfter int
 	stop      func()
-	asked     int // samples emitted in all calls
+	after     func()     // called when all samples are handed over
+	asked     int        // samples emitted in all calls
+	calls     [][]string // ids of the requests of each call
 }
 
 func (s *script) Generate(ctx context.Context, requests []Request, emit func(Completion) error) error {
 	var all []Completion
+	var ids []string
 	for i, r := range requests {
+		ids = append(ids, r.ID)
 		for k := range r.N {
 			all = append(all, say(i, k, r))
 		}
 	}
+	s.calls = append(s.calls, ids)
 	random := rand.New(rand.NewPCG(s.order, 1))
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for i, c := range all {
@@ -40,6 +45,9 @@ func (s *script) Generate(ctx context.Context, requests []Request, emit func(Com
 			return err
 		}
 		s.asked++
+	}
+	if s.after != nil {
+		s.after()
 	}
 	return nil
 }
@@ -75,8 +83,8 @@ func identifyScript(output, language string) Identified {
 	for code, text := range words {
 		if strings.Contains(output, text) {
 			// The last digits of a real detector's confidence are noise.
-			return Identified{Lang: code, Confidence: 0.75 + 1e-12*rand.Float64(), OffTarget: code != language}
+			return Identified{Lang: code, Confidence: 0.75 + 1e-12*rand.Float64(), OffTarget: code != language, AnswerLang: "none"}
 		}
 	}
-	return Identified{Lang: "none", OffTarget: true}
+	return Identified{Lang: "none", OffTarget: true, AnswerLang: "none"}
 }

@@ -87,7 +87,7 @@ func (s *Spec) SetDefaults(o bench.Options) error {
 			return err
 		}
 		if samples[b] = s.Samples[b]; samples[b] == 0 {
-			samples[b] = entry.Samples
+			samples[b] = max(1, entry.Samples)
 		}
 		limit = max(limit, entry.MaxTokens)
 	}
@@ -98,23 +98,25 @@ func (s *Spec) SetDefaults(o bench.Options) error {
 	return nil
 }
 
-// SamplesFor is the number of samples a question for each benchmark: n, or with
-// n = 0 the paper's, 16 for AIME and 1 for the others.
+// SamplesFor is n samples a question for each benchmark. 0 leaves the number to
+// SetDefaults, which takes the registry's: the paper's 16 for AIME, 1 for others.
 func SamplesFor(benchmarks []string, n int) map[string]int {
 	samples := make(map[string]int, len(benchmarks))
 	for _, b := range benchmarks {
 		samples[b] = n
-		if n == 0 {
-			samples[b] = max(1, bench.Registry[b].Samples)
-		}
 	}
 	return samples
 }
 
 // Presets are the paper's evaluation settings by name: sampling, length and the
-// reasoning prefix. What a preset does not name stays as it was.
+// reasoning prefix. The samples a question are those of SetDefaults: 16 on AIME, one
+// on MATH500 and GPQA. What a preset does not name stays as it was.
 var Presets = map[string]func(*Spec){
-	"paper":     func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 0.6, 0.95, 8912, true },
-	"paper-32b": func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 0.6, 0.95, 32768, true },
-	"dapo-32b":  func(s *Spec) { s.Temperature, s.TopP, s.MaxTokens, s.Hack = 1, 0.7, 20480, true },
+	"paper":     preset(Sampling{Temperature: 0.6, TopP: 0.95}, 8912),
+	"paper-32b": preset(Sampling{Temperature: 0.6, TopP: 0.95}, 32768), // models of 32 billion parameters
+	"dapo-32b":  preset(Sampling{Temperature: 1, TopP: 0.7}, 20480),    // DAPO-Qwen-32B
+}
+
+func preset(sampling Sampling, maxTokens int) func(*Spec) {
+	return func(s *Spec) { s.Sampling, s.MaxTokens, s.Hack = sampling, maxTokens, true }
 }

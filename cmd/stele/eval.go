@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -23,24 +25,28 @@ import (
 
 // evalFlags are the flags of stele eval.
 type evalFlags struct {
-	model, data, out, preset string
-	registry                 string
-	samples, batch           int
-	noHack                   bool
-	spec                     eval.Spec
+	model, data, out, preset, shard string
+	registry                        string
+	samples, batch                  int
+	noHack                          bool
+	spec                            eval.Spec
 }
 
-func newEvalCommand(g *globals) *cobra.Command {
-	f := &evalFlags{}
+func newEvalCommand(g *globals) *cobra.Command { return evalCommand(g, &evalFlags{}) }
+
+func evalCommand(g *globals, f *evalFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "eval -m MODEL --bench NAMES --lang LANGS --out RUN",
 		Short: "Measure a model on benchmarks in several languages",
 		Long: fmt.Sprintf(`Measure a model on benchmarks in several languages.
 
 Benchmarks: %s, one of your own (--registry, or
-DATA/benchmarks.yaml), or the path or hub id of a dataset: JSONL, TSV, CSV, Parquet, Arrow.
-arith is built in, the others are read from --data or the hub cache (stele pull). RUN gets samples.jsonl, results.json and
-manifest.json; a run that was stopped goes on when it is started again.
+DATA/benchmarks.yaml), or the path or hub id of a dataset: JSONL, TSV, CSV, Parquet,
+Arrow. arith is built in, the others are read from --data or the hub cache (stele
+pull). RUN gets samples.jsonl, results.json and manifest.json; a run that was stopped
+goes on when it is started again, with any --batch. On several machines, each runs one
+part with --shard, and stele eval merge makes one run of them; stele grade --run judges
+a run's samples anew.
 Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Templates(), ", ")),
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runEval(c, g, f) },
@@ -54,7 +60,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.IntVar(&f.spec.FewShot, "few-shot", 0, "worked examples before each question, where the benchmark has them (mgsm: 8)")
 	flags.IntVar(&f.spec.Limit, "limit", 0, "first N questions, the same in each language; 0 for all")
 	flags.IntSliceVar(&f.spec.Levels, "level", nil, "levels of difficulty; all when not given")
-	flags.IntVar(&f.samples, "samples", 0, "samples a question; 0 for the benchmark's own number")
+	flags.IntVarP(&f.samples, "samples", "n", 0, "samples a question; 0 for the benchmark's own number: 16 for AIME")
 	flags.Float64Var(&f.spec.Temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
 	flags.Float64Var(&f.spec.TopP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
 	flags.IntVar(&f.spec.TopK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
@@ -69,40 +75,57 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringVar(&f.spec.Grader, "grader", "qwen", "whose verdicts make the accuracy: qwen or strict")
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	flags.StringVar(&f.preset, "preset", "", "the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
+	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, as i/n, such as 3/8")
 	flags.StringVar(&f.out, "out", "", "folder of the run")
 	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("out")))
+	c.AddCommand(newEvalMergeCommand(g))
 	return c
 }
 
-func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
-	spec := f.spec
-	if f.preset != "" {
-		apply := eval.Presets[f.preset]
-		if apply == nil {
-			return usagef("unknown preset %q: expected paper, paper-32b or dapo-32b", f.preset)
-		}
-		given := spec
-		apply(&spec)
-		// What is given beside the preset wins.
-		for name, keep := range map[string]func(){
-			"temperature": func() { spec.Temperature = given.Temperature }, "top-p": func() { spec.TopP = given.TopP },
-			"max-tokens": func() { spec.MaxTokens = given.MaxTokens },
-			"hack":       func() { spec.Hack = given.Hack }, "no-hack": func() { spec.Hack = !f.noHack },
-		} {
-			if c.Flags().Changed(name) {
-				keep()
+func newEvalMergeCommand(g *globals) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "merge PART... --out RUN",
+		Short: "Make one run of the parts of stele eval --shard",
+		Long: `Make one run of the parts that stele eval --shard made, in any order. All parts must
+be there and done. The run is the same, byte for byte, as one that was not divided.`,
+		RunE: func(c *cobra.Command, parts []string) error {
+			if len(parts) == 0 {
+				return usagef("no part is named: see %s --help", c.CommandPath())
 			}
+			results, err := eval.Merge(c.Context(), parts, out)
+			if err != nil {
+				return err
+			}
+			return showResults(c.OutOrStdout(), g, results)
+		},
+	}
+	c.Flags().StringVar(&out, "out", "", "folder of the run")
+	must(c.MarkFlagRequired("out"))
+	return c
+}
+
+// showResults prints the results of a run, as a table or as JSON.
+func showResults(w io.Writer, g *globals, r *eval.Results) error {
+	if !g.json {
+		return r.WriteTable(w)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
+	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: f.spec.Limit, Levels: f.spec.Levels}
+	spec, err := f.resolve(c, source)
+	if err != nil {
+		return err
+	}
+	var shard eval.Shard
+	if f.shard != "" {
+		if shard, err = eval.ParseShard(f.shard); err != nil {
+			return usageError{err}
 		}
-	}
-	if f.samples != 0 {
-		spec.Samples = eval.SamplesFor(spec.Benchmarks, f.samples)
-	}
-	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: spec.Limit, Levels: spec.Levels}
-	if err := spec.SetDefaults(source); err != nil {
-		return usageError{err}
-	}
-	if err := spec.Validate(); err != nil {
-		return usageError{err}
 	}
 	e, err := engine.Load(f.model, g.engineOptions(f.batch))
 	if err != nil {
@@ -117,16 +140,49 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if err != nil {
 		return err
 	}
-	results, err := eval.Run(c.Context(), spec, questions, evalDeps(g, e, f.model, weights, os.Stderr), f.out)
+	deps := evalDeps(g, e, f.model, weights, os.Stderr)
+	if f.shard != "" {
+		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
+		if err == nil {
+			fmt.Fprintf(os.Stderr, "part %s is done with %d samples: stele eval merge makes one run of all parts\n", shard, samples)
+		}
+		return err
+	}
+	results, err := eval.Run(c.Context(), spec, questions, deps, f.out)
 	if err != nil {
 		return err
 	}
-	if g.json {
-		encoder := json.NewEncoder(c.OutOrStdout())
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(results)
+	return showResults(c.OutOrStdout(), g, results)
+}
+
+// resolve is what the flags ask for: the preset, and over it what is given beside.
+func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, error) {
+	spec := f.spec
+	if f.preset != "" {
+		apply := eval.Presets[f.preset]
+		if apply == nil {
+			return spec, usagef("unknown preset %q: expected %s", f.preset, strings.Join(slices.Sorted(maps.Keys(eval.Presets)), ", "))
+		}
+		apply(&spec)
+		for name, keep := range map[string]func(){
+			"temperature": func() { spec.Temperature = f.spec.Temperature }, "top-p": func() { spec.TopP = f.spec.TopP },
+			"top-k": func() { spec.TopK = f.spec.TopK }, "min-p": func() { spec.MinP = f.spec.MinP },
+			"max-tokens": func() { spec.MaxTokens = f.spec.MaxTokens },
+			"hack":       func() { spec.Hack = f.spec.Hack }, "no-hack": func() { spec.Hack = !f.noHack },
+		} {
+			if c.Flags().Changed(name) {
+				keep()
+			}
+		}
 	}
-	return printResults(c.OutOrStdout(), results)
+	spec.Samples = eval.SamplesFor(spec.Benchmarks, f.samples)
+	if err := spec.SetDefaults(source); err != nil {
+		return spec, usageError{err}
+	}
+	if err := spec.Validate(); err != nil {
+		return spec, usageError{err}
+	}
+	return spec, nil
 }
 
 // questionsFor loads the problems of a spec and writes their prompts.
@@ -171,15 +227,25 @@ func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) ([]eva
 }
 
 func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string]string, log io.Writer) eval.Deps {
-	detector := langid.New()
 	return eval.Deps{
 		Generator: generator{e},
-		Identify: func(output, language string) eval.Identified {
-			lang, confidence := detector.Detect(output)
-			return eval.Identified{Lang: lang, Confidence: confidence, OffTarget: lang != language}
-		},
-		Origin: eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Device().Name, DType: g.dtype},
-		Log:    log,
+		Identify:  identifier(),
+		Origin:    eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Device().Name, DType: g.dtype},
+		Log:       log,
+	}
+}
+
+// identifier judges the language of an output's reasoning and answer.
+func identifier() func(output, language string) eval.Identified {
+	detector := langid.New()
+	return func(output, language string) eval.Identified {
+		reasoning, answer := langid.Split(output)
+		lang, confidence := detector.Judge(reasoning, language)
+		answerLang, _ := detector.Judge(answer, language)
+		return eval.Identified{
+			Lang: lang, Confidence: confidence, OffTarget: lang != language,
+			AnswerLang: answerLang, AnswerOffTarget: answerLang != language && answerLang != langid.None,
+		}
 	}
 }
 
@@ -214,9 +280,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if len(spec.Languages) == 0 {
 		spec.Languages = langid.Languages
 	}
-	if c.Eval.Samples != 0 {
-		spec.Samples = eval.SamplesFor(spec.Benchmarks, c.Eval.Samples)
-	}
+	spec.Samples = eval.SamplesFor(names, c.Eval.Samples)
 	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels}
 	if err := spec.SetDefaults(source); err != nil {
 		return nil, err
@@ -232,7 +296,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	return results, printResults(os.Stderr, results)
 }
 
-// printResults is the table of a run: a line for each benchmark and language.
+// printResults is a short table of a run: a line for each benchmark and language.
 func printResults(w io.Writer, r *eval.Results) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se\toff-target\ttokens")

@@ -2,17 +2,19 @@ package main
 
 import (
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"stele/engine/jsonl"
+	"stele/eval"
 	"stele/eval/grade"
 )
 
-func newGradeCommand(*globals) *cobra.Command {
-	var in, out, grader string
+func newGradeCommand(g *globals) *cobra.Command {
+	var in, out, run, grader string
 	c := &cobra.Command{
-		Use:   "grade --in FILE",
+		Use:   "grade --in FILE | --run RUN",
 		Short: "Whether answers are right",
 		Long: `Whether answers are right.
 
@@ -21,10 +23,23 @@ a benchmark's name with rules of its own in the Qwen2.5-Math code. With "predict
 place of "output", the strings are compared as they are. The output adds "extracted",
 "pred", "gt", "verdict" and "via", the rule that decided.
 
+With --run, the samples of an evaluation are judged again, their language too, without
+the model. --out is the folder of the run with the new verdicts; without it the results
+are only shown. The grader is then the run's own unless --grader names one.
+
 --grader qwen gives the verdicts of the Qwen2.5-Math evaluation; strict corrects those
 that a person would not share.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if run != "" {
+				if !c.Flags().Changed("grader") {
+					grader = ""
+				}
+				return regradeRun(c, g, run, grader, out)
+			}
+			if out == "" {
+				out = "-"
+			}
 			mode, ok := map[string]grade.Mode{"qwen": grade.Qwen, "strict": grade.Strict}[grader]
 			if !ok {
 				return usagef("--grader %q: must be qwen or strict", grader)
@@ -33,10 +48,24 @@ that a person would not share.`,
 		},
 	}
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
-	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
+	c.Flags().StringVar(&run, "run", "", "folder of an evaluation")
+	c.Flags().StringVar(&out, "out", "", "JSONL file, stdout when not given; with --run a folder")
 	c.Flags().StringVar(&grader, "grader", "qwen", "qwen or strict")
-	must(c.MarkFlagRequired("in"))
+	c.MarkFlagsOneRequired("in", "run")
+	c.MarkFlagsMutuallyExclusive("in", "run")
 	return c
+}
+
+// regradeRun judges the samples of an evaluation again.
+func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
+	if grader != "" && grader != grade.Qwen.String() && grader != grade.Strict.String() {
+		return usagef("--grader %q: must be qwen or strict", grader)
+	}
+	results, err := eval.Regrade(c.Context(), run, grader, out, buildVersion(), identifier(), os.Stderr)
+	if err != nil {
+		return err
+	}
+	return showResults(c.OutOrStdout(), g, results)
 }
 
 // gradeRecord adds the verdict to one line of the input of stele grade.

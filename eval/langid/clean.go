@@ -27,7 +27,7 @@ func Clean(text string) string {
 	for _, p := range []*regexp.Regexp{codeBlock, asymptote, link, tag, environment, display, boxed} {
 		text = p.ReplaceAllString(text, " ")
 	}
-	text = inlineMath(text)
+	text = inlineMath(strings.ReplaceAll(text, `\$`, " "))
 	text = textCommand.ReplaceAllString(text, " $1 ")
 	text = command.ReplaceAllString(text, " ")
 	var out strings.Builder
@@ -49,8 +49,8 @@ func Clean(text string) string {
 	return strings.TrimSpace(dropVariables(out.String()))
 }
 
-// inlineMath takes out what stands between two dollars when it is mathematics:
-// short, on one line, and not prose between two amounts.
+// inlineMath takes out what stands between two dollars when it is mathematics, and
+// the dollars of money alone otherwise.
 func inlineMath(text string) string {
 	var out strings.Builder
 	for {
@@ -60,36 +60,42 @@ func inlineMath(text string) string {
 			return out.String()
 		}
 		out.WriteString(text[:open])
-		rest := text[open+1:]
-		end := strings.IndexByte(rest, '$')
-		if end >= 0 && isMath(rest[:end]) {
-			out.WriteByte(' ')
-			text = rest[end+1:]
-			continue
-		}
 		out.WriteByte(' ')
-		text = rest
+		text = text[open+1:]
+		if end := strings.IndexByte(text, '$'); end >= 0 && isMath(text[:end], text[end+1:]) {
+			text = text[end+1:]
+		}
 	}
 }
 
-// isMath tells mathematics from prose that happens to stand between dollars: prose
-// begins with an amount and has words.
-func isMath(s string) bool {
+// isMath tells mathematics from prose that happens to stand between two dollars,
+// after which comes rest: prose begins with an amount ("$5 and $10") or follows one
+// ("5$ und 10$"), and has words.
+func isMath(s, rest string) bool {
 	if s == "" || strings.Contains(s, "\n\n") {
 		return false
 	}
-	words := 0
+	words, foreign := 0, false
 	for _, f := range strings.FieldsFunc(command.ReplaceAllString(s, " "), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
-		if len([]rune(f)) >= 3 || !isLatin(f) {
+		if latin := isLatin(f); len([]rune(f)) >= 3 || !latin {
 			words++
+			foreign = foreign || !latin
 		}
 	}
-	amount := s[0] >= '0' && s[0] <= '9'
-	if amount {
-		return words == 0 && !strings.HasSuffix(s, " ") || strings.ContainsAny(s, `\^_=`) && words < 2
+	formula := strings.ContainsAny(s, `\^_`)
+	switch {
+	case isDigit(s) && (isDigit(rest) || strings.HasSuffix(s, " ")): // two amounts of money
+		return formula && words < 2
+	case isDigit(s):
+		return words == 0 || (formula || strings.Contains(s, "=")) && words < 2
+	case strings.HasPrefix(s, " ") != strings.HasSuffix(s, " "): // dollars that do not belong together
+		return formula
 	}
-	return words < 4 || strings.ContainsAny(s, `\^_`)
+	return formula || words < 4 && !foreign
 }
+
+// isDigit reports whether s begins with an ASCII digit.
+func isDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
 
 func isLatin(s string) bool {
 	for _, r := range s {

@@ -6,6 +6,7 @@ package langid
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -24,6 +25,23 @@ var byCode = map[string]lingua.Language{
 	"en": lingua.English, "es": lingua.Spanish, "ru": lingua.Russian, "de": lingua.German, "fr": lingua.French,
 	"bn": lingua.Bengali, "th": lingua.Thai, "sw": lingua.Swahili, "zh": lingua.Chinese, "ja": lingua.Japanese, "te": lingua.Telugu,
 }
+
+// latinLanguages and hanLanguages share a script.
+var (
+	latinLanguages = []string{"en", "es", "de", "fr", "sw"}
+	hanLanguages   = []string{"zh", "ja"}
+)
+
+// A verdict among the languages of the Latin script is sure from longLatin letters
+// on, or with a confidence of sureLatin. On the first 20 and 50 characters of MGSM,
+// AIME and GPQA questions, 8 % of verdicts on fewer than 20 letters are wrong, and
+// 1 in 1,000 of those with this confidence; from 30 letters on it is 1 %.
+// A Japanese text of longHan letters has kana in it.
+const (
+	longLatin = 50
+	sureLatin = 0.8
+	longHan   = 12
+)
 
 // shared is lingua's detector, built once: its models take a second to load.
 var shared = sync.OnceValue(func() lingua.LanguageDetector {
@@ -46,37 +64,87 @@ func New() *Detector { return &Detector{} }
 // mixed scripts lingua itself is not deterministic.) None means that no letters are
 // left.
 func (d *Detector) Detect(text string) (lang string, confidence float64) {
+	v := identify(text)
+	return v.lang, v.of[v.lang]
+}
+
+// Judge is Detect for a text that ought to be in the language want. A text that is
+// too short to tell the languages of its script apart, such as "ok", is taken for
+// want if want is written in that script.
+func (d *Detector) Judge(text, want string) (lang string, confidence float64) {
+	v := identify(text)
+	if slices.Contains(v.among, want) {
+		return want, v.of[want]
+	}
+	return v.lang, v.of[v.lang]
+}
+
+// OffTarget reports whether the reasoning of an output (see Split) is in another
+// language than the one wanted, and in which. A reasoning without letters, such as
+// a bare number, is off target: it does not speak the language.
+func (d *Detector) OffTarget(output, want string) (off bool, lang string) {
+	reasoning, _ := Split(output)
+	lang, _ = d.Judge(reasoning, want)
+	return lang != want, lang
+}
+
+// identified is what a text is known to be.
+type identified struct {
+	lang  string
+	of    map[string]float64 // confidences
+	among []string           // languages it may be as well; nil when the verdict is sure
+}
+
+func identify(text string) identified {
 	clean := Clean(text)
 	if clean == "" {
-		return None, 0
+		return identified{lang: None}
 	}
-	lang, latin, share := dominant(clean)
-	if lang != "" {
-		return lang, round(share)
+	w := countWords(clean)
+	script, share := w.most()
+	if script != "" {
+		v := identified{lang: script, of: map[string]float64{script: round(share)}}
+		if script == "zh" && countLetters(clean) < longHan {
+			v.of["ja"], v.among = v.of["zh"], hanLanguages
+		}
+		return v
 	}
-	of := map[lingua.Language]float64{}
-	for _, v := range shared().ComputeLanguageConfidenceValues(latin) {
-		of[v.Language()] = round(v.Value())
+	v := identified{lang: "en", of: map[string]float64{}}
+	for _, c := range shared().ComputeLanguageConfidenceValues(w.latin) {
+		for code, language := range byCode {
+			if language == c.Language() {
+				v.of[code] = round(c.Value())
+			}
+		}
 	}
-	best := "en"
 	for _, code := range Languages {
 		// Ties go to the first in the order of Languages; lingua's last digits differ
 		// from call to call.
-		if c := of[byCode[code]]; c > confidence {
-			best, confidence = code, c
+		if v.of[code] > v.of[v.lang] {
+			v.lang = code
 		}
 	}
-	return best, confidence
+	if second, share := w.mostForeign(); share >= 0.25 && v.of[v.lang] < 0.5 {
+		// Latin words of no language, beside words of another script: names and
+		// formulas, as in chemistry.
+		return identified{lang: second, of: map[string]float64{second: round(share)}}
+	}
+	if v.of[v.lang] < sureLatin && countLetters(w.latin) < longLatin {
+		v.among = latinLanguages
+	}
+	return v
 }
 
 func round(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
-// OffTarget reports whether a text is in another language than the one wanted,
-// and in which. A text without letters, such as a bare number, is off target: it
-// does not speak the language.
-func (d *Detector) OffTarget(text, want string) (off bool, lang string) {
-	lang, _ = d.Detect(text)
-	return lang != want, lang
+func countLetters(text string) int {
+	n := 0
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // scripts are those that tell one of the languages apart.
@@ -88,48 +156,6 @@ var scripts = []struct {
 	{"ja", unicode.Hiragana}, {"ja", unicode.Katakana}, {"zh", unicode.Han},
 }
 
-// dominant returns the language whose script most words are written in, and its
-// share of the words; it is "" when that script is Latin, and latin are then the
-// words to tell the language by. Han, kana and Thai are written without spaces:
-// two, two and four letters count as a word. Kana makes the Han letters beside it
-// Japanese.
-func dominant(text string) (lang, latin string, share float64) {
-	words := map[string]float64{}
-	var b strings.Builder
-	for _, word := range strings.Fields(text) {
-		letters := map[string]float64{}
-		for _, r := range word {
-			letters[scriptOf(r)]++
-		}
-		for script, n := range letters {
-			switch script {
-			case "zh", "ja":
-				words[script] += n / 2
-			case "th":
-				words[script] += n / 4
-			default:
-				words[script] += n / float64(len([]rune(word)))
-			}
-		}
-		if letters[""] > 0 {
-			b.WriteString(word)
-			b.WriteByte(' ')
-		}
-	}
-	if kana := words["ja"]; kana > 0 && kana*8 >= words["zh"] {
-		words["ja"] += words["zh"]
-		words["zh"] = 0
-	}
-	most, all := words[""], words[""]
-	for _, code := range Languages {
-		all += words[code]
-		if words[code] > most {
-			lang, most = code, words[code]
-		}
-	}
-	return lang, b.String(), most / all
-}
-
 // scriptOf is the language that alone is written in a letter's script, or "".
 func scriptOf(r rune) string {
 	for _, s := range scripts {
@@ -138,4 +164,75 @@ func scriptOf(r rune) string {
 		}
 	}
 	return ""
+}
+
+// words counts the words of a text by script.
+type words struct {
+	by    map[string]float64 // by the language that alone has the script; "" is Latin
+	latin string             // the words that have letters of no such script
+}
+
+// countWords counts words by script. Han, kana and Thai are written without
+// spaces: two, two and four letters count as a word. Kana makes the Han letters
+// beside it Japanese.
+func countWords(text string) words {
+	by := map[string]float64{}
+	var latin strings.Builder
+	for _, word := range strings.Fields(text) {
+		letters := map[string]float64{}
+		n := 0.0
+		for _, r := range word {
+			letters[scriptOf(r)]++
+			n++
+		}
+		for script, k := range letters {
+			switch script {
+			case "zh", "ja":
+				by[script] += k / 2
+			case "th":
+				by[script] += k / 4
+			default:
+				by[script] += k / n
+			}
+		}
+		if letters[""] > 0 {
+			latin.WriteString(word)
+			latin.WriteByte(' ')
+		}
+	}
+	if kana := by["ja"]; kana > 0 && kana*8 >= by["zh"] {
+		by["ja"] += by["zh"]
+		by["zh"] = 0
+	}
+	return words{by, latin.String()}
+}
+
+// most returns the script that most words are written in and its share of them.
+func (w words) most() (script string, share float64) {
+	foreign, share := w.mostForeign()
+	if latin := w.by[""] / w.all(); foreign == "" || latin >= share {
+		return "", latin
+	}
+	return foreign, share
+}
+
+// mostForeign is most without Latin.
+func (w words) mostForeign() (script string, share float64) {
+	for _, code := range Languages {
+		if w.by[code] > w.by[script] || script == "" && w.by[code] > 0 {
+			script = code
+		}
+	}
+	if script == "" {
+		return "", 0
+	}
+	return script, w.by[script] / w.all()
+}
+
+func (w words) all() float64 {
+	all := w.by[""]
+	for _, code := range Languages {
+		all += w.by[code]
+	}
+	return all
 }

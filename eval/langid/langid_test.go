@@ -51,6 +51,24 @@ func TestShortTexts(t *testing.T) {
 	}
 }
 
+// TestTooShortToTell: where the languages of a script cannot be told apart, the one
+// that was asked for has the benefit of the doubt, and only it.
+func TestTooShortToTell(t *testing.T) {
+	d := New()
+	for _, c := range []struct{ text, want, lang string }{
+		{"ok", "en", "en"}, {"ok", "de", "de"}, {"ok", "ru", "sw"}, {"Total: 5", "es", "es"}, {"Total: 5", "fr", "fr"},
+		{"答案", "ja", "ja"}, {"答案", "zh", "zh"}, {"答案", "ko", "zh"}, {"です", "zh", "ja"},
+		{"首先我们把两个数相加，然后把和除以三。", "ja", "zh"}, {"ответ", "en", "ru"}, {"", "en", None}, {"42", "zh", None},
+		{sentences["en"], "de", "en"}, {sentences["sw"], "en", "sw"}, {"the answer is twenty-five", "es", "en"},
+		{"Найдите KE частиц в Pi mu nu, Pi MeV, mu MeV", "ru", "ru"}, // Latin letters of no language
+	} {
+		lang, confidence := d.Judge(c.text, c.want)
+		if lang != c.lang || confidence < 0 || confidence > 1 {
+			t.Errorf("%q, wanted in %s, is %s (%.2f); want %s", c.text, c.want, lang, confidence, c.lang)
+		}
+	}
+}
+
 // TestSameVerdict: mixed scripts too get the same verdict and confidence each time.
 func TestSameVerdict(t *testing.T) {
 	d := New()
@@ -70,6 +88,16 @@ func TestSameVerdict(t *testing.T) {
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
 		"She pays $18 a day for 3 days, or $54 in all.": "She pays a day for days or in all",
+		"It costs $5 and $10.":                          "It costs and",
+		"Es kostet 5$ und nicht 10$.":                   "Es kostet und nicht",
+		"from US$5 to US$10":                            "from US to US",
+		"left with \\$5, then \\$10":                    "left with then",
+		"pays $5, so $x = 5$ holds":                     "pays so holds",
+		"花了$5，又花$10。":                                   "花了 又花",
+		"ราคา 5$และ10$":                                 "ราคา และ",
+		"if $ x $ and $3x$ are":                         "if and are",
+		"$12$ apples and $7$ pears":                     "apples and pears",
+		"$\\text{total} = 3$ and $18=2\\cdot 9$":        "and",
 		"We have $x^2 + 1 = y$ here.":                   "We have here",
 		"so \\(a+b\\) and \\[c\\] and $$d$$ end":        "so and and end",
 		"\\text{metres} \\frac{1}{2}":                   "metres",

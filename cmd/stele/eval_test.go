@@ -1,0 +1,298 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"stele/engine"
+	"stele/eval"
+	"stele/eval/bench"
+)
+
+// asProgram in the environment makes the test binary the program itself.
+const asProgram = "STELE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// program is stele in a process of its own; what it says goes to log.
+func program(log io.Writer, args ...string) *exec.Cmd {
+	c := exec.Command(os.Args[0], args...)
+	c.Env = append(os.Environ(), asProgram+"=1")
+	c.Stdout, c.Stderr = log, log
+	return c
+}
+
+// must0 runs stele in a process of its own to its good end.
+func must0(t *testing.T, args ...string) {
+	t.Helper()
+	var log bytes.Buffer
+	if err := program(&log, args...).Run(); err != nil {
+		t.Fatalf("stele %s: %v\n%s", strings.Join(args, " "), err, log.String())
+	}
+}
+
+// runFiles reads a run's folder.
+func runFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, name := range []string{"samples.jsonl", "results.json", "manifest.json"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(data)
+	}
+	return all
+}
+
+// TestEvalKilled: a run that is killed again and again, and goes on at another
+// batch size, comes to the same files as one that was left alone; so do shards that
+// are merged, and a run that is graded anew.
+func TestEvalKilled(t *testing.T) {
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, name) }
+	args := func(out string, batch int, more ...string) []string {
+		return append([]string{"eval", "-m", "builtin:nano", "--backend", "go", "--bench", "arith", "--level", "1", "--lang", "en,te",
+			"--limit", "4", "-n", "3", "--temperature", "1", "--max-tokens", "16", "--template", "plain",
+			"--batch", fmt.Sprint(batch), "--out", at(out)}, more...)
+	}
+	must0(t, args("whole", 32)...)
+	want := runFiles(t, at("whole"))
+	size := int64(len(want["samples.jsonl"]))
+
+	random := rand.New(rand.NewPCG(8, 9))
+	for attempt := 0; ; attempt++ {
+		if attempt == 30 {
+			t.Fatal("the run does not come to an end")
+		}
+		var log bytes.Buffer
+		c := program(&log, args("killed", 1+random.IntN(5))...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		// The signal comes when a few more samples are there, or a little later.
+		before := sizeOf(at("killed/samples.jsonl"))
+		enough, late := before+size/12+random.Int64N(size/3), time.Duration(random.IntN(20))*time.Millisecond
+		signal := []syscall.Signal{syscall.SIGKILL, syscall.SIGKILL, syscall.SIGINT}[attempt%3]
+		err := interrupt(c, ended, func() bool { return sizeOf(at("killed/samples.jsonl")) >= enough }, late, signal)
+		if err == nil {
+			break
+		}
+		code := c.ProcessState.ExitCode()
+		if killed := c.ProcessState.Sys().(syscall.WaitStatus).Signaled(); !killed && code != exitInterrupted {
+			t.Fatalf("exit code %d\n%s", code, log.String())
+		} else if !killed && !strings.Contains(log.String(), "the same command goes on from there") {
+			t.Errorf("interrupted, it said\n%s", log.String())
+		}
+	}
+	if diff := cmp.Diff(want, runFiles(t, at("killed"))); diff != "" {
+		t.Errorf("killed (-want +got):\n%s", diff)
+	}
+
+	must0(t, args("part-2", 2, "--shard", "2/2")...)
+	must0(t, args("part-1", 7, "--shard", "1/2")...)
+	must0(t, "eval", "merge", at("part-2"), at("part-1"), "--out", at("merged"))
+	if diff := cmp.Diff(want, runFiles(t, at("merged"))); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+	must0(t, "grade", "--run", at("whole"), "--out", at("graded"))
+	if diff := cmp.Diff(want, runFiles(t, at("graded"))); diff != "" {
+		t.Errorf("graded anew (-want +got):\n%s", diff)
+	}
+}
+
+func sizeOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// interrupt sends a signal once ready, and late after that; it returns what the
+// process ended with.
+func interrupt(c *exec.Cmd, ended chan error, ready func() bool, late time.Duration, signal syscall.Signal) error {
+	for !ready() {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(time.Millisecond):
+		}
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(late):
+	}
+	_ = c.Process.Signal(signal) // the process may have ended in the meantime
+	return <-ended
+}
+
+func TestPresetsAndFlags(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want eval.Spec
+	}{
+		{"none", nil, eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 2048, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+		{"paper", []string{"--preset", "paper"},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 8912, Hack: true, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+		{"32B", []string{"--preset", "paper-32b", "-n", "4"},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 32768, Hack: true, Samples: map[string]int{"aime24": 4, "math500": 4}}},
+		{"DAPO, all flags", []string{"--preset", "dapo-32b", "--temperature", "0.5", "--top-p", "0.9", "--top-k", "7", "--min-p", "0.1", "--max-tokens", "99", "--no-hack"},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 0.5, TopP: 0.9, TopK: 7, MinP: 0.1}, MaxTokens: 99, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+		{"DAPO, one flag", []string{"--preset", "dapo-32b", "--max-tokens", "2048"},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 1, TopP: 0.7}, MaxTokens: 2048, Hack: true, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+	} {
+		f := &evalFlags{}
+		command := evalCommand(&globals{}, f)
+		if err := command.ParseFlags(append([]string{"--bench", "aime24,math500", "--lang", "en"}, c.args...)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.resolve(command, bench.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.want.Benchmarks, c.want.Languages, c.want.Template, c.want.Grader = []string{"aime24", "math500"}, []string{"en"}, "auto", "qwen"
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestEvalWrongUsage(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"eval", "-m", "builtin:nano", "--out", dir, "--preset", "pepper"},
+		{"eval", "-m", "builtin:nano", "--out", dir, "--shard", "0/2"},
+		{"eval", "-m", "builtin:nano", "--out", dir, "--hack", "--no-hack"},
+		{"eval", "-m", "builtin:nano", "--out", dir, "--grader", "kind"},
+		{"eval", "-m", "builtin:nano", "--out", dir, "-n", "-1"},
+		{"eval", "-m", "builtin:nano"},
+		{"eval", "merge", "--out", dir},
+		{"eval", "merge", dir},
+		{"grade"},
+		{"grade", "--run", dir, "--in", "-"},
+		{"grade", "--run", dir, "--grader", "kind"},
+	} {
+		root := newRootCommand()
+		root.SetArgs(args)
+		root.SetOut(io.Discard)
+		err := root.Execute()
+		if usage := (usageError{}); !errors.As(err, &usage) {
+			t.Errorf("stele %s: error %v, want wrong usage", strings.Join(args, " "), err)
+		}
+	}
+}
+
+// parrot is a generator that gives every third question its reference answer, in
+// some language.
+type parrot map[string]string
+
+func (p parrot) Generate(_ context.Context, requests []eval.Request, emit func(eval.Completion) error) error {
+	said := []string{"So the answer is", "Die Antwort lautet also nach der Rechnung", "Следовательно, ответ равен", "所以答案是", ""}
+	for i, r := range requests {
+		for k := range r.N {
+			h := fnv.New32a()
+			fmt.Fprint(h, r.ID, k)
+			answer := "7"
+			if h.Sum32()%3 == 0 {
+				answer = p[r.ID]
+			}
+			text := fmt.Sprintf("%s $%s$.\n\n\\boxed{%s}", said[h.Sum32()%5], answer, answer)
+			if err := emit(eval.Completion{Request: i, Sample: k, TokenIDs: make([]int32, 9), Text: text, FinishReason: eval.FinishStop}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// TestEvalOnEveryBenchmark runs all benchmarks that are here, in all their
+// languages, up to the model.
+func TestEvalOnEveryBenchmark(t *testing.T) {
+	data := filepath.FromSlash("../../../shared/data")
+	if _, err := os.Stat(data); err != nil {
+		t.Skipf("the benchmarks are not here: %v", err)
+	}
+	e, err := engine.Load("builtin:nano", engine.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, name := range bench.Names() {
+		spec := eval.Spec{
+			Benchmarks: []string{name}, Languages: bench.Registry[name].Languages, Limit: 4, Samples: eval.SamplesFor([]string{name}, 0),
+			Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 9, Template: "auto", Hack: true, Grader: "qwen",
+		}
+		source := bench.Options{Dir: data, Limit: spec.Limit}
+		if err := spec.SetDefaults(source); err != nil {
+			t.Fatal(err)
+		}
+		questions, err := questionsFor(e, spec, source)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		answers := parrot{}
+		for _, q := range questions {
+			answers[q.Benchmark+"/"+q.Language+"/"+q.ID] = q.Answer
+		}
+		deps := evalDeps(&globals{}, e, "builtin:nano", nil, nil)
+		deps.Generator = answers
+		dir := t.TempDir()
+		results, err := eval.Run(t.Context(), spec, questions, deps, dir)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for language, score := range results.Benchmarks[name].Languages {
+			if score.Questions != 4 || score.Samples != 4*spec.Samples[name] {
+				t.Errorf("%s in %s: %d questions, %d samples", name, language, score.Questions, score.Samples)
+			}
+		}
+		// Every reference that was given as the answer counts as right.
+		samples, err := os.ReadFile(filepath.Join(dir, "samples.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		given := 0
+		for line := range strings.Lines(string(samples)) {
+			var s eval.Sample
+			if err := json.Unmarshal([]byte(line), &s); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(s.Output, `\boxed{`+s.Reference+"}") {
+				given++
+				if !s.VerdictQwen {
+					t.Errorf("%s, %s, %s: %q is wrong for itself (%s)", name, s.Language, s.ID, s.Reference, s.Via)
+				}
+			}
+		}
+		if given == 0 {
+			t.Errorf("%s: no reference was given as the answer", name)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package eval
+
+import (
+	"hash/fnv"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+)
+
+// Interval is a 95 % confidence interval: low, high.
+type Interval [2]float64
+
+// Estimate is a mean over questions with what is known of its error.
+type Estimate struct {
+	Value float64
+	// SE is the standard error and CI a bootstrap interval. Questions are what was
+	// drawn: samples of one question, and its translations, are not independent. Both
+	// are nil with a single question.
+	SE *float64
+	CI *Interval
+
+	replicates []float64 // the value under each bootstrap resample
+}
+
+// replicates is how many times questions are resampled.
+const replicates = 1000
+
+// answered is a question with the outcomes of its samples.
+type answered struct {
+	id       string
+	outcomes []outcome
+	majority bool // whether the most frequent answer is right
+}
+
+// strata are the questions of a benchmark, language by language.
+type strata [][]answered
+
+// resample holds how often each question is drawn in each replicate. Translations
+// of a question are drawn together: what is hard in all languages does not widen
+// the difference between two.
+type resample struct {
+	index   map[string]int // of questions
+	weights [][]float64    // by replicate and question
+}
+
+// newResample draws the replicates of a benchmark's questions.
+func newResample(benchmark string, seed uint64, s strata) *resample {
+	r := &resample{index: map[string]int{}}
+	for _, stratum := range s {
+		for i := range stratum {
+			if id := stratum[i].id; !contains(r.index, id) {
+				r.index[id] = len(r.index)
+			}
+		}
+	}
+	h := fnv.New64a()
+	h.Write([]byte(benchmark))
+	random := rand.NewPCG(seed, h.Sum64())
+	n := uint64(len(r.index))
+	r.weights = make([][]float64, replicates)
+	for b := range r.weights {
+		r.weights[b] = make([]float64, n)
+		for range n {
+			k, _ := bits.Mul64(random.Uint64(), n)
+			r.weights[b][k]++
+		}
+	}
+	return r
+}
+
+func contains(m map[string]int, key string) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// mean is the mean of value over strata of the mean over their questions, and its
+// standard error with the question as the cluster: the deviations of a question's
+// translations are summed before they are squared (Miller, "Adding Error Bars to
+// Evals", 2024, §2.2). With one stratum this is the sample standard deviation of
+// the questions' values over √n. With r, the bootstrap replicates are computed too.
+func (s strata) mean(value func(*answered) float64, r *resample) Estimate {
+	values := make([][]float64, len(s))
+	centre := make([]float64, len(s))
+	var e Estimate
+	for i, stratum := range s {
+		for k := range stratum {
+			values[i] = append(values[i], value(&stratum[k]))
+			centre[i] += values[i][k] / float64(len(stratum))
+		}
+		e.Value += centre[i] / float64(len(s))
+	}
+	index := map[string]int{}
+	var deviations []float64 // of each question, in the order met
+	for i, stratum := range s {
+		for k := range stratum {
+			at, ok := index[stratum[k].id]
+			if !ok {
+				at = len(deviations)
+				index[stratum[k].id] = at
+				deviations = append(deviations, 0)
+			}
+			deviations[at] += (values[i][k] - centre[i]) / float64(len(stratum)*len(s))
+		}
+	}
+	n := float64(len(deviations))
+	if n < 2 {
+		return e
+	}
+	squares := 0.0
+	for _, d := range deviations {
+		squares += d * d
+	}
+	root := math.Sqrt(squares * n / (n - 1))
+	e.SE = &root
+	if r != nil {
+		e.bootstrap(s, values, centre, r)
+	}
+	return e
+}
+
+// bootstrap computes the replicates of a mean and their interval.
+func (e *Estimate) bootstrap(s strata, values [][]float64, centre []float64, r *resample) {
+	e.replicates = make([]float64, len(r.weights))
+	for i, stratum := range s {
+		at := make([]int, len(stratum))
+		for k := range stratum {
+			at[k] = r.index[stratum[k].id]
+		}
+		for b, weights := range r.weights {
+			sum, drawn := 0.0, 0.0
+			for k, value := range values[i] {
+				w := weights[at[k]]
+				sum += w * value
+				drawn += w
+			}
+			mean := centre[i] // where a language has few of the questions and none was drawn
+			if drawn > 0 {
+				mean = sum / drawn
+			}
+			e.replicates[b] += mean / float64(len(s))
+		}
+	}
+	e.interval()
+}
+
+// interval sets CI to the replicates' percentiles.
+func (e *Estimate) interval() {
+	sorted := slices.Sorted(slices.Values(e.replicates))
+	e.CI = &Interval{quantile(sorted, 0.025), quantile(sorted, 0.975)}
+}
+
+// quantile interpolates between order statistics, as numpy does by default.
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	low := int(at)
+	if low+1 == len(sorted) {
+		return sorted[low]
+	}
+	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
+}
+
+// average is the mean of estimates that are independent of each other, as those of
+// several benchmarks are.
+func average(estimates []Estimate) Estimate {
+	var e Estimate
+	n := float64(len(estimates))
+	squares := 0.0
+	known := true
+	for _, x := range estimates {
+		e.Value += x.Value / n
+		if x.SE == nil {
+			known = false
+		} else {
+			squares += *x.SE * *x.SE
+		}
+	}
+	if !known {
+		return e
+	}
+	root := math.Sqrt(squares) / n
+	e.SE = &root
+	for _, x := range estimates {
+		if x.replicates == nil {
+			return e
+		}
+	}
+	e.replicates = make([]float64, replicates)
+	for _, x := range estimates {
+		for b, value := range x.replicates {
+			e.replicates[b] += value / n
+		}
+	}
+	e.interval()
+	return e
+}

@@ -1,0 +1,139 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"stele/eval/grade"
+)
+
+// TestPassAt compares the estimator with its definition: the share of all choices
+// of k samples that hold a right one.
+func TestPassAt(t *testing.T) {
+	for n := 1; n <= 7; n++ {
+		for c := 0; c <= n; c++ {
+			for k := 1; k <= n; k++ {
+				hit, all := 0, 0
+				for set := range 1 << n {
+					chosen, right := 0, 0
+					for i := range n {
+						if set>>i&1 == 1 {
+							chosen++
+							if i < c {
+								right++
+							}
+						}
+					}
+					if chosen == k {
+						all++
+						if right > 0 {
+							hit++
+						}
+					}
+				}
+				if got, want := passAt(n, c, k), float64(hit)/float64(all); math.Abs(got-want) > 1e-12 {
+					t.Errorf("%d of %d right: pass@%d is %g, want %g", c, n, k, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestMajority(t *testing.T) {
+	o := func(pred string, right bool) outcome { return outcome{pred: pred, right: right} }
+	for _, c := range []struct {
+		name     string
+		outcomes []outcome
+		want     bool
+	}{
+		{"most frequent", []outcome{o("2", false), o("3", true), o("3", true)}, true},
+		{"most frequent is wrong", []outcome{o("3", true), o("2", false), o("2", false)}, false},
+		{"tie, first is right", []outcome{o("3", true), o("2", false), o("2", false), o("3", true)}, true},
+		{"tie, first is wrong", []outcome{o("2", false), o("3", true), o("3", true), o("2", false)}, false},
+		{"the grader finds them equal", []outcome{o("2", false), o(`\frac{1}{2}`, true), o("2", false), o("0.5", true), o("1/2", true)}, true},
+		{"no answer does not vote", []outcome{o("", false), o("", false), o("3", true)}, true},
+		{"nobody answers", []outcome{o("", false), o("", false)}, false},
+	} {
+		if got := majority(c.outcomes, grade.Qwen); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func TestPassSizes(t *testing.T) {
+	for n, want := range map[int]string{1: "[1]", 2: "[1 2]", 4: "[1 2 4]", 6: "[1 2 4 6]", 16: "[1 2 4 8 16]"} {
+		if got := fmt.Sprint(passSizes(n)); got != want {
+			t.Errorf("%d samples: %s, want %s", n, got, want)
+		}
+	}
+}
+
+// drawn makes a benchmark's questions with n samples in some languages.
+func drawn(random *rand.Rand, questions, languages, n int) strata {
+	s := make(strata, languages)
+	for i := range s {
+		for q := range questions {
+			a := answered{id: fmt.Sprint(q)}
+			for range n {
+				a.outcomes = append(a.outcomes, outcome{right: random.IntN(questions) > q})
+			}
+			s[i] = append(s[i], a)
+		}
+	}
+	return s
+}
+
+func rightShare() func(*answered) float64 {
+	return perSample(func(o *outcome) float64 { return indicator(o.right) })
+}
+
+// TestBootstrapAgrees: with many questions the interval is the mean ± 1.96 standard
+// errors, for one language and for the mean over languages that share questions.
+func TestBootstrapAgrees(t *testing.T) {
+	s := drawn(rand.New(rand.NewPCG(1, 2)), 400, 3, 4)
+	r := newResample("mgsm", 5, s)
+	for name, part := range map[string]strata{"one language": s[:1], "three languages": s} {
+		e := part.mean(rightShare(), r)
+		for i, sign := range []float64{-1, 1} {
+			want := e.Value + sign*1.96**e.SE
+			if math.Abs(e.CI[i]-want) > 0.15**e.SE {
+				t.Errorf("%s: bound %d is %.4f, want about %.4f (value %.4f, error %.4f)", name, i, e.CI[i], want, e.Value, *e.SE)
+			}
+		}
+	}
+}
+
+// TestIntervals: an interval is inside what is possible, holds the mean where the
+// questions differ, and depends on seed and benchmark alone.
+func TestIntervals(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "random"), 0))
+		s := drawn(random, rapid.IntRange(2, 30).Draw(t, "questions"), rapid.IntRange(1, 3).Draw(t, "languages"), rapid.IntRange(1, 4).Draw(t, "n"))
+		seed := rapid.Uint64().Draw(t, "seed")
+		e := s.mean(rightShare(), newResample("a", seed, s))
+		again := s.mean(rightShare(), newResample("a", seed, s))
+		if *e.CI != *again.CI {
+			t.Fatalf("intervals %v and %v of the same questions", *e.CI, *again.CI)
+		}
+		if low, high := e.CI[0], e.CI[1]; low < -1e-12 || high > 1+1e-12 || low > e.Value+1e-12 || high < e.Value-1e-12 {
+			t.Fatalf("interval %v around %g", *e.CI, e.Value)
+		}
+	})
+	s := drawn(rand.New(rand.NewPCG(1, 2)), 20, 1, 1)
+	if a, b := s.mean(rightShare(), newResample("a", 0, s)), s.mean(rightShare(), newResample("a", 1, s)); slices.Equal(a.replicates, b.replicates) {
+		t.Error("the seed does not matter")
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	for q, want := range map[float64]float64{0: 1, 0.5: 2.5, 1: 4, 0.25: 1.75} {
+		if got := quantile([]float64{1, 2, 3, 4}, q); got != want {
+			t.Errorf("quantile %g is %g, want %g", q, got, want)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package eval
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"stele/engine/jsonl"
+)
+
+// lockName is the file that a process holds while it writes a run.
+const lockName = ".lock"
+
+// partialFiles are what a file in the making is called (see jsonl.Create).
+const partialFiles = ".*.partial-*"
+
+// claim makes dir the folder of the run m, or finds that it is already, and keeps
+// other processes out until release is called. What a killed process left half
+// written is removed.
+func claim(dir string, m *Manifest) (release func() error, err error) {
+	if err := checkFolder(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(dir, lockName))
+	if locked, err := lock.TryLock(); err != nil {
+		return nil, err
+	} else if !locked {
+		return nil, fmt.Errorf("%s is being written by another process", dir)
+	}
+	defer func() {
+		if err != nil {
+			lock.Close()
+		}
+	}()
+	if err := removePartial(dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, manifestName)
+	old, err := readManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	if old == nil {
+		return lock.Close, jsonl.WriteFile(path, m)
+	}
+	difference, err := old.difference(m)
+	if err != nil {
+		return nil, err
+	}
+	if difference != "" {
+		return nil, fmt.Errorf("%s: the run was started with other settings: %s: use the same, or choose another folder", path, difference)
+	}
+	return lock.Close, nil
+}
+
+func removePartial(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if partial, _ := filepath.Match(partialFiles, e.Name()); partial {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkFolder refuses a folder with something in it that is no run.
+func checkFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	foreign := ""
+	for _, e := range entries {
+		partial, _ := filepath.Match(partialFiles, e.Name())
+		switch {
+		case e.Name() == manifestName:
+			return nil
+		case e.Name() != lockName && !partial:
+			foreign = e.Name()
+		}
+	}
+	if foreign != "" {
+		return fmt.Errorf("%s is not empty (%s) and holds no evaluation: choose another folder", dir, strings.ToValidUTF8(foreign, "?"))
+	}
+	return nil
+}

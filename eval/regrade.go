@@ -1,0 +1,152 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"stele/engine/jsonl"
+	"stele/engine/progress"
+)
+
+// Regrade judges the saved samples of a run again, without the model, and writes
+// the run with these verdicts to the folder out; with out empty it only computes
+// the results. grader is qwen or strict; empty is the run's own. Apart from the
+// manifest's graded_by, which is version where another made the run, the outcome is
+// that of a run with this grader.
+func Regrade(ctx context.Context, dir, grader, out, version string, identify func(output, language string) Identified, log io.Writer) (*Results, error) {
+	m, err := manifestOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if m.Shard.Of > 0 {
+		return nil, fmt.Errorf("%s is part %s of a run: merge the parts first", dir, m.Shard)
+	}
+	if grader != "" {
+		m.Settings.Grader = grader
+	}
+	if err := m.Settings.Validate(); err != nil {
+		return nil, err
+	}
+	if version != m.Stele {
+		m.GradedBy = version
+	}
+	in, err := openSamples(dir, &m.Settings)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	if err := in.verify(m); err != nil { // before anything is written
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	var w *jsonl.Writer // nil writes nothing
+	if out != "" {
+		if a, err := os.Stat(dir); err != nil {
+			return nil, err
+		} else if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
+			return nil, fmt.Errorf("%s is the run itself: choose another folder for its new verdicts", out)
+		}
+		release, err := claim(out, m)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		if w, err = jsonl.Create(filepath.Join(out, samplesName)); err != nil {
+			return nil, err
+		}
+		defer w.Abort()
+	}
+	c := &collected{hash: newQuestionHash()}
+	var meter *progress.Meter
+	if log != nil {
+		meter = progress.New(log, "grade", "questions", 0, m.Questions)
+		defer meter.Close()
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		batch, err := in.batch(4 * runtime.GOMAXPROCS(0))
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		judgeAll(batch, m.Settings.Grader, identify)
+		for _, samples := range batch {
+			for i := range samples {
+				if w == nil {
+					break
+				}
+				if err := w.Write(&samples[i]); err != nil {
+					return nil, err
+				}
+			}
+			if err := c.add(samples); err != nil {
+				return nil, err
+			}
+			meter.Add(1, "")
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	results := summarize(m, c.questions, c.outcomes)
+	if out == "" {
+		return results, nil
+	}
+	return results, errors.Join(w.Close(), jsonl.WriteFile(filepath.Join(out, resultsName), results))
+}
+
+// verify reads the samples to their end, finds them to be all those of the run m,
+// and goes back to the first.
+func (r *reader) verify(m *Manifest) error {
+	c := &collected{hash: newQuestionHash()}
+	for {
+		samples, _, err := r.next()
+		if err == io.EOF {
+			return errors.Join(c.check(m), r.rewind())
+		}
+		if err == nil {
+			err = c.add(samples)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// batch reads up to n questions; err is io.EOF when they were the last.
+func (r *reader) batch(n int) (batch [][]Sample, err error) {
+	for len(batch) < n {
+		samples, _, err := r.next()
+		if err != nil {
+			return batch, err
+		}
+		batch = append(batch, samples)
+	}
+	return batch, nil
+}
+
+// judgeAll judges the samples of some questions, several at a time.
+func judgeAll(batch [][]Sample, grader string, identify func(output, language string) Identified) {
+	queue := make(chan *Sample)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for s := range queue {
+				s.judge(grader, identify)
+			}
+		})
+	}
+	for _, samples := range batch {
+		for i := range samples {
+			queue <- &samples[i]
+		}
+	}
+	close(queue)
+	workers.Wait()
+}

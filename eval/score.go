@@ -1,0 +1,217 @@
+package eval
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"stele/engine/jsonl"
+)
+
+// Score sums up the samples of some questions. Accuracy and shares are fractions
+// of 1.
+type Score struct {
+	Questions int `json:"questions"`
+	Samples   int `json:"samples"`
+	// Accuracy is by the grader that the settings name, with its standard error and
+	// bootstrap interval (see Estimate).
+	Accuracy        float64   `json:"accuracy"`
+	AccuracySE      *float64  `json:"accuracy_se"`
+	AccuracyCI      *Interval `json:"accuracy_ci95"`
+	AccuracyQwen    float64   `json:"accuracy_qwen"`
+	AccuracyStrict  float64   `json:"accuracy_strict"`
+	OffTarget       float64   `json:"off_target"` // share of samples that reason in another language
+	OffTargetSE     *float64  `json:"off_target_se"`
+	OffTargetCI     *Interval `json:"off_target_ci95"`
+	AnswerOffTarget float64   `json:"answer_off_target"` // share of samples that answer in another language
+	MeanTokens      float64   `json:"mean_tokens"`       // generated, a sample
+	Truncated       float64   `json:"truncated"`         // share of samples cut off at the limit
+	// Several are the measures that need several samples a question, by name: avg@n,
+	// pass@k and maj@n. In JSON they stand beside the others, as "pass@4",
+	// "pass@4_se" and "pass@4_ci95".
+	Several map[string]Estimate `json:"-"`
+}
+
+// severalName is the name of a measure in Several.
+var severalName = regexp.MustCompile(`^(avg|pass|maj)@([0-9]+)$`)
+
+// bare is Score without its methods.
+type bare Score
+
+// MarshalJSON implements json.Marshaler.
+func (s Score) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(bare(s))
+	if err != nil {
+		return nil, err
+	}
+	record, err := jsonl.ParseRecord(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range severalNames(s.Several) {
+		e := s.Several[name]
+		for _, field := range []struct {
+			suffix string
+			value  any
+		}{{"", e.Value}, {"_se", e.SE}, {"_ci95", e.CI}} {
+			if err := record.Set(name+field.suffix, field.value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return record.MarshalJSON()
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Score) UnmarshalJSON(text []byte) error {
+	if err := json.Unmarshal(text, (*bare)(s)); err != nil {
+		return err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	s.Several = nil
+	for name := range fields {
+		if !severalName.MatchString(name) {
+			continue
+		}
+		var e Estimate
+		for suffix, to := range map[string]any{"": &e.Value, "_se": &e.SE, "_ci95": &e.CI} {
+			if value, ok := fields[name+suffix]; ok {
+				if err := json.Unmarshal(value, to); err != nil {
+					return fmt.Errorf("%s%s: %w", name, suffix, err)
+				}
+			}
+		}
+		if s.Several == nil {
+			s.Several = map[string]Estimate{}
+		}
+		s.Several[name] = e
+	}
+	return nil
+}
+
+// severalNames sorts avg before pass before maj, and by number.
+func severalNames(several map[string]Estimate) []string {
+	order := func(name string) (kind, k int) {
+		m := severalName.FindStringSubmatch(name)
+		if m == nil {
+			return 0, 0
+		}
+		_, _ = fmt.Sscan(m[2], &k)
+		return slices.Index([]string{"avg", "pass", "maj"}, m[1]), k
+	}
+	return slices.SortedFunc(maps.Keys(several), func(a, b string) int {
+		kindA, kA := order(a)
+		kindB, kB := order(b)
+		switch {
+		case kindA != kindB:
+			return kindA - kindB
+		case kA != kB:
+			return kA - kB
+		}
+		return strings.Compare(a, b)
+	})
+}
+
+// estimates are the parts of a score that are kept for averages over benchmarks.
+type estimates struct {
+	questions, samples                                        int
+	accuracy, qwen, strict, off, answerOff, tokens, truncated Estimate
+	several                                                   map[string]Estimate
+}
+
+func indicator(ok bool) float64 {
+	if ok {
+		return 1
+	}
+	return 0
+}
+
+// perSample is the mean of a sample's value over the samples of a question.
+func perSample(of func(*outcome) float64) func(*answered) float64 {
+	return func(a *answered) float64 {
+		sum := 0.0
+		for i := range a.outcomes {
+			sum += of(&a.outcomes[i])
+		}
+		return sum / float64(len(a.outcomes))
+	}
+}
+
+// estimate measures questions with n samples each.
+func (s strata) estimate(n int, r *resample) estimates {
+	var e estimates
+	for _, stratum := range s {
+		e.questions += len(stratum)
+		e.samples += n * len(stratum)
+	}
+	share := func(of func(*outcome) bool, r *resample) Estimate {
+		return s.mean(perSample(func(o *outcome) float64 { return indicator(of(o)) }), r)
+	}
+	e.accuracy = share(func(o *outcome) bool { return o.right }, r)
+	e.qwen = share(func(o *outcome) bool { return o.qwen }, nil)
+	e.strict = share(func(o *outcome) bool { return o.strict }, nil)
+	e.off = share(func(o *outcome) bool { return o.off }, r)
+	e.answerOff = share(func(o *outcome) bool { return o.answerOff }, nil)
+	e.truncated = share(func(o *outcome) bool { return o.cut }, nil)
+	e.tokens = s.mean(perSample(func(o *outcome) float64 { return float64(o.tokens) }), nil)
+	names, values := several(n)
+	for i, name := range names {
+		if e.several == nil {
+			e.several = map[string]Estimate{}
+		}
+		e.several[name] = s.mean(values[i], r)
+	}
+	return e
+}
+
+// averageOf is the mean over benchmarks. Measures that not all of them have, such
+// as avg@16 beside avg@1, are left out.
+func averageOf(all []estimates) estimates {
+	var m estimates
+	mean := func(of func(*estimates) Estimate) Estimate {
+		var parts []Estimate
+		for i := range all {
+			parts = append(parts, of(&all[i]))
+		}
+		return average(parts)
+	}
+	for _, e := range all {
+		m.questions += e.questions
+		m.samples += e.samples
+	}
+	m.accuracy = mean(func(e *estimates) Estimate { return e.accuracy })
+	m.qwen = mean(func(e *estimates) Estimate { return e.qwen })
+	m.strict = mean(func(e *estimates) Estimate { return e.strict })
+	m.off = mean(func(e *estimates) Estimate { return e.off })
+	m.answerOff = mean(func(e *estimates) Estimate { return e.answerOff })
+	m.truncated = mean(func(e *estimates) Estimate { return e.truncated })
+	m.tokens = mean(func(e *estimates) Estimate { return e.tokens })
+	for name := range all[0].several {
+		shared := !slices.ContainsFunc(all, func(e estimates) bool { _, ok := e.several[name]; return !ok })
+		if !shared {
+			continue
+		}
+		if m.several == nil {
+			m.several = map[string]Estimate{}
+		}
+		m.several[name] = mean(func(e *estimates) Estimate { return e.several[name] })
+	}
+	return m
+}
+
+// score is what is written of the estimates.
+func (e *estimates) score() Score {
+	return Score{
+		Questions: e.questions, Samples: e.samples,
+		Accuracy: e.accuracy.Value, AccuracySE: e.accuracy.SE, AccuracyCI: e.accuracy.CI,
+		AccuracyQwen: e.qwen.Value, AccuracyStrict: e.strict.Value,
+		OffTarget: e.off.Value, OffTargetSE: e.off.SE, OffTargetCI: e.off.CI, AnswerOffTarget: e.answerOff.Value,
+		MeanTokens: e.tokens.Value, Truncated: e.truncated.Value, Several: e.several,
+	}
+}

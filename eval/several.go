@@ -1,0 +1,90 @@
+package eval
+
+import (
+	"fmt"
+	"slices"
+
+	"stele/eval/grade"
+)
+
+// passSizes are the k of pass@k with n samples a question: powers of two, and n.
+func passSizes(n int) []int {
+	var sizes []int
+	for k := 1; k < n; k *= 2 {
+		sizes = append(sizes, k)
+	}
+	return append(sizes, n)
+}
+
+// passAt is the probability that one of k samples is right, drawn without
+// replacement from n of which c are: 1 - C(n-c, k) / C(n, k), the unbiased estimate
+// of pass@k (Chen et al., "Evaluating Large Language Models Trained on Code", 2021).
+func passAt(n, c, k int) float64 {
+	if n-c < k {
+		return 1
+	}
+	none := 1.0
+	for i := n - c + 1; i <= n; i++ {
+		none *= 1 - float64(k)/float64(i)
+	}
+	return 1 - none
+}
+
+// majority tells whether the most frequent answer among a question's samples is
+// right. Answers are the same when the grader finds them equal; one that it
+// finds equal to several counts for the earliest. Of answers that are equally
+// frequent, the one given first wins. Samples without an answer do not vote; the
+// verdict is that of the first sample that gave the winning answer.
+func majority(outcomes []outcome, mode grade.Mode) bool {
+	type candidate struct{ first, votes int }
+	var candidates []candidate
+	for i, o := range outcomes {
+		if o.pred == "" {
+			continue
+		}
+		same := func(c candidate) bool { return outcomes[c.first].pred == o.pred }
+		at := slices.IndexFunc(candidates, same)
+		if at < 0 {
+			at = slices.IndexFunc(candidates, func(c candidate) bool {
+				equal, _ := grade.Equal(o.pred, outcomes[c.first].pred, mode)
+				return equal
+			})
+		}
+		if at < 0 {
+			candidates = append(candidates, candidate{i, 1})
+		} else {
+			candidates[at].votes++
+		}
+	}
+	best := candidate{first: -1}
+	for _, c := range candidates {
+		if c.votes > best.votes {
+			best = c
+		}
+	}
+	return best.first >= 0 && outcomes[best.first].right
+}
+
+// several are the names and values of the measures that need several samples.
+func several(n int) (names []string, values []func(*answered) float64) {
+	if n < 2 {
+		return nil, nil
+	}
+	right := func(a *answered) (c int) {
+		for _, o := range a.outcomes {
+			if o.right {
+				c++
+			}
+		}
+		return c
+	}
+	add := func(name string, value func(*answered) float64) {
+		names, values = append(names, name), append(values, value)
+	}
+	add(fmt.Sprintf("avg@%d", n), func(a *answered) float64 { return float64(right(a)) / float64(n) })
+	for _, k := range passSizes(n) {
+		add(fmt.Sprintf("pass@%d", k), func(a *answered) float64 { return passAt(n, right(a), k) })
+	}
+	add(fmt.Sprintf("maj@%d", n), func(a *answered) float64 { return indicator(a.majority) })
+	return names, values
+}

@@ -1,0 +1,103 @@
+package eval
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// WriteTable writes the scores as the table that lm-evaluation-harness ends with:
+// Markdown, a line for each metric, with its standard error; an arrow says which
+// way is better. Beside that harness's columns stand the language and the
+// bootstrap interval.
+func (r *Results) WriteTable(w io.Writer) error {
+	t := table{head: []string{"Tasks", "Language", "Grader", "Metric", "", "Value", "", "Stderr", "95 % interval"},
+		right: []bool{5: true, 7: true, 8: false}}
+	add := func(task, language string, s Score) {
+		for _, m := range r.metrics(s) {
+			row := []string{task, language, m.grader, m.name, m.arrow, fmt.Sprintf("%.4f", m.Value), "±", "N/A", ""}
+			if m.SE != nil {
+				row[7] = fmt.Sprintf("%.4f", *m.SE)
+			}
+			if m.CI != nil {
+				row[8] = fmt.Sprintf("%.4f to %.4f", m.CI[0], m.CI[1])
+			}
+			t.rows = append(t.rows, row)
+			task, language = "", ""
+		}
+	}
+	for _, name := range r.Settings.Benchmarks {
+		b := r.Benchmarks[name]
+		for _, language := range r.Settings.Languages {
+			add(name, language, b.Languages[language])
+		}
+		if len(r.Settings.Languages) > 1 {
+			add(name, "all", b.Mean)
+		}
+	}
+	if len(r.Settings.Benchmarks) > 1 {
+		add("all", "all", r.Mean)
+	}
+	return t.write(w)
+}
+
+// metricRow is a metric as the table shows it.
+type metricRow struct {
+	name, grader, arrow string
+	Estimate
+}
+
+// metrics are the rows of a score. Of pass@k, only the largest k is there.
+func (r *Results) metrics(s Score) []metricRow {
+	rows := []metricRow{{"acc", r.Settings.Grader, "↑", Estimate{Value: s.Accuracy, SE: s.AccuracySE, CI: s.AccuracyCI}}}
+	names := severalNames(s.Several)
+	for i, name := range names {
+		last := i+1 == len(names) || !strings.HasPrefix(names[i+1], "pass@")
+		if strings.HasPrefix(name, "maj@") || strings.HasPrefix(name, "pass@") && last {
+			rows = append(rows, metricRow{name, r.Settings.Grader, "↑", s.Several[name]})
+		}
+	}
+	return append(rows, metricRow{"off_target", "none", "↓", Estimate{Value: s.OffTarget, SE: s.OffTargetSE, CI: s.OffTargetCI}})
+}
+
+// table is a Markdown table with its columns lined up.
+type table struct {
+	head  []string
+	right []bool // columns of numbers
+	rows  [][]string
+}
+
+func (t *table) write(w io.Writer) error {
+	width := make([]int, len(t.head))
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		for i, cell := range row {
+			width[i] = max(width[i], len([]rune(cell)))
+		}
+	}
+	line := func(row []string) string {
+		var b strings.Builder
+		for i, cell := range row {
+			pad := strconv.Itoa(width[i])
+			if t.right[i] {
+				fmt.Fprintf(&b, "|%"+pad+"s", cell)
+			} else {
+				fmt.Fprintf(&b, "|%-"+pad+"s", cell)
+			}
+		}
+		return b.String() + "|\n"
+	}
+	rule := make([]string, len(t.head))
+	for i := range rule {
+		rule[i] = strings.Repeat("-", width[i])
+		if t.right[i] {
+			rule[i] = strings.Repeat("-", max(width[i]-1, 1)) + ":"
+		}
+	}
+	text := line(t.head) + line(rule)
+	for _, row := range t.rows {
+		text += line(row)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
