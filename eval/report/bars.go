@@ -86,7 +86,7 @@ func (f *barFigure) legend(c *canvas, y float64) {
 		x -= textWidth(f.series[s])
 		c.text(x, y, "start", "", "", f.series[s])
 		x -= 19
-		c.rect(x, y-10, 14, 11, c.fill(f.paints[s]), fmt.Sprintf("bar b%d", f.paints[s]), "")
+		c.rect(x, y-10, 14, 11, f.paints[s], fmt.Sprintf("bar b%d", f.paints[s]), "")
 		x -= 16
 	}
 }
@@ -101,10 +101,6 @@ func (f *barFigure) pointLegend(c *canvas, p *barPanel, y float64) {
 		x -= 18
 	}
 }
-
-// textWidth is about the width of a label: fonts differ, and a little air does
-// not hurt.
-func textWidth(s string) float64 { return 6.8 * float64(len([]rune(s))) }
 
 func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 	scale := 1.0
@@ -196,7 +192,7 @@ func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, 
 		number += " %"
 	}
 	y0, y := ay.at(0), ay.at(scale*v.x)
-	c.rect(x, min(y0, y), width, math.Abs(y-y0), c.fill(paint), fmt.Sprintf("bar b%d", paint), tip+": "+number)
+	c.rect(x, min(y0, y), width, math.Abs(y-y0), paint, fmt.Sprintf("bar b%d", paint), tip+": "+number)
 	if v.se == nil || *v.se == 0 {
 		return
 	}

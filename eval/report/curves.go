@@ -148,7 +148,7 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		return out
 	}
 	if len(band) > 0 {
-		c.path(polyline(place(band))+"z", "band")
+		c.path(place(band), true, "band", "")
 	}
 	ends := make([]float64, len(curves))
 	for i, points := range curves {
@@ -161,11 +161,11 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 			c.marker(at[0], at[1], i, "")
 		}
 		if len(steps) >= smoothFrom {
-			c.path(polyline(place(points)), fmt.Sprintf("raw k%d", style))
+			c.path(place(points), false, fmt.Sprintf("raw k%d", style), "")
 			points = moving(points, window(len(steps)))
 		}
 		at := place(points)
-		c.path(polyline(at), fmt.Sprintf("curve k%d", style))
+		c.path(at, false, fmt.Sprintf("curve k%d", style), "")
 		ends[i] = at[len(at)-1][1]
 	}
 	if len(p.names) == 0 {
