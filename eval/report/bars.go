@@ -29,6 +29,7 @@ type barPanel struct {
 	axis      string // what the vertical axis counts
 	height    float64
 	percent   bool      // values are fractions, shown in percent
+	numbers   bool      // are written beside the bars
 	unseen    bool      // has no values for the languages trained on
 	values    [][]value // by series and group
 	reference *float64  // a dotted line across
@@ -136,9 +137,8 @@ func (f *barFigure) pointLegend(c *canvas, p *barPanel, y float64) {
 
 func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 	scale := 1.0
-	unit := ""
 	if p.percent {
-		scale, unit = 100, " %"
+		scale = 100
 	}
 	low, high := 0.0, 0.0
 	see := func(v value) {
@@ -171,7 +171,7 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 	}
 	for _, t := range ay.ticks {
 		c.line(marginLeft, ay.at(t), figureWidth-marginRight, ay.at(t), "grid")
-		c.text(marginLeft-6, ay.at(t)+4, "end", "small", "", ay.label(t)+unit)
+		c.text(marginLeft-6, ay.at(t)+4, "end", "small", "", ay.label(t))
 	}
 	step := f.step()
 	width := min(0.76*step/float64(len(p.values)), 36)
@@ -226,6 +226,13 @@ func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, 
 	y0, y := ay.at(0), ay.at(scale*v.x)
 	c.rect(x, min(y0, y), width, math.Abs(y-y0), paint, fmt.Sprintf("bar b%d", paint), tip+": "+number)
 	lower, upper, ok := v.bounds()
+	if p.numbers {
+		at := scale * v.x
+		if ok {
+			at = min(ay.high, max(at, scale*upper))
+		}
+		c.text(x+width/2+8, ay.at(at)+4, "start", "", "", fixed(scale*v.x, 2))
+	}
 	if !ok || upper == lower {
 		return
 	}
@@ -237,11 +244,17 @@ func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, 
 	top, bottom := min(upper, ay.high), max(lower, ay.low)
 	c.line(middle, ay.at(bottom), middle, ay.at(top), "halo")
 	c.line(middle, ay.at(bottom), middle, ay.at(top), "error")
-	if top == upper {
-		c.line(middle-3, ay.at(upper), middle+3, ay.at(upper), "error")
-	}
-	if bottom == lower {
-		c.line(middle-3, ay.at(lower), middle+3, ay.at(lower), "error")
+	whiskerEnd(c, middle, ay.at(top), top < upper, 1)
+	whiskerEnd(c, middle, ay.at(bottom), bottom > lower, -1)
+}
+
+// whiskerEnd closes a whisker, with an arrow where it goes on outside the frame;
+// direction is 1 at its upper end.
+func whiskerEnd(c *canvas, x, y float64, cut bool, direction float64) {
+	if cut {
+		c.path([]point{{x - 4, y + 5*direction}, {x, y}, {x + 4, y + 5*direction}}, false, "bracket", "")
+	} else {
+		c.line(x-3, y, x+3, y, "error")
 	}
 }
 

@@ -31,7 +31,8 @@ var fontSubsets = []fontSubset{
 	{"Thai", "U+0E00-0E7F", func(r rune) bool { return r >= 0xe00 && r <= 0xe7f }},
 	{"Telugu", "U+0C00-0C7F", func(r rune) bool { return r >= 0xc00 && r <= 0xc7f }},
 	{"CJK", "U+3000-30FF, U+4E00-9FFF", func(r rune) bool { return r >= 0x3000 && r <= 0x30ff || r >= 0x4e00 && r <= 0x9fff }},
-	{"Latin", "U+0000-2FFF", func(rune) bool { return true }},
+	{"Signs", "U+2190-22FF, U+25CA", func(r rune) bool { return r >= 0x2190 && r <= 0x22ff || r == 0x25ca }},
+	{"Latin", "U+0000-218F", func(rune) bool { return true }},
 }
 
 // faceOf parses the embedded fonts once.
@@ -63,6 +64,7 @@ var shaping sync.Mutex
 
 // glyph is an outline at a place, in pixels right of a text's start.
 type glyph struct {
+	id      font.GID
 	outline font.GlyphOutline
 	x, y    float64
 	scale   float64 // pixels a font unit
@@ -88,8 +90,9 @@ func shape(text string, size float64, bold bool) ([]glyph, float64) {
 		buffer.Shape(shaper, nil)
 		scale := size / float64(face.Upem())
 		for i, position := range buffer.Pos {
-			if outline, ok := face.GlyphData(buffer.Info[i].Glyph).(font.GlyphOutline); ok {
-				glyphs = append(glyphs, glyph{outline, x + float64(position.XOffset)*scale, -float64(position.YOffset) * scale, scale})
+			id := buffer.Info[i].Glyph
+			if outline, ok := face.GlyphData(id).(font.GlyphOutline); ok {
+				glyphs = append(glyphs, glyph{id, outline, x + float64(position.XOffset)*scale, -float64(position.YOffset) * scale, scale})
 			}
 			x += float64(position.XAdvance) * scale
 		}

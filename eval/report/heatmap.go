@@ -19,21 +19,19 @@ type heatGroup struct {
 	rows  []heatRow
 }
 
-// heatmap draws numbers by model and language, darker the further from zero; what
-// is below zero has another colour, a stroke at its foot and its sign.
-func heatmap(name string, groups []heatGroup, languages []string, unit string) *canvas {
+// heatSteps bound the shades: the same in all figures, so that they compare.
+var heatSteps = [5]float64{10, 25, 50, 100, 250}
+
+// heatmap draws percentages by model and language, darker the further from zero;
+// what is below zero has another colour, a stroke at its foot and its sign.
+func heatmap(name string, groups []heatGroup, languages []string) *canvas {
 	const rowHeight, headHeight, titleHeight, legendHeight = 24.0, 24.0, 24.0, 46.0
 	left := 60.0
-	rows, most := 0, 0.0
+	rows := 0
 	for _, g := range groups {
 		for _, r := range g.rows {
 			rows++
 			left = max(left, textWidth(r.label)+18)
-			for _, v := range r.values {
-				if v.ok {
-					most = max(most, math.Abs(v.x))
-				}
-			}
 		}
 	}
 	left = min(left, 300)
@@ -49,43 +47,42 @@ func heatmap(name string, groups []heatGroup, languages []string, unit string) *
 		for _, r := range g.rows {
 			c.text(left-8, y+16, "end", "", "", cut(r.label, left-14))
 			for i, v := range r.values {
-				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, most, r.framed[i], r.label+", "+native(languages[i]))
+				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i], r.label+", "+native(languages[i]))
 			}
 			y += rowHeight
 		}
 	}
-	heatLegend(c, left, y+16, most, unit)
+	heatLegend(c, left, y+16)
 	return c
 }
 
 // heatLevel is one of six shades.
-func heatLevel(x, most float64) int {
-	if most == 0 {
-		return 0
+func heatLevel(x float64) int {
+	level := 0
+	for level < len(heatSteps) && math.Abs(x) >= heatSteps[level] {
+		level++
 	}
-	return min(5, int(6*math.Abs(x)/most))
+	return level
 }
 
-func heatCell(c *canvas, x, y, w, h float64, v value, most float64, framed bool, tip string) {
+func heatCell(c *canvas, x, y, w, h float64, v value, framed bool, tip string) {
 	if !v.ok {
 		c.text(x+w/2, y+h/2+4, "middle", "small", "", "–")
 	} else {
-		level, sign := heatLevel(v.x, most), "up"
+		level, sign := heatLevel(v.x), "up"
 		if v.x < 0 {
 			sign = "down"
 		}
 		number := fixed(v.x, 0)
-		if math.Abs(most) < 10 {
-			number = fixed(v.x, 1)
-		}
-		c.rect(x, y, w, h, -1, fmt.Sprintf("heat %s o%d", sign, level), tip+": "+number)
+		c.rect(x, y, w, h, -1, fmt.Sprintf("heat %s o%d", sign, level), tip+": "+fixed(v.x, 1)+" %")
 		class := ""
 		if level >= 4 {
 			class = "light"
 		}
 		c.text(x+w/2, y+h/2+4, "middle", class, "", number)
 		if v.x < 0 {
-			c.line(x+w/2-12, y+h-4, x+w/2+12, y+h-4, "minus")
+			half := textWidth(number) / 2
+			c.line(x+w/2-half, y+h-4, x+w/2+half, y+h-4, "minus")
 		}
 	}
 	if framed {
@@ -94,23 +91,25 @@ func heatCell(c *canvas, x, y, w, h float64, v value, most float64, framed bool,
 }
 
 // heatLegend shows the shades and what a frame is.
-func heatLegend(c *canvas, x, y, most float64, unit string) {
-	const size = 22.0
-	digits := 0
-	if most < 10 {
-		digits = 1
+func heatLegend(c *canvas, x, y float64) {
+	const size = 34.0
+	for k, sign := range []string{"up", "down"} {
+		left := x + float64(k)*(6*size+30)
+		for i := range 6 {
+			c.rect(left+float64(i)*size, y, size, 12, -1, fmt.Sprintf("heat %s o%d", sign, i), "")
+		}
+		for i, bound := range heatSteps {
+			if k == 1 {
+				bound = -bound
+			}
+			c.text(left+float64(i+1)*size, y+25, "middle", "small", "", fixed(bound, 0))
+		}
 	}
-	for i := range 6 {
-		c.rect(x+float64(i)*size, y, size, 12, -1, fmt.Sprintf("heat up o%d", i), "")
-		c.rect(x+float64(i)*size+170, y, size, 12, -1, fmt.Sprintf("heat down o%d", i), "")
-	}
-	for _, legend := range []struct{ x, sign float64 }{{x, 1}, {x + 170, -1}} {
-		c.text(legend.x, y+25, "start", "small", "", "0")
-		c.text(legend.x+6*size, y+25, "end", "small", "", fixed(legend.sign*most, digits)+" "+unit)
-	}
-	c.rect(x+340, y, size, 12, -1, "frame", "")
-	c.text(x+340+size+6, y+11, "start", "small", "", "trained on")
-	c.text(x+460, y+11, "start", "small", "", "– undefined or not measured")
+	at := x + 2*(6*size+30)
+	c.text(at-20, y+25, "end", "small", "", "%")
+	c.rect(at, y, 22, 12, -1, "frame", "")
+	c.text(at+28, y+11, "start", "small", "", "trained on")
+	c.text(at, y+25, "start", "small", "", "– undefined or not measured")
 }
 
 // cut shortens a label to a width.
@@ -127,14 +126,19 @@ func cut(s string, width float64) string {
 
 // heatmaps draw ΔR by model and language: the mean over benchmarks, and each.
 func (s *study) heatmaps() []Figure {
-	languages := s.pairLanguages()
 	draw := func(name, title string, of func(p *pair, l string) value) (Figure, bool) {
 		var groups []heatGroup
 		any := false
+		var languages []string
+		for _, l := range s.pairLanguages() {
+			if slices.ContainsFunc(s.pairs, func(p *pair) bool { return of(p, l).ok }) {
+				languages = append(languages, l)
+			}
+		}
 		for _, method := range s.methods() {
 			g := heatGroup{title: orOther(method)}
 			for _, p := range s.pairs {
-				if p.method != method {
+				if p.method != method || !slices.ContainsFunc(languages, func(l string) bool { return of(p, l).ok }) {
 					continue
 				}
 				row := heatRow{label: p.name()}
@@ -147,11 +151,13 @@ func (s *study) heatmaps() []Figure {
 				}
 				g.rows = append(g.rows, row)
 			}
-			groups = append(groups, g)
+			if len(g.rows) > 0 {
+				groups = append(groups, g)
+			}
 		}
 		return Figure{Name: "heatmap-" + name, Title: "Relative change by model and language, " + title,
 			Caption: "Relative change of accuracy, ΔR, in percent of the accuracy before, by model and language, " + title + ". Darker is further from zero; what fell is underlined.",
-			canvas:  heatmap("heatmap-"+name, groups, languages, "%")}, any
+			canvas:  heatmap("heatmap-"+name, groups, languages)}, any
 	}
 	var figures []Figure
 	benchmarks := s.pairBenchmarks()

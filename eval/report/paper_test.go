@@ -75,7 +75,7 @@ func paperRun(model, template string, rows map[string]map[string]any, languages 
 			if exact := math.Round(x*trials/100) / trials; math.Abs(100*exact-x) < 0.0051 {
 				x = 100 * exact
 			}
-			se := math.Sqrt(x / 100 * (1 - x/100) / float64(b.questions))
+			se := math.Sqrt(x / 100 * (1 - x/100) / trials) // as if samples were independent
 			s := eval.Score{Questions: b.questions, Samples: b.questions * b.samples, Accuracy: x / 100, AccuracySE: &se,
 				AccuracyQwen: x / 100, AccuracyStrict: x / 100, OffTarget: off / 100}
 			result.Languages[l] = s

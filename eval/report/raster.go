@@ -18,19 +18,18 @@ const pngScale = 2
 
 // raster paints a canvas into pixels.
 type raster struct {
-	image *image.NRGBA
+	image *image.RGBA
 }
 
 // png is the picture as a PNG file, on white.
 func (c *canvas) png() ([]byte, error) {
-	r := &raster{image.NewNRGBA(image.Rect(0, 0, int(math.Ceil(c.width*pngScale)), int(math.Ceil(c.height*pngScale))))}
+	r := &raster{image.NewRGBA(image.Rect(0, 0, int(math.Ceil(c.width*pngScale)), int(math.Ceil(c.height*pngScale))))}
 	draw.Draw(r.image, r.image.Bounds(), image.White, image.Point{}, draw.Src)
 	for i := range c.ops {
 		r.paint(&c.ops[i])
 	}
 	var b bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	err := encoder.Encode(&b, r.image)
+	err := png.Encode(&b, r.image)
 	return b.Bytes(), err
 }
 

@@ -7,7 +7,9 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 
 	"stele/engine/jsonl"
 )
@@ -176,19 +178,34 @@ func (r *Report) Write(dir string) error {
 		}
 	}
 	var errs []error
+	var mu sync.Mutex
 	put := func(name string, data []byte, err error) {
 		if err == nil {
 			err = jsonl.WriteBytes(filepath.Join(dir, filepath.FromSlash(name)), data)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		errs = append(errs, err)
+	}
+	pictures := make(chan *Figure)
+	var painters sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		painters.Go(func() {
+			for f := range pictures {
+				put("figures/"+f.Name+".svg", []byte(f.canvas.file(f.Title)), nil)
+				data, err := f.canvas.png()
+				put("figures/"+f.Name+".png", data, err)
+			}
+		})
 	}
 	for _, s := range r.Sections {
 		for i := range s.Figures {
-			f := &s.Figures[i]
-			put("figures/"+f.Name+".svg", []byte(f.canvas.file(f.Title)), nil)
-			data, err := f.canvas.png()
-			put("figures/"+f.Name+".png", data, err)
+			pictures <- &s.Figures[i]
 		}
+	}
+	close(pictures)
+	painters.Wait()
+	for _, s := range r.Sections {
 		for i := range s.Tables {
 			t := &s.Tables[i]
 			data, err := t.CSV()

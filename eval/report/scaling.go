@@ -83,7 +83,7 @@ func (p *scalingPanel) draw(c *canvas, arms []*arm, left, top, width, height flo
 		return
 	}
 	ay := newAxis(low, high, y0, y1, 6)
-	ax := axis{low: 0.5, high: float64(most) + 0.5, from: x0, to: x1}
+	ax := axis{low: 0.3, high: float64(most) + 0.5, from: x0, to: x1}
 	for _, t := range ay.ticks {
 		c.line(x0, ay.at(t), x1, ay.at(t), "grid")
 		c.text(x0-6, ay.at(t)+4, "end", "small", "", ay.label(t))
@@ -136,12 +136,8 @@ func (p *scalingPanel) points(c *canvas, ax, ay axis, a *arm, i int) {
 		if v.ci != nil {
 			upper, lower := ay.at(min(ay.high, v.ci[1]*p.scale)), ay.at(max(ay.low, v.ci[0]*p.scale))
 			c.line(x, lower, x, upper, "error")
-			if v.ci[1]*p.scale <= ay.high {
-				c.line(x-3, upper, x+3, upper, "error")
-			}
-			if v.ci[0]*p.scale >= ay.low {
-				c.line(x-3, lower, x+3, lower, "error")
-			}
+			whiskerEnd(c, x, upper, v.ci[1]*p.scale > ay.high, 1)
+			whiskerEnd(c, x, lower, v.ci[0]*p.scale < ay.low, -1)
 		}
 		c.marker(x, y, i, fmt.Sprintf("%s (%s): %s", q.name(), strings.Join(q.languages, " "), v.text(2, p.scale)))
 	}
@@ -155,17 +151,17 @@ func (p *scalingPanel) annotate(c *canvas, ax, ay axis, a *arm, right, bottom fl
 	}
 	c.text(right, bottom-12, "end", "", "", fmt.Sprintf("f(X) = %s · X^%s,  R² = %s", fixed(l.alpha.x, 2), fixed(l.beta.x, 2), fixed(l.r2, 3)))
 	one := ax.at(1)
-	if l.gap.ok {
-		measured := l.expected.x - l.gap.x
-		c.path([]point{{one - 6, ay.at(l.expected.x)}, {one - 10, ay.at(l.expected.x)}, {one - 10, ay.at(measured)}, {one - 6, ay.at(measured)}}, false, "bracket", "")
-		c.path(circle(point{one, ay.at(l.expected.x)}, 3.5, 20), true, "marker m0", "expected for one language: "+fixed(l.expected.x, 2))
-		c.text(one-8, min(ay.at(l.expected.x), ay.at(measured))-9, "start", "small", "", "gap "+fixed(l.gap.x, 2))
+	if !l.gap.ok {
+		return
 	}
+	measured := l.expected.x - l.gap.x
+	c.path([]point{{one - 6, ay.at(l.expected.x)}, {one - 12, ay.at(l.expected.x)}, {one - 12, ay.at(measured)}, {one - 6, ay.at(measured)}}, false, "bracket", "")
+	c.path(circle(point{one, ay.at(l.expected.x)}, 3.5, 20), true, "marker m0", "expected for one language: "+fixed(l.expected.x, 2))
+	c.vertical(one-17, (ay.at(l.expected.x)+ay.at(measured))/2, "small", "gap "+fixed(l.gap.x, 2))
 	if l.leap.ok {
-		measured := l.expected.x - l.gap.x
 		x, from, to := ax.at(1.5), ay.at(measured), ay.at(measured+l.leap.x)
-		c.path([]point{{x - 4, from}, {x, from}, {x, to}, {x - 4, to}}, false, "bracket", "")
-		c.text(x+6, max(from, to)+4, "start", "small", "", "leap "+fixed(l.leap.x, 2))
+		c.path([]point{{x - 5, from}, {x, from}, {x, to}, {x + 5, to}}, false, "bracket", "")
+		c.vertical(x+14, (from+to)/2, "small", "leap "+fixed(l.leap.x, 2))
 	}
 }
 
@@ -197,8 +193,8 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 		return Figure{}, false
 	}
 	g := groups[0]
-	mti := barPanel{title: "MTI", axis: "MTI", height: 150}
-	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150, percent: true}
+	mti := barPanel{title: "MTI", axis: "MTI", height: 150, numbers: true}
+	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150, percent: true, numbers: true}
 	f := barFigure{name: name, series: []string{""}, paints: []int{1}}
 	var m, a []value
 	for _, p := range g.pairs {

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -82,11 +83,6 @@ func newStudy(runs []*Run, plan Plan) *study {
 		if t == nil {
 			continue
 		}
-		p := plan.Runs[r.Name]
-		if t.After != nil {
-			byRun[r.Name] = s.add(r.Name+"/after", p, r.Name, t.After, t.answersAfter, nil)
-			origins[r.Name] = t
-		}
 		if t.Before != nil {
 			key := fingerprint(t.Before)
 			if bases[key] == nil {
@@ -97,6 +93,10 @@ func newStudy(runs []*Run, plan Plan) *study {
 				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore, nil)
 			}
 			byRun[r.Name+"/before"] = bases[key]
+		}
+		if t.After != nil {
+			byRun[r.Name] = s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter, nil)
+			origins[r.Name] = t
 		}
 	}
 	for _, r := range runs {
@@ -276,6 +276,7 @@ func (s *study) intervals() {
 		}
 		for _, p := range s.pairs {
 			t := transferOf(scores[index[p.base]], scores[index[p.trained]], p.benchmarks, p.transfer.languages, p.languages, p.inDistribution)
+			t.sameMeans(p.transfer)
 			drawn[p] = t
 			t.each(func(v *value) { copied := *v; see(&copied) })
 		}
@@ -303,8 +304,8 @@ func (s *study) intervals() {
 	}
 }
 
-// measured is the model for the bootstrap: its answers where it kept them, else its
-// questions as trials.
+// measured is the model for the bootstrap: its answers where it kept them, else
+// binomial trials.
 func (m *model) measured() metric.Measured {
 	out := metric.Measured{Scores: scoresOf(m.results), Trials: map[string]map[string]int{}}
 	if m.answers != nil {
@@ -313,10 +314,21 @@ func (m *model) measured() metric.Measured {
 	for b, result := range m.results.Benchmarks {
 		out.Trials[b] = map[string]int{}
 		for l, s := range result.Languages {
-			out.Trials[b][l] = s.Questions
+			out.Trials[b][l] = trials(s)
 		}
 	}
 	return out
+}
+
+// trials is the number of independent trials that would have the standard error of
+// a score: its questions where each has one sample, more where samples of a
+// question differ.
+func trials(s eval.Score) int {
+	if s.AccuracySE == nil || *s.AccuracySE == 0 {
+		return s.Questions
+	}
+	n := int(math.Round(s.Accuracy * (1 - s.Accuracy) / (*s.AccuracySE * *s.AccuracySE)))
+	return max(s.Questions, min(n, s.Samples))
 }
 
 // modelLabel is a model's name without where it lies: a hub id as it is, a

@@ -72,10 +72,10 @@ func starIf(trainedOn bool, cell string) string {
 	return number + "*" + aside
 }
 
-// cellOf prints a score, or that there is none.
+// cellOf prints a score, or that it was not measured.
 func cellOf(s eval.Score, ok bool, print func(eval.Score) string) string {
 	if !ok {
-		return none
+		return "–"
 	}
 	return print(s)
 }
@@ -140,7 +140,7 @@ func scoreTables(models []*model) []Table {
 		by("off-target", "Answers in another language than asked (off-target), in percent ± standard error.", printOff),
 		by("length", "Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.", func(s eval.Score) string {
 			if s.MeanTokens == 0 {
-				return none
+				return "–"
 			}
 			return fixed(s.MeanTokens, 0) + " (" + fixed(100*s.Truncated, 0) + " %)"
 		}))

@@ -119,6 +119,32 @@ func (t *transfer) each(f func(*value)) {
 	}
 }
 
+// sameMeans leaves means undefined that are not over the same benchmarks as those
+// of another transfer: a mean of other things is no replicate of it.
+func (t *transfer) sameMeans(as *transfer) {
+	for _, b := range t.benchmarks {
+		if t.mtiOfBenchmark[b].ok == as.mtiOfBenchmark[b].ok {
+			continue
+		}
+		t.mean = value{}
+		if slices.Contains(t.inDistribution, b) {
+			t.id = value{}
+		} else {
+			t.ood = value{}
+		}
+	}
+	for _, l := range t.languages {
+		for _, b := range t.benchmarks {
+			if t.delta[b][l].ok != as.delta[b][l].ok {
+				t.deltaOfLanguage[l] = value{}
+			}
+			if t.mti[b][l].ok != as.mti[b][l].ok {
+				t.mtiOfLanguage[l] = value{}
+			}
+		}
+	}
+}
+
 // unseen are the languages that were not trained on.
 func (t *transfer) unseen() []string {
 	return slices.DeleteFunc(slices.Clone(t.languages), func(l string) bool { return slices.Contains(t.trained, l) })
