@@ -9,53 +9,63 @@ import (
 // wideTable is the number of columns from which a table is scaled to the page.
 const wideTable = 8
 
+// tallTable is the number of rows after which a table goes on in another: floats do
+// not break over pages.
+const tallTable = 32
+
 // LaTeX is the table for a paper: booktabs, with a caption and a label. It needs
 // the packages booktabs and graphicx.
 func (t *Table) LaTeX() string {
 	var b strings.Builder
-	label := "tab:" + t.Name
-	fmt.Fprintf(&b, "\\begin{table}[p]\n\\centering\n\\caption{%s}\n\\label{%s}\n", latexText(t.Caption), label)
-	wide := len(t.Head) > wideTable
-	if wide {
-		b.WriteString("\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%\n")
-	} else {
-		b.WriteString("\\small\n")
-	}
-	fmt.Fprintf(&b, "\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", t.Labels), strings.Repeat("r", len(t.Head)-t.Labels))
-	row := func(cells []string) {
-		for i, c := range cells {
-			if i > 0 {
-				b.WriteString(" & ")
-			}
-			number, aside := c, ""
-			if i >= t.Labels {
-				number, aside = splitCell(c)
-			}
-			star := ""
-			if i >= t.Labels && strings.HasSuffix(number, "*") {
-				number, star = strings.TrimSuffix(number, "*"), "$^{*}$"
-			}
-			b.WriteString(latexText(number) + star)
-			if aside != "" {
-				b.WriteString(" {\\scriptsize " + latexText(aside) + "}")
-			}
+	for first := 0; first == 0 || first < len(t.Rows); first += tallTable {
+		caption, label := latexText(t.Caption), "\\label{tab:"+t.Name+"}\n"
+		if first > 0 {
+			caption, label = "(continued)", "\\addtocounter{table}{-1}\n"
 		}
-		b.WriteString(" \\\\\n")
-	}
-	row(t.Head)
-	b.WriteString("\\midrule\n")
-	for i, cells := range t.Rows {
-		if i > 0 && t.Labels > 1 && cells[0] != t.Rows[i-1][0] && t.repeats() {
-			b.WriteString("\\addlinespace\n")
+		fmt.Fprintf(&b, "\\begin{table}[p]\n\\centering\n\\caption{%s}\n%s", caption, label)
+		wide := len(t.Head) > wideTable
+		if wide {
+			b.WriteString("\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%\n")
+		} else {
+			b.WriteString("\\small\n")
 		}
-		row(cells)
+		fmt.Fprintf(&b, "\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", t.Labels), strings.Repeat("r", len(t.Head)-t.Labels))
+		t.latexRow(&b, t.Head)
+		b.WriteString("\\midrule\n")
+		for i := first; i < min(len(t.Rows), first+tallTable); i++ {
+			if i > first && t.Labels > 1 && t.Rows[i][0] != t.Rows[i-1][0] && t.repeats() {
+				b.WriteString("\\addlinespace\n")
+			}
+			t.latexRow(&b, t.Rows[i])
+		}
+		b.WriteString("\\bottomrule\n\\end{tabular}")
+		if wide {
+			b.WriteString("}")
+		}
+		b.WriteString("\n\\end{table}\n")
 	}
-	b.WriteString("\\bottomrule\n\\end{tabular}")
-	if wide {
-		b.WriteString("}")
-	}
-	b.WriteString("\n\\end{table}\n")
 	return b.String()
+}
+
+func (t *Table) latexRow(b *strings.Builder, cells []string) {
+	for i, c := range cells {
+		if i > 0 {
+			b.WriteString(" & ")
+		}
+		number, aside := c, ""
+		if i >= t.Labels {
+			number, aside = splitCell(c)
+		}
+		star := ""
+		if i >= t.Labels && strings.HasSuffix(number, "*") {
+			number, star = strings.TrimSuffix(number, "*"), "$^{*}$"
+		}
+		b.WriteString(latexText(number) + star)
+		if aside != "" {
+			b.WriteString(" {\\scriptsize " + latexText(aside) + "}")
+		}
+	}
+	b.WriteString(" \\\\\n")
 }
 
 // repeats tells whether the first column groups rows.

@@ -72,6 +72,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		return ""
 	},
 	"code":  func(head string) string { return strings.TrimSuffix(head, "*") },
+	"long":  func(cell string) bool { return len([]rune(cell)) > 36 },
 	"main":  func(cell string) string { number, _ := splitCell(cell); return number },
 	"aside": func(cell string) string { _, aside := splitCell(cell); return aside },
 }).Parse(pageHTML))
@@ -112,6 +113,7 @@ func (r *Report) HTML() ([]byte, error) {
 	figures, tables := 0, 0
 	number := func(t Table) table {
 		tables++
+		t.Rows = t.grouped()
 		return table{t, tables}
 	}
 	for _, s := range r.Sections {

@@ -43,6 +43,21 @@ func (t *Table) Markdown() string {
 	return b.String()
 }
 
+// grouped are the rows with the first label only where it changes.
+func (t *Table) grouped() [][]string {
+	if t.Labels < 2 {
+		return t.Rows
+	}
+	rows := make([][]string, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = row
+		if i > 0 && row[0] == t.Rows[i-1][0] {
+			rows[i] = append([]string{""}, row[1:]...)
+		}
+	}
+	return rows
+}
+
 // CSV is the table as it is printed, with the hyphen as its minus sign. Numbers
 // that are not rounded are in the report's own CSV files.
 func (t *Table) CSV() ([]byte, error) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -45,6 +46,15 @@ func (v value) signed(digits int, scale float64) string {
 		s = "+" + s
 	}
 	return s
+}
+
+// change prints a relative change in percent, without digits that say nothing.
+func (v value) change() string {
+	v.ci = nil
+	if math.Abs(v.x) >= 0.9995 {
+		return v.signed(0, 100)
+	}
+	return v.signed(1, 100)
 }
 
 // languageHead is a table's head: labels, then languages, then rest. A star marks

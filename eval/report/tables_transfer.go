@@ -30,7 +30,16 @@ func (s *study) mtiTable() Table {
 			}
 		}
 		if len(in) > 0 {
-			row = append(row, p.id.text(2, 1), p.ood.text(2, 1))
+			for _, v := range []struct {
+				of value
+				in bool
+			}{{p.id, true}, {p.ood, false}} {
+				if slices.ContainsFunc(p.benchmarks, func(b string) bool { return slices.Contains(p.inDistribution, b) == v.in }) {
+					row = append(row, v.of.text(2, 1))
+				} else {
+					row = append(row, "–")
+				}
+			}
 		}
 		if len(benchmarks) > 1 {
 			row = append(row, p.mean.text(2, 1))
@@ -60,7 +69,7 @@ func (s *study) intervalNote() string {
 	if !s.resampled {
 		return ""
 	}
-	return fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates).", replicates)
+	return fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates); none where too many replicates leave the number undefined.", replicates)
 }
 
 // deltaTables are the changes in points and relative to the base, by language.
@@ -72,17 +81,21 @@ func (s *study) deltaTables() []Table {
 	points := Table{Name: "delta-points", Labels: 2, Head: head("trained on", "other"),
 		Caption: "ΔPerformance: accuracy after less before, in percentage points. * trained on; at the right the means over the languages trained on and the others."}
 	delta := Table{Name: "delta-r", Labels: 2, Head: head("trained on", "other", "MTI"),
-		Caption: "ΔR = (after − before) / before, in percent of the accuracy before; None where nothing was right before. * trained on; at the right the means over the languages trained on and the others, and their ratio, MTI."}
+		Caption: "ΔR = (after − before) / before, in percent of the accuracy before; None where nothing was right before, – not measured. * trained on; at the right the means over the languages trained on and the others, and their ratio, MTI."}
 	for _, p := range s.pairs {
 		for _, b := range p.benchmarks {
 			inPoints, relative := []string{p.name(), b}, []string{p.name(), b}
 			for _, l := range languages {
 				on := slices.Contains(p.languages, l)
+				if !p.points[b][l].ok {
+					inPoints, relative = append(inPoints, "–"), append(relative, "–")
+					continue
+				}
 				inPoints = append(inPoints, starIf(on, p.points[b][l].signed(1, 100)))
-				relative = append(relative, starIf(on, p.delta[b][l].signed(1, 100)))
+				relative = append(relative, starIf(on, p.delta[b][l].change()))
 			}
 			points.Rows = append(points.Rows, append(inPoints, p.pointsTrained[b].signed(1, 100), p.pointsUnseen[b].signed(1, 100)))
-			delta.Rows = append(delta.Rows, append(relative, p.deltaTrained[b].signed(1, 100), p.deltaUnseen[b].signed(1, 100), p.mtiOfBenchmark[b].text(2, 1)))
+			delta.Rows = append(delta.Rows, append(relative, p.deltaTrained[b].change(), p.deltaUnseen[b].change(), p.mtiOfBenchmark[b].text(2, 1)))
 		}
 	}
 	return []Table{points, delta}
