@@ -56,30 +56,44 @@ func Fit(points []Point) (PowerLaw, error) {
 	}
 	// For a given β the best α is known, so that one number is left to search: the
 	// squared error as a function of β, by golden section around the best of a grid.
+	logs := make([]float64, len(x))
+	for i := range x {
+		logs[i] = math.Log(x[i])
+	}
+	powers := make([]float64, len(x))
 	cost := func(beta float64) float64 {
-		alpha := bestAlpha(x, y, beta)
-		sum := 0.0
+		var xy, xx, sum float64
 		for i := range x {
-			d := y[i] - alpha*math.Pow(x[i], beta)
+			powers[i] = math.Exp(beta * logs[i])
+			xy += powers[i] * y[i]
+			xx += powers[i] * powers[i]
+		}
+		for i := range x {
+			d := y[i] - xy/xx*powers[i]
 			sum += d * d
 		}
 		return sum
 	}
-	best := 0.0
+	best, least := 0.0, cost(0)
 	const step = 0.05
 	for beta := -6.0; beta <= 6; beta += step {
-		if cost(beta) < cost(best) {
-			best = beta
+		if c := cost(beta); c < least {
+			best, least = beta, c
 		}
 	}
-	lo, hi := best-step, best+step
 	const golden = 0.6180339887498949
-	for range 100 {
-		a, b := hi-golden*(hi-lo), lo+golden*(hi-lo)
-		if cost(a) < cost(b) {
-			hi = b
+	lo, hi := best-step, best+step
+	left, right := hi-golden*(hi-lo), lo+golden*(hi-lo)
+	costLeft, costRight := cost(left), cost(right)
+	for range 50 {
+		if costLeft < costRight {
+			hi, right, costRight = right, left, costLeft
+			left = hi - golden*(hi-lo)
+			costLeft = cost(left)
 		} else {
-			lo = a
+			lo, left, costLeft = left, right, costRight
+			right = lo + golden*(hi-lo)
+			costRight = cost(right)
 		}
 	}
 	beta := (lo + hi) / 2

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -227,9 +226,6 @@ func checkFigure(t *testing.T, out string, f Figure) {
 	}
 	checkPicture(t, f.Name, f.canvas, picture)
 }
-
-// unescaped are characters that TeX would take as commands.
-var unescaped = regexp.MustCompile(`(^|[^\\])[%#$&_~^]`)
 
 func checkTable(t *testing.T, out string, table *Table) {
 	t.Helper()
