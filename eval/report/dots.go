@@ -46,7 +46,7 @@ func dotPlot(name, axisTitle string, groups []string, rows map[string][]dotRow, 
 	c.line(ax.at(reference), top, ax.at(reference), end, "reference")
 	c.text((left+figureWidth-24)/2, end+36, "middle", "", "", axisTitle)
 	x := figureWidth - marginRight
-	for k := len(series) - 1; k >= 0; k-- {
+	for k := len(series) - 1; k >= 0 && len(series) > 1; k-- {
 		x -= textWidth(series[k])
 		c.text(x, 14, "start", "", "", series[k])
 		x -= 10

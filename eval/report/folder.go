@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"stele/eval"
+	"stele/eval/metric"
 )
 
 // Run is what a run folder holds.
@@ -44,6 +45,7 @@ type Training struct {
 	Before, After *eval.Results
 
 	answersBefore, answersAfter *outcomes
+	extraBefore, extraAfter     extraScores
 }
 
 // Step is a line of metrics.jsonl; what is not a finite number is left out.
@@ -65,7 +67,8 @@ func Open(dir string) (*Run, error) {
 	for when, into := range map[string]struct {
 		results *(*eval.Results)
 		answers *(*outcomes)
-	}{"before": {&t.Before, &t.answersBefore}, "after": {&t.After, &t.answersAfter}} {
+		extra   *extraScores
+	}{"before": {&t.Before, &t.answersBefore, &t.extraBefore}, "after": {&t.After, &t.answersAfter, &t.extraAfter}} {
 		part := filepath.Join(dir, "eval", when)
 		*into.results, err = eval.ReadResults(part)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -73,6 +76,9 @@ func Open(dir string) (*Run, error) {
 		}
 		if err == nil {
 			*into.answers, err = readSamples(filepath.Join(part, "samples.jsonl"), (*into.results).Settings.Grader)
+		}
+		if err == nil {
+			*into.extra, err = readExtra(filepath.Join(part, "results.json"))
 		}
 		if err != nil {
 			return nil, err
@@ -152,10 +158,24 @@ func trainedBy(model string) *Training {
 
 // extraScores are the numbers of results.json that come from several samples a
 // question, such as pass@4: by benchmark, language ("" for the mean) and name.
-type extraScores map[string]map[string]map[string]float64
+type extraScores map[string]map[string]map[string]value
 
 // extraName is what such a number is called.
-var extraName = regexp.MustCompile(`^(avg|pass|maj)@[0-9n k]+$`)
+var extraName = regexp.MustCompile(`^(avg|pass|maj)@[0-9]+$`)
+
+// intervalOf reads [low, high]; nil of anything else.
+func intervalOf(v any) *metric.Interval {
+	pair, _ := v.([]any)
+	if len(pair) != 2 {
+		return nil
+	}
+	low, okLow := pair[0].(float64)
+	high, okHigh := pair[1].(float64)
+	if !okLow || !okHigh {
+		return nil
+	}
+	return &metric.Interval{low, high}
+}
 
 func readExtra(path string) (extraScores, error) {
 	data, err := os.ReadFile(path)
@@ -174,15 +194,17 @@ func readExtra(path string) (extraScores, error) {
 	}
 	extra := extraScores{}
 	for b, result := range r.Benchmarks {
-		extra[b] = map[string]map[string]float64{}
+		extra[b] = map[string]map[string]value{}
 		put := func(language string, s scores) {
 			for name, v := range s {
-				if x, ok := v.(float64); ok && extraName.MatchString(name) {
-					if extra[b][language] == nil {
-						extra[b][language] = map[string]float64{}
-					}
-					extra[b][language][name] = x
+				x, ok := v.(float64)
+				if !ok || !extraName.MatchString(name) {
+					continue
 				}
+				if extra[b][language] == nil {
+					extra[b][language] = map[string]value{}
+				}
+				extra[b][language][name] = value{x: x, ok: true, ci: intervalOf(s[name+"_ci95"])}
 			}
 		}
 		put("", result.Mean)

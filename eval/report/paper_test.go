@@ -220,6 +220,11 @@ func checkFigure(t *testing.T, out string, f Figure) {
 		t.Fatal(err)
 	}
 	wellFormed(t, f.Name, svg)
+	for _, o := range f.canvas.ops {
+		if l := lookOf(o.element, o.class); o.element == "path" && !o.closed && l.fill.A > 0 {
+			t.Errorf("%s: an open path of class %q is filled", f.Name, o.class)
+		}
+	}
 	picture, err := os.ReadFile(filepath.Join(out, "figures", f.Name+".png"))
 	if err != nil {
 		t.Fatal(err)

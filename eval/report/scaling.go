@@ -122,7 +122,7 @@ func (p *scalingPanel) curve(c *canvas, ax, ay axis, a *arm, i, most int) {
 			curve = append(curve, at)
 		}
 	}
-	c.path(before, false, "reference open", "")
+	c.path(before, false, "reference", "")
 	c.path(curve, false, fmt.Sprintf("curve k%d", i), "")
 }
 

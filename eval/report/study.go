@@ -90,12 +90,12 @@ func newStudy(runs []*Run, plan Plan) *study {
 				if t.Model != "" {
 					label = modelLabel(t.Model)
 				}
-				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore, nil)
+				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore, t.extraBefore)
 			}
 			byRun[r.Name+"/before"] = bases[key]
 		}
 		if t.After != nil {
-			byRun[r.Name] = s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter, nil)
+			byRun[r.Name] = s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter, t.extraAfter)
 			origins[r.Name] = t
 		}
 	}
@@ -233,7 +233,20 @@ func (a *arm) fit(of func(*pair) *transfer) {
 	a.mti, a.accuracy = fitted(mti), fitted(accuracy)
 }
 
+// leastPoints with two languages and more make a law: through two points there is
+// always one, which says nothing.
+const leastPoints = 3
+
 func fitted(points []metric.Point) law {
+	parallel := map[int]bool{}
+	for _, p := range points {
+		if p.Languages > 1 {
+			parallel[p.Languages] = true
+		}
+	}
+	if len(parallel) < leastPoints {
+		return law{}
+	}
 	f, err := metric.Fit(points)
 	if err != nil {
 		return law{}

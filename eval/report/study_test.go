@@ -126,7 +126,7 @@ func TestPlansThatAreWrong(t *testing.T) {
 // that differ in how many languages they were trained on make a curve.
 func TestArmsOfTrainingRuns(t *testing.T) {
 	var dirs []string
-	for i, languages := range []string{`"en"`, `"en", "ru"`, `"en", "ru", "de"`} {
+	for i, languages := range []string{`"en"`, `"en", "ru"`, `"en", "ru", "de"`, `"en", "ru", "de", "fr"`} {
 		dir := trainingFolder(t, fmt.Sprintf("run%d", i+1), 1, []string{"mgsm"})
 		writeFile(t, filepath.Join(dir, "manifest.json"),
 			[]byte(`{"config": {"model": "tiny", "algorithm": "grpo", "steps": 1, "data": {"languages": [`+languages+`]}}}`))
@@ -134,14 +134,17 @@ func TestArmsOfTrainingRuns(t *testing.T) {
 		dirs = append(dirs, dir)
 	}
 	r := reportOf(t, open(t, dirs...))
-	if len(r.study.models) != 4 {
-		t.Errorf("%d models, want one base and three trained", len(r.study.models))
+	if len(r.study.models) != 5 {
+		t.Errorf("%d models, want one base and four trained", len(r.study.models))
 	}
-	if len(r.study.arms) != 1 || len(r.study.arms[0].pairs) != 3 || !r.study.arms[0].accuracy.ok {
+	if len(r.study.arms) != 1 || len(r.study.arms[0].pairs) != 4 || !r.study.arms[0].accuracy.ok {
 		t.Fatalf("arms %+v", r.study.arms)
 	}
 	if ci := r.study.arms[0].accuracy.beta.ci; ci == nil || ci[0] >= ci[1] {
 		t.Errorf("interval of β: %v", ci)
+	}
+	if few := reportOf(t, open(t, dirs[:3]...)); len(few.study.arms) != 1 || few.study.arms[0].accuracy.ok {
+		t.Error("two points with parallel languages were fitted")
 	}
 }
 
@@ -247,13 +250,15 @@ func TestSeveralSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	mean := r["benchmarks"].(map[string]any)["mgsm"].(map[string]any)["mean"].(map[string]any)
-	mean["pass@4"], mean["avg@4"], mean["ci95"] = 0.75, 0.5, []float64{0.1, 0.2}
+	mean["pass@4"], mean["pass@16"], mean["avg@16"] = 0.75, 0.875, 0.5
+	mean["pass@4_ci95"], mean["pass@4_se"] = []float64{0.7, 0.8}, 0.025
 	if data, err = json.Marshal(r); err != nil {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, "results.json"), data)
 	table, ok := extraTable(reportOf(t, open(t, dir)).study.models)
-	if !ok || !slices.Equal(table.Head[2:], []string{"avg@4", "pass@4"}) || !slices.Equal(table.Rows[0][2:], []string{"50.0", "75.0"}) {
+	if !ok || !slices.Equal(table.Head[2:], []string{"avg@16", "pass@4", "pass@16"}) ||
+		!slices.Equal(table.Rows[0][2:], []string{"50.0", "75.0 [70.0, 80.0]", "87.5"}) {
 		t.Errorf("table %+v", table)
 	}
 }

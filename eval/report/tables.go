@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stele/eval"
@@ -234,9 +236,9 @@ func extraTable(models []*model) (Table, bool) {
 			names = append(names, sortedKeys(languages[""])...)
 		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, compareExtra)
 	names = slices.Compact(names)
-	t := Table{Name: "samples", Labels: 2, Caption: "Several samples a question, in percent, mean over languages: avg@n the share right, pass@k the chance that one of k is right, maj@n whether most agree on the right answer.",
+	t := Table{Name: "samples", Labels: 2, Caption: "Several samples a question, in percent, mean over languages: avg@n the share right, pass@k the chance that one of k is right, maj@n whether most agree on the right answer. In brackets 95 % intervals, as the evaluation made them.",
 		Head: append([]string{"benchmark", "model"}, names...)}
 	for _, m := range models {
 		for _, b := range m.results.Settings.Benchmarks {
@@ -246,7 +248,7 @@ func extraTable(models []*model) (Table, bool) {
 			row := []string{b, m.name}
 			for _, name := range names {
 				if x, ok := m.extra[b][""][name]; ok {
-					row = append(row, fixed(100*x, 1))
+					row = append(row, x.text(1, 100))
 				} else {
 					row = append(row, "–")
 				}
@@ -255,6 +257,18 @@ func extraTable(models []*model) (Table, bool) {
 		}
 	}
 	return t, len(t.Rows) > 0
+}
+
+// compareExtra sorts avg before pass before maj, and by number.
+func compareExtra(a, b string) int {
+	key := func(name string) (kind, k int) {
+		word, number, _ := strings.Cut(name, "@")
+		k, _ = strconv.Atoi(number)
+		return slices.Index([]string{"avg", "pass", "maj"}, word), k
+	}
+	kindA, kA := key(a)
+	kindB, kB := key(b)
+	return cmp.Or(cmp.Compare(kindA, kindB), cmp.Compare(kA, kB))
 }
 
 // mostDisputes are listed in a table; the CSV beside it has all.
