@@ -22,7 +22,7 @@ func (t *Table) LaTeX() string {
 		if first > 0 {
 			caption, label = "(continued)", "\\addtocounter{table}{-1}\n"
 		}
-		fmt.Fprintf(&b, "\\begin{table}[p]\n\\centering\n\\caption{%s}\n%s", caption, label)
+		fmt.Fprintf(&b, "\\begin{table}[htbp]\n\\centering\n\\caption{%s}\n%s", caption, label)
 		wide := len(t.Head) > wideTable
 		if wide {
 			b.WriteString("\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%\n")
@@ -127,7 +127,7 @@ func (r *Report) LaTeX() string {
 			b.WriteString(latexText(strings.Join(s.Facts, " ")) + "\n")
 		}
 		for _, f := range s.Figures {
-			fmt.Fprintf(&b, "\\begin{figure}[p]\n\\centering\n\\includegraphics[width=\\textwidth,height=0.8\\textheight,keepaspectratio]{figures/%s.png}\n\\caption{%s}\n\\label{fig:%s}\n\\end{figure}\n",
+			fmt.Fprintf(&b, "\\begin{figure}[htbp]\n\\centering\n\\includegraphics[width=\\textwidth,height=0.8\\textheight,keepaspectratio]{figures/%s.png}\n\\caption{%s}\n\\label{fig:%s}\n\\end{figure}\n",
 				f.Name, latexText(f.Caption), f.Name)
 		}
 		for i := range s.Tables {

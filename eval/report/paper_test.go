@@ -159,11 +159,9 @@ func paperStudy(t *testing.T, dir string) []string {
 		write("second-"+second, paperRun("second", "Qwen-Instruct", map[string]map[string]any{"MATH500": cells}, p.Languages),
 			"label: GRPO en-"+second, "base: qwen2-5-7b-instruct", "method: RL, parallel", fmt.Sprintf("languages: [en, %s]", second), "arm: none")
 	}
-	for model, family := range map[string]string{"Qwen2.5-7B-Base": "Qwen2.5-7B", "Qwen2.5-Math-7B-Base": "Qwen2.5-Math-7B"} {
-		for template, row := range p.Table3[model] {
-			if template == "Qwen-Instruct Template" {
-				continue // Table 4 has it
-			}
+	for _, family := range []string{"Qwen2.5-7B", "Qwen2.5-Math-7B"} {
+		for _, template := range []string{"Qwen-Math Template", "No Template"} { // the third is in Table 4
+			row := p.Table3[family+"-Base"][template]
 			cells := map[string]any{}
 			for k, v := range row {
 				cells[k] = v
