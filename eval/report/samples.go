@@ -80,10 +80,15 @@ func readSamples(path, grader string) (*outcomes, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return parseSamples(path, f, grader)
+}
+
+// parseSamples reads the lines of samples; path is for messages.
+func parseSamples(path string, r io.Reader, grader string) (*outcomes, error) {
 	type answer struct{ right, samples float64 }
 	answers := map[[3]string]*answer{}
 	o := &outcomes{right: metric.Answers{}, tallies: map[[2]string]*tally{}}
-	err = eachLine(path, f, func(line []byte) error {
+	err := eachLine(path, r, func(line []byte) error {
 		var s sample
 		if err := json.Unmarshal(line, &s); err != nil {
 			return err

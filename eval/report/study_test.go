@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -336,12 +337,10 @@ func FuzzSamples(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(data[:2000])
+	f.Add(data[:bytes.IndexByte(data, '\n')+1])
 	f.Add([]byte(`{"verdict":true,"verdict_strict":null}` + "\n{}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "samples.jsonl")
-		writeFile(t, path, data)
-		o, err := readSamples(path, "strict")
+		o, err := parseSamples("samples.jsonl", bytes.NewReader(data), "strict")
 		if err != nil {
 			return
 		}
