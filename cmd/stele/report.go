@@ -1,28 +1,65 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"stele/eval/report"
 )
 
 func newReportCommand(*globals) *cobra.Command {
-	var out string
+	var out, planFile string
 	c := &cobra.Command{
 		Use:   "report DIR... --out DIR",
 		Short: "Tables and figures of evaluations and training runs",
 		Long: `Tables and figures of evaluations and training runs.
 
 Each DIR is the --out of stele eval or stele train; one that is still going is
-reported as far as it is. --out gets report.html (one page that needs nothing
-else), report.md, figures/*.svg and tables/*.csv.`,
+reported as far as it is. --out gets
+  report.html        one page that needs nothing else, also for print
+  report.md, .tex    the same as Markdown and as LaTeX (pdflatex, booktabs)
+  report.json        every number, not rounded, with 95 % intervals
+  figures/*.svg, *.png
+  tables/*.csv, *.tex; accuracy.csv, transfer.csv and steps.csv are not rounded
+
+What was trained from what is taken from the runs where they say it: a training run
+with an evaluation before and after is a pair; an evaluation of RUN/checkpoints/step-N
+is paired with the evaluation of the model that RUN's manifest names; GRPO is RL.
+Pairs of one base and method with different numbers of training languages make a
+scaling curve. Intervals are bootstraps over questions where samples.jsonl is there,
+binomial over the number of questions where it is not.
+
+The rest is said by a plan, --plan FILE or report.yaml in a DIR or beside the DIRs:
+
+  title: Transfer of open reasoning models
+  in_distribution: [math500]    # benchmarks of the kind trained on: ID, others OOD
+  runs:                         # by the name of the run's folder
+    orz-7b:
+      label: Open-Reasoner-Zero-7B
+      base: qwen2.5-7b          # folder of the base model's evaluation
+      method: RL                # RL, SFT or any other word
+      languages: [en]           # trained on
+      arm: parallel             # scaling curve it is a point of; none: of no curve
+    qwen2.5-7b-none:
+      model: Qwen2.5-7B         # rows of the table of prompt templates:
+      template: No template     # evaluations with the same model
+
+Everything in it is optional and comes before what manifests say.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("report needs at least one run's folder")
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			plan, err := report.FindPlan(args)
+			if planFile != "" {
+				plan, err = report.ReadPlan(planFile)
+			}
+			if err != nil {
+				return err
+			}
 			var runs []*report.Run
 			for _, dir := range args {
 				run, err := report.Open(dir)
@@ -31,10 +68,23 @@ else), report.md, figures/*.svg and tables/*.csv.`,
 				}
 				runs = append(runs, run)
 			}
-			return report.New(runs).Write(out)
+			r, err := report.New(runs, plan)
+			if err != nil {
+				return err
+			}
+			if err := r.Write(out); err != nil {
+				return err
+			}
+			figures, tables := 0, 0
+			for _, s := range r.Sections {
+				figures, tables = figures+len(s.Figures), tables+len(s.Tables)
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s/report.html: %d figures and %d tables of %d runs\n", out, figures, tables, len(runs))
+			return nil
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "folder of the report")
+	c.Flags().StringVar(&planFile, "plan", "", "YAML file that says how runs belong together")
 	must(c.MarkFlagRequired("out"))
 	return c
 }

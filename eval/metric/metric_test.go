@@ -13,13 +13,14 @@ import (
 
 // tables are the paper's, as numbers.
 type tables struct {
-	Languages []string                             `json:"languages"`
-	Table4    map[string]map[string]map[string]any `json:"table4"` // benchmark, model, language
-	Table6    map[string]map[string]map[string]any `json:"table6"`
-	Table5    struct{ Rows map[string][]*float64 } `json:"table5"`
-	Table8    map[string][]string                  `json:"table8"`
-	Table9    map[string]map[string]float64        `json:"table9"`
-	Table10   map[string]map[string]float64        `json:"table10"`
+	Languages []string                                 `json:"languages"`
+	Table4    map[string]map[string]map[string]any     `json:"table4"` // benchmark, model, language
+	Table6    map[string]map[string]map[string]any     `json:"table6"`
+	Table5    struct{ Rows map[string][]*float64 }     `json:"table5"`
+	Table7    map[string]map[string]map[string]float64 `json:"table7"` // model, benchmark, language
+	Table8    map[string][]string                      `json:"table8"`
+	Table9    map[string]map[string]float64            `json:"table9"`
+	Table10   map[string]map[string]float64            `json:"table10"`
 }
 
 func readTables(t *testing.T) tables {
@@ -75,6 +76,76 @@ func TestTable10(t *testing.T) {
 	}
 }
 
+// table9 is a row of Table 9 with Swahili and Chinese in their places.
+func (p *tables) table9(row int) map[string]float64 {
+	cells := map[string]float64{}
+	for _, l := range p.Languages {
+		cells[l] = p.Table9[strconv.Itoa(row)][l]
+	}
+	if row < 6 {
+		cells["sw"], cells["zh"] = cells["zh"], cells["sw"]
+	}
+	return cells
+}
+
+// TestTables9And10: the mean accuracies that Table 9 prints, and from its cells all
+// relative gains that Table 10 prints, but for twelve of rows 4 and 5, which follow
+// from no row of Table 9.
+func TestTables9And10(t *testing.T) {
+	p := readTables(t)
+	base := Scores{"MATH500": cells(p.Table4["MATH500"]["Qwen2.5-7B-Instruct"], p.Languages)}
+	wrong := map[int]string{4: "[en ru fr sw]", 5: "[en es ru de fr bn th sw]"}
+	for row := range 8 {
+		key := strconv.Itoa(row)
+		trained := p.table9(row)
+		var all []float64
+		for _, l := range p.Languages {
+			all = append(all, trained[l])
+		}
+		if got, want := fmt.Sprintf("%.1f", *Mean(all)), fmt.Sprintf("%.1f", p.Table9[key]["Acc"]); got != want {
+			t.Errorf("row %d: mean accuracy %s, printed %s", row, got, want)
+		}
+		got := NewTransfer(base, Scores{"MATH500": trained}, p.Languages, p.Table8[key])
+		var differ []string
+		for _, l := range p.Languages {
+			if fmt.Sprintf("%.3f", *got.DeltaR["MATH500"][l]) != fmt.Sprintf("%.3f", p.Table10[key][l]) {
+				differ = append(differ, l)
+			}
+		}
+		if list := fmt.Sprint(differ); len(differ) > 0 && list != wrong[row] || len(differ) == 0 && wrong[row] != "" {
+			t.Errorf("row %d: gains of %s differ from the printed ones, want %s", row, list, wrong[row])
+		}
+		for name, c := range map[string]struct{ got, want float64 }{
+			"trained on": {*got.DeltaRTrain["MATH500"], p.Table10[key]["dR_train"]},
+			"other":      {*got.DeltaRUnseen["MATH500"], p.Table10[key]["dR_target"]},
+		} {
+			if a, b := fmt.Sprintf("%.3f", c.got), fmt.Sprintf("%.3f", c.want); a != b {
+				t.Errorf("row %d: gain of the languages %s %s, printed %s", row, name, a, b)
+			}
+		}
+	}
+}
+
+// TestTable7: the ΔPerformance of Qwen2.5-7B-Instruct on MATH500 is Table 9's first
+// row less Table 4, and the means over languages follow from the cells.
+func TestTable7(t *testing.T) {
+	p := readTables(t)
+	base := Scores{"MATH500": cells(p.Table4["MATH500"]["Qwen2.5-7B-Instruct"], p.Languages)}
+	printed := p.Table7["Qwen2.5-7B-Instruct"]["MATH500"]
+	got := NewTransfer(base, Scores{"MATH500": p.table9(0)}, p.Languages, []string{"en"})
+	for _, l := range p.Languages {
+		if x := *got.Points["MATH500"][l]; math.Abs(x-printed[l]) > 1e-9 {
+			t.Errorf("%s: %g points, printed %g", l, x, printed[l])
+		}
+	}
+	if x := *got.PointsTrain["MATH500"]; math.Abs(x-printed["Training"]) > 0.005 {
+		t.Errorf("trained on: %g, printed %g", x, printed["Training"])
+	}
+	if x := *got.PointsUnseen["MATH500"]; math.Abs(x-printed["Untraining"]) > 0.005 {
+		t.Errorf("other: %g, printed %g", x, printed["Untraining"])
+	}
+}
+
 // bases names the base model of each model of Table 6.
 var bases = map[string]string{
 	"DeepSeek-R1-Distill-Qwen-7B": "Qwen2.5-Math-7B", "Open-Reasoner-Zero-7B": "Qwen2.5-7B",
@@ -83,6 +154,24 @@ var bases = map[string]string{
 	"Qwen-2.5-14B-SimpleRL-Zoo": "Qwen2.5-14B", "Qwen-2.5-Math-7B-SimpleRL-Zoo": "Qwen2.5-Math-7B",
 	"Qwen2.5-Math-7B-Oat-Zero": "Qwen2.5-Math-7B", "s1.1-7B": "Qwen2.5-7B-Instruct",
 	"DAPO-Qwen-32B": "Qwen2.5-32B", "OpenThinker2-32B": "Qwen2.5-32B-Instruct", "S1.1-32B": "Qwen2.5-32B-Instruct",
+}
+
+// TestTable5Means: ID, OOD and Avg of Table 5 are means over its benchmarks.
+func TestTable5Means(t *testing.T) {
+	p := readTables(t)
+	names := []string{"MATH500", "AIME24", "AIME25", "GPQA"}
+	for model, printed := range p.Table5.Rows {
+		values := map[string]*float64{}
+		for i, b := range names {
+			values[b] = printed[i]
+		}
+		for i, of := range [][]string{names[:1], names[1:], names} {
+			// The cells are rounded to three decimals, and so is their mean.
+			if mean := MeanOf(values, of); mean == nil || math.Abs(*mean-*printed[4+i]) > 0.00101 {
+				t.Errorf("%s: mean of %v %s, printed %g", model, of, show(mean), *printed[4+i])
+			}
+		}
+	}
 }
 
 // TestTable5 computes the cells of Table 5 from Tables 4 and 6, where no cell of

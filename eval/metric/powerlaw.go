@@ -3,6 +3,8 @@ package metric
 import (
 	"errors"
 	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Point is a measured value at a number of training languages.
@@ -17,6 +19,10 @@ type PowerLaw struct {
 	Alpha, Beta float64
 	// R2 is the share of the points' variance that the curve explains.
 	R2 float64
+	// AlphaCI and BetaCI are what the fit alone says of its precision: estimate ±
+	// Student's t times the standard error from the covariance s²(JᵀJ)⁻¹, s² over
+	// n - 2. They are nil with fewer than three points.
+	AlphaCI, BetaCI *Interval
 	// Leap is the First-Parallel Leap, the value at 2 languages less that at 1.
 	Leap *float64
 	// Gap is the Monolingual Generalization Gap, f(1) less the value at 1.
@@ -27,54 +33,67 @@ type PowerLaw struct {
 func (p PowerLaw) At(languages float64) float64 { return p.Alpha * math.Pow(languages, p.Beta) }
 
 // Fit fits a power law by nonlinear least squares on the values themselves, not
-// their logarithms. It needs two different X ≥ 2.
+// their logarithms. It needs two different X ≥ 2. Several values at X = 1 or 2 count
+// with their mean in Leap and Gap.
 func Fit(points []Point) (PowerLaw, error) {
-	var x, y []float64
-	var one, two *float64
+	var x, y, ones, twos []float64
 	for _, p := range points {
 		if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) || p.Languages < 1 {
 			return PowerLaw{}, errors.New("power law: a point is not a number, or has no language")
 		}
-		value := p.Value
 		switch p.Languages {
 		case 1:
-			one = &value
+			ones = append(ones, p.Value)
 			continue
 		case 2:
-			two = &value
+			twos = append(twos, p.Value)
 		}
 		x = append(x, float64(p.Languages))
-		y = append(y, value)
+		y = append(y, p.Value)
 	}
 	if distinct(x) < 2 {
 		return PowerLaw{}, errors.New("power law: at least two points with different numbers of parallel languages are needed")
 	}
 	// For a given β the best α is known, so that one number is left to search: the
 	// squared error as a function of β, by golden section around the best of a grid.
+	logs := make([]float64, len(x))
+	for i := range x {
+		logs[i] = math.Log(x[i])
+	}
+	powers := make([]float64, len(x))
 	cost := func(beta float64) float64 {
-		alpha := bestAlpha(x, y, beta)
-		sum := 0.0
+		var xy, xx, sum float64
 		for i := range x {
-			d := y[i] - alpha*math.Pow(x[i], beta)
+			powers[i] = math.Exp(beta * logs[i])
+			xy += powers[i] * y[i]
+			xx += powers[i] * powers[i]
+		}
+		for i := range x {
+			d := y[i] - xy/xx*powers[i]
 			sum += d * d
 		}
 		return sum
 	}
-	best := 0.0
+	best, least := 0.0, cost(0)
 	const step = 0.05
 	for beta := -6.0; beta <= 6; beta += step {
-		if cost(beta) < cost(best) {
-			best = beta
+		if c := cost(beta); c < least {
+			best, least = beta, c
 		}
 	}
-	lo, hi := best-step, best+step
 	const golden = 0.6180339887498949
-	for range 100 {
-		a, b := hi-golden*(hi-lo), lo+golden*(hi-lo)
-		if cost(a) < cost(b) {
-			hi = b
+	lo, hi := best-step, best+step
+	left, right := hi-golden*(hi-lo), lo+golden*(hi-lo)
+	costLeft, costRight := cost(left), cost(right)
+	for range 50 {
+		if costLeft < costRight {
+			hi, right, costRight = right, left, costLeft
+			left = hi - golden*(hi-lo)
+			costLeft = cost(left)
 		} else {
-			lo = a
+			lo, left, costLeft = left, right, costRight
+			right = lo + golden*(hi-lo)
+			costRight = cost(right)
 		}
 	}
 	beta := (lo + hi) / 2
@@ -87,7 +106,8 @@ func Fit(points []Point) (PowerLaw, error) {
 	if total > 0 {
 		p.R2 = 1 - cost(beta)/total
 	}
-	if one != nil {
+	p.intervals(x, cost(beta))
+	if one, two := Mean(ones), Mean(twos); one != nil {
 		gap := p.At(1) - *one
 		p.Gap = &gap
 		if two != nil {
@@ -96,6 +116,29 @@ func Fit(points []Point) (PowerLaw, error) {
 		}
 	}
 	return p, nil
+}
+
+// intervals sets AlphaCI and BetaCI from the sum of squared residuals at x.
+func (p *PowerLaw) intervals(x []float64, squares float64) {
+	if len(x) < 3 {
+		return
+	}
+	var aa, ab, bb float64 // JᵀJ
+	for _, v := range x {
+		a := math.Pow(v, p.Beta)
+		b := p.Alpha * a * math.Log(v)
+		aa, ab, bb = aa+a*a, ab+a*b, bb+b*b
+	}
+	determinant := aa*bb - ab*ab
+	if !(determinant > 0) {
+		return
+	}
+	freedom := float64(len(x) - 2)
+	t := distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(0.975)
+	alpha := t * math.Sqrt(squares/freedom*bb/determinant)
+	beta := t * math.Sqrt(squares/freedom*aa/determinant)
+	p.AlphaCI = &Interval{p.Alpha - alpha, p.Alpha + alpha}
+	p.BetaCI = &Interval{p.Beta - beta, p.Beta + beta}
 }
 
 // bestAlpha minimises Σ(y - α·x^β)² over α.

@@ -27,6 +27,15 @@ type Transfer struct {
 	MTI map[string]*float64
 	// MTIMean is Eq. 4, the mean of MTI over the benchmarks that have one.
 	MTIMean *float64
+	// DeltaRUnseen is the mean of DeltaR over the unseen languages: the numerator of MTI.
+	DeltaRUnseen map[string]*float64
+	// MTILanguage is Eq. 3, DeltaR over DeltaRTrain by benchmark and unseen language.
+	MTILanguage map[string]map[string]*float64
+	// Points is trained less base, in the unit of the scores, by benchmark and
+	// language: the paper's ΔPerformance. PointsTrain and PointsUnseen are its means
+	// over the languages trained on and the others.
+	Points                    map[string]map[string]*float64
+	PointsTrain, PointsUnseen map[string]*float64
 }
 
 // DeltaR is Eq. 1: (trained - base) / base; nil when the base is 0.
@@ -43,18 +52,26 @@ func DeltaR(base, trained float64) *float64 {
 func NewTransfer(base, trained Scores, languages, trainLanguages []string) Transfer {
 	t := Transfer{
 		DeltaR: map[string]map[string]*float64{}, DeltaRTrain: map[string]*float64{}, MTI: map[string]*float64{},
+		DeltaRUnseen: map[string]*float64{}, MTILanguage: map[string]map[string]*float64{},
+		Points: map[string]map[string]*float64{}, PointsTrain: map[string]*float64{}, PointsUnseen: map[string]*float64{},
 	}
 	var indices []float64
 	for _, benchmark := range Benchmarks(trained) {
-		gains := map[string]*float64{}
-		var seen, unseen []float64
+		gains, points := map[string]*float64{}, map[string]*float64{}
+		var seen, unseen, pointsSeen, pointsUnseen []float64
 		for _, language := range languages {
 			b, okBase := base[benchmark][language]
 			s, okTrained := trained[benchmark][language]
+			gains[language], points[language] = nil, nil
 			if okBase && okTrained {
 				gains[language] = DeltaR(b, s)
-			} else {
-				gains[language] = nil
+				difference := s - b
+				points[language] = &difference
+				if slices.Contains(trainLanguages, language) {
+					pointsSeen = append(pointsSeen, difference)
+				} else {
+					pointsUnseen = append(pointsUnseen, difference)
+				}
 			}
 			switch d := gains[language]; {
 			case d == nil:
@@ -64,13 +81,25 @@ func NewTransfer(base, trained Scores, languages, trainLanguages []string) Trans
 				unseen = append(unseen, *d)
 			}
 		}
-		t.DeltaR[benchmark] = gains
-		t.DeltaRTrain[benchmark] = Mean(seen)
+		t.DeltaR[benchmark], t.Points[benchmark] = gains, points
+		t.DeltaRTrain[benchmark], t.DeltaRUnseen[benchmark] = Mean(seen), Mean(unseen)
+		t.PointsTrain[benchmark], t.PointsUnseen[benchmark] = Mean(pointsSeen), Mean(pointsUnseen)
 		t.MTI[benchmark] = nil
 		if train, target := Mean(seen), Mean(unseen); train != nil && target != nil && *train != 0 {
 			index := *target / *train
 			t.MTI[benchmark] = &index
 			indices = append(indices, index)
+		}
+		t.MTILanguage[benchmark] = map[string]*float64{}
+		for _, language := range languages {
+			if slices.Contains(trainLanguages, language) {
+				continue
+			}
+			t.MTILanguage[benchmark][language] = nil
+			if train, d := t.DeltaRTrain[benchmark], gains[language]; train != nil && d != nil && *train != 0 {
+				ratio := *d / *train
+				t.MTILanguage[benchmark][language] = &ratio
+			}
 		}
 	}
 	t.MTIMean = Mean(indices)
@@ -85,6 +114,18 @@ func Benchmarks(s Scores) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// MeanOf is the mean of those of the named values that are defined, nil of none: a
+// row's average over benchmarks or languages.
+func MeanOf(values map[string]*float64, names []string) *float64 {
+	var defined []float64
+	for _, name := range names {
+		if x := values[name]; x != nil {
+			defined = append(defined, *x)
+		}
+	}
+	return Mean(defined)
 }
 
 // Mean is the arithmetic mean, nil of nothing.

@@ -3,27 +3,33 @@ package report
 import (
 	"fmt"
 	"math"
+
+	"stele/eval/metric"
 )
 
 // Sizes of a figure, in pixels.
 const (
 	figureWidth = 960.0
-	marginLeft  = 46.0
+	marginLeft  = 64.0
 	marginRight = 10.0
 )
 
-// value is a number that may be missing, with its standard error where known.
+// value is a number that may be missing, with its standard error or its 95 %
+// interval where known.
 type value struct {
 	x  float64
 	se *float64
 	ok bool
+	ci *metric.Interval
 }
 
 // barPanel is a row of grouped bars: one group a language, one bar a series.
 type barPanel struct {
 	title     string
+	axis      string // what the vertical axis counts
 	height    float64
 	percent   bool      // values are fractions, shown in percent
+	numbers   bool      // are written beside the bars
 	unseen    bool      // has no values for the languages trained on
 	values    [][]value // by series and group
 	reference *float64  // a dotted line across
@@ -38,6 +44,7 @@ type barFigure struct {
 	series    []string
 	paints    []int // paint of each series
 	languages []string
+	groups    string // what the groups are, where they are no languages
 	trained   map[string]bool
 	panels    []barPanel
 }
@@ -45,21 +52,24 @@ type barFigure struct {
 // draw lays the panels out one under the other.
 func (f *barFigure) draw() *canvas {
 	const titleSpace, gap, labelSpace = 26.0, 14.0, 48.0
-	c := &canvas{name: f.name, width: figureWidth, height: labelSpace}
+	rows := f.legendRows()
+	c := &canvas{name: f.name, width: figureWidth, height: labelSpace + legendHeight*float64(len(rows))}
 	for i := range f.panels {
 		c.height += titleSpace + f.panels[i].height + gap
 	}
 	y := 0.0
+	for _, row := range rows {
+		f.legend(c, row, y+15)
+		y += legendHeight
+	}
 	for i := range f.panels {
 		p := &f.panels[i]
 		c.text(4, y+16, "start", "head", "", p.title)
-		switch {
-		case len(p.pointNames) > 1:
+		if len(p.pointNames) > 1 {
 			f.pointLegend(c, p, y+16)
-		case i == 0 && len(f.series) > 1:
-			f.legend(c, y+16)
 		}
 		f.panel(c, p, y+titleSpace)
+		c.vertical(14, y+titleSpace+p.height/2, "small", p.axis)
 		y += titleSpace + p.height + gap
 	}
 	step := f.step()
@@ -70,24 +80,47 @@ func (f *barFigure) draw() *canvas {
 			class = "strong"
 			c.text(x, y+31, "middle", "small", "", "trained on")
 		}
-		c.text(x, y+14, "middle", class, l, native(l))
+		c.text(x, y+14, "middle", class, languageCode(l), native(l))
+	}
+	if f.groups != "" {
+		c.text((marginLeft+figureWidth-marginRight)/2, y+36, "middle", "", "", f.groups)
 	}
 	return c
 }
+
+const legendHeight = 20.0
+
+// legendRows breaks the legend into lines of series.
+func (f *barFigure) legendRows() [][]int {
+	if len(f.series) < 2 {
+		return nil
+	}
+	var rows [][]int
+	left := 0.0
+	for s, name := range f.series {
+		w := textWidth(name) + legendGap
+		if len(rows) == 0 || left < w {
+			rows, left = append(rows, nil), figureWidth-marginLeft-marginRight
+		}
+		rows[len(rows)-1] = append(rows[len(rows)-1], s)
+		left -= w
+	}
+	return rows
+}
+
+const legendGap = 38.0
 
 func (f *barFigure) step() float64 {
 	return (figureWidth - marginLeft - marginRight) / float64(len(f.languages))
 }
 
-// legend names the series at the right of the title line.
-func (f *barFigure) legend(c *canvas, y float64) {
-	x := figureWidth - marginRight
-	for s := len(f.series) - 1; s >= 0; s-- {
-		x -= textWidth(f.series[s])
-		c.text(x, y, "start", "", "", f.series[s])
-		x -= 19
-		c.rect(x, y-10, 14, 11, c.fill(f.paints[s]), fmt.Sprintf("bar b%d", f.paints[s]), "")
-		x -= 16
+// legend names a line of series.
+func (f *barFigure) legend(c *canvas, row []int, y float64) {
+	x := marginLeft
+	for _, s := range row {
+		c.rect(x, y-10, 14, 11, f.paints[s], fmt.Sprintf("bar b%d", f.paints[s]), "")
+		c.text(x+19, y, "start", "", "", f.series[s])
+		x += textWidth(f.series[s]) + legendGap
 	}
 }
 
@@ -102,25 +135,24 @@ func (f *barFigure) pointLegend(c *canvas, p *barPanel, y float64) {
 	}
 }
 
-// textWidth is about the width of a label: fonts differ, and a little air does
-// not hurt.
-func textWidth(s string) float64 { return 6.8 * float64(len([]rune(s))) }
-
 func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 	scale := 1.0
-	unit := ""
 	if p.percent {
-		scale, unit = 100, " %"
+		scale = 100
 	}
 	low, high := 0.0, 0.0
 	see := func(v value) {
-		if v.ok {
-			low, high = min(low, scale*v.x), max(high, scale*v.x)
-			if v.se != nil && !p.percent {
-				low, high = min(low, v.x-*v.se), max(high, v.x+*v.se)
-			} else if v.se != nil {
-				high = min(100, max(high, scale*(v.x+*v.se)))
-			}
+		if !v.ok {
+			return
+		}
+		low, high = min(low, scale*v.x), max(high, scale*v.x)
+		if from, to, ok := v.bounds(); ok {
+			// Intervals of ratios can be of any width: they may leave the frame.
+			reach := 1.5 * max(1, math.Abs(v.x))
+			low, high = min(low, scale*max(from, v.x-reach)), max(high, scale*min(to, v.x+reach))
+		}
+		if p.percent {
+			low, high = max(0, low), min(100, high)
 		}
 	}
 	for _, all := range [][][]value{p.values, p.points} {
@@ -139,7 +171,7 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 	}
 	for _, t := range ay.ticks {
 		c.line(marginLeft, ay.at(t), figureWidth-marginRight, ay.at(t), "grid")
-		c.text(marginLeft-6, ay.at(t)+4, "end", "small", "", ay.label(t)+unit)
+		c.text(marginLeft-6, ay.at(t)+4, "end", "small", "", ay.label(t))
 	}
 	step := f.step()
 	width := min(0.76*step/float64(len(p.values)), 36)
@@ -187,26 +219,52 @@ func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, 
 		c.text(x+width/2, ay.at(0)-4, "middle", "small", "", "–")
 		return
 	}
-	number := fixed(scale*v.x, 3)
+	number := v.text(2, 1)
 	if p.percent {
-		number = fixed(scale*v.x, 1)
-		if v.se != nil {
-			number += " ± " + fixed(scale**v.se, 1)
-		}
-		number += " %"
+		number = hundredSE(v.x, v.se) + " %"
 	}
 	y0, y := ay.at(0), ay.at(scale*v.x)
-	c.rect(x, min(y0, y), width, math.Abs(y-y0), c.fill(paint), fmt.Sprintf("bar b%d", paint), tip+": "+number)
-	if v.se == nil || *v.se == 0 {
+	c.rect(x, min(y0, y), width, math.Abs(y-y0), paint, fmt.Sprintf("bar b%d", paint), tip+": "+number)
+	lower, upper, ok := v.bounds()
+	if p.numbers {
+		at := scale * v.x
+		if ok {
+			at = min(ay.high, max(at, scale*upper))
+		}
+		c.text(x+width/2+8, ay.at(at)+4, "start", "", "", fixed(scale*v.x, 2))
+	}
+	if !ok || upper == lower {
 		return
 	}
-	lower, upper := scale*(v.x-*v.se), scale*(v.x+*v.se)
+	lower, upper = scale*lower, scale*upper
 	if p.percent {
 		lower, upper = max(0, lower), min(100, upper)
 	}
 	middle := x + width/2
-	c.line(middle, ay.at(lower), middle, ay.at(upper), "halo")
-	c.line(middle, ay.at(lower), middle, ay.at(upper), "error")
-	c.line(middle-3, ay.at(upper), middle+3, ay.at(upper), "error")
-	c.line(middle-3, ay.at(lower), middle+3, ay.at(lower), "error")
+	top, bottom := min(upper, ay.high), max(lower, ay.low)
+	c.line(middle, ay.at(bottom), middle, ay.at(top), "halo")
+	c.line(middle, ay.at(bottom), middle, ay.at(top), "error")
+	whiskerEnd(c, middle, ay.at(top), top < upper, 1)
+	whiskerEnd(c, middle, ay.at(bottom), bottom > lower, -1)
+}
+
+// whiskerEnd closes a whisker, with an arrow where it goes on outside the frame;
+// direction is 1 at its upper end.
+func whiskerEnd(c *canvas, x, y float64, cut bool, direction float64) {
+	if cut {
+		c.path([]point{{x - 4, y + 5*direction}, {x, y}, {x + 4, y + 5*direction}}, false, "bracket", "")
+	} else {
+		c.line(x-3, y, x+3, y, "error")
+	}
+}
+
+// bounds are a value's interval, or a standard error to each side.
+func (v value) bounds() (low, high float64, ok bool) {
+	switch {
+	case v.ci != nil:
+		return v.ci[0], v.ci[1], true
+	case v.se != nil:
+		return v.x - *v.se, v.x + *v.se, true
+	}
+	return 0, 0, false
 }

@@ -21,6 +21,8 @@ var curvePanels = []curvePanel{
 	{title: "Parts of the reward",
 		keys:  []string{"rewards/accuracy/mean", "rewards/language/mean", "rewards/format/mean"},
 		names: []string{"accuracy", "language", "format"}},
+	{title: "Questions by their rollouts, share",
+		keys: []string{groupsWrong, groupsMixed, groupsRight}, names: []string{"all wrong", "mixed", "all right"}},
 	{title: "Completion length, tokens", keys: []string{"completions/mean_length"}},
 	{title: "KL to the reference, nats a token", keys: []string{"kl"}},
 	{title: "Entropy, nats a token", keys: []string{"entropy"}},
@@ -108,7 +110,11 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 	c.text(left+4, top+16, "start", "head", "", p.title)
 	x0, x1 := left+50, left+width-22
 	if len(p.names) > 0 {
-		x1 -= 40
+		longest := 0.0
+		for _, name := range p.names {
+			longest = max(longest, textWidth(name))
+		}
+		x1 = min(x1, left+width-longest-14)
 	}
 	y0, y1 := top+height-42, top+30
 	first, last := steps[0]["step"], steps[len(steps)-1]["step"]
@@ -148,7 +154,7 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		return out
 	}
 	if len(band) > 0 {
-		c.path(polyline(place(band))+"z", "band")
+		c.path(place(band), true, "band", "")
 	}
 	ends := make([]float64, len(curves))
 	for i, points := range curves {
@@ -161,11 +167,11 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 			c.marker(at[0], at[1], i, "")
 		}
 		if len(steps) >= smoothFrom {
-			c.path(polyline(place(points)), fmt.Sprintf("raw k%d", style))
+			c.path(place(points), false, fmt.Sprintf("raw k%d", style), "")
 			points = moving(points, window(len(steps)))
 		}
 		at := place(points)
-		c.path(polyline(at), fmt.Sprintf("curve k%d", style))
+		c.path(at, false, fmt.Sprintf("curve k%d", style), "")
 		ends[i] = at[len(at)-1][1]
 	}
 	if len(p.names) == 0 {

@@ -37,3 +37,19 @@ func inOrder(codes []string) []string {
 	slices.SortStableFunc(sorted, func(a, b string) int { return rank(a) - rank(b) })
 	return sorted
 }
+
+// languageCode is a code that is a language's, else empty.
+func languageCode(code string) string {
+	if slices.ContainsFunc(tongues, func(t tongue) bool { return t.code == code }) {
+		return code
+	}
+	return ""
+}
+
+func nativeNames() []string {
+	var names []string
+	for _, t := range tongues {
+		names = append(names, t.native)
+	}
+	return names
+}

@@ -20,7 +20,7 @@ type numbers struct {
 func (r *Report) numbers() []numbers {
 	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
 		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "mean_tokens", "truncated"}}
-	change := numbers{name: "transfer", head: []string{"run", "benchmark", "language", "trained", "delta_r", "mti"}}
+	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti"}}
 	steps := numbers{name: "steps"}
 	var keys []string
 	for _, run := range r.runs {
@@ -45,9 +45,6 @@ func (r *Report) numbers() []numbers {
 		if t.After != nil {
 			accuracy.addResults(run.Name, "after", t.After)
 		}
-		if t.Before != nil && t.After != nil {
-			change.addTransfer(run.Name, newTransfer(t.Before, t.After, t.Languages))
-		}
 		for _, s := range t.Steps {
 			row := []string{run.Name, number(s["step"])}
 			for _, k := range keys {
@@ -59,6 +56,9 @@ func (r *Report) numbers() []numbers {
 			}
 			steps.rows = append(steps.rows, row)
 		}
+	}
+	for _, p := range r.study.pairs {
+		change.addTransfer(p)
 	}
 	return slices.DeleteFunc([]numbers{accuracy, change, steps}, func(n numbers) bool { return len(n.rows) == 0 })
 }
@@ -77,11 +77,12 @@ func (n *numbers) addResults(run, when string, r *eval.Results) {
 	}
 }
 
-func (n *numbers) addTransfer(run string, t *transfer) {
+func (n *numbers) addTransfer(p *pair) {
+	t := p.transfer
 	for _, b := range t.benchmarks {
 		for _, l := range t.languages {
-			n.rows = append(n.rows, []string{run, b, l, strconv.FormatBool(slices.Contains(t.trained, l)),
-				defined(t.delta[b][l]), defined(t.mti[b][l])})
+			n.rows = append(n.rows, []string{p.run, p.base.name, b, l, strconv.FormatBool(slices.Contains(p.languages, l)),
+				defined(t.delta[b][l]), defined(t.points[b][l]), defined(t.mti[b][l])})
 		}
 	}
 }

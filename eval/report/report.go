@@ -7,8 +7,9 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"strings"
+	"sync"
 
 	"stele/engine/jsonl"
 )
@@ -16,55 +17,44 @@ import (
 // Report is what is said about some runs.
 type Report struct {
 	Title    string
-	Overview *Table // nil with fewer than two training runs
 	Sections []Section
 	runs     []*Run
+	study    *study
 }
 
-// New makes a report of runs: the evaluations side by side, then each training run.
-func New(runs []*Run) *Report {
-	r := &Report{runs: runs}
+// New makes a report of runs. The plan may be empty; it must not name a base that
+// is not there.
+func New(runs []*Run, plan Plan) (*Report, error) {
+	distinguish(runs)
+	if err := plan.check(runs); err != nil {
+		return nil, err
+	}
+	r := &Report{runs: runs, Title: plan.Title, study: newStudy(runs, plan)}
 	var names []string
-	var evaluations []evaluation
 	for _, run := range runs {
 		names = append(names, run.Name)
-		if run.Results != nil {
-			evaluations = append(evaluations, evaluation{run.Name, run.Results})
+	}
+	if r.Title == "" {
+		r.Title = strings.Join(names, ", ")
+		if len(names) > 3 {
+			r.Title = fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
 		}
 	}
-	r.Title = strings.Join(names, ", ")
-	if len(names) > 3 {
-		r.Title = fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
+	r.Sections = r.study.sections(runs)
+	return r, nil
+}
+
+// distinguish calls runs whose folders have the same name by their parents' too.
+func distinguish(runs []*Run) {
+	counts := map[string]int{}
+	for _, r := range runs {
+		counts[r.Name]++
 	}
-	if t, ok := overview(runs); ok {
-		r.Overview = &t
-	}
-	if len(evaluations) > 0 {
-		s := Section{ID: "evaluation", Title: "Evaluation"}
-		part := 0
-		for group := range slices.Chunk(evaluations, styles) {
-			id := s.ID
-			if part++; part > 1 {
-				id += fmt.Sprintf("-%d", part)
-			}
-			s.Figures = append(s.Figures, accuracyFigures(id, group, nil)...)
+	for _, r := range runs {
+		if counts[r.Name] > 1 && r.dir != "" {
+			r.Name = filepath.Base(filepath.Dir(r.dir)) + "/" + r.Name
 		}
-		s.Tables = append(scoreTables(s.ID, evaluations, nil), settingsTable(s.ID, evaluations))
-		r.Sections = append(r.Sections, s)
 	}
-	used := map[string]bool{"evaluation": true}
-	for _, run := range runs {
-		if run.Training == nil {
-			continue
-		}
-		id := "run-" + slug(run.Name)
-		for n := 2; used[id]; n++ {
-			id = fmt.Sprintf("run-%s-%d", slug(run.Name), n)
-		}
-		used[id] = true
-		r.Sections = append(r.Sections, trainingSection(id, run))
-	}
-	return r
 }
 
 //go:embed page.html
@@ -82,6 +72,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		return ""
 	},
 	"code":  func(head string) string { return strings.TrimSuffix(head, "*") },
+	"long":  func(cell string) bool { return len([]rune(cell)) > 36 },
 	"main":  func(cell string) string { number, _ := splitCell(cell); return number },
 	"aside": func(cell string) string { _, aside := splitCell(cell); return aside },
 }).Parse(pageHTML))
@@ -89,7 +80,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 // splitCell takes the standard error, or what stands in parentheses, from a
 // number: on the page it goes below, so that eleven languages fit side by side.
 func splitCell(cell string) (number, aside string) {
-	for _, mark := range []string{"±", "("} {
+	for _, mark := range []string{"±", "(", "["} {
 		if i := strings.Index(cell, " "+mark); i >= 0 {
 			return cell[:i], cell[i+1:]
 		}
@@ -117,17 +108,13 @@ func (r *Report) HTML() ([]byte, error) {
 	data := struct {
 		Title    string
 		Style    template.CSS
-		Overview *table
 		Sections []section
 	}{Title: r.Title, Style: template.CSS(styleSheet())}
 	figures, tables := 0, 0
 	number := func(t Table) table {
 		tables++
+		t.Rows = t.grouped()
 		return table{t, tables}
-	}
-	if r.Overview != nil {
-		t := number(*r.Overview)
-		data.Overview = &t
 	}
 	for _, s := range r.Sections {
 		out := section{Section: s}
@@ -155,7 +142,7 @@ func styleSheet() string {
 		fmt.Fprintf(&dark, "--%s: %s; ", c.name, c.dark)
 		names = append(names, "$"+c.name, "var(--"+c.name+")")
 	}
-	return fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
+	return fontCSS(true, nativeNames()...) + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
 		strings.NewReplacer(names...).Replace(pageCSS+figureCSS)
 }
 
@@ -167,9 +154,6 @@ func (r *Report) Markdown() string {
 	table := func(t *Table) {
 		tables++
 		fmt.Fprintf(&b, "\n**Table %d.** %s\n\n%s", tables, t.Caption, t.Markdown())
-	}
-	if r.Overview != nil {
-		table(r.Overview)
 	}
 	for _, s := range r.Sections {
 		fmt.Fprintf(&b, "\n## %s\n", s.Title)
@@ -187,7 +171,8 @@ func (r *Report) Markdown() string {
 	return b.String()
 }
 
-// Write puts report.html, report.md, figures/*.svg and tables/*.csv into a folder.
+// Write puts report.html, report.md, report.tex, report.json, figures/*.svg and
+// *.png, and tables/*.csv and *.tex into a folder.
 func (r *Report) Write(dir string) error {
 	for _, sub := range []string{"figures", "tables"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
@@ -195,15 +180,39 @@ func (r *Report) Write(dir string) error {
 		}
 	}
 	var errs []error
+	var mu sync.Mutex
 	put := func(name string, data []byte, err error) {
 		if err == nil {
 			err = jsonl.WriteBytes(filepath.Join(dir, filepath.FromSlash(name)), data)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		errs = append(errs, err)
 	}
+	pictures := make(chan *Figure)
+	var painters sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		painters.Go(func() {
+			for f := range pictures {
+				put("figures/"+f.Name+".svg", []byte(f.canvas.file(f.Title)), nil)
+				data, err := f.canvas.png()
+				put("figures/"+f.Name+".png", data, err)
+			}
+		})
+	}
 	for _, s := range r.Sections {
-		for _, f := range s.Figures {
-			put("figures/"+f.Name+".svg", []byte(f.canvas.file(f.Title)), nil)
+		for i := range s.Figures {
+			pictures <- &s.Figures[i]
+		}
+	}
+	close(pictures)
+	painters.Wait()
+	for _, s := range r.Sections {
+		for i := range s.Tables {
+			t := &s.Tables[i]
+			data, err := t.CSV()
+			put("tables/"+t.Name+".csv", data, err)
+			put("tables/"+t.Name+".tex", []byte(t.LaTeX()), nil)
 		}
 	}
 	for _, t := range r.numbers() {
@@ -211,7 +220,10 @@ func (r *Report) Write(dir string) error {
 		put("tables/"+t.name+".csv", data, err)
 	}
 	put("report.md", []byte(r.Markdown()), nil)
-	data, err := r.HTML()
+	put("report.tex", []byte(r.LaTeX()), nil)
+	data, err := r.JSON()
+	put("report.json", data, err)
+	data, err = r.HTML()
 	put("report.html", data, err)
 	return errors.Join(errs...)
 }

@@ -17,7 +17,7 @@ type Figure struct {
 // SVG is the picture for a page.
 func (f *Figure) SVG() string { return f.canvas.svg(f.Title) }
 
-// Section is a run, or the evaluations side by side.
+// Section is a question that is answered, or a run.
 type Section struct {
 	ID, Title string
 	Facts     []string // sentences that say what it is and what came of it
@@ -33,6 +33,12 @@ type evaluation struct {
 
 func (e evaluation) score(benchmark, language string) (eval.Score, bool) {
 	s, ok := e.results.Benchmarks[benchmark].Languages[language]
+	return s, ok && s.Samples > 0
+}
+
+// mean is a language's score over benchmarks.
+func (e evaluation) mean(language string) (eval.Score, bool) {
+	s, ok := e.results.Languages[language]
 	return s, ok && s.Samples > 0
 }
 
@@ -57,39 +63,117 @@ func languagesOf(e []evaluation) []string {
 	return inOrder(union(e, func(s *eval.Spec) []string { return s.Languages }))
 }
 
-// trainingSection reports a training run.
-func trainingSection(id string, run *Run) Section {
-	t := run.Training
-	s := Section{ID: id, Title: run.Name, Facts: t.facts()}
+// sections are the report's, in order.
+func (s *study) sections(runs []*Run) []Section {
+	var all []Section
+	add := func(x Section) {
+		if len(x.Facts)+len(x.Figures)+len(x.Tables) > 0 {
+			all = append(all, x)
+		}
+	}
+	if len(s.models) > 0 {
+		add(Section{ID: "overview", Title: "Overview", Facts: s.facts(runs), Tables: []Table{s.overviewTable()}})
+	}
+	if len(s.pairs) > 0 {
+		x := Section{ID: "transfer", Title: "Transfer to other languages", Figures: []Figure{s.transferFigure()}}
+		if f, ok := s.transferByLanguage(); ok {
+			x.Figures = append(x.Figures, f)
+		}
+		x.Figures = append(x.Figures, s.heatmaps()...)
+		x.Tables = append([]Table{s.mtiTable(), s.languageMTITable()}, s.deltaTables()...)
+		add(x)
+	}
+	if len(s.arms) > 0 {
+		x := Section{ID: "scaling", Title: "Scaling with training languages", Figures: s.scalingFigures(), Tables: []Table{s.scalingTable()}}
+		if f, ok := s.secondLanguageFigure(); ok {
+			x.Figures = append(x.Figures, f)
+		}
+		if t, ok := s.lawTable(); ok {
+			x.Tables = append(x.Tables, t)
+		}
+		add(x)
+	}
+	if groups := s.templateGroups(); len(groups) > 0 {
+		add(Section{ID: "templates", Title: "Prompt templates", Figures: s.templateFigures(groups), Tables: []Table{s.templateTable(groups)}})
+	}
+	if len(s.models) > 0 {
+		x := Section{ID: "evaluation", Title: "Accuracy and language by benchmark", Figures: s.accuracyFigures(), Tables: scoreTables(s.models)}
+		if t, ok := extraTable(s.models); ok {
+			x.Tables = append(x.Tables, t)
+		}
+		add(x)
+	}
+	add(Section{ID: "difficulty", Title: "Difficulty of the questions", Figures: s.difficultyFigures()})
+	add(Section{ID: "graders", Title: "Where the graders differ", Tables: graderTables(s.models)})
+	used := map[string]bool{}
+	for _, run := range runs {
+		if run.Training == nil {
+			continue
+		}
+		id := "run-" + slug(run.Name)
+		for n := 2; used[id]; n++ {
+			id = fmt.Sprintf("run-%s-%d", slug(run.Name), n)
+		}
+		used[id] = true
+		add(s.trainingSection(id, run))
+	}
+	if len(s.models) > 0 {
+		add(Section{ID: "settings", Title: "Settings", Tables: []Table{settingsTable(s.models)}})
+	}
+	return all
+}
+
+// facts say in a few sentences what was measured.
+func (s *study) facts(runs []*Run) []string {
 	var evaluations []evaluation
-	if t.Before != nil {
-		evaluations = append(evaluations, evaluation{"before", t.Before})
+	for _, m := range s.models {
+		evaluations = append(evaluations, m.evaluation)
 	}
-	if t.After != nil {
-		evaluations = append(evaluations, evaluation{"after", t.After})
+	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
+	facts := []string{fmt.Sprintf("%s on %s (%s) in %s.", count(len(s.models), "model"), count(len(benchmarks), "benchmark"),
+		strings.Join(benchmarks, ", "), count(len(languages), "language"))}
+	for _, r := range runs {
+		if r.unfinished != "" {
+			facts = append(facts, fmt.Sprintf("%s is not done: %s; its numbers will change.", r.Name, r.unfinished))
+		}
 	}
-	trained := map[string]bool{}
-	for _, l := range t.Languages {
-		trained[l] = true
+	var alone []string
+	for _, m := range s.models {
+		if !m.paired {
+			alone = append(alone, m.name)
+		}
 	}
-	if len(evaluations) > 0 {
-		s.Figures = accuracyFigures(id, evaluations, trained)
+	if n := len(s.pairs); n > 0 {
+		facts = append(facts, fmt.Sprintf("%s of a base and what it became by training.", count(n, "pair")))
+	} else if len(alone) > 1 {
+		facts = append(facts, "Nothing says which model was trained from which: a plan can (stele report --help).")
 	}
-	var change *transfer
-	if len(evaluations) == 2 {
-		change = newTransfer(t.Before, t.After, t.Languages)
-		s.Figures = append(s.Figures, change.figure(id, trained))
+	return facts
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// trainingSection reports a training run.
+func (s *study) trainingSection(id string, run *Run) Section {
+	t := run.Training
+	x := Section{ID: id, Title: "Training run " + run.Name, Facts: t.facts()}
+	for _, p := range s.pairs {
+		if p.run == run.Name {
+			x.Figures = append(x.Figures, p.languageFigure(id))
+			if p.mean.ok {
+				x.Facts = append(x.Facts, fmt.Sprintf("Multilingual transferability index (MTI) %s.", p.mean.text(2, 1)))
+			}
+		}
 	}
 	if c := t.curves(id); c != nil {
-		s.Figures = append(s.Figures, *c)
+		x.Figures = append(x.Figures, *c)
 	}
-	if len(evaluations) > 0 {
-		s.Tables = scoreTables(id, evaluations, trained)
-	}
-	if change != nil {
-		s.Tables = append(s.Tables, change.tables(id, trained)...)
-	}
-	return s
+	return x
 }
 
 // facts say in sentences what was run and what came of it.
@@ -97,7 +181,7 @@ func (t *Training) facts() []string {
 	var facts []string
 	if t.Model != "" {
 		facts = append(facts, fmt.Sprintf("%s, trained with %s on %s.",
-			t.Model, strings.ToUpper(t.Algorithm), strings.Join(t.Languages, ", ")))
+			modelLabel(t.Model), strings.ToUpper(t.Algorithm), strings.Join(t.Languages, ", ")))
 	}
 	if n := len(t.Steps); n > 0 {
 		last := int(t.Steps[n-1]["step"])
@@ -111,9 +195,6 @@ func (t *Training) facts() []string {
 		facts = append(facts, fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; answers in another language than asked %s before and %s after.",
 			percentSE(t.Before.Mean.Accuracy, t.Before.Mean.AccuracySE), percentSE(t.After.Mean.Accuracy, t.After.Mean.AccuracySE),
 			percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
-		if m := newTransfer(t.Before, t.After, t.Languages).mean; m.ok {
-			facts = append(facts, fmt.Sprintf("Multilingual transferability index (MTI) %s.", fixed(m.x, 2)))
-		}
 	}
 	return facts
 }
@@ -133,9 +214,60 @@ func (t *Training) curves(id string) *Figure {
 	return &Figure{Name: id + "-curves", Title: "Training", Caption: caption, canvas: c}
 }
 
-// accuracyFigures draw accuracy and off-target rate by language, a figure a
-// benchmark and one of their mean where there are several.
-func accuracyFigures(id string, evaluations []evaluation, trained map[string]bool) []Figure {
+// fewPairs is up to how many pairs are drawn benchmark by benchmark.
+const fewPairs = 3
+
+// accuracyFigures draw accuracy and off-target rate by language: of each pair
+// before and after, and of other models side by side.
+func (s *study) accuracyFigures() []Figure {
+	var figures []Figure
+	for i, p := range s.pairs {
+		trained := map[string]bool{}
+		for _, l := range p.languages {
+			trained[l] = true
+		}
+		x := []evaluation{{p.base.name + " (before)", p.base.results}, {p.name() + " (after)", p.trained.results}}
+		figures = append(figures, languageFigures(fmt.Sprintf("pair-%d", i+1), x, p.benchmarks, trained, len(s.pairs) <= fewPairs)...)
+	}
+	var alone []evaluation
+	for _, m := range s.models {
+		if !m.paired {
+			alone = append(alone, m.evaluation)
+		}
+	}
+	part := 0
+	for group := range slices.Chunk(alone, styles) {
+		id := "evaluation"
+		if part++; part > 1 {
+			id += fmt.Sprintf("-%d", part)
+		}
+		figures = append(figures, languageFigures(id, group, benchmarksOf(group), nil, true)...)
+	}
+	return figures
+}
+
+// templateFigures compare the templates of each model.
+func (s *study) templateFigures(groups map[string][]*model) []Figure {
+	var figures []Figure
+	for i, family := range sortedKeys(groups) {
+		var x []evaluation
+		for _, m := range groups[family] {
+			x = append(x, evaluation{m.template, m.results})
+		}
+		if len(x) > styles {
+			x = x[:styles]
+		}
+		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, commonBenchmarks(groups[family]), nil, true) {
+			f.Title, f.Caption = family+": "+f.Title, family+" with several prompt templates. "+f.Caption
+			figures = append(figures, f)
+		}
+	}
+	return figures
+}
+
+// languageFigures draw accuracy and off-target rate by language, a figure a
+// benchmark when each is set, and one of their mean where there are several.
+func languageFigures(id string, evaluations []evaluation, benchmarks []string, trained map[string]bool, each bool) []Figure {
 	paints := make([]int, len(evaluations))
 	for i := range paints {
 		paints[i] = i
@@ -143,53 +275,80 @@ func accuracyFigures(id string, evaluations []evaluation, trained map[string]boo
 	if len(evaluations) == 1 {
 		paints[0] = 1
 	}
-	f := barFigure{paints: paints, languages: languagesOf(evaluations), trained: trained}
+	var languages []string
+	for _, l := range languagesOf(evaluations) {
+		if slices.ContainsFunc(evaluations, func(e evaluation) bool {
+			return slices.ContainsFunc(benchmarks, func(b string) bool { _, ok := e.score(b, l); return ok })
+		}) {
+			languages = append(languages, l)
+		}
+	}
+	if len(languages) == 0 {
+		return nil
+	}
+	f := barFigure{paints: paints, languages: languages, trained: trained}
+	var names []string
 	for _, e := range evaluations {
 		f.series = append(f.series, e.name)
+		names = append(names, e.name)
 	}
 	draw := func(name, title string, of func(e evaluation, language string) (eval.Score, bool)) Figure {
 		f.name = id + "-" + name
-		accuracy := barPanel{title: "Accuracy, " + title, height: 190, percent: true}
-		off := barPanel{title: "Answers in another language", height: 78, percent: true}
+		accuracy := barPanel{title: "Accuracy, " + title, axis: "accuracy, %", height: 190, percent: true}
+		off := barPanel{title: "Answers in another language than asked (off-target)", axis: "off-target, %", height: 88, percent: true}
 		for _, e := range evaluations {
 			var a, o []value
 			for _, l := range f.languages {
 				s, ok := of(e, l)
-				a = append(a, value{s.Accuracy, s.AccuracySE, ok})
-				o = append(o, value{s.OffTarget, s.OffTargetSE, ok})
+				a = append(a, value{x: s.Accuracy, se: s.AccuracySE, ok: ok})
+				o = append(o, value{x: s.OffTarget, se: s.OffTargetSE, ok: ok})
 			}
 			accuracy.values, off.values = append(accuracy.values, a), append(off.values, o)
 		}
 		f.panels = []barPanel{accuracy, off}
-		caption := fmt.Sprintf("%s: accuracy and off-target rate by language; bars ± one standard error.", title)
+		caption := fmt.Sprintf("%s, %s: accuracy and off-target rate by language; bars ± one standard error.", strings.Join(names, ", "), title)
 		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption, canvas: f.draw()}
 	}
 	var figures []Figure
-	benchmarks := benchmarksOf(evaluations)
 	if len(benchmarks) > 1 {
-		figures = append(figures, draw("accuracy-mean", "mean over benchmarks", func(e evaluation, l string) (eval.Score, bool) {
-			s, ok := e.results.Languages[l]
-			return s, ok && s.Samples > 0
-		}))
+		figures = append(figures, draw("accuracy-mean", "mean over benchmarks", func(e evaluation, l string) (eval.Score, bool) { return meanOver(e, benchmarks, l) }))
 	}
-	for _, b := range benchmarks {
-		figures = append(figures, draw("accuracy-"+slug(b), b, func(e evaluation, l string) (eval.Score, bool) { return e.score(b, l) }))
+	if each || len(benchmarks) == 1 {
+		for _, b := range benchmarks {
+			figures = append(figures, draw("accuracy-"+slug(b), b, func(e evaluation, l string) (eval.Score, bool) { return e.score(b, l) }))
+		}
 	}
 	return figures
 }
 
-// figure draws ΔR and MTI by language.
-func (t *transfer) figure(id string, trained map[string]bool) Figure {
+// meanOver is a language's score over some benchmarks: what the results have when
+// they are all that was measured.
+func meanOver(e evaluation, benchmarks []string, language string) (eval.Score, bool) {
+	if len(benchmarks) == len(e.results.Benchmarks) {
+		return e.mean(language)
+	}
+	var scores []eval.Score
+	for _, b := range benchmarks {
+		if s, ok := e.score(b, language); ok {
+			scores = append(scores, s)
+		}
+	}
+	return meanScore(scores), len(scores) > 0
+}
+
+// languageFigure draws ΔR and MTI of a pair by language.
+func (p *pair) languageFigure(id string) Figure {
+	t := p.transfer
 	one := 1.0
-	delta := barPanel{title: "Relative change of accuracy, ΔR", height: 150}
-	mti := barPanel{title: "Transfer to unseen languages, MTI (dotted: as much as in the languages trained on)", height: 150, reference: &one, unseen: true}
+	trained := map[string]bool{}
+	for _, l := range p.languages {
+		trained[l] = true
+	}
+	delta := barPanel{title: "Relative change of accuracy, ΔR", axis: "ΔR", height: 150}
+	mti := barPanel{title: "Transfer to unseen languages, MTI (dotted: as much as in the languages trained on)", axis: "MTI", height: 150, reference: &one, unseen: true}
 	var d, m []value
 	for _, l := range t.languages {
-		var over []value
-		for _, b := range t.benchmarks {
-			over = append(over, t.delta[b][l])
-		}
-		d = append(d, meanOf(over))
+		d = append(d, t.deltaOfLanguage[l])
 		m = append(m, t.mtiOfLanguage[l])
 	}
 	delta.values, mti.values = [][]value{d}, [][]value{m}
@@ -212,7 +371,7 @@ func (t *transfer) figure(id string, trained map[string]bool) Figure {
 	if len(t.benchmarks) > 1 {
 		caption += " Bars are means over benchmarks, marks are the benchmarks."
 	}
-	caption += " A dash: undefined, because nothing was right before training or the languages trained on did not change."
+	caption += " Whiskers: 95 % intervals of a bootstrap over questions. A dash: undefined, because nothing was right before training or the languages trained on did not change."
 	return Figure{Name: f.name, Title: "Transfer by language", Caption: caption, canvas: f.draw()}
 }
 

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html"
+	"image/color"
 	"math"
 	"strconv"
 	"strings"
@@ -31,14 +32,36 @@ var colours = []struct{ name, light, dark string }{
 // styles is the number of series that can be told apart.
 const styles = 6
 
-// canvas draws an SVG picture, in pixels from the top left corner.
+// point is a place, in pixels from the top left corner.
+type point = [2]float64
+
+// op is one thing drawn, for those who do not read SVG.
+type op struct {
+	element, class string
+	points         []point
+	closed         bool
+	hatch          *hatch
+	text, anchor   string
+	turned         bool // text that reads upwards
+}
+
+// canvas draws a picture, in pixels from the top left corner.
 type canvas struct {
 	name          string // unique on a page: pattern ids begin with it
 	width, height float64
 	body          strings.Builder
+	ops           []op
 }
 
-func (c *canvas) rect(x, y, w, h float64, fill, class, tip string) {
+// rect draws a rectangle; paint is a series to hatch it as, or -1 for what class says.
+func (c *canvas) rect(x, y, w, h float64, paint int, class, tip string) {
+	o := op{element: "rect", class: class, points: []point{{x, y}, {x + w, y}, {x + w, y + h}, {x, y + h}}, closed: true}
+	fill := ""
+	if paint >= 0 {
+		o.hatch = &hatches[paint%styles]
+		fill = fmt.Sprintf("url(#%s-p%d)", c.name, paint%styles)
+	}
+	c.ops = append(c.ops, o)
 	fmt.Fprintf(&c.body, `<rect x="%s" y="%s" width="%s" height="%s"%s class="%s">`,
 		px(x), px(y), px(w), px(h), attribute("fill", fill), class)
 	c.tip(tip)
@@ -46,39 +69,58 @@ func (c *canvas) rect(x, y, w, h float64, fill, class, tip string) {
 }
 
 func (c *canvas) line(x1, y1, x2, y2 float64, class string) {
+	c.ops = append(c.ops, op{element: "line", class: class, points: []point{{x1, y1}, {x2, y2}}})
 	fmt.Fprintf(&c.body, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="%s"/>`+"\n", px(x1), px(y1), px(x2), px(y2), class)
 }
 
-func (c *canvas) path(d, class string) {
-	fmt.Fprintf(&c.body, `<path d="%s" class="%s"/>`+"\n", d, class)
+// path draws a line through points, closed or open.
+func (c *canvas) path(points []point, closed bool, class, tip string) {
+	c.ops = append(c.ops, op{element: "path", class: class, points: points, closed: closed})
+	d := polyline(points)
+	if closed {
+		d += "z"
+	}
+	if tip == "" {
+		fmt.Fprintf(&c.body, `<path d="%s" class="%s"/>`+"\n", d, class)
+		return
+	}
+	fmt.Fprintf(&c.body, `<path d="%s" class="%s">`, d, class)
+	c.tip(tip)
+	c.body.WriteString("</path>\n")
 }
 
 // text writes s with its baseline at y; anchor is start, middle or end, lang may
 // be empty.
 func (c *canvas) text(x, y float64, anchor, class, lang, s string) {
+	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: anchor, text: s})
 	fmt.Fprintf(&c.body, `<text x="%s" y="%s" text-anchor="%s"%s%s>%s</text>`+"\n",
 		px(x), px(y), anchor, attribute("class", class), attribute("lang", lang), html.EscapeString(s))
+}
+
+// vertical writes s upwards, centred at a place: the title of a vertical axis.
+func (c *canvas) vertical(x, y float64, class, s string) {
+	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle", text: s, turned: true})
+	fmt.Fprintf(&c.body, `<text transform="translate(%s %s) rotate(-90)" text-anchor="middle"%s>%s</text>`+"\n",
+		px(x), px(y), attribute("class", class), html.EscapeString(s))
 }
 
 // marker draws the shape of series i around a point.
 func (c *canvas) marker(x, y float64, i int, tip string) {
 	const r = 4.0
-	var d string
+	var shape []point
 	switch i % 5 {
 	case 0:
-		d = fmt.Sprintf("M%s %sa%s %s 0 1 0 %s 0a%s %s 0 1 0 %s 0z", px(x-r), px(y), px(r), px(r), px(2*r), px(r), px(r), px(-2*r))
+		shape = circle(point{x, y}, r, 24)
 	case 1:
-		d = polyline([][2]float64{{x - r, y - r}, {x + r, y - r}, {x + r, y + r}, {x - r, y + r}}) + "z"
+		shape = []point{{x - r, y - r}, {x + r, y - r}, {x + r, y + r}, {x - r, y + r}}
 	case 2:
-		d = polyline([][2]float64{{x, y - r - 1}, {x + r + 1, y + r - 1}, {x - r - 1, y + r - 1}}) + "z"
+		shape = []point{{x, y - r - 1}, {x + r + 1, y + r - 1}, {x - r - 1, y + r - 1}}
 	case 3:
-		d = polyline([][2]float64{{x, y - r - 1}, {x + r + 1, y}, {x, y + r + 1}, {x - r - 1, y}}) + "z"
+		shape = []point{{x, y - r - 1}, {x + r + 1, y}, {x, y + r + 1}, {x - r - 1, y}}
 	case 4:
-		d = polyline([][2]float64{{x - r - 1, y - r + 1}, {x + r + 1, y - r + 1}, {x, y + r + 1}}) + "z"
+		shape = []point{{x - r - 1, y - r + 1}, {x + r + 1, y - r + 1}, {x, y + r + 1}}
 	}
-	fmt.Fprintf(&c.body, `<path d="%s" class="marker m%d">`, d, i%5)
-	c.tip(tip)
-	c.body.WriteString("</path>\n")
+	c.path(shape, true, fmt.Sprintf("marker m%d", i%5), tip)
 }
 
 func (c *canvas) tip(s string) {
@@ -87,27 +129,91 @@ func (c *canvas) tip(s string) {
 	}
 }
 
-// fill is the paint of series i of n: full colour for the one that matters most,
-// a hatching of its own for each other, so that print and colour-blind eyes tell
-// them apart.
-func (c *canvas) fill(i int) string { return fmt.Sprintf("url(#%s-p%d)", c.name, i%styles) }
+// hatch is the paint of a series: full colour for the one that matters most, a
+// hatching of its own for each other, so that print and colour-blind eyes tell
+// them apart. It repeats every hatchSize pixels.
+type hatch struct {
+	tint, ink string // names of colours: ground and lines
+	turn      float64
+	across    bool // a line
+	upright   bool // a line at right angles to it
+	width     float64
+	dot       float64 // radius
+}
 
-// patterns define the paints.
+const hatchSize = 6.0
+
+var hatches = [styles]hatch{
+	{tint: "paper", ink: "c0", turn: 45, across: true, width: 1.8},
+	{tint: "c1"},
+	{tint: "paper", ink: "c2", turn: -45, across: true, width: 1.8},
+	{tint: "paper", ink: "c3", dot: 1.4},
+	{tint: "paper", ink: "c4", turn: 45, across: true, upright: true, width: 1.2},
+	{tint: "paper", ink: "c5", across: true, width: 1.8},
+}
+
+// pattern is the hatch as an SVG element.
+func (h *hatch) pattern(id string) string {
+	inside := ""
+	switch {
+	case h.across && h.upright:
+		inside = `<path d="M0 3H6M3 0V6"`
+	case h.across:
+		inside = `<path d="M0 3H6"`
+	case h.dot > 0:
+		inside = fmt.Sprintf(`<circle cx="3" cy="3" r="%s" class="dot f-%s"/>`, px(h.dot), h.ink)
+	}
+	if h.across {
+		inside += fmt.Sprintf(` class="hatch s-%s" stroke-width="%s"/>`, h.ink, px(h.width))
+	}
+	return fmt.Sprintf(`<pattern id="%s" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(%s)"><rect width="6" height="6" class="f-%s"/>%s</pattern>`+"\n",
+		id, px(h.turn), h.tint, inside)
+}
+
+// at is the hatch's colour at a place, smoothed over the size of a pixel.
+func (h *hatch) at(x, y, pixel float64) color.NRGBA {
+	sin, cos := math.Sincos(-h.turn * math.Pi / 180)
+	u := remainder(x*cos-y*sin) - hatchSize/2
+	v := remainder(x*sin+y*cos) - hatchSize/2
+	cover := 0.0
+	see := func(distance, reach float64) { cover = max(cover, min(1, max(0, (reach-distance)/pixel+0.5))) }
+	if h.across {
+		see(math.Abs(v), h.width/2)
+	}
+	if h.upright {
+		see(math.Abs(u), h.width/2)
+	}
+	if h.dot > 0 {
+		see(math.Hypot(u, v), h.dot)
+	}
+	ground, ink := lightColour(h.tint), lightColour(h.ink)
+	mix := func(a, b uint8) uint8 { return uint8(float64(a)*(1-cover) + float64(b)*cover + 0.5) }
+	return color.NRGBA{mix(ground.R, ink.R), mix(ground.G, ink.G), mix(ground.B, ink.B), 255}
+}
+
+// remainder is x modulo the size of a hatch, never negative.
+func remainder(x float64) float64 { return x - hatchSize*math.Floor(x/hatchSize) }
+
+func lightColour(name string) color.NRGBA {
+	for _, c := range colours {
+		if c.name == name {
+			return hexColour(c.light)
+		}
+	}
+	return color.NRGBA{}
+}
+
+// patterns define the paints that are used.
 func (c *canvas) patterns() string {
 	var b strings.Builder
 	b.WriteString("<defs>\n")
 	for i := range styles {
-		inside := [styles]string{
-			`<path d="M0 3H6" class="hatch h0"/>`,
-			``,
-			`<path d="M0 3H6" class="hatch h2"/>`,
-			`<circle cx="3" cy="3" r="1.4" class="dot h3"/>`,
-			`<path d="M0 3H6M3 0V6" class="hatch h4"/>`,
-			`<path d="M0 3H6" class="hatch h5"/>`,
-		}[i]
-		turn := [styles]int{45, 0, -45, 0, 45, 0}[i]
-		fmt.Fprintf(&b, `<pattern id="%s-p%d" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(%d)"><rect width="6" height="6" class="tint t%d"/>%s</pattern>`+"\n",
-			c.name, i, turn, i, inside)
+		for k := range c.ops {
+			if c.ops[k].hatch == &hatches[i] {
+				b.WriteString(hatches[i].pattern(fmt.Sprintf("%s-p%d", c.name, i)))
+				break
+			}
+		}
 	}
 	b.WriteString("</defs>\n")
 	return b.String()
@@ -120,13 +226,14 @@ func (c *canvas) svg(title string) string {
 		px(c.width), px(c.height), c.name, c.name, html.EscapeString(title), c.patterns(), c.body.String())
 }
 
-// file is the picture as a file of its own, on white.
+// file is the picture as a file of its own, on white, with the letters that a
+// machine may have no font for.
 func (c *canvas) file(title string) string {
-	replacer := make([]string, 0, 2*len(colours))
-	for _, k := range colours {
-		replacer = append(replacer, "$"+k.name, k.light)
+	var texts []string
+	for i := range c.ops {
+		texts = append(texts, c.ops[i].text)
 	}
-	style := "<style>\n" + strings.NewReplacer(replacer...).Replace(figureCSS) + "</style>\n"
+	style := "<style>\n" + fontCSS(false, texts...) + lightCSS(figureCSS) + "</style>\n"
 	svg := c.svg(title)
 	svg = strings.Replace(svg, "<svg ", fmt.Sprintf(`<svg width="%s" height="%s" `, px(c.width), px(c.height)), 1)
 	return strings.Replace(svg, "<defs>", style+`<rect width="100%" height="100%" fill="#ffffff"/>`+"\n<defs>", 1)
@@ -149,7 +256,7 @@ func attribute(name, value string) string {
 }
 
 // polyline is the path through points.
-func polyline(points [][2]float64) string {
+func polyline(points []point) string {
 	var b strings.Builder
 	for i, p := range points {
 		b.WriteByte("ML"[min(i, 1)])

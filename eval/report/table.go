@@ -8,11 +8,13 @@ import (
 
 // Table is a table for people: cells are text already.
 type Table struct {
-	Name    string // of its CSV file, without the ending
+	Name    string // of its files, without the ending
 	Caption string
 	Head    []string
 	Rows    [][]string
 	Labels  int // leading columns that are text, not numbers
+	// all are the rows of the CSV where Rows are only the first of them.
+	all [][]string
 }
 
 // Markdown is the table in GitHub's dialect.
@@ -39,6 +41,38 @@ func (t *Table) Markdown() string {
 		row(cells)
 	}
 	return b.String()
+}
+
+// grouped are the rows with the first label only where it changes.
+func (t *Table) grouped() [][]string {
+	if t.Labels < 2 {
+		return t.Rows
+	}
+	rows := make([][]string, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = row
+		if i > 0 && row[0] == t.Rows[i-1][0] {
+			rows[i] = append([]string{""}, row[1:]...)
+		}
+	}
+	return rows
+}
+
+// CSV is the table as it is printed, with the hyphen as its minus sign. Numbers
+// that are not rounded are in the report's own CSV files.
+func (t *Table) CSV() ([]byte, error) {
+	rows := t.Rows
+	if t.all != nil {
+		rows = t.all
+	}
+	plain := make([][]string, len(rows))
+	for i, row := range rows {
+		plain[i] = make([]string, len(row))
+		for k, cell := range row {
+			plain[i][k] = strings.NewReplacer("−", "-", "–", "").Replace(cell)
+		}
+	}
+	return toCSV(t.Head, plain)
 }
 
 // toCSV writes rows with a head as RFC 4180 says.

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stele/eval"
@@ -23,6 +26,39 @@ func hundredSE(x float64, se *float64) string {
 	return fixed(100*x, 1) + " ± " + fixed(100**se, 1)
 }
 
+// text prints a number with so many digits, and its interval behind it.
+func (v value) text(digits int, scale float64) string {
+	if !v.ok {
+		return none
+	}
+	s := fixed(scale*v.x, digits)
+	if v.ci != nil {
+		s += fmt.Sprintf(" [%s, %s]", fixed(scale*v.ci[0], digits), fixed(scale*v.ci[1], digits))
+	}
+	return s
+}
+
+// signed prints a change.
+func (v value) signed(digits int, scale float64) string {
+	if !v.ok {
+		return none
+	}
+	s := v.text(digits, scale)
+	if number := fixed(scale*v.x, digits); !strings.HasPrefix(number, "−") && strings.Trim(number, "0.") != "" {
+		s = "+" + s
+	}
+	return s
+}
+
+// change prints a relative change in percent, without digits that say nothing.
+func (v value) change() string {
+	v.ci = nil
+	if math.Abs(v.x) >= 0.9995 {
+		return v.signed(0, 100)
+	}
+	return v.signed(1, 100)
+}
+
 // languageHead is a table's head: labels, then languages, then rest. A star marks
 // languages trained on.
 func languageHead(labels, languages []string, trained map[string]bool, rest ...string) []string {
@@ -36,31 +72,66 @@ func languageHead(labels, languages []string, trained map[string]bool, rest ...s
 	return append(head, rest...)
 }
 
-func starred(trained map[string]bool) string {
-	if len(trained) == 0 {
-		return ""
+// starIf marks a number of a language that was trained on.
+func starIf(trainedOn bool, cell string) string {
+	if !trainedOn || cell == none {
+		return cell
 	}
-	return " * trained on."
+	number, aside := splitCell(cell)
+	if aside != "" {
+		aside = " " + aside
+	}
+	return number + "*" + aside
 }
 
-// scoreTables are accuracy, off-target rate, and length with truncation.
-func scoreTables(id string, evaluations []evaluation, trained map[string]bool) []Table {
-	languages := languagesOf(evaluations)
-	head := languageHead([]string{"benchmark", "run"}, languages, trained, "mean")
-	table := func(name, caption string, cell func(eval.Score) string) Table {
-		t := Table{Name: id + "-" + name, Caption: caption + starred(trained), Head: head, Labels: 2}
+// cellOf prints a score, or that it was not measured.
+func cellOf(s eval.Score, ok bool, print func(eval.Score) string) string {
+	if !ok {
+		return "–"
+	}
+	return print(s)
+}
+
+func printAccuracy(s eval.Score) string { return hundredSE(s.Accuracy, s.AccuracySE) }
+func printOff(s eval.Score) string      { return hundredSE(s.OffTarget, s.OffTargetSE) }
+
+// scoreTables are accuracy with off-target rate, one table a benchmark as in the
+// paper's appendix, then off-target rate by language, and length with truncation.
+func scoreTables(models []*model) []Table {
+	var evaluations []evaluation
+	for _, m := range models {
+		evaluations = append(evaluations, m.evaluation)
+	}
+	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
+	var tables []Table
+	for _, b := range benchmarks {
+		t := Table{Name: "accuracy-" + slug(b), Labels: 1,
+			Caption: "Accuracy on " + b + " by language, in percent ± standard error; at the right the mean over languages and answers in another language than asked (off-target).",
+			Head:    languageHead([]string{"model"}, languages, nil, "mean", "off-target")}
+		for _, e := range evaluations {
+			result, ok := e.results.Benchmarks[b]
+			if !ok {
+				continue
+			}
+			cells := []string{e.name}
+			for _, l := range languages {
+				s, ok := e.score(b, l)
+				cells = append(cells, cellOf(s, ok, printAccuracy))
+			}
+			t.Rows = append(t.Rows, append(cells, printAccuracy(result.Mean), printOff(result.Mean)))
+		}
+		tables = append(tables, t)
+	}
+	by := func(name, caption string, print func(eval.Score) string) Table {
+		t := Table{Name: name, Caption: caption, Head: languageHead([]string{"benchmark", "model"}, languages, nil, "mean"), Labels: 2}
 		row := func(benchmark string, e evaluation, of func(string) (eval.Score, bool), mean eval.Score) {
 			cells := []string{benchmark, e.name}
 			for _, l := range languages {
-				if s, ok := of(l); ok {
-					cells = append(cells, cell(s))
-				} else {
-					cells = append(cells, none)
-				}
+				s, ok := of(l)
+				cells = append(cells, cellOf(s, ok, print))
 			}
-			t.Rows = append(t.Rows, append(cells, cell(mean)))
+			t.Rows = append(t.Rows, append(cells, print(mean)))
 		}
-		benchmarks := benchmarksOf(evaluations)
 		for _, b := range benchmarks {
 			for _, e := range evaluations {
 				if result, ok := e.results.Benchmarks[b]; ok {
@@ -70,101 +141,201 @@ func scoreTables(id string, evaluations []evaluation, trained map[string]bool) [
 		}
 		if len(benchmarks) > 1 {
 			for _, e := range evaluations {
-				row("mean", e, func(l string) (eval.Score, bool) {
-					s, ok := e.results.Languages[l]
-					return s, ok && s.Samples > 0
-				}, e.results.Mean)
+				if len(e.results.Benchmarks) > 1 {
+					row("mean", e, e.mean, e.results.Mean)
+				}
 			}
 		}
 		return t
 	}
-	return []Table{
-		table("accuracy", "Accuracy in percent ± standard error.", func(s eval.Score) string { return hundredSE(s.Accuracy, s.AccuracySE) }),
-		table("off-target", "Answers in another language than asked, in percent ± standard error.", func(s eval.Score) string { return hundredSE(s.OffTarget, s.OffTargetSE) }),
-		table("length", "Tokens generated in the mean, and the share cut off at the limit.", func(s eval.Score) string {
+	return append(tables,
+		by("off-target", "Answers in another language than asked (off-target), in percent ± standard error.", printOff),
+		by("length", "Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.", func(s eval.Score) string {
+			if s.MeanTokens == 0 {
+				return "–"
+			}
 			return fixed(s.MeanTokens, 0) + " (" + fixed(100*s.Truncated, 0) + " %)"
-		}),
-	}
+		}))
 }
 
-// tables are ΔR and MTI.
-func (t *transfer) tables(id string, trained map[string]bool) []Table {
-	ratioText := func(v value) string {
-		if !v.ok {
-			return none
-		}
-		return fixed(v.x, 3)
+// overviewTable has a line for each model: accuracy by benchmark, off-target rate,
+// and what its training carried over.
+func (s *study) overviewTable() Table {
+	var evaluations []evaluation
+	for _, m := range s.models {
+		evaluations = append(evaluations, m.evaluation)
 	}
-	delta := Table{Name: id + "-delta-r", Labels: 1,
-		Caption: "ΔR = (after − before) / before, of accuracy; None where nothing was right before." + starred(trained),
-		Head:    languageHead([]string{"benchmark"}, t.languages, trained, "mean of trained")}
-	mti := Table{Name: id + "-mti", Labels: 1,
-		Caption: "Multilingual transferability index: ΔR of an unseen language over the mean ΔR of the languages trained on (" + strings.Join(t.trained, ", ") + ").",
-		Head:    languageHead([]string{"benchmark"}, t.unseen(), nil, "mean")}
-	for _, b := range t.benchmarks {
-		d, m := []string{b}, []string{b}
-		for _, l := range t.languages {
-			d = append(d, ratioText(t.delta[b][l]))
-		}
-		for _, l := range t.unseen() {
-			m = append(m, ratioText(t.mti[b][l]))
-		}
-		delta.Rows = append(delta.Rows, append(d, ratioText(t.deltaTrained[b])))
-		mti.Rows = append(mti.Rows, append(m, ratioText(t.mtiOfBenchmark[b])))
+	benchmarks := benchmarksOf(evaluations)
+	t := Table{Name: "overview", Labels: 4,
+		Caption: "Models: accuracy by benchmark in percent, mean over languages ± standard error; answers in another language than asked (off-target), in percent; multilingual transferability index (MTI) with its 95 % interval.",
+		Head:    append([]string{"model", "base", "method", "trained on"}, benchmarks...)}
+	several := len(benchmarks) > 1
+	if several {
+		t.Head = append(t.Head, "Avg")
 	}
-	if len(t.benchmarks) > 1 {
-		m := []string{"mean"}
-		for _, l := range t.unseen() {
-			m = append(m, ratioText(t.mtiOfLanguage[l]))
+	t.Head = append(t.Head, "off-target", "MTI")
+	for _, m := range s.models {
+		row := []string{m.name, "–", "–", "–"}
+		mti := "–"
+		for _, p := range s.pairs {
+			if p.trained == m {
+				row = []string{m.name, p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " "))}
+				mti = p.mean.text(2, 1)
+			}
 		}
-		mti.Rows = append(mti.Rows, append(m, ratioText(t.mean)))
+		for _, b := range benchmarks {
+			result, ok := m.results.Benchmarks[b]
+			row = append(row, cellOf(result.Mean, ok, printAccuracy))
+		}
+		if several {
+			row = append(row, printAccuracy(m.results.Mean))
+		}
+		t.Rows = append(t.Rows, append(row, fixed(100*m.results.Mean.OffTarget, 1), mti))
 	}
-	if len(t.unseen()) == 0 {
-		return []Table{delta}
+	return t
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
 	}
-	return []Table{delta, mti}
+	return s
 }
 
 // settingsTable says how each evaluation was done.
-func settingsTable(id string, evaluations []evaluation) Table {
-	t := Table{Name: id + "-settings", Caption: "Settings.", Labels: 2,
-		Head: []string{"run", "model", "samples a question", "temperature", "top-p", "top-k", "max tokens", "seed", "template", "prefix", "grader"}}
-	for _, e := range evaluations {
-		s := &e.results.Settings
-		var samples []string
+func settingsTable(models []*model) Table {
+	t := Table{Name: "settings", Caption: "Settings of the evaluations.", Labels: 2,
+		Head: []string{"model", "weights", "questions a language", "samples a question", "temperature", "top-p", "top-k", "max tokens", "seed", "template", "prefix", "grader"}}
+	for _, m := range models {
+		s := &m.results.Settings
+		var samples, questions []string
 		for _, b := range s.Benchmarks {
+			most := 0
+			for _, score := range m.results.Benchmarks[b].Languages {
+				most = max(most, score.Questions)
+			}
+			questions = append(questions, fmt.Sprintf("%s %d", b, most))
 			samples = append(samples, fmt.Sprintf("%s %d", b, s.Samples[b]))
 		}
 		prefix := "no"
 		if s.Hack {
 			prefix = "yes"
 		}
-		t.Rows = append(t.Rows, []string{e.name, e.results.Model, strings.Join(samples, ", "),
+		t.Rows = append(t.Rows, []string{m.name, modelLabel(m.results.Model), strings.Join(questions, ", "), strings.Join(samples, ", "),
 			fmt.Sprint(s.Temperature), fmt.Sprint(s.TopP), fmt.Sprint(s.TopK), fmt.Sprint(s.MaxTokens),
 			fmt.Sprint(s.Seed), s.Template, prefix, s.Grader})
 	}
 	return t
 }
 
-// overview has a line for each training run that was measured before and after.
-func overview(runs []*Run) (Table, bool) {
-	t := Table{Name: "overview", Caption: "Training runs: means over languages and benchmarks.", Labels: 3,
-		Head: []string{"run", "model", "trained on", "steps", "accuracy before, %", "accuracy after, %", "off-target before, %", "off-target after, %", "MTI"}}
-	for _, r := range runs {
-		x := r.Training
-		if x == nil || x.Before == nil || x.After == nil {
+// extraTable holds avg@n, pass@k and maj@n where the runs have them.
+func extraTable(models []*model) (Table, bool) {
+	var names []string
+	for _, m := range models {
+		for _, languages := range m.extra {
+			names = append(names, sortedKeys(languages[""])...)
+		}
+	}
+	slices.SortFunc(names, compareExtra)
+	names = slices.Compact(names)
+	t := Table{Name: "samples", Labels: 2, Caption: "Several samples a question, in percent, mean over languages: avg@n the share right, pass@k the chance that one of k is right, maj@n whether most agree on the right answer. In brackets 95 % intervals, as the evaluation made them.",
+		Head: append([]string{"benchmark", "model"}, names...)}
+	for _, m := range models {
+		for _, b := range m.results.Settings.Benchmarks {
+			if len(m.extra[b][""]) == 0 {
+				continue
+			}
+			row := []string{b, m.name}
+			for _, name := range names {
+				if x, ok := m.extra[b][""][name]; ok {
+					row = append(row, x.text(1, 100))
+				} else {
+					row = append(row, "–")
+				}
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t, len(t.Rows) > 0
+}
+
+// compareExtra sorts avg before pass before maj, and by number.
+func compareExtra(a, b string) int {
+	key := func(name string) (kind, k int) {
+		word, number, _ := strings.Cut(name, "@")
+		k, _ = strconv.Atoi(number)
+		return slices.Index([]string{"avg", "pass", "maj"}, word), k
+	}
+	kindA, kA := key(a)
+	kindB, kB := key(b)
+	return cmp.Or(cmp.Compare(kindA, kindB), cmp.Compare(kA, kB))
+}
+
+// mostDisputes are listed in a table; the CSV beside it has all.
+const mostDisputes = 30
+
+// graderTables say where the two graders differ: how often, and on what.
+func graderTables(models []*model) []Table {
+	counts := Table{Name: "graders", Labels: 2,
+		Caption: "Verdicts of the two graders: share of samples right by qwen (the Qwen2.5-Math code) and by strict (as a person would judge), and how many of the samples only one of them calls right.",
+		Head:    []string{"benchmark", "model", "samples", "qwen, %", "strict, %", "only qwen", "only strict"}}
+	list := Table{Name: "graders-differ", Labels: 8,
+		Caption: "Samples on which the graders differ.",
+		Head:    []string{"model", "benchmark", "language", "question", "sample", "extracted answer", "reference", "right by"}}
+	differ := 0
+	for _, m := range models {
+		if m.answers == nil {
 			continue
 		}
-		steps, mti := "0", none
-		if n := len(x.Steps); n > 0 {
-			steps = fixed(x.Steps[n-1]["step"], 0)
+		for _, b := range m.results.Settings.Benchmarks {
+			var sum tally
+			for _, l := range m.results.Settings.Languages {
+				if t := m.answers.tallies[[2]string{b, l}]; t != nil {
+					sum.samples += t.samples
+					sum.qwen += t.qwen
+					sum.strict += t.strict
+					sum.qwenOnly += t.qwenOnly
+					sum.strictOnly += t.strictOnly
+				}
+			}
+			if sum.samples == 0 {
+				continue
+			}
+			n := float64(sum.samples)
+			counts.Rows = append(counts.Rows, []string{b, m.name, fmt.Sprint(sum.samples), fixed(100*float64(sum.qwen)/n, 1),
+				fixed(100*float64(sum.strict)/n, 1), fmt.Sprint(sum.qwenOnly), fmt.Sprint(sum.strictOnly)})
+			differ += sum.qwenOnly + sum.strictOnly
 		}
-		if m := newTransfer(x.Before, x.After, x.Languages).mean; m.ok {
-			mti = fixed(m.x, 3)
+		for _, d := range m.answers.disputes {
+			by := "strict"
+			if d.qwen {
+				by = "qwen"
+			}
+			row := []string{m.name, d.benchmark, d.language, d.id, fmt.Sprint(d.sample), brief(d.extracted), brief(d.reference), by}
+			list.all = append(list.all, row)
+			if len(list.Rows) < mostDisputes {
+				list.Rows = append(list.Rows, row)
+			}
 		}
-		b, a := x.Before.Mean, x.After.Mean
-		t.Rows = append(t.Rows, []string{r.Name, x.Model, strings.Join(x.Languages, ", "), steps,
-			hundredSE(b.Accuracy, b.AccuracySE), hundredSE(a.Accuracy, a.AccuracySE), fixed(100*b.OffTarget, 1), fixed(100*a.OffTarget, 1), mti})
 	}
-	return t, len(t.Rows) > 1
+	switch {
+	case len(counts.Rows) == 0:
+		return nil
+	case differ == 0:
+		counts.Caption += " They agree on every sample."
+		return []Table{counts}
+	case differ > mostDisputes:
+		list.Caption = fmt.Sprintf("The first %d of %d samples on which the graders differ; the CSV has all.", mostDisputes, differ)
+	}
+	return []Table{counts, list}
+}
+
+// brief shortens a model's answer for a table.
+func brief(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	const most = 40
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
 }

@@ -7,57 +7,142 @@ import (
 	"stele/eval/metric"
 )
 
-// transfer is what a training run changed, by benchmark and language (Eq. 1-4 of
-// the paper). What is undefined is not ok.
+// transfer is what training changed, by benchmark and language (Eq. 1-4 of the
+// paper). What is undefined is not ok.
 type transfer struct {
 	benchmarks, languages []string
-	trained               []string
+	trained               []string                    // languages trained on
 	delta                 map[string]map[string]value // ΔR, Eq. 1
 	deltaTrained          map[string]value            // its mean over the languages trained on, Eq. 2
+	deltaUnseen           map[string]value            // and over the others
+	points                map[string]map[string]value // after less before
+	pointsTrained         map[string]value
+	pointsUnseen          map[string]value
 	mti                   map[string]map[string]value // of unseen languages, Eq. 3
+	deltaOfLanguage       map[string]value            // mean of delta over benchmarks
 	mtiOfLanguage         map[string]value            // mean over benchmarks, Eq. 4
 	mtiOfBenchmark        map[string]value            // mean over unseen languages
 	mean                  value                       // mean of mtiOfBenchmark
+	id, ood               value                       // over benchmarks in and out of distribution
+	inDistribution        []string
+	accuracy              value // after, mean over benchmarks of means over languages
 }
 
 // newTransfer compares two evaluations of the same benchmarks and languages; what
-// only one of them has is left out.
-func newTransfer(before, after *eval.Results, trained []string) *transfer {
-	t := &transfer{trained: trained,
-		delta: map[string]map[string]value{}, deltaTrained: map[string]value{},
-		mti: map[string]map[string]value{}, mtiOfLanguage: map[string]value{}, mtiOfBenchmark: map[string]value{}}
+// only one of them has is left out. id names the benchmarks in distribution.
+func newTransfer(before, after *eval.Results, trained, id []string) *transfer {
+	var benchmarks []string
 	for _, b := range before.Settings.Benchmarks {
 		if _, ok := after.Benchmarks[b]; ok {
-			t.benchmarks = append(t.benchmarks, b)
+			benchmarks = append(benchmarks, b)
 		}
 	}
-	t.languages = inOrder(slices.DeleteFunc(slices.Clone(before.Settings.Languages), func(l string) bool {
+	languages := inOrder(slices.DeleteFunc(slices.Clone(before.Settings.Languages), func(l string) bool {
 		return !slices.Contains(after.Settings.Languages, l)
 	}))
+	return transferOf(scoresOf(before), scoresOf(after), benchmarks, languages, trained, id)
+}
+
+// transferOf computes a transfer from accuracies.
+func transferOf(before, after metric.Scores, benchmarks, languages, trained, id []string) *transfer {
+	t := &transfer{benchmarks: benchmarks, languages: languages, trained: trained, inDistribution: id,
+		delta: map[string]map[string]value{}, deltaTrained: map[string]value{}, deltaUnseen: map[string]value{},
+		points: map[string]map[string]value{}, pointsTrained: map[string]value{}, pointsUnseen: map[string]value{},
+		mti: map[string]map[string]value{}, deltaOfLanguage: map[string]value{},
+		mtiOfLanguage: map[string]value{}, mtiOfBenchmark: map[string]value{}}
 	base, gained := metric.Scores{}, metric.Scores{}
-	for _, b := range t.benchmarks {
-		base[b], gained[b] = accuracies(before.Benchmarks[b]), accuracies(after.Benchmarks[b])
+	for _, b := range benchmarks {
+		base[b], gained[b] = before[b], after[b]
 	}
-	m := metric.NewTransfer(base, gained, t.languages, trained)
-	for _, b := range t.benchmarks {
-		t.delta[b], t.mti[b] = map[string]value{}, map[string]value{}
-		t.deltaTrained[b], t.mtiOfBenchmark[b] = orUndefined(m.DeltaRTrain[b]), orUndefined(m.MTI[b])
-		for _, l := range t.languages {
-			t.delta[b][l] = orUndefined(m.DeltaR[b][l])
+	m := metric.NewTransfer(base, gained, languages, trained)
+	var means []value
+	for _, b := range benchmarks {
+		t.delta[b], t.mti[b], t.points[b] = map[string]value{}, map[string]value{}, map[string]value{}
+		t.deltaTrained[b], t.deltaUnseen[b], t.mtiOfBenchmark[b] = orUndefined(m.DeltaRTrain[b]), orUndefined(m.DeltaRUnseen[b]), orUndefined(m.MTI[b])
+		t.pointsTrained[b], t.pointsUnseen[b] = orUndefined(m.PointsTrain[b]), orUndefined(m.PointsUnseen[b])
+		var accuracies []value
+		for _, l := range languages {
+			t.delta[b][l], t.points[b][l] = orUndefined(m.DeltaR[b][l]), orUndefined(m.Points[b][l])
+			a, ok := gained[b][l]
+			accuracies = append(accuracies, value{x: a, ok: ok})
 		}
+		means = append(means, meanOf(accuracies))
 		for _, l := range t.unseen() {
-			t.mti[b][l] = ratio(t.delta[b][l], t.deltaTrained[b])
+			t.mti[b][l] = orUndefined(m.MTILanguage[b][l])
 		}
+	}
+	over := func(of map[string]map[string]value, l string) value {
+		var all []value
+		for _, b := range benchmarks {
+			all = append(all, of[b][l])
+		}
+		return meanOf(all)
+	}
+	for _, l := range languages {
+		t.deltaOfLanguage[l] = over(t.delta, l)
 	}
 	for _, l := range t.unseen() {
-		var over []value
-		for _, b := range t.benchmarks {
-			over = append(over, t.mti[b][l])
-		}
-		t.mtiOfLanguage[l] = meanOf(over)
+		t.mtiOfLanguage[l] = over(t.mti, l)
 	}
-	t.mean = orUndefined(m.MTIMean)
+	t.mean, t.accuracy = orUndefined(m.MTIMean), meanOf(means)
+	var in, out []string
+	for _, b := range benchmarks {
+		if slices.Contains(id, b) {
+			in = append(in, b)
+		} else {
+			out = append(out, b)
+		}
+	}
+	t.id, t.ood = orUndefined(metric.MeanOf(m.MTI, in)), orUndefined(metric.MeanOf(m.MTI, out))
 	return t
+}
+
+// each calls f with every number that gets an interval, always in the same order,
+// and keeps what f made of it.
+func (t *transfer) each(f func(*value)) {
+	for _, b := range t.benchmarks {
+		for _, of := range []map[string]value{t.mtiOfBenchmark, t.deltaTrained, t.deltaUnseen} {
+			v := of[b]
+			f(&v)
+			of[b] = v
+		}
+	}
+	for _, l := range t.languages {
+		for _, of := range []map[string]value{t.deltaOfLanguage, t.mtiOfLanguage} {
+			v := of[l]
+			f(&v)
+			of[l] = v
+		}
+	}
+	for _, v := range []*value{&t.mean, &t.id, &t.ood, &t.accuracy} {
+		f(v)
+	}
+}
+
+// sameMeans leaves means undefined that are not over the same benchmarks as those
+// of another transfer: a mean of other things is no replicate of it.
+func (t *transfer) sameMeans(as *transfer) {
+	for _, b := range t.benchmarks {
+		if t.mtiOfBenchmark[b].ok == as.mtiOfBenchmark[b].ok {
+			continue
+		}
+		t.mean = value{}
+		if slices.Contains(t.inDistribution, b) {
+			t.id = value{}
+		} else {
+			t.ood = value{}
+		}
+	}
+	for _, l := range t.languages {
+		for _, b := range t.benchmarks {
+			if t.delta[b][l].ok != as.delta[b][l].ok {
+				t.deltaOfLanguage[l] = value{}
+			}
+			if t.mti[b][l].ok != as.mti[b][l].ok {
+				t.mtiOfLanguage[l] = value{}
+			}
+		}
+	}
 }
 
 // unseen are the languages that were not trained on.
@@ -65,12 +150,15 @@ func (t *transfer) unseen() []string {
 	return slices.DeleteFunc(slices.Clone(t.languages), func(l string) bool { return slices.Contains(t.trained, l) })
 }
 
-// accuracies are the measured cells of a benchmark.
-func accuracies(r eval.BenchmarkResult) map[string]float64 {
-	out := map[string]float64{}
-	for language, s := range r.Languages {
-		if s.Samples > 0 {
-			out[language] = s.Accuracy
+// scoresOf are the measured cells of an evaluation.
+func scoresOf(r *eval.Results) metric.Scores {
+	out := metric.Scores{}
+	for b, result := range r.Benchmarks {
+		out[b] = map[string]float64{}
+		for language, s := range result.Languages {
+			if s.Samples > 0 {
+				out[b][language] = s.Accuracy
+			}
 		}
 	}
 	return out
@@ -81,13 +169,6 @@ func orUndefined(x *float64) value {
 		return value{}
 	}
 	return value{x: *x, ok: true}
-}
-
-func ratio(a, b value) value {
-	if !a.ok || !b.ok || b.x == 0 {
-		return value{}
-	}
-	return value{x: a.x / b.x, ok: true}
 }
 
 // meanOf is the mean of what is defined.

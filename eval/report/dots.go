@@ -1,0 +1,168 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// dotRow is a line of a dot plot: values side by side on one axis.
+type dotRow struct {
+	label  string
+	values []value // by series
+}
+
+// dotPlot draws a line for each row with a marker for each series; whiskers are
+// intervals of the first series. A dotted line marks a reference.
+func dotPlot(name, axisTitle string, groups []string, rows map[string][]dotRow, series []string, reference float64) *canvas {
+	const rowHeight, titleHeight, top, bottom = 22.0, 24.0, 26.0, 46.0
+	left, n := 80.0, 0
+	low, high := min(0, reference), reference
+	for _, g := range groups {
+		for _, r := range rows[g] {
+			n++
+			left = max(left, textWidth(r.label)+18)
+			for k, v := range r.values {
+				if !v.ok {
+					continue
+				}
+				low, high = min(low, v.x), max(high, v.x)
+				// Intervals of ratios can be of any width: they may leave the frame.
+				if k == 0 && v.ci != nil {
+					reach := 1.5 * math.Max(1, math.Abs(v.x))
+					low, high = min(low, max(v.ci[0], v.x-reach)), max(high, min(v.ci[1], v.x+reach))
+				}
+			}
+		}
+	}
+	left = min(left, 320)
+	c := &canvas{name: name, width: figureWidth, height: top + float64(len(groups))*titleHeight + float64(n)*rowHeight + bottom}
+	ax := newAxis(low, high, left, figureWidth-24, 8)
+	end := c.height - bottom
+	for _, t := range ax.ticks {
+		c.line(ax.at(t), top, ax.at(t), end, "grid")
+		c.text(ax.at(t), end+16, "middle", "small", "", ax.label(t))
+	}
+	c.line(ax.at(reference), top, ax.at(reference), end, "reference")
+	c.text((left+figureWidth-24)/2, end+36, "middle", "", "", axisTitle)
+	x := figureWidth - marginRight
+	for k := len(series) - 1; k >= 0 && len(series) > 1; k-- {
+		x -= textWidth(series[k])
+		c.text(x, 14, "start", "", "", series[k])
+		x -= 10
+		c.marker(x, 10, dotShape(k), "")
+		x -= 18
+	}
+	y := top
+	for _, g := range groups {
+		c.text(4, y+17, "start", "head", "", g)
+		y += titleHeight
+		for _, r := range rows[g] {
+			middle := y + rowHeight/2
+			c.text(left-10, middle+4, "end", "", "", cut(r.label, left-16))
+			dotLine(c, ax, middle, r, series)
+			y += rowHeight
+		}
+	}
+	return c
+}
+
+// dotShape: the first series is full, so that it stands out.
+func dotShape(k int) int { return []int{1, 0, 2, 4, 3}[k%5] }
+
+func dotLine(c *canvas, ax axis, y float64, r dotRow, series []string) {
+	if len(r.values) == 0 || !slices.ContainsFunc(r.values, func(v value) bool { return v.ok }) {
+		c.text(ax.at(ax.low)+6, y+4, "start", "small", "", none)
+		return
+	}
+	if v := r.values[0]; v.ok && v.ci != nil {
+		whisker(c, ax, y, v)
+	}
+	for k := len(r.values) - 1; k >= 0; k-- {
+		if v := r.values[k]; v.ok {
+			c.marker(ax.at(v.x), y, dotShape(k), fmt.Sprintf("%s, %s: %s", r.label, series[k], v.text(2, 1)))
+		}
+	}
+}
+
+// whisker draws an interval; where it leaves the frame it ends in an arrow.
+func whisker(c *canvas, ax axis, y float64, v value) {
+	low, high := max(v.ci[0], ax.low), min(v.ci[1], ax.high)
+	c.line(ax.at(low), y, ax.at(high), y, "error")
+	for _, e := range []struct {
+		at   float64
+		cut  bool
+		sign float64
+	}{{low, low > v.ci[0], 1}, {high, high < v.ci[1], -1}} {
+		x := ax.at(e.at)
+		if e.cut {
+			c.path([]point{{x + 5*e.sign, y - 4}, {x, y}, {x + 5*e.sign, y + 4}}, false, "bracket", "")
+		} else {
+			c.line(x, y-4, x, y+4, "error")
+		}
+	}
+}
+
+// transferFigure draws MTI by model.
+func (s *study) transferFigure() Figure {
+	series := []string{"all benchmarks"}
+	in := s.inDistribution()
+	if len(in) > 0 {
+		series = append(series, "ID", "OOD")
+	}
+	rows := map[string][]dotRow{}
+	var groups []string
+	for _, m := range s.methods() {
+		groups = append(groups, orOther(m))
+		for _, p := range s.pairs {
+			if p.method != m {
+				continue
+			}
+			r := dotRow{label: p.name(), values: []value{p.mean}}
+			if len(in) > 0 {
+				r.values = append(r.values, p.id, p.ood)
+			}
+			rows[orOther(m)] = append(rows[orOther(m)], r)
+		}
+	}
+	caption := "Multilingual transferability index (MTI) by model, mean over benchmarks. Dotted: as much gained in the languages not trained on as in those trained on."
+	if s.resampled {
+		caption += " Whiskers: 95 % intervals of a bootstrap over questions; an arrow where one goes on outside the frame."
+	}
+	return Figure{Name: "transfer-by-model", Title: "Transfer by model", Caption: caption,
+		canvas: dotPlot("transfer-by-model", "MTI", groups, rows, series, 1)}
+}
+
+// transferByLanguage draws MTI of each language, mean over the models of a method.
+func (s *study) transferByLanguage() (Figure, bool) {
+	const name = "transfer-by-language"
+	languages := s.pairLanguages()
+	methods := s.methods()
+	if len(methods) > styles {
+		return Figure{}, false
+	}
+	one := 1.0
+	panel := barPanel{title: "MTI by language not trained on", axis: "MTI", height: 200, reference: &one}
+	f := barFigure{name: name, languages: languages}
+	any := false
+	for k, m := range methods {
+		var values []value
+		for _, l := range languages {
+			var over []value
+			for _, p := range s.pairs {
+				if p.method == m {
+					over = append(over, p.mtiOfLanguage[l])
+				}
+			}
+			v := meanOf(over)
+			any = any || v.ok
+			values = append(values, v)
+		}
+		panel.values = append(panel.values, values)
+		f.series = append(f.series, orOther(m))
+		f.paints = append(f.paints, []int{1, 2, 3, 0, 4, 5}[k%styles])
+	}
+	f.panels = []barPanel{panel}
+	return Figure{Name: name, Title: "Transfer by language", canvas: f.draw(),
+		Caption: "Multilingual transferability index (MTI) by language, mean over models and benchmarks; a model counts for the languages that it was not trained on. Dotted: as much as in the languages trained on."}, any
+}

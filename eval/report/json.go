@@ -1,0 +1,180 @@
+package report
+
+import (
+	"encoding/json"
+
+	"stele/eval"
+	"stele/eval/metric"
+)
+
+// jsonValue is a number with what is known of its precision; null where undefined.
+type jsonValue struct {
+	Value *float64         `json:"value"`
+	CI95  *metric.Interval `json:"ci95,omitempty"`
+}
+
+func (v value) json() jsonValue {
+	if !v.ok {
+		return jsonValue{}
+	}
+	return jsonValue{&v.x, v.ci}
+}
+
+type jsonModel struct {
+	Name       string                          `json:"name"`
+	Run        string                          `json:"run"`
+	Model      string                          `json:"model"`
+	Template   string                          `json:"template"`
+	Settings   eval.Spec                       `json:"settings"`
+	Benchmarks map[string]eval.BenchmarkResult `json:"benchmarks"`
+	Languages  map[string]eval.Score           `json:"languages"`
+	Mean       eval.Score                      `json:"mean"`
+	// Difficulty is by benchmark: shares of questions by share of right samples, and
+	// by number of languages in which they were solved.
+	Difficulty map[string]jsonDifficulty `json:"difficulty,omitempty"`
+	// Graders counts, by benchmark and language, samples that one grader alone calls right.
+	Graders map[string]map[string]jsonTally `json:"graders,omitempty"`
+	// Several are avg@n, pass@k and maj@n by benchmark and language, "" for the mean.
+	Several map[string]map[string]map[string]jsonValue `json:"several_samples,omitempty"`
+}
+
+type jsonDifficulty struct {
+	Right     map[string]float64 `json:"right"`
+	Languages []float64          `json:"languages"`
+}
+
+type jsonTally struct {
+	Samples    int `json:"samples"`
+	Qwen       int `json:"qwen"`
+	Strict     int `json:"strict"`
+	QwenOnly   int `json:"qwen_only"`
+	StrictOnly int `json:"strict_only"`
+}
+
+type jsonPair struct {
+	Trained         string                          `json:"trained"`
+	Base            string                          `json:"base"`
+	Method          string                          `json:"method"`
+	Languages       []string                        `json:"train_languages"`
+	InDistribution  []string                        `json:"in_distribution"`
+	DeltaR          map[string]map[string]jsonValue `json:"delta_r"`
+	DeltaRTrain     map[string]jsonValue            `json:"delta_r_train"`
+	DeltaRUnseen    map[string]jsonValue            `json:"delta_r_unseen"`
+	DeltaPoints     map[string]map[string]jsonValue `json:"delta_points"`
+	MTI             map[string]jsonValue            `json:"mti"`
+	MTIByLanguage   map[string]jsonValue            `json:"mti_by_language"`
+	MTIID           jsonValue                       `json:"mti_id"`
+	MTIOOD          jsonValue                       `json:"mti_ood"`
+	MTIAvg          jsonValue                       `json:"mti_avg"`
+	AccuracyTrained jsonValue                       `json:"accuracy"`
+}
+
+type jsonLaw struct {
+	Alpha    jsonValue `json:"alpha"`
+	Beta     jsonValue `json:"beta"`
+	R2       float64   `json:"r2"`
+	Expected jsonValue `json:"expected_monolingual"`
+	Gap      jsonValue `json:"monolingual_gap"`
+	Leap     jsonValue `json:"first_parallel_leap"`
+}
+
+type jsonArm struct {
+	Name     string   `json:"name"`
+	Trained  []string `json:"trained"`
+	MTI      *jsonLaw `json:"mti"`
+	Accuracy *jsonLaw `json:"accuracy"` // in percent
+}
+
+// JSON holds the numbers of the report, not rounded. Accuracies and shares are
+// fractions of 1.
+func (r *Report) JSON() ([]byte, error) {
+	out := struct {
+		Title    string      `json:"title"`
+		Interval string      `json:"interval"`
+		Models   []jsonModel `json:"models"`
+		Pairs    []jsonPair  `json:"pairs"`
+		Scaling  []jsonArm   `json:"scaling"`
+	}{Title: r.Title, Models: []jsonModel{}, Pairs: []jsonPair{}, Scaling: []jsonArm{}}
+	if r.study.resampled {
+		out.Interval = "95 %, percentile bootstrap over questions, the same for all models and languages; binomial where only counts are known"
+	}
+	for _, m := range r.study.models {
+		out.Models = append(out.Models, m.json())
+	}
+	for _, p := range r.study.pairs {
+		out.Pairs = append(out.Pairs, p.json())
+	}
+	for _, a := range r.study.arms {
+		x := jsonArm{Name: a.name, MTI: a.mti.json(), Accuracy: a.accuracy.json()}
+		for _, p := range a.pairs {
+			x.Trained = append(x.Trained, p.name())
+		}
+		out.Scaling = append(out.Scaling, x)
+	}
+	data, err := json.MarshalIndent(out, "", " ")
+	return append(data, '\n'), err
+}
+
+func (m *model) json() jsonModel {
+	r := m.results
+	x := jsonModel{Name: m.name, Run: m.run, Model: r.Model, Template: m.template, Settings: r.Settings,
+		Benchmarks: r.Benchmarks, Languages: r.Languages, Mean: r.Mean}
+	for b, languages := range m.extra {
+		if len(languages) > 0 && x.Several == nil {
+			x.Several = map[string]map[string]map[string]jsonValue{}
+		}
+		if len(languages) > 0 {
+			x.Several[b] = jsonCells(languages)
+		}
+	}
+	if m.answers == nil {
+		return x
+	}
+	x.Difficulty, x.Graders = map[string]jsonDifficulty{}, map[string]map[string]jsonTally{}
+	for b, answers := range m.answers.right {
+		d := newDifficulty(answers)
+		right := map[string]float64{}
+		for i, name := range difficultyBins {
+			right[name] = d.bins[i]
+		}
+		x.Difficulty[b] = jsonDifficulty{right, d.languages}
+	}
+	for cell, t := range m.answers.tallies {
+		if x.Graders[cell[0]] == nil {
+			x.Graders[cell[0]] = map[string]jsonTally{}
+		}
+		x.Graders[cell[0]][cell[1]] = jsonTally{t.samples, t.qwen, t.strict, t.qwenOnly, t.strictOnly}
+	}
+	return x
+}
+
+func (p *pair) json() jsonPair {
+	t := p.transfer
+	return jsonPair{Trained: p.name(), Base: p.base.name, Method: p.method, Languages: p.languages, InDistribution: t.inDistribution,
+		DeltaR: jsonCells(t.delta), DeltaRTrain: jsonValues(t.deltaTrained), DeltaRUnseen: jsonValues(t.deltaUnseen),
+		DeltaPoints: jsonCells(t.points), MTI: jsonValues(t.mtiOfBenchmark), MTIByLanguage: jsonValues(t.mtiOfLanguage),
+		MTIID: t.id.json(), MTIOOD: t.ood.json(), MTIAvg: t.mean.json(), AccuracyTrained: t.accuracy.json()}
+}
+
+func jsonValues(of map[string]value) map[string]jsonValue {
+	out := map[string]jsonValue{}
+	for k, v := range of {
+		out[k] = v.json()
+	}
+	return out
+}
+
+func jsonCells(of map[string]map[string]value) map[string]map[string]jsonValue {
+	out := map[string]map[string]jsonValue{}
+	for k, cells := range of {
+		out[k] = jsonValues(cells)
+	}
+	return out
+}
+
+func (l *law) json() *jsonLaw {
+	if !l.ok {
+		return nil
+	}
+	return &jsonLaw{l.alpha.json(), l.beta.json(), l.r2, l.expected.json(), l.gap.json(), l.leap.json()}
+}

@@ -1,0 +1,102 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+)
+
+// PlanFile is the name under which a run's folder may hold a plan.
+const PlanFile = "report.yaml"
+
+// Plan says of runs what their folders do not: which model is whose base, what
+// belongs together, what to call it. Everything in it is optional.
+type Plan struct {
+	Title string `yaml:"title"`
+	// ID are the benchmarks of the kind that was trained on; the others are out of
+	// distribution. Empty: those that the training data came from, where that is known.
+	ID   []string           `yaml:"in_distribution"`
+	Runs map[string]PlanRun `yaml:"runs"` // by the run folder's name
+}
+
+// PlanRun is what a plan says of a run.
+type PlanRun struct {
+	Label string `yaml:"label"` // instead of the folder's name
+	// Base is the folder's name of the evaluation of the model that this one was
+	// trained from.
+	Base      string   `yaml:"base"`
+	Method    string   `yaml:"method"`    // such as RL or SFT
+	Languages []string `yaml:"languages"` // trained on
+	// Model and Template name the rows of the table of templates.
+	Model    string `yaml:"model"`
+	Template string `yaml:"template"`
+	// Arm names the scaling curve that the run is a point of; "none" keeps it out.
+	Arm string `yaml:"arm"`
+}
+
+// ReadPlan reads a plan. Unknown keys are errors.
+func ReadPlan(path string) (Plan, error) {
+	var p Plan
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return p, err
+	}
+	if err := yaml.UnmarshalWithOptions(data, &p, yaml.Strict()); err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// FindPlan reads the plans that lie in the runs' folders, or in the folder that
+// they all lie in, and puts them together. It is empty when there are none.
+func FindPlan(dirs []string) (Plan, error) {
+	merged := Plan{Runs: map[string]PlanRun{}}
+	var places []string
+	for _, dir := range dirs {
+		absolute, err := filepath.Abs(dir)
+		if err != nil {
+			return merged, err
+		}
+		places = append(places, filepath.Dir(absolute), absolute)
+	}
+	slices.Sort(places)
+	for _, place := range slices.Compact(places) {
+		p, err := ReadPlan(filepath.Join(place, PlanFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return merged, err
+		}
+		if p.Title != "" {
+			merged.Title = p.Title
+		}
+		merged.ID = append(merged.ID, p.ID...)
+		for name, run := range p.Runs {
+			merged.Runs[name] = run
+		}
+	}
+	return merged, nil
+}
+
+// check reports what a plan says of runs that are not there.
+func (p *Plan) check(runs []*Run) error {
+	known := map[string]bool{}
+	for _, r := range runs {
+		known[r.Name] = true
+	}
+	for name, run := range p.Runs {
+		if run.Base != "" && known[name] && !known[run.Base] {
+			return fmt.Errorf("the plan names %s as the base of %s, but no run's folder is called so", run.Base, name)
+		}
+		if run.Base == name {
+			return fmt.Errorf("the plan names %s as its own base", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// mtiTable is MTI by model and benchmark, with its means in and out of distribution.
+func (s *study) mtiTable() Table {
+	benchmarks := s.pairBenchmarks()
+	t := Table{Name: "mti", Labels: 4,
+		Caption: "Multilingual transferability index (MTI): mean relative gain of the languages not trained on over that of the languages trained on. None: undefined, since nothing was right before or the languages trained on did not change. " + s.intervalNote(),
+		Head:    append([]string{"model", "base", "method", "trained on"}, benchmarks...)}
+	in := s.inDistribution()
+	if len(in) > 0 {
+		t.Head = append(t.Head, "ID", "OOD")
+		t.Caption += " ID: " + strings.Join(in, ", ") + "; OOD: the other benchmarks."
+	}
+	if len(benchmarks) > 1 {
+		t.Head = append(t.Head, "Avg")
+	}
+	for _, p := range s.pairs {
+		row := []string{p.name(), p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " "))}
+		for _, b := range benchmarks {
+			if v, ok := p.mtiOfBenchmark[b]; ok {
+				row = append(row, v.text(2, 1))
+			} else {
+				row = append(row, "–")
+			}
+		}
+		if len(in) > 0 {
+			for _, v := range []struct {
+				of value
+				in bool
+			}{{p.id, true}, {p.ood, false}} {
+				if slices.ContainsFunc(p.benchmarks, func(b string) bool { return slices.Contains(p.inDistribution, b) == v.in }) {
+					row = append(row, v.of.text(2, 1))
+				} else {
+					row = append(row, "–")
+				}
+			}
+		}
+		if len(benchmarks) > 1 {
+			row = append(row, p.mean.text(2, 1))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// inDistribution are the benchmarks that count so for any pair, where that tells
+// benchmarks apart.
+func (s *study) inDistribution() []string {
+	var in []string
+	for _, b := range s.pairBenchmarks() {
+		if slices.ContainsFunc(s.pairs, func(p *pair) bool { return slices.Contains(p.inDistribution, b) }) {
+			in = append(in, b)
+		}
+	}
+	if len(in) == len(s.pairBenchmarks()) {
+		return nil
+	}
+	return in
+}
+
+// intervalNote says what brackets are.
+func (s *study) intervalNote() string {
+	if !s.resampled {
+		return ""
+	}
+	return fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates); none where too many replicates leave the number undefined.", replicates)
+}
+
+// deltaTables are the changes in points and relative to the base, by language.
+func (s *study) deltaTables() []Table {
+	languages := s.pairLanguages()
+	head := func(rest ...string) []string {
+		return languageHead([]string{"model", "benchmark"}, languages, nil, rest...)
+	}
+	points := Table{Name: "delta-points", Labels: 2, Head: head("trained on", "other"),
+		Caption: "ΔPerformance: accuracy after less before, in percentage points. * trained on; at the right the means over the languages trained on and the others."}
+	delta := Table{Name: "delta-r", Labels: 2, Head: head("trained on", "other", "MTI"),
+		Caption: "ΔR = (after − before) / before, in percent of the accuracy before; None where nothing was right before, – not measured. * trained on; at the right the means over the languages trained on and the others, and their ratio, MTI."}
+	for _, p := range s.pairs {
+		for _, b := range p.benchmarks {
+			inPoints, relative := []string{p.name(), b}, []string{p.name(), b}
+			for _, l := range languages {
+				on := slices.Contains(p.languages, l)
+				if !p.points[b][l].ok {
+					inPoints, relative = append(inPoints, "–"), append(relative, "–")
+					continue
+				}
+				inPoints = append(inPoints, starIf(on, p.points[b][l].signed(1, 100)))
+				relative = append(relative, starIf(on, p.delta[b][l].change()))
+			}
+			points.Rows = append(points.Rows, append(inPoints, p.pointsTrained[b].signed(1, 100), p.pointsUnseen[b].signed(1, 100)))
+			delta.Rows = append(delta.Rows, append(relative, p.deltaTrained[b].change(), p.deltaUnseen[b].change(), p.mtiOfBenchmark[b].text(2, 1)))
+		}
+	}
+	return []Table{points, delta}
+}
+
+// languageMTITable is MTI by unseen language, mean over benchmarks (Eq. 4).
+func (s *study) languageMTITable() Table {
+	languages := s.pairLanguages()
+	t := Table{Name: "mti-by-language", Labels: 1, Head: languageHead([]string{"model"}, languages, nil),
+		Caption: "MTI by language that was not trained on, mean over benchmarks. –: trained on. " + s.intervalNote()}
+	for _, p := range s.pairs {
+		row := []string{p.name()}
+		for _, l := range languages {
+			if slices.Contains(p.languages, l) || !slices.Contains(p.transfer.languages, l) {
+				row = append(row, "–")
+			} else {
+				row = append(row, p.mtiOfLanguage[l].text(2, 1))
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// scalingTable is accuracy by language for each set of training languages.
+func (s *study) scalingTable() Table {
+	languages := s.pairLanguages()
+	t := Table{Name: "scaling", Labels: 2,
+		Caption: "Accuracy by language for a growing number of training languages, in percent, mean over benchmarks. * trained on.",
+		Head:    languageHead([]string{"arm", "training languages"}, languages, nil, "mean", "off-target", "MTI")}
+	for _, a := range s.arms {
+		t.Rows = append(t.Rows, s.armRow(a, languages, a.pairs[0].base, nil))
+		for _, p := range a.pairs {
+			t.Rows = append(t.Rows, s.armRow(a, languages, p.trained, p))
+		}
+	}
+	return t
+}
+
+func (s *study) armRow(a *arm, languages []string, m *model, p *pair) []string {
+	row := []string{a.name, "base"}
+	benchmarks := a.pairs[0].benchmarks
+	if p != nil {
+		row[1] = fmt.Sprintf("%d: %s", len(p.languages), strings.Join(p.languages, " "))
+	}
+	mean := func(of func(b string) (float64, bool)) value {
+		var all []value
+		for _, b := range benchmarks {
+			x, ok := of(b)
+			all = append(all, value{x: x, ok: ok})
+		}
+		return meanOf(all)
+	}
+	for _, l := range languages {
+		v := mean(func(b string) (float64, bool) { score, ok := m.score(b, l); return score.Accuracy, ok })
+		row = append(row, starIf(p != nil && slices.Contains(p.languages, l), v.text(1, 100)))
+	}
+	accuracy := mean(func(b string) (float64, bool) {
+		r, ok := m.results.Benchmarks[b]
+		return r.Mean.Accuracy, ok
+	})
+	off := mean(func(b string) (float64, bool) { r, ok := m.results.Benchmarks[b]; return r.Mean.OffTarget, ok })
+	mti := "–"
+	if p != nil {
+		accuracy, mti = p.accuracy, p.mean.text(2, 1)
+	}
+	return append(row, accuracy.text(1, 100), off.text(1, 100), mti)
+}
+
+// lawTable holds the power laws of the arms.
+func (s *study) lawTable() (Table, bool) {
+	t := Table{Name: "scaling-laws", Labels: 2,
+		Caption: "Power laws f(X) = α·X^β over X ≥ 2 training languages, by nonlinear least squares; the expected value for one language f(1); the monolingual generalization gap, f(1) less what was measured for one language; the first-parallel leap, the measured value for two languages less that for one. ",
+		Head:    []string{"arm", "of", "α", "β", "R²", "f(1)", "gap", "leap"}}
+	if s.resampled {
+		t.Caption += fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates).", replicates)
+	} else {
+		t.Caption += "In brackets 95 % intervals from the fit's covariance."
+	}
+	for _, a := range s.arms {
+		for _, c := range []struct {
+			name string
+			law  law
+		}{{"MTI", a.mti}, {"accuracy, %", a.accuracy}} {
+			if l := c.law; l.ok {
+				t.Rows = append(t.Rows, []string{a.name, c.name, l.alpha.text(2, 1), l.beta.text(2, 1), fixed(l.r2, 3),
+					l.expected.text(2, 1), l.gap.text(2, 1), l.leap.text(2, 1)})
+			}
+		}
+	}
+	return t, len(t.Rows) > 0
+}
+
+// templateGroups are models that were measured with several prompt templates.
+func (s *study) templateGroups() map[string][]*model {
+	groups := map[string][]*model{}
+	for _, m := range s.models {
+		groups[m.family] = append(groups[m.family], m)
+	}
+	for family, group := range groups {
+		var names []string
+		for _, m := range group {
+			if !slices.Contains(names, m.template) {
+				names = append(names, m.template)
+			}
+		}
+		if len(names) < 2 {
+			delete(groups, family)
+		}
+	}
+	return groups
+}
+
+// templateTable compares templates.
+func (s *study) templateTable(groups map[string][]*model) Table {
+	var evaluations []evaluation
+	for _, family := range sortedKeys(groups) {
+		for _, m := range groups[family] {
+			evaluations = append(evaluations, m.evaluation)
+		}
+	}
+	languages := languagesOf(evaluations)
+	t := Table{Name: "templates", Labels: 3,
+		Caption: "Prompt templates: accuracy in percent ± standard error, and answers in another language than asked (off-target).",
+		Head:    languageHead([]string{"model", "benchmark", "template"}, languages, nil, "mean", "off-target")}
+	for _, family := range sortedKeys(groups) {
+		for _, b := range commonBenchmarks(groups[family]) {
+			for _, m := range groups[family] {
+				row := []string{family, b, m.template}
+				for _, l := range languages {
+					score, ok := m.score(b, l)
+					row = append(row, cellOf(score, ok, printAccuracy))
+				}
+				mean := m.results.Benchmarks[b].Mean
+				t.Rows = append(t.Rows, append(row, printAccuracy(mean), printOff(mean)))
+			}
+		}
+	}
+	return t
+}
+
+// commonBenchmarks are those that all models were put.
+func commonBenchmarks(models []*model) []string {
+	return slices.DeleteFunc(slices.Clone(models[0].results.Settings.Benchmarks), func(b string) bool {
+		return slices.ContainsFunc(models, func(m *model) bool { _, ok := m.results.Benchmarks[b]; return !ok })
+	})
+}
