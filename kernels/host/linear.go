@@ -16,12 +16,14 @@ type Rows struct {
 	scale  []float32 // [pieces][N]
 }
 
-// blockOut is how many outputs a unit of work computes; blockRows how many rows
-// of x are gone through for four rows of w before the next four: that many stay
-// in the second-level cache. From panelRows rows on, a block of bfloat16 weights
+// blockOut is how many outputs a unit of work computes; groupOut how many rows of
+// a piece of w stay in the first-level cache beside a tile of x (of int8 weights
+// the whole block does); blockRows how many rows of x stay in the second-level
+// cache while a block's groups go over them. From panelRows rows on, a block of bfloat16 weights
 // is widened once instead of for every tile.
 const (
 	blockOut  = 32
+	groupOut  = 12
 	blockRows = 96
 	panelRows = 24
 )
@@ -94,6 +96,10 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, b int, s *Scratch) (lo, hi i
 	}
 	whole := lo + (hi-lo)/4*4
 	m.plain(x, y, ldy, whole, hi) // fewer than four outputs are left over
+	together := groupOut
+	if m.q != nil {
+		together = blockOut
+	}
 	size := pieceSize(m.In)
 	for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
 		to := min(from+size, m.In)
@@ -107,13 +113,12 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, b int, s *Scratch) (lo, hi i
 		}
 		for row := 0; row < x.N; row += blockRows {
 			end := min(row+blockRows, x.N)
-			for o := lo; o < whole; o += 4 {
-				i := row
-				for ; i+3 <= end; i += 3 {
-					t.dot(i, 3, o)
-				}
-				if i < end {
-					t.dot(i, end-i, o)
+			for group := lo; group < whole; group += together {
+				last := min(group+together, whole)
+				for i := row; i < end; i += 3 {
+					for o := group; o < last; o += 4 {
+						t.dot(i, min(3, end-i), o)
+					}
 				}
 			}
 		}

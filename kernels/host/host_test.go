@@ -1,0 +1,266 @@
+package host
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"testing"
+)
+
+func random(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// forms are a matrix in the three forms, each with the values that it stands for.
+func forms(values []float32, out, in int) map[string]Matrix {
+	m := Float32Matrix(values, out, in)
+	return map[string]Matrix{"float32": m, "bfloat16": RoundedMatrix(m), "int8": Int8Matrix(m)}
+}
+
+func multiply(t *Team, m *Matrix, x []float32, n int) []float32 {
+	y := make([]float32, n*m.Out)
+	rows := &Rows{}
+	rows.Set(t, x, n, m.In, m)
+	scratch := make([]Scratch, t.Size())
+	t.Run(m.Blocks(), func(b, member int) { m.Product(rows, y, m.Out, b, &scratch[member]) })
+	return y
+}
+
+// TestProduct compares every form with a product in float64 of the values that it
+// stands for, over shapes with and without rests, and each row with the same row
+// alone, bit for bit.
+func TestProduct(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	team := NewTeam(3)
+	defer team.Close()
+	for _, shape := range [][3]int{{1, 64, 64}, {2, 33, 48}, {3, 100, 176}, {5, 130, 576}, {25, 36, 896}, {100, 7, 1536}, {7, 40, 20}, {64, 64, 4864}} {
+		n, out, in := shape[0], shape[1], shape[2]
+		values, x := random(r, out*in), random(r, n*in)
+		for name, m := range forms(values, out, in) {
+			y := multiply(team, &m, x, n)
+			row := make([]float32, in)
+			for o := range out {
+				m.Row(row, o)
+				for i := range n {
+					want, size := 0.0, 0.0
+					for k, w := range row {
+						p := float64(w) * float64(x[i*in+k])
+						want += p
+						size += p * p
+					}
+					// Activations beside int8 weights have 14 bits of the largest one.
+					bound := 1e-5 * math.Sqrt(size)
+					if name == "int8" {
+						bound = 1e-3 * math.Sqrt(size)
+					}
+					if got := float64(y[i*out+o]); math.Abs(got-want) > bound {
+						t.Fatalf("%s %v: y[%d][%d] = %g, want %g", m.String(), shape, i, o, got, want)
+					}
+				}
+			}
+			for i := range n {
+				if alone := multiply(team, &m, x[i*in:(i+1)*in], 1); !slices.Equal(alone, y[i*out:(i+1)*out]) {
+					t.Fatalf("%s %v: row %d alone has other bits", m.String(), shape, i)
+				}
+			}
+		}
+	}
+}
+
+// TestPlain: the forms in plain Go, for machines without AVX2, agree with the
+// vector kernels up to rounding.
+func TestPlain(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	team := NewTeam(1)
+	const n, out, in = 5, 40, 576
+	x := random(r, n*in)
+	for name, m := range forms(random(r, out*in), out, in) {
+		want := multiply(team, &m, x, n)
+		rows := &Rows{}
+		rows.Set(team, x, n, in, &m)
+		got := make([]float32, n*out)
+		m.plain(rows, got, out, 0, out)
+		for i := range got {
+			if math.Abs(float64(got[i]-want[i])) > 2e-4 {
+				t.Errorf("%s: plain %g, vector %g", name, got[i], want[i])
+			}
+		}
+	}
+	for _, n := range []int{1, 8, 64, 77} {
+		a, b := random(r, n), random(r, n)
+		for i := range a {
+			a[i] *= 10
+		}
+		compare := func(what string, got, want []float32) {
+			t.Helper()
+			for i := range got {
+				if math.Abs(float64(got[i]-want[i])) > 2e-6*(1+math.Abs(float64(want[i]))) {
+					t.Errorf("%s of %d: element %d is %g, want %g", what, n, i, got[i], want[i])
+				}
+			}
+		}
+		got, want := slices.Clone(a), slices.Clone(a)
+		SiLUMul(got, b)
+		siluMulScalar(want, b)
+		compare("SiLUMul", got, want)
+		got, want = slices.Clone(a), slices.Clone(a)
+		softmax(got)
+		softmaxScalar(want)
+		compare("softmax", got, want)
+		RMSNorm(got, a, b, 1e-6)
+		rmsNormScalar(want, a, b, 1e-6)
+		compare("RMSNorm", got, want)
+	}
+}
+
+// TestQuantize: the vector form rounds as the plain one does, and a row of zeros
+// stays one.
+func TestQuantize(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	x := random(r, 512)
+	got, want := make([]int16, len(x)), make([]int16, len(x))
+	if a, b := quantize(got, x), quantizeScalar(want, x); a != b || !slices.Equal(got, want) {
+		t.Errorf("scales %g and %g, equal levels: %v", a, b, slices.Equal(got, want))
+	}
+	clear(x)
+	if scale := quantize(got, x); scale != 0 || slices.Max(got) != 0 {
+		t.Errorf("zeros have scale %g, largest level %d", scale, slices.Max(got))
+	}
+}
+
+// TestAttend compares attention over shuffled pages of a pool that is full of
+// garbage with the definition, and page sizes with each other, bit for bit.
+func TestAttend(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, half := range []bool{false, true} {
+		for _, shape := range [][2]int{{3, 64}, {7, 64}, {1, 128}, {4, 16}, {2, 20}} {
+			G, E := shape[0], shape[1]
+			const heads, context = 2, 45
+			keys, values, q := random(r, context*heads*E), random(r, context*heads*E), random(r, G*E)
+			for i := range q {
+				q[i] /= float32(math.Sqrt(float64(E)))
+			}
+			round := func(v float32) float64 {
+				if half {
+					return float64(math.Float32frombits(uint32(bfloat16Bits(v)) << 16))
+				}
+				return float64(v)
+			}
+			var first []float32
+			for _, slots := range []int{1, 4, 6, 16, 64} {
+				pages := (context+slots-1)/slots + 3
+				pool := NewPool(1, pages, slots, heads, E, half)
+				for _, p := range pool.f32 {
+					for i := range p {
+						p[i] = float32(math.NaN())
+					}
+				}
+				for _, p := range pool.bf16 {
+					for i := range p {
+						p[i] = 0x7fc0
+					}
+				}
+				var blocks []int32
+				for _, b := range r.Perm(pages)[:(context+slots-1)/slots] {
+					blocks = append(blocks, int32(b))
+				}
+				for i := range context {
+					pool.Write(0, 0, blocks, i, keys[i*heads*E:(i+1)*heads*E])
+					pool.Write(0, 1, blocks, i, values[i*heads*E:(i+1)*heads*E])
+				}
+				for _, n := range []int{1, 7, context} {
+					out := make([]float32, G*E)
+					pool.Attend(0, 1, blocks, n, q, out, G, &Scratch{})
+					for g := range G {
+						weights, sum := make([]float64, n), 0.0
+						for i := range weights {
+							for e := range E {
+								weights[i] += float64(q[g*E+e]) * round(keys[(i*heads+1)*E+e])
+							}
+							weights[i] = math.Exp(weights[i])
+							sum += weights[i]
+						}
+						for e := range E {
+							want := 0.0
+							for i, w := range weights {
+								want += w / sum * round(values[(i*heads+1)*E+e])
+							}
+							if got := float64(out[g*E+e]); !(math.Abs(got-want) < 1e-5) {
+								t.Fatalf("half %v, %v, pages of %d, context %d: out[%d][%d] = %g, want %g", half, shape, slots, n, g, e, got, want)
+							}
+						}
+					}
+					if n == context {
+						if first == nil {
+							first = out
+						} else if !slices.Equal(first, out) {
+							t.Errorf("half %v, %v: pages of %d give other bits", half, shape, slots)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestTeam: every index runs once, on every size of team, loop after loop.
+func TestTeam(t *testing.T) {
+	for _, size := range []int{1, 2, 5} {
+		team := NewTeam(size)
+		for round := range 300 {
+			n := round % 40
+			counts := make([]atomic.Int32, n)
+			team.Run(n, func(i, member int) {
+				if member < 0 || member >= size {
+					t.Errorf("member %d of %d", member, size)
+				}
+				counts[i].Add(1)
+			})
+			for i := range counts {
+				if c := counts[i].Load(); c != 1 {
+					t.Fatalf("team of %d, loop of %d: index %d ran %d times", size, n, i, c)
+				}
+			}
+		}
+		team.Close()
+	}
+}
+
+// BenchmarkProduct reports the speed of a product of Qwen2.5-0.5B's MLP.
+func BenchmarkProduct(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	team := NewTeam(0)
+	defer team.Close()
+	const out, in, copies = 4864, 896, 8 // more than the caches hold
+	all := map[string][]Matrix{}
+	for range copies {
+		for name, m := range forms(random(r, out*in), out, in) {
+			all[name] = append(all[name], m)
+		}
+	}
+	for _, name := range []string{"float32", "bfloat16", "int8"} {
+		for _, n := range []int{1, 4, 16, 64, 512} {
+			b.Run(fmt.Sprintf("%s/rows=%d", name, n), func(b *testing.B) {
+				x, y := random(r, n*in), make([]float32, n*out)
+				rows := &Rows{}
+				scratch := make([]Scratch, team.Size())
+				i := 0
+				for b.Loop() {
+					m := &all[name][i%copies]
+					rows.Set(team, x, n, in, m)
+					team.Run(m.Blocks(), func(block, member int) { m.Product(rows, y, out, block, &scratch[member]) })
+					i++
+				}
+				seconds := b.Elapsed().Seconds() / float64(i)
+				b.ReportMetric(2*float64(n*out*in)/seconds/1e9, "GFLOP/s")
+				b.ReportMetric(float64(all[name][0].Bytes())/seconds/1e9, "GB/s")
+			})
+		}
+	}
+}
