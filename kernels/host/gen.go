@@ -11,7 +11,10 @@
 // R is: a row's result does not depend on the rows beside it.
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 func p(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
@@ -33,6 +36,11 @@ func main() {
 			mix(dtype, rows)
 		}
 	}
+	constants()
+	expSum()
+	siluMul()
+	maxAbs()
+	quantizeRow()
 }
 
 // load widens 8 elements at an address to float32, or 16 int8 to int16, in Y15.
@@ -197,4 +205,108 @@ func mix(dtype string, rows int) {
 	each("\tVMOVUPS Y%[2]d, %[1]d(BX)")
 	p("\tVZEROUPPER")
 	p("\tRET")
+}
+
+// The constants of exp, eight times each: bounds, log₂e, ln 2 in two parts, Cephes'
+// polynomial, 1, and the exponent's bias; then a mask that clears the sign.
+var numbers = []float32{-87, 88, 1.4426950408889634, -0.693359375, 2.12194440e-4,
+	1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1}
+
+func constants() {
+	bits := []uint32{}
+	for _, v := range numbers {
+		bits = append(bits, math.Float32bits(v))
+	}
+	bits = append(bits, 127, 0x7fffffff)
+	p("")
+	for i, b := range bits {
+		for j := range 4 {
+			p("DATA ·numbers<>+%d(SB)/8, $0x%08x%08x", 32*i+8*j, b, b)
+		}
+	}
+	p("GLOBL ·numbers<>(SB), 24, $%d", 32*len(bits)) // RODATA|NOPTR
+}
+
+func number(i int) string { return fmt.Sprintf("·numbers<>+%d(SB)", 32*i) }
+
+// exp replaces Y0 by e^Y0; Y1 to Y3 are lost. Below -87 it is 2^-126; the largest
+// error is two units in the last place.
+func exp() {
+	p("\tVMAXPS %s, Y0, Y0", number(0))
+	p("\tVMINPS %s, Y0, Y0", number(1))
+	p("\tVMULPS %s, Y0, Y1", number(2))
+	p("\tVROUNDPS $8, Y1, Y1")
+	p("\tVFMADD231PS %s, Y1, Y0", number(3))
+	p("\tVFMADD231PS %s, Y1, Y0", number(4))
+	p("\tVMOVUPS %s, Y2", number(5))
+	for i := 6; i <= 10; i++ {
+		p("\tVFMADD213PS %s, Y0, Y2", number(i))
+	}
+	p("\tVMULPS Y0, Y0, Y3")
+	p("\tVFMADD213PS Y0, Y3, Y2")
+	p("\tVADDPS %s, Y2, Y2", number(11))
+	p("\tVCVTPS2DQ Y1, Y1")
+	p("\tVPADDD %s, Y1, Y1", number(12))
+	p("\tVPSLLD $23, Y1, Y1")
+	p("\tVMULPS Y1, Y2, Y0")
+}
+
+// head begins a function whose first arguments are words.
+func head(name string, frame int, args ...string) {
+	p("\nTEXT ·%s(SB), NOSPLIT, $0-%d", name, frame)
+	for i, a := range args {
+		p("\tMOVQ %s+%d(FP), %s", a, 8*i, []string{"SI", "DI", "CX", "DX"}[i])
+	}
+}
+
+func expSum() { // x = e^(x - shift); the lanes of the sum go to sums
+	head("expSum", 28, "x", "sums", "n")
+	p("\tVBROADCASTSS shift+24(FP), Y5")
+	p("\tVPXOR Y4, Y4, Y4")
+	p("\tSHLQ $2, CX\n\tXORQ AX, AX\nloop:")
+	p("\tVMOVUPS (SI)(AX*1), Y0")
+	p("\tVSUBPS Y5, Y0, Y0")
+	exp()
+	p("\tVADDPS Y0, Y4, Y4")
+	p("\tVMOVUPS Y0, (SI)(AX*1)")
+	p("\tADDQ $32, AX\n\tCMPQ AX, CX\n\tJLT loop")
+	p("\tVMOVUPS Y4, (DI)\n\tVZEROUPPER\n\tRET")
+}
+
+func siluMul() { // gate = gate / (1 + e^-gate) · up
+	head("siluMul", 24, "gate", "up", "n")
+	p("\tSHLQ $2, CX\n\tXORQ AX, AX\nloop:")
+	p("\tVMOVUPS (SI)(AX*1), Y4")
+	p("\tVPXOR Y0, Y0, Y0\n\tVSUBPS Y4, Y0, Y0")
+	exp()
+	p("\tVADDPS %s, Y0, Y0", number(11))
+	p("\tVDIVPS Y0, Y4, Y4")
+	p("\tVMULPS (DI)(AX*1), Y4, Y4")
+	p("\tVMOVUPS Y4, (SI)(AX*1)")
+	p("\tADDQ $32, AX\n\tCMPQ AX, CX\n\tJLT loop")
+	p("\tVZEROUPPER\n\tRET")
+}
+
+func maxAbs() { // the largest magnitude of each lane goes to most
+	head("maxAbs", 24, "x", "most", "n")
+	p("\tVMOVUPS %s, Y1", number(13))
+	p("\tVPXOR Y4, Y4, Y4")
+	p("\tSHLQ $2, CX\n\tXORQ AX, AX\nloop:")
+	p("\tVANDPS (SI)(AX*1), Y1, Y0")
+	p("\tVMAXPS Y0, Y4, Y4")
+	p("\tADDQ $32, AX\n\tCMPQ AX, CX\n\tJLT loop")
+	p("\tVMOVUPS Y4, (DI)\n\tVZEROUPPER\n\tRET")
+}
+
+func quantizeRow() { // dst = round(src · up), 16 at a time
+	head("quantizeRow", 28, "dst", "src", "n")
+	p("\tVBROADCASTSS up+24(FP), Y5")
+	p("\tSHLQ $2, CX\n\tXORQ AX, AX\n\tXORQ BX, BX\nloop:")
+	p("\tVMULPS (DI)(AX*1), Y5, Y0")
+	p("\tVMULPS 32(DI)(AX*1), Y5, Y1")
+	p("\tVCVTPS2DQ Y0, Y0\n\tVCVTPS2DQ Y1, Y1")
+	p("\tVPACKSSDW Y1, Y0, Y0\n\tVPERMQ $0xd8, Y0, Y0") // lanes are packed apart
+	p("\tVMOVUPS Y0, (SI)(BX*1)")
+	p("\tADDQ $64, AX\n\tADDQ $32, BX\n\tCMPQ AX, CX\n\tJLT loop")
+	p("\tVZEROUPPER\n\tRET")
 }

@@ -67,3 +67,25 @@ func mixBF162(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n in
 
 //go:noescape
 func mixBF163(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr)
+
+// expSum: x = e^(x - shift) over n elements, a multiple of 8; sums gets the sum of
+// each of eight lanes.
+//
+//go:noescape
+func expSum(x, sums unsafe.Pointer, n int, shift float32)
+
+// siluMul: gate = gate·σ(gate)·up over n elements, a multiple of 8.
+//
+//go:noescape
+func siluMul(gate, up unsafe.Pointer, n int)
+
+// maxAbs: most gets the largest magnitude of each of eight lanes; n is a multiple
+// of 8.
+//
+//go:noescape
+func maxAbs(x, most unsafe.Pointer, n int)
+
+// quantizeRow: dst = src·up rounded to int16, over n elements, a multiple of 16.
+//
+//go:noescape
+func quantizeRow(dst, src unsafe.Pointer, n int, up float32)

@@ -1007,3 +1007,180 @@ loop:
 	VMOVUPS Y11, 96(BX)
 	VZEROUPPER
 	RET
+
+DATA ·numbers<>+0(SB)/8, $0xc2ae0000c2ae0000
+DATA ·numbers<>+8(SB)/8, $0xc2ae0000c2ae0000
+DATA ·numbers<>+16(SB)/8, $0xc2ae0000c2ae0000
+DATA ·numbers<>+24(SB)/8, $0xc2ae0000c2ae0000
+DATA ·numbers<>+32(SB)/8, $0x42b0000042b00000
+DATA ·numbers<>+40(SB)/8, $0x42b0000042b00000
+DATA ·numbers<>+48(SB)/8, $0x42b0000042b00000
+DATA ·numbers<>+56(SB)/8, $0x42b0000042b00000
+DATA ·numbers<>+64(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA ·numbers<>+72(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA ·numbers<>+80(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA ·numbers<>+88(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA ·numbers<>+96(SB)/8, $0xbf318000bf318000
+DATA ·numbers<>+104(SB)/8, $0xbf318000bf318000
+DATA ·numbers<>+112(SB)/8, $0xbf318000bf318000
+DATA ·numbers<>+120(SB)/8, $0xbf318000bf318000
+DATA ·numbers<>+128(SB)/8, $0x395e8083395e8083
+DATA ·numbers<>+136(SB)/8, $0x395e8083395e8083
+DATA ·numbers<>+144(SB)/8, $0x395e8083395e8083
+DATA ·numbers<>+152(SB)/8, $0x395e8083395e8083
+DATA ·numbers<>+160(SB)/8, $0x3950696739506967
+DATA ·numbers<>+168(SB)/8, $0x3950696739506967
+DATA ·numbers<>+176(SB)/8, $0x3950696739506967
+DATA ·numbers<>+184(SB)/8, $0x3950696739506967
+DATA ·numbers<>+192(SB)/8, $0x3ab743ce3ab743ce
+DATA ·numbers<>+200(SB)/8, $0x3ab743ce3ab743ce
+DATA ·numbers<>+208(SB)/8, $0x3ab743ce3ab743ce
+DATA ·numbers<>+216(SB)/8, $0x3ab743ce3ab743ce
+DATA ·numbers<>+224(SB)/8, $0x3c0889083c088908
+DATA ·numbers<>+232(SB)/8, $0x3c0889083c088908
+DATA ·numbers<>+240(SB)/8, $0x3c0889083c088908
+DATA ·numbers<>+248(SB)/8, $0x3c0889083c088908
+DATA ·numbers<>+256(SB)/8, $0x3d2aa9c13d2aa9c1
+DATA ·numbers<>+264(SB)/8, $0x3d2aa9c13d2aa9c1
+DATA ·numbers<>+272(SB)/8, $0x3d2aa9c13d2aa9c1
+DATA ·numbers<>+280(SB)/8, $0x3d2aa9c13d2aa9c1
+DATA ·numbers<>+288(SB)/8, $0x3e2aaaaa3e2aaaaa
+DATA ·numbers<>+296(SB)/8, $0x3e2aaaaa3e2aaaaa
+DATA ·numbers<>+304(SB)/8, $0x3e2aaaaa3e2aaaaa
+DATA ·numbers<>+312(SB)/8, $0x3e2aaaaa3e2aaaaa
+DATA ·numbers<>+320(SB)/8, $0x3f0000003f000000
+DATA ·numbers<>+328(SB)/8, $0x3f0000003f000000
+DATA ·numbers<>+336(SB)/8, $0x3f0000003f000000
+DATA ·numbers<>+344(SB)/8, $0x3f0000003f000000
+DATA ·numbers<>+352(SB)/8, $0x3f8000003f800000
+DATA ·numbers<>+360(SB)/8, $0x3f8000003f800000
+DATA ·numbers<>+368(SB)/8, $0x3f8000003f800000
+DATA ·numbers<>+376(SB)/8, $0x3f8000003f800000
+DATA ·numbers<>+384(SB)/8, $0x0000007f0000007f
+DATA ·numbers<>+392(SB)/8, $0x0000007f0000007f
+DATA ·numbers<>+400(SB)/8, $0x0000007f0000007f
+DATA ·numbers<>+408(SB)/8, $0x0000007f0000007f
+DATA ·numbers<>+416(SB)/8, $0x7fffffff7fffffff
+DATA ·numbers<>+424(SB)/8, $0x7fffffff7fffffff
+DATA ·numbers<>+432(SB)/8, $0x7fffffff7fffffff
+DATA ·numbers<>+440(SB)/8, $0x7fffffff7fffffff
+GLOBL ·numbers<>(SB), 24, $448
+
+TEXT ·expSum(SB), NOSPLIT, $0-28
+	MOVQ x+0(FP), SI
+	MOVQ sums+8(FP), DI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS shift+24(FP), Y5
+	VPXOR Y4, Y4, Y4
+	SHLQ $2, CX
+	XORQ AX, AX
+loop:
+	VMOVUPS (SI)(AX*1), Y0
+	VSUBPS Y5, Y0, Y0
+	VMAXPS ·numbers<>+0(SB), Y0, Y0
+	VMINPS ·numbers<>+32(SB), Y0, Y0
+	VMULPS ·numbers<>+64(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFMADD231PS ·numbers<>+96(SB), Y1, Y0
+	VFMADD231PS ·numbers<>+128(SB), Y1, Y0
+	VMOVUPS ·numbers<>+160(SB), Y2
+	VFMADD213PS ·numbers<>+192(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+224(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+256(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+288(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+320(SB), Y0, Y2
+	VMULPS Y0, Y0, Y3
+	VFMADD213PS Y0, Y3, Y2
+	VADDPS ·numbers<>+352(SB), Y2, Y2
+	VCVTPS2DQ Y1, Y1
+	VPADDD ·numbers<>+384(SB), Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VMULPS Y1, Y2, Y0
+	VADDPS Y0, Y4, Y4
+	VMOVUPS Y0, (SI)(AX*1)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JLT loop
+	VMOVUPS Y4, (DI)
+	VZEROUPPER
+	RET
+
+TEXT ·siluMul(SB), NOSPLIT, $0-24
+	MOVQ gate+0(FP), SI
+	MOVQ up+8(FP), DI
+	MOVQ n+16(FP), CX
+	SHLQ $2, CX
+	XORQ AX, AX
+loop:
+	VMOVUPS (SI)(AX*1), Y4
+	VPXOR Y0, Y0, Y0
+	VSUBPS Y4, Y0, Y0
+	VMAXPS ·numbers<>+0(SB), Y0, Y0
+	VMINPS ·numbers<>+32(SB), Y0, Y0
+	VMULPS ·numbers<>+64(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFMADD231PS ·numbers<>+96(SB), Y1, Y0
+	VFMADD231PS ·numbers<>+128(SB), Y1, Y0
+	VMOVUPS ·numbers<>+160(SB), Y2
+	VFMADD213PS ·numbers<>+192(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+224(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+256(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+288(SB), Y0, Y2
+	VFMADD213PS ·numbers<>+320(SB), Y0, Y2
+	VMULPS Y0, Y0, Y3
+	VFMADD213PS Y0, Y3, Y2
+	VADDPS ·numbers<>+352(SB), Y2, Y2
+	VCVTPS2DQ Y1, Y1
+	VPADDD ·numbers<>+384(SB), Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VMULPS Y1, Y2, Y0
+	VADDPS ·numbers<>+352(SB), Y0, Y0
+	VDIVPS Y0, Y4, Y4
+	VMULPS (DI)(AX*1), Y4, Y4
+	VMOVUPS Y4, (SI)(AX*1)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JLT loop
+	VZEROUPPER
+	RET
+
+TEXT ·maxAbs(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), SI
+	MOVQ most+8(FP), DI
+	MOVQ n+16(FP), CX
+	VMOVUPS ·numbers<>+416(SB), Y1
+	VPXOR Y4, Y4, Y4
+	SHLQ $2, CX
+	XORQ AX, AX
+loop:
+	VANDPS (SI)(AX*1), Y1, Y0
+	VMAXPS Y0, Y4, Y4
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JLT loop
+	VMOVUPS Y4, (DI)
+	VZEROUPPER
+	RET
+
+TEXT ·quantizeRow(SB), NOSPLIT, $0-28
+	MOVQ dst+0(FP), SI
+	MOVQ src+8(FP), DI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS up+24(FP), Y5
+	SHLQ $2, CX
+	XORQ AX, AX
+	XORQ BX, BX
+loop:
+	VMULPS (DI)(AX*1), Y5, Y0
+	VMULPS 32(DI)(AX*1), Y5, Y1
+	VCVTPS2DQ Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPERMQ $0xd8, Y0, Y0
+	VMOVUPS Y0, (SI)(BX*1)
+	ADDQ $64, AX
+	ADDQ $32, BX
+	CMPQ AX, CX
+	JLT loop
+	VZEROUPPER
+	RET

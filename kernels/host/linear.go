@@ -26,6 +26,8 @@ const (
 	groupOut  = 12
 	blockRows = 96
 	panelRows = 24
+	// streamRows is how many rows still count as few.
+	streamRows = 6
 )
 
 // Scratch is the private memory of a member of a team.
@@ -55,8 +57,8 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	})
 }
 
-// levels is the largest magnitude of an activation beside int8 weights: 512
-// products of 127 by it stay far inside 32 bits.
+// levels is the largest magnitude of an activation beside int8 weights: 1024
+// products of 127 by it stay inside 32 bits.
 const levels = 8191
 
 func quantizeScalar(dst []int16, src []float32) (scale float32) {
@@ -100,12 +102,16 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, b int, s *Scratch) (lo, hi i
 	if m.q != nil {
 		together = blockOut
 	}
-	size := pieceSize(m.In)
+	if x.N <= streamRows {
+		m.stream(x, y, ldy, lo, whole)
+		return lo, hi
+	}
+	size := m.piece()
 	for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
 		to := min(from+size, m.In)
 		t := tile{x: x, m: m, y: y, ldy: ldy, piece: p, from: from, k: to - from, add: p > 0}
 		if m.bf16 != nil && x.N >= panelRows {
-			s.panel = grow(s.panel, blockOut*512)
+			s.panel = grow(s.panel, blockOut*pieceFloat)
 			for o := lo; o < whole; o++ {
 				widenVector(s.panel[(o-lo)*t.k:(o-lo+1)*t.k], m.bf16[o*m.In+from:o*m.In+to])
 			}
@@ -124,6 +130,20 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, b int, s *Scratch) (lo, hi i
 		}
 	}
 	return lo, hi
+}
+
+// stream is Product for few rows, which wait for memory: outputs in the order in
+// which their weights lie there.
+func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int) {
+	size := m.piece()
+	for o := lo; o < hi; o += 4 {
+		for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
+			t := tile{x: x, m: m, y: y, ldy: ldy, piece: p, from: from, k: min(from+size, m.In) - from, add: p > 0}
+			for i := 0; i < x.N; i += 3 {
+				t.dot(i, min(3, x.N-i), o)
+			}
+		}
+	}
 }
 
 // tile is the part of a product that one piece of D makes.

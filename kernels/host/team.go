@@ -29,9 +29,10 @@ type member struct {
 	wake   chan struct{}
 }
 
-// spins is how often a member looks for work before it sleeps: some ten
-// microseconds, more than what lies between two loops of a step.
-const spins = 2000
+// spins is how often a member looks for work before it sleeps: some hundred
+// microseconds, more than what lies between two loops of a step. To be woken takes
+// longer than most loops last.
+const spins = 50000
 
 // NewTeam makes a team of n threads, the caller of Run among them; 0 means
 // GOMAXPROCS.
