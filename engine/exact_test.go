@@ -13,9 +13,9 @@ import (
 )
 
 // exactBounds are the largest differences of a log-probability that the shape of
-// the batch may make in float32, by backend. XLA and GoMLX's Go backend choose the
-// order of a product's sums by its shape, so they are not 0.
-var exactBounds = map[string]float64{"go": 5e-5, "xla:cpu": 5e-5}
+// the batch may make in float32. Host kernels make none. XLA and GoMLX's Go backend
+// choose the order of a product's sums by its shape, so theirs are not 0.
+var exactBounds = map[Kernels]float64{KernelsHost: 0, KernelsGraph: 5e-5}
 
 // mixture is a load on which everything happens: groups, prompts of one token and
 // of many chunks, equal beginnings, ends at different times.
@@ -36,8 +36,8 @@ func mixture(vocabulary int) []Request {
 
 // TestExact: on models of both architectures tokens do not depend on how many run
 // together, on pages, chunks, the prefix cache, its content, preemption, the order
-// of arrival or the backend; and on one backend log-probabilities do so within its
-// bound.
+// of arrival, the kernels or the backend; and in one form log-probabilities do so
+// within its bound, bit for bit on host kernels.
 func TestExact(t *testing.T) {
 	schedules := []struct {
 		name     string
@@ -67,17 +67,17 @@ func TestExact(t *testing.T) {
 		{name: "pages of 32", options: Options{MaxBatch: 16, BlockSize: 32}},
 	}
 	for _, model := range []string{"tiny-qwen2", "tiny-llama31"} {
-		var want map[[2]int]Completion // of the first backend's first schedule
-		for _, backend := range backends(t) {
-			var first map[[2]int]Completion // of this backend's first schedule
+		var want map[[2]int]Completion // of the first form's first schedule
+		for _, f := range forms(t) {
+			var first map[[2]int]Completion // of this form's first schedule
 			worst := 0.0
 			var e *Engine
 			for i, s := range schedules {
-				if backend != "go" && (i > 1 && model == "tiny-llama31" || s.options.BlockSize != 0) {
+				if f.backend != "go" && (i > 1 && model == "tiny-llama31" || s.options.BlockSize != 0) {
 					continue // compiling takes seconds a schedule; TestSameTokens has pages of 32 on XLA
 				}
 				o := s.options
-				o.Backend = backend
+				o.Backend, o.Kernels = f.backend, f.kernels
 				if o.BlockSize == 0 {
 					o.BlockSize = 4
 				}
@@ -103,12 +103,12 @@ func TestExact(t *testing.T) {
 				if first == nil {
 					first = got
 				}
-				compare(t, fmt.Sprintf("%s %s %s", model, backend, s.name), got, want)
+				compare(t, fmt.Sprintf("%s %s %s", model, f, s.name), got, want)
 				worst = max(worst, difference(got, first))
 			}
-			t.Logf("%s %s: log-probabilities differ by %.2g at most, bound %.2g", model, backend, worst, exactBounds[backend])
-			if worst > exactBounds[backend] {
-				t.Errorf("%s %s: log-probabilities differ by %g, bound %g", model, backend, worst, exactBounds[backend])
+			t.Logf("%s %s: log-probabilities differ by %.2g at most, bound %.2g", model, f, worst, exactBounds[f.kernels])
+			if worst > exactBounds[f.kernels] {
+				t.Errorf("%s %s: log-probabilities differ by %g, bound %g", model, f, worst, exactBounds[f.kernels])
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 	run := &generation{Engine: e, requests: requests, live: map[*schedule.Sequence]*sample{}}
 	run.scheduler = schedule.New(e.pool.allocator, schedule.Options{
 		MaxBatch:    e.options.MaxBatch,
-		StepTokens:  max(e.options.ChunkSize, 2048),
+		StepTokens:  e.stepTokens(),
 		ChunkTokens: e.options.ChunkSize,
 		PrefixCache: !e.options.NoPrefixCache,
 		MaxLen:      longest,
@@ -90,6 +90,15 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 		e.dropPool()
 	}
 	return err
+}
+
+// stepTokens is the budget of a step: what runs beside the decodes delays them. A
+// CPU gains nothing from more than a chunk; a graph pads less with several.
+func (e *Engine) stepTokens() int {
+	if e.host != nil {
+		return e.options.ChunkSize + e.options.MaxBatch
+	}
+	return max(e.options.ChunkSize, 2048)
 }
 
 func (e *Engine) checkRequest(r *Request) error {
