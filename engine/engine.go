@@ -161,6 +161,16 @@ func parseDType(name string) (dtypes.DType, error) {
 // Device is where the model runs.
 func (e *Engine) Device() *kernels.Device { return e.Weights.Device }
 
+// Executor names what generates: "host" for Stele's own kernels, which are the same
+// on every CPU backend, or the backend whose graphs do. Runs are the same bit for bit
+// only under one of them.
+func (e *Engine) Executor() string {
+	if e.host != nil {
+		return string(KernelsHost)
+	}
+	return e.Device().Name
+}
+
 // Stats says what the last call of Generate ran: steps, tokens of prompts and of
 // completions, what the prefix cache saved, preemptions, most pages in use.
 func (e *Engine) Stats() schedule.Stats { return e.stats }

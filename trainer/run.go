@@ -26,8 +26,9 @@ import (
 // Options are what a run needs besides its configuration.
 type Options struct {
 	Backend, DType string
-	Version        string // of stele, for the manifest
-	Resume         bool   // go on with the run in the output folder
+	Kernels        engine.Kernels // of the rollouts
+	Version        string         // of stele, for the manifest
+	Resume         bool           // go on with the run in the output folder
 	// Log gets remarks for a person who wants to know more; Say what everybody must
 	// know. Either may be nil.
 	Log, Say io.Writer
@@ -43,6 +44,7 @@ type Manifest struct {
 	Stele   string `json:"stele"`
 	Backend string `json:"backend"`
 	DType   string `json:"dtype"`
+	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
 	Model   string `json:"model_dir"`
 	Config  Config `json:"config"`
 }
@@ -195,7 +197,7 @@ func (r *run) load(latest string, at state) error {
 		from = latest // an adapter is merged into the base model anew
 	}
 	e, err := engine.Load(from, engine.Options{
-		Backend: r.options.Backend, DType: r.options.DType, MaxBatch: c.Rollout.Batch, Log: r.options.Log,
+		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log,
 	})
 	if err != nil {
 		return err
@@ -254,7 +256,7 @@ func (r *run) load(latest string, at state) error {
 		return err
 	}
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), Manifest{
-		Stele: r.options.Version, Backend: e.Device().Name, DType: r.options.DType, Model: dir, Config: *c,
+		Stele: r.options.Version, Backend: e.Device().Name, DType: r.options.DType, Rollout: e.Executor(), Model: dir, Config: *c,
 	})
 }
 

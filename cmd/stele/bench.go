@@ -83,7 +83,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	var rows []benchRow
 	add := func(test string, speed engine.Speed) {
 		rows = append(rows, benchRow{
-			Model: f.model, Params: e.Weights.Config.NumParameters(), Backend: e.Device().Name, DType: g.dtype,
+			Model: f.model, Params: e.Weights.Config.NumParameters(), Backend: e.Executor(), DType: g.dtype,
 			Test: test, Tokens: speed.Mean, Deviation: speed.Deviation, CompileS: speed.Compile.Seconds(),
 		})
 		fmt.Fprintf(os.Stderr, "%s: %.1f tokens/s\n", test, speed.Mean)

@@ -230,7 +230,7 @@ func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string
 	return eval.Deps{
 		Generator: generator{e},
 		Identify:  identifier(),
-		Origin:    eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Device().Name, DType: g.dtype},
+		Origin:    eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Executor(), DType: g.dtype},
 		Log:       log,
 	}
 }

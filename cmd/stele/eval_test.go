@@ -156,7 +156,7 @@ func TestPresetsAndFlags(t *testing.T) {
 		args []string
 		want eval.Spec
 	}{
-		{"none", nil, eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 2048, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+		{"none", nil, eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 8912, Samples: map[string]int{"aime24": 16, "math500": 1}}},
 		{"paper", []string{"--preset", "paper"},
 			eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 8912, Hack: true, Samples: map[string]int{"aime24": 16, "math500": 1}}},
 		{"32B", []string{"--preset", "paper-32b", "-n", "4"},

@@ -54,7 +54,7 @@ for each, in the same order:
 			}
 			live := newTrainProgress(os.Stderr, cfg.Algorithm)
 			return trainer.Run(c.Context(), cfg, out, trainer.Options{
-				Backend: g.backend, DType: g.dtype, Version: buildVersion(), Resume: resume, Log: g.log(), Say: os.Stderr,
+				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Log: g.log(), Say: os.Stderr,
 				OnStep: live.step,
 				Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
 					return evaluateDuring(ctx, g, e, cfg, out)

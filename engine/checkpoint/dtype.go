@@ -4,6 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // DType is the type of a stored tensor's elements, little endian.
@@ -54,6 +58,18 @@ type Tensor struct {
 
 // Len is the number of elements.
 func (t Tensor) Len() int { return elements(t.Shape) }
+
+// Forget lets the system take back the memory of a mapped tensor that was copied
+// elsewhere; it is read from the file again when it is needed again. It may only be
+// called on a tensor of a Folder.
+func (t Tensor) Forget() {
+	page := uintptr(os.Getpagesize())
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))
+	skip := int((page - start%page) % page)
+	if whole := (len(t.Data) - skip) / int(page) * int(page); whole > 0 {
+		_ = unix.Madvise(t.Data[skip:skip+whole], unix.MADV_DONTNEED) // advice: nothing depends on it
+	}
+}
 
 // Float32s widens the elements into dst, which must have Len elements. Every
 // value of the three types is exact in float32.

@@ -66,6 +66,7 @@ func (w *Weights) Upload() error {
 		}
 		values := make([]float32, size(spec.Shape))
 		tensor.Float32s(values)
+		tensor.Forget()
 		if buffers[i], err = w.upload(values, spec.Shape); err != nil {
 			return fmt.Errorf("loading %s: %w", spec.Name, err)
 		}
@@ -214,6 +215,7 @@ func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
 	if t.DType == checkpoint.BF16 && dtype != dtypes.Float32 && aligned(2) {
 		m := host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in)
 		if dtype == dtypes.Int8 {
+			defer t.Forget()
 			return host.Int8Matrix(m)
 		}
 		return m
@@ -223,6 +225,7 @@ func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
 	}
 	values := make([]float32, out*in)
 	t.Float32s(values)
+	t.Forget()
 	switch m := host.Float32Matrix(values, out, in); dtype {
 	case dtypes.Int8:
 		return host.Int8Matrix(m)
