@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build setup demo resume-check test check fmt vet lint fuzz goldens clean
+.PHONY: bench-peers build setup demo resume-check test check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
@@ -36,6 +36,11 @@ vet:
 
 lint:
 	@$(ENV) go run $(STATICCHECK) $(PACKAGES)
+
+# Stele against transformers and llama.cpp, which it installs; a part of it by
+# FLAGS="--model smollm2 --batch 1 --context 256".
+bench-peers: build
+	@third_party/bench-peers.sh $(FLAGS)
 
 # Every fuzz target for FUZZTIME each.
 FUZZTIME ?= 20s
