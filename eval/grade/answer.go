@@ -49,7 +49,7 @@ var (
 // readAnswer parses an answer in the notation of writeAlike.
 func readAnswer(s string, b *budget, depth int) *answer {
 	a := &answer{text: strip(strings.TrimLeft(s, "=:≈ ")), decimals: -1}
-	if depth > 8 || !b.spend(len(s)) {
+	if depth > 8 || !b.spend(100+10*len(s)) { // a dozen patterns are tried
 		return a
 	}
 	if m := zeroPattern.FindStringSubmatch(a.text); m != nil && balanced(m[2]) {

@@ -5,6 +5,18 @@ package grade
 // above what real answers need.
 const maxSteps = 200_000
 
+// maxAnswer is the length in bytes from which a text is taken for no answer: it
+// is compared as it is, without being normalised.
+const maxAnswer = 8_000
+
+// maxStrict is the length up to which the strict grader reads an answer; beyond
+// it the reference's verdict stands.
+const maxStrict = 3_000
+
+// maxTokens bounds the LaTeX that is parsed. The reference, a Python parser,
+// runs into its time limit long before.
+const maxTokens = 2_000
+
 // maxDepth bounds nesting, in text and in expressions, and so the stack.
 const maxDepth = 200
 

@@ -57,18 +57,22 @@ func (p *prober) operator(e *expr) (result value, ok, isOperator bool) {
 	return result, ok, true
 }
 
+// binding gives a bound variable its value; outer ones are behind it.
+type binding struct {
+	name  string
+	z     complex128
+	outer *binding
+}
+
 // at evaluates body where the symbol name has the value z.
 func (p *prober) at(body *expr, name string, z complex128) (value, bool) {
-	inner := *p
-	inner.bound = map[string]complex128{name: z}
-	for other, value := range p.bound {
-		if other != name {
-			inner.bound[other] = value
-		}
+	if !p.budget.spend(10) {
+		return value{}, false
 	}
-	result, ok := inner.eval(body)
-	p.opaque = p.opaque || inner.opaque
-	return result, ok
+	p.bound = &binding{name, z, p.bound}
+	v, ok := p.eval(body)
+	p.bound = p.bound.outer
+	return v, ok
 }
 
 // maxTerms bounds the terms of a sum or product that are added one by one.
@@ -231,6 +235,9 @@ func (p *prober) integral(e *expr) (value, bool) {
 			weight := math.Pi / 2 * math.Cosh(k*step) / (math.Cosh(u) * math.Cosh(u)) * step
 			z, slope := place(t)
 			v, ok := p.at(body, name, z)
+			if p.budget.left < 0 {
+				return value{}, false
+			}
 			if !ok || cmplx.IsInf(slope) || cmplx.IsNaN(slope) {
 				continue // an end point, or overflow far out
 			}

@@ -44,8 +44,10 @@ func TestEqualQwen(t *testing.T) {
 		{`\sqrt{x^2}`, "x", false, ViaNo},
 		{`\sin^2t+\cos^2t`, "1", true, ViaSymbolic},
 		{`\sqrt{12}`, `2\sqrt{3}`, true, ViaSymbolic},
-		{`\log_3 81`, "4", true, ViaSymbolic},
-		{`\pi`, "3.14159265", false, ViaNo}, // π is a mere symbol
+		{`\log_{3} 81`, "4", true, ViaSymbolic},
+		{`\log_3 9`, "2", true, ViaSymbolic},
+		{`\log_3 81`, "0", true, ViaSymbolic}, // to the base 38, of 1
+		{`\pi`, "3.14159265", false, ViaNo},   // π is a mere symbol
 		{`e^{0}`, "1", true, ViaSymbolic},
 		{"i^2", "-1", false, ViaNo}, // and so is i
 		{"6!", "720", true, ViaSymbolic},
@@ -108,6 +110,14 @@ func TestEqualBounds(t *testing.T) {
 		"python":      "(" + strings.Repeat("[", n),
 		"sines":       strings.Repeat(`\sin`, n) + "x",
 		"unit words":  strings.Repeat("m m ", n),
+		"integrals":   strings.Repeat(`\int_0^1 `, 9) + "x",
+		"sums":        strings.Repeat(`\sum_{i=1}^{99} `, 9) + "i",
+		"scripts":     strings.Repeat(`\sin^9`, n),
+		"boxes":       strings.Repeat("boxed", n),
+		"fonts":       strings.Repeat(`\text{\mathrm{`, n),
+		"matrix":      `\begin{pmatrix}` + strings.Repeat(`1&2\\`, n) + `\end{pmatrix}`,
+		"sets":        strings.Repeat(`\{1,`, n),
+		"binomials":   strings.Repeat(`\binom{999}{500}`, n/100),
 	} {
 		for _, mode := range []Mode{Qwen, Strict} {
 			if verdict, via := Equal(s, "4x+1", mode); verdict {

@@ -21,8 +21,11 @@ type latexParser struct {
 	extended bool // the grammar of latex2sympy instead
 	// whole makes a letter before parentheses a factor, unless it is one that
 	// is mostly a function's, because n(n+1) is a product.
-	whole  bool
-	budget *budget
+	whole bool
+	// scriptDigits is how many digits a script without braces may take; 0 is no
+	// limit.
+	scriptDigits int
+	budget       *budget
 }
 
 // parseLatex parses the longest prefix of s that is a relation or expression.
@@ -39,7 +42,7 @@ func parseLatex(s string, b *budget) (*expr, bool) {
 // peek returns the token n places ahead.
 func (p *latexParser) peek(n int) token {
 	for len(p.tokens) <= p.at+n {
-		if !p.budget.spend(1) || p.invalid {
+		if !p.budget.spend(1) || p.invalid || len(p.tokens) == maxTokens {
 			p.invalid = true
 			return token{kind: tokenInvalid}
 		}
@@ -246,7 +249,7 @@ func multiply(list []*expr, b *budget) (*expr, bool) {
 // postfix = power { "!" }.
 func (p *latexParser) postfix(functions bool) (*expr, bool) {
 	e, ok := p.power(functions)
-	for ok {
+	for length := 0; ok && length < maxDepth; length++ {
 		switch {
 		case p.accept("!"):
 			e = function("factorial", e)
@@ -262,7 +265,11 @@ func (p *latexParser) postfix(functions bool) (*expr, bool) {
 // power = primary { "^" (atom | group) }, grouped from the left.
 func (p *latexParser) power(functions bool) (*expr, bool) {
 	base, ok := p.primary(functions)
-	for ok && p.peek(0).is("^") {
+	for length := 0; ok && p.peek(0).is("^"); length++ {
+		if length == maxDepth {
+			p.invalid = true
+			return nil, false
+		}
 		start := p.at
 		exponent, ok := p.script("^")
 		if !ok {
@@ -285,14 +292,31 @@ func (p *latexParser) script(mark string) (*expr, bool) {
 	if !p.accept(mark) {
 		return nil, false
 	}
+	limit := p.scriptDigits
+	p.scriptDigits = 0 // not for what is nested in it
 	e, ok := p.braces()
-	if !ok && !p.peek(0).is("{") {
+	switch {
+	case ok || p.peek(0).is("{"):
+	case limit > 0 && !p.extended && p.peek(0).kind == tokenDigit:
+		e, ok = p.digits(limit)
+	default:
 		e, ok = p.atom()
 	}
-	if !ok {
+	if p.scriptDigits = limit; !ok {
 		p.at = start
 	}
 	return e, ok
+}
+
+// digits reads an integer of at most limit digits.
+func (p *latexParser) digits(limit int) (*expr, bool) {
+	start := p.at
+	var digits strings.Builder
+	for p.peek(0).kind == tokenDigit && p.at-start < limit {
+		digits.WriteString(p.peek(0).text)
+		p.at++
+	}
+	return p.numberOf(digits.String(), start)
 }
 
 // braces = "{" expression "}".

@@ -99,8 +99,36 @@ func (p *latexParser) multipleFunction(command string) (*expr, bool) {
 	return function(command[1:], args...), ok
 }
 
-// namedFunction reads the function's scripts and argument.
+// namedFunction reads a function. Digits of a script without braces belong to
+// it as long as the argument is left some: \log_3 81 is the logarithm of 1 to
+// the base 38. With p.whole it is what the author meant.
 func (p *latexParser) namedFunction(command string) (*expr, bool) {
+	start := p.at
+	defer func() { p.scriptDigits = 0 }()
+	const most = 12
+	digits := 0
+	if p.peek(1).is("_") || p.peek(1).is("^") {
+		for digits < most && p.peek(2+digits).kind == tokenDigit {
+			digits++
+		}
+	}
+	if p.whole {
+		digits = min(digits, 1)
+	}
+	for ; digits >= 0; digits-- {
+		p.scriptDigits = digits
+		if e, ok := p.namedFunctionOf(command); ok {
+			return e, true
+		}
+		if p.at = start; p.invalid || digits == 1 {
+			break
+		}
+	}
+	return nil, false
+}
+
+// namedFunctionOf reads the function's scripts and argument.
+func (p *latexParser) namedFunctionOf(command string) (*expr, bool) {
 	name := namedFunctions[command]
 	p.at++
 	var base, exponent *expr
@@ -120,6 +148,7 @@ func (p *latexParser) namedFunction(command string) (*expr, bool) {
 			exponent = e
 		}
 	}
+	p.scriptDigits = 0
 	arg, ok := p.argument()
 	if !ok {
 		return nil, false

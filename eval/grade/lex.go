@@ -133,13 +133,12 @@ func (l *lexer) character(c byte) token {
 	case c == 'd':
 		// The grammar reads every d before a letter as a differential.
 		i := l.blanksEnd(l.at)
-		end := l.lettersEnd(i)
-		if end > i {
+		if i < len(l.source) && isLetter(l.source[i]) {
 			l.at = i + 1
 			return token{tokenDifferential, l.source[i : i+1]}
 		}
 		if i < len(l.source) && l.source[i] == '\\' {
-			if end = l.lettersEnd(i + 1); end > i+1 {
+			if end := l.lettersEnd(i + 1); end > i+1 {
 				l.at = end
 				return token{tokenDifferential, l.source[i+1 : end]}
 			}

@@ -59,7 +59,6 @@ var (
 	realNumbers    = regexp.MustCompile(`(?i)all real numbers|\\mathbb\s*\{?R\}?|\\mathbb R`)
 	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf)($|[^a-z])`)
-	romanNumeral   = regexp.MustCompile(`\b[IVX]+\b`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
@@ -150,20 +149,23 @@ func wordsOf(s string) string {
 // isProse reports whether an answer is words: no digit, no command, and a run
 // of at least three letters, which are no Roman numeral.
 func isProse(s string) bool {
-	s = romanNumeral.ReplaceAllString(s, "I")
-	run, longest := 0, 0
+	run, longest, roman := 0, 0, true
 	for _, r := range s {
 		switch {
 		case unicode.IsLetter(r) || unicode.IsMark(r):
-			run++
-			longest = max(longest, run)
+			if run++; !strings.ContainsRune("IVX", r) {
+				roman = false
+			}
+			if !roman {
+				longest = max(longest, run)
+			}
 			if r >= 0x2e80 && chineseDigits[r] == 0 && r != '〇' && r != '零' {
 				longest = 3
 			}
 		case strings.ContainsRune(`\{}_^=<>+*/0123456789|[]`, r):
 			return false
 		default:
-			run = 0
+			run, roman = 0, true
 		}
 	}
 	return longest >= 3

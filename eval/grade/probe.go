@@ -43,7 +43,7 @@ type prober struct {
 	real   bool // no imaginary parts
 	budget *budget
 	// bound holds the values of the variables that operators bind.
-	bound map[string]complex128
+	bound *binding
 	// opaque is set when a function without known values was met; it stands
 	// for an arbitrary smooth function then.
 	opaque bool
@@ -88,8 +88,10 @@ func (p *prober) eval(e *expr) (value, bool) {
 		x, _ := e.number.Float64()
 		return makeValue(complex(x, 0), 0)
 	case kindSymbol:
-		if z, ok := p.bound[e.name]; ok {
-			return makeValue(z, 0)
+		for b := p.bound; b != nil; b = b.outer {
+			if b.name == e.name {
+				return makeValue(b.z, 0)
+			}
 		}
 		return makeValue(p.point(e.name), 0)
 	case kindConstant:

@@ -20,6 +20,9 @@ type pythonParser struct {
 
 // parsePython parses s as a Python expression.
 func parsePython(s string, b *budget) (*expr, bool) {
+	if len(s) > maxAnswer {
+		return nil, false
+	}
 	first, _, _ := strings.Cut(s, ")or(") // (1,2)or(3,4) is (1,2)
 	if first != s {
 		if _, ok := parsePython(s[len(first)+len(")or"):], b); !ok {

@@ -28,7 +28,7 @@ const ViaStrict = "strict"
 func gradeStrict(qwen Result, output, reference string) Result {
 	c := &comparison{budget: budget{left: maxSteps}}
 	verdict := unsure
-	if letter := strip(writeAlike(reference)); isChoice(strings.Trim(letter, "()")) {
+	if letter := strip(writeAlike(reference[:min(len(reference), maxStrict)])); isChoice(strings.Trim(letter, "()")) {
 		verdict = judgeChoice(output, strings.Trim(letter, "()"))
 	} else {
 		verdict = c.judge(strictExtract(output), reference)
@@ -55,6 +55,9 @@ func (c *comparison) equalStrict(prediction, reference string) (bool, string) {
 
 // judge compares two raw answers.
 func (c *comparison) judge(prediction, reference string) judgement {
+	if len(prediction) > maxStrict || len(reference) > maxStrict {
+		return unsure
+	}
 	if inDollars(prediction) && inCents(reference) || inCents(prediction) && inDollars(reference) {
 		return wrong
 	}

@@ -12,6 +12,7 @@ var answerPhrases = regexp.MustCompile(`(?i)(?:answer is|answer:|答案是|答�
 // strictExtract returns the raw final answer: the last box that holds
 // something, Minerva's sentence, the last announced answer, the last number.
 func strictExtract(output string) string {
+	output = tail(output)
 	if _, after, ok := strings.Cut(output, "final answer is $"); ok {
 		if answer, _, ok := strings.Cut(after, "$. I hope"); ok {
 			return answer
@@ -40,6 +41,12 @@ func strictExtract(output string) string {
 	return strictLastNumber(output)
 }
 
+// tail returns the end of a long output, where the answer is.
+func tail(output string) string {
+	const length = 8_000
+	return strings.ToValidUTF8(output[max(0, len(output)-length):], "")
+}
+
 // isExplanation reports whether an announced answer turns out to be an account
 // of several sentences or sums, which ends in the answer.
 func isExplanation(s string) bool {
@@ -56,9 +63,14 @@ func isExplanation(s string) bool {
 // lastBox returns the content of the last \boxed that is not empty. A box in
 // the box is opened.
 func lastBox(s string) (string, bool) {
-	parts := strings.Split(s, "boxed")
-	for i := len(parts) - 1; i > 0; i-- {
-		content := strip(boxed(strings.Join(parts[i:], "boxed")))
+	const tries = 20
+	for end, n := len(s), 0; n < tries; n++ {
+		at := strings.LastIndex(s[:end], "boxed")
+		if at < 0 {
+			break
+		}
+		end = at
+		content := strip(boxed(s[at+len("boxed"):]))
 		if content == "" {
 			continue
 		}
@@ -131,6 +143,7 @@ var (
 // and no other; without a box, the first letter after the last announcement
 // counts; without that, capital letters that stand alone, if they agree.
 func judgeChoice(output, reference string) judgement {
+	output = tail(output)
 	judge := func(letter string) judgement {
 		if strings.ToUpper(letter) == reference {
 			return right

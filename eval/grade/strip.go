@@ -36,6 +36,9 @@ var variablePrefixes = []string{
 // It is not idempotent: the pipeline applies it twice to predictions and once
 // to references.
 func normalize(s string, keepUnits bool) string {
+	if len(s) > maxAnswer {
+		return strip(s)
+	}
 	s = strings.ReplaceAll(strip(s), "\n", "")
 	s = strings.TrimRight(s, ".")
 	s = strings.ReplaceAll(s, `\!`, "")
