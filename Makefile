@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build setup demo resume-check test check fmt vet lint fuzz goldens clean
+.PHONY: build setup demo resume-check bench-peers bench-trl test check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
@@ -22,6 +22,14 @@ demo: build
 # comes out with a run left alone; DATA is a folder of benchmarks with mgsm in it.
 resume-check: build
 	@examples/resume-check.sh $(MODEL) $(DATA) runs/resume-check
+
+# Stele beside transformers and llama.cpp, and its GRPO step beside TRL's, on this
+# machine; ARGS='--model smollm2 --batch 1' measures less: see docs/benchmarks.md.
+bench-peers: build
+	@third_party/bench-peers.sh $(ARGS)
+
+bench-trl: build
+	@third_party/bench-trl.sh $(ARGS)
 
 test: setup
 	@$(ENV) go test -timeout 25m $(PACKAGES)

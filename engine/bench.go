@@ -3,42 +3,54 @@ package engine
 import (
 	"context"
 	"fmt"
-	"math"
+	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/gomlx/compute/dtypes"
+	"gonum.org/v1/gonum/stat"
+
+	"stele/engine/checkpoint"
 	"stele/engine/model"
+	"stele/kernels"
 	"stele/sampler"
 )
 
 // Speed is a throughput in tokens a second over some repetitions.
 type Speed struct {
 	Mean, Deviation float64
-	Compile         time.Duration // spent before the clock started, the first run included
+	Samples         []float64     // of each repetition
+	Tokens          float64       // processed in a repetition
+	Compile         time.Duration // of programs, before the clock started or taken off it
+	Warmup          time.Duration // the run before the clock started, without Compile
 }
 
 // Measure runs work once to compile what it needs and then repeats it; work
-// processes tokens each time.
+// processes tokens each time. What is still compiled in a repetition is not counted
+// as its time.
 func Measure(repeat int, tokens float64, work func() error) (Speed, error) {
-	var s Speed
-	began := time.Now()
-	if err := work(); err != nil {
+	s := Speed{Tokens: tokens}
+	timed := func() (time.Duration, error) {
+		began, compiled := time.Now(), kernels.CompileTime()
+		err := work()
+		compiled = kernels.CompileTime() - compiled
+		s.Compile += compiled
+		return time.Since(began) - compiled, err
+	}
+	var err error
+	if s.Warmup, err = timed(); err != nil {
 		return s, err
 	}
-	s.Compile = time.Since(began)
-	squares := 0.0
 	for range repeat {
-		began := time.Now()
-		if err := work(); err != nil {
+		took, err := timed()
+		if err != nil {
 			return s, err
 		}
-		rate := tokens / time.Since(began).Seconds()
-		s.Mean += rate
-		squares += rate * rate
+		s.Samples = append(s.Samples, tokens/took.Seconds())
 	}
-	n := float64(repeat)
-	s.Mean /= n
-	if repeat > 1 {
-		s.Deviation = math.Sqrt(max(0, (squares-n*s.Mean*s.Mean)/(n-1)))
+	s.Mean, s.Deviation = stat.MeanStdDev(s.Samples, nil)
+	if repeat < 2 {
+		s.Deviation = 0
 	}
 	return s, nil
 }
@@ -46,27 +58,149 @@ func Measure(repeat int, tokens float64, work func() error) (Speed, error) {
 // BenchPrefill measures the prefill of one prompt of n tokens, the first token
 // drawn included.
 func (e *Engine) BenchPrefill(ctx context.Context, n, repeat int) (Speed, error) {
-	if most := e.Weights.Config.MaxPositions - 1; n > most {
-		return Speed{}, fmt.Errorf("a prefill of %d tokens: the model has %d positions", n, most+1)
+	return e.BenchPrefillFrom(ctx, 0, n, repeat)
+}
+
+// BenchPrefillFrom is BenchPrefill of n tokens that follow depth tokens which the
+// prefix cache holds. The cache holds full pages: what depth has beyond them is
+// computed, too.
+func (e *Engine) BenchPrefillFrom(ctx context.Context, depth, n, repeat int) (Speed, error) {
+	if err := e.checkBench(depth + n); err != nil {
+		return Speed{}, err
 	}
+	prefix := e.benchRequests(1, depth+1, 1, 0)[0].Prompt[:depth]
 	run := 0
 	return Measure(repeat, float64(n), func() error {
 		run++
-		return e.Generate(ctx, e.benchRequests(1, n, 1, run), func(Completion) error { return nil })
+		requests := e.benchRequests(1, n, 1, run)
+		requests[0].Prompt = slices.Concat(prefix, requests[0].Prompt)
+		return e.benchGenerate(ctx, requests, depth, run > 1)
 	})
 }
 
 // BenchDecode measures batch sequences that each generate n tokens from a prompt
 // of one token, end of sequence ignored.
 func (e *Engine) BenchDecode(ctx context.Context, batch, n, repeat int) (Speed, error) {
-	if most := e.Weights.Config.MaxPositions - 1; n > most {
-		return Speed{}, fmt.Errorf("decoding %d tokens: the model has %d positions", n, most+1)
+	return e.BenchDecodeFrom(ctx, 0, batch, n, repeat)
+}
+
+// BenchDecodeFrom is BenchDecode with prompts of depth tokens and one: the depth
+// tokens, different ones for each sequence, are computed in the warm-up and then
+// found in the prefix cache. The cache holds full pages: what depth has beyond them
+// is computed in the first step.
+func (e *Engine) BenchDecodeFrom(ctx context.Context, depth, batch, n, repeat int) (Speed, error) {
+	if err := e.checkBench(depth + n); err != nil {
+		return Speed{}, err
 	}
-	run := 0
+	if batch > e.options.MaxBatch {
+		return Speed{}, fmt.Errorf("%d sequences together: the engine was loaded for %d", batch, e.options.MaxBatch)
+	}
+	requests := e.benchRequests(batch, depth+1, n, 1)
+	warm := false
 	return Measure(repeat, float64(batch*n), func() error {
-		run++
-		return e.Generate(ctx, e.benchRequests(batch, 1, n, run), func(Completion) error { return nil })
+		err := e.benchGenerate(ctx, requests, depth, warm)
+		warm = true
+		return err
 	})
+}
+
+func (e *Engine) checkBench(length int) error {
+	if most := e.Weights.Config.MaxPositions - 1; length > most {
+		return fmt.Errorf("a sequence of %d tokens: the model has %d positions", length, most+1)
+	}
+	return nil
+}
+
+// benchGenerate runs the requests and, once warm, sees to it that what is measured
+// is what was asked for: depth tokens of each prompt come from the prefix cache.
+func (e *Engine) benchGenerate(ctx context.Context, requests []Request, depth int, warm bool) error {
+	if err := e.Generate(ctx, requests, func(Completion) error { return nil }); err != nil {
+		return err
+	}
+	size := e.options.BlockSize
+	want := len(requests) * (depth / size * size)
+	if got := e.stats.CachedTokens; warm && got < want {
+		return fmt.Errorf("the prefix cache kept %d of %d tokens: the key-value pool is too small for %d sequences of depth %d",
+			got, want, len(requests), depth)
+	}
+	return nil
+}
+
+// Offline is what BenchOffline measured.
+type Offline struct {
+	Requests, InputTokens, OutputTokens int
+	Seconds                             float64       // without Compile
+	Compile                             time.Duration // of programs, taken off the clock
+}
+
+// BenchOffline generates count requests as fast as it can, by nano-vllm's recipe:
+// prompts and completions of 100 to 1024 tokens each, uniform, seed 0, temperature
+// 0.6, end of sequence ignored. A model with fewer positions gets lengths that fit.
+func (e *Engine) BenchOffline(ctx context.Context, count int) (Offline, error) {
+	o := Offline{Requests: count}
+	random := rand.New(rand.NewPCG(0, 0))
+	most := min(1024, (e.Weights.Config.MaxPositions-1)/2)
+	least := min(100, most)
+	requests := make([]Request, count)
+	for i := range requests {
+		ids := make([]int32, least+random.IntN(most-least+1))
+		for j := range ids {
+			ids[j] = int32(random.IntN(min(10001, e.Weights.Config.VocabSize)))
+		}
+		requests[i] = Request{
+			ID: fmt.Sprintf("offline-%d", i), Prompt: ids, MaxTokens: least + random.IntN(most-least+1),
+			Sampling: sampler.Params{Temperature: 0.6, TopP: 1}, IgnoreEOS: true,
+		}
+		o.InputTokens += len(ids)
+	}
+	warm := e.benchRequests(1, 16, 1, 0)
+	if err := e.Generate(ctx, warm, func(Completion) error { return nil }); err != nil {
+		return o, err
+	}
+	began, compiled := time.Now(), kernels.CompileTime()
+	err := e.Generate(ctx, requests, func(c Completion) error {
+		o.OutputTokens += len(c.Tokens)
+		return nil
+	})
+	o.Compile = kernels.CompileTime() - compiled
+	o.Seconds = (time.Since(began) - o.Compile).Seconds()
+	return o, err
+}
+
+// Footprint is what a loaded model holds, in bytes.
+type Footprint struct {
+	Weights    int64 // every parameter, in the dtype that is held
+	StepReads  int64 // what a step of one token reads of them
+	Pool       int64 // the key-value pool as it is now
+	TokenReads int64 // keys and values of one token, all layers
+}
+
+// Footprint says what the model and its pool take.
+func (e *Engine) Footprint() Footprint {
+	c := e.Weights.Config
+	held := checkpointDType(e.Weights.HeldAs())
+	f := Footprint{TokenReads: c.KVBytesPerToken(e.poolDType())}
+	if e.host != nil {
+		f.StepReads = int64(e.host.Bytes())
+		f.Weights = f.StepReads
+		if !c.TieEmbeddings {
+			embedding := checkpoint.BF16 // int8 models read its rows from the folder
+			if e.Weights.DType == dtypes.Float32 {
+				embedding = checkpoint.F32
+			}
+			f.Weights += int64(c.VocabSize*c.HiddenSize) * int64(embedding.Size())
+		}
+	} else {
+		f.Weights = c.WeightBytes(held)
+		f.StepReads = f.Weights
+		if !c.TieEmbeddings {
+			f.StepReads -= int64(c.VocabSize*c.HiddenSize) * int64(held.Size())
+		}
+	}
+	if e.pool != nil {
+		f.Pool = int64(e.pool.bytes())
+	}
+	return f
 }
 
 // benchRequests makes requests of pseudo-random tokens that differ from run to

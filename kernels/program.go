@@ -2,6 +2,8 @@ package kernels
 
 import (
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
@@ -26,6 +28,11 @@ type Program struct {
 	execute compute.Executable
 }
 
+var compileTime atomic.Int64
+
+// CompileTime is how long this process has built and compiled programs so far.
+func CompileTime() time.Duration { return time.Duration(compileTime.Load()) }
+
 // Compile builds and compiles a graph. build gets the parameters in the order
 // of inputs and returns the outputs. GoMLX reports a wrong graph by panicking;
 // here it is an error.
@@ -35,6 +42,8 @@ func Compile(d *Device, name string, inputs []Input, build func(in []*graph.Node
 			program, err = nil, fmt.Errorf("compiling %s for %s: %v", name, d.Name, r)
 		}
 	}()
+	began := time.Now()
+	defer func() { compileTime.Add(int64(time.Since(began))) }()
 	p := &Program{name: name, inputs: inputs, donate: make([]bool, len(inputs))}
 	p.graph = graph.NewGraph(d.backend, name)
 	params := make([]*graph.Node, len(inputs))

@@ -2,153 +2,248 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
-	"strconv"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"stele/engine"
+	"stele/kernels/host"
 	"stele/trainer"
 )
 
 // benchFlags are the flags of stele bench.
 type benchFlags struct {
-	model, output            string
-	prompt, generate, repeat int
-	batches                  []int
-	train                    bool
+	model, output                     string
+	prompts, generate, depth, batches []int
+	repeat                            int
+	train, offline                    bool
+	scale                             float64
 }
 
 func newBenchCommand(g *globals) *cobra.Command {
 	f := &benchFlags{}
 	c := &cobra.Command{
 		Use:   "bench [-m MODEL]",
-		Short: "Throughput of prefill, decode and a training step",
+		Short: "Throughput of prefill, decode, a queue of requests and a training step",
 		Long: `Throughput in llama-bench's form: ppN is the prefill of N tokens, tgN the decoding of
-N tokens from an empty context, tgN@B the same for B sequences together; tokens a
-second, mean ± standard deviation over the repetitions. Programs are compiled
-before the clock starts. A training step (a group of rollouts, its scoring, its
-update) is reported in parts.`,
+N tokens, tgN@B the same for B sequences together, "d D" after a name that each
+sequence holds D tokens before the clock starts; tokens a second, mean ± standard
+deviation over the repetitions. Sampling is part of what is measured. Compiling is
+not: its seconds have a column of their own. A training step (a group of rollouts, its
+scoring, its update) is reported in parts.
+
+MB/t is what a decoded token makes the machine read: the weights, shared by the
+sequences of a step, and the keys and values before it. "% of limit" compares that with
+the memory's measured read bandwidth. Last comes the peak of resident memory beside
+what it has to hold: weights and key-value pool.
+
+--offline measures a queue instead, by nano-vllm's recipe: 256 requests, prompts and
+completions of 100 to 1024 tokens each, end of sequence ignored; output tokens a
+second. --scale 0.1 asks a tenth of the requests. The batch is the largest of -b, 64
+if none is given.`,
 		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error { return runBench(c.Context(), c.OutOrStdout(), g, f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.offline && !c.Flags().Changed("batch") {
+				f.batches = []int{64}
+			}
+			return runBench(c.Context(), c.OutOrStdout(), g, f)
+		},
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "builtin:tiny", "folder, hub id in the local cache, or builtin:NAME")
-	flags.IntVarP(&f.prompt, "pp", "p", 512, "tokens of the prefill test; 0 leaves it out")
-	flags.IntVarP(&f.generate, "tg", "n", 128, "tokens of the decode test; 0 leaves it out")
-	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
+	flags.IntSliceVarP(&f.prompts, "pp", "p", []int{512}, "tokens of the prefill tests; 0 leaves them out")
+	flags.IntSliceVarP(&f.generate, "tg", "n", []int{128}, "tokens of the decode tests; 0 leaves them out")
+	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence holds before a test")
 	flags.IntSliceVarP(&f.batches, "batch", "b", []int{1, 16}, "sequences decoded together")
-	flags.BoolVar(&f.train, "train", true, "a GRPO step: 4 prompts of 32 tokens, 4 rollouts each, 64 tokens")
-	flags.StringVarP(&f.output, "output", "o", "md", "md, csv or json")
+	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
+	flags.BoolVar(&f.train, "train", true, "a GRPO step: 4 prompts of 32 tokens, 4 rollouts each, 64 tokens; not with int8")
+	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
+	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
+	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
 	return c
 }
 
-// benchRow is one line of the table.
-type benchRow struct {
-	Model     string  `json:"model"`
-	Params    int64   `json:"n_params"`
-	Backend   string  `json:"backend"`
-	DType     string  `json:"dtype"`
-	Test      string  `json:"test"`
-	Tokens    float64 `json:"avg_ts"`    // tokens a second
-	Deviation float64 `json:"stddev_ts"` // over the repetitions
-	CompileS  float64 `json:"compile_s"` // before the clock started
+func (f *benchFlags) check() error {
+	if !slices.Contains([]string{"md", "csv", "json", "jsonl"}, f.output) {
+		return usagef("unknown output %q: expected md, csv, json or jsonl", f.output)
+	}
+	if f.repeat < 1 {
+		return usagef("-r %d must be at least 1", f.repeat)
+	}
+	if !(f.scale > 0 && f.scale <= 100) {
+		return usagef("--scale %g must be above 0 and at most 100", f.scale)
+	}
+	for _, list := range []struct {
+		flag   string
+		least  int
+		values []int
+	}{{"--pp", 0, f.prompts}, {"--tg", 0, f.generate}, {"--depth", 0, f.depth}, {"--batch", 1, f.batches}} {
+		if len(list.values) == 0 {
+			return usagef("%s needs a number", list.flag)
+		}
+		if v := slices.Min(list.values); v < list.least {
+			return usagef("%s %d must be at least %d", list.flag, v, list.least)
+		}
+	}
+	return nil
+}
+
+// poolTokens is the room that the largest of the tests needs, each sequence with a
+// page to spare.
+func (f *benchFlags) poolTokens() int {
+	const spare = 32
+	deepest := slices.Max(f.depth)
+	most := deepest + slices.Max(f.prompts) + spare
+	if f.train {
+		most = max(most, 16*(32+64+spare)) // the rollouts of trainer.BenchStep
+	}
+	return max(most, slices.Max(f.batches)*(deepest+slices.Max(f.generate)+1+spare))
 }
 
 func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) error {
-	if f.repeat < 1 || f.prompt < 0 || f.generate < 0 {
-		return usagef("-r %d must be at least 1, --pp %d and --tg %d must not be negative", f.repeat, f.prompt, f.generate)
+	if err := f.check(); err != nil {
+		return err
 	}
-	if f.output != "md" && f.output != "csv" && f.output != "json" {
-		return usagef("unknown output %q: expected md, csv or json", f.output)
+	options := g.engineOptions(max(16, slices.Max(f.batches)))
+	if f.offline {
+		options.MaxBatch = slices.Max(f.batches)
+	} else {
+		options.PoolTokens = f.poolTokens()
 	}
-	most := 16
-	for _, b := range f.batches {
-		if b < 1 {
-			return usagef("--batch %d must be at least 1", b)
-		}
-		most = max(most, b)
-	}
-	e, err := engine.Load(f.model, g.engineOptions(most))
+	e, err := engine.Load(f.model, options)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	var rows []benchRow
-	add := func(test string, speed engine.Speed) {
-		rows = append(rows, benchRow{
-			Model: f.model, Params: e.Weights.Config.NumParameters(), Backend: e.Executor(), DType: g.dtype,
-			Test: test, Tokens: speed.Mean, Deviation: speed.Deviation, CompileS: speed.Compile.Seconds(),
-		})
-		fmt.Fprintf(os.Stderr, "%s: %.1f tokens/s\n", test, speed.Mean)
+	b := &benchRun{engine: e, flags: f, dtype: g.dtype}
+	if f.offline {
+		err = b.runOffline(ctx)
+	} else {
+		err = b.run(ctx)
 	}
-	if f.prompt > 0 {
-		speed, err := e.BenchPrefill(ctx, f.prompt, f.repeat)
-		if err != nil {
-			return err
-		}
-		add(fmt.Sprintf("pp%d", f.prompt), speed)
+	if err != nil {
+		return err
 	}
-	for _, b := range f.batches {
-		if f.generate == 0 {
-			break
-		}
-		speed, err := e.BenchDecode(ctx, b, f.generate, f.repeat)
-		if err != nil {
-			return err
-		}
-		name := fmt.Sprintf("tg%d", f.generate)
-		if b > 1 {
-			name += fmt.Sprintf("@%d", b)
-		}
-		add(name, speed)
+	if b.report.PeakRSS, err = peakRSS(); err != nil {
+		return err
 	}
-	if f.train {
+	b.report.Footprint = e.Footprint()
+	if b.report.Bandwidth, err = host.ReadBandwidth(); err != nil {
+		return err
+	}
+	if f.train && !f.offline && g.dtype != "int8" {
 		parts, err := trainer.BenchStep(ctx, e, f.repeat)
 		if err != nil {
 			return err
 		}
 		for _, p := range parts {
-			add("train "+p.Name, p.Speed)
+			b.add(benchRow{Test: "train " + p.Name, Batch: 1}, p.Speed)
 		}
 	}
-	return writeBench(out, f.output, rows)
+	b.finish()
+	return b.report.write(out, f.output)
 }
 
-func writeBench(out io.Writer, format string, rows []benchRow) error {
-	switch format {
-	case "json":
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rows)
-	case "csv":
-		w := csv.NewWriter(out)
-		err := w.Write([]string{"model", "n_params", "backend", "dtype", "test", "avg_ts", "stddev_ts", "compile_s"})
-		for _, r := range rows {
-			err = errors.Join(err, w.Write([]string{r.Model, strconv.FormatInt(r.Params, 10), r.Backend, r.DType, r.Test,
-				fmt.Sprintf("%.2f", r.Tokens), fmt.Sprintf("%.2f", r.Deviation), fmt.Sprintf("%.2f", r.CompileS)}))
+// benchRun collects the rows of a run.
+type benchRun struct {
+	engine *engine.Engine
+	flags  *benchFlags
+	dtype  string
+	report benchReport
+}
+
+// run measures prefill and decode.
+func (b *benchRun) run(ctx context.Context) error {
+	for _, depth := range b.flags.depth {
+		for _, n := range b.flags.prompts {
+			if n == 0 {
+				continue
+			}
+			speed, err := b.engine.BenchPrefillFrom(ctx, depth, n, b.flags.repeat)
+			if err != nil {
+				return err
+			}
+			b.add(benchRow{Test: benchName("pp", n, 1, depth), Prompt: n, Depth: depth, Batch: 1}, speed)
 		}
-		w.Flush()
-		return errors.Join(err, w.Error())
+		for _, batch := range b.flags.batches {
+			for _, n := range b.flags.generate {
+				if n == 0 {
+					continue
+				}
+				speed, err := b.engine.BenchDecodeFrom(ctx, depth, batch, n, b.flags.repeat)
+				if err != nil {
+					return err
+				}
+				b.add(benchRow{Test: benchName("tg", n, batch, depth), Generate: n, Depth: depth, Batch: batch}, speed)
+			}
+		}
 	}
-	width := 0
-	for _, r := range rows {
-		width = max(width, len(r.Model))
+	return nil
+}
+
+// runOffline measures a queue of requests.
+func (b *benchRun) runOffline(ctx context.Context) error {
+	count := max(1, int(math.Round(256*b.flags.scale)))
+	fmt.Fprintf(os.Stderr, "offline: %d requests, %d together\n", count, slices.Max(b.flags.batches))
+	o, err := b.engine.BenchOffline(ctx, count)
+	if err != nil {
+		return err
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "| %-*s | %8s | %-8s | %-8s | %-14s | %20s |\n", width, "model", "params", "backend", "dtype", "test", "t/s")
-	fmt.Fprintf(&b, "| %s | %s: | %s | %s | %s | %s: |\n", strings.Repeat("-", width), strings.Repeat("-", 7),
-		strings.Repeat("-", 8), strings.Repeat("-", 8), strings.Repeat("-", 14), strings.Repeat("-", 19))
-	for _, r := range rows {
-		fmt.Fprintf(&b, "| %-*s | %6.2f M | %-8s | %-8s | %-14s | %9.2f ± %8.2f |\n", width, r.Model, float64(r.Params)/1e6,
-			r.Backend, r.DType, r.Test, r.Tokens, r.Deviation)
+	rate := float64(o.OutputTokens) / o.Seconds
+	b.add(benchRow{
+		Test: fmt.Sprintf("offline %d", count), Batch: slices.Max(b.flags.batches), Requests: o.Requests,
+		InputTokens: o.InputTokens, OutputTokens: o.OutputTokens, Seconds: o.Seconds,
+	}, engine.Speed{Mean: rate, Samples: []float64{rate}, Tokens: float64(o.OutputTokens), Compile: o.Compile})
+	return nil
+}
+
+// benchName names a test as llama-bench does, the batch in between.
+func benchName(kind string, n, batch, depth int) string {
+	name := fmt.Sprintf("%s%d", kind, n)
+	if batch > 1 {
+		name += fmt.Sprintf("@%d", batch)
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	if depth > 0 {
+		name += fmt.Sprintf(" d%d", depth)
+	}
+	return name
+}
+
+func (b *benchRun) add(r benchRow, speed engine.Speed) {
+	e := b.engine
+	r.Model, r.Params, r.Size = b.flags.model, e.Weights.Config.NumParameters(), e.Footprint().Weights
+	r.Backend, r.DType, r.Threads = e.Executor(), b.dtype, runtime.GOMAXPROCS(0)
+	if strings.HasPrefix(r.Test, "train") {
+		r.Backend = e.Device().Name
+	}
+	r.Tokens, r.Deviation, r.SamplesTS = speed.Mean, speed.Deviation, speed.Samples
+	for _, rate := range speed.Samples {
+		r.SamplesNS = append(r.SamplesNS, int64(speed.Tokens/rate*1e9))
+	}
+	r.CompileS, r.WarmupS = speed.Compile.Seconds(), speed.Warmup.Seconds()
+	b.report.Rows = append(b.report.Rows, r)
+	fmt.Fprintf(os.Stderr, "%s: %.1f tokens/s\n", r.Test, r.Tokens)
+}
+
+// finish works out what rows and measured limits say together.
+func (b *benchRun) finish() {
+	p := &b.report
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		r.Bandwidth, r.PeakRSS, r.Pool = p.Bandwidth, p.PeakRSS, p.Footprint.Pool
+		r.Memory = float64(p.PeakRSS) / float64(r.Size+r.Pool)
+		if r.Generate > 0 {
+			// A step reads the weights once for all, and of each sequence what is before
+			// its new token, half the generated tokens on average.
+			before := float64(r.Depth) + float64(r.Generate+1)/2
+			r.Bytes = float64(p.Footprint.StepReads)/float64(r.Batch) + before*float64(p.Footprint.TokenReads)
+			r.Share = r.Bytes * r.Tokens / p.Bandwidth
+		}
+	}
 }

@@ -1,0 +1,60 @@
+package host
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// bandwidthBytes is far above the caches, the last level of large servers included.
+const bandwidthBytes = 512 << 20
+
+// ReadBandwidth measures how fast all cores together read memory, in bytes a second:
+// the best of several passes over 512 MiB, whose pages are large where the system
+// grants it. It is the limit of a decode step of one sequence, which reads every
+// weight once. It takes about a second and holds the memory meanwhile.
+func ReadBandwidth() (float64, error) {
+	memory, err := unix.Mmap(-1, 0, bandwidthBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return 0, fmt.Errorf("measuring the memory bandwidth: %d bytes: %w", bandwidthBytes, err)
+	}
+	defer func() { _ = unix.Munmap(memory) }()
+	const hugePages = 14 // MADV_HUGEPAGE, which Linux alone knows; advice: nothing depends on it
+	_ = unix.Madvise(memory, hugePages)
+	values := unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), bandwidthBytes/4)
+	team := NewTeam(0)
+	defer team.Close()
+	// Pages that were never written are all the same page.
+	const parts = 64
+	part := len(values) / parts
+	team.Run(parts, func(i, _ int) {
+		for j := i * part; j < (i+1)*part; j += 512 {
+			values[j] = 1
+		}
+	})
+	members := team.Size()
+	sums := make([]float32, members)
+	best := time.Duration(1 << 62)
+	for began := time.Now(); time.Since(began) < time.Second; {
+		pass := time.Now()
+		team.Run(parts, func(i, member int) { sums[member] += readAll(values[i*part : (i+1)*part]) })
+		best = min(best, time.Since(pass))
+	}
+	runtime.KeepAlive(sums)
+	return bandwidthBytes / best.Seconds(), nil
+}
+
+// readAllScalar adds up x, whose length is a multiple of 64.
+func readAllScalar(x []float32) float32 {
+	var a, b, c, d float32
+	for ; len(x) >= 4; x = x[4:] {
+		a += x[0]
+		b += x[1]
+		c += x[2]
+		d += x[3]
+	}
+	return a + b + c + d
+}
