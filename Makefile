@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build setup demo resume-check bench-peers bench-trl test check fmt vet lint fuzz goldens clean
+.PHONY: bench-peers bench-trl build setup demo resume-check test check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
@@ -23,14 +23,6 @@ demo: build
 resume-check: build
 	@examples/resume-check.sh $(MODEL) $(DATA) runs/resume-check
 
-# Stele beside transformers and llama.cpp, and its GRPO step beside TRL's, on this
-# machine; ARGS='--model smollm2 --batch 1' measures less: see docs/benchmarks.md.
-bench-peers: build
-	@third_party/bench-peers.sh $(ARGS)
-
-bench-trl: build
-	@third_party/bench-trl.sh $(ARGS)
-
 test: setup
 	@$(ENV) go test -timeout 25m $(PACKAGES)
 
@@ -44,6 +36,15 @@ vet:
 
 lint:
 	@$(ENV) go run $(STATICCHECK) $(PACKAGES)
+
+# Stele against transformers and llama.cpp, which it installs; a part of it by
+# FLAGS="--model smollm2 --batch 1 --context 256".
+bench-peers: build
+	@third_party/bench-peers.sh $(FLAGS)
+
+# A GRPO step against TRL's, which it installs; FLAGS="--dtype float32 --rounds 1" is a part.
+bench-trl: build
+	@third_party/bench-trl.sh $(FLAGS)
 
 # Every fuzz target for FUZZTIME each.
 FUZZTIME ?= 20s

@@ -18,7 +18,9 @@ type answer struct {
 	shut  string
 	items []*answer // of a list; nil for a single value
 	// values are the readings of a single value: 1.250 may be 5/4 or 1250.
-	values   []*expr
+	values []*expr
+	// product is what a mixed number such as 2 5/8 would be as a product.
+	product  *expr
 	decimals int // digits after the point of a literal decimal, or -1
 	percent  bool
 	prose    bool
@@ -40,6 +42,7 @@ var (
 	mixedSlash     = regexp.MustCompile(`^(-?)(\d+) (\d+) ?/ ?(\d+)$`)
 	repeating      = regexp.MustCompile(`^(-?)(\d*)\.(\d*?)(?:\\overline ?\{(\d+)\}|\((\d+)\))$`)
 	unitPattern    = regexp.MustCompile(`^(-?(?:[\d.,]*\d(?: \d{3})*|\\frac\{\d+\}\{\d+\}|\d+/\d+)) ?((?:\pL|\pM|\\degree|\\[Cc]irc)[\pL\pM .\^{}23/\\-]*)$`)
+	dozen          = regexp.MustCompile(`(?i)^(?:an?|one)? ?dozen$`)
 	listWords      = regexp.MustCompile(` *(?:;| and | or |, *and |, *or ) *`)
 )
 
@@ -58,13 +61,16 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	} else if m := reversedName.FindStringSubmatch(a.text); m != nil && !strings.Contains(m[1], "=") {
 		a.name, a.text = m[2], strip(m[1])
 	}
+	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) && allExpressions(sides, b) {
+		a.text = strip(sides[len(sides)-1]) // t = 4/8 = 1/2
+	}
 	if isProse(a.text) {
 		if value, ok := parseChinese(a.text); ok {
 			a.values = []*expr{rational(value)}
 			return a
 		}
 		a.prose = true
-		if english := convertNumberWords(a.text); isCanonicalInteger(english) && !strings.ContainsRune(a.text, ',') {
+		if english := dozen.ReplaceAllString(convertNumberWords(a.text), "12"); isCanonicalInteger(english) && !strings.ContainsRune(a.text, ',') {
 			a.prose = false
 			a.text = english
 		} else {
@@ -84,6 +90,16 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	}
 	a.readValue(b)
 	return a
+}
+
+// allExpressions reports whether all texts are expressions.
+func allExpressions(texts []string, b *budget) bool {
+	for _, s := range texts {
+		if e, ok := parseWhole(s, b); !ok || !e.isScalar() {
+			return false
+		}
+	}
+	return true
 }
 
 // readNumber recognises numbers whose separators can be read in several ways.
@@ -245,6 +261,7 @@ func (a *answer) readValue(b *budget) {
 			whole, _ := new(big.Rat).SetString(m[2])
 			part, ok := new(big.Rat).SetString(m[3] + "/" + m[4])
 			if ok && part.Cmp(big.NewRat(1, 1)) < 0 {
+				a.product = product(rational(new(big.Rat).Set(whole)), rational(part))
 				whole.Add(whole, part)
 				if m[1] == "-" {
 					whole.Neg(whole)

@@ -36,6 +36,7 @@ func Equal(prediction, reference string, mode Mode) (verdict bool, via string) {
 // comparison is the state of one call of Equal.
 type comparison struct {
 	budget budget
+	real   bool // variables are real numbers, as in strict mode's second look
 }
 
 // equal applies the reference's rules in its order; a rule that finds no

@@ -2,6 +2,7 @@ package grade
 
 import (
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -148,6 +149,12 @@ func exactFunction(e *expr, b *budget) (*big.Rat, bool) {
 	switch {
 	case e.name == "abs":
 		return new(big.Rat).Abs(args[0]), true
+	case e.name == "max":
+		return slices.MaxFunc(args, (*big.Rat).Cmp), true
+	case e.name == "min":
+		return slices.MinFunc(args, (*big.Rat).Cmp), true
+	case e.name == "gcd", e.name == "lcm", e.name == "mod":
+		return integerFunction(e.name, args)
 	case e.name == "conjugate":
 		return args[0], true
 	case e.name == "floor":
@@ -172,6 +179,31 @@ func exactFunction(e *expr, b *budget) (*big.Rat, bool) {
 		return new(big.Rat).SetInt(new(big.Int).Binomial(n, args[1].Num().Int64())), true
 	}
 	return nil, false
+}
+
+// integerFunction computes the functions of integers alone.
+func integerFunction(name string, args []*big.Rat) (*big.Rat, bool) {
+	total := new(big.Int)
+	for i, arg := range args {
+		if !arg.IsInt() || arg.Sign() <= 0 {
+			return nil, false
+		}
+		n := arg.Num()
+		switch {
+		case i == 0:
+			total.Set(n)
+		case name == "mod":
+			total.Mod(total, n)
+		case name == "gcd":
+			total.GCD(nil, nil, total, n)
+		default:
+			divisor := new(big.Int).GCD(nil, nil, total, n)
+			if total.Mul(total, n).Div(total, divisor); total.BitLen() > maxBits {
+				return nil, false
+			}
+		}
+	}
+	return new(big.Rat).SetInt(total), true
 }
 
 // floorRat returns the greatest integer that is not above r.

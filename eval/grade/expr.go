@@ -82,8 +82,16 @@ func (e *expr) symbols(names []string) []string {
 	if e.kind == kindSymbol && !slices.Contains(names, e.name) {
 		names = append(names, e.name)
 	}
-	for _, arg := range e.args {
-		names = arg.symbols(names)
+	bound := e.boundVariable()
+	for i, arg := range e.args {
+		if bound != "" && (i == 1 || arg.kind == kindSymbol && arg.name == bound) {
+			continue
+		}
+		for _, name := range arg.symbols(nil) {
+			if name != bound && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
 	}
 	return names
 }
@@ -96,7 +104,7 @@ func (e *expr) replace(name string, with *expr) *expr {
 		}
 		return e
 	}
-	if len(e.args) == 0 {
+	if len(e.args) == 0 || e.boundVariable() == name {
 		return e
 	}
 	copied := *e
@@ -136,6 +144,12 @@ func (e *expr) write(b *strings.Builder) {
 	case kindText:
 		b.WriteString(strconv.Quote(e.name))
 		return
+	case kindPower, kindProduct:
+		if fraction := e.fraction(); fraction != "" {
+			b.WriteString(fraction)
+			return
+		}
+		b.WriteString(kindMarks[e.kind])
 	case kindFunction, kindRelation:
 		b.WriteString(e.name)
 	case kindMatrix:
@@ -151,6 +165,23 @@ func (e *expr) write(b *strings.Builder) {
 		slices.Sort(parts)
 	}
 	b.WriteString("(" + strings.Join(parts, " ") + ")")
+}
+
+// fraction writes a fraction of two integers as a number, which it is the same
+// as in the reference's printed form; it returns nothing for all else.
+func (e *expr) fraction() string {
+	bottom, top := e, one
+	if e.kind == kindProduct && len(e.args) == 2 {
+		top, bottom = e.args[0], e.args[1]
+	}
+	if bottom.kind != kindPower || !bottom.args[1].isNumber(-1) {
+		return ""
+	}
+	bottom = bottom.args[0]
+	if top.kind != kindNumber || !top.number.IsInt() || bottom.kind != kindNumber || !bottom.number.IsInt() || bottom.number.Sign() <= 0 {
+		return ""
+	}
+	return top.number.RatString() + "/" + bottom.number.RatString()
 }
 
 // operands appends e's arguments, those of nested sums in a sum and of nested

@@ -90,6 +90,8 @@ func (p *latexParser) chain() (*expr, bool) {
 			return nil, false
 		case operator == "=" && left.kind == kindSymbol:
 			left = right
+		case operator == "=" && (isMatrix(left) || isMatrix(right)):
+			return nil, false // it cannot solve for a matrix
 		default:
 			left = &expr{kind: kindRelation, name: operator, args: []*expr{left, right}}
 		}
@@ -104,8 +106,9 @@ var extendedCommands = func() []string {
 		\times \cdot \div \frac \binom \tbinom \dbinom \mathit \sqrt \lim \to \rightarrow
 		\Rightarrow \longrightarrow \Longrightarrow \int \sum \prod \lfloor \rfloor \lceil
 		\rceil \left \right \leq \le \leqslant \geq \ge \geqslant \neq \ne \in \max \min
-		\gcd \lcm \det \angle \ell \prime \hbar \nabla \square \triangle \Re \Im`)...)
+		\gcd \lcm \det`)...)
 	list = append(list, accents...)
+	list = append(list, otherSymbols...)
 	for command := range namedFunctions {
 		list = append(list, command)
 	}
@@ -122,6 +125,10 @@ var greekLetters = strings.Fields(`\alpha \beta \Gamma \gamma \Delta \delta \eps
 	\varepsilon \zeta \eta \Theta \theta \vartheta \iota \kappa \Lambda \lambda \mu \nu \Xi
 	\xi \omicron \Pi \varpi \rho \varrho \Sigma \sigma \varsigma \tau \Upsilon \upsilon \Phi
 	\phi \varphi \chi \Psi \psi \Omega \omega`)
+
+// otherSymbols are symbols too.
+var otherSymbols = strings.Fields(`\angle \ell \prime \hbar \nabla \square \triangle \Re \Im
+	\varnothing \Diamond \imath \jmath \flat \natural \sharp \complement \mho \wp`)
 
 // accents mark the symbol in the braces after them.
 var accents = strings.Fields(`\acute \bar \overline \breve \check \dot \ddot \grave \hat
@@ -263,7 +270,7 @@ func (p *latexParser) extendedAtom() (*expr, bool) {
 			return nil, false
 		}
 		return symbol(t.text + base.String()), true
-	case t.kind == tokenLetter || t.kind == tokenCommand && slices.Contains(greekLetters, t.text):
+	case t.kind == tokenLetter || t.kind == tokenCommand && (slices.Contains(greekLetters, t.text) || slices.Contains(otherSymbols, t.text)):
 		name, ok := p.name()
 		return symbol(name), ok
 	}

@@ -1,6 +1,9 @@
 package grade
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // latexParser reads LaTeX as SymPy's parse_latex does. The grammar parses a
 // prefix: whatever does not continue an expression ends it, silently, so that
@@ -103,9 +106,12 @@ func (p *latexParser) expression() (*expr, bool) {
 			break
 		}
 		if minus {
-			right = negative(right)
+			right = minusMatrix(right)
 		}
-		left = sum(left, right)
+		if left, ok = addTerms(left, right); !ok {
+			p.invalid = true
+			return nil, false
+		}
 	}
 	return left, ok
 }
@@ -123,19 +129,27 @@ func (p *latexParser) termOf(unary func() (*expr, bool)) (*expr, bool) {
 	for ok {
 		start := p.at
 		divide := isDivide(p.peek(0))
-		if !divide && !isTimes(p.peek(0)) {
+		if !divide && !isTimes(p.peek(0)) && !(p.whole && p.peek(0).is(`\mod`)) {
 			break
 		}
 		p.at++
+		modulo := p.tokens[start].is(`\mod`)
 		right, ok := unary()
 		if !ok {
 			p.at = start
 			break
 		}
+		if modulo {
+			left = function("mod", left, right)
+			continue
+		}
 		if divide {
 			right = inverse(right)
 		}
-		left = product(left, right)
+		if left, ok = multiplyTerms(left, right, p.budget); !ok {
+			p.invalid = true
+			return nil, false
+		}
 	}
 	return left, ok
 }
@@ -181,8 +195,8 @@ func (p *latexParser) factors(functions bool) (*expr, bool) {
 		}
 		list = append(list, factor)
 	}
-	e, ok := multiply(list)
-	if !ok {
+	e, ok := multiply(list, p.budget)
+	if !ok || minus && e.kind == kindMatrix { // latex2sympy cannot negate one
 		p.at = start
 		return nil, false
 	}
@@ -194,18 +208,18 @@ func (p *latexParser) factors(functions bool) (*expr, bool) {
 
 // multiply forms the product of adjacent factors. An x between factors without
 // variables is a multiplication sign, and d/dx differentiates what follows.
-func multiply(list []*expr) (*expr, bool) {
+func multiply(list []*expr, b *budget) (*expr, bool) {
 	var kept []*expr
 	for i, factor := range list {
 		if factor.kind == kindFunction && factor.name == "d/d" {
 			if i+1 == len(list) {
 				return nil, false
 			}
-			rest, ok := multiply(list[i+1:])
+			rest, ok := multiply(list[i+1:], b)
 			if !ok {
 				return nil, false
 			}
-			kept = append(kept, function("Derivative", rest, factor.args[0]))
+			kept = append(kept, function(operatorDerivative, rest, factor.args[0]))
 			break
 		}
 		times := factor.kind == kindSymbol && factor.name == "x" && i > 0 && i+1 < len(list) &&
@@ -217,16 +231,32 @@ func multiply(list []*expr) (*expr, bool) {
 	if len(kept) == 1 {
 		return kept[0], true
 	}
-	return product(kept...), true
+	if !slices.ContainsFunc(kept, isMatrix) {
+		return product(kept...), true
+	}
+	left, ok := kept[0], true
+	for _, factor := range kept[1:] {
+		if left, ok = multiplyTerms(left, factor, b); !ok {
+			return nil, false
+		}
+	}
+	return left, true
 }
 
 // postfix = power { "!" }.
 func (p *latexParser) postfix(functions bool) (*expr, bool) {
 	e, ok := p.power(functions)
-	for ok && p.accept("!") {
-		e = function("factorial", e)
+	for ok {
+		switch {
+		case p.accept("!"):
+			e = function("factorial", e)
+		case p.extended && e.kind == kindMatrix && p.accept("'"):
+			e = transpose(e)
+		default:
+			return e, true
+		}
 	}
-	return e, ok
+	return nil, false
 }
 
 // power = primary { "^" (atom | group) }, grouped from the left.
@@ -240,7 +270,11 @@ func (p *latexParser) power(functions bool) (*expr, bool) {
 			break
 		}
 		p.script("_") // the grammar allows a subscript here and drops it
-		base = power(base, exponent)
+		if p.extended && base.kind == kindMatrix && exponent.kind == kindSymbol && (exponent.name == "T" || exponent.name == "top") {
+			base = transpose(base)
+		} else {
+			base = power(base, exponent)
+		}
 	}
 	return base, ok
 }
@@ -368,7 +402,7 @@ func (p *latexParser) atom() (*expr, bool) {
 	case `\mathit`:
 		return p.italic()
 	}
-	if grammarCommands[t.text] {
+	if grammarCommands[t.text] || p.whole && t.text == `\mod` {
 		return nil, false
 	}
 	name, ok := p.name()
@@ -432,8 +466,21 @@ func (p *latexParser) number() (*expr, bool) {
 		digits.WriteByte('.')
 		p.at++
 		take()
+		if p.peek(0).is(".") && p.tokens[p.at-2].kind == tokenDigit {
+			// In 1.23.4 the reference lets the 3 begin another number.
+			p.at--
+			return p.numberOf(digits.String()[:digits.Len()-1], start)
+		}
+	} else if whole := digits.String(); len(whole) > 1 && whole[0] == '0' && strings.Trim(whole, "0") != "" {
+		p.invalid = true // SymPy reads it as Python, which has no leading zeros
+		return nil, false
 	}
-	value, ok := parseRational(digits.String(), p.budget)
+	return p.numberOf(digits.String(), start)
+}
+
+// numberOf converts the spelling of a number that began at start.
+func (p *latexParser) numberOf(digits string, start int) (*expr, bool) {
+	value, ok := parseRational(digits, p.budget)
 	if !ok {
 		p.at = start
 		return nil, false
@@ -466,13 +513,15 @@ func (p *latexParser) fraction() (*expr, bool) {
 					return function("d/d", variable), true
 				}
 				if strings.HasPrefix(top.name, "d") {
-					return function("Derivative", symbol(top.name[1:]), variable), true
+					return function(operatorDerivative, symbol(top.name[1:]), variable), true
 				}
 			}
 			if top.isNumber(1) {
 				return inverse(bottom), true
 			}
-			return product(top, inverse(bottom)), true
+			if e, ok := multiplyTerms(top, inverse(bottom), p.budget); ok {
+				return e, true
+			}
 		}
 	}
 	p.at = start

@@ -34,6 +34,8 @@ func (p *latexParser) function() (*expr, bool) {
 		e, ok = p.namedFunction(t.text)
 	case t.is(`\sqrt`):
 		e, ok = p.root()
+	case p.whole && slices.Contains(multipleFunctions, t.text):
+		e, ok = p.multipleFunction(t.text)
 	case t.is(`\overline`):
 		p.at++
 		e, ok = p.braces()
@@ -83,6 +85,18 @@ func (p *latexParser) arguments() ([]*expr, bool) {
 			return nil, false
 		}
 	}
+}
+
+// multipleFunctions take several arguments; SymPy's grammar has none of them.
+var multipleFunctions = []string{`\max`, `\min`, `\gcd`, `\lcm`}
+
+func (p *latexParser) multipleFunction(command string) (*expr, bool) {
+	p.at++
+	if !p.peek(0).is("(") {
+		return nil, false
+	}
+	args, ok := p.arguments()
+	return function(command[1:], args...), ok
 }
 
 // namedFunction reads the function's scripts and argument.
@@ -180,7 +194,11 @@ func (p *latexParser) series(command string) (*expr, bool) {
 		}
 	}
 	body, ok := p.term()
-	return function(command, body, index, from, to), ok
+	operator := operatorSum
+	if command == `\prod` {
+		operator = operatorProduct
+	}
+	return function(operator, body, index, from, to), ok
 }
 
 // integral = \int [ bounds ] integrand. The variable is the last differential
@@ -215,7 +233,7 @@ func (p *latexParser) integral() (*expr, bool) {
 			integrand = integrand.replace(name, one)
 		}
 	}
-	return function("Integral", append([]*expr{integrand, symbol(variable)}, bounds...)...), true
+	return function(operatorIntegral, append([]*expr{integrand, symbol(variable)}, bounds...)...), true
 }
 
 // limit = \lim "_" "{" name \to expression [ "^" sign ] "}" term.
@@ -239,10 +257,10 @@ func (p *latexParser) limit() (*expr, bool) {
 	if !ok {
 		return nil, false
 	}
-	side := "lim"
+	operator := operatorLimit
 	if p.accept("^") {
 		braces := p.accept("{")
-		side += p.peek(0).text
+		operator += p.peek(0).text
 		if !p.accept("+") && !p.accept("-") || braces && !p.accept("}") {
 			return nil, false
 		}
@@ -251,5 +269,5 @@ func (p *latexParser) limit() (*expr, bool) {
 		return nil, false
 	}
 	body, ok := p.term()
-	return function(side, body, symbol(variable.text), target), ok
+	return function(operator, body, symbol(variable.text), target), ok
 }

@@ -59,7 +59,9 @@ var (
 	realNumbers    = regexp.MustCompile(`(?i)all real numbers|\\mathbb\s*\{?R\}?|\\mathbb R`)
 	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf)($|[^a-z])`)
+	romanNumeral   = regexp.MustCompile(`\b[IVX]+\b`)
 	manyBlanks     = regexp.MustCompile(` +`)
+	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
 )
 
@@ -83,12 +85,13 @@ func writeAlike(s string) string {
 	s = strings.ReplaceAll(s, `\end{array}`, `\end{matrix}`)
 	s = notation.Replace(s)
 	s = bareSuperCirc.ReplaceAllString(s, `\degree `)
-	s = dropFonts(s)
+	s = dropFonts(operatorNames.Replace(s))
 	s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
 	s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
 	s = plainRoot.ReplaceAllString(s, `\sqrt{$1}`)
 	s = namelessRoot.ReplaceAllString(s, `$1\sqrt`)
 	s = rootWithoutArg.ReplaceAllString(s, `\sqrt{$1}`)
+	s = leadingTimes.ReplaceAllString(s, "$1")
 	s = plainPi.ReplaceAllString(s, `$1\pi $2`)
 	s = infinityWord.ReplaceAllString(s, `$1\infty $3`)
 	s = strings.Trim(strip(s), `"'`)
@@ -100,6 +103,12 @@ func writeAlike(s string) string {
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	return strip(manyBlanks.ReplaceAllString(s, " "))
 }
+
+// operatorNames are functions by other names.
+var operatorNames = strings.NewReplacer(
+	`\operatorname{atan}`, `\arctan`, `\operatorname{asin}`, `\arcsin`, `\operatorname{acos}`, `\arccos`,
+	`\bmod`, `\mod`,
+)
 
 // dropFonts replaces font commands by their content between blanks; one that
 // is not closed runs to the end.
@@ -139,8 +148,9 @@ func wordsOf(s string) string {
 }
 
 // isProse reports whether an answer is words: no digit, no command, and a run
-// of at least three letters.
+// of at least three letters, which are no Roman numeral.
 func isProse(s string) bool {
+	s = romanNumeral.ReplaceAllString(s, "I")
 	run, longest := 0, 0
 	for _, r := range s {
 		switch {

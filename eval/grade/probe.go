@@ -25,12 +25,25 @@ func makeValue(z complex128, err float64) (value, bool) {
 	return value{z, err + epsilon*cmplx.Abs(z)}, ok
 }
 
+func (v value) add(w value) value {
+	z := v.z + w.z
+	return value{z, v.err + w.err + epsilon*cmplx.Abs(z)}
+}
+
+func (v value) multiply(w value) value {
+	z := v.z * w.z
+	return value{z, v.err*cmplx.Abs(w.z) + w.err*cmplx.Abs(v.z) + epsilon*cmplx.Abs(z)}
+}
+
 // prober evaluates expressions at one point.
 type prober struct {
 	// seed chooses the point: every symbol gets a complex number that depends
 	// on the seed and its name alone.
 	seed   uint64
+	real   bool // no imaginary parts
 	budget *budget
+	// bound holds the values of the variables that operators bind.
+	bound map[string]complex128
 	// opaque is set when a function without known values was met; it stands
 	// for an arbitrary smooth function then.
 	opaque bool
@@ -59,6 +72,9 @@ func (p *prober) point(name string) complex128 {
 		}
 		return x
 	}
+	if p.real {
+		return complex(part(h), 0)
+	}
 	return complex(part(h), part(h>>32))
 }
 
@@ -72,6 +88,9 @@ func (p *prober) eval(e *expr) (value, bool) {
 		x, _ := e.number.Float64()
 		return makeValue(complex(x, 0), 0)
 	case kindSymbol:
+		if z, ok := p.bound[e.name]; ok {
+			return makeValue(z, 0)
+		}
 		return makeValue(p.point(e.name), 0)
 	case kindConstant:
 		return makeValue(constants[e.name], 0)
@@ -82,8 +101,7 @@ func (p *prober) eval(e *expr) (value, bool) {
 			if !ok {
 				return v, false
 			}
-			total.z += v.z
-			total.err += v.err + epsilon*cmplx.Abs(total.z)
+			total = total.add(v)
 		}
 		return makeValue(total.z, total.err)
 	case kindProduct:
@@ -93,7 +111,7 @@ func (p *prober) eval(e *expr) (value, bool) {
 			if !ok {
 				return v, false
 			}
-			total = value{total.z * v.z, total.err*cmplx.Abs(v.z) + v.err*cmplx.Abs(total.z) + epsilon*cmplx.Abs(total.z*v.z)}
+			total = total.multiply(v)
 		}
 		return makeValue(total.z, total.err)
 	case kindPower:
@@ -174,6 +192,9 @@ var analytic = map[string]func(complex128) complex128{
 
 // function evaluates known functions and gives opaque ones arbitrary values.
 func (p *prober) function(e *expr) (value, bool) {
+	if v, ok, isOperator := p.operator(e); isOperator {
+		return v, ok
+	}
 	args := make([]value, len(e.args))
 	for i, arg := range e.args {
 		v, ok := p.eval(arg)
@@ -205,6 +226,10 @@ func (p *prober) function(e *expr) (value, bool) {
 		}
 		return makeValue(complex(round(real(args[0].z)), round(imag(args[0].z))), 0)
 	case "binomial":
+		if r, ok := exact(e, p.budget); ok {
+			x, _ := r.Float64()
+			return makeValue(complex(x, 0), 0)
+		}
 		n, k := args[0].z, args[1].z
 		z := gamma(n+1) / gamma(k+1) / gamma(n-k+1)
 		return makeValue(z, 1e-13*cmplx.Abs(z)+args[0].err+args[1].err)
@@ -218,14 +243,15 @@ func (p *prober) function(e *expr) (value, bool) {
 		slope = max(slope, cmplx.Abs(k))
 		err += arg.err
 	}
-	z := cmplx.Sin(phase) + phase
-	return makeValue(z, (1+cmplx.Abs(cmplx.Cos(phase)))*slope*err)
+	// Bounded, so that no argument is too large, and in all quadrants.
+	scale := 1 + cmplx.Abs(phase)
+	return makeValue(phase/complex(scale, 0), 2*slope*err/scale)
 }
 
 // coefficient returns an arbitrary number that belongs to a function.
 func (p *prober) coefficient(name string, n uint64) complex128 {
 	h := p.hash(name, n+1)
-	return complex(0.2+float64(h&0xffff)/0x10000, float64(h>>16&0xffff)/0x10000-0.5)
+	return complex(float64(h&0xffff)/0x8000-1, float64(h>>16&0xffff)/0x8000-1)
 }
 
 // gamma is Lanczos' approximation of the gamma function (g = 7, 9 terms).

@@ -20,6 +20,13 @@ type pythonParser struct {
 
 // parsePython parses s as a Python expression.
 func parsePython(s string, b *budget) (*expr, bool) {
+	first, _, _ := strings.Cut(s, ")or(") // (1,2)or(3,4) is (1,2)
+	if first != s {
+		if _, ok := parsePython(s[len(first)+len(")or"):], b); !ok {
+			return nil, false
+		}
+		s = first + ")"
+	}
 	p := &pythonParser{source: strip(s), budget: b}
 	e, ok := p.tuple(kindTuple, 0)
 	if !ok || p.at < len(p.source) {

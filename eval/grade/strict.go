@@ -55,6 +55,9 @@ func (c *comparison) equalStrict(prediction, reference string) (bool, string) {
 
 // judge compares two raw answers.
 func (c *comparison) judge(prediction, reference string) judgement {
+	if inDollars(prediction) && inCents(reference) || inCents(prediction) && inDollars(reference) {
+		return wrong
+	}
 	p, r := writeAlike(prediction), writeAlike(reference)
 	if r == "" {
 		return unsure
@@ -62,13 +65,72 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if p == "" {
 		return wrong
 	}
-	if compact(p) == compact(r) {
+	if compact(p) == compact(r) || sidesExchanged(p, r) || c.judgeRelations(p, r) == right {
 		return right
 	}
-	if c.judgeRelations(p, r) == right {
+	verdict := c.judgeAnswers(readAnswer(p, &c.budget, 0), readAnswer(r, &c.budget, 0))
+	switch {
+	case verdict != right && c.sameFormula(p, r):
 		return right
+	case verdict == unsure && sameButForMarks(p, r):
+		return wrong
 	}
-	return c.judgeAnswers(readAnswer(p, &c.budget, 0), readAnswer(r, &c.budget, 0))
+	return verdict
+}
+
+func inDollars(s string) bool { return strings.Contains(s, `\$`) && !inCents(s) }
+
+func inCents(s string) bool { return strings.Contains(s, "cent") }
+
+// sidesExchanged reports whether one text is A = B and the other B = A.
+func sidesExchanged(p, r string) bool {
+	p, r = strings.ReplaceAll(compact(p), ".=", "="), strings.ReplaceAll(compact(r), ".=", "=")
+	if len(p) != len(r) {
+		return false
+	}
+	for i := range len(r) {
+		if r[i] == '=' && strings.HasPrefix(p, r[i+1:]) && strings.HasSuffix(p, r[:i]) && p[len(r)-i-1] == '=' {
+			return true
+		}
+	}
+	return false
+}
+
+// sameFormula reports whether a word of the reference, read as a product of
+// letters, is the product in the prediction: a program that handed its answer
+// to a computer algebra system prints "yes" as e*s*y.
+func (c *comparison) sameFormula(p, r string) bool {
+	if !strings.ContainsAny(p, "*^ ") {
+		return false
+	}
+	x, okX := parseWhole(p, &c.budget)
+	y, okY := parseWhole(r, &c.budget)
+	return okX && okY && x.kind == kindProduct && y.kind == kindProduct && c.sameFunction(x, y)
+}
+
+// signsAndNumbers are what sameButForMarks leaves out; the strict grader's
+// notation has no other relation signs.
+var signsAndNumbers = regexp.MustCompile(`<=|>=|[=<>()\[\]]|\\(?:le|ge|ne)|\d+(?:\.\d+)?`)
+
+// sameButForMarks reports whether two texts that were not understood are the
+// same but for relation signs, brackets and numbers: x = 2 is not x < 2.
+func sameButForMarks(p, r string) bool {
+	p, r = compact(p), compact(r)
+	x, y := signsAndNumbers.FindAllString(p, -1), signsAndNumbers.FindAllString(r, -1)
+	if len(x) != len(y) || signsAndNumbers.ReplaceAllString(p, "#") != signsAndNumbers.ReplaceAllString(r, "#") {
+		return false
+	}
+	different := false
+	for i := range x {
+		u, okU := new(big.Rat).SetString(x[i])
+		v, okV := new(big.Rat).SetString(y[i])
+		same := x[i] == y[i] || okU && okV && u.Cmp(v) == 0
+		if same && x[i] != y[i] {
+			return false // 2.0 for 2: a restatement, and more may be meant alike
+		}
+		different = different || !same
+	}
+	return different
 }
 
 // judgeRelations compares answers that are relations as a whole: the same sign,
@@ -147,9 +209,11 @@ func (c *comparison) judgeAnswers(a, b *answer) judgement {
 }
 
 // differentNames reports whether both are named by single letters that differ:
-// x = 2 does not answer y = 2, while f(x) = 2 may.
-func differentNames(a, b string) bool {
-	return utf8.RuneCountInString(a) == 1 && utf8.RuneCountInString(b) == 1 && a != b
+// x = 2 does not answer y = 2, while f(x) = 2 may. A prediction may call
+// anything y.
+func differentNames(prediction, reference string) bool {
+	return utf8.RuneCountInString(prediction) == 1 && utf8.RuneCountInString(reference) == 1 &&
+		prediction != reference && prediction != "y"
 }
 
 // judgeProse compares words. A number does not answer a question for words;
@@ -157,7 +221,7 @@ func differentNames(a, b string) bool {
 func judgeProse(a, b *answer) judgement {
 	x, y := wordsOf(a.text), wordsOf(b.text)
 	switch {
-	case x == y:
+	case x == y && strings.HasPrefix(a.text, "-") == strings.HasPrefix(b.text, "-"):
 		return right
 	case b.prose && (a.prose || len(a.values) > 0):
 		return wrong
@@ -167,7 +231,8 @@ func judgeProse(a, b *answer) judgement {
 
 // judgeListAgainstValue: a list is not a single value, unless one of the two
 // was not understood.
-func (c *comparison) judgeListAgainstValue(a, b *answer) judgement {
+func (c *comparison) judgeListAgainstValue(prediction, reference *answer) judgement {
+	a, b := prediction, reference
 	if a.items == nil {
 		a, b = b, a
 	}
@@ -183,6 +248,9 @@ func (c *comparison) judgeListAgainstValue(a, b *answer) judgement {
 	if len(a.values) > 0 {
 		return c.judgeValues(a, b)
 	}
+	if a == reference && a.open == "" && c.judgeAnswers(b, a.items[0]) == right {
+		return unsure // perhaps the first of several that are accepted
+	}
 	for _, item := range a.items {
 		if len(item.values) == 0 && item.items == nil {
 			return unsure
@@ -195,6 +263,9 @@ func (c *comparison) judgeListAgainstValue(a, b *answer) judgement {
 // intervals and unions do, and their brackets count.
 func (c *comparison) judgeLists(a, b *answer) judgement {
 	unordered := func(x *answer) bool { return x.open == "" || x.open == "{" || strings.HasPrefix(x.open, `\`) }
+	if a.isNested() || b.isNested() {
+		a, b = a.union(), b.union()
+	}
 	if len(a.items) != len(b.items) {
 		return c.understood(a, b, wrong)
 	}
@@ -205,11 +276,44 @@ func (c *comparison) judgeLists(a, b *answer) judgement {
 		return c.matchItems(a, b)
 	}
 	if a.open != "" && b.open != "" && (a.open != b.open || a.shut != b.shut) {
-		if a.open == "{" || b.open == "{" {
-			return unsure
+		if a.open == "{" || b.open == "{" || !sameTexts(a.items, b.items) && c.itemwise(a, b) != wrong {
+			return unsure // a restatement in another notation
 		}
 		return c.understood(a, b, wrong)
 	}
+	return c.itemwise(a, b)
+}
+
+// isNested reports whether a list, bare or a set, holds nothing but sets.
+func (a *answer) isNested() bool {
+	notSet := func(item *answer) bool { return item.open != "{" || item.items == nil }
+	return (a.open == "" || a.open == "{") && len(a.items) > 0 && !slices.ContainsFunc(a.items, notSet)
+}
+
+// union returns the set of all members of a's sets, each once.
+func (a *answer) union() *answer {
+	if !a.isNested() {
+		return a
+	}
+	all := &answer{text: a.text, open: "{", shut: "}", decimals: -1}
+	for _, set := range a.items {
+		for _, item := range set.items {
+			same := func(other *answer) bool { return compact(other.text) == compact(item.text) }
+			if !slices.ContainsFunc(all.items, same) {
+				all.items = append(all.items, item)
+			}
+		}
+	}
+	return all
+}
+
+// sameTexts reports whether the items of two lists are written the same.
+func sameTexts(a, b []*answer) bool {
+	return slices.EqualFunc(a, b, func(x, y *answer) bool { return compact(x.text) == compact(y.text) })
+}
+
+// itemwise compares two lists of the same length in order.
+func (c *comparison) itemwise(a, b *answer) judgement {
 	verdict := right
 	for i := range a.items {
 		switch c.judgeAnswers(a.items[i], b.items[i]) {
@@ -259,6 +363,9 @@ func (c *comparison) judgeValues(a, b *answer) judgement {
 		return unsure
 	}
 	verdict := wrong
+	if b.product != nil && c.sameFunction(a.values[0], b.product) {
+		verdict = unsure
+	}
 	for _, x := range a.values {
 		for _, y := range b.values {
 			switch c.judgeExpressions(x, y, a, b) {
@@ -285,8 +392,8 @@ func (c *comparison) judgeExpressions(x, y *expr, a, b *answer) judgement {
 		}
 		return unsure
 	}
-	x, y = x.replace("i", constant("i")), y.replace("i", constant("i"))
-	if sameForm(x, y) || c.sameFunction(x, y) {
+	x, y = withConstants(x), withConstants(y)
+	if sameForm(x, y) || c.sameFunction(x, y) || c.sameOnReals(x, y) {
 		return right
 	}
 	hundred := integer(100)
@@ -308,6 +415,22 @@ func (c *comparison) judgeExpressions(x, y *expr, a, b *answer) judgement {
 		}
 	}
 	return wrong
+}
+
+// withConstants gives i, e and π their values.
+func withConstants(e *expr) *expr {
+	for name := range constants {
+		e = e.replace(name, constant(name))
+	}
+	return e
+}
+
+// sameOnReals reports whether two expressions are equal for real values of
+// their symbols, as |x| and the root of x² are.
+func (c *comparison) sameOnReals(x, y *expr) bool {
+	c.real = true
+	defer func() { c.real = false }()
+	return len(x.symbols(nil)) > 0 && c.sameFunction(x, y)
 }
 
 // judgeMatrices compares matrices entry by entry.

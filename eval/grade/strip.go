@@ -113,14 +113,14 @@ func normalizeCommands(s string) string {
 	return strings.ReplaceAll(s, `\}`, "}")
 }
 
-// cutTrailingText drops a final \text{...}, which is mostly a unit; with
-// several, everything from the first one on goes.
+// cutTrailingText drops a final \text{...}, which is mostly a unit, and white
+// space; with several, everything from the first one on goes.
 func cutTrailingText(s string) string {
-	at := strings.Index(s, `\text{`)
-	if at < 0 || !strings.HasSuffix(s, "}") {
-		return s
+	cut := strip(s)
+	if at := strings.Index(s, `\text{`); at >= 0 && strings.HasSuffix(s, "}") {
+		cut = strip(s[:at])
 	}
-	if cut := strip(s[:at]); cut != "" {
+	if cut != "" {
 		return cut
 	}
 	return s

@@ -111,7 +111,7 @@ const (
 // agreeAt compares two expressions at one point; distance measures the
 // difference.
 func (c *comparison) agreeAt(seed uint64, a, b *expr, distance func(complex128) float64) agreementAt {
-	p := prober{seed: seed, budget: &c.budget}
+	p := prober{seed: seed, real: c.real, budget: &c.budget}
 	x, ok := p.eval(a)
 	if !ok {
 		return undefined
@@ -139,14 +139,11 @@ func agree(x, y value, distance float64) agreementAt {
 
 // realValue returns the value of an expression without unknowns, if it is real.
 func (c *comparison) realValue(e *expr) (float64, bool) {
-	if e.kind == kindInfinity {
-		return math.Inf(1), true
-	}
-	if e.kind == kindProduct && len(e.args) == 2 && e.args[0].isNumber(-1) && e.args[1].kind == kindInfinity {
-		return math.Inf(-1), true
-	}
 	if len(e.symbols(nil)) > 0 {
 		return 0, false
+	}
+	if x, ok := c.infiniteValue(e); ok {
+		return x, true
 	}
 	if r, ok := exact(e, &c.budget); ok {
 		x, _ := r.Float64()
@@ -158,6 +155,41 @@ func (c *comparison) realValue(e *expr) (float64, bool) {
 		return 0, false
 	}
 	return real(v.z), true
+}
+
+// hasInfinity reports whether infinity is among the terms and factors.
+func (e *expr) hasInfinity() bool {
+	if e.kind == kindSum || e.kind == kindProduct {
+		return slices.ContainsFunc(e.args, (*expr).hasInfinity)
+	}
+	return e.kind == kindInfinity
+}
+
+// infiniteValue returns ±Inf for an expression in which infinity is added to
+// or multiplied by numbers.
+func (c *comparison) infiniteValue(e *expr) (float64, bool) {
+	switch {
+	case e.kind == kindInfinity:
+		return math.Inf(1), true
+	case !e.hasInfinity():
+		return 0, false
+	}
+	total := 0.0
+	if e.kind == kindProduct {
+		total = 1
+	}
+	for _, arg := range e.args {
+		x, ok := c.realValue(arg)
+		if !ok {
+			return 0, false
+		}
+		if e.kind == kindSum {
+			total += x
+		} else {
+			total *= x
+		}
+	}
+	return total, math.IsInf(total, 0)
 }
 
 // closeNumbers reports whether both are real numbers within the tolerance.

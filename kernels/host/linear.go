@@ -34,10 +34,9 @@ const (
 type Scratch struct {
 	panel  []float32 // blockOut rows of a piece
 	scores []float32
-	mixed  []float32
 }
 
-// SetRows prepares n rows of d values for products with m and its like.
+// Set prepares n rows of d values for products with m and its like.
 func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	x.N, x.D, x.Values = n, d, values[:n*d]
 	if m.q == nil {
