@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: bench-peers build setup demo resume-check test check fmt vet lint fuzz goldens clean
+.PHONY: bench-peers bench-trl build setup demo resume-check test check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
@@ -41,6 +41,10 @@ lint:
 # FLAGS="--model smollm2 --batch 1 --context 256".
 bench-peers: build
 	@third_party/bench-peers.sh $(FLAGS)
+
+# A GRPO step against TRL's, which it installs; FLAGS="--dtype float32 --rounds 1" is a part.
+bench-trl: build
+	@third_party/bench-trl.sh $(FLAGS)
 
 # Every fuzz target for FUZZTIME each.
 FUZZTIME ?= 20s

@@ -100,6 +100,9 @@ func (f *benchFlags) poolTokens() int {
 	const spare = 32
 	deepest := slices.Max(f.depth)
 	most := deepest + slices.Max(f.prompts) + spare
+	if f.train {
+		most = max(most, 16*(32+64+spare)) // the rollouts of trainer.BenchStep
+	}
 	return max(most, slices.Max(f.batches)*(deepest+slices.Max(f.generate)+1+spare))
 }
 

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestBench: every form of the report holds the same tests, and its numbers fit
+// together.
+func TestBench(t *testing.T) {
+	args := []string{"bench", "-p", "32", "-n", "4", "-d", "0,32", "-b", "1,3", "-r", "2", "--train=false", "-o"}
+	tests := []string{"pp32", "tg4", "tg4@3", "pp32 d32", "tg4 d32", "tg4@3 d32"}
+	out := map[string]string{}
+	for _, format := range []string{"md", "csv", "json", "jsonl"} {
+		var b bytes.Buffer
+		c := newRootCommand()
+		c.SetArgs(append(args, format))
+		c.SetOut(&b)
+		if err := c.Execute(); err != nil {
+			t.Fatalf("%s: %v", format, err)
+		}
+		out[format] = b.String()
+	}
+	var rows []benchRow
+	if err := json.Unmarshal([]byte(out["json"]), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != len(tests) {
+		t.Fatalf("%d rows, expected %d", len(rows), len(tests))
+	}
+	for i, r := range rows {
+		if r.Test != tests[i] {
+			t.Errorf("row %d is %q, expected %q", i, r.Test, tests[i])
+		}
+		if r.Tokens <= 0 || len(r.SamplesTS) != 2 || r.Bandwidth <= 0 || r.PeakRSS < r.Size {
+			t.Errorf("%s: %+v", r.Test, r)
+		}
+		if decodes := strings.HasPrefix(r.Test, "tg"); decodes != (r.Bytes > 0) || decodes != (r.Share > 0) {
+			t.Errorf("%s reads %g bytes a token, share %g", r.Test, r.Bytes, r.Share)
+		}
+		if !strings.Contains(out["md"], "| "+r.Test+" ") {
+			t.Errorf("md lacks %s:\n%s", r.Test, out["md"])
+		}
+	}
+	// What is before the new token, and sequences that share the weights.
+	if a, b := rows[1].Bytes, rows[4].Bytes; b <= a {
+		t.Errorf("a token at depth 32 reads %g bytes, at depth 0 %g", b, a)
+	}
+	if a, b := rows[1].Bytes, rows[2].Bytes; b >= a {
+		t.Errorf("a token of three sequences reads %g bytes, of one %g", b, a)
+	}
+	records, err := csv.NewReader(strings.NewReader(out["csv"])).ReadAll()
+	if err != nil || len(records) != len(tests)+1 {
+		t.Errorf("csv: %d records, %v", len(records), err)
+	}
+	if n := strings.Count(out["jsonl"], "\n"); n != len(tests) {
+		t.Errorf("jsonl: %d lines, expected %d", n, len(tests))
+	}
+}
+
+// TestBenchOffline: the recipe's lengths, scaled to one request.
+func TestBenchOffline(t *testing.T) {
+	var b bytes.Buffer
+	c := newRootCommand()
+	c.SetArgs([]string{"bench", "--offline", "--scale", "0.004", "-o", "json"})
+	c.SetOut(&b)
+	if err := c.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	var rows []benchRow
+	if err := json.Unmarshal(b.Bytes(), &rows); err != nil || len(rows) != 1 {
+		t.Fatalf("%d rows: %v", len(rows), err)
+	}
+	r := rows[0]
+	if r.Requests != 1 || r.InputTokens < 100 || r.InputTokens > 1024 || r.OutputTokens < 100 || r.OutputTokens > 1024 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestBenchUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{"-r", "0"}, {"-p", "-1"}, {"-b", "0"}, {"-d", "-5"}, {"-o", "xml"}, {"--offline", "--scale", "0"}, {"--scale", "nan"},
+	} {
+		c := newRootCommand()
+		c.SetArgs(append([]string{"bench"}, args...))
+		if err := c.Execute(); err == nil || !strings.Contains(err.Error(), "must be") && !strings.Contains(err.Error(), "expected") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

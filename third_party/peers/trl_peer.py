@@ -1,0 +1,77 @@
+"""TRL's GRPOTrainer as a peer: one GRPO step on CPU, in parts.
+
+4 prompts of about 32 tokens, 4 generations each of exactly 64 tokens, one update with
+AdamW; no reference model (beta 0), as Stele's step is timed. Writes one JSON line:
+{"generation", "update", "total"}: seconds of each step after the first.
+"""
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+
+import torch
+from datasets import Dataset
+from transformers import AutoTokenizer, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+PROMPTS, GROUP, COMPLETION = 4, 4, 64
+
+
+class Clock(TrainerCallback):
+    """Seconds of each optimiser step."""
+
+    def __init__(self):
+        self.total = []
+
+    def on_step_begin(self, *_, **__):
+        self.began = time.perf_counter()
+
+    def on_step_end(self, *_, **__):
+        self.total.append(time.perf_counter() - self.began)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--model", required=True)
+    p.add_argument("--dtype", choices=["float32", "bfloat16"], required=True)
+    p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("-r", type=int, default=1)
+    a = p.parse_args()
+    torch.set_num_threads(a.threads)
+    tokenizer = AutoTokenizer.from_pretrained(a.model)
+    text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    prompts = [tokenizer.decode(tokenizer(f"{i} " + text * 4)["input_ids"][:32]) for i in range(PROMPTS)]
+    # As many copies as steps: each step sees the four prompts.
+    data = Dataset.from_dict({"prompt": prompts * (a.r + 1)})
+    with tempfile.TemporaryDirectory() as out:
+        config = GRPOConfig(
+            output_dir=out, use_cpu=True, bf16=False, fp16=False, report_to="none", save_strategy="no", logging_steps=1000,
+            per_device_train_batch_size=PROMPTS * GROUP, num_generations=GROUP, max_completion_length=COMPLETION,
+            generation_kwargs={"min_new_tokens": COMPLETION}, temperature=1.0, beta=0.0, num_iterations=1,
+            gradient_checkpointing=False, learning_rate=1e-6, max_steps=a.r + 1, shuffle_dataset=False,
+            model_init_kwargs={"dtype": a.dtype}, disable_tqdm=True, dataloader_pin_memory=False)
+        clock = Clock()
+        trainer = GRPOTrainer(model=a.model, reward_funcs=lambda completions, **_: [float(len(set(c))) for c in completions],
+                              args=config, train_dataset=data, processing_class=tokenizer, callbacks=[clock])
+        generation = []
+        inner = trainer._generate_and_score_completions
+
+        def generate(*arguments, **named):
+            began = time.perf_counter()
+            result = inner(*arguments, **named)
+            generation.append(time.perf_counter() - began)
+            tokens = int(result["completion_mask"].sum())
+            if tokens != PROMPTS * GROUP * COMPLETION:
+                raise SystemExit(f"TRL generated {tokens} tokens, expected {PROMPTS * GROUP * COMPLETION}")
+            return result
+
+        trainer._generate_and_score_completions = generate
+        trainer.train()
+    generation, total = generation[1:], clock.total[1:]
+    print(json.dumps({"generation": generation, "total": total, "update": [t - g for t, g in zip(total, generation)]}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
