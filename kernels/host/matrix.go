@@ -14,15 +14,25 @@ type Matrix struct {
 	q    []int8
 	// scale holds, for each piece of In, the scale of each row: [pieces][Out].
 	scale []float32
+
+	form form
+	tier *tier // nil: plain Go
 }
 
 // Float32Matrix is a view of values [out, in].
 func Float32Matrix(values []float32, out, in int) Matrix {
-	return Matrix{Out: out, In: in, f32: values}
+	return Matrix{Out: out, In: in, f32: values, form: formF32, tier: tierFor(formF32, in)}
 }
 
-// BFloat16Matrix is a view of bfloat16 bits [out, in].
-func BFloat16Matrix(bits []uint16, out, in int) Matrix { return Matrix{Out: out, In: in, bf16: bits} }
+// BFloat16Matrix is a view of bfloat16 bits [out, in]. Where the machine multiplies
+// bfloat16 by itself, activations are rounded to it; elsewhere weights are widened.
+func BFloat16Matrix(bits []uint16, out, in int) Matrix {
+	m := Matrix{Out: out, In: in, bf16: bits, form: formBF16, tier: tierFor(formBF16, in)}
+	if m.tier == nil {
+		m.form, m.tier = formWide, tierFor(formWide, in)
+	}
+	return m
+}
 
 // RoundedMatrix rounds a float32 matrix to bfloat16.
 func RoundedMatrix(m Matrix) Matrix {
@@ -37,7 +47,8 @@ func RoundedMatrix(m Matrix) Matrix {
 // of a row's largest weight.
 func Int8Matrix(m Matrix) Matrix {
 	pieces := cut(m.In)
-	out := Matrix{Out: m.Out, In: m.In, q: make([]int8, m.Out*m.In), scale: make([]float32, (len(pieces)-1)*m.Out)}
+	out := Matrix{Out: m.Out, In: m.In, q: make([]int8, m.Out*m.In), scale: make([]float32, (len(pieces)-1)*m.Out),
+		form: formInt8, tier: tierFor(formInt8, m.In)}
 	row := make([]float32, m.In)
 	for o := range m.Out {
 		m.Row(row, o)
@@ -75,10 +86,10 @@ func (m *Matrix) piece() int {
 	return pieceSize(m.In, pieceFloat)
 }
 
-// pieceSize divides in into pieces of at most most, alike to 16.
+// pieceSize divides in into pieces of at most most, alike to 32.
 func pieceSize(in, most int) int {
 	n := (in + most - 1) / most
-	return ((in+n-1)/n + 15) / 16 * 16
+	return ((in+n-1)/n + 31) / 32 * 32
 }
 
 // cut is the bounds of an int8 matrix's pieces, 0 first.
@@ -127,14 +138,6 @@ func (m *Matrix) Row(dst []float32, o int) {
 // Vectorised reports whether this machine has what the fast kernels need: AVX2 and
 // FMA, in a program built with GOEXPERIMENT=simd.
 func Vectorised() bool { return vector }
-
-// vectorised reports whether the assembly kernels can read the matrix.
-func (m *Matrix) vectorised() bool {
-	if m.q != nil {
-		return vector && m.In%16 == 0
-	}
-	return vector && m.In%8 == 0
-}
 
 // widen turns bfloat16 bits into float32.
 func widen(dst []float32, src []uint16) {
