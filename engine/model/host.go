@@ -87,7 +87,7 @@ func (h *Host) refresh() error {
 	var failure error
 	matrix := func(format string, args ...any) host.Matrix {
 		name := fmt.Sprintf(format, args...)
-		m, err := w.matrix(index[name])
+		m, err := w.matrix(index[name], h.team)
 		if err != nil && failure == nil {
 			failure = err
 		}

@@ -18,11 +18,12 @@ func NewPool(layers, pages, slots, heads, width int, half bool) *Pool {
 	p := &Pool{Pages: pages, Slots: slots, Heads: heads, Width: width, half: half}
 	// Score tiles read up to three slots past a page's last one.
 	n := pages*heads*slots*width + 4*width
+	var memory Memory
 	for range 2 * layers {
 		if half {
-			p.bf16 = append(p.bf16, make([]uint16, n))
+			p.bf16 = append(p.bf16, take[uint16](&memory, n))
 		} else {
-			p.f32 = append(p.f32, make([]float32, n))
+			p.f32 = append(p.f32, take[float32](&memory, n))
 		}
 	}
 	return p

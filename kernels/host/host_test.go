@@ -21,7 +21,8 @@ func random(r *rand.Rand, n int) []float32 {
 // forms are a matrix in the three forms, each with the values that it stands for.
 func forms(values []float32, out, in int) map[string]Matrix {
 	m := Float32Matrix(values, out, in)
-	return map[string]Matrix{"float32": m, "bfloat16": RoundedMatrix(m), "int8": Int8Matrix(m)}
+	var memory Memory
+	return map[string]Matrix{"float32": m, "bfloat16": RoundedMatrix(&memory, m), "int8": Int8Matrix(NewTeam(1), &memory, m)}
 }
 
 // eachTier runs a test as on every kind of machine that this one can stand for.
@@ -266,7 +267,7 @@ func BenchmarkProduct(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	team := NewTeam(0)
 	defer team.Close()
-	const out, in, copies = 4864, 896, 8 // more than the caches hold
+	const out, in, copies = 4864, 896, 40 // more than the caches hold
 	all := map[string][]Matrix{}
 	for range copies {
 		for name, m := range forms(random(r, out*in), out, in) {

@@ -29,8 +29,8 @@ const (
 	// firstLevel is how much of the first-level cache a tile of x and the outputs
 	// beside it may fill.
 	firstLevel = 30 << 10
-	// fetchAhead is how far before its use a stream of weights is fetched.
-	fetchAhead = 4 << 10
+	// fetchAhead is how far before its use a stream of weights is fetched at least.
+	fetchAhead = 8 << 10
 )
 
 // Scratch is the private memory of a member of a team.
@@ -133,6 +133,10 @@ func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int, t *tile) {
 		pace: uintptr(m.tier.step(m.form)) * width,
 	}
 	m.beside(t, x, 0, lo, 0, 0)
+	if x.N == 1 {
+		m.tier.stream[m.form][0](t)
+		return
+	}
 	m.tier.dot[m.form][x.N-1](t)
 }
 

@@ -35,8 +35,8 @@ func BFloat16Matrix(bits []uint16, out, in int) Matrix {
 }
 
 // RoundedMatrix rounds a float32 matrix to bfloat16.
-func RoundedMatrix(m Matrix) Matrix {
-	bits := make([]uint16, len(m.f32))
+func RoundedMatrix(memory *Memory, m Matrix) Matrix {
+	bits := take[uint16](memory, len(m.f32))
 	narrow(bits, m.f32)
 	return BFloat16Matrix(bits, m.Out, m.In)
 }
@@ -45,12 +45,14 @@ func RoundedMatrix(m Matrix) Matrix {
 // 1024 inputs, the largest magnitude over 127. Activations meet it as 14-bit
 // integers, so that nearly all of the error is that of the weights: about 0.3 %
 // of a row's largest weight.
-func Int8Matrix(m Matrix) Matrix {
+func Int8Matrix(t *Team, memory *Memory, m Matrix) Matrix {
 	pieces := cut(m.In)
-	out := Matrix{Out: m.Out, In: m.In, q: make([]int8, m.Out*m.In), scale: make([]float32, (len(pieces)-1)*m.Out),
-		form: formInt8, tier: tierFor(formInt8, m.In)}
-	row := make([]float32, m.In)
-	for o := range m.Out {
+	out := Matrix{Out: m.Out, In: m.In, q: take[int8](memory, m.Out*m.In),
+		scale: take[float32](memory, (len(pieces)-1)*m.Out), form: formInt8, tier: tierFor(formInt8, m.In)}
+	rows := make([][]float32, t.Size())
+	t.Run(m.Out, func(o, member int) {
+		row := grow(rows[member], m.In)
+		rows[member] = row
 		m.Row(row, o)
 		for p, lo := range pieces[:len(pieces)-1] {
 			piece := row[lo:pieces[p+1]]
@@ -66,7 +68,7 @@ func Int8Matrix(m Matrix) Matrix {
 				out.q[o*m.In+lo+i] = int8(math.RoundToEven(float64(v) * 127 / float64(most)))
 			}
 		}
-	}
+	})
 	return out
 }
 

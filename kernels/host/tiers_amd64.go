@@ -10,6 +10,11 @@ var tier256 = tier{rows: 3, lanes: 8,
 		formWide: {dot256Wide1, dot256Wide2, dot256Wide3},
 		formInt8: {dot256Int81, dot256Int82, dot256Int83},
 	},
+	stream: [formCount][]kernel{
+		formF32:  {stream256F321},
+		formWide: {stream256Wide1},
+		formInt8: {stream256Int81},
+	},
 	mix: [formCount][]kernel{
 		formF32:  {mix256F321, mix256F322, mix256F323},
 		formWide: {mix256Wide1, mix256Wide2, mix256Wide3},
@@ -22,6 +27,12 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formWide: {dot512Wide1, dot512Wide2, dot512Wide3, dot512Wide4, dot512Wide5, dot512Wide6},
 		formBF16: {dot512BF161, dot512BF162, dot512BF163, dot512BF164, dot512BF165, dot512BF166},
 		formInt8: {dot512Int81, dot512Int82, dot512Int83, dot512Int84, dot512Int85, dot512Int86},
+	},
+	stream: [formCount][]kernel{
+		formF32:  {stream512F321},
+		formWide: {stream512Wide1},
+		formBF16: {stream512BF161},
+		formInt8: {stream512Int81},
 	},
 	mix: [formCount][]kernel{
 		formF32:  {mix512F321, mix512F322, mix512F323, mix512F324, mix512F325, mix512F326},
@@ -55,6 +66,15 @@ func dot256Int82(t *tile)
 
 //go:noescape
 func dot256Int83(t *tile)
+
+//go:noescape
+func stream256F321(t *tile)
+
+//go:noescape
+func stream256Wide1(t *tile)
+
+//go:noescape
+func stream256Int81(t *tile)
 
 //go:noescape
 func mix256F321(t *tile)
@@ -145,6 +165,18 @@ func dot512Int85(t *tile)
 
 //go:noescape
 func dot512Int86(t *tile)
+
+//go:noescape
+func stream512F321(t *tile)
+
+//go:noescape
+func stream512Wide1(t *tile)
+
+//go:noescape
+func stream512BF161(t *tile)
+
+//go:noescape
+func stream512Int81(t *tile)
 
 //go:noescape
 func mix512F321(t *tile)

@@ -66,6 +66,8 @@ type tier struct {
 	lanes int // float32 of a vector
 	dot   [formCount][]kernel
 	mix   [formCount][]kernel
+	// stream is dot for one row, where waiting for w is all there is.
+	stream [formCount][]kernel
 }
 
 // step is what k is a multiple of.
