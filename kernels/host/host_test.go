@@ -264,6 +264,15 @@ func TestTeam(t *testing.T) {
 // BenchmarkProduct reports the speed of a product of Qwen2.5-0.5B's MLP: of the best
 // run, because a machine may have others to serve.
 func BenchmarkProduct(b *testing.B) {
+	all := tiers
+	defer func() { tiers = all }()
+	for i, tier := range all {
+		tiers = all[i:]
+		b.Run(fmt.Sprintf("%dbits", 32*tier.lanes), benchmarkProduct)
+	}
+}
+
+func benchmarkProduct(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	team := NewTeam(0)
 	defer team.Close()

@@ -26,9 +26,6 @@ const (
 	// panelRows is from how many rows on a block of weights that must be widened is
 	// widened once instead of for every tile.
 	panelRows = 24
-	// firstLevel is how much of the first-level cache a tile of x and the outputs
-	// beside it may fill.
-	firstLevel = 30 << 10
 	// fetchAhead is how far before its use a stream of weights is fetched at least.
 	fetchAhead = 8 << 10
 )
@@ -140,46 +137,44 @@ func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int, t *tile) {
 	m.tier.dot[m.form][x.N-1](t)
 }
 
-// tiles computes outputs lo to hi for many rows: those of a piece of the inner
-// dimension that fit the first-level cache at a time.
+// tiles computes outputs lo to hi for many rows, a piece of the inner dimension at a
+// time. The outputs' weights stay in the second-level cache while the rows go over
+// them, and meanwhile the tiles fetch those of the next block, each its share.
 func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
 	t, f, rows, size := &s.tile, m.form, m.tier.rows, m.piece()
 	widened := f == formWide && x.N >= panelRows
 	if widened {
 		f = formF32
+		s.panel = grow(s.panel, blockOut*size)
 	}
-	xBytes, wBytes := f.widths()
+	step := m.tier.step(f)
 	for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
 		k := min(size, m.In-from)
+		w, ldw := m.at(lo, from)
+		next := blockOut * ldw
 		if widened {
-			s.panel = grow(s.panel, blockOut*pieceFloat)
 			for o := lo; o < hi; o++ {
 				widenVector(s.panel[(o-lo)*k:(o-lo+1)*k], m.bf16[o*m.In+from:o*m.In+from+k])
 			}
+			w, ldw = unsafe.Pointer(&s.panel[0]), uintptr(k)*4
 		}
-		together := max(4, (firstLevel-rows*k*xBytes)/(k*wBytes)&^3)
+		length := uintptr(k) * ldw / uintptr(m.In)
+		if widened {
+			length = ldw
+		}
 		for row := 0; row < x.N; row += blockRows {
 			end := min(row+blockRows, x.N)
 			tiles := (end - row + rows - 1) / rows
-			// The tiles of a group fetch the next group together.
-			pace := (m.tier.step(f)*wBytes + tiles - 1) / tiles
-			share := pace * k / m.tier.step(f)
-			for o := lo; o < hi; o += together {
-				groups := (min(o+together, hi) - o) / 4
-				for i, n := row, 0; i < end; i, n = i+rows, n+1 {
-					w, ldw := m.at(o, from)
-					if widened {
-						w, ldw = unsafe.Pointer(&s.panel[(o-lo)*k]), uintptr(k)*4
-					}
-					length := uintptr(k * wBytes)
-					*t = tile{
-						w: w, ldw: ldw, k: length, last: length, pieces: 1,
-						y: unsafe.Pointer(&y[i*ldy+o]), ldy: uintptr(ldy) * 4, groups: uintptr(groups),
-						ahead: uintptr(together)*ldw + uintptr(n*share), pace: uintptr(pace), add: uintptr(min(p, 1)),
-					}
-					m.beside(t, x, i, o, p, from)
-					m.tier.dot[f][min(rows, end-i)-1](t)
-				}
+			pace := (int(length)/(k/step) + tiles - 1) / tiles
+			*t = tile{
+				w: w, ldw: ldw, k: length, last: length, pieces: 1, ldy: uintptr(ldy) * 4,
+				groups: uintptr(hi-lo) / 4, ahead: next, pace: uintptr(pace), add: uintptr(min(p, 1)),
+			}
+			for i := row; i < end; i += rows {
+				t.y = unsafe.Pointer(&y[i*ldy+lo])
+				m.beside(t, x, i, lo, p, from)
+				m.tier.dot[f][min(rows, end-i)-1](t)
+				t.ahead += uintptr(pace * k / step)
 			}
 		}
 	}

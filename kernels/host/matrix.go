@@ -46,16 +46,16 @@ func RoundedMatrix(memory *Memory, m Matrix) Matrix {
 // integers, so that nearly all of the error is that of the weights: about 0.3 %
 // of a row's largest weight.
 func Int8Matrix(t *Team, memory *Memory, m Matrix) Matrix {
-	pieces := cut(m.In)
+	bounds := cut(m.In)
 	out := Matrix{Out: m.Out, In: m.In, q: take[int8](memory, m.Out*m.In),
-		scale: take[float32](memory, (len(pieces)-1)*m.Out), form: formInt8, tier: tierFor(formInt8, m.In)}
+		scale: take[float32](memory, (len(bounds)-1)*m.Out), form: formInt8, tier: tierFor(formInt8, m.In)}
 	rows := make([][]float32, t.Size())
 	t.Run(m.Out, func(o, member int) {
 		row := grow(rows[member], m.In)
 		rows[member] = row
 		m.Row(row, o)
-		for p, lo := range pieces[:len(pieces)-1] {
-			piece := row[lo:pieces[p+1]]
+		for p, lo := range bounds[:len(bounds)-1] {
+			piece := row[lo:bounds[p+1]]
 			most := float32(0)
 			for _, v := range piece {
 				most = max(most, float32(math.Abs(float64(v))))
@@ -75,18 +75,10 @@ func Int8Matrix(t *Team, memory *Memory, m Matrix) Matrix {
 // Sums are accumulated over a piece of the inner dimension in registers, and pieces
 // added in order: small enough that the rows of a tile stay in the first-level
 // cache, and that 32 bits hold the sum of int8 products.
-const (
-	pieceFloat = 512
-	pieceInt8  = 1024
-)
+var pieces = [formCount]int{formF32: 768, formWide: 768, formBF16: 1536, formInt8: 1024}
 
 // piece is the size of the pieces of In, the last of which may be shorter.
-func (m *Matrix) piece() int {
-	if m.q != nil {
-		return pieceSize(m.In, pieceInt8)
-	}
-	return pieceSize(m.In, pieceFloat)
-}
+func (m *Matrix) piece() int { return pieceSize(m.In, pieces[m.form]) }
 
 // pieceSize divides in into pieces of at most most, alike to 32.
 func pieceSize(in, most int) int {
@@ -96,7 +88,7 @@ func pieceSize(in, most int) int {
 
 // cut is the bounds of an int8 matrix's pieces, 0 first.
 func cut(in int) []int {
-	size := pieceSize(in, pieceInt8)
+	size := pieceSize(in, pieces[formInt8])
 	bounds := []int{0}
 	for lo := 0; lo < in; lo += size {
 		bounds = append(bounds, min(lo+size, in))

@@ -14,19 +14,6 @@ const (
 	formCount
 )
 
-// widths are the bytes of an element of x and of w.
-func (f form) widths() (x, w int) {
-	switch f {
-	case formF32:
-		return 4, 4
-	case formWide:
-		return 4, 2
-	case formBF16:
-		return 2, 2
-	}
-	return 2, 1
-}
-
 // tile is the argument of a kernel, written for gen.go, which knows the offsets.
 // A dot kernel with R rows computes y[i][j] = Σ x[i]·w[j] for R rows of x and
 // 4·groups of w; a mix kernel y[i][c] += Σ x[i][s]·w[s][c] for R rows of x, k rows
