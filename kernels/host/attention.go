@@ -70,23 +70,35 @@ func (p *Pool) CopyPage(src, dst int) {
 	}
 }
 
-// Attend is the attention of one token's query heads that share a key-value head:
-// q [G, E], scaled, sees the first n positions of a sequence; out is [G, E].
-func (p *Pool) Attend(layer, head int, blocks []int32, n int, q, out []float32, G int, s *Scratch) {
-	E := p.Width
-	ld := (n+3)&^3 + 8 // tiles of four write past n
-	s.scores = grow(s.scores, G*ld)
+// Attend is the attention of consecutive tokens of a sequence, the first at a
+// position, in the query heads that share a key-value head: q [tokens, G, E],
+// scaled, rows of tokens ld apart, and out likewise. A token sees itself and what
+// is before it.
+func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, out []float32, ld, G int, s *Scratch) {
+	E, n, rows := p.Width, position+tokens, tokens*G
+	s.rows, s.out = grow(s.rows, rows*E), grow(s.out, rows*E)
+	for t := range tokens {
+		copy(s.rows[t*G*E:(t+1)*G*E], q[t*ld:])
+	}
+	lds := (n+3)&^3 + 8 // tiles of four write past n
+	s.scores = grow(s.scores, rows*lds)
 	for from := 0; from < n; from += p.Slots {
 		count := min(p.Slots, n-from)
-		p.scores(2*layer, p.at(blocks, head, from), count, q, G, s.scores[from:], ld, &s.tile)
+		p.scores(2*layer, p.at(blocks, head, from), count, s.rows, rows, s.scores[from:], lds, &s.tile)
 	}
-	for g := range G {
-		softmax(s.scores[g*ld : g*ld+n])
+	for row := range rows {
+		seen := position + row/G + 1
+		scores := s.scores[row*lds : row*lds+n]
+		softmax(scores[:seen])
+		clear(scores[seen:])
 	}
-	clear(out[:G*E])
+	clear(s.out)
 	for from := 0; from < n; from += p.Slots {
 		count := min(p.Slots, n-from)
-		p.mix(2*layer+1, p.at(blocks, head, from), count, s.scores[from:], ld, out, G, &s.tile)
+		p.mix(2*layer+1, p.at(blocks, head, from), count, s.scores[from:], lds, s.out, rows, &s.tile)
+	}
+	for t := range tokens {
+		copy(out[t*ld:t*ld+G*E], s.out[t*G*E:])
 	}
 }
 

@@ -205,7 +205,7 @@ func testAttend(t *testing.T) {
 				}
 				for _, n := range []int{1, 7, context} {
 					out := make([]float32, G*E)
-					pool.Attend(0, 1, blocks, n, q, out, G, &Scratch{})
+					pool.Attend(0, 1, blocks, n-1, 1, q, out, G*E, G, &Scratch{})
 					for g := range G {
 						weights, sum := make([]float64, n), 0.0
 						for i := range weights {
@@ -223,6 +223,14 @@ func testAttend(t *testing.T) {
 							if got := float64(out[g*E+e]); !(math.Abs(got-want) < 1e-5) {
 								t.Fatalf("half %v, %v, pages of %d, context %d: out[%d][%d] = %g, want %g", half, shape, slots, n, g, e, got, want)
 							}
+						}
+					}
+					// Together with the tokens before it the token comes to the same bits.
+					if n > 3 {
+						many, some := append(random(r, 2*G*E), q...), make([]float32, 3*G*E)
+						pool.Attend(0, 1, blocks, n-3, 3, many, some, G*E, G, &Scratch{})
+						if !slices.Equal(some[2*G*E:], out) {
+							t.Errorf("half %v, %v, pages of %d, context %d: three tokens together give other bits", half, shape, slots, n)
 						}
 					}
 					if n == context {

@@ -32,9 +32,10 @@ const (
 
 // Scratch is the private memory of a member of a team.
 type Scratch struct {
-	tile   tile
-	panel  []float32 // blockOut rows of a piece
-	scores []float32
+	tile  tile
+	panel []float32 // blockOut rows of a piece
+
+	rows, scores, out []float32 // of attention
 }
 
 // Set prepares n rows of d values for products with m and its like.
