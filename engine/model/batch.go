@@ -21,6 +21,24 @@ type Batch struct {
 	token  []int32 // [B, T]
 	row    []int32 // [N]
 	target []int32 // [N]
+	start  []int32 // [B, T] of a packed batch: where each token's pair begins in its row
+	placed int     // entries of row and target
+}
+
+func newBatch(s DenseShape) *Batch {
+	return &Batch{Shape: s, token: make([]int32, s.B*s.T), row: make([]int32, s.N), target: make([]int32, s.N)}
+}
+
+// place puts a pair at a place of the flattened [B·T] tokens.
+func (b *Batch) place(p Pair, at int) {
+	b.First = append(b.First, b.placed)
+	copy(b.token[at:], p.Prompt)
+	copy(b.token[at+len(p.Prompt):], p.Completion)
+	for j, id := range p.Completion {
+		b.row[b.placed] = int32(at + len(p.Prompt) + j - 1)
+		b.target[b.placed] = id
+		b.placed++
+	}
 }
 
 // NewBatch lays out pairs, padding each side of the shape to a power of two so
@@ -31,46 +49,39 @@ func NewBatch(pairs []Pair) *Batch {
 		longest = max(longest, p.len())
 		count += len(p.Completion)
 	}
-	b := &Batch{Shape: DenseShape{B: Bucket(len(pairs), 1), T: Bucket(longest, 16), N: Bucket(count, 16)}}
-	b.token = make([]int32, b.Shape.B*b.Shape.T)
-	b.row = make([]int32, b.Shape.N)
-	b.target = make([]int32, b.Shape.N)
-	n := 0
+	b := newBatch(DenseShape{B: Bucket(len(pairs), 1), T: Bucket(longest, 16), N: Bucket(count, 16)})
 	for i, p := range pairs {
-		b.First = append(b.First, n)
-		at := i * b.Shape.T
-		copy(b.token[at:], p.Prompt)
-		copy(b.token[at+len(p.Prompt):], p.Completion)
-		for j, id := range p.Completion {
-			b.row[n] = int32(at + len(p.Prompt) + j - 1)
-			b.target[n] = id
-			n++
-		}
+		b.place(p, i*b.Shape.T)
 	}
 	return b
 }
 
-// Upload returns the DenseInputs of the batch.
-func (b *Batch) Upload(d *kernels.Device, temperature float32) ([]kernels.Buffer, error) {
-	s := b.Shape
-	var buffers []kernels.Buffer
-	for _, in := range []struct {
-		data []int32
-		dims []int
-	}{{b.token, []int{s.B, s.T}}, {b.row, []int{s.N}}, {b.target, []int{s.N}}} {
-		buffer, err := kernels.Upload(d, in.data, in.dims...)
+// Upload returns the inputs that Shape declares.
+func (b *Batch) Upload(d *kernels.Device, temperature float32) (buffers []kernels.Buffer, err error) {
+	defer func() {
 		if err != nil {
 			kernels.Free(buffers...)
-			return nil, err
 		}
-		buffers = append(buffers, buffer)
+	}()
+	s := b.Shape
+	ints := func(data []int32, dims ...int) {
+		if err == nil {
+			var buffer kernels.Buffer
+			buffer, err = kernels.Upload(d, data, dims...)
+			buffers = append(buffers, buffer)
+		}
 	}
-	buffer, err := kernels.Upload(d, []float32{temperature})
+	ints(b.token, s.B, s.T)
+	ints(b.row, s.N)
+	ints(b.target, s.N)
+	if s.Packed {
+		ints(b.start, s.B, s.T)
+	}
 	if err != nil {
-		kernels.Free(buffers...)
 		return nil, err
 	}
-	return append(buffers, buffer), nil
+	buffer, err := kernels.Upload(d, []float32{temperature})
+	return append(buffers, buffer), err
 }
 
 // Plan divides pairs into batches of at most maxTokens padded tokens each, at
