@@ -194,14 +194,12 @@ func (l *Learner) gradientProgram(shape model.DenseShape) (*kernels.Program, err
 const objectiveInputs = 6
 
 // compileGradient builds the program that adds a batch's gradient to the donated
-// sums. Inputs: those of the shape, objectiveInputs, the weights, the adapter's
+// sums. Inputs: model.DenseInputs, objectiveInputs, the weights, the adapter's
 // factors if there is one, the sums. Outputs: statistics [8, N] in the order
 // of TokenStats, the sums.
 func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 	w := l.weights
 	inputs := key.shape.Inputs()
-	dense := len(inputs)
-	own := dense + objectiveInputs
 	for _, name := range []string{"old", "ref", "advantage", "correction", "weight"} {
 		inputs = append(inputs, kernels.Input{Name: name, Shape: shapes.Make(dtypes.Float32, key.shape.N)})
 	}
@@ -211,10 +209,11 @@ func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 		inputs = append(inputs, l.floats("factor", false)...)
 	}
 	inputs = append(inputs, l.floats("gradient", true)...)
+	const own = model.DenseInputs + objectiveInputs
 	return kernels.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
 		weights, rest := in[own:own+len(w.Specs)], in[own+len(w.Specs):]
-		o := in[dense:own]
-		logprob, entropy := w.TokenLogProbs(key.shape, in[:dense], weights, key.remat)
+		o := in[model.DenseInputs:own]
+		logprob, entropy := w.TokenLogProbs(key.shape, in[:model.DenseInputs], weights, key.remat)
 		t := perToken(tokenNodes{logprob, entropy, o[0], o[1], o[2], o[3], o[5]}, key.bonus)
 		if key.sft {
 			t.policy = Neg(logprob)

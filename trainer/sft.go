@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 	"errors"
-	"iter"
 	"math"
 	"time"
 
@@ -27,7 +26,7 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	m := Metrics{"step": float64(step)}
 	correct, entropy, tokens, padded := 0.0, 0.0, 0.0, 0.0
 	var offenders []offender
-	for indices, batch := range r.config.Update.batches(pairs) {
+	for indices, batch := range r.config.batches(pairs) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -37,7 +36,7 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 				values.Weight[batch.First[i]+j] = weights[index]
 			}
 		}
-		padded += float64(batch.Shape.B * batch.Shape.T)
+		padded += float64(batch.Shape.Tokens())
 		seen, err := r.learner.Accumulate(batch, values, 1)
 		if err != nil {
 			return nil, err
@@ -78,28 +77,4 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	m["timing_s/step"], m["perf/throughput"] = seconds, m["num_tokens"]/seconds
 	m["train/padding"] = 1 - m["num_tokens"]/padded
 	return m, nil
-}
-
-// batches lays pairs out for the passes of a step: their indices in the order of a
-// batch, and the batch.
-func (u Update) batches(pairs []model.Pair) iter.Seq2[[]int, *model.Batch] {
-	return func(yield func([]int, *model.Batch) bool) {
-		if u.Packing {
-			for _, packing := range model.Pack(pairs, u.MicroTokens) {
-				if !yield(packing.Indices(), packing.Batch(pairs)) {
-					return
-				}
-			}
-			return
-		}
-		for _, indices := range model.Plan(pairs, u.MicroTokens) {
-			some := make([]model.Pair, len(indices))
-			for i, index := range indices {
-				some[i] = pairs[index]
-			}
-			if !yield(indices, model.NewBatch(some)) {
-				return
-			}
-		}
-	}
 }

@@ -63,19 +63,13 @@ func (p Packing) Batch(pairs []Pair) *Batch {
 	for _, i := range p.Indices() {
 		count += len(pairs[i].Completion)
 	}
-	b := newBatch(DenseShape{B: len(p.Rows), T: p.Width, N: Bucket(count, 16), Packed: true})
-	b.start = make([]int32, len(b.token))
+	b := newBatch(DenseShape{B: len(p.Rows), T: p.Width, N: Bucket(count, 16)})
 	for r, row := range p.Rows {
-		at := 0
+		at := r * p.Width
 		for _, i := range row {
-			b.place(pairs[i], r*p.Width+at)
-			for j := range pairs[i].len() {
-				b.start[r*p.Width+at+j] = int32(at)
-			}
+			b.prompt(pairs[i].Prompt, at)
+			b.completion(pairs[i], at, at+len(pairs[i].Prompt))
 			at += pairs[i].len()
-		}
-		for j := at; j < p.Width; j++ { // padding is a segment nobody asks for
-			b.start[r*p.Width+j] = int32(at)
 		}
 	}
 	return b
