@@ -36,21 +36,17 @@ func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.
 		}
 	}
 	scores := make([]Score, len(pairs))
-	for _, indices := range model.Plan(pairs, ScoreTokens) {
+	for _, grouping := range model.Plan(pairs, ScoreTokens) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		chosen := make([]model.Pair, len(indices))
-		for i, index := range indices {
-			chosen[i] = pairs[index]
-		}
-		batch := model.NewBatch(chosen)
+		batch := grouping.Batch(pairs)
 		logprobs, entropy, err := e.scoreBatch(w, batch, float32(temperature))
 		if err != nil {
 			return nil, err
 		}
-		for i, index := range indices {
-			from, to := batch.First[i], batch.First[i]+len(chosen[i].Completion)
+		for i, index := range grouping.Indices() {
+			from, to := batch.First[i], batch.First[i]+len(pairs[index].Completion)
 			scores[index] = Score{LogProbs: logprobs[from:to:to], Entropy: entropy[from:to:to]}
 		}
 	}

@@ -168,7 +168,7 @@ func (d *Device) Close() {
 
 // Elem is the Go type of a tensor's elements.
 type Elem interface {
-	float32 | int32 | uint32 | bfloat16.BFloat16
+	float32 | int32 | uint32 | uint8 | bfloat16.BFloat16
 }
 
 func dtypeOf[T Elem]() dtypes.DType {
@@ -179,6 +179,8 @@ func dtypeOf[T Elem]() dtypes.DType {
 		return dtypes.Int32
 	case uint32:
 		return dtypes.Uint32
+	case uint8:
+		return dtypes.Uint8
 	}
 	return dtypes.BFloat16
 }
@@ -211,11 +213,14 @@ func UploadFloat32(d *Device, dtype dtypes.DType, data []float32, dims ...int) (
 
 // Zeros makes a tensor of zeros.
 func (d *Device) Zeros(dtype dtypes.DType, dims ...int) (Buffer, error) {
-	n := shapes.Make(dtype, dims...).Size()
-	if dtype == dtypes.Float32 {
+	switch n := shapes.Make(dtype, dims...).Size(); dtype {
+	case dtypes.Float32:
 		return Upload(d, make([]float32, n), dims...)
+	case dtypes.Uint8:
+		return Upload(d, make([]uint8, n), dims...)
+	default:
+		return Upload(d, make([]bfloat16.BFloat16, n), dims...)
 	}
-	return Upload(d, make([]bfloat16.BFloat16, n), dims...)
 }
 
 // Download copies a tensor of type T to dst, which must have its size.

@@ -128,7 +128,7 @@ func TestPages(t *testing.T) {
 	for _, d := range devices(t) {
 		dense, err := Compile(d, "dense", []Input{
 			{Name: "q", Shape: shapes.Make(f32, 1, T, H, E)}, {Name: "k", Shape: shapes.Make(f32, 1, T, K, E)}, {Name: "v", Shape: shapes.Make(f32, 1, T, K, E)},
-		}, func(in []*Node) []*Node { return []*Node{CausalAttention(in[0], in[1], in[2], f32)} })
+		}, func(in []*Node) []*Node { return []*Node{CausalAttention(in[0], in[1], in[2], nil, f32)} })
 		if err != nil {
 			t.Fatal(err)
 		}

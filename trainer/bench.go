@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"stele/engine"
 	"stele/engine/model"
@@ -14,6 +15,8 @@ import (
 type Part struct {
 	Name string
 	engine.Speed
+	// FLOPs is what a repetition needs (see gradientFLOPs); 0 where it is not counted.
+	FLOPs float64
 }
 
 // The step that BenchStep times, TRL's usual example.
@@ -24,12 +27,15 @@ const (
 	benchCompletion = 64
 )
 
-// BenchStep times the parts of a GRPO step of 4 prompts of 32 tokens, 4 rollouts
-// each of 64 tokens: rollout, score (one forward pass, as a reference model
-// needs), update (gradient and AdamW) and the whole. Tokens are the generated
-// ones. The weights of e are moved by noise: load it again to use it after.
+// BenchStep times a GRPO step of 4 prompts of 32 tokens, 4 rollouts each of 64
+// tokens, as the default settings without KL (beta 0) take it: step is rollout and
+// update, gradient and AdamW, the rollouts' own log-probabilities being those of
+// π_old. Apart from it are score, the forward pass that a reference model adds where
+// beta is positive, and save, a checkpoint. Tokens are the generated ones. The
+// weights of e are moved by noise: load it again to use it after.
 func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error) {
 	config := defaults()
+	config.Loss.Beta = 0
 	learner, err := NewLearner(e.Weights, LearnerOptions{AdamW: config.Optimizer, Loss: config.Loss})
 	if err != nil {
 		return nil, err
@@ -37,34 +43,36 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 	defer learner.Close()
 	const rollouts = benchPrompts * benchGroup
 	const tokens = rollouts * benchCompletion
-	pairs := e.BenchPairs(rollouts, benchPrompt, benchCompletion)
-	run := 0
+	prompts := e.BenchPairs(benchPrompts, benchPrompt, benchCompletion)
+	pairs := make([]model.Pair, rollouts) // of the last rollout
+	old := make([][]float32, rollouts)
+	steps := 0
 	rollout := func() error {
-		run++
+		steps++
 		requests := make([]engine.Request, benchPrompts)
 		for i := range requests {
 			requests[i] = engine.Request{
-				ID: fmt.Sprint(run, i), Prompt: pairs[i].Prompt, N: benchGroup, MaxTokens: benchCompletion, IgnoreEOS: true,
+				ID: fmt.Sprint(steps, i), Prompt: prompts[i].Prompt, N: benchGroup, MaxTokens: benchCompletion, IgnoreEOS: true,
 				Sampling: sampler.Params{Temperature: 1, TopP: 1},
 			}
 		}
-		return e.Generate(ctx, requests, func(engine.Completion) error { return nil })
-	}
-	score := func() error {
-		_, err := e.Score(ctx, pairs, 1)
-		return err
+		return e.Generate(ctx, requests, func(c engine.Completion) error {
+			at := c.Request*benchGroup + c.Sample
+			pairs[at] = model.Pair{Prompt: prompts[c.Request].Prompt, Completion: c.Tokens}
+			old[at] = c.LogProbs
+			return nil
+		})
 	}
 	update := func() error {
-		for _, indices := range model.Plan(pairs, config.Update.MicroTokens) {
-			some := make([]model.Pair, len(indices))
-			for i, index := range indices {
-				some[i] = pairs[index]
-			}
-			batch := model.NewBatch(some)
+		for indices, batch := range config.batches(pairs) {
 			values := NewTokens(batch.Shape.N)
-			for i := range values.Weight[:len(some)*benchCompletion] {
-				values.Weight[i] = 1.0 / tokens
-				values.Advantage[i] = float32(i/benchCompletion%2)*2 - 1
+			for i, index := range indices {
+				first := batch.First[i]
+				copy(values.Old[first:], old[index])
+				for j := range pairs[index].Completion {
+					values.Weight[first+j] = 1.0 / tokens
+					values.Advantage[first+j] = float32(index%2)*2 - 1
+				}
 			}
 			if _, err := learner.Accumulate(batch, values, 1); err != nil {
 				return err
@@ -74,19 +82,36 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		e.WeightsChanged()
 		return err
 	}
-	step := func() error {
-		return errors.Join(rollout(), score(), update())
+	score := func() error {
+		_, err := e.Score(ctx, pairs, 1)
+		return err
 	}
+	dir, err := os.MkdirTemp("", "stele-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	saver := &run{config: config, dir: dir, engine: e, learner: learner}
 	var parts []Part
 	for _, part := range []struct {
 		name string
 		work func() error
-	}{{"rollout", rollout}, {"score", score}, {"update", update}, {"step", step}} {
+	}{
+		{"rollout", rollout}, {"score", score}, {"update", update},
+		{"step", func() error { return errors.Join(rollout(), update()) }}, {"save", saver.save},
+	} {
 		speed, err := engine.Measure(repeat, tokens, part.work)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
-		parts = append(parts, Part{part.name, speed})
+		p := Part{Name: part.name, Speed: speed}
+		switch part.name {
+		case "update":
+			p.FLOPs = gradientFLOPs(e.Weights.Config, pairs)
+		case "score": // forward alone
+			p.FLOPs = gradientFLOPs(e.Weights.Config, pairs) / 3
+		}
+		parts = append(parts, p)
 	}
 	return parts, nil
 }

@@ -107,6 +107,7 @@ type Update struct {
 	MicroTokens int  `yaml:"micro_tokens" json:"micro_tokens"` // padded tokens of one gradient pass
 	Batch       int  `yaml:"batch" json:"batch"`               // SFT: examples an optimiser step
 	Remat       bool `yaml:"remat" json:"remat"`               // recompute layers in the backward pass
+	Packing     bool `yaml:"packing" json:"packing"`           // SFT: several examples a row, none of which sees another
 }
 
 // Save says what is kept.
@@ -181,7 +182,7 @@ func defaults() Config {
 		Optimizer: AdamW{
 			LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
 		},
-		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32},
+		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
 		LoRA:   LoRA{Alpha: 32, Targets: slices.Clone(loraTargets), Merge: true},
 		Save:   Save{Every: 20, KeepLast: 3, Rollouts: true},
 		Eval:   Eval{Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},

@@ -262,16 +262,14 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 	}
 	weights := r.config.Loss.Aggregation.Weights(lengths, r.config.aggregationConstant())
 	var offenders []offender
-	for _, indices := range model.Plan(pairs, r.config.Update.MicroTokens) {
+	for indices, batch := range r.config.batches(pairs) {
 		if err := ctx.Err(); err != nil {
 			return stats, err
 		}
-		chosen := make([]model.Pair, len(indices))
 		members := make([]*rollout, len(indices))
 		for i, index := range indices {
-			chosen[i], members[i] = pairs[index], rollouts[at[index]]
+			members[i] = rollouts[at[index]]
 		}
-		batch := model.NewBatch(chosen)
 		tokens := NewTokens(batch.Shape.N)
 		if r.config.Loss.ImportanceSampling != CorrectionNone {
 			tokens.Correction = make([]float32, batch.Shape.N)

@@ -122,9 +122,9 @@ func (g golden) pairs() []model.Pair {
 	return pairs
 }
 
-// accumulate sums the gradient of the goldens' batch in micro-batches of at most
-// maxTokens padded tokens and returns what was seen.
-func (g golden) accumulate(t *testing.T, l *Learner, v variant, maxTokens int) passStats {
+// accumulate sums the gradient of the goldens' batch in micro-batches as u says
+// and returns what was seen.
+func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Update) passStats {
 	t.Helper()
 	pairs := g.pairs()
 	lengths := make([]int, len(pairs))
@@ -138,12 +138,7 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, maxTokens int) p
 		advantages = g.AdvantagesNoStd
 	}
 	var stats passStats
-	for _, indices := range model.Plan(pairs, maxTokens) {
-		var chosen []model.Pair
-		for _, i := range indices {
-			chosen = append(chosen, pairs[i])
-		}
-		batch := model.NewBatch(chosen)
+	for indices, batch := range u.batches(pairs) {
 		tokens := NewTokens(batch.Shape.N)
 		for i, index := range indices {
 			at := batch.First[i]
@@ -173,8 +168,8 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, maxTokens int) p
 }
 
 // TestGoldens compares loss, its parts, every gradient and three AdamW steps with
-// verl and torch, on both backends, the batch whole and in small pieces with layers
-// recomputed.
+// verl and torch, on both backends, the batch whole, packed several samples a row,
+// and in small pieces with layers recomputed.
 func TestGoldens(t *testing.T) {
 	g := readGolden(t)
 	for _, backend := range []string{"go", "xla:cpu"} {
@@ -194,10 +189,13 @@ func TestGoldens(t *testing.T) {
 					t.Skip("the Go backend is slow")
 				}
 				options := v.options()
-				checkVariant(t, l, g, v, options, 4096)
+				checkVariant(t, l, g, v, options, Update{MicroTokens: 4096})
+				if v.Name == "paper" {
+					checkVariant(t, l, g, v, options, Update{MicroTokens: 256, Packing: true})
+				}
 				if v.Name == "paper" || backend == "go" { // XLA takes seconds to compile
 					options.Remat = true
-					checkVariant(t, l, g, v, options, 64)
+					checkVariant(t, l, g, v, options, Update{MicroTokens: 64})
 				}
 			})
 		}
@@ -232,10 +230,10 @@ func reset(t *testing.T, l *Learner, options LearnerOptions) {
 	l.options, l.beta, l.updates = options, options.Loss.Beta, 0
 }
 
-func checkVariant(t *testing.T, l *Learner, g golden, v variant, options LearnerOptions, maxTokens int) {
+func checkVariant(t *testing.T, l *Learner, g golden, v variant, options LearnerOptions, u Update) {
 	reset(t, l, options)
 	w := l.weights
-	stats := g.accumulate(t, l, v, maxTokens)
+	stats := g.accumulate(t, l, v, u)
 	m := Metrics{}
 	stats.report(m, options.Loss, options.Loss.Beta)
 	loss := stats.policy + v.Beta*stats.kl
@@ -272,7 +270,7 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Learner
 	}
 	for i, step := range v.AdamW.Steps {
 		if i > 0 {
-			stats = g.accumulate2(t, l, v, maxTokens)
+			stats = g.accumulate2(t, l, v, u)
 		}
 		if loss := stats.policy + v.Beta*stats.kl; math.Abs(loss-step.Loss) > 1e-5*max(1, 10*float64(i)) {
 			t.Errorf("loss of step %d is %.8g, want %.8g", i+1, loss, step.Loss)
@@ -304,11 +302,11 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Learner
 
 // accumulate2 is accumulate once the weights have moved away from the goldens'
 // log-probabilities, which are then no longer compared.
-func (g golden) accumulate2(t *testing.T, l *Learner, v variant, maxTokens int) passStats {
+func (g golden) accumulate2(t *testing.T, l *Learner, v variant, u Update) passStats {
 	t.Helper()
 	moved := g
 	moved.Entropy = make([][]float32, len(g.Entropy))
-	return moved.accumulate(t, l, v, maxTokens)
+	return moved.accumulate(t, l, v, u)
 }
 
 func norm(values []float32) float64 {

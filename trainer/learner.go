@@ -213,7 +213,7 @@ func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 	return kernels.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
 		weights, rest := in[own:own+len(w.Specs)], in[own+len(w.Specs):]
 		o := in[model.DenseInputs:own]
-		logprob, entropy := w.TokenLogProbs(in[:model.DenseInputs], weights, key.remat)
+		logprob, entropy := w.TokenLogProbs(key.shape, in[:model.DenseInputs], weights, key.remat)
 		t := perToken(tokenNodes{logprob, entropy, o[0], o[1], o[2], o[3], o[5]}, key.bonus)
 		if key.sft {
 			t.policy = Neg(logprob)

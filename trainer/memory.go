@@ -24,8 +24,8 @@ type MemoryPlan struct {
 	Logits      int64 `json:"logits"`      // blocks of the vocabulary and the head's gradient
 	Program     int64 `json:"program"`     // the process itself: detector, tokenizer, compiled code
 	Total       int64 `json:"total"`
-	// MicroBatch is the largest gradient pass: sequences × tokens.
-	MicroBatch [2]int `json:"micro_batch"`
+	// MicroBatch is the gradient pass of the longest sequences that there may be.
+	MicroBatch model.DenseShape `json:"micro_batch"`
 }
 
 // programBytes is what a process takes before it loads a model: mostly the
@@ -36,10 +36,11 @@ const programBytes = 1100 << 20
 // there may be, prompt those of its prompt.
 //
 // Activations and logits are those of XLA's buffer assignment, fitted to the
-// plans that it made for two models, six shapes and both settings of remat: kept
+// plans that it made for two models, seven shapes and both settings of remat: kept
 // for each token and layer are 4·I + 8·D + 3·H·E + 2·K·E numbers and two rows of
-// attention scores, for each completion token 2.9 rows of logits. With remat only
-// the layers' inputs are kept, and either the logits or one layer is the peak.
+// attention scores; for a token that continues a prompt H·E more and five quarters of
+// a row; for each completion token 2.9 rows of logits. With remat only the layers'
+// inputs are kept, and either the logits or one layer is the peak.
 func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt int) MemoryPlan {
 	held := checkpoint.F32
 	if dtype == "bfloat16" {
@@ -74,24 +75,24 @@ func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt in
 		p.KVPool = max(min(pool, engine.DefaultPoolBytes), m.KVBytesPerToken(held)*int64(longest))
 	}
 
-	sequences := c.Update.Batch // of a mini-batch
-	if c.Algorithm == AlgorithmGRPO {
-		sequences = (c.Rollout.Questions + c.Update.MiniBatches - 1) / c.Update.MiniBatches * c.Rollout.GroupSize
-	}
-	T := model.Bucket(longest, 16)
-	B := 1
-	for 2*B*T <= c.Update.MicroTokens && B < sequences {
-		B *= 2
-	}
-	p.MicroBatch = [2]int{B, T}
-	M, N := int64(B*T), int64(model.Bucket(B*max(longest-prompt, 1), 16))
+	shape, fill := largestPass(c, longest, prompt)
+	p.MicroBatch = shape
+	M, N := fill(shape.Tokens()), fill(shape.N)
 	D, I, L := int64(m.HiddenSize), int64(m.IntermediateSize), int64(m.NumLayers)
 	HE, KE, V := int64(m.NumHeads*m.HeadDim), int64(m.NumKVHeads*m.HeadDim), int64(m.VocabSize)
-	scores := 4 * M * int64(m.NumHeads) * int64(T)
+	rows := shape.B * shape.T
+	alone, continued := shape.Prompts()*shape.Prompt*shape.Prompt, rows*(shape.Prompt+shape.T)
 	layer := 4 * M * (4*I + 8*D + 3*HE + 2*KE)
+	if shape.Group == 0 {
+		alone, continued = continued, 0
+	} else {
+		layer += 4 * fill(rows) * HE
+	}
+	scores := 4 * fill(alone+continued) * int64(m.NumHeads)
+	kept := 4 * fill(2*alone+continued*5/4) * int64(m.NumHeads)
 	p.Logits = 4*V*D + 4*N*V*29/10
 	if !c.Update.Remat {
-		p.Activations = L * (layer + 2*scores)
+		p.Activations = L * (layer + kept)
 	} else {
 		inputs := 4 * L * M * D
 		atHead, inLayer := inputs+scores+34*M*D+p.Logits, inputs+3*scores+layer*11/10
@@ -105,6 +106,49 @@ func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt in
 	return p
 }
 
+// largestPass is the shape of a gradient pass over sequences that are all as long as
+// they may be. Shorter ones may fill a pass better: fill says to what a number of
+// the shape's then grows.
+func largestPass(c Config, longest, prompt int) (shape model.DenseShape, fill func(int) int64) {
+	group, sequences := 1, c.Update.Batch // of a mini-batch
+	if c.Algorithm == AlgorithmGRPO {
+		group = c.Rollout.GroupSize
+		sequences = (c.Rollout.Questions + c.Update.MiniBatches - 1) / c.Update.MiniBatches * group
+	}
+	sequences = min(sequences, group*(c.Update.MicroTokens/longest+1)) // more do not fit into one
+	pairs := make([]model.Pair, sequences)
+	completion := make([]int32, max(longest-prompt, 1))
+	for i := range pairs {
+		if i%group == 0 {
+			ids := make([]int32, max(prompt, 1))
+			ids[0] = int32(i)
+			pairs[i].Prompt = ids
+		} else {
+			pairs[i].Prompt = pairs[i-1].Prompt
+		}
+		pairs[i].Completion = completion
+	}
+	total := 0
+	for _, batch := range c.batches(pairs) {
+		if total == 0 {
+			shape = batch.Shape
+		}
+		total += batch.Shape.Tokens()
+	}
+	tokens := shape.Tokens()
+	full := max(tokens, min(c.Update.MicroTokens, total))
+	return shape, func(n int) int64 { return int64(n) * int64(full) / int64(tokens) }
+}
+
+// describe says what a pass computes: rows × tokens, after prompts × tokens.
+func describe(s model.DenseShape) string {
+	rows := fmt.Sprintf("%d × %d tokens", s.B, s.T)
+	if s.Group == 0 {
+		return rows
+	}
+	return fmt.Sprintf("%s after %d × %d", rows, s.Prompts(), s.Prompt)
+}
+
 // Write shows the plan to a person.
 func (p MemoryPlan) Write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -114,7 +158,7 @@ func (p MemoryPlan) Write(w io.Writer) error {
 		bytes int64
 	}{
 		{"weights", p.Weights}, {"reference", p.Reference}, {"gradients", p.Gradients}, {"optimizer", p.Optimizer}, {"kv pool", p.KVPool},
-		{fmt.Sprintf("activations of %d × %d tokens", p.MicroBatch[0], p.MicroBatch[1]), p.Activations}, {"logits", p.Logits}, {"program", p.Program}, {"total", p.Total},
+		{"activations of " + describe(p.MicroBatch), p.Activations}, {"logits", p.Logits}, {"program", p.Program}, {"total", p.Total},
 	} {
 		fmt.Fprintf(t, "%s\t%d\t\n", row.name, row.bytes>>20)
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"stele/engine"
 	"stele/trainer/reward"
 )
 
@@ -342,4 +343,23 @@ func TestCommandThatFails(t *testing.T) {
 			t.Errorf("the error is %v, want it to say %q", err, want)
 		}
 	}
+}
+
+// TestResumeElsewhere: a run does not go on with other kernels, whose last bits
+// differ, and says what to do; with its own it does.
+func TestResumeElsewhere(t *testing.T) {
+	c := tinyRun(t, 2)
+	short := c
+	short.Steps = 1
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, short, dir, Options{Kernels: engine.KernelsGraph})
+	err := Run(context.Background(), c, dir, Options{Backend: "go", DType: "float32", Kernels: engine.KernelsHost, Resume: true})
+	if err == nil || !strings.Contains(err.Error(), "rollout executor go, here it is host") || !strings.Contains(err.Error(), "--kernels graph") {
+		t.Errorf("resumed with other kernels: %v", err)
+	}
+	err = Run(context.Background(), c, dir, Options{Backend: "go", DType: "bfloat16", Kernels: engine.KernelsGraph, Resume: true})
+	if err == nil || !strings.Contains(err.Error(), "--dtype float32") {
+		t.Errorf("resumed with another dtype: %v", err)
+	}
+	mustRun(t, c, dir, Options{Kernels: engine.KernelsGraph, Resume: true})
 }

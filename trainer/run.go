@@ -2,14 +2,12 @@ package trainer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"time"
 
 	"stele/engine"
@@ -39,16 +37,6 @@ type Options struct {
 	Evaluate func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error)
 }
 
-// Manifest is RUN/manifest.json: what was run, so that it can be run again.
-type Manifest struct {
-	Stele   string `json:"stele"`
-	Backend string `json:"backend"`
-	DType   string `json:"dtype"`
-	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
-	Model   string `json:"model_dir"`
-	Config  Config `json:"config"`
-}
-
 // run is a training run in progress.
 type run struct {
 	config  Config
@@ -70,6 +58,8 @@ type run struct {
 	done   int // steps taken
 	cursor int // problems taken
 	kl     KLController
+
+	started Manifest // of a run that is gone on with
 }
 
 // Run trains as config says and writes metrics.jsonl, rollouts, checkpoints and a
@@ -164,28 +154,14 @@ func (r *run) prepare() (latest string, at state, err error) {
 	case !r.options.Resume:
 		return "", at, fmt.Errorf("%s holds a run already: go on with --resume, or choose another folder", r.dir)
 	}
-	if err := sameRun(old.Config, r.config); err != nil {
+	if err := old.Config.sameAs(r.config); err != nil {
 		return "", at, fmt.Errorf("%s: %w", path, err)
 	}
+	r.started = old
 	if err := sweep(r.dir); err != nil {
 		return "", at, err
 	}
 	return latestCheckpoint(r.dir, r.sayf)
-}
-
-// sameRun compares configurations; only the number of steps may change.
-func sameRun(old, now Config) error {
-	now.Steps = old.Steps
-	if reflect.DeepEqual(old, now) {
-		return nil
-	}
-	a, b := reflect.ValueOf(old), reflect.ValueOf(now)
-	for i := range a.NumField() {
-		if x, y := a.Field(i).Interface(), b.Field(i).Interface(); !reflect.DeepEqual(x, y) {
-			return fmt.Errorf("the run was started with other settings: %s was %+v, is %+v", a.Type().Field(i).Name, x, y)
-		}
-	}
-	return nil
 }
 
 // load opens the models and the data; latest is the checkpoint to go on from, with
@@ -205,6 +181,14 @@ func (r *run) load(latest string, at state) error {
 	r.engine = e
 	if n := e.Device().Note; n != "" {
 		r.logf("%s", n)
+	}
+	now := Manifest{
+		Stele: r.options.Version, Backend: e.Device().Name, DType: r.options.DType, Rollout: e.Executor(), Config: *c,
+	}
+	if latest != "" {
+		if err := r.started.goesOnAs(now); err != nil {
+			return fmt.Errorf("%s: %w", r.dir, err)
+		}
 	}
 	grpo := c.Algorithm == AlgorithmGRPO
 	set, err := c.reader(e.Tokenizer, e.Template, e.Weights.Config).load()
@@ -251,13 +235,10 @@ func (r *run) load(latest string, at state) error {
 	if latest != "" {
 		return nil
 	}
-	dir, err := engine.Resolve(c.Model)
-	if err != nil {
+	if now.Model, err = engine.Resolve(c.Model); err != nil {
 		return err
 	}
-	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), Manifest{
-		Stele: r.options.Version, Backend: e.Device().Name, DType: r.options.DType, Rollout: e.Executor(), Model: dir, Config: *c,
-	})
+	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
 }
 
 // checkMemory prints what the run needs and refuses one that does not fit, as far
@@ -354,16 +335,4 @@ func (r *run) sayf(format string, args ...any) {
 	if r.options.Say != nil {
 		fmt.Fprintf(r.options.Say, format+"\n", args...)
 	}
-}
-
-func readManifest(path string) (Manifest, error) {
-	var m Manifest
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return m, err
-	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		return m, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
 }

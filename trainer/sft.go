@@ -10,8 +10,8 @@ import (
 )
 
 // stepSFT takes one optimiser step on reference solutions: the mean negative
-// log-likelihood of the solutions' tokens, prompts masked. Sequences of like
-// length share a pass, each in a row of its own, so that none sees another.
+// log-likelihood of the solutions' tokens, prompts masked. No sequence sees another:
+// each has a row of its own, or a segment of a packed one.
 func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	began := time.Now()
 	chosen := r.order.take(r.cursor, r.config.Update.Batch)
@@ -24,23 +24,19 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	}
 	weights := TokenMean.Weights(lengths, 0)
 	m := Metrics{"step": float64(step)}
-	correct, entropy, tokens := 0.0, 0.0, 0.0
+	correct, entropy, tokens, padded := 0.0, 0.0, 0.0, 0.0
 	var offenders []offender
-	for _, indices := range model.Plan(pairs, r.config.Update.MicroTokens) {
+	for indices, batch := range r.config.batches(pairs) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		some := make([]model.Pair, len(indices))
-		for i, index := range indices {
-			some[i] = pairs[index]
-		}
-		batch := model.NewBatch(some)
 		values := NewTokens(batch.Shape.N)
 		for i, index := range indices {
 			for j := range lengths[index] {
 				values.Weight[batch.First[i]+j] = weights[index]
 			}
 		}
+		padded += float64(batch.Shape.Tokens())
 		seen, err := r.learner.Accumulate(batch, values, 1)
 		if err != nil {
 			return nil, err
@@ -79,5 +75,6 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	m["grad_norm"], m["learning_rate"] = norm, rate
 	m["entropy"], m["mean_token_probability"] = entropy/tokens, correct/tokens
 	m["timing_s/step"], m["perf/throughput"] = seconds, m["num_tokens"]/seconds
+	m["train/padding"] = 1 - m["num_tokens"]/padded
 	return m, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stele/engine"
+	"stele/kernels"
 	"stele/kernels/host"
 	"stele/trainer"
 )
@@ -37,8 +38,11 @@ func newBenchCommand(g *globals) *cobra.Command {
 N tokens, tgN@B the same for B sequences together, "d D" after a name that each
 sequence holds D tokens before the clock starts; tokens a second, mean ± standard
 deviation over the repetitions. Sampling is part of what is measured. Compiling is
-not: its seconds have a column of their own. A training step (a group of rollouts, its
-scoring, its update) is reported in parts.
+not: its seconds have a column of their own. A training step (rollouts and their
+update) is reported in parts, and beside it what a reference model's scoring and a
+checkpoint cost. Of the products in them "% of limit" is the MFU: operations that
+the model needs, padding and what is computed again left out, against what a plain
+matrix product reaches on the backend.
 
 MB/t is what a decoded token makes the machine read: the weights, shared by the
 sequences of a step, and the keys and values before it. "% of limit" compares that with
@@ -140,8 +144,16 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		if err != nil {
 			return err
 		}
+		if b.report.Peak, err = kernels.PeakFLOPS(e.Device(), e.Weights.HeldAs()); err != nil {
+			return err
+		}
 		for _, p := range parts {
-			b.add(benchRow{Test: "train " + p.Name, Batch: 1}, p.Speed)
+			r := benchRow{Test: "train " + p.Name, Batch: 1}
+			if p.FLOPs > 0 {
+				r.FLOPS = p.FLOPs / p.Tokens * p.Mean
+				r.Peak, r.MFU = b.report.Peak, r.FLOPS/b.report.Peak
+			}
+			b.add(r, p.Speed)
 		}
 	}
 	b.finish()

@@ -39,9 +39,12 @@ type benchRow struct {
 	OutputTokens int     `json:"output_tokens,omitempty"`
 	Seconds      float64 `json:"seconds,omitempty"`
 
-	Bytes     float64 `json:"bytes_per_token"` // read for a decoded token; 0 for other tests
-	Bandwidth float64 `json:"bandwidth"`       // bytes a second that memory can be read at
-	Share     float64 `json:"bandwidth_share"` // of the limit, reached by a decode test
+	Bytes     float64 `json:"bytes_per_token"`      // read for a decoded token; 0 for other tests
+	Bandwidth float64 `json:"bandwidth"`            // bytes a second that memory can be read at
+	Share     float64 `json:"bandwidth_share"`      // of the limit, reached by a decode test
+	FLOPS     float64 `json:"flops,omitempty"`      // operations a second that a training pass's model needs
+	Peak      float64 `json:"peak_flops,omitempty"` // of a plain matrix product
+	MFU       float64 `json:"mfu,omitempty"`        // FLOPS / Peak
 	Pool      int64   `json:"kv_pool_bytes"`
 	PeakRSS   int64   `json:"peak_rss_bytes"` // of all generation tests together
 	Memory    float64 `json:"rss_ratio"`      // peak RSS / (weights + key-value pool)
@@ -52,6 +55,7 @@ type benchReport struct {
 	Rows      []benchRow
 	Footprint engine.Footprint
 	Bandwidth float64
+	Peak      float64 // operations a second of a plain matrix product; 0 without a training step
 	PeakRSS   int64
 }
 
@@ -112,6 +116,9 @@ func (p *benchReport) writeMarkdown(out io.Writer) error {
 		if r.Bytes > 0 {
 			bytes, share = fmt.Sprintf("%.1f", r.Bytes/1e6), fmt.Sprintf("%.0f", 100*r.Share)
 		}
+		if r.MFU > 0 {
+			share = fmt.Sprintf("%.0f", 100*r.MFU)
+		}
 		table = append(table, []string{r.Model, mebibytes(r.Size), fmt.Sprintf("%.2f M", float64(r.Params)/1e6), r.Backend, r.DType,
 			strconv.Itoa(r.Threads), r.Test, fmt.Sprintf("%.2f ± %.2f", r.Tokens, r.Deviation), fmt.Sprintf("%.2f", r.CompileS), bytes, share})
 	}
@@ -126,6 +133,9 @@ func (p *benchReport) writeMarkdown(out io.Writer) error {
 	weights, pool := p.Footprint.Weights, p.Footprint.Pool
 	fmt.Fprintf(&b, "\nmemory read: %.1f GB/s\npeak RSS: %s = %.2f × (weights %s + key-value pool %s)\n", p.Bandwidth/1e9,
 		mebibytes(p.PeakRSS), float64(p.PeakRSS)/float64(weights+pool), mebibytes(weights), mebibytes(pool))
+	if p.Peak > 0 {
+		fmt.Fprintf(&b, "matrix product: %.0f GFLOP/s\n", p.Peak/1e9)
+	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }

@@ -10,24 +10,41 @@ import (
 	"stele/kernels"
 )
 
-// DenseShape is what a scoring or training program is compiled for.
+// DenseShape is what a scoring or training program is compiled for: rows that are
+// packed with whole sequences, or rows that go on where a prompt, computed once for
+// all of a group, ends.
 type DenseShape struct {
-	B int // sequences, padded on the right
-	T int // tokens a sequence
+	B int // rows of tokens, padded on the right
+	T int // tokens a row
 	N int // tokens whose log-probability is wanted, over all sequences
+	// Group is how many rows in turn continue one prompt; 0 is packed rows.
+	Group  int
+	Prompt int // tokens a prompt, padded on the right
 }
 
-// DenseInputs is how many inputs a dense program has before the weights: token
-// [B, T], row [N], target [N], all int32, and temperature, a float32 scalar.
-// Entry i asks for the log-probability of target[i] after the token at row[i] of
-// the flattened [B·T].
-const DenseInputs = 4
+// Prompts is how many prompts are computed apart from the rows.
+func (s DenseShape) Prompts() int {
+	if s.Group == 0 {
+		return 0
+	}
+	return s.B / s.Group
+}
 
-// DenseInputs declares those inputs.
+// Tokens is how many tokens a pass computes, padding included.
+func (s DenseShape) Tokens() int { return s.Prompts()*s.Prompt + s.B*s.T }
+
+// DenseInputs is how many inputs a dense program has before the weights: token and
+// position [Tokens], the prompts' before the rows', row and target [N], all int32,
+// and temperature, a float32 scalar. A position is a token's place in its sequence.
+// Entry i asks for the log-probability of target[i] after the token at row[i].
+const DenseInputs = 5
+
+// Inputs declares those inputs.
 func (s DenseShape) Inputs() []kernels.Input {
 	i32 := dtypes.Int32
 	return []kernels.Input{
-		{Name: "token", Shape: shapes.Make(i32, s.B, s.T)},
+		{Name: "token", Shape: shapes.Make(i32, s.Tokens())},
+		{Name: "position", Shape: shapes.Make(i32, s.Tokens())},
 		{Name: "row", Shape: shapes.Make(i32, s.N)},
 		{Name: "target", Shape: shapes.Make(i32, s.N)},
 		{Name: "temperature", Shape: shapes.Make(dtypes.Float32)},
@@ -38,17 +55,48 @@ func (s DenseShape) Inputs() []kernels.Input {
 // weights the parameters in the order of w.Buffers. It returns log-probabilities
 // and entropies [N], float32. See kernels.TokenLogProbs for the definition, which
 // is the only one in Stele.
-func (w *Weights) TokenLogProbs(in, weights []*Node, remat bool) (logprob, entropy *Node) {
-	token, row, target, temperature := in[0], in[1], in[2], in[3]
-	c, p, g := w.Config, w.params(weights), token.Graph()
-	B, T := token.Shape().Dimensions[0], token.Shape().Dimensions[1]
-	position := Iota(g, shapes.Make(dtypes.Int32, B, T), 1)
-	x_BTD := hidden(c, p, token, position, func(_ int, q, k, v *Node) *Node {
-		return kernels.CausalAttention(q, k, v, w.HeldAs())
+func (w *Weights) TokenLogProbs(shape DenseShape, in, weights []*Node, remat bool) (logprob, entropy *Node) {
+	token, position, row, target, temperature := in[0], in[1], in[2], in[3], in[4]
+	c, p, M := w.Config, w.params(weights), shape.Tokens()
+	attend := shape.attendPacked
+	if shape.Group > 0 {
+		attend = shape.attendGroups
+	}
+	x_1MD := hidden(c, p, Reshape(token, 1, M), Reshape(position, 1, M), func(_ int, q, k, v *Node) *Node {
+		return attend(q, k, v, position, w.HeldAs())
 	}, remat)
-	N := row.Shape().Dimensions[0]
-	x_ND := Gather(Reshape(x_BTD, B*T, c.HiddenSize), Reshape(row, N, 1))
+	x_ND := Gather(Reshape(x_1MD, M, c.HiddenSize), Reshape(row, shape.N, 1))
 	return kernels.TokenLogProbs(x_ND, p.head(), target, temperature)
+}
+
+// attendPacked is the attention of packed rows: q [1, M, H, E], k and v
+// [1, M, K, E], position [M] to [1, M, H, E].
+func (s DenseShape) attendPacked(q, k, v, position *Node, dtype dtypes.DType) *Node {
+	rows := func(x *Node) *Node { return Reshape(x, s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3)) }
+	index := Iota(position.Graph(), shapes.Make(dtypes.Int32, s.B, s.T), 1)
+	start := Sub(index, Reshape(position, s.B, s.T))
+	o := kernels.CausalAttention(rows(q), rows(k), rows(v), start, dtype)
+	return Reshape(o, q.Shape().Dimensions...)
+}
+
+// attendGroups is the attention of prompts and the rows that continue them, in
+// the shapes of attendPacked.
+func (s DenseShape) attendGroups(q, k, v, position *Node, dtype dtypes.DType) *Node {
+	P := s.Prompts()
+	first := P * s.Prompt // token of the rows
+	prompts := func(x *Node) *Node {
+		return Reshape(Slice(x, AxisRange(), AxisRange(0, first)), P, s.Prompt, x.Shape().Dim(2), x.Shape().Dim(3))
+	}
+	rows := func(x *Node) *Node {
+		return Reshape(Slice(x, AxisRange(), AxisRange(first)), s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3))
+	}
+	length := Reshape(Slice(Reshape(Slice(position, AxisRange(first)), P, s.Group*s.T), AxisRange(), AxisElem(0)), P)
+	promptK, promptV := prompts(k), prompts(v)
+	H, E := q.Shape().Dim(2), q.Shape().Dim(3)
+	return Concatenate([]*Node{
+		Reshape(kernels.CausalAttention(prompts(q), promptK, promptV, nil, dtype), 1, first, H, E),
+		Reshape(kernels.ContinuedAttention(rows(q), rows(k), rows(v), promptK, promptV, length, dtype), 1, s.B*s.T, H, E),
+	}, 1)
 }
 
 // CompileScore builds the program that returns log-probabilities and entropies
@@ -56,7 +104,7 @@ func (w *Weights) TokenLogProbs(in, weights []*Node, remat bool) (logprob, entro
 func CompileScore(w *Weights, shape DenseShape) (*kernels.Program, error) {
 	inputs := append(shape.Inputs(), w.Inputs(false)...)
 	return kernels.Compile(w.Device, "score", inputs, func(in []*Node) []*Node {
-		logprob, entropy := w.TokenLogProbs(in[:DenseInputs], in[DenseInputs:], false)
+		logprob, entropy := w.TokenLogProbs(shape, in[:DenseInputs], in[DenseInputs:], false)
 		return []*Node{logprob, entropy}
 	})
 }

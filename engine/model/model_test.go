@@ -81,12 +81,8 @@ func TestDense(t *testing.T) {
 			for _, c := range cases {
 				pairs = append(pairs, Pair{c.PromptIDs[:1], append(append([]int32{}, c.PromptIDs[1:]...), 0)})
 			}
-			for _, indices := range Plan(pairs, 1024) {
-				var chosen []Pair
-				for _, i := range indices {
-					chosen = append(chosen, pairs[i])
-				}
-				batch := NewBatch(chosen)
+			for _, grouping := range Plan(pairs, 1024) {
+				batch := grouping.Batch(pairs)
 				program, err := CompileScore(w, batch.Shape)
 				if err != nil {
 					t.Fatal(err)
@@ -101,7 +97,7 @@ func TestDense(t *testing.T) {
 				}
 				logprobs, _ := kernels.Float32s(out[0])
 				entropy, _ := kernels.Float32s(out[1])
-				for i, index := range indices {
+				for i, index := range grouping.Indices() {
 					c := cases[index]
 					for j, want := range c.TokenLogProbs {
 						if got := logprobs[batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {

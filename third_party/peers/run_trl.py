@@ -41,7 +41,7 @@ def stele(a, dtype):
         r = json.loads(line)
         seconds[r["test"]] = statistics.median(TOKENS / x for x in r["samples_ts"])
     return {"generation": seconds["train rollout"], "update": seconds["train update"],
-            "total": seconds["train rollout"] + seconds["train update"], "others": others}
+            "total": seconds["train step"], "others": others}
 
 
 def main():

@@ -1,0 +1,28 @@
+package trainer
+
+import (
+	"math"
+	"testing"
+
+	"stele/engine/model"
+)
+
+// TestGradientFLOPs: 6 operations a weight and token, as for any transformer, and
+// little more for attention; a group's prompt counts once.
+func TestGradientFLOPs(t *testing.T) {
+	prompt := make([]int32, 32)
+	pairs := []model.Pair{{Prompt: prompt, Completion: make([]int32, 64)}, {Prompt: prompt, Completion: make([]int32, 64)}}
+	const head = 49152 * 576
+	linear := float64(smollm2.NumParameters() - head)
+	want := 6 * ((32+2*64)*linear + 2*64*head)
+	if got := gradientFLOPs(smollm2, pairs); got < want || got > 1.03*want {
+		t.Errorf("%g operations, %g without attention", got, want)
+	}
+	// Of attention alone: one layer of one head of width 1, everything else nothing.
+	c := *smollm2
+	c.HiddenSize, c.IntermediateSize, c.NumLayers, c.NumHeads, c.NumKVHeads, c.HeadDim = 0, 0, 1, 1, 1, 1
+	// A prompt of 32 has 528 scores, each row of 64 after it 64·32 + 2080.
+	if got, want := gradientFLOPs(&c, pairs), 12*(528+2*(64*32+2080.0)); math.Abs(got-want) > 1e-6 {
+		t.Errorf("%g operations of attention, want %g", got, want)
+	}
+}

@@ -1,0 +1,120 @@
+package trainer
+
+import (
+	"iter"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/model"
+	"stele/kernels"
+)
+
+// TestLayouts: pairs of which some share a prompt give the loss, the log-probabilities
+// and every gradient that they give alone, each a row of a pass of its own, to
+// rounding (half the goldens' bound: advantages of a group cancel in sums): with the prompt computed once, with groups divided, and packed.
+func TestLayouts(t *testing.T) {
+	for _, backend := range []string{"go", "xla:cpu"} {
+		d := openDevice(t, backend)
+		w := tinyWeights(t, d)
+		defer w.Close()
+		l, err := NewLearner(w, LearnerOptions{AdamW: defaults().Optimizer, Loss: defaults().Loss})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		r := rand.New(rand.NewPCG(9, 9))
+		ids := func(n int) []int32 {
+			ids := make([]int32, n)
+			for i := range ids {
+				ids[i] = int32(r.IntN(w.Config.VocabSize))
+			}
+			return ids
+		}
+		var pairs []model.Pair
+		var lengths []int
+		for _, group := range []struct {
+			prompt      int
+			completions []int
+		}{{7, []int{20, 3, 24, 17}}, {1, []int{9}}, {13, []int{30, 1, 28}}} {
+			prompt := ids(group.prompt)
+			for _, n := range group.completions {
+				pairs, lengths = append(pairs, model.Pair{Prompt: prompt, Completion: ids(n)}), append(lengths, n)
+			}
+		}
+		advantages := Advantages([]float64{1, 0, 0.3, 0.5, 1, 0.1, 1, 0}, true)
+		weights := TokenMean.Weights(lengths, 0)
+		pass := func(batches iter.Seq2[[]int, *model.Batch]) (loss float64, logprobs [][]float32, gradients [][]float32) {
+			logprobs = make([][]float32, len(pairs))
+			for indices, batch := range batches {
+				tokens := NewTokens(batch.Shape.N)
+				for i, index := range indices {
+					for j := range lengths[index] {
+						at := batch.First[i] + j
+						tokens.Weight[at], tokens.Advantage[at] = weights[index], advantages[index]
+						tokens.Old[at] = -6 - float32(j%3) // some ratios are clipped
+					}
+				}
+				seen, err := l.Accumulate(batch, tokens, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, index := range indices {
+					logprobs[index] = seen.LogProb[batch.First[i] : batch.First[i]+lengths[index]]
+					for j := range logprobs[index] {
+						loss += float64(weights[index]) * float64(seen.Policy[batch.First[i]+j])
+					}
+				}
+			}
+			for i := range l.gradients {
+				values, err := kernels.Float32s(l.gradients[i])
+				if err != nil {
+					t.Fatal(err)
+				}
+				gradients = append(gradients, values)
+				zeros, err := d.Zeros(dtypes.Float32, w.Specs[i].Shape...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				kernels.Free(l.gradients[i])
+				l.gradients[i] = zeros
+			}
+			return loss, logprobs, gradients
+		}
+		alone := func(yield func([]int, *model.Batch) bool) {
+			for i := range pairs {
+				p := model.Packing{Width: 48, Rows: [][]int{{i}}}
+				if !yield(p.Indices(), p.Batch(pairs)) {
+					return
+				}
+			}
+		}
+		wantLoss, wantLogprobs, want := pass(alone)
+		for _, u := range []Update{{MicroTokens: 4096}, {MicroTokens: 256, Packing: true}, {MicroTokens: 80}} {
+			if u.MicroTokens == 80 && backend != "go" {
+				continue // XLA takes seconds to compile each of the many shapes
+			}
+			loss, logprobs, got := pass(u.batches(pairs))
+			if math.Abs(loss-wantLoss) > 1e-5 {
+				t.Errorf("%s, %+v: the loss is %.8g, alone %.8g", backend, u, loss, wantLoss)
+			}
+			for i := range logprobs {
+				for j, x := range wantLogprobs[i] {
+					if math.Abs(float64(logprobs[i][j]-x)) > 5e-5 {
+						t.Fatalf("%s, %+v: log-probability of token %d of pair %d is %g, alone %g", backend, u, j, i, logprobs[i][j], x)
+					}
+				}
+			}
+			for i, spec := range w.Specs {
+				scale := norm(want[i]) / math.Sqrt(float64(len(want[i])))
+				for j, x := range want[i] {
+					if d := math.Abs(float64(got[i][j] - x)); d > 5e-4*max(scale, math.Abs(float64(x))) {
+						t.Fatalf("%s, %+v: gradient of %s[%d] is %g, alone %g", backend, u, spec.Name, j, got[i][j], x)
+					}
+				}
+			}
+		}
+	}
+}
