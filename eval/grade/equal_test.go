@@ -46,6 +46,7 @@ func TestEqualQwen(t *testing.T) {
 		{`|\lfloor x\rfloor|`, `\lfloor x\rfloor`, false, ViaNo},
 		{`\lfloor\frac{n}{90}\rfloor`, "0", false, ViaNo},
 		{`\sqrt{(700-80t)^2}`, "700-80t", false, ViaNo},
+		{`\sqrt{(a+2)^2}`, "a+2", false, ViaNo},
 		{"(a^m)^n", "a^{mn}", false, ViaNo},
 		{`\ln(xy)`, `\ln x+\ln y`, false, ViaNo},
 		{`|x||y|`, `|xy|`, true, ViaSymbolic},

@@ -56,7 +56,7 @@ type prober struct {
 // sign of their argument, roots, logarithms and powers by its argument's branch.
 const (
 	nearSeeds   = 4 // complex: once in each quadrant, parts between 1/4 and 7/4 in modulus
-	planeProbes = 6 // those, one farther from 0, and one far from it
+	planeProbes = 8 // those; twice farther from 0 and twice far from it, on opposite sides
 
 	positiveSeeds = 4  // real: positive, the last an integer
 	lineProbes    = 10 // those; all negative, an integer first; then any signs
@@ -91,10 +91,10 @@ func (p *prober) point(name string) complex128 {
 		return complex(x, 0)
 	}
 	z := complex(size(h), size(h>>32))
-	switch p.seed {
-	case nearSeeds + 1:
+	switch {
+	case p.seed > nearSeeds && p.seed%2 == 1:
 		z *= 2.25
-	case nearSeeds + 2:
+	case p.seed > nearSeeds:
 		z *= 25
 	}
 	// A symbol goes through the quadrants from one of its own, in a direction of its own.
