@@ -51,7 +51,7 @@ type metricRow struct {
 // metrics are the rows of a score. Of pass@k, only the largest k is there.
 func (r *Results) metrics(s Score) []metricRow {
 	rows := []metricRow{{"acc", r.Settings.Grader, "↑", Estimate{Value: s.Accuracy, SE: s.AccuracySE, CI: s.AccuracyCI}}}
-	names := severalNames(s.Several)
+	names := SeveralNames(s.Several)
 	for i, name := range names {
 		last := i+1 == len(names) || !strings.HasPrefix(names[i+1], "pass@")
 		if strings.HasPrefix(name, "maj@") || strings.HasPrefix(name, "pass@") && last {
