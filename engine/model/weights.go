@@ -31,6 +31,7 @@ type Weights struct {
 
 	folder   *checkpoint.Folder // until Upload
 	matrices []host.Matrix      // what Host reads until Upload, made on first use
+	memory   host.Memory        // of those that are no views of the folder
 }
 
 // Open prepares a folder's tensors as dtype: Float32, BFloat16 or, for generation
@@ -56,7 +57,7 @@ func (w *Weights) Upload() error {
 		return nil
 	}
 	if w.DType == dtypes.Int8 {
-		return errors.New("int8 weights are for generating and scoring on a CPU: use float32 or bfloat16 for graphs and training")
+		return errors.New("int8 weights are for generating on a CPU: use float32 or bfloat16 for graphs and training")
 	}
 	buffers := make([]kernels.Buffer, len(w.Specs))
 	for i, spec := range w.Specs {
@@ -169,8 +170,8 @@ func size(shape []int) int {
 	return n
 }
 
-// matrix is a view of parameter i [out, in] for Host.
-func (w *Weights) matrix(i int) (host.Matrix, error) {
+// matrix is a view of parameter i [out, in] for Host; t helps to convert it.
+func (w *Weights) matrix(i int, t *host.Team) (host.Matrix, error) {
 	spec := w.Specs[i]
 	if w.Buffers != nil {
 		return deviceMatrix(w.Buffers[i], spec)
@@ -182,7 +183,7 @@ func (w *Weights) matrix(i int) (host.Matrix, error) {
 	if err != nil {
 		return host.Matrix{}, err
 	}
-	m := storedMatrix(tensor, w.DType)
+	m := storedMatrix(tensor, w.DType, t, &w.memory)
 	w.matrices[i] = m
 	return m, nil
 }
@@ -208,7 +209,7 @@ func deviceMatrix(b kernels.Buffer, spec checkpoint.TensorSpec) (host.Matrix, er
 
 // storedMatrix is a stored tensor as dtype: a view of the mapped file where the
 // file holds just that, a copy otherwise.
-func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
+func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory) host.Matrix {
 	out, in := t.Shape[0], t.Shape[1]
 	data := unsafe.Pointer(unsafe.SliceData(t.Data))
 	aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }
@@ -216,7 +217,7 @@ func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
 		m := host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in)
 		if dtype == dtypes.Int8 {
 			defer t.Forget()
-			return host.Int8Matrix(m)
+			return host.Int8Matrix(team, memory, m)
 		}
 		return m
 	}
@@ -228,9 +229,9 @@ func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
 	t.Forget()
 	switch m := host.Float32Matrix(values, out, in); dtype {
 	case dtypes.Int8:
-		return host.Int8Matrix(m)
+		return host.Int8Matrix(team, memory, m)
 	case dtypes.BFloat16:
-		return host.RoundedMatrix(m)
+		return host.RoundedMatrix(memory, m)
 	default:
 		return m
 	}
