@@ -25,8 +25,9 @@ experiment: build
 
 # Kills an evaluation of MODEL, a model's folder, at random moments and compares what
 # comes out with a run left alone; DATA is a folder of benchmarks with mgsm in it.
+# FLAGS="--limit 2 -n 2 --max-tokens 48" makes it small.
 resume-check: build
-	@examples/resume-check.sh $(MODEL) $(DATA) runs/resume-check
+	@examples/resume-check.sh $(MODEL) $(DATA) runs/resume-check $(FLAGS)
 
 test: setup
 	@$(ENV) go test -timeout 25m $(PACKAGES)

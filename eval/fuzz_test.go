@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,7 +22,7 @@ func FuzzSamples(f *testing.F) {
 		if err := j.read(strings.NewReader(text)); err == nil && (j.size > int64(len(text)) || j.done > strings.Count(text, "\n")) {
 			t.Errorf("%d samples in %d bytes of %q", j.done, j.size, text)
 		}
-		r := &reader{path: "fuzz", in: bufio.NewReader(strings.NewReader(text)), spec: &spec}
+		r := &reader{SampleReader: NewSampleReader("fuzz", strings.NewReader(text)), spec: &spec}
 		for {
 			samples, _, err := r.next()
 			if err != nil {

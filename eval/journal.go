@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -73,36 +72,34 @@ func openJournal(path string, questions []Question, spec *Spec) (_ *journal, err
 // read indexes the lines. A last line that is not whole is what a killed run
 // leaves behind; anywhere else it is damage that a person must look at.
 func (j *journal) read(file io.Reader) error {
-	in := bufio.NewReaderSize(file, 1<<16)
-	for number := 1; ; number++ {
-		line, err := in.ReadBytes('\n')
+	for in := NewSampleReader(j.path, file); ; {
+		s, line, err := in.Next()
 		if err == io.EOF {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", j.path, err)
-		}
-		if bad := j.note(line); bad != nil {
-			if _, err := in.Peek(1); err == io.EOF {
+		if err == nil {
+			if err = j.note(s, len(line)); err != nil && in.atEnd() {
 				return nil
 			}
-			return fmt.Errorf("%s:%d: %w: remove the line and it is computed again", j.path, number, bad)
+			if err != nil {
+				err = in.errorf("%w", err)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%w: remove the line and it is computed again", err)
 		}
 	}
 }
 
 // note indexes a line at the end of what is known; a sample that is there
 // already stays as it was.
-func (j *journal) note(line []byte) error {
-	var s Sample
-	if err := json.Unmarshal(line, &s); err != nil {
-		return fmt.Errorf("not a sample: %w", err)
-	}
-	first, ok := j.slots[s.Benchmark+"/"+s.Language+"/"+s.ID]
+func (j *journal) note(s *Sample, length int) error {
+	q := s.question()
+	first, ok := j.slots[q.key()]
 	if !ok || s.Sample < 0 || s.Sample >= j.count[first] {
-		return fmt.Errorf("sample %d of %s/%s/%s is not asked for in this run", s.Sample, s.Benchmark, s.Language, s.ID)
+		return fmt.Errorf("sample %d of %s is not asked for in this run", s.Sample, q.key())
 	}
-	j.put(first+s.Sample, len(line), s.outcome())
+	j.put(first+s.Sample, length, s.outcome())
 	return nil
 }
 

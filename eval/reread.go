@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,20 +12,17 @@ import (
 
 // reader reads the samples.jsonl of a run that is done, question by question.
 type reader struct {
-	path string
+	*SampleReader
 	file *os.File
-	in   *bufio.Reader
-	line int
 	spec *Spec
 }
 
 func openSamples(dir string, spec *Spec) (*reader, error) {
-	path := filepath.Join(dir, samplesName)
-	f, err := os.Open(path)
+	f, err := os.Open(filepath.Join(dir, samplesName))
 	if err != nil {
 		return nil, err
 	}
-	return &reader{path: path, file: f, in: bufio.NewReaderSize(f, 1<<16), spec: spec}, nil
+	return &reader{NewSampleReader(f.Name(), f), f, spec}, nil
 }
 
 func (r *reader) close() { r.file.Close() }
@@ -34,8 +30,7 @@ func (r *reader) close() { r.file.Close() }
 // rewind goes back to the first question.
 func (r *reader) rewind() error {
 	_, err := r.file.Seek(0, io.SeekStart)
-	r.in.Reset(r.file)
-	r.line = 0
+	r.SampleReader = NewSampleReader(r.path, r.file)
 	return err
 }
 
@@ -45,35 +40,27 @@ var errMissing = errors.New("samples are missing")
 // next returns all samples of the next question and their lines, or io.EOF.
 func (r *reader) next() (samples []Sample, lines []json.RawMessage, err error) {
 	for n := 1; len(samples) < n; {
-		line, err := r.in.ReadBytes('\n')
+		s, line, err := r.Next()
 		switch {
-		case err == io.EOF && len(line) == 0 && len(samples) == 0:
+		case err == io.EOF && len(samples) == 0 && !r.torn:
 			return nil, nil, io.EOF
 		case err == io.EOF:
-			return nil, nil, fmt.Errorf("%s ends after line %d: %w: finish the run with stele eval", r.path, r.line, errMissing)
+			return nil, nil, fmt.Errorf("%s ends after line %d: %w: finish the run with stele eval", r.path, r.number, errMissing)
 		case err != nil:
-			return nil, nil, fmt.Errorf("%s: %w", r.path, err)
+			return nil, nil, err
 		}
-		r.line++
-		var s Sample
-		if err := json.Unmarshal(line, &s); err != nil {
-			return nil, nil, fmt.Errorf("%s:%d: not a sample: %w", r.path, r.line, err)
-		}
-		if len(samples) == 0 {
-			if n = r.spec.Samples[s.Benchmark]; n < 1 {
-				return nil, nil, fmt.Errorf("%s:%d: benchmark %q is not one of the manifest's", r.path, r.line, s.Benchmark)
-			}
-		}
-		first := &s
+		first := s
 		if len(samples) > 0 {
 			first = &samples[0]
+		} else if n = r.spec.Samples[s.Benchmark]; n < 1 {
+			return nil, nil, r.errorf("benchmark %q is not one of the manifest's", s.Benchmark)
 		}
 		a, b := first.question(), s.question()
 		if s.Sample != len(samples) || a.key() != b.key() {
-			return nil, nil, fmt.Errorf("%s:%d: sample %d of %s where sample %d of %s belongs: %w: finish the run with stele eval",
-				r.path, r.line, s.Sample, b.key(), len(samples), a.key(), errMissing)
+			return nil, nil, r.errorf("sample %d of %s where sample %d of %s belongs: %w: finish the run with stele eval",
+				s.Sample, b.key(), len(samples), a.key(), errMissing)
 		}
-		samples, lines = append(samples, s), append(lines, line)
+		samples, lines = append(samples, *s), append(lines, line)
 	}
 	return samples, lines, nil
 }

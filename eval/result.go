@@ -108,12 +108,15 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 	for _, b := range spec.Benchmarks {
 		n := spec.Samples[b]
 		var s strata
+		var languages []string
 		for _, l := range spec.Languages {
-			s = append(s, cells[[2]string{b, l}])
+			if cell := cells[[2]string{b, l}]; cell != nil { // a run that goes on may lack it
+				s, languages = append(s, cell), append(languages, l)
+			}
 		}
 		draws := newResample(b, spec.Seed, s)
 		scores := map[string]Score{}
-		for i, l := range spec.Languages {
+		for i, l := range languages {
 			e := s[i:i+1].estimate(n, draws)
 			scores[l] = e.score()
 			r.tabulate(b+"|"+l, scores[l])
@@ -128,8 +131,10 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 		e := averageOf(byLanguage[l])
 		r.Languages[l] = e.score()
 	}
-	mean := averageOf(means)
-	r.Mean = mean.score()
+	if means != nil {
+		mean := averageOf(means)
+		r.Mean = mean.score()
+	}
 	r.tabulate("all", r.Mean)
 	return r
 }

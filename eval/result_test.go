@@ -96,7 +96,7 @@ func TestScoreJSON(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	spec := Spec{Benchmarks: []string{"mgsm"}, Languages: []string{"en", "ru"}, Samples: map[string]int{"mgsm": 2}, Grader: "qwen"}
+	spec := Spec{Benchmarks: []string{"mgsm"}, Languages: []string{"en", "ru"}, Samples: map[string]int{"mgsm": 2}, FewShot: 8, Grader: "qwen"}
 	var questions []Question
 	var outcomes []outcome
 	for _, l := range spec.Languages {
@@ -110,20 +110,20 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Both languages do alike on each question, so their mean is no more certain.
-	const want = `|Tasks|Language|Grader|Metric    | | Value| |Stderr|95 % interval   |
-|-----|--------|------|----------|-|-----:|-|-----:|----------------|
-|mgsm |en      |qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
-|     |        |qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |none  |off_target|↓|0.0000|±|0.0000|0.0000 to 0.0000|
-|mgsm |ru      |qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
-|     |        |qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |none  |off_target|↓|0.5000|±|0.0000|0.5000 to 0.5000|
-|mgsm |all     |qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
-|     |        |qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |none  |off_target|↓|0.2500|±|0.0000|0.2500 to 0.2500|
+	const want = `|Tasks|Language|n-shot|Grader|Metric    | | Value| |Stderr|95 % interval   |
+|-----|--------|-----:|------|----------|-|-----:|-|-----:|----------------|
+|mgsm |en      |     8|qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
+|     |        |     8|qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
+|     |        |     8|qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
+|     |        |     8|none  |off_target|↓|0.0000|±|0.0000|0.0000 to 0.0000|
+|mgsm |ru      |     8|qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
+|     |        |     8|qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
+|     |        |     8|qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
+|     |        |     8|none  |off_target|↓|0.5000|±|0.0000|0.5000 to 0.5000|
+|mgsm |all     |     8|qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
+|     |        |     8|qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
+|     |        |     8|qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
+|     |        |     8|none  |off_target|↓|0.2500|±|0.0000|0.2500 to 0.2500|
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

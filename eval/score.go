@@ -51,7 +51,7 @@ func (s Score) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range severalNames(s.Several) {
+	for _, name := range SeveralNames(s.Several) {
 		e := s.Several[name]
 		for _, field := range []struct {
 			suffix string
@@ -95,8 +95,9 @@ func (s *Score) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// severalNames sorts avg before pass before maj, and by number.
-func severalNames(several map[string]Estimate) []string {
+// SeveralNames are the names of measures of several samples, avg before pass before
+// maj, and by number.
+func SeveralNames[V any](several map[string]V) []string {
 	order := func(name string) (kind, k int) {
 		m := severalName.FindStringSubmatch(name)
 		if m == nil {

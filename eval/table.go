@@ -12,16 +12,17 @@ import (
 // way is better. Beside that harness's columns stand the language and the
 // bootstrap interval.
 func (r *Results) WriteTable(w io.Writer) error {
-	t := table{head: []string{"Tasks", "Language", "Grader", "Metric", "", "Value", "", "Stderr", "95 % interval"},
-		right: []bool{5: true, 7: true, 8: false}}
+	t := table{head: []string{"Tasks", "Language", "n-shot", "Grader", "Metric", "", "Value", "", "Stderr", "95 % interval"},
+		right: []bool{2: true, 6: true, 8: true, 9: false}}
+	shots := strconv.Itoa(r.Settings.FewShot)
 	add := func(task, language string, s Score) {
 		for _, m := range r.metrics(s) {
-			row := []string{task, language, m.grader, m.name, m.arrow, fmt.Sprintf("%.4f", m.Value), "±", "N/A", ""}
+			row := []string{task, language, shots, m.grader, m.name, m.arrow, fmt.Sprintf("%.4f", m.Value), "±", "N/A", ""}
 			if m.SE != nil {
-				row[7] = fmt.Sprintf("%.4f", *m.SE)
+				row[8] = fmt.Sprintf("%.4f", *m.SE)
 			}
 			if m.CI != nil {
-				row[8] = fmt.Sprintf("%.4f to %.4f", m.CI[0], m.CI[1])
+				row[9] = fmt.Sprintf("%.4f to %.4f", m.CI[0], m.CI[1])
 			}
 			t.rows = append(t.rows, row)
 			task, language = "", ""
@@ -51,7 +52,7 @@ type metricRow struct {
 // metrics are the rows of a score. Of pass@k, only the largest k is there.
 func (r *Results) metrics(s Score) []metricRow {
 	rows := []metricRow{{"acc", r.Settings.Grader, "↑", Estimate{Value: s.Accuracy, SE: s.AccuracySE, CI: s.AccuracyCI}}}
-	names := severalNames(s.Several)
+	names := SeveralNames(s.Several)
 	for i, name := range names {
 		last := i+1 == len(names) || !strings.HasPrefix(names[i+1], "pass@")
 		if strings.HasPrefix(name, "maj@") || strings.HasPrefix(name, "pass@") && last {

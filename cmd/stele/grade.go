@@ -19,7 +19,8 @@ func newGradeCommand(g *globals) *cobra.Command {
 		Long: `Whether answers are right.
 
 Lines of --in hold "output" (a model's text) and "reference", and may hold "data_name",
-a benchmark's name with rules of its own in the Qwen2.5-Math code. With "prediction" in
+a benchmark's name with rules of its own in the Qwen2.5-Math code. Without "reference",
+"gt" is the reference, normalised already. With "prediction" in
 place of "output", the strings are compared as they are. The output adds "extracted",
 "pred", "gt", "verdict" and "via", the rule that decided.
 
@@ -70,23 +71,30 @@ func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
 
 // gradeRecord adds the verdict to one line of the input of stele grade.
 func gradeRecord(record *jsonl.Record, mode grade.Mode) error {
-	var output, prediction, reference, dataName string
+	var output, prediction, reference, gt, dataName string
 	hasReference, errReference := record.Decode("reference", &reference)
+	hasGT, errGT := record.Decode("gt", &gt)
 	hasOutput, errOutput := record.Decode("output", &output)
 	hasPrediction, errPrediction := record.Decode("prediction", &prediction)
 	_, errName := record.Decode("data_name", &dataName)
-	switch err := errors.Join(errReference, errOutput, errPrediction, errName); {
+	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName); {
 	case err != nil:
 		return err
-	case !hasReference:
+	case !hasReference && !hasGT:
 		return errors.New(`no "reference"`)
 	case hasOutput == hasPrediction:
 		return errors.New(`one of "output" and "prediction" is needed`)
 	}
 	var result grade.Result
-	if hasOutput {
+	switch {
+	case hasOutput && hasReference:
 		result = grade.Grade(output, reference, dataName, mode)
-	} else {
+	case hasOutput:
+		result = grade.GradeNormalized(output, gt, dataName, mode)
+	default:
+		if !hasReference {
+			reference = gt
+		}
 		result = grade.Result{Extracted: prediction, Pred: prediction, GT: reference}
 		result.Verdict, result.Via = grade.Equal(prediction, reference, mode)
 	}

@@ -27,7 +27,7 @@ type answer struct {
 }
 
 var (
-	namePattern    = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in |:=)([^=].*)$`)
+	namePattern    = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
 	zeroPattern    = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
 	reversedName   = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
 	basePattern    = regexp.MustCompile(`^([0-9A-Za-z]+)_(?:\{(\d{1,2})\}|(\d))$`)
@@ -120,7 +120,7 @@ func (a *answer) readNumber() bool {
 		}
 	case thousandsTail.MatchString(s), indianNumber.MatchString(s):
 		readings = []string{strings.ReplaceAll(s, ",", "")}
-	case decimalPattern.MatchString(s), sciencePattern.MatchString(s):
+	case decimalPattern.MatchString(s), sciencePattern.MatchString(s), a.percent && isCanonicalInteger(s):
 		readings = []string{s}
 		if m := decimalPattern.FindStringSubmatch(s); m != nil {
 			a.decimals = len(m[1])

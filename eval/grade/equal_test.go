@@ -42,6 +42,15 @@ func TestEqualQwen(t *testing.T) {
 		{`\frac{6}{4}`, `\frac{3}{2}`, true, ViaSymbolic},
 		{`\frac{x^2-9}{x-3}`, "x+3", true, ViaSymbolic},
 		{`\sqrt{x^2}`, "x", false, ViaNo},
+		{`\lceil k\rceil`, `\sqrt{\lceil k\rceil^2}`, false, ViaNo},
+		{`|\lfloor x\rfloor|`, `\lfloor x\rfloor`, false, ViaNo},
+		{`\lfloor\frac{n}{90}\rfloor`, "0", false, ViaNo},
+		{`\sqrt{(700-80t)^2}`, "700-80t", false, ViaNo},
+		{`\sqrt{(a+2)^2}`, "a+2", false, ViaNo},
+		{"(a^m)^n", "a^{mn}", false, ViaNo},
+		{`\ln(xy)`, `\ln x+\ln y`, false, ViaNo},
+		{`|x||y|`, `|xy|`, true, ViaSymbolic},
+		{`\lfloor x+3\rfloor`, `3+\lfloor x\rfloor`, true, ViaSymbolic},
 		{`\sin^2t+\cos^2t`, "1", true, ViaSymbolic},
 		{`\sqrt{12}`, `2\sqrt{3}`, true, ViaSymbolic},
 		{`\log_{3} 81`, "4", true, ViaSymbolic},
@@ -88,6 +97,43 @@ func TestEqualQwen(t *testing.T) {
 		verdict, via := Equal(test.prediction, test.reference, Qwen)
 		if verdict != test.verdict || via != test.via {
 			t.Errorf("Equal(%q, %q) = %v via %s, want %v via %s", test.prediction, test.reference, verdict, via, test.verdict, test.via)
+		}
+	}
+}
+
+// TestEqualStrict holds answers that the reference does not read, or reads as something
+// else than a person would.
+func TestEqualStrict(t *testing.T) {
+	tests := []struct {
+		prediction, reference string
+		verdict               bool
+	}{
+		{"|x|", `\sqrt{x^2}`, true},
+		{"x", `\sqrt{x^2}`, false},
+		{"-x", `\sqrt{x^2}`, false},
+		{`\sqrt[3]{-27}`, "-3", true},
+		{`\sqrt[3]{-27}`, "3", false},
+		{`(-8)^{\frac{2}{3}}`, "4", true},
+		{`\sqrt[3]{x^2}`, `x^{2/3}`, true},
+		{`\sqrt[3]{2+\sqrt{5}}+\sqrt[3]{2-\sqrt{5}}`, "1", true},
+		{`\ln |x|`, `\ln x`, false},
+		{`\lceil x\rceil`, `\lfloor x\rfloor+1`, false},
+		{`\max(x,4)`, `\max(4,x)`, true},
+		{`\max(x,4)`, `\min(4,x)`, false},
+		{`\lvert x-1\rvert`, "|1-x|", true},
+		{`\langle 3,4\rangle`, "(3,4)", true},
+		{"No solution", `\emptyset`, true},
+		{`\{\}`, `\varnothing`, true},
+		{"[2,oo)", `[2,\infty)`, true},
+		{`x\in\{5,7\}`, `\{7,5\}`, true},
+		{`\{x\mid x>4\}`, `(4,\infty)`, true},
+		{`\{x : x \ge 4\}`, `(4,\infty)`, false},
+		{"25%", `\frac{1}{4}`, true},
+		{"25%", `\frac{1}{25}`, false},
+	}
+	for _, test := range tests {
+		if verdict, via := Equal(test.prediction, test.reference, Strict); verdict != test.verdict {
+			t.Errorf("Equal(%q, %q) = %v via %s, want %v", test.prediction, test.reference, verdict, via, test.verdict)
 		}
 	}
 }

@@ -38,7 +38,17 @@ type Result struct {
 // first). dataName is the benchmark's name in the Qwen2.5-Math code, which
 // has rules for some of them; it may be empty.
 func Grade(output, reference, dataName string, mode Mode) Result {
-	result := gradeAgainst(normalizeReference(reference, dataName), output, dataName)
+	return grade(output, reference, normalizeReference(reference, dataName), dataName, mode)
+}
+
+// GradeNormalized is Grade against a reference in its comparable form, which
+// Result.GT holds.
+func GradeNormalized(output, gt, dataName string, mode Mode) Result {
+	return grade(output, gt, gt, dataName, mode)
+}
+
+func grade(output, reference, gt, dataName string, mode Mode) Result {
+	result := gradeAgainst(gt, output, dataName)
 	if mode == Strict && result.Via != ViaNone {
 		result = gradeStrict(result, output, reference)
 	}

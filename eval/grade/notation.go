@@ -58,7 +58,9 @@ var (
 	choose         = regexp.MustCompile(`\{\s*([^{}]*?)\s*\\choose\s*([^{}]*?)\s*\}`)
 	realNumbers    = regexp.MustCompile(`(?i)all real numbers|\\mathbb\s*\{?R\}?|\\mathbb R`)
 	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
-	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf)($|[^a-z])`)
+	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
+	emptySet       = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?|(?:the )?empty set|\\\{ ?\\\})$`)
+	setBuilder     = regexp.MustCompile(`^\\\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*)\\\}$`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
@@ -70,7 +72,7 @@ var notation = strings.NewReplacer(
 	`\displaystyle`, "", `\quad`, " ", `\qquad`, " ", `\,`, " ", `\;`, " ", `\:`, " ", `\!`, "",
 	`\\`, `\\`, `\ `, " ", "~", " ", `\$`, "", "$", "", `\(`, "", `\)`, "",
 	`\leq`, `\le`, `\geq`, `\ge`, `\neq`, `\ne`, `{,}`, ",", "**", "^",
-	`\lbrace`, `\{`, `\rbrace`, `\}`, `\ldots`, "...", `\dots`, "...", `\cdots`, "...",
+	`\lvert`, "|", `\rvert`, "|", `\langle`, "(", `\rangle`, ")", `\lbrace`, `\{`, `\rbrace`, `\}`, `\ldots`, "...", `\dots`, "...", `\cdots`, "...",
 	`\degrees`, `\degree `, `\varnothing`, `\emptyset`, "€", "", "£", "", "¥", "", "₹", "", "৳", "", "₽", "", "฿", "",
 )
 
@@ -100,7 +102,11 @@ func writeAlike(s string) string {
 	s = looseFraction.ReplaceAllString(s, `\frac`)
 	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
-	return strip(manyBlanks.ReplaceAllString(s, " "))
+	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
+	if m := setBuilder.FindStringSubmatch(s); m != nil && strings.Contains(m[2], m[1]) && strings.ContainsAny(m[2], `<>\`) {
+		s = strip(m[2]) // {x | x > 0} is x > 0
+	}
+	return s
 }
 
 // operatorNames are functions by other names.

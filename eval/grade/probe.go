@@ -37,10 +37,12 @@ func (v value) multiply(w value) value {
 
 // prober evaluates expressions at one point.
 type prober struct {
-	// seed chooses the point: every symbol gets a complex number that depends
-	// on the seed and its name alone.
-	seed   uint64
-	real   bool // no imaginary parts
+	// seed chooses the point: every symbol gets a number that depends on the seed and
+	// its name alone.
+	seed uint64
+	// real is the reading of real functions: symbols are real, odd roots of negative
+	// numbers are negative, and even roots and logarithms of them have no value.
+	real   bool
 	budget *budget
 	// bound holds the values of the variables that operators bind.
 	bound *binding
@@ -48,6 +50,17 @@ type prober struct {
 	// for an arbitrary smooth function then.
 	opaque bool
 }
+
+// Seeds from 1 on choose points of several kinds, so that functions that agree on
+// part of the plane or line only are told apart: rounding and absolute values by the
+// sign of their argument, roots, logarithms and powers by its argument's branch.
+const (
+	nearSeeds   = 4 // complex: once in each quadrant, parts between 1/4 and 7/4 in modulus
+	planeProbes = 8 // those; twice farther from 0 and twice far from it, on opposite sides
+
+	positiveSeeds = 4  // real: positive, the last an integer
+	lineProbes    = 10 // those; all negative, an integer first; then any signs
+)
 
 // hash mixes the seed with a name.
 func (p *prober) hash(name string, n uint64) uint64 {
@@ -61,21 +74,39 @@ func (p *prober) hash(name string, n uint64) uint64 {
 	return x ^ x>>31
 }
 
-// point returns a number with parts between 1/4 and 7/4 in modulus, in any
-// quadrant.
+// point returns the value of the symbol name; see the kinds of seeds.
 func (p *prober) point(name string) complex128 {
 	h := p.hash(name, 0)
-	part := func(bits uint64) float64 {
-		x := 0.25 + 1.5*float64(bits>>1&0xfffff)/0x100000
-		if bits&1 == 1 {
-			return -x
-		}
-		return x
-	}
+	size := func(bits uint64) float64 { return 0.25 + 1.5*float64(bits&0xfffff)/0x100000 }
 	if p.real {
-		return complex(part(h), 0)
+		x := 2 * size(h>>1)
+		switch {
+		case p.seed == positiveSeeds:
+			x = math.Ceil(x) + 1
+		case p.seed == positiveSeeds+1:
+			x = -math.Ceil(x) - 1
+		case p.seed == positiveSeeds+2, p.seed > positiveSeeds && h&1 == 1:
+			x = -x
+		}
+		return complex(x, 0)
 	}
-	return complex(part(h), part(h>>32))
+	z := complex(size(h), size(h>>32))
+	switch {
+	case p.seed > nearSeeds && p.seed%2 == 1:
+		z *= 2.25
+	case p.seed > nearSeeds:
+		z *= 25
+	}
+	// A symbol goes through the quadrants from one of its own, in a direction of its own.
+	own := (&prober{}).hash(name, 0)
+	quadrant := own>>1 + p.seed
+	if own&1 == 1 {
+		quadrant = own>>1 - p.seed
+	}
+	for range quadrant % 4 {
+		z *= 1i
+	}
+	return z
 }
 
 // eval returns e's value, or false where it has none.
@@ -136,6 +167,9 @@ func (p *prober) power(e *expr) (value, bool) {
 	if !ok {
 		return base, false
 	}
+	if p.real && imag(base.z) == 0 && real(base.z) < 0 && imag(exponent.z) == 0 && real(exponent.z) != math.Trunc(real(exponent.z)) {
+		return p.realRoot(base, e.args[1])
+	}
 	if cmplx.Abs(base.z) <= 1e3*base.err {
 		// A base that may be zero: only the plain cases are safe.
 		if base.z == 0 && real(exponent.z) > 0 {
@@ -150,6 +184,20 @@ func (p *prober) power(e *expr) (value, bool) {
 	z := complexPower(base.z, exponent.z)
 	relative := cmplx.Abs(exponent.z)*base.err/cmplx.Abs(base.z) + exponent.err*cmplx.Abs(cmplx.Log(base.z))
 	return makeValue(z, cmplx.Abs(z)*(relative+epsilon*(1+cmplx.Abs(exponent.z))))
+}
+
+// realRoot raises a negative number to a fraction: odd roots are negative numbers.
+func (p *prober) realRoot(base value, exponent *expr) (value, bool) {
+	r, ok := exact(exponent, p.budget)
+	if !ok || r.Denom().Bit(0) == 0 {
+		return value{}, false
+	}
+	x, _ := r.Float64()
+	z := math.Pow(-real(base.z), x)
+	if r.Num().Bit(0) == 1 {
+		z = -z
+	}
+	return makeValue(complex(z, 0), math.Abs(x*z)*(base.err/cmplx.Abs(base.z)+epsilon))
 }
 
 // complexPower is cmplx.Pow with the frequent cases exact.
@@ -207,6 +255,9 @@ func (p *prober) function(e *expr) (value, bool) {
 	}
 	if f, ok := analytic[e.name]; ok && len(args) == 1 {
 		x := args[0]
+		if p.real && e.name == "log" && imag(x.z) == 0 && real(x.z) < 0 {
+			return value{}, false
+		}
 		z := f(x.z)
 		// The slope by a difference wide enough to be above rounding.
 		step := 1e-6 * (1 + cmplx.Abs(x.z))
@@ -227,6 +278,10 @@ func (p *prober) function(e *expr) (value, bool) {
 			round = math.Ceil
 		}
 		return makeValue(complex(round(real(args[0].z)), round(imag(args[0].z))), 0)
+	case "max", "min":
+		if extreme, ok := extremeOf(e.name, args); ok && p.real {
+			return extreme, true
+		}
 	case "binomial":
 		if r, ok := exact(e, p.budget); ok {
 			x, _ := r.Float64()
@@ -248,6 +303,20 @@ func (p *prober) function(e *expr) (value, bool) {
 	// Bounded, so that no argument is too large, and in all quadrants.
 	scale := 1 + cmplx.Abs(phase)
 	return makeValue(phase/complex(scale, 0), 2*slope*err/scale)
+}
+
+// extremeOf is the largest or smallest of real values.
+func extremeOf(name string, args []value) (value, bool) {
+	best := args[0]
+	for _, x := range args {
+		if imag(x.z) != 0 {
+			return value{}, false
+		}
+		if (real(x.z) > real(best.z)) == (name == "max") {
+			best = x
+		}
+	}
+	return best, imag(best.z) == 0
 }
 
 // coefficient returns an arbitrary number that belongs to a function.

@@ -177,7 +177,7 @@ func (c *comparison) compareRelations(x, y *expr) judgement {
 	if x.name != "=" && x.name != "!=" && (x.name == y.name) != (real(factor) > 0) {
 		return wrong
 	}
-	for seed := range uint64(probes) {
+	for seed := range uint64(planeProbes) {
 		p := prober{seed: seed + 2, budget: &c.budget}
 		u, okU := p.eval(dx)
 		v, okV := p.eval(dy)
@@ -428,12 +428,12 @@ func withConstants(e *expr) *expr {
 	return e
 }
 
-// sameOnReals reports whether two expressions are equal for real values of
-// their symbols, as |x| and the root of x² are.
+// sameOnReals reports whether two expressions are equal as functions of real
+// numbers, as |x| and the root of x² are, and the cube roots of −8 and −2.
 func (c *comparison) sameOnReals(x, y *expr) bool {
 	c.real = true
 	defer func() { c.real = false }()
-	return len(x.symbols(nil)) > 0 && c.sameFunction(x, y)
+	return c.sameFunction(x, y)
 }
 
 // judgeMatrices compares matrices entry by entry.
@@ -505,7 +505,7 @@ func roundsTo(u, v float64, decimals int) bool {
 // surelyDifferent tells functions that differ at a probe from those that could
 // not be evaluated.
 func (c *comparison) surelyDifferent(x, y *expr) judgement {
-	for seed := range uint64(probes) {
+	for seed := range uint64(planeProbes) {
 		p := prober{seed: seed + 1, budget: &c.budget}
 		u, okU := p.eval(x)
 		v, okV := p.eval(y)

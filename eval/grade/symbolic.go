@@ -70,12 +70,8 @@ func (e *expr) spelling() string {
 	return e.String()
 }
 
-// probes is the number of points at which functions are compared, and
-// neededProbes how many of them must be in the domain of both.
-const (
-	probes       = 4
-	neededProbes = 2
-)
+// neededProbes is at how many points both of two functions must have a value.
+const neededProbes = 2
 
 // sameFunction reports whether two expressions are equal for all values of
 // their symbols. Rational numbers are compared exactly; otherwise both are
@@ -87,7 +83,10 @@ func (c *comparison) sameFunction(a, b *expr) bool {
 	if okX && okY {
 		return x.Cmp(y) == 0
 	}
-	agreed := 0
+	agreed, probes := 0, planeProbes
+	if c.real {
+		probes = lineProbes
+	}
 	for seed := range uint64(probes) {
 		switch c.agreeAt(seed+1, a, b, cmplx.Abs) {
 		case different:
@@ -112,12 +111,13 @@ const (
 // difference.
 func (c *comparison) agreeAt(seed uint64, a, b *expr, distance func(complex128) float64) agreementAt {
 	p := prober{seed: seed, real: c.real, budget: &c.budget}
-	x, ok := p.eval(a)
-	if !ok {
-		return undefined
-	}
-	y, ok := p.eval(b)
-	if !ok {
+	x, okX := p.eval(a)
+	y, okY := p.eval(b)
+	switch {
+	case okX && okY:
+	case c.real && okX != okY && c.budget.left >= 0:
+		return different // ln x has no value where ln |x| has one
+	default:
 		return undefined
 	}
 	return agree(x, y, distance(x.z-y.z))

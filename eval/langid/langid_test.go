@@ -69,6 +69,25 @@ func TestTooShortToTell(t *testing.T) {
 	}
 }
 
+// TestMixedLatin: the language of most words decides, wherever they stand.
+func TestMixedLatin(t *testing.T) {
+	d := New()
+	for _, c := range []struct{ few, most, lang string }{
+		{"Auf Anfrage werde ich anfangen, in Deutsch zu denken.", "To find the value we need to follow these steps. First, let's calculate the cube. Therefore the value is", "en"},
+		{"Kwa ombi, nitaanza kufikiria kwa Kiswahili.", "A football team played 22 games. They won 8 more than they lost. How many did they win? Let the number lost be x.", "en"},
+		{"Okay, let me think step by step.", sentences["de"] + " " + sentences["de"], "de"},
+		{"So the final answer is", sentences["sw"] + " " + sentences["sw"], "sw"},
+		{sentences["fr"], strings.Repeat(sentences["es"]+" ", 2), "es"},
+		{sentences["es"], strings.Repeat(sentences["fr"]+" ", 40), "fr"},
+	} {
+		for _, text := range []string{c.few + "\n\n" + c.most, c.most + "\n\n" + c.few} {
+			if got, _ := d.Detect(text); got != c.lang {
+				t.Errorf("%.90q is %s, want %s", text, got, c.lang)
+			}
+		}
+	}
+}
+
 // TestSameVerdict: mixed scripts too get the same verdict and confidence each time.
 func TestSameVerdict(t *testing.T) {
 	d := New()
@@ -116,7 +135,8 @@ func TestClean(t *testing.T) {
 // how many texts in a language, with LaTeX, code or some English in them, are
 // called another language? Missed: how many English texts that begin in the wanted
 // language are taken for that language? The texts are those of the reference
-// decision table, which has 0.00 % and 0.22 % (1 of 450) for lingua on clean text.
+// decision table, which has 0.00 % and 0.22 % (1 of 450) for lingua on clean text;
+// here none of either kind is wrong.
 func TestGoldens(t *testing.T) {
 	path := filepath.FromSlash("../../../shared/data/langid/goldens.jsonl.gz")
 	if _, err := os.Stat(path); err != nil {
@@ -166,8 +186,8 @@ func TestGoldens(t *testing.T) {
 	if natives < 300 || offs < 150 {
 		t.Errorf("only %d and %d texts", natives, offs)
 	}
-	if falseOff > 0 || missed > 1 {
-		t.Errorf("false off-target %d of %d, missed %d of %d; want none and at most one", falseOff, natives, missed, offs)
+	if falseOff > 0 || missed > 0 {
+		t.Errorf("false off-target %d of %d, missed %d of %d; want none", falseOff, natives, missed, offs)
 	}
 }
 

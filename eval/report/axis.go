@@ -18,10 +18,10 @@ type axis struct {
 func newAxis(low, high, from, to float64, n int) axis {
 	if !(high > low) {
 		pad := math.Abs(low) / 10
-		if pad == 0 {
-			pad = 1
-		}
 		low, high = low-pad, low+pad
+		if pad == 0 {
+			high = 1 // nothing but zeros
+		}
 	}
 	raw := (high - low) / float64(max(n, 1))
 	power := math.Floor(math.Log10(raw))
@@ -53,12 +53,10 @@ func (a axis) label(x float64) string {
 		return "0"
 	}
 	if largest := max(math.Abs(a.low), math.Abs(a.high)); a.digits > 4 || largest >= 1e6 {
-		mantissa, power, _ := strings.Cut(strconv.FormatFloat(x, 'e', -1, 64), "e")
-		if len(mantissa) > 5 {
-			mantissa, power, _ = strings.Cut(strconv.FormatFloat(x, 'e', 2, 64), "e")
-		}
-		n, _ := strconv.Atoi(power)
-		return minus(mantissa) + "·10" + superscript(n)
+		// One power for all ticks, that of the largest.
+		power := int(math.Floor(math.Log10(largest)))
+		step := int(math.Floor(math.Log10(a.ticks[1]-a.ticks[0]) + 1e-9))
+		return fixed(x/math.Pow10(power), max(0, power-step)) + "·10" + superscript(power)
 	}
 	return fixed(x, a.digits)
 }

@@ -165,7 +165,11 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 	if p.reference != nil {
 		high = max(high, *p.reference*1.05)
 	}
-	ay := newAxis(low, max(high, low+1e-3), top+p.height, top, int(p.height/36))
+	least := 1e-3
+	if p.percent {
+		least = 5 // a frame for bars that are all 0
+	}
+	ay := newAxis(low, max(high, low+least), top+p.height, top, int(p.height/36))
 	if p.percent && ay.high > 100 && high <= 100 {
 		ay = newAxis(0, 100, top+p.height, top, int(p.height/36))
 	}
@@ -226,6 +230,9 @@ func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, 
 	y0, y := ay.at(0), ay.at(scale*v.x)
 	c.rect(x, min(y0, y), width, math.Abs(y-y0), paint, fmt.Sprintf("bar b%d", paint), tip+": "+number)
 	lower, upper, ok := v.bounds()
+	if v.x == 0 && p.percent && !(ok && upper > 0) {
+		c.text(x+width/2, y-4, "middle", "small", "", "0") // a bar of no height can be missed
+	}
 	if p.numbers {
 		at := scale * v.x
 		if ok {

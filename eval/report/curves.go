@@ -17,19 +17,44 @@ type curvePanel struct {
 
 // curvePanels are the pictures of a training run; those without data are left out.
 var curvePanels = []curvePanel{
+	{title: "Evaluation: accuracy, mean ± SE", keys: []string{evalAccuracy}, band: evalAccuracySE},
+	{title: "Evaluation: off-target", keys: []string{evalOff}},
 	{title: "Reward, mean ± deviation in a group", keys: []string{"reward"}, band: "reward_std"},
-	{title: "Parts of the reward",
-		keys:  []string{"rewards/accuracy/mean", "rewards/language/mean", "rewards/format/mean"},
-		names: []string{"accuracy", "language", "format"}},
 	{title: "Questions by their rollouts, share",
 		keys: []string{groupsWrong, groupsMixed, groupsRight}, names: []string{"all wrong", "mixed", "all right"}},
-	{title: "Completion length, tokens", keys: []string{"completions/mean_length"}},
+	{title: "Groups of equal rewards, share", keys: []string{"frac_reward_zero_std"}},
+	{title: "Completion length, tokens",
+		keys:  []string{"completions/mean_length", "completions/mean_terminated_length", "completions/min_length", "completions/max_length"},
+		names: []string{"mean", "ended", "min", "max"}},
+	{title: "Truncated completions, share", keys: []string{"completions/clipped_ratio"}},
+	{title: "Dynamic sampling",
+		keys: []string{"train/num_gen_batches", "train/kept_groups"}, names: []string{"batches", "kept"}},
+	{title: "Loss", keys: []string{"loss", "actor/pg_loss"}, names: []string{"loss", "policy"}},
 	{title: "KL to the reference, nats a token", keys: []string{"kl"}},
+	{title: "KL in the reward", keys: []string{"actor/reward_kl_penalty"}},
+	{title: "Coefficient of the KL", keys: []string{"actor/kl_coef", "actor/reward_kl_penalty_coeff"}, names: []string{"loss", "reward"}},
 	{title: "Entropy, nats a token", keys: []string{"entropy"}},
 	{title: "Gradient norm", keys: []string{"grad_norm"}},
-	{title: "Loss", keys: []string{"loss"}},
+	{title: "Learning rate", keys: []string{"learning_rate"}},
+	{title: "Clipped tokens, share",
+		keys:  []string{"clip_ratio/low_mean", "clip_ratio/high_mean", "actor/pg_clipfrac_lower"},
+		names: []string{"low", "high", "dual"}},
+	{title: "Importance ratio, mean", keys: []string{"actor/ratio_mean"}},
+	{title: "KL to the rollout's policy, nats", keys: []string{"actor/ppo_kl"}},
+	{title: "|log-probability, engine − trainer|",
+		keys: []string{"sampling/sampling_logp_difference/mean", "sampling/sampling_logp_difference/max"}, names: []string{"mean", "max"}},
 	{title: "Mean token probability", keys: []string{"mean_token_probability"}},
-	{title: "Learning rate", keys: []string{"lr"}},
+	{title: "Seconds a step",
+		keys: []string{"timing_s/step", "timing_s/gen", "timing_s/ref", "timing_s/update_actor"}, names: []string{"step", "gen", "ref", "update"}},
+	{title: "Tokens a second", keys: []string{"perf/throughput"}},
+	{title: "Tokens a step", keys: []string{"num_tokens"}},
+}
+
+// undrawn are metrics that are in tables/steps.csv alone: extremes and deviations of
+// what is drawn.
+var undrawn = []string{
+	"step", "clip_ratio/low_min", "clip_ratio/high_max", "clip_ratio/region_mean",
+	"completions/min_terminated_length", "completions/max_terminated_length",
 }
 
 // smoothFrom is the number of steps from which curves get a moving mean.
@@ -62,37 +87,80 @@ func moving(points [][2]float64, n int) [][2]float64 {
 	return out
 }
 
-// languagePanel is the accuracy of rollouts by language, when there are several.
-func languagePanel(steps []Step) curvePanel {
-	const prefix = "rewards/accuracy/"
-	var codes []string
-	for _, s := range steps {
-		for key := range s {
-			if code, ok := strings.CutPrefix(key, prefix); ok && code != "mean" && code != "std" && !slices.Contains(codes, code) {
-				codes = append(codes, code)
-			}
+// rewardPanels are the parts of the reward and, where there are several languages,
+// the reward and each part by language.
+func rewardPanels(metrics []string) []curvePanel {
+	parts := curvePanel{title: "Parts of the reward"}
+	byPart := map[string][]string{} // the languages of a part; "" is the whole reward
+	for _, key := range metrics {
+		if language, ok := strings.CutPrefix(key, "reward/"); ok {
+			byPart[""] = append(byPart[""], language)
+			continue
+		}
+		part, what, ok := strings.Cut(strings.TrimPrefix(key, "rewards/"), "/")
+		switch {
+		case !ok || !strings.HasPrefix(key, "rewards/"):
+		case what == "mean":
+			parts.keys, parts.names = append(parts.keys, key), append(parts.names, part)
+		case what != "std":
+			byPart[part] = append(byPart[part], what)
 		}
 	}
-	p := curvePanel{title: "Accuracy of rollouts by language"}
-	if len(codes) < 2 {
-		return p
+	panels := []curvePanel{parts}
+	for _, part := range sortedKeys(byPart) {
+		if len(byPart[part]) < 2 {
+			continue
+		}
+		p := curvePanel{title: "Reward by language"}
+		prefix := "reward/"
+		if part != "" {
+			p.title = strings.ToUpper(part[:1]) + part[1:] + " of rollouts by language"
+			prefix = "rewards/" + part + "/"
+		}
+		for _, language := range inOrder(byPart[part]) {
+			p.keys, p.names = append(p.keys, prefix+language), append(p.names, language)
+		}
+		panels = append(panels, p)
 	}
-	for _, code := range inOrder(codes) {
-		p.keys = append(p.keys, prefix+code)
-		p.names = append(p.names, code)
-	}
-	return p
+	return panels
 }
 
-// drawCurves lays the panels that have data out in three columns.
-func drawCurves(name string, steps []Step) *canvas {
-	panels := slices.Clone(curvePanels)
-	if p := languagePanel(steps); len(p.keys) > 0 {
-		panels = slices.Insert(panels, 2, p)
+// panelsOf are the panels that have data: those that are known, and one for each
+// metric that is not, such as a newer version's, under its own name.
+func panelsOf(steps []Step) []curvePanel {
+	all := map[string]bool{}
+	for _, s := range steps {
+		for key := range s {
+			all[key] = true
+		}
 	}
-	panels = slices.DeleteFunc(panels, func(p curvePanel) bool {
+	metrics := sortedKeys(all)
+	after := 1 + slices.IndexFunc(curvePanels, func(p curvePanel) bool { return p.keys[0] == "reward" })
+	panels := slices.Insert(slices.Clone(curvePanels), after, rewardPanels(metrics)...)
+	known := map[string]bool{}
+	for _, key := range undrawn {
+		known[key] = true
+	}
+	for _, p := range panels {
+		known[p.band] = true
+		for _, key := range p.keys {
+			known[key] = true
+		}
+	}
+	for _, key := range metrics {
+		isReward := strings.HasPrefix(key, "reward/") || strings.HasPrefix(key, "rewards/")
+		if !known[key] && !isReward {
+			panels = append(panels, curvePanel{title: key, keys: []string{key}})
+		}
+	}
+	return slices.DeleteFunc(panels, func(p curvePanel) bool {
 		return !slices.ContainsFunc(p.keys, func(k string) bool { return len(seriesOf(steps, k)) > 0 })
 	})
+}
+
+// drawCurves lays the panels out in three columns.
+func drawCurves(name string, steps []Step) *canvas {
+	panels := panelsOf(steps)
 	if len(panels) == 0 {
 		return nil
 	}
@@ -166,9 +234,9 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 			at := place(points)[0]
 			c.marker(at[0], at[1], i, "")
 		}
-		if len(steps) >= smoothFrom {
+		if n := len(points); n >= smoothFrom {
 			c.path(place(points), false, fmt.Sprintf("raw k%d", style), "")
-			points = moving(points, window(len(steps)))
+			points = moving(points, window(n))
 		}
 		at := place(points)
 		c.path(at, false, fmt.Sprintf("curve k%d", style), "")

@@ -1,19 +1,16 @@
 package report
 
 import (
-	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"stele/eval"
-	"stele/eval/metric"
 )
 
 // Run is what a run folder holds.
@@ -26,7 +23,6 @@ type Run struct {
 	Training *Training
 
 	answers *outcomes // of the evaluation; nil without samples.jsonl
-	extra   extraScores
 	// unfinished says how far an evaluation is that is still going on.
 	unfinished string
 	// origin is the training run that made the model evaluated, where it is found.
@@ -41,11 +37,11 @@ type Training struct {
 	Languages []string // trained on
 	Planned   int      // steps in all; 0 when not known
 	Steps     []Step
+	Measured  []Step // evaluations during training, step 0 the initial model
 	// Before and After are its evaluations; nil when they are not there (yet).
 	Before, After *eval.Results
 
 	answersBefore, answersAfter *outcomes
-	extraBefore, extraAfter     extraScores
 }
 
 // Step is a line of metrics.jsonl; what is not a finite number is left out.
@@ -67,18 +63,14 @@ func Open(dir string) (*Run, error) {
 	for when, into := range map[string]struct {
 		results *(*eval.Results)
 		answers *(*outcomes)
-		extra   *extraScores
-	}{"before": {&t.Before, &t.answersBefore, &t.extraBefore}, "after": {&t.After, &t.answersAfter, &t.extraAfter}} {
+	}{"before": {&t.Before, &t.answersBefore}, "after": {&t.After, &t.answersAfter}} {
 		part := filepath.Join(dir, "eval", when)
 		*into.results, err = eval.ReadResults(part)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err == nil {
-			*into.answers, err = readSamples(filepath.Join(part, "samples.jsonl"), (*into.results).Settings.Grader)
-		}
-		if err == nil {
-			*into.extra, err = readExtra(filepath.Join(part, "results.json"))
+			*into.answers, err = readSamples(filepath.Join(part, "samples.jsonl"))
 		}
 		if err != nil {
 			return nil, err
@@ -90,6 +82,9 @@ func Open(dir string) (*Run, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s is no run: it has neither results.json nor metrics.jsonl", dir)
 		}
+		return nil, err
+	}
+	if t.Measured, err = readMeasured(filepath.Join(dir, "eval.jsonl")); err != nil {
 		return nil, err
 	}
 	if err := readRollouts(filepath.Join(dir, "rollouts"), t.Steps); err != nil {
@@ -107,39 +102,20 @@ func Open(dir string) (*Run, error) {
 func (run *Run) openEvaluation(dir string) (bool, error) {
 	samples := filepath.Join(dir, "samples.jsonl")
 	results, err := eval.ReadResults(dir)
-	if err == nil {
-		run.Results = results
-		if run.answers, err = readSamples(samples, results.Settings.Grader); err != nil {
-			return true, err
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(samples); err != nil {
+			return false, nil
 		}
-		if run.extra, err = readExtra(filepath.Join(dir, "results.json")); err != nil {
-			return true, err
-		}
-		run.origin = trainedBy(results.Model)
-		return true, nil
+		var progress eval.Progress
+		results, progress, err = eval.Partial(dir)
+		run.unfinished = fmt.Sprintf("%d samples so far of %d questions", progress.Samples, progress.Questions)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return true, err
-	}
-	if _, err := os.Stat(samples); err != nil {
-		return false, nil
-	}
-	var m eval.Manifest
-	path := filepath.Join(dir, "manifest.json")
-	data, err := os.ReadFile(path)
 	if err != nil {
 		return true, err
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		return true, fmt.Errorf("%s: %w", path, err)
-	}
-	if run.answers, err = readSamples(samples, m.Settings.Grader); err != nil {
-		return true, err
-	}
-	run.Results = run.answers.results(m.Model, m.Settings)
-	run.unfinished = fmt.Sprintf("%d samples so far of %d questions", run.answers.samples, m.Questions)
-	run.origin = trainedBy(m.Model)
-	return true, nil
+	run.Results, run.origin = results, trainedBy(results.Model)
+	run.answers, err = readSamples(samples)
+	return true, err
 }
 
 // trainedBy finds the training run whose checkpoint a model is, RUN/checkpoints/step-N,
@@ -156,65 +132,6 @@ func trainedBy(model string) *Training {
 	return t
 }
 
-// extraScores are the numbers of results.json that come from several samples a
-// question, such as pass@4: by benchmark, language ("" for the mean) and name.
-type extraScores map[string]map[string]map[string]value
-
-// extraName is what such a number is called.
-var extraName = regexp.MustCompile(`^(avg|pass|maj)@[0-9]+$`)
-
-// intervalOf reads [low, high]; nil of anything else.
-func intervalOf(v any) *metric.Interval {
-	pair, _ := v.([]any)
-	if len(pair) != 2 {
-		return nil
-	}
-	low, okLow := pair[0].(float64)
-	high, okHigh := pair[1].(float64)
-	if !okLow || !okHigh {
-		return nil
-	}
-	return &metric.Interval{low, high}
-}
-
-func readExtra(path string) (extraScores, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	type scores = map[string]any
-	var r struct {
-		Benchmarks map[string]struct {
-			Languages map[string]scores `json:"languages"`
-			Mean      scores            `json:"mean"`
-		} `json:"benchmarks"`
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	extra := extraScores{}
-	for b, result := range r.Benchmarks {
-		extra[b] = map[string]map[string]value{}
-		put := func(language string, s scores) {
-			for name, v := range s {
-				x, ok := v.(float64)
-				if !ok || !extraName.MatchString(name) {
-					continue
-				}
-				if extra[b][language] == nil {
-					extra[b][language] = map[string]value{}
-				}
-				extra[b][language][name] = value{x: x, ok: true, ci: intervalOf(s[name+"_ci95"])}
-			}
-		}
-		put("", result.Mean)
-		for l, s := range result.Languages {
-			put(l, s)
-		}
-	}
-	return extra, nil
-}
-
 // readSteps reads metrics.jsonl in the order of steps. A last line that is not
 // whole belongs to a run that is writing it. A step that is there twice counts
 // as it was last taken.
@@ -224,22 +141,11 @@ func readSteps(path string) ([]Step, error) {
 		return nil, err
 	}
 	defer f.Close()
-	in := bufio.NewReader(f)
 	var steps []Step
-	for number := 1; ; number++ {
-		line, err := in.ReadBytes('\n')
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
+	err = eachLine(path, f, func(line []byte) error {
 		var fields map[string]any
 		if err := json.Unmarshal(line, &fields); err != nil {
-			if _, end := in.Peek(1); end == io.EOF {
-				break
-			}
-			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
+			return err
 		}
 		s := Step{}
 		for key, value := range fields {
@@ -247,20 +153,18 @@ func readSteps(path string) ([]Step, error) {
 				s[key] = x
 			}
 		}
-		if _, ok := s["step"]; !ok {
-			return nil, fmt.Errorf(`%s:%d: no number "step"`, path, number)
-		}
 		steps = append(steps, s)
-	}
-	slices.SortStableFunc(steps, func(a, b Step) int {
-		switch {
-		case a["step"] < b["step"]:
-			return -1
-		case a["step"] > b["step"]:
-			return 1
-		}
-		return 0
+		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range steps {
+		if _, ok := s["step"]; !ok {
+			return nil, fmt.Errorf(`%s:%d: no number "step"`, path, i+1)
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a["step"], b["step"]) })
 	var last []Step
 	for i, s := range steps {
 		if i+1 == len(steps) || steps[i+1]["step"] != s["step"] {
@@ -268,6 +172,44 @@ func readSteps(path string) ([]Step, error) {
 		}
 	}
 	return last, nil
+}
+
+// Names of what readMeasured reads.
+const (
+	evalAccuracy   = "eval/accuracy"
+	evalAccuracySE = "eval/accuracy_se"
+	evalOff        = "eval/off_target"
+)
+
+// readMeasured reads eval.jsonl, which a run without evaluations does not have.
+func readMeasured(path string) ([]Step, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var measured []Step
+	err = eachLine(path, f, func(line []byte) error {
+		var one struct {
+			Step       float64  `json:"step"`
+			Accuracy   float64  `json:"accuracy"`
+			AccuracySE *float64 `json:"accuracy_se"`
+			OffTarget  float64  `json:"off_target"`
+		}
+		if err := json.Unmarshal(line, &one); err != nil {
+			return err
+		}
+		s := Step{"step": one.Step, evalAccuracy: one.Accuracy, evalOff: one.OffTarget}
+		if one.AccuracySE != nil {
+			s[evalAccuracySE] = *one.AccuracySE
+		}
+		measured = append(measured, s)
+		return nil
+	})
+	return measured, err
 }
 
 // readManifest takes from a training run's manifest what a reader wants to know;

@@ -34,8 +34,6 @@ type jsonModel struct {
 	Difficulty map[string]jsonDifficulty `json:"difficulty,omitempty"`
 	// Graders counts, by benchmark and language, samples that one grader alone calls right.
 	Graders map[string]map[string]jsonTally `json:"graders,omitempty"`
-	// Several are avg@n, pass@k and maj@n by benchmark and language, "" for the mean.
-	Several map[string]map[string]map[string]jsonValue `json:"several_samples,omitempty"`
 }
 
 type jsonDifficulty struct {
@@ -119,14 +117,6 @@ func (m *model) json() jsonModel {
 	r := m.results
 	x := jsonModel{Name: m.name, Run: m.run, Model: r.Model, Template: m.template, Settings: r.Settings,
 		Benchmarks: r.Benchmarks, Languages: r.Languages, Mean: r.Mean}
-	for b, languages := range m.extra {
-		if len(languages) > 0 && x.Several == nil {
-			x.Several = map[string]map[string]map[string]jsonValue{}
-		}
-		if len(languages) > 0 {
-			x.Several[b] = jsonCells(languages)
-		}
-	}
 	if m.answers == nil {
 		return x
 	}

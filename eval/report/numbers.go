@@ -19,7 +19,7 @@ type numbers struct {
 // numbers are all that the report rests on.
 func (r *Report) numbers() []numbers {
 	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
-		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "mean_tokens", "truncated"}}
+		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated"}}
 	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti"}}
 	steps := numbers{name: "steps"}
 	var keys []string
@@ -72,7 +72,7 @@ func (n *numbers) addResults(run, when string, r *eval.Results) {
 			}
 			n.rows = append(n.rows, []string{run, when, b, l, strconv.Itoa(s.Questions), strconv.Itoa(s.Samples),
 				number(s.Accuracy), optional(s.AccuracySE), number(s.AccuracyQwen), number(s.AccuracyStrict),
-				number(s.OffTarget), optional(s.OffTargetSE), number(s.MeanTokens), number(s.Truncated)})
+				number(s.OffTarget), optional(s.OffTargetSE), number(s.AnswerOffTarget), number(s.MeanTokens), number(s.Truncated)})
 		}
 	}
 }

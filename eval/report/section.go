@@ -98,7 +98,7 @@ func (s *study) sections(runs []*Run) []Section {
 	}
 	if len(s.models) > 0 {
 		x := Section{ID: "evaluation", Title: "Accuracy and language by benchmark", Figures: s.accuracyFigures(), Tables: scoreTables(s.models)}
-		if t, ok := extraTable(s.models); ok {
+		if t, ok := severalTable(s.models); ok {
 			x.Tables = append(x.Tables, t)
 		}
 		add(x)
@@ -192,7 +192,7 @@ func (t *Training) facts() []string {
 		}
 	}
 	if t.Before != nil && t.After != nil {
-		facts = append(facts, fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; answers in another language than asked %s before and %s after.",
+		facts = append(facts, fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; reasoning in another language than asked %s before and %s after.",
 			percentSE(t.Before.Mean.Accuracy, t.Before.Mean.AccuracySE), percentSE(t.After.Mean.Accuracy, t.After.Mean.AccuracySE),
 			percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
 	}
@@ -203,7 +203,7 @@ func (t *Training) curves(id string) *Figure {
 	if len(t.Steps) == 0 {
 		return nil
 	}
-	c := drawCurves(id+"-curves", t.Steps)
+	c := drawCurves(id+"-curves", slices.Concat(t.Measured, t.Steps))
 	if c == nil {
 		return nil
 	}
@@ -295,7 +295,7 @@ func languageFigures(id string, evaluations []evaluation, benchmarks []string, t
 	draw := func(name, title string, of func(e evaluation, language string) (eval.Score, bool)) Figure {
 		f.name = id + "-" + name
 		accuracy := barPanel{title: "Accuracy, " + title, axis: "accuracy, %", height: 190, percent: true}
-		off := barPanel{title: "Answers in another language than asked (off-target)", axis: "off-target, %", height: 88, percent: true}
+		off := barPanel{title: "Reasoning in another language than asked (off-target)", axis: "off-target, %", height: 88, percent: true}
 		for _, e := range evaluations {
 			var a, o []value
 			for _, l := range f.languages {

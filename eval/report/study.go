@@ -25,7 +25,6 @@ type model struct {
 	family   string // what it is called apart from its template
 	template string
 	answers  *outcomes
-	extra    extraScores
 	paired   bool // base or trained model of a pair
 }
 
@@ -73,7 +72,7 @@ func newStudy(runs []*Run, plan Plan) *study {
 	origins := map[string]*Training{}
 	for _, r := range runs {
 		if r.Results != nil {
-			byRun[r.Name] = s.add(r.Name, plan.Runs[r.Name], r.Name, r.Results, r.answers, r.extra)
+			byRun[r.Name] = s.add(r.Name, plan.Runs[r.Name], r.Name, r.Results, r.answers)
 			origins[r.Name] = r.origin
 		}
 	}
@@ -90,12 +89,12 @@ func newStudy(runs []*Run, plan Plan) *study {
 				if t.Model != "" {
 					label = modelLabel(t.Model)
 				}
-				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore, t.extraBefore)
+				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore)
 			}
 			byRun[r.Name+"/before"] = bases[key]
 		}
 		if t.After != nil {
-			byRun[r.Name] = s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter, t.extraAfter)
+			byRun[r.Name] = s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter)
 			origins[r.Name] = t
 		}
 	}
@@ -130,7 +129,7 @@ func fingerprint(r *eval.Results) string {
 }
 
 // add notes a model under a label of its own.
-func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answers *outcomes, extra extraScores) *model {
+func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answers *outcomes) *model {
 	if p.Label != "" {
 		label = p.Label
 	}
@@ -141,7 +140,7 @@ func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answer
 	for n := 2; taken(unique); n++ {
 		unique = fmt.Sprintf("%s (%d)", label, n)
 	}
-	m := &model{evaluation: evaluation{unique, r}, run: run, family: p.Model, template: p.Template, answers: answers, extra: extra}
+	m := &model{evaluation: evaluation{unique, r}, run: run, family: p.Model, template: p.Template, answers: answers}
 	if m.family == "" {
 		m.family = modelLabel(r.Model)
 	}

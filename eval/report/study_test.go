@@ -190,34 +190,14 @@ func TestEvaluationThatIsGoingOn(t *testing.T) {
 	}
 }
 
-// TestVerdicts: older samples have one verdict or two, newer ones three.
-func TestVerdicts(t *testing.T) {
-	for line, want := range map[string][2]bool{
-		`{"verdict": true}`:                                                  {true, true},
-		`{"verdict": true, "verdict_strict": false}`:                         {true, false},
-		`{"verdict": false, "verdict_strict": false, "verdict_qwen": true}`:  {true, false},
-		`{"verdict": true, "verdict_strict": true, "verdict_qwen": false}`:   {false, true},
-		`{"verdict": false, "verdict_qwen": false, "prompt_ids": [1, 2, 3]}`: {false, false},
-	} {
-		var s sample
-		if err := json.Unmarshal([]byte(line), &s); err != nil {
-			t.Fatal(err)
-		}
-		qwen, strict := s.verdicts()
-		if got := [2]bool{qwen, strict}; got != want {
-			t.Errorf("%s: qwen and strict %v, want %v", line, got, want)
-		}
-	}
-}
-
 // TestGradersDiffer lists what only one grader calls right, and shortens what a
 // model wrote.
 func TestGradersDiffer(t *testing.T) {
 	dir := evaluated(t, t.TempDir(), "run", "x", func(r *eval.Results) { r.Settings.Languages = []string{"en"} })
 	var lines strings.Builder
 	for i := range 40 {
-		fmt.Fprintf(&lines, `{"id":"q%d","benchmark":"mgsm","language":"en","extracted":"%s","gt":"7","verdict":%t,"verdict_strict":%t}`+"\n",
-			i, strings.Repeat("x", 60), i%2 == 0, i%2 == 1)
+		fmt.Fprintf(&lines, `{"id":"q%d","benchmark":"mgsm","language":"en","extracted":"%s","gt":"7","verdict":%t,"verdict_qwen":%t,"verdict_strict":%t}`+"\n",
+			i, strings.Repeat("x", 60), i%2 == 0, i%2 == 0, i%2 == 1)
 	}
 	writeFile(t, filepath.Join(dir, "samples.jsonl"), []byte(lines.String()))
 	tables := graderTables(reportOf(t, open(t, dir)).study.models)
@@ -257,7 +237,7 @@ func TestSeveralSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, "results.json"), data)
-	table, ok := extraTable(reportOf(t, open(t, dir)).study.models)
+	table, ok := severalTable(reportOf(t, open(t, dir)).study.models)
 	if !ok || !slices.Equal(table.Head[2:], []string{"avg@16", "pass@4", "pass@16"}) ||
 		!slices.Equal(table.Rows[0][2:], []string{"50.0", "75.0 [70.0, 80.0]", "87.5"}) {
 		t.Errorf("table %+v", table)
@@ -340,7 +320,7 @@ func FuzzSamples(f *testing.F) {
 	f.Add(data[:bytes.IndexByte(data, '\n')+1])
 	f.Add([]byte(`{"verdict":true,"verdict_strict":null}` + "\n{}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		o, err := parseSamples("samples.jsonl", bytes.NewReader(data), "strict")
+		o, err := newOutcomes(eval.NewSampleReader("samples.jsonl", bytes.NewReader(data)))
 		if err != nil {
 			return
 		}

@@ -1,14 +1,13 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"stele/eval"
+	"stele/eval/metric"
 )
 
 // none is what a table prints where a number is undefined.
@@ -92,11 +91,13 @@ func cellOf(s eval.Score, ok bool, print func(eval.Score) string) string {
 	return print(s)
 }
 
-func printAccuracy(s eval.Score) string { return hundredSE(s.Accuracy, s.AccuracySE) }
-func printOff(s eval.Score) string      { return hundredSE(s.OffTarget, s.OffTargetSE) }
+func printAccuracy(s eval.Score) string  { return hundredSE(s.Accuracy, s.AccuracySE) }
+func printOff(s eval.Score) string       { return hundredSE(s.OffTarget, s.OffTargetSE) }
+func printAnswerOff(s eval.Score) string { return fixed(100*s.AnswerOffTarget, 1) }
 
 // scoreTables are accuracy with off-target rate, one table a benchmark as in the
-// paper's appendix, then off-target rate by language, and length with truncation.
+// paper's appendix, then off-target rates by language, of the reasoning and of the
+// answer, and length with truncation.
 func scoreTables(models []*model) []Table {
 	var evaluations []evaluation
 	for _, m := range models {
@@ -106,7 +107,7 @@ func scoreTables(models []*model) []Table {
 	var tables []Table
 	for _, b := range benchmarks {
 		t := Table{Name: "accuracy-" + slug(b), Labels: 1,
-			Caption: "Accuracy on " + b + " by language, in percent ± standard error; at the right the mean over languages and answers in another language than asked (off-target).",
+			Caption: "Accuracy on " + b + " by language, in percent ± standard error; at the right the mean over languages and samples that reason in another language than asked (off-target).",
 			Head:    languageHead([]string{"model"}, languages, nil, "mean", "off-target")}
 		for _, e := range evaluations {
 			result, ok := e.results.Benchmarks[b]
@@ -122,7 +123,7 @@ func scoreTables(models []*model) []Table {
 		}
 		tables = append(tables, t)
 	}
-	by := func(name, caption string, print func(eval.Score) string) Table {
+	by := func(evaluations []evaluation, name, caption string, print func(eval.Score) string) Table {
 		t := Table{Name: name, Caption: caption, Head: languageHead([]string{"benchmark", "model"}, languages, nil, "mean"), Labels: 2}
 		row := func(benchmark string, e evaluation, of func(string) (eval.Score, bool), mean eval.Score) {
 			cells := []string{benchmark, e.name}
@@ -148,14 +149,26 @@ func scoreTables(models []*model) []Table {
 		}
 		return t
 	}
-	return append(tables,
-		by("off-target", "Answers in another language than asked (off-target), in percent ± standard error.", printOff),
-		by("length", "Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.", func(s eval.Score) string {
+	tables = append(tables,
+		by(evaluations, "off-target", "Samples that reason in another language than asked (off-target), in percent ± standard error.", printOff),
+		by(evaluations, "length", "Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.", func(s eval.Score) string {
 			if s.MeanTokens == 0 {
 				return "–"
 			}
 			return fixed(s.MeanTokens, 0) + " (" + fixed(100*s.Truncated, 0) + " %)"
 		}))
+	// Results from elsewhere, without samples, know nothing of the answers' language.
+	var sampled []evaluation
+	for _, m := range models {
+		if m.answers != nil {
+			sampled = append(sampled, m.evaluation)
+		}
+	}
+	if sampled != nil {
+		answers := by(sampled, "answer-off-target", "Samples that answer in another language than asked, in percent. An answer without words, such as a number, is in none.", printAnswerOff)
+		tables = slices.Insert(tables, len(tables)-1, answers)
+	}
+	return tables
 }
 
 // overviewTable has a line for each model: accuracy by benchmark, off-target rate,
@@ -167,7 +180,7 @@ func (s *study) overviewTable() Table {
 	}
 	benchmarks := benchmarksOf(evaluations)
 	t := Table{Name: "overview", Labels: 4,
-		Caption: "Models: accuracy by benchmark in percent, mean over languages ± standard error; answers in another language than asked (off-target), in percent; multilingual transferability index (MTI) with its 95 % interval.",
+		Caption: "Models: accuracy by benchmark in percent, mean over languages ± standard error; samples that reason in another language than asked (off-target), in percent; multilingual transferability index (MTI) with its 95 % interval.",
 		Head:    append([]string{"model", "base", "method", "trained on"}, benchmarks...)}
 	several := len(benchmarks) > 1
 	if several {
@@ -228,27 +241,29 @@ func settingsTable(models []*model) Table {
 	return t
 }
 
-// extraTable holds avg@n, pass@k and maj@n where the runs have them.
-func extraTable(models []*model) (Table, bool) {
-	var names []string
+// severalTable holds avg@n, pass@k and maj@n where the runs have them.
+func severalTable(models []*model) (Table, bool) {
+	all := map[string]bool{}
 	for _, m := range models {
-		for _, languages := range m.extra {
-			names = append(names, sortedKeys(languages[""])...)
+		for _, result := range m.results.Benchmarks {
+			for name := range result.Mean.Several {
+				all[name] = true
+			}
 		}
 	}
-	slices.SortFunc(names, compareExtra)
-	names = slices.Compact(names)
+	names := eval.SeveralNames(all)
 	t := Table{Name: "samples", Labels: 2, Caption: "Several samples a question, in percent, mean over languages: avg@n the share right, pass@k the chance that one of k is right, maj@n whether most agree on the right answer. In brackets 95 % intervals, as the evaluation made them.",
 		Head: append([]string{"benchmark", "model"}, names...)}
 	for _, m := range models {
 		for _, b := range m.results.Settings.Benchmarks {
-			if len(m.extra[b][""]) == 0 {
+			several := m.results.Benchmarks[b].Mean.Several
+			if len(several) == 0 {
 				continue
 			}
 			row := []string{b, m.name}
 			for _, name := range names {
-				if x, ok := m.extra[b][""][name]; ok {
-					row = append(row, x.text(1, 100))
+				if e, ok := several[name]; ok {
+					row = append(row, value{x: e.Value, ok: true, ci: (*metric.Interval)(e.CI)}.text(1, 100))
 				} else {
 					row = append(row, "–")
 				}
@@ -257,18 +272,6 @@ func extraTable(models []*model) (Table, bool) {
 		}
 	}
 	return t, len(t.Rows) > 0
-}
-
-// compareExtra sorts avg before pass before maj, and by number.
-func compareExtra(a, b string) int {
-	key := func(name string) (kind, k int) {
-		word, number, _ := strings.Cut(name, "@")
-		k, _ = strconv.Atoi(number)
-		return slices.Index([]string{"avg", "pass", "maj"}, word), k
-	}
-	kindA, kA := key(a)
-	kindB, kB := key(b)
-	return cmp.Or(cmp.Compare(kindA, kindB), cmp.Compare(kA, kB))
 }
 
 // mostDisputes are listed in a table; the CSV beside it has all.
