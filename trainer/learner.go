@@ -22,10 +22,11 @@ type Learner struct {
 	options LearnerOptions
 	beta    float64 // of the KL divergence now
 
-	specs           []checkpoint.TensorSpec // of what is trained
-	m, v, gradients []kernels.Buffer        // float32, one a parameter
-	masters         []kernels.Buffer        // float32 copies of weights held in less, or nil
-	updates         int                     // optimiser steps taken
+	specs     []checkpoint.TensorSpec // of what is trained
+	m, v      *moment
+	gradients []kernels.Buffer // float32, one a parameter
+	masters   []kernels.Buffer // float32 copies of weights held in less, or nil
+	updates   int              // optimiser steps taken
 
 	norm, update *kernels.Program
 	grads        map[gradientKey]*kernels.Program
@@ -49,6 +50,8 @@ type LearnerOptions struct {
 	Remat bool
 	// Adapter trains its factors instead of the weights.
 	Adapter *Adapter
+	// Seed is of what chance decides in an update, together with its number.
+	Seed uint64
 }
 
 // NewLearner allocates the optimiser's state for weights, or for the adapter of
@@ -64,16 +67,22 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 	if l.adapter != nil {
 		l.specs = l.adapter.specs
 	}
-	for _, state := range []*[]kernels.Buffer{&l.m, &l.v, &l.gradients} {
-		for _, spec := range l.specs {
-			zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
-			if err != nil {
-				return nil, fmt.Errorf("optimiser state of %s: %w", spec.Name, err)
-			}
-			*state = append(*state, zeros)
-		}
+	state := options.AdamW.State
+	var err error
+	if l.m, err = newMoment(w.Device, "m", state, l.specs); err != nil {
+		return nil, err
 	}
-	if l.heldAs() != dtypes.Float32 {
+	if l.v, err = newMoment(w.Device, "v", state, l.specs); err != nil {
+		return nil, err
+	}
+	for _, spec := range l.specs {
+		zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
+		if err != nil {
+			return nil, fmt.Errorf("gradient of %s: %w", spec.Name, err)
+		}
+		l.gradients = append(l.gradients, zeros)
+	}
+	if l.heldAs() != dtypes.Float32 && options.AdamW.Masters {
 		for i, spec := range l.specs {
 			values, err := w.Float32s(i)
 			if err != nil {
@@ -86,7 +95,6 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 			l.masters = append(l.masters, master)
 		}
 	}
-	var err error
 	if l.norm, err = l.compileNorm(); err != nil {
 		return nil, err
 	}
@@ -273,8 +281,13 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 		return norm, err
 	}
 	defer kernels.Free(buffer)
-	inputs := []kernels.Buffer{buffer}
-	groups := [][]kernels.Buffer{l.trained(), l.m, l.v, l.gradients, l.masters}
+	key, err := kernels.Upload(l.weights.Device, []uint32{uint32(mix(mix(l.options.Seed) + uint64(l.updates)))})
+	if err != nil {
+		return norm, err
+	}
+	defer kernels.Free(key)
+	inputs := []kernels.Buffer{buffer, key}
+	groups := [][]kernels.Buffer{l.trained(), l.m.buffers, l.v.buffers, l.gradients, l.masters}
 	for _, group := range groups {
 		inputs = append(inputs, group...)
 	}
@@ -294,7 +307,7 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 
 // Close frees the optimiser's state and programs, not the weights nor the adapter.
 func (l *Learner) Close() {
-	for _, group := range [][]kernels.Buffer{l.m, l.v, l.gradients, l.masters} {
+	for _, group := range [][]kernels.Buffer{l.m.buffers, l.v.buffers, l.gradients, l.masters} {
 		kernels.Free(group...)
 	}
 	for _, p := range l.grads {

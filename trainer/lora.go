@@ -223,8 +223,11 @@ func (a *Adapter) restore(dir string) error {
 		return err
 	}
 	defer file.Close()
-	if err := readBuffers(file, a.weights.Device, adapterPrefix, a.specs, a.factors); err != nil {
-		return err
+	for i, spec := range a.specs {
+		s := stateTensor{adapterPrefix + spec.Name, shapes.Make(dtypes.Float32, spec.Shape...), &a.factors[i]}
+		if err := readBuffer(file, a.weights.Device, s); err != nil {
+			return err
+		}
 	}
 	return a.merge()
 }

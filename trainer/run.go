@@ -215,7 +215,7 @@ func (r *run) load(latest string, at state) error {
 		}
 	}
 	r.learner, err = NewLearner(e.Weights, LearnerOptions{
-		AdamW: c.Optimizer, Loss: c.Loss, SFT: !grpo, Remat: c.Update.Remat, Adapter: r.adapter,
+		AdamW: c.Optimizer, Loss: c.Loss, SFT: !grpo, Remat: c.Update.Remat, Adapter: r.adapter, Seed: c.Seed,
 	})
 	if err != nil {
 		return err
