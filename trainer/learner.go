@@ -220,7 +220,11 @@ func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 	}
 	inputs = append(inputs, l.floats("gradient", true)...)
 	return kernels.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
-		weights, rest := in[own:own+len(w.Specs)], in[own+len(w.Specs):]
+		weights, sums := in[own:len(in)-len(l.specs)], in[len(in)-len(l.specs):]
+		trained := weights
+		if l.adapter != nil { // its factors are behind the weights
+			trained = weights[len(w.Specs):]
+		}
 		o := in[dense:own]
 		logprob, entropy := w.TokenLogProbs(key.shape, in[:dense], weights, key.remat)
 		t := perToken(tokenNodes{logprob, entropy, o[0], o[1], o[2], o[3], o[5]}, key.bonus)
@@ -229,17 +233,9 @@ func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 			t.loss = t.policy
 		}
 		loss := ReduceAllSum(Mul(t.loss, o[4]))
-		var gradients []*Node
-		if l.adapter != nil {
-			factors := rest[:len(l.specs)]
-			rest = rest[len(l.specs):]
-			gradients = l.adapter.gradients(loss, weights, factors)
-		} else {
-			gradients = Gradient(loss, weights...)
-		}
 		outputs := []*Node{Stack([]*Node{logprob, entropy, t.policy, t.kl, t.ratio, t.clipLo, t.clipHi, t.dual}, 0)}
-		for i, g := range gradients {
-			outputs = append(outputs, Add(rest[i], kernels.Convert(g, dtypes.Float32)))
+		for i, g := range Gradient(loss, trained...) {
+			outputs = append(outputs, Add(sums[i], kernels.Convert(g, dtypes.Float32)))
 		}
 		return outputs
 	})
