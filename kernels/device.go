@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/gomlx/compute"
@@ -22,7 +23,28 @@ type Device struct {
 	// Note says why a better backend was passed over by "auto"; empty otherwise.
 	Note string
 
-	backend compute.Backend
+	// start opens the backend, once. XLA's for CPUs waits until it is needed: its
+	// plugin takes a hundred megabytes and half a second, and generation on a CPU
+	// may never touch it.
+	start  func() (compute.Backend, error)
+	opened bool
+}
+
+// backend opens what Open named, if it is not open yet.
+func (d *Device) backend() (compute.Backend, error) {
+	b, err := d.start()
+	d.opened = d.opened || err == nil
+	return b, err
+}
+
+// Start opens the backend now instead of on its first use.
+func (d *Device) Start() error {
+	_, err := d.backend()
+	return err
+}
+
+func opened(name string, b compute.Backend) *Device {
+	return &Device{Name: name, start: func() (compute.Backend, error) { return b, nil }, opened: true}
 }
 
 // Buffer is a tensor on a device.
@@ -30,7 +52,8 @@ type Buffer = compute.Buffer
 
 // Open opens a backend by its command-line name. "auto" takes the best that is
 // there: xla:cuda, then xla:cpu, then go. A plugin that is missing or does not
-// load is an error that says which file was tried; go-xla itself would panic.
+// load is an error that says which file was tried; go-xla itself would panic. That
+// the plugin for CPUs does not load shows on its first use (see Device.Start).
 func Open(name string) (*Device, error) {
 	switch {
 	case name == "" || name == "auto":
@@ -43,7 +66,7 @@ func Open(name string) (*Device, error) {
 		if err != nil {
 			return nil, fmt.Errorf("backend go: %w", err)
 		}
-		return &Device{Name: "go", backend: backend}, nil
+		return opened("go", backend), nil
 	case strings.HasPrefix(name, "xla:"):
 		return openXLA(strings.TrimPrefix(name, "xla:"))
 	}
@@ -72,20 +95,39 @@ func openBest() (*Device, error) {
 
 // openXLA opens the PJRT plugin of a platform ("cpu", "cuda") or at a path;
 // options of go-xla may follow after commas.
-func openXLA(spec string) (device *Device, err error) {
+func openXLA(spec string) (*Device, error) {
 	platform, options, _ := strings.Cut(spec, ",")
-	path := platform
+	name, path := "xla:"+platform, platform
 	if !filepath.IsAbs(path) {
+		var err error
 		if path, err = PluginPath(platform); err != nil {
-			return nil, fmt.Errorf("backend xla:%s: %w", platform, err)
+			return nil, fmt.Errorf("backend %s: %w", name, err)
 		}
 	}
+	start := func() (compute.Backend, error) {
+		b, err := loadXLA(path, options)
+		if err != nil {
+			return nil, fmt.Errorf("backend %s: %w", name, err)
+		}
+		return b, nil
+	}
+	if platform == "cpu" {
+		return &Device{Name: name, start: sync.OnceValues(start)}, nil
+	}
+	b, err := start()
+	if err != nil {
+		return nil, err
+	}
+	return opened(name, b), nil
+}
+
+func loadXLA(path, options string) (b compute.Backend, err error) {
 	if err := Probe(path); err != nil {
-		return nil, fmt.Errorf("backend xla:%s: %w", platform, err)
+		return nil, err
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			device, err = nil, fmt.Errorf("backend xla:%s: plugin %s does not load: %v", platform, path, r)
+			b, err = nil, fmt.Errorf("plugin %s does not load: %v", path, r)
 		}
 	}()
 	xla.EnableAutoInstall(false)
@@ -93,11 +135,10 @@ func openXLA(spec string) (device *Device, err error) {
 	if options != "" {
 		config += "," + options
 	}
-	backend, err := xla.New(config)
-	if err != nil {
-		return nil, fmt.Errorf("backend xla:%s: plugin %s: %w", platform, path, err)
+	if b, err = xla.New(config); err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
-	return &Device{Name: "xla:" + platform, backend: backend}, nil
+	return b, nil
 }
 
 // IsXLA reports whether programs are compiled by XLA rather than interpreted by
@@ -107,11 +148,24 @@ func (d *Device) IsXLA() bool { return strings.HasPrefix(d.Name, "xla:") }
 // IsCPU reports whether buffers live in the memory of this process.
 func (d *Device) IsCPU() bool { return d.Name == "go" || d.Name == "xla:cpu" }
 
-// Description says in one line what the device is.
-func (d *Device) Description() string { return d.backend.Description() }
+// Description says in one line what the device is, and opens it for that.
+func (d *Device) Description() (string, error) {
+	b, err := d.backend()
+	if err != nil {
+		return "", err
+	}
+	return b.Description(), nil
+}
 
 // Close releases the backend. No buffer or program of it may be used after.
-func (d *Device) Close() { d.backend.Finalize() }
+func (d *Device) Close() {
+	if !d.opened {
+		return
+	}
+	if b, err := d.start(); err == nil {
+		b.Finalize()
+	}
+}
 
 // Elem is the Go type of a tensor's elements.
 type Elem interface {
@@ -138,7 +192,11 @@ func Upload[T Elem](d *Device, data []T, dims ...int) (Buffer, error) {
 	if shape.Size() != len(data) {
 		return nil, fmt.Errorf("upload of %d elements as %s", len(data), shape)
 	}
-	return d.backend.BufferFromFlatData(0, data, shape)
+	b, err := d.backend()
+	if err != nil {
+		return nil, err
+	}
+	return b.BufferFromFlatData(0, data, shape)
 }
 
 // UploadFloat32 copies data to the device as dtype Float32 or BFloat16 (rounded

@@ -45,7 +45,11 @@ func Compile(d *Device, name string, inputs []Input, build func(in []*graph.Node
 	began := time.Now()
 	defer func() { compileTime.Add(int64(time.Since(began))) }()
 	p := &Program{name: name, inputs: inputs, donate: make([]bool, len(inputs))}
-	p.graph = graph.NewGraph(d.backend, name)
+	backend, err := d.backend()
+	if err != nil {
+		return nil, err
+	}
+	p.graph = graph.NewGraph(backend, name)
 	params := make([]*graph.Node, len(inputs))
 	for i, in := range inputs {
 		params[i] = graph.Parameter(p.graph, in.Name, in.Shape)

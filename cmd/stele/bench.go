@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 
@@ -19,7 +21,7 @@ import (
 
 // benchFlags are the flags of stele bench.
 type benchFlags struct {
-	model, output                     string
+	model, output, profile            string
 	prompts, generate, depth, batches []int
 	repeat                            int
 	train, offline                    bool
@@ -66,6 +68,7 @@ if none is given.`,
 	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
+	flags.StringVar(&f.profile, "cpuprofile", "", "write a profile of the tests for go tool pprof to this file")
 	return c
 }
 
@@ -122,12 +125,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	}
 	defer e.Close()
 	b := &benchRun{engine: e, flags: f, dtype: g.dtype}
-	if f.offline {
-		err = b.runOffline(ctx)
-	} else {
-		err = b.run(ctx)
-	}
-	if err != nil {
+	if err := b.measure(ctx); err != nil {
 		return err
 	}
 	if b.report.PeakRSS, err = peakRSS(); err != nil {
@@ -156,6 +154,27 @@ type benchRun struct {
 	flags  *benchFlags
 	dtype  string
 	report benchReport
+}
+
+// measure runs the tests of generation, under a profile if one is asked for.
+func (b *benchRun) measure(ctx context.Context) (err error) {
+	if path := b.flags.profile; path != "" {
+		file, failure := os.Create(path)
+		if failure != nil {
+			return failure
+		}
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return errors.Join(err, file.Close())
+		}
+		defer func() {
+			pprof.StopCPUProfile()
+			err = errors.Join(err, file.Close())
+		}()
+	}
+	if b.flags.offline {
+		return b.runOffline(ctx)
+	}
+	return b.run(ctx)
 }
 
 // run measures prefill and decode.

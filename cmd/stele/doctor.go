@@ -78,11 +78,13 @@ func diagnose() diagnosis {
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
 		state := backendState{Name: name}
-		if device, err := kernels.Open(name); err != nil {
-			state.Error = err.Error()
-		} else {
-			state.Description = device.Description()
+		device, err := kernels.Open(name)
+		if err == nil {
+			state.Description, err = device.Description()
 			device.Close()
+		}
+		if err != nil {
+			state.Error = err.Error()
 		}
 		d.Backends = append(d.Backends, state)
 	}
@@ -97,7 +99,7 @@ func cpuFeatures() []string {
 		has  bool
 	}{
 		{"avx2", cpu.X86.HasAVX2}, {"fma", cpu.X86.HasFMA}, {"avx512f", cpu.X86.HasAVX512F},
-		{"avx512_bf16", cpu.X86.HasAVX512BF16}, {"amx_bf16", cpu.X86.HasAMXBF16},
+		{"avx512_vnni", cpu.X86.HasAVX512VNNI}, {"avx512_bf16", cpu.X86.HasAVX512BF16}, {"amx_bf16", cpu.X86.HasAMXBF16},
 		{"asimd", cpu.ARM64.HasASIMD}, {"sve", cpu.ARM64.HasSVE},
 	} {
 		if f.has {

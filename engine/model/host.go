@@ -29,8 +29,16 @@ type Host struct {
 	rows                               host.Rows
 	position                           []int
 	item                               []int // of each token
+	spans                              []span
 	scratch                            []host.Scratch
 }
+
+// span is some tokens of an item, whose attention is computed together: the rows
+// from row on.
+type span struct{ row, tokens int }
+
+// spanTokens is how many that are at most.
+const spanTokens = 4
 
 // hostLayer is one layer's weights.
 type hostLayer struct {
@@ -87,7 +95,7 @@ func (h *Host) refresh() error {
 	var failure error
 	matrix := func(format string, args ...any) host.Matrix {
 		name := fmt.Sprintf(format, args...)
-		m, err := w.matrix(index[name])
+		m, err := w.matrix(index[name], h.team)
 		if err != nil && failure == nil {
 			failure = err
 		}
@@ -138,8 +146,11 @@ func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
 	}
 	c := h.weights.Config
 	N, longest, wanted := 0, 0, 0
-	h.position, h.item = h.position[:0], h.item[:0]
+	h.position, h.item, h.spans = h.position[:0], h.item[:0], h.spans[:0]
 	for i, item := range items {
+		for t := 0; t < len(item.Tokens); t += spanTokens {
+			h.spans = append(h.spans, span{N + t, min(spanTokens, len(item.Tokens)-t)})
+		}
 		for t := range item.Tokens {
 			h.position = append(h.position, item.Start+t)
 			h.item = append(h.item, i)
@@ -195,10 +206,11 @@ func (h *Host) layer(index, N int, items []HostItem, pool *host.Pool) {
 		pool.Write(index, 0, blocks, position, h.k[i*KD:(i+1)*KD])
 		pool.Write(index, 1, blocks, position, h.v[i*KD:(i+1)*KD])
 	})
-	h.team.Run(N*c.NumKVHeads, func(unit, member int) {
-		i, head := unit/c.NumKVHeads, unit%c.NumKVHeads
-		from := i*QD + head*G*E
-		pool.Attend(index, head, items[h.item[i]].Blocks, h.position[i]+1, h.q[from:from+G*E], h.o[from:from+G*E], G, &h.scratch[member])
+	h.team.Run(len(h.spans)*c.NumKVHeads, func(unit, member int) {
+		span, head := h.spans[unit/c.NumKVHeads], unit%c.NumKVHeads
+		from := span.row*QD + head*G*E
+		pool.Attend(index, head, items[h.item[span.row]].Blocks, h.position[span.row], span.tokens,
+			h.q[from:], h.o[from:], QD, G, &h.scratch[member])
 	})
 	h.rows.Set(h.team, h.o, N, QD, &l.o)
 	h.products(product{m: &l.o, y: h.h, after: addTo(h.x, h.h, N, D)})

@@ -36,6 +36,7 @@ type Weights struct {
 
 	folder   *checkpoint.Folder // until Upload
 	matrices []host.Matrix      // what Host reads until Upload, made on first use
+	memory   host.Memory        // of those that are no views of the folder
 }
 
 // Open prepares a folder's tensors as dtype: Float32, BFloat16 or, for generation
@@ -174,8 +175,8 @@ func size(shape []int) int {
 	return n
 }
 
-// matrix is a view of parameter i [out, in] for Host.
-func (w *Weights) matrix(i int) (host.Matrix, error) {
+// matrix is a view of parameter i [out, in] for Host; t helps to convert it.
+func (w *Weights) matrix(i int, t *host.Team) (host.Matrix, error) {
 	spec := w.Specs[i]
 	if w.Buffers != nil {
 		return deviceMatrix(w.Buffers[i], spec)
@@ -187,7 +188,7 @@ func (w *Weights) matrix(i int) (host.Matrix, error) {
 	if err != nil {
 		return host.Matrix{}, err
 	}
-	m := storedMatrix(tensor, w.DType)
+	m := storedMatrix(tensor, w.DType, t, &w.memory)
 	w.matrices[i] = m
 	return m, nil
 }
@@ -213,7 +214,7 @@ func deviceMatrix(b kernels.Buffer, spec checkpoint.TensorSpec) (host.Matrix, er
 
 // storedMatrix is a stored tensor as dtype: a view of the mapped file where the
 // file holds just that, a copy otherwise.
-func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
+func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory) host.Matrix {
 	out, in := t.Shape[0], t.Shape[1]
 	data := unsafe.Pointer(unsafe.SliceData(t.Data))
 	aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }
@@ -221,7 +222,7 @@ func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
 		m := host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in)
 		if dtype == dtypes.Int8 {
 			defer t.Forget()
-			return host.Int8Matrix(m)
+			return host.Int8Matrix(team, memory, m)
 		}
 		return m
 	}
@@ -233,9 +234,9 @@ func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType) host.Matrix {
 	t.Forget()
 	switch m := host.Float32Matrix(values, out, in); dtype {
 	case dtypes.Int8:
-		return host.Int8Matrix(m)
+		return host.Int8Matrix(team, memory, m)
 	case dtypes.BFloat16:
-		return host.RoundedMatrix(m)
+		return host.RoundedMatrix(memory, m)
 	default:
 		return m
 	}

@@ -18,11 +18,12 @@ func NewPool(layers, pages, slots, heads, width int, half bool) *Pool {
 	p := &Pool{Pages: pages, Slots: slots, Heads: heads, Width: width, half: half}
 	// Score tiles read up to three slots past a page's last one.
 	n := pages*heads*slots*width + 4*width
+	var memory Memory
 	for range 2 * layers {
 		if half {
-			p.bf16 = append(p.bf16, make([]uint16, n))
+			p.bf16 = append(p.bf16, take[uint16](&memory, n))
 		} else {
-			p.f32 = append(p.f32, make([]float32, n))
+			p.f32 = append(p.f32, take[float32](&memory, n))
 		}
 	}
 	return p
@@ -69,30 +70,62 @@ func (p *Pool) CopyPage(src, dst int) {
 	}
 }
 
-// Attend is the attention of one token's query heads that share a key-value head:
-// q [G, E], scaled, sees the first n positions of a sequence; out is [G, E].
-func (p *Pool) Attend(layer, head int, blocks []int32, n int, q, out []float32, G int, s *Scratch) {
-	E := p.Width
-	ld := (n+3)&^3 + 8 // tiles of four write past n
-	s.scores = grow(s.scores, G*ld)
+// Attend is the attention of consecutive tokens of a sequence, the first at a
+// position, in the query heads that share a key-value head: q [tokens, G, E],
+// scaled, rows of tokens ld apart, and out likewise. A token sees itself and what
+// is before it.
+func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, out []float32, ld, G int, s *Scratch) {
+	E, n, rows := p.Width, position+tokens, tokens*G
+	s.rows, s.out = grow(s.rows, rows*E), grow(s.out, rows*E)
+	for t := range tokens {
+		copy(s.rows[t*G*E:(t+1)*G*E], q[t*ld:])
+	}
+	lds := (n+3)&^3 + 8 // tiles of four write past n
+	s.scores = grow(s.scores, rows*lds)
 	for from := 0; from < n; from += p.Slots {
 		count := min(p.Slots, n-from)
-		p.scores(2*layer, p.at(blocks, head, from), count, q, G, s.scores[from:], ld)
+		p.scores(2*layer, p.at(blocks, head, from), count, s.rows, rows, s.scores[from:], lds, &s.tile)
 	}
-	for g := range G {
-		softmax(s.scores[g*ld : g*ld+n])
+	for row := range rows {
+		seen := position + row/G + 1
+		scores := s.scores[row*lds : row*lds+n]
+		softmax(scores[:seen])
+		clear(scores[seen:])
 	}
-	clear(out[:G*E])
+	clear(s.out)
 	for from := 0; from < n; from += p.Slots {
 		count := min(p.Slots, n-from)
-		p.mix(2*layer+1, p.at(blocks, head, from), count, s.scores[from:], ld, out, G)
+		p.mix(2*layer+1, p.at(blocks, head, from), count, s.scores[from:], lds, s.out, rows, &s.tile)
+	}
+	for t := range tokens {
+		copy(out[t*ld:t*ld+G*E], s.out[t*G*E:])
 	}
 }
 
-// scores computes q·key for count slots that begin at element base of a tensor.
-func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, ld int) {
+// kernels are the pool's form, and the tier that multiplies by rows of width
+// elements, or nil.
+func (p *Pool) kernels(width int) (form, *tier) {
+	f := formF32
+	if p.half {
+		f = formWide
+	}
+	return f, tierFor(f, width)
+}
+
+// element is where an element of a tensor is, and its size.
+func (p *Pool) element(tensor, i int) (unsafe.Pointer, uintptr) {
+	if p.half {
+		return unsafe.Pointer(&p.bf16[tensor][i]), 2
+	}
+	return unsafe.Pointer(&p.f32[tensor][i]), 4
+}
+
+// scores computes q·key for count slots that begin at element base of a tensor;
+// y [G, ld] is written in fours.
+func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, ld int, t *tile) {
 	E := p.Width
-	if !vector || E%8 != 0 {
+	f, tier := p.kernels(E)
+	if tier == nil {
 		for g := range G {
 			row := q[g*E : (g+1)*E]
 			for i := range count {
@@ -106,42 +139,41 @@ func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, 
 		}
 		return
 	}
-	_ = q[G*E-1]
-	for i := 0; i < count; i += 4 {
-		_ = y[(G-1)*ld+i+3]
-		for g := 0; g < G; g += 3 {
-			rows := min(3, G-g)
-			x, to := unsafe.Pointer(&q[g*E]), unsafe.Pointer(&y[g*ld+i])
-			if p.half {
-				_ = p.bf16[tensor][base+(i+4)*E-1]
-				dotBF16(x, uintptr(E)*4, rows, unsafe.Pointer(&p.bf16[tensor][base+i*E]), uintptr(E)*2, E, to, uintptr(ld)*4, false)
-			} else {
-				_ = p.f32[tensor][base+(i+4)*E-1]
-				dotF32(x, uintptr(E)*4, rows, unsafe.Pointer(&p.f32[tensor][base+i*E]), uintptr(E)*4, E, to, uintptr(ld)*4, false)
-			}
+	groups := (count + 3) / 4
+	_, _ = q[G*E-1], y[(G-1)*ld+4*groups-1]
+	p.element(tensor, base+4*groups*E-1)
+	for g := 0; g < G; g += tier.rows {
+		w, size := p.element(tensor, base)
+		row := uintptr(E) * size
+		*t = tile{
+			x: unsafe.Pointer(&q[g*E]), ldx: uintptr(E) * 4, w: w, ldw: row, k: row, last: row, pieces: 1,
+			y: unsafe.Pointer(&y[g*ld]), ldy: uintptr(ld) * 4, groups: uintptr(groups), ahead: 8 * row,
+			pace: uintptr(tier.step(f)) * size,
 		}
+		tier.dot[f][min(tier.rows, G-g)-1](t)
 	}
 }
 
 // mix adds the values of count slots, weighted by probs [G, ld], to out [G, E].
-func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float32, G int) {
-	E := p.Width
-	wide := 0
-	if vector {
-		wide = E &^ 31
-	}
-	for column := 0; column < wide; column += 32 {
-		for g := 0; g < G; g += 3 {
-			rows := min(3, G-g)
-			w, y := unsafe.Pointer(&probs[g*ld]), unsafe.Pointer(&out[g*E+column])
-			if p.half {
-				mixBF16(w, uintptr(ld)*4, rows, unsafe.Pointer(&p.bf16[tensor][base+column]), uintptr(E)*2, count, y, uintptr(E)*4)
-			} else {
-				mixF32(w, uintptr(ld)*4, rows, unsafe.Pointer(&p.f32[tensor][base+column]), uintptr(E)*4, count, y, uintptr(E)*4)
-			}
+func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float32, G int, t *tile) {
+	E, column := p.Width, 0
+	for _, tier := range tiers {
+		f, _ := p.kernels(E)
+		groups := (E - column) / (4 * tier.lanes)
+		if groups == 0 {
+			continue
 		}
+		for g := 0; g < G; g += tier.rows {
+			w, size := p.element(tensor, base+column)
+			*t = tile{
+				x: unsafe.Pointer(&probs[g*ld]), ldx: uintptr(ld) * 4, w: w, ldw: uintptr(E) * size, k: uintptr(count),
+				y: unsafe.Pointer(&out[g*E+column]), ldy: uintptr(E) * 4, groups: uintptr(groups),
+			}
+			tier.mix[f][min(tier.rows, G-g)-1](t)
+		}
+		column += groups * 4 * tier.lanes
 	}
-	if wide == E {
+	if column == E {
 		return
 	}
 	value := make([]float32, E)
@@ -153,7 +185,7 @@ func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float
 		}
 		for g := range G {
 			w := probs[g*ld+i]
-			for e := wide; e < E; e++ {
+			for e := column; e < E; e++ {
 				out[g*E+e] += w * value[e]
 			}
 		}

@@ -22,7 +22,6 @@ func ReadBandwidth() (float64, error) {
 		return 0, fmt.Errorf("measuring the memory bandwidth: %d bytes: %w", bandwidthBytes, err)
 	}
 	defer func() { _ = unix.Munmap(memory) }()
-	const hugePages = 14 // MADV_HUGEPAGE, which Linux alone knows; advice: nothing depends on it
 	_ = unix.Madvise(memory, hugePages)
 	values := unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), bandwidthBytes/4)
 	team := NewTeam(0)

@@ -14,4 +14,4 @@
 // H query heads, K key-value heads, E head width, C context.
 package host
 
-//go:generate sh -c "go run gen.go > kernels_amd64.s"
+//go:generate go run gen.go

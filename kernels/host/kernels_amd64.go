@@ -5,68 +5,34 @@ package host
 import (
 	"simd/archsimd"
 	"unsafe"
+
+	"golang.org/x/sys/cpu"
 )
 
-// vector reports whether the kernels of this file can run here.
+// vector reports whether the kernels of AVX2 can run here.
 var vector = archsimd.X86.AVX2() && archsimd.X86.FMA()
 
-// dotF32N: y[i][j] = Σ x[i]·w[j] over k elements, for N rows of x and 4 of w;
-// with add, added to what y holds. Strides are in bytes, k a multiple of 8.
+// tiers are those that can run here, the best first.
+var tiers = func() (list []*tier) {
+	x := &cpu.X86
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI {
+		t := tier512
+		if !x.HasAVX512BF16 {
+			t.dot[formBF16] = nil
+		}
+		list = append(list, &t)
+	}
+	if vector {
+		list = append(list, &tier256)
+	}
+	return list
+}()
 
+// roundRow: dst = src rounded to bfloat16, ties to even, over n elements, a
+// multiple of 16. It needs AVX512_BF16.
+//
 //go:noescape
-func dotF321(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool)
-
-//go:noescape
-func dotF322(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool)
-
-//go:noescape
-func dotF323(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool)
-
-// dotBF16N is dotF32N with bfloat16 w.
-
-//go:noescape
-func dotBF161(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool)
-
-//go:noescape
-func dotBF162(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool)
-
-//go:noescape
-func dotBF163(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool)
-
-// dotInt8N: x is int16, w int8, the integer sum times xscale[i]·wscale[j]. k is a
-// multiple of 16.
-
-//go:noescape
-func dotInt81(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, xscale, wscale unsafe.Pointer, add bool)
-
-//go:noescape
-func dotInt82(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, xscale, wscale unsafe.Pointer, add bool)
-
-//go:noescape
-func dotInt83(x unsafe.Pointer, ldx uintptr, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, xscale, wscale unsafe.Pointer, add bool)
-
-// mixF32N: y[i][c] += Σ p[i][s]·v[s][c] over n rows of v, for N rows of p and 32
-// columns c.
-
-//go:noescape
-func mixF321(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr)
-
-//go:noescape
-func mixF322(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr)
-
-//go:noescape
-func mixF323(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr)
-
-// mixBF16N is mixF32N with bfloat16 v.
-
-//go:noescape
-func mixBF161(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr)
-
-//go:noescape
-func mixBF162(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr)
-
-//go:noescape
-func mixBF163(p unsafe.Pointer, ldp uintptr, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr)
+func roundRow(dst, src unsafe.Pointer, n int)
 
 // expSum: x = e^(x - shift) over n elements, a multiple of 8; sums gets the sum of
 // each of eight lanes.

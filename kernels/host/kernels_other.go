@@ -2,31 +2,10 @@
 
 package host
 
-import "unsafe"
-
-// vector: this machine has only the forms in plain Go, and none of what follows
-// is called.
+// vector: this machine has only the forms in plain Go.
 const vector = false
 
-func dotF32(x unsafe.Pointer, ldx uintptr, rows int, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool) {
-	panic("host: no vector kernels")
-}
-
-func dotBF16(x unsafe.Pointer, ldx uintptr, rows int, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, add bool) {
-	panic("host: no vector kernels")
-}
-
-func dotInt8(x unsafe.Pointer, ldx uintptr, rows int, w unsafe.Pointer, ldw uintptr, k int, y unsafe.Pointer, ldy uintptr, xscale, wscale unsafe.Pointer, add bool) {
-	panic("host: no vector kernels")
-}
-
-func mixF32(p unsafe.Pointer, ldp uintptr, rows int, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr) {
-	panic("host: no vector kernels")
-}
-
-func mixBF16(p unsafe.Pointer, ldp uintptr, rows int, v unsafe.Pointer, ldv uintptr, n int, y unsafe.Pointer, ldy uintptr) {
-	panic("host: no vector kernels")
-}
+var tiers []*tier
 
 func widenVector(dst []float32, src []uint16)           { widen(dst, src) }
 func quantize(dst []int16, src []float32) float32       { return quantizeScalar(dst, src) }
@@ -34,3 +13,4 @@ func RMSNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, 
 func SiLUMul(gate, up []float32)                        { siluMulScalar(gate, up) }
 func softmax(x []float32)                               { softmaxScalar(x) }
 func readAll(x []float32) float32                       { return readAllScalar(x) }
+func roundBits(dst []uint16, src []float32)             { narrow(dst, src) }

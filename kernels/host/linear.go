@@ -11,49 +11,59 @@ type Rows struct {
 	N, D   int
 	Values []float32 // [N, D]
 
-	bounds []int     // pieces of D
-	q      []int16   // [N, D], for int8 weights
+	bits   []uint16  // [N, D], for formBF16
+	bounds []int     // pieces of D, for int8 weights
+	q      []int16   // [N, D]
 	scale  []float32 // [pieces][N]
 }
 
-// blockOut is how many outputs a unit of work computes; groupOut how many rows of
-// a piece of w stay in the first-level cache beside a tile of x (of int8 weights
-// the whole block does); blockRows how many rows of x stay in the second-level
-// cache while a block's groups go over them. From panelRows rows on, a block of bfloat16 weights
-// is widened once instead of for every tile.
 const (
-	blockOut  = 32
-	groupOut  = 12
+	// blockOut is how many outputs a unit of work computes.
+	blockOut = 32
+	// blockRows is how many rows of x stay in the second-level cache while a block's
+	// outputs go over them.
 	blockRows = 96
+	// panelRows is from how many rows on a block of weights that must be widened is
+	// widened once instead of for every tile.
 	panelRows = 24
-	// streamRows is how many rows still count as few.
-	streamRows = 6
+	// fetchAhead is how far before its use a stream of weights is fetched at least.
+	fetchAhead = 8 << 10
 )
 
 // Scratch is the private memory of a member of a team.
 type Scratch struct {
-	panel  []float32 // blockOut rows of a piece
-	scores []float32
+	tile  tile
+	panel []float32 // blockOut rows of a piece
+
+	rows, scores, out []float32 // of attention
 }
 
 // Set prepares n rows of d values for products with m and its like.
 func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	x.N, x.D, x.Values = n, d, values[:n*d]
-	if m.q == nil {
-		return
-	}
-	x.bounds = cut(d)
-	pieces := len(x.bounds) - 1
-	x.q = grow(x.q, n*d)
-	x.scale = grow(x.scale, pieces*n)
-	t.Run((n+7)/8, func(unit, _ int) {
-		for i := unit * 8; i < min(n, unit*8+8); i++ {
-			for p := range pieces {
-				lo, hi := i*d+x.bounds[p], i*d+x.bounds[p+1]
-				x.scale[p*n+i] = quantize(x.q[lo:hi], values[lo:hi])
+	const together = 8
+	units := (n + together - 1) / together
+	switch m.form {
+	case formBF16:
+		x.bits = grow(x.bits, n*d)
+		t.Run(units, func(unit, _ int) {
+			lo, hi := unit*together*d, min(n, (unit+1)*together)*d
+			roundBits(x.bits[lo:hi], values[lo:hi])
+		})
+	case formInt8:
+		x.bounds = cut(d)
+		pieces := len(x.bounds) - 1
+		x.q = grow(x.q, n*d)
+		x.scale = grow(x.scale, pieces*n)
+		t.Run(units, func(unit, _ int) {
+			for i := unit * together; i < min(n, (unit+1)*together); i++ {
+				for p := range pieces {
+					lo, hi := i*d+x.bounds[p], i*d+x.bounds[p+1]
+					x.scale[p*n+i] = quantize(x.q[lo:hi], values[lo:hi])
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // levels is the largest magnitude of an activation beside int8 weights: 1024
@@ -91,119 +101,147 @@ func (m *Matrix) Blocks() int { return (m.Out + blockOut - 1) / blockOut }
 // outputs lo ≤ o < hi that it returns.
 func (m *Matrix) Product(x *Rows, y []float32, ldy, b int, s *Scratch) (lo, hi int) {
 	lo, hi = b*blockOut, min((b+1)*blockOut, m.Out)
-	if !m.vectorised() {
-		m.plain(x, y, ldy, lo, hi)
+	whole := lo // outputs up to it are left to kernels, which make four at a time
+	if m.tier != nil {
+		whole += (hi - lo) / 4 * 4
+	}
+	m.plain(x, y, ldy, whole, hi)
+	if whole == lo {
 		return lo, hi
 	}
-	whole := lo + (hi-lo)/4*4
-	m.plain(x, y, ldy, whole, hi) // fewer than four outputs are left over
-	together := groupOut
-	if m.q != nil {
-		together = blockOut
-	}
-	if x.N <= streamRows {
-		m.stream(x, y, ldy, lo, whole)
-		return lo, hi
-	}
-	size := m.piece()
-	for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
-		to := min(from+size, m.In)
-		t := tile{x: x, m: m, y: y, ldy: ldy, piece: p, from: from, k: to - from, add: p > 0}
-		if m.bf16 != nil && x.N >= panelRows {
-			s.panel = grow(s.panel, blockOut*pieceFloat)
-			for o := lo; o < whole; o++ {
-				widenVector(s.panel[(o-lo)*t.k:(o-lo+1)*t.k], m.bf16[o*m.In+from:o*m.In+to])
-			}
-			t.panel, t.panelFirst = s.panel, lo
-		}
-		for row := 0; row < x.N; row += blockRows {
-			end := min(row+blockRows, x.N)
-			for group := lo; group < whole; group += together {
-				last := min(group+together, whole)
-				for i := row; i < end; i += 3 {
-					for o := group; o < last; o += 4 {
-						t.dot(i, min(3, end-i), o)
-					}
-				}
-			}
-		}
+	_ = y[(x.N-1)*ldy+whole-1]
+	if x.N <= m.tier.rows {
+		m.stream(x, y, ldy, lo, whole, &s.tile)
+	} else {
+		m.tiles(x, y, ldy, lo, whole, s)
 	}
 	return lo, hi
 }
 
-// stream is Product for few rows, which wait for memory: outputs in the order in
-// which their weights lie there.
-func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int) {
+// stream computes outputs lo to hi for few rows, which wait for memory: in the
+// order in which the weights lie there.
+func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int, t *tile) {
 	size := m.piece()
-	for o := lo; o < hi; o += 4 {
-		for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
-			t := tile{x: x, m: m, y: y, ldy: ldy, piece: p, from: from, k: min(from+size, m.In) - from, add: p > 0}
-			for i := 0; i < x.N; i += 3 {
-				t.dot(i, min(3, x.N-i), o)
-			}
-		}
+	pieces := (m.In + size - 1) / size
+	w, ldw := m.at(lo, 0)
+	width := ldw / uintptr(m.In)
+	*t = tile{
+		w: w, ldw: ldw, k: uintptr(size) * width, last: uintptr(m.In-(pieces-1)*size) * width, pieces: uintptr(pieces),
+		y: unsafe.Pointer(&y[lo]), ldy: uintptr(ldy) * 4, groups: uintptr(hi-lo) / 4, ahead: max(fetchAhead, 4*ldw),
+		pace: uintptr(m.tier.step(m.form)) * width,
 	}
-}
-
-// tile is the part of a product that one piece of D makes.
-type tile struct {
-	x          *Rows
-	m          *Matrix
-	panel      []float32
-	panelFirst int
-	y          []float32
-	ldy        int
-	piece      int
-	from, k    int
-	add        bool
-}
-
-// dot computes rows i.. of x by outputs o..o+3.
-func (t *tile) dot(i, rows, o int) {
-	y := unsafe.Pointer(&t.y[i*t.ldy+o])
-	_ = t.y[(i+rows-1)*t.ldy+o+3]
-	ldy := uintptr(t.ldy) * 4
-	if t.m.q != nil {
-		x, ldx := unsafe.Pointer(&t.x.q[i*t.x.D+t.from]), uintptr(t.x.D)*2
-		w, ldw := unsafe.Pointer(&t.m.q[o*t.m.In+t.from]), uintptr(t.m.In)
-		xs, ws := unsafe.Pointer(&t.x.scale[t.piece*t.x.N+i]), unsafe.Pointer(&t.m.scale[t.piece*t.m.Out+o])
-		dotInt8(x, ldx, rows, w, ldw, t.k, y, ldy, xs, ws, t.add)
+	m.beside(t, x, 0, lo, 0, 0)
+	if x.N == 1 {
+		m.tier.stream[m.form][0](t)
 		return
 	}
-	x, ldx := unsafe.Pointer(&t.x.Values[i*t.x.D+t.from]), uintptr(t.x.D)*4
-	switch {
-	case t.panel != nil:
-		dotF32(x, ldx, rows, unsafe.Pointer(&t.panel[(o-t.panelFirst)*t.k]), uintptr(t.k)*4, t.k, y, ldy, t.add)
-	case t.m.bf16 != nil:
-		dotBF16(x, ldx, rows, unsafe.Pointer(&t.m.bf16[o*t.m.In+t.from]), uintptr(t.m.In)*2, t.k, y, ldy, t.add)
-	default:
-		dotF32(x, ldx, rows, unsafe.Pointer(&t.m.f32[o*t.m.In+t.from]), uintptr(t.m.In)*4, t.k, y, ldy, t.add)
-	}
+	m.tier.dot[m.form][x.N-1](t)
 }
 
-// plain is Product for outputs lo..hi in plain Go.
-func (m *Matrix) plain(x *Rows, y []float32, ldy, lo, hi int) {
-	for o := lo; o < hi; o++ {
-		for i := range x.N {
-			row := x.Values[i*x.D : (i+1)*x.D]
-			switch {
-			case m.f32 != nil:
-				y[i*ldy+o] = dotPlain(row, m.f32[o*m.In:(o+1)*m.In])
-			case m.bf16 != nil:
-				y[i*ldy+o] = dotPlainBF16(row, m.bf16[o*m.In:(o+1)*m.In])
-			default:
-				sum := float32(0)
-				for p, from := range x.bounds[:len(x.bounds)-1] {
-					total := int32(0)
-					for d := from; d < x.bounds[p+1]; d++ {
-						total += int32(x.q[i*x.D+d]) * int32(m.q[o*m.In+d])
-					}
-					sum += float32(total) * x.scale[p*x.N+i] * m.scale[p*m.Out+o]
-				}
-				y[i*ldy+o] = sum
+// tiles computes outputs lo to hi for many rows, a piece of the inner dimension at a
+// time. The outputs' weights stay in the second-level cache while the rows go over
+// them, and meanwhile the tiles fetch those of the next block, each its share.
+func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
+	t, f, rows, size := &s.tile, m.form, m.tier.rows, m.piece()
+	widened := f == formWide && x.N >= panelRows
+	if widened {
+		f = formF32
+		s.panel = grow(s.panel, blockOut*size)
+	}
+	step := m.tier.step(f)
+	for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
+		k := min(size, m.In-from)
+		w, ldw := m.at(lo, from)
+		next := blockOut * ldw
+		if widened {
+			for o := lo; o < hi; o++ {
+				widenVector(s.panel[(o-lo)*k:(o-lo+1)*k], m.bf16[o*m.In+from:o*m.In+from+k])
+			}
+			w, ldw = unsafe.Pointer(&s.panel[0]), uintptr(k)*4
+		}
+		length := uintptr(k) * ldw / uintptr(m.In)
+		if widened {
+			length = ldw
+		}
+		for row := 0; row < x.N; row += blockRows {
+			end := min(row+blockRows, x.N)
+			tiles := (end - row + rows - 1) / rows
+			pace := (int(length)/(k/step) + tiles - 1) / tiles
+			*t = tile{
+				w: w, ldw: ldw, k: length, last: length, pieces: 1, ldy: uintptr(ldy) * 4,
+				groups: uintptr(hi-lo) / 4, ahead: next, pace: uintptr(pace), add: uintptr(min(p, 1)),
+			}
+			for i := row; i < end; i += rows {
+				t.y = unsafe.Pointer(&y[i*ldy+lo])
+				m.beside(t, x, i, lo, p, from)
+				m.tier.dot[f][min(rows, end-i)-1](t)
+				t.ahead += uintptr(pace * k / step)
 			}
 		}
 	}
+}
+
+// at is where the weights of output o begin at an input, and a row's length in bytes.
+func (m *Matrix) at(o, from int) (w unsafe.Pointer, ldw uintptr) {
+	i := o*m.In + from
+	switch m.form {
+	case formF32:
+		return unsafe.Pointer(&m.f32[i]), uintptr(m.In) * 4
+	case formInt8:
+		return unsafe.Pointer(&m.q[i]), uintptr(m.In)
+	}
+	return unsafe.Pointer(&m.bf16[i]), uintptr(m.In) * 2
+}
+
+// beside fills in what of x a tile of rows i.. meets outputs o.. with, and its scales.
+func (m *Matrix) beside(t *tile, x *Rows, i, o, piece, from int) {
+	at := i*x.D + from
+	switch m.form {
+	case formBF16:
+		t.x, t.ldx = unsafe.Pointer(&x.bits[at]), uintptr(x.D)*2
+	case formInt8:
+		t.x, t.ldx = unsafe.Pointer(&x.q[at]), uintptr(x.D)*2
+		t.xscale, t.ldxs = unsafe.Pointer(&x.scale[piece*x.N+i]), uintptr(x.N)*4
+		t.wscale, t.ldws = unsafe.Pointer(&m.scale[piece*m.Out+o]), uintptr(m.Out)*4
+	default:
+		t.x, t.ldx = unsafe.Pointer(&x.Values[at]), uintptr(x.D)*4
+	}
+}
+
+// plain is Product for outputs lo to hi in plain Go.
+func (m *Matrix) plain(x *Rows, y []float32, ldy, lo, hi int) {
+	if lo == hi {
+		return
+	}
+	for i := range x.N {
+		row := x.Values[i*x.D : (i+1)*x.D]
+		if m.form == formBF16 {
+			row = make([]float32, x.D)
+			widen(row, x.bits[i*x.D:(i+1)*x.D])
+		}
+		for o := lo; o < hi; o++ {
+			switch m.form {
+			case formF32:
+				y[i*ldy+o] = dotPlain(row, m.f32[o*m.In:(o+1)*m.In])
+			case formInt8:
+				y[i*ldy+o] = m.plainInt8(x, i, o)
+			default:
+				y[i*ldy+o] = dotPlainBF16(row, m.bf16[o*m.In:(o+1)*m.In])
+			}
+		}
+	}
+}
+
+func (m *Matrix) plainInt8(x *Rows, i, o int) float32 {
+	sum := float32(0)
+	for p, from := range x.bounds[:len(x.bounds)-1] {
+		total := int32(0)
+		for d := from; d < x.bounds[p+1]; d++ {
+			total += int32(x.q[i*x.D+d]) * int32(m.q[o*m.In+d])
+		}
+		sum += float32(total) * x.scale[p*x.N+i] * m.scale[p*m.Out+o]
+	}
+	return sum
 }
 
 // dotPlain sums in eight lanes, as the vector kernels do, for their accuracy and

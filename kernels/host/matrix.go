@@ -14,19 +14,29 @@ type Matrix struct {
 	q    []int8
 	// scale holds, for each piece of In, the scale of each row: [pieces][Out].
 	scale []float32
+
+	form form
+	tier *tier // nil: plain Go
 }
 
 // Float32Matrix is a view of values [out, in].
 func Float32Matrix(values []float32, out, in int) Matrix {
-	return Matrix{Out: out, In: in, f32: values}
+	return Matrix{Out: out, In: in, f32: values, form: formF32, tier: tierFor(formF32, in)}
 }
 
-// BFloat16Matrix is a view of bfloat16 bits [out, in].
-func BFloat16Matrix(bits []uint16, out, in int) Matrix { return Matrix{Out: out, In: in, bf16: bits} }
+// BFloat16Matrix is a view of bfloat16 bits [out, in]. Where the machine multiplies
+// bfloat16 by itself, activations are rounded to it; elsewhere weights are widened.
+func BFloat16Matrix(bits []uint16, out, in int) Matrix {
+	m := Matrix{Out: out, In: in, bf16: bits, form: formBF16, tier: tierFor(formBF16, in)}
+	if m.tier == nil {
+		m.form, m.tier = formWide, tierFor(formWide, in)
+	}
+	return m
+}
 
 // RoundedMatrix rounds a float32 matrix to bfloat16.
-func RoundedMatrix(m Matrix) Matrix {
-	bits := make([]uint16, len(m.f32))
+func RoundedMatrix(memory *Memory, m Matrix) Matrix {
+	bits := take[uint16](memory, len(m.f32))
 	narrow(bits, m.f32)
 	return BFloat16Matrix(bits, m.Out, m.In)
 }
@@ -35,14 +45,17 @@ func RoundedMatrix(m Matrix) Matrix {
 // 1024 inputs, the largest magnitude over 127. Activations meet it as 14-bit
 // integers, so that nearly all of the error is that of the weights: about 0.3 %
 // of a row's largest weight.
-func Int8Matrix(m Matrix) Matrix {
-	pieces := cut(m.In)
-	out := Matrix{Out: m.Out, In: m.In, q: make([]int8, m.Out*m.In), scale: make([]float32, (len(pieces)-1)*m.Out)}
-	row := make([]float32, m.In)
-	for o := range m.Out {
+func Int8Matrix(t *Team, memory *Memory, m Matrix) Matrix {
+	bounds := cut(m.In)
+	out := Matrix{Out: m.Out, In: m.In, q: take[int8](memory, m.Out*m.In),
+		scale: take[float32](memory, (len(bounds)-1)*m.Out), form: formInt8, tier: tierFor(formInt8, m.In)}
+	rows := make([][]float32, t.Size())
+	t.Run(m.Out, func(o, member int) {
+		row := grow(rows[member], m.In)
+		rows[member] = row
 		m.Row(row, o)
-		for p, lo := range pieces[:len(pieces)-1] {
-			piece := row[lo:pieces[p+1]]
+		for p, lo := range bounds[:len(bounds)-1] {
+			piece := row[lo:bounds[p+1]]
 			most := float32(0)
 			for _, v := range piece {
 				most = max(most, float32(math.Abs(float64(v))))
@@ -55,35 +68,27 @@ func Int8Matrix(m Matrix) Matrix {
 				out.q[o*m.In+lo+i] = int8(math.RoundToEven(float64(v) * 127 / float64(most)))
 			}
 		}
-	}
+	})
 	return out
 }
 
 // Sums are accumulated over a piece of the inner dimension in registers, and pieces
 // added in order: small enough that the rows of a tile stay in the first-level
 // cache, and that 32 bits hold the sum of int8 products.
-const (
-	pieceFloat = 512
-	pieceInt8  = 1024
-)
+var pieces = [formCount]int{formF32: 768, formWide: 768, formBF16: 1536, formInt8: 1024}
 
 // piece is the size of the pieces of In, the last of which may be shorter.
-func (m *Matrix) piece() int {
-	if m.q != nil {
-		return pieceSize(m.In, pieceInt8)
-	}
-	return pieceSize(m.In, pieceFloat)
-}
+func (m *Matrix) piece() int { return pieceSize(m.In, pieces[m.form]) }
 
-// pieceSize divides in into pieces of at most most, alike to 16.
+// pieceSize divides in into pieces of at most most, alike to 32.
 func pieceSize(in, most int) int {
 	n := (in + most - 1) / most
-	return ((in+n-1)/n + 15) / 16 * 16
+	return ((in+n-1)/n + 31) / 32 * 32
 }
 
 // cut is the bounds of an int8 matrix's pieces, 0 first.
 func cut(in int) []int {
-	size := pieceSize(in, pieceInt8)
+	size := pieceSize(in, pieces[formInt8])
 	bounds := []int{0}
 	for lo := 0; lo < in; lo += size {
 		bounds = append(bounds, min(lo+size, in))
@@ -127,14 +132,6 @@ func (m *Matrix) Row(dst []float32, o int) {
 // Vectorised reports whether this machine has what the fast kernels need: AVX2 and
 // FMA, in a program built with GOEXPERIMENT=simd.
 func Vectorised() bool { return vector }
-
-// vectorised reports whether the assembly kernels can read the matrix.
-func (m *Matrix) vectorised() bool {
-	if m.q != nil {
-		return vector && m.In%16 == 0
-	}
-	return vector && m.In%8 == 0
-}
 
 // widen turns bfloat16 bits into float32.
 func widen(dst []float32, src []uint16) {

@@ -132,3 +132,8 @@ func quantize(dst []int16, src []float32) (scale float32) {
 	quantizeRow(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(src), levels/top)
 	return top / levels
 }
+
+// roundBits rounds src, a multiple of 16 long, to bfloat16 where formBF16 is there.
+func roundBits(dst []uint16, src []float32) {
+	roundRow(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(src))
+}

@@ -8,14 +8,51 @@ import (
 // Team is a fixed number of threads that share loops. A transformer's step is
 // some hundred loops of microseconds each: between two of them the members spin
 // for a moment instead of going to sleep.
+//
+// A loop's indices are divided among the members in ranges, because neighbours are
+// neighbours in memory; who has none left takes from the end of another's.
 type Team struct {
-	members []*member
-	// state is the number of the loop in the upper half, the next index in the
-	// lower: taking an index and finding out that the loop is over are one step.
-	state     atomic.Uint64
+	members   []*member
+	ranges    []span // one a member, the caller's first
+	number    atomic.Uint64
 	loop      atomic.Pointer[loop]
 	completed atomic.Int64
 	stopped   atomic.Bool
+}
+
+// span is what is left of a member's range: the number of its loop (24 bits), the
+// first index and the end (20 bits each), so that taking one and finding out that
+// the loop is over are one step. The rest of a cache line keeps members apart.
+type span struct {
+	atomic.Uint64
+	_ [56]byte
+}
+
+const (
+	mostIndices = 1<<20 - 1
+	numbers     = 1 << 24
+)
+
+func pack(number uint64, first, end int) uint64 {
+	return number%numbers<<40 | uint64(first)<<20 | uint64(end)
+}
+
+// take takes an index of a loop from the front of the range or from its end.
+func (s *span) take(number uint64, front bool) (i int, ok bool) {
+	for {
+		old := s.Load()
+		first, end := int(old>>20&mostIndices), int(old&mostIndices)
+		if old>>40 != number%numbers || first == end {
+			return 0, false
+		}
+		i, now := first, pack(number, first+1, end)
+		if !front {
+			i, now = end-1, pack(number, first, end-1)
+		}
+		if s.CompareAndSwap(old, now) {
+			return i, true
+		}
+	}
 }
 
 // loop is the work of one Run.
@@ -44,7 +81,10 @@ func NewTeam(n int) *Team {
 	for range n - 1 {
 		m := &member{wake: make(chan struct{}, 1)}
 		t.members = append(t.members, m)
-		go t.serve(m, len(t.members))
+	}
+	t.ranges = make([]span, n)
+	for i, m := range t.members {
+		go t.serve(m, i+1)
 	}
 	return t
 }
@@ -55,7 +95,7 @@ func (t *Team) Size() int { return len(t.members) + 1 }
 // Close ends the threads. No Run may be in progress.
 func (t *Team) Close() {
 	t.stopped.Store(true)
-	t.state.Add(1 << 32)
+	t.number.Add(1)
 	t.rouse()
 }
 
@@ -63,7 +103,7 @@ func (t *Team) Close() {
 // done. body learns which member it runs on, to use that member's scratch memory.
 // Calls must not overlap.
 func (t *Team) Run(n int, body func(i, member int)) {
-	if n <= 1 || len(t.members) == 0 {
+	if n <= 1 || len(t.members) == 0 || n > mostIndices {
 		for i := range n {
 			body(i, 0)
 		}
@@ -71,8 +111,11 @@ func (t *Team) Run(n int, body func(i, member int)) {
 	}
 	t.completed.Store(0)
 	t.loop.Store(&loop{n, body})
-	number := t.state.Load()>>32 + 1
-	t.state.Store(number << 32)
+	number := t.number.Load() + 1
+	for m := range t.ranges {
+		t.ranges[m].Store(pack(number, n*m/len(t.ranges), n*(m+1)/len(t.ranges)))
+	}
+	t.number.Store(number)
 	t.rouse()
 	t.work(number, 0)
 	for spin := 0; t.completed.Load() < int64(n); spin++ {
@@ -82,17 +125,17 @@ func (t *Team) Run(n int, body func(i, member int)) {
 	}
 }
 
-// work takes indices of loop number until there are none.
+// work takes indices of loop number until there are none: its own first.
 func (t *Team) work(number uint64, id int) {
-	for {
-		s := t.state.Load()
-		l := t.loop.Load()
-		if s>>32 != number || int(uint32(s)) >= l.n {
-			return
-		}
-		// The loop cannot have changed when this succeeds: its number is in s.
-		if t.state.CompareAndSwap(s, s+1) {
-			l.body(int(uint32(s)), id)
+	for k := range t.ranges {
+		from := &t.ranges[(id+k)%len(t.ranges)]
+		for {
+			i, ok := from.take(number, k == 0)
+			if !ok {
+				break
+			}
+			// The loop cannot have ended before this index has run.
+			t.loop.Load().body(i, id)
 			t.completed.Add(1)
 		}
 	}
@@ -110,7 +153,7 @@ func (t *Team) rouse() {
 func (t *Team) serve(m *member, id int) {
 	seen := uint64(0)
 	for {
-		for spin := 0; t.state.Load()>>32 == seen; spin++ {
+		for spin := 0; t.number.Load() == seen; spin++ {
 			if spin < spins {
 				if spin%64 == 63 {
 					runtime.Gosched() // a spinning thread must not hold up the garbage collector
@@ -118,7 +161,7 @@ func (t *Team) serve(m *member, id int) {
 				continue
 			}
 			m.parked.Store(true)
-			if t.state.Load()>>32 != seen && m.parked.CompareAndSwap(true, false) {
+			if t.number.Load() != seen && m.parked.CompareAndSwap(true, false) {
 				break
 			}
 			<-m.wake
@@ -126,7 +169,7 @@ func (t *Team) serve(m *member, id int) {
 		if t.stopped.Load() {
 			return
 		}
-		seen = t.state.Load() >> 32
+		seen = t.number.Load()
 		t.work(seen, id)
 	}
 }

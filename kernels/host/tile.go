@@ -1,0 +1,77 @@
+package host
+
+import "unsafe"
+
+// form is how a kernel multiplies: what the weights are in memory, and what
+// activations are beside them.
+type form int
+
+const (
+	formF32  form = iota // float32 by float32
+	formWide             // bfloat16 weights, widened, by float32
+	formBF16             // bfloat16 by bfloat16, summed in float32
+	formInt8             // int8 by int16, summed in int32
+	formCount
+)
+
+// tile is the argument of a kernel, written for gen.go, which knows the offsets.
+// A dot kernel with R rows computes y[i][j] = Σ x[i]·w[j] for R rows of x and
+// 4·groups of w; a mix kernel y[i][c] += Σ x[i][s]·w[s][c] for R rows of x, k rows
+// of w and groups of 4 vectors of columns. Strides are in bytes.
+type tile struct {
+	x   unsafe.Pointer
+	ldx uintptr
+	w   unsafe.Pointer
+	ldw uintptr
+	// k is the length of a piece and last that of the last one, both in bytes of w;
+	// of a mix, k is rows of w.
+	k, last uintptr
+	pieces  uintptr
+	y       unsafe.Pointer
+	ldy     uintptr
+	groups  uintptr
+	// ahead is from where on, seen from each row of w, memory is fetched for later, and
+	// pace how many bytes of it at each step.
+	ahead uintptr
+	add   uintptr // 1 if the first piece is added to y
+	// Of int8 products: scales of the rows of x and of w, and their strides from
+	// piece to piece.
+	xscale unsafe.Pointer
+	ldxs   uintptr
+	wscale unsafe.Pointer
+	ldws   uintptr
+	pace   uintptr
+}
+
+// kernel is the inner loop of a product; tile says of which.
+type kernel = func(*tile)
+
+// tier is what a kind of machine computes with. Kernels are listed by form and by
+// rows - 1; a form that the machine lacks has none.
+type tier struct {
+	rows  int // most rows of a tile
+	lanes int // float32 of a vector
+	dot   [formCount][]kernel
+	mix   [formCount][]kernel
+	// stream is dot for one row, where waiting for w is all there is.
+	stream [formCount][]kernel
+}
+
+// step is what k is a multiple of.
+func (t *tier) step(f form) int {
+	if f == formBF16 || f == formInt8 {
+		return 2 * t.lanes
+	}
+	return t.lanes
+}
+
+// tierFor returns the best tier that multiplies by rows of in weights of a form, or
+// nil.
+func tierFor(f form, in int) *tier {
+	for _, t := range tiers {
+		if t.dot[f] != nil && in%t.step(f) == 0 {
+			return t
+		}
+	}
+	return nil
+}
