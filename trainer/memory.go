@@ -97,6 +97,8 @@ func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt in
 	p.Logits = 4 * N * V * 29 / 10
 	if c.LoRA.Rank == 0 {
 		p.Logits += 4 * V * D // the head's gradient
+	} else {
+		layer += 4 * M * (HE + 2*KE + 2*D + 2*I) // the targets' outputs once more: see kernels.LowRank
 	}
 	if !c.Update.Remat {
 		p.Activations = L * (layer + 2*scores)

@@ -42,6 +42,10 @@ func TestMemoryIsXLAs(t *testing.T) {
 		check("SmolLM2", c, smollm2, x.longest, x.longest-x.completion, x.want)
 	}
 
+	c.Update.MicroTokens, c.Update.Remat, c.LoRA.Rank = 512, false, 16
+	check("SmolLM2 with LoRA", c, smollm2, 64, 32, 1193<<20)
+	c.LoRA.Rank = 0
+
 	d := openDevice(t, "xla:cpu")
 	w := tinyWeights(t, d)
 	defer w.Close()
