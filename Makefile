@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: bench-peers bench-trl build setup demo resume-check test check fmt vet lint fuzz goldens clean
+.PHONY: experiment bench-peers bench-trl build setup demo resume-check test check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
@@ -17,6 +17,11 @@ setup:
 
 demo: build
 	@examples/demo.sh $(RUN)
+
+# What is learned, over three seeds: EXPERIMENT is arithmetic (MODEL is SmolLM2-135M's
+# folder) or languages.
+experiment: build
+	@MODEL=$(MODEL) examples/experiments.sh $(EXPERIMENT) runs/experiment-$(EXPERIMENT)
 
 # Kills an evaluation of MODEL, a model's folder, at random moments and compares what
 # comes out with a run left alone; DATA is a folder of benchmarks with mgsm in it.

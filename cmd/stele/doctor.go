@@ -14,6 +14,7 @@ import (
 	"stele/engine"
 	"stele/engine/checkpoint"
 	"stele/kernels"
+	"stele/kernels/host"
 )
 
 // diagnosis is what stele doctor finds.
@@ -21,6 +22,7 @@ type diagnosis struct {
 	Version     string          `json:"version"`
 	Cores       int             `json:"cores"`
 	CPUFeatures []string        `json:"cpu_features"`
+	Kernels     string          `json:"host_kernels"` // see host.Kind
 	MemoryTotal int64           `json:"memory_total_bytes,omitempty"`
 	MemoryFree  int64           `json:"memory_available_bytes,omitempty"`
 	Backends    []backendState  `json:"backends"`
@@ -74,7 +76,7 @@ func newDoctorCommand(g *globals) *cobra.Command {
 }
 
 func diagnose() diagnosis {
-	d := diagnosis{Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), PluginDirs: kernels.PluginDirs()}
+	d := diagnosis{Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), Kernels: host.Kind(), PluginDirs: kernels.PluginDirs()}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
 		state := backendState{Name: name}
@@ -163,6 +165,7 @@ func (d diagnosis) print(w io.Writer) error {
 	}
 	row("version", "%s", d.Version)
 	row("cpu", "%d cores, %s", d.Cores, strings.Join(d.CPUFeatures, " "))
+	row("host kernels", "%s", d.Kernels)
 	if d.MemoryTotal > 0 {
 		row("memory", "%s, %s available", binarySize(d.MemoryTotal), binarySize(d.MemoryFree))
 	}

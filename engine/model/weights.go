@@ -62,7 +62,7 @@ func (w *Weights) Upload() error {
 		return nil
 	}
 	if w.DType == dtypes.Int8 {
-		return errors.New("int8 weights are for generating and scoring on a CPU: use float32 or bfloat16 for graphs and training")
+		return errors.New("int8 weights are for generating on a CPU: use float32 or bfloat16 for graphs and training")
 	}
 	buffers := make([]kernels.Buffer, len(w.Specs))
 	for i, spec := range w.Specs {

@@ -82,9 +82,13 @@ func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, 
 	}
 	lds := (n+3)&^3 + 8 // tiles of four write past n
 	s.scores = grow(s.scores, rows*lds)
+	keys, values := 2*layer, 2*layer+1
 	for from := 0; from < n; from += p.Slots {
-		count := min(p.Slots, n-from)
-		p.scores(2*layer, p.at(blocks, head, from), count, s.rows, rows, s.scores[from:], lds, &s.tile)
+		count, next := min(p.Slots, n-from), p.where(keys, blocks, head, from+p.Slots)
+		if from+p.Slots >= n {
+			next = p.where(values, blocks, head, 0)
+		}
+		p.scores(keys, p.at(blocks, head, from), count, s.rows, rows, s.scores[from:], lds, next, &s.tile)
 	}
 	for row := range rows {
 		seen := position + row/G + 1
@@ -94,8 +98,8 @@ func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, 
 	}
 	clear(s.out)
 	for from := 0; from < n; from += p.Slots {
-		count := min(p.Slots, n-from)
-		p.mix(2*layer+1, p.at(blocks, head, from), count, s.scores[from:], lds, s.out, rows, &s.tile)
+		count, next := min(p.Slots, n-from), p.where(values, blocks, head, from+p.Slots)
+		p.mix(values, p.at(blocks, head, from), count, s.scores[from:], lds, s.out, rows, next, &s.tile)
 	}
 	for t := range tokens {
 		copy(out[t*ld:t*ld+G*E], s.out[t*G*E:])
@@ -112,6 +116,16 @@ func (p *Pool) kernels(width int) (form, *tier) {
 	return f, tierFor(f, width)
 }
 
+// where is the address of the slot of a position of a head, for fetching ahead; 0
+// past the end of the block table.
+func (p *Pool) where(tensor int, blocks []int32, head, position int) uintptr {
+	if position/p.Slots >= len(blocks) {
+		return 0
+	}
+	at, _ := p.element(tensor, p.at(blocks, head, position))
+	return uintptr(at)
+}
+
 // element is where an element of a tensor is, and its size.
 func (p *Pool) element(tensor, i int) (unsafe.Pointer, uintptr) {
 	if p.half {
@@ -121,8 +135,8 @@ func (p *Pool) element(tensor, i int) (unsafe.Pointer, uintptr) {
 }
 
 // scores computes q·key for count slots that begin at element base of a tensor;
-// y [G, ld] is written in fours.
-func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, ld int, t *tile) {
+// y [G, ld] is written in fours. Meanwhile what is at next is fetched.
+func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, ld int, next uintptr, t *tile) {
 	E := p.Width
 	f, tier := p.kernels(E)
 	if tier == nil {
@@ -147,15 +161,16 @@ func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, 
 		row := uintptr(E) * size
 		*t = tile{
 			x: unsafe.Pointer(&q[g*E]), ldx: uintptr(E) * 4, w: w, ldw: row, k: row, last: row, pieces: 1,
-			y: unsafe.Pointer(&y[g*ld]), ldy: uintptr(ld) * 4, groups: uintptr(groups), ahead: 8 * row,
-			pace: uintptr(tier.step(f)) * size,
+			y: unsafe.Pointer(&y[g*ld]), ldy: uintptr(ld) * 4, groups: uintptr(groups),
+			ahead: next - uintptr(w), pace: uintptr(tier.step(f)) * size,
 		}
 		tier.dot[f][min(tier.rows, G-g)-1](t)
 	}
 }
 
 // mix adds the values of count slots, weighted by probs [G, ld], to out [G, E].
-func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float32, G int, t *tile) {
+// Meanwhile what is at next is fetched.
+func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float32, G int, next uintptr, t *tile) {
 	E, column := p.Width, 0
 	for _, tier := range tiers {
 		f, _ := p.kernels(E)
@@ -168,6 +183,7 @@ func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float
 			*t = tile{
 				x: unsafe.Pointer(&probs[g*ld]), ldx: uintptr(ld) * 4, w: w, ldw: uintptr(E) * size, k: uintptr(count),
 				y: unsafe.Pointer(&out[g*E+column]), ldy: uintptr(E) * 4, groups: uintptr(groups),
+				ahead: next - uintptr(w) + uintptr(column)*size,
 			}
 			tier.mix[f][min(tier.rows, G-g)-1](t)
 		}

@@ -375,17 +375,20 @@ func (t tier) mix(form string, rows int) {
 	}
 	p("group:")
 	each("\tVMOVUPS %d(BX), %s")
-	p("\tMOVQ %s, DI\n\tXORQ AX, AX\n\tPCALIGN $32\nloop:", w)
+	p("\tMOVQ %s, DI\n\tMOVQ DI, DX\n\tADDQ %s, DX\n\tXORQ AX, AX\n\tPCALIGN $32\nloop:", w, field("ahead"))
 	for i := range rows {
 		p("\tVBROADCASTSS (%s)(AX*4), %s", xs[i], t.x(i))
 	}
 	for c := range 4 {
 		t.load(form, fmt.Sprintf("%d(DI)", width*c))
+		if width*c%64 == 0 {
+			p("\tPREFETCHT1 %d(DX)", width*c)
+		}
 		for i := range rows {
 			t.multiply(form, i, c)
 		}
 	}
-	p("\tADDQ R14, DI\n\tINCQ AX\n\tCMPQ AX, CX\n\tJLT loop")
+	p("\tADDQ R14, DI\n\tADDQ R14, DX\n\tINCQ AX\n\tCMPQ AX, CX\n\tJLT loop")
 	each("\tVMOVUPS %[2]s, %[1]d(BX)")
 	p("\tADDQ $%d, %s\n\tADDQ $%d, %s", 4*width, w, t.bits/2, y)
 	p("\tSUBQ $1, %s\n\tJNE group\n\tVZEROUPPER\n\tRET", groups)

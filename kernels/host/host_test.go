@@ -29,18 +29,17 @@ func forms(values []float32, out, in int) map[string]Matrix {
 func eachTier(t *testing.T, test func(t *testing.T)) {
 	all := tiers
 	defer func() { tiers = all }()
-	kinds := map[string][]*tier{"plain": nil}
+	kinds := [][]*tier{nil}
 	for i, one := range all {
-		kinds[fmt.Sprintf("%d bits", 32*one.lanes)] = all[i:]
+		kinds = append(kinds, all[i:])
 		if one.dot[formBF16] != nil {
 			without := *one
 			without.dot[formBF16] = nil
-			kinds["without bfloat16"] = append([]*tier{&without}, all[i+1:]...)
+			kinds = append(kinds, append([]*tier{&without}, all[i+1:]...))
 		}
 	}
-	for name, list := range kinds {
-		tiers = list
-		t.Run(name, test)
+	for _, tiers = range kinds {
+		t.Run(Kind(), test)
 	}
 }
 

@@ -75,3 +75,17 @@ func tierFor(f form, in int) *tier {
 	}
 	return nil
 }
+
+// Kind names the best instructions that products use here: avx512_bf16, avx512, avx2
+// or plain. Kinds differ in the last bits of their results.
+func Kind() string {
+	switch {
+	case len(tiers) == 0:
+		return "plain"
+	case tiers[0].lanes == 8:
+		return "avx2"
+	case tiers[0].dot[formBF16] == nil:
+		return "avx512"
+	}
+	return "avx512_bf16"
+}

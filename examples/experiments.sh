@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Experiments that show that it learns, over several seeds each; see docs/experiments.md.
+#   usage: experiments.sh arithmetic|languages DIR [SEEDS]
+# arithmetic: SmolLM2-135M-Instruct (MODEL=FOLDER) on one-digit sums in English.
+# languages: the built-in model after its warm start, trained in English against English
+# and Russian, measured in eleven languages.
+# Stopped half-way, it goes on where it was.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. third_party/env.sh
+what=$1 out=$2 seeds=${3:-3}
+say() { printf '\n%s\n' "$*" >&2; }
+
+runs() { # folders of an arm, comma-separated
+  local list=
+  for seed in $(seq "$seeds"); do list+=",$out/$1-$seed"; done
+  echo "${list#,}"
+}
+
+case $what in
+arithmetic)
+  for seed in $(seq "$seeds"); do
+    say "seed $seed of $seeds"
+    bin/stele train --config examples/smollm2-arith.yaml --set model="${MODEL:-models/smollm2}" --set seed="$seed" \
+      --set eval.samples=8 --out "$out/en-$seed" --resume
+  done
+  go run ./examples/seeds "SmolLM2-135M-Instruct=$(runs en)" | tee "$out/summary.md" ;;
+languages)
+  say "Warm start"
+  bin/stele train --config examples/demo-sft.yaml --out "$out/warm-start" --resume
+  for seed in $(seq "$seeds"); do
+    for arm in en en+ru; do
+      say "$arm, seed $seed of $seeds"
+      bin/stele train --config examples/demo-grpo.yaml --set model="$out/warm-start/checkpoints/step-300" --set seed="$seed" \
+        --set data.languages="[${arm/+/, }]" --out "$out/$arm-$seed" --resume
+    done
+  done
+  go run ./examples/seeds "en=$(runs en)" "en+ru=$(runs en+ru)" | tee "$out/summary.md" ;;
+*) echo "usage: experiments.sh arithmetic|languages DIR [SEEDS]" >&2; exit 2 ;;
+esac
