@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -247,6 +248,54 @@ func Float32s(b Buffer) ([]float32, error) {
 		return out, nil
 	}
 	return nil, fmt.Errorf("a tensor of %s has no float values", shape)
+}
+
+// Bytes copies a Float32, BFloat16 or Uint8 tensor out of the device as it is,
+// elements in the order of this machine's bytes.
+func Bytes(b Buffer) ([]byte, error) {
+	shape, err := b.Shape()
+	if err != nil {
+		return nil, err
+	}
+	switch n := shape.Size(); shape.DType {
+	case dtypes.Float32:
+		return bytesOf(b, make([]float32, n))
+	case dtypes.BFloat16:
+		return bytesOf(b, make([]bfloat16.BFloat16, n))
+	case dtypes.Uint8:
+		return bytesOf(b, make([]uint8, n))
+	}
+	return nil, fmt.Errorf("a tensor of %s is not read as bytes", shape)
+}
+
+func bytesOf[T Elem](b Buffer, dst []T) ([]byte, error) {
+	if err := b.ToFlatData(dst); err != nil {
+		return nil, err
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)*int(unsafe.Sizeof(*new(T)))), nil
+}
+
+// UploadBytes is Bytes backwards; data must be that of the shape.
+func UploadBytes(d *Device, data []byte, shape shapes.Shape) (Buffer, error) {
+	if want := shape.Size() * int(shape.DType.Size()); len(data) != want {
+		return nil, fmt.Errorf("upload of %d bytes as %s, which has %d", len(data), shape, want)
+	}
+	switch dims := shape.Dimensions; shape.DType {
+	case dtypes.Float32:
+		return Upload(d, elementsOf[float32](data), dims...)
+	case dtypes.BFloat16:
+		return Upload(d, elementsOf[bfloat16.BFloat16](data), dims...)
+	case dtypes.Uint8:
+		return Upload(d, data, dims...)
+	}
+	return nil, fmt.Errorf("a tensor of %s is not made of bytes", shape)
+}
+
+// elementsOf copies bytes, whose alignment is not known, to elements.
+func elementsOf[T Elem](data []byte) []T {
+	elements := make([]T, len(data)/int(unsafe.Sizeof(*new(T))))
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(elements))), len(data)), data)
+	return elements
 }
 
 // Free releases buffers at once instead of waiting for the garbage collector.

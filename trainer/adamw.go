@@ -3,6 +3,7 @@ package trainer
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -24,6 +25,13 @@ type AdamW struct {
 	Warmup int `yaml:"warmup" json:"warmup"`
 	// Schedule after the warm-up: constant or cosine (to zero at the last step).
 	Schedule string `yaml:"schedule" json:"schedule"`
+	// State is how the moments are held: float32, bfloat16 or int8. docs/memory.md
+	// says what the smaller ones cost.
+	State string `yaml:"state" json:"state"`
+	// Masters keeps float32 copies of weights that are held in bfloat16. Without
+	// them an update rounds each weight up or down by chance, so that its mean moves
+	// as it should.
+	Masters bool `yaml:"masters" json:"masters"`
 }
 
 func (a AdamW) validate() error {
@@ -37,6 +45,8 @@ func (a AdamW) validate() error {
 			a.Epsilon, a.WeightDecay, a.MaxGradNorm, a.Warmup)
 	case a.Schedule != "constant" && a.Schedule != "cosine":
 		return fmt.Errorf("optimizer: unknown schedule %q: expected constant or cosine", a.Schedule)
+	case a.State != StateFloat32 && a.State != StateBFloat16 && a.State != StateInt8:
+		return fmt.Errorf("optimizer: unknown state %q: expected float32, bfloat16 or int8", a.State)
 	}
 	return nil
 }
@@ -75,44 +85,66 @@ const (
 	scalars
 )
 
-// compileUpdate builds the optimiser's step. Inputs: the scalars, then for all
-// trained parameters in turn the values, first moments, second moments, gradients
-// and, where values are held in less than float32, their float32 masters; all
-// donated and all returned, gradients as zeros.
+// compileUpdate builds the optimiser's step. Inputs: the scalars, a uint32 key for
+// what chance decides, then for all trained parameters in turn the values, first
+// moments, second moments, gradients and, where there are any, the values' float32
+// masters; all of these donated and all returned, gradients as zeros.
 func (l *Learner) compileUpdate() (*kernels.Program, error) {
 	a, n, held := l.options.AdamW, len(l.specs), l.heldAs()
-	masters := held != dtypes.Float32
-	inputs := []kernels.Input{{Name: "scalars", Shape: shapes.Make(dtypes.Float32, scalars)}}
+	inputs := []kernels.Input{
+		{Name: "scalars", Shape: shapes.Make(dtypes.Float32, scalars)},
+		{Name: "key", Shape: shapes.Make(dtypes.Uint32)},
+	}
 	for _, spec := range l.specs {
 		inputs = append(inputs, kernels.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...), Donated: true})
 	}
-	for _, kind := range []string{"m", "v", "gradient"} {
-		inputs = append(inputs, l.floats(kind, true)...)
-	}
-	if masters {
+	inputs = append(inputs, l.m.inputs()...)
+	inputs = append(inputs, l.v.inputs()...)
+	inputs = append(inputs, l.floats("gradient", true)...)
+	if l.masters != nil {
 		inputs = append(inputs, l.floats("master", true)...)
 	}
 	return kernels.Compile(l.weights.Device, "adamw", inputs, func(in []*Node) []*Node {
-		values, in := in[0], in[1:]
+		values, key := in[0], in[1]
 		scalar := func(i int) *Node { return Reshape(Slice(values, AxisElem(i))) }
-		out := make([]*Node, len(in))
-		for i := range n {
-			weight := in[i]
-			if masters {
-				weight = in[4*n+i]
+		next := func(n int) []*Node {
+			nodes := in[:n]
+			in = in[n:]
+			return nodes
+		}
+		next(2)
+		weights, ms, vs := next(n), next(len(l.m.buffers)), next(len(l.v.buffers))
+		gradients, masters := next(n), in
+		var newWeights, newM, newV, zeros, newMasters []*Node
+		for i, weight := range weights {
+			// Each tensor that is rounded by chance has numbers of its own.
+			keyed := func(tensor int) *Node { return AddScalar(key, uint32(mix(uint64(3*i+tensor)))) }
+			if l.masters != nil {
+				weight = masters[i]
 			}
-			g := Mul(in[3*n+i], scalar(scalarScale))
-			m := Add(MulScalar(in[n+i], a.Beta1), MulScalar(g, 1-a.Beta1))
-			v := Add(MulScalar(in[2*n+i], a.Beta2), MulScalar(Mul(g, g), 1-a.Beta2))
+			weight = kernels.Convert(weight, dtypes.Float32)
+			var m, v *Node
+			m, ms = l.m.load(i, ms)
+			v, vs = l.v.load(i, vs)
+			g := Mul(gradients[i], scalar(scalarScale))
+			m = Add(MulScalar(m, a.Beta1), MulScalar(g, 1-a.Beta1))
+			v = Add(MulScalar(v, a.Beta2), MulScalar(Mul(g, g), 1-a.Beta2))
 			step := Div(Div(m, scalar(scalarBias1)), AddScalar(Div(Sqrt(v), scalar(scalarBias2)), a.Epsilon))
 			weight = Sub(Mul(weight, scalar(scalarDecay)), Mul(step, scalar(scalarRate)))
-			out[i] = kernels.Convert(weight, held)
-			out[n+i], out[2*n+i], out[3*n+i] = m, v, ZerosLike(g)
-			if masters {
-				out[4*n+i] = weight
+			newM = append(newM, l.m.forms[i].store(m, keyed(0))...)
+			newV = append(newV, l.v.forms[i].store(v, keyed(1))...)
+			zeros = append(zeros, ZerosLike(g))
+			switch {
+			case l.masters != nil:
+				newMasters = append(newMasters, weight)
+				newWeights = append(newWeights, kernels.Convert(weight, held))
+			case held == dtypes.BFloat16:
+				newWeights = append(newWeights, kernels.Dither(weight, kernels.Noise(weight, keyed(2))))
+			default:
+				newWeights = append(newWeights, weight)
 			}
 		}
-		return out
+		return slices.Concat(newWeights, newM, newV, zeros, newMasters)
 	})
 }
 

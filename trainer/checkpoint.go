@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 
 	"stele/engine/checkpoint"
 	"stele/engine/jsonl"
@@ -226,28 +227,47 @@ func readState(dir string) (s state, err error) {
 	return s, nil
 }
 
-// tensors yields the optimiser's state by name.
-func (l *Learner) tensors() iter.Seq2[checkpoint.Tensor, error] {
-	return func(yield func(checkpoint.Tensor, error) bool) {
-		for _, group := range l.stateGroups() {
-			for i, buffer := range group.buffers {
-				values, err := kernels.Float32s(buffer)
-				t := checkpoint.Float32Tensor(group.prefix+l.specs[i].Name, l.specs[i].Shape, values)
-				if !yield(t, err) || err != nil {
-					return
-				}
+// stateTensor is one buffer of the optimiser's state, by its name in a checkpoint.
+type stateTensor struct {
+	name   string
+	shape  shapes.Shape
+	buffer *kernels.Buffer
+}
+
+// state lists the optimiser's state: the parts of the moments, and masters.
+func (l *Learner) state() []stateTensor {
+	var all []stateTensor
+	for _, m := range []*moment{l.m, l.v} {
+		at := 0
+		for i, spec := range l.specs {
+			for _, p := range m.forms[i].parts(spec.Shape) {
+				all = append(all, stateTensor{m.name + "." + spec.Name + p.suffix, p.shape, &m.buffers[at]})
+				at++
 			}
 		}
 	}
+	for i := range l.masters {
+		all = append(all, stateTensor{"master." + l.specs[i].Name, shapes.Make(dtypes.Float32, l.specs[i].Shape...), &l.masters[i]})
+	}
+	return all
 }
 
-type stateGroup struct {
-	prefix  string
-	buffers []kernels.Buffer
+// storedAs maps the dtypes of the state to those of files.
+var storedAs = map[dtypes.DType]checkpoint.DType{
+	dtypes.Float32: checkpoint.F32, dtypes.BFloat16: checkpoint.BF16, dtypes.Uint8: checkpoint.U8,
 }
 
-func (l *Learner) stateGroups() []stateGroup {
-	return []stateGroup{{"m.", l.m}, {"v.", l.v}, {"master.", l.masters}}
+// tensors yields the optimiser's state.
+func (l *Learner) tensors() iter.Seq2[checkpoint.Tensor, error] {
+	return func(yield func(checkpoint.Tensor, error) bool) {
+		for _, s := range l.state() {
+			data, err := kernels.Bytes(*s.buffer)
+			t := checkpoint.Tensor{Name: s.name, DType: storedAs[s.shape.DType], Shape: s.shape.Dimensions, Data: data}
+			if !yield(t, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (l *Learner) writeMoments(path string) error {
@@ -265,8 +285,8 @@ func (l *Learner) restore(dir string, s state) error {
 		return err
 	}
 	defer file.Close()
-	for _, group := range l.stateGroups() {
-		if err := readBuffers(file, l.weights.Device, group.prefix, l.specs, group.buffers); err != nil {
+	for _, s := range l.state() {
+		if err := readBuffer(file, l.weights.Device, s); err != nil {
 			return err
 		}
 	}
@@ -274,25 +294,21 @@ func (l *Learner) restore(dir string, s state) error {
 	return nil
 }
 
-// readBuffers replaces float32 buffers by the tensors of a file.
-func readBuffers(file *checkpoint.File, device *kernels.Device, prefix string, specs []checkpoint.TensorSpec, buffers []kernels.Buffer) error {
-	for i := range buffers {
-		tensor, err := file.Tensor(prefix + specs[i].Name)
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(tensor.Shape, specs[i].Shape) {
-			return fmt.Errorf("%s: %s has shape %v, expected %v", file.Path, tensor.Name, tensor.Shape, specs[i].Shape)
-		}
-		values := make([]float32, tensor.Len())
-		tensor.Float32s(values)
-		buffer, err := kernels.UploadFloat32(device, dtypes.Float32, values, specs[i].Shape...)
-		if err != nil {
-			return fmt.Errorf("%s: %w", tensor.Name, err)
-		}
-		kernels.Free(buffers[i])
-		buffers[i] = buffer
+// readBuffer replaces a buffer by the tensor of its name in a file.
+func readBuffer(file *checkpoint.File, device *kernels.Device, s stateTensor) error {
+	tensor, err := file.Tensor(s.name)
+	if err != nil {
+		return err
 	}
+	if dtype := storedAs[s.shape.DType]; !slices.Equal(tensor.Shape, s.shape.Dimensions) || tensor.DType != dtype {
+		return fmt.Errorf("%s: %s is %s %v, expected %s %v", file.Path, s.name, tensor.DType, tensor.Shape, dtype, s.shape.Dimensions)
+	}
+	buffer, err := kernels.UploadBytes(device, tensor.Data, s.shape)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	kernels.Free(*s.buffer)
+	*s.buffer = buffer
 	return nil
 }
 

@@ -181,6 +181,7 @@ func defaults() Config {
 		Reward: reward.DefaultConfig(),
 		Optimizer: AdamW{
 			LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
+			State: StateFloat32, Masters: true,
 		},
 		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
 		LoRA:   LoRA{Alpha: 32, Targets: slices.Clone(loraTargets), Merge: true},

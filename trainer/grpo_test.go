@@ -82,7 +82,7 @@ func readGolden(t *testing.T) golden {
 func (v variant) options() LearnerOptions {
 	a := v.AdamW
 	return LearnerOptions{
-		AdamW: AdamW{LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm, Schedule: "constant"},
+		AdamW: AdamW{LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm, Schedule: "constant", State: StateFloat32},
 		Loss: Loss{Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm, KLIn: KLInLoss,
 			KL: map[string]string{"low_var_kl": "k3", "kl": "k1", "mse": "k2"}[v.KL]},
 	}
@@ -218,7 +218,7 @@ func reset(t *testing.T, l *Learner, options LearnerOptions) {
 		if err := l.weights.Set(i, values); err != nil {
 			t.Fatal(err)
 		}
-		for _, state := range [][]kernels.Buffer{l.m, l.v, l.gradients} {
+		for _, state := range [][]kernels.Buffer{l.m.buffers, l.v.buffers, l.gradients} {
 			zeros, err := l.weights.Device.Zeros(dtypes.Float32, spec.Shape...)
 			if err != nil {
 				t.Fatal(err)

@@ -22,10 +22,11 @@ type Learner struct {
 	options LearnerOptions
 	beta    float64 // of the KL divergence now
 
-	specs           []checkpoint.TensorSpec // of what is trained
-	m, v, gradients []kernels.Buffer        // float32, one a parameter
-	masters         []kernels.Buffer        // float32 copies of weights held in less, or nil
-	updates         int                     // optimiser steps taken
+	specs     []checkpoint.TensorSpec // of what is trained
+	m, v      *moment
+	gradients []kernels.Buffer // float32, one a parameter
+	masters   []kernels.Buffer // float32 copies of weights held in less, or nil
+	updates   int              // optimiser steps taken
 
 	norm, update *kernels.Program
 	grads        map[gradientKey]*kernels.Program
@@ -49,6 +50,8 @@ type LearnerOptions struct {
 	Remat bool
 	// Adapter trains its factors instead of the weights.
 	Adapter *Adapter
+	// Seed is of what chance decides in an update, together with its number.
+	Seed uint64
 }
 
 // NewLearner allocates the optimiser's state for weights, or for the adapter of
@@ -64,16 +67,22 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 	if l.adapter != nil {
 		l.specs = l.adapter.specs
 	}
-	for _, state := range []*[]kernels.Buffer{&l.m, &l.v, &l.gradients} {
-		for _, spec := range l.specs {
-			zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
-			if err != nil {
-				return nil, fmt.Errorf("optimiser state of %s: %w", spec.Name, err)
-			}
-			*state = append(*state, zeros)
-		}
+	state := options.AdamW.State
+	var err error
+	if l.m, err = newMoment(w.Device, "m", state, l.specs); err != nil {
+		return nil, err
 	}
-	if l.heldAs() != dtypes.Float32 {
+	if l.v, err = newMoment(w.Device, "v", state, l.specs); err != nil {
+		return nil, err
+	}
+	for _, spec := range l.specs {
+		zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
+		if err != nil {
+			return nil, fmt.Errorf("gradient of %s: %w", spec.Name, err)
+		}
+		l.gradients = append(l.gradients, zeros)
+	}
+	if l.heldAs() != dtypes.Float32 && options.AdamW.Masters {
 		for i, spec := range l.specs {
 			values, err := w.Float32s(i)
 			if err != nil {
@@ -86,7 +95,6 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 			l.masters = append(l.masters, master)
 		}
 	}
-	var err error
 	if l.norm, err = l.compileNorm(); err != nil {
 		return nil, err
 	}
@@ -211,7 +219,11 @@ func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 	inputs = append(inputs, l.floats("gradient", true)...)
 	const own = model.DenseInputs + objectiveInputs
 	return kernels.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
-		weights, rest := in[own:own+len(w.Specs)], in[own+len(w.Specs):]
+		weights, sums := in[own:len(in)-len(l.specs)], in[len(in)-len(l.specs):]
+		trained := weights
+		if l.adapter != nil { // its factors are behind the weights
+			trained = weights[len(w.Specs):]
+		}
 		o := in[model.DenseInputs:own]
 		logprob, entropy := w.TokenLogProbs(key.shape, in[:model.DenseInputs], weights, key.remat)
 		t := perToken(tokenNodes{logprob, entropy, o[0], o[1], o[2], o[3], o[5]}, key.bonus)
@@ -220,17 +232,9 @@ func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 			t.loss = t.policy
 		}
 		loss := ReduceAllSum(Mul(t.loss, o[4]))
-		var gradients []*Node
-		if l.adapter != nil {
-			factors := rest[:len(l.specs)]
-			rest = rest[len(l.specs):]
-			gradients = l.adapter.gradients(loss, weights, factors)
-		} else {
-			gradients = Gradient(loss, weights...)
-		}
 		outputs := []*Node{Stack([]*Node{logprob, entropy, t.policy, t.kl, t.ratio, t.clipLo, t.clipHi, t.dual}, 0)}
-		for i, g := range gradients {
-			outputs = append(outputs, Add(rest[i], kernels.Convert(g, dtypes.Float32)))
+		for i, g := range Gradient(loss, trained...) {
+			outputs = append(outputs, Add(sums[i], kernels.Convert(g, dtypes.Float32)))
 		}
 		return outputs
 	})
@@ -272,8 +276,13 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 		return norm, err
 	}
 	defer kernels.Free(buffer)
-	inputs := []kernels.Buffer{buffer}
-	groups := [][]kernels.Buffer{l.trained(), l.m, l.v, l.gradients, l.masters}
+	key, err := kernels.Upload(l.weights.Device, []uint32{uint32(mix(mix(l.options.Seed) + uint64(l.updates)))})
+	if err != nil {
+		return norm, err
+	}
+	defer kernels.Free(key)
+	inputs := []kernels.Buffer{buffer, key}
+	groups := [][]kernels.Buffer{l.trained(), l.m.buffers, l.v.buffers, l.gradients, l.masters}
 	for _, group := range groups {
 		inputs = append(inputs, group...)
 	}
@@ -293,7 +302,7 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 
 // Close frees the optimiser's state and programs, not the weights nor the adapter.
 func (l *Learner) Close() {
-	for _, group := range [][]kernels.Buffer{l.m, l.v, l.gradients, l.masters} {
+	for _, group := range [][]kernels.Buffer{l.m.buffers, l.v.buffers, l.gradients, l.masters} {
 		kernels.Free(group...)
 	}
 	for _, p := range l.grads {

@@ -48,9 +48,22 @@ func (l LoRA) validate() error {
 	return nil
 }
 
-// Adapter is the factors of some weights. The weights hold the merged values,
-// which the engine samples from and the gradient is taken at; the adapter keeps
-// what they were, which is the reference model at no further cost.
+// factors are A and B of a weight, by their names in an adapter; nil if the weight is
+// no target.
+func (l LoRA) factors(weight checkpoint.TensorSpec) []checkpoint.TensorSpec {
+	module, ok := strings.CutSuffix(weight.Name, ".weight")
+	if !ok || !slices.Contains(l.Targets, module[strings.LastIndexByte(module, '.')+1:]) {
+		return nil
+	}
+	return []checkpoint.TensorSpec{
+		{Name: module + ".lora_A.weight", Shape: []int{l.Rank, weight.Shape[1]}},
+		{Name: module + ".lora_B.weight", Shape: []int{weight.Shape[0], l.Rank}},
+	}
+}
+
+// Adapter is the factors of some weights. The weights hold the merged values, which
+// the engine samples from and the trainer computes with; the adapter keeps what
+// they were, which is the reference model at no further cost.
 type Adapter struct {
 	options LoRA
 	weights *model.Weights
@@ -70,8 +83,8 @@ func NewAdapter(w *model.Weights, options LoRA, seed uint64) (*Adapter, error) {
 	}
 	a := &Adapter{options: options, weights: w, merges: map[string]*kernels.Program{}}
 	for i, spec := range w.Specs {
-		module := strings.TrimSuffix(spec.Name, ".weight")
-		if module == spec.Name || !slices.Contains(options.Targets, module[strings.LastIndexByte(module, '.')+1:]) {
+		specs := options.factors(spec)
+		if specs == nil {
 			continue
 		}
 		out, in := spec.Shape[0], spec.Shape[1]
@@ -82,9 +95,7 @@ func NewAdapter(w *model.Weights, options LoRA, seed uint64) (*Adapter, error) {
 			first[j] = float32((2*u - 1) * bound)
 		}
 		a.targets = append(a.targets, i)
-		a.specs = append(a.specs,
-			checkpoint.TensorSpec{Name: module + ".lora_A.weight", Shape: []int{options.Rank, in}},
-			checkpoint.TensorSpec{Name: module + ".lora_B.weight", Shape: []int{out, options.Rank}})
+		a.specs = append(a.specs, specs...)
 		A, err := kernels.Upload(w.Device, first, options.Rank, in)
 		if err != nil {
 			return nil, err
@@ -100,32 +111,11 @@ func NewAdapter(w *model.Weights, options LoRA, seed uint64) (*Adapter, error) {
 	if len(a.targets) == 0 {
 		return nil, fmt.Errorf("lora: the model has none of %s", strings.Join(options.Targets, ", "))
 	}
+	w.Adapted, w.AdapterScale = a.targets, a.scale()
 	return a, a.merge()
 }
 
 func (a *Adapter) scale() float64 { return a.options.Alpha / float64(a.options.Rank) }
-
-// gradients are those of the factors: with G = ∂loss/∂W at the merged weight,
-// ∂loss/∂A = s·Bᵀ·G and ∂loss/∂B = s·G·Aᵀ.
-func (a *Adapter) gradients(loss *Node, weights, factors []*Node) []*Node {
-	targets := make([]*Node, len(a.targets))
-	for i, index := range a.targets {
-		targets[i] = weights[index]
-	}
-	// The embedding comes first of all weights and is asked for too, so that the
-	// gradient runs through every layer, as that of kernels.Linear must; what is not
-	// used is not computed.
-	all := Gradient(loss, append(targets, weights[0])...)
-	var out []*Node
-	for i, G := range all[:len(targets)] {
-		G = kernels.Convert(G, dtypes.Float32)
-		A, B := factors[2*i], factors[2*i+1]
-		out = append(out,
-			MulScalar(Dot(B, G).General([]int{0}, nil, []int{0}, nil), a.scale()),
-			MulScalar(Dot(G, A).General([]int{1}, nil, []int{1}, nil), a.scale()))
-	}
-	return out
-}
 
 // merge sets the weights to base + scale·B·A, one after another.
 func (a *Adapter) merge() error {
@@ -223,8 +213,11 @@ func (a *Adapter) restore(dir string) error {
 		return err
 	}
 	defer file.Close()
-	if err := readBuffers(file, a.weights.Device, adapterPrefix, a.specs, a.factors); err != nil {
-		return err
+	for i, spec := range a.specs {
+		s := stateTensor{adapterPrefix + spec.Name, shapes.Make(dtypes.Float32, spec.Shape...), &a.factors[i]}
+		if err := readBuffer(file, a.weights.Device, s); err != nil {
+			return err
+		}
 	}
 	return a.merge()
 }

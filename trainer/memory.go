@@ -18,7 +18,7 @@ type MemoryPlan struct {
 	Weights     int64 `json:"weights"`     // the model that is trained
 	Reference   int64 `json:"reference"`   // the model that it is compared with, or the base of an adapter
 	Gradients   int64 `json:"gradients"`   // float32
-	Optimizer   int64 `json:"optimizer"`   // two moments, and masters of weights held in less than float32
+	Optimizer   int64 `json:"optimizer"`   // two moments, masters of weights held in less than float32, factors of an adapter
 	KVPool      int64 `json:"kv_pool"`     // keys and values of the rollouts
 	Activations int64 `json:"activations"` // of one gradient pass, without the logits
 	Logits      int64 `json:"logits"`      // blocks of the vocabulary and the head's gradient
@@ -47,24 +47,26 @@ func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt in
 		held = checkpoint.BF16
 	}
 	p := MemoryPlan{Weights: m.WeightBytes(held), Program: programBytes}
-	trained, targets := m.NumParameters(), int64(0)
+	trained := m.TensorSpecs()
 	if c.LoRA.Rank > 0 {
-		trained = 0
+		trained = nil
 		for _, spec := range m.TensorSpecs() {
-			module := strings.TrimSuffix(spec.Name, ".weight")
-			if module != spec.Name && slices.Contains(c.LoRA.Targets, module[strings.LastIndexByte(module, '.')+1:]) {
-				targets += int64(spec.Shape[0]) * int64(spec.Shape[1])
-				trained += int64(c.LoRA.Rank) * int64(spec.Shape[0]+spec.Shape[1])
+			if factors := c.LoRA.factors(spec); factors != nil {
+				trained = append(trained, factors...)
+				p.Reference += int64(spec.Shape[0]*spec.Shape[1]) * int64(held.Size()) // the base
 			}
 		}
 	}
-	p.Gradients, p.Optimizer = 4*trained, 8*trained
-	switch {
-	case c.LoRA.Rank > 0:
-		p.Reference = targets * int64(held.Size())
-		p.Optimizer += 4 * trained // the factors
-	case held != checkpoint.F32:
-		p.Optimizer += 4 * trained
+	for _, spec := range trained {
+		n := int64(1)
+		for _, d := range spec.Shape {
+			n *= int64(d)
+		}
+		p.Gradients += 4 * n
+		p.Optimizer += momentBytes(c.Optimizer.State, spec.Shape)
+		if c.LoRA.Rank > 0 || held != checkpoint.F32 && c.Optimizer.Masters {
+			p.Optimizer += 4 * n // the factors, or masters
+		}
 	}
 	if c.Algorithm == AlgorithmGRPO {
 		if c.Loss.Beta > 0 && c.LoRA.Rank == 0 {
@@ -90,7 +92,12 @@ func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt in
 	}
 	scores := 4 * fill(alone+continued) * int64(m.NumHeads)
 	kept := 4 * fill(2*alone+continued*5/4) * int64(m.NumHeads)
-	p.Logits = 4*V*D + 4*N*V*29/10
+	p.Logits = 4 * N * V * 29 / 10
+	if c.LoRA.Rank == 0 {
+		p.Logits += 4 * V * D // the head's gradient
+	} else {
+		layer += 4 * M * (HE + 2*KE + 2*D + 2*I) // the targets' outputs once more: see kernels.LowRank
+	}
 	if !c.Update.Remat {
 		p.Activations = L * (layer + kept)
 	} else {
@@ -172,18 +179,84 @@ type remedy struct {
 }
 
 // remedies are tried in this order, each on top of those before: first what only
-// costs time, then what changes what is trained.
+// costs time, then what rounds more, then what changes what is trained.
 func remedies(c Config) []remedy {
-	all := []remedy{{"--set update.remat=true", func(c *Config, _ *string) { c.Update.Remat = true }}}
+	set := func(setting string, apply func(c *Config)) remedy {
+		return remedy{"--set " + setting, func(c *Config, _ *string) { apply(c) }}
+	}
+	all := []remedy{set("update.remat=true", func(c *Config) { c.Update.Remat = true })}
 	for micro := c.Update.MicroTokens / 2; micro >= 64; micro /= 2 {
-		all = append(all, remedy{fmt.Sprintf("--set update.micro_tokens=%d", micro), func(c *Config, _ *string) { c.Update.MicroTokens = micro }})
+		all = append(all, set(fmt.Sprintf("update.micro_tokens=%d", micro), func(c *Config) { c.Update.MicroTokens = micro }))
 	}
 	for batch := c.Rollout.Batch / 2; batch >= 1; batch /= 2 {
-		all = append(all, remedy{fmt.Sprintf("--set rollout.batch=%d", batch), func(c *Config, _ *string) { c.Rollout.Batch = batch }})
+		all = append(all, set(fmt.Sprintf("rollout.batch=%d", batch), func(c *Config) { c.Rollout.Batch = batch }))
 	}
 	return append(all,
+		set("optimizer.state=int8", func(c *Config) { c.Optimizer.State = StateInt8 }),
 		remedy{"--dtype bfloat16", func(_ *Config, dtype *string) { *dtype = "bfloat16" }},
-		remedy{"--set lora.rank=16", func(c *Config, _ *string) { c.LoRA.Rank = max(c.LoRA.Rank, 16) }})
+		remedy{"--dtype bfloat16 --set optimizer.masters=false", func(c *Config, dtype *string) { c.Optimizer.Masters, *dtype = false, "bfloat16" }},
+		set("lora.rank=16", func(c *Config) { c.LoRA.Rank = max(c.LoRA.Rank, 16) }))
+}
+
+// fit returns the fewest settings with which a run fits into available bytes, none
+// if it does as it is, and its plan with them; ok is false when no settings do. Only
+// remedies that allowed takes are tried, all where it is nil.
+func fit(available int64, c Config, m *checkpoint.Config, dtype string, longest, prompt int, allowed func(remedy) bool) (settings []string, p MemoryPlan, ok bool) {
+	plan := func(chosen []remedy) MemoryPlan {
+		smaller, held := c, dtype
+		for _, r := range chosen {
+			r.apply(&smaller, &held)
+		}
+		return planMemory(smaller, m, held, longest, prompt)
+	}
+	var chosen []remedy
+	if p = plan(nil); p.Total <= available {
+		return nil, p, true
+	}
+	all := remedies(c)
+	if allowed != nil {
+		all = slices.DeleteFunc(all, func(r remedy) bool { return !allowed(r) })
+	}
+	for _, r := range all { // one alone
+		if p := plan([]remedy{r}); p.Total <= available {
+			return []string{r.setting}, p, true
+		}
+	}
+	key := func(r remedy) string { return strings.Split(r.setting, "=")[0] }
+	for _, r := range all { // or each that helps, until they are enough
+		with := append(slices.Clone(chosen), r)
+		// Of several values of one setting the last counts.
+		if n := len(chosen); n > 0 && key(chosen[n-1]) == key(r) {
+			with = append(slices.Clone(chosen[:n-1]), r)
+		}
+		if plan(with).Total < plan(chosen).Total {
+			chosen = with
+		}
+		if p = plan(chosen); p.Total <= available {
+			break
+		}
+	}
+	// With those that came later, earlier ones may be milder or needless.
+	for i := len(chosen) - 1; i >= 0 && p.Total <= available; i-- {
+		fewer := slices.Delete(slices.Clone(chosen), i, i+1)
+		if plan(fewer).Total <= available {
+			chosen = fewer
+			continue
+		}
+		for _, r := range all {
+			milder := slices.Clone(chosen)
+			milder[i] = r
+			if key(r) == key(chosen[i]) && plan(milder).Total <= available {
+				chosen = milder
+				break
+			}
+		}
+	}
+	p = plan(chosen)
+	for _, r := range chosen {
+		settings = append(settings, r.setting)
+	}
+	return settings, p, p.Total <= available
 }
 
 // fits returns an error that names the settings that would make a plan fit into
@@ -192,38 +265,9 @@ func (p MemoryPlan) fits(available int64, c Config, m *checkpoint.Config, dtype 
 	if p.Total <= available {
 		return nil
 	}
-	reason := fmt.Sprintf("the run needs about %d MiB of memory, %d MiB are free", p.Total>>20, available>>20)
-	all := remedies(c)
-	plan := func(chosen []remedy) MemoryPlan {
-		smaller, held := c, dtype
-		for _, r := range chosen {
-			r.apply(&smaller, &held)
-		}
-		return planMemory(smaller, m, held, longest, prompt)
-	}
-	for _, r := range all { // one alone
-		if plan([]remedy{r}).Total <= available {
-			return fmt.Errorf("%s: it fits with %s", reason, r.setting)
-		}
-	}
-	var chosen []remedy
-	for _, r := range all { // or each that helps, until they are enough
-		with := append(slices.Clone(chosen), r)
-		// Of several values of one setting the last counts.
-		if n := len(chosen); n > 0 && strings.Split(chosen[n-1].setting, "=")[0] == strings.Split(r.setting, "=")[0] {
-			with = append(slices.Clone(chosen[:n-1]), r)
-		}
-		if plan(with).Total >= plan(chosen).Total {
-			continue
-		}
-		chosen = with
-		if plan(chosen).Total <= available {
-			var settings []string
-			for _, r := range chosen {
-				settings = append(settings, r.setting)
-			}
-			return fmt.Errorf("%s: it fits with %s", reason, strings.Join(settings, " "))
-		}
+	reason := fmt.Sprintf("the run needs about %d MiB of memory, there are %d MiB", p.Total>>20, available>>20)
+	if settings, _, ok := fit(available, c, m, dtype, longest, prompt, nil); ok {
+		return fmt.Errorf("%s: it fits with %s", reason, strings.Join(settings, " "))
 	}
 	return fmt.Errorf("%s: no setting makes it fit, a smaller model or shorter sequences (rollout.max_tokens) would", reason)
 }

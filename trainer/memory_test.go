@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 
@@ -40,6 +41,10 @@ func TestMemoryIsXLAs(t *testing.T) {
 		c.Rollout.GroupSize, c.Update.MicroTokens, c.Update.Remat = x.group, x.micro, x.remat
 		check("SmolLM2", c, smollm2, x.longest, x.longest-x.completion, x.want)
 	}
+
+	c.Update.MicroTokens, c.Update.Remat, c.LoRA.Rank = 512, false, 16
+	check("SmolLM2 with LoRA", c, smollm2, 64, 32, 1193<<20)
+	c.LoRA.Rank = 0
 
 	d := openDevice(t, "xla:cpu")
 	w := tinyWeights(t, d)
@@ -83,7 +88,7 @@ func TestMemoryRefusal(t *testing.T) {
 // TestPlan: the plan of a run counts what the run would have.
 func TestPlan(t *testing.T) {
 	c := tinyRun(t, 4)
-	p, err := NewPlan(c, "float32")
+	p, err := NewPlan(c, "float32", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,8 +104,15 @@ func TestPlan(t *testing.T) {
 			t.Errorf("the plan does not say %q:\n%s", want, out.String())
 		}
 	}
+	if p, err := NewPlan(c, "float32", 1<<20); err != nil || !strings.Contains(p.Refusal, "there are 1 MiB") {
+		t.Errorf("in 1 MiB: %q, %v", p.Refusal, err)
+	}
+	err = Run(context.Background(), c, t.TempDir(), Options{Backend: "go", DType: "float32", Memory: 1 << 20})
+	if err == nil || !strings.Contains(err.Error(), "there are 1 MiB") {
+		t.Errorf("a run in 1 MiB: %v", err)
+	}
 	c.Data.Count = 1000
-	if _, err := NewPlan(c, "float32"); err == nil || !strings.Contains(err.Error(), "86 that fit") {
+	if _, err := NewPlan(c, "float32", 0); err == nil || !strings.Contains(err.Error(), "86 that fit") {
 		t.Errorf("%v", err)
 	}
 }

@@ -38,10 +38,14 @@ type Plan struct {
 	TokensTotal int64   `json:"tokens_total"` // in all, at most
 
 	Memory MemoryPlan `json:"memory"`
+	// Refusal says why the run would be refused for its memory, and what would make
+	// it fit; empty where it fits, or no limit was given.
+	Refusal string `json:"refusal,omitempty"`
 }
 
-// NewPlan reads the data and the model's configuration, but not its weights.
-func NewPlan(c Config, dtype string) (*Plan, error) {
+// NewPlan reads the data and the model's configuration, but not its weights. memory
+// is a limit in bytes, 0 for none.
+func NewPlan(c Config, dtype string, memory int64) (*Plan, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -94,7 +98,13 @@ func NewPlan(c Config, dtype string) (*Plan, error) {
 	}
 	p.TokensStep = int64(float64(p.Sequences) * (prompts.mean() + most))
 	p.TokensTotal = p.TokensStep * int64(p.Steps)
-	p.Memory = planMemory(c, m, dtype, longestSequence(&c, m, set), int(prompts.max))
+	longest, prompt := longestSequence(&c, m, set), int(prompts.max)
+	p.Memory = planMemory(c, m, dtype, longest, prompt)
+	if memory > 0 {
+		if err := p.Memory.fits(memory, c, m, dtype, longest, prompt); err != nil {
+			p.Refusal = err.Error()
+		}
+	}
 	return p, nil
 }
 
@@ -153,5 +163,12 @@ func (p *Plan) Write(w io.Writer) error {
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	return p.Memory.Write(w)
+	if err := p.Memory.Write(w); err != nil {
+		return err
+	}
+	if p.Refusal != "" {
+		_, err := fmt.Fprintf(w, "\n%s\n", p.Refusal)
+		return err
+	}
+	return nil
 }

@@ -27,6 +27,9 @@ type Options struct {
 	Kernels        engine.Kernels // of the rollouts
 	Version        string         // of stele, for the manifest
 	Resume         bool           // go on with the run in the output folder
+	// Memory is what the run may use of the device, bytes; 0 is what a CPU's machine
+	// has free, and is not checked elsewhere, where the device does not say.
+	Memory int64
 	// Log gets remarks for a person who wants to know more; Say what everybody must
 	// know. Either may be nil.
 	Log, Say io.Writer
@@ -215,7 +218,7 @@ func (r *run) load(latest string, at state) error {
 		}
 	}
 	r.learner, err = NewLearner(e.Weights, LearnerOptions{
-		AdamW: c.Optimizer, Loss: c.Loss, SFT: !grpo, Remat: c.Update.Remat, Adapter: r.adapter,
+		AdamW: c.Optimizer, Loss: c.Loss, SFT: !grpo, Remat: c.Update.Remat, Adapter: r.adapter, Seed: c.Seed,
 	})
 	if err != nil {
 		return err
@@ -241,8 +244,8 @@ func (r *run) load(latest string, at state) error {
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
 }
 
-// checkMemory prints what the run needs and refuses one that does not fit, as far
-// as the device's memory is known: on a CPU it is the machine's.
+// checkMemory prints what the run needs and refuses one that does not fit into what
+// the options allow, or else what the machine has free where the device is its CPU.
 func (r *run) checkMemory(set *dataset) error {
 	c, m := r.config, r.engine.Weights.Config
 	longest, prompt := longestSequence(&c, m, set), 0
@@ -258,12 +261,15 @@ func (r *run) checkMemory(set *dataset) error {
 	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, activations and logits %d)",
 		r.memory.Total>>20, r.memory.Weights>>20, r.memory.Reference>>20, (r.memory.Gradients+r.memory.Optimizer)>>20,
 		r.memory.KVPool>>20, (r.memory.Activations+r.memory.Logits)>>20)
-	available := availableMemory()
-	if !r.engine.Device().IsCPU() || available == 0 {
+	available := r.options.Memory
+	if free := availableMemory(); available == 0 && r.engine.Device().IsCPU() && free > 0 {
+		// The weights are loaded by now, and so is most of the program.
+		available = free + residentMemory()
+	}
+	if available == 0 {
 		return nil
 	}
-	// The weights are loaded by now, and so is most of the program.
-	return r.memory.fits(available+residentMemory(), c, m, r.options.DType, longest, prompt)
+	return r.memory.fits(available, c, m, r.options.DType, longest, prompt)
 }
 
 // restore goes back to where a checkpoint was written.

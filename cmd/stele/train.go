@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 )
 
 func newTrainCommand(g *globals) *cobra.Command {
-	var config, out string
+	var config, out, memory string
 	var settings []string
 	var resume, dryRun bool
 	c := &cobra.Command{
@@ -31,7 +32,8 @@ takes dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'
 RUN gets metrics.jsonl, eval.jsonl, rollouts/, checkpoints/step-N (Hugging Face
 folders), TensorBoard events and manifest.json. A run that was stopped goes on with
 --resume as if it had not been. --dry-run says what would be done: problems by
-language and level, steps, tokens, memory.
+language and level, steps, tokens, memory; with --memory 24GiB, what would make a
+run fit there. docs/memory.md has such plans for common models.
 
 A reward of one's own is a program that reads a JSON object a line (id, sample,
 language, prompt, output, answer, tokens, truncated) and writes {"reward": number}
@@ -46,15 +48,19 @@ for each, in the same order:
 			if err != nil {
 				return usageError{err}
 			}
+			limit, err := parseBytes(memory)
+			if err != nil {
+				return usagef("--memory: %v", err)
+			}
 			if dryRun {
-				return printPlan(c.OutOrStdout(), g, cfg)
+				return printPlan(c.OutOrStdout(), g, cfg, limit)
 			}
 			if out == "" {
 				return usagef("--out is not set: name the folder of the run, or use --dry-run")
 			}
 			live := newTrainProgress(os.Stderr, cfg.Algorithm)
 			return trainer.Run(c.Context(), cfg, out, trainer.Options{
-				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Log: g.log(), Say: os.Stderr,
+				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Memory: limit, Log: g.log(), Say: os.Stderr,
 				OnStep: live.step,
 				Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
 					return evaluateDuring(ctx, g, e, cfg, out)
@@ -67,13 +73,14 @@ for each, in the same order:
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan and do nothing")
+	c.Flags().StringVar(&memory, "memory", "", "most memory of the device to use, as in 24GiB; by default what the machine has free, on a CPU")
 	c.MarkFlagsMutuallyExclusive("dry-run", "resume")
 	return c
 }
 
 // printPlan says what a run would do.
-func printPlan(w io.Writer, g *globals, cfg trainer.Config) error {
-	plan, err := trainer.NewPlan(cfg, g.dtype)
+func printPlan(w io.Writer, g *globals, cfg trainer.Config, memory int64) error {
+	plan, err := trainer.NewPlan(cfg, g.dtype, memory)
 	if err != nil {
 		return err
 	}
@@ -83,6 +90,25 @@ func printPlan(w io.Writer, g *globals, cfg trainer.Config) error {
 		return encoder.Encode(plan)
 	}
 	return plan.Write(w)
+}
+
+// parseBytes reads a size such as 24GiB, 80GB or 512MiB; empty is 0.
+func parseBytes(size string) (int64, error) {
+	if size == "" {
+		return 0, nil
+	}
+	for _, unit := range []struct {
+		name  string
+		bytes float64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"GB", 1e9}, {"MB", 1e6}} {
+		if number, ok := strings.CutSuffix(size, unit.name); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+			if err == nil && n > 0 {
+				return int64(n * unit.bytes), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%q is no size: expected a number of GiB, GB, MiB or MB, as in 24GiB", size)
 }
 
 // trainProgress says how training goes: a line that renews itself on a terminal,

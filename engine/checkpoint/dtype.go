@@ -18,19 +18,17 @@ const (
 	F32 DType = iota
 	BF16
 	F16
+	U8 // codes of a trainer's state, never of a model
 )
 
-var dtypeNames = [...]string{F32: "F32", BF16: "BF16", F16: "F16"}
+var dtypeNames = [...]string{F32: "F32", BF16: "BF16", F16: "F16", U8: "U8"}
 
 // String is the name that safetensors uses.
 func (d DType) String() string { return dtypeNames[d] }
 
 // Size is the number of bytes of an element.
 func (d DType) Size() int {
-	if d == F32 {
-		return 4
-	}
-	return 2
+	return [...]int{F32: 4, BF16: 2, F16: 2, U8: 1}[d]
 }
 
 // torchName is the name that config.json uses.
@@ -44,7 +42,7 @@ func parseDType(name string) (DType, error) {
 			return DType(d), nil
 		}
 	}
-	return 0, fmt.Errorf("dtype %q is not supported: expected F32, BF16 or F16", name)
+	return 0, fmt.Errorf("dtype %q is not supported: expected F32, BF16, F16 or U8", name)
 }
 
 // Tensor is a stored tensor. Data may be a view of a mapped file that is valid
@@ -72,7 +70,7 @@ func (t Tensor) Forget() {
 }
 
 // Float32s widens the elements into dst, which must have Len elements. Every
-// value of the three types is exact in float32.
+// value of the four types is exact in float32.
 func (t Tensor) Float32s(dst []float32) {
 	switch t.DType {
 	case F32:
@@ -87,6 +85,10 @@ func (t Tensor) Float32s(dst []float32) {
 		for i := range dst {
 			dst[i] = halfToFloat(binary.LittleEndian.Uint16(t.Data[2*i:]))
 		}
+	case U8:
+		for i := range dst {
+			dst[i] = float32(t.Data[i])
+		}
 	}
 }
 
@@ -99,7 +101,8 @@ func Float32Tensor(name string, shape []int, values []float32) Tensor {
 	return Tensor{Name: name, DType: F32, Shape: shape, Data: data}
 }
 
-// As returns the tensor in another dtype, rounded to nearest with ties to even.
+// As returns the tensor in another dtype of floats, rounded to nearest with ties to
+// even.
 func (t Tensor) As(dtype DType) Tensor {
 	if t.DType == dtype {
 		return t

@@ -81,8 +81,12 @@ func (f *Folder) open() error {
 		if file == nil {
 			return fmt.Errorf("%s: tensor %s is missing", f.Dir, spec.Name)
 		}
-		if t := file.tensors[spec.Name]; !slices.Equal(t.Shape, spec.Shape) {
+		t := file.tensors[spec.Name]
+		if !slices.Equal(t.Shape, spec.Shape) {
 			return fmt.Errorf("%s: tensor %s has shape %v, expected %v", file.Path, spec.Name, t.Shape, spec.Shape)
+		}
+		if t.DType == U8 {
+			return fmt.Errorf("%s: tensor %s is %s, expected F32, BF16 or F16", file.Path, spec.Name, t.DType)
 		}
 	}
 	for name := range f.where {

@@ -76,7 +76,11 @@ func Write(dir string, c *Config, tensors iter.Seq2[Tensor, error], o WriteOptio
 			return err
 		}
 	}
-	err = writeTensors(filepath.Join(staging, singleFile), c.TensorSpecs(), o.DType, tensors)
+	var heads []Tensor
+	for _, spec := range c.TensorSpecs() {
+		heads = append(heads, Tensor{Name: spec.Name, Shape: spec.Shape, DType: o.DType})
+	}
+	err = writeTensors(filepath.Join(staging, singleFile), heads, tensors)
 	if err != nil {
 		return err
 	}
@@ -142,33 +146,31 @@ func (c *Config) file(dtype DType) ([]byte, error) {
 // WriteFile writes a safetensors file of tensors as they are, whole or not at
 // all. It goes through them twice: for the header and for the bytes.
 func WriteFile(path string, tensors iter.Seq2[Tensor, error]) error {
-	var specs []TensorSpec
+	var heads []Tensor
 	for t, err := range tensors {
 		if err != nil {
 			return err
 		}
-		if t.DType != F32 {
-			return fmt.Errorf("tensor %s is %s, expected F32", t.Name, t.DType)
-		}
-		specs = append(specs, TensorSpec{t.Name, t.Shape})
+		t.Data = nil
+		heads = append(heads, t)
 	}
 	staging := path + ".partial"
 	defer os.Remove(staging)
-	if err := writeTensors(staging, specs, F32, tensors); err != nil {
+	if err := writeTensors(staging, heads, tensors); err != nil {
 		return err
 	}
 	return os.Rename(staging, path)
 }
 
-// writeTensors writes tensors that come in the order of specs.
-func writeTensors(path string, specs []TensorSpec, dtype DType, tensors iter.Seq2[Tensor, error]) (err error) {
+// writeTensors writes tensors that come in the order of heads, in the heads' dtypes.
+func writeTensors(path string, heads []Tensor, tensors iter.Seq2[Tensor, error]) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := bufio.NewWriterSize(f, 1<<20)
-	header, err := makeHeader(specs, dtype)
+	header, err := makeHeader(heads)
 	if err != nil {
 		return err
 	}
@@ -180,28 +182,28 @@ func writeTensors(path string, specs []TensorSpec, dtype DType, tensors iter.Seq
 		if err != nil {
 			return err
 		}
-		if i >= len(specs) || t.Name != specs[i].Name || !slices.Equal(t.Shape, specs[i].Shape) {
+		if i >= len(heads) || t.Name != heads[i].Name || !slices.Equal(t.Shape, heads[i].Shape) {
 			return fmt.Errorf("%s: tensor %d is %s %v, which is not what was expected there", path, i, t.Name, t.Shape)
 		}
-		if _, err := w.Write(t.As(dtype).Data); err != nil {
+		if _, err := w.Write(t.As(heads[i].DType).Data); err != nil {
 			return err
 		}
 		i++
 	}
-	if i != len(specs) {
-		return fmt.Errorf("%s: %d tensors, expected %d", path, i, len(specs))
+	if i != len(heads) {
+		return fmt.Errorf("%s: %d tensors, expected %d", path, i, len(heads))
 	}
 	return errors.Join(w.Flush(), f.Sync())
 }
 
 // makeHeader lays tensors out one after another; the header is padded with
 // spaces so that the data begins at a multiple of 8.
-func makeHeader(specs []TensorSpec, dtype DType) ([]byte, error) {
+func makeHeader(heads []Tensor) ([]byte, error) {
 	header := map[string]any{"__metadata__": map[string]string{"format": "pt"}}
 	at := 0
-	for _, s := range specs {
-		end := at + elements(s.Shape)*dtype.Size()
-		header[s.Name] = map[string]any{"dtype": dtype.String(), "shape": s.Shape, "data_offsets": []int{at, end}}
+	for _, t := range heads {
+		end := at + t.Len()*t.DType.Size()
+		header[t.Name] = map[string]any{"dtype": t.DType.String(), "shape": t.Shape, "data_offsets": []int{at, end}}
 		at = end
 	}
 	text, err := json.Marshal(header)

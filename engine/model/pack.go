@@ -24,13 +24,11 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return pairs[b].len() - pairs[a].len() })
-	width := packedWidth
-	for width > 16 && width > maxTokens {
-		width /= 2
-	}
+	longest := 0
 	if len(pairs) > 0 {
-		width = max(width, Bucket(pairs[order[0]].len(), 16))
+		longest = pairs[order[0]].len()
 	}
+	width := PackedWidth(longest, maxTokens)
 	var rows [][]int
 	var room []int // left in each row
 	for _, i := range order {
@@ -51,6 +49,16 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 		rows = rows[take:]
 	}
 	return packed
+}
+
+// PackedWidth is the width of packed rows, tokens, where the longest pair and the
+// limit of a batch are these.
+func PackedWidth(longest, maxTokens int) int {
+	width := packedWidth
+	for width > 16 && width > maxTokens {
+		width /= 2
+	}
+	return max(width, Bucket(longest, 16))
 }
 
 // Indices lists the pairs in the order of the batch's First.

@@ -38,7 +38,7 @@ func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Pro
 	inputs = append(inputs, poolInputs(c.NumLayers, pages)...)
 	firstPool := StepInputs + len(w.Specs)
 	return kernels.Compile(w.Device, "step", inputs, func(in []*Node) []*Node {
-		p := w.params(in[StepInputs:])
+		p := w.params(in[StepInputs:firstPool])
 		pools := append([]*Node{}, in[firstPool:]...)
 		token, length := in[0], in[2]
 		address := pages.Resolve(kernels.Feed{Start_B: in[1], Length_B: length, Blocks_BC: in[3], T: shape.T})
@@ -86,5 +86,13 @@ func (w *Weights) params(in []*Node) params {
 	for i, spec := range w.Specs {
 		p[spec.Name] = in[i]
 	}
+	factors := in[len(w.Specs):]
+	for i := 0; i < len(factors); i += 2 {
+		name := w.Specs[w.Adapted[i/2]].Name
+		p[name+factorA], p[name+factorB] = factors[i], MulScalar(factors[i+1], w.AdapterScale)
+	}
 	return p
 }
+
+// Endings of the names of a weight's factors among the params.
+const factorA, factorB = ".A", ".B"

@@ -28,6 +28,11 @@ type Weights struct {
 	Buffers []kernels.Buffer
 	// Version counts the updates since loading. It is stamped on rollouts.
 	Version int
+	// Adapted are the indices of parameters that already hold AdapterScale·B·A of an
+	// adapter. A dense program may be given A [r, in] and B [out, r] of each in turn
+	// behind the weights: gradients then reach them (see kernels.LowRank).
+	Adapted      []int
+	AdapterScale float64
 
 	folder   *checkpoint.Folder // until Upload
 	matrices []host.Matrix      // what Host reads until Upload, made on first use

@@ -1,0 +1,112 @@
+package trainer
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/checkpoint"
+	"stele/engine/model"
+	"stele/kernels"
+)
+
+// TestLoRAGradient compares the factors' gradients, which are computed without those
+// of the weights, with what the chain rule makes of these: s·Bᵀ·G and s·G·Aᵀ for
+// G = ∂loss/∂W at the merged weight; with layers recomputed and not.
+func TestLoRAGradient(t *testing.T) {
+	for _, c := range []struct {
+		backend string
+		dtype   dtypes.DType
+		bound   float64 // of a gradient's root mean square
+	}{{"go", dtypes.Float32, 1e-4}, {"xla:cpu", dtypes.Float32, 1e-4}, {"xla:cpu", dtypes.BFloat16, 0.1}} {
+		d := openDevice(t, c.backend)
+		folder, err := checkpoint.Open("../testdata/models/tiny-qwen2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer folder.Close()
+		w, err := model.LoadWeights(folder, d, c.dtype)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		options := LoRA{Rank: 3, Alpha: 6, Targets: loraTargets}
+		a, err := NewAdapter(w, options, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		r := rand.New(rand.NewPCG(4, 4))
+		for i, spec := range a.specs { // B is zero at first, and A would have no gradient
+			values := make([]float32, spec.Shape[0]*spec.Shape[1])
+			for j := range values {
+				values[j] = float32(r.NormFloat64()) * 0.05
+			}
+			kernels.Free(a.factors[i])
+			if a.factors[i], err = kernels.Upload(d, values, spec.Shape...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := a.merge(); err != nil {
+			t.Fatal(err)
+		}
+		g := readGolden(t)
+		v := g.Variants[0]
+		gradients := func(adapter *Adapter, remat bool) [][]float32 {
+			o := v.options()
+			o.Adapter, o.Remat = adapter, remat
+			l, err := NewLearner(w, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			moved := g
+			moved.Entropy = make([][]float32, len(g.Entropy)) // of other weights
+			moved.accumulate(t, l, v, Update{MicroTokens: 4096})
+			var all [][]float32
+			for _, buffer := range l.gradients {
+				values, err := kernels.Float32s(buffer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, values)
+			}
+			return all
+		}
+		whole := gradients(nil, false)
+		for _, remat := range []bool{false, true} {
+			for i, got := range gradients(a, remat) {
+				index, first := a.targets[i/2], i/2*2
+				A, errA := kernels.Float32s(a.factors[first])
+				B, errB := kernels.Float32s(a.factors[first+1])
+				if errA != nil || errB != nil {
+					t.Fatal(errA, errB)
+				}
+				out, in, R, s := w.Specs[index].Shape[0], w.Specs[index].Shape[1], options.Rank, a.scale()
+				want := make([]float32, len(got))
+				for o := range out {
+					for j := range in {
+						G := s * float64(whole[index][o*in+j])
+						for k := range R {
+							if i%2 == 0 {
+								want[k*in+j] += float32(float64(B[o*R+k]) * G)
+							} else {
+								want[o*R+k] += float32(G * float64(A[k*in+j]))
+							}
+						}
+					}
+				}
+				scale := norm(want) / math.Sqrt(float64(len(want)))
+				worst := 0.0
+				for j := range want {
+					worst = max(worst, math.Abs(float64(got[j]-want[j])))
+				}
+				if !(scale > 0) || !(worst <= c.bound*scale) {
+					t.Fatalf("%s %s remat %v: gradient of %s is off by %g, its size is %g", c.backend, c.dtype, remat, a.specs[i].Name, worst, scale)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package trainer
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/checkpoint"
+	"stele/engine/model"
+	"stele/kernels"
+)
+
+// chains is how many pairs a step learns from; together they fill a packed row.
+const chains = 5
+
+// chain draws a pair from a noisy rule: a token is three times the one before plus 7
+// modulo 61, and one in five is drawn freely.
+func chain(r *rand.Rand) model.Pair {
+	ids := []int32{int32(r.IntN(61))}
+	for len(ids) < 24 {
+		next := (3*ids[len(ids)-1] + 7) % 61
+		if r.IntN(5) == 0 {
+			next = int32(r.IntN(61))
+		}
+		ids = append(ids, next)
+	}
+	return model.Pair{Prompt: ids[:1], Completion: ids[1:]}
+}
+
+// learnChain trains tiny-qwen2 on the rule and returns the loss of each step, and the
+// weights after the first.
+func learnChain(t *testing.T, d *kernels.Device, dtype dtypes.DType, a AdamW, steps int) (losses []float64, first [][]float32) {
+	t.Helper()
+	folder, err := checkpoint.Open("../testdata/models/tiny-qwen2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	w, err := model.LoadWeights(folder, d, dtype)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	l, err := NewLearner(w, LearnerOptions{AdamW: a, Loss: defaults().Loss, SFT: true, Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if d.IsXLA() {
+		donated := int64(0)
+		for _, in := range slices.Concat(l.m.inputs(), l.v.inputs(), l.floats("gradient", true), w.Inputs(true)) {
+			donated += int64(in.Shape.Size()) * int64(in.Shape.DType.Size())
+		}
+		if aliased := l.update.Memory().Aliased; aliased < donated {
+			t.Errorf("state %s: %d bytes are updated in place, want all %d", a.State, aliased, donated)
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for step := range steps {
+		pairs := make([]model.Pair, chains)
+		for i := range pairs {
+			pairs[i] = chain(r)
+		}
+		loss := 0.0
+		for indices, batch := range (Update{MicroTokens: 512, Packing: true}).batches(pairs) {
+			tokens := NewTokens(batch.Shape.N)
+			for i := range 23 * len(indices) {
+				tokens.Weight[i] = 1.0 / 23 / chains
+			}
+			seen, err := l.Accumulate(batch, tokens, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range seen.LogProb[:23*len(indices)] {
+				loss -= float64(x) / 23 / chains
+			}
+		}
+		losses = append(losses, loss)
+		if _, err := l.Update(a.LR); err != nil {
+			t.Fatal(err)
+		}
+		if step == 0 {
+			for i := range w.Specs {
+				values, err := w.Float32s(i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				first = append(first, values)
+			}
+		}
+	}
+	return losses, first
+}
+
+// TestStates: the smaller states of the optimiser learn as float32 does. The first
+// step is the same bit for bit, for moments are rounded after it; later ones keep
+// the loss within a bound.
+func TestStates(t *testing.T) {
+	d := openDevice(t, "xla:cpu")
+	const steps = 200
+	mean := func(losses []float64) float64 {
+		sum := 0.0
+		for _, x := range losses {
+			sum += x
+		}
+		return sum / float64(len(losses))
+	}
+	a := defaults().Optimizer
+	a.LR = 2e-3
+	want, first := learnChain(t, d, dtypes.Float32, a, steps)
+	early, late := mean(want[:50]), mean(want[150:])
+	if !(late < 2) || !(want[0] > 6) {
+		t.Fatalf("float32 goes from a loss of %g to %g", want[0], late)
+	}
+	for _, c := range []struct {
+		dtype   dtypes.DType
+		state   string
+		masters bool
+		bound   float64
+	}{
+		{dtypes.Float32, StateBFloat16, true, 0.001}, {dtypes.Float32, StateInt8, true, 0.005},
+		{dtypes.BFloat16, StateFloat32, true, 0.005}, {dtypes.BFloat16, StateInt8, false, 0.05},
+	} {
+		b := a
+		b.State, b.Masters = c.state, c.masters
+		losses, moved := learnChain(t, d, c.dtype, b, steps)
+		if c.dtype == dtypes.Float32 {
+			for i := range first {
+				if !slices.Equal(moved[i], first[i]) {
+					t.Fatalf("state %s: parameter %d is another after the first step", c.state, i)
+				}
+			}
+			if slices.Equal(losses, want) {
+				t.Errorf("state %s changes nothing", c.state)
+			}
+		}
+		e, l := mean(losses[:50])-early, mean(losses[150:])-late
+		t.Logf("weights %s, state %s, masters %v: loss %+.4f of %.4f in the first 50 steps, %+.4f of %.4f in the last", c.dtype, c.state, c.masters, e, early, l, late)
+		if !(math.Abs(e) <= c.bound) || !(math.Abs(l) <= c.bound) {
+			t.Errorf("weights %s, state %s: the loss is off by %.4f in the first 50 steps, by %.4f in the last", c.dtype, c.state, e, l)
+		}
+	}
+}
+
+// TestStateResume: a run with a smaller state goes on bit for bit.
+func TestStateResume(t *testing.T) {
+	for _, state := range []string{StateBFloat16, StateInt8} {
+		c := tinyRun(t, 4)
+		c.Algorithm, c.Optimizer.State = AlgorithmSFT, state
+		c.Update.Batch = 4
+		whole, halved := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "halved")
+		mustRun(t, c, whole, Options{})
+		short := c
+		short.Steps = 2
+		mustRun(t, short, halved, Options{})
+		mustRun(t, c, halved, Options{Resume: true})
+		checkSame(t, whole, halved, "checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors")
+
+		file, err := checkpoint.OpenFile(filepath.Join(whole, "checkpoints/step-4/trainer_state.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		kinds := map[string]int{}
+		for _, name := range file.Names() {
+			tensor, err := file.Tensor(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds[tensor.DType.String()]++
+		}
+		want := map[string]string{StateBFloat16: "BF16", StateInt8: "U8"}[state]
+		if kinds[want] == 0 {
+			t.Errorf("state %s is stored as %v", state, fmt.Sprint(kinds))
+		}
+	}
+}
