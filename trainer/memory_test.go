@@ -75,7 +75,8 @@ func TestMemoryRefusal(t *testing.T) {
 	}{
 		{p.Total>>20 - 1, "it fits with --set update.remat=true"},
 		{4600, "--set update.remat=true --set update.micro_tokens="},
-		{3300, "--dtype bfloat16 --set lora.rank=16"},
+		{3300, "--set optimizer.state=int8 --set lora.rank=16"},
+		{2900, "--dtype bfloat16"},
 		{100, "no setting makes it fit"},
 	} {
 		err := p.fits(x.mib<<20, c, smollm2, "float32", 2048, 512)
