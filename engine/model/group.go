@@ -28,7 +28,8 @@ func (r rectangle) join(s rectangle) rectangle {
 // Plan divides pairs into batches of at most maxTokens padded tokens each, at least
 // one pair a batch. Pairs with the same prompt share it, but where one completion is
 // so much shorter than another that padding it and those still shorter costs more
-// than computing the prompt again. Groups of like size are batched together, as long
+// than computing the prompt again and another pass, for which an eighth of maxTokens
+// stands: a pass of few tokens takes a compilation too. Groups of like size are batched together, as long
 // as that pads no more than an eighth of maxTokens, and in numbers that are powers of
 // two, so that no group is padding and few programs are compiled.
 func Plan(pairs []Pair, maxTokens int) []Grouping {
@@ -85,7 +86,7 @@ func divide(pairs []Pair, maxTokens int) []Grouping {
 			to := from + 1
 			for ; to < len(all); to++ {
 				with := shape.join(rectangle{0, 0, shape.group + 1, 0})
-				if with.tokens() > maxTokens || (shape.rest-width(to))*(len(all)-to) > prompt {
+				if with.tokens() > maxTokens || (shape.rest-width(to))*(len(all)-to) > prompt+maxTokens/8 {
 					break
 				}
 				shape = with
