@@ -30,8 +30,8 @@ func (r rectangle) join(s rectangle) rectangle {
 // so much shorter than another that padding it and those still shorter costs more
 // than computing the prompt again and another pass, for which an eighth of maxTokens
 // stands: a pass of few tokens takes a compilation too. Groups of like size are batched together, as long
-// as that pads no more than an eighth of maxTokens, and in numbers that are powers of
-// two, so that no group is padding and few programs are compiled.
+// as that pads no more than an eighth of maxTokens; their number is padded to a power
+// of two on the same condition, or cut to one, so that few programs are compiled.
 func Plan(pairs []Pair, maxTokens int) []Grouping {
 	waiting := divide(pairs, maxTokens)
 	slices.SortStableFunc(waiting, func(a, b Grouping) int {
@@ -48,12 +48,16 @@ func Plan(pairs []Pair, maxTokens int) []Grouping {
 			}
 			batch = with
 		}
-		n = Bucket(n+1, 1) / 2
+		up := Bucket(n, 1)
+		if each := batch.tokens() / n; n > 1 && (up*each > maxTokens || (up-n)*each > maxTokens/8) {
+			n, up = up/2, up/2
+		}
 		taken := waiting[0]
 		for _, more := range waiting[1:n] {
 			taken.Groups = append(taken.Groups, more.Groups...)
 			taken.shape = taken.shape.join(more.shape)
 		}
+		taken.shape.prompts = up
 		batches, waiting = append(batches, taken), waiting[n:]
 	}
 	return batches

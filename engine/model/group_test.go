@@ -9,7 +9,7 @@ import (
 
 // TestPlan: every pair is in one group, groups share a prompt and are in descending
 // order of length, batches keep to the limit and have numbers of prompts that are
-// powers of two, and the plan is the same each time.
+// powers of two, little of it padding, and the plan is the same each time.
 func TestPlan(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
@@ -31,7 +31,9 @@ func TestPlan(t *testing.T) {
 		var seen []int
 		for _, g := range plan {
 			s := g.Batch(pairs).Shape
-			if n := len(g.Groups); n != Bucket(n, 1) || n != s.Prompts() || len(g.Indices()) > 1 && s.Tokens() > maxTokens {
+			n := len(g.Groups)
+			padding := s.Tokens() / s.Prompts() * (s.Prompts() - n)
+			if s.Prompts() != Bucket(n, 1) || padding > maxTokens/8 || len(g.Indices()) > 1 && s.Tokens() > maxTokens {
 				t.Fatalf("%d groups in %+v of %d tokens, the limit is %d", n, s, s.Tokens(), maxTokens)
 			}
 			for _, members := range g.Groups {
@@ -66,7 +68,8 @@ func TestPlanGroups(t *testing.T) {
 		want        []DenseShape
 	}{
 		{"one pass", 4, []int{64, 60, 57, 61}, 4096, []DenseShape{{B: 16, T: 64, N: 1024, Group: 4, Prompt: 32}}},
-		{"an odd number", 3, []int{64, 64}, 4096, []DenseShape{{B: 4, T: 64, N: 256, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
+		{"an odd number", 3, []int{64, 64}, 4096, []DenseShape{{B: 8, T: 64, N: 384, Group: 2, Prompt: 32}}},
+		{"an odd number that costs", 3, []int{64, 64}, 1024, []DenseShape{{B: 4, T: 64, N: 256, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
 		{"divided", 1, []int{64, 64, 64, 64}, 160, []DenseShape{{B: 2, T: 64, N: 128, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
 		{"longer than the limit", 1, []int{64}, 16, []DenseShape{{B: 1, T: 64, N: 64, Group: 1, Prompt: 32}}},
 		{"short ones apart", 1, []int{320, 310, 9, 7}, 4096, []DenseShape{{B: 2, T: 320, N: 640, Group: 2, Prompt: 32}, {B: 2, T: 16, N: 16, Group: 2, Prompt: 32}}},
