@@ -15,6 +15,8 @@ type Manifest struct {
 	Backend string `json:"backend"`
 	DType   string `json:"dtype"`
 	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
+	// Kernels are the instructions that products used (host.Kind).
+	Kernels string `json:"host_kernels"`
 	Model   string `json:"model_dir"`
 	Config  Config `json:"config"`
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"stele/engine"
+	"stele/kernels/host"
 	"stele/trainer/reward"
 )
 
@@ -361,5 +362,20 @@ func TestResumeElsewhere(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "--dtype float32") {
 		t.Errorf("resumed with another dtype: %v", err)
 	}
-	mustRun(t, c, dir, Options{Kernels: engine.KernelsGraph, Resume: true})
+
+	// Another processor only rounds otherwise: the run goes on, and says so.
+	path := filepath.Join(dir, "manifest.json")
+	manifest, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := bytes.Replace(manifest, []byte(`"host_kernels": "`+host.Kind()), []byte(`"host_kernels": "vax`), 1)
+	if err := os.WriteFile(path, elsewhere, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	mustRun(t, c, dir, Options{Kernels: engine.KernelsGraph, Resume: true, Say: &said})
+	if !strings.Contains(said.String(), "the run began with vax") {
+		t.Errorf("resumed on another processor, it said %q", said.String())
+	}
 }
