@@ -1,5 +1,5 @@
 // Command seeds sums up training runs that differ only in their seed: accuracy before
-// and after by language, as the mean over the runs ± its standard error.
+// and after by language in percent, as the mean over the runs ± its standard error.
 //
 //	go run ./examples/seeds LABEL=RUN,RUN,... [LABEL=RUN,...]
 //
@@ -120,7 +120,7 @@ func (a *arm) read(dir string) error {
 	return nil
 }
 
-// byLanguage is the mean accuracy over the benchmarks.
+// byLanguage is the mean accuracy over the benchmarks, in percent.
 func byLanguage(e trainer.Evaluation) map[string]float64 {
 	sum, n := map[string]float64{}, map[string]float64{}
 	for _, scores := range e.Scores {
@@ -130,7 +130,7 @@ func byLanguage(e trainer.Evaluation) map[string]float64 {
 		}
 	}
 	for language := range sum {
-		sum[language] /= n[language]
+		sum[language] *= 100 / n[language]
 	}
 	return sum
 }
