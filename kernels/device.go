@@ -37,12 +37,6 @@ func (d *Device) backend() (compute.Backend, error) {
 	return b, err
 }
 
-// Start opens the backend now instead of on its first use.
-func (d *Device) Start() error {
-	_, err := d.backend()
-	return err
-}
-
 func opened(name string, b compute.Backend) *Device {
 	return &Device{Name: name, start: func() (compute.Backend, error) { return b, nil }, opened: true}
 }
@@ -53,7 +47,7 @@ type Buffer = compute.Buffer
 // Open opens a backend by its command-line name. "auto" takes the best that is
 // there: xla:cuda, then xla:cpu, then go. A plugin that is missing or does not
 // load is an error that says which file was tried; go-xla itself would panic. That
-// the plugin for CPUs does not load shows on its first use (see Device.Start).
+// the plugin for CPUs does not load shows on its first use.
 func Open(name string) (*Device, error) {
 	switch {
 	case name == "" || name == "auto":

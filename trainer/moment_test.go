@@ -153,12 +153,7 @@ func TestStateResume(t *testing.T) {
 		c := tinyRun(t, 4)
 		c.Algorithm, c.Optimizer.State = AlgorithmSFT, state
 		c.Update.Batch = 4
-		whole, halved := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "halved")
-		mustRun(t, c, whole, Options{})
-		short := c
-		short.Steps = 2
-		mustRun(t, short, halved, Options{})
-		mustRun(t, c, halved, Options{Resume: true})
+		whole, halved := runTwice(t, c)
 		checkSame(t, whole, halved, "checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors")
 
 		file, err := checkpoint.OpenFile(filepath.Join(whole, "checkpoints/step-4/trainer_state.safetensors"))

@@ -41,6 +41,18 @@ func richRun(t *testing.T, steps int) Config {
 	return c
 }
 
+// runTwice trains in one go and, in another folder, with a stop half-way.
+func runTwice(t *testing.T, c Config) (whole, halved string) {
+	t.Helper()
+	whole, halved = filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "halved")
+	mustRun(t, c, whole, Options{})
+	short := c
+	short.Steps /= 2
+	mustRun(t, short, halved, Options{})
+	mustRun(t, c, halved, Options{Resume: true})
+	return whole, halved
+}
+
 // checkSame compares what two runs left behind, bit for bit but for the clock.
 func checkSame(t *testing.T, whole, halved string, paths ...string) {
 	t.Helper()
@@ -266,12 +278,7 @@ func TestLoRA(t *testing.T) {
 	c.LoRA.Rank, c.LoRA.Alpha, c.LoRA.Targets = 2, 8, []string{"q_proj", "down_proj"}
 	c.Loss.Beta = 0.05
 	c.Optimizer.LR = 0.02 // one step takes the policy measurably away from the base
-	whole, halved := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "halved")
-	mustRun(t, c, whole, Options{})
-	short := c
-	short.Steps = 1
-	mustRun(t, short, halved, Options{})
-	mustRun(t, c, halved, Options{Resume: true})
+	whole, halved := runTwice(t, c)
 	checkSame(t, whole, halved, "checkpoints/step-2/model.safetensors", "checkpoints/step-2/adapter/adapter_model.safetensors",
 		"checkpoints/step-2/adapter/adapter_config.json", "checkpoints/step-2/trainer_state.safetensors", "rollouts/step-2.jsonl")
 

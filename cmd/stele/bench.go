@@ -129,7 +129,11 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	}
 	defer e.Close()
 	b := &benchRun{engine: e, flags: f, dtype: g.dtype}
-	if err := b.measure(ctx); err != nil {
+	measure := b.run
+	if f.offline {
+		measure = b.runOffline
+	}
+	if err := profiled(f.profile, func() error { return measure(ctx) }); err != nil {
 		return err
 	}
 	if b.report.PeakRSS, err = peakRSS(); err != nil {
@@ -168,25 +172,21 @@ type benchRun struct {
 	report benchReport
 }
 
-// measure runs the tests of generation, under a profile if one is asked for.
-func (b *benchRun) measure(ctx context.Context) (err error) {
-	if path := b.flags.profile; path != "" {
-		file, failure := os.Create(path)
-		if failure != nil {
-			return failure
-		}
-		if err := pprof.StartCPUProfile(file); err != nil {
-			return errors.Join(err, file.Close())
-		}
-		defer func() {
-			pprof.StopCPUProfile()
-			err = errors.Join(err, file.Close())
-		}()
+// profiled does work under a CPU profile, which goes to a file; an empty path is none.
+func profiled(path string, work func() error) error {
+	if path == "" {
+		return work()
 	}
-	if b.flags.offline {
-		return b.runOffline(ctx)
+	file, err := os.Create(path)
+	if err != nil {
+		return err
 	}
-	return b.run(ctx)
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	err = work()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 // run measures prefill and decode.

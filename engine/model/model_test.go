@@ -70,6 +70,31 @@ func loadWeights(t *testing.T, name string, d *kernels.Device) *Weights {
 	return w
 }
 
+// scoreBatch returns the log-probabilities and entropies [N] of a batch.
+func scoreBatch(t *testing.T, w *Weights, batch *Batch) (logprobs, entropy []float32) {
+	t.Helper()
+	program, err := CompileScore(w, batch.Shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	inputs, err := batch.Upload(w.Device, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := program.Run(append(inputs, w.Buffers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if logprobs, err = kernels.Float32s(out[0]); err != nil {
+		t.Fatal(err)
+	}
+	if entropy, err = kernels.Float32s(out[1]); err != nil {
+		t.Fatal(err)
+	}
+	return logprobs, entropy
+}
+
 // TestDense compares the dense pass with transformers: the log-probability of
 // every prompt token, batches of several sequences, and the last entropy.
 func TestDense(t *testing.T) {
@@ -83,20 +108,7 @@ func TestDense(t *testing.T) {
 			}
 			for _, grouping := range Plan(pairs, 1024) {
 				batch := grouping.Batch(pairs)
-				program, err := CompileScore(w, batch.Shape)
-				if err != nil {
-					t.Fatal(err)
-				}
-				inputs, err := batch.Upload(d, 1)
-				if err != nil {
-					t.Fatal(err)
-				}
-				out, err := program.Run(append(inputs, w.Buffers...))
-				if err != nil {
-					t.Fatal(err)
-				}
-				logprobs, _ := kernels.Float32s(out[0])
-				entropy, _ := kernels.Float32s(out[1])
+				logprobs, entropy := scoreBatch(t, w, batch)
 				for i, index := range grouping.Indices() {
 					c := cases[index]
 					for j, want := range c.TokenLogProbs {

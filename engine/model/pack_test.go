@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-
-	"stele/kernels"
 )
 
 // TestPack: every pair is in one row, no row is too long, batches keep to the limit
@@ -63,30 +61,9 @@ func TestPack(t *testing.T) {
 func scorePacked(t *testing.T, w *Weights, packed []Packing, pairs []Pair) [][]float32 {
 	t.Helper()
 	all := make([][]float32, len(pairs))
-	programs := map[DenseShape]*kernels.Program{}
 	for _, p := range packed {
 		batch := p.Batch(pairs)
-		program := programs[batch.Shape]
-		if program == nil {
-			var err error
-			if program, err = CompileScore(w, batch.Shape); err != nil {
-				t.Fatal(err)
-			}
-			defer program.Close()
-			programs[batch.Shape] = program
-		}
-		inputs, err := batch.Upload(w.Device, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := program.Run(append(inputs, w.Buffers...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		logprobs, err := kernels.Float32s(out[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		logprobs, _ := scoreBatch(t, w, batch)
 		for i, index := range p.Indices() {
 			all[index] = logprobs[batch.First[i] : batch.First[i]+len(pairs[index].Completion)]
 		}

@@ -8,6 +8,8 @@ type Pool struct {
 	Pages, Slots, Heads, Width int
 
 	half bool // bfloat16 instead of float32
+	form form
+	tier *tier // that multiplies by keys; nil: plain Go
 	f32  [][]float32
 	bf16 [][]uint16
 }
@@ -16,6 +18,10 @@ type Pool struct {
 // zero, and not touched until it is used.
 func NewPool(layers, pages, slots, heads, width int, half bool) *Pool {
 	p := &Pool{Pages: pages, Slots: slots, Heads: heads, Width: width, half: half}
+	if half {
+		p.form = formWide
+	}
+	p.tier = tierFor(p.form, width)
 	// Score tiles read up to three slots past a page's last one.
 	n := pages*heads*slots*width + 4*width
 	var memory Memory
@@ -106,16 +112,6 @@ func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, 
 	}
 }
 
-// kernels are the pool's form, and the tier that multiplies by rows of width
-// elements, or nil.
-func (p *Pool) kernels(width int) (form, *tier) {
-	f := formF32
-	if p.half {
-		f = formWide
-	}
-	return f, tierFor(f, width)
-}
-
 // where is the address of the slot of a position of a head, for fetching ahead; 0
 // past the end of the block table.
 func (p *Pool) where(tensor int, blocks []int32, head, position int) uintptr {
@@ -138,7 +134,7 @@ func (p *Pool) element(tensor, i int) (unsafe.Pointer, uintptr) {
 // y [G, ld] is written in fours. Meanwhile what is at next is fetched.
 func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, ld int, next uintptr, t *tile) {
 	E := p.Width
-	f, tier := p.kernels(E)
+	tier := p.tier
 	if tier == nil {
 		for g := range G {
 			row := q[g*E : (g+1)*E]
@@ -162,9 +158,9 @@ func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, 
 		*t = tile{
 			x: unsafe.Pointer(&q[g*E]), ldx: uintptr(E) * 4, w: w, ldw: row, k: row, last: row, pieces: 1,
 			y: unsafe.Pointer(&y[g*ld]), ldy: uintptr(ld) * 4, groups: uintptr(groups),
-			ahead: next - uintptr(w), pace: uintptr(tier.step(f)) * size,
+			ahead: next - uintptr(w), pace: uintptr(tier.step(p.form)) * size,
 		}
-		tier.dot[f][min(tier.rows, G-g)-1](t)
+		tier.dot[p.form][min(tier.rows, G-g)-1](t)
 	}
 }
 
@@ -173,7 +169,6 @@ func (p *Pool) scores(tensor, base, count int, q []float32, G int, y []float32, 
 func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float32, G int, next uintptr, t *tile) {
 	E, column := p.Width, 0
 	for _, tier := range tiers {
-		f, _ := p.kernels(E)
 		groups := (E - column) / (4 * tier.lanes)
 		if groups == 0 {
 			continue
@@ -185,7 +180,7 @@ func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float
 				y: unsafe.Pointer(&out[g*E+column]), ldy: uintptr(E) * 4, groups: uintptr(groups),
 				ahead: next - uintptr(w) + uintptr(column)*size,
 			}
-			tier.mix[f][min(tier.rows, G-g)-1](t)
+			tier.mix[p.form][min(tier.rows, G-g)-1](t)
 		}
 		column += groups * 4 * tier.lanes
 	}

@@ -152,16 +152,13 @@ func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
 	for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
 		k := min(size, m.In-from)
 		w, ldw := m.at(lo, from)
-		next := blockOut * ldw
+		next, length := blockOut*ldw, uintptr(k)*ldw/uintptr(m.In)
 		if widened {
 			for o := lo; o < hi; o++ {
 				widenVector(s.panel[(o-lo)*k:(o-lo+1)*k], m.bf16[o*m.In+from:o*m.In+from+k])
 			}
-			w, ldw = unsafe.Pointer(&s.panel[0]), uintptr(k)*4
-		}
-		length := uintptr(k) * ldw / uintptr(m.In)
-		if widened {
-			length = ldw
+			ldw = uintptr(k) * 4
+			w, length = unsafe.Pointer(&s.panel[0]), ldw
 		}
 		for row := 0; row < x.N; row += blockRows {
 			end := min(row+blockRows, x.N)

@@ -15,7 +15,7 @@ type Team struct {
 	members   []*member
 	ranges    []span // one a member, the caller's first
 	number    atomic.Uint64
-	loop      atomic.Pointer[loop]
+	body      atomic.Pointer[func(i, member int)] // of the loop
 	completed atomic.Int64
 	stopped   atomic.Bool
 }
@@ -53,12 +53,6 @@ func (s *span) take(number uint64, front bool) (i int, ok bool) {
 			return i, true
 		}
 	}
-}
-
-// loop is the work of one Run.
-type loop struct {
-	n    int
-	body func(i, member int)
 }
 
 type member struct {
@@ -103,14 +97,14 @@ func (t *Team) Close() {
 // done. body learns which member it runs on, to use that member's scratch memory.
 // Calls must not overlap.
 func (t *Team) Run(n int, body func(i, member int)) {
-	if n <= 1 || len(t.members) == 0 || n > mostIndices {
+	if n <= 1 || len(t.members) == 0 || n > mostIndices { // more have no room in a span
 		for i := range n {
 			body(i, 0)
 		}
 		return
 	}
 	t.completed.Store(0)
-	t.loop.Store(&loop{n, body})
+	t.body.Store(&body)
 	number := t.number.Load() + 1
 	for m := range t.ranges {
 		t.ranges[m].Store(pack(number, n*m/len(t.ranges), n*(m+1)/len(t.ranges)))
@@ -135,7 +129,7 @@ func (t *Team) work(number uint64, id int) {
 				break
 			}
 			// The loop cannot have ended before this index has run.
-			t.loop.Load().body(i, id)
+			(*t.body.Load())(i, id)
 			t.completed.Add(1)
 		}
 	}
