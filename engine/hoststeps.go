@@ -34,4 +34,4 @@ func (h *hostSteps) step(items []schedule.Item) ([]float32, error) {
 
 func (h *hostSteps) bytes() int { return h.pool.Bytes() }
 
-func (h *hostSteps) close() {}
+func (h *hostSteps) close() { h.pool.Close() }

@@ -50,7 +50,11 @@ func hostPrefill(t *testing.T, h *Host, ids []int32, slots, chunk int) []float32
 	for pages%7 == 1 { // 7 must step through all pages but the first
 		pages++
 	}
-	pool := h.NewPool(pages, slots)
+	pool, err := h.NewPool(pages, slots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
 	table := hostTable(len(ids), slots, pages)
 	var logits []float32
 	for from := 0; from < len(ids); from += chunk {
@@ -95,7 +99,11 @@ func TestHostBatch(t *testing.T) {
 		cases := readForward(t, "tiny-qwen2")
 		V := h.weights.Config.VocabSize
 		const slots = 8
-		pool := h.NewPool(256, slots)
+		pool, err := h.NewPool(256, slots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
 		var items []HostItem
 		next := int32(1)
 		for i := range 40 { // more rows than the threshold at which weights are widened
