@@ -56,7 +56,7 @@ type HostItem struct {
 	Tokens []int32 // fed in this step, one or many
 	Start  int     // position of the first
 	Blocks []int32 // block table of the sequence
-	Logits bool    // whether the last token's logits are wanted
+	Logits int     // of how many of the last tokens logits are wanted
 }
 
 // NewHost prepares weights for a team of threads.
@@ -175,8 +175,8 @@ func (h *Host) refresh() error {
 	return failure
 }
 
-// Step runs the items and returns the logits [rows, V] of those that want them, in
-// order. The memory is reused by the next step. Keys and values of the tokens go
+// Step runs the items and returns the logits [rows, V] of the tokens that they are
+// wanted of, in order. The memory is reused by the next step. Keys and values of the tokens go
 // to the pool; what lies before Start must be there.
 func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
 	if !slices.Equal(h.seen, h.weights.Buffers) {
@@ -197,9 +197,7 @@ func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
 		}
 		N += len(item.Tokens)
 		longest = max(longest, item.Start+len(item.Tokens))
-		if item.Logits {
-			wanted++
-		}
+		wanted += item.Logits
 	}
 	h.rotary.Extend(longest)
 	D, QD, KD, I := c.HiddenSize, c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim, c.IntermediateSize
@@ -274,15 +272,15 @@ func (h *Host) layer(index, N int, items []HostItem, pool *host.Pool) {
 	h.products(product{m: &l.down, y: h.h, after: addTo(h.x, h.h, N, D)})
 }
 
-// project returns the logits of the last token of each item that wants them.
+// project returns the logits of the last tokens of each item, as many as it wants.
 func (h *Host) project(items []HostItem, wanted int) []float32 {
 	D, V := h.weights.Config.HiddenSize, h.weights.Config.VocabSize
 	epsilon := float32(h.weights.Config.RMSNormEps)
 	end, n := 0, 0
 	for _, item := range items {
 		end += len(item.Tokens)
-		if item.Logits {
-			host.RMSNorm(h.h[n*D:(n+1)*D], h.x[(end-1)*D:end*D], h.norm, epsilon)
+		for row := end - item.Logits; row < end; row++ {
+			host.RMSNorm(h.h[n*D:(n+1)*D], h.x[row*D:(row+1)*D], h.norm, epsilon)
 			n++
 		}
 	}
