@@ -14,8 +14,8 @@ const bandwidthBytes = 512 << 20
 
 // ReadBandwidth measures how fast all cores together read memory, in bytes a second:
 // the best of several passes over 512 MiB, whose pages are large where the system
-// grants it. It takes about a second and holds the memory meanwhile. Other memory of
-// the same machine can be slower, for instance where one channel serves all of it.
+// grants it. It takes about a second and holds the memory meanwhile. On a shared
+// machine it is true for seconds.
 func ReadBandwidth() (float64, error) {
 	memory, err := unix.Mmap(-1, 0, bandwidthBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
