@@ -35,7 +35,7 @@ type Options struct {
 	Kernels Kernels // auto (default), host or graph: see Kernels
 
 	MaxBatch   int // sequences decoded together; default 32
-	BlockSize  int // token slots a page of the key-value pool; default 16
+	BlockSize  int // token slots a page of the key-value pool, an even number; default 16
 	PoolTokens int // token slots in the pool; default: what the requests need, at most DefaultPoolBytes
 	ChunkSize  int // most prompt tokens of one sequence in a prefill step; default 512
 	// NoPrefixCache computes every prompt anew instead of sharing full pages
@@ -62,6 +62,9 @@ func (o *Options) setDefaults() error {
 	if o.MaxBatch < 1 || o.BlockSize < 1 || o.ChunkSize < 1 || o.PoolTokens < 0 {
 		return fmt.Errorf("batch %d, block size %d, chunk size %d and pool tokens %d must be positive",
 			o.MaxBatch, o.BlockSize, o.ChunkSize, o.PoolTokens)
+	}
+	if o.BlockSize%2 != 0 {
+		return fmt.Errorf("block size %d must be even: host kernels take slots in pairs", o.BlockSize)
 	}
 	return nil
 }

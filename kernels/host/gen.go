@@ -46,7 +46,7 @@ func main() {
 			}
 			t.stream(form)
 		}
-		for _, form := range mixForms {
+		for _, form := range t.mixForms {
 			for rows := 1; rows <= t.rows; rows++ {
 				t.mix(form, rows)
 			}
@@ -97,7 +97,7 @@ var kinds = []string{"dot", "stream", "mix"}
 
 func (t tier) formsOf(kind string) []string {
 	if kind == "mix" {
-		return mixForms
+		return t.mixForms
 	}
 	return t.forms
 }
@@ -115,15 +115,14 @@ type tier struct {
 	bits, rows int
 	name       string   // of a register
 	forms      []string // see form in tile.go
+	mixForms   []string
 	xor        string
 }
 
 var tiers = []tier{
-	{256, 3, "Y", []string{"F32", "Wide", "Int8"}, "VPXOR"},
-	{512, 6, "Z", []string{"F32", "Wide", "BF16", "Int8"}, "VPXORD"},
+	{256, 3, "Y", []string{"F32", "Wide", "Int8"}, []string{"F32", "Wide"}, "VPXOR"},
+	{512, 6, "Z", []string{"F32", "Wide", "BF16", "Int8"}, []string{"F32", "Wide", "BF16"}, "VPXORD"},
 }
-
-var mixForms = []string{"F32", "Wide"}
 
 // Registers: accumulators first, then rows of x, and w in the last.
 func (t tier) acc(i, j int) string { return fmt.Sprintf("%s%d", t.name, 4*i+j) }
@@ -394,7 +393,8 @@ func (t tier) halve(a int, add string) {
 	p("\t%s $1, Y%d, X%d\n\t%s X%[3]d, X%[2]d, X%[2]d", extract, a, t.last(), add)
 }
 
-// mix goes over groups of columns, four vectors wide.
+// mix goes over groups of columns, four vectors wide. In BF16 a row of v is two slots,
+// column by column in turn, and x has a pair for it.
 func (t tier) mix(form string, rows int) {
 	width := t.bits / 8 // bytes of v in a vector
 	if form == "Wide" {

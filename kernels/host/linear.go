@@ -35,7 +35,9 @@ type Scratch struct {
 	tile  tile
 	panel []float32 // blockOut rows of a piece
 
-	rows, scores, out []float32 // of attention
+	// Of attention; queries, probs and last, a slot's values beside zeroes, are bfloat16.
+	rows, scores, out    []float32
+	queries, probs, last []uint16
 
 	sum int32 // of what Read reads
 }
