@@ -58,7 +58,7 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if len(prediction) > maxStrict || len(reference) > maxStrict {
 		return unsure
 	}
-	if inDollars(prediction) && inCents(reference) || inCents(prediction) && inDollars(reference) {
+	if x, y := currency(prediction), currency(reference); x != "" && y != "" && x != y {
 		return wrong
 	}
 	p, r := writeAlike(prediction), writeAlike(reference)
@@ -81,9 +81,16 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	return verdict
 }
 
-func inDollars(s string) bool { return strings.Contains(s, `\$`) && !inCents(s) }
-
-func inCents(s string) bool { return strings.Contains(s, "cent") }
+// currency is "cents" or "dollars" of an answer that names one of them, else "".
+func currency(s string) string {
+	switch {
+	case strings.Contains(s, "cent"):
+		return "cents"
+	case strings.Contains(s, `\$`):
+		return "dollars"
+	}
+	return ""
+}
 
 // sidesExchanged reports whether one text is A = B and the other B = A.
 func sidesExchanged(p, r string) bool {

@@ -66,7 +66,9 @@ func sameForm(a, b *expr) bool {
 // printed is an expression in canonical form, π like the symbol of that name: one
 // parser of the reference makes the number of \pi and another a symbol, and they print
 // alike.
-func printed(e *expr) string { return strings.ReplaceAll(e.String(), constant("pi").String(), symbol("pi").String()) }
+func printed(e *expr) string {
+	return strings.ReplaceAll(e.String(), constant("pi").String(), symbol("pi").String())
+}
 
 // spelling is a text's content, and what a lone name or number prints as.
 func (e *expr) spelling() string {
