@@ -33,6 +33,7 @@ func TestEqualQwen(t *testing.T) {
 		{`[2,\sqrt{9}]`, "(2,3)", true, ViaParts},
 		{"(1,2,3)", "(1,2)", false, ViaNo},
 		{`\begin{pmatrix}1&\frac{1}{2}\\0&3\end{pmatrix}`, `\begin{pmatrix}1&0.5\\0&3\end{pmatrix}`, true, ViaMatrixParts},
+		{`\begin{pmatrix}1&7\end{pmatrix}:`, `\begin{pmatrix}1&7\end{pmatrix}`, false, ViaNo},
 		{`\begin{matrix}1&7\\0&3\end{matrix}`, `\begin{pmatrix}1&7\\0&3\end{pmatrix}`, true, ViaSymbolic},
 		{"3x-2y=4", "2y-3x=-4", true, ViaEquation},
 		{"3x-2y=4", "2y-3x=4", false, ViaNo},
