@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -106,6 +107,7 @@ func Load(name string, options Options) (*Engine, error) {
 	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
 		return nil, err
 	}
+	debug.FreeOSMemory() // a vocabulary leaves tens of megabytes that the weights' peak would come on top of
 	device, err := kernels.Open(options.Backend)
 	if err != nil {
 		return nil, err
@@ -232,7 +234,11 @@ func (e *Engine) ensurePool(longest, want int) error {
 	e.dropPool()
 	p := &pool{pages: count, allocator: paged.New(count, size)}
 	if e.host != nil {
-		p.executor = &hostSteps{host: e.host, pool: e.host.NewPool(count, size)}
+		memory, err := e.host.NewPool(count, size)
+		if err != nil {
+			return err
+		}
+		p.executor = &hostSteps{host: e.host, pool: memory}
 	} else {
 		graphs, err := newGraphs(e.Weights, count, size, e.logf)
 		if err != nil {

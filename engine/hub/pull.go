@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -328,8 +329,7 @@ func link(root, commit, name, hash string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	temporary := fmt.Sprintf("%s.partial-%d", file, os.Getpid())
-	_ = os.Remove(temporary)
+	temporary := file + ".partial-" + rand.Text() // two pulls may be at it, of one process even
 	if err := os.Symlink(target, temporary); err != nil {
 		return err
 	}

@@ -105,6 +105,9 @@ func (s *study) sections(runs []*Run) []Section {
 	}
 	add(Section{ID: "difficulty", Title: "Difficulty of the questions", Figures: s.difficultyFigures()})
 	add(Section{ID: "graders", Title: "Where the graders differ", Tables: graderTables(s.models)})
+	if f, ok := sideBySide(runs); ok {
+		add(Section{ID: "side-by-side", Title: f.Title, Figures: []Figure{f}})
+	}
 	used := map[string]bool{}
 	for _, run := range runs {
 		if run.Training == nil {

@@ -1,22 +1,26 @@
 package host
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Pool is the key-value memory of one model: for each layer keys and values as
 // [Pages, Heads, Slots, Width], so that a page of one head is contiguous.
 type Pool struct {
 	Pages, Slots, Heads, Width int
 
-	half bool // bfloat16 instead of float32
-	form form
-	tier *tier // that multiplies by keys; nil: plain Go
-	f32  [][]float32
-	bf16 [][]uint16
+	half   bool // bfloat16 instead of float32
+	memory Memory
+	form   form
+	tier   *tier // that multiplies by keys; nil: plain Go
+	f32    [][]float32
+	bf16   [][]uint16
 }
 
 // NewPool makes a pool for a number of layers, bfloat16 if half. The memory is
-// zero, and not touched until it is used.
-func NewPool(layers, pages, slots, heads, width int, half bool) *Pool {
+// zero, and not touched until it is used; Close frees it.
+func NewPool(layers, pages, slots, heads, width int, half bool) (*Pool, error) {
 	p := &Pool{Pages: pages, Slots: slots, Heads: heads, Width: width, half: half}
 	if half {
 		p.form = formWide
@@ -24,15 +28,31 @@ func NewPool(layers, pages, slots, heads, width int, half bool) *Pool {
 	p.tier = tierFor(p.form, width)
 	// Score tiles read up to three slots past a page's last one.
 	n := pages*heads*slots*width + 4*width
-	var memory Memory
 	for range 2 * layers {
+		var err error
 		if half {
-			p.bf16 = append(p.bf16, take[uint16](&memory, n))
+			p.bf16, err = appendTaken(p.bf16, &p.memory, n)
 		} else {
-			p.f32 = append(p.f32, take[float32](&memory, n))
+			p.f32, err = appendTaken(p.f32, &p.memory, n)
+		}
+		if err != nil {
+			p.Close()
+			return nil, fmt.Errorf("key-value pool of %d pages: %w", pages, err)
 		}
 	}
-	return p
+	return p, nil
+}
+
+// appendTaken appends n zeroes of memory to tensors.
+func appendTaken[T uint16 | float32](tensors [][]T, memory *Memory, n int) ([][]T, error) {
+	tensor, err := take[T](memory, n)
+	return append(tensors, tensor), err
+}
+
+// Close frees the pool, which must not be used after.
+func (p *Pool) Close() {
+	p.memory.Close()
+	p.f32, p.bf16 = nil, nil
 }
 
 // Bytes is the size of the pool.
