@@ -244,7 +244,7 @@ func (s *study) accuracyFigures() []Figure {
 		if part++; part > 1 {
 			id += fmt.Sprintf("-%d", part)
 		}
-		figures = append(figures, languageFigures(id, group, sideBySide[:], benchmarksOf(group), nil, true)...)
+		figures = append(figures, languageFigures(id, group, modelPaints[:], benchmarksOf(group), nil, true)...)
 	}
 	return figures
 }
@@ -260,7 +260,7 @@ func (s *study) templateFigures(groups map[string][]*model) []Figure {
 		if len(x) > styles {
 			x = x[:styles]
 		}
-		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, sideBySide[:], commonBenchmarks(groups[family]), nil, true) {
+		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, modelPaints[:], commonBenchmarks(groups[family]), nil, true) {
 			f.Title, f.Caption = family+": "+f.Title, family+" with several prompt templates. "+f.Caption
 			figures = append(figures, f)
 		}
