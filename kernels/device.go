@@ -28,6 +28,9 @@ type Device struct {
 	// may never touch it.
 	start  func() (compute.Backend, error)
 	opened bool
+	// products is why programs of xla:cpu leave bfloat16 products to XLA: see
+	// registerProducts. nil, once the backend is open, is that they do not.
+	products error
 }
 
 // backend opens what Open named, if it is not open yet.
@@ -106,7 +109,15 @@ func openXLA(spec string) (*Device, error) {
 		return b, nil
 	}
 	if platform == "cpu" {
-		return &Device{Name: name, start: sync.OnceValues(start)}, nil
+		d := &Device{Name: name}
+		d.start = sync.OnceValues(func() (compute.Backend, error) {
+			b, err := start()
+			if err == nil {
+				d.products = registerProducts(path)
+			}
+			return b, err
+		})
+		return d, nil
 	}
 	b, err := start()
 	if err != nil {
@@ -148,7 +159,11 @@ func (d *Device) Description() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return b.Description(), nil
+	description := b.Description()
+	if d.Name == "xla:cpu" && d.products == nil {
+		description += ", bfloat16 products by host kernels"
+	}
+	return description, nil
 }
 
 // Close releases the backend. No buffer or program of it may be used after.

@@ -18,19 +18,15 @@ import (
 // function it would have to be set on in a private field. Call it when the
 // parameters exist and before the graph is compiled.
 //
-// Two unexported fields are read, graph.Graph.builder and xla.Function.fn; their
-// types are checked, and an error is returned when a new version changes them.
+// Unexported fields are read (see mainFunction): an error is returned when a new
+// version changes them.
 func markDonors(g *graph.Graph, donate []bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("in-place update is lost, the internals of gomlx or go-xla changed: %v", r)
 		}
 	}()
-	builder, ok := unexported[compute.Builder](g, "builder").(*xla.Builder)
-	if !ok {
-		return fmt.Errorf("in-place update is lost: the graph's builder is not XLA's")
-	}
-	fn := unexported[*stablehlo.Function](builder.Main().(*xla.Function), "fn")
+	fn := mainFunction(g)
 	if len(fn.Inputs) != len(donate) {
 		return fmt.Errorf("in-place update is lost: %d parameters, expected %d", len(fn.Inputs), len(donate))
 	}
@@ -44,6 +40,13 @@ func markDonors(g *graph.Graph, donate []bool) (err error) {
 		in.Attributes["jax.buffer_donor"] = true
 	}
 	return nil
+}
+
+// mainFunction is the StableHLO of a graph of XLA's, by way of two unexported fields,
+// graph.Graph.builder and xla.Function.fn. It panics when they are not as expected.
+func mainFunction(g *graph.Graph) *stablehlo.Function {
+	builder := unexported[compute.Builder](g, "builder").(*xla.Builder)
+	return unexported[*stablehlo.Function](builder.Main().(*xla.Function), "fn")
 }
 
 // unexported reads the field of *p with that name; it panics when the field is

@@ -1,10 +1,13 @@
 package kernels
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -223,42 +226,83 @@ func TestCopyPages(t *testing.T) {
 }
 
 // TestLinearGradient compares the bfloat16 product's own gradient with the
-// float32 one of the same rounded values.
+// float32 one of the same rounded values, and host products with XLA's.
 func TestLinearGradient(t *testing.T) {
-	const N, in, out = 3, 8, 5
 	r := rand.New(rand.NewPCG(7, 8))
-	x, w := random(r, N*in, 1), random(r, out*in, 1)
-	RoundBFloat16(x)
-	RoundBFloat16(w)
 	for _, d := range devices(t) {
 		if !d.IsXLA() {
 			continue // the Go backend holds weights as float32
 		}
-		run := func(dtype dtypes.DType) (y, dx, dw []float32) {
-			p, err := Compile(d, "linear", []Input{
-				{Name: "x", Shape: shapes.Make(dtypes.Float32, N, in)}, {Name: "w", Shape: shapes.Make(dtype, out, in)},
-			}, func(n []*Node) []*Node {
+		for _, shape := range [][3]int{{3, 8, 5}, {45, 72, 66}, {256, 64, 96}} {
+			N, in, out := shape[0], shape[1], shape[2]
+			x, w, dy := random(r, N*in, 1), random(r, out*in, 1), random(r, N*out, 1)
+			RoundBFloat16(x)
+			RoundBFloat16(w)
+			RoundBFloat16(dy)
+			build := func(n []*Node) []*Node {
 				y := Linear(n[0], n[1])
-				return append([]*Node{y}, Gradient(ReduceAllSum(y), n[0], n[1])...)
-			})
-			if err != nil {
+				return append([]*Node{y}, Gradient(ReduceAllSum(Mul(y, n[2])), n[0], n[1])...)
+			}
+			inputs := func(dtype dtypes.DType) []Input {
+				return []Input{
+					{Name: "x", Shape: shapes.Make(dtypes.Float32, N, in)}, {Name: "w", Shape: shapes.Make(dtype, out, in)},
+					{Name: "dy", Shape: shapes.Make(dtypes.Float32, N, out)},
+				}
+			}
+			run := func(dtype dtypes.DType) (results [3][]float32) {
+				p, err := Compile(d, "linear", inputs(dtype), build)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				weight, err := UploadFloat32(d, dtype, w, out, in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o, err := p.Run([]Buffer{upload(t, d, x, N, in), weight, upload(t, d, dy, N, out)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return [3][]float32{floats(t, o[0]), floats(t, o[1]), floats(t, o[2])}
+			}
+			want := run(dtypes.Float32)
+			compare := func(by string) {
+				got := run(dtypes.BFloat16)
+				near(t, by+": y", got[0], want[0], 1e-4)
+				near(t, by+": dx", got[1], want[1], 1e-4)
+				near(t, by+": dw", got[2], want[2], 1e-2) // as bfloat16
+				if again := run(dtypes.BFloat16); !reflect.DeepEqual(got, again) {
+					t.Errorf("%s: another run has other bits", by)
+				}
+			}
+			if d.products != nil {
+				t.Logf("%s: products are XLA's: %v", d.Name, d.products)
+				compare("XLA")
+				continue
+			}
+			calls := 0
+			g := NewGraph(func() compute.Backend { b, _ := d.backend(); return b }(), "calls")
+			var n []*Node
+			for _, i := range inputs(dtypes.BFloat16) {
+				n = append(n, Parameter(g, i.Name, i.Shape))
+			}
+			build(n)
+			if err := useHostProducts(g); err != nil {
 				t.Fatal(err)
 			}
-			weight, err := UploadFloat32(d, dtype, w, out, in)
-			if err != nil {
-				t.Fatal(err)
+			for _, s := range mainFunction(g).Statements {
+				if s.OpType.ToStableHLO() == "stablehlo.custom_call" {
+					calls++
+				}
 			}
-			o, err := p.Run([]Buffer{upload(t, d, x, N, in), weight})
-			if err != nil {
-				t.Fatal(err)
+			if expected := map[bool]int{true: 3}[N*in*out >= leastProduct]; calls != expected {
+				t.Errorf("%v: %d host products, expected %d", shape, calls, expected)
 			}
-			return floats(t, o[0]), floats(t, o[1]), floats(t, o[2])
+			compare("host")
+			d.products = errors.New("another machine's")
+			compare("XLA")
+			d.products = nil
 		}
-		y32, dx32, dw32 := run(dtypes.Float32)
-		y16, dx16, dw16 := run(dtypes.BFloat16)
-		near(t, "y", y16, y32, 1e-5)
-		near(t, "dx", dx16, dx32, 1e-2)
-		near(t, "dw", dw16, dw32, 1e-2)
 	}
 }
 

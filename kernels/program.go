@@ -61,6 +61,11 @@ func Compile(d *Device, name string, inputs []Input, build func(in []*graph.Node
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 	}
+	if d.products == nil && d.Name == "xla:cpu" {
+		if err := useHostProducts(p.graph); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
+	}
 	if err := p.graph.Compile(outputs...); err != nil {
 		return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 	}

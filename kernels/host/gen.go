@@ -58,6 +58,8 @@ func main() {
 	siluMul()
 	maxAbs()
 	quantizeRow()
+	transposeRows()
+	exchangeControl()
 	write("kernels_amd64.s", out.Bytes())
 	out.Reset()
 	goFile()
@@ -499,7 +501,7 @@ func exp() {
 func head(name string, frame int, args ...string) {
 	p("\nTEXT ·%s(SB), NOSPLIT, $0-%d", name, frame)
 	for i, a := range args {
-		p("\tMOVQ %s+%d(FP), %s", a, 8*i, []string{"SI", "DI", "CX", "DX"}[i])
+		p("\tMOVQ %s+%d(FP), %s", a, 8*i, []string{"SI", "DI", "CX", "DX", "R8"}[i])
 	}
 }
 
@@ -553,4 +555,39 @@ func quantizeRow() { // dst = round(src · up), 16 at a time
 	p("\tVMOVUPS Y0, (SI)(BX*1)")
 	p("\tADDQ $64, AX\n\tADDQ $32, BX\n\tCMPQ AX, CX\n\tJLT loop")
 	p("\tVZEROUPPER\n\tRET")
+}
+
+// transposeRows turns 8 rows of n columns, a multiple of 8, of 16 bits into n rows of
+// 8: pairs, fours and eights of rows are interleaved in turn.
+func transposeRows() {
+	head("transposeRows", 40, "dst", "src", "n", "lddst", "ldsrc")
+	const dst, dst4, src, src4 = "SI", "R10", "DI", "R11"
+	p("\tLEAQ (DX)(DX*2), R12\n\tLEAQ (R8)(R8*2), R13\nloop:")
+	rows := func(low, high, step, step3 string) (list []string) {
+		for _, base := range []string{low, high} {
+			list = append(list, "("+base+")", "("+base+")("+step+"*1)", "("+base+")("+step+"*2)", "("+base+")("+step3+"*1)")
+		}
+		return list
+	}
+	p("\tLEAQ (%s)(R8*4), %s\n\tLEAQ (%s)(DX*4), %s", src, src4, dst, dst4)
+	for i, row := range rows(src, src4, "R8", "R13") {
+		p("\tVMOVDQU %s, X%d", row, i)
+	}
+	interleave := func(unit string, from, to int, pairs [4][2]int) {
+		for i, pair := range pairs {
+			p("\tVPUNPCKL%s X%d, X%d, X%d", unit, from+pair[1], from+pair[0], to+2*i)
+			p("\tVPUNPCKH%s X%d, X%d, X%d", unit, from+pair[1], from+pair[0], to+2*i+1)
+		}
+	}
+	interleave("WD", 0, 8, [4][2]int{{0, 1}, {2, 3}, {4, 5}, {6, 7}})
+	interleave("DQ", 8, 0, [4][2]int{{0, 2}, {1, 3}, {4, 6}, {5, 7}})
+	interleave("QDQ", 0, 8, [4][2]int{{0, 4}, {1, 5}, {2, 6}, {3, 7}})
+	for i, row := range rows(dst, dst4, "DX", "R12") {
+		p("\tVMOVDQU X%d, %s", 8+i, row)
+	}
+	p("\tADDQ $16, %s\n\tLEAQ (%s)(DX*8), %[2]s\n\tSUBQ $8, CX\n\tJNE loop\n\tRET", src, dst)
+}
+
+func exchangeControl() { // the register that says how numbers are rounded and flushed
+	p("\nTEXT ·exchangeControl(SB), NOSPLIT, $0-12\n\tSTMXCSR before+8(FP)\n\tLDMXCSR next+0(FP)\n\tRET")
 }

@@ -55,3 +55,22 @@ func maxAbs(x, most unsafe.Pointer, n int)
 //
 //go:noescape
 func quantizeRow(dst, src unsafe.Pointer, n int, up float32)
+
+// transposeRows: dst[c][r] = src[r][c] for 8 rows r and n columns c, a multiple of 8,
+// of 16 bits; strides are in bytes.
+//
+//go:noescape
+func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr)
+
+// exchangeControl sets this thread's MXCSR and returns what it was.
+func exchangeControl(next uint32) (before uint32)
+
+// Sharply runs f with the floating-point settings of Go's own threads. XLA's flush
+// numbers below 2^-126 to zero, and a sum's bits must not depend on which of a team's
+// threads took it. The caller must be locked to its thread, as a callback is.
+func Sharply(f func()) {
+	const ordinary = 0x1f80
+	before := exchangeControl(ordinary)
+	defer exchangeControl(before)
+	f()
+}

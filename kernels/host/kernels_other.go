@@ -2,10 +2,19 @@
 
 package host
 
+import "unsafe"
+
 // vector: this machine has only the forms in plain Go.
 const vector = false
 
 var tiers []*tier
+
+// Sharply runs f.
+func Sharply(f func()) { f() }
+
+func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr) {
+	panic("vector is false") // its callers ask
+}
 
 func widenVector(dst []float32, src []uint16)           { widen(dst, src) }
 func quantize(dst []int16, src []float32) float32       { return quantizeScalar(dst, src) }

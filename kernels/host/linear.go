@@ -9,7 +9,7 @@ import (
 // weights' form makes of them.
 type Rows struct {
 	N, D   int
-	Values []float32 // [N, D]
+	Values []float32 // [N, D]; nil where bits are all there is
 
 	bits   []uint16  // [N, D], for formBF16
 	bounds []int     // pieces of D, for int8 weights
@@ -214,10 +214,12 @@ func (m *Matrix) plain(x *Rows, y []float32, ldy, lo, hi int) {
 		return
 	}
 	for i := range x.N {
-		row := x.Values[i*x.D : (i+1)*x.D]
+		var row []float32
 		if m.form == formBF16 {
 			row = make([]float32, x.D)
 			widen(row, x.bits[i*x.D:(i+1)*x.D])
+		} else {
+			row = x.Values[i*x.D : (i+1)*x.D]
 		}
 		for o := lo; o < hi; o++ {
 			switch m.form {

@@ -1,0 +1,212 @@
+package kernels
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// XLA calls functions of this process from a compiled program through its typed
+// foreign-function interface. The structs below mirror its C headers,
+// xla/ffi/api/c_api.h and xla/pjrt/c/pjrt_c_api_ffi_extension.h; XLA only ever appends
+// to them, and each begins with its size.
+
+type ffiExtension struct {
+	size uintptr
+	kind int32
+	next *ffiExtension
+}
+
+// extensionMetadata marks a call that only asks what a handler is.
+const extensionMetadata = 1
+
+type ffiVersion struct {
+	size         uintptr
+	extensions   *ffiExtension
+	major, minor int32
+}
+
+type ffiMetadata struct {
+	ffiExtension
+	metadata *struct {
+		size    uintptr
+		version ffiVersion
+		traits  uint32
+		state   int64 // since size 48
+	}
+}
+
+// ffiAPI is the head of XLA_FFI_Api.
+type ffiAPI struct {
+	size        uintptr
+	extensions  *ffiExtension
+	version     ffiVersion
+	internal    unsafe.Pointer
+	errorCreate uintptr
+}
+
+// ffiBuffer is an operand or a result.
+type ffiBuffer struct {
+	size       uintptr
+	extensions *ffiExtension
+	dtype      int32
+	data       unsafe.Pointer
+	rank       int64
+	dims       *int64
+}
+
+func (b *ffiBuffer) shape() []int64 { return unsafe.Slice(b.dims, b.rank) }
+
+// elements is the buffer as a slice of its elements, valid during the call.
+func elements[T any](b *ffiBuffer) []T {
+	n := int64(1)
+	for _, d := range b.shape() {
+		n *= d
+	}
+	return unsafe.Slice((*T)(b.data), n)
+}
+
+type ffiBuffers struct {
+	size       uintptr
+	extensions *ffiExtension
+	n          int64
+	types      *int32
+	list       **ffiBuffer
+}
+
+func (b *ffiBuffers) all() []*ffiBuffer { return unsafe.Slice(b.list, b.n) }
+
+// ffiFrame is a call.
+type ffiFrame struct {
+	size              uintptr
+	extensions        *ffiExtension
+	api               *ffiAPI
+	context           unsafe.Pointer
+	stage             int32
+	operands, results ffiBuffers
+}
+
+const (
+	stageExecute  = 3
+	errorInternal = 13
+)
+
+// entry is the C function of a handler. Its errors and panics become errors of the
+// program's run.
+func entry(handle func(operands, results []*ffiBuffer) error) func(*ffiFrame) uintptr {
+	return func(f *ffiFrame) (failure uintptr) {
+		for e := f.extensions; e != nil; e = e.next {
+			if e.kind == extensionMetadata {
+				m := (*ffiMetadata)(unsafe.Pointer(e)).metadata
+				m.version.major, m.version.minor = f.api.version.major, f.api.version.minor
+				m.traits = 0
+				if m.size >= 48 {
+					m.state = 0
+				}
+				return 0
+			}
+		}
+		if f.stage != stageExecute {
+			return 0
+		}
+		defer func() {
+			if r := recover(); r != nil {
+				failure = f.fail(fmt.Sprint(r))
+			}
+		}()
+		if err := handle(f.operands.all(), f.results.all()); err != nil {
+			return f.fail(err.Error())
+		}
+		return 0
+	}
+}
+
+// fail makes an error that XLA owns.
+func (f *ffiFrame) fail(message string) uintptr {
+	text := append([]byte(message), 0)
+	args := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		message    *byte
+		code       int32
+	}{28, nil, &text[0], errorInternal}
+	e, _, _ := purego.SyscallN(f.api.errorCreate, uintptr(unsafe.Pointer(args)))
+	runtime.KeepAlive(args)
+	return e
+}
+
+// pjrtAPI is the head of PJRT_Api.
+type pjrtAPI struct {
+	size                       uintptr
+	extensions                 *ffiExtension // PJRT's extensions begin as XLA's do
+	versionSize                uintptr
+	versionExtensions          *ffiExtension
+	major, minor               int32
+	errorDestroy, errorMessage uintptr
+}
+
+type pjrtFFI struct {
+	ffiExtension
+	typeRegister, userDataAdd, handlerRegister uintptr
+}
+
+// extensionFFI is PJRT_Extension_Type_FFI.
+const extensionFFI = 5
+
+// registerCall makes handle the target of custom calls in programs that the plugin at
+// path compiles for CPUs from now on. It is called from XLA's threads, several at a
+// time; it stays registered for the life of the process.
+func registerCall(path, target string, handle func(operands, results []*ffiBuffer) error) error {
+	library, err := purego.Dlopen(path, purego.RTLD_LAZY|purego.RTLD_LOCAL) // go-xla's handle
+	if err != nil {
+		return err
+	}
+	get, err := purego.Dlsym(library, "GetPjrtApi")
+	if err != nil {
+		return err
+	}
+	address, _, _ := purego.SyscallN(get)
+	api := *(**pjrtAPI)(unsafe.Pointer(&address))
+	if api.major != 0 {
+		return fmt.Errorf("PJRT API %d.%d is not known", api.major, api.minor)
+	}
+	for e := api.extensions; e != nil; e = e.next {
+		if e.kind == extensionFFI {
+			return api.register((*pjrtFFI)(unsafe.Pointer(e)).handlerRegister, target, purego.NewCallback(entry(handle)))
+		}
+	}
+	return errors.New("the plugin has no FFI extension")
+}
+
+func (api *pjrtAPI) register(function uintptr, target string, handler uintptr) error {
+	name, platform := append([]byte(target), 0), append([]byte("Host"), 0)
+	args := &struct {
+		size         uintptr
+		name         *byte
+		nameSize     uintptr
+		handler      uintptr
+		platform     *byte
+		platformSize uintptr
+		traits       int32
+	}{52, &name[0], uintptr(len(target)), handler, &platform[0], uintptr(len(platform) - 1), 0}
+	failure, _, _ := purego.SyscallN(function, uintptr(unsafe.Pointer(args)))
+	runtime.KeepAlive(args)
+	if failure == 0 {
+		return nil
+	}
+	message := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		failure    uintptr
+		text       *byte
+		n          uintptr
+	}{size: 40, failure: failure}
+	purego.SyscallN(api.errorMessage, uintptr(unsafe.Pointer(message)))
+	err := fmt.Errorf("registering %s: %s", target, unsafe.String(message.text, message.n))
+	message.size = 24 // PJRT_Error_Destroy_Args is its head
+	purego.SyscallN(api.errorDestroy, uintptr(unsafe.Pointer(message)))
+	return err
+}
