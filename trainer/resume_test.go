@@ -72,7 +72,7 @@ func checkSame(t *testing.T, whole, halved string, paths ...string) {
 	}
 	for _, m := range slices.Concat(a, b) {
 		for key := range m {
-			if ofClock(key) {
+			if OfClock(key) {
 				delete(m, key)
 			}
 		}

@@ -44,16 +44,6 @@ func mustRun(t *testing.T, c Config, dir string, o Options) {
 	}
 }
 
-// ofClock reports whether a metric is of the clock or the machine, and thus another in
-// each run.
-func ofClock(name string) bool {
-	switch name {
-	case "perf/throughput", "perf/mfu/actor", "perf/max_memory_allocated_gb":
-		return true
-	}
-	return strings.HasPrefix(name, "timing_s/")
-}
-
 // TestResumeIsExact: 4 steps are 2 steps, a crash that left rubbish behind, and 2
 // more: the same weights, optimiser state, metrics and rollouts, bit for bit.
 func TestResumeIsExact(t *testing.T) {
@@ -94,7 +84,7 @@ func TestResumeIsExact(t *testing.T) {
 	}
 	for _, m := range slices.Concat(a, b) {
 		for key := range m {
-			if ofClock(key) {
+			if OfClock(key) {
 				delete(m, key)
 			}
 		}

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"strings"
 	"time"
 
 	"stele/kernels"
@@ -53,4 +54,14 @@ func (r *run) utilization(m Metrics, flops float64) error {
 	}
 	m["perf/mfu/actor"] = flops / m["timing_s/update_actor"] / r.peak
 	return nil
+}
+
+// OfClock reports whether a metric is of the clock or the machine, and thus another in
+// each run.
+func OfClock(name string) bool {
+	switch name {
+	case "perf/throughput", "perf/mfu/actor", "perf/max_memory_allocated_gb":
+		return true
+	}
+	return strings.HasPrefix(name, "timing_s/")
 }
