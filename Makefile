@@ -18,10 +18,11 @@ setup:
 demo: build
 	@examples/demo.sh $(RUN)
 
-# What is learned, over three seeds: EXPERIMENT is arithmetic (MODEL is SmolLM2-135M's
-# folder) or languages.
+# What is learned, over SEEDS seeds: EXPERIMENT is builtin, arithmetic (MODEL is
+# SmolLM2-135M's folder) or languages.
+SEEDS ?= 3
 experiment: build
-	@MODEL=$(MODEL) examples/experiments.sh $(EXPERIMENT) runs/experiment-$(EXPERIMENT)
+	@MODEL=$(MODEL) examples/experiments.sh $(EXPERIMENT) runs/experiment-$(EXPERIMENT) $(SEEDS)
 
 # Kills an evaluation of MODEL, a model's folder, at random moments and compares what
 # comes out with a run left alone; DATA is a folder of benchmarks with mgsm in it.

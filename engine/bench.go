@@ -20,6 +20,7 @@ import (
 type Speed struct {
 	Mean, Deviation float64
 	Samples         []float64     // of each repetition
+	Limits          []float64     // beside each; 0 where there is none; see BenchDecodeFrom
 	Tokens          float64       // processed in a repetition
 	Compile         time.Duration // of programs, before the clock started or taken off it
 	Warmup          time.Duration // the run before the clock started, without Compile
@@ -29,6 +30,12 @@ type Speed struct {
 // processes tokens each time. What is still compiled in a repetition is not counted
 // as its time.
 func Measure(repeat int, tokens float64, work func() error) (Speed, error) {
+	return measure(repeat, tokens, func() float64 { return 0 }, work)
+}
+
+// measure is Measure beside a limit, which is asked before the first repetition and
+// after each.
+func measure(repeat int, tokens float64, limit func() float64, work func() error) (Speed, error) {
 	s := Speed{Tokens: tokens}
 	timed := func() (time.Duration, error) {
 		began, compiled := time.Now(), kernels.CompileTime()
@@ -41,12 +48,16 @@ func Measure(repeat int, tokens float64, work func() error) (Speed, error) {
 	if s.Warmup, err = timed(); err != nil {
 		return s, err
 	}
+	before := limit()
 	for range repeat {
 		took, err := timed()
 		if err != nil {
 			return s, err
 		}
+		after := limit()
 		s.Samples = append(s.Samples, tokens/took.Seconds())
+		s.Limits = append(s.Limits, max(before, after))
+		before = after
 	}
 	s.Mean, s.Deviation = stat.MeanStdDev(s.Samples, nil)
 	if repeat < 2 {
@@ -88,6 +99,9 @@ func (e *Engine) BenchDecode(ctx context.Context, batch, n, repeat int) (Speed, 
 // tokens, different ones for each sequence, are computed in the warm-up and then
 // found in the prefix cache. The cache holds full pages: what depth has beyond them
 // is computed in the first step.
+//
+// With host kernels Limits has, for each repetition, the bytes a second that all cores
+// read of the weights where they lie, just before or after it, whichever is more.
 func (e *Engine) BenchDecodeFrom(ctx context.Context, depth, batch, n, repeat int) (Speed, error) {
 	if err := e.checkBench(depth + n); err != nil {
 		return Speed{}, err
@@ -97,11 +111,20 @@ func (e *Engine) BenchDecodeFrom(ctx context.Context, depth, batch, n, repeat in
 	}
 	requests := e.benchRequests(batch, depth+1, n, 1)
 	warm := false
-	return Measure(repeat, float64(batch*n), func() error {
+	return measure(repeat, float64(batch*n), e.readSpeed, func() error {
 		err := e.benchGenerate(ctx, requests, depth, warm)
 		warm = true
 		return err
 	})
+}
+
+// readSpeed is how many bytes a second of the weights all cores read now; 0 without
+// host kernels.
+func (e *Engine) readSpeed() float64 {
+	if e.host == nil {
+		return 0
+	}
+	return float64(e.host.Bytes()) / e.host.ReadTime(time.Second/10).Seconds()
 }
 
 func (e *Engine) checkBench(length int) error {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -34,7 +35,7 @@ type Options struct {
 	Kernels Kernels // auto (default), host or graph: see Kernels
 
 	MaxBatch   int // sequences decoded together; default 32
-	BlockSize  int // token slots a page of the key-value pool; default 16
+	BlockSize  int // token slots a page of the key-value pool, an even number; default 16
 	PoolTokens int // token slots in the pool; default: what the requests need, at most DefaultPoolBytes
 	ChunkSize  int // most prompt tokens of one sequence in a prefill step; default 512
 	// NoPrefixCache computes every prompt anew instead of sharing full pages
@@ -61,6 +62,9 @@ func (o *Options) setDefaults() error {
 	if o.MaxBatch < 1 || o.BlockSize < 1 || o.ChunkSize < 1 || o.PoolTokens < 0 {
 		return fmt.Errorf("batch %d, block size %d, chunk size %d and pool tokens %d must be positive",
 			o.MaxBatch, o.BlockSize, o.ChunkSize, o.PoolTokens)
+	}
+	if o.BlockSize%2 != 0 {
+		return fmt.Errorf("block size %d must be even: host kernels take slots in pairs", o.BlockSize)
 	}
 	return nil
 }
@@ -106,6 +110,7 @@ func Load(name string, options Options) (*Engine, error) {
 	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
 		return nil, err
 	}
+	debug.FreeOSMemory() // a vocabulary leaves tens of megabytes that the weights' peak would come on top of
 	device, err := kernels.Open(options.Backend)
 	if err != nil {
 		return nil, err
@@ -232,7 +237,11 @@ func (e *Engine) ensurePool(longest, want int) error {
 	e.dropPool()
 	p := &pool{pages: count, allocator: paged.New(count, size)}
 	if e.host != nil {
-		p.executor = &hostSteps{host: e.host, pool: e.host.NewPool(count, size)}
+		memory, err := e.host.NewPool(count, size)
+		if err != nil {
+			return err
+		}
+		p.executor = &hostSteps{host: e.host, pool: memory}
 	} else {
 		graphs, err := newGraphs(e.Weights, count, size, e.logf)
 		if err != nil {

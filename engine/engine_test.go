@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"stele/engine/builtin"
@@ -21,22 +22,28 @@ const testdata = "../testdata"
 type form struct {
 	backend string
 	kernels Kernels
+	dtype   string // "" is float32
 }
 
-func (f form) String() string { return f.backend + "/" + string(f.kernels) }
+func (f form) String() string {
+	return strings.TrimSuffix(f.backend+"/"+string(f.kernels)+"/"+f.dtype, "/")
+}
+
+// entropyBounds are the largest differences of an entropy between the forms, by dtype.
+var entropyBounds = map[string]float64{"": 1e-4, "bfloat16": 0.02}
 
 // forms lists those that are here: host kernels, which are the same on every CPU
 // backend, then graphs on go, and on xla:cpu where its plugin is.
 func forms(t *testing.T) []form {
 	t.Helper()
-	all := []form{{"go", KernelsHost}, {"go", KernelsGraph}}
+	all := []form{{"go", KernelsHost, ""}, {"go", KernelsGraph, ""}}
 	e, err := Load(filepath.Join(testdata, "models", "tiny-qwen2"), Options{Backend: "xla:cpu"})
 	if err != nil {
 		t.Logf("xla:cpu is not tested: %v", err)
 		return all
 	}
 	e.Close()
-	return append(all, form{"xla:cpu", KernelsGraph})
+	return append(all, form{"xla:cpu", KernelsGraph, ""})
 }
 
 func load(t *testing.T, dir string, o Options) *Engine {
@@ -188,8 +195,12 @@ func TestSameTokens(t *testing.T) {
 // TestScoreAgrees: the log-probabilities of generation are those of scoring, at a
 // temperature and with filters that score knows nothing of.
 func TestScoreAgrees(t *testing.T) {
-	for _, f := range forms(t) {
-		e := nano(t, Options{Backend: f.backend, Kernels: f.kernels})
+	for _, f := range append(forms(t), form{"go", KernelsHost, "int8"}, form{"go", KernelsHost, "bfloat16"}) {
+		e := nano(t, Options{Backend: f.backend, Kernels: f.kernels, DType: f.dtype, ChunkSize: 5})
+		bound := 1e-4
+		if f.kernels == KernelsHost {
+			bound = 0
+		}
 		requests := groups()
 		for i := range requests {
 			requests[i].Sampling = sampler.Params{Temperature: 0.7, TopP: 0.9, TopK: 50}
@@ -206,8 +217,22 @@ func TestScoreAgrees(t *testing.T) {
 		}
 		for i := range pairs {
 			for j, w := range want[i] {
-				if got := scores[i].LogProbs[j]; math.Abs(float64(got-w)) > 1e-4 {
+				if got := scores[i].LogProbs[j]; math.Abs(float64(got-w)) > bound {
 					t.Errorf("%s: token %d: scored %g, generated %g", f, j, got, w)
+				}
+			}
+		}
+		if f.dtype == "int8" {
+			continue // graphs do not have it
+		}
+		graph, err := e.ScoreWith(context.Background(), e.Weights, pairs, 0.7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range pairs {
+			for j, want := range graph[i].Entropy {
+				if got := scores[i].Entropy[j]; math.Abs(float64(got-want)) > entropyBounds[f.dtype] {
+					t.Errorf("%s: token %d: entropy %g, by the graph %g", f, j, got, want)
 				}
 			}
 		}

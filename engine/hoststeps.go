@@ -26,7 +26,7 @@ func (h *hostSteps) step(items []schedule.Item) ([]float32, error) {
 	h.items = h.items[:0]
 	for _, item := range items {
 		h.items = append(h.items, model.HostItem{
-			Tokens: item.Tokens, Start: item.Start, Blocks: item.Seq.Table.Blocks, Logits: len(item.Sample) > 0,
+			Tokens: item.Tokens, Start: item.Start, Blocks: item.Seq.Table.Blocks, Logits: min(1, len(item.Sample)),
 		})
 	}
 	return h.host.Step(h.items, h.pool)
@@ -34,4 +34,4 @@ func (h *hostSteps) step(items []schedule.Item) ([]float32, error) {
 
 func (h *hostSteps) bytes() int { return h.pool.Bytes() }
 
-func (h *hostSteps) close() {}
+func (h *hostSteps) close() { h.pool.Close() }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -19,21 +20,24 @@ type Score struct {
 
 // Score returns log-probabilities of the pairs' completion tokens under the
 // whole vocabulary at a temperature (0 means 1, as in generation). No sampling
-// parameter other than the temperature plays a part.
+// parameter other than the temperature plays a part. Host kernels give bit for bit
+// what they reported for a token that they generated; graphs do so up to rounding.
 func (e *Engine) Score(ctx context.Context, pairs []model.Pair, temperature float64) ([]Score, error) {
-	return e.ScoreWith(ctx, e.Weights, pairs, temperature)
+	if e.host == nil {
+		return e.ScoreWith(ctx, e.Weights, pairs, temperature)
+	}
+	if err := e.checkPairs(pairs); err != nil {
+		return nil, err
+	}
+	return e.scoreOnHost(ctx, pairs, cmp.Or(temperature, 1))
 }
 
-// ScoreWith is Score under other weights of the same configuration, such as a
-// reference model's.
+// ScoreWith is Score by the dense graph that training differentiates, under the
+// engine's weights or others of the same configuration, such as a reference model's.
 func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.Pair, temperature float64) ([]Score, error) {
-	if temperature == 0 {
-		temperature = 1
-	}
-	for i, p := range pairs {
-		if err := e.checkPair(p); err != nil {
-			return nil, fmt.Errorf("sequence %d: %w", i, err)
-		}
+	temperature = cmp.Or(temperature, 1)
+	if err := e.checkPairs(pairs); err != nil {
+		return nil, err
 	}
 	scores := make([]Score, len(pairs))
 	for _, grouping := range model.Plan(pairs, ScoreTokens) {
@@ -51,6 +55,15 @@ func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.
 		}
 	}
 	return scores, nil
+}
+
+func (e *Engine) checkPairs(pairs []model.Pair) error {
+	for i, p := range pairs {
+		if err := e.checkPair(p); err != nil {
+			return fmt.Errorf("sequence %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 func (e *Engine) checkPair(p model.Pair) error {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"stele/eval/evaltest"
 )
 
 // TestCutAtAnyByte: a run goes on from whatever a killed process had written of
@@ -21,7 +23,7 @@ func TestCutAtAnyByte(t *testing.T) {
 		if _, err := Run(t.Context(), spec, questions, testDeps(&script{order: 3}), dir); err != nil {
 			t.Fatal(err)
 		}
-		return files(t, dir)
+		return evaltest.Files(t, dir)
 	}
 	want := run(t.TempDir())
 	dir := t.TempDir()
@@ -57,7 +59,7 @@ func TestHalfWrittenFiles(t *testing.T) {
 			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+			if diff := cmp.Diff(want, evaltest.Files(t, dir)); diff != "" {
 				t.Fatalf("(-want +got):\n%s", diff)
 			}
 			entries, err := os.ReadDir(dir)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"stele/eval/evaltest"
 )
 
 // shards makes the parts of the test's run.
@@ -44,7 +46,7 @@ func TestMergeIsTheWhole(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if diff := cmp.Diff(want, files(t, out)); diff != "" {
+		if diff := cmp.Diff(want, evaltest.Files(t, out)); diff != "" {
 			t.Fatalf("%d parts (-want +got):\n%s", of, diff)
 		}
 		// The merged folder is a run that is done.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"stele/eval/evaltest"
 )
 
 // disputed is a benchmark on whose answers the graders differ.
@@ -30,7 +32,7 @@ func TestRegradeIsTheRunWithThatGrader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a, b := files(t, runs["qwen"])["results.json"], files(t, runs["strict"])["results.json"]; a == b || !strings.Contains(a, `"right": "qwen"`) {
+	if a, b := evaltest.Files(t, runs["qwen"])["results.json"], evaltest.Files(t, runs["strict"])["results.json"]; a == b || !strings.Contains(a, `"right": "qwen"`) {
 		t.Fatal("the graders do not differ")
 	}
 	for from := range runs {
@@ -45,7 +47,7 @@ func TestRegradeIsTheRunWithThatGrader(t *testing.T) {
 			if to == "" {
 				want = from
 			}
-			if diff := cmp.Diff(files(t, runs[want]), files(t, out)); diff != "" {
+			if diff := cmp.Diff(evaltest.Files(t, runs[want]), evaltest.Files(t, out)); diff != "" {
 				t.Errorf("from %s to %q (-want +got):\n%s", from, to, diff)
 			}
 			dry, err := Regrade(t.Context(), runs[from], to, "", "1.0", identifyScript, nil)
@@ -64,7 +66,7 @@ func TestRegradeSaysWho(t *testing.T) {
 	if _, err := Regrade(t.Context(), dir, "", out, "1.1", identifyScript, nil); err != nil {
 		t.Fatal(err)
 	}
-	if m := files(t, out)["manifest.json"]; !strings.Contains(m, `"graded_by": "1.1"`) || !strings.Contains(m, `"stele": "1.0"`) {
+	if m := evaltest.Files(t, out)["manifest.json"]; !strings.Contains(m, `"graded_by": "1.1"`) || !strings.Contains(m, `"stele": "1.0"`) {
 		t.Errorf("manifest %s", m)
 	}
 }
@@ -76,7 +78,7 @@ func TestRegradeRefuses(t *testing.T) {
 	}
 	shard := shards(t, 2)[0]
 	torn := t.TempDir()
-	good := files(t, dir)
+	good := evaltest.Files(t, dir)
 	writeRun(t, torn, good["manifest.json"], good["samples.jsonl"][:len(good["samples.jsonl"])/2])
 	unsorted := t.TempDir()
 	lines := strings.SplitAfter(good["samples.jsonl"], "\n")

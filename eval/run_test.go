@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"stele/eval/bench"
+	"stele/eval/evaltest"
 	"strings"
 	"testing"
 
@@ -46,20 +47,6 @@ func testDeps(g Generator) Deps {
 		Stele: "1.0", Model: "tiny", Weights: map[string]string{"model.safetensors": "ab"}, Backend: "go", DType: "float32"}}
 }
 
-// files reads what a run wrote.
-func files(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	for _, name := range []string{"samples.jsonl", "results.json", "manifest.json"} {
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[name] = string(data)
-	}
-	return all
-}
-
 // whole is a run that nothing disturbs.
 func whole(t *testing.T) map[string]string {
 	t.Helper()
@@ -67,7 +54,7 @@ func whole(t *testing.T) map[string]string {
 	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
 		t.Fatal(err)
 	}
-	return files(t, dir)
+	return evaltest.Files(t, dir)
 }
 
 func TestOrderOfSamplesLeavesNoTrace(t *testing.T) {
@@ -77,7 +64,7 @@ func TestOrderOfSamplesLeavesNoTrace(t *testing.T) {
 		if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{order: order}), dir); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+		if diff := cmp.Diff(want, evaltest.Files(t, dir)); diff != "" {
 			t.Fatalf("order %d (-want +got):\n%s", order, diff)
 		}
 	}
@@ -107,7 +94,7 @@ func TestResumeAfterCancel(t *testing.T) {
 				tear(t, filepath.Join(dir, "samples.jsonl"), random)
 			}
 		}
-		if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+		if diff := cmp.Diff(want, evaltest.Files(t, dir)); diff != "" {
 			t.Fatalf("round %d (-want +got):\n%s", round, diff)
 		}
 	}
@@ -146,7 +133,7 @@ func TestTornEnd(t *testing.T) {
 			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+			if diff := cmp.Diff(want, evaltest.Files(t, dir)); diff != "" {
 				t.Fatalf("(-want +got):\n%s", diff)
 			}
 		})

@@ -2,7 +2,6 @@ package eval
 
 import (
 	"fmt"
-	"slices"
 
 	"stele/eval/grade"
 )
@@ -36,33 +35,24 @@ func passAt(n, c, k int) float64 {
 // frequent, the one given first wins. Samples without an answer do not vote; the
 // verdict is that of the first sample that gave the winning answer.
 func majority(outcomes []outcome, mode grade.Mode) bool {
-	type candidate struct{ first, votes int }
-	var candidates []candidate
+	var given []int // samples with an answer
+	var predictions []string
 	for i, o := range outcomes {
-		if o.pred == "" {
-			continue
-		}
-		same := func(c candidate) bool { return outcomes[c.first].pred == o.pred }
-		at := slices.IndexFunc(candidates, same)
-		if at < 0 {
-			at = slices.IndexFunc(candidates, func(c candidate) bool {
-				equal, _ := grade.Equal(o.pred, outcomes[c.first].pred, mode)
-				return equal
-			})
-		}
-		if at < 0 {
-			candidates = append(candidates, candidate{i, 1})
-		} else {
-			candidates[at].votes++
+		if o.pred != "" {
+			given, predictions = append(given, i), append(predictions, o.pred)
 		}
 	}
-	best := candidate{first: -1}
-	for _, c := range candidates {
-		if c.votes > best.votes {
-			best = c
+	votes := make([]int, len(given))
+	for _, group := range grade.Groups(predictions, mode) {
+		votes[group]++
+	}
+	best, most := -1, 0
+	for i, n := range votes {
+		if n > most {
+			best, most = given[i], n
 		}
 	}
-	return best.first >= 0 && outcomes[best.first].right
+	return best >= 0 && outcomes[best].right
 }
 
 // several are the names and values of the measures that need several samples.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Experiments that show that it learns, over several seeds each; see docs/experiments.md.
-#   usage: experiments.sh arithmetic|languages DIR [SEEDS]
+#   usage: experiments.sh builtin|arithmetic|languages DIR [SEEDS]
+# builtin: the built-in model after its warm start, in English, until most is right.
 # arithmetic: SmolLM2-135M-Instruct (MODEL=FOLDER) on one-digit sums in English.
 # languages: the built-in model after its warm start, trained in English against English
 # and Russian, measured in eleven languages.
@@ -17,7 +18,25 @@ runs() { # folders of an arm, comma-separated
   echo "${list#,}"
 }
 
+warm_start() {
+  say "Warm start"
+  bin/stele train --config examples/demo-sft.yaml --out "$out/warm-start" --resume
+}
+
+# The built-in model after its warm start: languages, steps, seed, folder.
+train_builtin() {
+  bin/stele train --config examples/demo-grpo.yaml --set model="$out/warm-start/checkpoints/step-300" \
+    --set data.languages="[$1]" --set steps="$2" --set seed="$3" --out "$4" --resume
+}
+
 case $what in
+builtin)
+  warm_start
+  for seed in $(seq "$seeds"); do
+    say "seed $seed of $seeds"
+    train_builtin en 200 "$seed" "$out/en-$seed"
+  done
+  go run ./examples/seeds "en=$(runs en)" | tee "$out/summary.md" ;;
 arithmetic)
   for seed in $(seq "$seeds"); do
     say "seed $seed of $seeds"
@@ -26,15 +45,13 @@ arithmetic)
   done
   go run ./examples/seeds "SmolLM2-135M-Instruct=$(runs en)" | tee "$out/summary.md" ;;
 languages)
-  say "Warm start"
-  bin/stele train --config examples/demo-sft.yaml --out "$out/warm-start" --resume
+  warm_start
   for seed in $(seq "$seeds"); do
     for arm in en en+ru; do
       say "$arm, seed $seed of $seeds"
-      bin/stele train --config examples/demo-grpo.yaml --set model="$out/warm-start/checkpoints/step-300" --set seed="$seed" \
-        --set data.languages="[${arm/+/, }]" --out "$out/$arm-$seed" --resume
+      train_builtin "${arm/+/, }" 80 "$seed" "$out/$arm-$seed"
     done
   done
   go run ./examples/seeds "en=$(runs en)" "en+ru=$(runs en+ru)" | tee "$out/summary.md" ;;
-*) echo "usage: experiments.sh arithmetic|languages DIR [SEEDS]" >&2; exit 2 ;;
+*) echo "usage: experiments.sh builtin|arithmetic|languages DIR [SEEDS]" >&2; exit 2 ;;
 esac

@@ -95,11 +95,12 @@ func TestWeights(t *testing.T) {
 			}
 			scale := newScale(logits[best], temperature)
 			sum := s.weigh(logits, &scale, true)
-			want := 0.0
+			want, mean := 0.0, 0.0
 			for i, z := range logits {
 				x := (float64(z) - float64(logits[best])) / temperature
 				w := math.Exp(x)
 				want += w
+				mean += w * x
 				if d := math.Abs(float64(s.weights[i]) - w); d > (2e-7-1.2e-7*x)*w+1e-37 {
 					t.Fatalf("temperature %g: the weight of %g is off by %g of itself", temperature, x, d/w)
 				}
@@ -108,7 +109,10 @@ func TestWeights(t *testing.T) {
 				t.Errorf("temperature %g: the sum is off by %g of itself", temperature, d)
 			}
 			for token := int32(0); token < 3001; token += 100 {
-				got := LogProb(logits, token, temperature)
+				got, entropy := scored(t, logits, token, temperature)
+				if d := math.Abs(float64(entropy) - (math.Log(want) - mean/want)); d > 1e-6*(1+float64(entropy)) {
+					t.Errorf("temperature %g: entropy %g, want %g", temperature, entropy, math.Log(want)-mean/want)
+				}
 				w := (float64(logits[token])-float64(logits[best]))/temperature - math.Log(want)
 				if d := math.Abs(float64(got) - w); d > 3e-7+math.Abs(w)*6e-8 {
 					t.Errorf("temperature %g: log-probability %g, want %g", temperature, got, w)

@@ -63,16 +63,24 @@ func logProb(z, top float32, temperature, sum float64) float32 {
 	return float32((float64(z)-float64(top))/temperature - math.Log(sum))
 }
 
-// LogProb is the log-softmax of logits/temperature at a token (a temperature of 0
-// means 1), as Sample computes it.
-func LogProb(logits []float32, token int32, temperature float64) float32 {
-	if temperature == 0 {
-		temperature = 1
+// Score returns the log-probability of a token under the whole vocabulary at a
+// temperature above 0, as Sample computes it, and the entropy of that distribution in
+// nats.
+func (s *Sampler) Score(logits []float32, token int32, temperature float64) (logprob, entropy float32, err error) {
+	best, err := s.argmax(logits)
+	if err != nil {
+		return 0, 0, err
 	}
-	var s Sampler
-	top := slices.Max(logits)
-	scale := newScale(top, temperature)
-	return logProb(logits[token], top, temperature, s.weigh(logits, &scale, false))
+	top := float64(logits[best])
+	scale := newScale(logits[best], temperature)
+	sum := s.weigh(logits, &scale, true)
+	mean := 0.0 // of (z - top)/T
+	for i, z := range logits {
+		if w := float64(s.weights[i]); w > 0 {
+			mean += w / sum * (float64(z) - top) / temperature
+		}
+	}
+	return logProb(logits[token], logits[best], temperature, sum), float32(math.Log(sum) - mean), nil
 }
 
 // Probabilities returns the tokens that may be drawn, by id, and their

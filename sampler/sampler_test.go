@@ -98,7 +98,7 @@ func frequencies(t *testing.T, logits []float32, p Params) {
 	}
 	logprobs := make([]float32, len(logits))
 	for i := range logits {
-		logprobs[i] = LogProb(logits, int32(i), p.Temperature)
+		logprobs[i], _ = scored(t, logits, int32(i), p.Temperature)
 	}
 	const draws = 200_000
 	count := map[int32]float64{}
@@ -169,13 +169,24 @@ func TestUniform(t *testing.T) {
 	}
 }
 
+// scored is Score with a sampler of its own.
+func scored(t *testing.T, logits []float32, token int32, temperature float64) (logprob, entropy float32) {
+	t.Helper()
+	var s Sampler
+	logprob, entropy, err := s.Score(logits, token, temperature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return logprob, entropy
+}
+
 func TestGreedy(t *testing.T) {
 	var s Sampler
 	token, logprob, err := s.Sample([]float32{1, 3, 3, 0}, Params{}, Key{})
 	if err != nil || token != 1 {
 		t.Fatalf("token %d, %v; want the first of the largest, 1", token, err)
 	}
-	if want := LogProb([]float32{1, 3, 3, 0}, 1, 1); logprob != want {
+	if want, _ := scored(t, []float32{1, 3, 3, 0}, 1, 1); logprob != want {
 		t.Errorf("log-probability %g, want %g", logprob, want)
 	}
 }

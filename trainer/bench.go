@@ -83,7 +83,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		return err
 	}
 	score := func() error {
-		_, err := e.Score(ctx, pairs, 1)
+		_, err := e.ScoreWith(ctx, e.Weights, pairs, 1)
 		return err
 	}
 	dir, err := os.MkdirTemp("", "stele-bench-")

@@ -133,7 +133,7 @@ func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {
 // not taken at their word.
 func (r *run) scoreOld(ctx context.Context, rollouts []*rollout, m Metrics) error {
 	l := r.config.Loss
-	scores, err := r.engine.Score(ctx, pairsOf(rollouts), r.config.Rollout.Temperature)
+	scores, err := r.engine.ScoreWith(ctx, r.engine.Weights, pairsOf(rollouts), r.config.Rollout.Temperature)
 	if err != nil {
 		return err
 	}

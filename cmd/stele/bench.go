@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/stat"
 
 	"stele/engine"
 	"stele/kernels"
@@ -46,8 +47,10 @@ matrix product reaches on the backend.
 
 MB/t is what a decoded token makes the machine read: the weights, shared by the
 sequences of a step, and the keys and values before it. "% of limit" compares that with
-the memory's measured read bandwidth. Last comes the peak of resident memory beside
-what it has to hold: weights and key-value pool.
+what all cores reach when they only read the weights, where they lie and in the same
+order, just before or after the repetition; where graphs run, with the memory's
+read bandwidth at the end. Last comes the peak of resident memory beside what it
+has to hold: weights and key-value pool.
 
 --offline measures a queue instead, by nano-vllm's recipe: 256 requests, prompts and
 completions of 100 to 1024 tokens each, end of sequence ignored; output tokens a
@@ -253,7 +256,7 @@ func (b *benchRun) add(r benchRow, speed engine.Speed) {
 	if strings.HasPrefix(r.Test, "train") {
 		r.Backend = e.Device().Name
 	}
-	r.Tokens, r.Deviation, r.SamplesTS = speed.Mean, speed.Deviation, speed.Samples
+	r.Tokens, r.Deviation, r.SamplesTS, r.limits = speed.Mean, speed.Deviation, speed.Samples, speed.Limits
 	for _, rate := range speed.Samples {
 		r.SamplesNS = append(r.SamplesNS, int64(speed.Tokens/rate*1e9))
 	}
@@ -274,7 +277,13 @@ func (b *benchRun) finish() {
 			// its new token, half the generated tokens on average.
 			before := float64(r.Depth) + float64(r.Generate+1)/2
 			r.Bytes = float64(p.Footprint.StepReads)/float64(r.Batch) + before*float64(p.Footprint.TokenReads)
-			r.Share = r.Bytes * r.Tokens / p.Bandwidth
+			if r.limits[0] == 0 { // graphs: the weights are not ours to read
+				r.limits = slices.Repeat([]float64{p.Bandwidth}, len(r.limits))
+			}
+			r.Bandwidth = stat.Mean(r.limits, nil)
+			for i, limit := range r.limits {
+				r.Share += r.Bytes * r.SamplesTS[i] / limit / float64(len(r.limits))
+			}
 		}
 	}
 }

@@ -40,7 +40,7 @@ type benchRow struct {
 	Seconds      float64 `json:"seconds,omitempty"`
 
 	Bytes     float64 `json:"bytes_per_token"`      // read for a decoded token; 0 for other tests
-	Bandwidth float64 `json:"bandwidth"`            // bytes a second that memory can be read at
+	Bandwidth float64 `json:"bandwidth"`            // bytes a second: of a decode test the limit, else that of other memory
 	Share     float64 `json:"bandwidth_share"`      // of the limit, reached by a decode test
 	FLOPS     float64 `json:"flops,omitempty"`      // operations a second that a training pass's model needs
 	Peak      float64 `json:"peak_flops,omitempty"` // of a plain matrix product
@@ -48,6 +48,8 @@ type benchRow struct {
 	Pool      int64   `json:"kv_pool_bytes"`
 	PeakRSS   int64   `json:"peak_rss_bytes"` // of all generation tests together
 	Memory    float64 `json:"rss_ratio"`      // peak RSS / (weights + key-value pool)
+
+	limits []float64 // bytes a second, beside each of SamplesTS
 }
 
 // benchReport is what a run of stele bench found.
@@ -87,7 +89,7 @@ func (p *benchReport) writeCSV(out io.Writer) error {
 	var columns []int
 	kind := reflect.TypeFor[benchRow]()
 	for i := range kind.NumField() {
-		if kind.Field(i).Type.Kind() != reflect.Slice {
+		if kind.Field(i).IsExported() && kind.Field(i).Type.Kind() != reflect.Slice {
 			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
 			header, columns = append(header, name), append(columns, i)
 		}

@@ -22,6 +22,7 @@ import (
 	"stele/engine"
 	"stele/eval"
 	"stele/eval/bench"
+	"stele/eval/evaltest"
 )
 
 // asProgram in the environment makes the test binary the program itself.
@@ -51,20 +52,6 @@ func must0(t *testing.T, args ...string) {
 	}
 }
 
-// runFiles reads a run's folder.
-func runFiles(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	for _, name := range []string{"samples.jsonl", "results.json", "manifest.json"} {
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[name] = string(data)
-	}
-	return all
-}
-
 // TestEvalKilled: a run that is killed again and again, and goes on at another
 // batch size, comes to the same files as one that was left alone; so do shards that
 // are merged, and a run that is graded anew.
@@ -77,7 +64,7 @@ func TestEvalKilled(t *testing.T) {
 			"--batch", fmt.Sprint(batch), "--out", at(out)}, more...)
 	}
 	must0(t, args("whole", 32)...)
-	want := runFiles(t, at("whole"))
+	want := evaltest.Files(t, at("whole"))
 	size := int64(len(want["samples.jsonl"]))
 
 	random := rand.New(rand.NewPCG(8, 9))
@@ -107,18 +94,18 @@ func TestEvalKilled(t *testing.T) {
 			t.Errorf("interrupted, it said\n%s", log.String())
 		}
 	}
-	if diff := cmp.Diff(want, runFiles(t, at("killed"))); diff != "" {
+	if diff := cmp.Diff(want, evaltest.Files(t, at("killed"))); diff != "" {
 		t.Errorf("killed (-want +got):\n%s", diff)
 	}
 
 	must0(t, args("part-2", 2, "--shard", "2/2")...)
 	must0(t, args("part-1", 7, "--shard", "1/2")...)
 	must0(t, "eval", "merge", at("part-2"), at("part-1"), "--out", at("merged"))
-	if diff := cmp.Diff(want, runFiles(t, at("merged"))); diff != "" {
+	if diff := cmp.Diff(want, evaltest.Files(t, at("merged"))); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
 	}
 	must0(t, "grade", "--run", at("whole"), "--out", at("graded"))
-	if diff := cmp.Diff(want, runFiles(t, at("graded"))); diff != "" {
+	if diff := cmp.Diff(want, evaltest.Files(t, at("graded"))); diff != "" {
 		t.Errorf("graded anew (-want +got):\n%s", diff)
 	}
 }

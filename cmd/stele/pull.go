@@ -38,8 +38,9 @@ is not main, or a benchmark: %s, or one of your own registry.
 Of a model, the files that Stele reads are fetched; --all fetches the others too.
 
 What is there is not fetched again, what was cut off goes on. Every file's hash is checked.
-HF_HUB_CACHE or HF_HOME say where the cache is, HF_ENDPOINT names a mirror, HF_TOKEN is
-sent to it and to no other host, HF_HUB_OFFLINE=1 forbids the network.`, strings.Join(pullable(), ", ")),
+HF_HUB_CACHE or HF_HOME say where the cache is, HF_ENDPOINT names a mirror, HF_TOKEN (or
+what "hf auth login" saved) is sent to it and to no other host, HF_HUB_OFFLINE=1 forbids
+the network. A gated repository needs its terms accepted on its page first.`, strings.Join(pullable(), ", ")),
 		RunE: func(c *cobra.Command, names []string) error {
 			if len(names) == 0 {
 				return usagef("nothing to pull: see %s --help", c.CommandPath())
@@ -136,7 +137,9 @@ func (f *pullFlags) repository(ctx context.Context, client *hub.Client, name str
 		}
 		// The hub says "unauthorized" of names that it does not know.
 		refused := (*hub.StatusError)(nil)
-		if unknown := errors.Is(err, hub.ErrNotCached) || errors.As(err, &refused) && (refused.Status == 404 || refused.Status == 401); !unknown {
+		unknown := errors.Is(err, hub.ErrNotCached) ||
+			errors.As(err, &refused) && (refused.Status == 404 || refused.Status == 401) && refused.Code != hub.Gated
+		if !unknown {
 			return pulledRow{}, err
 		}
 		if i == 0 {

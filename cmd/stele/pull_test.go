@@ -20,6 +20,11 @@ func hubOf(t *testing.T, repositories map[string]map[string]string) {
 	t.Helper()
 	const commit = "0123456789abcdef0123456789abcdef01234567"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/org/gated/") {
+			w.Header().Set("X-Error-Code", "GatedRepo")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
 		for name, files := range repositories {
 			at := "/" + strings.TrimPrefix(name, "models/") + "/resolve/" + commit + "/"
 			switch {
@@ -45,6 +50,7 @@ func hubOf(t *testing.T, repositories map[string]map[string]string) {
 	t.Setenv("HF_ENDPOINT", server.URL)
 	t.Setenv("HF_HUB_CACHE", t.TempDir())
 	t.Setenv("HF_TOKEN", "")
+	t.Setenv("HF_TOKEN_PATH", filepath.Join(t.TempDir(), "none"))
 	t.Setenv("HF_HUB_OFFLINE", "")
 }
 
@@ -98,7 +104,7 @@ func TestPulledIsFound(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"pull", "nothing to pull"}, {"pull org/none", "nor is there a dataset"}, {"pull nonsense", "unknown benchmark"},
 		{"pull arith", "not read from the hub"}, {"pull a/b/c", "not a hub id"}, {"pull org/tiny --type odd", "--type"},
-		{"pull org/tiny@x --revision y", "two revisions"},
+		{"pull org/tiny@x --revision y", "two revisions"}, {"pull org/gated", "accept its terms"},
 	} {
 		if _, err := runCommand(strings.Fields(c.args)...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.args, err, c.want)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Folder is an opened model folder.
@@ -137,6 +139,14 @@ func (f *Folder) Tensor(name string) (Tensor, error) {
 		return Tensor{}, fmt.Errorf("%s: no tensor %s", f.Dir, name)
 	}
 	return file.Tensor(name)
+}
+
+// Forget is Tensor.Forget for everything at once: pages that tensors share, or that
+// the system mapped along with others, are then let go as well.
+func (f *Folder) Forget() {
+	for _, file := range f.files {
+		_ = unix.Madvise(file.mapping, unix.MADV_DONTNEED) // advice: nothing depends on it
+	}
 }
 
 // Close unmaps the weights.

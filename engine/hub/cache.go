@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,19 +41,23 @@ func IsRevision(name string) bool {
 	return revisionName.MatchString(name) && filepath.IsLocal(name) && !strings.Contains(name, "..") && !strings.HasSuffix(name, "/")
 }
 
-// Cache is the folder that Hugging Face's tools keep downloads in: HF_HUB_CACHE,
-// else HF_HOME/hub, else huggingface/hub in XDG_CACHE_HOME or ~/.cache.
+// Cache is the folder that Hugging Face's tools keep downloads in: HF_HUB_CACHE (or
+// the older HUGGINGFACE_HUB_CACHE), else hub in the folder of HF_HOME.
 func Cache() (string, error) {
-	if dir := os.Getenv("HF_HUB_CACHE"); dir != "" {
+	if dir := cmp.Or(os.Getenv("HF_HUB_CACHE"), os.Getenv("HUGGINGFACE_HUB_CACHE")); dir != "" {
 		return atHome(dir)
 	}
+	home, err := home()
+	return filepath.Join(home, "hub"), err
+}
+
+// home is the folder of Hugging Face's tools: HF_HOME, else huggingface in
+// XDG_CACHE_HOME or ~/.cache.
+func home() (string, error) {
 	if dir := os.Getenv("HF_HOME"); dir != "" {
-		return atHome(filepath.Join(dir, "hub"))
+		return atHome(dir)
 	}
-	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
-		return atHome(filepath.Join(dir, "huggingface", "hub"))
-	}
-	return atHome("~/.cache/huggingface/hub")
+	return atHome(filepath.Join(cmp.Or(os.Getenv("XDG_CACHE_HOME"), "~/.cache"), "huggingface"))
 }
 
 // atHome replaces a leading ~ by the user's home.

@@ -8,17 +8,21 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,10 +50,14 @@ type Client struct {
 // maxWait bounds how long a server may ask to be left alone.
 const maxWait = 5 * time.Minute
 
-// NewClient makes a client by the environment: HF_ENDPOINT, HF_TOKEN,
-// HF_HUB_OFFLINE and the cache's variables.
+// NewClient makes a client by the environment: HF_ENDPOINT, HF_TOKEN (or the token
+// that `hf auth login` saved), HF_HUB_OFFLINE and the cache's variables.
 func NewClient() (*Client, error) {
 	cache, err := Cache()
+	if err != nil {
+		return nil, err
+	}
+	token, err := savedToken()
 	if err != nil {
 		return nil, err
 	}
@@ -60,15 +68,43 @@ func NewClient() (*Client, error) {
 	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("HF_ENDPOINT is %q: expected a URL such as https://huggingface.co", endpoint)
 	}
-	offline := slices.Contains([]string{"1", "ON", "YES", "TRUE"}, strings.ToUpper(os.Getenv("HF_HUB_OFFLINE")))
+	offline := slices.Contains([]string{"1", "ON", "YES", "TRUE"}, strings.ToUpper(cmp.Or(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE"))))
 	return &Client{
-		Endpoint: endpoint, Token: strings.TrimSpace(os.Getenv("HF_TOKEN")), Cache: cache, Offline: offline,
+		Endpoint: endpoint, Token: token, Cache: cache, Offline: offline,
 		Tries: 6, Stall: time.Minute,
 		Wait: func(n int) time.Duration {
 			// Jittered, so that many that failed together do not come back together.
 			return time.Duration(float64(time.Second<<min(n-1, 5)) * (0.5 + rand.Float64()))
 		},
 	}, nil
+}
+
+// savedToken is the token of HF_TOKEN, or of the older HUGGING_FACE_HUB_TOKEN, else
+// the one in HF_TOKEN_PATH, which is the file token in HF_HOME unless it is set.
+// Without any of these it is "".
+func savedToken() (string, error) {
+	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"} {
+		if token := strings.TrimSpace(os.Getenv(name)); token != "" {
+			return token, nil
+		}
+	}
+	file := os.Getenv("HF_TOKEN_PATH")
+	if file == "" {
+		home, err := home()
+		if err != nil {
+			return "", err
+		}
+		file = filepath.Join(home, "token")
+	}
+	file, err := atHome(file)
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(data)), err
 }
 
 // client is the HTTP client, whose redirects leave the token behind.
@@ -158,10 +194,13 @@ type temporary struct {
 
 func (t temporary) Unwrap() error { return t.error }
 
+// Gated is the Code of a repository whose terms must be accepted first.
+const Gated = "GatedRepo"
+
 // StatusError is an answer of the hub that another attempt would not change.
 type StatusError struct {
 	Status  int
-	Code    string // the hub's word for it, such as GatedRepo; may be empty
+	Code    string // the hub's word for it, such as RepoNotFound or Gated; may be empty
 	message string
 }
 
@@ -175,19 +214,25 @@ func (c *Client) refusal(response *http.Response) error {
 	if said := printable(response.Header.Get("X-Error-Message")); said != "" {
 		message += ": " + said
 	}
-	switch status {
-	case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusInternalServerError,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return temporary{errors.New(message), retryAfter(response.Header.Get("Retry-After"))}
-	case http.StatusUnauthorized:
-		if c.Token == "" {
-			message += " (private, gated or no such name: set HF_TOKEN if it is yours)"
-		} else {
-			message += " (HF_TOKEN is not accepted)"
-		}
-	case http.StatusForbidden:
+	switch {
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusTooEarly,
+		status == http.StatusInternalServerError, status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
+		return temporary{errors.New(message), askedToWait(response.Header)}
+	case !c.own(response.Request.URL):
+		// The hub has sent us to its storage by an address that is signed for a time:
+		// another attempt gets another one.
+		return temporary{errors.New(message), 0}
+	case code == Gated && c.Token == "":
+		message += " (gated: accept its terms on its page, then set HF_TOKEN)"
+	case code == Gated:
+		message += " (gated: accept its terms on its page, as the user of HF_TOKEN)"
+	case status == http.StatusUnauthorized && c.Token == "":
+		message += " (private, gated or no such name: set HF_TOKEN if it is yours)"
+	case status == http.StatusUnauthorized:
+		message += " (HF_TOKEN is not accepted, or there is no such name)"
+	case status == http.StatusForbidden:
 		message += " (HF_TOKEN has no right to it: accept its terms on its page, or use another token)"
-	case http.StatusNotFound:
+	case status == http.StatusNotFound:
 		message += " (no such name, revision or file)"
 	}
 	return &StatusError{status, code, message}
@@ -205,6 +250,19 @@ func printable(text string) string {
 		text = strings.ToValidUTF8(text[:200], "")
 	}
 	return text
+}
+
+// rateLimit is how the hub says that nothing is left of an allowance, and for how
+// many seconds: RateLimit: "api";r=0;t=55.
+var rateLimit = regexp.MustCompile(`;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})`)
+
+// askedToWait is the time that an answer asks to be left alone for, or 0.
+func askedToWait(h http.Header) time.Duration {
+	if m := rateLimit.FindStringSubmatch(h.Get("RateLimit")); m != nil {
+		seconds, _ := strconv.Atoi(m[1])
+		return min(time.Duration(seconds+1)*time.Second, maxWait)
+	}
+	return retryAfter(h.Get("Retry-After"))
 }
 
 // retryAfter is the time that a Retry-After header names, in seconds or as a date.
@@ -282,25 +340,27 @@ func (c *Client) ask(ctx context.Context, what, address string, v any) (next str
 		if err := json.Unmarshal(data, v); err != nil {
 			return false, fmt.Errorf("%s does not answer like a hub: %w", response.Request.URL.Host, err)
 		}
-		next, err = c.nextPage(response)
+		next, err = nextPage(response)
 		return false, err
 	})
 	return next, err
 }
 
-// nextPage reads the Link header of a list.
-func (c *Client) nextPage(response *http.Response) (string, error) {
-	for _, link := range strings.Split(response.Header.Get("Link"), ",") {
+// nextPage is the address of a list's next page by the Link header, or "". Only the
+// query is taken from there: a mirror passes on the hub's own address.
+func nextPage(response *http.Response) (string, error) {
+	for link := range strings.SplitSeq(response.Header.Get("Link"), ",") {
 		target, parameters, _ := strings.Cut(strings.TrimSpace(link), ";")
 		if !strings.Contains(parameters, `rel="next"`) {
 			continue
 		}
-		target = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(target), "<"), ">")
-		u, err := response.Request.URL.Parse(target)
-		if err != nil || !c.own(u) {
-			return "", fmt.Errorf("the next page of the list is on another host: %.100q", target)
+		next, err := url.Parse(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(target), "<"), ">"))
+		if err != nil {
+			return "", fmt.Errorf("the next page of the list is no address: %.100q", target)
 		}
-		return u.String(), nil
+		page := *response.Request.URL
+		page.RawQuery = next.RawQuery
+		return page.String(), nil
 	}
 	return "", nil
 }

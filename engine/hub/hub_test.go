@@ -194,8 +194,8 @@ func TestMisbehaving(t *testing.T) {
 			<-r.Context().Done()
 			return true
 		},
-		"answers by redirects on its own host": func(h *fakeHub, n int, w http.ResponseWriter, r *http.Request) bool {
-			if !strings.Contains(r.URL.Path, "/resolve/") || r.URL.Query().Has("again") {
+		"answers by redirects on its own host, as for a repository of another name now": func(h *fakeHub, n int, w http.ResponseWriter, r *http.Request) bool {
+			if strings.Contains(r.URL.Path, "/tree/") || r.URL.Query().Has("again") {
 				return false
 			}
 			http.Redirect(w, r, r.URL.EscapedPath()+"?again", http.StatusTemporaryRedirect)
@@ -289,6 +289,11 @@ func TestRefused(t *testing.T) {
 		{"cut, again and again", file(func(w http.ResponseWriter, _ *http.Request) { cut(w, big, 0, 0) }), "given up after 3 attempts"},
 		{"circles", file(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }), "10 redirects"},
 		{"401", answer(401), "set HF_TOKEN"},
+		{"gated, no token", answer(401, "X-Error-Code", "GatedRepo"), "(gated: accept its terms on its page, then set HF_TOKEN): http"},
+		{"gated, no access", func(h *fakeHub) {
+			h.token = "hf_secret"
+			answer(403, "X-Error-Code", "GatedRepo")(h)
+		}, "(gated: accept its terms on its page, as the user of HF_TOKEN): http"},
 		{"403", answer(403, "X-Error-Message", "Access to model org/name is restricted."), "is restricted. (HF_TOKEN has no right to it"},
 		{"404", answer(404), "no such name, revision or file"},
 		{"busy for ever", answer(503), "given up after 3 attempts: 127.0.0.1"},
@@ -298,15 +303,6 @@ func TestRefused(t *testing.T) {
 		{"no commit", func(h *fakeHub) { h.commit = "../../x" }, "which is none"},
 		{"no hash", edit(func(e map[string]any) { e["lfs"] = map[string]any{"oid": "../../x", "size": 1} }), "which is none"},
 		{"negative size", edit(func(e map[string]any) { e["lfs"] = map[string]any{"oid": largeSum(big), "size": -1} }), "size of -1"},
-		{"next page elsewhere", func(h *fakeHub) {
-			h.before = func(w http.ResponseWriter, r *http.Request) bool {
-				if strings.Contains(r.URL.Path, "/tree/") {
-					w.Header().Set("Link", `<https://elsewhere.example/x>; rel="next"`)
-				}
-				return false
-			}
-			h.tree = func(e []map[string]any) []map[string]any { return e }
-		}, "on another host"},
 		{"pages in circles", func(h *fakeHub) {
 			h.before = func(w http.ResponseWriter, r *http.Request) bool {
 				if strings.Contains(r.URL.Path, "/tree/") {
@@ -335,6 +331,7 @@ func TestRefused(t *testing.T) {
 			k.sabotage(h)
 			above := t.TempDir()
 			c := h.client(t, filepath.Join(above, "hub"))
+			c.Token = h.token
 			_, err := c.Pull(t.Context(), repo, all)
 			if err == nil || !strings.Contains(err.Error(), k.want) || strings.ContainsAny(err.Error(), "\n\x1b") {
 				t.Errorf("error %q, want one line with %q", err, k.want)
@@ -354,27 +351,48 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestToken has the hub redirect to other hosts, to which the token must not go.
-func TestToken(t *testing.T) {
+// TestStorage has the hub send large files to a storage on another host by addresses
+// that are signed for one use, as the hub does: the token must not go there, ranges
+// must, and an address that is refused is asked for anew.
+func TestStorage(t *testing.T) {
 	h := newFakeHub(t, someFiles())
-	var got []string
+	h.token = "hf_secret"
 	var mu sync.Mutex
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var got []string
+	signatures := 0
+	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
-		got = append(got, r.Header.Get("Authorization"))
+		got = append(got, r.URL.RawQuery+" "+r.Header.Get("Range")+r.Header.Get("Authorization"))
+		n := len(got)
 		mu.Unlock()
-		fmt.Fprint(w, big)
+		switch n {
+		case 1:
+			cut(w, big, 0, 100000)
+		case 2:
+			w.WriteHeader(http.StatusForbidden) // the signature is too old
+		default:
+			http.ServeContent(w, r, "", time.Time{}, strings.NewReader(big))
+		}
 	}))
-	defer other.Close()
+	defer storage.Close()
 	h.before = func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "model.safetensors") {
 			return false
 		}
-		http.Redirect(w, r, other.URL+"/signed", http.StatusFound)
+		mu.Lock()
+		signatures++
+		address := fmt.Sprintf("%s/blob?signature=%d", storage.URL, signatures)
+		mu.Unlock()
+		w.Header().Set("X-Repo-Commit", commitA)
+		w.Header().Set("X-Linked-Etag", `"`+largeSum(big)+`"`)
+		w.Header().Set("X-Linked-Size", fmt.Sprint(len(big)))
+		w.Header().Set("X-Xet-Hash", largeSum("xet"))
+		w.Header().Set("Link", `<https://elsewhere.example/auth>; rel="xet-auth"`)
+		http.Redirect(w, r, address, http.StatusFound)
 		return true
 	}
 	c := h.client(t, t.TempDir())
-	c.Token = "hf_secret"
+	c.Token = h.token
 	var log bytes.Buffer
 	c.Log = &log
 	p, err := c.Pull(t.Context(), repo, all)
@@ -382,14 +400,42 @@ func TestToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, p.Dir, h.files)
-	if !slices.Equal(got, []string{""}) {
-		t.Errorf("the other host got %q", got)
+	if want := []string{"signature=1 ", "signature=2 bytes=100000-", "signature=3 bytes=100000-"}; !slices.Equal(got, want) {
+		t.Errorf("the storage was asked for %q, want %q", got, want)
 	}
 	if len(h.tokens) == 0 || slices.ContainsFunc(h.tokens, func(s string) bool { return s != "Bearer hf_secret" }) {
 		t.Errorf("the hub got %q", h.tokens)
 	}
-	if strings.Contains(log.String(), "secret") {
-		t.Errorf("the token is in the log: %s", log.String())
+	if strings.Contains(log.String(), "secret") || strings.Contains(log.String(), "signature") {
+		t.Errorf("the token or a signed address is in the log: %s", log.String())
+	}
+}
+
+// TestMirror has a mirror pass on the hub's own address for the next page of a list:
+// the page is asked for at the mirror.
+func TestMirror(t *testing.T) {
+	h := newFakeHub(t, someFiles())
+	h.pages = "https://hub.example"
+	p, err := h.client(t, t.TempDir()).Pull(t.Context(), repo, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, p.Dir, h.files)
+}
+
+// TestAskedToWait covers the two ways in which a hub says how long.
+func TestAskedToWait(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		want        time.Duration
+	}{
+		{"Retry-After", "7", 7 * time.Second}, {"Retry-After", "soon", 0}, {"Retry-After", "99999", maxWait},
+		{"RateLimit", `"api";r=0;t=55`, 56 * time.Second}, {"RateLimit", `"resolvers"; r = 0 ; t = 3`, 4 * time.Second},
+		{"RateLimit", `"api";r=12;t=55`, 0}, {"RateLimit", `"api";r=0;t=999999`, maxWait},
+	} {
+		if got := askedToWait(http.Header{http.CanonicalHeaderKey(c.name): {c.value}}); got != c.want {
+			t.Errorf("%s: %s is %v, want %v", c.name, c.value, got, c.want)
+		}
 	}
 }
 
@@ -502,18 +548,31 @@ func TestNames(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	for _, k := range []string{"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"} {
+	for _, k := range []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"} {
 		t.Setenv(k, "")
 	}
 	t.Setenv("HOME", "/home/x")
 	for _, step := range []struct{ key, value, want string }{
 		{"HOME", "/home/x", "/home/x/.cache/huggingface/hub"}, {"XDG_CACHE_HOME", "/c", "/c/huggingface/hub"},
-		{"HF_HOME", "~/hf", "/home/x/hf/hub"}, {"HF_HUB_CACHE", "/hub", "/hub"},
+		{"HF_HOME", "~/hf", "/home/x/hf/hub"}, {"HUGGINGFACE_HUB_CACHE", "/old", "/old"}, {"HF_HUB_CACHE", "/hub", "/hub"},
 	} {
 		t.Setenv(step.key, step.value)
 		if got, err := Cache(); got != step.want || err != nil {
 			t.Errorf("with %s: %s, %v; want %s", step.key, got, err, step.want)
 		}
+	}
+	// The token: what was saved in HF_HOME, unless a variable has one.
+	t.Setenv("HF_HOME", t.TempDir())
+	if err := os.WriteFile(filepath.Join(os.Getenv("HF_HOME"), "token"), []byte("hf_saved\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TRANSFORMERS_OFFLINE", "1")
+	if c, err := NewClient(); err != nil || c.Token != "hf_saved" || !c.Offline {
+		t.Errorf("saved token: %+v, %v", c, err)
+	}
+	t.Setenv("HF_TOKEN", " hf_set ")
+	if c, err := NewClient(); err != nil || c.Token != "hf_set" {
+		t.Errorf("token: %+v, %v", c, err)
 	}
 	t.Setenv("HF_ENDPOINT", "ftp://x")
 	if _, err := NewClient(); err == nil || !strings.Contains(err.Error(), "HF_ENDPOINT") {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -100,6 +101,14 @@ func safePath(p string) bool {
 // unfinished one goes on where it was. Two pulls at once, also by other programs
 // that lock as Hugging Face's do, are safe.
 func (c *Client) Pull(ctx context.Context, repo Repo, want func(path string) bool) (*Pulled, error) {
+	p, err := c.pull(ctx, repo, want)
+	if refused := (*StatusError)(nil); errors.As(err, &refused) && refused.Code == Gated {
+		err = fmt.Errorf("%w: %s", err, c.page(repo))
+	}
+	return p, err
+}
+
+func (c *Client) pull(ctx context.Context, repo Repo, want func(path string) bool) (*Pulled, error) {
 	if !IsID(repo.ID) {
 		return nil, fmt.Errorf("%q is not a hub id of the form owner/name", repo.ID)
 	}
@@ -167,6 +176,14 @@ func (c *Client) Pull(ctx context.Context, repo Repo, want func(path string) boo
 // api is the address of a repository's API.
 func (c *Client) api(repo Repo) string {
 	return c.Endpoint + "/api/" + string(repo.Kind) + "s/" + repo.ID
+}
+
+// page is the address of a repository's page, below which its files are.
+func (c *Client) page(repo Repo) string {
+	if repo.Kind == Dataset {
+		return c.Endpoint + "/datasets/" + repo.ID
+	}
+	return c.Endpoint + "/" + repo.ID
 }
 
 // commit asks what a revision is at present.
@@ -268,12 +285,7 @@ func (c *Client) blobs(ctx context.Context, repo Repo, commit, root string, want
 	group.SetLimit(atOnce)
 	for _, e := range missing {
 		group.Go(func() error {
-			address := c.Endpoint + "/"
-			if repo.Kind == Dataset {
-				address += "datasets/"
-			}
-			address += repo.ID + "/resolve/" + commit + "/" + escape(e.Path)
-			return c.download(ctx, root, address, e, counted)
+			return c.download(ctx, root, c.page(repo)+"/resolve/"+commit+"/"+escape(e.Path), e, counted)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -317,8 +329,7 @@ func link(root, commit, name, hash string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	temporary := fmt.Sprintf("%s.partial-%d", file, os.Getpid())
-	_ = os.Remove(temporary)
+	temporary := file + ".partial-" + rand.Text() // two pulls may be at it, of one process even
 	if err := os.Symlink(target, temporary); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +25,8 @@ type fakeHub struct {
 	files    map[string]string
 	large    func(path string) bool // stored by LFS
 	commit   string
+	token    string // that a client sends
+	pages    string // scheme and host that the next page of a list is named with; its own when empty
 
 	// tree edits the list of files before it is sent.
 	tree func([]map[string]any) []map[string]any
@@ -112,7 +116,7 @@ func (h *fakeHub) serveTree(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if wanted == "" {
-		w.Header().Set("Link", fmt.Sprintf(`<%s%s?recursive=true&cursor=2>; rel="next"`, h.URL, r.URL.Path))
+		w.Header().Set("Link", fmt.Sprintf(`<%s%s?recursive=true&cursor=2>; rel="next"`, cmp.Or(h.pages, h.URL), r.URL.Path))
 	}
 	_ = json.NewEncoder(w).Encode(page)
 }
@@ -123,6 +127,7 @@ func (h *fakeHub) client(t *testing.T, cache string) *Client {
 	t.Setenv("HF_ENDPOINT", h.URL)
 	t.Setenv("HF_HUB_CACHE", cache)
 	t.Setenv("HF_TOKEN", "")
+	t.Setenv("HF_TOKEN_PATH", filepath.Join(cache, "no token"))
 	t.Setenv("HF_HUB_OFFLINE", "")
 	c, err := NewClient()
 	if err != nil {

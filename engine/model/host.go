@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"stele/kernels"
 	"stele/kernels/host"
@@ -40,6 +41,9 @@ type span struct{ row, tokens int }
 // spanTokens is how many that are at most.
 const spanTokens = 4
 
+// fewRows is up to how many rows a product takes as long as reading its weights.
+const fewRows = 4
+
 // hostLayer is one layer's weights.
 type hostLayer struct {
 	attentionNorm, mlpNorm     []float32
@@ -52,7 +56,7 @@ type HostItem struct {
 	Tokens []int32 // fed in this step, one or many
 	Start  int     // position of the first
 	Blocks []int32 // block table of the sequence
-	Logits bool    // whether the last token's logits are wanted
+	Logits int     // of how many of the last tokens logits are wanted
 }
 
 // NewHost prepares weights for a team of threads.
@@ -64,7 +68,7 @@ func NewHost(w *Weights, team *host.Team) (*Host, error) {
 
 // NewPool makes a key-value pool of some pages: float32 beside float32 weights,
 // bfloat16 otherwise.
-func (h *Host) NewPool(pages, slots int) *host.Pool {
+func (h *Host) NewPool(pages, slots int) (*host.Pool, error) {
 	c := h.weights.Config
 	return host.NewPool(c.NumLayers, pages, slots, c.NumKVHeads, c.HeadDim, h.weights.halfPool())
 }
@@ -83,6 +87,39 @@ func (h *Host) Bytes() int {
 
 func (l *hostLayer) matrices() []*host.Matrix {
 	return []*host.Matrix{&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}
+}
+
+// ReadTime is how long all threads take at best to read what Bytes counts, layer
+// after layer where it lies, without computing anything: the limit of a step of one
+// token. It is the best of the passes that fit into a time, at least one.
+func (h *Host) ReadTime(within time.Duration) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for began := time.Now(); time.Since(began) < within || best == math.MaxInt64; {
+		pass := time.Now()
+		for i := range h.layers {
+			h.read(h.layers[i].matrices()...)
+		}
+		h.read(&h.head)
+		best = min(best, time.Since(pass))
+	}
+	return best
+}
+
+// read reads matrices block by block, as products does.
+func (h *Host) read(list ...*host.Matrix) {
+	total := 0
+	for _, m := range list {
+		total += m.Blocks()
+	}
+	h.team.Run(total, func(b, member int) {
+		for _, m := range list {
+			if b < m.Blocks() {
+				m.Read(b, &h.scratch[member])
+				return
+			}
+			b -= m.Blocks()
+		}
+	})
 }
 
 // refresh looks the weights up again: an update moves them.
@@ -132,11 +169,14 @@ func (h *Host) refresh() error {
 		}
 	}
 	h.seen = slices.Clone(w.Buffers)
+	if w.Buffers == nil && !w.memory.Empty() {
+		w.folder.Forget() // what was copied; pages of what is read there are found again
+	}
 	return failure
 }
 
-// Step runs the items and returns the logits [rows, V] of those that want them, in
-// order. The memory is reused by the next step. Keys and values of the tokens go
+// Step runs the items and returns the logits [rows, V] of the tokens that they are
+// wanted of, in order. The memory is reused by the next step. Keys and values of the tokens go
 // to the pool; what lies before Start must be there.
 func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
 	if !slices.Equal(h.seen, h.weights.Buffers) {
@@ -157,9 +197,7 @@ func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
 		}
 		N += len(item.Tokens)
 		longest = max(longest, item.Start+len(item.Tokens))
-		if item.Logits {
-			wanted++
-		}
+		wanted += item.Logits
 	}
 	h.rotary.Extend(longest)
 	D, QD, KD, I := c.HiddenSize, c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim, c.IntermediateSize
@@ -217,27 +255,32 @@ func (h *Host) layer(index, N int, items []HostItem, pool *host.Pool) {
 
 	h.normalise(l.mlpNorm, N)
 	h.rows.Set(h.team, h.h, N, D, &l.gate)
-	h.team.Run(l.gate.Blocks(), func(b, member int) {
-		s := &h.scratch[member]
-		lo, hi := l.gate.Product(&h.rows, h.gate, I, b, s)
-		l.up.Product(&h.rows, h.up, I, b, s)
-		for i := range N {
-			host.SiLUMul(h.gate[i*I+lo:i*I+hi], h.up[i*I+lo:i*I+hi])
-		}
-	})
+	if N <= fewRows { // they wait for memory, which is read fastest as it lies
+		h.products(product{m: &l.gate, y: h.gate}, product{m: &l.up, y: h.up})
+		h.forRows(N, func(i int) { host.SiLUMul(h.gate[i*I:(i+1)*I], h.up[i*I:(i+1)*I]) })
+	} else {
+		h.team.Run(l.gate.Blocks(), func(b, member int) {
+			s := &h.scratch[member]
+			lo, hi := l.gate.Product(&h.rows, h.gate, I, b, s)
+			l.up.Product(&h.rows, h.up, I, b, s)
+			for i := range N {
+				host.SiLUMul(h.gate[i*I+lo:i*I+hi], h.up[i*I+lo:i*I+hi])
+			}
+		})
+	}
 	h.rows.Set(h.team, h.gate, N, I, &l.down)
 	h.products(product{m: &l.down, y: h.h, after: addTo(h.x, h.h, N, D)})
 }
 
-// project returns the logits of the last token of each item that wants them.
+// project returns the logits of the last tokens of each item, as many as it wants.
 func (h *Host) project(items []HostItem, wanted int) []float32 {
 	D, V := h.weights.Config.HiddenSize, h.weights.Config.VocabSize
 	epsilon := float32(h.weights.Config.RMSNormEps)
 	end, n := 0, 0
 	for _, item := range items {
 		end += len(item.Tokens)
-		if item.Logits {
-			host.RMSNorm(h.h[n*D:(n+1)*D], h.x[(end-1)*D:end*D], h.norm, epsilon)
+		for row := end - item.Logits; row < end; row++ {
+			host.RMSNorm(h.h[n*D:(n+1)*D], h.x[row*D:(row+1)*D], h.norm, epsilon)
 			n++
 		}
 	}

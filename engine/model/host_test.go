@@ -50,13 +50,21 @@ func hostPrefill(t *testing.T, h *Host, ids []int32, slots, chunk int) []float32
 	for pages%7 == 1 { // 7 must step through all pages but the first
 		pages++
 	}
-	pool := h.NewPool(pages, slots)
+	pool, err := h.NewPool(pages, slots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
 	table := hostTable(len(ids), slots, pages)
 	var logits []float32
 	for from := 0; from < len(ids); from += chunk {
 		to := min(from+chunk, len(ids))
 		var err error
-		logits, err = h.Step([]HostItem{{Tokens: ids[from:to], Start: from, Blocks: table, Logits: to == len(ids)}}, pool)
+		logitsOf := 0
+		if to == len(ids) {
+			logitsOf = 1
+		}
+		logits, err = h.Step([]HostItem{{Tokens: ids[from:to], Start: from, Blocks: table, Logits: logitsOf}}, pool)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,13 +103,17 @@ func TestHostBatch(t *testing.T) {
 		cases := readForward(t, "tiny-qwen2")
 		V := h.weights.Config.VocabSize
 		const slots = 8
-		pool := h.NewPool(256, slots)
+		pool, err := h.NewPool(256, slots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
 		var items []HostItem
 		next := int32(1)
 		for i := range 40 { // more rows than the threshold at which weights are widened
 			ids := cases[i%len(cases)].PromptIDs
 			ids = ids[:min(len(ids), 1+3*(i%9))]
-			item := HostItem{Tokens: ids, Logits: true}
+			item := HostItem{Tokens: ids, Logits: 1}
 			for range (len(ids) + slots - 1) / slots {
 				item.Blocks = append(item.Blocks, next)
 				next++

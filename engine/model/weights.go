@@ -79,6 +79,7 @@ func (w *Weights) Upload() error {
 	}
 	w.Buffers = buffers
 	w.matrices = nil
+	w.memory.Close()
 	return nil
 }
 
@@ -161,10 +162,11 @@ func (w *Weights) Clone() (*Weights, error) {
 	return &clone, nil
 }
 
-// Close frees the buffers.
+// Close frees the buffers, and what Host read until Upload.
 func (w *Weights) Close() {
 	kernels.Free(w.Buffers...)
-	w.Buffers = nil
+	w.Buffers, w.matrices = nil, nil
+	w.memory.Close()
 }
 
 func size(shape []int) int {
@@ -188,7 +190,10 @@ func (w *Weights) matrix(i int, t *host.Team) (host.Matrix, error) {
 	if err != nil {
 		return host.Matrix{}, err
 	}
-	m := storedMatrix(tensor, w.DType, t, &w.memory)
+	m, err := storedMatrix(tensor, w.DType, t, &w.memory)
+	if err != nil {
+		return m, fmt.Errorf("loading %s: %w", spec.Name, err)
+	}
 	w.matrices[i] = m
 	return m, nil
 }
@@ -214,7 +219,7 @@ func deviceMatrix(b kernels.Buffer, spec checkpoint.TensorSpec) (host.Matrix, er
 
 // storedMatrix is a stored tensor as dtype: a view of the mapped file where the
 // file holds just that, a copy otherwise.
-func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory) host.Matrix {
+func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory) (host.Matrix, error) {
 	out, in := t.Shape[0], t.Shape[1]
 	data := unsafe.Pointer(unsafe.SliceData(t.Data))
 	aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }
@@ -224,20 +229,25 @@ func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memo
 			defer t.Forget()
 			return host.Int8Matrix(team, memory, m)
 		}
-		return m
+		return m, nil
 	}
 	if t.DType == checkpoint.F32 && dtype == dtypes.Float32 && aligned(4) {
-		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in)
+		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in), nil
+	}
+	defer t.Forget()
+	if dtype == dtypes.Float32 {
+		values, err := memory.Float32s(out * in)
+		if err != nil {
+			return host.Matrix{}, err
+		}
+		t.Float32s(values)
+		return host.Float32Matrix(values, out, in), nil
 	}
 	values := make([]float32, out*in)
 	t.Float32s(values)
-	t.Forget()
-	switch m := host.Float32Matrix(values, out, in); dtype {
-	case dtypes.Int8:
+	m := host.Float32Matrix(values, out, in)
+	if dtype == dtypes.Int8 {
 		return host.Int8Matrix(team, memory, m)
-	case dtypes.BFloat16:
-		return host.RoundedMatrix(memory, m)
-	default:
-		return m
 	}
+	return host.RoundedMatrix(memory, m)
 }

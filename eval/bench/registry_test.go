@@ -109,6 +109,7 @@ func TestHubCache(t *testing.T) {
 		"HuggingFaceH4--MATH-500":          {"test.jsonl": `{"problem":"x","answer":"\\frac12","solution":"y","level":4,"subject":"Algebra","unique_id":"u"}`},
 		"juletxara--mgsm":                  {"mgsm_de.tsv": "Was ist \"2\"?\t2,125\n"},
 		"shanchen--aime_2024_multilingual": {"README.md": "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: en\n    path: data/en-*\n  - split: de\n    path: data/de-*\n---\n", "data/en-0.jsonl": `{"id":7,"problem":"x","answer":204.0}`, "data/de-0.jsonl": `{"id":7,"problem":"y","answer":"204"}`},
+		"Idavidrein--gpqa":                 {"gpqa_diamond.csv": "Record ID,Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3,High-level domain\nr,\"Which,\nif any?\",none,\"a, b\",c,d,Physics\n"},
 		"me--mine":                         {"data/train.csv": "question,answer\na,1\n", "data/test.csv": "question,answer\nb,2\n"},
 	} {
 		root := lay(t, filepath.Join(cache, "datasets--"+id), map[string]string{"refs/main": "abc"})
@@ -121,7 +122,11 @@ func TestHubCache(t *testing.T) {
 	}{
 		{"math500", "", []string{"en"}, []Problem{{ID: "math500-0", Benchmark: "math500", Language: "en", Problem: "x", Answer: `\frac12`, Solution: "y", Level: 4, Type: "Algebra"}}},
 		{"mgsm", "", []string{"de"}, []Problem{{ID: "mgsm-0", Benchmark: "mgsm", Language: "de", Problem: `Was ist "2"?`, Answer: "2125"}}},
-		{"aime24", "", []string{"de", "en"}, []Problem{{ID: "aime24-7", Benchmark: "aime24", Language: "de", Problem: "y", Answer: "204"}, {ID: "aime24-7", Benchmark: "aime24", Language: "en", Problem: "x", Answer: "204"}}},
+		{"aime24", "", []string{"de", "en"}, []Problem{{ID: "aime24-0", Benchmark: "aime24", Language: "de", Problem: "y", Answer: "204"}, {ID: "aime24-0", Benchmark: "aime24", Language: "en", Problem: "x", Answer: "204"}}},
+		{"gpqa_diamond", "", []string{"en"}, []Problem{{
+			ID: "gpqa-0", Benchmark: "gpqa_diamond", Language: "en", Answer: "D", Type: "Physics",
+			Problem: "Which,\nif any?\n\n(A) a, b\n(B) c\n(C) d\n(D) none\n\nPlease write your final answer in the form of \\boxed{A}, \\boxed{B}, \\boxed{C}, or \\boxed{D}",
+		}}},
 		{"me/mine", "", []string{"en"}, []Problem{{ID: "0", Language: "en", Problem: "b", Answer: "2"}}},
 		{"me/mine", "train", []string{"en"}, []Problem{{ID: "0", Language: "en", Problem: "a", Answer: "1"}}},
 	} {

@@ -43,6 +43,7 @@ var (
 	repeating      = regexp.MustCompile(`^(-?)(\d*)\.(\d*?)(?:\\overline ?\{(\d+)\}|\((\d+)\))$`)
 	unitPattern    = regexp.MustCompile(`^(-?(?:[\d.,]*\d(?: \d{3})*|\\frac\{\d+\}\{\d+\}|\d+/\d+)) ?((?:\pL|\pM|\\degree|\\[Cc]irc)[\pL\pM .\^{}23/\\-]*)$`)
 	dozen          = regexp.MustCompile(`(?i)^(?:an?|one)? ?dozen$`)
+	angle          = regexp.MustCompile(`(\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?(?:\{\d\}|\d))?) ?(?:\( ?(\d+(?:\.\d+)?) ?\\degree ?\)|\{ ?(\d+(?:\.\d+)?) ?\\degree ?\}|(\d+(?:\.\d+)?) ?\\degree)`)
 	listWords      = regexp.MustCompile(` *(?:;| and | or |, *and |, *or ) *`)
 )
 
@@ -255,7 +256,9 @@ func readItems(parts []string, b *budget, depth int) []*answer {
 
 // readValue recognises numbers with units, mixed numbers and expressions.
 func (a *answer) readValue(b *budget) {
-	s := strip(strings.ReplaceAll(a.text, `\degree`, ""))
+	// Degrees count under a trigonometric function; elsewhere they are a unit.
+	s := angle.ReplaceAllString(a.text, `$1(\frac{$2$3$4\pi }{180})`)
+	s = strip(strings.ReplaceAll(s, `\degree`, ""))
 	for _, pattern := range []*regexp.Regexp{mixedPattern, mixedSlash} {
 		if m := pattern.FindStringSubmatch(s); m != nil {
 			whole, _ := new(big.Rat).SetString(m[2])

@@ -27,6 +27,11 @@ const (
 // the rule that decided. It is the math_equal of the Qwen2.5-Math grader.
 func Equal(prediction, reference string, mode Mode) (verdict bool, via string) {
 	c := &comparison{budget: budget{left: maxSteps}}
+	return c.decide(prediction, reference, mode)
+}
+
+// decide is Equal within c's budget.
+func (c *comparison) decide(prediction, reference string, mode Mode) (verdict bool, via string) {
 	if mode == Strict {
 		return c.equalStrict(prediction, reference)
 	}

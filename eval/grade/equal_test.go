@@ -33,6 +33,7 @@ func TestEqualQwen(t *testing.T) {
 		{`[2,\sqrt{9}]`, "(2,3)", true, ViaParts},
 		{"(1,2,3)", "(1,2)", false, ViaNo},
 		{`\begin{pmatrix}1&\frac{1}{2}\\0&3\end{pmatrix}`, `\begin{pmatrix}1&0.5\\0&3\end{pmatrix}`, true, ViaMatrixParts},
+		{`\begin{pmatrix}1&7\end{pmatrix}:`, `\begin{pmatrix}1&7\end{pmatrix}`, false, ViaNo},
 		{`\begin{matrix}1&7\\0&3\end{matrix}`, `\begin{pmatrix}1&7\\0&3\end{pmatrix}`, true, ViaSymbolic},
 		{"3x-2y=4", "2y-3x=-4", true, ViaEquation},
 		{"3x-2y=4", "2y-3x=4", false, ViaNo},
@@ -130,6 +131,19 @@ func TestEqualStrict(t *testing.T) {
 		{`\{x : x \ge 4\}`, `(4,\infty)`, false},
 		{"25%", `\frac{1}{4}`, true},
 		{"25%", `\frac{1}{25}`, false},
+		{`\sin 30^\circ`, `\frac12`, true},
+		{`2\sin^2(45°)`, "1", true},
+		{`\tan{60^{\circ}}`, `\sqrt3`, true},
+		{`\sin 30^\circ`, `\frac13`, false},
+		{`30^\circ`, "30", true},
+		{`\lceil n/2\rceil`, `\lfloor (n+1)/2\rfloor`, true},
+		{`\lceil x/2\rceil`, `\lfloor (x+1)/2\rfloor`, false},
+		{`\lfloor n/2\rfloor`, `n/2`, false},
+		{`(-1)^n`, `\cos n\pi`, true},
+		{`(-1)^n`, "1", false},
+		{`\begin{pmatrix}1\\2\end{pmatrix}`, "(1,2)", true},
+		{"(1,2)", `\begin{bmatrix}1&2\end{bmatrix}`, true},
+		{`\begin{pmatrix}1\\2\end{pmatrix}`, "(2,1)", false},
 	}
 	for _, test := range tests {
 		if verdict, via := Equal(test.prediction, test.reference, Strict); verdict != test.verdict {

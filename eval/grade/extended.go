@@ -23,7 +23,9 @@ func parseExtended(s string, b *budget) (*expr, bool) {
 	if !ok {
 		e, ok = p.chain()
 	}
-	p.peek(0)
+	if next := p.peek(0); next.is("+") || next.is("-") || next.is("^") || isTimes(next) || isDivide(next) || next.kind == tokenRelation {
+		return nil, false // unlike the first grammar, it insists on what an operator lacks
+	}
 	if !ok || p.invalid {
 		return nil, false
 	}

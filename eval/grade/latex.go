@@ -255,6 +255,7 @@ func (p *latexParser) postfix(functions bool) (*expr, bool) {
 			e = function("factorial", e)
 		case p.extended && e.kind == kindMatrix && p.accept("'"):
 			e = transpose(e)
+		case p.extended && len(e.symbols(nil)) == 0 && p.accept("'"): // the number itself
 		default:
 			return e, true
 		}
@@ -476,6 +477,7 @@ func (p *latexParser) number() (*expr, bool) {
 		}
 	}
 	take()
+	first := p.at
 	for p.peek(0).is(",") && p.peek(1).kind == tokenDigit && p.peek(2).kind == tokenDigit && p.peek(3).kind == tokenDigit {
 		for n := 1; n <= 3; n++ {
 			digits.WriteString(p.peek(n).text)
@@ -484,8 +486,7 @@ func (p *latexParser) number() (*expr, bool) {
 	}
 	if p.peek(0).is(".") {
 		if p.peek(1).kind != tokenDigit {
-			p.at = start // "3." is no number, not even the 3 of it
-			return nil, false
+			return p.beforePoint(digits.String(), start, first)
 		}
 		digits.WriteByte('.')
 		p.at++
@@ -500,6 +501,26 @@ func (p *latexParser) number() (*expr, bool) {
 		return nil, false
 	}
 	return p.numberOf(digits.String(), start)
+}
+
+// beforePoint reads what the reference makes of a number before a point that no digit
+// follows, at p.at; its first run of digits ends at first. "3." is no number, not even
+// the 3 of it; of 12,345. the last group is left, and 123. is 1 times 2, since every
+// digit is a number until one is no number.
+func (p *latexParser) beforePoint(digits string, start, first int) (*expr, bool) {
+	switch {
+	case p.at > first:
+		p.at -= 4
+		return p.numberOf(digits[:len(digits)-3], start)
+	case first > start+1:
+		p.at = start + 1
+		return p.numberOf(digits[:1], start)
+	}
+	p.at = start
+	if last := p.tokens[max(start-1, 0)]; start > 0 && (last.kind == tokenRelation || strings.Contains(`+-*/:^\cdot\times\div`, last.text)) {
+		p.invalid = true // an operand is missing, and "3+1." no prefix
+	}
+	return nil, false
 }
 
 // numberOf converts the spelling of a number that began at start.

@@ -139,7 +139,7 @@ func (p *pythonParser) product() (*expr, bool) {
 	return left, ok
 }
 
-// signed = ("+" | "-") signed | power.
+// signed = ("+" | "-" | "~") signed | power.
 func (p *pythonParser) signed() (*expr, bool) {
 	if p.depth++; p.depth > maxDepth || !p.budget.spend(1) {
 		return nil, false
@@ -157,6 +157,13 @@ func (p *pythonParser) signed() (*expr, bool) {
 			e = negative(e)
 		}
 		return e, true
+	case '~': // all bits turned over: ~n is -n-1, and nothing else has bits
+		p.at++
+		e, ok := p.signed()
+		if !ok || e.kind != kindNumber || !e.number.IsInt() {
+			return nil, false
+		}
+		return negative(sum(e, integer(1))), true
 	}
 	base, ok := p.primary()
 	for ok && base.isScalar() && p.peek() == '!' {

@@ -58,7 +58,7 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if len(prediction) > maxStrict || len(reference) > maxStrict {
 		return unsure
 	}
-	if inDollars(prediction) && inCents(reference) || inCents(prediction) && inDollars(reference) {
+	if x, y := currency(prediction), currency(reference); x != "" && y != "" && x != y {
 		return wrong
 	}
 	p, r := writeAlike(prediction), writeAlike(reference)
@@ -81,9 +81,16 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	return verdict
 }
 
-func inDollars(s string) bool { return strings.Contains(s, `\$`) && !inCents(s) }
-
-func inCents(s string) bool { return strings.Contains(s, "cent") }
+// currency is "cents" or "dollars" of an answer that names one of them, else "".
+func currency(s string) string {
+	switch {
+	case strings.Contains(s, "cent"):
+		return "cents"
+	case strings.Contains(s, `\$`):
+		return "dollars"
+	}
+	return ""
+}
 
 // sidesExchanged reports whether one text is A = B and the other B = A.
 func sidesExchanged(p, r string) bool {
@@ -245,8 +252,11 @@ func (c *comparison) judgeListAgainstValue(prediction, reference *answer) judgem
 	if interval, ok := intervalText(b.text); ok {
 		return c.judgeLists(a, readAnswer(interval, &c.budget, 1))
 	}
-	if len(b.values) == 0 || b.values[0].kind == kindMatrix {
+	if len(b.values) == 0 {
 		return unsure
+	}
+	if b.values[0].kind == kindMatrix {
+		return c.judgeVector(a, b.values[0])
 	}
 	if len(a.values) > 0 {
 		return c.judgeValues(a, b)
@@ -260,6 +270,20 @@ func (c *comparison) judgeListAgainstValue(prediction, reference *answer) judgem
 		}
 	}
 	return wrong
+}
+
+// judgeVector: a tuple may be written as a column or a row. Where it is not the same,
+// the reference decides.
+func (c *comparison) judgeVector(list *answer, vector *expr) judgement {
+	if list.open != "(" && list.open != "[" || len(list.items) != len(vector.args) || vector.rows != 1 && vector.rows != len(vector.args) {
+		return unsure
+	}
+	for i, entry := range vector.args {
+		if c.judgeAnswers(list.items[i], &answer{text: entry.String(), values: []*expr{entry}, decimals: -1}) != right {
+			return unsure
+		}
+	}
+	return right
 }
 
 // judgeLists compares lists. Sets and bare lists have no order; tuples,
@@ -396,7 +420,7 @@ func (c *comparison) judgeExpressions(x, y *expr, a, b *answer) judgement {
 		return unsure
 	}
 	x, y = withConstants(x), withConstants(y)
-	if sameForm(x, y) || c.sameFunction(x, y) || c.sameOnReals(x, y) {
+	if sameForm(x, y) || c.sameFunction(x, y) || c.sameOnReals(x, y) || c.sameOnIntegers(x, y) {
 		return right
 	}
 	hundred := integer(100)
@@ -434,6 +458,47 @@ func (c *comparison) sameOnReals(x, y *expr) bool {
 	c.real = true
 	defer func() { c.real = false }()
 	return c.sameFunction(x, y)
+}
+
+// integerNames are the letters that stand for whole numbers.
+const integerNames = "kmn"
+
+// sameOnIntegers reports whether two expressions, one of which rounds or alternates in
+// sign, are equal for positive whole numbers: ⌈n/2⌉ and ⌊(n+1)/2⌋, (−1)^n and cos πn.
+func (c *comparison) sameOnIntegers(x, y *expr) bool {
+	names := y.symbols(x.symbols(nil))
+	if len(names) == 0 || !x.forIntegers() && !y.forIntegers() {
+		return false
+	}
+	for _, name := range names {
+		if len(name) != 1 || !strings.Contains(integerNames, name) {
+			return false
+		}
+	}
+	const points = 12
+	for point := range int64(points) {
+		u, v := x, y
+		for _, name := range names {
+			// Each letter in steps of its own, so that all remainders meet.
+			n := integer(1 + point*int64(1+strings.Index(integerNames, name)))
+			u, v = u.replace(name, n), v.replace(name, n)
+		}
+		if !c.sameFunction(u, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// forIntegers reports whether an expression rounds, or raises a negative number to a
+// power that is not known.
+func (e *expr) forIntegers() bool {
+	switch {
+	case e.kind == kindFunction && (e.name == "floor" || e.name == "ceiling" || e.name == "mod"),
+		e.kind == kindPower && e.args[0].kind == kindNumber && e.args[0].number.Sign() < 0 && len(e.args[1].symbols(nil)) > 0:
+		return true
+	}
+	return slices.ContainsFunc(e.args, (*expr).forIntegers)
 }
 
 // judgeMatrices compares matrices entry by entry.

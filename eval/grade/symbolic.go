@@ -44,6 +44,8 @@ func (c *comparison) equalExpressions(a, b *expr) bool {
 		return true
 	case a.isScalar() && b.isScalar():
 		return c.sameFunction(a, b) || c.closeNumbers(a, b)
+	case a.kind == kindText || b.kind == kindText:
+		return c.closeNumbers(c.content(a), c.content(b))
 	case a.kind == kindRelation && b.kind == kindRelation:
 		return c.sameRelation(a, b)
 	case a.kind == kindMatrix && b.kind == kindMatrix:
@@ -58,7 +60,14 @@ func sameForm(a, b *expr) bool {
 	if a.kind == kindText || b.kind == kindText {
 		return a.spelling() == b.spelling()
 	}
-	return a.kind == b.kind && a.String() == b.String()
+	return a.kind == b.kind && printed(a) == printed(b)
+}
+
+// printed is an expression in canonical form, π like the symbol of that name: one
+// parser of the reference makes the number of \pi and another a symbol, and they print
+// alike.
+func printed(e *expr) string {
+	return strings.ReplaceAll(e.String(), constant("pi").String(), symbol("pi").String())
 }
 
 // spelling is a text's content, and what a lone name or number prints as.
@@ -192,8 +201,22 @@ func (c *comparison) infiniteValue(e *expr) (float64, bool) {
 	return total, math.IsInf(total, 0)
 }
 
+// content is what a text says where it is Python, ^ meaning a power: the reference
+// takes the numerical value of texts too. Anything else is itself.
+func (c *comparison) content(e *expr) *expr {
+	if e.kind == kindText {
+		if inner, ok := parsePython(strings.ReplaceAll(e.name, "^", "**"), &c.budget); ok {
+			return inner
+		}
+	}
+	return e
+}
+
 // closeNumbers reports whether both are real numbers within the tolerance.
 func (c *comparison) closeNumbers(a, b *expr) bool {
+	if !a.isScalar() || !b.isScalar() {
+		return false
+	}
 	x, ok := c.realValue(a)
 	if !ok {
 		return false

@@ -77,6 +77,7 @@ func TestMixedLatin(t *testing.T) {
 		{"Kwa ombi, nitaanza kufikiria kwa Kiswahili.", "A football team played 22 games. They won 8 more than they lost. How many did they win? Let the number lost be x.", "en"},
 		{"Okay, let me think step by step.", sentences["de"] + " " + sentences["de"], "de"},
 		{"So the final answer is", sentences["sw"] + " " + sentences["sw"], "sw"},
+		{"Poppy tente de résoudre un", "Jetzt rechnen wir aus, wie viele Blumen in der Vase bleiben", "de"},
 		{sentences["fr"], strings.Repeat(sentences["es"]+" ", 2), "es"},
 		{sentences["es"], strings.Repeat(sentences["fr"]+" ", 40), "fr"},
 	} {

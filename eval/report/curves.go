@@ -166,12 +166,16 @@ func panelsOf(steps []Step) []curvePanel {
 
 // drawCurves lays the panels out in three columns.
 func drawCurves(name string, steps []Step) *canvas {
-	panels := panelsOf(steps)
+	return layOut(name, panelsOf(steps), steps, 3)
+}
+
+// layOut draws panels in rows of some columns; nil where there are none.
+func layOut(name string, panels []curvePanel, steps []Step, columns int) *canvas {
 	if len(panels) == 0 {
 		return nil
 	}
-	const columns, height = 3, 210.0
-	width := figureWidth / columns
+	const height = 210.0
+	width := figureWidth / float64(columns)
 	rows := (len(panels) + columns - 1) / columns
 	c := &canvas{name: name, width: figureWidth, height: float64(rows) * height}
 	for i, p := range panels {

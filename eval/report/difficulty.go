@@ -98,7 +98,7 @@ func drawDifficulty(name, benchmark string, n int, model func(int) (string, map[
 		label, answers := model(i)
 		d := newDifficulty(answers)
 		most = max(most, len(answers))
-		paint := []int{1, 2, 3, 0, 4, 5}[i%styles]
+		paint := modelPaints[i%styles]
 		byBin.series, byBin.paints = append(byBin.series, label), append(byBin.paints, paint)
 		byLanguage.series, byLanguage.paints = byBin.series, byBin.paints
 		bins.values, counts.values = append(bins.values, shares(d.bins)), append(counts.values, shares(d.languages))

@@ -160,7 +160,7 @@ func (s *study) transferByLanguage() (Figure, bool) {
 		}
 		panel.values = append(panel.values, values)
 		f.series = append(f.series, orOther(m))
-		f.paints = append(f.paints, []int{1, 2, 3, 0, 4, 5}[k%styles])
+		f.paints = append(f.paints, modelPaints[k%styles])
 	}
 	f.panels = []barPanel{panel}
 	return Figure{Name: name, Title: "Transfer by language", canvas: f.draw(),

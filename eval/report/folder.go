@@ -13,6 +13,15 @@ import (
 	"stele/eval"
 )
 
+// there sorts what was read from what is not there, and that from what could not be
+// read, by the error of reading it.
+func there(err error) (bool, error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Run is what a run folder holds.
 type Run struct {
 	Name string // of the folder, with its parent's where two are called the same
@@ -66,23 +75,21 @@ func Open(dir string) (*Run, error) {
 	}{"before": {&t.Before, &t.answersBefore}, "after": {&t.After, &t.answersAfter}} {
 		part := filepath.Join(dir, "eval", when)
 		*into.results, err = eval.ReadResults(part)
-		if errors.Is(err, fs.ErrNotExist) {
+		if ok, err := there(err); err != nil {
+			return nil, err
+		} else if !ok {
 			continue
 		}
-		if err == nil {
-			*into.answers, err = readSamples(filepath.Join(part, "samples.jsonl"))
-		}
-		if err != nil {
+		if *into.answers, err = readSamples(filepath.Join(part, "samples.jsonl")); err != nil {
 			return nil, err
 		}
 		found = true
 	}
 	t.Steps, err = readSteps(filepath.Join(dir, "metrics.jsonl"))
-	if err != nil && !(found && errors.Is(err, fs.ErrNotExist)) {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s is no run: it has neither results.json nor metrics.jsonl", dir)
-		}
+	if ok, err := there(err); err != nil {
 		return nil, err
+	} else if !ok && !found {
+		return nil, fmt.Errorf("%s is no run: it has neither results.json nor metrics.jsonl", dir)
 	}
 	if t.Measured, err = readMeasured(filepath.Join(dir, "eval.jsonl")); err != nil {
 		return nil, err
@@ -184,10 +191,7 @@ const (
 // readMeasured reads eval.jsonl, which a run without evaluations does not have.
 func readMeasured(path string) ([]Step, error) {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if ok, err := there(err); !ok {
 		return nil, err
 	}
 	defer f.Close()
@@ -216,10 +220,7 @@ func readMeasured(path string) ([]Step, error) {
 // a run without one is reported without it.
 func (t *Training) readManifest(path string) error {
 	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if ok, err := there(err); !ok {
 		return err
 	}
 	var m struct {

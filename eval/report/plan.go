@@ -1,9 +1,7 @@
 package report
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,11 +65,10 @@ func FindPlan(dirs []string) (Plan, error) {
 	slices.Sort(places)
 	for _, place := range slices.Compact(places) {
 		p, err := ReadPlan(filepath.Join(place, PlanFile))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		if ok, err := there(err); err != nil {
 			return merged, err
+		} else if !ok {
+			continue
 		}
 		if p.Title != "" {
 			merged.Title = p.Title

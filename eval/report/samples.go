@@ -1,9 +1,7 @@
 package report
 
 import (
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -36,10 +34,7 @@ type outcomes struct {
 // readSamples reads samples.jsonl; nil when there is no such file.
 func readSamples(path string) (*outcomes, error) {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if ok, err := there(err); !ok {
 		return nil, err
 	}
 	defer f.Close()

@@ -105,6 +105,9 @@ func (s *study) sections(runs []*Run) []Section {
 	}
 	add(Section{ID: "difficulty", Title: "Difficulty of the questions", Figures: s.difficultyFigures()})
 	add(Section{ID: "graders", Title: "Where the graders differ", Tables: graderTables(s.models)})
+	if f, ok := sideBySide(runs); ok {
+		add(Section{ID: "side-by-side", Title: f.Title, Figures: []Figure{f}})
+	}
 	used := map[string]bool{}
 	for _, run := range runs {
 		if run.Training == nil {
@@ -130,7 +133,7 @@ func (s *study) facts(runs []*Run) []string {
 		evaluations = append(evaluations, m.evaluation)
 	}
 	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
-	facts := []string{fmt.Sprintf("%s on %s (%s) in %s.", count(len(s.models), "model"), count(len(benchmarks), "benchmark"),
+	facts := []string{fmt.Sprintf("%s on %s (%s) in %s.", count(len(s.models), "evaluation"), count(len(benchmarks), "benchmark"),
 		strings.Join(benchmarks, ", "), count(len(languages), "language"))}
 	for _, r := range runs {
 		if r.unfinished != "" {
@@ -227,7 +230,7 @@ func (s *study) accuracyFigures() []Figure {
 			trained[l] = true
 		}
 		x := []evaluation{{p.base.name + " (before)", p.base.results}, {p.name() + " (after)", p.trained.results}}
-		figures = append(figures, languageFigures(fmt.Sprintf("pair-%d", i+1), x, p.benchmarks, trained, len(s.pairs) <= fewPairs)...)
+		figures = append(figures, languageFigures(fmt.Sprintf("pair-%d", i+1), x, []int{0, 1}, p.benchmarks, trained, len(s.pairs) <= fewPairs)...)
 	}
 	var alone []evaluation
 	for _, m := range s.models {
@@ -241,7 +244,7 @@ func (s *study) accuracyFigures() []Figure {
 		if part++; part > 1 {
 			id += fmt.Sprintf("-%d", part)
 		}
-		figures = append(figures, languageFigures(id, group, benchmarksOf(group), nil, true)...)
+		figures = append(figures, languageFigures(id, group, modelPaints[:], benchmarksOf(group), nil, true)...)
 	}
 	return figures
 }
@@ -257,7 +260,7 @@ func (s *study) templateFigures(groups map[string][]*model) []Figure {
 		if len(x) > styles {
 			x = x[:styles]
 		}
-		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, commonBenchmarks(groups[family]), nil, true) {
+		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, modelPaints[:], commonBenchmarks(groups[family]), nil, true) {
 			f.Title, f.Caption = family+": "+f.Title, family+" with several prompt templates. "+f.Caption
 			figures = append(figures, f)
 		}
@@ -267,14 +270,7 @@ func (s *study) templateFigures(groups map[string][]*model) []Figure {
 
 // languageFigures draw accuracy and off-target rate by language, a figure a
 // benchmark when each is set, and one of their mean where there are several.
-func languageFigures(id string, evaluations []evaluation, benchmarks []string, trained map[string]bool, each bool) []Figure {
-	paints := make([]int, len(evaluations))
-	for i := range paints {
-		paints[i] = i
-	}
-	if len(evaluations) == 1 {
-		paints[0] = 1
-	}
+func languageFigures(id string, evaluations []evaluation, paints []int, benchmarks []string, trained map[string]bool, each bool) []Figure {
 	var languages []string
 	for _, l := range languagesOf(evaluations) {
 		if slices.ContainsFunc(evaluations, func(e evaluation) bool {
@@ -306,7 +302,7 @@ func languageFigures(id string, evaluations []evaluation, benchmarks []string, t
 			accuracy.values, off.values = append(accuracy.values, a), append(off.values, o)
 		}
 		f.panels = []barPanel{accuracy, off}
-		caption := fmt.Sprintf("%s, %s: accuracy and off-target rate by language; bars ± one standard error.", strings.Join(names, ", "), title)
+		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; bars ± one standard error.", strings.Join(names, ", "), title)
 		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption, canvas: f.draw()}
 	}
 	var figures []Figure

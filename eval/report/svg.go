@@ -32,6 +32,10 @@ var colours = []struct{ name, light, dark string }{
 // styles is the number of series that can be told apart.
 const styles = 6
 
+// modelPaints are the paints of series that stand side by side, the same in every
+// figure; paint 0 is what was before a training, where 1 is what came of it.
+var modelPaints = [styles]int{1, 2, 3, 0, 4, 5}
+
 // point is a place, in pixels from the top left corner.
 type point = [2]float64
 

@@ -14,8 +14,8 @@ const bandwidthBytes = 512 << 20
 
 // ReadBandwidth measures how fast all cores together read memory, in bytes a second:
 // the best of several passes over 512 MiB, whose pages are large where the system
-// grants it. It is the limit of a decode step of one sequence, which reads every
-// weight once. It takes about a second and holds the memory meanwhile.
+// grants it. It takes about a second and holds the memory meanwhile. On a shared
+// machine it is true for seconds.
 func ReadBandwidth() (float64, error) {
 	memory, err := unix.Mmap(-1, 0, bandwidthBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
@@ -23,7 +23,7 @@ func ReadBandwidth() (float64, error) {
 	}
 	defer func() { _ = unix.Munmap(memory) }()
 	_ = unix.Madvise(memory, hugePages)
-	values := unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), bandwidthBytes/4)
+	values := unsafe.Slice((*int32)(unsafe.Pointer(&memory[0])), bandwidthBytes/4)
 	team := NewTeam(0)
 	defer team.Close()
 	// Pages that were never written are all the same page.
@@ -35,7 +35,7 @@ func ReadBandwidth() (float64, error) {
 		}
 	})
 	members := team.Size()
-	sums := make([]float32, members)
+	sums := make([]int32, members)
 	best := time.Duration(1 << 62)
 	for began := time.Now(); time.Since(began) < time.Second; {
 		pass := time.Now()
@@ -46,10 +46,18 @@ func ReadBandwidth() (float64, error) {
 	return bandwidthBytes / best.Seconds(), nil
 }
 
-// readAllScalar adds up x, whose length is a multiple of 64.
-func readAllScalar(x []float32) float32 {
-	var a, b, c, d float32
-	for ; len(x) >= 4; x = x[4:] {
+// Read reads the weights of block b, all but a rest of at most 255 bytes, and does
+// nothing with them: what a product of few rows cannot be faster than.
+func (m *Matrix) Read(b int, s *Scratch) {
+	lo, hi := b*blockOut, min((b+1)*blockOut, m.Out)
+	w, ldw := m.at(lo, 0)
+	s.sum += readAll(unsafe.Slice((*int32)(w), (hi-lo)*int(ldw)/4))
+}
+
+// readAllScalar adds up x but for a rest of at most 63.
+func readAllScalar(x []int32) int32 {
+	var a, b, c, d int32
+	for x = x[:len(x)&^63]; len(x) > 0; x = x[4:] {
 		a += x[0]
 		b += x[1]
 		c += x[2]

@@ -42,11 +42,11 @@ func main() {
 	for _, t := range tiers {
 		for _, form := range t.forms {
 			for rows := 1; rows <= t.rows; rows++ {
-				t.dot(form, rows, false)
+				t.dot(form, rows)
 			}
-			t.dot(form, 1, true)
+			t.stream(form)
 		}
-		for _, form := range mixForms {
+		for _, form := range t.mixForms {
 			for rows := 1; rows <= t.rows; rows++ {
 				t.mix(form, rows)
 			}
@@ -97,7 +97,7 @@ var kinds = []string{"dot", "stream", "mix"}
 
 func (t tier) formsOf(kind string) []string {
 	if kind == "mix" {
-		return mixForms
+		return t.mixForms
 	}
 	return t.forms
 }
@@ -115,15 +115,14 @@ type tier struct {
 	bits, rows int
 	name       string   // of a register
 	forms      []string // see form in tile.go
+	mixForms   []string
 	xor        string
 }
 
 var tiers = []tier{
-	{256, 3, "Y", []string{"F32", "Wide", "Int8"}, "VPXOR"},
-	{512, 6, "Z", []string{"F32", "Wide", "BF16", "Int8"}, "VPXORD"},
+	{256, 3, "Y", []string{"F32", "Wide", "Int8"}, []string{"F32", "Wide"}, "VPXOR"},
+	{512, 6, "Z", []string{"F32", "Wide", "BF16", "Int8"}, []string{"F32", "Wide", "BF16"}, "VPXORD"},
 }
-
-var mixForms = []string{"F32", "Wide"}
 
 // Registers: accumulators first, then rows of x, and w in the last.
 func (t tier) acc(i, j int) string { return fmt.Sprintf("%s%d", t.name, 4*i+j) }
@@ -193,20 +192,22 @@ func strides(registers []string, ld string) {
 	}
 }
 
-// dot goes over groups of four outputs, and for each over the pieces of k. In the
-// stream for a single row a group's outputs follow each other as their weights do in
-// memory; elsewhere they take turns, and share what is loaded of x.
-func (t tier) dot(form string, rows int, stream bool) {
-	kind := "dot"
-	if stream {
-		kind = "stream"
+// ratio is how many bytes of x are beside one of w.
+func ratio(form string) int {
+	if form == "Wide" || form == "Int8" {
+		return 2
 	}
-	isInt := form == "Int8"
-	ratio := map[string]int{"F32": 1, "Wide": 2, "BF16": 1, "Int8": 2}[form] // bytes of x beside one of w
+	return 1
+}
+
+// dot goes over groups of four outputs, and for each over the pieces of k. The four
+// take turns, and share what is loaded of x.
+func (t tier) dot(form string, rows int) {
+	isInt, ratio := form == "Int8", ratio(form)
 	const offset, add, pieces = "offset-8(SP)", "add-16(SP)", "pieces-24(SP)"
 	const w, y, groups, length = "w-32(SP)", "y-40(SP)", "groups-48(SP)", "length-56(SP)"
 	const xscale, wscale, first = "xscale-64(SP)", "wscale-72(SP)", "first-80(SP)"
-	p("\nTEXT ·%s%d%s%d(SB), NOSPLIT, $80-8", kind, t.bits, form, rows)
+	p("\nTEXT ·dot%d%s%d(SB), NOSPLIT, $80-8", t.bits, form, rows)
 	p("\tMOVQ t+0(FP), R15")
 	move(field("w"), w)
 	move(field("y"), y)
@@ -234,16 +235,7 @@ func (t tier) dot(form string, rows int, stream bool) {
 		p("\t%s %s%d, %[2]s%[3]d, %[2]s%[3]d", t.xor, t.name, i)
 	}
 	p("\tNEGQ AX")
-	if stream {
-		for j := range 4 {
-			t.streamLoop(form, ratio, j)
-			if j < 3 {
-				p("\tSUBQ %s, AX", length)
-			}
-		}
-	} else {
-		t.loop(form, rows, ratio)
-	}
+	t.loop(form, rows, ratio)
 
 	p("\tMOVQ %s, DX\n\tMOVQ %s, R14\n\tMOVQ %s, AX", y, field("ldy"), add)
 	spare := 4 * t.rows // a register of x
@@ -297,31 +289,67 @@ func (t tier) loop(form string, rows, ratio int) {
 	p("\tADDQ %s, DX\n\tADDQ $%d, AX\n\tJNE loop", field("pace"), t.bits/8/ratio)
 }
 
-// streamLoop is loop for one row of x and output j: as few instructions a byte of w
-// as can be, so that the processor looks far ahead.
-func (t tier) streamLoop(form string, ratio, j int) {
-	const unroll, ahead = 4, 8 << 10
+// stream goes over one row of x and 4·groups outputs in the order in which their
+// weights lie in memory, which the processor fetches by itself: a fetch ahead would
+// take a slot of those that wait for memory. Sums are those of dot, bit for bit.
+func (t tier) stream(form string) {
+	const unroll = 8
+	isInt, ratio := form == "Int8", ratio(form)
 	step := t.bits / 8 / ratio
-	one := func(offset int, fetch bool) {
-		w := fmt.Sprintf("%d(%s)(AX*1)", offset, ws[j])
-		p("\tVMOVUPS %d(%s)(AX*%d), %s", offset*ratio, xs[0], ratio, t.x(0))
+	one := func(offset, j int) {
+		p("\tVMOVUPS %d(SI)(AX*%d), %s", offset*ratio, ratio, t.x(0))
+		w := fmt.Sprintf("%d(DI)(AX*1)", offset)
 		if form == "F32" {
 			p("\tVFMADD231PS %s, %s, %s", w, t.x(0), t.acc(0, j))
-		} else {
-			t.load(form, w)
-			t.multiply(form, 0, j)
+			return
 		}
-		if fetch {
-			p("\tPREFETCHT1 %d(%s)(AX*1)", offset+ahead, ws[j])
+		t.load(form, w)
+		t.multiply(form, 0, j)
+	}
+	p("\nTEXT ·stream%d%s1(SB), NOSPLIT, $0-8", t.bits, form)
+	p("\tMOVQ t+0(FP), R15\n\tMOVQ %s, DI\n\tMOVQ %s, DX\n\tMOVQ %s, CX\n\tSHLQ $2, CX", field("w"), field("y"), field("groups"))
+	if isInt {
+		p("\tMOVQ %s, R11", field("wscale"))
+	}
+	p("output:\n\tMOVQ %s, SI\n\tMOVQ %s, R8\n\tVXORPS X2, X2, X2", field("x"), field("pieces"))
+	if isInt {
+		p("\tMOVQ %s, R9\n\tMOVQ R11, R10", field("xscale"))
+	}
+	p("piece:\n\tMOVQ %s, AX\n\tCMPQ R8, $1\n\tJNE full\n\tMOVQ %s, AX\nfull:", field("k"), field("last"))
+	// Pointers are to the end of the piece, and AX counts up to 0.
+	p("\tADDQ AX, DI\n\tLEAQ (SI)(AX*%d), SI\n\tNEGQ AX", ratio)
+	p("\t%s %s, %[2]s, %[2]s", t.xor, t.acc(0, 0))
+	if isInt {
+		p("\t%s %s, %[2]s, %[2]s", t.xor, t.acc(0, 1))
+	}
+	steps := func(n int) {
+		for i := range n {
+			j := 0
+			if isInt { // integers may be summed in any order: two sums wait less for each other
+				j = i % 2
+			}
+			one((i-n)*step, j)
 		}
 	}
-	p("\tADDQ $%d, AX\n\tJGT tail%d\n\tPCALIGN $32\nloop%[2]d:", unroll*step, j)
-	for i := range unroll {
-		one((i-unroll)*step, i*step%64 == 0)
+	p("\tADDQ $%d, AX\n\tJGT half\n\tPCALIGN $32\nloop:", unroll*step)
+	steps(unroll)
+	p("\tADDQ $%d, AX\n\tJLE loop\nhalf:\n\tSUBQ $%d, AX\n\tJGT tail", unroll*step, unroll/2*step)
+	steps(unroll / 2)
+	p("\tADDQ $%d, AX\ntail:\n\tSUBQ $%[1]d, AX\n\tJEQ sum\nrest:", unroll/2*step)
+	one(0, 0)
+	p("\tADDQ $%d, AX\n\tJNE rest\nsum:", step)
+	if isInt {
+		p("\tVPADDD %s, %s, %[2]s", t.acc(0, 1), t.acc(0, 0))
 	}
-	p("\tADDQ $%d, AX\n\tJLE loop%d\ntail%[2]d:\n\tSUBQ $%[1]d, AX\n\tJEQ next%[2]d\nrest%[2]d:", unroll*step, j)
-	one(0, true)
-	p("\tADDQ $%d, AX\n\tJNE rest%d\nnext%[2]d:", step, j)
+	t.foldOne(isInt)
+	if isInt {
+		p("\tVCVTDQ2PS X0, X0\n\tVMULSS (R9), X0, X0\n\tVMULSS (R10), X0, X0\n\tADDQ %s, R9\n\tADDQ %s, R10", field("ldxs"), field("ldws"))
+	}
+	p("\tVADDSS X0, X2, X2\n\tSUBQ $1, R8\n\tJNE piece\n\tVMOVSS X2, (DX)\n\tADDQ $4, DX")
+	if isInt {
+		p("\tADDQ $4, R11")
+	}
+	p("\tSUBQ $1, CX\n\tJNE output\n\tVZEROUPPER\n\tRET")
 }
 
 // fold sums the lanes of accumulators a to a+3 and leaves the four sums in a.
@@ -339,6 +367,24 @@ func (t tier) fold(a int, isInt bool) {
 	pair("PS", a, a+1)
 	pair("PS", a+2, a+3)
 	pair("PD", a, a+2)
+	t.halve(a, add)
+}
+
+// foldOne leaves the sum of the lanes of the first accumulator in X0, added in the
+// order of fold.
+func (t tier) foldOne(isInt bool) {
+	add := "VADDPS"
+	if isInt {
+		add = "VPADDD"
+	}
+	for _, order := range []int{0x4e, 0xb1} { // lanes 2 3 0 1, then 1 0 3 2
+		p("\tVPERMILPS $%#x, %s, %s\n\t%s %[3]s, %[2]s, %[2]s", order, t.acc(0, 0), t.w(), add)
+	}
+	t.halve(0, add)
+}
+
+// halve adds the four or two parts of 128 bits of a register; the sum is in the first.
+func (t tier) halve(a int, add string) {
 	extract := "VEXTRACTF128"
 	if t.bits == 512 {
 		p("\tVEXTRACTF64X4 $1, Z%d, Y%d\n\t%s Y%[2]d, Y%[1]d, Y%[1]d", a, t.last(), add)
@@ -347,7 +393,8 @@ func (t tier) fold(a int, isInt bool) {
 	p("\t%s $1, Y%d, X%d\n\t%s X%[3]d, X%[2]d, X%[2]d", extract, a, t.last(), add)
 }
 
-// mix goes over groups of columns, four vectors wide.
+// mix goes over groups of columns, four vectors wide. In BF16 a row of v is two slots,
+// column by column in turn, and x has a pair for it.
 func (t tier) mix(form string, rows int) {
 	width := t.bits / 8 // bytes of v in a vector
 	if form == "Wide" {

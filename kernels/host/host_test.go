@@ -19,10 +19,20 @@ func random(r *rand.Rand, n int) []float32 {
 }
 
 // forms are a matrix in the three forms, each with the values that it stands for.
-func forms(values []float32, out, in int) map[string]Matrix {
+func forms(t testing.TB, values []float32, out, in int) map[string]Matrix {
+	t.Helper()
 	m := Float32Matrix(values, out, in)
 	var memory Memory
-	return map[string]Matrix{"float32": m, "bfloat16": RoundedMatrix(&memory, m), "int8": Int8Matrix(NewTeam(1), &memory, m)}
+	t.Cleanup(memory.Close)
+	rounded, err := RoundedMatrix(&memory, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quantised, err := Int8Matrix(NewTeam(1), &memory, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]Matrix{"float32": m, "bfloat16": rounded, "int8": quantised}
 }
 
 // eachTier runs a test as on every kind of machine that this one can stand for.
@@ -64,7 +74,7 @@ func testProduct(t *testing.T) {
 	for _, shape := range [][3]int{{1, 64, 64}, {2, 33, 48}, {3, 100, 176}, {5, 130, 576}, {25, 36, 896}, {100, 7, 1536}, {7, 40, 20}, {64, 64, 4864}} {
 		n, out, in := shape[0], shape[1], shape[2]
 		values, x := random(r, out*in), random(r, n*in)
-		for name, m := range forms(values, out, in) {
+		for name, m := range forms(t, values, out, in) {
 			y := multiply(team, &m, x, n)
 			row := make([]float32, in)
 			for o := range out {
@@ -106,7 +116,7 @@ func TestPlain(t *testing.T) {
 	team := NewTeam(1)
 	const n, out, in = 5, 40, 576
 	x := random(r, n*in)
-	for name, m := range forms(random(r, out*in), out, in) {
+	for name, m := range forms(t, random(r, out*in), out, in) {
 		want := multiply(team, &m, x, n)
 		rows := &Rows{}
 		rows.Set(team, x, n, in, &m)
@@ -180,10 +190,19 @@ func testAttend(t *testing.T) {
 				}
 				return float64(v)
 			}
-			var first []float32
-			for _, slots := range []int{1, 4, 6, 16, 64} {
+			first := map[bool][]float32{} // with pairs and without
+			for _, slots := range []int{1, 2, 4, 6, 16, 64} {
 				pages := (context+slots-1)/slots + 3
-				pool := NewPool(1, pages, slots, heads, E, half)
+				pool, err := NewPool(1, pages, slots, heads, E, half)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer pool.Close()
+				// Beside pairs queries and probabilities are rounded, too.
+				query, bound := func(v float32) float64 { return float64(v) }, 1e-5
+				if pool.pairs {
+					query, bound = round, 4e-3 // 2^-9 of each value, the largest of which are 2
+				}
 				for _, p := range pool.f32 {
 					for i := range p {
 						p[i] = float32(math.NaN())
@@ -209,7 +228,7 @@ func testAttend(t *testing.T) {
 						weights, sum := make([]float64, n), 0.0
 						for i := range weights {
 							for e := range E {
-								weights[i] += float64(q[g*E+e]) * round(keys[(i*heads+1)*E+e])
+								weights[i] += query(q[g*E+e]) * round(keys[(i*heads+1)*E+e])
 							}
 							weights[i] = math.Exp(weights[i])
 							sum += weights[i]
@@ -219,7 +238,7 @@ func testAttend(t *testing.T) {
 							for i, w := range weights {
 								want += w / sum * round(values[(i*heads+1)*E+e])
 							}
-							if got := float64(out[g*E+e]); !(math.Abs(got-want) < 1e-5) {
+							if got := float64(out[g*E+e]); !(math.Abs(got-want) < bound) {
 								t.Fatalf("half %v, %v, pages of %d, context %d: out[%d][%d] = %g, want %g", half, shape, slots, n, g, e, got, want)
 							}
 						}
@@ -233,9 +252,9 @@ func testAttend(t *testing.T) {
 						}
 					}
 					if n == context {
-						if first == nil {
-							first = out
-						} else if !slices.Equal(first, out) {
+						if first[pool.pairs] == nil {
+							first[pool.pairs] = out
+						} else if !slices.Equal(first[pool.pairs], out) {
 							t.Errorf("half %v, %v: pages of %d give other bits", half, shape, slots)
 						}
 					}
@@ -286,7 +305,7 @@ func benchmarkProduct(b *testing.B) {
 	const out, in, copies = 4864, 896, 40 // more than the caches hold
 	all := map[string][]Matrix{}
 	for range copies {
-		for name, m := range forms(random(r, out*in), out, in) {
+		for name, m := range forms(b, random(r, out*in), out, in) {
 			all[name] = append(all[name], m)
 		}
 	}
@@ -296,18 +315,27 @@ func benchmarkProduct(b *testing.B) {
 				x, y := random(r, n*in), make([]float32, n*out)
 				rows := &Rows{}
 				scratch := make([]Scratch, team.Size())
-				i, best := 0, time.Hour
+				i, best, read := 0, time.Hour, time.Hour
 				for b.Loop() {
-					began := time.Now()
 					m := &all[name][i%copies]
+					began := time.Now()
 					rows.Set(team, x, n, in, m)
 					team.Run(m.Blocks(), func(block, member int) { m.Product(rows, y, out, block, &scratch[member]) })
-					i++
 					best = min(best, time.Since(began))
+					if n == 1 { // the same without arithmetic, of another matrix
+						m = &all[name][(i+copies/2)%copies]
+						began = time.Now()
+						team.Run(m.Blocks(), func(block, member int) { m.Read(block, &scratch[member]) })
+						read = min(read, time.Since(began))
+					}
+					i++
 				}
 				seconds := best.Seconds()
 				b.ReportMetric(2*float64(n*out*in)/seconds/1e9, "GFLOP/s")
 				b.ReportMetric(float64(all[name][0].Bytes())/seconds/1e9, "GB/s")
+				if n == 1 {
+					b.ReportMetric(read.Seconds()/seconds, "of-read")
+				}
 			})
 		}
 	}

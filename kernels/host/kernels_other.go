@@ -12,5 +12,5 @@ func quantize(dst []int16, src []float32) float32       { return quantizeScalar(
 func RMSNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, weight, epsilon) }
 func SiLUMul(gate, up []float32)                        { siluMulScalar(gate, up) }
 func softmax(x []float32)                               { softmaxScalar(x) }
-func readAll(x []float32) float32                       { return readAllScalar(x) }
+func readAll(x []int32) int32                           { return readAllScalar(x) }
 func roundBits(dst []uint16, src []float32)             { narrow(dst, src) }

@@ -35,7 +35,11 @@ type Scratch struct {
 	tile  tile
 	panel []float32 // blockOut rows of a piece
 
-	rows, scores, out []float32 // of attention
+	// Of attention; queries, probs and last, a slot's values beside zeroes, are bfloat16.
+	rows, scores, out    []float32
+	queries, probs, last []uint16
+
+	sum int32 // of what Read reads
 }
 
 // Set prepares n rows of d values for products with m and its like.
@@ -118,8 +122,7 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, b int, s *Scratch) (lo, hi i
 	return lo, hi
 }
 
-// stream computes outputs lo to hi for few rows, which wait for memory: in the
-// order in which the weights lie there.
+// stream computes outputs lo to hi for few rows, which wait for memory.
 func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int, t *tile) {
 	size := m.piece()
 	pieces := (m.In + size - 1) / size

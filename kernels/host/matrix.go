@@ -34,21 +34,30 @@ func BFloat16Matrix(bits []uint16, out, in int) Matrix {
 	return m
 }
 
-// RoundedMatrix rounds a float32 matrix to bfloat16.
-func RoundedMatrix(memory *Memory, m Matrix) Matrix {
-	bits := take[uint16](memory, len(m.f32))
+// RoundedMatrix rounds a float32 matrix to bfloat16. It fails when there is no memory.
+func RoundedMatrix(memory *Memory, m Matrix) (Matrix, error) {
+	bits, err := take[uint16](memory, len(m.f32))
+	if err != nil {
+		return Matrix{}, err
+	}
 	narrow(bits, m.f32)
-	return BFloat16Matrix(bits, m.Out, m.In)
+	return BFloat16Matrix(bits, m.Out, m.In), nil
 }
 
 // Int8Matrix quantises a matrix: each row has one scale for each piece of at most
 // 1024 inputs, the largest magnitude over 127. Activations meet it as 14-bit
 // integers, so that nearly all of the error is that of the weights: about 0.3 %
-// of a row's largest weight.
-func Int8Matrix(t *Team, memory *Memory, m Matrix) Matrix {
+// of a row's largest weight. It fails when there is no memory.
+func Int8Matrix(t *Team, memory *Memory, m Matrix) (Matrix, error) {
 	bounds := cut(m.In)
-	out := Matrix{Out: m.Out, In: m.In, q: take[int8](memory, m.Out*m.In),
-		scale: take[float32](memory, (len(bounds)-1)*m.Out), form: formInt8, tier: tierFor(formInt8, m.In)}
+	out := Matrix{Out: m.Out, In: m.In, form: formInt8, tier: tierFor(formInt8, m.In)}
+	var err error
+	if out.q, err = take[int8](memory, m.Out*m.In); err != nil {
+		return out, err
+	}
+	if out.scale, err = take[float32](memory, (len(bounds)-1)*m.Out); err != nil {
+		return out, err
+	}
 	rows := make([][]float32, t.Size())
 	t.Run(m.Out, func(o, member int) {
 		row := grow(rows[member], m.In)
@@ -69,7 +78,7 @@ func Int8Matrix(t *Team, memory *Memory, m Matrix) Matrix {
 			}
 		}
 	})
-	return out
+	return out, nil
 }
 
 // Sums are accumulated over a piece of the inner dimension in registers, and pieces

@@ -122,15 +122,18 @@ func (t *Team) Run(n int, body func(i, member int)) {
 // work takes indices of loop number until there are none: its own first.
 func (t *Team) work(number uint64, id int) {
 	for k := range t.ranges {
-		from := &t.ranges[(id+k)%len(t.ranges)]
+		from, done := &t.ranges[(id+k)%len(t.ranges)], 0
 		for {
 			i, ok := from.take(number, k == 0)
 			if !ok {
 				break
 			}
-			// The loop cannot have ended before this index has run.
+			// The loop cannot have ended before this index is counted.
 			(*t.body.Load())(i, id)
-			t.completed.Add(1)
+			done++
+		}
+		if done > 0 {
+			t.completed.Add(int64(done))
 		}
 	}
 }

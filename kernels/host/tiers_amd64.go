@@ -37,6 +37,7 @@ var tier512 = tier{rows: 6, lanes: 16,
 	mix: [formCount][]kernel{
 		formF32:  {mix512F321, mix512F322, mix512F323, mix512F324, mix512F325, mix512F326},
 		formWide: {mix512Wide1, mix512Wide2, mix512Wide3, mix512Wide4, mix512Wide5, mix512Wide6},
+		formBF16: {mix512BF161, mix512BF162, mix512BF163, mix512BF164, mix512BF165, mix512BF166},
 	},
 }
 
@@ -213,3 +214,21 @@ func mix512Wide5(t *tile)
 
 //go:noescape
 func mix512Wide6(t *tile)
+
+//go:noescape
+func mix512BF161(t *tile)
+
+//go:noescape
+func mix512BF162(t *tile)
+
+//go:noescape
+func mix512BF163(t *tile)
+
+//go:noescape
+func mix512BF164(t *tile)
+
+//go:noescape
+func mix512BF165(t *tile)
+
+//go:noescape
+func mix512BF166(t *tile)

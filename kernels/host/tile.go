@@ -17,7 +17,8 @@ const (
 // tile is the argument of a kernel, written for gen.go, which knows the offsets.
 // A dot kernel with R rows computes y[i][j] = Σ x[i]·w[j] for R rows of x and
 // 4·groups of w; a mix kernel y[i][c] += Σ x[i][s]·w[s][c] for R rows of x, k rows
-// of w and groups of 4 vectors of columns. Strides are in bytes.
+// of w and groups of 4 vectors of columns; bfloat16 mixes take pairs: x[i][s] is two
+// numbers, and so is w[s][c]. Strides are in bytes.
 type tile struct {
 	x   unsafe.Pointer
 	ldx uintptr

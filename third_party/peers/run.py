@@ -152,12 +152,9 @@ def summary(samples):
 def table(a, results):
     """Markdown: for each model and precision, a row a test and a column a participant."""
     lines = [f"{results['machine']}, {a.threads} threads; {results['versions']}. Tokens a second, median of "
-             f"{a.rounds} rounds; % is of the memory-bandwidth limit, ratio is Stele to the best peer; "
+             f"{a.rounds} rounds; % is of the speed at which Stele's weights are "
+             f"read in the same test, ratio is Stele to the best peer; "
              f"* others used more than {DISTURBED:.0%} of the cores meanwhile."]
-    bandwidth = max([s["bandwidth"] for p in results["values"].values() for t in p.values() for n in t.values()
-                     for s in n if "bandwidth" in s], default=0)
-    if bandwidth:
-        lines[0] += f" Memory is read at {bandwidth / 1e9:.1f} GB/s at most."
     for key, tests in results["values"].items():
         model, precision = key.split("/")
         names = [n for n, _ in PRECISIONS[precision] if any(n in t for t in tests.values())]
@@ -166,6 +163,8 @@ def table(a, results):
                   "| --- |" + " ---: |" * (len(names) + 1)]
         for test, by_name in tests.items():
             cells, stele, peer = [], None, 0
+            limits = [s["bandwidth"] for n in by_name.values() for s in n if "bandwidth" in s]
+            bandwidth = statistics.median(limits) if limits else 0
             for n in names:
                 if n not in by_name:
                     cells.append("")

@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"stele/engine/model"
+	"stele/sampler"
+)
+
+// scoreRows is how many tokens a step of scoring has at most: the logits of each are
+// held at once.
+const scoreRows = 64
+
+// scoreOnHost scores one pair after the other by host kernels. What a pair begins with
+// and the one before it did, too, such as a group's prompt, is not computed again.
+func (e *Engine) scoreOnHost(ctx context.Context, pairs []model.Pair, temperature float64) ([]Score, error) {
+	longest := 1
+	for _, p := range pairs {
+		longest = max(longest, len(p.Prompt)+len(p.Completion))
+	}
+	size := e.options.BlockSize
+	pages := (longest + size - 1) / size
+	pool, err := e.host.NewPool(pages, size)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	blocks := make([]int32, pages)
+	for i := range blocks {
+		blocks[i] = int32(i)
+	}
+	scores := make([]Score, len(pairs))
+	samplers := make([]sampler.Sampler, e.team.Size())
+	errs := make([]error, scoreRows)
+	V := e.Weights.Config.VocabSize
+	var known []int32 // tokens whose keys and values the pool holds
+	for i, p := range pairs {
+		n := len(p.Completion)
+		s := Score{LogProbs: make([]float32, n), Entropy: make([]float32, n)}
+		if scores[i] = s; n == 0 {
+			continue
+		}
+		ids := slices.Concat(p.Prompt, p.Completion[:n-1]) // the last is asked for, and feeds nothing
+		first := len(p.Prompt) - 1                         // the token whose logits the completion begins with
+		from := 0
+		for from < min(len(known), len(ids), first) && known[from] == ids[from] {
+			from++
+		}
+		for from < len(ids) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			to := min(from+scoreRows, len(ids))
+			asked := max(0, to-max(from, first))
+			logits, err := e.host.Step([]model.HostItem{{Tokens: ids[from:to], Start: from, Blocks: blocks, Logits: asked}}, pool)
+			if err != nil {
+				return nil, err
+			}
+			at := to - asked - first // of the completion
+			e.team.Run(asked, func(row, member int) {
+				s.LogProbs[at+row], s.Entropy[at+row], errs[row] = samplers[member].Score(
+					logits[row*V:(row+1)*V], p.Completion[at+row], temperature)
+			})
+			for row, err := range errs[:asked] {
+				if err != nil {
+					return nil, fmt.Errorf("sequence %d, token %d: %w", i, at+row, err)
+				}
+			}
+			from = to
+		}
+		known = ids
+	}
+	return scores, nil
+}
