@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: experiment bench-peers bench-trl build setup demo resume-check test check fmt vet lint fuzz goldens clean
+.PHONY: experiment bench-peers bench-trl build setup demo resume-check kill-check test check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
@@ -29,6 +29,12 @@ experiment: build
 # FLAGS="--limit 2 -n 2 --max-tokens 48" makes it small.
 resume-check: build
 	@examples/resume-check.sh $(MODEL) $(DATA) runs/resume-check $(FLAGS)
+
+# Kills GRPO runs on XLA with signal 9, KILLS times each, resumes them, and compares
+# what they leave with runs that were let alone, byte for byte.
+KILLS ?= 12
+kill-check: setup
+	@$(ENV) go test ./cmd/stele -count 1 -v -run TestTrainKilled -kills $(KILLS)
 
 test: setup
 	@$(ENV) go test -timeout 25m $(PACKAGES)

@@ -75,10 +75,10 @@ func near(t *testing.T, what string, got, want []float32, tolerance float64) {
 // blocks of the vocabulary, with the plain formula and GoMLX's own gradient.
 func TestTokenLogProbs(t *testing.T) {
 	const N, D = 5, 8
-	V := vocabularyBlock + 37
+	V := VocabularyBlock + 37
 	r := rand.New(rand.NewPCG(1, 2))
 	h, head := random(r, N*D, 1), random(r, V*D, 0.3)
-	target := []int32{0, 7, int32(V - 1), vocabularyBlock, vocabularyBlock - 1}
+	target := []int32{0, 7, int32(V - 1), VocabularyBlock, VocabularyBlock - 1}
 	for _, d := range devices(t) {
 		build := func(blocked bool) []Buffer {
 			f32 := dtypes.Float32
@@ -112,6 +112,43 @@ func TestTokenLogProbs(t *testing.T) {
 		got, want := build(true), build(false)
 		for i, what := range []string{"logprob", "entropy", "gradient of h", "gradient of head"} {
 			near(t, d.Name+" "+what, floats(t, got[i]), floats(t, want[i]), 2e-5)
+		}
+	}
+}
+
+// TestTokenLogProbsMemory: what the log-probabilities and their gradient take does not
+// grow with the number of blocks that the vocabulary has, but for the head's own rows:
+// N × V logits never exist. The numbers are those of XLA's assignment.
+func TestTokenLogProbsMemory(t *testing.T) {
+	const N, D = 256, 16
+	for _, d := range devices(t) {
+		if !d.IsXLA() {
+			continue // the Go backend frees what it has used, and plans nothing
+		}
+		temporary := func(blocks int, gradient bool) int64 {
+			f32, V := dtypes.Float32, blocks*VocabularyBlock
+			p, err := Compile(d, "logprobs", []Input{
+				{Name: "h", Shape: shapes.Make(f32, N, D)}, {Name: "head", Shape: shapes.Make(f32, V, D)},
+				{Name: "target", Shape: shapes.Make(dtypes.Int32, N)}, {Name: "t", Shape: shapes.Make(f32)},
+			}, func(in []*Node) []*Node {
+				logprob, entropy := TokenLogProbs(in[0], in[1], in[2], in[3])
+				if !gradient {
+					return []*Node{logprob, entropy}
+				}
+				return Gradient(ReduceAllSum(Add(logprob, entropy)), in[0], in[1])
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			return p.Memory().Temporary
+		}
+		for _, gradient := range []bool{false, true} {
+			few, many := temporary(2, gradient), temporary(6, gradient)
+			const logits, head = N * VocabularyBlock * 4, VocabularyBlock * D * 4 // bytes, of a block
+			if few > 5*logits || many-few > 4*2*head {
+				t.Errorf("%s, gradient %v: %d bytes for 2 blocks, %d for 6, a block of logits has %d", d.Name, gradient, few, many, logits)
+			}
 		}
 	}
 }

@@ -50,15 +50,6 @@ func linear(x, w *Node) *Node {
 	})
 }
 
-// LowRank returns y [.., out] = x·wᵀ of x [.., in] unchanged, for a w [out, in] that
-// already holds B·A, and lets the gradient reach A [r, in] and B [out, r] by
-// products with x and with y's gradient: that of w, [out, in], is never formed. x
-// has its own gradient from y.
-func LowRank(y, x, A, B *Node) *Node {
-	path := Linear(Linear(StopGradient(x), A), B)
-	return Add(y, Sub(path, StopGradient(path)))
-}
-
 // product is a matrix product with float32 result. No accumulator dtype is
 // asked for: with one, go-xla on CPU rewrites the whole weight on every call.
 func product(a, b *Node, ac, bc int) *Node {

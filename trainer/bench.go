@@ -92,13 +92,19 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 	}
 	defer os.RemoveAll(dir)
 	saver := &run{config: config, dir: dir, engine: e, learner: learner}
+	save := func() error {
+		if err := saver.stage(); err != nil {
+			return err
+		}
+		return saver.publish()
+	}
 	var parts []Part
 	for _, part := range []struct {
 		name string
 		work func() error
 	}{
 		{"rollout", rollout}, {"score", score}, {"update", update},
-		{"step", func() error { return errors.Join(rollout(), update()) }}, {"save", saver.save},
+		{"step", func() error { return errors.Join(rollout(), update()) }}, {"save", save},
 	} {
 		speed, err := engine.Measure(repeat, tokens, part.work)
 		if err != nil {

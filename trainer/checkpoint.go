@@ -43,14 +43,19 @@ const (
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%d", step) }
 
-// save writes RUN/checkpoints/step-N: a Hugging Face folder that any program
-// loads, and beside the weights what the trainer needs to go on bit for bit. The
-// folder gets its name when all of it is on disk.
-func (r *run) save() error {
+// checkpointPath is where the checkpoint of the steps taken has its place, and where it
+// is written.
+func (r *run) checkpointPath() (final, staging string) {
 	parent := filepath.Join(r.dir, "checkpoints")
-	final := filepath.Join(parent, checkpointName(r.done))
-	staging := filepath.Join(parent, "."+checkpointName(r.done)+".partial")
-	if err := errors.Join(os.RemoveAll(staging), os.MkdirAll(parent, 0o755)); err != nil {
+	return filepath.Join(parent, checkpointName(r.done)), filepath.Join(parent, "."+checkpointName(r.done)+".partial")
+}
+
+// stage writes what publish will make RUN/checkpoints/step-N: a Hugging Face folder
+// that any program loads, and beside the weights what the trainer needs to go on bit
+// for bit.
+func (r *run) stage() error {
+	_, staging := r.checkpointPath()
+	if err := errors.Join(os.RemoveAll(staging), os.MkdirAll(filepath.Dir(staging), 0o755)); err != nil {
 		return err
 	}
 	if r.adapter == nil || r.config.LoRA.Merge {
@@ -73,10 +78,13 @@ func (r *run) save() error {
 	s := state{
 		Step: r.done, Updates: r.learner.updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta, Files: files,
 	}
-	if err := jsonl.WriteFile(filepath.Join(staging, stateFile), s); err != nil {
-		return err
-	}
-	if err := errors.Join(remove(final), os.Rename(staging, final), syncFolder(parent)); err != nil {
+	return jsonl.WriteFile(filepath.Join(staging, stateFile), s)
+}
+
+// publish gives what stage wrote its name, all at once, and removes older checkpoints.
+func (r *run) publish() error {
+	final, staging := r.checkpointPath()
+	if err := errors.Join(remove(final), os.Rename(staging, final), syncFolder(filepath.Dir(final))); err != nil {
 		return err
 	}
 	return r.prune()

@@ -16,12 +16,12 @@ type sampled struct {
 // contrast, which have no gradient, are left out and further questions asked, as
 // many as the share kept so far makes likely to be enough; when the bound is
 // reached the step makes do with what there is.
-func (r *run) gather(ctx context.Context, step int) (s sampled, err error) {
+func (r *run) gather(ctx context.Context, step int, clock *stopwatch) (s sampled, err error) {
 	c := r.config.Rollout
 	count := c.Questions
 	for {
 		chosen := r.order.take(r.cursor, count)
-		groups, err := r.sample(ctx, step, len(s.all), chosen)
+		groups, err := r.sample(ctx, step, len(s.all), chosen, clock)
 		if err != nil {
 			return s, err
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"stele/engine"
 	"stele/engine/model"
@@ -35,43 +34,48 @@ func (o *rollout) truncated() bool { return o.FinishReason == engine.FinishLengt
 
 // stepGRPO samples, scores and learns from one step's questions.
 func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
-	began := time.Now()
-	s, err := r.gather(ctx, step)
+	clock := newStopwatch()
+	s, err := r.gather(ctx, step, clock)
 	if err != nil {
 		return nil, err
 	}
-	sampled := time.Now()
 	m := r.rolloutMetrics(step, s)
 	rollouts := slices.Concat(s.groups...)
-	if err := r.scoreReference(ctx, rollouts); err != nil {
-		return nil, err
+	if r.reference != nil {
+		if err := r.scoreReference(ctx, rollouts); err != nil {
+			return nil, err
+		}
+		clock.lap("ref")
 	}
-	if err := r.scoreOld(ctx, rollouts, m); err != nil {
-		return nil, err
+	if r.config.Loss.ImportanceSampling != CorrectionNone {
+		if err := r.scoreOld(ctx, rollouts, m); err != nil {
+			return nil, err
+		}
+		clock.lap("old_log_prob")
 	}
 	r.penalize(rollouts, m)
 	for _, group := range s.groups {
 		setAdvantages(group, r.config.Loss.Std)
 	}
+	advantageMetrics(rollouts, m)
+	clock.lap("adv")
 	if err := r.keepRollouts(step, slices.Concat(s.all...)); err != nil {
 		return nil, err
 	}
-	scored := time.Now()
-	if err := r.learn(ctx, step, s.groups, m); err != nil {
+	clock.lap("dump_rollout_generations")
+	flops, err := r.learn(ctx, step, s.groups, m)
+	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	m["timing_s/gen"] = sampled.Sub(began).Seconds()
-	m["timing_s/ref"] = scored.Sub(sampled).Seconds()
-	m["timing_s/update_actor"] = now.Sub(scored).Seconds()
-	m["timing_s/step"] = now.Sub(began).Seconds()
-	m["perf/throughput"] = m["num_tokens"] / now.Sub(began).Seconds()
-	return m, nil
+	clock.lap("update_actor")
+	clock.report(m)
+	return m, r.utilization(m, flops)
 }
 
-// sample draws a group for each problem; rewards are computed beside generation.
-// first is how many problems the step has sampled before.
-func (r *run) sample(ctx context.Context, step, first int, chosen []problem) (groups [][]*rollout, err error) {
+// sample draws a group for each problem; rewards are computed beside generation, and
+// the clock's "reward" is what is still to wait for then. first is how many problems
+// the step has sampled before.
+func (r *run) sample(ctx context.Context, step, first int, chosen []problem, clock *stopwatch) (groups [][]*rollout, err error) {
 	c := r.config.Rollout
 	requests := make([]engine.Request, len(chosen))
 	groups = make([][]*rollout, len(chosen))
@@ -105,17 +109,16 @@ func (r *run) sample(ctx context.Context, step, first int, chosen []problem) (gr
 	if err != nil {
 		cancel() // commands need not finish what is thrown away
 	}
+	clock.lap("gen")
 	if scoring := session.Close(ctx); err == nil || !errors.Is(scoring, context.Canceled) {
 		err = errors.Join(scoring, err)
 	}
+	clock.lap("reward")
 	return groups, err
 }
 
 // scoreReference asks the reference model for the rollouts' log-probabilities.
 func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {
-	if r.reference == nil {
-		return nil
-	}
 	scores, err := r.engine.ScoreWith(ctx, r.reference, pairsOf(rollouts), r.config.Rollout.Temperature)
 	if err != nil {
 		return fmt.Errorf("reference model: %w", err)
@@ -130,9 +133,6 @@ func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {
 // not taken at their word.
 func (r *run) scoreOld(ctx context.Context, rollouts []*rollout, m Metrics) error {
 	l := r.config.Loss
-	if l.ImportanceSampling == CorrectionNone {
-		return nil
-	}
 	scores, err := r.engine.ScoreWith(ctx, r.engine.Weights, pairsOf(rollouts), r.config.Rollout.Temperature)
 	if err != nil {
 		return err
@@ -194,8 +194,8 @@ func pairsOf(rollouts []*rollout) []model.Pair {
 }
 
 // learn takes the optimiser steps of a rollout step: epochs × mini-batches, each
-// summed over micro-batches.
-func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metrics) error {
+// summed over micro-batches. It returns the operations that their gradients needed.
+func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metrics) (flops float64, err error) {
 	u, l := r.config.Update, r.config.Loss
 	rate := r.config.Optimizer.Rate(step, r.config.Steps)
 	m["learning_rate"] = rate
@@ -207,17 +207,17 @@ func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metric
 			rollouts := slices.Concat(groups[from:to]...)
 			stats, err := r.pass(ctx, step, rollouts, epoch == 0 && mini == 0)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if stats.tokens == 0 {
 				continue // every group was dropped, or every rollout cut off
 			}
 			norm, err := r.learner.Update(rate)
 			if errors.Is(err, errNotFinite) {
-				return r.stop(step, err, offendersOf(rollouts))
+				return 0, r.stop(step, err, offendersOf(rollouts))
 			}
 			if err != nil {
-				return err
+				return 0, err
 			}
 			r.engine.WeightsChanged()
 			stats.gradNorm = norm
@@ -229,7 +229,7 @@ func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metric
 		m["actor/kl_coef"] = r.kl.Beta
 		r.kl.Update(total.plainKL/total.tokens, len(slices.Concat(groups...)))
 	}
-	return nil
+	return total.flops, nil
 }
 
 func offendersOf(rollouts []*rollout) []offender {
@@ -260,6 +260,7 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		lengths[i] = len(o.Tokens)
 		pairs, at = append(pairs, o.pair()), append(at, i)
 	}
+	stats.flops = gradientFLOPs(r.engine.Weights.Config, pairs)
 	weights := r.config.Loss.Aggregation.Weights(lengths, r.config.aggregationConstant())
 	var offenders []offender
 	for indices, batch := range r.config.batches(pairs) {

@@ -138,7 +138,7 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Update) passSt
 		advantages = g.AdvantagesNoStd
 	}
 	var stats passStats
-	for indices, batch := range u.batches(pairs) {
+	for indices, batch := range (Config{Algorithm: AlgorithmSFT, Update: u}).batches(pairs) {
 		tokens := NewTokens(batch.Shape.N)
 		for i, index := range indices {
 			at := batch.First[i]

@@ -11,6 +11,7 @@ import (
 	"stele/engine"
 	"stele/engine/checkpoint"
 	"stele/engine/model"
+	"stele/kernels"
 )
 
 // MemoryPlan is what a run needs of the device, in bytes.
@@ -21,7 +22,7 @@ type MemoryPlan struct {
 	Optimizer   int64 `json:"optimizer"`   // two moments, masters of weights held in less than float32, factors of an adapter
 	KVPool      int64 `json:"kv_pool"`     // keys and values of the rollouts
 	Activations int64 `json:"activations"` // of one gradient pass, without the logits
-	Logits      int64 `json:"logits"`      // blocks of the vocabulary and the head's gradient
+	Logits      int64 `json:"logits"`      // those of a block of the vocabulary, and the head's gradient
 	Program     int64 `json:"program"`     // the process itself: detector, tokenizer, compiled code
 	Total       int64 `json:"total"`
 	// MicroBatch is the gradient pass of the longest sequences that there may be.
@@ -39,8 +40,8 @@ const programBytes = 1100 << 20
 // plans that it made for two models, seven shapes and both settings of remat: kept
 // for each token and layer are 4·I + 8·D + 3·H·E + 2·K·E numbers and two rows of
 // attention scores; for a token that continues a prompt H·E more and five quarters of
-// a row; for each completion token 2.9 rows of logits. With remat only the layers'
-// inputs are kept, and either the logits or one layer is the peak.
+// a row; for each completion token three rows of a block of logits. With remat only
+// the layers' inputs are kept, and either the logits or one layer is the peak.
 func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt int) MemoryPlan {
 	held := checkpoint.F32
 	if dtype == "bfloat16" {
@@ -92,12 +93,7 @@ func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt in
 	}
 	scores := 4 * fill(alone+continued) * int64(m.NumHeads)
 	kept := 4 * fill(2*alone+continued*5/4) * int64(m.NumHeads)
-	p.Logits = 4 * N * V * 29 / 10
-	if c.LoRA.Rank == 0 {
-		p.Logits += 4 * V * D // the head's gradient
-	} else {
-		layer += 4 * M * (HE + 2*KE + 2*D + 2*I) // the targets' outputs once more: see kernels.LowRank
-	}
+	p.Logits = 4 * (3*N*min(V, kernels.VocabularyBlock) + V*D) // and the head's gradient, or its blocks cut out
 	if !c.Update.Remat {
 		p.Activations = L * (layer + kept)
 	} else {

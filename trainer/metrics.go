@@ -48,7 +48,7 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 		}
 		by[key].add(x)
 	}
-	var rewards, lengths, ended, truncated, spread, flat series
+	var rewards, prompts, lengths, ended, truncated, spread, flat series
 	components := r.components()
 	for _, group := range s.all {
 		var own series
@@ -66,7 +66,8 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 				ended.add(n)
 			}
 			truncated.add(indicator(o.truncated()))
-			m["num_tokens"] += n + float64(len(o.problem.ids))
+			prompts.add(float64(len(o.problem.ids)))
+			m["perf/total_num_tokens"] += n + float64(len(o.problem.ids))
 		}
 		spread.add(own.std())
 		flat.add(indicator(own.min == own.max))
@@ -79,8 +80,10 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 		m[name+"/mean"], m[name+"/std"] = by[name].mean(), by[name].std()
 		delete(m, name)
 	}
-	m["reward"], m["reward_std"] = rewards.mean(), spread.mean()
+	m["reward"], m["reward_std"] = rewards.mean(), spread.mean() // the deviation within a group
+	m["critic/rewards/min"], m["critic/rewards/max"] = rewards.min, rewards.max
 	m["frac_reward_zero_std"] = flat.mean()
+	m["prompt_length/mean"], m["prompt_length/min"], m["prompt_length/max"] = prompts.mean(), prompts.min, prompts.max
 	m["completions/mean_length"], m["completions/min_length"], m["completions/max_length"] = lengths.mean(), lengths.min, lengths.max
 	m["completions/mean_terminated_length"] = ended.mean()
 	m["completions/min_terminated_length"], m["completions/max_terminated_length"] = ended.min, ended.max
@@ -90,6 +93,15 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 		m["train/kept_groups"] = float64(len(s.groups))
 	}
 	return m
+}
+
+// advantageMetrics describes the advantages of the rollouts that are learnt from.
+func advantageMetrics(rollouts []*rollout, m Metrics) {
+	var all series
+	for _, o := range rollouts {
+		all.add(float64(o.advantage))
+	}
+	m["critic/advantages/mean"], m["critic/advantages/min"], m["critic/advantages/max"] = all.mean(), all.min, all.max
 }
 
 // series accumulates a mean, a sample standard deviation and the extremes.
@@ -137,6 +149,7 @@ type passStats struct {
 	lowest, highest                     float64 // share of clipped tokens in an update, the extremes
 	compared, difference, maxDifference float64
 	gradNorm                            float64
+	flops                               float64 // see gradientFLOPs
 }
 
 // see adds n tokens from entry at.
@@ -192,6 +205,7 @@ func (s *passStats) add(o passStats) {
 	s.difference += o.difference
 	s.maxDifference = max(s.maxDifference, o.maxDifference)
 	s.gradNorm += o.gradNorm
+	s.flops += o.flops
 }
 
 // report writes the means over updates and tokens; of a step without an update

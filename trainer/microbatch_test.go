@@ -96,7 +96,7 @@ func TestLayouts(t *testing.T) {
 			if u.MicroTokens == 80 && backend != "go" {
 				continue // XLA takes seconds to compile each of the many shapes
 			}
-			loss, logprobs, got := pass(u.batches(pairs))
+			loss, logprobs, got := pass(Config{Algorithm: AlgorithmSFT, Update: u}.batches(pairs))
 			if math.Abs(loss-wantLoss) > 1e-5 {
 				t.Errorf("%s, %+v: the loss is %.8g, alone %.8g", backend, u, loss, wantLoss)
 			}

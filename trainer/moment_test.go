@@ -67,7 +67,7 @@ func learnChain(t *testing.T, d *kernels.Device, dtype dtypes.DType, a AdamW, st
 			pairs[i] = chain(r)
 		}
 		loss := 0.0
-		for indices, batch := range (Update{MicroTokens: 512, Packing: true}).batches(pairs) {
+		for indices, batch := range (Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 512, Packing: true}}).batches(pairs) {
 			tokens := NewTokens(batch.Shape.N)
 			for i := range 23 * len(indices) {
 				tokens.Weight[i] = 1.0 / 23 / chains

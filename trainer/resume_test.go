@@ -72,7 +72,7 @@ func checkSame(t *testing.T, whole, halved string, paths ...string) {
 	}
 	for _, m := range slices.Concat(a, b) {
 		for key := range m {
-			if strings.HasPrefix(key, "timing_s/") || key == "perf/throughput" {
+			if OfClock(key) {
 				delete(m, key)
 			}
 		}

@@ -57,6 +57,7 @@ type run struct {
 	events      eventWriter
 	evaluations evaluations
 	memory      MemoryPlan
+	peak        float64 // of the device, FLOP/s; 0 until it is measured
 
 	// What a checkpoint holds besides the model and the optimiser.
 	done   int // steps taken
@@ -108,6 +109,17 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 			return fmt.Errorf("step %d: %w", step, err)
 		}
 		r.done = step
+		// A checkpoint is written before the metrics, which say how long that took, and
+		// gets its name after them: there is none without its step's metrics.
+		if r.saves(step) {
+			began := time.Now()
+			if err := r.stage(); err != nil {
+				return err
+			}
+			took := time.Since(began).Seconds()
+			metrics["timing_s/save_checkpoint"] = took
+			metrics["timing_s/step"] += took
+		}
 		if err := appendMetrics(r.metricsPath(), metrics); err != nil {
 			return err
 		}
@@ -121,7 +133,7 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 			r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
 		}
 		if r.saves(step) {
-			if err := r.save(); err != nil {
+			if err := r.publish(); err != nil {
 				return err
 			}
 		}

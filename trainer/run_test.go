@@ -84,7 +84,7 @@ func TestResumeIsExact(t *testing.T) {
 	}
 	for _, m := range slices.Concat(a, b) {
 		for key := range m {
-			if strings.HasPrefix(key, "timing_s/") || key == "perf/throughput" {
+			if OfClock(key) {
 				delete(m, key)
 			}
 		}

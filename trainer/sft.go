@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"time"
 
 	"stele/engine/model"
 )
@@ -13,7 +12,7 @@ import (
 // log-likelihood of the solutions' tokens, prompts masked. No sequence sees another:
 // each has a row of its own, or a segment of a packed one.
 func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
-	began := time.Now()
+	clock := newStopwatch()
 	chosen := r.order.take(r.cursor, r.config.Update.Batch)
 	r.cursor += len(chosen)
 	pairs := make([]model.Pair, len(chosen))
@@ -53,7 +52,7 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 				correct += math.Exp(float64(seen.LogProb[j]))
 				tokens++
 			}
-			m["num_tokens"] += float64(len(pairs[index].Prompt) + lengths[index])
+			m["perf/total_num_tokens"] += float64(len(pairs[index].Prompt) + lengths[index])
 		}
 	}
 	if len(offenders) > 0 {
@@ -71,10 +70,10 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 		return nil, err
 	}
 	r.engine.WeightsChanged()
-	seconds := time.Since(began).Seconds()
 	m["grad_norm"], m["learning_rate"] = norm, rate
 	m["entropy"], m["mean_token_probability"] = entropy/tokens, correct/tokens
-	m["timing_s/step"], m["perf/throughput"] = seconds, m["num_tokens"]/seconds
-	m["train/padding"] = 1 - m["num_tokens"]/padded
-	return m, nil
+	m["train/padding"] = 1 - m["perf/total_num_tokens"]/padded
+	clock.lap("update_actor")
+	clock.report(m)
+	return m, r.utilization(m, gradientFLOPs(r.engine.Weights.Config, pairs))
 }

@@ -48,10 +48,12 @@ func hidden(c *checkpoint.Config, p params, token, position *Node, attend attent
 		}
 		w := func(name string) *Node { return p.get("model.layers.%d.%s.weight", l, name) }
 		project := func(x *Node, name string) *Node {
-			y := kernels.Linear(x, w(name))
+			var y *Node
 			weight := fmt.Sprintf("model.layers.%d.%s.weight", l, name)
 			if A := p[weight+factorA]; A != nil {
-				y = kernels.LowRank(y, x, A, p[weight+factorB])
+				y = kernels.LowRank(x, w(name), A, p[weight+factorB])
+			} else {
+				y = kernels.Linear(x, w(name))
 			}
 			if bias := p[fmt.Sprintf("model.layers.%d.%s.bias", l, name)]; bias != nil {
 				y = Add(y, kernels.Convert(ExpandLeftToRank(bias, y.Rank()), dtypes.Float32))

@@ -45,16 +45,22 @@ var curvePanels = []curvePanel{
 		keys: []string{"sampling/sampling_logp_difference/mean", "sampling/sampling_logp_difference/max"}, names: []string{"mean", "max"}},
 	{title: "Mean token probability", keys: []string{"mean_token_probability"}},
 	{title: "Seconds a step",
-		keys: []string{"timing_s/step", "timing_s/gen", "timing_s/ref", "timing_s/update_actor"}, names: []string{"step", "gen", "ref", "update"}},
+		keys: []string{"timing_s/step", "timing_s/gen", "timing_s/reward", "timing_s/ref", "timing_s/old_log_prob", "timing_s/update_actor",
+			"timing_s/save_checkpoint"},
+		names: []string{"step", "gen", "reward", "ref", "old", "update", "save"}},
 	{title: "Tokens a second", keys: []string{"perf/throughput"}},
-	{title: "Tokens a step", keys: []string{"num_tokens"}},
+	{title: "Update: share of the device's peak", keys: []string{"perf/mfu/actor"}},
+	{title: "Most memory, GiB", keys: []string{"perf/max_memory_allocated_gb"}},
+	{title: "Tokens a step", keys: []string{"perf/total_num_tokens"}},
 }
 
 // undrawn are metrics that are in tables/steps.csv alone: extremes and deviations of
-// what is drawn.
+// what is drawn, and what hardly moves.
 var undrawn = []string{
 	"step", "clip_ratio/low_min", "clip_ratio/high_max", "clip_ratio/region_mean",
-	"completions/min_terminated_length", "completions/max_terminated_length",
+	"completions/min_terminated_length", "completions/max_terminated_length", "critic/rewards/min", "critic/rewards/max",
+	"critic/advantages/mean", "critic/advantages/min", "critic/advantages/max", "prompt_length/mean", "prompt_length/min",
+	"prompt_length/max", "timing_s/adv", "timing_s/dump_rollout_generations",
 }
 
 // smoothFrom is the number of steps from which curves get a moving mean.

@@ -1,0 +1,67 @@
+package trainer
+
+import (
+	"strings"
+	"time"
+
+	"stele/kernels"
+)
+
+// stopwatch sums how long the parts of a step take, by the names that verl gives them.
+type stopwatch struct {
+	last  time.Time
+	spent map[string]time.Duration
+}
+
+func newStopwatch() *stopwatch { return &stopwatch{time.Now(), map[string]time.Duration{}} }
+
+// lap counts the time since the last lap, or the start, as that of a part.
+func (w *stopwatch) lap(part string) {
+	now := time.Now()
+	w.spent[part] += now.Sub(w.last)
+	w.last = now
+}
+
+// report writes timing_s of each part and of the step, which is their sum, seconds, and
+// the tokens a second.
+func (w *stopwatch) report(m Metrics) {
+	var step time.Duration
+	for part, spent := range w.spent {
+		m["timing_s/"+part] = spent.Seconds()
+		step += spent
+	}
+	m["timing_s/step"] = step.Seconds()
+	m["perf/throughput"] = m["perf/total_num_tokens"] / step.Seconds()
+}
+
+// utilization notes what share of the device's peak an update reached whose gradients
+// needed so many operations, and the most memory that the process has had in GiB where
+// it holds the tensors. The peak is measured (see kernels.PeakFLOPS), at the first
+// step; the Go backend, a reference, has none.
+func (r *run) utilization(m Metrics, flops float64) error {
+	device := r.engine.Device()
+	if peak := peakMemory(); device.IsCPU() && peak > 0 {
+		m["perf/max_memory_allocated_gb"] = float64(peak) / (1 << 30)
+	}
+	if !device.IsXLA() || flops == 0 {
+		return nil
+	}
+	if r.peak == 0 {
+		var err error
+		if r.peak, err = kernels.PeakFLOPS(device, r.engine.Weights.HeldAs()); err != nil {
+			return err
+		}
+	}
+	m["perf/mfu/actor"] = flops / m["timing_s/update_actor"] / r.peak
+	return nil
+}
+
+// OfClock reports whether a metric is of the clock or the machine, and thus another in
+// each run.
+func OfClock(name string) bool {
+	switch name {
+	case "perf/throughput", "perf/mfu/actor", "perf/max_memory_allocated_gb":
+		return true
+	}
+	return strings.HasPrefix(name, "timing_s/")
+}
