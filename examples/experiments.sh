@@ -34,7 +34,7 @@ builtin)
   warm_start
   for seed in $(seq "$seeds"); do
     say "seed $seed of $seeds"
-    train_builtin en 200 "$seed" "$out/en-$seed"
+    train_builtin en 320 "$seed" "$out/en-$seed"
   done
   go run ./examples/seeds "en=$(runs en)" | tee "$out/summary.md" ;;
 arithmetic)
