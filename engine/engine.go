@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -110,7 +109,6 @@ func Load(name string, options Options) (*Engine, error) {
 	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
 		return nil, err
 	}
-	debug.FreeOSMemory() // a vocabulary leaves tens of megabytes that the weights' peak would come on top of
 	device, err := kernels.Open(options.Backend)
 	if err != nil {
 		return nil, err

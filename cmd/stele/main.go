@@ -104,6 +104,7 @@ func must(err error) {
 
 func main() {
 	reexec()
+	lean()
 	os.Exit(run())
 }
 

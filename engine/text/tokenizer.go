@@ -72,6 +72,7 @@ func Load(dir string) (*Tokenizer, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	t.path = path
+	release()
 	return t, nil
 }
 
