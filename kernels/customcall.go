@@ -24,8 +24,8 @@ type ffiExtension struct {
 const extensionMetadata = 1
 
 type ffiVersion struct {
-	size         uintptr
-	extensions   *ffiExtension
+	_            uintptr       // size
+	_            *ffiExtension // extensions
 	major, minor int32
 }
 
@@ -41,21 +41,21 @@ type ffiMetadata struct {
 
 // ffiAPI is the head of XLA_FFI_Api.
 type ffiAPI struct {
-	size        uintptr
-	extensions  *ffiExtension
+	_           uintptr       // size
+	_           *ffiExtension // extensions
 	version     ffiVersion
-	internal    unsafe.Pointer
+	_           unsafe.Pointer // internal
 	errorCreate uintptr
 }
 
 // ffiBuffer is an operand or a result.
 type ffiBuffer struct {
-	size       uintptr
-	extensions *ffiExtension
-	dtype      int32
-	data       unsafe.Pointer
-	rank       int64
-	dims       *int64
+	_    uintptr       // size
+	_    *ffiExtension // extensions
+	_    int32         // dtype
+	data unsafe.Pointer
+	rank int64
+	dims *int64
 }
 
 func (b *ffiBuffer) shape() []int64 { return unsafe.Slice(b.dims, b.rank) }
@@ -70,21 +70,21 @@ func elements[T any](b *ffiBuffer) []T {
 }
 
 type ffiBuffers struct {
-	size       uintptr
-	extensions *ffiExtension
-	n          int64
-	types      *int32
-	list       **ffiBuffer
+	_    uintptr       // size
+	_    *ffiExtension // extensions
+	n    int64
+	_    *int32 // types
+	list **ffiBuffer
 }
 
 func (b *ffiBuffers) all() []*ffiBuffer { return unsafe.Slice(b.list, b.n) }
 
 // ffiFrame is a call.
 type ffiFrame struct {
-	size              uintptr
+	_                 uintptr // size
 	extensions        *ffiExtension
 	api               *ffiAPI
-	context           unsafe.Pointer
+	_                 unsafe.Pointer // context
 	stage             int32
 	operands, results ffiBuffers
 }
@@ -140,10 +140,10 @@ func (f *ffiFrame) fail(message string) uintptr {
 
 // pjrtAPI is the head of PJRT_Api.
 type pjrtAPI struct {
-	size                       uintptr
+	_                          uintptr       // size
 	extensions                 *ffiExtension // PJRT's extensions begin as XLA's do
-	versionSize                uintptr
-	versionExtensions          *ffiExtension
+	_                          uintptr       // versionSize
+	_                          *ffiExtension // versionExtensions
 	major, minor               int32
 	errorDestroy, errorMessage uintptr
 }
