@@ -100,14 +100,15 @@ func openDevice(t *testing.T, name string) *kernels.Device {
 	return d
 }
 
-func tinyWeights(t *testing.T, d *kernels.Device) *model.Weights {
+// tinyWeights are tiny-qwen2's as a dtype; the test closes them.
+func tinyWeights(t *testing.T, d *kernels.Device, dtype dtypes.DType) *model.Weights {
 	t.Helper()
 	folder, err := checkpoint.Open("../testdata/models/tiny-qwen2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	w, err := model.LoadWeights(folder, d, dtypes.Float32)
+	w, err := model.LoadWeights(folder, d, dtype)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestGoldens(t *testing.T) {
 		// Compiling takes longer than running, and the programs are the same: one
 		// learner is reset for each variant.
 		d := openDevice(t, backend)
-		w := tinyWeights(t, d)
+		w := tinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, g.Variants[0].options())
 		if err != nil {
@@ -208,7 +209,7 @@ func reset(t *testing.T, l *Learner, options LearnerOptions) {
 	if options.AdamW != l.options.AdamW {
 		t.Fatal("the optimiser's settings are part of its program")
 	}
-	fresh := tinyWeights(t, l.weights.Device)
+	fresh := tinyWeights(t, l.weights.Device, dtypes.Float32)
 	defer fresh.Close()
 	for i, spec := range l.specs {
 		values, err := fresh.Float32s(i)

@@ -7,8 +7,6 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
 	"stele/kernels"
 )
 
@@ -22,15 +20,7 @@ func TestLoRAGradient(t *testing.T) {
 		bound   float64 // of a gradient's root mean square
 	}{{"go", dtypes.Float32, 1e-4}, {"xla:cpu", dtypes.Float32, 1e-4}, {"xla:cpu", dtypes.BFloat16, 0.1}} {
 		d := openDevice(t, c.backend)
-		folder, err := checkpoint.Open("../testdata/models/tiny-qwen2")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer folder.Close()
-		w, err := model.LoadWeights(folder, d, c.dtype)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := tinyWeights(t, d, c.dtype)
 		defer w.Close()
 		options := LoRA{Rank: 3, Alpha: 6, Targets: loraTargets}
 		a, err := NewAdapter(w, options, 1)

@@ -275,9 +275,9 @@ func availableMemory() int64 { return procValue("/proc/meminfo", "MemAvailable:"
 // not say.
 func residentMemory() int64 { return procValue("/proc/self/status", "VmRSS:") }
 
-// peakMemory is the most memory that this process has had, in bytes; 0 where the
-// system does not say.
-func peakMemory() int64 { return procValue("/proc/self/status", "VmHWM:") }
+// PeakMemory is the most memory that this process has had resident, in bytes; 0 where
+// the system does not say.
+func PeakMemory() int64 { return procValue("/proc/self/status", "VmHWM:") }
 
 func procValue(path, key string) int64 {
 	data, err := os.ReadFile(path)

@@ -74,7 +74,7 @@ func TestMemoryIsXLAs(t *testing.T) {
 		w := &model.Weights{Config: smollm2, Device: d, DType: dtypes.Float32, Specs: smollm2.TensorSpecs()}
 		check(w, c, x.longest, x.longest-x.completion, x.noted)
 	}
-	w := tinyWeights(t, d)
+	w := tinyWeights(t, d, dtypes.Float32)
 	defer w.Close()
 	c.Rollout.GroupSize, c.Update.MicroTokens, c.Update.Remat, c.LoRA.Rank = 4, 640, false, 0
 	check(w, c, 128, 64, 0)

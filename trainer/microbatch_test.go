@@ -18,7 +18,7 @@ import (
 func TestLayouts(t *testing.T) {
 	for _, backend := range []string{"go", "xla:cpu"} {
 		d := openDevice(t, backend)
-		w := tinyWeights(t, d)
+		w := tinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, LearnerOptions{AdamW: defaults().Optimizer, Loss: defaults().Loss})
 		if err != nil {

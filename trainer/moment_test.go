@@ -36,15 +36,7 @@ func chain(r *rand.Rand) model.Pair {
 // weights after the first.
 func learnChain(t *testing.T, d *kernels.Device, dtype dtypes.DType, a AdamW, steps int) (losses []float64, first [][]float32) {
 	t.Helper()
-	folder, err := checkpoint.Open("../testdata/models/tiny-qwen2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	w, err := model.LoadWeights(folder, d, dtype)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := tinyWeights(t, d, dtype)
 	defer w.Close()
 	l, err := NewLearner(w, LearnerOptions{AdamW: a, Loss: defaults().Loss, SFT: true, Seed: 3})
 	if err != nil {

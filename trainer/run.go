@@ -129,7 +129,7 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 		if options.OnStep != nil {
 			options.OnStep(step, config.Steps, metrics)
 		}
-		if peak := peakMemory(); r.engine.Device().IsCPU() && peak > 0 {
+		if peak := PeakMemory(); r.engine.Device().IsCPU() && peak > 0 {
 			r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
 		}
 		if r.saves(step) {

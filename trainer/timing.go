@@ -40,7 +40,7 @@ func (w *stopwatch) report(m Metrics) {
 // step; the Go backend, a reference, has none.
 func (r *run) utilization(m Metrics, flops float64) error {
 	device := r.engine.Device()
-	if peak := peakMemory(); device.IsCPU() && peak > 0 {
+	if peak := PeakMemory(); device.IsCPU() && peak > 0 {
 		m["perf/max_memory_allocated_gb"] = float64(peak) / (1 << 30)
 	}
 	if !device.IsXLA() || flops == 0 {

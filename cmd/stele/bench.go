@@ -139,8 +139,8 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	if err := profiled(f.profile, func() error { return measure(ctx) }); err != nil {
 		return err
 	}
-	if b.report.PeakRSS, err = peakRSS(); err != nil {
-		return err
+	if b.report.PeakRSS = trainer.PeakMemory(); b.report.PeakRSS == 0 {
+		return errors.New("/proc/self/status: no VmHWM")
 	}
 	b.report.Footprint = e.Footprint()
 	if b.report.Bandwidth, err = host.ReadBandwidth(); err != nil {

@@ -66,7 +66,7 @@ func trainedFiles(t *testing.T, dir string, steps int) map[string]string {
 // trained, and an adapter.
 func TestTrainKilled(t *testing.T) {
 	if _, err := kernels.PluginPath("cpu"); err != nil {
-		t.Skip(err)
+		t.Skipf("XLA's CPU plugin is not here: %v", err)
 	}
 	const steps = 6
 	for name, setting := range map[string]string{"all weights": "lora.rank=0", "adapter": "lora.rank=2"} {

@@ -93,33 +93,21 @@ func (l *hostLayer) matrices() []*host.Matrix {
 // after layer where it lies, without computing anything: the limit of a step of one
 // token. It is the best of the passes that fit into a time, at least one.
 func (h *Host) ReadTime(within time.Duration) time.Duration {
+	read := func(p *product, b int, s *host.Scratch) { p.m.Read(b, s) }
 	best := time.Duration(math.MaxInt64)
 	for began := time.Now(); time.Since(began) < within || best == math.MaxInt64; {
 		pass := time.Now()
 		for i := range h.layers {
-			h.read(h.layers[i].matrices()...)
+			var list []product
+			for _, m := range h.layers[i].matrices() {
+				list = append(list, product{m: m})
+			}
+			h.blocks(list, read)
 		}
-		h.read(&h.head)
+		h.blocks([]product{{m: &h.head}}, read)
 		best = min(best, time.Since(pass))
 	}
 	return best
-}
-
-// read reads matrices block by block, as products does.
-func (h *Host) read(list ...*host.Matrix) {
-	total := 0
-	for _, m := range list {
-		total += m.Blocks()
-	}
-	h.team.Run(total, func(b, member int) {
-		for _, m := range list {
-			if b < m.Blocks() {
-				m.Read(b, &h.scratch[member])
-				return
-			}
-			b -= m.Blocks()
-		}
-	})
 }
 
 // refresh looks the weights up again: an update moves them.
@@ -317,6 +305,16 @@ type product struct {
 
 // products runs several products with h.rows in one loop.
 func (h *Host) products(list ...product) {
+	h.blocks(list, func(p *product, b int, s *host.Scratch) {
+		lo, hi := p.m.Product(&h.rows, p.y, p.m.Out, b, s)
+		if p.after != nil {
+			p.after(lo, hi)
+		}
+	})
+}
+
+// blocks calls do for every block of every product's matrix, in one loop.
+func (h *Host) blocks(list []product, do func(p *product, b int, s *host.Scratch)) {
 	total := 0
 	for _, p := range list {
 		total += p.m.Blocks()
@@ -328,10 +326,7 @@ func (h *Host) products(list ...product) {
 				b -= p.m.Blocks()
 				continue
 			}
-			lo, hi := p.m.Product(&h.rows, p.y, p.m.Out, b, &h.scratch[member])
-			if p.after != nil {
-				p.after(lo, hi)
-			}
+			do(p, b, &h.scratch[member])
 			return
 		}
 	})
