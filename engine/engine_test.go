@@ -13,6 +13,7 @@ import (
 
 	"stele/engine/builtin"
 	"stele/engine/model"
+	"stele/kernels/kernelstest"
 	"stele/sampler"
 )
 
@@ -33,17 +34,14 @@ func (f form) String() string {
 var entropyBounds = map[string]float64{"": 1e-4, "bfloat16": 0.02}
 
 // forms lists those that are here: host kernels, which are the same on every CPU
-// backend, then graphs on go, and on xla:cpu where its plugin is.
+// backend, then graphs on each backend.
 func forms(t *testing.T) []form {
 	t.Helper()
-	all := []form{{"go", KernelsHost, ""}, {"go", KernelsGraph, ""}}
-	e, err := Load(filepath.Join(testdata, "models", "tiny-qwen2"), Options{Backend: "xla:cpu"})
-	if err != nil {
-		t.Logf("xla:cpu is not tested: %v", err)
-		return all
+	all := []form{{"go", KernelsHost, ""}}
+	for _, backend := range kernelstest.Backends(t) {
+		all = append(all, form{backend, KernelsGraph, ""})
 	}
-	e.Close()
-	return append(all, form{"xla:cpu", KernelsGraph, ""})
+	return all
 }
 
 func load(t *testing.T, dir string, o Options) *Engine {

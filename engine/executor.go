@@ -17,9 +17,9 @@ import (
 type executor interface {
 	// copyPages carries out the copies that copy-on-write asks for.
 	copyPages(copies []paged.Copy) error
-	// step runs the model over the items and returns the logits [rows, V] of those
-	// that are sampled from, in order. The memory is reused by the next step.
-	step(items []schedule.Item) ([]float32, error)
+	// step runs the model over the items and draws the tokens, which are in the order
+	// of their items.
+	step(items []schedule.Item, draws []draw) error
 	// bytes is the size of the pool.
 	bytes() int
 	close()

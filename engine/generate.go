@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"stele/engine/schedule"
 	"stele/engine/text"
@@ -125,7 +123,7 @@ type generation struct {
 	requests  []Request
 	scheduler *schedule.Scheduler
 	live      map[*schedule.Sequence]*sample
-	samplers  []sampler.Sampler
+	asked     []draw // of this step
 }
 
 // sample is a completion in the making.
@@ -149,15 +147,11 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 				return err
 			}
 		}
-		logits, err := g.pool.step(step.Items)
-		if err != nil {
+		draws := g.draws(step)
+		if err := g.pool.step(step.Items, draws); err != nil {
 			return err
 		}
-		drawn, err := g.draw(step, logits)
-		if err != nil {
-			return err
-		}
-		for _, d := range drawn {
+		for _, d := range draws {
 			if err := g.extend(d, emit); err != nil {
 				return err
 			}
@@ -165,56 +159,18 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 	}
 }
 
-// draw is a token drawn for a sequence.
-type draw struct {
-	sequence *schedule.Sequence
-	token    int32
-	logprob  float32
-}
-
-// draw samples the next token of every sequence that a step finished, on all
-// cores: a row of logits may serve a whole group. logits has a row for each item
-// that is sampled from.
-func (g *generation) draw(step *schedule.Step, logits []float32) ([]draw, error) {
-	var drawn []draw
-	var rows []int
-	row := 0
-	for _, item := range step.Items {
+// draws says what a step has to draw.
+func (g *generation) draws(step *schedule.Step) []draw {
+	g.asked = g.asked[:0]
+	for i, item := range step.Items {
 		for _, seq := range item.Sample {
-			drawn = append(drawn, draw{sequence: seq})
-			rows = append(rows, row)
+			r := &g.requests[seq.Request]
+			g.asked = append(g.asked, draw{sequence: seq, item: i, params: r.Sampling, key: sampler.Key{
+				Seed: r.Seed, Prompt: promptKey(r.ID), Sample: uint32(seq.Sample), Position: uint32(len(seq.Tokens)),
+			}})
 		}
-		if len(item.Sample) > 0 {
-			row++
-		}
 	}
-	workers := min(runtime.GOMAXPROCS(0), len(drawn))
-	for len(g.samplers) < workers {
-		g.samplers = append(g.samplers, sampler.Sampler{})
-	}
-	errs := make([]error, workers)
-	V := g.Weights.Config.VocabSize
-	var wait sync.WaitGroup
-	for w := range workers {
-		wait.Go(func() {
-			for i := w; i < len(drawn); i += workers {
-				d := &drawn[i]
-				r := &g.requests[d.sequence.Request]
-				key := sampler.Key{
-					Seed: r.Seed, Prompt: promptKey(r.ID),
-					Sample: uint32(d.sequence.Sample), Position: uint32(len(d.sequence.Tokens)),
-				}
-				token, logprob, err := g.samplers[w].Sample(logits[rows[i]*V:(rows[i]+1)*V], r.Sampling, key)
-				if err != nil {
-					errs[w] = fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, d.sequence.Sample, len(d.sequence.Tokens), err)
-					return
-				}
-				d.token, d.logprob = token, logprob
-			}
-		})
-	}
-	wait.Wait()
-	return drawn, errors.Join(errs...)
+	return g.asked
 }
 
 // promptKey is the number that stands for a request's ID in the sampler's key.
@@ -228,6 +184,9 @@ func promptKey(id string) uint64 {
 // complete.
 func (g *generation) extend(d draw, emit func(Completion) error) error {
 	seq, r := d.sequence, &g.requests[d.sequence.Request]
+	if d.err != nil {
+		return fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, seq.Sample, len(seq.Tokens), d.err)
+	}
 	s := g.live[seq]
 	if s == nil {
 		s = &sample{stream: g.Tokenizer.NewStream(true)}

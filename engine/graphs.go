@@ -11,6 +11,7 @@ import (
 	"stele/engine/paged"
 	"stele/engine/schedule"
 	"stele/kernels"
+	"stele/sampler"
 )
 
 // graphs executes steps as compiled graphs on the backend, shapes padded to
@@ -23,8 +24,11 @@ type graphs struct {
 	copies  map[int]*kernels.Program
 	logf    func(format string, args ...any)
 
-	logits []float32
-	padded []float32 // logits of a program, rows of padding included
+	// On a CPU Sampler draws from the logits where they are; elsewhere they stay on
+	// the device and a program draws.
+	samplers []sampler.Sampler
+	logits   []float32
+	draws    map[sampler.ProgramShape]*sampler.Program
 }
 
 // newGraphs makes the executor and its pool.
@@ -38,6 +42,7 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 		pages:  kernels.Pages{Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs()},
 		steps:  map[model.StepShape]*kernels.Program{},
 		copies: map[int]*kernels.Program{},
+		draws:  map[sampler.ProgramShape]*sampler.Program{},
 	}
 	for range 2 * c.NumLayers {
 		buffer, err := w.Device.Zeros(g.pages.DType, g.pages.Shape().Dimensions...)
@@ -59,25 +64,32 @@ func (g *graphs) close() {
 	for _, p := range g.copies {
 		p.Close()
 	}
+	for _, p := range g.draws {
+		p.Close()
+	}
 	kernels.Free(g.buffers...)
 }
 
 // step: rows of one token and longer ones run one after the other; padded
 // together, the decode rows would cost as much as the prompts.
-func (g *graphs) step(items []schedule.Item) ([]float32, error) {
-	g.logits = g.logits[:0]
+func (g *graphs) step(items []schedule.Item, draws []draw) error {
 	ones := slices.IndexFunc(items, func(i schedule.Item) bool { return len(i.Tokens) > 1 })
 	if ones < 0 {
 		ones = len(items)
 	}
-	if err := g.forward(items[:ones]); err != nil {
-		return nil, err
+	drawn := slices.IndexFunc(draws, func(d draw) bool { return d.item >= ones })
+	if drawn < 0 {
+		drawn = len(draws)
 	}
-	return g.logits, g.forward(items[ones:])
+	if err := g.forward(items[:ones], 0, draws[:drawn]); err != nil {
+		return err
+	}
+	return g.forward(items[ones:], ones, draws[drawn:])
 }
 
-// forward runs the model over some items and appends their logits.
-func (g *graphs) forward(items []schedule.Item) error {
+// forward runs the model over some items, of which the first has a number, and draws
+// from their logits.
+func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	if len(items) == 0 {
 		return nil
 	}
@@ -93,39 +105,59 @@ func (g *graphs) forward(items []schedule.Item) error {
 	size := g.pages.Slots
 	shape.Blocks = min(model.Bucket((context+size-1)/size, 4), g.pages.Count)
 
-	token := make([]int32, shape.B*shape.T)
-	start, length := make([]int32, shape.B), make([]int32, shape.B)
-	blocks := make([]int32, shape.B*shape.Blocks)
+	feed := shape.Feed()
 	for i, item := range items {
-		copy(token[i*shape.T:], item.Tokens)
-		start[i], length[i] = int32(item.Start), int32(len(item.Tokens))
-		table := item.Seq.Table.Blocks
-		copy(blocks[i*shape.Blocks:(i+1)*shape.Blocks], table)
+		shape.Row(feed, i, item.Tokens, item.Start, item.Seq.Table.Blocks)
 	}
 	program, err := g.stepProgram(shape)
 	if err != nil {
 		return err
 	}
-	outputs, err := g.run(program, []input{
-		{token, []int{shape.B, shape.T}}, {start, []int{shape.B}}, {length, []int{shape.B}},
-		{blocks, []int{shape.B, shape.Blocks}},
-	}, g.weights.Buffers)
+	outputs, err := g.run(program, []input{{feed, shape.Dims()}}, g.weights.Buffers)
 	if err != nil {
 		return err
 	}
 	defer kernels.Free(outputs[0])
-	if !slices.ContainsFunc(items, func(i schedule.Item) bool { return len(i.Sample) > 0 }) {
-		return nil // chunks of prompts that go on: nobody reads them
+	switch {
+	case len(draws) == 0: // chunks of prompts that go on: nobody reads the logits
+		return nil
+	case g.weights.Device.IsCPU():
+		n := shape.B * g.weights.Config.VocabSize
+		g.logits = slices.Grow(g.logits[:0], n)[:n]
+		if err := kernels.Download(outputs[0], g.logits); err != nil {
+			return err
+		}
+		drawFrom(&g.samplers, g.logits, g.weights.Config.VocabSize, draws, func(d *draw) int { return d.item - first })
+		return nil
 	}
-	n := shape.B * g.weights.Config.VocabSize
-	g.padded = slices.Grow(g.padded[:0], n)[:n]
-	if err := kernels.Download(outputs[0], g.padded); err != nil {
+	return g.draw(outputs[0], shape.B, first, draws)
+}
+
+// draw draws from logits [rows, V] on the device.
+func (g *graphs) draw(logits kernels.Buffer, rows, first int, draws []draw) error {
+	shape := sampler.ProgramShape{Rows: rows, Vocab: g.weights.Config.VocabSize, Draws: model.Bucket(len(draws), 1)}
+	asked := make([]sampler.Draw, len(draws))
+	for i, d := range draws {
+		asked[i] = sampler.Draw{Row: d.item - first, Params: d.params, Key: d.key}
+		shape.Filters = shape.Filters || d.params.Filters()
+		shape.TopK = shape.TopK || d.params.TopK > 0
+	}
+	program := g.draws[shape]
+	if program == nil {
+		var err error
+		if program, err = sampler.CompileProgram(g.weights.Device, shape); err != nil {
+			return err
+		}
+		g.draws[shape] = program
+	}
+	tokens, logprobs := make([]int32, len(draws)), make([]float32, len(draws))
+	if err := program.Run(logits, asked, tokens, logprobs); err != nil {
 		return err
 	}
-	V := g.weights.Config.VocabSize
-	for i, item := range items {
-		if len(item.Sample) > 0 {
-			g.logits = append(g.logits, g.padded[i*V:(i+1)*V]...)
+	for i := range draws {
+		draws[i].token, draws[i].logprob = tokens[i], logprobs[i]
+		if logprobs[i] != logprobs[i] {
+			draws[i].err = sampler.ErrNotFinite
 		}
 	}
 	return nil

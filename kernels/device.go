@@ -13,6 +13,7 @@ import (
 	_ "github.com/gomlx/compute/gobackend" // registers the pure-Go backend
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
 )
 
 // Device is an opened GoMLX backend and the buffers that live on it.
@@ -127,6 +128,10 @@ func openXLA(spec string) (*Device, error) {
 }
 
 func loadXLA(path, options string) (b compute.Backend, err error) {
+	cuda := pjrt.IsCUDAName(filepath.Base(path))
+	if cuda {
+		cudaEnvironment(path)
+	}
 	if err := Probe(path); err != nil {
 		return nil, err
 	}
@@ -139,6 +144,9 @@ func loadXLA(path, options string) (b compute.Backend, err error) {
 	config := path
 	if options != "" {
 		config += "," + options
+	}
+	if cuda && !strings.Contains(options, "tf32") {
+		config += ",tf32=false" // float32 is the reference: TF32 keeps 11 bits of a factor
 	}
 	if b, err = xla.New(config); err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
@@ -178,7 +186,7 @@ func (d *Device) Close() {
 
 // Elem is the Go type of a tensor's elements.
 type Elem interface {
-	float32 | int32 | uint32 | uint8 | bfloat16.BFloat16
+	float32 | int32 | uint32 | uint64 | uint8 | bfloat16.BFloat16
 }
 
 func dtypeOf[T Elem]() dtypes.DType {
@@ -189,6 +197,8 @@ func dtypeOf[T Elem]() dtypes.DType {
 		return dtypes.Int32
 	case uint32:
 		return dtypes.Uint32
+	case uint64:
+		return dtypes.Uint64
 	case uint8:
 		return dtypes.Uint8
 	}

@@ -9,7 +9,7 @@ import (
 // Pages describes a key-value pool: P pages of S slots for K heads of width E.
 // Keys and values of a layer are tensors [K·P·S, E], head-major, so that a page
 // of one head is contiguous and gathering pages needs no transposition. Page 0
-// belongs to nobody: padding points at it and never changes it.
+// belongs to nobody and is zero: padding points at it, and writes zeros there.
 type Pages struct {
 	Count, Slots, Heads, Width int
 	DType                      dtypes.DType
@@ -68,14 +68,10 @@ func (p Pages) Resolve(f Feed) Address {
 	return a
 }
 
-// Write puts new keys or values x [B, T, K, E] into the pool. XLA and the Go
-// backend update a donated pool in place for additions only, so a row is first
-// brought to zero by subtracting itself, which is exact, and then set.
+// Write puts new keys or values x [B, T, K, E] into the pool; padding writes zeros
+// over those of page 0.
 func (p Pages) Write(pool, x *Node, a Address) *Node {
-	x = Mul(Reshape(Convert(x, p.DType), a.b*a.t*p.Heads, p.Width), a.valid)
-	old := Mul(Gather(pool, a.slots), a.valid)
-	pool = ScatterSum(pool, a.slots, Neg(old), false, false)
-	return ScatterSum(pool, a.slots, x, false, false)
+	return assign(pool, a.slots, Reshape(Convert(x, p.DType), a.b*a.t*p.Heads, p.Width), a.valid)
 }
 
 // Attend is causal attention of q [B, T, H, E] over the pages of each row; the
@@ -105,11 +101,7 @@ func (p Pages) CopyPages(pool, src, dst *Node) *Node {
 	}
 	paged := Reshape(pool, p.Heads*p.Count, p.Slots*p.Width)
 	real := Reshape(BroadcastToDims(Reshape(Convert(NotEqual(src, dst), p.DType), n, 1), n, p.Heads), n*p.Heads, 1)
-	content := Mul(Gather(paged, rows(src)), real)
-	old := Mul(Gather(paged, rows(dst)), real)
-	paged = ScatterSum(paged, rows(dst), Neg(old), false, false)
-	paged = ScatterSum(paged, rows(dst), content, false, false)
-	return Reshape(paged, pool.Shape().Dimensions...)
+	return Reshape(assign(paged, rows(dst), Gather(paged, rows(src)), real), pool.Shape().Dimensions...)
 }
 
 // groupHeads turns [B, T, H, E] scaled by 1/√E into [B·K, G·T, E]: the queries

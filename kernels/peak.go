@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
@@ -9,13 +10,21 @@ import (
 )
 
 // PeakFLOPS measures what a device's plain matrix product reaches in dtype, in
-// floating-point operations a second: the best of several products of 2048 rows and
-// columns. It is the limit that a training pass is compared with.
+// floating-point operations a second: the best of several runs, of one product of 2048
+// rows and columns on a CPU, of four products of 8192 one after the other elsewhere.
+// It is the limit that a training pass is compared with.
 func PeakFLOPS(d *Device, dtype dtypes.DType) (float64, error) {
-	const n, repeat = 2048, 8
+	n, products := 2048, 1
+	if !d.IsCPU() {
+		n, products = 8192, 4
+	}
 	square := shapes.Make(dtype, n, n)
 	program, err := Compile(d, "peak", []Input{{Name: "a", Shape: square}, {Name: "b", Shape: square}}, func(in []*Node) []*Node {
-		return []*Node{Reshape(Slice(product(in[0], in[1], 1, 1), AxisElem(0), AxisElem(0)))}
+		x := in[0]
+		for range products {
+			x = Convert(product(x, in[1], 1, 1), dtype)
+		}
+		return []*Node{Reshape(Slice(x, AxisElem(0), AxisElem(0)))}
 	})
 	if err != nil {
 		return 0, err
@@ -24,13 +33,42 @@ func PeakFLOPS(d *Device, dtype dtypes.DType) (float64, error) {
 	var inputs []Buffer
 	defer func() { Free(inputs...) }()
 	for range 2 {
-		zeros, err := d.Zeros(dtype, n, n)
+		matrix, err := UploadFloat32(d, dtype, noise(n*n, 1/math.Sqrt(float64(n))), n, n)
 		if err != nil {
 			return 0, err
 		}
-		inputs = append(inputs, zeros)
+		inputs = append(inputs, matrix)
 	}
-	var best time.Duration
+	took, err := best(program, inputs)
+	return 2 * float64(products) * math.Pow(float64(n), 3) / took.Seconds(), err
+}
+
+// ReadBandwidth measures how many bytes a second a device reads of its own memory: the
+// best of several sums over 1 GiB. It is the limit that decoding with graphs is compared
+// with.
+func ReadBandwidth(d *Device) (float64, error) {
+	const rows, columns = 1 << 14, 1 << 14
+	input := []Input{{Name: "x", Shape: shapes.Make(dtypes.Float32, rows, columns)}}
+	program, err := Compile(d, "read", input, func(in []*Node) []*Node {
+		return []*Node{ReduceAllSum(ReduceSum(in[0], 1))}
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer program.Close()
+	x, err := UploadFloat32(d, dtypes.Float32, noise(rows*columns, 1), rows, columns)
+	if err != nil {
+		return 0, err
+	}
+	defer Free(x)
+	took, err := best(program, []Buffer{x})
+	return 4 * rows * columns / took.Seconds(), err
+}
+
+// best is the shortest of several runs of a program, until its first output is here.
+func best(program *Program, inputs []Buffer) (time.Duration, error) {
+	const repeat = 8
+	var least time.Duration
 	for range repeat {
 		began := time.Now()
 		outputs, err := program.Run(inputs)
@@ -42,9 +80,21 @@ func PeakFLOPS(d *Device, dtype dtypes.DType) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if took := time.Since(began); best == 0 || took < best {
-			best = took
+		if took := time.Since(began); least == 0 || took < least {
+			least = took
 		}
 	}
-	return 2 * n * n * n / best.Seconds(), nil
+	return least, nil
+}
+
+// noise are n values between -scale and scale: a product of zeros is faster than one
+// of numbers.
+func noise(n int, scale float64) []float32 {
+	values := make([]float32, n)
+	state := uint32(1)
+	for i := range values {
+		state = state*1664525 + 1013904223
+		values[i] = float32((float64(state)/(1<<31) - 1) * scale)
+	}
+	return values
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/ebitengine/purego"
 )
@@ -16,8 +18,9 @@ var pluginFiles = map[string][]string{
 }
 
 // PluginDirs lists the folders that are searched for PJRT plugins, in order:
-// those of PJRT_PLUGIN_LIBRARY_PATH, Stele's cache, and where go-xla's own
-// installer puts them.
+// those of PJRT_PLUGIN_LIBRARY_PATH, Stele's cache, where go-xla's own installer
+// puts them, and where pip puts JAX's for CUDA (jax-cuda13-pjrt): in the packages
+// of VIRTUAL_ENV, of the python3 on the path, and of the user.
 func PluginDirs() []string {
 	dirs := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH"))
 	if cache, err := os.UserCacheDir(); err == nil {
@@ -26,7 +29,33 @@ func PluginDirs() []string {
 	if home, err := os.UserHomeDir(); err == nil {
 		dirs = append(dirs, filepath.Join(home, ".local", "lib", "go-xla"), filepath.Join(home, ".local", "lib", "gomlx", "pjrt"))
 	}
-	return append(dirs, "/usr/local/lib/go-xla", "/usr/local/lib/gomlx/pjrt")
+	dirs = append(dirs, "/usr/local/lib/go-xla", "/usr/local/lib/gomlx/pjrt")
+	for _, site := range sitePackages() {
+		found, _ := filepath.Glob(filepath.Join(site, "jax_plugins", "xla_cuda1[0-9]"))
+		dirs = append(dirs, found...)
+	}
+	return dirs
+}
+
+// sitePackages lists the folders of Python's packages that can be found without
+// running it.
+func sitePackages() []string {
+	var roots []string
+	if venv := os.Getenv("VIRTUAL_ENV"); venv != "" {
+		roots = append(roots, venv)
+	}
+	if python, err := exec.LookPath("python3"); err == nil { // not resolved: a venv's is a link out of it
+		roots = append(roots, filepath.Dir(filepath.Dir(python)))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		roots = append(roots, filepath.Join(home, ".local"))
+	}
+	var sites []string
+	for _, root := range roots {
+		found, _ := filepath.Glob(filepath.Join(root, "lib", "python3*", "*-packages"))
+		sites = append(sites, found...)
+	}
+	return sites
 }
 
 // ErrNoPlugin says that no PJRT plugin of a platform was found.
@@ -48,7 +77,7 @@ func PluginPath(platform string) (string, error) {
 	}
 	hint := "run make in Stele's folder to fetch it"
 	if platform == "cuda" {
-		hint = "name its folder in PJRT_PLUGIN_LIBRARY_PATH"
+		hint = "pip install jax-cuda13-plugin[with-cuda], or name its folder in PJRT_PLUGIN_LIBRARY_PATH"
 	}
 	return "", fmt.Errorf("%w for %s: %s", ErrNoPlugin, platform, hint)
 }
@@ -67,4 +96,34 @@ func Probe(path string) error {
 		return fmt.Errorf("%s is no PJRT plugin: it has no GetPjrtApi", path)
 	}
 	return nil // stays loaded: go-xla loads it next
+}
+
+// cudaEnvironment sets, where nobody has, what XLA reads from the environment when
+// its CUDA plugin is loaded: where CUDA's compiler lies when pip brought it, and that
+// programs give the same bits in every run. go-xla's own search for libraries, which
+// warns of pip's layout, is turned off: the plugin finds them by itself.
+func cudaEnvironment(plugin string) {
+	flags := os.Getenv("XLA_FLAGS")
+	set := func(name, value string) {
+		if !strings.Contains(flags, name) {
+			flags = strings.TrimSpace(flags + " " + name + "=" + value)
+		}
+	}
+	site := filepath.Dir(filepath.Dir(filepath.Dir(plugin)))
+	for _, dir := range []string{"nvidia/cu13", "nvidia/cuda_nvcc"} {
+		if dir = filepath.Join(site, dir); exists(filepath.Join(dir, "bin", "ptxas")) {
+			set("--xla_gpu_cuda_data_dir", dir)
+			break
+		}
+	}
+	set("--xla_gpu_deterministic_ops", "true")
+	os.Setenv("XLA_FLAGS", flags)
+	if os.Getenv("GOPJRT_CUDA_CHECKS") == "" {
+		os.Setenv("GOPJRT_CUDA_CHECKS", "0")
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

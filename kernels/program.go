@@ -60,6 +60,9 @@ func Compile(d *Device, name string, inputs []Input, build func(in []*graph.Node
 		if err := markDonors(p.graph, p.donate); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
+		if err := useAssignments(p.graph); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
 	}
 	if d.products == nil && d.Name == "xla:cpu" {
 		if err := useHostProducts(p.graph); err != nil {

@@ -183,7 +183,7 @@ func filters(t *rapid.T) {
 		TopP:        rapid.SampledFrom([]float64{0, 1e-9, 0.1, 0.5, 0.7, 0.95, 0.999, 1}).Draw(t, "top-p"),
 		MinP:        rapid.SampledFrom([]float64{0, 0, 0.001, 0.2, 1}).Draw(t, "min-p"),
 	}
-	if !p.filters() {
+	if !p.Filters() {
 		return
 	}
 	tokens, probs, err := Probabilities(logits, p)

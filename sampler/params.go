@@ -34,5 +34,5 @@ func (p Params) Validate() error {
 	return nil
 }
 
-// filters reports whether anything but the temperature is on.
-func (p Params) filters() bool { return p.TopK > 0 || p.TopP > 0 && p.TopP < 1 || p.MinP > 0 }
+// Filters reports whether anything but the temperature is on.
+func (p Params) Filters() bool { return p.TopK > 0 || p.TopP > 0 && p.TopP < 1 || p.MinP > 0 }

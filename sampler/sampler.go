@@ -45,11 +45,11 @@ func (s *Sampler) Sample(logits []float32, p Params, key Key) (token int32, logp
 		temperature = 1
 	}
 	scale := newScale(logits[best], temperature)
-	sum := s.weigh(logits, &scale, p.Temperature > 0 && p.filters())
+	sum := s.weigh(logits, &scale, p.Temperature > 0 && p.Filters())
 	token = best
 	switch {
 	case p.Temperature == 0:
-	case p.filters():
+	case p.Filters():
 		s.filter(logits, p, sum)
 		token = s.drawKept(key.noise(), best)
 	default:
@@ -96,7 +96,7 @@ func Probabilities(logits []float32, p Params) (tokens []int32, probs []float64,
 	}
 	scale := newScale(logits[best], p.Temperature)
 	mass := s.weigh(logits, &scale, true)
-	if p.filters() {
+	if p.Filters() {
 		mass = s.filter(logits, p, mass)
 	} else {
 		for i, w := range s.weights[:len(logits)] {

@@ -9,6 +9,7 @@ import (
 
 	"stele/engine/checkpoint"
 	"stele/kernels"
+	"stele/kernels/kernelstest"
 )
 
 // TestBFloat16 bounds what products in bfloat16, XLA's or the host's, do to the gradient
@@ -16,9 +17,16 @@ import (
 // a bias of keys, which is what is left of terms that nearly cancel (a shift of all keys
 // hardly changes a softmax). A second pass has the same bits.
 func TestBFloat16(t *testing.T) {
+	for _, backend := range kernelstest.Backends(t) {
+		if backend != "go" {
+			t.Run(backend, func(t *testing.T) { checkBFloat16(t, openDevice(t, backend)) })
+		}
+	}
+}
+
+func checkBFloat16(t *testing.T, d *kernels.Device) {
 	g := readGolden(t)
 	v := g.Variants[0]
-	d := openDevice(t, "xla:cpu")
 	var specs []checkpoint.TensorSpec
 	gradients := func(dtype dtypes.DType) [][]float32 {
 		w := tinyWeights(t, d, dtype)

@@ -11,6 +11,7 @@ import (
 	"stele/engine/checkpoint"
 	"stele/engine/model"
 	"stele/kernels"
+	"stele/kernels/kernelstest"
 )
 
 // golden is testdata/grpo.json: losses by verl's own functions over transformers'
@@ -173,7 +174,7 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Update) passSt
 // and in small pieces with layers recomputed.
 func TestGoldens(t *testing.T) {
 	g := readGolden(t)
-	for _, backend := range []string{"go", "xla:cpu"} {
+	for _, backend := range kernelstest.Backends(t) {
 		// Compiling takes longer than running, and the programs are the same: one
 		// learner is reset for each variant.
 		d := openDevice(t, backend)

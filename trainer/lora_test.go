@@ -8,17 +8,26 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"stele/kernels"
+	"stele/kernels/kernelstest"
 )
 
 // TestLoRAGradient compares the factors' gradients, which are computed without those
 // of the weights, with what the chain rule makes of these: s·Bᵀ·G and s·G·Aᵀ for
 // G = ∂loss/∂W at the merged weight; with layers recomputed and not.
 func TestLoRAGradient(t *testing.T) {
-	for _, c := range []struct {
+	type variant struct {
 		backend string
 		dtype   dtypes.DType
 		bound   float64 // of a gradient's root mean square
-	}{{"go", dtypes.Float32, 1e-4}, {"xla:cpu", dtypes.Float32, 1e-4}, {"xla:cpu", dtypes.BFloat16, 0.1}} {
+	}
+	var variants []variant
+	for _, backend := range kernelstest.Backends(t) {
+		variants = append(variants, variant{backend, dtypes.Float32, 1e-4})
+		if backend != "go" {
+			variants = append(variants, variant{backend, dtypes.BFloat16, 0.1})
+		}
+	}
+	for _, c := range variants {
 		d := openDevice(t, c.backend)
 		w := tinyWeights(t, d, c.dtype)
 		defer w.Close()

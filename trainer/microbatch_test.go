@@ -10,13 +10,14 @@ import (
 
 	"stele/engine/model"
 	"stele/kernels"
+	"stele/kernels/kernelstest"
 )
 
 // TestLayouts: pairs of which some share a prompt give the loss, the log-probabilities
 // and every gradient that they give alone, each a row of a pass of its own, to
 // rounding (half the goldens' bound: advantages of a group cancel in sums): with the prompt computed once, with groups divided, and packed.
 func TestLayouts(t *testing.T) {
-	for _, backend := range []string{"go", "xla:cpu"} {
+	for _, backend := range kernelstest.Backends(t) {
 		d := openDevice(t, backend)
 		w := tinyWeights(t, d, dtypes.Float32)
 		defer w.Close()

@@ -11,6 +11,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stele/kernels"
+	"stele/kernels/kernelstest"
 	"stele/trainer/reward"
 )
 
@@ -75,7 +76,7 @@ func TestObjective(t *testing.T) {
 			t.Errorf("%s is %.8g, want %.8g", what, got, want)
 		}
 	}
-	for _, backend := range []string{"go", "xla:cpu"} {
+	for _, backend := range kernelstest.Backends(t) {
 		device := openDevice(t, backend)
 		programs := map[bool]*kernels.Program{}
 		for _, v := range g.Variants {

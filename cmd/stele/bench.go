@@ -48,8 +48,8 @@ matrix product reaches on the backend.
 MB/t is what a decoded token makes the machine read: the weights, shared by the
 sequences of a step, and the keys and values before it. "% of limit" compares that with
 what all cores reach when they only read the weights, where they lie and in the same
-order, just before or after the repetition; where graphs run, with the memory's
-read bandwidth at the end. Last comes the peak of resident memory beside what it
+order, just before or after the repetition; where graphs run, with the read bandwidth
+of the device's memory at the end. Last comes the peak of resident memory beside what it
 has to hold: weights and key-value pool.
 
 --offline measures a queue instead, by nano-vllm's recipe: 256 requests, prompts and
@@ -143,7 +143,12 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		return errors.New("/proc/self/status: no VmHWM")
 	}
 	b.report.Footprint = e.Footprint()
-	if b.report.Bandwidth, err = host.ReadBandwidth(); err != nil {
+	if b.report.OnHost = e.Device().IsCPU(); b.report.OnHost {
+		b.report.Bandwidth, err = host.ReadBandwidth()
+	} else {
+		b.report.Bandwidth, err = kernels.ReadBandwidth(e.Device())
+	}
+	if err != nil {
 		return err
 	}
 	if f.train && !f.offline && g.dtype != "int8" {

@@ -58,6 +58,7 @@ type benchReport struct {
 	Bandwidth float64
 	Peak      float64 // operations a second of a plain matrix product; 0 without a training step
 	PeakRSS   int64
+	OnHost    bool // weights and pool lie in the memory of this process
 }
 
 // write writes the report as md, csv, json or jsonl.
@@ -132,8 +133,12 @@ func (p *benchReport) writeMarkdown(out io.Writer) error {
 		}
 	}
 	weights, pool := p.Footprint.Weights, p.Footprint.Pool
-	fmt.Fprintf(&b, "\nmemory read: %.1f GB/s\npeak RSS: %s = %.2f × (weights %s + key-value pool %s)\n", p.Bandwidth/1e9,
-		mebibytes(p.PeakRSS), float64(p.PeakRSS)/float64(weights+pool), mebibytes(weights), mebibytes(pool))
+	fmt.Fprintf(&b, "\nmemory read: %.1f GB/s\n", p.Bandwidth/1e9)
+	if ratio := float64(p.PeakRSS) / float64(weights+pool); p.OnHost {
+		fmt.Fprintf(&b, "peak RSS: %s = %.2f × (weights %s + key-value pool %s)\n", mebibytes(p.PeakRSS), ratio, mebibytes(weights), mebibytes(pool))
+	} else {
+		fmt.Fprintf(&b, "on the device: weights %s, key-value pool %s\n", mebibytes(weights), mebibytes(pool))
+	}
 	if p.Peak > 0 {
 		fmt.Fprintf(&b, "matrix product: %.0f GFLOP/s\n", p.Peak/1e9)
 	}

@@ -5,12 +5,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
 
 	"stele/engine/checkpoint"
 	"stele/kernels"
+	"stele/kernels/kernelstest"
 )
 
 const testdata = "../../testdata"
@@ -38,16 +40,12 @@ func readForward(t *testing.T, name string) []forwardCase {
 	return golden.Cases
 }
 
-// devices opens the backends that are here: go always, xla:cpu where its plugin is.
+// devices opens the backends that are here.
 func devices(t *testing.T) []*kernels.Device {
 	t.Helper()
 	var all []*kernels.Device
-	for _, name := range []string{"go", "xla:cpu"} {
+	for _, name := range kernelstest.Backends(t) {
 		d, err := kernels.Open(name)
-		if err != nil && name != "go" {
-			t.Logf("%s is not tested: %v", name, err)
-			continue
-		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,11 +130,17 @@ func TestStep(t *testing.T) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			w := loadWeights(t, name, d)
 			pages := kernels.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
+			shape := StepShape{B: 1, T: 32, Blocks: 40}
+			program, err := CompileStep(w, pages, shape)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer program.Close()
 			for index, c := range readForward(t, name) {
 				if n := len(c.PromptIDs); n > 300 || n > 40 && d.Name == "go" && testing.Short() {
 					continue
 				}
-				got := prefill(t, w, pages, c.PromptIDs)
+				got := prefill(t, program, shape, w, pages, c.PromptIDs)
 				for i, want := range c.LastLogits {
 					if math.Abs(float64(got[i]-want)) > 1e-4 {
 						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got[i], want)
@@ -147,7 +151,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-func prefill(t *testing.T, w *Weights, pages kernels.Pages, ids []int32) []float32 {
+func prefill(t *testing.T, program *kernels.Program, shape StepShape, w *Weights, pages kernels.Pages, ids []int32) []float32 {
 	t.Helper()
 	var pools []kernels.Buffer
 	for range 2 * w.Config.NumLayers {
@@ -157,8 +161,7 @@ func prefill(t *testing.T, w *Weights, pages kernels.Pages, ids []int32) []float
 		}
 		pools = append(pools, zeros)
 	}
-	const blocks = 40
-	table := make([]int32, blocks)
+	table := make([]int32, shape.Blocks)
 	for i := range table {
 		table[i] = int32(1 + (i*7)%47)
 	}
@@ -168,24 +171,13 @@ func prefill(t *testing.T, w *Weights, pages kernels.Pages, ids []int32) []float
 		if start == 0 {
 			n = min(len(ids), 19)
 		}
-		program, err := CompileStep(w, pages, StepShape{B: 1, T: 32, Blocks: blocks})
+		feed := shape.Feed()
+		shape.Row(feed, 0, ids[start:start+n], start, table)
+		input, err := kernels.Upload(w.Device, feed, shape.Dims()...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		token := make([]int32, 32)
-		copy(token, ids[start:start+n])
-		var inputs []kernels.Buffer
-		for _, in := range []struct {
-			data []int32
-			dims []int
-		}{{token, []int{1, 32}}, {[]int32{int32(start)}, []int{1}}, {[]int32{int32(n)}, []int{1}}, {table, []int{1, blocks}}} {
-			b, err := kernels.Upload(w.Device, in.data, in.dims...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			inputs = append(inputs, b)
-		}
-		out, err := program.Run(append(append(inputs, w.Buffers...), pools...))
+		out, err := program.Run(slices.Concat([]kernels.Buffer{input}, w.Buffers, pools))
 		if err != nil {
 			t.Fatal(err)
 		}

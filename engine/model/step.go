@@ -15,33 +15,44 @@ type StepShape struct {
 	Blocks int // entries of a row's block table; the context is Blocks × slots
 }
 
-// StepInputs is how many inputs a step program has before the weights:
-// token [B, T], start [B], length [B], blocks [B, Blocks], all int32.
-const StepInputs = 4
+// Row puts a row into feed, the first input of a step program: int32 [B, T+2+Blocks],
+// of each row its tokens, the position of the first, how many there are, and its block
+// table. One tensor, because each transfer to a device takes its time.
+func (s StepShape) Row(feed []int32, row int, tokens []int32, start int, blocks []int32) {
+	at := feed[row*s.width():]
+	copy(at[:s.T], tokens)
+	at[s.T], at[s.T+1] = int32(start), int32(len(tokens))
+	copy(at[s.T+2:s.width()], blocks)
+}
+
+// Feed is room for the rows, zero: a row of no tokens is padding.
+func (s StepShape) Feed() []int32 { return make([]int32, s.B*s.width()) }
+
+// Dims are the dimensions of the feed.
+func (s StepShape) Dims() []int { return []int{s.B, s.width()} }
+
+func (s StepShape) width() int { return s.T + 2 + s.Blocks }
 
 // CompileStep builds the whole-graph step over the paged pool: embeds the
 // tokens, writes their keys and values into the donated pools, attends over each
 // row's pages and returns the logits [B, V] of each row's last valid token,
 // float32, followed by the updated pools (keys and values of each layer in turn).
 //
-// Inputs: StepInputs, then the weights, then the pools. A row of length 0 is
-// padding: it changes nothing and its logits mean nothing.
+// Inputs: the feed (see StepShape.Row), then the weights, then the pools. A row of
+// length 0 is padding: it changes nothing and its logits mean nothing.
 func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Program, error) {
 	c, i32 := w.Config, dtypes.Int32
-	inputs := []kernels.Input{
-		{Name: "token", Shape: shapes.Make(i32, shape.B, shape.T)},
-		{Name: "start", Shape: shapes.Make(i32, shape.B)},
-		{Name: "length", Shape: shapes.Make(i32, shape.B)},
-		{Name: "blocks", Shape: shapes.Make(i32, shape.B, shape.Blocks)},
-	}
+	inputs := []kernels.Input{{Name: "feed", Shape: shapes.Make(i32, shape.Dims()...)}}
 	inputs = append(inputs, w.Inputs(false)...)
 	inputs = append(inputs, poolInputs(c.NumLayers, pages)...)
-	firstPool := StepInputs + len(w.Specs)
+	firstPool := 1 + len(w.Specs)
 	return kernels.Compile(w.Device, "step", inputs, func(in []*Node) []*Node {
-		p := w.params(in[StepInputs:firstPool])
+		p := w.params(in[1:firstPool])
 		pools := append([]*Node{}, in[firstPool:]...)
-		token, length := in[0], in[2]
-		address := pages.Resolve(kernels.Feed{Start_B: in[1], Length_B: length, Blocks_BC: in[3], T: shape.T})
+		column := func(i int) *Node { return Reshape(Slice(in[0], AxisRange(), AxisElem(i)), shape.B) }
+		token, start, length := Slice(in[0], AxisRange(), AxisRange(0, shape.T)), column(shape.T), column(shape.T+1)
+		blocks := Slice(in[0], AxisRange(), AxisRange(shape.T+2))
+		address := pages.Resolve(kernels.Feed{Start_B: start, Length_B: length, Blocks_BC: blocks, T: shape.T})
 		x_BTD := hidden(c, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
 			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)

@@ -1,4 +1,4 @@
-"""transformers with torch as a peer: prefill and decoding of one batch on CPU.
+"""transformers with torch as a peer: prefill and decoding of one batch.
 
 Prefill asks for the logits of the last position only; a decode step takes the
 most likely token of each sequence. The cache is static where that is faster
@@ -48,13 +48,21 @@ class Decoder:
                 position = torch.full((self.t.batch, 1), self.t.depth + i)
                 out = self.model(input_ids=token, position_ids=position, past_key_values=cache, logits_to_keep=1)
                 token = out.logits[:, -1].argmax(-1, keepdim=True)
+            finish()
         return watch
+
+
+def finish():
+    """Waits for what a GPU still computes."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def prefill(model, t: Test, r):
     ids = torch.tensor([tokens_of(model.config.vocab_size, r, t.prompt)])
     with Stopwatch() as watch:
         model(input_ids=ids, past_key_values=DynamicCache(config=model.config), logits_to_keep=1)
+        finish()
     return watch
 
 
@@ -78,14 +86,16 @@ def main():
     p.add_argument("--dtype", choices=["float32", "bfloat16"], required=True)
     p.add_argument("--tests", required=True)
     p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--device", default="cpu", help="cpu or cuda")
     p.add_argument("--cache", choices=["best", "static", "dynamic"], default="best")
     p.add_argument("-r", type=int, default=1)
     p.add_argument("--warmup", type=int, default=1)
     p.add_argument("--logits", help="print the largest logits after these ids (comma separated) and stop")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
+    torch.set_default_device(a.device)
     model = AutoModelForCausalLM.from_pretrained(a.model, dtype=getattr(torch, a.dtype), attn_implementation="sdpa")
-    model.eval()
+    model.to(a.device).eval()
     with torch.inference_mode():
         if a.logits:
             ids = torch.tensor([[int(x) for x in a.logits.split(",")]])

@@ -1,0 +1,288 @@
+package sampler
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"stele/kernels"
+)
+
+// ProgramShape is what a Program is compiled for.
+type ProgramShape struct {
+	Rows, Vocab int  // of the logits
+	Draws       int  // tokens drawn, each from a row
+	Filters     bool // top-k, top-p or min-p is on for one of them at least
+	TopK        bool // top-k is, which takes passes over the logits of its own
+}
+
+// Program draws tokens on a device, from logits that never leave it. It follows the
+// rule of Sampler step by step, over the same random numbers: what it draws differs only
+// where float32 weights and sums of another order of operations decide a race, about
+// once in a million draws.
+//
+// Legend of shapes: N draws, V tokens padded to whole blocks, C blocks, L tokens of a
+// block.
+type Program struct {
+	shape   ProgramShape
+	program *kernels.Program
+	device  *kernels.Device
+	packed  []uint64
+}
+
+// Draw asks for one token: from which row, how, and with which random numbers.
+type Draw struct {
+	Row    int
+	Params Params
+	Key    Key
+}
+
+// What a draw is on its way to a device: 64-bit words, some of them the bits of a
+// float64.
+const (
+	wordRow = iota
+	wordNoise
+	wordTemperature // 1 when greedy
+	wordGreedy      // 1 or 0
+	wordTopK        // tokens kept; 0 is off
+	wordTail        // 1 - top-p; 0 is off
+	wordMinP
+	words
+)
+
+// CompileProgram compiles a Program for a device.
+func CompileProgram(d *kernels.Device, shape ProgramShape) (*Program, error) {
+	inputs := []kernels.Input{
+		{Name: "logits", Shape: shapes.Make(dtypes.Float32, shape.Rows, shape.Vocab)},
+		{Name: "draws", Shape: shapes.Make(dtypes.Uint64, words, shape.Draws)},
+	}
+	p, err := kernels.Compile(d, "sample", inputs, func(in []*Node) []*Node {
+		token, logprob := drawTokens(in[0], in[1], shape)
+		return []*Node{token, logprob}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Program{shape: shape, program: p, device: d, packed: make([]uint64, words*shape.Draws)}, nil
+}
+
+// Close frees the program.
+func (p *Program) Close() { p.program.Close() }
+
+// Run draws from logits [Rows, Vocab], a buffer of the device, as many tokens as there
+// are draws, at most shape.Draws, and leaves them and their log-probabilities as
+// Sampler.Sample reports them; one that is NaN says that its row's logits are not
+// finite (ErrNotFinite).
+func (p *Program) Run(logits kernels.Buffer, draws []Draw, tokens []int32, logprobs []float32) error {
+	N := p.shape.Draws
+	if len(draws) > N {
+		return fmt.Errorf("%d draws, the program has %d", len(draws), N)
+	}
+	clear(p.packed)
+	word := func(w, i int) *uint64 { return &p.packed[w*N+i] }
+	for i := range N {
+		*word(wordTemperature, i) = math.Float64bits(1)
+	}
+	for i, d := range draws {
+		*word(wordRow, i) = uint64(d.Row)
+		*word(wordNoise, i) = uint64(d.Key.noise())
+		if d.Params.Temperature == 0 {
+			*word(wordGreedy, i) = 1
+			continue
+		}
+		*word(wordTemperature, i) = math.Float64bits(d.Params.Temperature)
+		*word(wordTopK, i) = uint64(min(d.Params.TopK, p.shape.Vocab))
+		if d.Params.TopP > 0 && d.Params.TopP < 1 {
+			*word(wordTail, i) = math.Float64bits(1 - d.Params.TopP)
+		}
+		*word(wordMinP, i) = math.Float64bits(d.Params.MinP)
+	}
+	packed, err := kernels.Upload(p.device, p.packed, words, N)
+	if err != nil {
+		return err
+	}
+	defer kernels.Free(packed)
+	outputs, err := p.program.Run([]kernels.Buffer{logits, packed})
+	if err != nil {
+		return err
+	}
+	defer kernels.Free(outputs...)
+	token, logprob := make([]int32, N), make([]float32, N)
+	if err := kernels.Download(outputs[0], token); err != nil {
+		return err
+	}
+	if err := kernels.Download(outputs[1], logprob); err != nil {
+		return err
+	}
+	copy(tokens, token[:len(draws)])
+	copy(logprobs, logprob[:len(draws)])
+	return nil
+}
+
+// drawTokens is the graph: tokens [N] int32 and log-probabilities [N] float32.
+func drawTokens(logits, draws *Node, shape ProgramShape) (token, logprob *Node) {
+	g, N, C := logits.Graph(), shape.Draws, blocks(shape.Vocab)
+	f32, f64, i32 := dtypes.Float32, dtypes.Float64, dtypes.Int32
+	word := func(w int) *Node { return Reshape(Slice(draws, AxisElem(w)), N) }
+	float := func(w int) *Node { return Bitcast(word(w), f64) }
+
+	z_NV := Gather(logits, Reshape(ConvertDType(word(wordRow), i32), N, 1))
+	if pad := C*block - shape.Vocab; pad > 0 {
+		z_NV = Concatenate([]*Node{z_NV, BroadcastToDims(Scalar(g, f32, math.Inf(-1)), N, pad)}, 1)
+	}
+	top_N1 := ReduceAndKeep(z_NV, ReduceMax, 1)
+	temperature_N := float(wordTemperature)
+	inverse_N1 := Reshape(ConvertDType(MinScalar(Inverse(temperature_N), 1e30), f32), N, 1)
+	x_NV := Mul(Sub(z_NV, top_N1), inverse_N1)
+	// The smallest normal number has this logarithm. The comparison lets NaN through.
+	w_NV := Where(LessThan(x_NV, Scalar(g, f32, -126*math.Ln2)), ZerosLike(x_NV), Exp(x_NV))
+	blocked := func(x *Node) *Node { return Reshape(x, N, C, block) }
+	sums_NC := ReduceSum(ConvertDType(blocked(w_NV), f64), 2)
+	sum_N := ReduceSum(sums_NC, 1)
+
+	var tie *ties
+	if shape.Filters {
+		w_NV, tie = filtered(w_NV, z_NV, sum_N, word(wordTopK), float(wordTail), float(wordMinP), shape)
+		sums_NC = tie.sums(w_NV, N, C)
+	}
+
+	// Two races, between blocks and between the tokens of the one that won.
+	noise_N1 := Reshape(word(wordNoise), N, 1)
+	race := func(steps, weight *Node) *Node { // steps: ids of the runners in steps of the generator
+		h := mixed(Add(noise_N1, steps))
+		u := MulScalar(AddScalar(ConvertDType(BitwiseShiftRightLogicalScalar(h, uint64(11)), f64), 0.5), 1.0/(1<<53))
+		return ArgMin(Div(Neg(Log(u)), weight), 1, i32)
+	}
+	ids := make([]uint64, C)
+	for b := range ids {
+		ids[b] = uint64(blockID(b)) * golden
+	}
+	b_N := race(Const(g, [][]uint64{ids}), sums_NC)
+	at := Concatenate([]*Node{Iota(g, shapes.Make(i32, N, 1), 0), Reshape(b_N, N, 1)}, 1)
+	inBlock := func(x *Node) *Node { return Gather(blocked(x), at) } // [N, L]
+	lane_NL := Iota(g, shapes.Make(i32, N, block), 1)
+	id_NL := Add(Reshape(MulScalar(b_N, int32(block)), N, 1), lane_NL)
+	w_NL := inBlock(w_NV)
+	if tie != nil {
+		w_NL = tie.cut(w_NL, b_N)
+	}
+	l_N := race(Mul(ConvertDType(id_NL, dtypes.Uint64), Const(g, golden)), ConvertDType(w_NL, f64))
+	drawn_N := Add(MulScalar(b_N, int32(block)), l_N)
+	z_N := ReduceSum(Where(Equal(lane_NL, Reshape(l_N, N, 1)), inBlock(z_NV), ZerosLike(w_NL)), 1)
+
+	greedy_N := NotEqual(word(wordGreedy), ZerosLike(word(wordGreedy)))
+	top_N := Reshape(top_N1, N)
+	token = Where(greedy_N, ArgMax(z_NV, 1, i32), drawn_N)
+	z_N = Where(greedy_N, top_N, z_N)
+	difference_N := Sub(ConvertDType(z_N, f64), ConvertDType(top_N, f64))
+	return token, ConvertDType(Sub(Div(difference_N, temperature_N), Log(sum_N)), f32)
+}
+
+// golden is the step of SplitMix64, by which noise.uniform counts tokens.
+const golden = uint64(0x9e3779b97f4a7c15)
+
+// mixed is mix. The constants go in whole: GoMLX's scalars pass through float64.
+func mixed(x *Node) *Node {
+	g := x.Graph()
+	folded := func(x *Node, bits uint64) *Node { return BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, bits)) }
+	x = Add(x, Const(g, golden))
+	x = Mul(folded(x, 30), Const(g, uint64(0xbf58476d1ce4e5b9)))
+	x = Mul(folded(x, 27), Const(g, uint64(0x94d049bb133111eb)))
+	return folded(x, 31)
+}
+
+// ties are the tokens whose weight equals top-p's threshold: the last of them may go.
+type ties struct {
+	threshold_N1 *Node // float32
+	keep_N1      *Node // how many stay, the first by id; int32
+	before_NC    *Node // how many are in earlier blocks
+	inBlock_NC   *Node
+}
+
+// filtered takes the weights of tokens that top-k, top-p and min-p leave out, as
+// Sampler.filter does, but for the ties at top-p's threshold. A threshold is found by
+// halving the range of its bits: those of a positive float32 grow with it.
+func filtered(w_NV, z_NV, sum_N, topK_N, tail_N, minP_N *Node, shape ProgramShape) (*Node, *ties) {
+	g, N, C := w_NV.Graph(), shape.Draws, blocks(shape.Vocab)
+	f32, f64, i32, i64 := dtypes.Float32, dtypes.Float64, dtypes.Int32, dtypes.Int64
+	zero_NV := ZerosLike(w_NV)
+	column := func(x *Node) *Node { return Reshape(x, N, 1) }
+	if shape.TopK {
+		// The largest floor that topK tokens reach, in the order of floats as integers.
+		k_N := ConvertDType(topK_N, i32)
+		float := func(key_N *Node) *Node {
+			bits := ConvertDType(key_N, i32)
+			return column(Bitcast(Where(LessThan(bits, ZerosLike(bits)), BitwiseXor(bits, Scalar(g, i32, math.MaxInt32)), bits), f32))
+		}
+		infinity := int64(math.Float32bits(float32(math.Inf(1))))
+		low, high := fill(g, i64, N, -infinity-1), fill(g, i64, N, infinity)
+		for range 32 {
+			middle := BitwiseShiftRightArithmeticScalar(Add(low, AddScalar(high, int64(1))), int64(1))
+			count := ReduceSum(ConvertDType(GreaterOrEqual(z_NV, float(middle)), i32), 1)
+			enough := GreaterOrEqual(count, k_N)
+			low, high = Where(enough, middle, low), Where(enough, high, AddScalar(middle, int64(-1)))
+		}
+		keeps := LogicalOr(GreaterOrEqual(z_NV, float(low)), column(Equal(k_N, ZerosLike(k_N))))
+		w_NV = Where(keeps, w_NV, zero_NV)
+		sum_N = ReduceSum(ConvertDType(ReduceSum(Reshape(w_NV, N, C, block), 2), f64), 1)
+	}
+	// The largest threshold below which there is no more than the tail. The likeliest
+	// token, of weight 1, is never below it.
+	limit_N := Mul(tail_N, sum_N)
+	low, high := fill(g, i32, N, 0), fill(g, i32, N, int64(math.Float32bits(1)))
+	mass := func(bits_N *Node) *Node {
+		below := LessThan(w_NV, column(Bitcast(bits_N, f32)))
+		return ReduceSum(ConvertDType(ReduceSum(Reshape(Where(below, w_NV, zero_NV), N, C, block), 2), f64), 1)
+	}
+	for range 30 {
+		middle := BitwiseShiftRightArithmeticScalar(Add(low, AddScalar(high, int32(1))), int32(1))
+		fits := LessOrEqual(mass(middle), limit_N)
+		low, high = Where(fits, middle, low), Where(fits, high, AddScalar(middle, int32(-1)))
+	}
+	// With top-p off nothing is below the threshold and nothing equals it.
+	off := column(Equal(tail_N, ZerosLike(tail_N)))
+	threshold_N1 := Where(off, Scalar(g, f32, -1), column(Bitcast(low, f32)))
+	equal_NC := ReduceSum(Reshape(ConvertDType(Equal(w_NV, threshold_N1), i32), N, C, block), 2)
+	equals_N1 := column(ReduceSum(equal_NC, 1))
+	room_N1 := Sub(column(limit_N), column(mass(low)))
+	gone_N1 := ConvertDType(Floor(MinScalar(Div(room_N1, MaxScalar(ConvertDType(threshold_N1, f64), 1e-300)), 1e9)), i32)
+	keep_N1 := Sub(equals_N1, Max(Min(gone_N1, AddScalar(equals_N1, int32(-1))), ZerosLike(gone_N1)))
+	floor_N1 := column(ConvertDType(minP_N, f32))
+	tie := &ties{
+		threshold_N1: threshold_N1,
+		keep_N1:      Where(GreaterOrEqual(threshold_N1, floor_N1), keep_N1, ZerosLike(keep_N1)), // min-p comes after top-p
+		before_NC:    Sub(CumSum(equal_NC, 1), equal_NC),
+		inBlock_NC:   equal_NC,
+	}
+	keeps := LogicalAnd(GreaterOrEqual(w_NV, threshold_N1), GreaterOrEqual(w_NV, floor_N1))
+	return Where(keeps, w_NV, zero_NV), tie
+}
+
+// sums are the weights of the blocks [N, C], float64, without the ties that go.
+func (t *ties) sums(w_NV *Node, N, C int) *Node {
+	above := Where(GreaterThan(w_NV, t.threshold_N1), w_NV, ZerosLike(w_NV))
+	sums := ReduceSum(ConvertDType(Reshape(above, N, C, block), dtypes.Float64), 2)
+	stay := Max(Min(Sub(t.keep_N1, t.before_NC), t.inBlock_NC), ZerosLike(t.inBlock_NC))
+	f64 := dtypes.Float64
+	return Add(sums, Mul(ConvertDType(stay, f64), MaxScalar(ConvertDType(t.threshold_N1, f64), 0)))
+}
+
+// cut takes the weights of the ties that go from block b's [N, L].
+func (t *ties) cut(w_NL, b_N *Node) *Node {
+	N, C := t.before_NC.Shape().Dim(0), t.before_NC.Shape().Dim(1)
+	g, i32 := w_NL.Graph(), dtypes.Int32
+	at := Concatenate([]*Node{Iota(g, shapes.Make(i32, N, 1), 0), Reshape(b_N, N, 1)}, 1)
+	before_N1 := Reshape(Gather(Reshape(t.before_NC, N, C, 1), at), N, 1)
+	equal_NL := Equal(w_NL, t.threshold_N1)
+	rank_NL := Add(before_N1, CumSum(ConvertDType(equal_NL, i32), 1)) // from 1 on
+	goes := LogicalAnd(equal_NL, GreaterThan(rank_NL, t.keep_N1))
+	return Where(goes, ZerosLike(w_NL), w_NL)
+}
+
+// fill is a vector of one value.
+func fill(g *Graph, dtype dtypes.DType, n int, value int64) *Node {
+	return BroadcastToDims(Scalar(g, dtype, value), n)
+}
