@@ -190,6 +190,34 @@ func TestSameTokens(t *testing.T) {
 	}
 }
 
+// TestDeviceDraws: where logits stay on the device, in the decode step or after a prompt
+// that a group shares, the tokens are those that host kernels draw from logits in memory.
+func TestDeviceDraws(t *testing.T) {
+	params := []sampler.Params{{}, {Temperature: 1}, {Temperature: 0.6, TopP: 0.95}, {Temperature: 1.2, TopK: 40}, {Temperature: 1, MinP: 0.001}}
+	for _, several := range []bool{false, true} { // forms of drawing in a step
+		requests := groups()
+		for i := range requests {
+			requests[i].Sampling = params[1]
+			if several {
+				requests[i].Sampling = params[i%len(params)]
+			}
+		}
+		want := generate(t, nano(t, Options{Backend: "go", Kernels: KernelsHost}), requests)
+		for _, backend := range kernelstest.Backends(t) {
+			e := nano(t, Options{Backend: backend, Kernels: KernelsGraph})
+			if err := e.ensurePool(128, 4096); err != nil {
+				t.Fatal(err)
+			}
+			e.pool.executor.(*graphs).device = true
+			got := generate(t, e, requests)
+			compare(t, backend, got, want)
+			if d := difference(got, want); d > 1e-5 {
+				t.Errorf("%s: log-probabilities differ by %g", backend, d)
+			}
+		}
+	}
+}
+
 // TestScoreAgrees: the log-probabilities of generation are those of scoring, at a
 // temperature and with filters that score knows nothing of.
 func TestScoreAgrees(t *testing.T) {

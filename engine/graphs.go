@@ -24,8 +24,9 @@ type graphs struct {
 	copies  map[int]*kernels.Program
 	logf    func(format string, args ...any)
 
-	// On a CPU Sampler draws from the logits where they are; elsewhere they stay on
-	// the device and a program draws.
+	// device is that tokens are drawn on the device, so that logits stay there. On a
+	// CPU, where they are near, Sampler's vector code is faster.
+	device   bool
 	samplers []sampler.Sampler
 	logits   []float32
 	draws    map[sampler.ProgramShape]*sampler.Program
@@ -38,7 +39,7 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 	}
 	c := w.Config
 	g := &graphs{
-		weights: w, logf: logf,
+		weights: w, logf: logf, device: !w.Device.IsCPU(),
 		pages:  kernels.Pages{Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs()},
 		steps:  map[model.StepShape]*kernels.Program{},
 		copies: map[int]*kernels.Program{},
@@ -105,9 +106,20 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	size := g.pages.Slots
 	shape.Blocks = min(model.Bucket((context+size-1)/size, 4), g.pages.Count)
 
-	feed := shape.Feed()
+	// Where every row draws one token, the step itself does it.
+	shape.Draws = g.device && longest == 1 && len(draws) == len(items)
+	for i, d := range draws {
+		shape.Draws = shape.Draws && d.item == first+i
+	}
+	if shape.Draws {
+		shape.Form = formOf(draws)
+	}
+	feed, V := shape.Feed(), g.weights.Config.VocabSize
 	for i, item := range items {
 		shape.Row(feed, i, item.Tokens, item.Start, item.Seq.Table.Blocks)
+		if shape.Draws {
+			sampler.Draw{Params: draws[i].params, Key: draws[i].key}.Pack(shape.Draw(feed, i), V)
+		}
 	}
 	program, err := g.stepProgram(shape)
 	if err != nil {
@@ -121,13 +133,20 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	switch {
 	case len(draws) == 0: // chunks of prompts that go on: nobody reads the logits
 		return nil
-	case g.weights.Device.IsCPU():
-		n := shape.B * g.weights.Config.VocabSize
+	case shape.Draws:
+		drawn := make([]int32, 2*shape.B)
+		if err := kernels.Download(outputs[0], drawn); err != nil {
+			return err
+		}
+		take(draws, drawn)
+		return nil
+	case !g.device:
+		n := shape.B * V
 		g.logits = slices.Grow(g.logits[:0], n)[:n]
 		if err := kernels.Download(outputs[0], g.logits); err != nil {
 			return err
 		}
-		drawFrom(&g.samplers, g.logits, g.weights.Config.VocabSize, draws, func(d *draw) int { return d.item - first })
+		drawFrom(&g.samplers, g.logits, V, draws, func(d *draw) int { return d.item - first })
 		return nil
 	}
 	return g.draw(outputs[0], shape.B, first, draws)
@@ -135,13 +154,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 
 // draw draws from logits [rows, V] on the device.
 func (g *graphs) draw(logits kernels.Buffer, rows, first int, draws []draw) error {
-	shape := sampler.ProgramShape{Rows: rows, Vocab: g.weights.Config.VocabSize, Draws: model.Bucket(len(draws), 1)}
-	asked := make([]sampler.Draw, len(draws))
-	for i, d := range draws {
-		asked[i] = sampler.Draw{Row: d.item - first, Params: d.params, Key: d.key}
-		shape.Filters = shape.Filters || d.params.Filters()
-		shape.TopK = shape.TopK || d.params.TopK > 0
-	}
+	shape := sampler.ProgramShape{Rows: rows, Vocab: g.weights.Config.VocabSize, Draws: model.Bucket(len(draws), 1), Form: formOf(draws)}
 	program := g.draws[shape]
 	if program == nil {
 		var err error
@@ -150,17 +163,34 @@ func (g *graphs) draw(logits kernels.Buffer, rows, first int, draws []draw) erro
 		}
 		g.draws[shape] = program
 	}
-	tokens, logprobs := make([]int32, len(draws)), make([]float32, len(draws))
-	if err := program.Run(logits, asked, tokens, logprobs); err != nil {
+	asked := make([]sampler.Draw, len(draws))
+	for i, d := range draws {
+		asked[i] = sampler.Draw{Row: d.item - first, Params: d.params, Key: d.key}
+	}
+	drawn, err := program.Run(logits, asked)
+	if err != nil {
 		return err
 	}
+	take(draws, drawn)
+	return nil
+}
+
+// formOf is the form of all draws.
+func formOf(draws []draw) (f sampler.Form) {
+	for _, d := range draws {
+		f = f.With(d.params)
+	}
+	return f
+}
+
+// take notes what a device has drawn.
+func take(draws []draw, drawn []int32) {
 	for i := range draws {
-		draws[i].token, draws[i].logprob = tokens[i], logprobs[i]
-		if logprobs[i] != logprobs[i] {
-			draws[i].err = sampler.ErrNotFinite
+		d := &draws[i]
+		if d.token, d.logprob = sampler.Unpack(drawn, i); d.logprob != d.logprob {
+			d.err = sampler.ErrNotFinite
 		}
 	}
-	return nil
 }
 
 // leastRows pads small batches: XLA's bfloat16 product of one row on a CPU reads

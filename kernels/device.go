@@ -186,7 +186,7 @@ func (d *Device) Close() {
 
 // Elem is the Go type of a tensor's elements.
 type Elem interface {
-	float32 | int32 | uint32 | uint64 | uint8 | bfloat16.BFloat16
+	float32 | int32 | uint32 | uint8 | bfloat16.BFloat16
 }
 
 func dtypeOf[T Elem]() dtypes.DType {
@@ -197,8 +197,6 @@ func dtypeOf[T Elem]() dtypes.DType {
 		return dtypes.Int32
 	case uint32:
 		return dtypes.Uint32
-	case uint64:
-		return dtypes.Uint64
 	case uint8:
 		return dtypes.Uint8
 	}

@@ -13,24 +13,30 @@ import (
 
 // ProgramShape is what a Program is compiled for.
 type ProgramShape struct {
-	Rows, Vocab int  // of the logits
-	Draws       int  // tokens drawn, each from a row
-	Filters     bool // top-k, top-p or min-p is on for one of them at least
-	TopK        bool // top-k is, which takes passes over the logits of its own
+	Rows, Vocab int // of the logits
+	Draws       int // tokens drawn, each from a row
+	Form
+}
+
+// Form is what draws have in common that a graph depends on.
+type Form struct {
+	Filters bool // top-k, top-p or min-p is on for one of them at least
+	TopK    bool // top-k is, which takes passes over the logits of its own
+}
+
+// With is the form of draws of which one has these parameters, too.
+func (f Form) With(p Params) Form {
+	return Form{Filters: f.Filters || p.Filters(), TopK: f.TopK || p.TopK > 0}
 }
 
 // Program draws tokens on a device, from logits that never leave it. It follows the
 // rule of Sampler step by step, over the same random numbers: what it draws differs only
 // where float32 weights and sums of another order of operations decide a race, about
 // once in a million draws.
-//
-// Legend of shapes: N draws, V tokens padded to whole blocks, C blocks, L tokens of a
-// block.
 type Program struct {
 	shape   ProgramShape
 	program *kernels.Program
 	device  *kernels.Device
-	packed  []uint64
 }
 
 // Draw asks for one token: from which row, how, and with which random numbers.
@@ -41,7 +47,7 @@ type Draw struct {
 }
 
 // What a draw is on its way to a device: 64-bit words, some of them the bits of a
-// float64.
+// float64, each as two int32, the lower half first.
 const (
 	wordRow = iota
 	wordNoise
@@ -53,88 +59,102 @@ const (
 	words
 )
 
+// DrawInts is how many int32 a draw is on its way to a device.
+const DrawInts = 2 * words
+
+// Pack leaves the draw from logits of V tokens in ints [DrawInts]. Room for draws that
+// are not asked for may stay zero.
+func (d Draw) Pack(ints []int32, V int) {
+	put := func(word int, bits uint64) {
+		ints[2*word], ints[2*word+1] = int32(uint32(bits)), int32(uint32(bits>>32))
+	}
+	clear(ints[:DrawInts])
+	put(wordRow, uint64(d.Row))
+	put(wordNoise, uint64(d.Key.noise()))
+	p := d.Params
+	if p.Temperature == 0 {
+		put(wordTemperature, math.Float64bits(1))
+		put(wordGreedy, 1)
+		return
+	}
+	put(wordTemperature, math.Float64bits(p.Temperature))
+	put(wordTopK, uint64(min(p.TopK, V)))
+	if p.TopP > 0 && p.TopP < 1 {
+		put(wordTail, math.Float64bits(1-p.TopP))
+	}
+	put(wordMinP, math.Float64bits(p.MinP))
+}
+
+// Unpack returns what was drawn: draw i of DrawGraph's result. A log-probability that is
+// NaN says that the row's logits are not finite (ErrNotFinite).
+func Unpack(drawn []int32, i int) (token int32, logprob float32) {
+	return drawn[2*i], math.Float32frombits(uint32(drawn[2*i+1]))
+}
+
 // CompileProgram compiles a Program for a device.
 func CompileProgram(d *kernels.Device, shape ProgramShape) (*Program, error) {
 	inputs := []kernels.Input{
 		{Name: "logits", Shape: shapes.Make(dtypes.Float32, shape.Rows, shape.Vocab)},
-		{Name: "draws", Shape: shapes.Make(dtypes.Uint64, words, shape.Draws)},
+		{Name: "draws", Shape: shapes.Make(dtypes.Int32, shape.Draws, DrawInts)},
 	}
 	p, err := kernels.Compile(d, "sample", inputs, func(in []*Node) []*Node {
-		token, logprob := drawTokens(in[0], in[1], shape)
-		return []*Node{token, logprob}
+		row := Slice(in[1], AxisRange(), AxisElem(2*wordRow))
+		return []*Node{DrawGraph(Gather(in[0], row), in[1], shape.Form)}
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Program{shape: shape, program: p, device: d, packed: make([]uint64, words*shape.Draws)}, nil
+	return &Program{shape: shape, program: p, device: d}, nil
 }
 
 // Close frees the program.
 func (p *Program) Close() { p.program.Close() }
 
 // Run draws from logits [Rows, Vocab], a buffer of the device, as many tokens as there
-// are draws, at most shape.Draws, and leaves them and their log-probabilities as
-// Sampler.Sample reports them; one that is NaN says that its row's logits are not
-// finite (ErrNotFinite).
-func (p *Program) Run(logits kernels.Buffer, draws []Draw, tokens []int32, logprobs []float32) error {
+// are draws, at most shape.Draws, and returns what Unpack reads.
+func (p *Program) Run(logits kernels.Buffer, draws []Draw) ([]int32, error) {
 	N := p.shape.Draws
 	if len(draws) > N {
-		return fmt.Errorf("%d draws, the program has %d", len(draws), N)
+		return nil, fmt.Errorf("%d draws, the program has %d", len(draws), N)
 	}
-	clear(p.packed)
-	word := func(w, i int) *uint64 { return &p.packed[w*N+i] }
-	for i := range N {
-		*word(wordTemperature, i) = math.Float64bits(1)
-	}
+	ints := make([]int32, N*DrawInts)
 	for i, d := range draws {
-		*word(wordRow, i) = uint64(d.Row)
-		*word(wordNoise, i) = uint64(d.Key.noise())
-		if d.Params.Temperature == 0 {
-			*word(wordGreedy, i) = 1
-			continue
-		}
-		*word(wordTemperature, i) = math.Float64bits(d.Params.Temperature)
-		*word(wordTopK, i) = uint64(min(d.Params.TopK, p.shape.Vocab))
-		if d.Params.TopP > 0 && d.Params.TopP < 1 {
-			*word(wordTail, i) = math.Float64bits(1 - d.Params.TopP)
-		}
-		*word(wordMinP, i) = math.Float64bits(d.Params.MinP)
+		d.Pack(ints[i*DrawInts:], p.shape.Vocab)
 	}
-	packed, err := kernels.Upload(p.device, p.packed, words, N)
+	packed, err := kernels.Upload(p.device, ints, N, DrawInts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer kernels.Free(packed)
 	outputs, err := p.program.Run([]kernels.Buffer{logits, packed})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer kernels.Free(outputs...)
-	token, logprob := make([]int32, N), make([]float32, N)
-	if err := kernels.Download(outputs[0], token); err != nil {
-		return err
-	}
-	if err := kernels.Download(outputs[1], logprob); err != nil {
-		return err
-	}
-	copy(tokens, token[:len(draws)])
-	copy(logprobs, logprob[:len(draws)])
-	return nil
+	drawn := make([]int32, 2*N)
+	return drawn, kernels.Download(outputs[0], drawn)
 }
 
-// drawTokens is the graph: tokens [N] int32 and log-probabilities [N] float32.
-func drawTokens(logits, draws *Node, shape ProgramShape) (token, logprob *Node) {
-	g, N, C := logits.Graph(), shape.Draws, blocks(shape.Vocab)
+// DrawGraph is graph code that draws a token from each row of logits [N, Vocab], float32,
+// as draws [N, DrawInts] (see Draw.Pack; their Row is not looked at) ask. The result
+// [N, 2], int32, is for Unpack.
+//
+// Legend of shapes: N draws, V tokens padded to whole blocks, C blocks, L tokens of a
+// block.
+func DrawGraph(logits, draws *Node, form Form) *Node {
+	g, N, vocab := logits.Graph(), logits.Shape().Dim(0), logits.Shape().Dim(1)
+	C := blocks(vocab)
 	f32, f64, i32 := dtypes.Float32, dtypes.Float64, dtypes.Int32
-	word := func(w int) *Node { return Reshape(Slice(draws, AxisElem(w)), N) }
+	words64 := Bitcast(Reshape(draws, N, words, 2), dtypes.Uint64)
+	word := func(w int) *Node { return Reshape(Slice(words64, AxisRange(), AxisElem(w)), N) }
 	float := func(w int) *Node { return Bitcast(word(w), f64) }
 
-	z_NV := Gather(logits, Reshape(ConvertDType(word(wordRow), i32), N, 1))
-	if pad := C*block - shape.Vocab; pad > 0 {
+	z_NV := logits
+	if pad := C*block - vocab; pad > 0 {
 		z_NV = Concatenate([]*Node{z_NV, BroadcastToDims(Scalar(g, f32, math.Inf(-1)), N, pad)}, 1)
 	}
 	top_N1 := ReduceAndKeep(z_NV, ReduceMax, 1)
-	temperature_N := float(wordTemperature)
+	temperature_N := float(wordTemperature) // 0 where no draw is asked for: what comes out is not read
 	inverse_N1 := Reshape(ConvertDType(MinScalar(Inverse(temperature_N), 1e30), f32), N, 1)
 	x_NV := Mul(Sub(z_NV, top_N1), inverse_N1)
 	// The smallest normal number has this logarithm. The comparison lets NaN through.
@@ -144,8 +164,8 @@ func drawTokens(logits, draws *Node, shape ProgramShape) (token, logprob *Node) 
 	sum_N := ReduceSum(sums_NC, 1)
 
 	var tie *ties
-	if shape.Filters {
-		w_NV, tie = filtered(w_NV, z_NV, sum_N, word(wordTopK), float(wordTail), float(wordMinP), shape)
+	if form.Filters {
+		w_NV, tie = filtered(w_NV, z_NV, sum_N, word(wordTopK), float(wordTail), float(wordMinP), form.TopK)
 		sums_NC = tie.sums(w_NV, N, C)
 	}
 
@@ -175,10 +195,11 @@ func drawTokens(logits, draws *Node, shape ProgramShape) (token, logprob *Node) 
 
 	greedy_N := NotEqual(word(wordGreedy), ZerosLike(word(wordGreedy)))
 	top_N := Reshape(top_N1, N)
-	token = Where(greedy_N, ArgMax(z_NV, 1, i32), drawn_N)
+	token_N := Where(greedy_N, ArgMax(z_NV, 1, i32), drawn_N)
 	z_N = Where(greedy_N, top_N, z_N)
 	difference_N := Sub(ConvertDType(z_N, f64), ConvertDType(top_N, f64))
-	return token, ConvertDType(Sub(Div(difference_N, temperature_N), Log(sum_N)), f32)
+	logprob_N := ConvertDType(Sub(Div(difference_N, temperature_N), Log(sum_N)), f32)
+	return Concatenate([]*Node{Reshape(token_N, N, 1), Reshape(Bitcast(logprob_N, i32), N, 1)}, 1)
 }
 
 // golden is the step of SplitMix64, by which noise.uniform counts tokens.
@@ -205,12 +226,13 @@ type ties struct {
 // filtered takes the weights of tokens that top-k, top-p and min-p leave out, as
 // Sampler.filter does, but for the ties at top-p's threshold. A threshold is found by
 // halving the range of its bits: those of a positive float32 grow with it.
-func filtered(w_NV, z_NV, sum_N, topK_N, tail_N, minP_N *Node, shape ProgramShape) (*Node, *ties) {
-	g, N, C := w_NV.Graph(), shape.Draws, blocks(shape.Vocab)
+func filtered(w_NV, z_NV, sum_N, topK_N, tail_N, minP_N *Node, topK bool) (*Node, *ties) {
+	g, N := w_NV.Graph(), w_NV.Shape().Dim(0)
+	C := w_NV.Shape().Dim(1) / block
 	f32, f64, i32, i64 := dtypes.Float32, dtypes.Float64, dtypes.Int32, dtypes.Int64
 	zero_NV := ZerosLike(w_NV)
 	column := func(x *Node) *Node { return Reshape(x, N, 1) }
-	if shape.TopK {
+	if topK {
 		// The largest floor that topK tokens reach, in the order of floats as integers.
 		k_N := ConvertDType(topK_N, i32)
 		float := func(key_N *Node) *Node {

@@ -29,8 +29,8 @@ func checkProgram(t *testing.T, d *kernels.Device, V int) {
 	const rows, draws = 4, 8
 	r := rand.New(rand.NewPCG(3, uint64(V)))
 	for _, shape := range []ProgramShape{
-		{Rows: rows, Vocab: V, Draws: draws}, {Rows: rows, Vocab: V, Draws: draws, Filters: true},
-		{Rows: rows, Vocab: V, Draws: draws, Filters: true, TopK: true},
+		{Rows: rows, Vocab: V, Draws: draws}, {Rows: rows, Vocab: V, Draws: draws, Form: Form{Filters: true}},
+		{Rows: rows, Vocab: V, Draws: draws, Form: Form{Filters: true, TopK: true}},
 	} {
 		p, err := CompileProgram(d, shape)
 		if err != nil {
@@ -65,8 +65,8 @@ func checkProgram(t *testing.T, d *kernels.Device, V int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tokens, logprobs := make([]int32, len(asked)), make([]float32, len(asked))
-			if err := p.Run(buffer, asked, tokens, logprobs); err != nil {
+			got, err := p.Run(buffer, asked)
+			if err != nil {
 				t.Fatal(err)
 			}
 			kernels.Free(buffer)
@@ -78,11 +78,12 @@ func checkProgram(t *testing.T, d *kernels.Device, V int) {
 					t.Fatal(err)
 				}
 				drawn++
-				if tokens[i] != want {
+				token, p := Unpack(got, i)
+				if token != want {
 					missed++
-					t.Errorf("trial %d, %+v: token %d, want %d", trial, a.Params, tokens[i], want)
-				} else if math.Abs(float64(logprobs[i]-logprob)) > 1e-6*math.Max(1, math.Abs(float64(logprob))) {
-					t.Errorf("trial %d, %+v: log-probability %g, want %g", trial, a.Params, logprobs[i], logprob)
+					t.Errorf("trial %d, %+v: token %d, want %d", trial, a.Params, token, want)
+				} else if math.Abs(float64(p-logprob)) > 1e-6*math.Max(1, math.Abs(float64(logprob))) {
+					t.Errorf("trial %d, %+v: log-probability %g, want %g", trial, a.Params, p, logprob)
 				}
 			}
 		}
@@ -95,13 +96,14 @@ func checkProgram(t *testing.T, d *kernels.Device, V int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tokens, logprobs := make([]int32, 2), make([]float32, 2)
-			if err := p.Run(buffer, []Draw{{Row: 0, Params: Params{Temperature: 1}}, {Row: 1, Params: Params{Temperature: 1}}}, tokens, logprobs); err != nil {
+			got, err := p.Run(buffer, []Draw{{Row: 0, Params: Params{Temperature: 1}}, {Row: 1, Params: Params{Temperature: 1}}})
+			if err != nil {
 				t.Fatal(err)
 			}
 			kernels.Free(buffer)
-			if logprobs[0] != logprobs[0] || logprobs[1] == logprobs[1] {
-				t.Errorf("a logit of %g: log-probabilities %v, want a number and NaN", bad, logprobs)
+			_, good := Unpack(got, 0)
+			if _, broken := Unpack(got, 1); good != good || broken == broken {
+				t.Errorf("a logit of %g: log-probabilities %g and %g, want a number and NaN", bad, good, broken)
 			}
 		}
 	}

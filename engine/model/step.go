@@ -6,6 +6,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stele/kernels"
+	"stele/sampler"
 )
 
 // StepShape is what a step program is compiled for.
@@ -13,16 +14,26 @@ type StepShape struct {
 	B      int // rows
 	T      int // tokens a row: 1 to decode, a chunk to prefill
 	Blocks int // entries of a row's block table; the context is Blocks × slots
+	// Draws: a step of one token a row also draws the next one of each, in this form.
+	Draws bool
+	Form  sampler.Form
 }
 
 // Row puts a row into feed, the first input of a step program: int32 [B, T+2+Blocks],
 // of each row its tokens, the position of the first, how many there are, and its block
-// table. One tensor, because each transfer to a device takes its time.
+// table; behind them, with Draws, what is to be drawn, for which Draw is room. One tensor,
+// because each transfer to a device takes its time.
 func (s StepShape) Row(feed []int32, row int, tokens []int32, start int, blocks []int32) {
 	at := feed[row*s.width():]
 	copy(at[:s.T], tokens)
 	at[s.T], at[s.T+1] = int32(start), int32(len(tokens))
-	copy(at[s.T+2:s.width()], blocks)
+	copy(at[s.T+2:s.T+2+s.Blocks], blocks)
+}
+
+// Draw is where in feed a row has its draw (see sampler.Draw.Pack).
+func (s StepShape) Draw(feed []int32, row int) []int32 {
+	end := (row + 1) * s.width()
+	return feed[end-sampler.DrawInts : end]
 }
 
 // Feed is room for the rows, zero: a row of no tokens is padding.
@@ -31,12 +42,19 @@ func (s StepShape) Feed() []int32 { return make([]int32, s.B*s.width()) }
 // Dims are the dimensions of the feed.
 func (s StepShape) Dims() []int { return []int{s.B, s.width()} }
 
-func (s StepShape) width() int { return s.T + 2 + s.Blocks }
+func (s StepShape) width() int {
+	width := s.T + 2 + s.Blocks
+	if s.Draws {
+		width += sampler.DrawInts
+	}
+	return width
+}
 
 // CompileStep builds the whole-graph step over the paged pool: embeds the
 // tokens, writes their keys and values into the donated pools, attends over each
-// row's pages and returns the logits [B, V] of each row's last valid token,
-// float32, followed by the updated pools (keys and values of each layer in turn).
+// row's pages and returns the logits [B, V] of each row's last valid token, float32, or
+// with Draws what sampler.DrawGraph makes of them, followed by the updated pools (keys
+// and values of each layer in turn).
 //
 // Inputs: the feed (see StepShape.Row), then the weights, then the pools. A row of
 // length 0 is padding: it changes nothing and its logits mean nothing.
@@ -51,7 +69,7 @@ func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Pro
 		pools := append([]*Node{}, in[firstPool:]...)
 		column := func(i int) *Node { return Reshape(Slice(in[0], AxisRange(), AxisElem(i)), shape.B) }
 		token, start, length := Slice(in[0], AxisRange(), AxisRange(0, shape.T)), column(shape.T), column(shape.T+1)
-		blocks := Slice(in[0], AxisRange(), AxisRange(shape.T+2))
+		blocks := Slice(in[0], AxisRange(), AxisRange(shape.T+2, shape.T+2+shape.Blocks))
 		address := pages.Resolve(kernels.Feed{Start_B: start, Length_B: length, Blocks_BC: blocks, T: shape.T})
 		x_BTD := hidden(c, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
@@ -62,7 +80,11 @@ func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Pro
 		last := MaxScalar(AddScalar(length, int32(-1)), int32(0))
 		row := Add(MulScalar(Iota(g, shapes.Make(i32, shape.B), 0), int32(shape.T)), last)
 		x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, c.HiddenSize), Reshape(row, shape.B, 1))
-		return append([]*Node{kernels.Linear(x_BD, p.head())}, pools...)
+		result := kernels.Linear(x_BD, p.head())
+		if shape.Draws {
+			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Blocks)), shape.Form)
+		}
+		return append([]*Node{result}, pools...)
 	})
 }
 
