@@ -35,8 +35,11 @@ type Options struct {
 
 	MaxBatch   int // sequences decoded together; default 32
 	BlockSize  int // token slots a page of the key-value pool, an even number; default 16
-	PoolTokens int // token slots in the pool; default: what the requests need, at most DefaultPoolBytes
-	ChunkSize  int // most prompt tokens of one sequence in a prefill step; default 512
+	PoolTokens int // token slots in the pool; default: what the requests need, at most PoolBytes
+	// PoolBytes bounds the pool where PoolTokens does not; default DefaultPoolBytes, or
+	// half of what is free on a device that has a memory of its own, if that is more.
+	PoolBytes int64
+	ChunkSize int // most prompt tokens of one sequence in a prefill step; default 512
 	// NoPrefixCache computes every prompt anew instead of sharing full pages
 	// between requests. A group always shares its prompt.
 	NoPrefixCache bool
@@ -45,7 +48,7 @@ type Options struct {
 	Log io.Writer
 }
 
-// DefaultPoolBytes bounds the key-value pool when Options.PoolTokens is not set.
+// DefaultPoolBytes bounds the key-value pool when the options do not.
 const DefaultPoolBytes = 2 << 30
 
 func (o *Options) setDefaults() error {
@@ -221,7 +224,7 @@ func (e *Engine) ensurePool(longest, want int) error {
 	blocks := func(tokens int) int { return (tokens + size - 1) / size }
 	tokens := e.options.PoolTokens
 	if tokens == 0 {
-		most := int(DefaultPoolBytes / c.KVBytesPerToken(e.poolDType()))
+		most := int(e.poolBytes() / c.KVBytesPerToken(e.poolDType()))
 		tokens = max(min(want, most), longest)
 	}
 	count := blocks(tokens) + 1 // page 0 is padding's
@@ -250,6 +253,19 @@ func (e *Engine) ensurePool(longest, want int) error {
 	e.pool = p
 	e.logf("key-value pool: %d pages of %d tokens, %.1f MiB", count, size, float64(p.bytes())/(1<<20))
 	return nil
+}
+
+// poolBytes is the bound of Options.PoolBytes.
+func (e *Engine) poolBytes() int64 {
+	if e.options.PoolBytes > 0 {
+		return e.options.PoolBytes
+	}
+	if !e.Device().IsCPU() {
+		if h, err := e.Device().Hardware(); err == nil {
+			return max(DefaultPoolBytes, (h.Limit-h.InUse)/2)
+		}
+	}
+	return DefaultPoolBytes
 }
 
 // dropPool frees the pool and what was compiled for its size.

@@ -138,16 +138,6 @@ func (f *ffiFrame) fail(message string) uintptr {
 	return e
 }
 
-// pjrtAPI is the head of PJRT_Api.
-type pjrtAPI struct {
-	_                          uintptr       // size
-	extensions                 *ffiExtension // PJRT's extensions begin as XLA's do
-	_                          uintptr       // versionSize
-	_                          *ffiExtension // versionExtensions
-	major, minor               int32
-	errorDestroy, errorMessage uintptr
-}
-
 type pjrtFFI struct {
 	ffiExtension
 	typeRegister, userDataAdd, handlerRegister uintptr
@@ -160,18 +150,9 @@ const extensionFFI = 5
 // path compiles for CPUs from now on. It is called from XLA's threads, several at a
 // time; it stays registered for the life of the process.
 func registerCall(path, target string, handle func(operands, results []*ffiBuffer) error) error {
-	library, err := purego.Dlopen(path, purego.RTLD_LAZY|purego.RTLD_LOCAL) // go-xla's handle
+	api, err := openPJRT(path)
 	if err != nil {
 		return err
-	}
-	get, err := purego.Dlsym(library, "GetPjrtApi")
-	if err != nil {
-		return err
-	}
-	address, _, _ := purego.SyscallN(get)
-	api := *(**pjrtAPI)(unsafe.Pointer(&address))
-	if api.major != 0 {
-		return fmt.Errorf("PJRT API %d.%d is not known", api.major, api.minor)
 	}
 	for e := api.extensions; e != nil; e = e.next {
 		if e.kind == extensionFFI {
@@ -192,21 +173,8 @@ func (api *pjrtAPI) register(function uintptr, target string, handler uintptr) e
 		platformSize uintptr
 		traits       int32
 	}{52, &name[0], uintptr(len(target)), handler, &platform[0], uintptr(len(platform) - 1), 0}
-	failure, _, _ := purego.SyscallN(function, uintptr(unsafe.Pointer(args)))
-	runtime.KeepAlive(args)
-	if failure == 0 {
-		return nil
+	if err := api.call(function, unsafe.Pointer(args)); err != nil {
+		return fmt.Errorf("registering %s: %w", target, err)
 	}
-	message := &struct {
-		size       uintptr
-		extensions *ffiExtension
-		failure    uintptr
-		text       *byte
-		n          uintptr
-	}{size: 40, failure: failure}
-	purego.SyscallN(api.errorMessage, uintptr(unsafe.Pointer(message)))
-	err := fmt.Errorf("registering %s: %s", target, unsafe.String(message.text, message.n))
-	message.size = 24 // PJRT_Error_Destroy_Args is its head
-	purego.SyscallN(api.errorDestroy, uintptr(unsafe.Pointer(message)))
-	return err
+	return nil
 }

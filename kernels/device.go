@@ -130,7 +130,12 @@ func openXLA(spec string) (*Device, error) {
 func loadXLA(path, options string) (b compute.Backend, err error) {
 	cuda := pjrt.IsCUDAName(filepath.Base(path))
 	if cuda {
-		cudaEnvironment(path)
+		undo := cudaEnvironment(path)
+		defer func() {
+			if err != nil {
+				undo()
+			}
+		}()
 	}
 	if err := Probe(path); err != nil {
 		return nil, err
@@ -147,6 +152,9 @@ func loadXLA(path, options string) (b compute.Backend, err error) {
 	}
 	if cuda && !strings.Contains(options, "tf32") {
 		config += ",tf32=false" // float32 is the reference: TF32 keeps 11 bits of a factor
+	}
+	if cuda && !strings.Contains(options, "memory_fraction") {
+		config += ",memory_fraction=0.9" // of what is free; XLA's own default is 0.75
 	}
 	if b, err = xla.New(config); err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
@@ -170,6 +178,9 @@ func (d *Device) Description() (string, error) {
 	description := b.Description()
 	if d.Name == "xla:cpu" && d.products == nil {
 		description += ", bfloat16 products by host kernels"
+	}
+	if h, err := d.Hardware(); err == nil && h.Limit > 0 {
+		description += fmt.Sprintf(", %s with %.1f GiB to allocate", h.Kind, float64(h.Limit)/(1<<30))
 	}
 	return description, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/ebitengine/purego"
 )
@@ -98,15 +99,33 @@ func Probe(path string) error {
 	return nil // stays loaded: go-xla loads it next
 }
 
-// cudaEnvironment sets, where nobody has, what XLA reads from the environment when
-// its CUDA plugin is loaded: where CUDA's compiler lies when pip brought it, and that
-// programs give the same bits in every run. go-xla's own search for libraries, which
-// warns of pip's layout, is turned off: the plugin finds them by itself.
-func cudaEnvironment(plugin string) {
-	flags := os.Getenv("XLA_FLAGS")
+// Reproducible asks of CUDA programs that they run the same machine code in every
+// process, so that a run that goes on rounds as it would have: XLA then does not choose
+// kernels by a measurement, and those it takes can be several times slower. It has to be
+// called before the plugin is loaded. XLA_FLAGS with --xla_gpu_deterministic_ops=false
+// overrules it.
+func Reproducible() { reproducible.Store(true) }
+
+var reproducible atomic.Bool
+
+// cudaEnvironment sets, where nobody has, what XLA reads from the environment when its
+// CUDA plugin is loaded: where CUDA's compiler lies when pip brought it, and that a
+// program gives the same bits whenever it runs. go-xla's own search for libraries, which
+// warns of pip's layout, is turned off: the plugin finds them by itself. undo is for a
+// plugin that does not load.
+func cudaEnvironment(plugin string) (undo func()) {
+	flags, had := os.LookupEnv("XLA_FLAGS")
+	undo = func() {
+		if had {
+			os.Setenv("XLA_FLAGS", flags)
+		} else {
+			os.Unsetenv("XLA_FLAGS")
+		}
+	}
+	all := flags
 	set := func(name, value string) {
-		if !strings.Contains(flags, name) {
-			flags = strings.TrimSpace(flags + " " + name + "=" + value)
+		if !strings.Contains(all, name) {
+			all = strings.TrimSpace(all + " " + name + "=" + value)
 		}
 	}
 	site := filepath.Dir(filepath.Dir(filepath.Dir(plugin)))
@@ -116,11 +135,15 @@ func cudaEnvironment(plugin string) {
 			break
 		}
 	}
-	set("--xla_gpu_deterministic_ops", "true")
-	os.Setenv("XLA_FLAGS", flags)
+	set("--xla_gpu_exclude_nondeterministic_ops", "true")
+	if reproducible.Load() {
+		set("--xla_gpu_deterministic_ops", "true")
+	}
+	os.Setenv("XLA_FLAGS", all)
 	if os.Getenv("GOPJRT_CUDA_CHECKS") == "" {
 		os.Setenv("GOPJRT_CUDA_CHECKS", "0")
 	}
+	return undo
 }
 
 func exists(path string) bool {

@@ -18,6 +18,7 @@ import (
 	"stele/eval"
 	"stele/eval/bench"
 	"stele/eval/langid"
+	"stele/kernels"
 	"stele/kernels/host"
 	"stele/trainer/reward"
 )
@@ -188,8 +189,10 @@ func (r *run) load(latest string, at state) error {
 	if latest != "" && c.LoRA.Rank == 0 {
 		from = latest // an adapter is merged into the base model anew
 	}
+	kernels.Reproducible() // a run goes on exactly
 	e, err := engine.Load(from, engine.Options{
 		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log,
+		PoolBytes: engine.DefaultPoolBytes, // as planMemory counts
 	})
 	if err != nil {
 		return err
@@ -263,7 +266,8 @@ func (r *run) load(latest string, at state) error {
 }
 
 // checkMemory prints what the run needs and refuses one that does not fit into what
-// the options allow, or else what the machine has free where the device is its CPU.
+// the options allow, or else what the machine has free where the device is its CPU, and
+// what may be allocated where the device says so.
 func (r *run) checkMemory(set *dataset) error {
 	c, m := r.config, r.engine.Weights.Config
 	longest, prompt := longestSequence(&c, m, set), 0
@@ -283,6 +287,9 @@ func (r *run) checkMemory(set *dataset) error {
 	if free := availableMemory(); available == 0 && r.engine.Device().IsCPU() && free > 0 {
 		// The weights are loaded by now, and so is most of the program.
 		available = free + residentMemory()
+	}
+	if h, err := r.engine.Device().Hardware(); available == 0 && err == nil {
+		available = h.Limit
 	}
 	if available == 0 {
 		return nil

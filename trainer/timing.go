@@ -35,12 +35,20 @@ func (w *stopwatch) report(m Metrics) {
 }
 
 // utilization notes what share of the device's peak an update reached whose gradients
-// needed so many operations, and the most memory that the process has had in GiB where
-// it holds the tensors. The peak is measured (see kernels.PeakFLOPS), at the first
+// needed so many operations, and in GiB the most memory that the process has had where it
+// holds the tensors, or that the device had allocated. The peak is measured (see kernels.PeakFLOPS), at the first
 // step; the Go backend, a reference, has none.
 func (r *run) utilization(m Metrics, flops float64) error {
 	device := r.engine.Device()
-	if peak := PeakMemory(); device.IsCPU() && peak > 0 {
+	peak := PeakMemory()
+	if !device.IsCPU() {
+		h, err := device.Hardware()
+		if err != nil {
+			return err
+		}
+		peak = h.Peak
+	}
+	if peak > 0 {
 		m["perf/max_memory_allocated_gb"] = float64(peak) / (1 << 30)
 	}
 	if !device.IsXLA() || flops == 0 {

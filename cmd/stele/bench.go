@@ -145,7 +145,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	b.report.Footprint = e.Footprint()
 	if b.report.OnHost = e.Device().IsCPU(); b.report.OnHost {
 		b.report.Bandwidth, err = host.ReadBandwidth()
-	} else {
+	} else if b.report.Hardware, err = e.Device().Hardware(); err == nil {
 		b.report.Bandwidth, err = kernels.ReadBandwidth(e.Device())
 	}
 	if err != nil {

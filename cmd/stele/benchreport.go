@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"stele/engine"
+	"stele/kernels"
 )
 
 // benchRow is one test. Names are llama-bench's where it has them.
@@ -58,7 +59,8 @@ type benchReport struct {
 	Bandwidth float64
 	Peak      float64 // operations a second of a plain matrix product; 0 without a training step
 	PeakRSS   int64
-	OnHost    bool // weights and pool lie in the memory of this process
+	OnHost    bool             // weights and pool lie in the memory of this process
+	Hardware  kernels.Hardware // elsewhere: what they lie on
 }
 
 // write writes the report as md, csv, json or jsonl.
@@ -137,7 +139,7 @@ func (p *benchReport) writeMarkdown(out io.Writer) error {
 	if ratio := float64(p.PeakRSS) / float64(weights+pool); p.OnHost {
 		fmt.Fprintf(&b, "peak RSS: %s = %.2f × (weights %s + key-value pool %s)\n", mebibytes(p.PeakRSS), ratio, mebibytes(weights), mebibytes(pool))
 	} else {
-		fmt.Fprintf(&b, "on the device: weights %s, key-value pool %s\n", mebibytes(weights), mebibytes(pool))
+		fmt.Fprintf(&b, "%s: peak %s, weights %s, key-value pool %s\n", p.Hardware.Kind, mebibytes(p.Hardware.Peak), mebibytes(weights), mebibytes(pool))
 	}
 	if p.Peak > 0 {
 		fmt.Fprintf(&b, "matrix product: %.0f GFLOP/s\n", p.Peak/1e9)

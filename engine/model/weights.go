@@ -70,12 +70,17 @@ func (w *Weights) Upload() error {
 		if err != nil {
 			return err
 		}
-		values := make([]float32, size(spec.Shape))
-		tensor.Float32s(values)
-		tensor.Forget()
-		if buffers[i], err = w.upload(values, spec.Shape); err != nil {
+		if tensor.DType == checkpoint.BF16 && w.HeldAs() == dtypes.BFloat16 {
+			buffers[i], err = kernels.UploadBytes(w.Device, tensor.Data, shapes.Make(dtypes.BFloat16, spec.Shape...))
+		} else {
+			values := make([]float32, size(spec.Shape))
+			tensor.Float32s(values)
+			buffers[i], err = w.upload(values, spec.Shape)
+		}
+		if err != nil {
 			return fmt.Errorf("loading %s: %w", spec.Name, err)
 		}
+		tensor.Forget()
 	}
 	w.Buffers = buffers
 	w.matrices = nil

@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer as a peer: one GRPO step on CPU, in parts.
+"""TRL's GRPOTrainer as a peer: one GRPO step, in parts.
 
 4 prompts of about 32 tokens, 4 generations each of exactly 64 tokens, one update with
 AdamW; no reference model (beta 0), as Stele's step is timed. Writes one JSON line:
@@ -29,6 +29,8 @@ class Clock(TrainerCallback):
         self.began = time.perf_counter()
 
     def on_step_end(self, *_, **__):
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         self.total.append(time.perf_counter() - self.began)
 
 
@@ -37,6 +39,7 @@ def main():
     p.add_argument("--model", required=True)
     p.add_argument("--dtype", choices=["float32", "bfloat16"], required=True)
     p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     p.add_argument("-r", type=int, default=1)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
@@ -47,7 +50,7 @@ def main():
     data = Dataset.from_dict({"prompt": prompts * (a.r + 1)})
     with tempfile.TemporaryDirectory() as out:
         config = GRPOConfig(
-            output_dir=out, use_cpu=True, bf16=False, fp16=False, report_to="none", save_strategy="no", logging_steps=1000,
+            output_dir=out, use_cpu=a.device == "cpu", bf16=False, fp16=False, report_to="none", save_strategy="no", logging_steps=1000,
             per_device_train_batch_size=PROMPTS * GROUP, num_generations=GROUP, max_completion_length=COMPLETION,
             generation_kwargs={"min_new_tokens": COMPLETION}, temperature=1.0, beta=0.0, num_iterations=1,
             gradient_checkpointing=False, learning_rate=1e-6, max_steps=a.r + 1, shuffle_dataset=False,
