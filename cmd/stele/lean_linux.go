@@ -31,7 +31,7 @@ func lean() {
 			if len(fields) > 5 && fields[5] == path && !strings.Contains(fields[1], "w") {
 				_, _ = fmt.Sscanf(fields[0], "%x-%x", &from, &to)
 			}
-		case from > 0 && fields[0] == "Private_Dirty:":
+		case from > 0 && fields[0] == "Anonymous:":
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, noHugePages)
 			if fields[1] == "0" { // others hold addresses that the loader has filled in
 				_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
