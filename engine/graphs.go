@@ -99,13 +99,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 		longest = max(longest, len(item.Tokens))
 		context = max(context, item.Start+len(item.Tokens))
 	}
-	shape := model.StepShape{B: model.Bucket(len(items), g.leastRows()), T: longest, Blocks: 0}
-	if longest > 1 {
-		shape.T = model.Bucket(longest, 16)
-	}
-	size := g.pages.Slots
-	shape.Blocks = min(model.Bucket((context+size-1)/size, 4), g.pages.Count)
-
+	shape := g.shape(len(items), longest, (context+g.pages.Slots-1)/g.pages.Slots)
 	// Where every row draws one token, the step itself does it.
 	shape.Draws = g.device && longest == 1 && len(draws) == len(items)
 	for i, d := range draws {
@@ -152,9 +146,35 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	return g.draw(outputs[0], shape.B, first, draws)
 }
 
+// shape is what a step of so many rows, tokens a row and pages a row is padded to. A GPU
+// takes about as long for four times the rows and for a longer prompt, and seconds to
+// compile: there the shapes are fewer.
+func (g *graphs) shape(rows, tokens, blocks int) model.StepShape {
+	s := model.StepShape{B: model.Bucket(rows, g.leastRows()), T: tokens, Blocks: model.Bucket(blocks, 4)}
+	if tokens > 1 {
+		s.T = model.Bucket(tokens, 16)
+	}
+	if g.device {
+		s.B, s.Blocks = stepUp(rows, 1, 4), model.Bucket(blocks, 16)
+		if tokens > 1 {
+			s.T = stepUp(tokens, 64, 8) // 512 is a chunk
+		}
+	}
+	s.Blocks = min(s.Blocks, g.pages.Count)
+	return s
+}
+
+// stepUp rounds n up to least times a power of factor.
+func stepUp(n, least, factor int) int {
+	for least < n {
+		least *= factor
+	}
+	return least
+}
+
 // draw draws from logits [rows, V] on the device.
 func (g *graphs) draw(logits kernels.Buffer, rows, first int, draws []draw) error {
-	shape := sampler.ProgramShape{Rows: rows, Vocab: g.weights.Config.VocabSize, Draws: model.Bucket(len(draws), 1), Form: formOf(draws)}
+	shape := sampler.ProgramShape{Rows: rows, Vocab: g.weights.Config.VocabSize, Draws: stepUp(len(draws), 1, 4), Form: formOf(draws)}
 	program := g.draws[shape]
 	if program == nil {
 		var err error

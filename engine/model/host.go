@@ -25,6 +25,7 @@ type Host struct {
 	embed, head host.Matrix
 	norm        []float32
 	layers      []hostLayer
+	beforeHead  *host.Ahead
 
 	x, h, q, k, v, o, gate, up, logits []float32
 	rows                               host.Rows
@@ -49,6 +50,9 @@ type hostLayer struct {
 	attentionNorm, mlpNorm     []float32
 	q, k, v, o, gate, up, down host.Matrix
 	qBias, kBias, vBias        []float32
+
+	// What idle threads fetch before each loop of products.
+	beforeQKV, beforeO, beforeMLP, beforeDown *host.Ahead
 }
 
 // HostItem is one row of a step.
@@ -93,7 +97,7 @@ func (l *hostLayer) matrices() []*host.Matrix {
 // after layer where it lies, without computing anything: the limit of a step of one
 // token. It is the best of the passes that fit into a time, at least one.
 func (h *Host) ReadTime(within time.Duration) time.Duration {
-	read := func(p *product, b int, s *host.Scratch) { p.m.Read(b, s) }
+	read := func(p *product, first, end int, s *host.Scratch) { p.m.Read(first, end, s) }
 	best := time.Duration(math.MaxInt64)
 	for began := time.Now(); time.Since(began) < within || best == math.MaxInt64; {
 		pass := time.Now()
@@ -156,6 +160,12 @@ func (h *Host) refresh() error {
 			vBias: vector("model.layers.%d.self_attn.v_proj.bias", i),
 		}
 	}
+	for i := range h.layers {
+		l := &h.layers[i]
+		l.beforeQKV, l.beforeO = host.NewAhead(h.team, &l.q, &l.k, &l.v), host.NewAhead(h.team, &l.o)
+		l.beforeMLP, l.beforeDown = host.NewAhead(h.team, &l.gate, &l.up), host.NewAhead(h.team, &l.down)
+	}
+	h.beforeHead = host.NewAhead(h.team, &h.head)
 	h.seen = slices.Clone(w.Buffers)
 	if w.Buffers == nil && !w.memory.Empty() {
 		w.folder.Forget() // what was copied; pages of what is read there are found again
@@ -215,6 +225,7 @@ func (h *Host) layer(index, N int, items []HostItem, pool *host.Pool) {
 
 	h.normalise(l.attentionNorm, N)
 	h.rows.Set(h.team, h.h, N, D, &l.q)
+	h.next(N, l.beforeO)
 	h.products(
 		product{m: &l.q, y: h.q, after: addBias(h.q, l.qBias, N, QD)},
 		product{m: &l.k, y: h.k, after: addBias(h.k, l.kBias, N, KD)},
@@ -239,25 +250,40 @@ func (h *Host) layer(index, N int, items []HostItem, pool *host.Pool) {
 			h.q[from:], h.o[from:], QD, G, &h.scratch[member])
 	})
 	h.rows.Set(h.team, h.o, N, QD, &l.o)
+	h.next(N, l.beforeMLP)
 	h.products(product{m: &l.o, y: h.h, after: addTo(h.x, h.h, N, D)})
 
 	h.normalise(l.mlpNorm, N)
 	h.rows.Set(h.team, h.h, N, D, &l.gate)
 	if N <= fewRows { // they wait for memory, which is read fastest as it lies
+		h.next(N, l.beforeDown)
 		h.products(product{m: &l.gate, y: h.gate}, product{m: &l.up, y: h.up})
 		h.forRows(N, func(i int) { host.SiLUMul(h.gate[i*I:(i+1)*I], h.up[i*I:(i+1)*I]) })
 	} else {
 		h.team.Run(l.gate.Blocks(), func(b, member int) {
 			s := &h.scratch[member]
-			lo, hi := l.gate.Product(&h.rows, h.gate, I, b, s)
-			l.up.Product(&h.rows, h.up, I, b, s)
+			lo, hi := l.gate.Product(&h.rows, h.gate, I, b, b+1, s)
+			l.up.Product(&h.rows, h.up, I, b, b+1, s)
 			for i := range N {
 				host.SiLUMul(h.gate[i*I+lo:i*I+hi], h.up[i*I+lo:i*I+hi])
 			}
 		})
 	}
 	h.rows.Set(h.team, h.gate, N, I, &l.down)
+	if index+1 < len(h.layers) {
+		h.next(N, h.layers[index+1].beforeQKV)
+	} else {
+		h.next(N, h.beforeHead)
+	}
 	h.products(product{m: &l.down, y: h.h, after: addTo(h.x, h.h, N, D)})
+}
+
+// next has idle threads fetch what is read next, where N rows wait for memory.
+func (h *Host) next(N int, a *host.Ahead) {
+	if N > fewRows {
+		a = nil
+	}
+	h.team.Next(a)
 }
 
 // project returns the logits of the last tokens of each item, as many as it wants.
@@ -275,6 +301,7 @@ func (h *Host) project(items []HostItem, wanted int) []float32 {
 	h.logits = sized(h.logits, wanted*V)
 	if wanted > 0 {
 		h.rows.Set(h.team, h.h, wanted, D, &h.head)
+		h.next(wanted, h.layers[0].beforeQKV)
 		h.products(product{m: &h.head, y: h.logits})
 	}
 	return h.logits
@@ -305,29 +332,28 @@ type product struct {
 
 // products runs several products with h.rows in one loop.
 func (h *Host) products(list ...product) {
-	h.blocks(list, func(p *product, b int, s *host.Scratch) {
-		lo, hi := p.m.Product(&h.rows, p.y, p.m.Out, b, s)
+	h.blocks(list, func(p *product, first, end int, s *host.Scratch) {
+		lo, hi := p.m.Product(&h.rows, p.y, p.m.Out, first, end, s)
 		if p.after != nil {
 			p.after(lo, hi)
 		}
 	})
 }
 
-// blocks calls do for every block of every product's matrix, in one loop.
-func (h *Host) blocks(list []product, do func(p *product, b int, s *host.Scratch)) {
+// blocks calls do for all blocks of every product's matrix, several in turn, in one loop.
+func (h *Host) blocks(list []product, do func(p *product, first, end int, s *host.Scratch)) {
 	total := 0
 	for _, p := range list {
 		total += p.m.Blocks()
 	}
-	h.team.Run(total, func(b, member int) {
+	h.team.RunRanges(total, func(first, end, member int) {
 		for i := range list {
 			p := &list[i]
-			if b >= p.m.Blocks() {
-				b -= p.m.Blocks()
-				continue
+			n := p.m.Blocks()
+			if first < n && end > 0 {
+				do(p, max(first, 0), min(end, n), &h.scratch[member])
 			}
-			do(p, b, &h.scratch[member])
-			return
+			first, end = first-n, end-n
 		}
 	})
 }

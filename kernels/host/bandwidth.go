@@ -46,10 +46,10 @@ func ReadBandwidth() (float64, error) {
 	return bandwidthBytes / best.Seconds(), nil
 }
 
-// Read reads the weights of block b, all but a rest of at most 255 bytes, and does
-// nothing with them: what a product of few rows cannot be faster than.
-func (m *Matrix) Read(b int, s *Scratch) {
-	lo, hi := b*blockOut, min((b+1)*blockOut, m.Out)
+// Read reads the weights of the blocks from first to end, all but a rest of at most 255
+// bytes, and does nothing with them: what a product of few rows cannot be faster than.
+func (m *Matrix) Read(first, end int, s *Scratch) {
+	lo, hi := first*blockOut, min(end*blockOut, m.Out)
 	w, ldw := m.at(lo, 0)
 	s.sum += readAll(unsafe.Slice((*int32)(w), (hi-lo)*int(ldw)/4))
 }

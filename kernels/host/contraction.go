@@ -51,7 +51,7 @@ func (c *Contraction) Multiply(y []float32, a, b Operand, K int) {
 		if rows.Values != nil {
 			part.Values = rows.Values[lo*width : hi*width]
 		}
-		right.Product(&part, y[lo*b.Rows:], b.Rows, unit%blocks, &c.scratch[member])
+		right.Product(&part, y[lo*b.Rows:], b.Rows, unit%blocks, unit%blocks+1, &c.scratch[member])
 	})
 }
 

@@ -60,6 +60,7 @@ func main() {
 	quantizeRow()
 	transposeRows()
 	exchangeControl()
+	fetchLines()
 	write("kernels_amd64.s", out.Bytes())
 	out.Reset()
 	goFile()
@@ -531,6 +532,11 @@ func siluMul() { // gate = gate / (1 + e^-gate) · up
 	p("\tVMOVUPS Y4, (SI)(AX*1)")
 	p("\tADDQ $32, AX\n\tCMPQ AX, CX\n\tJLT loop")
 	p("\tVZEROUPPER\n\tRET")
+}
+
+func fetchLines() { // n bytes from p on, into the second-level cache
+	head("fetchLines", 16, "p", "n")
+	p("\tADDQ SI, DI\nloop:\n\tPREFETCHT1 (SI)\n\tADDQ $64, SI\n\tCMPQ SI, DI\n\tJLT loop\n\tRET")
 }
 
 func maxAbs() { // the largest magnitude of each lane goes to most

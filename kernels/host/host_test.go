@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 func random(r *rand.Rand, n int) []float32 {
@@ -58,7 +59,7 @@ func multiply(t *Team, m *Matrix, x []float32, n int) []float32 {
 	rows := &Rows{}
 	rows.Set(t, x, n, m.In, m)
 	scratch := make([]Scratch, t.Size())
-	t.Run(m.Blocks(), func(b, member int) { m.Product(rows, y, m.Out, b, &scratch[member]) })
+	t.RunRanges(m.Blocks(), func(first, end, member int) { m.Product(rows, y, m.Out, first, end, &scratch[member]) })
 	return y
 }
 
@@ -264,19 +265,32 @@ func testAttend(t *testing.T) {
 	}
 }
 
-// TestTeam: every index runs once, on every size of team, loop after loop.
+// TestTeam: every index runs once, on every size of team, loop after loop, one by one and
+// in ranges, and whatever is fetched ahead meanwhile.
 func TestTeam(t *testing.T) {
+	weights := Float32Matrix(make([]float32, 300*70), 300, 70)
 	for _, size := range []int{1, 2, 5} {
 		team := NewTeam(size)
+		ahead := []*Ahead{nil, NewAhead(team, &weights), NewAhead(team, &weights, &weights)}
 		for round := range 300 {
 			n := round % 40
 			counts := make([]atomic.Int32, n)
-			team.Run(n, func(i, member int) {
+			once := func(i, member int) {
 				if member < 0 || member >= size {
 					t.Errorf("member %d of %d", member, size)
 				}
 				counts[i].Add(1)
-			})
+			}
+			team.Next(ahead[round%3])
+			if round%2 == 0 {
+				team.Run(n, once)
+			} else {
+				team.RunRanges(n, func(from, to, member int) {
+					for i := from; i < to; i++ {
+						once(i, member)
+					}
+				})
+			}
 			for i := range counts {
 				if c := counts[i].Load(); c != 1 {
 					t.Fatalf("team of %d, loop of %d: index %d ran %d times", size, n, i, c)
@@ -284,6 +298,24 @@ func TestTeam(t *testing.T) {
 			}
 		}
 		team.Close()
+	}
+}
+
+// TestAhead: each member's place begins where its part of the loop does, and lies within
+// a matrix.
+func TestAhead(t *testing.T) {
+	team := NewTeam(3)
+	defer team.Close()
+	a, b := Float32Matrix(make([]float32, 100*7), 100, 7), Float32Matrix(make([]float32, 2000*40), 2000, 40) // 4 and 63 blocks
+	places := NewAhead(team, &a, &b).places
+	for member, want := range []place{
+		{unsafe.Pointer(&a.f32[0]), 100 * 7 * 4},
+		{unsafe.Pointer(&b.f32[(67/3-4)*blockOut*40]), aheadBytes},
+		{unsafe.Pointer(&b.f32[(67*2/3-4)*blockOut*40]), (2000 - (67*2/3-4)*blockOut) * 40 * 4},
+	} {
+		if places[member] != want {
+			t.Errorf("member %d begins at %+v, want %+v", member, places[member], want)
+		}
 	}
 }
 
@@ -320,12 +352,12 @@ func benchmarkProduct(b *testing.B) {
 					m := &all[name][i%copies]
 					began := time.Now()
 					rows.Set(team, x, n, in, m)
-					team.Run(m.Blocks(), func(block, member int) { m.Product(rows, y, out, block, &scratch[member]) })
+					team.RunRanges(m.Blocks(), func(first, end, member int) { m.Product(rows, y, out, first, end, &scratch[member]) })
 					best = min(best, time.Since(began))
 					if n == 1 { // the same without arithmetic, of another matrix
 						m = &all[name][(i+copies/2)%copies]
 						began = time.Now()
-						team.Run(m.Blocks(), func(block, member int) { m.Read(block, &scratch[member]) })
+						team.RunRanges(m.Blocks(), func(first, end, member int) { m.Read(first, end, &scratch[member]) })
 						read = min(read, time.Since(began))
 					}
 					i++

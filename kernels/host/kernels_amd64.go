@@ -62,6 +62,12 @@ func quantizeRow(dst, src unsafe.Pointer, n int, up float32)
 //go:noescape
 func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr)
 
+// fetchLines asks for n bytes, more than none, from p on to be brought into the
+// second-level cache; it does not wait, and any address will do.
+//
+//go:noescape
+func fetchLines(p unsafe.Pointer, n int)
+
 // exchangeControl sets this thread's MXCSR and returns what it was.
 func exchangeControl(next uint32) (before uint32)
 

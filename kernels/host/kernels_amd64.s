@@ -8374,3 +8374,14 @@ TEXT ·exchangeControl(SB), NOSPLIT, $0-12
 	STMXCSR before+8(FP)
 	LDMXCSR next+0(FP)
 	RET
+
+TEXT ·fetchLines(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), DI
+	ADDQ SI, DI
+loop:
+	PREFETCHT1 (SI)
+	ADDQ $64, SI
+	CMPQ SI, DI
+	JLT loop
+	RET

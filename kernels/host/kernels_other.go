@@ -16,6 +16,7 @@ func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr) {
 	panic("vector is false") // its callers ask
 }
 
+func fetchLines(unsafe.Pointer, int)                    {}
 func widenVector(dst []float32, src []uint16)           { widen(dst, src) }
 func quantize(dst []int16, src []float32) float32       { return quantizeScalar(dst, src) }
 func RMSNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, weight, epsilon) }

@@ -101,23 +101,31 @@ func grow[T any](s []T, n int) []T {
 // Blocks is how many units of work a product with m is divided into.
 func (m *Matrix) Blocks() int { return (m.Out + blockOut - 1) / blockOut }
 
-// Product computes block b of y = x·mᵀ: y[i·ldy + o] for every row i and the
-// outputs lo ≤ o < hi that it returns.
-func (m *Matrix) Product(x *Rows, y []float32, ldy, b int, s *Scratch) (lo, hi int) {
-	lo, hi = b*blockOut, min((b+1)*blockOut, m.Out)
-	whole := lo // outputs up to it are left to kernels, which make four at a time
-	if m.tier != nil {
-		whole += (hi - lo) / 4 * 4
-	}
-	m.plain(x, y, ldy, whole, hi)
-	if whole == lo {
+// Product computes the blocks from first to end of y = x·mᵀ: y[i·ldy + o] for every row
+// i and the outputs lo ≤ o < hi that it returns. Few rows are faster with many blocks.
+func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) (lo, hi int) {
+	lo, hi = first*blockOut, min(end*blockOut, m.Out)
+	if m.tier == nil {
+		m.plain(x, y, ldy, lo, hi)
 		return lo, hi
 	}
-	_ = y[(x.N-1)*ldy+whole-1]
-	if x.N <= m.tier.rows {
-		m.stream(x, y, ldy, lo, whole, &s.tile)
-	} else {
-		m.tiles(x, y, ldy, lo, whole, s)
+	step := hi - lo
+	if x.N > m.tier.rows {
+		step = blockOut
+	}
+	for at := lo; at < hi; at += step {
+		to := min(at+step, hi)
+		whole := at + (to-at)/4*4 // outputs up to it are left to kernels, which make four at a time
+		m.plain(x, y, ldy, whole, to)
+		if whole == at {
+			continue
+		}
+		_ = y[(x.N-1)*ldy+whole-1]
+		if x.N <= m.tier.rows {
+			m.stream(x, y, ldy, at, whole, &s.tile)
+		} else {
+			m.tiles(x, y, ldy, at, whole, s)
+		}
 	}
 	return lo, hi
 }

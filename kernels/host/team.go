@@ -15,9 +15,17 @@ type Team struct {
 	members   []*member
 	ranges    []span // one a member, the caller's first
 	number    atomic.Uint64
-	body      atomic.Pointer[func(i, member int)] // of the loop
+	body      atomic.Pointer[body] // of the loop
 	completed atomic.Int64
 	stopped   atomic.Bool
+	next      atomic.Pointer[Ahead]
+	fetched   fetcher // the caller's
+}
+
+// body is what a loop does with some indices in turn.
+type body struct {
+	do   func(from, to, member int)
+	half bool // members take half of what is left of a range, not one index
 }
 
 // span is what is left of a member's range: the number of its loop (24 bits), the
@@ -37,20 +45,25 @@ func pack(number uint64, first, end int) uint64 {
 	return number%numbers<<40 | uint64(first)<<20 | uint64(end)
 }
 
-// take takes an index of a loop from the front of the range or from its end.
-func (s *span) take(number uint64, front bool) (i int, ok bool) {
+// take takes indices of a loop from the front of the range or from its end: one, or half
+// of what is left.
+func (s *span) take(number uint64, front, half bool) (from, to int) {
 	for {
 		old := s.Load()
 		first, end := int(old>>20&mostIndices), int(old&mostIndices)
 		if old>>40 != number%numbers || first == end {
-			return 0, false
+			return 0, 0
 		}
-		i, now := first, pack(number, first+1, end)
+		n := 1
+		if half {
+			n = (end - first + 1) / 2
+		}
+		from, to, now := first, first+n, pack(number, first+n, end)
 		if !front {
-			i, now = end-1, pack(number, first, end-1)
+			from, to, now = end-n, end, pack(number, first, end-n)
 		}
 		if s.CompareAndSwap(old, now) {
-			return i, true
+			return from, to
 		}
 	}
 }
@@ -93,18 +106,34 @@ func (t *Team) Close() {
 	t.rouse()
 }
 
+// Next says what members fetch while they wait; nil is nothing. It may be called at
+// any time.
+func (t *Team) Next(a *Ahead) { t.next.Store(a) }
+
 // Run calls body for every i below n, on all threads, and returns when all are
 // done. body learns which member it runs on, to use that member's scratch memory.
 // Calls must not overlap.
-func (t *Team) Run(n int, body func(i, member int)) {
+func (t *Team) Run(n int, do func(i, member int)) {
+	t.loop(n, &body{do: func(from, to, member int) {
+		for i := from; i < to; i++ {
+			do(i, member)
+		}
+	}})
+}
+
+// RunRanges is Run for work that is done faster with several indices in turn: to begin
+// with, half of a member's part at once, and then less and less.
+func (t *Team) RunRanges(n int, do func(from, to, member int)) { t.loop(n, &body{do, true}) }
+
+func (t *Team) loop(n int, b *body) {
 	if n <= 1 || len(t.members) == 0 || n > mostIndices { // more have no room in a span
-		for i := range n {
-			body(i, 0)
+		if n > 0 {
+			b.do(0, n, 0)
 		}
 		return
 	}
 	t.completed.Store(0)
-	t.body.Store(&body)
+	t.body.Store(b)
 	number := t.number.Load() + 1
 	for m := range t.ranges {
 		t.ranges[m].Store(pack(number, n*m/len(t.ranges), n*(m+1)/len(t.ranges)))
@@ -113,6 +142,7 @@ func (t *Team) Run(n int, body func(i, member int)) {
 	t.rouse()
 	t.work(number, 0)
 	for spin := 0; t.completed.Load() < int64(n); spin++ {
+		t.fetched.step(t.next.Load(), 0)
 		if spin%64 == 63 {
 			runtime.Gosched()
 		}
@@ -124,13 +154,13 @@ func (t *Team) work(number uint64, id int) {
 	for k := range t.ranges {
 		from, done := &t.ranges[(id+k)%len(t.ranges)], 0
 		for {
-			i, ok := from.take(number, k == 0)
-			if !ok {
+			first, end := from.take(number, k == 0, t.body.Load().half)
+			if first == end {
 				break
 			}
-			// The loop cannot have ended before this index is counted.
-			(*t.body.Load())(i, id)
-			done++
+			// The loop cannot have ended before these indices are counted.
+			t.body.Load().do(first, end, id)
+			done += end - first
 		}
 		if done > 0 {
 			t.completed.Add(int64(done))
@@ -149,9 +179,11 @@ func (t *Team) rouse() {
 // serve is the life of a member.
 func (t *Team) serve(m *member, id int) {
 	seen := uint64(0)
+	var fetched fetcher
 	for {
 		for spin := 0; t.number.Load() == seen; spin++ {
 			if spin < spins {
+				fetched.step(t.next.Load(), id)
 				if spin%64 == 63 {
 					runtime.Gosched() // a spinning thread must not hold up the garbage collector
 				}
