@@ -12,6 +12,7 @@ import (
 type draw struct {
 	sequence *schedule.Sequence
 	item     int // of the step, whose logits it is drawn from
+	row      int // of that item among those that are drawn from
 	params   sampler.Params
 	key      sampler.Key
 

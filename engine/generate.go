@@ -162,13 +162,15 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 // draws says what a step has to draw.
 func (g *generation) draws(step *schedule.Step) []draw {
 	g.asked = g.asked[:0]
+	row := 0
 	for i, item := range step.Items {
 		for _, seq := range item.Sample {
 			r := &g.requests[seq.Request]
-			g.asked = append(g.asked, draw{sequence: seq, item: i, params: r.Sampling, key: sampler.Key{
+			g.asked = append(g.asked, draw{sequence: seq, item: i, row: row, params: r.Sampling, key: sampler.Key{
 				Seed: r.Seed, Prompt: promptKey(r.ID), Sample: uint32(seq.Sample), Position: uint32(len(seq.Tokens)),
 			}})
 		}
+		row += min(1, len(item.Sample))
 	}
 	return g.asked
 }

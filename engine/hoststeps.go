@@ -14,7 +14,6 @@ type hostSteps struct {
 	host  *model.Host
 	pool  *host.Pool
 	items []model.HostItem
-	rows  []int // of each item among the logits
 
 	samplers []sampler.Sampler
 }
@@ -27,20 +26,19 @@ func (h *hostSteps) copyPages(copies []paged.Copy) error {
 }
 
 func (h *hostSteps) step(items []schedule.Item, draws []draw) error {
-	h.items, h.rows = h.items[:0], h.rows[:0]
-	row := 0
+	h.items = h.items[:0]
 	for _, item := range items {
-		wanted := min(1, len(item.Sample))
-		h.items = append(h.items, model.HostItem{Tokens: item.Tokens, Start: item.Start, Blocks: item.Seq.Table.Blocks, Logits: wanted})
-		h.rows = append(h.rows, row)
-		row += wanted
+		h.items = append(h.items, model.HostItem{
+			Tokens: item.Tokens, Start: item.Start, Blocks: item.Seq.Table.Blocks, Logits: min(1, len(item.Sample)),
+		})
 	}
 	logits, err := h.host.Step(h.items, h.pool)
 	if err != nil {
 		return err
 	}
-	if len(draws) > 0 {
-		drawFrom(&h.samplers, logits, len(logits)/row, draws, func(d *draw) int { return h.rows[d.item] })
+	if n := len(draws); n > 0 {
+		rows := draws[n-1].row + 1
+		drawFrom(&h.samplers, logits, len(logits)/rows, draws, func(d *draw) int { return d.row })
 	}
 	return nil
 }

@@ -30,16 +30,12 @@ func PeakFLOPS(d *Device, dtype dtypes.DType) (float64, error) {
 		return 0, err
 	}
 	defer program.Close()
-	var inputs []Buffer
-	defer func() { Free(inputs...) }()
-	for range 2 {
-		matrix, err := UploadFloat32(d, dtype, noise(n*n, 1/math.Sqrt(float64(n))), n, n)
-		if err != nil {
-			return 0, err
-		}
-		inputs = append(inputs, matrix)
+	matrix, err := UploadFloat32(d, dtype, noise(n*n, 1/math.Sqrt(float64(n))), n, n)
+	if err != nil {
+		return 0, err
 	}
-	took, err := best(program, inputs)
+	defer Free(matrix)
+	took, err := best(program, []Buffer{matrix, matrix})
 	return 2 * float64(products) * math.Pow(float64(n), 3) / took.Seconds(), err
 }
 

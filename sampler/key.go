@@ -9,6 +9,13 @@ type Key struct {
 	Position uint32 // which token of the sequence
 }
 
+// SplitMix64: the step of its counter, and the factors of its finaliser.
+const (
+	golden  = 0x9e3779b97f4a7c15
+	factor1 = 0xbf58476d1ce4e5b9
+	factor2 = 0x94d049bb133111eb
+)
+
 // noise is the random numbers of one draw, one for each token and, with negative
 // numbers, for each block of them.
 type noise uint64
@@ -23,14 +30,14 @@ func (k Key) noise() noise {
 
 // uniform is the number of a token, in (0, 1): SplitMix64 started at the noise.
 func (n noise) uniform(token int32) float64 {
-	h := mix(uint64(n) + uint64(token)*0x9e3779b97f4a7c15)
+	h := mix(uint64(n) + uint64(token)*golden)
 	return (float64(h>>11) + 0.5) / (1 << 53)
 }
 
 // mix is the finaliser of SplitMix64.
 func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x += golden
+	x = (x ^ x>>30) * factor1
+	x = (x ^ x>>27) * factor2
 	return x ^ x>>31
 }

@@ -189,7 +189,7 @@ func DrawGraph(logits, draws *Node, form Form) *Node {
 	if tie != nil {
 		w_NL = tie.cut(w_NL, b_N)
 	}
-	l_N := race(Mul(ConvertDType(id_NL, dtypes.Uint64), Const(g, golden)), ConvertDType(w_NL, f64))
+	l_N := race(Mul(ConvertDType(id_NL, dtypes.Uint64), Const(g, uint64(golden))), ConvertDType(w_NL, f64))
 	drawn_N := Add(MulScalar(b_N, int32(block)), l_N)
 	z_N := ReduceSum(Where(Equal(lane_NL, Reshape(l_N, N, 1)), inBlock(z_NV), ZerosLike(w_NL)), 1)
 
@@ -202,16 +202,13 @@ func DrawGraph(logits, draws *Node, form Form) *Node {
 	return Concatenate([]*Node{Reshape(token_N, N, 1), Reshape(Bitcast(logprob_N, i32), N, 1)}, 1)
 }
 
-// golden is the step of SplitMix64, by which noise.uniform counts tokens.
-const golden = uint64(0x9e3779b97f4a7c15)
-
 // mixed is mix. The constants go in whole: GoMLX's scalars pass through float64.
 func mixed(x *Node) *Node {
 	g := x.Graph()
 	folded := func(x *Node, bits uint64) *Node { return BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, bits)) }
-	x = Add(x, Const(g, golden))
-	x = Mul(folded(x, 30), Const(g, uint64(0xbf58476d1ce4e5b9)))
-	x = Mul(folded(x, 27), Const(g, uint64(0x94d049bb133111eb)))
+	x = Add(x, Const(g, uint64(golden)))
+	x = Mul(folded(x, 30), Const(g, uint64(factor1)))
+	x = Mul(folded(x, 27), Const(g, uint64(factor2)))
 	return folded(x, 31)
 }
 

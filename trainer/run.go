@@ -284,12 +284,15 @@ func (r *run) checkMemory(set *dataset) error {
 		r.memory.Total>>20, r.memory.Weights>>20, r.memory.Reference>>20, (r.memory.Gradients+r.memory.Optimizer)>>20,
 		r.memory.KVPool>>20, (r.memory.Activations+r.memory.Logits)>>20)
 	available := r.options.Memory
-	if free := availableMemory(); available == 0 && r.engine.Device().IsCPU() && free > 0 {
-		// The weights are loaded by now, and so is most of the program.
-		available = free + residentMemory()
-	}
-	if h, err := r.engine.Device().Hardware(); available == 0 && err == nil {
-		available = h.Limit
+	if available == 0 && r.engine.Device().IsCPU() {
+		if free := availableMemory(); free > 0 {
+			// The weights are loaded by now, and so is most of the program.
+			available = free + residentMemory()
+		}
+	} else if available == 0 {
+		if h, err := r.engine.Device().Hardware(); err == nil {
+			available = h.Limit
+		}
 	}
 	if available == 0 {
 		return nil

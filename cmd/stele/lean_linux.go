@@ -13,7 +13,6 @@ import (
 // resident at once, and in the end all of some 60, of which a fifth is used. What is
 // let go is read from the file again when it is needed. Nothing depends on it.
 func lean() {
-	const noHugePages = 15 // MADV_NOHUGEPAGE
 	path, err := os.Executable()
 	if err != nil {
 		return
@@ -32,7 +31,7 @@ func lean() {
 				_, _ = fmt.Sscanf(fields[0], "%x-%x", &from, &to)
 			}
 		case from > 0 && fields[0] == "Anonymous:":
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, noHugePages)
+			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_NOHUGEPAGE)
 			if fields[1] == "0" { // others hold addresses that the loader has filled in
 				_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
 			}

@@ -4,6 +4,7 @@ package kernelstest
 import (
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"stele/kernels"
@@ -15,24 +16,42 @@ import (
 // the test.
 func Backends(t testing.TB) []string {
 	t.Helper()
-	if names := os.Getenv("STELE_BACKENDS"); names != "" {
-		return strings.Split(names, ",")
+	var here []string
+	for _, b := range probe() {
+		switch {
+		case b.err == nil:
+			here = append(here, b.name)
+		case os.Getenv(asked) != "" || b.name == "go":
+			t.Fatalf("%s is not here: %v", b.name, b.err)
+		default:
+			t.Logf("%s is not tested: %v", b.name, b.err)
+		}
 	}
-	names := []string{"go"}
-	for _, platform := range []string{"cpu", "cuda"} {
-		if _, err := kernels.PluginPath(platform); err != nil {
-			t.Logf("xla:%s is not tested: %v", platform, err)
-			continue
-		}
-		d, err := kernels.Open("xla:" + platform)
-		if err == nil {
-			_, err = d.Description()
-		}
-		if err != nil {
-			t.Logf("xla:%s is not tested: %v", platform, err)
-			continue
-		}
-		names = append(names, "xla:"+platform)
-	}
-	return names
+	return here
 }
+
+// backend is whether one that tests may run on is here.
+type backend struct {
+	name string
+	err  error
+}
+
+// asked names the environment variable with the backends that are asked for.
+const asked = "STELE_BACKENDS"
+
+// probe opens each of the backends asked for, or all, once.
+var probe = sync.OnceValue(func() (all []backend) {
+	names := []string{"go", "xla:cpu", "xla:cuda"}
+	if list := os.Getenv(asked); list != "" {
+		names = strings.Split(list, ",")
+	}
+	for _, name := range names {
+		d, err := kernels.Open(name)
+		if err == nil {
+			_, err = d.Description() // opens the plugin for CPUs, too
+			d.Close()
+		}
+		all = append(all, backend{name, err})
+	}
+	return all
+})
