@@ -6,43 +6,59 @@ import "unsafe"
 // have nothing to do between two loops fetch the beginning of it into their caches:
 // while one row is computed alone, memory would lie idle whenever a single thread
 // normalises, rotates or draws, and whenever one waits for another.
-type Ahead struct{ places []place }
+type Ahead struct{ chunks [][]unsafe.Pointer }
 
-// place is a range of memory that is worth fetching.
-type place struct {
-	from  unsafe.Pointer
-	bytes int
-}
+const (
+	// chunkBytes is what is fetched between two looks for work.
+	chunkBytes = 1 << 10
+	// aheadBytes is how much of a member's part is fetched: what surely stays in its
+	// second-level cache until it is read.
+	aheadBytes = 128 << 10
+)
 
-// aheadBytes is how much of a member's part is fetched: what surely stays in its
-// second-level cache until it is read.
-const aheadBytes = 128 << 10
-
-// NewAhead says where the members of t begin a loop over all blocks of some matrices.
+// NewAhead says where the members of t begin a loop, RunRanges over all blocks of some
+// matrices, each with one row.
 func NewAhead(t *Team, matrices ...*Matrix) *Ahead {
 	total := 0
 	for _, m := range matrices {
 		total += m.Blocks()
 	}
-	a := &Ahead{places: make([]place, t.Size())}
-	for member := range a.places {
-		block := total * member / t.Size()
+	a := &Ahead{chunks: make([][]unsafe.Pointer, t.Size())}
+	for member := range a.chunks {
+		first, end := part(total, member, t.Size())
+		end = first + half(end-first)
 		for _, m := range matrices {
-			if block < m.Blocks() {
-				from, ld := m.at(block*blockOut, 0)
-				a.places[member] = place{from, min(aheadBytes, (m.Out-block*blockOut)*int(ld))}
-				break
+			if lo, hi := max(first, 0), min(end, m.Blocks()); lo < hi {
+				a.chunks[member] = append(a.chunks[member], m.chunks(lo, hi)...)
 			}
-			block -= m.Blocks()
+			first, end = first-m.Blocks(), end-m.Blocks()
 		}
+		a.chunks[member] = a.chunks[member][:min(len(a.chunks[member]), aheadBytes/chunkBytes)]
+	}
+	for member := range a.chunks[1:] { // who has fetched its own helps the caller, who works alone most
+		a.chunks[member+1] = append(a.chunks[member+1], a.chunks[0]...)
 	}
 	return a
+}
+
+// chunks are what the blocks from first to end have of weights, in the order in which
+// one row's product reads them.
+func (m *Matrix) chunks(first, end int) (list []unsafe.Pointer) {
+	lo, hi := first*blockOut, min(end*blockOut, m.Out)
+	w, ldw := m.at(lo, 0)
+	quarter := (hi - lo) / 4 * int(ldw)
+	for at := 0; at < quarter; at += chunkBytes {
+		for place := range 4 {
+			list = append(list, unsafe.Add(w, place*quarter+at))
+		}
+	}
+	return list
 }
 
 // fetcher is how far a member is with fetching ahead.
 type fetcher struct {
 	of   *Ahead
-	done int // bytes of the member's own place, and then of the caller's
+	done int // chunks
 }
 
 // step fetches a little of what is not fetched yet.
@@ -50,18 +66,9 @@ func (f *fetcher) step(a *Ahead, id int) {
 	if f.of != a {
 		f.of, f.done = a, 0
 	}
-	if a == nil {
+	if a == nil || f.done == len(a.chunks[id]) {
 		return
 	}
-	const little = 1 << 10
-	own, first := a.places[id], a.places[0]
-	switch at := f.done - own.bytes; {
-	case at < 0:
-		fetchLines(unsafe.Add(own.from, f.done), min(little, -at))
-	case id != 0 && at < first.bytes:
-		fetchLines(unsafe.Add(first.from, at), min(little, first.bytes-at))
-	default:
-		return
-	}
-	f.done += little
+	fetchLines(a.chunks[id][f.done], chunkBytes)
+	f.done++
 }

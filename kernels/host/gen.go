@@ -292,67 +292,67 @@ func (t tier) loop(form string, rows, ratio int) {
 	p("\tADDQ %s, DX\n\tADDQ $%d, AX\n\tJNE loop", field("pace"), t.bits/8/ratio)
 }
 
-// stream goes over one row of x and 4·groups outputs in the order in which their
-// weights lie in memory, which the processor fetches by itself: a fetch ahead would
-// take a slot of those that wait for memory. Sums are those of dot, bit for bit.
+// stream goes over one row of x and 4·groups outputs in four places at once, each in
+// the order in which its weights lie in memory. The processor fetches each by itself:
+// four at once keep more of memory busy than one, and a fetch ahead would take a slot of
+// those that wait for it. Sums are those of dot, bit for bit.
 func (t tier) stream(form string) {
-	const unroll = 8
 	isInt, ratio := form == "Int8", ratio(form)
 	step := t.bits / 8 / ratio
-	one := func(offset, j int) {
+	one := func(offset int) {
 		p("\tVMOVUPS %d(SI)(AX*%d), %s", offset*ratio, ratio, t.x(0))
-		w := fmt.Sprintf("%d(DI)(AX*1)", offset)
-		if form == "F32" {
-			p("\tVFMADD231PS %s, %s, %s", w, t.x(0), t.acc(0, j))
-			return
-		}
-		t.load(form, w)
-		t.multiply(form, 0, j)
-	}
-	p("\nTEXT ·stream%d%s1(SB), NOSPLIT, $0-8", t.bits, form)
-	p("\tMOVQ t+0(FP), R15\n\tMOVQ %s, DI\n\tMOVQ %s, DX\n\tMOVQ %s, CX\n\tSHLQ $2, CX", field("w"), field("y"), field("groups"))
-	if isInt {
-		p("\tMOVQ %s, R11", field("wscale"))
-	}
-	p("output:\n\tMOVQ %s, SI\n\tMOVQ %s, R8\n\tVXORPS X2, X2, X2", field("x"), field("pieces"))
-	if isInt {
-		p("\tMOVQ %s, R9\n\tMOVQ R11, R10", field("xscale"))
-	}
-	p("piece:\n\tMOVQ %s, AX\n\tCMPQ R8, $1\n\tJNE full\n\tMOVQ %s, AX\nfull:", field("k"), field("last"))
-	// Pointers are to the end of the piece, and AX counts up to 0.
-	p("\tADDQ AX, DI\n\tLEAQ (SI)(AX*%d), SI\n\tNEGQ AX", ratio)
-	p("\t%s %s, %[2]s, %[2]s", t.xor, t.acc(0, 0))
-	if isInt {
-		p("\t%s %s, %[2]s, %[2]s", t.xor, t.acc(0, 1))
-	}
-	steps := func(n int) {
-		for i := range n {
-			j := 0
-			if isInt { // integers may be summed in any order: two sums wait less for each other
-				j = i % 2
+		for j, place := range ws {
+			w := fmt.Sprintf("%d(%s)(AX*1)", offset, place)
+			if form == "F32" {
+				p("\tVFMADD231PS %s, %s, %s", w, t.x(0), t.acc(0, j))
+				continue
 			}
-			one((i-n)*step, j)
+			t.load(form, w)
+			t.multiply(form, 0, j)
 		}
 	}
-	p("\tADDQ $%d, AX\n\tJGT half\n\tPCALIGN $32\nloop:", unroll*step)
-	steps(unroll)
-	p("\tADDQ $%d, AX\n\tJLE loop\nhalf:\n\tSUBQ $%d, AX\n\tJGT tail", unroll*step, unroll/2*step)
-	steps(unroll / 2)
-	p("\tADDQ $%d, AX\ntail:\n\tSUBQ $%[1]d, AX\n\tJEQ sum\nrest:", unroll/2*step)
-	one(0, 0)
-	p("\tADDQ $%d, AX\n\tJNE rest\nsum:", step)
+	const groups, pieces = "groups-8(SP)", "pieces-16(SP)"
+	p("\nTEXT ·stream%d%s1(SB), NOSPLIT, $16-8", t.bits, form)
+	p("\tMOVQ t+0(FP), R15")
+	move(field("groups"), groups)
+	p("\tMOVQ %s, %s", field("w"), ws[0])
+	strides(ws, field("ldw"))
+	// The places' outputs and scales are R12 bytes apart, and R11 is three times that.
+	p("\tMOVQ %s, DX\n\tMOVQ %s, R12\n\tSHLQ $2, R12\n\tLEAQ (R12)(R12*2), R11", field("y"), field("groups"))
 	if isInt {
-		p("\tVPADDD %s, %s, %[2]s", t.acc(0, 1), t.acc(0, 0))
+		p("\tMOVQ %s, R8", field("wscale"))
 	}
-	t.foldOne(isInt)
+	p("output:\n\tMOVQ %s, SI\n\tVXORPS X5, X5, X5", field("x"))
+	move(field("pieces"), pieces)
 	if isInt {
-		p("\tVCVTDQ2PS X0, X0\n\tVMULSS (R9), X0, X0\n\tVMULSS (R10), X0, X0\n\tADDQ %s, R9\n\tADDQ %s, R10", field("ldxs"), field("ldws"))
+		p("\tMOVQ %s, R9\n\tMOVQ R8, R10", field("xscale"))
 	}
-	p("\tVADDSS X0, X2, X2\n\tSUBQ $1, R8\n\tJNE piece\n\tVMOVSS X2, (DX)\n\tADDQ $4, DX")
+	p("piece:\n\tMOVQ %s, AX\n\tCMPQ %s, $1\n\tJNE full\n\tMOVQ %s, AX\nfull:", field("k"), pieces, field("last"))
+	// Pointers are to the end of the piece, and AX counts up to 0.
+	for j, place := range ws {
+		p("\tADDQ AX, %s\n\t%s %s, %[3]s, %[3]s", place, t.xor, t.acc(0, j))
+	}
+	p("\tLEAQ (SI)(AX*%d), SI\n\tNEGQ AX", ratio)
+	p("\tADDQ $%d, AX\n\tJGT tail\n\tPCALIGN $32\nloop:", 2*step)
+	one(-2 * step)
+	one(-step)
+	p("\tADDQ $%d, AX\n\tJLE loop\ntail:\n\tSUBQ $%[1]d, AX\n\tJEQ sum", 2*step)
+	one(0)
+	p("sum:")
+	t.fold(0, isInt)
 	if isInt {
-		p("\tADDQ $4, R11")
+		p("\tVMOVSS (R10), X1\n\tVINSERTPS $0x10, (R10)(R12*1), X1, X1")
+		p("\tVINSERTPS $0x20, (R10)(R12*2), X1, X1\n\tVINSERTPS $0x30, (R10)(R11*1), X1, X1")
+		p("\tVCVTDQ2PS X0, X0\n\tVBROADCASTSS (R9), X2\n\tVMULPS X2, X0, X0\n\tVMULPS X1, X0, X0")
+		p("\tADDQ %s, R9\n\tADDQ %s, R10", field("ldxs"), field("ldws"))
 	}
-	p("\tSUBQ $1, CX\n\tJNE output\n\tVZEROUPPER\n\tRET")
+	p("\tVADDPS X0, X5, X5\n\tSUBQ $1, %s\n\tJNE piece", pieces)
+	p("\tVMOVSS X5, (DX)\n\tVEXTRACTPS $1, X5, (DX)(R12*1)")
+	p("\tVEXTRACTPS $2, X5, (DX)(R12*2)\n\tVEXTRACTPS $3, X5, (DX)(R11*1)\n\tADDQ $4, DX")
+	if isInt {
+		p("\tADDQ $4, R8")
+	}
+	p("\tSUBQ $1, %s\n\tJNE output\n\tVZEROUPPER\n\tRET", groups)
 }
 
 // fold sums the lanes of accumulators a to a+3 and leaves the four sums in a.
@@ -371,19 +371,6 @@ func (t tier) fold(a int, isInt bool) {
 	pair("PS", a+2, a+3)
 	pair("PD", a, a+2)
 	t.halve(a, add)
-}
-
-// foldOne leaves the sum of the lanes of the first accumulator in X0, added in the
-// order of fold.
-func (t tier) foldOne(isInt bool) {
-	add := "VADDPS"
-	if isInt {
-		add = "VPADDD"
-	}
-	for _, order := range []int{0x4e, 0xb1} { // lanes 2 3 0 1, then 1 0 3 2
-		p("\tVPERMILPS $%#x, %s, %s\n\t%s %[3]s, %[2]s, %[2]s", order, t.acc(0, 0), t.w(), add)
-	}
-	t.halve(0, add)
 }
 
 // halve adds the four or two parts of 128 bits of a register; the sum is in the first.

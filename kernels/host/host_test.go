@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-	"unsafe"
 )
 
 func random(r *rand.Rand, n int) []float32 {
@@ -301,20 +300,35 @@ func TestTeam(t *testing.T) {
 	}
 }
 
-// TestAhead: each member's place begins where its part of the loop does, and lies within
-// a matrix.
+// TestAhead: each member's chunks begin where its part of the loop does, in the four
+// places of each matrix, and lie within it.
 func TestAhead(t *testing.T) {
 	team := NewTeam(3)
 	defer team.Close()
-	a, b := Float32Matrix(make([]float32, 100*7), 100, 7), Float32Matrix(make([]float32, 2000*40), 2000, 40) // 4 and 63 blocks
-	places := NewAhead(team, &a, &b).places
-	for member, want := range []place{
-		{unsafe.Pointer(&a.f32[0]), 100 * 7 * 4},
-		{unsafe.Pointer(&b.f32[(67/3-4)*blockOut*40]), aheadBytes},
-		{unsafe.Pointer(&b.f32[(67*2/3-4)*blockOut*40]), (2000 - (67*2/3-4)*blockOut) * 40 * 4},
+	a, b := Float32Matrix(make([]float32, 100*8), 100, 8), Float32Matrix(make([]float32, 2000*40), 2000, 40) // 4 and 63 blocks
+	type start struct {
+		m       *Matrix
+		output  int
+		quarter int // outputs from place to place
+	}
+	chunks := NewAhead(team, &a, &b).chunks
+	for member, want := range [][]start{
+		{{&a, 0, 25}, {&b, 0, 7 * blockOut / 4}}, // half of 22 blocks
+		{{&b, (22 - 4) * blockOut, 11 * blockOut / 4}},
+		{{&b, (44 - 4) * blockOut, 12 * blockOut / 4}}, // half of 23
 	} {
-		if places[member] != want {
-			t.Errorf("member %d begins at %+v, want %+v", member, places[member], want)
+		got := chunks[member]
+		for _, s := range want {
+			bytes := s.quarter * s.m.In * 4
+			for place := range 4 {
+				if from, _ := s.m.at(s.output+place*s.quarter, 0); got[place] != from {
+					t.Errorf("member %d: place %d of %v is %d bytes off", member, place, s.m, uintptr(got[place])-uintptr(from))
+				}
+			}
+			got = got[min(len(got), 4*((bytes+chunkBytes-1)/chunkBytes)):]
+		}
+		if member == 0 && len(got) > 0 || member > 0 && !slices.Equal(got, chunks[0]) {
+			t.Errorf("member %d fetches %d chunks more", member, len(got))
 		}
 	}
 }

@@ -143,6 +143,7 @@ func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int, t *tile) {
 	}
 	m.beside(t, x, 0, lo, 0, 0)
 	if x.N == 1 {
+		t.ldw *= t.groups
 		m.tier.stream[m.form][0](t)
 		return
 	}

@@ -47,7 +47,7 @@ func pack(number uint64, first, end int) uint64 {
 
 // take takes indices of a loop from the front of the range or from its end: one, or half
 // of what is left.
-func (s *span) take(number uint64, front, half bool) (from, to int) {
+func (s *span) take(number uint64, front, several bool) (from, to int) {
 	for {
 		old := s.Load()
 		first, end := int(old>>20&mostIndices), int(old&mostIndices)
@@ -55,8 +55,8 @@ func (s *span) take(number uint64, front, half bool) (from, to int) {
 			return 0, 0
 		}
 		n := 1
-		if half {
-			n = (end - first + 1) / 2
+		if several {
+			n = half(end - first)
 		}
 		from, to, now := first, first+n, pack(number, first+n, end)
 		if !front {
@@ -67,6 +67,13 @@ func (s *span) take(number uint64, front, half bool) (from, to int) {
 		}
 	}
 }
+
+// part is the range of a member's indices of n, and half what is taken of that at once.
+func part(n, member, members int) (first, end int) {
+	return n * member / members, n * (member + 1) / members
+}
+
+func half(n int) int { return (n + 1) / 2 }
 
 type member struct {
 	parked atomic.Bool
@@ -136,7 +143,8 @@ func (t *Team) loop(n int, b *body) {
 	t.body.Store(b)
 	number := t.number.Load() + 1
 	for m := range t.ranges {
-		t.ranges[m].Store(pack(number, n*m/len(t.ranges), n*(m+1)/len(t.ranges)))
+		first, end := part(n, m, len(t.ranges))
+		t.ranges[m].Store(pack(number, first, end))
 	}
 	t.number.Store(number)
 	t.rouse()

@@ -54,7 +54,8 @@ type tier struct {
 	lanes int // float32 of a vector
 	dot   [formCount][]kernel
 	mix   [formCount][]kernel
-	// stream is dot for one row, where waiting for w is all there is.
+	// stream is dot for one row, where waiting for w is all there is. The outputs are
+	// four parts, groups each, and ldw is how far their weights are apart.
 	stream [formCount][]kernel
 }
 
