@@ -26,7 +26,7 @@ func NewAhead(t *Team, matrices ...*Matrix) *Ahead {
 	a := &Ahead{chunks: make([][]unsafe.Pointer, t.Size())}
 	for member := range a.chunks {
 		first, end := part(total, member, t.Size())
-		end = first + half(end-first)
+		end = first + atOnce(end-first)
 		for _, m := range matrices {
 			if lo, hi := max(first, 0), min(end, m.Blocks()); lo < hi {
 				a.chunks[member] = append(a.chunks[member], m.chunks(lo, hi)...)
@@ -53,6 +53,14 @@ func (m *Matrix) chunks(first, end int) (list []unsafe.Pointer) {
 		}
 	}
 	return list
+}
+
+// Fetch has the processor bring x into the caches, which is worth doing shortly before
+// little is read of what lies far from anything else.
+func Fetch(x []float32) {
+	if len(x) > 0 {
+		fetchLines(unsafe.Pointer(&x[0]), 4*len(x))
+	}
 }
 
 // fetcher is how far a member is with fetching ahead.

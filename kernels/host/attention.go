@@ -82,21 +82,23 @@ func (p *Pool) at(blocks []int32, head, position int) int {
 	return ((page*p.Heads+head)*p.Slots + slot) * p.Width
 }
 
-// Write stores the keys or the values (kind 0 or 1) of all heads of one position.
-func (p *Pool) Write(layer, kind int, blocks []int32, position int, x []float32) {
-	for h := range p.Heads {
-		to, row := p.at(blocks, h, position), x[h*p.Width:(h+1)*p.Width]
-		if p.pairs && kind == 1 {
-			odd := position % p.Slots % 2
-			pair := p.bf16[2*layer+kind][to-odd*p.Width:]
-			for e, v := range row {
-				pair[2*e+odd] = bfloat16Bits(v)
-			}
-		} else if p.half {
-			narrow(p.bf16[2*layer+kind][to:], row)
-		} else {
-			copy(p.f32[2*layer+kind][to:], row)
+// Write stores key and value [Width] of one head at a position.
+func (p *Pool) Write(layer, head int, blocks []int32, position int, key, value []float32) {
+	E, to := p.Width, p.at(blocks, head, position)
+	switch keys, values := 2*layer, 2*layer+1; {
+	case p.pairs:
+		roundBits(p.bf16[keys][to:to+E], key)
+		odd := position % p.Slots % 2
+		pair := p.bf16[values][to-odd*E:]
+		for e, v := range value {
+			pair[2*e+odd] = bfloat16Bits(v)
 		}
+	case p.half:
+		narrow(p.bf16[keys][to:to+E], key)
+		narrow(p.bf16[values][to:to+E], value)
+	default:
+		copy(p.f32[keys][to:to+E], key)
+		copy(p.f32[values][to:to+E], value)
 	}
 }
 

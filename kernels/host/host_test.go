@@ -218,8 +218,10 @@ func testAttend(t *testing.T) {
 					blocks = append(blocks, int32(b))
 				}
 				for i := range context {
-					pool.Write(0, 0, blocks, i, keys[i*heads*E:(i+1)*heads*E])
-					pool.Write(0, 1, blocks, i, values[i*heads*E:(i+1)*heads*E])
+					for head := range heads {
+						at := (i*heads + head) * E
+						pool.Write(0, head, blocks, i, keys[at:at+E], values[at:at+E])
+					}
 				}
 				for _, n := range []int{1, 7, context} {
 					out := make([]float32, G*E)
@@ -313,9 +315,9 @@ func TestAhead(t *testing.T) {
 	}
 	chunks := NewAhead(team, &a, &b).chunks
 	for member, want := range [][]start{
-		{{&a, 0, 25}, {&b, 0, 7 * blockOut / 4}}, // half of 22 blocks
-		{{&b, (22 - 4) * blockOut, 11 * blockOut / 4}},
-		{{&b, (44 - 4) * blockOut, 12 * blockOut / 4}}, // half of 23
+		{{&a, 0, 25}, {&b, 0, 13 * blockOut / 4}}, // three quarters of 22 blocks
+		{{&b, (22 - 4) * blockOut, 17 * blockOut / 4}},
+		{{&b, (44 - 4) * blockOut, 18 * blockOut / 4}}, // of 23
 	} {
 		got := chunks[member]
 		for _, s := range want {

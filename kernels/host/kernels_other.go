@@ -21,6 +21,7 @@ func widenVector(dst []float32, src []uint16)           { widen(dst, src) }
 func quantize(dst []int16, src []float32) float32       { return quantizeScalar(dst, src) }
 func RMSNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, weight, epsilon) }
 func SiLUMul(gate, up []float32)                        { siluMulScalar(gate, up) }
+func rotate(a, b, cos, sin []float32, scale float32)    { rotateScalar(a, b, cos, sin, scale) }
 func softmax(x []float32)                               { softmaxScalar(x) }
 func readAll(x []int32) int32                           { return readAllScalar(x) }
 func roundBits(dst []uint16, src []float32)             { narrow(dst, src) }

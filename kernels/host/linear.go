@@ -45,28 +45,35 @@ type Scratch struct {
 // Set prepares n rows of d values for products with m and its like.
 func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	x.N, x.D, x.Values = n, d, values[:n*d]
-	const together = 8
-	units := (n + together - 1) / together
 	switch m.form {
 	case formBF16:
 		x.bits = grow(x.bits, n*d)
-		t.Run(units, func(unit, _ int) {
-			lo, hi := unit*together*d, min(n, (unit+1)*together)*d
-			roundBits(x.bits[lo:hi], values[lo:hi])
-		})
 	case formInt8:
-		x.bounds = cut(d)
-		pieces := len(x.bounds) - 1
+		x.bounds = cut(x.bounds[:0], d)
 		x.q = grow(x.q, n*d)
-		x.scale = grow(x.scale, pieces*n)
-		t.Run(units, func(unit, _ int) {
-			for i := unit * together; i < min(n, (unit+1)*together); i++ {
-				for p := range pieces {
-					lo, hi := i*d+x.bounds[p], i*d+x.bounds[p+1]
-					x.scale[p*n+i] = quantize(x.q[lo:hi], values[lo:hi])
-				}
-			}
-		})
+		x.scale = grow(x.scale, (len(x.bounds)-1)*n)
+	default:
+		return
+	}
+	const together = 8
+	if n <= together {
+		x.convert(m.form, 0, n)
+		return
+	}
+	t.Run((n+together-1)/together, func(unit, _ int) { x.convert(m.form, unit*together, min(n, (unit+1)*together)) })
+}
+
+// convert makes of rows from to to-1 what a form meets.
+func (x *Rows) convert(f form, from, to int) {
+	if f == formBF16 {
+		roundBits(x.bits[from*x.D:to*x.D], x.Values[from*x.D:to*x.D])
+		return
+	}
+	for i := from; i < to; i++ {
+		for p, first := range x.bounds[:len(x.bounds)-1] {
+			lo, hi := i*x.D+first, i*x.D+x.bounds[p+1]
+			x.scale[p*x.N+i] = quantize(x.q[lo:hi], x.Values[lo:hi])
+		}
 	}
 }
 

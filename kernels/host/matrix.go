@@ -49,7 +49,7 @@ func RoundedMatrix(memory *Memory, m Matrix) (Matrix, error) {
 // integers, so that nearly all of the error is that of the weights: about 0.3 %
 // of a row's largest weight. It fails when there is no memory.
 func Int8Matrix(t *Team, memory *Memory, m Matrix) (Matrix, error) {
-	bounds := cut(m.In)
+	bounds := cut(nil, m.In)
 	out := Matrix{Out: m.Out, In: m.In, form: formInt8, tier: tierFor(formInt8, m.In)}
 	var err error
 	if out.q, err = take[int8](memory, m.Out*m.In); err != nil {
@@ -95,10 +95,10 @@ func pieceSize(in, most int) int {
 	return ((in+n-1)/n + 31) / 32 * 32
 }
 
-// cut is the bounds of an int8 matrix's pieces, 0 first.
-func cut(in int) []int {
+// cut appends the bounds of an int8 matrix's pieces, 0 first.
+func cut(bounds []int, in int) []int {
 	size := pieceSize(in, pieces[formInt8])
-	bounds := []int{0}
+	bounds = append(bounds, 0)
 	for lo := 0; lo < in; lo += size {
 		bounds = append(bounds, min(lo+size, in))
 	}
@@ -128,7 +128,7 @@ func (m *Matrix) Row(dst []float32, o int) {
 	case m.bf16 != nil:
 		widen(dst, m.bf16[o*m.In:(o+1)*m.In])
 	default:
-		bounds := cut(m.In)
+		bounds := cut(nil, m.In)
 		for p, lo := range bounds[:len(bounds)-1] {
 			scale := m.scale[p*m.Out+o]
 			for i := lo; i < bounds[p+1]; i++ {

@@ -74,9 +74,12 @@ func (r *Rotary) Extend(n int) {
 func (r *Rotary) Rotate(x []float32, position int, scale float32) {
 	half := len(r.frequency)
 	cos, sin := r.cos[position*half:(position+1)*half], r.sin[position*half:(position+1)*half]
-	a, b := x[:half], x[half:2*half]
-	for i := range half {
-		u, v := a[i], b[i]
+	rotate(x[:half], x[half:2*half], cos, sin, scale)
+}
+
+func rotateScalar(a, b, cos, sin []float32, scale float32) {
+	for i, u := range a {
+		v := b[i]
 		a[i] = (u*cos[i] - v*sin[i]) * scale
 		b[i] = (v*cos[i] + u*sin[i]) * scale
 	}

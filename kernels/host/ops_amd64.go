@@ -51,6 +51,25 @@ func RMSNorm(dst, x, weight []float32, epsilon float32) {
 	archsimd.ClearAVXUpperBits()
 }
 
+// rotate turns the pairs (a, b), bit for bit as rotateScalar does.
+func rotate(a, b, cos, sin []float32, scale float32) {
+	n := len(a) &^ 7
+	if !vector || n == 0 {
+		rotateScalar(a, b, cos, sin, scale)
+		return
+	}
+	_, _, _ = b[:len(a)], cos[:len(a)], sin[:len(a)]
+	load := func(x []float32, i int) f32x8 { return archsimd.LoadFloat32x8(at(x, i)) }
+	by := all(scale)
+	for i := 0; i < n; i += 8 {
+		u, v, c, s := load(a, i), load(b, i), load(cos, i), load(sin, i)
+		u.Mul(c).Sub(v.Mul(s)).Mul(by).Store(at(a, i))
+		v.Mul(c).Add(u.Mul(s)).Mul(by).Store(at(b, i))
+	}
+	archsimd.ClearAVXUpperBits()
+	rotateScalar(a[n:], b[n:], cos[n:], sin[n:], scale)
+}
+
 // SiLUMul is gate = gate·σ(gate)·up.
 func SiLUMul(gate, up []float32) {
 	n := 0

@@ -12,20 +12,18 @@ import (
 // A loop's indices are divided among the members in ranges, because neighbours are
 // neighbours in memory; who has none left takes from the end of another's.
 type Team struct {
-	members   []*member
-	ranges    []span // one a member, the caller's first
-	number    atomic.Uint64
-	body      atomic.Pointer[body] // of the loop
+	members []*member
+	ranges  []span // one a member, the caller's first
+	// number is that of the loop; its lowest bit says that several indices are taken in turn.
+	number atomic.Uint64
+	// What the loop does: several or each, the other is nil. Who has taken an index of a
+	// loop reads them, and so before the loop ends.
+	several   func(from, to, member int)
+	each      func(i, member int)
 	completed atomic.Int64
 	stopped   atomic.Bool
 	next      atomic.Pointer[Ahead]
 	fetched   fetcher // the caller's
-}
-
-// body is what a loop does with some indices in turn.
-type body struct {
-	do   func(from, to, member int)
-	half bool // members take half of what is left of a range, not one index
 }
 
 // span is what is left of a member's range: the number of its loop (24 bits), the
@@ -39,15 +37,15 @@ type span struct {
 const (
 	mostIndices = 1<<20 - 1
 	numbers     = 1 << 24
+	severally   = 1 // the bit of a loop's number
 )
 
 func pack(number uint64, first, end int) uint64 {
 	return number%numbers<<40 | uint64(first)<<20 | uint64(end)
 }
 
-// take takes indices of a loop from the front of the range or from its end: one, or half
-// of what is left.
-func (s *span) take(number uint64, front, several bool) (from, to int) {
+// take takes indices of a loop from the front of the range or from its end.
+func (s *span) take(number uint64, front bool) (from, to int) {
 	for {
 		old := s.Load()
 		first, end := int(old>>20&mostIndices), int(old&mostIndices)
@@ -55,8 +53,8 @@ func (s *span) take(number uint64, front, several bool) (from, to int) {
 			return 0, 0
 		}
 		n := 1
-		if several {
-			n = half(end - first)
+		if number&severally != 0 {
+			n = atOnce(end - first)
 		}
 		from, to, now := first, first+n, pack(number, first+n, end)
 		if !front {
@@ -68,12 +66,14 @@ func (s *span) take(number uint64, front, several bool) (from, to int) {
 	}
 }
 
-// part is the range of a member's indices of n, and half what is taken of that at once.
+// part is the range of n indices that is a member's, and atOnce how many of n that are
+// left are taken in turn: to begin a stretch costs as much as some indices, and the last
+// ones are for whoever is ready first.
 func part(n, member, members int) (first, end int) {
 	return n * member / members, n * (member + 1) / members
 }
 
-func half(n int) int { return (n + 1) / 2 }
+func atOnce(n int) int { return (3*n + 3) / 4 }
 
 type member struct {
 	parked atomic.Bool
@@ -109,7 +109,7 @@ func (t *Team) Size() int { return len(t.members) + 1 }
 // Close ends the threads. No Run may be in progress.
 func (t *Team) Close() {
 	t.stopped.Store(true)
-	t.number.Add(1)
+	t.number.Add(2)
 	t.rouse()
 }
 
@@ -117,31 +117,39 @@ func (t *Team) Close() {
 // any time.
 func (t *Team) Next(a *Ahead) { t.next.Store(a) }
 
-// Run calls body for every i below n, on all threads, and returns when all are
-// done. body learns which member it runs on, to use that member's scratch memory.
+// Run calls do for every i below n, on all threads, and returns when all are
+// done. do learns which member it runs on, to use that member's scratch memory.
 // Calls must not overlap.
 func (t *Team) Run(n int, do func(i, member int)) {
-	t.loop(n, &body{do: func(from, to, member int) {
-		for i := from; i < to; i++ {
-			do(i, member)
-		}
-	}})
-}
-
-// RunRanges is Run for work that is done faster with several indices in turn: to begin
-// with, half of a member's part at once, and then less and less.
-func (t *Team) RunRanges(n int, do func(from, to, member int)) { t.loop(n, &body{do, true}) }
-
-func (t *Team) loop(n int, b *body) {
-	if n <= 1 || len(t.members) == 0 || n > mostIndices { // more have no room in a span
-		if n > 0 {
-			b.do(0, n, 0)
+	if !t.shares(n) {
+		for i := range n {
+			do(i, 0)
 		}
 		return
 	}
+	t.each, t.several = do, nil
+	t.loop(n, 0)
+}
+
+// RunRanges is Run for work that is done faster with several indices in turn: to begin
+// with, three quarters of a member's part at once, and then less and less.
+func (t *Team) RunRanges(n int, do func(from, to, member int)) {
+	if !t.shares(n) {
+		if n > 0 {
+			do(0, n, 0)
+		}
+		return
+	}
+	t.each, t.several = nil, do
+	t.loop(n, severally)
+}
+
+// shares reports whether a loop of n indices is shared: more have no room in a span.
+func (t *Team) shares(n int) bool { return n > 1 && n <= mostIndices && len(t.members) > 0 }
+
+func (t *Team) loop(n int, bit uint64) {
 	t.completed.Store(0)
-	t.body.Store(b)
-	number := t.number.Load() + 1
+	number := t.number.Load()&^severally + 2 | bit
 	for m := range t.ranges {
 		first, end := part(n, m, len(t.ranges))
 		t.ranges[m].Store(pack(number, first, end))
@@ -162,12 +170,16 @@ func (t *Team) work(number uint64, id int) {
 	for k := range t.ranges {
 		from, done := &t.ranges[(id+k)%len(t.ranges)], 0
 		for {
-			first, end := from.take(number, k == 0, t.body.Load().half)
+			first, end := from.take(number, k == 0)
 			if first == end {
 				break
 			}
 			// The loop cannot have ended before these indices are counted.
-			t.body.Load().do(first, end, id)
+			if t.several != nil {
+				t.several(first, end, id)
+			} else {
+				t.each(first, id)
+			}
 			done += end - first
 		}
 		if done > 0 {

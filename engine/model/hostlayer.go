@@ -1,0 +1,202 @@
+package model
+
+import (
+	"math"
+
+	"stele/kernels/host"
+)
+
+// hostLayer is one layer's weights and the loops that multiply by them.
+type hostLayer struct {
+	q, k, v, o, gate, up, down host.Matrix
+
+	readQKV, writeAttention, readMLP, writeMLP hostLoop // of the residual stream
+}
+
+func (l *hostLayer) matrices() []*host.Matrix {
+	return []*host.Matrix{&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}
+}
+
+// hostLoop is products of the same rows, computed together.
+type hostLoop struct {
+	products []product   // one matrix's blocks after the other's
+	blocks   int         // of all of them
+	norm     []float32   // weight [D] of the RMS norm before it, nil if there is none
+	start    *host.Ahead // what idle threads fetch before it
+}
+
+// product is y = rows·mᵀ + bias or, if sum is not nil, sum += rows·mᵀ.
+type product struct {
+	m      *host.Matrix
+	y, sum *[]float32 // [N, Out]
+	bias   []float32  // [Out] or nil
+}
+
+func (h *Host) loop(norm []float32, products ...product) hostLoop {
+	l := hostLoop{products: products, norm: norm}
+	matrices := make([]*host.Matrix, len(products))
+	for i, p := range products {
+		matrices[i] = p.m
+		l.blocks += p.m.Blocks()
+	}
+	l.start = host.NewAhead(h.team, matrices...)
+	return l
+}
+
+// hostBodies are the bodies of a step's loops, made once: functions that are made for
+// every loop would keep the garbage collector busy.
+type hostBodies struct {
+	normalise, place, attend func(i, member int)
+	multiply, mlp            func(first, end, member int)
+}
+
+// fewRows is up to how many rows a product takes as long as reading its weights.
+const fewRows = 4
+
+// layer runs one layer over the rows of h.x.
+func (h *Host) layer(index int) {
+	l, now := &h.layers[index], &h.now
+	now.layer = index
+
+	h.normalise(l.readQKV.norm)
+	h.multiply(&l.readQKV, h.h, &l.writeAttention)
+	if !h.alone() {
+		h.forRows(h.bodies.place)
+	}
+	h.team.Run(len(now.spans)*h.weights.Config.NumKVHeads, h.bodies.attend)
+	h.multiply(&l.writeAttention, h.o, &l.readMLP)
+
+	h.normalise(l.readMLP.norm)
+	h.prepare(&l.readMLP, h.h, &l.writeMLP)
+	if now.N <= fewRows {
+		h.team.RunRanges(l.gate.Blocks(), h.bodies.mlp)
+	} else {
+		h.team.Run(l.gate.Blocks(), func(b, member int) { h.mlpBlocks(b, b+1, member) })
+	}
+	next := &h.head
+	if index+1 < len(h.layers) {
+		next = &h.layers[index+1].readQKV
+	}
+	h.multiply(&l.writeMLP, h.gate, next)
+}
+
+// alone reports whether all rows are of different sequences: none sees the key and value
+// of another, and what attends to a row's may store them first.
+func (h *Host) alone() bool { return h.now.N == len(h.now.spans) }
+
+// prepare sets the rows of a loop's products, and has idle threads fetch what the next
+// one reads where few rows wait for memory.
+func (h *Host) prepare(l *hostLoop, values []float32, next *hostLoop) {
+	m := l.products[0].m
+	h.now.loop = l
+	h.rows.Set(h.team, values, h.now.N, m.In, m)
+	if h.now.N > fewRows {
+		h.team.Next(nil)
+		return
+	}
+	h.team.Next(next.start)
+	host.Fetch(next.norm)
+}
+
+// multiply runs a loop's products with rows of values.
+func (h *Host) multiply(l *hostLoop, values []float32, next *hostLoop) {
+	h.prepare(l, values, next)
+	h.team.RunRanges(l.blocks, h.bodies.multiply)
+}
+
+// multiplyBlocks computes blocks of the loop: those of its matrices, one matrix after
+// the other.
+func (h *Host) multiplyBlocks(first, end, member int) {
+	for i := range h.now.loop.products {
+		p := &h.now.loop.products[i]
+		n := p.m.Blocks()
+		if first < n && end > 0 {
+			y, width := *p.y, p.m.Out
+			lo, hi := p.m.Product(&h.rows, y, width, max(first, 0), min(end, n), &h.scratch[member])
+			for row := range h.now.N {
+				at := row * width
+				if p.bias != nil {
+					host.Add(y[at+lo:at+hi], p.bias[lo:hi])
+				}
+				if p.sum != nil {
+					host.Add((*p.sum)[at+lo:at+hi], y[at+lo:at+hi])
+				}
+			}
+		}
+		first, end = first-n, end-n
+	}
+}
+
+// mlpBlocks computes blocks of gate and the same of up, and then SiLU(gate)·up.
+func (h *Host) mlpBlocks(first, end, member int) {
+	l, s := &h.layers[h.now.layer], &h.scratch[member]
+	I := l.gate.Out
+	lo, hi := l.gate.Product(&h.rows, h.gate, I, first, end, s)
+	l.up.Product(&h.rows, h.up, I, first, end, s)
+	for row := range h.now.N {
+		host.SiLUMul(h.gate[row*I+lo:row*I+hi], h.up[row*I+lo:row*I+hi])
+	}
+}
+
+// normalise fills h.h with the RMS norm of h.x.
+func (h *Host) normalise(weight []float32) {
+	h.now.norm = weight
+	h.forRows(h.bodies.normalise)
+}
+
+func (h *Host) normaliseRow(i, _ int) {
+	c := h.weights.Config
+	D := c.HiddenSize
+	host.RMSNorm(h.h[i*D:(i+1)*D], h.x[i*D:(i+1)*D], h.now.norm, float32(c.RMSNormEps))
+}
+
+// placeRow rotates a row's queries and keys and stores keys and values.
+func (h *Host) placeRow(i, _ int) {
+	for head := range h.weights.Config.NumKVHeads {
+		h.placeHead(i, head)
+	}
+}
+
+// placeHead is placeRow for one key-value head and the query heads that share it.
+func (h *Host) placeHead(i, head int) {
+	c, at := h.weights.Config, h.now.places[i]
+	E, G := c.HeadDim, c.NumHeads/c.NumKVHeads
+	scale := float32(1 / math.Sqrt(float64(E)))
+	for a := i*c.NumHeads + head*G; a < i*c.NumHeads+(head+1)*G; a++ {
+		h.rotary.Rotate(h.q[a*E:(a+1)*E], at.position, scale)
+	}
+	a := i*c.NumKVHeads + head
+	key, value := h.k[a*E:(a+1)*E], h.v[a*E:(a+1)*E]
+	h.rotary.Rotate(key, at.position, 1)
+	h.now.pool.Write(h.now.layer, head, h.now.items[at.item].Blocks, at.position, key, value)
+}
+
+// attend is the attention of a span in the query heads that share a key-value head.
+func (h *Host) attend(unit, member int) {
+	c, now := h.weights.Config, &h.now
+	span, head := now.spans[unit/c.NumKVHeads], unit%c.NumKVHeads
+	if h.alone() {
+		h.placeHead(span.row, head)
+	}
+	QD, G := c.NumHeads*c.HeadDim, c.NumHeads/c.NumKVHeads
+	at, from := now.places[span.row], span.row*QD+head*G*c.HeadDim
+	now.pool.Attend(now.layer, head, now.items[at.item].Blocks, at.position, span.tokens,
+		h.q[from:], h.o[from:], QD, G, &h.scratch[member])
+}
+
+// forRows calls body for every row, a few to a unit of work.
+func (h *Host) forRows(body func(i, member int)) {
+	const together = 4
+	N := h.now.N
+	if N <= together {
+		for i := range N {
+			body(i, 0)
+		}
+		return
+	}
+	h.team.Run((N+together-1)/together, func(unit, member int) {
+		for i := unit * together; i < min(N, (unit+1)*together); i++ {
+			body(i, member)
+		}
+	})
+}
