@@ -5,13 +5,17 @@ import (
 	"unsafe"
 )
 
-// Pool is the key-value memory of one model: for each layer keys and values as
-// [Pages, Heads, Slots, Width], so that a page of one head is contiguous.
+// Pool is the key-value memory of one model: for each layer keys as [Heads, Pages,
+// Width, Slots] and values as [Heads, Pages, Slots, Width]. A vector holds slots of keys
+// or columns of values: neither scores nor what is mixed by them have to be summed
+// across it. Pages that follow each other in a block table and in the pool are one
+// stretch of memory, which the processor fetches by itself.
 //
 // A bfloat16 pool meets float32 queries and probabilities; where the machine multiplies
-// bfloat16 by itself they are rounded to it, as torch and FlashAttention do. Then values
-// are in pairs of slots, [Slots/2, Width, 2], which one instruction takes together. A
-// pool with pages of an odd number of slots or heads that fill no tile has no pairs.
+// bfloat16 by itself they are rounded to it, as torch and FlashAttention do. Then pages
+// hold pairs, which one instruction takes together: keys [Width/2, Slots, 2] and values
+// [Slots/2, Width, 2]. A pool with pages of an odd number of slots or heads that fill no
+// tile has no pairs.
 type Pool struct {
 	Pages, Slots, Heads, Width int
 
@@ -19,7 +23,7 @@ type Pool struct {
 	pairs  bool
 	memory Memory
 	form   form
-	tier   *tier // that multiplies by keys; nil: plain Go
+	tier   *tier // that scores; nil: plain Go
 	f32    [][]float32
 	bf16   [][]uint16
 }
@@ -35,8 +39,8 @@ func NewPool(layers, pages, slots, heads, width int, half bool) (*Pool, error) {
 		}
 	}
 	p.tier = tierFor(p.form, width)
-	// Score tiles read up to three slots past a page's last one.
-	n := pages*heads*slots*width + 4*width
+	const vector = 16 // score tiles read one past a page's last slot, of pairs
+	n := pages*heads*slots*width + 2*vector
 	for range 2 * layers {
 		var err error
 		if half {
@@ -76,44 +80,57 @@ func (p *Pool) Bytes() int {
 	return n
 }
 
-// at is where the slot of a position of a head begins.
-func (p *Pool) at(blocks []int32, head, position int) int {
-	page, slot := int(blocks[position/p.Slots]), position%p.Slots
-	return ((page*p.Heads+head)*p.Slots + slot) * p.Width
+// at is where the page of a position begins for a head, and the slot in it.
+func (p *Pool) at(blocks []int32, head, position int) (base, slot int) {
+	return (int(blocks[position/p.Slots]) + head*p.Pages) * p.Slots * p.Width, position % p.Slots
 }
 
 // Write stores key and value [Width] of one head at a position.
 func (p *Pool) Write(layer, head int, blocks []int32, position int, key, value []float32) {
-	E, to := p.Width, p.at(blocks, head, position)
+	E := p.Width
+	base, slot := p.at(blocks, head, position)
+	end := base + E*p.Slots
 	switch keys, values := 2*layer, 2*layer+1; {
 	case p.pairs:
-		roundBits(p.bf16[keys][to:to+E], key)
-		odd := position % p.Slots % 2
-		pair := p.bf16[values][to-odd*E:]
-		for e, v := range value {
-			pair[2*e+odd] = bfloat16Bits(v)
+		k, v := p.bf16[keys][base+2*slot:end], p.bf16[values][base+slot/2*2*E:end]
+		for e := 0; e < E; e += 2 {
+			pair := k[e*p.Slots:][:2]
+			pair[0], pair[1] = bfloat16Bits(key[e]), bfloat16Bits(key[e+1])
+		}
+		for e, x := range value {
+			v[2*e+slot%2] = bfloat16Bits(x)
 		}
 	case p.half:
-		narrow(p.bf16[keys][to:to+E], key)
-		narrow(p.bf16[values][to:to+E], value)
+		k := p.bf16[keys][base+slot : end]
+		for e, x := range key {
+			k[e*p.Slots] = bfloat16Bits(x)
+		}
+		narrow(p.bf16[values][base+slot*E:end], value)
 	default:
-		copy(p.f32[keys][to:to+E], key)
-		copy(p.f32[values][to:to+E], value)
+		k := p.f32[keys][base+slot : end]
+		for e, x := range key {
+			k[e*p.Slots] = x
+		}
+		copy(p.f32[values][base+slot*E:end], value)
 	}
 }
 
 // CopyPage copies page src to page dst in every layer.
 func (p *Pool) CopyPage(src, dst int) {
-	n := p.Heads * p.Slots * p.Width
-	for _, b := range p.bf16 {
-		copy(b[dst*n:(dst+1)*n], b[src*n:])
-	}
-	for _, f := range p.f32 {
-		copy(f[dst*n:(dst+1)*n], f[src*n:])
+	n := p.Slots * p.Width
+	for head := range p.Heads {
+		to, from := (head*p.Pages+dst)*n, (head*p.Pages+src)*n
+		for _, b := range p.bf16 {
+			copy(b[to:to+n], b[from:])
+		}
+		for _, f := range p.f32 {
+			copy(f[to:to+n], f[from:])
+		}
 	}
 }
 
-// fetchTokens is how many tokens before their use keys and values are fetched.
+// fetchTokens is how many tokens before their use keys and values are fetched, where
+// the processor does not do it: memory takes longer than a page.
 const fetchTokens = 64
 
 // Attend is the attention of consecutive tokens of a sequence, the first at a
@@ -126,151 +143,192 @@ func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, 
 	for t := range tokens {
 		copy(s.rows[t*G*E:(t+1)*G*E], q[t*ld:])
 	}
-	lds := (n+15)&^15 + 16 // tiles of four write past n
+	lds := n + p.Slots + 32 // score tiles write up to a vector past a page
 	s.scores = grow(s.scores, rows*lds)
 	if p.pairs {
 		s.queries, s.probs = grow(s.queries, rows*E), grow(s.probs, rows*lds)
 		roundBits(s.queries, s.rows)
 	}
-	keys, values := 2*layer, 2*layer+1
-	// Pages are fetched some before they are needed: memory takes longer than a page.
-	pages := (n + p.Slots - 1) / p.Slots
-	ahead := func(i int) uintptr { // of page i of keys and then of values
-		if i += max(1, fetchTokens/p.Slots); i < pages {
-			return p.where(keys, blocks, head, i*p.Slots)
-		}
-		return p.where(values, blocks, head, (i-pages)*p.Slots)
-	}
-	for from := 0; from < n; from += p.Slots {
-		count, next := min(p.Slots, n-from), ahead(from/p.Slots)
-		p.scores(keys, p.at(blocks, head, from), count, rows, s.scores[from:], lds, next, s)
-	}
+	p.list(layer, head, blocks, n, s)
+	p.scores(n, lds, rows, s)
 	for row := range rows {
 		seen := position + row/G + 1
 		scores := s.scores[row*lds : (row+1)*lds]
 		softmax(scores[:seen])
 		clear(scores[seen:])
 		if p.pairs {
-			roundBits(s.probs[row*lds:(row+1)*lds], scores)
+			whole := (n + 15) &^ 15
+			roundBits(s.probs[row*lds:row*lds+whole], scores[:whole])
 		}
 	}
 	clear(s.out)
-	for from := 0; from < n; from += p.Slots {
-		count, next := min(p.Slots, n-from), ahead(pages+from/p.Slots)
-		if base := p.at(blocks, head, from); p.pairs {
-			p.mixPairs(values, base, count, from, lds, rows, next, s)
-		} else {
-			p.mix(values, base, count, s.scores[from:], lds, s.out, rows, next, &s.tile)
-		}
+	if p.pairs {
+		p.mixPairs(n, lds, rows, s)
+	} else {
+		p.mix(n, lds, rows, s)
 	}
 	for t := range tokens {
 		copy(out[t*ld:t*ld+G*E], s.out[t*G*E:])
 	}
 }
 
-// where is the address of the slot of a position of a head, for fetching ahead; 0
-// past the end of the block table.
-func (p *Pool) where(tensor int, blocks []int32, head, position int) uintptr {
-	if position/p.Slots >= len(blocks) {
-		return 0
+// list fills s.pages with the pages of a head's keys below position n, those of its
+// values and, to be fetched when the last of these are read, the next head's. Then comes,
+// for each page, the one to fetch while it is read: itself, which costs nothing, where
+// that one continues the page before it.
+func (p *Pool) list(layer, head int, blocks []int32, n int, s *Scratch) {
+	keys, values := 2*layer, 2*layer+1
+	s.pages = s.pages[:0]
+	list := func(tensor, head, end int) {
+		for from := 0; from < end; from += p.Slots {
+			base, _ := p.at(blocks, head, from)
+			s.pages = append(s.pages, p.element(tensor, base))
+		}
 	}
-	at, _ := p.element(tensor, p.at(blocks, head, position))
-	return uintptr(at)
+	list(keys, head, n)
+	list(values, head, n)
+	own := len(s.pages)
+	ahead := max(1, fetchTokens/p.Slots)
+	if head+1 < p.Heads {
+		list(keys, head+1, min(n, ahead*p.Slots))
+	}
+	s.listed = len(s.pages)
+	bytes := p.Slots * p.Width * int(p.size())
+	for i, page := range s.pages[:own] {
+		if next := i + ahead; next < s.listed && s.pages[next] != unsafe.Add(s.pages[next-1], bytes) {
+			page = s.pages[next]
+		}
+		s.pages = append(s.pages, page)
+	}
 }
 
-// element is where an element of a tensor is, and its size.
-func (p *Pool) element(tensor, i int) (unsafe.Pointer, uintptr) {
+// element is where an element of a tensor is.
+func (p *Pool) element(tensor, i int) unsafe.Pointer {
 	if p.half {
-		return unsafe.Pointer(&p.bf16[tensor][i]), 2
+		return unsafe.Pointer(&p.bf16[tensor][i])
 	}
-	return unsafe.Pointer(&p.f32[tensor][i]), 4
+	return unsafe.Pointer(&p.f32[tensor][i])
 }
 
-// scores computes q·key for count slots that begin at element base of a tensor and
-// the G rows of queries; y [G, ld] is written in fours. Meanwhile what is at next is
-// fetched.
-func (p *Pool) scores(tensor, base, count, G int, y []float32, ld int, next uintptr, s *Scratch) {
-	E, q := p.Width, s.rows
-	tier := p.tier
-	if tier == nil {
-		for g := range G {
-			row := q[g*E : (g+1)*E]
-			for i := range count {
-				at := base + i*E
-				if p.half {
-					y[g*ld+i] = dotPlainBF16(row, p.bf16[tensor][at:at+E])
-				} else {
-					y[g*ld+i] = dotPlain(row, p.f32[tensor][at:at+E])
+// size is that of an element in bytes.
+func (p *Pool) size() uintptr {
+	if p.half {
+		return 2
+	}
+	return 4
+}
+
+// tile is what kernels are told about some of the listed pages.
+func (p *Pool) tile(s *Scratch, first, pages int) tile {
+	_ = s.pages[s.listed+first+pages-1]
+	return tile{w: unsafe.Pointer(&s.pages[first]), pages: uintptr(pages), ahead: uintptr(s.listed) * unsafe.Sizeof(s.pages[0])}
+}
+
+// scores computes q·key for the positions below n and the rows of queries: s.scores
+// [rows, ld].
+func (p *Pool) scores(n, ld, rows int, s *Scratch) {
+	E, pages := p.Width, (n+p.Slots-1)/p.Slots
+	if p.tier == nil {
+		p.scoresPlain(n, ld, rows, s)
+		return
+	}
+	s.tile = p.tile(s, 0, pages)
+	t := &s.tile
+	t.ldx, t.ldw, t.k = uintptr(E)*4, uintptr(p.Slots)*p.size(), uintptr(E)
+	if p.pairs {
+		t.ldx, t.ldw, t.k = uintptr(E)*2, uintptr(p.Slots)*4, uintptr(E/2)
+	}
+	vectors := (p.Slots + p.tier.lanes - 1) / p.tier.lanes
+	t.ldy, t.groups, t.step = uintptr(ld)*4, uintptr(vectors), uintptr(p.Slots)*4
+	_ = s.scores[(rows-1)*ld+(pages-1)*p.Slots+vectors*p.tier.lanes-1]
+	for g := 0; g < rows; g += p.tier.rows {
+		if t.x = unsafe.Pointer(&s.rows[g*E]); p.pairs {
+			t.x = unsafe.Pointer(&s.queries[g*E])
+		}
+		t.y = unsafe.Pointer(&s.scores[g*ld])
+		p.tier.score[p.form][min(p.tier.rows, rows-g)-1](t)
+	}
+}
+
+// scoresPlain is scores in plain Go, for pools without pairs.
+func (p *Pool) scoresPlain(n, ld, rows int, s *Scratch) {
+	E, k := p.Width, make([]float32, p.Slots)
+	for from := 0; from < n; from += p.Slots {
+		page := s.pages[from/p.Slots]
+		for row := range rows {
+			clear(s.scores[row*ld+from : row*ld+from+p.Slots])
+		}
+		for e := range E {
+			p.read(k, page, e*p.Slots)
+			for row := range rows {
+				q, y := s.rows[row*E+e], s.scores[row*ld+from:]
+				for i, v := range k {
+					y[i] += q * v
 				}
 			}
 		}
-		return
-	}
-	groups := (count + 3) / 4
-	_, _ = q[G*E-1], y[(G-1)*ld+4*groups-1]
-	p.element(tensor, base+4*groups*E-1)
-	for g := 0; g < G; g += tier.rows {
-		w, size := p.element(tensor, base)
-		row := uintptr(E) * size
-		s.tile = tile{
-			x: unsafe.Pointer(&q[g*E]), ldx: uintptr(E) * 4, w: w, ldw: row, k: row, last: row, pieces: 1,
-			y: unsafe.Pointer(&y[g*ld]), ldy: uintptr(ld) * 4, groups: uintptr(groups),
-			ahead: next - uintptr(w), pace: uintptr(tier.step(p.form)) * size,
-		}
-		if p.pairs {
-			s.tile.x, s.tile.ldx = unsafe.Pointer(&s.queries[g*E]), uintptr(E)*2
-		}
-		tier.dot[p.form][min(tier.rows, G-g)-1](&s.tile)
 	}
 }
 
-// mixPairs is mix where values are in pairs: of the slots of a page, whose first is at
-// position from, for rows of s.probs and s.out.
-func (p *Pool) mixPairs(tensor, base, count, from, ld, rows int, next uintptr, s *Scratch) {
-	E, tier := p.Width, p.tier
-	run := func(w unsafe.Pointer, pairs, from int) {
-		for g := 0; g < rows; g += tier.rows {
-			s.tile = tile{
-				x: unsafe.Pointer(&s.probs[g*ld+from]), ldx: uintptr(ld) * 2, w: w, ldw: uintptr(E) * 4, k: uintptr(pairs),
-				y: unsafe.Pointer(&s.out[g*E]), ldy: uintptr(E) * 4, groups: uintptr(E / (4 * tier.lanes)),
-				ahead: next - uintptr(w),
-			}
-			tier.mix[p.form][min(tier.rows, rows-g)-1](&s.tile)
+// read widens elements of a page from the i-th on.
+func (p *Pool) read(dst []float32, page unsafe.Pointer, i int) {
+	if p.half {
+		widen(dst, unsafe.Slice((*uint16)(page), i+len(dst))[i:])
+	} else {
+		copy(dst, unsafe.Slice((*float32)(page), i+len(dst))[i:])
+	}
+}
+
+// mixPairs is mix where pages hold pairs, for rows of s.probs and s.out.
+func (p *Pool) mixPairs(n, ld, rows int, s *Scratch) {
+	E, pages := p.Width, (n+p.Slots-1)/p.Slots
+	run := func(t tile, from int) {
+		t.ldx, t.ldw, t.ldy = uintptr(ld)*2, uintptr(E)*4, uintptr(E)*4
+		t.groups = uintptr(E / (4 * p.tier.lanes))
+		s.tile = t
+		for g := 0; g < rows; g += p.tier.rows {
+			s.tile.x, s.tile.y = unsafe.Pointer(&s.probs[g*ld+from]), unsafe.Pointer(&s.out[g*E])
+			p.tier.mix[p.form][min(p.tier.rows, rows-g)-1](&s.tile)
 		}
 	}
-	if count > 1 {
-		w, _ := p.element(tensor, base)
-		run(w, count/2, from)
+	count := n - (pages-1)*p.Slots // slots of the last page
+	t := p.tile(s, pages, pages)
+	if t.k, t.last = uintptr(p.Slots/2), uintptr(count/2); count == 1 {
+		t.pages, t.last = t.pages-1, t.k
+	}
+	if t.pages > 0 {
+		run(t, 0)
 	}
 	if count%2 == 0 {
 		return
 	}
 	// Beside the last slot may be anything, and 0 times that need not be 0.
-	last := base + (count-1)*E
-	s.last = append(s.last[:0], p.bf16[tensor][last:last+2*E]...)
+	last := unsafe.Slice((*uint16)(s.pages[2*pages-1]), (count+1)*E)[(count-1)*E:]
+	s.last = append(s.last[:0], last...)
 	for e := range E {
 		s.last[2*e+1] = 0
 	}
-	run(unsafe.Pointer(&s.last[0]), 1, from+count-1)
+	s.pages = append(s.pages[:0], unsafe.Pointer(&s.last[0]))
+	run(tile{w: unsafe.Pointer(&s.pages[0]), pages: 1, k: 1, last: 1}, n-1)
 }
 
-// mix adds the values of count slots, weighted by probs [G, ld], to out [G, E].
-// Meanwhile what is at next is fetched.
-func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float32, G int, next uintptr, t *tile) {
-	E, column := p.Width, 0
+// mix adds the values of the positions below n, weighted by s.scores [rows, ld], to
+// s.out [rows, E].
+func (p *Pool) mix(n, ld, rows int, s *Scratch) {
+	E, pages, column := p.Width, (n+p.Slots-1)/p.Slots, 0
 	for _, tier := range tiers {
 		groups := (E - column) / (4 * tier.lanes)
 		if groups == 0 {
 			continue
 		}
-		for g := 0; g < G; g += tier.rows {
-			w, size := p.element(tensor, base+column)
-			*t = tile{
-				x: unsafe.Pointer(&probs[g*ld]), ldx: uintptr(ld) * 4, w: w, ldw: uintptr(E) * size, k: uintptr(count),
-				y: unsafe.Pointer(&out[g*E+column]), ldy: uintptr(E) * 4, groups: uintptr(groups),
-				ahead: next - uintptr(w) + uintptr(column)*size,
-			}
-			tier.mix[p.form][min(tier.rows, G-g)-1](t)
+		s.tile = p.tile(s, pages, pages)
+		t := &s.tile
+		t.ldx, t.ldw, t.ldy = uintptr(ld)*4, uintptr(E)*p.size(), uintptr(E)*4
+		t.k, t.last = uintptr(p.Slots), uintptr(n-(pages-1)*p.Slots)
+		t.groups, t.step = uintptr(groups), uintptr(column)*p.size()
+		for g := 0; g < rows; g += tier.rows {
+			t.x, t.y = unsafe.Pointer(&s.scores[g*ld]), unsafe.Pointer(&s.out[g*E+column])
+			tier.mix[p.form][min(tier.rows, rows-g)-1](t)
 		}
 		column += groups * 4 * tier.lanes
 	}
@@ -278,16 +336,12 @@ func (p *Pool) mix(tensor, base, count int, probs []float32, ld int, out []float
 		return
 	}
 	value := make([]float32, E)
-	for i := range count {
-		if at := base + i*E; p.half {
-			widen(value, p.bf16[tensor][at:at+E])
-		} else {
-			copy(value, p.f32[tensor][at:at+E])
-		}
-		for g := range G {
-			w := probs[g*ld+i]
+	for i := range n {
+		p.read(value, s.pages[pages+i/p.Slots], i%p.Slots*E)
+		for row := range rows {
+			w := s.scores[row*ld+i]
 			for e := column; e < E; e++ {
-				out[g*E+e] += w * value[e]
+				s.out[row*E+e] += w * value[e]
 			}
 		}
 	}

@@ -6,8 +6,8 @@
 //
 //	go run gen.go
 //
-// A tile is R rows of x times 4 rows of w (dot), or R rows of p times 4 vectors of
-// columns of v (mix): 4·R accumulators, R registers for x or p and one for w or v.
+// A tile is R rows of x times 4 rows of w (dot), or of a vector (score) or 4 vectors
+// (mix) of columns of pages: at most 4·R accumulators, R registers for x and one for w.
 // An accumulator belongs to one output and is summed in one order whatever R is:
 // a row's result does not depend on the rows beside it.
 package main
@@ -46,8 +46,9 @@ func main() {
 			}
 			t.stream(form)
 		}
-		for _, form := range t.mixForms {
+		for _, form := range t.poolForms {
 			for rows := 1; rows <= t.rows; rows++ {
+				t.score(form, rows)
 				t.mix(form, rows)
 			}
 		}
@@ -96,11 +97,11 @@ func goFile() {
 	}
 }
 
-var kinds = []string{"dot", "stream", "mix"}
+var kinds = []string{"dot", "stream", "score", "mix"}
 
 func (t tier) formsOf(kind string) []string {
-	if kind == "mix" {
-		return t.mixForms
+	if kind == "score" || kind == "mix" {
+		return t.poolForms
 	}
 	return t.forms
 }
@@ -118,7 +119,7 @@ type tier struct {
 	bits, rows int
 	name       string   // of a register
 	forms      []string // see form in tile.go
-	mixForms   []string
+	poolForms  []string
 	xor        string
 }
 
@@ -175,7 +176,7 @@ func evex(opcode, reg, vvvv, rm int) {
 
 // field is an operand: a field of tile (see tile.go), whose pointer is in R15.
 func field(name string) string {
-	for i, f := range []string{"x", "ldx", "w", "ldw", "k", "last", "pieces", "y", "ldy", "groups", "ahead", "add", "xscale", "ldxs", "wscale", "ldws", "pace"} {
+	for i, f := range []string{"x", "ldx", "w", "ldw", "k", "last", "pieces", "y", "ldy", "groups", "ahead", "add", "xscale", "ldxs", "wscale", "ldws", "pace", "pages", "step"} {
 		if f == name {
 			return fmt.Sprintf("%d(R15)", 8*i)
 		}
@@ -383,22 +384,80 @@ func (t tier) halve(a int, add string) {
 	p("\t%s $1, Y%d, X%d\n\t%s X%[3]d, X%[2]d, X%[2]d", extract, a, t.last(), add)
 }
 
-// mix goes over groups of columns, four vectors wide. In BF16 a row of v is two slots,
-// column by column in turn, and x has a pair for it.
-func (t tier) mix(form string, rows int) {
-	width := t.bits / 8 // bytes of v in a vector
+// page begins a loop over pages, whose addresses are a list: DI is that of the page
+// and DX of the one to fetch meanwhile, both moved by an offset; AX is lost.
+func page(list, offset string) {
+	p("page:\n\tMOVQ %s, DX\n\tMOVQ (DX), DI\n\tADDQ %s, DX\n\tMOVQ (DX), DX", list, field("ahead"))
+	p("\tMOVQ %s, AX\n\tADDQ AX, DI\n\tADDQ AX, DX", offset)
+}
+
+// score multiplies rows of x by the columns of pages' matrices [k, slots], a vector of
+// slots at a time: what it computes beyond a page's slots the next page overwrites. In
+// BF16 a row of a page is two of its dimensions, slot by slot in turn. Two sums for
+// each score, of every other row, wait less for each other.
+func (t tier) score(form string, rows int) {
+	width := t.bits / 8 // bytes of a page in a vector
 	if form == "Wide" {
 		width /= 2
 	}
-	const w, y, groups = "w-8(SP)", "y-16(SP)", "groups-24(SP)"
-	p("\nTEXT ·mix%d%s%d(SB), NOSPLIT, $24-8", t.bits, form, rows)
+	const list, pages, vectors, offset = "list-8(SP)", "pages-16(SP)", "vectors-24(SP)", "offset-32(SP)"
+	const y, toY = "y-40(SP)", "toY-48(SP)"
+	p("\nTEXT ·score%d%s%d(SB), NOSPLIT, $48-8", t.bits, form, rows)
 	p("\tMOVQ t+0(FP), R15")
-	move(field("w"), w)
+	move(field("w"), list)
+	move(field("pages"), pages)
 	move(field("y"), y)
-	move(field("groups"), groups)
 	p("\tMOVQ %s, SI", field("x"))
 	strides(xs[:rows], field("ldx"))
 	p("\tMOVQ %s, CX\n\tMOVQ %s, R14\n\tMOVQ %s, R13", field("k"), field("ldw"), field("ldy"))
+	p("pages:")
+	p("\tMOVQ $0, %s\n\tMOVQ %s, AX\n\tMOVQ AX, %s\n\tMOVQ %s, AX\n\tMOVQ AX, %s", offset, y, toY, field("groups"), vectors)
+	page(list, offset)
+	p("\tXORQ AX, AX")
+	for i := range rows {
+		for h := range 2 {
+			p("\t%s %s, %[2]s, %[2]s", t.xor, t.acc(i, h))
+		}
+	}
+	p("\tPCALIGN $32\nloop:")
+	for h, at := range []string{"", "(R14*1)"} {
+		for i := range rows {
+			p("\tVBROADCASTSS %d(%s)(AX*4), %s", 4*h, xs[i], t.x(i))
+		}
+		t.load(form, "(DI)"+at)
+		p("\tPREFETCHT1 (DX)%s", at)
+		for i := range rows {
+			t.multiply(form, i, h)
+		}
+	}
+	p("\tLEAQ (DI)(R14*2), DI\n\tLEAQ (DX)(R14*2), DX\n\tADDQ $2, AX\n\tCMPQ AX, CX\n\tJLT loop")
+	p("\tMOVQ %s, BX", toY)
+	for i := range rows {
+		p("\tVADDPS %s, %s, %s\n\tVMOVUPS %[3]s, (BX)", t.acc(i, 1), t.acc(i, 0), t.acc(i, 0))
+		if i+1 < rows {
+			p("\tADDQ R13, BX")
+		}
+	}
+	p("\tADDQ $%d, %s\n\tADDQ $%d, %s\n\tSUBQ $1, %s\n\tJNE page", width, offset, t.bits/8, toY, vectors)
+	p("\tMOVQ %s, AX\n\tADDQ AX, %s\n\tADDQ $8, %s\n\tSUBQ $1, %s\n\tJNE pages\n\tVZEROUPPER\n\tRET", field("step"), y, list, pages)
+}
+
+// mix goes over groups of columns of pages' matrices [k, columns], four vectors wide. In
+// BF16 a row of a page is two slots, column by column in turn, and x has a pair for it.
+func (t tier) mix(form string, rows int) {
+	width := t.bits / 8 // bytes of a page in a vector
+	if form == "Wide" {
+		width /= 2
+	}
+	const list, pages, y, offset, groups = "list-8(SP)", "pages-16(SP)", "y-24(SP)", "offset-32(SP)", "groups-40(SP)"
+	p("\nTEXT ·mix%d%s%d(SB), NOSPLIT, $40-8", t.bits, form, rows)
+	p("\tMOVQ t+0(FP), R15")
+	move(field("y"), y)
+	move(field("step"), offset)
+	move(field("groups"), groups)
+	p("\tMOVQ %s, SI", field("x"))
+	strides(xs[:rows], field("ldx"))
+	p("\tMOVQ %s, R14\n\tMOVQ %s, R13", field("ldw"), field("ldy"))
 	each := func(instruction string) {
 		p("\tMOVQ %s, BX", y)
 		for i := range rows {
@@ -410,11 +469,13 @@ func (t tier) mix(form string, rows int) {
 			}
 		}
 	}
-	p("group:")
+	p("group:\n\tMOVQ %s, AX\n\tMOVQ AX, %s\n\tMOVQ %s, AX\n\tMOVQ AX, %s", field("w"), list, field("pages"), pages)
 	each("\tVMOVUPS %d(BX), %s")
-	p("\tMOVQ %s, DI\n\tMOVQ DI, DX\n\tADDQ %s, DX\n\tXORQ AX, AX\n\tPCALIGN $32\nloop:", w, field("ahead"))
+	p("\tXORQ CX, CX\n\tXORQ BX, BX")
+	page(list, offset) // CX is the end of its rows, counted from the first page's, and BX the row
+	p("\tMOVQ %s, AX\n\tCMPQ %s, $1\n\tJNE full\n\tMOVQ %s, AX\nfull:\n\tADDQ AX, CX\n\tPCALIGN $32\nloop:", field("k"), pages, field("last"))
 	for i := range rows {
-		p("\tVBROADCASTSS (%s)(AX*4), %s", xs[i], t.x(i))
+		p("\tVBROADCASTSS (%s)(BX*4), %s", xs[i], t.x(i))
 	}
 	for c := range 4 {
 		t.load(form, fmt.Sprintf("%d(DI)", width*c))
@@ -425,9 +486,10 @@ func (t tier) mix(form string, rows int) {
 			t.multiply(form, i, c)
 		}
 	}
-	p("\tADDQ R14, DI\n\tADDQ R14, DX\n\tINCQ AX\n\tCMPQ AX, CX\n\tJLT loop")
+	p("\tADDQ R14, DI\n\tADDQ R14, DX\n\tINCQ BX\n\tCMPQ BX, CX\n\tJLT loop")
+	p("\tADDQ $8, %s\n\tSUBQ $1, %s\n\tJNE page", list, pages)
 	each("\tVMOVUPS %[2]s, %[1]d(BX)")
-	p("\tADDQ $%d, %s\n\tADDQ $%d, %s", 4*width, w, t.bits/2, y)
+	p("\tADDQ $%d, %s\n\tADDQ $%d, %s", 4*width, offset, t.bits/2, y)
 	p("\tSUBQ $1, %s\n\tJNE group\n\tVZEROUPPER\n\tRET", groups)
 }
 

@@ -38,6 +38,8 @@ type Scratch struct {
 	// Of attention; queries, probs and last, a slot's values beside zeroes, are bfloat16.
 	rows, scores, out    []float32
 	queries, probs, last []uint16
+	pages                []unsafe.Pointer // see Pool.list
+	listed               int
 
 	sum int32 // of what Read reads
 }

@@ -15,6 +15,10 @@ var tier256 = tier{rows: 3, lanes: 8,
 		formWide: {stream256Wide1},
 		formInt8: {stream256Int81},
 	},
+	score: [formCount][]kernel{
+		formF32:  {score256F321, score256F322, score256F323},
+		formWide: {score256Wide1, score256Wide2, score256Wide3},
+	},
 	mix: [formCount][]kernel{
 		formF32:  {mix256F321, mix256F322, mix256F323},
 		formWide: {mix256Wide1, mix256Wide2, mix256Wide3},
@@ -33,6 +37,11 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formWide: {stream512Wide1},
 		formBF16: {stream512BF161},
 		formInt8: {stream512Int81},
+	},
+	score: [formCount][]kernel{
+		formF32:  {score512F321, score512F322, score512F323, score512F324, score512F325, score512F326},
+		formWide: {score512Wide1, score512Wide2, score512Wide3, score512Wide4, score512Wide5, score512Wide6},
+		formBF16: {score512BF161, score512BF162, score512BF163, score512BF164, score512BF165, score512BF166},
 	},
 	mix: [formCount][]kernel{
 		formF32:  {mix512F321, mix512F322, mix512F323, mix512F324, mix512F325, mix512F326},
@@ -76,6 +85,24 @@ func stream256Wide1(t *tile)
 
 //go:noescape
 func stream256Int81(t *tile)
+
+//go:noescape
+func score256F321(t *tile)
+
+//go:noescape
+func score256F322(t *tile)
+
+//go:noescape
+func score256F323(t *tile)
+
+//go:noescape
+func score256Wide1(t *tile)
+
+//go:noescape
+func score256Wide2(t *tile)
+
+//go:noescape
+func score256Wide3(t *tile)
 
 //go:noescape
 func mix256F321(t *tile)
@@ -178,6 +205,60 @@ func stream512BF161(t *tile)
 
 //go:noescape
 func stream512Int81(t *tile)
+
+//go:noescape
+func score512F321(t *tile)
+
+//go:noescape
+func score512F322(t *tile)
+
+//go:noescape
+func score512F323(t *tile)
+
+//go:noescape
+func score512F324(t *tile)
+
+//go:noescape
+func score512F325(t *tile)
+
+//go:noescape
+func score512F326(t *tile)
+
+//go:noescape
+func score512Wide1(t *tile)
+
+//go:noescape
+func score512Wide2(t *tile)
+
+//go:noescape
+func score512Wide3(t *tile)
+
+//go:noescape
+func score512Wide4(t *tile)
+
+//go:noescape
+func score512Wide5(t *tile)
+
+//go:noescape
+func score512Wide6(t *tile)
+
+//go:noescape
+func score512BF161(t *tile)
+
+//go:noescape
+func score512BF162(t *tile)
+
+//go:noescape
+func score512BF163(t *tile)
+
+//go:noescape
+func score512BF164(t *tile)
+
+//go:noescape
+func score512BF165(t *tile)
+
+//go:noescape
+func score512BF166(t *tile)
 
 //go:noescape
 func mix512F321(t *tile)

@@ -15,24 +15,30 @@ const (
 )
 
 // tile is the argument of a kernel, written for gen.go, which knows the offsets.
+// Strides are in bytes.
+//
 // A dot kernel with R rows computes y[i][j] = Σ x[i]·w[j] for R rows of x and
-// 4·groups of w; a mix kernel y[i][c] += Σ x[i][s]·w[s][c] for R rows of x, k rows
-// of w and groups of 4 vectors of columns; bfloat16 mixes take pairs: x[i][s] is two
-// numbers, and so is w[s][c]. Strides are in bytes.
+// 4·groups of w.
+//
+// The other kernels meet matrices in pages. A score kernel computes y[i][s] = Σ x[i][d]·w[d][s],
+// groups vectors of slots s of each page, and a mix kernel y[i][c] += Σ x[i][s]·w[s][c],
+// groups of 4 vectors of columns c, over all pages. In bfloat16 they take pairs: x[i][d]
+// and w[d][s] are two numbers.
 type tile struct {
 	x   unsafe.Pointer
 	ldx uintptr
-	w   unsafe.Pointer
+	w   unsafe.Pointer // of pages, the list of where they are
 	ldw uintptr
-	// k is the length of a piece and last that of the last one, both in bytes of w;
-	// of a mix, k is rows of w.
+	// k is the length of a piece and last that of the last one, both in bytes of w; of
+	// pages, k is rows of each, in a mix last those of the last page.
 	k, last uintptr
 	pieces  uintptr
 	y       unsafe.Pointer
 	ldy     uintptr
 	groups  uintptr
 	// ahead is from where on, seen from each row of w, memory is fetched for later, and
-	// pace how many bytes of it at each step.
+	// pace how many bytes of it at each step; of pages, how far behind each in the list
+	// the one to fetch is.
 	ahead uintptr
 	add   uintptr // 1 if the first piece is added to y
 	// Of int8 products: scales of the rows of x and of w, and their strides from
@@ -42,6 +48,10 @@ type tile struct {
 	wscale unsafe.Pointer
 	ldws   uintptr
 	pace   uintptr
+	pages  uintptr
+	// step is, in a score, how far y moves from page to page, and in a mix where in a page
+	// the columns begin.
+	step uintptr
 }
 
 // kernel is the inner loop of a product; tile says of which.
@@ -53,6 +63,7 @@ type tier struct {
 	rows  int // most rows of a tile
 	lanes int // float32 of a vector
 	dot   [formCount][]kernel
+	score [formCount][]kernel
 	mix   [formCount][]kernel
 	// stream is dot for one row, where waiting for w is all there is. The outputs are
 	// four parts, groups each, and ldw is how far their weights are apart.
