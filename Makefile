@@ -10,7 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 .PHONY: experiment bench-peers bench-trl build setup demo resume-check kill-check test check fmt vet lint fuzz goldens clean
 
 build: setup
-	@$(ENV) echo "Building bin/stele" >&2; go build -o bin/stele ./cmd/stele
+	@$(ENV) echo "Building bin/stele" >&2; go build -ldflags "$$STELE_LDFLAGS" -o bin/stele ./cmd/stele
 
 setup:
 	@third_party/setup.sh

@@ -56,7 +56,7 @@ func measure(repeat int, tokens float64, limit func() float64, work func() error
 		}
 		after := limit()
 		s.Samples = append(s.Samples, tokens/took.Seconds())
-		s.Limits = append(s.Limits, max(before, after))
+		s.Limits = append(s.Limits, (before+after)/2)
 		before = after
 	}
 	s.Mean, s.Deviation = stat.MeanStdDev(s.Samples, nil)
@@ -101,7 +101,7 @@ func (e *Engine) BenchDecode(ctx context.Context, batch, n, repeat int) (Speed, 
 // is computed in the first step.
 //
 // With host kernels Limits has, for each repetition, the bytes a second that all cores
-// read of the weights where they lie, just before or after it, whichever is more.
+// read of the weights where they lie, just before and after it.
 func (e *Engine) BenchDecodeFrom(ctx context.Context, depth, batch, n, repeat int) (Speed, error) {
 	if err := e.checkBench(depth + n); err != nil {
 		return Speed{}, err

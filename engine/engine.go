@@ -81,7 +81,7 @@ type Engine struct {
 	Template *text.Template
 
 	options    Options
-	companions map[string][]byte // the other files of Dir, for Save
+	companions map[string][]byte // the other files of Dir; see KeepCompanions
 	folder     *checkpoint.Folder
 	team       *host.Team
 	host       *model.Host // nil when steps are graphs
@@ -119,17 +119,14 @@ func Load(name string, options Options) (*Engine, error) {
 	if options.Kernels, err = chooseKernels(options.Kernels, device, dtype); err != nil {
 		return nil, err
 	}
-	companions, err := checkpoint.ReadCompanions(dir)
-	if err != nil {
-		return nil, err
-	}
 	folder, err := checkpoint.Open(dir)
 	if err != nil {
 		return nil, err
 	}
+	Lean() // what comes until here is not needed for what follows
 	e := &Engine{
 		Dir: dir, Weights: model.Open(folder, device, dtype), Tokenizer: tokenizer, Template: template,
-		options: options, companions: companions, folder: folder, scores: map[model.DenseShape]*kernels.Program{},
+		options: options, folder: folder, scores: map[model.DenseShape]*kernels.Program{},
 	}
 	if options.Kernels == KernelsHost {
 		e.team = host.NewTeam(0)
@@ -141,6 +138,7 @@ func Load(name string, options Options) (*Engine, error) {
 		e.Close()
 		return nil, err
 	}
+	Lean()
 	return e, nil
 }
 

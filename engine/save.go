@@ -8,11 +8,22 @@ import (
 	"stele/engine/checkpoint"
 )
 
+// KeepCompanions reads the tokenizer and the other files of the folder that the model
+// came from, so that Save does not need the folder any more.
+func (e *Engine) KeepCompanions() (err error) {
+	e.companions, err = checkpoint.ReadCompanions(e.Dir)
+	return err
+}
+
 // Save writes the model as a Hugging Face folder in the dtype its weights are
-// held in, with the tokenizer and the other files of the folder it came from, which need not
-// be there any more.
-// The folder is complete or absent.
+// held in, with the tokenizer and the other files of the folder it came from: as they were
+// at KeepCompanions or, without that, as they are now. The folder is complete or absent.
 func (e *Engine) Save(dir string) error {
+	if e.companions == nil {
+		if err := e.KeepCompanions(); err != nil {
+			return err
+		}
+	}
 	w := e.Weights
 	var tensors iter.Seq2[checkpoint.Tensor, error] = func(yield func(checkpoint.Tensor, error) bool) {
 		for i, spec := range w.Specs {

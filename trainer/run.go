@@ -198,6 +198,9 @@ func (r *run) load(latest string, at state) error {
 		return err
 	}
 	r.engine = e
+	if err := e.KeepCompanions(); err != nil {
+		return err
+	}
 	if n := e.Device().Note; n != "" {
 		r.logf("%s", n)
 	}

@@ -48,7 +48,7 @@ matrix product reaches on the backend.
 MB/t is what a decoded token makes the machine read: the weights, shared by the
 sequences of a step, and the keys and values before it. "% of limit" compares that with
 what all cores reach when they only read the weights, where they lie and in the same
-order, just before or after the repetition; where graphs run, with the read bandwidth
+order, on average just before and after the repetition; where graphs run, with the read bandwidth
 of the device's memory at the end. Last comes the peak of resident memory beside what it
 has to hold: weights and key-value pool.
 

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"stele/engine"
 )
 
 // globals are the flags that every subcommand understands.
@@ -104,7 +106,7 @@ func must(err error) {
 
 func main() {
 	reexec()
-	lean()
+	engine.Lean()
 	os.Exit(run())
 }
 

@@ -67,7 +67,8 @@ func Load(dir string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := parse(data)
+	var t *Tokenizer
+	offMainThread(func() { t, err = parse(data) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -27,28 +27,29 @@ func NewAhead(t *Team, matrices ...*Matrix) *Ahead {
 	for member := range a.chunks {
 		first, end := part(total, member, t.Size())
 		end = first + atOnce(end-first)
+		list := make([]unsafe.Pointer, 0, aheadBytes/chunkBytes)
 		for _, m := range matrices {
 			if lo, hi := max(first, 0), min(end, m.Blocks()); lo < hi {
-				a.chunks[member] = append(a.chunks[member], m.chunks(lo, hi)...)
+				list = m.appendChunks(list, lo, hi)
 			}
 			first, end = first-m.Blocks(), end-m.Blocks()
 		}
-		a.chunks[member] = a.chunks[member][:min(len(a.chunks[member]), aheadBytes/chunkBytes)]
-	}
-	for member := range a.chunks[1:] { // who has fetched its own helps the caller, who works alone most
-		a.chunks[member+1] = append(a.chunks[member+1], a.chunks[0]...)
+		a.chunks[member] = list
 	}
 	return a
 }
 
-// chunks are what the blocks from first to end have of weights, in the order in which
-// one row's product reads them.
-func (m *Matrix) chunks(first, end int) (list []unsafe.Pointer) {
+// appendChunks appends what the blocks from first to end have of weights, in the order in
+// which one row's product reads them, as far as the list has room.
+func (m *Matrix) appendChunks(list []unsafe.Pointer, first, end int) []unsafe.Pointer {
 	lo, hi := first*blockOut, min(end*blockOut, m.Out)
 	w, ldw := m.at(lo, 0)
 	quarter := (hi - lo) / 4 * int(ldw)
 	for at := 0; at < quarter; at += chunkBytes {
 		for place := range 4 {
+			if len(list) == cap(list) {
+				return list
+			}
 			list = append(list, unsafe.Add(w, place*quarter+at))
 		}
 	}
@@ -66,7 +67,7 @@ func Fetch(x []float32) {
 // fetcher is how far a member is with fetching ahead.
 type fetcher struct {
 	of   *Ahead
-	done int // chunks
+	done int // chunks: the member's own and then those of the caller, who works alone most
 }
 
 // step fetches a little of what is not fetched yet.
@@ -74,9 +75,15 @@ func (f *fetcher) step(a *Ahead, id int) {
 	if f.of != a {
 		f.of, f.done = a, 0
 	}
-	if a == nil || f.done == len(a.chunks[id]) {
+	if a == nil {
 		return
 	}
-	fetchLines(a.chunks[id][f.done], chunkBytes)
-	f.done++
+	chunks, i := a.chunks[id], f.done
+	if i >= len(chunks) && id != 0 {
+		chunks, i = a.chunks[0], i-len(chunks)
+	}
+	if i < len(chunks) {
+		fetchLines(chunks[i], chunkBytes)
+		f.done++
+	}
 }

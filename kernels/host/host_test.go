@@ -329,7 +329,7 @@ func TestAhead(t *testing.T) {
 			}
 			got = got[min(len(got), 4*((bytes+chunkBytes-1)/chunkBytes)):]
 		}
-		if member == 0 && len(got) > 0 || member > 0 && !slices.Equal(got, chunks[0]) {
+		if len(got) > 0 {
 			t.Errorf("member %d fetches %d chunks more", member, len(got))
 		}
 	}
