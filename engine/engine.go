@@ -123,7 +123,7 @@ func Load(name string, options Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	Lean() // what comes until here is not needed for what follows
+	lean() // what comes until here is not needed for what follows
 	e := &Engine{
 		Dir: dir, Weights: model.Open(folder, device, dtype), Tokenizer: tokenizer, Template: template,
 		options: options, folder: folder, scores: map[model.DenseShape]*kernels.Program{},
@@ -138,7 +138,7 @@ func Load(name string, options Options) (*Engine, error) {
 		e.Close()
 		return nil, err
 	}
-	Lean()
+	lean()
 	return e, nil
 }
 

@@ -4,5 +4,5 @@ package engine
 
 import "runtime/debug"
 
-// Lean gives garbage back to the system.
-func Lean() { debug.FreeOSMemory() }
+// lean gives garbage back to the system.
+func lean() { debug.FreeOSMemory() }

@@ -12,8 +12,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"stele/engine"
 )
 
 // globals are the flags that every subcommand understands.
@@ -106,7 +104,6 @@ func must(err error) {
 
 func main() {
 	reexec()
-	engine.Lean()
 	os.Exit(run())
 }
 

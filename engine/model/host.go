@@ -42,7 +42,6 @@ type hostStep struct {
 	spans  []span
 
 	layer int
-	norm  []float32
 	loop  *hostLoop
 }
 
@@ -95,18 +94,9 @@ func (h *Host) Bytes() int {
 // where it lies, without computing anything: the limit of a step of one token. It is the
 // mean of the passes that fit into a time, at least one, as the speed of steps is a mean.
 func (h *Host) ReadTime(within time.Duration) time.Duration {
-	read := func(list []*host.Matrix) {
-		total := 0
-		for _, m := range list {
-			total += m.Blocks()
-		}
-		h.team.RunRanges(total, func(first, end, member int) {
-			for _, m := range list {
-				if lo, hi := max(first, 0), min(end, m.Blocks()); lo < hi {
-					m.Read(lo, hi, &h.scratch[member])
-				}
-				first, end = first-m.Blocks(), end-m.Blocks()
-			}
+	read := func(list host.Matrices) {
+		h.team.RunRanges(list.Blocks(), func(first, end, member int) {
+			list.Through(first, end, func(i, lo, hi int) { list[i].Read(lo, hi, &h.scratch[member]) })
 		})
 	}
 	began := time.Now()
@@ -114,7 +104,7 @@ func (h *Host) ReadTime(within time.Duration) time.Duration {
 		for i := range h.layers {
 			read(h.layers[i].matrices())
 		}
-		read([]*host.Matrix{&h.unembed})
+		read(host.Matrices{&h.unembed})
 		if took := time.Since(began); took >= within {
 			return took / passes
 		}

@@ -13,16 +13,16 @@ type hostLayer struct {
 	readQKV, writeAttention, readMLP, writeMLP hostLoop // of the residual stream
 }
 
-func (l *hostLayer) matrices() []*host.Matrix {
-	return []*host.Matrix{&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}
+func (l *hostLayer) matrices() host.Matrices {
+	return host.Matrices{&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}
 }
 
 // hostLoop is products of the same rows, computed together.
 type hostLoop struct {
-	products []product   // one matrix's blocks after the other's
-	blocks   int         // of all of them
-	norm     []float32   // weight [D] of the RMS norm before it, nil if there is none
-	start    *host.Ahead // what idle threads fetch before it
+	products []product
+	matrices host.Matrices // of the products
+	norm     []float32     // weight [D] of the RMS norm before it, nil if there is none
+	start    *host.Ahead   // what idle threads fetch before it
 }
 
 // product is y = rows·mᵀ + bias or, if sum is not nil, sum += rows·mᵀ.
@@ -34,12 +34,10 @@ type product struct {
 
 func (h *Host) loop(norm []float32, products ...product) hostLoop {
 	l := hostLoop{products: products, norm: norm}
-	matrices := make([]*host.Matrix, len(products))
-	for i, p := range products {
-		matrices[i] = p.m
-		l.blocks += p.m.Blocks()
+	for _, p := range products {
+		l.matrices = append(l.matrices, p.m)
 	}
-	l.start = host.NewAhead(h.team, matrices...)
+	l.start = host.NewAhead(h.team, l.matrices...)
 	return l
 }
 
@@ -58,7 +56,7 @@ func (h *Host) layer(index int) {
 	l, now := &h.layers[index], &h.now
 	now.layer = index
 
-	h.normalise(l.readQKV.norm)
+	h.normalise(&l.readQKV)
 	h.multiply(&l.readQKV, h.h, &l.writeAttention)
 	if !h.alone() {
 		h.forRows(h.bodies.place)
@@ -66,7 +64,7 @@ func (h *Host) layer(index int) {
 	h.team.Run(len(now.spans)*h.weights.Config.NumKVHeads, h.bodies.attend)
 	h.multiply(&l.writeAttention, h.o, &l.readMLP)
 
-	h.normalise(l.readMLP.norm)
+	h.normalise(&l.readMLP)
 	h.prepare(&l.readMLP, h.h, &l.writeMLP)
 	if now.N <= fewRows {
 		h.team.RunRanges(l.gate.Blocks(), h.bodies.mlp)
@@ -87,7 +85,7 @@ func (h *Host) alone() bool { return h.now.N == len(h.now.spans) }
 // prepare sets the rows of a loop's products, and has idle threads fetch what the next
 // one reads where few rows wait for memory.
 func (h *Host) prepare(l *hostLoop, values []float32, next *hostLoop) {
-	m := l.products[0].m
+	m := l.matrices[0]
 	h.now.loop = l
 	h.rows.Set(h.team, values, h.now.N, m.In, m)
 	if h.now.N > fewRows {
@@ -101,30 +99,25 @@ func (h *Host) prepare(l *hostLoop, values []float32, next *hostLoop) {
 // multiply runs a loop's products with rows of values.
 func (h *Host) multiply(l *hostLoop, values []float32, next *hostLoop) {
 	h.prepare(l, values, next)
-	h.team.RunRanges(l.blocks, h.bodies.multiply)
+	h.team.RunRanges(l.matrices.Blocks(), h.bodies.multiply)
 }
 
-// multiplyBlocks computes blocks of the loop: those of its matrices, one matrix after
-// the other.
+// multiplyBlocks computes blocks of the loop.
 func (h *Host) multiplyBlocks(first, end, member int) {
-	for i := range h.now.loop.products {
+	h.now.loop.matrices.Through(first, end, func(i, first, end int) {
 		p := &h.now.loop.products[i]
-		n := p.m.Blocks()
-		if first < n && end > 0 {
-			y, width := *p.y, p.m.Out
-			lo, hi := p.m.Product(&h.rows, y, width, max(first, 0), min(end, n), &h.scratch[member])
-			for row := range h.now.N {
-				at := row * width
-				if p.bias != nil {
-					host.Add(y[at+lo:at+hi], p.bias[lo:hi])
-				}
-				if p.sum != nil {
-					host.Add((*p.sum)[at+lo:at+hi], y[at+lo:at+hi])
-				}
+		y, width := *p.y, p.m.Out
+		lo, hi := p.m.Product(&h.rows, y, width, first, end, &h.scratch[member])
+		for row := range h.now.N {
+			at := row * width
+			if p.bias != nil {
+				host.Add(y[at+lo:at+hi], p.bias[lo:hi])
+			}
+			if p.sum != nil {
+				host.Add((*p.sum)[at+lo:at+hi], y[at+lo:at+hi])
 			}
 		}
-		first, end = first-n, end-n
-	}
+	})
 }
 
 // mlpBlocks computes blocks of gate and the same of up, and then SiLU(gate)·up.
@@ -138,16 +131,16 @@ func (h *Host) mlpBlocks(first, end, member int) {
 	}
 }
 
-// normalise fills h.h with the RMS norm of h.x.
-func (h *Host) normalise(weight []float32) {
-	h.now.norm = weight
+// normalise fills h.h with the RMS norm of h.x that a loop multiplies.
+func (h *Host) normalise(l *hostLoop) {
+	h.now.loop = l
 	h.forRows(h.bodies.normalise)
 }
 
 func (h *Host) normaliseRow(i, _ int) {
 	c := h.weights.Config
 	D := c.HiddenSize
-	host.RMSNorm(h.h[i*D:(i+1)*D], h.x[i*D:(i+1)*D], h.now.norm, float32(c.RMSNormEps))
+	host.RMSNorm(h.h[i*D:(i+1)*D], h.x[i*D:(i+1)*D], h.now.loop.norm, float32(c.RMSNormEps))
 }
 
 // placeRow rotates a row's queries and keys and stores keys and values.

@@ -15,17 +15,11 @@ static int on_main_thread(void) { return 0; }
 */
 import "C"
 
-import (
-	"runtime"
-	"runtime/debug"
-)
+import "runtime"
 
-// release gives back to the system what reading a vocabulary leaves behind on Go's
-// heap and on C's: tens of megabytes, which a model's peak would come on top of.
-func release() {
-	C.trim()
-	debug.FreeOSMemory()
-}
+// release gives back to the system what reading a vocabulary leaves behind on C's heap:
+// tens of megabytes, which a model's peak would come on top of. Go's is for who loads one.
+func release() { C.trim() }
 
 // offMainThread runs f on another thread than the process's first, whose C heap lies in
 // large pages, half empty ones, where GLIBC_TUNABLES asks for them.

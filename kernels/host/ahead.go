@@ -19,21 +19,12 @@ const (
 // NewAhead says where the members of t begin a loop, RunRanges over all blocks of some
 // matrices, each with one row.
 func NewAhead(t *Team, matrices ...*Matrix) *Ahead {
-	total := 0
-	for _, m := range matrices {
-		total += m.Blocks()
-	}
+	all := Matrices(matrices)
 	a := &Ahead{chunks: make([][]unsafe.Pointer, t.Size())}
 	for member := range a.chunks {
-		first, end := part(total, member, t.Size())
-		end = first + atOnce(end-first)
+		first, end := part(all.Blocks(), member, t.Size())
 		list := make([]unsafe.Pointer, 0, aheadBytes/chunkBytes)
-		for _, m := range matrices {
-			if lo, hi := max(first, 0), min(end, m.Blocks()); lo < hi {
-				list = m.appendChunks(list, lo, hi)
-			}
-			first, end = first-m.Blocks(), end-m.Blocks()
-		}
+		all.Through(first, first+atOnce(end-first), func(i, lo, hi int) { list = all[i].appendChunks(list, lo, hi) })
 		a.chunks[member] = list
 	}
 	return a

@@ -11,7 +11,7 @@ import (
 // keys and values of 1,024 tokens are in the caches and where they are in memory, of the
 // best run.
 func BenchmarkAttend(b *testing.B) {
-	const E, G, n, slots, heads = 64, 3, 1024, 16, 64
+	const E, G, n, slots, heads = 64, 3, 1024, 16, 256
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, half := range []bool{false, true} {
 		pool, err := NewPool(1, n/slots, slots, heads, E, half)

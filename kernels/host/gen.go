@@ -391,15 +391,22 @@ func page(list, offset string) {
 	p("\tMOVQ %s, AX\n\tADDQ AX, DI\n\tADDQ AX, DX", offset)
 }
 
+// eachRow goes over rows of y, R13 bytes apart: BX is where each is.
+func eachRow(y string, rows int, do func(i int)) {
+	p("\tMOVQ %s, BX", y)
+	for i := range rows {
+		if do(i); i+1 < rows {
+			p("\tADDQ R13, BX")
+		}
+	}
+}
+
 // score multiplies rows of x by the columns of pages' matrices [k, slots], a vector of
 // slots at a time: what it computes beyond a page's slots the next page overwrites. In
 // BF16 a row of a page is two of its dimensions, slot by slot in turn. Two sums for
 // each score, of every other row, wait less for each other.
 func (t tier) score(form string, rows int) {
-	width := t.bits / 8 // bytes of a page in a vector
-	if form == "Wide" {
-		width /= 2
-	}
+	width := t.bits / 8 / ratio(form) // bytes of a page in a vector
 	const list, pages, vectors, offset = "list-8(SP)", "pages-16(SP)", "vectors-24(SP)", "offset-32(SP)"
 	const y, toY = "y-40(SP)", "toY-48(SP)"
 	p("\nTEXT ·score%d%s%d(SB), NOSPLIT, $48-8", t.bits, form, rows)
@@ -431,13 +438,9 @@ func (t tier) score(form string, rows int) {
 		}
 	}
 	p("\tLEAQ (DI)(R14*2), DI\n\tLEAQ (DX)(R14*2), DX\n\tADDQ $2, AX\n\tCMPQ AX, CX\n\tJLT loop")
-	p("\tMOVQ %s, BX", toY)
-	for i := range rows {
+	eachRow(toY, rows, func(i int) {
 		p("\tVADDPS %s, %s, %s\n\tVMOVUPS %[3]s, (BX)", t.acc(i, 1), t.acc(i, 0), t.acc(i, 0))
-		if i+1 < rows {
-			p("\tADDQ R13, BX")
-		}
-	}
+	})
 	p("\tADDQ $%d, %s\n\tADDQ $%d, %s\n\tSUBQ $1, %s\n\tJNE page", width, offset, t.bits/8, toY, vectors)
 	p("\tMOVQ %s, AX\n\tADDQ AX, %s\n\tADDQ $8, %s\n\tSUBQ $1, %s\n\tJNE pages\n\tVZEROUPPER\n\tRET", field("step"), y, list, pages)
 }
@@ -445,10 +448,7 @@ func (t tier) score(form string, rows int) {
 // mix goes over groups of columns of pages' matrices [k, columns], four vectors wide. In
 // BF16 a row of a page is two slots, column by column in turn, and x has a pair for it.
 func (t tier) mix(form string, rows int) {
-	width := t.bits / 8 // bytes of a page in a vector
-	if form == "Wide" {
-		width /= 2
-	}
+	width := t.bits / 8 / ratio(form) // bytes of a page in a vector
 	const list, pages, y, offset, groups = "list-8(SP)", "pages-16(SP)", "y-24(SP)", "offset-32(SP)", "groups-40(SP)"
 	p("\nTEXT ·mix%d%s%d(SB), NOSPLIT, $40-8", t.bits, form, rows)
 	p("\tMOVQ t+0(FP), R15")
@@ -459,15 +459,11 @@ func (t tier) mix(form string, rows int) {
 	strides(xs[:rows], field("ldx"))
 	p("\tMOVQ %s, R14\n\tMOVQ %s, R13", field("ldw"), field("ldy"))
 	each := func(instruction string) {
-		p("\tMOVQ %s, BX", y)
-		for i := range rows {
+		eachRow(y, rows, func(i int) {
 			for c := range 4 {
 				p(instruction, t.bits/8*c, t.acc(i, c))
 			}
-			if i+1 < rows {
-				p("\tADDQ R13, BX")
-			}
-		}
+		})
 	}
 	p("group:\n\tMOVQ %s, AX\n\tMOVQ AX, %s\n\tMOVQ %s, AX\n\tMOVQ AX, %s", field("w"), list, field("pages"), pages)
 	each("\tVMOVUPS %d(BX), %s")

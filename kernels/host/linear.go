@@ -110,6 +110,29 @@ func grow[T any](s []T, n int) []T {
 // Blocks is how many units of work a product with m is divided into.
 func (m *Matrix) Blocks() int { return (m.Out + blockOut - 1) / blockOut }
 
+// Matrices are several that rows are multiplied by in one loop, over the blocks of all:
+// one matrix's after the other's.
+type Matrices []*Matrix
+
+// Blocks is how many all of them have.
+func (list Matrices) Blocks() (n int) {
+	for _, m := range list {
+		n += m.Blocks()
+	}
+	return n
+}
+
+// Through calls do with the blocks that matrix i has of those from first to end.
+func (list Matrices) Through(first, end int, do func(i, first, end int)) {
+	for i, m := range list {
+		n := m.Blocks()
+		if first < n && end > 0 {
+			do(i, max(first, 0), min(end, n))
+		}
+		first, end = first-n, end-n
+	}
+}
+
 // Product computes the blocks from first to end of y = x·mᵀ: y[i·ldy + o] for every row
 // i and the outputs lo ≤ o < hi that it returns. Few rows are faster with many blocks.
 func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) (lo, hi int) {
