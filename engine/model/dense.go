@@ -66,7 +66,9 @@ func (w *Weights) TokenLogProbs(shape DenseShape, in, weights []*Node, remat boo
 		return attend(q, k, v, position, w.HeldAs())
 	}, remat)
 	x_ND := Gather(Reshape(x_1MD, M, c.HiddenSize), Reshape(row, shape.N, 1))
-	return kernels.TokenLogProbs(x_ND, p.head(), target, temperature)
+	head := p.head()
+	p.finish()
+	return kernels.TokenLogProbs(x_ND, head, target, temperature)
 }
 
 // attendPacked is the attention of packed rows: q [1, M, H, E], k and v

@@ -1,7 +1,9 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -111,31 +113,37 @@ func (h *Host) ReadTime(within time.Duration) time.Duration {
 	}
 }
 
-// refresh looks the weights up again: an update moves them.
+// refresh looks the weights up again: an update moves them. A weight that the step has no
+// place for is an error, because the step would then compute another model.
 func (h *Host) refresh() error {
 	w, c := h.weights, h.weights.Config
 	index := make(map[string]int, len(w.Specs))
 	for i, spec := range w.Specs {
 		index[spec.Name] = i
 	}
+	read := reading{}
 	var failure error
 	matrix := func(format string, args ...any) host.Matrix {
 		name := fmt.Sprintf(format, args...)
-		m, err := w.matrix(index[name], h.team)
-		if err != nil && failure == nil {
-			failure = err
+		i, ok := index[name]
+		if !ok {
+			failure = cmp.Or(failure, fmt.Errorf("host kernels read %s, which the model does not have", name))
+			return host.Matrix{}
 		}
+		read[name] = true
+		m, err := w.matrix(i, h.team)
+		failure = cmp.Or(failure, err)
 		return m
 	}
 	vector := func(format string, args ...any) []float32 {
-		i, ok := index[fmt.Sprintf(format, args...)]
+		name := fmt.Sprintf(format, args...)
+		i, ok := index[name]
 		if !ok {
 			return nil
 		}
+		read[name] = true
 		v, err := w.Float32s(i)
-		if err != nil && failure == nil {
-			failure = err
-		}
+		failure = cmp.Or(failure, err)
 		return v
 	}
 	h.embed = matrix("model.embed_tokens.weight")
@@ -146,25 +154,26 @@ func (h *Host) refresh() error {
 	h.head = h.loop(vector("model.norm.weight"), product{m: &h.unembed, y: &h.logits})
 	h.layers = make([]hostLayer, c.NumLayers)
 	for i := range h.layers {
-		weight := func(name string) host.Matrix { return matrix("model.layers.%d.%s.weight", i, name) }
 		l := &h.layers[i]
-		*l = hostLayer{
-			q: weight("self_attn.q_proj"), k: weight("self_attn.k_proj"), v: weight("self_attn.v_proj"), o: weight("self_attn.o_proj"),
-			gate: weight("mlp.gate_proj"), up: weight("mlp.up_proj"), down: weight("mlp.down_proj"),
+		linear := func(name string, m *host.Matrix, y, sum *[]float32) product {
+			*m = matrix("model.layers.%d.%s.weight", i, name)
+			return product{m: m, y: y, sum: sum, bias: vector("model.layers.%d.%s.bias", i, name)}
 		}
 		l.readQKV = h.loop(vector("model.layers.%d.input_layernorm.weight", i),
-			product{m: &l.q, y: &h.q, bias: vector("model.layers.%d.self_attn.q_proj.bias", i)},
-			product{m: &l.k, y: &h.k, bias: vector("model.layers.%d.self_attn.k_proj.bias", i)},
-			product{m: &l.v, y: &h.v, bias: vector("model.layers.%d.self_attn.v_proj.bias", i)})
-		l.writeAttention = h.loop(nil, product{m: &l.o, y: &h.h, sum: &h.x})
-		l.readMLP = h.loop(vector("model.layers.%d.post_attention_layernorm.weight", i), product{m: &l.gate, y: &h.gate})
-		l.writeMLP = h.loop(nil, product{m: &l.down, y: &h.h, sum: &h.x})
+			linear("self_attn.q_proj", &l.q, &h.q, nil),
+			linear("self_attn.k_proj", &l.k, &h.k, nil),
+			linear("self_attn.v_proj", &l.v, &h.v, nil))
+		l.writeAttention = h.loop(nil, linear("self_attn.o_proj", &l.o, &h.h, &h.x))
+		l.readMLP = h.loop(vector("model.layers.%d.post_attention_layernorm.weight", i),
+			linear("mlp.gate_proj", &l.gate, &h.gate, nil),
+			linear("mlp.up_proj", &l.up, &h.up, nil))
+		l.writeMLP = h.loop(nil, linear("mlp.down_proj", &l.down, &h.h, &h.x))
 	}
 	h.seen = slices.Clone(w.Buffers)
 	if w.Buffers == nil && !w.memory.Empty() {
 		w.folder.Forget() // what was copied; pages of what is read there are found again
 	}
-	return failure
+	return cmp.Or(failure, read.all("host kernels", slices.Sorted(maps.Keys(index))))
 }
 
 // Step runs the items and returns the logits [rows, V] of the tokens that they are

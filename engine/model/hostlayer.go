@@ -25,7 +25,7 @@ type hostLoop struct {
 	start    *host.Ahead   // what idle threads fetch before it
 }
 
-// product is y = rows·mᵀ + bias or, if sum is not nil, sum += rows·mᵀ.
+// product is y = rows·mᵀ + bias and, if sum is not nil, sum += y.
 type product struct {
 	m      *host.Matrix
 	y, sum *[]float32 // [N, Out]
@@ -126,8 +126,16 @@ func (h *Host) mlpBlocks(first, end, member int) {
 	I := l.gate.Out
 	lo, hi := l.gate.Product(&h.rows, h.gate, I, first, end, s)
 	l.up.Product(&h.rows, h.up, I, first, end, s)
+	gateBias, upBias := l.readMLP.products[0].bias, l.readMLP.products[1].bias
 	for row := range h.now.N {
-		host.SiLUMul(h.gate[row*I+lo:row*I+hi], h.up[row*I+lo:row*I+hi])
+		gate, up := h.gate[row*I+lo:row*I+hi], h.up[row*I+lo:row*I+hi]
+		if gateBias != nil {
+			host.Add(gate, gateBias[lo:hi])
+		}
+		if upBias != nil {
+			host.Add(up, upBias[lo:hi])
+		}
+		host.SiLUMul(gate, up)
 	}
 }
 

@@ -2,6 +2,8 @@ package model
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -10,25 +12,46 @@ import (
 	"stele/kernels"
 )
 
-// params maps Hugging Face tensor names to the graph's parameters.
-type params map[string]*Node
+// params are the graph's parameters by Hugging Face's names, and which of them the graph
+// code has read.
+type params struct {
+	nodes map[string]*Node
+	read  reading
+}
+
+// find returns a parameter, or nil if the model has none of that name.
+func (p params) find(format string, args ...any) *Node {
+	name := fmt.Sprintf(format, args...)
+	node := p.nodes[name]
+	if node != nil {
+		p.read[name] = true
+	}
+	return node
+}
 
 // get returns a parameter that the architecture requires. Its absence is a
 // mistake in this package; kernels.Compile makes an error of the panic.
 func (p params) get(format string, args ...any) *Node {
-	name := fmt.Sprintf(format, args...)
-	if node := p[name]; node != nil {
+	if node := p.find(format, args...); node != nil {
 		return node
 	}
-	panic("no parameter " + name)
+	panic("no parameter " + fmt.Sprintf(format, args...))
 }
 
 // head returns the output projection: lm_head, or the embedding when tied.
 func (p params) head() *Node {
-	if node := p["lm_head.weight"]; node != nil {
+	if node := p.find("lm_head.weight"); node != nil {
 		return node
 	}
 	return p.get("model.embed_tokens.weight")
+}
+
+// finish is called when the graph is built: a parameter that it has not read would be
+// left out of the model. kernels.Compile makes an error of the panic.
+func (p params) finish() {
+	if err := p.read.all("the graph", slices.Sorted(maps.Keys(p.nodes))); err != nil {
+		panic(err)
+	}
 }
 
 // attention mixes positions: q [B, T, H, E], k and v [B, T, K, E] to [B, T, H, E].
@@ -50,12 +73,12 @@ func hidden(c *checkpoint.Config, p params, token, position *Node, attend attent
 		project := func(x *Node, name string) *Node {
 			var y *Node
 			weight := fmt.Sprintf("model.layers.%d.%s.weight", l, name)
-			if A := p[weight+factorA]; A != nil {
-				y = kernels.LowRank(x, w(name), A, p[weight+factorB])
+			if A := p.find("%s", weight+factorA); A != nil {
+				y = kernels.LowRank(x, w(name), A, p.get("%s", weight+factorB))
 			} else {
 				y = kernels.Linear(x, w(name))
 			}
-			if bias := p[fmt.Sprintf("model.layers.%d.%s.bias", l, name)]; bias != nil {
+			if bias := p.find("model.layers.%d.%s.bias", l, name); bias != nil {
 				y = Add(y, kernels.Convert(ExpandLeftToRank(bias, y.Rank()), dtypes.Float32))
 			}
 			return y

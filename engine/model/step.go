@@ -81,6 +81,7 @@ func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Pro
 		row := Add(MulScalar(Iota(g, shapes.Make(i32, shape.B), 0), int32(shape.T)), last)
 		x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, c.HiddenSize), Reshape(row, shape.B, 1))
 		result := kernels.Linear(x_BD, p.head())
+		p.finish()
 		if shape.Draws {
 			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Blocks)), shape.Form)
 		}
@@ -115,14 +116,14 @@ func poolInputs(layers int, pages kernels.Pages) []kernels.Input {
 
 // params names the graph's parameters that follow the order of the weights.
 func (w *Weights) params(in []*Node) params {
-	p := make(params, len(w.Specs))
+	p := params{nodes: make(map[string]*Node, len(in)), read: reading{}}
 	for i, spec := range w.Specs {
-		p[spec.Name] = in[i]
+		p.nodes[spec.Name] = in[i]
 	}
 	factors := in[len(w.Specs):]
 	for i := 0; i < len(factors); i += 2 {
 		name := w.Specs[w.Adapted[i/2]].Name
-		p[name+factorA], p[name+factorB] = factors[i], MulScalar(factors[i+1], w.AdapterScale)
+		p.nodes[name+factorA], p.nodes[name+factorB] = factors[i], MulScalar(factors[i+1], w.AdapterScale)
 	}
 	return p
 }
