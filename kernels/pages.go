@@ -101,7 +101,11 @@ func (p Pages) CopyPages(pool, src, dst *Node) *Node {
 	}
 	paged := Reshape(pool, p.Heads*p.Count, p.Slots*p.Width)
 	real := Reshape(BroadcastToDims(Reshape(Convert(NotEqual(src, dst), p.DType), n, 1), n, p.Heads), n*p.Heads, 1)
-	return Reshape(assign(paged, rows(dst), Gather(paged, rows(src)), real), pool.Shape().Dimensions...)
+	// Without the barrier XLA for CUDA fuses the gather into what follows, reads the pool
+	// after it has begun to change, and copies all of it twice to be allowed to. On a CPU
+	// go-xla leaves a barrier of one operand out, and so this one has two.
+	read := OptimizationBarriers(Gather(paged, rows(src)), rows(dst))
+	return Reshape(assign(paged, read[1], read[0], real), pool.Shape().Dimensions...)
 }
 
 // groupHeads turns [B, T, H, E] scaled by 1/√E into [B·K, G·T, E]: the queries
