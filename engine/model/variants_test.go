@@ -1,0 +1,167 @@
+package model
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/checkpoint"
+	"stele/kernels"
+	"stele/kernels/host"
+)
+
+// variants are the models of testdata/variants with transformers' values.
+func variants(t *testing.T) map[string][]forwardCase {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(testdata, "variants", "forward.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden map[string]struct {
+		Cases []forwardCase `json:"cases"`
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string][]forwardCase{}
+	for name, g := range golden {
+		cases[name] = g.Cases
+	}
+	return cases
+}
+
+// TestVariants compares models with biases everywhere, heads that are tied, untied or the
+// only one there, and names without prefix with transformers, on every executor.
+func TestVariants(t *testing.T) {
+	all := variants(t)
+	if len(all) != 8 {
+		t.Fatalf("%d variants", len(all))
+	}
+	for name, cases := range all {
+		name = filepath.Join("..", "variants", name)
+		exact, rounded := openHost(t, name, dtypes.Float32, 2), map[dtypes.DType]*Host{
+			dtypes.BFloat16: openHost(t, name, dtypes.BFloat16, 2), dtypes.Int8: openHost(t, name, dtypes.Int8, 2),
+		}
+		difference, square := map[dtypes.DType]float64{}, 0.0
+		for index, c := range cases {
+			close := func(executor string, got []float32) {
+				t.Helper()
+				for i, want := range c.LastLogits {
+					if math.Abs(float64(got[i]-want)) > 1e-4 {
+						t.Fatalf("%s %s case %d: logit %d is %g, want %g", executor, name, index, i, got[i], want)
+					}
+				}
+			}
+			close("host", hostPrefill(t, exact, c.PromptIDs, 16, 512))
+			close("host in chunks", hostPrefill(t, exact, c.PromptIDs, 4, 3))
+			for _, want := range c.LastLogits {
+				square += float64(want) * float64(want)
+			}
+			for dtype, h := range rounded {
+				for i, got := range hostPrefill(t, h, c.PromptIDs, 16, 512) {
+					difference[dtype] += math.Pow(float64(got-c.LastLogits[i]), 2)
+				}
+			}
+		}
+		for dtype, bound := range map[dtypes.DType]float64{dtypes.BFloat16: 0.01, dtypes.Int8: 0.05} {
+			if relative := math.Sqrt(difference[dtype] / square); relative > bound {
+				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, dtype, relative, bound)
+			}
+		}
+		backends := devices(t)
+		if !strings.Contains(name, "llama") && !strings.Contains(name, "qwen2") {
+			backends = backends[:1] // they differ in how they are read
+		}
+		for _, d := range backends {
+			w := loadWeights(t, name, d)
+			pages := kernels.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
+			shape := StepShape{B: 1, T: 32, Blocks: 8}
+			program, err := CompileStep(w, pages, shape)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var pairs []Pair
+			for index, c := range cases {
+				for i, got := range prefill(t, program, shape, w, pages, c.PromptIDs) {
+					if math.Abs(float64(got-c.LastLogits[i])) > 1e-4 {
+						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got, c.LastLogits[i])
+					}
+				}
+				pairs = append(pairs, Pair{c.PromptIDs[:1], append(slices.Clone(c.PromptIDs[1:]), 0)})
+			}
+			program.Close()
+			for _, grouping := range Plan(pairs, 1024) {
+				batch := grouping.Batch(pairs)
+				logprobs, _ := scoreBatch(t, w, batch)
+				for i, index := range grouping.Indices() {
+					for j, want := range cases[index].TokenLogProbs {
+						if got := logprobs[batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {
+							t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name, name, index, j+1, got, want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestUnread: whatever a specification names that an executor does not read is an error of
+// it, and so is what an executor reads and the model does not have.
+func TestUnread(t *testing.T) {
+	for _, extra := range []string{"model.layers.1.self_attn.q_norm.weight", "model.layers.0.input_layernorm.bias", "model.extra.weight", "lm_head.bias"} {
+		folder, err := checkpoint.Open(filepath.Join(testdata, "variants", "llama-biases"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer folder.Close()
+		add := func(w *Weights) *Weights {
+			w.Specs = append(w.Specs, checkpoint.TensorSpec{Name: extra, Shape: []int{32}})
+			w.matrices = append(w.matrices, host.Matrix{})
+			return w
+		}
+		fails := func(executor string, err error) {
+			t.Helper()
+			if err == nil || !strings.Contains(err.Error(), extra) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s with %s: error %v, want one line that names it", executor, extra, err)
+			}
+		}
+		team := host.NewTeam(1)
+		defer team.Close()
+		_, err = NewHost(add(Open(folder, devices(t)[0], dtypes.Float32)), team)
+		fails("host", err)
+		for _, d := range devices(t) {
+			w, err := LoadWeights(folder, d, dtypes.Float32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = CompileStep(add(w), kernels.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, StepShape{B: 1, T: 1, Blocks: 4})
+			fails(d.Name+" step", err)
+			_, err = CompileScore(w, DenseShape{B: 1, T: 4, N: 4})
+			fails(d.Name+" score", err)
+		}
+	}
+	// A matrix that is not in the specification is not another one.
+	folder, err := checkpoint.Open(filepath.Join(testdata, "variants", "llama-biases"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	w := Open(folder, devices(t)[0], dtypes.Float32)
+	for i := range w.Specs {
+		if strings.HasSuffix(w.Specs[i].Name, "1.mlp.up_proj.weight") {
+			w.Specs = slices.Delete(w.Specs, i, i+1)
+			break
+		}
+	}
+	team := host.NewTeam(1)
+	defer team.Close()
+	if _, err := NewHost(w, team); err == nil || !strings.Contains(err.Error(), "model.layers.1.mlp.up_proj.weight") {
+		t.Errorf("without a matrix: error %v", err)
+	}
+}
