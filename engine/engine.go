@@ -44,8 +44,9 @@ type Options struct {
 	// between requests. A group always shares its prompt.
 	NoPrefixCache bool
 
-	// Log gets one line for each program compiled and each pool planned; nil is silent.
-	Log io.Writer
+	// Log gets one line for each program compiled and each pool planned, Say what everybody
+	// must know: what of the model's folder is not read. Nil is silent.
+	Log, Say io.Writer
 }
 
 // DefaultPoolBytes bounds the key-value pool when the options do not.
@@ -122,6 +123,11 @@ func Load(name string, options Options) (*Engine, error) {
 	folder, err := checkpoint.Open(dir)
 	if err != nil {
 		return nil, err
+	}
+	if options.Say != nil {
+		for _, note := range folder.Notes {
+			fmt.Fprintln(options.Say, note)
+		}
 	}
 	lean() // what comes until here is not needed for what follows
 	e := &Engine{

@@ -38,12 +38,14 @@ type Plan struct {
 	TokensTotal int64   `json:"tokens_total"` // in all, at most
 
 	Memory MemoryPlan `json:"memory"`
+	// Notes are what a person must know of how the model's folder was read.
+	Notes []string `json:"notes,omitempty"`
 	// Refusal says why the run would be refused for its memory, and what would make
 	// it fit; empty where it fits, or no limit was given.
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// NewPlan reads the data and the model's configuration, but not its weights. memory
+// NewPlan reads the data and what the model's folder holds, but not its weights. memory
 // is a limit in bytes, 0 for none.
 func NewPlan(c Config, dtype string, memory int64) (*Plan, error) {
 	if err := c.validate(); err != nil {
@@ -53,10 +55,12 @@ func NewPlan(c Config, dtype string, memory int64) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := checkpoint.LoadConfig(dir)
+	folder, err := checkpoint.Open(dir)
 	if err != nil {
 		return nil, err
 	}
+	defer folder.Close()
+	m := folder.Config
 	tokenizer, err := text.Load(dir)
 	if err != nil {
 		return nil, err
@@ -72,7 +76,7 @@ func NewPlan(c Config, dtype string, memory int64) (*Plan, error) {
 	}
 	p := &Plan{
 		Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages,
-		Problems: map[string]map[int]int{}, Prompts: len(set.problems), TooLong: set.long, Steps: c.Steps,
+		Problems: map[string]map[int]int{}, Prompts: len(set.problems), TooLong: set.long, Steps: c.Steps, Notes: folder.Notes,
 	}
 	var prompts, solutions series
 	for _, q := range set.problems {

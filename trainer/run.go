@@ -191,7 +191,7 @@ func (r *run) load(latest string, at state) error {
 	}
 	kernels.Reproducible() // a run goes on exactly
 	e, err := engine.Load(from, engine.Options{
-		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log,
+		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
 		PoolBytes: engine.DefaultPoolBytes, // as planMemory counts
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,6 +48,8 @@ type memoryEstimate struct {
 	// TrainingBytes are weights, gradients, both moments, and float32 masters
 	// where the weights are held in less.
 	TrainingBytes int64 `json:"training_bytes"`
+	// Notes are what was not read of the folder, or read otherwise than it says.
+	Notes []string `json:"notes,omitempty"`
 }
 
 func newDoctorCommand(g *globals) *cobra.Command {
@@ -57,18 +60,19 @@ func newDoctorCommand(g *globals) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			d := diagnose()
+			var failed error // of the model: what the machine has is shown anyway
 			if name != "" {
-				var err error
-				if d.Model, err = estimate(name, g.dtype); err != nil {
-					return err
-				}
+				d.Model, failed = estimate(name, g.dtype)
+			}
+			if usage := (usageError{}); errors.As(failed, &usage) {
+				return failed
 			}
 			if g.json {
 				e := json.NewEncoder(c.OutOrStdout())
 				e.SetIndent("", "  ")
-				return e.Encode(d)
+				return errors.Join(e.Encode(d), failed)
 			}
-			return d.print(c.OutOrStdout())
+			return errors.Join(d.print(c.OutOrStdout()), failed)
 		},
 	}
 	c.Flags().StringVarP(&name, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
@@ -143,12 +147,14 @@ func estimate(name, dtypeName string) (*memoryEstimate, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := checkpoint.LoadConfig(dir)
+	folder, err := checkpoint.Open(dir)
 	if err != nil {
 		return nil, err
 	}
+	defer folder.Close()
+	config := folder.Config
 	m := &memoryEstimate{
-		Dir: dir, Parameters: config.NumParameters(), DType: dtypeName,
+		Dir: dir, Notes: folder.Notes, Parameters: config.NumParameters(), DType: dtypeName,
 		WeightBytes: config.WeightBytes(dtype), KVBytesPerToken: config.KVBytesPerToken(dtype),
 	}
 	m.TrainingBytes = m.WeightBytes + 3*config.WeightBytes(checkpoint.F32)
@@ -181,6 +187,9 @@ func (d diagnosis) print(w io.Writer) error {
 		row("weights", "%s in %s", binarySize(m.WeightBytes), m.DType)
 		row("kv cache", "%d bytes a token, %s for 1000 tokens", m.KVBytesPerToken, binarySize(1000*m.KVBytesPerToken))
 		row("training", "%s with AdamW, before activations", binarySize(m.TrainingBytes))
+		for _, note := range m.Notes {
+			row("note", "%s", note)
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

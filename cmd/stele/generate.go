@@ -230,7 +230,7 @@ func (o *order) add(done engine.Completion) error {
 
 // engineOptions are the options of the global flags.
 func (g *globals) engineOptions(batch int) engine.Options {
-	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), MaxBatch: batch}
+	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), MaxBatch: batch, Say: os.Stderr}
 	if g.verbose {
 		o.Log = os.Stderr
 	}

@@ -84,6 +84,9 @@ func printPlan(w io.Writer, g *globals, cfg trainer.Config, memory int64) error 
 	if err != nil {
 		return err
 	}
+	for _, note := range plan.Notes {
+		fmt.Fprintln(os.Stderr, note)
+	}
 	if g.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")

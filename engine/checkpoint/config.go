@@ -47,6 +47,8 @@ type Config struct {
 	DType            DType   // of the weights, as the file declares it
 	// Raw is config.json as it was read; Write hands it on. Nil for a new model.
 	Raw json.RawMessage
+
+	notes []string // what of config.json is not followed
 }
 
 // Rope is the rotary embedding.
@@ -71,7 +73,6 @@ type configFile struct {
 	VocabSize             int             `json:"vocab_size"`
 	MaxPositionEmbeddings *int            `json:"max_position_embeddings"`
 	RMSNormEps            *float64        `json:"rms_norm_eps"`
-	HiddenAct             string          `json:"hidden_act"`
 	TieWordEmbeddings     bool            `json:"tie_word_embeddings"`
 	AttentionBias         bool            `json:"attention_bias"`
 	MLPBias               bool            `json:"mlp_bias"`
@@ -79,23 +80,15 @@ type configFile struct {
 	SlidingWindow         *int            `json:"sliding_window"`
 	LayerTypes            []string        `json:"layer_types"`
 	RopeTheta             *float64        `json:"rope_theta"`
-	RopeScaling           *ropeFile       `json:"rope_scaling"`
-	RopeParameters        *ropeFile       `json:"rope_parameters"`
+	RopeScaling           json.RawMessage `json:"rope_scaling"`
+	RopeParameters        json.RawMessage `json:"rope_parameters"`
+	Original              int             `json:"original_max_position_embeddings"`
 	TorchDType            string          `json:"torch_dtype"`
 	DType                 string          `json:"dtype"`
 	BOS                   json.RawMessage `json:"bos_token_id"`
 	EOS                   json.RawMessage `json:"eos_token_id"`
-	Quantization          json.RawMessage `json:"quantization_config"`
-}
 
-type ropeFile struct {
-	RopeType       string   `json:"rope_type"`
-	OldType        string   `json:"type"`
-	Theta          *float64 `json:"rope_theta"`
-	Factor         float64  `json:"factor"`
-	LowFreqFactor  float64  `json:"low_freq_factor"`
-	HighFreqFactor float64  `json:"high_freq_factor"`
-	Original       int      `json:"original_max_position_embeddings"`
+	raw map[string]json.RawMessage
 }
 
 // LoadConfig reads dir/config.json and adds the ends of sequence that
@@ -143,6 +136,9 @@ func ParseConfig(data []byte) (*Config, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, err
 	}
+	if err := json.Unmarshal(data, &f.raw); err != nil {
+		return nil, err
+	}
 	c := &Config{
 		Architecture: Architecture(f.ModelType), HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize,
 		NumLayers: f.NumHiddenLayers, NumHeads: f.NumAttentionHeads, VocabSize: f.VocabSize,
@@ -158,15 +154,6 @@ func ParseConfig(data []byte) (*Config, error) {
 	default:
 		return nil, fmt.Errorf("model_type %q is not supported: expected qwen2 or llama", f.ModelType)
 	}
-	if f.HiddenAct != "" && f.HiddenAct != "silu" {
-		return nil, fmt.Errorf("hidden_act %q is not supported: expected silu", f.HiddenAct)
-	}
-	if len(f.Quantization) > 0 && string(f.Quantization) != "null" {
-		return nil, errors.New("quantization_config: quantised checkpoints are not supported")
-	}
-	if f.UseSlidingWindow && f.SlidingWindow != nil || slices.Contains(f.LayerTypes, "sliding_attention") {
-		return nil, errors.New("use_sliding_window: sliding-window attention is not supported")
-	}
 	c.NumKVHeads = or(f.NumKeyValueHeads, c.NumHeads)
 	c.MaxPositions = or(f.MaxPositionEmbeddings, map[Architecture]int{Qwen2: 32768, Llama: 2048}[c.Architecture])
 	c.RMSNormEps = or(f.RMSNormEps, 1e-6)
@@ -176,9 +163,19 @@ func ParseConfig(data []byte) (*Config, error) {
 	if err := c.checkSizes(); err != nil {
 		return nil, err
 	}
-	var err error
-	if c.Rope, err = f.rope(); err != nil {
+	if err := c.checkFields(f.raw); err != nil {
 		return nil, err
+	}
+	if err := c.checkWindow(&f); err != nil {
+		return nil, err
+	}
+	c.remarks(f.raw)
+	var err error
+	if c.Rope, err = f.rope(c.MaxPositions); err != nil {
+		return nil, err
+	}
+	if !empty(f.RopeScaling) && !empty(f.RopeParameters) {
+		c.bothRopes(f)
 	}
 	if c.DType, err = parseTorchDType(f.DType, f.TorchDType); err != nil {
 		return nil, err

@@ -13,23 +13,29 @@ import (
 // DType is the type of a stored tensor's elements, little endian.
 type DType int
 
-// The types that a checkpoint may hold.
+// The types that a model or a trainer's state may hold.
 const (
 	F32 DType = iota
 	BF16
 	F16
 	U8 // codes of a trainer's state, never of a model
+	// The others are only known by name and size: a file that has them beside the model's
+	// weights can be read.
 )
 
-var dtypeNames = [...]string{F32: "F32", BF16: "BF16", F16: "F16", U8: "U8"}
+var dtypeNames = [...]string{"F32", "BF16", "F16", "U8", "BOOL", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ",
+	"F8_E5M2FNUZ", "I16", "U16", "I32", "U32", "F64", "I64", "U64", "C64", "F4", "F6_E2M3", "F6_E3M2"}
+
+var dtypeBits = [len(dtypeNames)]int{32, 16, 16, 8, 8, 8, 8, 8, 8, 8, 8, 16, 16, 32, 32, 64, 64, 64, 64, 4, 6, 6}
 
 // String is the name that safetensors uses.
 func (d DType) String() string { return dtypeNames[d] }
 
-// Size is the number of bytes of an element.
-func (d DType) Size() int {
-	return [...]int{F32: 4, BF16: 2, F16: 2, U8: 1}[d]
-}
+// Size is the number of bytes of an element of the four types.
+func (d DType) Size() int { return dtypeBits[d] / 8 }
+
+// isFloat reports whether a model's weights may be of the type.
+func (d DType) isFloat() bool { return d == F32 || d == BF16 || d == F16 }
 
 // torchName is the name that config.json uses.
 func (d DType) torchName() string {
@@ -42,7 +48,7 @@ func parseDType(name string) (DType, error) {
 			return DType(d), nil
 		}
 	}
-	return 0, fmt.Errorf("dtype %q is not supported: expected F32, BF16, F16 or U8", name)
+	return 0, fmt.Errorf("dtype %q is unknown", name)
 }
 
 // Tensor is a stored tensor. Data may be a view of a mapped file that is valid

@@ -1,10 +1,12 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,27 +17,48 @@ import (
 
 // Folder is an opened model folder.
 type Folder struct {
-	Dir    string
+	Dir string
+	// Config is what config.json says, but for TieEmbeddings, which the weights decide.
 	Config *Config
-	// Extra names tensors that the model has no use for.
-	Extra []string
+	// Notes are what a person must know of how the folder was read, a line each.
+	Notes []string
+
 	files []*File
-	where map[string]*File
+	where map[string]stored // tensors by the model's names for them
+	index map[string]string // file of each tensor; nil if there is none
 }
 
+// stored is where a tensor is, and under which name.
+type stored struct {
+	file *File
+	name string
+}
+
+func (s stored) tensor() Tensor { return s.file.tensors[s.name] }
+
 // Open reads a folder's configuration, maps its weights and checks that every
-// tensor of the model is there, once, with its shape.
+// tensor of the model is there, once, with its shape, and that none is there that
+// belongs to another model.
 func Open(dir string) (*Folder, error) {
 	config, err := LoadConfig(dir)
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{Dir: dir, Config: config, where: map[string]*File{}}
-	if err := f.open(); err != nil {
-		f.Close()
-		return nil, err
+	f := &Folder{Dir: dir, Config: config, where: map[string]stored{}}
+	for _, note := range config.notes {
+		f.note("%s: %s", filepath.Join(dir, "config.json"), note)
+	}
+	for _, step := range []func() error{f.open, f.gather, f.checkQuantised, f.tie, f.check, f.checkUnread} {
+		if err := step(); err != nil {
+			f.Close()
+			return nil, err
+		}
 	}
 	return f, nil
+}
+
+func (f *Folder) note(format string, args ...any) {
+	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
 }
 
 const (
@@ -43,61 +66,194 @@ const (
 	indexFile  = "model.safetensors.index.json"
 )
 
+// open maps the files that hold the weights. As in transformers, one file is taken if it
+// is there, whatever an index beside it says.
 func (f *Folder) open() error {
-	index, err := readIndex(filepath.Join(f.Dir, indexFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	shards := []string{singleFile}
-	if index != nil {
-		shards = shards[:0]
-		for _, shard := range index {
-			shards = append(shards, shard)
+	index, err := readIndex(filepath.Join(f.Dir, indexFile))
+	info, missing := os.Stat(filepath.Join(f.Dir, singleFile))
+	switch single := missing == nil && info.Mode().IsRegular(); {
+	case single:
+		for _, name := range slices.Sorted(maps.Keys(index)) {
+			if index[name] != singleFile {
+				f.note("%s: %s is read, and %s, which has %s in %s, is not", f.Dir, singleFile, indexFile, name, index[name])
+				break
+			}
 		}
-		slices.Sort(shards)
-		shards = slices.Compact(shards)
+	case err == nil:
+		f.index = index
+		shards = slices.Compact(slices.Sorted(maps.Values(index)))
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case errors.Is(missing, fs.ErrNotExist):
+		return fmt.Errorf("%s has neither %s nor %s", f.Dir, singleFile, indexFile)
 	}
 	for _, shard := range shards {
 		file, err := OpenFile(filepath.Join(f.Dir, shard))
-		if errors.Is(err, fs.ErrNotExist) && index == nil {
-			return fmt.Errorf("%s has neither %s nor %s", f.Dir, singleFile, indexFile)
+		if errors.Is(err, fs.ErrNotExist) && f.index != nil {
+			return fmt.Errorf("%s is not there, and %s has tensors in it: fetch the rest of the model",
+				filepath.Join(f.Dir, shard), indexFile)
 		}
 		if err != nil {
 			return err
 		}
 		f.files = append(f.files, file)
-		for _, name := range file.Names() {
-			if first := f.where[name]; first != nil {
-				return fmt.Errorf("tensor %s is in %s and in %s", name, first.Path, file.Path)
-			}
-			if index != nil && index[name] != shard {
-				return fmt.Errorf("tensor %s is in %s, %s says %q", name, file.Path, indexFile, index[name])
-			}
-			f.where[name] = file
+	}
+	return f.noteFiles(shards, index)
+}
+
+// noteFiles names the files of tensors that are not read, but for a trainer's state.
+func (f *Folder) noteFiles(shards []string, index map[string]string) error {
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return err
+	}
+	var others []string
+	indexed := slices.Collect(maps.Values(index))
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasSuffix(name, ".safetensors") && name != "trainer_state.safetensors" &&
+			!slices.Contains(shards, name) && !slices.Contains(indexed, name) {
+			others = append(others, name)
 		}
 	}
-	expected := map[string]bool{}
-	for _, spec := range f.Config.TensorSpecs() {
-		expected[spec.Name] = true
-		file := f.where[spec.Name]
-		if file == nil {
-			return fmt.Errorf("%s: tensor %s is missing", f.Dir, spec.Name)
-		}
-		t := file.tensors[spec.Name]
-		if !slices.Equal(t.Shape, spec.Shape) {
-			return fmt.Errorf("%s: tensor %s has shape %v, expected %v", file.Path, spec.Name, t.Shape, spec.Shape)
-		}
-		if t.DType == U8 {
-			return fmt.Errorf("%s: tensor %s is %s, expected F32, BF16 or F16", file.Path, spec.Name, t.DType)
-		}
+	if len(others) > 0 {
+		f.note("%s: not read: %s", f.Dir, strings.Join(others, ", "))
 	}
-	for name := range f.where {
-		if !expected[name] {
-			f.Extra = append(f.Extra, name)
-		}
-	}
-	slices.Sort(f.Extra)
 	return nil
+}
+
+// gather finds the tensors by the model's names for them. A base model saved without its
+// head has names without "model.". A tensor that is there twice must be the same.
+func (f *Folder) gather() error {
+	names := f.Config.names()
+	var twice, unnamed, elsewhere []string
+	for _, file := range f.files {
+		for _, name := range slices.Sorted(maps.Keys(file.tensors)) {
+			here := stored{file, name}
+			own := name
+			if bare, cut := strings.CutPrefix(name, "model."); names["model."+name] {
+				own = "model." + name
+			} else if cut && names[bare] {
+				own = bare
+			}
+			if first, ok := f.where[own]; ok {
+				if !equal(first.tensor(), here.tensor()) {
+					return fmt.Errorf("tensor %s is in %s as %s and in %s as %s, with different values", own,
+						first.file.Path, first.name, file.Path, name)
+				}
+				twice = append(twice, name)
+				continue
+			}
+			f.where[own] = here
+			if f.index != nil && f.index[name] == "" {
+				unnamed = append(unnamed, name)
+			}
+		}
+	}
+	for name, shard := range f.index {
+		if i := slices.IndexFunc(f.files, func(file *File) bool { return filepath.Base(file.Path) == shard }); i >= 0 {
+			if _, ok := f.files[i].tensors[name]; !ok {
+				elsewhere = append(elsewhere, name)
+			}
+		}
+	}
+	for _, n := range []struct {
+		names []string
+		what  string
+	}{
+		{twice, "tensors that are there twice, with the same values"},
+		{unnamed, "tensors that " + indexFile + " does not name"},
+		{elsewhere, "tensors that are not in the file that " + indexFile + " names"},
+	} {
+		if len(n.names) > 0 {
+			f.note("%s has %s: %s", f.Dir, n.what, summary(n.names))
+		}
+	}
+	return nil
+}
+
+// equal reports whether two tensors have the same elements, whatever they are stored as.
+func equal(a, b Tensor) bool {
+	defer a.Forget()
+	defer b.Forget()
+	if !slices.Equal(a.Shape, b.Shape) {
+		return false
+	}
+	if a.DType == b.DType {
+		return bytes.Equal(a.Data, b.Data)
+	}
+	if !a.DType.isFloat() || !b.DType.isFloat() {
+		return false
+	}
+	x, y := make([]float32, a.Len()), make([]float32, b.Len())
+	a.Float32s(x)
+	b.Float32s(y)
+	return slices.Equal(x, y)
+}
+
+const (
+	embedding = "model.embed_tokens.weight"
+	head      = "lm_head.weight"
+)
+
+// tie decides as transformers does whether a model whose configuration ties its head to
+// its embedding has one matrix: either may be the one that is there, and if both are and
+// differ, they are two.
+func (f *Folder) tie() error {
+	own, tied := f.where[head]
+	if !f.Config.TieEmbeddings || !tied {
+		return nil
+	}
+	embed, ok := f.where[embedding]
+	switch {
+	case !ok:
+		f.where[embedding] = own
+	case !equal(embed.tensor(), own.tensor()):
+		f.Config.TieEmbeddings = false
+		f.note("%s: tie_word_embeddings is true, but %s and %s are there and differ: they are not tied, as in transformers",
+			f.Dir, embedding, head)
+		return nil
+	}
+	delete(f.where, head)
+	return nil
+}
+
+// check looks for every tensor of the model.
+func (f *Folder) check() error {
+	for _, spec := range f.Config.TensorSpecs() {
+		at, ok := f.where[spec.Name]
+		if !ok {
+			return fmt.Errorf("%s: tensor %s is missing%s", f.Dir, spec.Name, f.whyMissing(spec.Name))
+		}
+		t := at.tensor()
+		if !slices.Equal(t.Shape, spec.Shape) {
+			return fmt.Errorf("%s: tensor %s has shape %v, expected %v", at.file.Path, at.name, t.Shape, spec.Shape)
+		}
+		if !t.DType.isFloat() {
+			return fmt.Errorf("%s: tensor %s is %s, expected F32, BF16 or F16", at.file.Path, at.name, t.DType)
+		}
+	}
+	return nil
+}
+
+// whyMissing says what there is instead of a tensor.
+func (f *Folder) whyMissing(name string) string {
+	for _, other := range slices.Sorted(maps.Keys(f.where)) {
+		if prefix, ok := strings.CutSuffix(other, name); ok && prefix != "" {
+			return fmt.Sprintf(": %s is there, take %q off the names", other, prefix)
+		}
+	}
+	if shard, ok := f.index[name]; ok {
+		return fmt.Sprintf(": %s says that it is in %s", indexFile, shard)
+	}
+	if name == head {
+		return ": the folder has no head, and tie_word_embeddings is not true, which would take the embedding for it"
+	}
+	if f.index != nil {
+		return fmt.Sprintf(": %s says nothing of it", indexFile)
+	}
+	return ""
 }
 
 // readIndex reads which file holds each tensor. A name that leads out of the
@@ -134,11 +290,13 @@ func parseIndex(data []byte) (map[string]string, error) {
 
 // Tensor returns a tensor of the model; it is valid until Close.
 func (f *Folder) Tensor(name string) (Tensor, error) {
-	file := f.where[name]
-	if file == nil {
+	at, ok := f.where[name]
+	if !ok {
 		return Tensor{}, fmt.Errorf("%s: no tensor %s", f.Dir, name)
 	}
-	return file.Tensor(name)
+	t, err := at.file.Tensor(at.name)
+	t.Name = name
+	return t, err
 }
 
 // Forget is Tensor.Forget for everything at once: pages that tensors share, or that

@@ -149,7 +149,7 @@ func (e entry) tensor(name string, body []byte) (Tensor, error) {
 	if len(e.Offsets) != 2 || e.Offsets[0] > e.Offsets[1] || e.Offsets[1] > uint64(len(body)) {
 		return Tensor{}, fmt.Errorf("data_offsets %v are outside the %d bytes of the file", e.Offsets, len(body))
 	}
-	size := int64(dtype.Size())
+	size := int64(dtypeBits[dtype])
 	shape := make([]int, len(e.Shape))
 	for i, d := range e.Shape {
 		if d < 0 || d != 0 && size > math.MaxInt64/d {
@@ -158,8 +158,9 @@ func (e entry) tensor(name string, body []byte) (Tensor, error) {
 		size *= d
 		shape[i] = int(d)
 	}
-	if uint64(size) != e.Offsets[1]-e.Offsets[0] {
-		return Tensor{}, fmt.Errorf("shape %v of %s needs %d bytes, data_offsets %v hold %d", e.Shape, dtype, size, e.Offsets, e.Offsets[1]-e.Offsets[0])
+	if size%8 != 0 || uint64(size/8) != e.Offsets[1]-e.Offsets[0] {
+		return Tensor{}, fmt.Errorf("shape %v of dtype %q needs %g bytes, data_offsets %v hold %d",
+			e.Shape, e.DType, float64(size)/8, e.Offsets, e.Offsets[1]-e.Offsets[0])
 	}
 	return Tensor{Name: name, DType: dtype, Shape: shape, Data: body[e.Offsets[0]:e.Offsets[1]:e.Offsets[1]]}, nil
 }

@@ -39,6 +39,15 @@ func (c *Config) TensorSpecs() []TensorSpec {
 	return specs
 }
 
+// names are those of TensorSpecs and of the head, tied or not.
+func (c *Config) names() map[string]bool {
+	names := map[string]bool{head: true}
+	for _, spec := range c.TensorSpecs() {
+		names[spec.Name] = true
+	}
+	return names
+}
+
 // NumParameters counts the model's parameters; a tied head counts once.
 func (c *Config) NumParameters() int64 {
 	n := int64(0)

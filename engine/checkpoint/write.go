@@ -24,7 +24,7 @@ type WriteOptions struct {
 // companionNames are the files that belong to a model beside its weights.
 var companionNames = []string{
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-	"merges.txt", "chat_template.jinja", "generation_config.json",
+	"merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json", "generation_config.json",
 }
 
 // ReadCompanions reads the tokenizer, chat template and generation settings of a
@@ -99,48 +99,6 @@ func replaceDir(staging, dir string) error {
 		return errors.Join(err, os.Rename(old, dir))
 	}
 	return errors.Join(os.RemoveAll(old), syncDir(filepath.Dir(dir)))
-}
-
-// file is the text of config.json: the one that was read, with the dtype of the
-// weights as they are now, or one made from the fields.
-func (c *Config) file(dtype DType) ([]byte, error) {
-	fields := map[string]any{}
-	if c.Raw != nil {
-		if err := json.Unmarshal(c.Raw, &fields); err != nil {
-			return nil, err
-		}
-	} else {
-		architecture := map[Architecture]string{Qwen2: "Qwen2ForCausalLM", Llama: "LlamaForCausalLM"}[c.Architecture]
-		fields = map[string]any{
-			"architectures": []string{architecture}, "model_type": c.Architecture, "hidden_act": "silu",
-			"hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize, "num_hidden_layers": c.NumLayers,
-			"num_attention_heads": c.NumHeads, "num_key_value_heads": c.NumKVHeads, "head_dim": c.HeadDim,
-			"vocab_size": c.VocabSize, "max_position_embeddings": c.MaxPositions, "rms_norm_eps": c.RMSNormEps,
-			"rope_theta": c.Rope.Theta, "tie_word_embeddings": c.TieEmbeddings, "torch_dtype": dtype.torchName(),
-			"eos_token_id": c.EOS, "use_sliding_window": false,
-		}
-		if c.BOS >= 0 {
-			fields["bos_token_id"] = c.BOS
-		}
-		if c.Architecture == Llama {
-			fields["attention_bias"], fields["mlp_bias"] = c.QKVBias, c.MLPBias
-		}
-		switch c.Rope.Type {
-		case "linear":
-			fields["rope_scaling"] = map[string]any{"rope_type": "linear", "factor": c.Rope.Factor}
-		case "llama3":
-			fields["rope_scaling"] = map[string]any{
-				"rope_type": "llama3", "factor": c.Rope.Factor, "low_freq_factor": c.Rope.LowFreqFactor,
-				"high_freq_factor": c.Rope.HighFreqFactor, "original_max_position_embeddings": c.Rope.OriginalMaxPositions,
-			}
-		}
-	}
-	for _, key := range []string{"torch_dtype", "dtype"} {
-		if _, ok := fields[key]; ok {
-			fields[key] = dtype.torchName()
-		}
-	}
-	return json.MarshalIndent(fields, "", "  ")
 }
 
 // WriteFile writes a safetensors file of tensors as they are, whole or not at

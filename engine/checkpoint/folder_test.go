@@ -1,0 +1,471 @@
+package checkpoint
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const variants = "../../testdata/variants"
+
+// writeTensorsOf makes a file of tensors.
+func writeTensorsOf(t *testing.T, path string, tensors []Tensor) {
+	t.Helper()
+	if err := WriteFile(path, func(yield func(Tensor, error) bool) {
+		for _, tensor := range tensors {
+			if !yield(tensor, nil) {
+				return
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ones is a tensor of ones.
+func ones(name string, shape ...int) Tensor {
+	values := make([]float32, elements(shape))
+	for i := range values {
+		values[i] = 1
+	}
+	return Float32Tensor(name, shape, values)
+}
+
+// tensorsOf copies the tensors of a file.
+func tensorsOf(t *testing.T, path string) []Tensor {
+	t.Helper()
+	file, err := OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var all []Tensor
+	for _, name := range file.Names() {
+		tensor := file.tensors[name]
+		tensor.Data = slices.Clone(tensor.Data)
+		all = append(all, tensor)
+	}
+	return all
+}
+
+// setConfig changes keys of a folder's config.json.
+func setConfig(t *testing.T, dir string, changes map[string]any) {
+	t.Helper()
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(fields, changes)
+	if data, err = json.Marshal(fields); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyVariant copies a folder of testdata/variants.
+func copyVariant(t *testing.T, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(variants, name))); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestUnreadTensors: a tensor that is no part of the model is named, and refused where the
+// model's function depends on it.
+func TestUnreadTensors(t *testing.T) {
+	f16 := func(tensor Tensor) Tensor { return tensor.As(F16) }
+	raw := func(name string, dtype DType, bytes int) Tensor {
+		return Tensor{Name: name, DType: dtype, Shape: []int{bytes * 8 / dtypeBits[dtype]}, Data: make([]byte, bytes)}
+	}
+	i64 := DType(slices.Index(dtypeNames[:], "I64"))
+	for _, c := range []struct {
+		model   string
+		tensors []Tensor
+		named   []string // in a note
+		refused string   // or in an error
+	}{
+		{"qwen2-head-dim", []Tensor{ones("model.layers.0.self_attn.o_proj.bias", 32)}, nil, "model.layers.0.self_attn.o_proj.bias"},
+		{"qwen2-head-dim", []Tensor{f16(ones("model.layers.1.mlp.down_proj.bias", 32))}, nil, "model.layers.1.mlp.down_proj.bias"},
+		{"llama-mlp-bias", []Tensor{ones("model.layers.0.self_attn.q_proj.bias", 32), ones("model.layers.1.self_attn.q_proj.bias", 32)},
+			nil, "model.layers.*.self_attn.q_proj.bias (2): attention_bias is false and mlp_bias true"},
+		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.q_norm.weight", 8)}, nil, "q_norm"},
+		{"llama-biases", []Tensor{ones("model.layers.0.pre_feedforward_layernorm.weight", 32)}, nil, "pre_feedforward_layernorm"},
+		{"llama-biases", []Tensor{ones("model.layers.0.input_layernorm.bias", 32)}, nil, "input_layernorm.bias"},
+		{"llama-biases", []Tensor{ones("model.layers.1.self_attn.sinks", 4)}, nil, "sinks"},
+		{"llama-biases", []Tensor{ones("model.norm.bias", 32)}, nil, "model.norm.bias"},
+		{"llama-biases", []Tensor{ones("model.embed_norm.weight", 32)}, nil, "model.embed_norm.weight"},
+		{"llama-biases", []Tensor{ones("lm_head.bias", 64)}, nil, "lm_head.bias"},
+		{"base", []Tensor{ones("layers.0.mlp.up_proj.bias", 40)}, nil, "layers.0.mlp.up_proj.bias"},
+		{"llama-biases", []Tensor{ones("model.layers.2.self_attn.q_proj.weight", 32, 32)}, nil, "num_hidden_layers is 2"},
+		{"llama-biases", []Tensor{raw("model.layers.0.self_attn.q_proj.qweight", U8, 8)}, nil, "quantised"},
+		{"llama-biases", []Tensor{ones("model.layers.0.mlp.up_proj.weight_scale", 1)}, nil, "quantised"},
+
+		{"qwen2-head-dim", []Tensor{Float32Tensor("model.layers.0.self_attn.o_proj.bias", []int{32}, make([]float32, 32))},
+			[]string{"model.layers.0.self_attn.o_proj.bias"}, ""},
+		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.rotary_emb.inv_freq", 4), ones("model.layers.1.self_attn.rotary_emb.inv_freq", 4)},
+			[]string{"model.layers.*.self_attn.rotary_emb.inv_freq (2)"}, ""},
+		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.q_proj.lora_A.weight", 2, 32), ones("model.layers.0.self_attn.q_proj.lora_B.weight", 32, 2)},
+			[]string{"model.layers.0.self_attn.q_proj.lora_A.weight", "lora_B"}, ""},
+		{"llama-biases", []Tensor{ones("score.weight", 1, 32), ones("v_head.summary.weight", 1, 32), ones("visual.blocks.0.norm1.weight", 8)},
+			[]string{"score.weight", "v_head.summary.weight", "visual.blocks.0.norm1.weight"}, ""},
+		{"llama-biases", []Tensor{ones("mtp.layers.0.eh_proj.weight", 4, 4), ones("mtp.norm.weight", 4)}, []string{"mtp.layers.0.eh_proj.weight", "mtp.norm.weight"}, ""},
+		{"llama-biases", []Tensor{ones("model.layers.2.eh_proj.weight", 4, 4), ones("model.layers.2.mlp.up_proj.weight", 4, 4)},
+			[]string{"model.layers.2.eh_proj.weight", "model.layers.2.mlp.up_proj.weight"}, ""},
+		{"llama-biases", []Tensor{raw("model.position_ids", i64, 64)}, []string{"model.position_ids"}, ""},
+		{"llama-biases", nil, nil, ""},
+	} {
+		dir := copyVariant(t, c.model)
+		path := filepath.Join(dir, singleFile)
+		writeTensorsOf(t, path, append(tensorsOf(t, path), c.tensors...))
+		f, err := Open(dir)
+		if c.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), c.refused) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s with %s: error %v, want one line with %q", c.model, c.tensors[0].Name, err, c.refused)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s with %v: %v", c.model, c.named, err)
+			continue
+		}
+		if want := min(1, len(c.named)); len(f.Notes) != want {
+			t.Errorf("%v: notes %q, want %d", c.named, f.Notes, want)
+		}
+		for _, name := range c.named {
+			if len(f.Notes) == 1 && (!strings.Contains(f.Notes[0], name) || strings.Contains(f.Notes[0], "\n")) {
+				t.Errorf("note %q, want one line with %q", f.Notes[0], name)
+			}
+		}
+		f.Close()
+	}
+}
+
+// TestTies: which matrices a model has is decided by what is there, as in transformers
+// (testdata/variants/forward.json has what it decides).
+func TestTies(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(variants, "forward.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden map[string]struct {
+		Tied bool `json:"tied"`
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range golden {
+		f, err := Open(filepath.Join(variants, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Config.TieEmbeddings != want.Tied {
+			t.Errorf("%s: tied is %t, want %t", name, f.Config.TieEmbeddings, want.Tied)
+		}
+		if said := strings.Contains(strings.Join(f.Notes, "\n"), "not tied"); said != (name == "tied-other-head") {
+			t.Errorf("%s: notes %q", name, f.Notes)
+		}
+		stored := int64(0)
+		for _, file := range f.files {
+			for tensor := range file.tensors {
+				stored += int64(file.tensors[tensor].Len())
+			}
+		}
+		if name == "tied-same-head" {
+			stored -= 64 * 32
+		}
+		if n := f.Config.NumParameters(); n != stored {
+			t.Errorf("%s: %d parameters are counted, %d are stored", name, n, stored)
+		}
+		// What is written reads as what was read, and says whether it is tied.
+		out := filepath.Join(cmp.Or(os.Getenv("STELE_WRITE_DIR"), t.TempDir()), name+"-F32")
+		if err := Write(out, f.Config, all(f), WriteOptions{DType: F32}); err != nil {
+			t.Fatal(err)
+		}
+		g, err := Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(g.Notes) > 0 && name != "base" || g.Config.TieEmbeddings != want.Tied {
+			t.Errorf("%s written: tied %t, notes %q", name, g.Config.TieEmbeddings, g.Notes)
+		}
+		for want := range all(f) {
+			if got, err := g.Tensor(want.Name); err != nil || !equal(got, want) {
+				t.Errorf("%s written: %s changed, %v", name, want.Name, err)
+			}
+		}
+		g.Close()
+		f.Close()
+	}
+	// A head of another shape is no head, and an untied model needs one.
+	dir := copyVariant(t, "tied-same-head")
+	path := filepath.Join(dir, singleFile)
+	tensors := tensorsOf(t, path)
+	for i := range tensors {
+		if tensors[i].Name == head {
+			tensors[i] = ones(head, 60, 32)
+		}
+	}
+	writeTensorsOf(t, path, tensors)
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "lm_head.weight has shape [60 32]") {
+		t.Errorf("a head of another shape: %v", err)
+	}
+	dir = copyVariant(t, "base")
+	setConfig(t, dir, map[string]any{"tie_word_embeddings": false})
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "lm_head.weight is missing: the folder has no head") {
+		t.Errorf("an untied base model: %v", err)
+	}
+}
+
+// TestShards: what an index and the files say of each other.
+func TestShards(t *testing.T) {
+	const first, second = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+	for name, c := range map[string]struct {
+		change func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor)
+		noted  string
+		failed string
+	}{
+		"as it should be": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) { return one, two }, "", ""},
+		"the same twice": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) {
+			return one, append(two, one[0])
+		},
+			"twice, with the same values: lm_head.weight", ""},
+		"another twice": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) {
+			return one, append(two, ones(one[0].Name, one[0].Shape...))
+		}, "", "with different values"},
+		"not named": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			delete(index, one[0].Name)
+			return one, two
+		}, "does not name: lm_head.weight", ""},
+		"named elsewhere": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			index[one[0].Name] = second
+			return one, two
+		}, "not in the file that", ""},
+		"nowhere": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) { return one[1:], two },
+			"", "says that it is in " + first},
+		"named, needless, nowhere": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			index["other.weight"] = second
+			return one, two
+		}, "names: other.weight", ""},
+		"no such shard": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			index["other.weight"] = "model-00003-of-00002.safetensors"
+			return one, two
+		}, "", "model-00003-of-00002.safetensors is not there"},
+		"another file": {func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			writeTensorsOf(t, filepath.Join(dir, "adapter_model.safetensors"), one[:1])
+			writeTensorsOf(t, filepath.Join(dir, "trainer_state.safetensors"), one[:1])
+			return one, two
+		}, "not read: adapter_model.safetensors", ""},
+		// One file is read before an index is, in transformers and here.
+		"one file beside": {func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			all := slices.Concat(one, two)
+			all[0] = ones(all[0].Name, all[0].Shape...)
+			writeTensorsOf(t, filepath.Join(dir, singleFile), all)
+			return one, two
+		}, "is read, and", ""},
+	} {
+		dir := copyVariant(t, "llama-biases")
+		path := filepath.Join(dir, singleFile)
+		tensors := tensorsOf(t, path)
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		one, two := slices.Clone(tensors[:9]), slices.Clone(tensors[9:])
+		index := map[string]string{}
+		for i, tensor := range tensors {
+			index[tensor.Name] = first
+			if i >= 9 {
+				index[tensor.Name] = second
+			}
+		}
+		one, two = c.change(dir, one, two, index)
+		writeTensorsOf(t, filepath.Join(dir, first), one)
+		writeTensorsOf(t, filepath.Join(dir, second), two)
+		data, err := json.Marshal(map[string]any{"weight_map": index})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, indexFile), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(dir)
+		if c.failed != "" {
+			if err == nil || !strings.Contains(err.Error(), c.failed) {
+				t.Errorf("%s: error %v, want one with %q", name, err, c.failed)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if notes := strings.Join(f.Notes, "\n"); !strings.Contains(notes, c.noted) || (c.noted == "") != (notes == "") {
+			t.Errorf("%s: notes %q, want %q", name, notes, c.noted)
+		}
+		if name == "one file beside" {
+			got, err := f.Tensor(tensors[0].Name)
+			if err != nil || !equal(got, ones(got.Name, got.Shape...)) {
+				t.Errorf("%s: the index was read, %v", name, err)
+			}
+		}
+		f.Close()
+	}
+}
+
+// TestConfigText: what is written has the keys, the order and the numbers of what was read,
+// but for what changed.
+func TestConfigText(t *testing.T) {
+	const text = `{"model_type":"llama","b":[8.0,500000.0,1e-06,1E+2,-0.0],"hidden_size":8,"rope_scaling":{"rope_type":"llama3","factor":8.0,` +
+		`"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64},"rms_norm_eps":1e-05,"num_attention_heads":2,` +
+		`"intermediate_size":8,"num_hidden_layers":1,"vocab_size":8,"torch_dtype":"float16","big":12345678901234567890,"rope_theta":500000.0}`
+	c, err := ParseConfig([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func(what string, c *Config, dtype DType, want string) {
+		t.Helper()
+		got, err := c.file(dtype)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// In no string there is a space.
+		if compact := strings.Join(strings.Fields(string(got)), ""); compact != want {
+			t.Errorf("%s:\n%s, want\n%s", what, compact, want)
+		}
+	}
+	same("as it was", c, F16, text)
+	same("in bfloat16", c, BF16, strings.Replace(text, "float16", "bfloat16", 1))
+	c.TieEmbeddings = true
+	same("tied", c, F16, strings.TrimSuffix(text, "}")+`,"tie_word_embeddings":true}`)
+	c.TieEmbeddings = false
+	c.Raw = nil
+	same("anew", c, F32, `{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu","hidden_size":8,"intermediate_size":8,`+
+		`"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":2,"head_dim":4,"vocab_size":8,"max_position_embeddings":2048,`+
+		`"rms_norm_eps":1e-05,"rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,`+
+		`"high_freq_factor":4.0,"original_max_position_embeddings":64},"tie_word_embeddings":false,"torch_dtype":"float32","eos_token_id":null,`+
+		`"attention_bias":false,"mlp_bias":false}`)
+	for v, want := range map[float64]string{10000: "10000.0", 1e-6: "1e-06", 0.0001: "0.0001", 1e15: "1000000000000000.0", 1e16: "1e+16", 1.5e-7: "1.5e-07", 8: "8.0", 0.5: "0.5", 1234567.25: "1234567.25"} {
+		if got := string(float(v)); got != want {
+			t.Errorf("%g is written %s, want %s as Python does", v, got, want)
+		}
+	}
+}
+
+// TestFieldsThatChangeTheModel: a field of a related model is refused by name and value
+// where it is on, and let be where it is off.
+func TestFieldsThatChangeTheModel(t *testing.T) {
+	type m = map[string]any
+	for _, c := range []struct {
+		field string
+		on    any
+		off   any
+	}{
+		{"hidden_act", "gelu_pytorch_tanh", "swish"}, {"hidden_activation", "gelu", nil}, {"attn_logit_softcapping", 50.0, nil},
+		{"final_logit_softcapping", 30.0, 0.0}, {"logits_soft_cap", 30.0, nil}, {"logit_scale", 0.0625, 1.0}, {"logits_scaling", 8.0, 1},
+		{"residual_multiplier", 0.22, 1.0}, {"embedding_multiplier", 12.0, 1.0}, {"attention_multiplier", 0.0078125, 0.25}, {"lm_head_multiplier", 0.5, 1},
+		{"query_pre_attn_scalar", 256, 16}, {"partial_rotary_factor", 0.5, 1.0}, {"rotary_pct", 0.25, 1.0}, {"rope_interleaved", true, false},
+		{"scale_emb", 12, 1}, {"scale_depth", 1.4, 1}, {"use_qk_norm", true, false}, {"qk_layernorm", true, false}, {"clip_qkv", 8.0, nil},
+		{"num_experts", 8, 0}, {"num_local_experts", 8, 1}, {"no_rope_layers", []int{1, 1, 0}, []int{}}, {"is_causal", false, true},
+		{"use_bidirectional_attention", true, false}, {"alibi", true, false}, {"use_parallel_residual", true, false},
+		{"attention_chunk_size", 8192, nil}, {"sliding_window_pattern", 6, nil}, {"norm_type", "layernorm", "rms_norm"},
+		{"position_embedding_type", "alibi", "rope"}, {"quantization_config", m{"quant_method": "awq"}, nil},
+		{"compression_config", m{"format": "int-quantized"}, m{}},
+		{"layer_types", []string{"full_attention", "linear_attention", "full_attention"}, []string{"full_attention", "full_attention", "full_attention"}},
+		{"layer_types", []string{"full_attention", "full_attention", "sliding_attention"}, nil},
+		{"rope_scaling", m{"rope_type": "longrope"}, m{"rope_type": "default"}},
+		{"rope_scaling", m{"type": "linear", "factor": 2.0, "partial_rotary_factor": 0.5}, m{}},
+		{"rope_parameters", m{"sliding_attention": m{"rope_type": "default"}}, m{"full_attention": m{"rope_type": "default", "rope_theta": 1e6}}},
+		{"rope_parameters", m{"full_attention": m{"rope_type": "yarn"}}, nil}, {"rope_parameters", 3, nil},
+	} {
+		_, err := ParseConfig(edit(t, m{c.field: c.on}))
+		if err == nil || !strings.Contains(err.Error(), strings.Split(c.field, "_")[0]) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s %v: error %v, want one line with the field", c.field, c.on, err)
+		}
+		if _, err := ParseConfig(edit(t, m{c.field: c.off})); err != nil {
+			t.Errorf("%s %v: %v", c.field, c.off, err)
+		}
+	}
+	// An absent window is one of 4096 for qwen2.
+	if _, err := ParseConfig(edit(t, m{"use_sliding_window": true, "sliding_window": nil})); err == nil ||
+		!strings.Contains(err.Error(), "sliding_window 4096") {
+		t.Errorf("use_sliding_window alone: %v", err)
+	}
+	if _, err := ParseConfig(edit(t, m{"use_sliding_window": true, "sliding_window": json.RawMessage("null")})); err != nil {
+		t.Errorf("no window: %v", err)
+	}
+}
+
+// TestRopeFields: which field, and which nesting, transformers goes by.
+func TestRopeFields(t *testing.T) {
+	type m = map[string]any
+	for i, c := range []struct {
+		change m
+		want   Rope
+	}{
+		{m{"rope_theta": 5e5}, Rope{Type: "default", Theta: 5e5}},
+		{m{"rope_theta": 5e5, "rope_parameters": m{"rope_type": "linear", "factor": 2.0}}, Rope{Type: "linear", Theta: 5e5, Factor: 2}},
+		{m{"rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}}, Rope{Type: "linear", Theta: 7e5, Factor: 2}},
+		{m{"rope_parameters": m{"full_attention": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}, "sliding_attention": m{"rope_theta": 1e4}}},
+			Rope{Type: "linear", Theta: 7e5, Factor: 2}},
+		{m{"rope_scaling": m{"type": "linear", "factor": 3.0}, "rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}},
+			Rope{Type: "linear", Theta: 1e6, Factor: 3}},
+		{m{"rope_scaling": m{}, "rope_parameters": m{"rope_type": "default", "rope_theta": 7e5}}, Rope{Type: "default", Theta: 7e5}},
+		{m{"rope_scaling": m{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}},
+			Rope{Type: "llama3", Theta: 1e6, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 4096}},
+	} {
+		got, err := ParseConfig(edit(t, c.change))
+		if err != nil || got.Rope != c.want {
+			t.Errorf("case %d: %+v, %v, want %+v", i, got, err, c.want)
+			continue
+		}
+		scaling, _ := c.change["rope_scaling"].(m)
+		_, first := scaling["factor"]
+		_, second := c.change["rope_parameters"]
+		if (len(got.notes) > 0) != (first && second) {
+			t.Errorf("case %d: notes %q", i, got.notes)
+		}
+	}
+}
+
+func FuzzConfigText(f *testing.F) {
+	for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
+		data, err := os.ReadFile(filepath.Join(models, name, "config.json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"a":{"b":[1.0,{"c":"\u00e9\""}]},"a":2e5}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := parseMembers(data)
+		if err != nil {
+			return
+		}
+		text, err := m.text()
+		if err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		again, err := parseMembers(text)
+		if err != nil || fmt.Sprint(len(again)) != fmt.Sprint(len(m)) {
+			t.Fatalf("%q became %q: %v", data, text, err)
+		}
+		var x, y map[string]any
+		if json.Unmarshal(data, &x) == nil && (json.Unmarshal(text, &y) != nil || fmt.Sprint(x) != fmt.Sprint(y)) {
+			t.Fatalf("%q became %q", data, text)
+		}
+	})
+}

@@ -1,0 +1,131 @@
+package checkpoint
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Names of tensors, as far as it matters what they are.
+var (
+	quantised = regexp.MustCompile(`\.(qweight|qzeros|scales|g_idx|SCB|weight_(packed|scale|scale_inv|scale_2|global_scale|zero_point|format)|` +
+		`input_scale|absmax|quant_map|nested_absmax|nested_quant_map|weight\.(absmax|quant_map|quant_state.*|nested_.*))$`)
+	ofLayer = regexp.MustCompile(`^(?:model\.)?layers\.(\d+)\.(.+)$`)
+	// harmless tensors of a layer are tables that are computed anew, notes of other
+	// programs, and adapters, which a merged model may have kept.
+	harmless = regexp.MustCompile(`rotary_emb\.|_extra_state$|lora_|\.[qkv]_scale$|position_ids$|masked_bias$`)
+	drafts   = regexp.MustCompile(`\.(eh_proj|enorm|hnorm|shared_head|embed_tokens)\.`)
+	// outside are tensors beside the layers that take part in what a model computes.
+	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|embed_positions\..*|wpe\..*|lm_head\.bias|embed_tokens\.bias)$`)
+)
+
+// checkQuantised refuses weights that are stored as codes and scales.
+func (f *Folder) checkQuantised() error {
+	for _, name := range slices.Sorted(maps.Keys(f.where)) {
+		if quantised.MatchString(name) {
+			return fmt.Errorf("%s: tensor %s: the weights are quantised, and quantised checkpoints are not supported: take the model's float weights",
+				f.where[name].file.Path, name)
+		}
+	}
+	return nil
+}
+
+// checkUnread names the tensors that are no part of the model. Those that would take part
+// in what it computes are an error, such as a projection's bias or a norm that the
+// configuration does not have: the weights were trained with them.
+func (f *Folder) checkUnread() error {
+	read := map[string]bool{}
+	for _, spec := range f.Config.TensorSpecs() {
+		read[spec.Name] = true
+	}
+	var unread, wanted []string
+	drafted := map[string]bool{}
+	for name, at := range f.where {
+		if !read[name] {
+			unread = append(unread, at.name)
+			if l := ofLayer.FindStringSubmatch(name); l != nil && drafts.MatchString(name) {
+				drafted[l[1]] = true
+			}
+		}
+	}
+	slices.Sort(unread)
+	for _, name := range unread {
+		l := ofLayer.FindStringSubmatch(name)
+		counts := outside.MatchString(name)
+		if l != nil {
+			index, err := strconv.Atoi(l[1])
+			counts = !harmless.MatchString(l[2]) && !(drafted[l[1]] && (err != nil || index >= f.Config.NumLayers))
+		}
+		if counts && !(strings.HasSuffix(name, "bias") && f.isZero(name)) {
+			wanted = append(wanted, name)
+		}
+	}
+	if len(wanted) > 0 {
+		return fmt.Errorf("%s holds what a %s with this config.json does not read and its function depends on: %s%s",
+			f.Dir, f.Config.Architecture, summary(wanted), f.remedy(wanted))
+	}
+	if len(unread) > 0 {
+		f.note("%s holds what a %s does not read: %s", f.Dir, f.Config.Architecture, summary(unread))
+	}
+	return nil
+}
+
+// remedy says what to do about tensors without which the model would be another.
+func (f *Folder) remedy(names []string) string {
+	c := f.Config
+	for _, name := range names {
+		l := ofLayer.FindStringSubmatch(name)
+		if l == nil {
+			continue
+		}
+		if index, err := strconv.Atoi(l[1]); err != nil || index >= c.NumLayers {
+			return fmt.Sprintf(": num_hidden_layers is %d", c.NumLayers)
+		}
+		if c.Architecture == Llama && strings.HasSuffix(name, "proj.bias") {
+			return fmt.Sprintf(": attention_bias is %t and mlp_bias %t, set what the weights have", c.OutputBias, c.MLPBias)
+		}
+	}
+	return ": model_type may be wrong, or the tensors do not belong there"
+}
+
+// isZero reports whether a stored tensor is zero everywhere, so that adding it changes
+// nothing.
+func (f *Folder) isZero(name string) bool {
+	for _, file := range f.files {
+		t, ok := file.tensors[name]
+		if !ok {
+			continue
+		}
+		values := make([]float32, t.Len())
+		t.Float32s(values)
+		return t.DType.isFloat() && !slices.ContainsFunc(values, func(v float32) bool { return v != 0 })
+	}
+	return false
+}
+
+var numbers = regexp.MustCompile(`\.\d+\.`)
+
+// summary lists names on one line, those that differ in a layer's number as one.
+func summary(names []string) string {
+	kinds := map[string][]string{}
+	for _, name := range names {
+		kind := numbers.ReplaceAllString(name, ".*.")
+		kinds[kind] = append(kinds[kind], name)
+	}
+	var list []string
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		if of := kinds[kind]; len(of) == 1 {
+			list = append(list, of[0])
+		} else {
+			list = append(list, fmt.Sprintf("%s (%d)", kind, len(of)))
+		}
+	}
+	const most = 12
+	if n := len(list) - most; n > 0 {
+		list = append(list[:most], fmt.Sprintf("and %d more kinds", n))
+	}
+	return strings.Join(list, ", ")
+}

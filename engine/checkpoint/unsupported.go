@@ -1,0 +1,182 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// condition is what a field must be for the model to be a plain Llama or Qwen2.
+type condition struct {
+	fields   *regexp.Regexp
+	holds    func(value any, c *Config) bool
+	expected string
+}
+
+// conditions are on fields of config.json that stand for something Stele does not compute:
+// parts of related models, which training frameworks also set on these two families. The
+// first that fits a field's name decides. A field that nothing here knows is not looked at.
+var conditions = []condition{
+	{named(`hidden_act|hidden_activation|activation_function`), isSiLU, "silu"},
+	{named(`attention_multiplier|query_pre_attn_scalar`), func(v any, c *Config) bool {
+		want := 1 / math.Sqrt(float64(c.HeadDim)) // multiplies scores, or its inverse square does
+		n, ok := v.(float64)
+		return off(v) || ok && (math.Abs(n-want) < 1e-9 || n == float64(c.HeadDim))
+	}, "scores divided by the square root of head_dim"},
+	{named(`.*soft_?cap(ping)?|clip_qkv|qkv_clip|clip_q|alibi|use_alibi|.*qk_(layer)?norm.*`), isOff, "off"},
+	{named(`output_router_logits|.*logits_to_keep|return_.*logits`), isAny, ""},
+	{named(`.*logits?_.*scal.*|.*multiplier.*|scale_emb|scale_depth|.*embed.*_scale|scale_embed.*|residual_(scale|alpha).*`),
+		isOne, "1"},
+	{named(`.*partial_rotary_factor|rotary_(pct|percent.*|fraction)|rope_pct|rope_percent.*`), isOne, "1"},
+	{named(`rotary_dim`), func(v any, c *Config) bool { return off(v) || v == float64(c.HeadDim) }, "head_dim"},
+	{named(`rope_interleaved?|.*parallel_(residual|attn|attention).*|no_rope.*|nope_.*|rope_local_base_freq`), isOff, "off"},
+	{named(`num_experts|num_local_experts|n_routed_experts|moe_num_experts`), isOne, "at most 1"},
+	{named(`n_shared_experts|num_shared_experts|q_lora_rank|kv_lora_rank|num_kv_shared_layers`), isOff, "off"},
+	{named(`attention_chunk_size|sliding_window_pattern|interleaved_sliding_window|attention_sinks?|attn_temperature_tuning`),
+		isOff, "off"},
+	{named(`is_causal|causal|use_causal_mask`), func(v any, _ *Config) bool { return v == nil || v == true }, "true"},
+	{named(`.*bidirectional.*|is_encoder_decoder|add_cross_attention|pruned_heads`), isOff, "off"},
+	{named(`.*zero_centered.*|.*unit_offset`), isOff, "off"},
+	{named(`norm_type|normalization|normalization_type|norm_class`), func(v any, _ *Config) bool {
+		name, _ := v.(string)
+		return off(v) || strings.Contains(strings.ToLower(name), "rms")
+	}, "RMS norm"},
+	{named(`position_embedding_type|pos_emb.*_type|positional_embedding`), func(v any, _ *Config) bool {
+		name, _ := v.(string)
+		return off(v) || strings.HasPrefix(strings.ToLower(name), "ro")
+	}, "rotary"},
+	{named(`transformers_weights`), isOff, "absent: weights are read from " + singleFile + " or the files of its index"},
+	{named(`quantization_config|compression_config|quantization|quant_config`), isOff, ""},
+}
+
+// named matches whole names of fields.
+func named(pattern string) *regexp.Regexp { return regexp.MustCompile("^(?:" + pattern + ")$") }
+
+func isSiLU(v any, _ *Config) bool { return v == nil || v == "silu" || v == "swish" }
+
+// off reports whether a value switches its field off.
+func off(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case float64:
+		return v == 0
+	case string:
+		return v == "" || v == "none"
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// empty reports whether a field is absent or off.
+func empty(raw json.RawMessage) bool {
+	var value any
+	return len(raw) == 0 || json.Unmarshal(raw, &value) == nil && off(value)
+}
+
+func isOff(v any, _ *Config) bool { return off(v) }
+func isOne(v any, _ *Config) bool { return off(v) || v == 1.0 }
+func isAny(any, *Config) bool     { return true }
+
+// checkFields refuses the first field, by name, whose condition its value does not meet.
+func (c *Config) checkFields(raw map[string]json.RawMessage) error {
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		for _, condition := range conditions {
+			if !condition.fields.MatchString(name) {
+				continue
+			}
+			var value any
+			if err := json.Unmarshal(raw[name], &value); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			if !condition.holds(value, c) {
+				if condition.expected == "" {
+					return fmt.Errorf("%s: the weights are quantised%s, and quantised checkpoints are not supported: take the model's float weights",
+						name, method(value))
+				}
+				return fmt.Errorf("%s %s is not supported: expected %s", name, brief(raw[name]), condition.expected)
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// method names the quantisation of a quantization_config, as far as it says.
+func method(value any) string {
+	fields, _ := value.(map[string]any)
+	for _, key := range []string{"quant_method", "quant_algo", "format"} {
+		if name, ok := fields[key].(string); ok {
+			return " by " + name
+		}
+	}
+	if bits, ok := fields["bits"].(float64); ok {
+		return fmt.Sprintf(" to %g bits", bits)
+	}
+	return ""
+}
+
+// brief is a JSON value on one line, cut where it is long.
+func brief(raw json.RawMessage) string {
+	text := strings.Join(strings.Fields(string(raw)), " ")
+	if len(text) > 60 {
+		return text[:60] + "…"
+	}
+	return text
+}
+
+// checkWindow refuses attention over a window. Without sliding_window Qwen2 has one of 4096
+// where use_sliding_window is set, and Llama none.
+func (c *Config) checkWindow(f *configFile) error {
+	for l, kind := range f.LayerTypes {
+		if kind != "full_attention" {
+			return fmt.Errorf("layer_types: layer %d has %q, and only full_attention is supported (sliding-window attention is not)", l, kind)
+		}
+	}
+	if n := len(f.LayerTypes); n > 0 && n != c.NumLayers {
+		return fmt.Errorf("layer_types names %d layers, num_hidden_layers is %d", n, c.NumLayers)
+	}
+	window := f.SlidingWindow
+	if _, there := f.raw["sliding_window"]; !there && c.Architecture == Qwen2 {
+		absent := 4096
+		window = &absent
+	}
+	if window == nil {
+		return nil
+	}
+	if f.UseSlidingWindow {
+		return fmt.Errorf("use_sliding_window is true and sliding_window %d: sliding-window attention is not supported", *window)
+	}
+	if c.Architecture == Llama && *window < c.MaxPositions {
+		c.notes = append(c.notes, fmt.Sprintf("sliding_window %d is not applied: transformers has none for llama", *window))
+	}
+	return nil
+}
+
+// remarks notes what of the configuration is not followed and does not change what is
+// computed from what transformers computes without remote code.
+func (c *Config) remarks(raw map[string]json.RawMessage) {
+	var code map[string]any
+	if json.Unmarshal(raw["auto_map"], &code) == nil && len(code) > 0 {
+		c.notes = append(c.notes, fmt.Sprintf("auto_map names the model's own code, which is not run: it is taken for a plain %s", c.Architecture))
+	}
+	var names []string
+	if json.Unmarshal(raw["architectures"], &names) == nil && len(names) > 0 && !slices.Contains(names, c.Architecture.class()) {
+		c.notes = append(c.notes, fmt.Sprintf("architectures names %s: it is run as %s", strconv.Quote(names[0]), c.Architecture.class()))
+	}
+}
+
+// class is transformers' name of the language model.
+func (a Architecture) class() string {
+	return map[Architecture]string{Qwen2: "Qwen2ForCausalLM", Llama: "LlamaForCausalLM"}[a]
+}
