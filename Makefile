@@ -67,9 +67,10 @@ fuzz: setup
 	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; done
 
-# Reference values anew; needs verl 0.9.1 and torch in python3, which nothing else does.
+# Reference values anew; needs verl 0.9.1, transformers 5.24 and torch in python3, which nothing else does.
 goldens:
 	@python3 third_party/objective-goldens.py testdata/objective.json
+	@python3 third_party/variant-goldens.py testdata/variants
 
 clean:
 	rm -rf bin runs

@@ -26,7 +26,7 @@ import (
 var assets embed.FS
 
 // version is part of the cache folder's name: a change of a model must change it.
-const version = "1"
+const version = "2"
 
 // models are the built-in models by name: tiny, of 1 M parameters, learns
 // arithmetic in minutes on two cores; nano, of 90 thousand, is for tests.

@@ -244,6 +244,9 @@ func (f *Folder) whyMissing(name string) string {
 			return fmt.Sprintf(": %s is there, take %q off the names", other, prefix)
 		}
 	}
+	if base := strings.TrimSuffix(name, ".weight") + ".base_layer.weight"; f.where[base].file != nil {
+		return fmt.Sprintf(": %s is there, so an adapter was saved with the model and not merged into it", base)
+	}
 	if shard, ok := f.index[name]; ok {
 		return fmt.Sprintf(": %s says that it is in %s", indexFile, shard)
 	}

@@ -135,10 +135,13 @@ func (h *Host) refresh() error {
 		failure = cmp.Or(failure, err)
 		return m
 	}
-	vector := func(format string, args ...any) []float32 {
+	vector := func(required bool, format string, args ...any) []float32 {
 		name := fmt.Sprintf(format, args...)
 		i, ok := index[name]
 		if !ok {
+			if required {
+				failure = cmp.Or(failure, fmt.Errorf("host kernels read %s, which the model does not have", name))
+			}
 			return nil
 		}
 		read[name] = true
@@ -151,20 +154,20 @@ func (h *Host) refresh() error {
 	if _, ok := index["lm_head.weight"]; ok {
 		h.unembed = matrix("lm_head.weight")
 	}
-	h.head = h.loop(vector("model.norm.weight"), product{m: &h.unembed, y: &h.logits})
+	h.head = h.loop(vector(true, "model.norm.weight"), product{m: &h.unembed, y: &h.logits})
 	h.layers = make([]hostLayer, c.NumLayers)
 	for i := range h.layers {
 		l := &h.layers[i]
 		linear := func(name string, m *host.Matrix, y, sum *[]float32) product {
 			*m = matrix("model.layers.%d.%s.weight", i, name)
-			return product{m: m, y: y, sum: sum, bias: vector("model.layers.%d.%s.bias", i, name)}
+			return product{m: m, y: y, sum: sum, bias: vector(false, "model.layers.%d.%s.bias", i, name)}
 		}
-		l.readQKV = h.loop(vector("model.layers.%d.input_layernorm.weight", i),
+		l.readQKV = h.loop(vector(true, "model.layers.%d.input_layernorm.weight", i),
 			linear("self_attn.q_proj", &l.q, &h.q, nil),
 			linear("self_attn.k_proj", &l.k, &h.k, nil),
 			linear("self_attn.v_proj", &l.v, &h.v, nil))
 		l.writeAttention = h.loop(nil, linear("self_attn.o_proj", &l.o, &h.h, &h.x))
-		l.readMLP = h.loop(vector("model.layers.%d.post_attention_layernorm.weight", i),
+		l.readMLP = h.loop(vector(true, "model.layers.%d.post_attention_layernorm.weight", i),
 			linear("mlp.gate_proj", &l.gate, &h.gate, nil),
 			linear("mlp.up_proj", &l.up, &h.up, nil))
 		l.writeMLP = h.loop(nil, linear("mlp.down_proj", &l.down, &h.h, &h.x))
