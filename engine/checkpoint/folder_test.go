@@ -469,3 +469,30 @@ func FuzzConfigText(f *testing.F) {
 		}
 	})
 }
+
+// TestUsualConfigs: what published models have in config.json is taken without a remark.
+func TestUsualConfigs(t *testing.T) {
+	const sizes = `"hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,"num_attention_heads":14,"num_key_value_heads":2,` +
+		`"vocab_size":151936,"rms_norm_eps":1e-06,"hidden_act":"silu","initializer_range":0.02,"attention_dropout":0.0,"use_cache":true,`
+	for _, text := range []string{
+		`"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","bos_token_id":151643,"eos_token_id":151645,"max_position_embeddings":32768,` +
+			`"max_window_layers":21,"rope_theta":1000000.0,"sliding_window":32768,"use_sliding_window":false,"tie_word_embeddings":true,"use_mrope":false,` +
+			`"torch_dtype":"bfloat16","transformers_version":"4.43.1"`,
+		`"architectures":["LlamaForCausalLM"],"model_type":"llama","attention_bias":false,"mlp_bias":false,"bos_token_id":128000,` +
+			`"eos_token_id":[128001,128008,128009],"max_position_embeddings":131072,"pretraining_tp":1,"rope_theta":500000.0,"rope_scaling":` +
+			`{"factor":32.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":8192,"rope_type":"llama3"},` +
+			`"head_dim":64,"tie_word_embeddings":true,"torch_dtype":"bfloat16"`,
+		`"architectures":["LlamaForCausalLM"],"model_type":"llama","is_llama_config":true,"rope_interleaved":false,"rope_scaling":null,` +
+			`"transformers.js_config":{"kv_cache_dtype":{"q4f16":"float16"}},"max_position_embeddings":8192`,
+		// All fields that older versions wrote.
+		`"model_type":"llama","return_dict":true,"output_hidden_states":false,"output_attentions":false,"torchscript":false,"pruned_heads":{},` +
+			`"is_encoder_decoder":false,"is_decoder":false,"cross_attention_hidden_size":null,"add_cross_attention":false,"tie_encoder_decoder":false,` +
+			`"chunk_size_feed_forward":0,"output_scores":false,"problem_type":null,"id2label":{"0":"LABEL_0"},"num_logits_to_keep":0,` +
+			`"quantization_config":null,"sliding_window":null,"unsloth_version":"2025.1","neftune_noise_alpha":5,"_name_or_path":"x","temperature":1.0`,
+	} {
+		c, err := ParseConfig([]byte("{" + sizes + text + "}"))
+		if err != nil || len(c.notes) > 0 {
+			t.Errorf("%s: %v, notes %q", text, err, c.notes)
+		}
+	}
+}
