@@ -71,8 +71,8 @@ const ropeScaling, ropeParameters = "rope_scaling", "rope_parameters"
 func (c *Config) bothRopes(f configFile) {
 	f.RopeScaling = nil
 	if other, err := f.rope(c.MaxPositions); len(f.RopeParameters) > 0 && (err != nil || other != c.Rope) {
-		c.notes = append(c.notes, fmt.Sprintf("%s is read (rope_theta %g) and %s, which says otherwise, is not, as in transformers",
-			ropeScaling, c.Rope.Theta, ropeParameters))
+		c.note("%s is read (rope_theta %g) and %s, which says otherwise, is not, as in transformers",
+			ropeScaling, c.Rope.Theta, ropeParameters)
 	}
 }
 

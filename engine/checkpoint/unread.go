@@ -11,23 +11,25 @@ import (
 
 // Names of tensors, as far as it matters what they are.
 var (
-	quantised = regexp.MustCompile(`\.(qweight|qzeros|scales|g_idx|SCB|weight_(packed|scale|scale_inv|scale_2|global_scale|zero_point|format)|` +
-		`input_scale|absmax|quant_map|nested_absmax|nested_quant_map|weight\.(absmax|quant_map|quant_state.*|nested_.*))$`)
+	quantised = regexp.MustCompile(`\.(qweight|qzeros|scales|g_idx|SCB|input_scale|` +
+		`weight_(packed|scale|scale_inv|scale_2|global_scale|zero_point|format)|` +
+		`(weight\.)?(nested_)?(absmax|quant_map)|weight\.quant_state.*)$`)
 	ofLayer = regexp.MustCompile(`^(?:model\.)?layers\.(\d+)\.(.+)$`)
 	// harmless tensors of a layer are tables that are computed anew, notes of other
 	// programs, and adapters, which a merged model may have kept.
 	harmless = regexp.MustCompile(`rotary_emb\.|_extra_state$|lora_|\.[qkv]_scale$|position_ids$|masked_bias$`)
 	drafts   = regexp.MustCompile(`\.(eh_proj|enorm|hnorm|shared_head|embed_tokens)\.`)
 	// outside are tensors beside the layers that take part in what a model computes.
-	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|embed_positions\..*|wpe\..*|lm_head\.bias|embed_tokens\.bias)$`)
+	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|(lm_head|embed_tokens)\.bias|(embed_positions|wpe)\..*)$`)
 )
+
+const noCodes = "quantised checkpoints are not supported: take the model's float weights"
 
 // checkQuantised refuses weights that are stored as codes and scales.
 func (f *Folder) checkQuantised() error {
 	for _, name := range slices.Sorted(maps.Keys(f.where)) {
 		if quantised.MatchString(name) {
-			return fmt.Errorf("%s: tensor %s: the weights are quantised, and quantised checkpoints are not supported: take the model's float weights",
-				f.where[name].file.Path, name)
+			return fmt.Errorf("%s: tensor %s: the weights are quantised, and %s", f.where[name].file.Path, name, noCodes)
 		}
 	}
 	return nil

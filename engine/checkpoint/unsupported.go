@@ -7,7 +7,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -35,7 +34,7 @@ var conditions = []condition{
 	{named(`.*partial_rotary_factor|rotary_(pct|percent.*|fraction)|rope_pct|rope_percent.*`), isOne, "1"},
 	{named(`rotary_dim`), func(v any, c *Config) bool { return off(v) || v == float64(c.HeadDim) }, "head_dim"},
 	{named(`rope_interleaved?|.*parallel_(residual|attn|attention).*|no_rope.*|nope_.*|rope_local_base_freq`), isOff, "off"},
-	{named(`num_experts|num_local_experts|n_routed_experts|moe_num_experts`), isOne, "at most 1"},
+	{named(`num_experts|num_local_experts|n_routed_experts|moe_num_experts`), func(v any, _ *Config) bool { return off(v) || v == 1.0 }, "at most 1"},
 	{named(`n_shared_experts|num_shared_experts|q_lora_rank|kv_lora_rank|num_kv_shared_layers`), isOff, "off"},
 	{named(`attention_chunk_size|sliding_window_pattern|interleaved_sliding_window|attention_sinks?|attn_temperature_tuning`),
 		isOff, "off"},
@@ -85,7 +84,7 @@ func empty(raw json.RawMessage) bool {
 }
 
 func isOff(v any, _ *Config) bool { return off(v) }
-func isOne(v any, _ *Config) bool { return off(v) || v == 1.0 }
+func isOne(v any, _ *Config) bool { return v == nil || v == 1.0 }
 func isAny(any, *Config) bool     { return true }
 
 // checkFields refuses the first field, by name, whose condition its value does not meet.
@@ -101,8 +100,7 @@ func (c *Config) checkFields(raw map[string]json.RawMessage) error {
 			}
 			if !condition.holds(value, c) {
 				if condition.expected == "" {
-					return fmt.Errorf("%s: the weights are quantised%s, and quantised checkpoints are not supported: take the model's float weights",
-						name, method(value))
+					return fmt.Errorf("%s: the weights are quantised%s, and %s", name, method(value), noCodes)
 				}
 				return fmt.Errorf("%s %s is not supported: expected %s", name, brief(raw[name]), condition.expected)
 			}
@@ -140,7 +138,7 @@ func brief(raw json.RawMessage) string {
 func (c *Config) checkWindow(f *configFile) error {
 	for l, kind := range f.LayerTypes {
 		if kind != "full_attention" {
-			return fmt.Errorf("layer_types: layer %d has %q, and only full_attention is supported (sliding-window attention is not)", l, kind)
+			return fmt.Errorf("layer_types: layer %d has %q, and only full_attention is supported (not sliding)", l, kind)
 		}
 	}
 	if n := len(f.LayerTypes); n > 0 && n != c.NumLayers {
@@ -158,9 +156,13 @@ func (c *Config) checkWindow(f *configFile) error {
 		return fmt.Errorf("use_sliding_window is true and sliding_window %d: sliding-window attention is not supported", *window)
 	}
 	if c.Architecture == Llama && *window < c.MaxPositions {
-		c.notes = append(c.notes, fmt.Sprintf("sliding_window %d is not applied: transformers has none for llama", *window))
+		c.note("sliding_window %d is not applied: transformers has none for llama", *window)
 	}
 	return nil
+}
+
+func (c *Config) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
 // remarks notes what of the configuration is not followed and does not change what is
@@ -168,11 +170,12 @@ func (c *Config) checkWindow(f *configFile) error {
 func (c *Config) remarks(raw map[string]json.RawMessage) {
 	var code map[string]any
 	if json.Unmarshal(raw["auto_map"], &code) == nil && len(code) > 0 {
-		c.notes = append(c.notes, fmt.Sprintf("auto_map names the model's own code, which is not run: it is taken for a plain %s", c.Architecture))
+		c.note("auto_map names the model's own code, which is not run: it is taken for a plain %s", c.Architecture)
 	}
 	var names []string
-	if json.Unmarshal(raw["architectures"], &names) == nil && len(names) > 0 && !slices.Contains(names, c.Architecture.class()) {
-		c.notes = append(c.notes, fmt.Sprintf("architectures names %s: it is run as %s", strconv.Quote(names[0]), c.Architecture.class()))
+	class := c.Architecture.class()
+	if json.Unmarshal(raw["architectures"], &names) == nil && len(names) > 0 && !slices.Contains(names, class) {
+		c.note("architectures names %q: it is run as %s", names[0], class)
 	}
 }
 
