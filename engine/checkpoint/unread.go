@@ -66,11 +66,11 @@ func (f *Folder) checkUnread() error {
 		}
 	}
 	if len(wanted) > 0 {
-		return fmt.Errorf("%s holds what a %s with this config.json does not read and its function depends on: %s%s",
+		return fmt.Errorf("%s holds tensors that change what a model computes, and a %s with this config.json does not read them: %s: %s",
 			f.Dir, f.Config.Architecture, summary(wanted), f.remedy(wanted))
 	}
 	if len(unread) > 0 {
-		f.note("%s holds what a %s does not read: %s", f.Dir, f.Config.Architecture, summary(unread))
+		f.note("%s holds tensors that a %s does not read: %s", f.Dir, f.Config.Architecture, summary(unread))
 	}
 	return nil
 }
@@ -84,13 +84,13 @@ func (f *Folder) remedy(names []string) string {
 			continue
 		}
 		if index, err := strconv.Atoi(l[1]); err != nil || index >= c.NumLayers {
-			return fmt.Sprintf(": num_hidden_layers is %d", c.NumLayers)
+			return fmt.Sprintf("num_hidden_layers is %d", c.NumLayers)
 		}
 		if c.Architecture == Llama && strings.HasSuffix(name, "proj.bias") {
-			return fmt.Sprintf(": attention_bias is %t and mlp_bias %t, set what the weights have", c.OutputBias, c.MLPBias)
+			return fmt.Sprintf("attention_bias is %t and mlp_bias %t, set them to what the weights have", c.OutputBias, c.MLPBias)
 		}
 	}
-	return ": model_type may be wrong, or the tensors do not belong there"
+	return "model_type may be wrong, or the tensors do not belong there"
 }
 
 // isZero reports whether a stored tensor is zero everywhere, so that adding it changes
