@@ -49,7 +49,8 @@ func (r *run) gather(ctx context.Context, step int, clock *stopwatch) (s sampled
 	}
 }
 
-// contrast reports whether the rollouts of a group differ in what is looked at.
+// contrast reports whether the rollouts of a group differ in what is looked at; those
+// without a reward have no part in it.
 func contrast(group []*rollout, by string) bool {
 	value := func(o *rollout) float64 {
 		if by == FilterByAccuracy {
@@ -57,12 +58,13 @@ func contrast(group []*rollout, by string) bool {
 		}
 		return o.score.Total
 	}
+	var seen series
 	for _, o := range group {
-		if value(o) != value(group[0]) {
-			return true
+		if !math.IsNaN(o.score.Total) {
+			seen.add(value(o))
 		}
 	}
-	return false
+	return seen.min != seen.max
 }
 
 // refill is how many further questions to ask for missing groups, when kept of all

@@ -40,6 +40,10 @@ func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 		return nil, err
 	}
 	m := r.rolloutMetrics(step, s)
+	if null := m["frac_reward_null"]; null > 0 {
+		r.sayf("step %d: %.0f of %d rollouts have no reward, every command said null: they count in no mean and teach nothing",
+			step, null*float64(len(s.all)*r.config.Rollout.GroupSize), len(s.all)*r.config.Rollout.GroupSize)
+	}
 	rollouts := slices.Concat(s.groups...)
 	if r.reference != nil {
 		if err := r.scoreReference(ctx, rollouts); err != nil {

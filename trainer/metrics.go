@@ -12,8 +12,44 @@ import (
 	"stele/trainer/reward"
 )
 
-// Metrics is what is known of a step, under the names that TRL and verl log.
+// Metrics is what is known of a step, under the names that TRL and verl log and with
+// their meaning (docs/training.md). What is not defined is NaN, in JSON null.
 type Metrics map[string]float64
+
+// MarshalJSON implements json.Marshaler.
+func (m Metrics) MarshalJSON() ([]byte, error) {
+	all := make(map[string]number, len(m))
+	for key, x := range m {
+		all[key] = number(x)
+	}
+	return json.Marshal(all)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *Metrics) UnmarshalJSON(data []byte) error {
+	var all map[string]*float64
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	*m = make(Metrics, len(all))
+	for key, x := range all {
+		if (*m)[key] = math.NaN(); x != nil {
+			(*m)[key] = *x
+		}
+	}
+	return nil
+}
+
+// number is a float64 that JSON has as null where it is not defined.
+type number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n number) MarshalJSON() ([]byte, error) {
+	if x := float64(n); math.IsNaN(x) || math.IsInf(x, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
 
 // component is a part of the reward, by the name it has in metrics.
 type component struct {
@@ -38,7 +74,8 @@ func (r *run) components() []component {
 }
 
 // rolloutMetrics describes what was sampled: rewards, groups, lengths. It looks at
-// every group, also those that dynamic sampling left out.
+// every group, also those that dynamic sampling left out. Rewards are TRL's metrics: a
+// reward that is null is left out of them, and so is a rollout that has none.
 func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 	m := Metrics{"step": float64(step)}
 	by := map[string]*series{}
@@ -46,16 +83,17 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 		if by[key] == nil {
 			by[key] = &series{}
 		}
-		by[key].add(x)
+		by[key].addDefined(x)
 	}
-	var rewards, prompts, lengths, ended, truncated, spread, flat series
+	var rewards, prompts, lengths, ended, truncated, spread, flat, unscored series
 	components := r.components()
 	for _, group := range s.all {
 		var own series
 		for _, o := range group {
 			language, n := o.problem.Language, float64(len(o.Tokens))
-			rewards.add(o.score.Total)
-			own.add(o.score.Total)
+			rewards.addDefined(o.score.Total)
+			own.addDefined(o.score.Total)
+			unscored.add(indicator(math.IsNaN(o.score.Total)))
 			add("reward/"+language, o.score.Total)
 			for _, c := range components {
 				add("rewards/"+c.name, c.value(o.score))
@@ -69,20 +107,22 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 			prompts.add(float64(len(o.problem.ids)))
 			m["perf/total_num_tokens"] += n + float64(len(o.problem.ids))
 		}
-		spread.add(own.std())
-		flat.add(indicator(own.min == own.max))
+		spread.addDefined(own.definedStd())
+		flat.add(indicator(own.n > 1 && own.min == own.max))
 	}
 	for key, values := range by {
-		m[key] = values.mean()
+		m[key] = values.definedMean()
 	}
 	for _, c := range components {
 		name := "rewards/" + c.name
-		m[name+"/mean"], m[name+"/std"] = by[name].mean(), by[name].std()
+		m[name+"/mean"], m[name+"/std"] = by[name].definedMean(), by[name].definedStd()
 		delete(m, name)
 	}
-	m["reward"], m["reward_std"] = rewards.mean(), spread.mean() // the deviation within a group
-	m["critic/rewards/min"], m["critic/rewards/max"] = rewards.min, rewards.max
+	m["reward"], m["reward_std"], m["reward_group_std"] = rewards.definedMean(), rewards.definedStd(), spread.definedMean()
 	m["frac_reward_zero_std"] = flat.mean()
+	if len(r.config.Reward.Commands) > 0 {
+		m["frac_reward_null"] = unscored.mean()
+	}
 	m["prompt_length/mean"], m["prompt_length/min"], m["prompt_length/max"] = prompts.mean(), prompts.min, prompts.max
 	m["completions/mean_length"], m["completions/min_length"], m["completions/max_length"] = lengths.mean(), lengths.min, lengths.max
 	m["completions/mean_terminated_length"] = ended.mean()
@@ -95,18 +135,33 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 	return m
 }
 
-// advantageMetrics describes the advantages of the rollouts that are learnt from.
+// advantageMetrics describes the rollouts that are learnt from, as verl's critic/*: their
+// scores, their rewards, which are scores less the KL penalty, and the advantages of
+// their tokens. A rollout without a token is left out, and one without a score.
 func advantageMetrics(rollouts []*rollout, m Metrics) {
-	var all series
+	var scores, rewards, advantages series
 	for _, o := range rollouts {
-		all.add(float64(o.advantage))
+		if len(o.Tokens) == 0 {
+			continue
+		}
+		scores.addDefined(o.score.Total)
+		rewards.addDefined(o.score.Total - o.klPenalty)
+		for range o.Tokens {
+			advantages.add(float64(o.advantage))
+		}
 	}
-	m["critic/advantages/mean"], m["critic/advantages/min"], m["critic/advantages/max"] = all.mean(), all.min, all.max
+	for name, s := range map[string]*series{"score": &scores, "rewards": &rewards, "advantages": &advantages} {
+		lowest, highest := s.min, s.max
+		if s.n == 0 {
+			lowest, highest = math.NaN(), math.NaN()
+		}
+		m["critic/"+name+"/mean"], m["critic/"+name+"/min"], m["critic/"+name+"/max"] = s.definedMean(), lowest, highest
+	}
 }
 
 // series accumulates a mean, a sample standard deviation and the extremes.
 type series struct {
-	n, sum, squares, min, max float64
+	n, centre, squares, min, max float64 // squares are those of distances from the mean
 }
 
 func (s *series) add(x float64) {
@@ -114,23 +169,39 @@ func (s *series) add(x float64) {
 		s.min, s.max = x, x
 	}
 	s.n++
-	s.sum += x
-	s.squares += x * x
+	before := x - s.centre
+	s.centre += before / s.n
+	s.squares += before * (x - s.centre)
 	s.min, s.max = min(s.min, x), max(s.max, x)
 }
 
-func (s *series) mean() float64 {
-	if s.n == 0 {
-		return 0
+// addDefined leaves NaN out.
+func (s *series) addDefined(x float64) {
+	if !math.IsNaN(x) {
+		s.add(x)
 	}
-	return s.sum / s.n
 }
 
-func (s *series) std() float64 {
-	if s.n < 2 {
+// mean is 0 of nothing.
+func (s *series) mean() float64 { return s.centre }
+
+// definedMean is NaN of nothing, as torch.nanmean.
+func (s *series) definedMean() float64 {
+	if s.n == 0 {
+		return math.NaN()
+	}
+	return s.centre
+}
+
+// definedStd is NaN of fewer than two, as TRL's nanstd, and 0 of equals.
+func (s *series) definedStd() float64 {
+	switch {
+	case s.n < 2:
+		return math.NaN()
+	case s.min == s.max:
 		return 0
 	}
-	return math.Sqrt(max(0, (s.squares-s.sum*s.sum/s.n)/(s.n-1)))
+	return math.Sqrt(s.squares / (s.n - 1))
 }
 
 func indicator(ok bool) float64 {

@@ -39,7 +39,7 @@ func (w *eventWriter) write(step int, seconds float64, m Metrics) error {
 	}
 	var summary []byte
 	for _, tag := range slices.Sorted(maps.Keys(m)) {
-		if tag == "step" {
+		if tag == "step" || math.IsNaN(m[tag]) {
 			continue
 		}
 		value := appendBytes(nil, 1, []byte(tag))

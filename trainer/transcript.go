@@ -17,20 +17,20 @@ type line struct {
 	Answer     string  `json:"answer"`
 	Extracted  string  `json:"extracted"`
 	Lang       string  `json:"lang"`
-	Reward     float64 `json:"reward"`
+	Reward     number  `json:"reward"` // null where no reward judged it
 	Accuracy   float64 `json:"accuracy"`
 	Format     float64 `json:"format"`
 	LanguageOK float64 `json:"language_reward"`
 	Overlong   float64 `json:"overlong,omitempty"`
-	// Commands are the rewards that commands gave.
-	Commands     map[string]float64 `json:"commands,omitempty"`
-	KLPenalty    float64            `json:"kl_penalty,omitempty"` // taken off the reward
-	Advantage    float32            `json:"advantage"`
-	Dropped      bool               `json:"dropped,omitempty"` // by dynamic sampling
-	Tokens       int                `json:"tokens"`
-	FinishReason string             `json:"finish_reason"`
-	Version      int                `json:"weights_version"`
-	TokenIDs     []int32            `json:"token_ids"`
+	// Commands are the rewards that commands gave, null where one did.
+	Commands     map[string]number `json:"commands,omitempty"`
+	KLPenalty    float64           `json:"kl_penalty,omitempty"` // taken off the reward
+	Advantage    float32           `json:"advantage"`
+	Dropped      bool              `json:"dropped,omitempty"` // by dynamic sampling
+	Tokens       int               `json:"tokens"`
+	FinishReason string            `json:"finish_reason"`
+	Version      int               `json:"weights_version"`
+	TokenIDs     []int32           `json:"token_ids"`
 }
 
 func (r *run) keepRollouts(step int, rollouts []*rollout) error {
@@ -47,11 +47,18 @@ func (r *run) keepRollouts(step int, rollouts []*rollout) error {
 	}
 	defer w.Abort()
 	for _, o := range rollouts {
+		var commands map[string]number
+		for name, reward := range o.score.Commands {
+			if commands == nil {
+				commands = map[string]number{}
+			}
+			commands[name] = number(reward)
+		}
 		err := w.Write(line{
 			ID: o.problem.ID, Language: o.problem.Language, Sample: o.Sample, Prompt: o.problem.text,
 			Output: o.problem.prefix + o.Text, Answer: o.problem.Answer, Extracted: o.score.Extracted, Lang: o.score.Detected,
-			Reward: o.score.Total, Accuracy: o.score.Accuracy, Format: o.score.Format, LanguageOK: o.score.Language,
-			Overlong: o.score.Overlong, Commands: o.score.Commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
+			Reward: number(o.score.Total), Accuracy: o.score.Accuracy, Format: o.score.Format, LanguageOK: o.score.Language,
+			Overlong: o.score.Overlong, Commands: commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
 			Advantage: o.advantage, Tokens: len(o.Tokens), FinishReason: string(o.FinishReason),
 			Version: r.engine.Weights.Version, TokenIDs: o.Tokens,
 		})

@@ -19,7 +19,7 @@ type curvePanel struct {
 var curvePanels = []curvePanel{
 	{title: "Evaluation: accuracy, mean ± SE", keys: []string{evalAccuracy}, band: evalAccuracySE},
 	{title: "Evaluation: off-target", keys: []string{evalOff}},
-	{title: "Reward, mean ± deviation in a group", keys: []string{"reward"}, band: "reward_std"},
+	{title: "Reward, mean ± standard deviation", keys: []string{"reward"}, band: "reward_std"},
 	{title: "Questions by their rollouts, share",
 		keys: []string{groupsWrong, groupsMixed, groupsRight}, names: []string{"all wrong", "mixed", "all right"}},
 	{title: "Groups of equal rewards, share", keys: []string{"frac_reward_zero_std"}},
@@ -58,7 +58,8 @@ var curvePanels = []curvePanel{
 // what is drawn, and what hardly moves.
 var undrawn = []string{
 	"step", "clip_ratio/low_min", "clip_ratio/high_max", "clip_ratio/region_mean",
-	"completions/min_terminated_length", "completions/max_terminated_length", "critic/rewards/min", "critic/rewards/max",
+	"completions/min_terminated_length", "completions/max_terminated_length", "reward_group_std", "frac_reward_null",
+	"critic/score/mean", "critic/score/min", "critic/score/max", "critic/rewards/mean", "critic/rewards/min", "critic/rewards/max",
 	"critic/advantages/mean", "critic/advantages/min", "critic/advantages/max", "prompt_length/mean", "prompt_length/min",
 	"prompt_length/max", "timing_s/adv", "timing_s/dump_rollout_generations",
 }

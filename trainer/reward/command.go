@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,7 +24,9 @@ import (
 //
 // and writes one line for each, in the same order, {"reward": number}. It may write
 // at once or when its input ends. What it says should depend on the line alone:
-// the order of lines depends on which rollouts end first.
+// the order of lines depends on which rollouts end first. A reward of null (or NaN,
+// as Python writes it) does not count for that rollout. An answer may repeat "id" and
+// "sample", which must then be those of the line it answers.
 type Command struct {
 	Name   string   `yaml:"name" json:"name"`
 	Run    []string `yaml:"run" json:"run"` // the program and its arguments; no shell
@@ -68,15 +71,76 @@ type query struct {
 // longestAnswer is the longest line that is read from a command.
 const longestAnswer = 1 << 20
 
-// parseAnswer reads a line that a command wrote.
-func parseAnswer(line []byte) (float64, error) {
-	var answer struct {
-		Reward *float64 `json:"reward"`
+// asked names the rollout of a line that a command was sent.
+type asked struct {
+	id     string
+	sample int
+}
+
+// parseAnswer reads a line that a command wrote: its reward, NaN where it says null. to
+// is what it must be the answer to, nil where that is not known.
+func parseAnswer(line []byte, to *asked) (float64, error) {
+	var answer map[string]json.RawMessage
+	if err := json.Unmarshal(plainJSON(line), &answer); err != nil || answer == nil {
+		return 0, fmt.Errorf(`%.80q: expected {"reward": number or null}`, line)
 	}
-	if err := json.Unmarshal(line, &answer); err != nil || answer.Reward == nil {
-		return 0, fmt.Errorf(`%.80q: expected {"reward": number}`, line)
+	for _, name := range []string{"id", "sample"} {
+		given, there := answer[name]
+		if !there || to == nil {
+			continue
+		}
+		want := to.id
+		if name == "sample" {
+			want = strconv.Itoa(to.sample)
+		}
+		got := string(given)
+		var text string
+		if json.Unmarshal(given, &text) == nil {
+			got = text
+		}
+		if got != want {
+			return 0, fmt.Errorf(`%.80q: it answers %s %.40q, expected the answer to %q: answers come in the order of the lines`, line, name, got, want)
+		}
 	}
-	return *answer.Reward, nil
+	var reward *float64
+	value, there := answer["reward"]
+	if !there || json.Unmarshal(value, &reward) != nil {
+		return 0, fmt.Errorf(`%.80q: expected {"reward": number or null}`, line)
+	}
+	if reward == nil {
+		return math.NaN(), nil
+	}
+	return *reward, nil
+}
+
+// pythonNumbers are what Python's json module writes beside JSON, and what is read for
+// them: NaN is null, and an infinity is no number.
+var pythonNumbers = []struct{ name, meaning string }{{"NaN", "null"}, {"-Infinity", `"-Infinity"`}, {"Infinity", `"Infinity"`}}
+
+// plainJSON replaces pythonNumbers outside of strings.
+func plainJSON(line []byte) []byte {
+	var out []byte
+	inString := false
+next:
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case inString && c == '\\' && i+1 < len(line):
+			out = append(out, c)
+			i++
+		case c == '"':
+			inString = !inString
+		case !inString:
+			for _, n := range pythonNumbers {
+				if bytes.HasPrefix(line[i:], []byte(n.name)) {
+					out = append(out, n.meaning...)
+					i += len(n.name) - 1
+					continue next
+				}
+			}
+		}
+		out = append(out, line[i])
+	}
+	return out
 }
 
 // process is a command that was started.
@@ -90,9 +154,9 @@ type process struct {
 	mu      sync.Mutex
 	more    *sync.Cond
 	lines   [][]byte // not yet written
-	sent    int
+	sent    []asked
 	closed  bool
-	rewards []float64 // read so far
+	rewards []float64 // read so far; NaN for null
 	err     error     // the first thing that went wrong
 	read    chan struct{}
 }
@@ -120,13 +184,13 @@ func (c Command) start() (*process, error) {
 	return p, nil
 }
 
-// send queues a line; it never waits for the command. It returns what has gone
-// wrong so far.
-func (p *process) send(line []byte) error {
+// send queues a rollout's line; it never waits for the command. It returns what has
+// gone wrong so far.
+func (p *process) send(of asked, line []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lines = append(p.lines, line)
-	p.sent++
+	p.sent = append(p.sent, of)
 	p.more.Signal()
 	return p.err
 }
@@ -161,9 +225,13 @@ func (p *process) readAll() {
 		if len(bytes.TrimSpace(in.Bytes())) == 0 {
 			continue
 		}
-		reward, err := parseAnswer(in.Bytes())
 		p.mu.Lock()
-		if err == nil && len(p.rewards) == p.sent {
+		var to *asked
+		if n := len(p.rewards); n < len(p.sent) {
+			to = &p.sent[n]
+		}
+		reward, err := parseAnswer(in.Bytes(), to)
+		if err == nil && to == nil {
 			err = errors.New("it answers more lines than it was sent")
 		}
 		if err == nil {
@@ -197,7 +265,7 @@ func (p *process) kill() {
 	p.stdout.Close()
 }
 
-// finish ends the input and returns a reward for each line that was sent.
+// finish ends the input and returns a reward for each line that was sent, NaN for null.
 func (p *process) finish(ctx context.Context) ([]float64, error) {
 	p.mu.Lock()
 	p.closed = true
@@ -228,7 +296,7 @@ func (p *process) finish(ctx context.Context) ([]float64, error) {
 	case p.err != nil:
 	case exit != nil:
 		p.err = fmt.Errorf("it ended with %w", exit)
-	case len(p.rewards) < p.sent:
+	case len(p.rewards) < len(p.sent):
 		p.err = errors.New("it ended early")
 	default:
 		return p.rewards, nil
@@ -238,7 +306,7 @@ func (p *process) finish(ctx context.Context) ([]float64, error) {
 		said = "; it said: " + words
 	}
 	return nil, fmt.Errorf("reward %s (%s): %w, after %d answers to %d lines%s", p.command.Name, strings.Join(p.command.Run, " "),
-		p.err, len(p.rewards), p.sent, said)
+		p.err, len(p.rewards), len(p.sent), said)
 }
 
 // tail keeps the end of what a program said.
@@ -264,5 +332,6 @@ func (t *tail) Write(b []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return strings.TrimSpace(strings.ToValidUTF8(string(t.text), ""))
+	said := strings.FieldsFunc(strings.ToValidUTF8(string(t.text), ""), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.TrimSpace(strings.Join(said, " | ")) // errors are one line
 }

@@ -1,7 +1,9 @@
 package reward
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -77,20 +79,61 @@ func TestCommandsThatFail(t *testing.T) {
 		"prints garbage":   {shell(`cat >/dev/null; echo '<html>'`), `line 1 of its output is wrong: "<html>"`},
 		"prints for ever":  {shell(`yes '{"reward": 1}'`), "more lines than it was sent"},
 		"one long line":    {shell(`head -c 3000000 /dev/zero | tr '\0' x`), "longer than"},
-		"no number":        {shell(`cat >/dev/null; echo '{"reward": null}'`), "expected {"},
+		"no number":        {shell(`cat >/dev/null; echo '{"reward": "1"}'`), "number or null"},
+		"true":             {shell(`cat >/dev/null; echo '{"reward": true}'`), "number or null"},
+		"infinite":         {shell(`cat >/dev/null; echo '{"reward": -Infinity}'`), "number or null"},
+		"too large":        {shell(`cat >/dev/null; echo '{"reward": 1e999}'`), "number or null"},
+		"a bare number":    {shell(`cat >/dev/null; echo 1.5`), "number or null"},
+		"a list":           {shell(`cat >/dev/null; echo '[1, 1, 1]'`), "number or null"},
+		"misspelt":         {shell(`cat >/dev/null; echo '{"Reward": 1}'`), "number or null"},
+		"another rollout":  {shell(`cat >/dev/null; echo '{"id": "p", "sample": 1, "reward": 1}'`), `line 1 of its output is wrong: "{\"id\": \"p\", \"sample\": 1, \"reward\": 1}": it answers sample "1", expected the answer to "0"`},
+		"another question": {shell(`cat >/dev/null; echo '{"id": "q", "reward": 1}'`), `it answers id "q", expected the answer to "p"`},
+		"says it in lines": {shell(`echo one >&2; echo two >&2; exit 3`), "one | two"},
 		"no such program":  {Command{Name: "mine", Weight: 1, Run: []string{"/no/such/program"}}, "/no/such/program"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
 			_, err := ask(t, c.command, 3)
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "reward mine") {
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "reward mine") ||
+				strings.Contains(err.Error(), "\n") {
 				t.Errorf("the error is %v, want it to say %q", err, c.want)
 			}
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})
+	}
+}
+
+// TestNull: null, and NaN as Python writes it, is no reward: it counts for nothing, and
+// a rollout that nothing else judges has none.
+func TestNull(t *testing.T) {
+	answers := shell(`cat >/dev/null; echo '{"reward": null, "why": "NaN"}'; echo '{"x": [NaN], "reward": NaN, "id": "p", "sample": 1}'; echo '{"reward": 0.5}'`)
+	for _, c := range []struct {
+		accuracy float64
+		want     []float64
+	}{{0, []float64{math.NaN(), math.NaN(), 1}}, {1, []float64{0, 0, 1}}} {
+		s := NewScorer(Config{Accuracy: c.accuracy, Commands: []Command{answers}}, langid.New())
+		session, err := s.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		scores := make([]Score, 3)
+		for i := range scores {
+			_ = session.Add(Rollout{ID: "p", Sample: i, Output: "8", Answer: "7", Language: "en"}, &scores[i])
+		}
+		if err := session.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range c.want {
+			if got := scores[i].Total; got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+				t.Errorf("accuracy weighs %g: rollout %d has %g, want %g", c.accuracy, i, got, want)
+			}
+			if null := math.IsNaN(scores[i].Commands["mine"]); null != (i < 2) {
+				t.Errorf("rollout %d: null is %v", i, null)
+			}
+		}
 	}
 }
 
@@ -142,16 +185,26 @@ func TestValidateCommands(t *testing.T) {
 }
 
 func FuzzParseAnswer(f *testing.F) {
-	for _, text := range []string{`{"reward": 1}`, `{"reward": "1"}`, `{"reward": 1e999}`, `{}`, `null`, `[`, `{"reward":-0.5,"x":{}}`} {
+	for _, text := range []string{
+		`{"reward": 1}`, `{"reward": "1"}`, `{"reward": 1e999}`, `{}`, `null`, `[`, `{"reward":-0.5,"x":{}}`, `{"reward": null}`,
+		`{"reward": NaN}`, `{"reward": -Infinity}`, `{"id": "a", "sample": 1, "reward": 2}`, `{"id": "\"NaN", "reward": 0}`, `{"sample": 1.0, "reward": 2}`,
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		reward, err := parseAnswer(line)
-		if err == nil && (math.IsNaN(reward) || math.IsInf(reward, 0)) {
+		reward, err := parseAnswer(line, &asked{"a", 1})
+		if err == nil && math.IsInf(reward, 0) {
 			t.Fatalf("%q is %g", line, reward)
+		}
+		if err == nil && math.IsNaN(reward) && !bytes.Contains(line, []byte("null")) && !bytes.Contains(line, []byte("NaN")) {
+			t.Fatalf("%q is null", line)
 		}
 		if err != nil && len(fmt.Sprint(err)) > 1000 {
 			t.Fatalf("an error of %d bytes", len(err.Error()))
+		}
+		var any map[string]json.RawMessage // what JSON reads is not changed
+		if plain := plainJSON(line); json.Unmarshal(line, &any) == nil && !bytes.Equal(plain, line) {
+			t.Fatalf("%q was read as %q", line, plain)
 		}
 	})
 }

@@ -10,6 +10,7 @@ package reward
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"stele/eval/grade"
@@ -60,6 +61,11 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// builtIn reports whether a reward of Stele's own counts, which always is a number.
+func (c Config) builtIn() bool {
+	return c.Accuracy+c.Format+c.Language > 0 || c.OverlongBuffer > 0 && c.OverlongPenalty > 0
+}
+
 // Rollout is what is scored.
 type Rollout struct {
 	ID        string // of the problem
@@ -76,14 +82,27 @@ type Rollout struct {
 
 // Score is a rollout's reward and what it is made of, unweighted.
 type Score struct {
-	Total     float64            `json:"total"`
-	Accuracy  float64            `json:"accuracy"`
-	Format    float64            `json:"format"`
-	Language  float64            `json:"language"`
-	Overlong  float64            `json:"overlong"` // 0, or a punishment below 0
-	Commands  map[string]float64 `json:"commands,omitempty"`
-	Extracted string             `json:"extracted"`
-	Detected  string             `json:"detected"`
+	// Total is NaN where nothing judged the rollout: no built-in reward has a weight and
+	// every command said null.
+	Total     float64
+	Accuracy  float64
+	Format    float64
+	Language  float64
+	Overlong  float64            // 0, or a punishment below 0
+	Commands  map[string]float64 // NaN where one said null, which then does not count
+	Extracted string
+	Detected  string
+}
+
+// scoredBy is how many commands gave a reward other than null.
+func (s *Score) scoredBy() int {
+	n := 0
+	for _, reward := range s.Commands {
+		if !math.IsNaN(reward) {
+			n++
+		}
+	}
+	return n
 }
 
 // Scorer computes rewards; it is safe for concurrent use.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"runtime"
 	"sync"
 )
@@ -60,7 +61,7 @@ func (s *Session) Add(r Rollout, score *Score) error {
 	s.scores = append(s.scores, score)
 	errs := make([]error, len(s.processes))
 	for i, p := range s.processes {
-		errs[i] = p.send(append(line, '\n'))
+		errs[i] = p.send(asked{r.ID, r.Sample}, append(line, '\n'))
 	}
 	return errors.Join(errs...)
 }
@@ -86,7 +87,17 @@ func (s *Session) Close(ctx context.Context) error {
 				score.Commands = map[string]float64{}
 			}
 			score.Commands[p.command.Name] = reward
-			score.Total += p.command.Weight * reward
+			if !math.IsNaN(reward) {
+				score.Total += p.command.Weight * reward
+			}
+		}
+	}
+	if s.scorer.config.builtIn() {
+		return nil
+	}
+	for _, score := range s.scores {
+		if score.scoredBy() == 0 {
+			score.Total = math.NaN()
 		}
 	}
 	return nil
