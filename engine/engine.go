@@ -8,13 +8,11 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/builtin"
 	"stele/engine/checkpoint"
 	"stele/engine/model"
 	"stele/engine/paged"
@@ -89,83 +87,6 @@ type Engine struct {
 	pool       *pool
 	scores     map[model.DenseShape]*kernels.Program
 	stats      schedule.Stats // of the last call of Generate
-}
-
-// Load opens a model: a folder, a hub id found in the local cache, or
-// builtin:NAME.
-func Load(name string, options Options) (*Engine, error) {
-	if err := options.setDefaults(); err != nil {
-		return nil, err
-	}
-	dir, err := Resolve(name)
-	if err != nil {
-		return nil, err
-	}
-	dtype, err := parseDType(options.DType)
-	if err != nil {
-		return nil, err
-	}
-	tokenizer, err := text.Load(dir)
-	if err != nil {
-		return nil, err
-	}
-	template, err := text.LoadTemplate(dir)
-	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
-		return nil, err
-	}
-	device, err := kernels.Open(options.Backend)
-	if err != nil {
-		return nil, err
-	}
-	if options.Kernels, err = chooseKernels(options.Kernels, device, dtype); err != nil {
-		return nil, err
-	}
-	folder, err := checkpoint.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if options.Say != nil {
-		for _, note := range folder.Notes {
-			fmt.Fprintln(options.Say, note)
-		}
-	}
-	lean() // what comes until here is not needed for what follows
-	e := &Engine{
-		Dir: dir, Weights: model.Open(folder, device, dtype), Tokenizer: tokenizer, Template: template,
-		options: options, folder: folder, scores: map[model.DenseShape]*kernels.Program{},
-	}
-	if options.Kernels == KernelsHost {
-		e.team = host.NewTeam(0)
-		e.host, err = model.NewHost(e.Weights, e.team)
-	} else {
-		err = e.Weights.Upload()
-	}
-	if err != nil {
-		e.Close()
-		return nil, err
-	}
-	lean()
-	return e, nil
-}
-
-// Resolve turns a model's name into its folder.
-func Resolve(name string) (string, error) {
-	if builtinName, ok := builtin.Cut(name); ok {
-		return builtin.Dir(builtinName)
-	}
-	return checkpoint.Resolve(name)
-}
-
-func parseDType(name string) (dtypes.DType, error) {
-	switch name {
-	case "", "float32":
-		return dtypes.Float32, nil
-	case "bfloat16":
-		return dtypes.BFloat16, nil
-	case "int8":
-		return dtypes.Int8, nil
-	}
-	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8", name)
 }
 
 // Device is where the model runs.

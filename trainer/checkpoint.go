@@ -32,6 +32,9 @@ type state struct {
 	Version int     `json:"version"` // of the weights
 	Cursor  int     `json:"cursor"`  // problems taken
 	Beta    float64 `json:"beta"`    // of the KL divergence
+	// Interim says that the checkpoint is there because the run was stopped: it goes as
+	// soon as there is a later one.
+	Interim bool `json:"interim,omitempty"`
 	// Files maps the checkpoint's other files to their SHA-256.
 	Files map[string]string `json:"files"`
 }
@@ -76,7 +79,8 @@ func (r *run) stage() error {
 		return err
 	}
 	s := state{
-		Step: r.done, Updates: r.learner.updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta, Files: files,
+		Step: r.done, Updates: r.learner.updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta,
+		Interim: r.interim, Files: files,
 	}
 	return jsonl.WriteFile(filepath.Join(staging, stateFile), s)
 }
@@ -140,23 +144,36 @@ func hashFile(path string) (string, error) {
 }
 
 // prune removes checkpoints other than the last Save.KeepLast and the
-// Save.KeepBest that did best in evaluation.
+// Save.KeepBest that did best in evaluation. One that is there because the run was
+// stopped counts among none of them, and stays while it is the newest.
 func (r *run) prune() error {
 	keep := r.config.Save
 	parent := filepath.Join(r.dir, "checkpoints")
-	steps, err := checkpointSteps(parent)
-	if err != nil || keep.KeepLast == 0 || len(steps) <= keep.KeepLast {
+	all, err := checkpointSteps(parent)
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	stay := slices.Clone(steps[len(steps)-keep.KeepLast:])
-	stay = append(stay, r.evaluations.best(steps, keep.KeepBest)...)
+	newest := all[len(all)-1]
+	steps := slices.DeleteFunc(slices.Clone(all), func(step int) bool { return isInterim(filepath.Join(parent, checkpointName(step))) })
+	stay := steps
+	if n := len(steps); keep.KeepLast > 0 && n > keep.KeepLast {
+		stay = append(slices.Clone(steps[n-keep.KeepLast:]), r.evaluations.best(steps, keep.KeepBest)...)
+	}
 	var errs []error
-	for _, step := range steps {
-		if !slices.Contains(stay, step) {
+	for _, step := range all {
+		if step != newest && !slices.Contains(stay, step) {
 			errs = append(errs, remove(filepath.Join(parent, checkpointName(step))))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// isInterim reports whether a checkpoint says that it is there because its run was
+// stopped.
+func isInterim(dir string) bool {
+	var s state
+	data, err := os.ReadFile(filepath.Join(dir, stateFile))
+	return err == nil && json.Unmarshal(data, &s) == nil && s.Interim
 }
 
 // sweep removes what a killed process left of a checkpoint it was writing or

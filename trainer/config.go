@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -196,6 +198,24 @@ func defaults() Config {
 // key=value settings such as "optimizer.lr=1e-5" or "data.languages=[en, ru]".
 // Unknown keys are errors. A preset, wherever it is named, comes first.
 func LoadConfig(path string, settings []string) (Config, error) {
+	return defaults().with(path, settings)
+}
+
+// ResumeConfig is the configuration of the run in a folder, with settings over it that
+// sameAs must allow.
+func ResumeConfig(dir string, settings []string) (Config, error) {
+	m, err := readManifest(filepath.Join(dir, "manifest.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf("%s holds no run to go on with: name its folder, or begin one with --config", dir)
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return m.Config.with("", settings)
+}
+
+// with applies a file and settings.
+func (c Config) with(path string, settings []string) (Config, error) {
 	var documents [][]byte
 	if path != "" {
 		data, err := os.ReadFile(path)
@@ -211,7 +231,6 @@ func LoadConfig(path string, settings []string) (Config, error) {
 		}
 		documents = append(documents, data)
 	}
-	c := defaults()
 	var named struct {
 		Preset string `yaml:"preset"`
 	}
@@ -304,6 +323,6 @@ func (c *Config) validate() error {
 		check(!r.DynamicSampling || r.MaxGenBatches > 0, "rollout.max_gen_batches is %d, expected at least 1", r.MaxGenBatches)
 		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward, "rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
-	errs = append(errs, c.Loss.validate(), c.Optimizer.validate(), c.Reward.Validate())
+	errs = append(errs, c.notFinite(), c.Loss.validate(), c.Optimizer.validate(), c.Reward.Validate())
 	return errors.Join(errs...)
 }

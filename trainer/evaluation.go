@@ -194,9 +194,13 @@ func (r *run) measure(ctx context.Context, last bool) error {
 	}
 	folder := fmt.Sprintf("step-%d", step)
 	if !r.evaluations.has(step) {
-		results, err := r.options.Evaluate(ctx, r.engine, filepath.Join(r.dir, "eval", folder))
+		asking, err := r.interruption.enter(ctx, evaluating, step)
 		if err != nil {
 			return err
+		}
+		results, err := r.options.Evaluate(asking, r.engine, filepath.Join(r.dir, "eval", folder))
+		if err != nil {
+			return r.interruption.dropped(ctx, err)
 		}
 		one := r.evaluations.add(step, results, r.config.Data.Languages)
 		if err := r.evaluations.write(); err != nil {

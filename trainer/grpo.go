@@ -35,8 +35,15 @@ func (o *rollout) truncated() bool { return o.FinishReason == engine.FinishLengt
 // stepGRPO samples, scores and learns from one step's questions.
 func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 	clock := newStopwatch()
-	s, err := r.gather(ctx, step, clock)
+	drawing, err := r.interruption.enter(ctx, sampling, step)
 	if err != nil {
+		return nil, err
+	}
+	s, err := r.gather(drawing, step, clock)
+	if err != nil {
+		return nil, r.interruption.dropped(ctx, err)
+	}
+	if _, err := r.interruption.enter(ctx, updating, step); err != nil {
 		return nil, err
 	}
 	m := r.rolloutMetrics(step, s)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 
 	"stele/engine"
@@ -48,18 +49,29 @@ func (c Config) sameAs(now Config) error {
 	return nil
 }
 
+// RunOptions are the backend, the dtype and the kernels of the run in a folder, which
+// goes on with these alone.
+func RunOptions(dir string) (backend, dtype string, kernels engine.Kernels, err error) {
+	m, err := readManifest(filepath.Join(dir, "manifest.json"))
+	return m.Backend, m.DType, m.kernels(), err
+}
+
+// kernels is the setting that gives the run's rollout executor.
+func (m Manifest) kernels() engine.Kernels {
+	if m.Rollout == string(engine.KernelsHost) {
+		return engine.KernelsHost
+	}
+	return engine.KernelsGraph
+}
+
 // goesOnAs refuses to go on with a run on a backend, a dtype or a rollout
 // executor other than its own: they round differently, and a run that goes on must
 // give what it would have given had it not been stopped.
 func (m Manifest) goesOnAs(now Manifest) error {
-	executor := engine.KernelsGraph
-	if m.Rollout == string(engine.KernelsHost) {
-		executor = engine.KernelsHost
-	}
 	for _, c := range []struct{ what, was, is, remedy string }{
 		{"backend", m.Backend, now.Backend, "--backend " + m.Backend},
 		{"dtype", m.DType, now.DType, "--dtype " + m.DType},
-		{"rollout executor", m.Rollout, now.Rollout, "--kernels " + string(executor)},
+		{"rollout executor", m.Rollout, now.Rollout, "--kernels " + string(m.kernels())},
 	} {
 		if c.was != c.is {
 			return fmt.Errorf("the run was started with %s %s, here it is %s, and would not go on bit for bit: "+

@@ -108,7 +108,8 @@ func TestMemoryRefusal(t *testing.T) {
 // TestPlan: the plan of a run counts what the run would have.
 func TestPlan(t *testing.T) {
 	c := tinyRun(t, 4)
-	p, err := NewPlan(c, "float32", 0)
+	options := Options{Backend: "go", DType: "float32"}
+	p, err := Check(context.Background(), c, "", options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,15 +125,8 @@ func TestPlan(t *testing.T) {
 			t.Errorf("the plan does not say %q:\n%s", want, out.String())
 		}
 	}
-	if p, err := NewPlan(c, "float32", 1<<20); err != nil || !strings.Contains(p.Refusal, "there are 1 MiB") {
-		t.Errorf("in 1 MiB: %q, %v", p.Refusal, err)
-	}
-	err = Run(context.Background(), c, t.TempDir(), Options{Backend: "go", DType: "float32", Memory: 1 << 20})
-	if err == nil || !strings.Contains(err.Error(), "there are 1 MiB") {
-		t.Errorf("a run in 1 MiB: %v", err)
-	}
 	c.Data.Count = 1000
-	if _, err := NewPlan(c, "float32", 0); err == nil || !strings.Contains(err.Error(), "86 that fit") {
+	if _, err := Check(context.Background(), c, "", options); err == nil || !strings.Contains(err.Error(), "86 that fit") {
 		t.Errorf("%v", err)
 	}
 }

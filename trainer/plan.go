@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -9,9 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"stele/engine"
 	"stele/engine/checkpoint"
-	"stele/engine/text"
 )
 
 // Plan is what a run is going to do, known before anything is computed.
@@ -38,45 +35,21 @@ type Plan struct {
 	TokensTotal int64   `json:"tokens_total"` // in all, at most
 
 	Memory MemoryPlan `json:"memory"`
+	// Tokens of the longest sequence, and of the longest prompt.
+	longest, prompt int
 	// Notes are what a person must know of how the model's folder was read.
 	Notes []string `json:"notes,omitempty"`
-	// Refusal says why the run would be refused for its memory, and what would make
-	// it fit; empty where it fits, or no limit was given.
+	// Ignored are settings that will have no effect, with the reason.
+	Ignored []string `json:"ignored,omitempty"`
+	// Refusal says why the run would be refused here; empty where it would begin.
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// NewPlan reads the data and what the model's folder holds, but not its weights. memory
-// is a limit in bytes, 0 for none.
-func NewPlan(c Config, dtype string, memory int64) (*Plan, error) {
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
-	dir, err := engine.Resolve(c.Model)
-	if err != nil {
-		return nil, err
-	}
-	folder, err := checkpoint.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close()
-	m := folder.Config
-	tokenizer, err := text.Load(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer tokenizer.Close()
-	template, err := text.LoadTemplate(dir)
-	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
-		return nil, err
-	}
-	set, err := c.reader(tokenizer, template, m).load()
-	if err != nil {
-		return nil, err
-	}
+// newPlan says what a run on a model and its problems is going to do.
+func newPlan(c Config, dir string, m *checkpoint.Config, set *dataset, dtype string) *Plan {
 	p := &Plan{
-		Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages,
-		Problems: map[string]map[int]int{}, Prompts: len(set.problems), TooLong: set.long, Steps: c.Steps, Notes: folder.Notes,
+		Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages, Ignored: c.ignored(dtype),
+		Problems: map[string]map[int]int{}, Prompts: len(set.problems), TooLong: set.long, Steps: c.Steps,
 	}
 	var prompts, solutions series
 	for _, q := range set.problems {
@@ -102,14 +75,9 @@ func NewPlan(c Config, dtype string, memory int64) (*Plan, error) {
 	}
 	p.TokensStep = int64(float64(p.Sequences) * (prompts.mean() + most))
 	p.TokensTotal = p.TokensStep * int64(p.Steps)
-	longest, prompt := longestSequence(&c, m, set), int(prompts.max)
-	p.Memory = planMemory(c, m, dtype, longest, prompt)
-	if memory > 0 {
-		if err := p.Memory.fits(memory, c, m, dtype, longest, prompt); err != nil {
-			p.Refusal = err.Error()
-		}
-	}
-	return p, nil
+	p.longest, p.prompt = longestSequence(&c, m, set), int(prompts.max)
+	p.Memory = planMemory(c, m, dtype, p.longest, p.prompt)
+	return p
 }
 
 // longestSequence is how many tokens the longest sequence of a run may have.
@@ -167,12 +135,5 @@ func (p *Plan) Write(w io.Writer) error {
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	if err := p.Memory.Write(w); err != nil {
-		return err
-	}
-	if p.Refusal != "" {
-		_, err := fmt.Fprintf(w, "\n%s\n", p.Refusal)
-		return err
-	}
-	return nil
+	return p.Memory.Write(w)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"stele/eval"
 	"stele/eval/bench"
 	"stele/eval/langid"
-	"stele/kernels"
 	"stele/kernels/host"
 	"stele/trainer/reward"
 )
@@ -35,11 +33,16 @@ type Options struct {
 	// Log gets remarks for a person who wants to know more; Say what everybody must
 	// know. Either may be nil.
 	Log, Say io.Writer
+	// Stop ends the run when it is closed, with what it has on disk (see Run); nil never
+	// does.
+	Stop <-chan struct{}
 	// OnStep is called with each step's metrics once they are on disk.
 	OnStep func(step, steps int, metrics Metrics)
 	// Evaluate measures the model as it is and keeps what it finds in the folder
 	// out; it is called when the configuration names a benchmark.
 	Evaluate func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error)
+	// CheckEvaluation refuses what Evaluate would refuse, before the run begins.
+	CheckEvaluation func(model *engine.Source) error
 }
 
 // run is a training run in progress.
@@ -65,29 +68,65 @@ type run struct {
 	cursor int // problems taken
 	kl     KLController
 
-	started Manifest // of a run that is gone on with
+	started      Manifest // of a run that is gone on with
+	interruption interruption
+	interim      bool // the checkpoint that is written is that of a run that was stopped
 }
 
-// Run trains as config says and writes metrics.jsonl, rollouts, checkpoints and a
-// manifest to dir. An interrupted run loses nothing but the step it was in and
-// goes on with Options.Resume.
-func Run(ctx context.Context, config Config, dir string, options Options) (err error) {
-	if err := config.validate(); err != nil {
-		return err
-	}
+func newRun(config Config, dir string, options Options) *run {
 	l := config.Loss
 	r := &run{
 		config: config, options: options, dir: dir, events: eventWriter{dir: dir},
 		evaluations: evaluations{path: filepath.Join(dir, "eval.jsonl")},
 		kl:          KLController{Beta: l.Beta, Target: l.KLTarget, Horizon: l.KLHorizon},
 	}
-	latest, at, err := r.prepare()
+	r.interruption.say = r.sayf
+	return r
+}
+
+// Run trains as config says and writes metrics.jsonl, rollouts, checkpoints and a
+// manifest to dir. What Check refuses is refused before anything is written. When
+// Options.Stop says so the run ends as soon as it can keep what it has, with an error
+// that is context.Canceled; when ctx ends, it drops the step that it is in. Either way,
+// and after a kill, Options.Resume goes on as if nothing had happened.
+func Run(ctx context.Context, config Config, dir string, options Options) error {
+	r := newRun(config, dir, options)
+	defer r.interruption.watch(options.Stop)()
+	err := r.run(ctx)
+	if errors.Is(err, errStopped) && ctx.Err() == nil {
+		err = r.keep()
+	} else if err != nil && ctx.Err() != nil {
+		r.sayKept()
+	}
+	r.close()
+	return err
+}
+
+// run takes the steps that are left.
+func (r *run) run(ctx context.Context) error {
+	look, err := r.interruption.enter(ctx, starting, 0)
 	if err != nil {
 		return err
 	}
-	defer r.close()
-	if err := r.load(latest, at); err != nil {
+	found, err := r.check(look)
+	if found != nil {
+		defer found.close()
+	}
+	if err != nil {
+		return r.interruption.dropped(ctx, err)
+	}
+	if _, err := r.interruption.enter(ctx, loading, 0); err != nil {
 		return err
+	}
+	if err := errors.Join(os.MkdirAll(r.dir, 0o755), sweep(r.dir)); err != nil {
+		return err
+	}
+	if err := r.load(found); err != nil {
+		return err
+	}
+	config := r.config
+	if r.done >= config.Steps {
+		r.sayf("the run has its %d steps: --set steps=N with a larger N takes more", config.Steps)
 	}
 	for {
 		stalled := r.evaluations.stalled(config.Eval.Patience)
@@ -104,41 +143,53 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 			}
 			return r.prune()
 		}
-		step := r.done + 1
-		metrics, err := r.step(ctx, step)
-		if err != nil {
-			return fmt.Errorf("step %d: %w", step, err)
-		}
-		r.done = step
-		// A checkpoint is written before the metrics, which say how long that took, and
-		// gets its name after them: there is none without its step's metrics.
-		if r.saves(step) {
-			began := time.Now()
-			if err := r.stage(); err != nil {
-				return err
-			}
-			took := time.Since(began).Seconds()
-			metrics["timing_s/save_checkpoint"] = took
-			metrics["timing_s/step"] += took
-		}
-		if err := appendMetrics(r.metricsPath(), metrics); err != nil {
+		if err := r.advance(ctx); err != nil {
 			return err
-		}
-		if err := r.events.write(step, float64(time.Now().UnixNano())/1e9, metrics); err != nil {
-			return err
-		}
-		if options.OnStep != nil {
-			options.OnStep(step, config.Steps, metrics)
-		}
-		if peak := PeakMemory(); r.engine.Device().IsCPU() && peak > 0 {
-			r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
-		}
-		if r.saves(step) {
-			if err := r.publish(); err != nil {
-				return err
-			}
 		}
 	}
+}
+
+// advance takes a step and puts what came of it on disk.
+func (r *run) advance(ctx context.Context) error {
+	step, cursor := r.done+1, r.cursor
+	metrics, err := r.step(ctx, step)
+	if errors.Is(err, errStopped) {
+		r.cursor = cursor // the step took problems and changed nothing else
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("step %d: %w", step, err)
+	}
+	r.done = step
+	r.interruption.updated(metrics)
+	// A checkpoint is written before the metrics, which say how long that took, and
+	// gets its name after them: there is none without its step's metrics.
+	if r.saves(step) {
+		r.interruption.carry(saving, step)
+		began := time.Now()
+		if err := r.stage(); err != nil {
+			return err
+		}
+		took := time.Since(began).Seconds()
+		metrics["timing_s/save_checkpoint"] = took
+		metrics["timing_s/step"] += took
+	}
+	if err := appendMetrics(r.metricsPath(), metrics); err != nil {
+		return err
+	}
+	if err := r.events.write(step, float64(time.Now().UnixNano())/1e9, metrics); err != nil {
+		return err
+	}
+	if r.options.OnStep != nil {
+		r.options.OnStep(step, r.config.Steps, metrics)
+	}
+	if peak := PeakMemory(); r.engine.Device().IsCPU() && peak > 0 {
+		r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
+	}
+	if r.saves(step) {
+		return r.publish()
+	}
+	return nil
 }
 
 // saves reports whether a step gets a checkpoint: every few, the last, and those
@@ -156,44 +207,11 @@ func (r *run) step(ctx context.Context, step int) (Metrics, error) {
 	return r.stepGRPO(ctx, step)
 }
 
-// prepare makes the run's folder, or finds the newest checkpoint in it.
-func (r *run) prepare() (latest string, at state, err error) {
-	path := filepath.Join(r.dir, "manifest.json")
-	old, err := readManifest(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if entries, _ := os.ReadDir(r.dir); len(entries) > 0 {
-			return "", at, fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
-		}
-		return "", at, os.MkdirAll(r.dir, 0o755)
-	case err != nil:
-		return "", at, err
-	case !r.options.Resume:
-		return "", at, fmt.Errorf("%s holds a run already: go on with --resume, or choose another folder", r.dir)
-	}
-	if err := old.Config.sameAs(r.config); err != nil {
-		return "", at, fmt.Errorf("%s: %w", path, err)
-	}
-	r.started = old
-	if err := sweep(r.dir); err != nil {
-		return "", at, err
-	}
-	return latestCheckpoint(r.dir, r.sayf)
-}
-
-// load opens the models and the data; latest is the checkpoint to go on from, with
-// its state, or empty.
-func (r *run) load(latest string, at state) error {
-	c := &r.config
-	from := c.Model
-	if latest != "" && c.LoRA.Rank == 0 {
-		from = latest // an adapter is merged into the base model anew
-	}
-	kernels.Reproducible() // a run goes on exactly
-	e, err := engine.Load(from, engine.Options{
-		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
-		PoolBytes: engine.DefaultPoolBytes, // as planMemory counts
-	})
+// load opens the models and goes back to where the checkpoint was written that the run
+// goes on from, if there is one.
+func (r *run) load(found *checked) error {
+	c, latest := &r.config, found.latest
+	e, err := found.source.Load()
 	if err != nil {
 		return err
 	}
@@ -218,15 +236,9 @@ func (r *run) load(latest string, at state) error {
 		}
 	}
 	grpo := c.Algorithm == AlgorithmGRPO
-	set, err := c.reader(e.Tokenizer, e.Template, e.Weights.Config).load()
-	if err != nil {
-		return err
-	}
+	set := found.set
 	if set.long > 0 {
 		r.logf("data: %d questions with prompts or solutions that are too long left out", set.long)
-	}
-	if err := r.checkMemory(set); err != nil {
-		return err
 	}
 	r.order = order{problems: set.problems, seed: c.Seed, curriculum: c.Data.Curriculum}
 	if c.LoRA.Rank > 0 {
@@ -248,7 +260,7 @@ func (r *run) load(latest string, at state) error {
 		return err
 	}
 	if latest != "" {
-		if err := r.restore(latest, at); err != nil {
+		if err := r.restore(latest, found.at); err != nil {
 			return err
 		}
 	}
@@ -266,41 +278,6 @@ func (r *run) load(latest string, at state) error {
 		return err
 	}
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
-}
-
-// checkMemory prints what the run needs and refuses one that does not fit into what
-// the options allow, or else what the machine has free where the device is its CPU, and
-// what may be allocated where the device says so.
-func (r *run) checkMemory(set *dataset) error {
-	c, m := r.config, r.engine.Weights.Config
-	longest, prompt := longestSequence(&c, m, set), 0
-	for _, p := range set.problems {
-		prompt = max(prompt, len(p.ids))
-	}
-	r.memory = planMemory(c, m, r.options.DType, longest, prompt)
-	if r.options.Log != nil {
-		if err := r.memory.Write(r.options.Log); err != nil {
-			return err
-		}
-	}
-	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, activations and logits %d)",
-		r.memory.Total>>20, r.memory.Weights>>20, r.memory.Reference>>20, (r.memory.Gradients+r.memory.Optimizer)>>20,
-		r.memory.KVPool>>20, (r.memory.Activations+r.memory.Logits)>>20)
-	available := r.options.Memory
-	if available == 0 && r.engine.Device().IsCPU() {
-		if free := availableMemory(); free > 0 {
-			// The weights are loaded by now, and so is most of the program.
-			available = free + residentMemory()
-		}
-	} else if available == 0 {
-		if h, err := r.engine.Device().Hardware(); err == nil {
-			available = h.Limit
-		}
-	}
-	if available == 0 {
-		return nil
-	}
-	return r.memory.fits(available, c, m, r.options.DType, longest, prompt)
 }
 
 // restore goes back to where a checkpoint was written.

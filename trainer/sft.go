@@ -13,6 +13,9 @@ import (
 // each has a row of its own, or a segment of a packed one.
 func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	clock := newStopwatch()
+	if _, err := r.interruption.enter(ctx, updating, step); err != nil {
+		return nil, err
+	}
 	chosen := r.order.take(r.cursor, r.config.Update.Batch)
 	r.cursor += len(chosen)
 	pairs := make([]model.Pair, len(chosen))

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stele/engine"
+	"stele/engine/text"
 	"stele/eval"
 	"stele/eval/bench"
 	"stele/eval/langid"
@@ -132,8 +133,11 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	defer e.Close()
-	questions, err := questionsFor(e, spec, source)
+	questions, err := questionsFor(e.Tokenizer, e.Template, spec, source)
 	if err != nil {
+		return err
+	}
+	if err := checkPositions(os.Stderr, "--max-tokens", spec.MaxTokens, questions, e.Weights.Config.MaxPositions); err != nil {
 		return err
 	}
 	weights, err := eval.HashWeights(e.Dir)
@@ -186,10 +190,10 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 }
 
 // questionsFor loads the problems of a spec and writes their prompts.
-func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) ([]eval.Question, error) {
+func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.Spec, source bench.Options) ([]eval.Question, error) {
 	options := prompt.Options{Template: spec.Template, Hack: spec.Hack}
-	if e.Template != nil {
-		options.Chat = e.Template.Render
+	if template != nil {
+		options.Chat = template.Render
 	}
 	var questions []eval.Question
 	for _, name := range spec.Benchmarks {
@@ -213,7 +217,7 @@ func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) ([]eva
 			if err != nil {
 				return nil, err
 			}
-			ids, err := built.Encode(e.Tokenizer)
+			ids, err := built.Encode(tokenizer)
 			if err != nil {
 				return nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 			}
@@ -269,8 +273,8 @@ func (g generator) Generate(ctx context.Context, requests []eval.Request, emit f
 	})
 }
 
-// evaluateDuring measures a model in training as its configuration says.
-func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config, out string) (*eval.Results, error) {
+// evaluationSpec is what a training run's configuration asks to be measured.
+func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 	names := strings.Split(c.Eval.Bench, ",")
 	spec := eval.Spec{
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
@@ -282,10 +286,57 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	}
 	spec.Samples = eval.SamplesFor(names, c.Eval.Samples)
 	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels}
-	if err := spec.SetDefaults(source); err != nil {
+	err := spec.SetDefaults(source)
+	if err == nil {
+		err = spec.Validate()
+	}
+	return spec, source, err
+}
+
+// checkEvaluation refuses what evaluateDuring would refuse, before anything is trained.
+func checkEvaluation(model *engine.Source, c trainer.Config, say io.Writer) error {
+	spec, source, err := evaluationSpec(c)
+	if err != nil {
+		return err
+	}
+	questions, err := questionsFor(model.Tokenizer, model.Template, spec, source)
+	if err != nil {
+		return err
+	}
+	return checkPositions(say, "eval.max_tokens", spec.MaxTokens, questions, model.Config.MaxPositions)
+}
+
+// checkPositions refuses questions that a model has no positions for, and says where
+// completions end before the tokens that they may have.
+func checkPositions(say io.Writer, setting string, tokens int, questions []eval.Question, positions int) error {
+	longest := 0
+	for i := range questions {
+		q := &questions[i]
+		n := len(q.PromptIDs)
+		if n >= positions {
+			return fmt.Errorf("the prompt of %s %s (%s) has %d tokens, the model has %d positions", q.Benchmark, q.ID, q.Language, n, positions)
+		}
+		longest = max(longest, n)
+	}
+	sayPositions(say, setting, tokens, longest, positions)
+	return nil
+}
+
+// sayPositions says where a model has fewer positions than completions may have tokens.
+func sayPositions(w io.Writer, setting string, tokens, prompt, positions int) {
+	if prompt+tokens > positions {
+		fmt.Fprintf(w, "%s %d is more than the model has positions for (%d): after the longest prompt, of %d tokens, a completion ends at %d\n",
+			setting, tokens, positions, prompt, max(positions-prompt, 0))
+	}
+}
+
+// evaluateDuring measures a model in training as its configuration says.
+func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config, out string) (*eval.Results, error) {
+	spec, source, err := evaluationSpec(c)
+	if err != nil {
 		return nil, err
 	}
-	questions, err := questionsFor(e, spec, source)
+	questions, err := questionsFor(e.Tokenizer, e.Template, spec, source)
 	if err != nil {
 		return nil, err
 	}

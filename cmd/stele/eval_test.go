@@ -238,7 +238,7 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		if err := spec.SetDefaults(source); err != nil {
 			t.Fatal(err)
 		}
-		questions, err := questionsFor(e, spec, source)
+		questions, err := questionsFor(e.Tokenizer, e.Template, spec, source)
 		if err != nil {
 			t.Error(err)
 			continue

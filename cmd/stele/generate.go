@@ -80,6 +80,11 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if err != nil {
 		return err
 	}
+	longest := 0
+	for i := range requests {
+		longest = max(longest, len(requests[i].Prompt))
+	}
+	sayPositions(os.Stderr, "--max-tokens", f.maxTokens, longest, e.Weights.Config.MaxPositions)
 	plain := f.prompt != "" && !g.json && f.out == "-"
 	if plain {
 		return e.Generate(c.Context(), requests, func(done engine.Completion) error {

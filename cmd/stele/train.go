@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,21 +32,28 @@ func newTrainCommand(g *globals) *cobra.Command {
 The configuration is a YAML file, settings on the command line, or both; --set
 takes dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'.
 RUN gets metrics.jsonl, eval.jsonl, rollouts/, checkpoints/step-N (Hugging Face
-folders), TensorBoard events and manifest.json. A run that was stopped goes on with
---resume as if it had not been. --dry-run says what would be done: problems by
-language and level, steps, tokens, memory; with --memory 24GiB, what would make a
-run fit there. docs/memory.md has such plans for common models.
+folders), TensorBoard events and manifest.json.
+
+Ctrl-C, or SIGTERM, drops rollouts that are being sampled, finishes an update that has
+begun, writes a checkpoint and says how to go on; a second one drops the step. A run
+that was stopped, or killed, goes on with train --out RUN --resume as if it had not
+been: it needs no --config, and of the settings only steps may change.
+
+--dry-run makes the checks that the run makes before it begins, with the same exit
+code, and says what would be done: problems by language and level, steps, tokens,
+memory. The plan is printed before a refusal, so that a run for another machine can be
+planned; --memory 24GiB says what that machine has. docs/training.md lists the checks.
 
 A reward of one's own is a program that reads a JSON object a line (id, sample,
-language, prompt, output, answer, tokens, truncated) and writes {"reward": number}
-for each, in the same order:
+language, prompt, output, answer, tokens, truncated) and writes {"reward": number or
+null} for each, in the same order:
 
   reward:
     commands:
       - {name: short, run: [python3, short.py], weight: 0.2, timeout_s: 30}`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := trainer.LoadConfig(config, settings)
+			cfg, err := trainConfig(c, g, config, settings, out, resume)
 			if err != nil {
 				return usageError{err}
 			}
@@ -52,37 +61,67 @@ for each, in the same order:
 			if err != nil {
 				return usagef("--memory: %v", err)
 			}
-			if dryRun {
-				return printPlan(c.OutOrStdout(), g, cfg, limit)
-			}
-			if out == "" {
+			if out == "" && !dryRun {
 				return usagef("--out is not set: name the folder of the run, or use --dry-run")
 			}
 			live := newTrainProgress(os.Stderr, cfg.Algorithm)
-			return trainer.Run(c.Context(), cfg, out, trainer.Options{
-				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Memory: limit, Log: g.log(), Say: os.Stderr,
+			options := trainer.Options{
+				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Memory: limit, Log: g.log(), Say: live,
 				OnStep: live.step,
 				Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
 					return evaluateDuring(ctx, g, e, cfg, out)
 				},
-			})
+				CheckEvaluation: func(model *engine.Source) error { return checkEvaluation(model, cfg, live) },
+			}
+			ctx, stop, done := twoSignals(c.Context())
+			defer done()
+			options.Stop = stop
+			if dryRun {
+				return printPlan(ctx, c.OutOrStdout(), g, cfg, out, options)
+			}
+			return trainer.Run(ctx, cfg, out, options)
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "YAML file")
 	c.Flags().StringArrayVar(&settings, "set", nil, "key=value, over the file; may be repeated")
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out")
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan and do nothing")
-	c.Flags().StringVar(&memory, "memory", "", "most memory of the device to use, as in 24GiB; by default what the machine has free, on a CPU")
-	c.MarkFlagsMutuallyExclusive("dry-run", "resume")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and do nothing")
+	c.Flags().StringVar(&memory, "memory", "", "memory of the device that may be planned for, as in 24GiB; by default what it has free")
 	return c
 }
 
-// printPlan says what a run would do.
-func printPlan(w io.Writer, g *globals, cfg trainer.Config, memory int64) error {
-	plan, err := trainer.NewPlan(cfg, g.dtype, memory)
-	if err != nil {
-		return err
+// trainConfig is the configuration that the flags ask for. A run that goes on without
+// --config has its own, and the backend, dtype and kernels that it began with where no
+// flag says otherwise.
+func trainConfig(c *cobra.Command, g *globals, config string, settings []string, out string, resume bool) (trainer.Config, error) {
+	if !resume || out == "" {
+		return trainer.LoadConfig(config, settings)
+	}
+	backend, dtype, kernels, err := trainer.RunOptions(out)
+	if err == nil {
+		flags := c.Flags()
+		if !flags.Changed("backend") {
+			g.backend = backend
+		}
+		if !flags.Changed("dtype") {
+			g.dtype = dtype
+		}
+		if !flags.Changed("kernels") {
+			g.kernels = string(kernels)
+		}
+	}
+	if config != "" || err != nil && len(settings) > 0 {
+		return trainer.LoadConfig(config, settings)
+	}
+	return trainer.ResumeConfig(out, settings)
+}
+
+// printPlan says what a run would do, and whether it would be refused.
+func printPlan(ctx context.Context, w io.Writer, g *globals, cfg trainer.Config, out string, options trainer.Options) error {
+	plan, refusal := trainer.Check(ctx, cfg, out, options)
+	if plan == nil {
+		return refusal
 	}
 	for _, note := range plan.Notes {
 		fmt.Fprintln(os.Stderr, note)
@@ -90,9 +129,9 @@ func printPlan(w io.Writer, g *globals, cfg trainer.Config, memory int64) error 
 	if g.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(plan)
+		return errors.Join(encoder.Encode(plan), refusal)
 	}
-	return plan.Write(w)
+	return errors.Join(plan.Write(w), refusal)
 }
 
 // parseBytes reads a size such as 24GiB, 80GB or 512MiB; empty is 0.
@@ -117,8 +156,10 @@ func parseBytes(size string) (int64, error) {
 // trainProgress says how training goes: a line that renews itself on a terminal,
 // a plain line every few seconds elsewhere.
 type trainProgress struct {
+	mu        sync.Mutex
 	w         io.Writer
 	terminal  bool
+	open      bool // a line that renews itself stands on the terminal
 	algorithm string
 	began     time.Time
 	first     int
@@ -155,13 +196,25 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 	}
 	fmt.Fprintf(&b, "  %.0f tok/s  %s left", m["perf/throughput"], left.Round(time.Second))
 	end := "\n"
-	if p.terminal {
-		fmt.Fprint(p.w, "\r\033[K")
-		if step != steps {
-			end = ""
-		}
+	if p.terminal && step != steps {
+		end = ""
 	}
-	fmt.Fprint(p.w, b.String(), end)
+	fmt.Fprint(p, b.String(), end)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = end == ""
+}
+
+// Write implements io.Writer for what is said beside: it takes the place of the line
+// that renews itself.
+func (p *trainProgress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open {
+		fmt.Fprint(p.w, "\r\033[K")
+		p.open = false
+	}
+	return p.w.Write(b)
 }
 
 // log is where remarks for a person go when they asked for more.

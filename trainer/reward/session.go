@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"runtime"
 	"sync"
@@ -52,7 +53,7 @@ func (s *Session) Add(r Rollout, score *Score) error {
 	if len(s.processes) == 0 {
 		return nil
 	}
-	line, err := json.Marshal(query{r.ID, r.Sample, r.Language, r.Prompt, r.Output, r.Answer, r.Tokens, r.Truncated})
+	line, err := r.line()
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (s *Session) Add(r Rollout, score *Score) error {
 	s.scores = append(s.scores, score)
 	errs := make([]error, len(s.processes))
 	for i, p := range s.processes {
-		errs[i] = p.send(asked{r.ID, r.Sample}, append(line, '\n'))
+		errs[i] = p.send(asked{r.ID, r.Sample}, line)
 	}
 	return errors.Join(errs...)
 }
@@ -101,4 +102,40 @@ func (s *Session) Close(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Try has each command judge one rollout, so that one that cannot is found before
+// anything is sampled.
+func (c Config) Try(ctx context.Context, r Rollout) error {
+	line, err := r.line()
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(c.Commands))
+	var trying sync.WaitGroup
+	for i, command := range c.Commands {
+		trying.Go(func() {
+			p, err := command.start()
+			if err == nil {
+				_ = p.send(asked{r.ID, r.Sample}, line) // finish says what went wrong
+				_, err = p.finish(ctx)
+			}
+			if errs[i] = err; err != nil && ctx.Err() == nil {
+				errs[i] = fmt.Errorf("tried with one rollout: %w", err)
+			}
+		})
+	}
+	trying.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line is what a command reads of a rollout.
+func (r Rollout) line() ([]byte, error) {
+	line, err := json.Marshal(query{r.ID, r.Sample, r.Language, r.Prompt, r.Output, r.Answer, r.Tokens, r.Truncated})
+	return append(line, '\n'), err
 }

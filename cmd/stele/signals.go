@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// interrupts are the signals that ask a command to stop: Ctrl-C's, and the one that
+// schedulers send before they kill.
+var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM}
+
+// lastWords is how long a command has after a second signal.
+const lastWords = 3 * time.Second
+
+// secondSignal is the key of a context's channel that the second signal closes.
+type secondSignal struct{}
+
+// untilSignal returns a context that ends with the first signal. After the second one
+// the program ends within lastWords: what it writes is whole or not there at any moment.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	second := make(chan struct{})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, interrupts...)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		close(second)
+		time.Sleep(lastWords)
+		os.Exit(exitInterrupted)
+	}()
+	return context.WithValue(ctx, secondSignal{}, second)
+}
+
+// twoSignals is for a command that has something to finish: the first signal closes
+// stop, and hard ends with the second. done must be called at the end.
+func twoSignals(ctx context.Context) (hard context.Context, stop <-chan struct{}, done context.CancelFunc) {
+	hard, done = context.WithCancel(context.WithoutCancel(ctx))
+	second, _ := ctx.Value(secondSignal{}).(chan struct{}) // nil, and never, outside of main
+	go func() {
+		select {
+		case <-second:
+			done()
+		case <-hard.Done():
+		}
+	}()
+	return hard, ctx.Done(), done
+}

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine/builtin"
+	"stele/engine/checkpoint"
+	"stele/engine/model"
+	"stele/engine/text"
+	"stele/kernels"
+	"stele/kernels/host"
+)
+
+// Source is a model that is not loaded yet: what can be known, and refused, before any
+// of its weights are read.
+type Source struct {
+	// Dir is the Hugging Face folder.
+	Dir       string
+	Config    *checkpoint.Config
+	Tokenizer *text.Tokenizer
+	// Template is the model's own chat template; nil when it has none.
+	Template *text.Template
+
+	// What Open adds.
+	options Options
+	dtype   dtypes.DType
+	device  *kernels.Device
+	folder  *checkpoint.Folder
+}
+
+// Find reads what is beside the weights of a model: a folder, a hub id found in the
+// local cache, or builtin:NAME.
+func Find(name string) (*Source, error) {
+	dir, err := Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Dir: dir}
+	if s.Config, err = checkpoint.LoadConfig(dir); err != nil {
+		return nil, err
+	}
+	if s.Tokenizer, err = text.Load(dir); err != nil {
+		return nil, err
+	}
+	s.Template, err = text.LoadTemplate(dir)
+	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Open opens the device and the files of the weights and checks that the options go
+// with them. Close, or Load, must follow.
+func (s *Source) Open(options Options) error {
+	if err := options.setDefaults(); err != nil {
+		return err
+	}
+	var err error
+	if s.dtype, err = ParseDType(options.DType); err != nil {
+		return err
+	}
+	if s.device, err = kernels.Open(options.Backend); err != nil {
+		return err
+	}
+	if options.Kernels, err = chooseKernels(options.Kernels, s.device, s.dtype); err != nil {
+		return err
+	}
+	s.options = options
+	if s.folder, err = checkpoint.Open(s.Dir); err != nil {
+		return err
+	}
+	s.Config = s.folder.Config // what is in the files may be another head than was announced
+	if options.Say != nil {
+		for _, note := range s.folder.Notes {
+			fmt.Fprintln(options.Say, note)
+		}
+	}
+	return nil
+}
+
+// Notes are what a person must know of how the model's folder was read; there are none
+// before Open.
+func (s *Source) Notes() []string {
+	if s.folder == nil {
+		return nil
+	}
+	return s.folder.Notes
+}
+
+// Device is what Open opened.
+func (s *Source) Device() *kernels.Device { return s.device }
+
+// Load loads what Open opened. The source is the engine's from then on.
+func (s *Source) Load() (*Engine, error) {
+	lean() // what comes until here is not needed for what follows
+	e := &Engine{
+		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype), Tokenizer: s.Tokenizer, Template: s.Template,
+		options: s.options, folder: s.folder, scores: map[model.DenseShape]*kernels.Program{},
+	}
+	s.folder, s.Tokenizer = nil, nil
+	var err error
+	if s.options.Kernels == KernelsHost {
+		e.team = host.NewTeam(0)
+		e.host, err = model.NewHost(e.Weights, e.team)
+	} else {
+		err = e.Weights.Upload()
+	}
+	if err != nil {
+		e.Close()
+		return nil, err
+	}
+	lean()
+	return e, nil
+}
+
+// Close lets go of what was not handed to an engine.
+func (s *Source) Close() {
+	if s.folder != nil {
+		s.folder.Close()
+	}
+	if s.Tokenizer != nil {
+		s.Tokenizer.Close()
+	}
+}
+
+// Load opens a model: a folder, a hub id found in the local cache, or
+// builtin:NAME.
+func Load(name string, options Options) (*Engine, error) {
+	if err := options.setDefaults(); err != nil {
+		return nil, err
+	}
+	s, err := Find(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Open(options); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s.Load()
+}
+
+// Resolve turns a model's name into its folder.
+func Resolve(name string) (string, error) {
+	if builtinName, ok := builtin.Cut(name); ok {
+		return builtin.Dir(builtinName)
+	}
+	return checkpoint.Resolve(name)
+}
+
+// ParseDType reads the name of a dtype that weights may have.
+func ParseDType(name string) (dtypes.DType, error) {
+	switch name {
+	case "", "float32":
+		return dtypes.Float32, nil
+	case "bfloat16":
+		return dtypes.BFloat16, nil
+	case "int8":
+		return dtypes.Int8, nil
+	}
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8", name)
+}

@@ -1,0 +1,180 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stele/engine"
+	"stele/kernels"
+	"stele/trainer/reward"
+)
+
+// checked is a run that nothing speaks against, ready to be loaded.
+type checked struct {
+	source *engine.Source
+	set    *dataset
+	plan   *Plan
+	latest string // checkpoint to go on from; empty for none
+	at     state  // its state
+}
+
+func (c *checked) close() {
+	if c.source != nil {
+		c.source.Close()
+	}
+}
+
+// Check does what Run does before it loads the model and writes anything: whatever it
+// refuses Run refuses, with the same error, and nothing else is refused later that can be
+// known now. The plan is there as soon as the data could be read, also with an error. dir
+// may be empty: then nothing is said of the folder and the disk.
+func Check(ctx context.Context, config Config, dir string, options Options) (*Plan, error) {
+	r := newRun(config, dir, options)
+	c, err := r.check(ctx)
+	if c == nil {
+		return nil, err
+	}
+	defer c.close()
+	if c.plan != nil && err != nil {
+		c.plan.Refusal = err.Error()
+	}
+	return c.plan, err
+}
+
+// check looks at everything that can be known before the model is loaded, what costs
+// least first. What it returns must be closed, also with an error.
+func (r *run) check(ctx context.Context) (*checked, error) {
+	c := &r.config
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	dtype, err := engine.ParseDType(r.options.DType)
+	if err != nil {
+		return nil, err
+	}
+	if dtype == dtypes.Int8 {
+		return nil, errors.New("--dtype int8 is for generating on a CPU: train with float32 or bfloat16")
+	}
+	found := &checked{}
+	if r.dir != "" {
+		if err := r.findRun(found); err != nil {
+			return nil, err
+		}
+	}
+	from := c.Model
+	if found.latest != "" && c.LoRA.Rank == 0 {
+		from = found.latest // an adapter is merged into the base model anew
+	}
+	if found.source, err = engine.Find(from); err != nil {
+		return found, err
+	}
+	s := found.source
+	if found.set, err = c.reader(s.Tokenizer, s.Template, s.Config).load(); err != nil {
+		return found, err
+	}
+	found.plan = newPlan(*c, s.Dir, s.Config, found.set, r.options.DType)
+	for _, setting := range found.plan.Ignored {
+		r.sayf("%s", setting)
+	}
+	if err := checkPositions(c, s.Config, found.plan.prompt); err != nil {
+		return found, err
+	}
+	kernels.Reproducible() // a run goes on exactly
+	if err := s.Open(engine.Options{
+		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
+		PoolBytes: engine.DefaultPoolBytes, // as planMemory counts
+	}); err != nil {
+		return found, err
+	}
+	found.plan.Notes = s.Notes()
+	found.plan.Memory = planMemory(*c, s.Config, r.options.DType, found.plan.longest, found.plan.prompt)
+	if _, err := s.Device().Description(); err != nil { // opens it
+		return found, err
+	}
+	if err := r.checkMemory(found); err != nil {
+		return found, err
+	}
+	if r.dir != "" {
+		if err := r.checkDisk(found.plan.Memory); err != nil {
+			return found, err
+		}
+	}
+	if c.Eval.Bench != "" && r.options.CheckEvaluation != nil {
+		if err := r.options.CheckEvaluation(s); err != nil {
+			return found, fmt.Errorf("eval: %w", err)
+		}
+	}
+	if c.Algorithm == AlgorithmGRPO {
+		p := found.set.problems[0]
+		return found, c.Reward.Try(ctx, reward.Rollout{
+			ID: p.ID, Prompt: p.text[:len(p.text)-len(p.prefix)], Output: p.prefix + `\boxed{` + p.Answer + "}",
+			Answer: p.Answer, Language: p.Language, Tokens: 1, MaxTokens: c.Rollout.MaxTokens,
+		})
+	}
+	return found, nil
+}
+
+// findRun refuses a folder that this run must not write to, and finds the newest
+// checkpoint of the one it goes on with.
+func (r *run) findRun(found *checked) error {
+	path := filepath.Join(r.dir, "manifest.json")
+	old, err := readManifest(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if entries, _ := os.ReadDir(r.dir); len(entries) > 0 {
+			return fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
+		}
+		return checkFolder(r.dir)
+	case err != nil:
+		if folder := checkFolder(r.dir); folder != nil {
+			return folder // a file lies in the way
+		}
+		return err
+	case !r.options.Resume:
+		return fmt.Errorf("%s holds a run already: go on with --resume, or choose another folder", r.dir)
+	}
+	if err := old.Config.sameAs(r.config); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := checkFolder(r.dir); err != nil {
+		return err
+	}
+	r.started = old
+	found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf)
+	return err
+}
+
+// checkMemory prints what the run needs and refuses one that does not fit into what
+// the options allow, or else what the machine has free where the device is its CPU, and
+// what may be allocated where the device says so.
+func (r *run) checkMemory(found *checked) error {
+	p, device := found.plan.Memory, found.source.Device()
+	r.memory = p
+	if r.options.Log != nil {
+		if err := p.Write(r.options.Log); err != nil {
+			return err
+		}
+	}
+	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, activations and logits %d)",
+		p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20, (p.Activations+p.Logits)>>20)
+	available := r.options.Memory
+	if available == 0 && device.IsCPU() {
+		if free := availableMemory(); free > 0 {
+			available = free + residentMemory() // the plan counts the program, most of which is there
+		}
+	} else if available == 0 {
+		if h, err := device.Hardware(); err == nil {
+			available = h.Limit
+		}
+	}
+	if available == 0 {
+		return nil
+	}
+	return p.fits(available, r.config, found.source.Config, r.options.DType, found.plan.longest, found.plan.prompt)
+}

@@ -1,0 +1,135 @@
+package trainer
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// settings yields the settings of a configuration by their dotted keys, as --set takes
+// them.
+func (c Config) settings() iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		var walk func(prefix string, v reflect.Value) bool
+		walk = func(prefix string, v reflect.Value) bool {
+			for i := range v.NumField() {
+				key := prefix + strings.Split(v.Type().Field(i).Tag.Get("yaml"), ",")[0]
+				if field := v.Field(i); field.Kind() == reflect.Struct {
+					if !walk(key+".", field) {
+						return false
+					}
+				} else if !yield(key, field) {
+					return false
+				}
+			}
+			return true
+		}
+		walk("", reflect.ValueOf(c))
+	}
+}
+
+// notFinite names the first setting that is NaN or infinite; no setting may be.
+func (c Config) notFinite() error {
+	for key, v := range c.settings() {
+		if v.Kind() == reflect.Float64 && (math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0)) {
+			return fmt.Errorf("%s is %g, expected a number", key, v.Float())
+		}
+	}
+	return nil
+}
+
+// without says when settings have no effect.
+type without struct {
+	keys   string // dotted, comma-separated; a last * is all that begin so
+	reason func(c *Config, dtype string) string
+}
+
+// idle are the settings that some other setting turns off.
+var idle = []without{
+	{"preset,reward.*,loss.*,update.mini_batches,update.epochs,save.rollouts,rollout.questions,rollout.group_size,rollout.temperature," +
+		"rollout.max_tokens,rollout.max_difference,rollout.dynamic_sampling,rollout.max_gen_batches,rollout.filter_by",
+		when("algorithm is sft", func(c *Config) bool { return c.Algorithm == AlgorithmSFT })},
+	{"rollout.batch,rollout.stop", when("algorithm is sft and eval.bench is not set", func(c *Config) bool {
+		return c.Algorithm == AlgorithmSFT && c.Eval.Bench == ""
+	})},
+	{"update.batch,update.packing,data.max_solution", when("algorithm is grpo", func(c *Config) bool { return c.Algorithm == AlgorithmGRPO })},
+	{"eval.*", when("eval.bench is not set", func(c *Config) bool { return c.Eval.Bench == "" })},
+	{"data.seed", when("data.count is 0", func(c *Config) bool { return c.Data.Count == 0 })},
+	{"loss.kl,loss.kl_in,loss.kl_horizon", when("loss.beta is 0", func(c *Config) bool { return c.Loss.Beta == 0 })},
+	{"loss.kl_horizon", when("loss.kl_target is 0", func(c *Config) bool { return c.Loss.KLTarget == 0 })},
+	{"loss.importance_cap", when("loss.importance_sampling is none", func(c *Config) bool { return c.Loss.ImportanceSampling == CorrectionNone })},
+	{"loss.micro_sequences", when("loss.aggregation is not "+string(MicroTokenMean), func(c *Config) bool { return c.Loss.Aggregation != MicroTokenMean })},
+	{"loss.length", when("loss.aggregation is not "+string(SeqMeanTokenSumNorm), func(c *Config) bool { return c.Loss.Aggregation != SeqMeanTokenSumNorm })},
+	{"rollout.max_gen_batches,rollout.filter_by", when("rollout.dynamic_sampling is false", func(c *Config) bool { return !c.Rollout.DynamicSampling })},
+	{"reward.overlong_penalty", when("reward.overlong_buffer is 0", func(c *Config) bool { return c.Reward.OverlongBuffer == 0 })},
+	{"reward.think", when("reward.format is 0", func(c *Config) bool { return c.Reward.Format == 0 })},
+	{"lora.*", when("lora.rank is 0", func(c *Config) bool { return c.LoRA.Rank == 0 })},
+	{"optimizer.masters", func(_ *Config, dtype string) string {
+		if dtype == "bfloat16" {
+			return ""
+		}
+		return "weights in float32 need no masters"
+	}},
+}
+
+func when(reason string, holds func(*Config) bool) func(*Config, string) string {
+	return func(c *Config, _ string) string {
+		if holds(c) {
+			return reason
+		}
+		return ""
+	}
+}
+
+// ignored lists the settings that differ from what the preset has and will have no
+// effect, each with the reason.
+func (c Config) ignored(dtype string) []string {
+	from := defaults()
+	if apply := Presets[c.Preset]; apply != nil {
+		apply(&from)
+	}
+	usual := map[string]any{}
+	for key, v := range from.settings() {
+		usual[key] = v.Interface()
+	}
+	var all []string
+	for key, v := range c.settings() {
+		if same(usual[key], v) {
+			continue
+		}
+		for _, w := range idle {
+			if reason := w.reason(&c, dtype); reason != "" && w.names(key) {
+				value, err := yaml.MarshalWithOptions(v.Interface(), yaml.Flow(true))
+				if err != nil {
+					value = fmt.Append(nil, v.Interface())
+				}
+				all = append(all, fmt.Sprintf("%s=%s has no effect: %s", key, strings.TrimSpace(string(value)), reason))
+				break
+			}
+		}
+	}
+	return all
+}
+
+// same compares a setting with another; lists that are empty are.
+func same(a any, v reflect.Value) bool {
+	if v.Kind() == reflect.Slice || v.Kind() == reflect.Map {
+		if v.Len() == 0 && reflect.ValueOf(a).Len() == 0 {
+			return true
+		}
+	}
+	return reflect.DeepEqual(a, v.Interface())
+}
+
+func (w without) names(key string) bool {
+	for name := range strings.SplitSeq(w.keys, ",") {
+		if group, ok := strings.CutSuffix(name, "*"); key == name || ok && strings.HasPrefix(key, group) {
+			return true
+		}
+	}
+	return false
+}
