@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -250,22 +253,80 @@ func (c Config) with(path string, settings []string) (Config, error) {
 		if len(bytes.TrimSpace(data)) == 0 {
 			continue
 		}
-		if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
+		err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict())
+		if err == nil {
+			err = c.fractions(data)
+		}
+		if err != nil {
 			return c, documentError(path, settings, i, err)
 		}
 	}
 	return c, c.validate()
 }
 
-// documentError says where a document that does not parse came from.
+// fractions refuses a document that gives a fraction where a whole number is expected:
+// the YAML library cuts it off without a word.
+func (c Config) fractions(data []byte) error {
+	var document map[string]any
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return err
+	}
+	for key, v := range c.settings() {
+		var value any = document
+		for part := range strings.SplitSeq(key, ".") {
+			inner, _ := value.(map[string]any)
+			value = inner[part]
+		}
+		list, ok := value.([]any)
+		if !ok {
+			list = []any{value}
+		}
+		whole := v.CanInt() || v.CanUint() || v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Int
+		for _, x := range list {
+			if f, ok := x.(float64); ok && whole && f != math.Trunc(f) {
+				return fmt.Errorf("%s is %g, expected a whole number", key, f)
+			}
+		}
+	}
+	return nil
+}
+
+// documentError says where a document that does not parse came from, and what is wrong
+// with it, in a line and without Go's words.
 func documentError(path string, settings []string, i int, err error) error {
+	said := yaml.FormatError(err, false, false)
+	if m := wrongType.FindStringSubmatch(said); m != nil {
+		said = m[1] + "found a " + m[2] + ", expected " + expected(m[3])
+	}
 	if path != "" {
 		if i == 0 {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %s", path, said)
 		}
 		i--
 	}
-	return fmt.Errorf("--set %s: %w", settings[i], err)
+	return fmt.Errorf("--set %s: %s", settings[i], placeInYAML.ReplaceAllString(said, ""))
+}
+
+var (
+	placeInYAML = regexp.MustCompile(`^\[\d+:\d+\] `)
+	wrongType   = regexp.MustCompile(`^(\[\d+:\d+\] )?cannot unmarshal (\S+) into Go \S+ (?:field \S+ )?of type (\S+)$`)
+)
+
+// expected is what a setting of a Go type must be.
+func expected(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case strings.HasPrefix(goType, "float"):
+		return "a number"
+	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"):
+		return "a whole number"
+	case goType == "bool":
+		return "true or false"
+	case goType == "string":
+		return "text"
+	}
+	return "settings of its own, as key: value"
 }
 
 // settingYAML turns "a.b=value" into the YAML document {a: {b: value}}.
@@ -324,5 +385,14 @@ func (c *Config) validate() error {
 		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward, "rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
 	errs = append(errs, c.notFinite(), c.Loss.validate(), c.Optimizer.validate(), c.Reward.Validate())
-	return errors.Join(errs...)
+	var all []string // a line of all that is wrong
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err.Error())
+		}
+	}
+	if len(all) > 0 {
+		return errors.New(strings.Join(all, "; "))
+	}
+	return nil
 }

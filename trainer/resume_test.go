@@ -341,10 +341,13 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
-// TestCommandThatFails ends a run with an error that names the command.
+// TestCommandThatFails ends a run with an error that names the command and the step; the
+// one rollout that it was tried with was too short to show it.
 func TestCommandThatFails(t *testing.T) {
 	c := tinyRun(t, 1)
-	c.Reward.Commands = []reward.Command{{Name: "liar", Weight: 1, Run: []string{"sh", "-c", "echo oh no >&2; echo hello; cat >/dev/null"}}}
+	c.Reward.Commands = []reward.Command{{Name: "liar", Weight: 1, Run: []string{
+		"sh", "-c", `read -r x; echo '{"reward": 1}'; if read -r x; then echo oh no >&2; echo hello; cat >/dev/null; fi`,
+	}}}
 	err := Run(context.Background(), c, filepath.Join(t.TempDir(), "run"), Options{Backend: "go", DType: "float32"})
 	for _, want := range []string{"step 1", "reward liar", `"hello"`, "oh no"} {
 		if !strings.Contains(fmt.Sprint(err), want) {

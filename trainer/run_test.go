@@ -231,11 +231,15 @@ func TestLoadConfig(t *testing.T) {
 	}
 	for _, settings := range [][]string{
 		{"nonsense"}, {"no.such.key=1"}, {"steps=x"}, {"steps=0"}, {"preset=unknown"}, {"algorithm=ppo"},
-		{"loss.kl=k9"}, {"optimizer.lr=-1"}, {"rollout.group_size=1"}, {"reward.accuracy=-1"},
+		{"loss.kl=k9"}, {"optimizer.lr=-1"}, {"rollout.group_size=1"}, {"reward.accuracy=-1"}, {"steps=1.5"}, {"data.levels=[1, 2.5]"},
+		{"loss.beta=.nan"}, {"optimizer.lr=.inf"}, {"steps=0", "rollout.group_size=1"}, {"data.languages=en"}, {"seed=-1"},
 	} {
-		if _, err := LoadConfig(path, settings); err == nil {
-			t.Errorf("%v was taken", settings)
+		if _, err := LoadConfig(path, settings); err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "struct") {
+			t.Errorf("%v: %v, want a refusal of one line", settings, err)
 		}
+	}
+	if c, err := LoadConfig(path, []string{"steps=2.0", "optimizer.lr=1"}); err != nil || c.Steps != 2 || c.Optimizer.LR != 1 {
+		t.Errorf("whole numbers: %v, %v", c.Steps, err)
 	}
 }
 

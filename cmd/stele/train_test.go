@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -125,6 +128,160 @@ func TestTrainKilled(t *testing.T) {
 				t.Errorf("killed (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestTrainInterrupted: a run that gets Ctrl-C or SIGTERM at random moments ends with
+// exit code 130 and the command that goes on, which needs nothing else; what it comes
+// to is what a run that was let alone does. A second signal ends it at once, and its
+// reward program with it.
+func TestTrainInterrupted(t *testing.T) {
+	root := t.TempDir()
+	pids := filepath.Join(root, "pids")
+	command := `reward.commands=[{name: half, weight: 1, run: [sh, -c, 'echo $$ >>` + pids + `; while IFS= read -r x; do echo "{\"reward\": 0.5}"; done']}]`
+	args := func(out string) []string {
+		args := []string{"train", "--backend", "go", "--kernels", "graph", "--out", filepath.Join(root, out)}
+		for _, s := range []string{
+			"model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain", "rollout.questions=3", "rollout.group_size=4",
+			"rollout.max_tokens=6", "update.micro_tokens=256", "optimizer.lr=1e-3", "save.every=4", "save.keep_last=1", "steps=6", command,
+		} {
+			args = append(args, "--set", s)
+		}
+		return args
+	}
+	must0(t, args("whole")...)
+	want := trainedFiles(t, filepath.Join(root, "whole"), 6)
+
+	stopped := filepath.Join(root, "stopped")
+	random := rand.New(rand.NewPCG(3, 4))
+	again := args("stopped")
+	for attempt := range 6 {
+		var log bytes.Buffer
+		c := program(&log, again...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		before := sizeOf(filepath.Join(stopped, "metrics.jsonl"))
+		ready := func() bool { return sizeOf(filepath.Join(stopped, "metrics.jsonl")) > before }
+		if attempt == 0 {
+			ready = func() bool { return true } // as it starts
+		}
+		signal := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}[attempt%2]
+		err := interrupt(c, ended, ready, time.Duration(random.IntN(50))*time.Millisecond, signal)
+		if err == nil {
+			break // it was over first
+		}
+		if code := c.ProcessState.ExitCode(); code != exitInterrupted && (code >= 0 || attempt > 0) { // -1 is before it listens
+			t.Fatalf("exit code %d\n%s", code, log.String())
+		}
+		if _, err := os.Stat(filepath.Join(stopped, "manifest.json")); err == nil {
+			again = []string{"train", "--out", stopped, "--resume"}
+			if said := log.String(); !strings.Contains(said, "go on with: stele "+strings.Join(again, " ")) {
+				t.Errorf("it said %s", said)
+			}
+		}
+	}
+	must0(t, again...)
+	if diff := cmp.Diff(want, trainedFiles(t, stopped, 6)); diff != "" {
+		t.Errorf("stopped (-want +got):\n%s", diff)
+	}
+	checkGone(t, pids)
+
+	// A program that hangs, and does not mind a signal.
+	hung := append(args("hung"), "--set", `reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM HUP; n=0; echo $$ >>`+pids+
+		`; while IFS= read -r x; do n=$((n+1)); echo "{\"reward\": 0.5}"; done; if [ $n -gt 1 ]; then echo >`+root+`/waits; sleep 600; fi']}]`)
+	for _, twice := range []bool{false, true} {
+		var log bytes.Buffer
+		c := program(&log, append(hung, "--resume")...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		_ = os.Remove(filepath.Join(root, "waits"))
+		ready := func() bool { return sizeOf(filepath.Join(root, "waits")) > 0 }
+		began := time.Now()
+		if twice {
+			for !ready() {
+				time.Sleep(time.Millisecond)
+			}
+			_ = c.Process.Signal(syscall.SIGINT)
+			began = time.Now()
+		}
+		_ = interrupt(c, ended, ready, 0, syscall.SIGINT)
+		if code := c.ProcessState.ExitCode(); code != exitInterrupted || time.Since(began) > 30*time.Second {
+			t.Errorf("exit code %d after %v\n%s", code, time.Since(began), log.String())
+		}
+		checkGone(t, pids)
+	}
+}
+
+// checkGone checks that none of the processes is there whose ids a file has.
+func checkGone(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range strings.Fields(string(data)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, 0); err == nil {
+			t.Errorf("reward program %d is still there", pid)
+		}
+	}
+}
+
+// TestDryRunIsTheRunsCheck: train and train --dry-run refuse the same settings with the
+// same line and exit code, and a plan is printed before a refusal where there is one.
+func TestDryRunIsTheRunsCheck(t *testing.T) {
+	root := t.TempDir()
+	for name, x := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"tokens":           {[]string{"--set", "rollout.max_tokens=100000"}, exitFailed, "positions"},
+		"dtype":            {[]string{"--dtype", "int8"}, exitFailed, "int8"},
+		"program":          {[]string{"--set", "reward.commands=[{name: x, weight: 1, run: [/no/such/program]}]"}, exitFailed, "/no/such/program"},
+		"memory":           {[]string{"--memory", "1MiB"}, exitFailed, "there are 1 MiB"},
+		"benchmark":        {[]string{"--set", "eval.bench=no-such-benchmark"}, exitFailed, "no-such-benchmark"},
+		"evaluation":       {[]string{"--set", "eval.bench=arith", "--set", "eval.top_p=2"}, exitFailed, "top-p is 2"},
+		"setting":          {[]string{"--set", "steps=0"}, exitUsage, "steps is 0"},
+		"no such setting":  {[]string{"--set", "loss.betta=0"}, exitUsage, "betta"},
+		"size":             {[]string{"--memory", "much"}, exitUsage, "much"},
+		"nothing to go on": {[]string{"--resume"}, exitUsage, "holds no run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			common := append([]string{"train", "--backend", "go", "--out", filepath.Join(root, "run")}, x.args...)
+			if name != "nothing to go on" {
+				for _, s := range []string{"model=builtin:nano", "data.bench=arith", "data.template=plain", "rollout.questions=2", "rollout.group_size=2", "steps=1"} {
+					common = slices.Insert(common, 1, "--set", s)
+				}
+				if !slices.ContainsFunc(x.args, func(a string) bool { return strings.HasPrefix(a, "rollout.max_tokens") }) {
+					common = append(common, "--set", "rollout.max_tokens=4")
+				}
+			}
+			refusal := func(more ...string) (line string, code int) {
+				var log bytes.Buffer
+				c := program(&log, append(slices.Clone(common), more...)...)
+				_ = c.Run()
+				lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+				return lines[len(lines)-1], c.ProcessState.ExitCode()
+			}
+			plain, code := refusal()
+			dry, dryCode := refusal("--dry-run")
+			if code != x.code || dryCode != code || plain != dry || !strings.Contains(plain, x.want) {
+				t.Errorf("the run: %d %s\nthe dry run: %d %s", code, plain, dryCode, dry)
+			}
+		})
+	}
+	if _, err := os.Stat(filepath.Join(root, "run")); err == nil {
+		t.Error("a folder was made")
 	}
 }
 

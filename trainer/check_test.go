@@ -1,0 +1,183 @@
+package trainer
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"stele/engine"
+	"stele/trainer/reward"
+)
+
+// TestCheckRefusesWhatRunRefuses: what cannot be run is refused before the model is
+// loaded and anything is written, by the check alone and by the run with one error.
+func TestCheckRefusesWhatRunRefuses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	appendTo(t, file, "x")
+	foreign := filepath.Join(t.TempDir(), "foreign")
+	if err := os.MkdirAll(filepath.Join(foreign, "photos"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command := func(run ...string) func(*Config, *Options, *string) {
+		return func(c *Config, _ *Options, _ *string) {
+			c.Reward.Commands = []reward.Command{{Name: "mine", Weight: 1, Run: run, TimeoutS: 0.3}}
+		}
+	}
+	for name, x := range map[string]struct {
+		change func(c *Config, o *Options, dir *string)
+		want   string
+	}{
+		"more tokens than positions": {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxTokens = 100000 },
+			"rollout.max_tokens is 100000, the longest prompt has"},
+		"one token more than positions": {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxTokens = 1024 }, "at most"},
+		"int8":                          {func(_ *Config, o *Options, _ *string) { o.DType = "int8" }, "train with float32 or bfloat16"},
+		"no such dtype":                 {func(_ *Config, o *Options, _ *string) { o.DType = "float8" }, `unknown dtype "float8"`},
+		"no such backend":               {func(_ *Config, o *Options, _ *string) { o.Backend = "tpu" }, `unknown backend "tpu"`},
+		"no such plugin":                {func(_ *Config, o *Options, _ *string) { o.Backend = "xla:/no/plugin.so" }, "/no/plugin.so"},
+		"no such kernels":               {func(_ *Config, o *Options, _ *string) { o.Kernels = "fast" }, `unknown kernels "fast"`},
+		"no such program":               {command("/no/such/program"), "/no/such/program"},
+		"a program that dies":           {command("sh", "-c", "echo why >&2; exit 3"), "why"},
+		"a program that says nothing":   {command("sh", "-c", "cat >/dev/null"), "after 0 answers to 1 lines"},
+		"a program that hangs":          {command("sh", "-c", "sleep 100"), "did not end within 300ms"},
+		"a program that talks":          {command("sh", "-c", "cat >/dev/null; echo loading; echo '{\"reward\": 1}'"), `"loading": expected {"reward": number or null}`},
+		"a little memory":               {func(_ *Config, o *Options, _ *string) { o.Memory = 1 << 20 }, "there are 1 MiB"},
+		"a little disk":                 {func(c *Config, _ *Options, _ *string) { c.Steps, c.Save.KeepLast = 1<<40, 0 }, "of disk"},
+		"a file for a folder":           {func(_ *Config, _ *Options, dir *string) { *dir = file }, "is no folder"},
+		"a folder in a file":            {func(_ *Config, _ *Options, dir *string) { *dir = filepath.Join(file, "run") }, "is no folder"},
+		"a folder of something else":    {func(_ *Config, _ *Options, dir *string) { *dir = foreign }, "holds no run"},
+		"no such model":                 {func(c *Config, _ *Options, _ *string) { c.Model = "/no/such/model" }, "/no/such/model"},
+		"no such benchmark":             {func(c *Config, _ *Options, _ *string) { c.Data.Bench = "nothing" }, "nothing"},
+		"no such language":              {func(c *Config, _ *Options, _ *string) { c.Data.Languages = []string{"en", "xx"} }, "xx"},
+		"no chat template":              {func(c *Config, _ *Options, _ *string) { c.Data.Template = "no-such-template" }, "no-such-template"},
+		"prompts that are too long":     {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxPrompt = 3 }, "at most 3 tokens"},
+		"NaN":                           {func(c *Config, _ *Options, _ *string) { c.Loss.Beta = math.NaN() }, "loss.beta is NaN"},
+		"infinity":                      {func(c *Config, _ *Options, _ *string) { c.Optimizer.LR = math.Inf(1) }, "optimizer.lr is +Inf"},
+		"an evaluation that cannot be": {func(c *Config, o *Options, _ *string) {
+			c.Eval.Bench = "mgsm"
+			o.CheckEvaluation = func(model *engine.Source) error {
+				_, err := os.ReadFile(filepath.Join(model.Dir, "no-such-data"))
+				return err
+			}
+		}, "eval: open"},
+		"no weights": {func(c *Config, _ *Options, _ *string) {
+			if err := os.Remove(filepath.Join(c.Model, "model.safetensors")); err != nil {
+				t.Fatal(err)
+			}
+		}, "model.safetensors"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, o, dir := tinyRun(t, 1), Options{Backend: "go", DType: "float32"}, filepath.Join(t.TempDir(), "run")
+			x.change(&c, &o, &dir)
+			plan, refusal := Check(context.Background(), c, dir, o)
+			if refusal == nil || !strings.Contains(refusal.Error(), x.want) || strings.Contains(refusal.Error(), "\n") {
+				t.Errorf("the check says %v, want %q in a line", refusal, x.want)
+			}
+			if plan != nil && plan.Refusal != refusal.Error() {
+				t.Errorf("the plan says %q", plan.Refusal)
+			}
+			if err := Run(context.Background(), c, dir, o); err == nil || withoutNumbers(err) != withoutNumbers(refusal) {
+				t.Errorf("the run says  %v\nthe check says %v", err, refusal)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "metrics.jsonl")); err == nil {
+				t.Error("something was written")
+			}
+			if dir != file && dir != foreign {
+				if _, err := os.Stat(dir); err == nil {
+					t.Error("the folder was made")
+				}
+			}
+		})
+	}
+}
+
+// withoutNumbers is an error but for numbers, such as what is free at the moment.
+func withoutNumbers(err error) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, err.Error())
+}
+
+// TestIgnored: settings that will have no effect are named, and no others.
+func TestIgnored(t *testing.T) {
+	for _, x := range []struct {
+		settings []string
+		dtype    string
+		want     []string
+	}{
+		{nil, "float32", nil},
+		{[]string{"preset=dapo"}, "float32", nil},
+		{[]string{"preset=dapo", "rollout.max_gen_batches=3", "optimizer.masters=false"}, "bfloat16", nil},
+		{[]string{"rollout.max_gen_batches=3"}, "float32", []string{"rollout.max_gen_batches=3 has no effect: rollout.dynamic_sampling is false"}},
+		{[]string{"algorithm=sft", "rollout.group_size=8", "rollout.max_prompt=9", "reward.commands=[{name: a, run: [b], weight: 1}]"}, "float32",
+			[]string{"rollout.group_size=8 has no effect: algorithm is sft", "reward.commands=[{name: a, run: [b], weight: 1.0, timeout_s: 0.0}] has no effect: algorithm is sft"}},
+		{[]string{"preset=dapo", "loss.kl=k1"}, "float32", []string{"loss.kl=k1 has no effect: loss.beta is 0"}},
+		{[]string{"update.batch=4", "lora.alpha=3", "eval.every=2", "loss.length=5"}, "float32", []string{
+			"loss.length=5 has no effect: loss.aggregation is not seq-mean-token-sum-norm", "update.batch=4 has no effect: algorithm is grpo",
+			"lora.alpha=3.0 has no effect: lora.rank is 0", "eval.every=2 has no effect: eval.bench is not set"}},
+		{[]string{"optimizer.masters=false"}, "float32", []string{"optimizer.masters=false has no effect: weights in float32 need no masters"}},
+	} {
+		c, err := LoadConfig("", append([]string{"model=m", "data.bench=arith"}, x.settings...))
+		if err != nil {
+			t.Errorf("%v: %v", x.settings, err)
+			continue
+		}
+		if got := c.ignored(x.dtype); !slices.Equal(got, x.want) {
+			t.Errorf("%v: %q, want %q", x.settings, got, x.want)
+		}
+	}
+}
+
+// TestIdleSettingsExist: every setting that a rule names is one.
+func TestIdleSettingsExist(t *testing.T) {
+	for _, w := range idle {
+		for name := range strings.SplitSeq(w.keys, ",") {
+			found := false
+			for key := range defaults().settings() {
+				found = found || (without{keys: name}).names(key)
+			}
+			if !found {
+				t.Errorf("%s is no setting", name)
+			}
+		}
+	}
+}
+
+// TestResumeConfig: a run goes on with the configuration that it has, and with settings
+// over it.
+func TestResumeConfig(t *testing.T) {
+	c := tinyRun(t, 1)
+	c.Reward.Commands = []reward.Command{lineLength()}
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, c, dir, Options{})
+	for _, x := range []struct {
+		settings []string
+		change   func(*Config)
+		same     bool
+	}{
+		{nil, func(*Config) {}, true}, {[]string{"steps=2"}, func(c *Config) { c.Steps = 2 }, true},
+		{[]string{"loss.beta=0.5"}, func(c *Config) { c.Loss.Beta = 0.5 }, false},
+	} {
+		got, err := ResumeConfig(dir, x.settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := c
+		x.change(&want)
+		if now := want; now.sameAs(got) != nil || got.Steps != want.Steps {
+			t.Errorf("%v: %+v, want %+v", x.settings, got, want)
+		}
+		if _, err := Check(context.Background(), got, dir, Options{Backend: "go", DType: "float32", Resume: true}); (err == nil) != x.same {
+			t.Errorf("%v: the check says %v", x.settings, err)
+		}
+	}
+	if _, err := ResumeConfig(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "holds no run") {
+		t.Errorf("without a run: %v", err)
+	}
+}
