@@ -94,6 +94,14 @@ func (s *Source) Notes() []string {
 // Device is what Open opened.
 func (s *Source) Device() *kernels.Device { return s.device }
 
+// Executor names what will generate, as Engine.Executor does.
+func (s *Source) Executor() string {
+	if s.options.Kernels == KernelsHost {
+		return string(KernelsHost)
+	}
+	return s.device.Name
+}
+
 // Load loads what Open opened. The source is the engine's from then on.
 func (s *Source) Load() (*Engine, error) {
 	lean() // what comes until here is not needed for what follows

@@ -21,7 +21,7 @@ const partialFiles = ".*.partial-*"
 // other processes out until release is called. What a killed process left half
 // written is removed.
 func claim(dir string, m *Manifest) (release func() error, err error) {
-	if err := checkFolder(dir); err != nil {
+	if err := goesInto(dir, m); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -41,22 +41,33 @@ func claim(dir string, m *Manifest) (release func() error, err error) {
 	if err := removePartial(dir); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, manifestName)
-	old, err := readManifest(dir)
-	if err != nil {
-		return nil, err
+	if old, err := readManifest(dir); err != nil || old != nil {
+		return lock.Close, err
 	}
-	if old == nil {
-		return lock.Close, jsonl.WriteFile(path, m)
+	return lock.Close, jsonl.WriteFile(filepath.Join(dir, manifestName), m)
+}
+
+// goesInto refuses a folder that the run m cannot be written to: one of something else, of
+// a run with other settings, or that is not to be written at all.
+func goesInto(dir string, m *Manifest) error {
+	if err := jsonl.CheckFolder(dir); err != nil {
+		return err
+	}
+	if err := checkFolder(dir); err != nil {
+		return err
+	}
+	old, err := readManifest(dir)
+	if err != nil || old == nil {
+		return err
 	}
 	difference, err := old.difference(m)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if difference != "" {
-		return nil, fmt.Errorf("%s: the run was started with other settings: %s: use the same, or choose another folder", path, difference)
+		return fmt.Errorf("%s: the run was started with other settings: %s: use the same, or choose another folder", filepath.Join(dir, manifestName), difference)
 	}
-	return lock.Close, nil
+	return nil
 }
 
 func removePartial(dir string) error {

@@ -57,6 +57,16 @@ func RunShard(ctx context.Context, spec Spec, questions []Question, shard Shard,
 	return samples, err
 }
 
+// Check refuses what Run, or RunShard, would refuse before the first sample, and writes
+// nothing.
+func Check(spec Spec, questions []Question, shard Shard, origin Origin, out string) error {
+	manifest, err := newManifest(spec, questions, origin, shard)
+	if err != nil {
+		return err
+	}
+	return goesInto(out, manifest)
+}
+
 // newManifest checks what is to be run.
 func newManifest(spec Spec, questions []Question, origin Origin, shard Shard) (*Manifest, error) {
 	if err := spec.Validate(); err != nil {

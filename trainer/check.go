@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"stele/engine"
+	"stele/engine/jsonl"
 	"stele/kernels"
 	"stele/trainer/reward"
 )
@@ -130,9 +131,9 @@ func (r *run) findRun(found *checked) error {
 		if entries, _ := os.ReadDir(r.dir); len(entries) > 0 {
 			return fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
 		}
-		return checkFolder(r.dir)
+		return jsonl.CheckFolder(r.dir)
 	case err != nil:
-		if folder := checkFolder(r.dir); folder != nil {
+		if folder := jsonl.CheckFolder(r.dir); folder != nil {
 			return folder // a file lies in the way
 		}
 		return err
@@ -142,7 +143,7 @@ func (r *run) findRun(found *checked) error {
 	if err := old.Config.sameAs(r.config); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := checkFolder(r.dir); err != nil {
+	if err := jsonl.CheckFolder(r.dir); err != nil {
 		return err
 	}
 	r.started = old

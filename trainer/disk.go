@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"stele/engine/checkpoint"
+	"stele/engine/jsonl"
 )
 
 // checkpointBytes is about how large a checkpoint is: the model, the moments, and the
@@ -38,42 +38,6 @@ func (c Config) checkpoints() int {
 	return min(all, c.Save.KeepLast+c.Save.KeepBest+1)
 }
 
-// checkFolder refuses a folder that cannot be made or written.
-func checkFolder(dir string) error {
-	there, err := existing(dir)
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(there)
-	switch {
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is no folder: choose another --out", there)
-	case unix.Access(there, unix.W_OK|unix.X_OK) != nil:
-		return fmt.Errorf("%s cannot be written by this user: choose another --out", there)
-	}
-	return nil
-}
-
-// existing is the folder that is there already of those that lead to dir, and itself.
-func existing(dir string) (string, error) {
-	at, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	for {
-		_, err := os.Stat(at)
-		if err == nil || at == filepath.Dir(at) {
-			return at, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
-			return "", err
-		}
-		at = filepath.Dir(at)
-	}
-}
-
 // checkDisk refuses a run whose checkpoints its disk has no room for.
 func (r *run) checkDisk(p MemoryPlan) error {
 	need := int64(r.config.checkpoints()) * p.checkpointBytes(r.config)
@@ -90,7 +54,7 @@ func (r *run) checkDisk(p MemoryPlan) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	there, err := existing(r.dir)
+	there, err := jsonl.Existing(r.dir)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type evalFlags struct {
 	model, data, out, preset, shard string
 	registry                        string
 	samples, batch                  int
-	noHack                          bool
+	noHack, dryRun                  bool
 	spec                            eval.Spec
 }
 
@@ -78,6 +78,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringVar(&f.preset, "preset", "", "the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
 	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, as i/n, such as 3/8")
 	flags.StringVar(&f.out, "out", "", "folder of the run")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print what would be asked, and do nothing")
 	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("out")))
 	c.AddCommand(newEvalMergeCommand(g))
 	return c
@@ -128,23 +129,38 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 			return usageError{err}
 		}
 	}
-	e, err := engine.Load(f.model, g.engineOptions(f.batch))
+	model, err := engine.Find(f.model)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	if err := model.Open(g.engineOptions(f.batch)); err != nil {
+		return err
+	}
+	questions, err := questionsFor(model.Tokenizer, model.Template, spec, source)
+	if err != nil {
+		return err
+	}
+	if err := checkPositions(os.Stderr, "--max-tokens", spec.MaxTokens, questions, model.Config.MaxPositions); err != nil {
+		return err
+	}
+	weights, err := eval.HashWeights(model.Dir)
+	if err != nil {
+		return err
+	}
+	origin := evalOrigin(g, model.Executor(), f.model, weights)
+	if err := eval.Check(spec, questions, shard, origin, f.out); err != nil {
+		return err
+	}
+	if f.dryRun {
+		return printEvalPlan(c.OutOrStdout(), g, spec, questions, model.Config.MaxPositions)
+	}
+	e, err := model.Load()
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	questions, err := questionsFor(e.Tokenizer, e.Template, spec, source)
-	if err != nil {
-		return err
-	}
-	if err := checkPositions(os.Stderr, "--max-tokens", spec.MaxTokens, questions, e.Weights.Config.MaxPositions); err != nil {
-		return err
-	}
-	weights, err := eval.HashWeights(e.Dir)
-	if err != nil {
-		return err
-	}
-	deps := evalDeps(g, e, f.model, weights, os.Stderr)
+	deps := evalDeps(e, origin, os.Stderr)
 	if f.shard != "" {
 		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
 		if err == nil {
@@ -230,13 +246,12 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 	return questions, nil
 }
 
-func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string]string, log io.Writer) eval.Deps {
-	return eval.Deps{
-		Generator: generator{e},
-		Identify:  identifier(),
-		Origin:    eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Executor(), DType: g.dtype},
-		Log:       log,
-	}
+func evalOrigin(g *globals, executor, model string, weights map[string]string) eval.Origin {
+	return eval.Origin{Stele: buildVersion(), Model: model, Weights: weights, Backend: executor, DType: g.dtype}
+}
+
+func evalDeps(e *engine.Engine, origin eval.Origin, log io.Writer) eval.Deps {
+	return eval.Deps{Generator: generator{e}, Identify: identifier(), Origin: origin, Log: log}
 }
 
 // identifier judges the language of an output's reasoning and answer.
@@ -340,7 +355,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	results, err := eval.Run(ctx, spec, questions, evalDeps(g, e, c.Model, nil, os.Stderr), out)
+	results, err := eval.Run(ctx, spec, questions, evalDeps(e, evalOrigin(g, e.Executor(), c.Model, nil), os.Stderr), out)
 	if err != nil {
 		return nil, err
 	}

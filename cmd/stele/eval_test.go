@@ -137,6 +137,54 @@ func interrupt(c *exec.Cmd, ended chan error, ready func() bool, late time.Durat
 	return <-ended
 }
 
+// TestEvalDryRun: the plan counts what the run would ask, writes nothing, and what it
+// refuses the run refuses with the same line and exit code.
+func TestEvalDryRun(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	call := func(args ...string) (said string, code int) {
+		var log bytes.Buffer
+		c := program(&log, append([]string{"eval", "-m", "builtin:nano", "--backend", "go", "--level", "1", "--limit", "3", "--template", "plain"}, args...)...)
+		_ = c.Run()
+		return log.String(), c.ProcessState.ExitCode()
+	}
+	out := filepath.Join(root, "run")
+	said, code := call("--lang", "en,te", "-n", "2", "--max-tokens", "5000", "--out", out, "--dry-run", "--json")
+	var plan evalPlan
+	at := strings.Index(said, "{")
+	if code != 0 || at < 0 || json.Unmarshal([]byte(said[at:]), &plan) != nil {
+		t.Fatalf("%d: %s", code, said)
+	}
+	if len(plan.Parts) != 2 || plan.Samples != 12 || plan.Parts[0].Questions != 3 || plan.Parts[0].Samples != 6 || plan.Tokens < 12*900 || plan.Tokens > 12*1024 {
+		t.Errorf("%+v", plan)
+	}
+	if !strings.Contains(said, "--max-tokens 5000 is more than the model has positions for (1024)") {
+		t.Errorf("it said %s", said)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("the folder was made")
+	}
+	for name, x := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"dtype":     {[]string{"--dtype", "float8", "--out", out}, exitFailed, "float8"},
+		"folder":    {[]string{"--out", filepath.Join(file, "run")}, exitFailed, "is no folder"},
+		"benchmark": {[]string{"--bench", "no-such", "--out", out}, exitUsage, "no-such"},
+		"shard":     {[]string{"--shard", "9/8", "--out", out}, exitUsage, "9/8"},
+	} {
+		plain, code := call(x.args...)
+		dry, dryCode := call(append(x.args, "--dry-run")...)
+		if code != x.code || dryCode != code || plain != dry || !strings.Contains(plain, x.want) || strings.Contains(plain, "goroutine") {
+			t.Errorf("%s: the run: %d %s\nthe dry run: %d %s", name, code, plain, dryCode, dry)
+		}
+	}
+}
+
 func TestPresetsAndFlags(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -247,7 +295,7 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		for _, q := range questions {
 			answers[q.Benchmark+"/"+q.Language+"/"+q.ID] = q.Answer
 		}
-		deps := evalDeps(&globals{}, e, "builtin:nano", nil, nil)
+		deps := evalDeps(e, eval.Origin{Model: "builtin:nano"}, nil)
 		deps.Generator = answers
 		dir := t.TempDir()
 		results, err := eval.Run(t.Context(), spec, questions, deps, dir)
