@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/gofrs/flock"
 	"github.com/gomlx/compute/dtypes"
 
 	"stele/engine"
@@ -121,14 +123,37 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	return found, nil
 }
 
+// lockName is the file that a process holds while it writes a run.
+const lockName = ".lock"
+
+// lockFolder keeps other processes from writing the run in dir until release is called.
+func lockFolder(dir string) (release func() error, err error) {
+	lock := flock.New(filepath.Join(dir, lockName))
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		err = fmt.Errorf("%s is being written by another process", dir)
+	}
+	return lock.Close, err
+}
+
 // findRun refuses a folder that this run must not write to, and finds the newest
 // checkpoint of the one it goes on with.
 func (r *run) findRun(found *checked) error {
+	if _, err := os.Stat(filepath.Join(r.dir, lockName)); err == nil {
+		release, err := lockFolder(r.dir)
+		if err != nil {
+			return err
+		}
+		if err := release(); err != nil {
+			return err
+		}
+	}
 	path := filepath.Join(r.dir, "manifest.json")
 	old, err := readManifest(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if entries, _ := os.ReadDir(r.dir); len(entries) > 0 {
+		entries, _ := os.ReadDir(r.dir)
+		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != lockName }) {
 			return fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
 		}
 		return jsonl.CheckFolder(r.dir)

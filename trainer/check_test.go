@@ -94,6 +94,24 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 	}
 }
 
+// TestOneWriter: two processes do not write one run.
+func TestOneWriter(t *testing.T) {
+	c, dir := tinyRun(t, 1), t.TempDir()
+	release, err := lockFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Backend: "go", DType: "float32"}
+	_, refusal := Check(context.Background(), c, dir, o)
+	if err := Run(context.Background(), c, dir, o); err == nil || !strings.Contains(err.Error(), "another process") || err.Error() != refusal.Error() {
+		t.Errorf("%v; the check says %v", err, refusal)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, c, dir, o)
+}
+
 // withoutNumbers is an error but for numbers, such as what is free at the moment.
 func withoutNumbers(err error) string {
 	return strings.Map(func(r rune) rune {

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,8 @@ type run struct {
 
 	started      Manifest // of a run that is gone on with
 	interruption interruption
-	interim      bool // the checkpoint that is written is that of a run that was stopped
+	release      func() error // of the folder
+	interim      bool         // the checkpoint that is written is that of a run that was stopped
 }
 
 func newRun(config Config, dir string, options Options) *run {
@@ -99,6 +101,9 @@ func Run(ctx context.Context, config Config, dir string, options Options) error 
 		r.sayKept()
 	}
 	r.close()
+	if r.release != nil {
+		err = cmp.Or(err, r.release())
+	}
 	return err
 }
 
@@ -118,7 +123,13 @@ func (r *run) run(ctx context.Context) error {
 	if _, err := r.interruption.enter(ctx, loading, 0); err != nil {
 		return err
 	}
-	if err := errors.Join(os.MkdirAll(r.dir, 0o755), sweep(r.dir)); err != nil {
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return err
+	}
+	if r.release, err = lockFolder(r.dir); err != nil {
+		return err
+	}
+	if err := sweep(r.dir); err != nil {
 		return err
 	}
 	if err := r.load(found); err != nil {
