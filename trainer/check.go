@@ -15,6 +15,7 @@ import (
 	"stele/engine"
 	"stele/engine/jsonl"
 	"stele/kernels"
+	"stele/kernels/host"
 	"stele/trainer/reward"
 )
 
@@ -23,6 +24,7 @@ type checked struct {
 	source *engine.Source
 	set    *dataset
 	plan   *Plan
+	now    Manifest
 	latest string // checkpoint to go on from; empty for none
 	at     state  // its state
 }
@@ -99,6 +101,14 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	found.plan.Memory = planMemory(*c, s.Config, r.options.DType, found.plan.longest, found.plan.prompt)
 	if _, err := s.Device().Description(); err != nil { // opens it
 		return found, err
+	}
+	found.now = Manifest{
+		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(), Kernels: host.Kind(), Config: *c,
+	}
+	if found.latest != "" {
+		if err := r.started.goesOnAs(found.now); err != nil {
+			return found, fmt.Errorf("%s: %w", r.dir, err)
+		}
 	}
 	if err := r.checkMemory(found); err != nil {
 		return found, err

@@ -368,7 +368,12 @@ func TestResumeElsewhere(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "rollout executor go, here it is host") || !strings.Contains(err.Error(), "--kernels graph") {
 		t.Errorf("resumed with other kernels: %v", err)
 	}
-	err = Run(context.Background(), c, dir, Options{Backend: "go", DType: "bfloat16", Kernels: engine.KernelsGraph, Resume: true})
+	elsewise := Options{Backend: "go", DType: "bfloat16", Kernels: engine.KernelsGraph, Resume: true}
+	_, refusal := Check(context.Background(), c, dir, elsewise)
+	err = Run(context.Background(), c, dir, elsewise)
+	if fmt.Sprint(err) != fmt.Sprint(refusal) {
+		t.Errorf("the run says %v, the check %v", err, refusal)
+	}
 	if err == nil || !strings.Contains(err.Error(), "--dtype float32") {
 		t.Errorf("resumed with another dtype: %v", err)
 	}

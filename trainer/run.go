@@ -18,7 +18,6 @@ import (
 	"stele/eval"
 	"stele/eval/bench"
 	"stele/eval/langid"
-	"stele/kernels/host"
 	"stele/trainer/reward"
 )
 
@@ -233,18 +232,10 @@ func (r *run) load(found *checked) error {
 	if n := e.Device().Note; n != "" {
 		r.logf("%s", n)
 	}
-	now := Manifest{
-		Stele: r.options.Version, Backend: e.Device().Name, DType: r.options.DType, Rollout: e.Executor(),
-		Kernels: host.Kind(), Config: *c,
-	}
-	if latest != "" {
-		if err := r.started.goesOnAs(now); err != nil {
-			return fmt.Errorf("%s: %w", r.dir, err)
-		}
-		if was := r.started.Kernels; was != now.Kernels {
-			r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit as it would have there",
-				now.Kernels, was)
-		}
+	now := found.now
+	if was := r.started.Kernels; latest != "" && was != now.Kernels {
+		r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit as it would have there",
+			now.Kernels, was)
 	}
 	grpo := c.Algorithm == AlgorithmGRPO
 	set := found.set
