@@ -87,6 +87,17 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	for _, setting := range found.plan.Ignored {
 		r.sayf("%s", setting)
 	}
+	if n := found.set.long; n > 0 {
+		r.sayf("data: %d questions are left out, their prompts or solutions are too long (rollout.max_prompt %d, data.max_solution %d)",
+			n, c.Rollout.MaxPrompt, c.Data.MaxSolution)
+	}
+	asked, name := c.Rollout.Questions, "rollout.questions"
+	if c.Algorithm == AlgorithmSFT {
+		asked, name = c.Update.Batch, "update.batch"
+	}
+	if n := len(found.set.problems); asked > n {
+		r.sayf("%s is %d and the data has %d prompts: a step takes some of them more than once", name, asked, n)
+	}
 	if err := checkPositions(c, s.Config, found.plan.prompt); err != nil {
 		return found, err
 	}

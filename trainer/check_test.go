@@ -199,3 +199,18 @@ func TestResumeConfig(t *testing.T) {
 		t.Errorf("without a run: %v", err)
 	}
 }
+
+// TestCheckSpeaks: what the data leaves out, or asks twice, is said without being asked.
+func TestCheckSpeaks(t *testing.T) {
+	c := tinyRun(t, 1)
+	c.Rollout.MaxPrompt, c.Rollout.Questions = 16, 1000
+	var said words
+	if _, err := Check(context.Background(), c, "", Options{Backend: "go", DType: "float32", Say: &said}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"questions are left out", "rollout.questions is 1000 and the data has", "memory planned"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("it did not say %q: %s", want, said.String())
+		}
+	}
+}

@@ -238,11 +238,7 @@ func (r *run) load(found *checked) error {
 			now.Kernels, was)
 	}
 	grpo := c.Algorithm == AlgorithmGRPO
-	set := found.set
-	if set.long > 0 {
-		r.logf("data: %d questions with prompts or solutions that are too long left out", set.long)
-	}
-	r.order = order{problems: set.problems, seed: c.Seed, curriculum: c.Data.Curriculum}
+	r.order = order{problems: found.set.problems, seed: c.Seed, curriculum: c.Data.Curriculum}
 	if c.LoRA.Rank > 0 {
 		if r.adapter, err = NewAdapter(e.Weights, c.LoRA, c.Seed); err != nil {
 			return err

@@ -95,7 +95,10 @@ null} for each, in the same order:
 // --config has its own, and the backend, dtype and kernels that it began with where no
 // flag says otherwise.
 func trainConfig(c *cobra.Command, g *globals, config string, settings []string, out string, resume bool) (trainer.Config, error) {
-	if !resume || out == "" {
+	if resume && out == "" {
+		return trainer.Config{}, errors.New("--resume needs --out: the folder of the run to go on with")
+	}
+	if !resume {
 		return trainer.LoadConfig(config, settings)
 	}
 	backend, dtype, kernels, err := trainer.RunOptions(out)
