@@ -203,7 +203,7 @@ func TestResumeConfig(t *testing.T) {
 // TestCheckSpeaks: what the data leaves out, or asks twice, is said without being asked.
 func TestCheckSpeaks(t *testing.T) {
 	c := tinyRun(t, 1)
-	c.Rollout.MaxPrompt, c.Rollout.Questions = 16, 1000
+	c.Rollout.MaxPrompt, c.Rollout.Questions = 7, 1000
 	var said words
 	if _, err := Check(context.Background(), c, "", Options{Backend: "go", DType: "float32", Say: &said}); err != nil {
 		t.Fatal(err)
