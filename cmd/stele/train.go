@@ -85,7 +85,7 @@ null} for each, in the same order:
 	c.Flags().StringVar(&config, "config", "", "YAML file")
 	c.Flags().StringArrayVar(&settings, "set", nil, "key=value, over the file; may be repeated")
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
-	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out")
+	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out; it has its own configuration")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and do nothing")
 	c.Flags().StringVar(&memory, "memory", "", "memory of the device that may be planned for, as in 24GiB; by default what it has free")
 	return c
