@@ -98,7 +98,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	if n := len(found.set.problems); asked > n {
 		r.sayf("%s is %d and the data has %d prompts: a step takes some of them more than once", name, asked, n)
 	}
-	if err := checkPositions(c, s.Config, found.plan.prompt); err != nil {
+	if err := r.checkPositions(s.Config.MaxPositions, found.plan.prompt); err != nil {
 		return found, err
 	}
 	kernels.Reproducible() // a run goes on exactly
@@ -195,6 +195,21 @@ func (r *run) findRun(found *checked) error {
 	r.started = old
 	found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf)
 	return err
+}
+
+// checkPositions refuses completions of more tokens than the model has positions, and says
+// where some of them end earlier than they may. SFT leaves long solutions out instead.
+func (r *run) checkPositions(positions, prompt int) error {
+	c := r.config
+	if c.Algorithm == AlgorithmSFT || prompt+c.Rollout.MaxTokens <= positions {
+		return nil
+	}
+	what := fmt.Sprintf("rollout.max_tokens is %d, the longest prompt has %d tokens and the model %d positions", c.Rollout.MaxTokens, prompt, positions)
+	if c.Rollout.MaxTokens > positions {
+		return fmt.Errorf("%s: at most %d fit", what, positions-prompt)
+	}
+	r.sayf("%s: after it a completion ends at %d and counts as cut off", what, positions-prompt)
+	return nil
 }
 
 // checkMemory prints what the run needs and refuses one that does not fit into what

@@ -33,7 +33,7 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 	}{
 		"more tokens than positions": {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxTokens = 100000 },
 			"rollout.max_tokens is 100000, the longest prompt has"},
-		"one token more than positions": {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxTokens = 1024 }, "at most"},
+		"one token more than positions": {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxTokens = 1025 }, "at most"},
 		"int8":                          {func(_ *Config, o *Options, _ *string) { o.DType = "int8" }, "train with float32 or bfloat16"},
 		"no such dtype":                 {func(_ *Config, o *Options, _ *string) { o.DType = "float8" }, `unknown dtype "float8"`},
 		"no such backend":               {func(_ *Config, o *Options, _ *string) { o.Backend = "tpu" }, `unknown backend "tpu"`},
@@ -203,12 +203,12 @@ func TestResumeConfig(t *testing.T) {
 // TestCheckSpeaks: what the data leaves out, or asks twice, is said without being asked.
 func TestCheckSpeaks(t *testing.T) {
 	c := tinyRun(t, 1)
-	c.Rollout.MaxPrompt, c.Rollout.Questions = 7, 1000
+	c.Rollout.MaxPrompt, c.Rollout.Questions, c.Rollout.MaxTokens = 7, 1000, 1020
 	var said words
 	if _, err := Check(context.Background(), c, "", Options{Backend: "go", DType: "float32", Say: &said}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"questions are left out", "rollout.questions is 1000 and the data has", "memory planned"} {
+	for _, want := range []string{"questions are left out", "a completion ends at 1017 and counts as cut off", "rollout.questions is 1000 and the data has", "memory planned"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it did not say %q: %s", want, said.String())
 		}

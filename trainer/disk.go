@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stele/engine/checkpoint"
 	"stele/engine/jsonl"
 )
 
@@ -67,13 +66,4 @@ func (r *run) checkDisk(p MemoryPlan) error {
 			"set optimizer.state=int8, or choose another --out", need>>20, there, free>>20, r.config.Save.KeepLast)
 	}
 	return nil
-}
-
-// checkPositions refuses completions for which the model has no positions.
-func checkPositions(c *Config, m *checkpoint.Config, prompt int) error {
-	if c.Algorithm == AlgorithmSFT || prompt+c.Rollout.MaxTokens <= m.MaxPositions {
-		return nil // solutions that are too long are left out, and counted
-	}
-	return fmt.Errorf("rollout.max_tokens is %d, the longest prompt has %d tokens and the model %d positions: "+
-		"at most %d fit (a smaller rollout.max_prompt leaves long prompts out)", c.Rollout.MaxTokens, prompt, m.MaxPositions, m.MaxPositions-prompt)
 }

@@ -126,9 +126,6 @@ func printPlan(ctx context.Context, w io.Writer, g *globals, cfg trainer.Config,
 	if plan == nil {
 		return refusal
 	}
-	for _, note := range plan.Notes {
-		fmt.Fprintln(os.Stderr, note)
-	}
 	if g.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
