@@ -51,6 +51,10 @@ type Data struct {
 	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
 	Types     []string `yaml:"types" json:"types"`   // types of problem; empty for all
 	Limit     int      `yaml:"limit" json:"limit"`   // first N problems of each language; 0 for all
+	// Fields say where the parts of a problem are in a file or folder of one's own, as in
+	// {answer: reward_model.ground_truth}; what they leave out is looked for at the usual
+	// places.
+	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
 	// Count is how many problems of each language are chosen, by Seed and their ids
 	// alone; 0 takes all. Shares is what part of them each level has, as in

@@ -24,6 +24,8 @@ type Plan struct {
 	Problems map[string]map[int]int `json:"problems"`
 	Prompts  int                    `json:"prompts"`
 	TooLong  int                    `json:"too_long"` // questions left out for their length
+	// Layout says what was guessed of the data's fields; empty where nothing was.
+	Layout string `json:"layout,omitempty"`
 	// Prompt and solution tokens, mean and most; solutions only for SFT.
 	PromptMean   float64 `json:"prompt_mean"`
 	PromptMost   float64 `json:"prompt_most"`
@@ -70,11 +72,15 @@ func NewPlan(c Config, dtype string, memory int64) (*Plan, error) {
 	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
 		return nil, err
 	}
-	set, err := c.reader(tokenizer, template, m).load()
+	var layout strings.Builder
+	data := c.reader(tokenizer, template, m)
+	data.say = &layout
+	set, err := data.load()
 	if err != nil {
 		return nil, err
 	}
 	p := &Plan{
+		Layout:    strings.TrimSpace(layout.String()),
 		Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages,
 		Problems: map[string]map[int]int{}, Prompts: len(set.problems), TooLong: set.long, Steps: c.Steps, Notes: folder.Notes,
 	}
@@ -134,7 +140,11 @@ func (p *Plan) Write(w io.Writer) error {
 		}
 	}
 	order := slices.Sorted(maps.Keys(levels))
-	fmt.Fprintf(w, "%s, preset %s, model %s\n\n", p.Algorithm, p.Preset, p.Model)
+	fmt.Fprintf(w, "%s, preset %s, model %s\n", p.Algorithm, p.Preset, p.Model)
+	if p.Layout != "" {
+		fmt.Fprintln(w, p.Layout)
+	}
+	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	header := "language\t"
 	for _, level := range order {

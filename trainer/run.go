@@ -218,7 +218,9 @@ func (r *run) load(latest string, at state) error {
 		}
 	}
 	grpo := c.Algorithm == AlgorithmGRPO
-	set, err := c.reader(e.Tokenizer, e.Template, e.Weights.Config).load()
+	data := c.reader(e.Tokenizer, e.Template, e.Weights.Config)
+	data.say = r.options.Say
+	set, err := data.load()
 	if err != nil {
 		return err
 	}

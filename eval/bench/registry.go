@@ -63,6 +63,11 @@ type Source struct {
 	Choices   *Choices          `yaml:"choices"`
 
 	patterns map[string]*regexp.Regexp
+
+	// Of a dataset named by its path, whose records nothing describes.
+	ofPath    bool
+	places    *places
+	guessedID bool
 }
 
 // Choices describe options that stand in columns of their own.

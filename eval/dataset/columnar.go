@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"stele/engine/jsonl"
@@ -242,6 +243,28 @@ func newArrow(path string, in seekable, size int64) (*batches, error) {
 	return b, nil
 }
 
+// checkChunks checks that the columns of a Parquet file lie in it: the library reads
+// nested ones in goroutines of its own, where no recover catches what it makes of others.
+func checkChunks(m *metadata.FileMetaData, size int64) error {
+	for i := range m.NumRowGroups() {
+		group := m.RowGroup(i)
+		for j := range group.NumColumns() {
+			chunk, err := group.ColumnChunk(j)
+			if err != nil {
+				return err
+			}
+			first, length := chunk.DataPageOffset(), chunk.TotalCompressedSize()
+			if chunk.HasDictionaryPage() {
+				first = min(first, chunk.DictionaryPageOffset())
+			}
+			if first < 0 || length < 0 || first > size || length > size-first || chunk.NumValues() < 0 || chunk.TotalUncompressedSize() < 0 {
+				return fmt.Errorf("the file is damaged: row group %d, column %d is said to have %d bytes at byte %d of %d", i, j, length, first, size)
+			}
+		}
+	}
+	return nil
+}
+
 // rowsAtOnce is the number of Parquet rows in memory at a time.
 const rowsAtOnce = 1024
 
@@ -251,6 +274,9 @@ func newParquet(path string, in seekable, size int64) (*batches, error) {
 		mem := limitFor(size)
 		f, err := file.NewParquetReader(unclosed{in}, file.WithReadProps(parquet.NewReaderProperties(mem)))
 		if err != nil {
+			return err
+		}
+		if err := checkChunks(f.MetaData(), size); err != nil {
 			return err
 		}
 		origin := takeOrigin(f.MetaData())

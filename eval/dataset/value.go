@@ -160,7 +160,13 @@ type encoder struct {
 	record *jsonl.Record // that gets refusals
 	path   []string      // of the value that is being written
 	quoted bytes.Buffer
+
+	refused int // values within objects, which the record keeps by name
 }
+
+// maxRefused is how many refused values a record keeps by name before their column is
+// refused as a whole.
+const maxRefused = 1000
 
 // value appends the JSON of a value. A part of an object that has none is left out
 // of it and refused in the record.
@@ -370,6 +376,9 @@ func (e *encoder) list(out []byte, values arrow.Array, m *meaning, first, end in
 	}
 	out = append(out, '[')
 	for i := first; i < end; i++ {
+		if len(out) > maxLine {
+			return nil, fmt.Errorf("has a list of %d that is longer than %d MiB: the file is damaged, or no dataset", end-first, maxLine>>20)
+		}
 		if i > first {
 			out = append(out, ',')
 		}
@@ -423,6 +432,9 @@ func (e *encoder) member(out []byte, name string, a arrow.Array, m *meaning, row
 	}
 	written, err := e.value(append(out, ':'), a, m, row)
 	if no := (refusal{}); errors.As(err, &no) {
+		if e.refused++; e.refused > maxRefused {
+			return nil, no
+		}
 		e.record.Refuse(strings.Join(e.path, "."), no.why)
 		e.path = e.path[:depth]
 		return out[:before], nil
