@@ -17,6 +17,7 @@ import (
 	"stele/engine/builtin"
 	"stele/engine/checkpoint"
 	"stele/engine/model"
+	"stele/engine/nearest"
 	"stele/engine/paged"
 	"stele/engine/schedule"
 	"stele/engine/text"
@@ -165,7 +166,8 @@ func parseDType(name string) (dtypes.DType, error) {
 	case "int8":
 		return dtypes.Int8, nil
 	}
-	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8", name)
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8%s", name,
+		nearest.Hint(name, []string{"float32", "bfloat16", "int8"}))
 }
 
 // Device is where the model runs.

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
+	"stele/engine/nearest"
+	"stele/engine/settings"
 	"stele/trainer/reward"
 )
 
@@ -199,7 +203,7 @@ func defaults() Config {
 // LoadConfig reads a YAML file (none when path is empty) and then applies
 // key=value settings such as "optimizer.lr=1e-5" or "data.languages=[en, ru]".
 // Unknown keys are errors. A preset, wherever it is named, comes first.
-func LoadConfig(path string, settings []string) (Config, error) {
+func LoadConfig(path string, set []string) (Config, error) {
 	var documents [][]byte
 	if path != "" {
 		data, err := os.ReadFile(path)
@@ -208,7 +212,7 @@ func LoadConfig(path string, settings []string) (Config, error) {
 		}
 		documents = append(documents, data)
 	}
-	for _, setting := range settings {
+	for _, setting := range set {
 		data, err := settingYAML(setting)
 		if err != nil {
 			return Config{}, err
@@ -221,13 +225,14 @@ func LoadConfig(path string, settings []string) (Config, error) {
 	}
 	for i, data := range documents {
 		if err := yaml.Unmarshal(data, &named); err != nil {
-			return c, documentError(path, settings, i, err)
+			return c, documentError(path, set, i, firstLine(err))
 		}
 	}
 	if named.Preset != "" {
 		apply := Presets[named.Preset]
 		if apply == nil {
-			return c, fmt.Errorf("unknown preset %q: expected paper, verl-v0.2, dapo or dr-grpo", named.Preset)
+			names := slices.Sorted(maps.Keys(Presets))
+			return c, fmt.Errorf("unknown preset %q: expected %s%s", named.Preset, strings.Join(names, ", "), nearest.Hint(named.Preset, names))
 		}
 		apply(&c)
 	}
@@ -235,22 +240,31 @@ func LoadConfig(path string, settings []string) (Config, error) {
 		if len(bytes.TrimSpace(data)) == 0 {
 			continue
 		}
-		if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
-			return c, documentError(path, settings, i, err)
+		if err := settings.Read(data, &c); err != nil {
+			return c, documentError(path, set, i, err)
 		}
 	}
 	return c, c.validate()
 }
 
+// firstLine is a YAML error without the picture of its place.
+func firstLine(err error) error {
+	line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
+	return errors.New(line)
+}
+
+// ofLine is the place in a document that --set made.
+var ofLine = regexp.MustCompile(`^line \d+(, "[^"]*")?: `)
+
 // documentError says where a document that does not parse came from.
-func documentError(path string, settings []string, i int, err error) error {
+func documentError(path string, set []string, i int, err error) error {
 	if path != "" {
 		if i == 0 {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		i--
 	}
-	return fmt.Errorf("--set %s: %w", settings[i], err)
+	return fmt.Errorf("--set %s: %s", set[i], ofLine.ReplaceAllString(err.Error(), ""))
 }
 
 // settingYAML turns "a.b=value" into the YAML document {a: {b: value}}.
@@ -281,7 +295,8 @@ func (c *Config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.Algorithm == AlgorithmGRPO || c.Algorithm == AlgorithmSFT, "unknown algorithm %q: expected grpo or sft", c.Algorithm)
+	check(c.Algorithm == AlgorithmGRPO || c.Algorithm == AlgorithmSFT, "unknown algorithm %q: expected grpo or sft%s", c.Algorithm,
+		nearest.Hint(c.Algorithm, []string{AlgorithmGRPO, AlgorithmSFT}))
 	check(c.Model != "", "model is not set")
 	check(c.Data.Bench != "", "data.bench is not set")
 	check(len(c.Data.Languages) > 0, "data.languages is empty")

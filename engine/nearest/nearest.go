@@ -22,10 +22,40 @@ func Of(given string, names []string) string {
 	}
 	// One mistake in three letters, but never the whole word.
 	n := len([]rune(given))
-	if best == "" || least > max(1, n/3) || least >= n {
+	if best != "" && least <= max(1, n/3) && least < n {
+		return best
+	}
+	return short(given, names)
+}
+
+// short is the one name that the given one abbreviates, as bf16 does bfloat16 and cuda
+// xla:cuda, or "".
+func short(given string, names []string) string {
+	if len(given) < 3 {
 		return ""
 	}
-	return best
+	letters, meant := plain(given), ""
+	for _, name := range names {
+		full := plain(name)
+		if !strings.Contains(string(full), string(letters)) && !(len(full) > 0 && full[0] == letters[0] && within(letters, full)) {
+			continue
+		}
+		if meant != "" {
+			return ""
+		}
+		meant = name
+	}
+	return meant
+}
+
+// within reports whether the letters are there in their order.
+func within(letters, name []rune) bool {
+	for _, r := range name {
+		if len(letters) > 0 && r == letters[0] {
+			letters = letters[1:]
+		}
+	}
+	return len(letters) == 0
 }
 
 // Hint is `, did you mean "name"?` for what Of finds, else "".

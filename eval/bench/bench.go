@@ -284,27 +284,33 @@ func (s *Source) find(root, path, language, split string) ([]string, error) {
 	return dataset.Files(full, s.options(language, split))
 }
 
-// loadPath reads a dataset by its path, or by its id in the hub cache. Records in
-// other languages than those asked for are left out.
-func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, error) {
+// openPath opens a dataset by its path, or by its id in the hub cache.
+func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error) {
 	source := &e.Sources[0]
 	source.Split, source.ofPath, source.places = o.Split, true, &places{}
 	for part, field := range o.Fields {
 		if !slices.Contains(parts, part) {
-			return nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
+			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
 		}
 		if strings.TrimSpace(field) == "" {
-			return nil, fmt.Errorf("fields: %s names no field", part)
+			return nil, nil, fmt.Errorf("fields: %s names no field", part)
 		}
 	}
 	source.Fields = o.Fields
 	root := path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hub.IsID(path) {
 		if root, err = hub.Snapshot(hub.Dataset, path, ""); err != nil {
-			return nil, fmt.Errorf("%s is no file or folder here, and as a dataset of the hub: %w", path, err)
+			return nil, nil, fmt.Errorf("%s is no file or folder here, and as a dataset of the hub: %w", path, err)
 		}
 	}
 	in, err := dataset.Open(root, source.options("", ""))
+	return in, source, err
+}
+
+// loadPath reads a dataset by its path. Records in other languages than those asked for
+// are left out.
+func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, error) {
+	in, source, err := e.openPath(path, o)
 	if err != nil {
 		return nil, err
 	}

@@ -139,6 +139,12 @@ func lookUp(record *jsonl.Record, names []string) (place, error) {
 
 func isEmpty(value json.RawMessage) bool { return string(value) == `""` || string(value) == "[]" }
 
+// Asked is where a record's question is, of the usual places; nil where it has none.
+func Asked(record *jsonl.Record) (field string, value json.RawMessage, err error) {
+	found, err := lookUp(record, usualPlaces["problem"])
+	return found.name, found.value, err
+}
+
 // guess reads a problem whose parts are at the usual places.
 func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error) {
 	used := map[string]bool{}
