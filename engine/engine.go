@@ -108,7 +108,7 @@ func Load(name string, options Options) (*Engine, error) {
 	}
 	tokenizer, err := text.Load(dir)
 	if err != nil {
-		return nil, err
+		return nil, checkpoint.NoTokenizer(dir, checkpoint.NotModel(dir, err))
 	}
 	template, err := text.LoadTemplate(dir)
 	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
@@ -123,7 +123,7 @@ func Load(name string, options Options) (*Engine, error) {
 	}
 	folder, err := checkpoint.Open(dir)
 	if err != nil {
-		return nil, err
+		return nil, checkpoint.NotModel(dir, err)
 	}
 	if options.Say != nil {
 		for _, note := range folder.Notes {
@@ -149,12 +149,16 @@ func Load(name string, options Options) (*Engine, error) {
 	return e, nil
 }
 
-// Resolve turns a model's name into its folder.
+// Resolve turns a model's name into its folder, whose files are what their names say.
 func Resolve(name string) (string, error) {
 	if builtinName, ok := builtin.Cut(name); ok {
 		return builtin.Dir(builtinName)
 	}
-	return checkpoint.Resolve(name)
+	dir, err := checkpoint.Resolve(name)
+	if err != nil {
+		return "", err
+	}
+	return dir, checkpoint.CheckFiles(dir)
 }
 
 func parseDType(name string) (dtypes.DType, error) {

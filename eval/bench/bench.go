@@ -373,6 +373,9 @@ func (s *Source) read(in records, kind Answer, split string, languages []string)
 			if len(problems) == 0 && len(others) > 0 {
 				return nil, fmt.Errorf("%s: no question in %s: its records are in %s", in.Where(), strings.Join(languages, " "), strings.Join(slices.Sorted(maps.Keys(others)), ", "))
 			}
+			if row == 0 {
+				return nil, errors.New("no record")
+			}
 			s.countRows(problems)
 			return problems, nil
 		}

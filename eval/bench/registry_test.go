@@ -254,7 +254,7 @@ func TestBadRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ text, want string }{
-		{"x: {languages: [en], sources: [{path: a}], sampels: 3}", `unknown field "sampels"`},
+		{"x: {languages: [en], sources: [{path: a}], sampels: 3}", `unknown setting "x.sampels", did you mean "x.samples"?`},
 		{"x: [1]", "[1:4]"},
 		{"a/b: {languages: [en], sources: [{path: a}]}", "a/b: not a name"},
 		{"x: {sources: [{path: a}]}", "x: languages"},
