@@ -61,7 +61,7 @@ func TestDidYouMean(t *testing.T) {
 		{evaluate("--template", "qwen-instuct"), `"qwen-instruct"`},
 		{[]string{"generate", "-m", "builtin:tny", "-p", "x"}, `"tiny"`},
 		{[]string{"generate", "-m", "builtin:nano", "-p", "x", "--dtype", "bf16"}, `"bfloat16"`},
-		{[]string{"generate", "-m", "builtin:nano", "-p", "x", "--backend", "xla:gpu"}, `"xla:cpu"`},
+		{[]string{"generate", "-m", "builtin:nano", "-p", "x", "--backend", "cuda"}, `"xla:cuda"`},
 		{[]string{"generate", "-m", "builtin:nano", "-p", "x", "--kernels", "hsot"}, `"host"`},
 		{[]string{"train", "--config", config, "--dry-run"}, `line 3: unknown setting "rollout.goup_size", did you mean "rollout.group_size"?`},
 		{train("optimiser.lr=1"), `"optimizer"`},
@@ -126,8 +126,8 @@ func TestLanguages(t *testing.T) {
 		{benchmarks: []string{own}, left: []string{own}, languages: []string{"en"}, said: "name no language"},
 		{benchmarks: []string{own}, asked: []string{"th"}, left: []string{own}, languages: []string{"th"}},
 		{benchmarks: []string{two}, left: []string{two}, languages: []string{"en", "de"}},
-		{benchmarks: []string{two, "mgsm"}, asked: []string{"de", "th"}, left: []string{two, "mgsm"}, languages: []string{"de", "th"},
-			absent: []string{two + "|th"}, said: two + " is not there in th"},
+		{benchmarks: []string{two, "math500"}, asked: []string{"de", "en"}, left: []string{two, "math500"}, languages: []string{"de", "en"},
+			absent: []string{"math500|de"}, said: "math500 is not there in de"},
 	} {
 		spec := eval.Spec{Benchmarks: c.benchmarks, Languages: c.asked}
 		var said bytes.Buffer

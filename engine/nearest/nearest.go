@@ -29,7 +29,7 @@ func Of(given string, names []string) string {
 }
 
 // short is the one name that the given one abbreviates, as bf16 does bfloat16 and cuda
-// xla:cuda, or "".
+// xla:cuda, or that abbreviates it, as bench does benchmark; or "".
 func short(given string, names []string) string {
 	if len(given) < 3 {
 		return ""
@@ -37,7 +37,8 @@ func short(given string, names []string) string {
 	letters, meant := plain(given), ""
 	for _, name := range names {
 		full := plain(name)
-		if !strings.Contains(string(full), string(letters)) && !(len(full) > 0 && full[0] == letters[0] && within(letters, full)) {
+		longer := len(full) >= 4 && strings.HasPrefix(string(letters), string(full)) // benchmark for bench
+		if !longer && !strings.Contains(string(full), string(letters)) && !(len(full) > 0 && full[0] == letters[0] && within(letters, full)) {
 			continue
 		}
 		if meant != "" {

@@ -17,6 +17,7 @@ func TestOf(t *testing.T) {
 		{"bf16", []string{"float32", "bfloat16", "int8"}, "bfloat16"},
 		{"f32", []string{"float32", "bfloat16", "int8"}, "float32"},
 		{"cuda", []string{"auto", "xla:cpu", "xla:cuda"}, "xla:cuda"},
+		{"benchmark", []string{"bench", "batch", "seed"}, "bench"},
 		{"nonsense", []string{"auto", "chat"}, ""},
 		{"x", []string{"y"}, ""},
 		{"", []string{"y"}, ""},
