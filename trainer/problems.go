@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -239,7 +240,13 @@ func (r *reader) choose(columns [][]bench.Problem, set *dataset) ([][]problem, e
 	if left > 0 {
 		missing := ""
 		if quota != nil {
-			missing = fmt.Sprintf("; of each level are missing %v", quota)
+			var lacks []string
+			for _, level := range slices.Sorted(maps.Keys(quota)) {
+				if quota[level] > 0 {
+					lacks = append(lacks, fmt.Sprintf("%d of level %d", quota[level], level))
+				}
+			}
+			missing = "; missing are " + strings.Join(lacks, ", ")
 		}
 		return nil, fmt.Errorf("data: %d problems are asked for, %s has %d that fit%s", r.data.Count, r.data.Bench, r.data.Count-left, missing)
 	}
