@@ -291,6 +291,9 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
 	}
 	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels, Say: os.Stderr}
+	if c.Eval.Bench == c.Data.Bench {
+		source.Fields = c.Data.Fields // the same file
+	}
 	if err := settleLanguages(&spec, source, os.Stderr); err != nil {
 		return nil, err
 	}
