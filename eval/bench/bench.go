@@ -113,7 +113,7 @@ func levelsOf(problems []Problem) string {
 	}
 	var out []string
 	for _, l := range slices.Sorted(maps.Keys(count)) {
-		out = append(out, fmt.Sprintf("%d (%d questions)", l, count[l]))
+		out = append(out, fmt.Sprintf("%d of level %d", count[l], l))
 	}
 	return "it has " + strings.Join(out, ", ")
 }
@@ -208,6 +208,9 @@ func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 		in := dataset.OpenFiles(files, s.options(language, split))
 		problems, err := s.read(in, e.Answer, split, []string{language})
 		if err := errors.Join(err, in.Close()); err != nil {
+			return nil, err
+		}
+		if err := checkEncoding(files[0], problems); err != nil {
 			return nil, err
 		}
 		for i := range problems {

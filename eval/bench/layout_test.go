@@ -92,7 +92,7 @@ func TestUnusualData(t *testing.T) {
 		{`{"prompt": [{"content": "x"}], "answer": "1"}`, Options{Fields: map[string]string{"problem": "prompt.3.content"}}, []string{"prompt is a list of 1"}},
 		{`{"prompt": "x", "answer": "1"}`, Options{Fields: map[string]string{"anwser": "answer"}}, []string{"unknown part", `did you mean "answer"`}},
 		{`{"prompt": "x", "answer": "1", "level": 2}` + "\n" + `{"prompt": "x", "answer": "1", "level": "Level 5"}`, Options{Levels: []int{3, 4}},
-			[]string{"no question of level 3 or 4", "2 (1 questions), 5 (1 questions)"}},
+			[]string{"no question of level 3 or 4", "1 of level 2, 1 of level 5"}},
 		{`{"prompt": "x", "answer": "1", "level": "hard"}`, Options{Levels: []int{3}}, []string{"no level that is a number"}},
 		{`{"prompt": "x", "answer": "1", "language": "fr"}`, Options{}, []string{"no question in en", "records are in fr"}},
 	} {
