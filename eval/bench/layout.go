@@ -50,6 +50,7 @@ type places struct {
 	found   map[string]map[string]int // by part and place, in how many records
 	cut     int                       // answers that were taken out of a longer text
 	chats   int                       // questions that are conversations
+	long    int                       // answers that are too long to be an answer alone
 	unused  []string                  // fields of the first record that nothing was read from
 	repeats bool                      // ids that were guessed are not unique
 }
@@ -73,7 +74,7 @@ func (p *places) say(w io.Writer, path string) {
 	if p == nil || w == nil || len(p.found) == 0 {
 		return
 	}
-	plain := p.cut == 0 && p.chats == 0 && !p.repeats
+	plain := p.cut == 0 && p.chats == 0 && p.long == 0 && !p.repeats
 	var said []string
 	for _, part := range parts {
 		names := slices.Sorted(maps.Keys(p.found[part]))
@@ -97,6 +98,9 @@ func (p *places) say(w io.Writer, path string) {
 	}
 	if p.cut > 0 {
 		line += fmt.Sprintf(`; %d answers cut out of worked solutions (\boxed or ####)`, p.cut)
+	}
+	if p.long > 0 {
+		line += fmt.Sprintf("; %d answers are longer than %d bytes, and final answers are compared", p.long, mostAnswer)
 	}
 	if p.repeats {
 		line += "; ids repeat, so rows are counted instead"
@@ -180,6 +184,9 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 			answer, cut := finalAnswer(value)
 			if isWorked && !cut && (strings.Contains(value, "\n") || len(value) > mostAnswer || isConversation(found.value)) {
 				return p, "", fmt.Errorf(`field %q: no final answer (\boxed{...} or ####) in %.60q: name the answer's field with --fields answer=FIELD (data.fields in training), or add one`, found.name, value)
+			}
+			if !cut && len(value) > mostAnswer && s.places != nil {
+				s.places.long++
 			}
 			if cut {
 				s.cuts()

@@ -45,6 +45,8 @@ func TestLayouts(t *testing.T) {
 			Problem{ID: "0", Problem: "What is 9 + 9?", Answer: `\frac{36}{2}`, Solution: `First \boxed{1}, then \boxed{\frac{36}{2}}.`, Level: 3, Type: "Algebra"}, "answer from solution"},
 		{"aime", `{"ID": "2024-I-1", "Problem": "What is 9 + 9?", "Solution": "s", "Answer": 18}`, nil,
 			Problem{ID: "2024-I-1", Problem: "What is 9 + 9?", Answer: "18", Solution: "s"}, "question from Problem, answer from Answer"},
+		{"a long answer", `{"question": "What is 9 + 9?", "answer": "` + strings.Repeat("so ", 100) + `"}`, nil,
+			Problem{ID: "0", Problem: "What is 9 + 9?", Answer: strings.Repeat("so ", 100)}, "1 answers are longer than 200 bytes"},
 		{"final_answer in a list", `{"question": "What is 9 + 9?", "final_answer": ["18"]}`, nil, Problem{ID: "0", Problem: "What is 9 + 9?", Answer: "18"}, "final_answer"},
 		{"JSON as text", `{"prompt": "[{\"role\": \"user\", \"content\": \"What is 9 + 9?\"}]", "reward_model": "{\"ground_truth\": \"18\"}"}`, nil,
 			Problem{ID: "0", Problem: "What is 9 + 9?", Answer: "18", Messages: user}, "reward_model.ground_truth"},
