@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"stele/engine/nearest"
 	"stele/engine/paged"
 	"stele/engine/schedule"
 	"stele/kernels"
@@ -54,7 +55,7 @@ func chooseKernels(want Kernels, device *kernels.Device, dtype dtypes.DType) (Ke
 		}
 	case KernelsHost, KernelsGraph:
 	default:
-		return "", fmt.Errorf("unknown kernels %q: expected auto, host or graph", want)
+		return "", fmt.Errorf("unknown kernels %q: expected auto, host or graph%s", want, nearest.Hint(string(want), []string{"auto", "host", "graph"}))
 	}
 	if want == KernelsHost && !device.IsCPU() {
 		return "", fmt.Errorf("host kernels run on the memory of this process: the backend is %s", device.Name)

@@ -9,6 +9,7 @@ import (
 	"stele/engine/builtin"
 	"stele/engine/checkpoint"
 	"stele/engine/model"
+	"stele/engine/nearest"
 	"stele/engine/text"
 	"stele/kernels"
 	"stele/kernels/host"
@@ -40,10 +41,10 @@ func Find(name string) (*Source, error) {
 	}
 	s := &Source{Dir: dir}
 	if s.Config, err = checkpoint.LoadConfig(dir); err != nil {
-		return nil, err
+		return nil, checkpoint.NotModel(dir, err)
 	}
 	if s.Tokenizer, err = text.Load(dir); err != nil {
-		return nil, err
+		return nil, checkpoint.NoTokenizer(dir, checkpoint.NotModel(dir, err))
 	}
 	s.Template, err = text.LoadTemplate(dir)
 	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
@@ -71,7 +72,7 @@ func (s *Source) Open(options Options) error {
 	}
 	s.options = options
 	if s.folder, err = checkpoint.Open(s.Dir); err != nil {
-		return err
+		return checkpoint.NotModel(s.Dir, err)
 	}
 	s.Config = s.folder.Config // what is in the files may be another head than was announced
 	if options.Say != nil {
@@ -152,12 +153,16 @@ func Load(name string, options Options) (*Engine, error) {
 	return s.Load()
 }
 
-// Resolve turns a model's name into its folder.
+// Resolve turns a model's name into its folder, whose files are what their names say.
 func Resolve(name string) (string, error) {
 	if builtinName, ok := builtin.Cut(name); ok {
 		return builtin.Dir(builtinName)
 	}
-	return checkpoint.Resolve(name)
+	dir, err := checkpoint.Resolve(name)
+	if err != nil {
+		return "", err
+	}
+	return dir, checkpoint.CheckFiles(dir)
 }
 
 // ParseDType reads the name of a dtype that weights may have.
@@ -170,5 +175,6 @@ func ParseDType(name string) (dtypes.DType, error) {
 	case "int8":
 		return dtypes.Int8, nil
 	}
-	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8", name)
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8%s", name,
+		nearest.Hint(name, []string{"float32", "bfloat16", "int8"}))
 }

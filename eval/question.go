@@ -39,7 +39,7 @@ func checkQuestions(questions []Question, spec *Spec) error {
 		asked[[2]string{q.Benchmark, q.Language}] = true
 	}
 	for _, b := range spec.Benchmarks {
-		for _, l := range spec.Languages {
+		for _, l := range spec.LanguagesOf(b) {
 			if !asked[[2]string{b, l}] {
 				return fmt.Errorf("%s has no question in %s", b, l)
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"stele/eval/bench"
 	"stele/eval/grade"
@@ -14,8 +15,11 @@ import (
 type Spec struct {
 	Benchmarks []string `json:"benchmarks"`
 	Languages  []string `json:"languages"`
-	Levels     []int    `json:"levels"` // of difficulty; empty for all
-	Limit      int      `json:"limit"`  // first questions of each language; 0 for all
+	// Absent are benchmarks in languages that they do not have, as "math500|sw": they
+	// were asked for, or another benchmark of the run has the language.
+	Absent []string `json:"absent,omitempty"`
+	Levels []int    `json:"levels"` // of difficulty; empty for all
+	Limit  int      `json:"limit"`  // first questions of each language; 0 for all
 	// Samples are the samples a question by benchmark.
 	Samples map[string]int `json:"samples"`
 	Sampling
@@ -56,6 +60,11 @@ func (s *Spec) Validate() error {
 	for _, b := range s.Benchmarks {
 		if s.Samples[b] < 1 {
 			return fmt.Errorf("samples for %s is %d, expected at least 1", b, s.Samples[b])
+		}
+	}
+	for _, b := range s.Benchmarks {
+		if len(s.Languages) > 0 && len(s.LanguagesOf(b)) == 0 {
+			return fmt.Errorf("%s is in none of the languages %s", b, strings.Join(s.Languages, " "))
 		}
 	}
 	if b, ok := repeated(s.Benchmarks); ok {

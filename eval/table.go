@@ -30,10 +30,11 @@ func (r *Results) WriteTable(w io.Writer) error {
 	}
 	for _, name := range r.Settings.Benchmarks {
 		b := r.Benchmarks[name]
-		for _, language := range r.Settings.Languages {
+		languages := r.Settings.LanguagesOf(name)
+		for _, language := range languages {
 			add(name, language, b.Languages[language])
 		}
-		if len(r.Settings.Languages) > 1 {
+		if len(languages) > 1 {
 			add(name, "all", b.Mean)
 		}
 	}

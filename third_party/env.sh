@@ -8,6 +8,10 @@ STELE_PJRT="$STELE_CACHE/pjrt"
 export STELE_CACHE TOKENIZERS_VERSION PJRT_CPU_WHEEL STELE_TOKENIZERS STELE_PJRT
 export GOEXPERIMENT=simd                        # kernels use simd/archsimd
 export CGO_LDFLAGS="-L$STELE_TOKENIZERS/lib"    # libtokenizers.a
+# Without the library a build ends with a line that says so: third_party/libtokenizers.
+case "${CGO_CFLAGS:-}" in *-DSTELE_LIBTOKENIZERS*) ;; *)
+	if [ -f "$STELE_TOKENIZERS/lib/libtokenizers.a" ]; then export CGO_CFLAGS="${CGO_CFLAGS:--g -O2} -DSTELE_LIBTOKENIZERS"; fi ;;
+esac
 export GOMLX_NO_AUTO_INSTALL=1                  # go-xla must not try the network
 # Asynchronous preemption between 512-bit instructions makes scalar float code up
 # to a hundred times slower on Intel CPUs.

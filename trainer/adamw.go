@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"stele/engine/nearest"
 	"stele/kernels"
 )
 
@@ -44,9 +45,10 @@ func (a AdamW) validate() error {
 		return fmt.Errorf("optimizer: epsilon %g must be positive; weight_decay %g, max_grad_norm %g and warmup %d must not be negative",
 			a.Epsilon, a.WeightDecay, a.MaxGradNorm, a.Warmup)
 	case a.Schedule != "constant" && a.Schedule != "cosine":
-		return fmt.Errorf("optimizer: unknown schedule %q: expected constant or cosine", a.Schedule)
+		return fmt.Errorf("optimizer: unknown schedule %q: expected constant or cosine%s", a.Schedule, nearest.Hint(a.Schedule, []string{"constant", "cosine"}))
 	case a.State != StateFloat32 && a.State != StateBFloat16 && a.State != StateInt8:
-		return fmt.Errorf("optimizer: unknown state %q: expected float32, bfloat16 or int8", a.State)
+		return fmt.Errorf("optimizer: unknown state %q: expected float32, bfloat16 or int8%s", a.State,
+			nearest.Hint(string(a.State), []string{string(StateFloat32), string(StateBFloat16), string(StateInt8)}))
 	}
 	return nil
 }

@@ -1,6 +1,11 @@
 package trainer
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"stele/engine/nearest"
+)
 
 // Aggregation says how token losses become one number, in verl's names.
 type Aggregation string
@@ -20,13 +25,17 @@ const (
 	SeqMeanTokenSumNorm Aggregation = "seq-mean-token-sum-norm"
 )
 
+// aggregations are the names of all.
+var aggregations = []string{
+	string(SeqMeanTokenMean), string(TokenMean), string(MicroTokenMean), string(SeqMeanTokenSum), string(SeqMeanTokenSumNorm),
+}
+
 func (a Aggregation) validate() error {
 	switch a {
 	case SeqMeanTokenMean, TokenMean, MicroTokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm:
 		return nil
 	}
-	return fmt.Errorf("loss: unknown aggregation %q: expected %s, %s, %s, %s or %s", a,
-		SeqMeanTokenMean, TokenMean, MicroTokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm)
+	return fmt.Errorf("loss: unknown aggregation %q: expected %s%s", a, strings.Join(aggregations, ", "), nearest.Hint(string(a), aggregations))
 }
 
 // Weights returns the weight of each token of sequences with these lengths, so

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gofrs/flock"
 	"github.com/gomlx/compute/dtypes"
@@ -80,10 +81,16 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		return found, err
 	}
 	s := found.source
-	if found.set, err = c.reader(s.Tokenizer, s.Template, s.Config).load(); err != nil {
+	var layout strings.Builder
+	data := c.reader(s.Tokenizer, s.Template, s.Config)
+	data.say = &layout
+	if found.set, err = data.load(); err != nil {
 		return found, err
 	}
 	found.plan = newPlan(*c, s.Dir, s.Config, found.set, r.options.DType)
+	if found.plan.Layout = strings.TrimSpace(layout.String()); found.plan.Layout != "" {
+		r.sayf("%s", found.plan.Layout)
+	}
 	for _, setting := range found.plan.Ignored {
 		r.sayf("%s", setting)
 	}

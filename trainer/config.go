@@ -5,16 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
+	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
+	"stele/engine/nearest"
+	"stele/engine/settings"
 	"stele/trainer/reward"
 )
 
@@ -56,6 +57,10 @@ type Data struct {
 	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
 	Types     []string `yaml:"types" json:"types"`   // types of problem; empty for all
 	Limit     int      `yaml:"limit" json:"limit"`   // first N problems of each language; 0 for all
+	// Fields say where the parts of a problem are in a file or folder of one's own, as in
+	// {answer: reward_model.ground_truth}; what they leave out is looked for at the usual
+	// places.
+	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
 	// Count is how many problems of each language are chosen, by Seed and their ids
 	// alone; 0 takes all. Shares is what part of them each level has, as in
@@ -200,13 +205,13 @@ func defaults() Config {
 // LoadConfig reads a YAML file (none when path is empty) and then applies
 // key=value settings such as "optimizer.lr=1e-5" or "data.languages=[en, ru]".
 // Unknown keys are errors. A preset, wherever it is named, comes first.
-func LoadConfig(path string, settings []string) (Config, error) {
-	return defaults().with(path, settings)
+func LoadConfig(path string, set []string) (Config, error) {
+	return defaults().with(path, set)
 }
 
 // ResumeConfig is the configuration of the run in a folder, with settings over it that
 // sameAs must allow.
-func ResumeConfig(dir string, settings []string) (Config, error) {
+func ResumeConfig(dir string, set []string) (Config, error) {
 	m, err := readManifest(filepath.Join(dir, "manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, fmt.Errorf("%s holds no run to go on with: name its folder, or begin one with --config", dir)
@@ -214,11 +219,11 @@ func ResumeConfig(dir string, settings []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return m.Config.with("", settings)
+	return m.Config.with("", set)
 }
 
 // with applies a file and settings.
-func (c Config) with(path string, settings []string) (Config, error) {
+func (c Config) with(path string, set []string) (Config, error) {
 	var documents [][]byte
 	if path != "" {
 		data, err := os.ReadFile(path)
@@ -227,7 +232,7 @@ func (c Config) with(path string, settings []string) (Config, error) {
 		}
 		documents = append(documents, data)
 	}
-	for _, setting := range settings {
+	for _, setting := range set {
 		data, err := settingYAML(setting)
 		if err != nil {
 			return Config{}, err
@@ -239,13 +244,14 @@ func (c Config) with(path string, settings []string) (Config, error) {
 	}
 	for i, data := range documents {
 		if err := yaml.Unmarshal(data, &named); err != nil {
-			return c, documentError(path, settings, i, err)
+			return c, documentError(path, set, i, firstLine(err))
 		}
 	}
 	if named.Preset != "" {
 		apply := Presets[named.Preset]
 		if apply == nil {
-			return c, fmt.Errorf("unknown preset %q: expected paper, verl-v0.2, dapo or dr-grpo", named.Preset)
+			names := slices.Sorted(maps.Keys(Presets))
+			return c, fmt.Errorf("unknown preset %q: expected %s%s", named.Preset, strings.Join(names, ", "), nearest.Hint(named.Preset, names))
 		}
 		apply(&c)
 	}
@@ -253,80 +259,31 @@ func (c Config) with(path string, settings []string) (Config, error) {
 		if len(bytes.TrimSpace(data)) == 0 {
 			continue
 		}
-		err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict())
-		if err == nil {
-			err = c.fractions(data)
-		}
-		if err != nil {
-			return c, documentError(path, settings, i, err)
+		if err := settings.Read(data, &c); err != nil {
+			return c, documentError(path, set, i, err)
 		}
 	}
 	return c, c.validate()
 }
 
-// fractions refuses a document that gives a fraction where a whole number is expected:
-// the YAML library cuts it off without a word.
-func (c Config) fractions(data []byte) error {
-	var document map[string]any
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		return err
-	}
-	for key, v := range c.settings() {
-		var value any = document
-		for part := range strings.SplitSeq(key, ".") {
-			inner, _ := value.(map[string]any)
-			value = inner[part]
-		}
-		list, ok := value.([]any)
-		if !ok {
-			list = []any{value}
-		}
-		whole := v.CanInt() || v.CanUint() || v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Int
-		for _, x := range list {
-			if f, ok := x.(float64); ok && whole && f != math.Trunc(f) {
-				return fmt.Errorf("%s is %g, expected a whole number", key, f)
-			}
-		}
-	}
-	return nil
+// firstLine is a YAML error without the picture of its place.
+func firstLine(err error) error {
+	line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
+	return errors.New(line)
 }
 
-// documentError says where a document that does not parse came from, and what is wrong
-// with it, in a line and without Go's words.
-func documentError(path string, settings []string, i int, err error) error {
-	said := yaml.FormatError(err, false, false)
-	if m := wrongType.FindStringSubmatch(said); m != nil {
-		said = m[1] + "found a " + m[2] + ", expected " + expected(m[3])
-	}
+// ofLine is the place in a document that --set made.
+var ofLine = regexp.MustCompile(`^line \d+(, "[^"]*")?: `)
+
+// documentError says where a document that does not parse came from.
+func documentError(path string, set []string, i int, err error) error {
 	if path != "" {
 		if i == 0 {
-			return fmt.Errorf("%s: %s", path, said)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		i--
 	}
-	return fmt.Errorf("--set %s: %s", settings[i], placeInYAML.ReplaceAllString(said, ""))
-}
-
-var (
-	placeInYAML = regexp.MustCompile(`^\[\d+:\d+\] `)
-	wrongType   = regexp.MustCompile(`^(\[\d+:\d+\] )?cannot unmarshal (\S+) into Go \S+ (?:field \S+ )?of type (\S+)$`)
-)
-
-// expected is what a setting of a Go type must be.
-func expected(goType string) string {
-	switch {
-	case strings.HasPrefix(goType, "[]"):
-		return "a list"
-	case strings.HasPrefix(goType, "float"):
-		return "a number"
-	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"):
-		return "a whole number"
-	case goType == "bool":
-		return "true or false"
-	case goType == "string":
-		return "text"
-	}
-	return "settings of its own, as key: value"
+	return fmt.Errorf("--set %s: %s", set[i], ofLine.ReplaceAllString(err.Error(), ""))
 }
 
 // settingYAML turns "a.b=value" into the YAML document {a: {b: value}}.
@@ -357,7 +314,8 @@ func (c *Config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.Algorithm == AlgorithmGRPO || c.Algorithm == AlgorithmSFT, "unknown algorithm %q: expected grpo or sft", c.Algorithm)
+	check(c.Algorithm == AlgorithmGRPO || c.Algorithm == AlgorithmSFT, "unknown algorithm %q: expected grpo or sft%s", c.Algorithm,
+		nearest.Hint(c.Algorithm, []string{AlgorithmGRPO, AlgorithmSFT}))
 	check(c.Model != "", "model is not set")
 	check(c.Data.Bench != "", "data.bench is not set")
 	check(len(c.Data.Languages) > 0, "data.languages is empty")

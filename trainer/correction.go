@@ -3,6 +3,8 @@ package trainer
 import (
 	"fmt"
 	"math"
+
+	"stele/engine/nearest"
 )
 
 // Correction says how a rollout's tokens are weighted by how likely the trainer
@@ -28,7 +30,8 @@ func (c Correction) validate() error {
 	case CorrectionNone, TokenTruncate, TokenMask, SequenceTruncate, SequenceMask:
 		return nil
 	}
-	return fmt.Errorf("loss: unknown importance_sampling %q: expected none, token_truncate, token_mask, sequence_truncate or sequence_mask", c)
+	return fmt.Errorf("loss: unknown importance_sampling %q: expected none, token_truncate, token_mask, sequence_truncate or sequence_mask%s", c,
+		nearest.Hint(string(c), []string{"none", string(TokenTruncate), string(TokenMask), string(SequenceTruncate), string(SequenceMask)}))
 }
 
 // Weights returns the weight of each token of a sequence from its

@@ -15,6 +15,7 @@ import (
 	"stele/engine/checkpoint"
 	"stele/engine/jsonl"
 	"stele/engine/model"
+	"stele/engine/nearest"
 	"stele/kernels"
 )
 
@@ -42,7 +43,7 @@ func (l LoRA) validate() error {
 	}
 	for i, t := range l.Targets {
 		if !slices.Contains(loraTargets, t) || slices.Contains(l.Targets[:i], t) {
-			return fmt.Errorf("lora: target %q is unknown or there twice: expected some of %s", t, strings.Join(loraTargets, ", "))
+			return fmt.Errorf("lora: target %q is unknown or there twice: expected some of %s%s", t, strings.Join(loraTargets, ", "), nearest.Hint(t, loraTargets))
 		}
 	}
 	return nil

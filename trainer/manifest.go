@@ -3,9 +3,14 @@ package trainer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
 
 	"stele/engine"
 )
@@ -34,19 +39,80 @@ func readManifest(path string) (Manifest, error) {
 	return m, nil
 }
 
-// sameAs compares configurations; only the number of steps may change.
+// sameAs compares configurations, and names each setting that differs as the file of
+// settings writes it; only the number of steps may change.
 func (c Config) sameAs(now Config) error {
 	now.Steps = c.Steps
 	if reflect.DeepEqual(c, now) {
 		return nil
 	}
-	a, b := reflect.ValueOf(c), reflect.ValueOf(now)
-	for i := range a.NumField() {
-		if x, y := a.Field(i).Interface(), b.Field(i).Interface(); !reflect.DeepEqual(x, y) {
-			return fmt.Errorf("the run was started with other settings: %s was %+v, is %+v", a.Type().Field(i).Name, x, y)
+	was, err := settingsOf(c)
+	if err != nil {
+		return err
+	}
+	is, err := settingsOf(now)
+	if err != nil {
+		return err
+	}
+	var changed []string
+	for _, key := range slices.Sorted(maps.Keys(was)) {
+		if was[key] != is[key] {
+			changed = append(changed, fmt.Sprintf("%s was %s, is %s", key, orUnset(was[key]), orUnset(is[key])))
 		}
 	}
-	return nil
+	for _, key := range slices.Sorted(maps.Keys(is)) {
+		if _, ok := was[key]; !ok {
+			changed = append(changed, fmt.Sprintf("%s was not set, is %s", key, is[key]))
+		}
+	}
+	if len(changed) == 0 {
+		return nil // an empty list and none are the same setting
+	}
+	return fmt.Errorf("the run was started with other settings: %s", strings.Join(changed, "; "))
+}
+
+func orUnset(value string) string {
+	if value == "" {
+		return "not set"
+	}
+	return value
+}
+
+// settingsOf are the settings of a configuration: dotted keys, and values as a line of
+// YAML.
+func settingsOf(c Config) (map[string]string, error) {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	var whole yaml.MapSlice
+	if err := yaml.UnmarshalWithOptions(text, &whole, yaml.UseOrderedMap()); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	var walk func(prefix string, m yaml.MapSlice) error
+	walk = func(prefix string, m yaml.MapSlice) error {
+		for _, item := range m {
+			key := prefix + fmt.Sprint(item.Key)
+			if inner, ok := item.Value.(yaml.MapSlice); ok && len(inner) > 0 {
+				if err := walk(key+".", inner); err != nil {
+					return err
+				}
+				continue
+			}
+			value, err := yaml.MarshalWithOptions(item.Value, yaml.Flow(true))
+			if err != nil {
+				return err
+			}
+			if line := strings.TrimSpace(string(value)); line != "null" {
+				out[key] = line
+			} else {
+				out[key] = "[]"
+			}
+		}
+		return nil
+	}
+	return out, walk("", whole)
 }
 
 // RunOptions are the backend, the dtype and the kernels of the run in a folder, which

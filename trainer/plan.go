@@ -21,6 +21,8 @@ type Plan struct {
 	Problems map[string]map[int]int `json:"problems"`
 	Prompts  int                    `json:"prompts"`
 	TooLong  int                    `json:"too_long"` // questions left out for their length
+	// Layout says what was guessed of the data's fields; empty where nothing was.
+	Layout string `json:"layout,omitempty"`
 	// Prompt and solution tokens, mean and most; solutions only for SFT.
 	PromptMean   float64 `json:"prompt_mean"`
 	PromptMost   float64 `json:"prompt_most"`
@@ -102,7 +104,11 @@ func (p *Plan) Write(w io.Writer) error {
 		}
 	}
 	order := slices.Sorted(maps.Keys(levels))
-	fmt.Fprintf(w, "%s, preset %s, model %s\n\n", p.Algorithm, p.Preset, p.Model)
+	fmt.Fprintf(w, "%s, preset %s, model %s\n", p.Algorithm, p.Preset, p.Model)
+	if p.Layout != "" {
+		fmt.Fprintln(w, p.Layout)
+	}
+	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	header := "language\t"
 	for _, level := range order {

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"io"
+	"maps"
 	"slices"
+	"strings"
 
 	"stele/engine/text"
 	"stele/eval/bench"
@@ -26,9 +29,11 @@ type dataset struct {
 	long     int       // questions left out because a prompt or a solution is too long
 }
 
-// loadData is where problems come from.
-func loadData(d Data) ([]bench.Problem, error) {
-	return bench.Load(d.Bench, d.Languages, bench.Options{Dir: d.Dir, Limit: d.Limit, Split: d.Split, Levels: d.Levels})
+// loadData is where problems come from; say gets what was guessed.
+func loadData(d Data, say io.Writer) ([]bench.Problem, error) {
+	return bench.Load(d.Bench, d.Languages, bench.Options{
+		Dir: d.Dir, Limit: d.Limit, Split: d.Split, Levels: d.Levels, Fields: d.Fields, Say: say,
+	})
 }
 
 func (d Data) validate() error {
@@ -66,13 +71,14 @@ type reader struct {
 	maxSolution int     // tokens
 	positions   int     // of the model
 	eos         []int32 // of the model
+	say         io.Writer
 }
 
 // load reads the training set. A question whose prompt (or solution, for SFT) is
 // too long in one of the languages is left out in all of them, so that a parallel
 // set stays one.
 func (r *reader) load() (*dataset, error) {
-	loaded, err := loadData(r.data)
+	loaded, err := loadData(r.data, r.say)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +91,7 @@ func (r *reader) load() (*dataset, error) {
 	}
 	for _, language := range d.Languages {
 		if len(byLanguage[language]) == 0 {
-			return nil, fmt.Errorf("data: %s has no problem in %s of types %v and levels %v", d.Bench, language, d.Types, d.Levels)
+			return nil, fmt.Errorf("data: %s has no problem in %s of type %s: its types are %s", d.Bench, language, strings.Join(d.Types, " or "), typesOf(loaded))
 		}
 	}
 	set := &dataset{}
@@ -121,6 +127,21 @@ func (r *reader) load() (*dataset, error) {
 		return nil, fmt.Errorf("data: no problem of %s has a prompt of at most %d tokens", d.Bench, r.maxPrompt)
 	}
 	return set, nil
+}
+
+// typesOf names the types of problems.
+func typesOf(problems []bench.Problem) string {
+	var types []string
+	for _, p := range problems {
+		if !slices.Contains(types, p.Type) {
+			types = append(types, p.Type)
+		}
+	}
+	slices.Sort(types)
+	if len(types) == 0 || len(types) == 1 && types[0] == "" {
+		return "not named"
+	}
+	return strings.Join(types, ", ")
 }
 
 // interleave takes one problem of each language in turn, so that every language
@@ -219,7 +240,13 @@ func (r *reader) choose(columns [][]bench.Problem, set *dataset) ([][]problem, e
 	if left > 0 {
 		missing := ""
 		if quota != nil {
-			missing = fmt.Sprintf("; of each level are missing %v", quota)
+			var lacks []string
+			for _, level := range slices.Sorted(maps.Keys(quota)) {
+				if quota[level] > 0 {
+					lacks = append(lacks, fmt.Sprintf("%d of level %d", quota[level], level))
+				}
+			}
+			missing = "; missing are " + strings.Join(lacks, ", ")
 		}
 		return nil, fmt.Errorf("data: %d problems are asked for, %s has %d that fit%s", r.data.Count, r.data.Bench, r.data.Count-left, missing)
 	}

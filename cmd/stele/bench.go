@@ -16,6 +16,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"stele/engine"
+	"stele/engine/nearest"
 	"stele/kernels"
 	"stele/kernels/host"
 	"stele/trainer"
@@ -81,7 +82,7 @@ if none is given.`,
 
 func (f *benchFlags) check() error {
 	if !slices.Contains([]string{"md", "csv", "json", "jsonl"}, f.output) {
-		return usagef("unknown output %q: expected md, csv, json or jsonl", f.output)
+		return usagef("unknown output %q: expected md, csv, json or jsonl%s", f.output, nearest.Hint(f.output, []string{"md", "csv", "json", "jsonl"}))
 	}
 	if f.repeat < 1 {
 		return usagef("-r %d must be at least 1", f.repeat)

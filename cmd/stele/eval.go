@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stele/engine"
+	"stele/engine/nearest"
 	"stele/engine/text"
 	"stele/eval"
 	"stele/eval/bench"
@@ -30,6 +31,7 @@ type evalFlags struct {
 	registry                        string
 	samples, batch                  int
 	noHack, dryRun                  bool
+	fields                          map[string]string
 	spec                            eval.Spec
 }
 
@@ -55,7 +57,8 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
 	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
-	flags.StringSliceVar(&f.spec.Languages, "lang", langid.Languages, "languages, comma-separated")
+	flags.StringSliceVar(&f.spec.Languages, "lang", nil, "languages, comma-separated; when not given, those that each benchmark has")
+	flags.StringToStringVar(&f.fields, "fields", nil, "where the parts of a problem are in a dataset of your own, as in answer=reward_model.ground_truth,problem=prompt.0.content")
 	flags.StringVar(&f.data, "data", "", "folder of benchmarks")
 	flags.StringVar(&f.registry, "registry", "", "file of your own benchmarks, as eval/bench/registry.yaml is")
 	flags.IntVar(&f.spec.FewShot, "few-shot", 0, "worked examples before each question, where the benchmark has them (mgsm: 8)")
@@ -118,7 +121,10 @@ func showResults(w io.Writer, g *globals, r *eval.Results) error {
 }
 
 func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
-	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: f.spec.Limit, Levels: f.spec.Levels}
+	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: f.spec.Limit, Levels: f.spec.Levels, Fields: f.fields, Say: c.ErrOrStderr()}
+	if c.Flags().Changed("limit") && f.spec.Limit == 0 {
+		fmt.Fprintln(c.ErrOrStderr(), "--limit 0 takes all questions")
+	}
 	spec, err := f.resolve(c, source)
 	if err != nil {
 		return err
@@ -181,7 +187,8 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 	if f.preset != "" {
 		apply := eval.Presets[f.preset]
 		if apply == nil {
-			return spec, usagef("unknown preset %q: expected %s", f.preset, strings.Join(slices.Sorted(maps.Keys(eval.Presets)), ", "))
+			names := slices.Sorted(maps.Keys(eval.Presets))
+			return spec, usagef("unknown preset %q: expected %s%s", f.preset, strings.Join(names, ", "), nearest.Hint(f.preset, names))
 		}
 		apply(&spec)
 		for name, keep := range map[string]func(){
@@ -194,6 +201,12 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 				keep()
 			}
 		}
+	}
+	if err := prompt.UnknownTemplate(spec.Template); err != nil {
+		return spec, usageError{err}
+	}
+	if err := settleLanguages(&spec, source, c.ErrOrStderr()); err != nil {
+		return spec, err
 	}
 	spec.Samples = eval.SamplesFor(spec.Benchmarks, f.samples)
 	if err := spec.SetDefaults(source); err != nil {
@@ -217,7 +230,7 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 		if err != nil {
 			return nil, err
 		}
-		problems, err := bench.Load(name, spec.Languages, source)
+		problems, err := bench.Load(name, spec.LanguagesOf(name), source)
 		if err != nil {
 			return nil, err
 		}
@@ -296,11 +309,14 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
 		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
 	}
-	if len(spec.Languages) == 0 {
-		spec.Languages = langid.Languages
+	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels, Say: os.Stderr}
+	if c.Eval.Bench == c.Data.Bench {
+		source.Fields = c.Data.Fields // the same file
 	}
-	spec.Samples = eval.SamplesFor(names, c.Eval.Samples)
-	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels}
+	if err := settleLanguages(&spec, source, os.Stderr); err != nil {
+		return spec, source, err
+	}
+	spec.Samples = eval.SamplesFor(spec.Benchmarks, c.Eval.Samples)
 	err := spec.SetDefaults(source)
 	if err == nil {
 		err = spec.Validate()
@@ -375,7 +391,7 @@ func printResults(w io.Writer, r *eval.Results) error {
 	}
 	for _, name := range r.Settings.Benchmarks {
 		b := r.Benchmarks[name]
-		for _, language := range r.Settings.Languages {
+		for _, language := range r.Settings.LanguagesOf(name) {
 			row(name, language, b.Languages[language])
 		}
 		row(name, "mean", b.Mean)

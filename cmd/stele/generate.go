@@ -1,16 +1,21 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"stele/engine"
 	"stele/engine/jsonl"
 	"stele/engine/text"
+	"stele/eval/bench"
+	"stele/eval/dataset"
 	"stele/sampler"
 )
 
@@ -33,16 +38,18 @@ func newGenerateCommand(g *globals) *cobra.Command {
 
 A prompt given with -p is a user's message, put through the model's chat template
 unless --raw is given, and the completion is printed as text (as JSONL with --json
-or --out). Lines of --in hold "prompt", "messages" or "prompt_ids", and optionally
-"id" and "seed"; the output has the same fields and "sample", "prompt_ids",
-"token_ids", "logprobs", "text" and "finish_reason", in the order of the input.`,
+or --out). --in is JSONL, or a dataset as TSV, CSV, Parquet or Arrow, whose records
+hold "prompt" (a text or a list of messages), "messages" or "prompt_ids", else
+"problem" or "question", and optionally "id" and "seed"; the output has the same fields
+and "sample", "prompt_ids", "token_ids", "logprobs", "text" and "finish_reason", in the
+order of the input. stele score reads it.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runGenerate(c, g, f) },
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")
-	flags.StringVar(&f.in, "in", "", "JSONL file of prompts; - is stdin")
+	flags.StringVar(&f.in, "in", "", "file of prompts; - is JSONL from stdin")
 	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
 	flags.IntVarP(&f.n, "n", "n", 1, "samples a prompt")
 	flags.Float64Var(&f.temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
@@ -125,25 +132,30 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 		if err := errors.Join(record.Set("id", "0"), record.Set("prompt", f.prompt)); err != nil {
 			return nil, nil, err
 		}
-		request, err := f.request(e, record, params)
+		request, err := f.request(e, record, params, &guesses{})
 		return []*jsonl.Record{record}, []engine.Request{request}, err
 	}
-	in, err := jsonl.Open(f.in)
+	in, err := openRecords(f.in)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer in.Close()
 	var records []*jsonl.Record
 	var requests []engine.Request
+	var said guesses
 	for {
 		record, err := in.Next()
 		if err == io.EOF {
+			if len(records) == 0 {
+				return nil, nil, fmt.Errorf("%s holds no prompt", f.in)
+			}
+			said.write(os.Stderr, f.in)
 			return records, requests, nil
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		request, err := f.request(e, record, params)
+		request, err := f.request(e, record, params, &said)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}
@@ -152,9 +164,83 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 	}
 }
 
+// recordReader gives records one after another.
+type recordReader interface {
+	Next() (*jsonl.Record, error)
+	Where() string
+	Close() error
+}
+
+// openRecords opens JSONL by any name, and datasets of every format by their endings.
+func openRecords(path string) (recordReader, error) {
+	if info, err := os.Stat(path); path != "-" && (dataset.Extension(path) != "" || err == nil && info.IsDir()) {
+		return dataset.Open(path, dataset.Options{})
+	}
+	return jsonl.Open(path)
+}
+
+// guesses are what a file's records left to be guessed.
+type guesses struct {
+	field    string // that questions came from, where it is no prompt
+	answered bool   // conversations ended with the assistant
+	left     []string
+}
+
+func (g *guesses) write(w io.Writer, path string) {
+	var said []string
+	if g.field != "" {
+		said = append(said, fmt.Sprintf("no prompt, so %s is asked", g.field))
+	}
+	if g.answered {
+		said = append(said, "conversations end with the assistant: its last message is left out and generated anew")
+	}
+	if len(g.left) > 0 {
+		said = append(said, "left out of the output, since JSON cannot hold them: "+strings.Join(g.left, ", "))
+	}
+	if len(said) > 0 {
+		fmt.Fprintf(w, "%s: %s\n", path, strings.Join(said, "; "))
+	}
+}
+
+// asked is what a record asks: a conversation, or a text. It is in "messages" or
+// "prompt", else where a problem's question usually is.
+func asked(record *jsonl.Record, said *guesses) (messages []text.Message, prompt string, err error) {
+	field, value := "messages", json.RawMessage(nil)
+	for _, name := range []string{"messages", "prompt"} {
+		if value == nil {
+			field = name
+			if value, err = record.Find(name); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	if value == nil {
+		if field, value, err = bench.Asked(record); err != nil {
+			return nil, "", err
+		}
+		if value == nil {
+			return nil, "", fmt.Errorf(`no "prompt", "messages" or "prompt_ids": the record has %s`, strings.Join(record.Keys(), ", "))
+		}
+		said.field = field
+	}
+	if value[0] == '"' {
+		return nil, prompt, json.Unmarshal(value, &prompt)
+	}
+	if messages, err = bench.Conversation(field, value); err != nil {
+		return nil, "", err
+	}
+	if last := len(messages) - 1; messages[last].Role == "assistant" {
+		if last == 0 {
+			return nil, "", fmt.Errorf("field %q holds a message of the assistant's alone", field)
+		}
+		messages, said.answered = messages[:last], true
+	}
+	return messages, "", nil
+}
+
 // request reads one line: prompt_ids as they are, messages through the chat
 // template, a prompt as a user's message or, with --raw, as text.
-func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params sampler.Params) (engine.Request, error) {
+func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params sampler.Params, said *guesses) (engine.Request, error) {
 	r := engine.Request{N: f.n, Sampling: params, MaxTokens: f.maxTokens, Stop: f.stop, IgnoreEOS: f.ignoreEOS, Seed: f.seed}
 	var id any
 	if found, err := record.Decode("id", &id); err != nil {
@@ -168,28 +254,25 @@ func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params s
 	if found, err := record.Decode("prompt_ids", &r.Prompt); found || err != nil {
 		return r, err
 	}
-	var messages []text.Message
-	found, err := record.Decode("messages", &messages)
+	for _, path := range record.Refused() {
+		if len(said.left) < 10 && !slices.Contains(said.left, path) {
+			said.left = append(said.left, path)
+		}
+	}
+	messages, prompt, err := asked(record, said)
 	if err != nil {
 		return r, err
 	}
-	var prompt string
-	if !found {
-		if ok, err := record.Decode("prompt", &prompt); err != nil {
-			return r, err
-		} else if !ok {
-			return r, errors.New(`no "prompt", "messages" or "prompt_ids"`)
-		}
-	}
+	found := messages != nil
 	if f.raw && found {
-		return r, errors.New(`"messages" need a chat template, and --raw leaves it out`)
+		return r, errors.New("a conversation needs a chat template, and --raw leaves it out")
 	}
 	if f.raw || !found && e.Template == nil {
 		r.Prompt, err = e.Tokenizer.Encode(prompt, true)
 		return r, err
 	}
 	if e.Template == nil {
-		return r, fmt.Errorf("%s has no chat template for \"messages\"", e.Dir)
+		return r, fmt.Errorf("%s has no chat template for a conversation", e.Dir)
 	}
 	if !found {
 		messages = []text.Message{{Role: "user", Content: prompt}}

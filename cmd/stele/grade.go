@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stele/engine/jsonl"
+	"stele/engine/nearest"
 	"stele/eval"
 	"stele/eval/grade"
 )
@@ -43,7 +44,7 @@ that a person would not share.`,
 			}
 			mode, ok := map[string]grade.Mode{"qwen": grade.Qwen, "strict": grade.Strict}[grader]
 			if !ok {
-				return usagef("--grader %q: must be qwen or strict", grader)
+				return usagef("--grader %q: must be qwen or strict%s", grader, nearest.Hint(grader, []string{"qwen", "strict"}))
 			}
 			return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error { return gradeRecord(record, mode) })
 		},
@@ -60,7 +61,7 @@ that a person would not share.`,
 // regradeRun judges the samples of an evaluation again.
 func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
 	if grader != "" && grader != grade.Qwen.String() && grader != grade.Strict.String() {
-		return usagef("--grader %q: must be qwen or strict", grader)
+		return usagef("--grader %q: must be qwen or strict%s", grader, nearest.Hint(grader, []string{"qwen", "strict"}))
 	}
 	results, err := eval.Regrade(c.Context(), run, grader, out, buildVersion(), identifier(), os.Stderr)
 	if err != nil {

@@ -8,8 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"stele/engine/nearest"
 )
 
 // globals are the flags that every subcommand understands.
@@ -45,15 +50,18 @@ func newRootCommand() *cobra.Command {
 		Short:         "Sample, train with GRPO and measure cross-lingual transfer, from one binary",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q: see stele --help", args[0])
+				return unknownCommand(c, args[0])
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		// Cobra checks these too, but not as wrong usage.
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := g.validate(); err != nil {
+				return err
+			}
 			if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
 				return usagef("%w: see %s --help", err, c.CommandPath())
 			}
@@ -66,7 +74,9 @@ func newRootCommand() *cobra.Command {
 	flags.StringVar(&g.kernels, "kernels", "auto", "what generates: host (Stele's own, on a CPU), graph (compiled on the backend) or auto")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
 	flags.BoolVar(&g.json, "json", false, "print results as JSON where there is a table")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
+	root.Version = buildVersion()
+	root.SetVersionTemplate("stele {{.Version}}\n")
 	root.AddCommand(
 		newGenerateCommand(g),
 		newScoreCommand(g),
@@ -85,9 +95,63 @@ func newRootCommand() *cobra.Command {
 	return root
 }
 
+// unknownCommand says that there is no such command, and which was probably meant.
+func unknownCommand(c *cobra.Command, name string) error {
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	if near := nearest.Of(name, names); near != "" {
+		return usagef("unknown command %q, did you mean %q? See %s --help", name, near, c.CommandPath())
+	}
+	return usagef("unknown command %q: see %s --help", name, c.CommandPath())
+}
+
+// flagError adds the flag that was probably meant to an error about an unknown one.
+func flagError(c *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return usageError{err}
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	c.InheritedFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := nearest.Of(name, names); near != "" {
+		return usagef("%w, did you mean --%s? See %s --help", err, near, c.CommandPath())
+	}
+	return usagef("%w: see %s --help", err, c.CommandPath())
+}
+
+// validate refuses global flags that no command understands.
+func (g *globals) validate() error {
+	backends := []string{"auto", "go", "xla:cpu", "xla:cuda"}
+	for _, flag := range []struct {
+		name, value string
+		known       []string
+		also        string // the beginning of others that are right
+	}{
+		{"backend", g.backend, backends, "xla:"},
+		{"dtype", g.dtype, []string{"float32", "bfloat16", "int8"}, ""},
+		{"kernels", g.kernels, []string{"auto", "host", "graph"}, ""},
+	} {
+		if slices.Contains(flag.known, flag.value) || flag.also != "" && strings.HasPrefix(flag.value, flag.also) {
+			continue
+		}
+		expected := strings.Join(flag.known, ", ")
+		if flag.also != "" {
+			expected += ", " + flag.also + "PATH"
+		}
+		return usagef("--%s %q: expected %s%s", flag.name, flag.value, expected, nearest.Hint(flag.value, flag.known))
+	}
+	return nil
+}
+
 // noArguments refuses arguments that are no flags.
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
+		if c.HasSubCommands() {
+			return unknownCommand(c, args[0])
+		}
 		return usagef("unexpected argument %q: see %s --help", args[0], c.CommandPath())
 	}
 	return nil

@@ -9,10 +9,12 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"stele/engine/jsonl"
+	"stele/engine/nearest"
 	"stele/eval/langid"
 	"stele/eval/metric"
 )
@@ -133,7 +135,7 @@ func (in *metricsInput) validate() error {
 	}
 	for _, l := range in.Languages {
 		if !slices.Contains(langid.Languages, l) {
-			return fmt.Errorf("unknown language %q", l)
+			return fmt.Errorf("unknown language %q: expected %s%s", l, strings.Join(langid.Languages, " "), nearest.Hint(l, langid.Languages))
 		}
 	}
 	check := func(where string, scores map[string]map[string]*float64) error {

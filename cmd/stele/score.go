@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +21,10 @@ func newScoreCommand(g *globals) *cobra.Command {
 		Short: "Log-probabilities of given completions",
 		Long: `Log-probabilities of given completions.
 
-Lines of --in hold "prompt_ids" and "completion_ids"; the output adds "logprobs", one
-for each completion id, under the whole vocabulary at --temperature.`,
+Lines of --in hold "prompt_ids" and "completion_ids", or "token_ids" as stele generate
+writes them; the output adds "logprobs", one for each completion id, under the whole
+vocabulary at --temperature. "logprobs" that are there already are replaced, and all
+else is kept.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if temperature <= 0 {
@@ -78,20 +81,34 @@ func readPairs(path string) ([]*jsonl.Record, []model.Pair, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		var p model.Pair
-		for _, field := range []struct {
-			key string
-			ids *[]int32
-		}{{"prompt_ids", &p.Prompt}, {"completion_ids", &p.Completion}} {
-			found, err := record.Decode(field.key, field.ids)
-			if err == nil && !found {
-				err = fmt.Errorf("no %q", field.key)
-			}
-			if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
-			}
+		p, err := pairOf(record)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}
 		records = append(records, record)
 		pairs = append(pairs, p)
 	}
+}
+
+// pairOf reads a line of stele score's input; completion ids have the name token_ids in
+// what stele generate writes.
+func pairOf(record *jsonl.Record) (p model.Pair, err error) {
+	for _, field := range []struct {
+		keys []string
+		ids  *[]int32
+	}{{[]string{"prompt_ids"}, &p.Prompt}, {[]string{"completion_ids", "token_ids"}, &p.Completion}} {
+		found := false
+		for _, key := range field.keys {
+			if found {
+				break
+			}
+			if found, err = record.Decode(key, field.ids); err != nil {
+				return p, fmt.Errorf("%w: expected a list of token ids", err)
+			}
+		}
+		if !found {
+			return p, fmt.Errorf(`no "%s": the record has %s; stele tokenize makes ids of text`, strings.Join(field.keys, `" or "`), strings.Join(record.Keys(), ", "))
+		}
+	}
+	return p, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -27,11 +28,16 @@ func buildVersion() string {
 		return "unknown"
 	}
 	version := "devel"
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		version = v // of a release, or of a commit by its date
+	}
 	modified := ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			version = s.Value
+			if version == "devel" || strings.HasPrefix(version, "v0.0.0-") {
+				version = s.Value
+			}
 		case s.Key == "vcs.modified" && s.Value == "true":
 			modified = "+changes"
 		}

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"stele/engine/checkpoint"
+	"stele/engine/nearest"
 )
 
 //go:embed assets
@@ -72,7 +73,7 @@ func Dir(name string) (string, error) {
 func find(name string) (checkpoint.Config, error) {
 	c, ok := models[name]
 	if !ok {
-		return c, fmt.Errorf("no built-in model %q: expected builtin:%s", name, strings.Join(Names(), " or builtin:"))
+		return c, fmt.Errorf("no built-in model %q: expected builtin:%s%s", name, strings.Join(Names(), " or builtin:"), nearest.Hint(name, Names()))
 	}
 	return c, nil
 }

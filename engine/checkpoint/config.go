@@ -97,6 +97,9 @@ type configFile struct {
 func LoadConfig(dir string) (*Config, error) {
 	path := filepath.Join(dir, "config.json")
 	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, NotModel(dir, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"stele/engine/filetype"
 	"stele/engine/hub"
 )
 
@@ -15,7 +16,11 @@ import (
 func Resolve(name string) (string, error) {
 	if info, err := os.Stat(name); err == nil {
 		if !info.IsDir() {
-			return "", fmt.Errorf("model %s is a file: expected a folder with config.json and safetensors", name)
+			what := "a file"
+			if kind := filetype.OfFile(name); kind != filetype.Unknown {
+				what = string(kind)
+			}
+			return "", fmt.Errorf("model %s is %s: expected a folder with config.json and safetensors", name, what)
 		}
 		return name, nil
 	}

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
+
+	"stele/engine/filetype"
 )
 
 // maxLine is the longest line that is read.
@@ -27,12 +30,19 @@ func Open(path string) (*Reader, error) {
 	if path == "-" {
 		return NewReader("stdin", os.Stdin), nil
 	}
+	kind, packed := filetype.OfFile(path), strings.HasSuffix(path, ".gz")
+	switch {
+	case kind == filetype.Gzip && !packed:
+		return nil, fmt.Errorf("%s is a gzip file: rename it to %s.gz, or unpack it", path, filepath.Base(path))
+	case kind != filetype.Unknown && kind != filetype.Empty && !(packed && kind == filetype.Gzip):
+		return nil, fmt.Errorf("%s is %s (expected JSONL)", path, kind)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	var source io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
+	if packed {
 		if source, err = gzip.NewReader(f); err != nil {
 			f.Close()
 			return nil, fmt.Errorf("%s: %w", path, err)

@@ -10,13 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 )
 
 // Record is a JSON object whose fields keep their order.
 type Record struct {
-	keys   []string
-	values map[string]json.RawMessage
+	keys    []string
+	values  map[string]json.RawMessage
+	refused map[string]string // why a value could not be had, by its path
 }
 
 // NewRecord makes an empty record.
@@ -68,6 +70,9 @@ func (r *Record) Has(key string) bool {
 // Decode reads a field into v; found is false when it is absent or null, and v is
 // left as it was.
 func (r *Record) Decode(key string, v any) (found bool, err error) {
+	if why, ok := r.refused[key]; ok {
+		return false, fmt.Errorf("field %q %s", key, why)
+	}
 	value, ok := r.values[key]
 	if !ok || string(value) == "null" {
 		return false, nil
@@ -98,8 +103,24 @@ func (r *Record) Clone() *Record {
 	for key, value := range r.values {
 		c.values[key] = value
 	}
+	c.refused = maps.Clone(r.refused)
 	return c
 }
+
+// Keys are the names of the fields, in their order.
+func (r *Record) Keys() []string { return slices.Clone(r.keys) }
+
+// Refuse says why the record has no value at a path although its source has one:
+// it is an error to ask for it, and it is left out where the record is written.
+func (r *Record) Refuse(path, why string) {
+	if r.refused == nil {
+		r.refused = map[string]string{}
+	}
+	r.refused[path] = why
+}
+
+// Refused are the paths that Refuse named, in order.
+func (r *Record) Refused() []string { return slices.Sorted(maps.Keys(r.refused)) }
 
 // MarshalJSON writes the fields in their order.
 func (r *Record) MarshalJSON() ([]byte, error) {

@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/daulet/tokenizers"
+
+	_ "stele/third_party/libtokenizers" // without the library: a line that says so
 )
 
 // Tokenizer is the tokenizer of a model folder. It is safe for concurrent use.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,8 @@ import (
 
 	"stele/engine/hub"
 	"stele/engine/jsonl"
+	"stele/engine/nearest"
+	"stele/engine/text"
 	"stele/eval/bench/arith"
 	"stele/eval/dataset"
 )
@@ -33,6 +36,9 @@ type Problem struct {
 	Solution  string `json:"solution"` // worked out; empty where the benchmark has none
 	Level     int    `json:"level"`    // of difficulty; 0 where the benchmark has none
 	Type      string `json:"type"`
+	// Messages are the conversation that the data ask with, the user's Problem last;
+	// nil where they ask with a text.
+	Messages []text.Message `json:"messages,omitempty"`
 }
 
 // Options choose from a benchmark.
@@ -42,6 +48,13 @@ type Options struct {
 	Limit    int    // first N questions, the same in each language; 0 for all
 	Split    string // train or test where the benchmark has both; empty for test
 	Levels   []int  // of difficulty; empty for all
+	// Fields say where the parts of a problem are in a dataset named by its path, as
+	// {"answer": "reward_model.ground_truth"}; what they leave out is looked for at
+	// the usual places.
+	Fields map[string]string
+	// Say gets a line about what was guessed of a dataset named by its path; nil is
+	// silent.
+	Say io.Writer
 }
 
 // Arith is the name of the built-in benchmark.
@@ -71,9 +84,38 @@ func Load(name string, languages []string, o Options) ([]Problem, error) {
 		return nil, err
 	}
 	if name != Arith && len(o.Levels) > 0 {
+		there := slices.Clone(all)
 		all = slices.DeleteFunc(all, func(p Problem) bool { return !slices.Contains(o.Levels, p.Level) })
+		if len(all) == 0 && len(there) > 0 {
+			return nil, fmt.Errorf("%s has no question of level %s: %s", name, numbers(o.Levels), levelsOf(there))
+		}
 	}
 	return choose(name, all, languages, o.Limit)
+}
+
+// numbers are levels in words.
+func numbers(levels []int) string {
+	var out []string
+	for _, l := range levels {
+		out = append(out, strconv.Itoa(l))
+	}
+	return strings.Join(out, " or ")
+}
+
+// levelsOf says which levels there are, and of how many questions.
+func levelsOf(problems []Problem) string {
+	count := map[int]int{}
+	for _, p := range problems {
+		count[p.Level]++
+	}
+	if len(count) == 1 && count[0] > 0 {
+		return "its questions have no level that is a number"
+	}
+	var out []string
+	for _, l := range slices.Sorted(maps.Keys(count)) {
+		out = append(out, fmt.Sprintf("%d of level %d", count[l], l))
+	}
+	return "it has " + strings.Join(out, ", ")
 }
 
 // choose groups problems by language, checks that they are parallel and takes the
@@ -168,6 +210,9 @@ func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 		if err := errors.Join(err, in.Close()); err != nil {
 			return nil, err
 		}
+		if err := checkEncoding(files[0], problems); err != nil {
+			return nil, err
+		}
 		for i := range problems {
 			problems[i].Benchmark = e.name
 		}
@@ -242,23 +287,69 @@ func (s *Source) find(root, path, language, split string) ([]string, error) {
 	return dataset.Files(full, s.options(language, split))
 }
 
-// loadPath reads a dataset by its path, or by its id in the hub cache. Records in
-// other languages than those asked for are left out.
-func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, error) {
+// openPath opens a dataset by its path, or by its id in the hub cache.
+func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error) {
 	source := &e.Sources[0]
-	source.Split = o.Split
+	source.Split, source.ofPath, source.places = o.Split, true, &places{}
+	for part, field := range o.Fields {
+		if !slices.Contains(parts, part) {
+			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
+		}
+		if strings.TrimSpace(field) == "" {
+			return nil, nil, fmt.Errorf("fields: %s names no field", part)
+		}
+	}
+	source.Fields = o.Fields
 	root := path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hub.IsID(path) {
 		if root, err = hub.Snapshot(hub.Dataset, path, ""); err != nil {
-			return nil, fmt.Errorf("%s is no file or folder here, and as a dataset of the hub: %w", path, err)
+			return nil, nil, fmt.Errorf("%s is no file or folder here, and as a dataset of the hub: %w", path, err)
 		}
 	}
 	in, err := dataset.Open(root, source.options("", ""))
+	return in, source, err
+}
+
+// loadPath reads a dataset by its path. Records in other languages than those asked for
+// are left out.
+func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, error) {
+	in, source, err := e.openPath(path, o)
 	if err != nil {
 		return nil, err
 	}
 	problems, err := source.read(in, e.Answer, o.Split, languages)
-	return problems, errors.Join(err, in.Close())
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, err
+	}
+	if err := checkEncoding(path, problems); err != nil {
+		return nil, err
+	}
+	source.places.say(o.Say, path)
+	return problems, nil
+}
+
+// checkEncoding refuses data whose answers or questions are all base64, as some tools
+// write columns of bytes: every answer to them would be wrong.
+func checkEncoding(path string, problems []Problem) error {
+	for _, part := range []struct {
+		name string
+		of   func(Problem) string
+	}{{"answer", func(p Problem) string { return p.Answer }}, {"problem", func(p Problem) string { return p.Problem }}} {
+		all, padded := len(problems) > 0, ""
+		for _, p := range problems {
+			value := part.of(p)
+			if all = all && fromBase64(value) != ""; !all {
+				break
+			}
+			if decoded(value) != "" {
+				padded = value
+			}
+		}
+		if all && padded != "" {
+			return fmt.Errorf("%s: every %s is base64, such as %.60q, which is %.60q: write the column as text, not as bytes", path, part.name, padded, fromBase64(padded))
+		}
+	}
+	return nil
 }
 
 // records gives records one after another: a dataset.Reader, a jsonl.Reader.
@@ -276,9 +367,19 @@ func readProblems(in records, languages []string) ([]Problem, error) {
 // which name none.
 func (s *Source) read(in records, kind Answer, split string, languages []string) ([]Problem, error) {
 	var problems []Problem
+	others := map[string]int{} // records in languages that were not asked for
+	own := *s
+	s = &own
 	for row := 0; ; row++ {
 		record, err := in.Next()
 		if err == io.EOF {
+			if len(problems) == 0 && len(others) > 0 {
+				return nil, fmt.Errorf("%s: no question in %s: its records are in %s", in.Where(), strings.Join(languages, " "), strings.Join(slices.Sorted(maps.Keys(others)), ", "))
+			}
+			if row == 0 {
+				return nil, errors.New("no record")
+			}
+			s.countRows(problems)
 			return problems, nil
 		}
 		if err != nil {
@@ -296,6 +397,29 @@ func (s *Source) read(in records, kind Answer, split string, languages []string)
 		}
 		if slices.Contains(languages, p.Language) {
 			problems = append(problems, p)
+		} else {
+			others[p.Language]++
+		}
+	}
+}
+
+// countRows numbers the problems of each language where ids that were guessed name
+// several.
+func (s *Source) countRows(problems []Problem) {
+	if !s.guessedID || s.places == nil {
+		return
+	}
+	seen := map[[2]string]bool{}
+	for _, p := range problems {
+		key := [2]string{p.Language, p.ID}
+		s.places.repeats = s.places.repeats || seen[key]
+		seen[key] = true
+	}
+	if s.places.repeats {
+		row := map[string]int{}
+		for i := range problems {
+			problems[i].ID = strconv.Itoa(row[problems[i].Language])
+			row[problems[i].Language]++
 		}
 	}
 }

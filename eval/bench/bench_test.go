@@ -59,11 +59,11 @@ func TestOwnFile(t *testing.T) {
 
 func TestErrorsSayWhere(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`{"id":"1","problem":"x"}`, `:1: no "answer"`},
-		{"\n" + `{"id":"1","answer":"x"}`, `:2: no "problem" or "question"`},
-		{`{"id":"1","problem":["x"],"answer":"1"}`, "neither text nor a number"},
+		{`{"id":"1","problem":"x"}`, ":1: no answer: looked for"},
+		{"\n" + `{"id":"1","answer":"x"}`, ":2: no problem: looked for problem, question"},
+		{`{"id":"1","problem":["x","y"],"answer":"1"}`, "neither text nor a number"},
 		{`{"id":"1","problem":"x","answer":"1"}` + "\n" + `{"id":"1","problem":"x","answer":"1"}`, "twice"},
-		{"", "has no question in en"},
+		{"", "is empty"}, {"\n", "no record"},
 		{`{"id":"1","language":"en","problem":"x","answer":"1"}` + "\n" + `{"id":"1","language":"de","problem":"x","answer":"2"}`, `answer "1" in en and "2" in de`},
 	} {
 		languages := []string{"en"}

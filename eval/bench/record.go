@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -10,27 +11,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"stele/engine/jsonl"
 )
-
-// defaultColumns are where a part of a problem is looked for when nothing is said.
-var defaultColumns = map[string][]string{
-	"id": {"id"}, "language": {"language"}, "problem": {"problem", "question"}, "answer": {"answer"},
-	"solution": {"solution"}, "level": {"level"}, "type": {"type"},
-}
 
 // problem reads a record. row counts the records of the source from 0; ids and
 // answers may be numbers.
 func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row int) (Problem, error) {
 	var p Problem
 	var level string
-	for i, to := range []*string{&p.ID, &p.Language, &p.Problem, &p.Answer, &p.Solution, &level, &p.Type} {
-		value, err := s.part(record, parts[i], split, row)
-		if err != nil {
+	if len(s.Fields) == 0 || s.ofPath {
+		var err error
+		if p, level, err = s.guess(record); err != nil {
 			return p, err
 		}
-		*to = value
+	}
+	for i, to := range []*string{&p.ID, &p.Language, &p.Problem, &p.Answer, &p.Solution, &level, &p.Type} {
+		if err := s.part(to, &p, record, parts[i], split, row); err != nil {
+			return p, err
+		}
 	}
 	// "Level 3", as MATH has it, is a level too; what is no number is none.
 	p.Level, _ = strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(level, "Level ")))
@@ -41,99 +42,176 @@ func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row in
 	}
 	for _, must := range []struct{ name, value string }{{"problem", p.Problem}, {"answer", p.Answer}} {
 		if strings.TrimSpace(must.value) == "" {
-			return p, fmt.Errorf(`no "%s"`, strings.Join(s.columnsOf(must.name), `" or "`))
+			return p, s.lacks(record, must.name)
 		}
 	}
 	var err error
-	if p.Answer, err = kind.read(p.Answer); err != nil {
-		return p, fmt.Errorf("field %q: %w", s.columnsOf("answer")[0], err)
+	answer := p.Answer
+	if p.Answer, err = kind.read(answer); err != nil {
+		if hidden := decoded(answer); hidden != "" {
+			err = fmt.Errorf("%w; it is base64 of %.60q", err, hidden)
+		}
+		return p, fmt.Errorf("field %q: %w", s.columnOf("answer"), err)
 	}
 	return p, nil
 }
 
-// columnsOf are the columns that a part may come from, or the text it is made of.
-func (s *Source) columnsOf(part string) []string {
-	if len(s.Fields) == 0 {
-		return defaultColumns[part]
+// lacks says that a part which must be there is not, and what is there instead.
+func (s *Source) lacks(record *jsonl.Record, part string) error {
+	field := s.Fields[part]
+	if field == "" {
+		for _, name := range s.usual(part) {
+			if record.Has(name) {
+				return fmt.Errorf("no %s: field %q is empty", part, name)
+			}
+		}
+		return fmt.Errorf("no %s: looked for %s; the record has %s", part, strings.Join(s.usual(part), ", "), strings.Join(record.Keys(), ", "))
 	}
+	if value, err := record.Find(field); err != nil {
+		return err
+	} else if value != nil {
+		return fmt.Errorf("field %q is empty", field)
+	}
+	return record.Missing(field)
+}
+
+// columnOf names the column of a part, for errors.
+func (s *Source) columnOf(part string) string {
 	if f := s.Fields[part]; f != "" {
-		return []string{f}
+		return f
 	}
-	return nil
+	return part
 }
 
 // hole is a place in a text for a column's value.
 var hole = regexp.MustCompile(`\{[^{}]+\}`)
 
-// part is the text of a problem's part; "" where the record has none.
-func (s *Source) part(record *jsonl.Record, part, split string, row int) (string, error) {
-	var value string
-	for _, column := range s.columnsOf(part) {
+// part reads a part of a problem into to, as Fields and Patterns say; where they say
+// nothing it stays as it is.
+func (s *Source) part(to *string, p *Problem, record *jsonl.Record, part, split string, row int) error {
+	column := s.Fields[part]
+	switch {
+	case column == "":
+	case hole.MatchString(column):
 		var err error
-		found := true
-		if hole.MatchString(column) {
-			value = hole.ReplaceAllStringFunc(column, func(name string) string {
-				switch name = name[1 : len(name)-1]; name {
-				case "row":
-					return strconv.Itoa(row)
-				case "split":
-					return split
-				}
-				text, ok, e := scalar(record, name)
-				if e == nil && !ok {
-					e = fmt.Errorf("no %q", name)
-				}
-				if e != nil && err == nil {
-					err = e
-				}
-				return text
-			})
-		} else {
-			value, found, err = scalar(record, column)
+		*to = hole.ReplaceAllStringFunc(column, func(name string) string {
+			switch name = name[1 : len(name)-1]; name {
+			case "row":
+				return strconv.Itoa(row)
+			case "split":
+				return split
+			}
+			text, ok, e := scalar(record, name)
+			if e == nil && !ok {
+				e = record.Missing(name)
+			}
+			if e != nil && err == nil {
+				err = e
+			}
+			return text
+		})
+		if err != nil {
+			return err
+		}
+	default:
+		value, err := record.Find(column)
+		if err != nil || value == nil {
+			return err
+		}
+		switch {
+		case part == "problem":
+			*to, err = p.ask(place{column, value})
+		case isConversation(value):
+			*to, err = lastWords(place{column, value})
+		default:
+			*to, err = asText(column, value)
 		}
 		if err != nil {
-			return "", err
+			return err
 		}
-		if found {
-			break
+		if part == "answer" && s.ofPath && s.patterns[part] == nil {
+			*to, _ = finalAnswer(*to)
 		}
 	}
 	expression := s.patterns[part]
-	if expression == nil || value == "" {
-		return value, nil
+	if expression == nil || *to == "" {
+		return nil
 	}
-	m := expression.FindStringSubmatch(value)
+	m := expression.FindStringSubmatch(*to)
 	if m == nil {
-		return "", fmt.Errorf("field %q: %.60q does not match the pattern %s", s.columnsOf(part)[0], value, expression)
+		return fmt.Errorf("field %q: %.60q does not match the pattern %s", s.columnOf(part), *to, expression)
 	}
-	return m[1], nil
+	*to = m[1]
+	return nil
 }
 
-// scalar is a column's value as text, be it text or a number.
-func scalar(record *jsonl.Record, column string) (text string, found bool, err error) {
-	var raw json.RawMessage
-	if found, err = record.Decode(column, &raw); err != nil || !found {
+// scalar is the value at a path as text, be it text or a number.
+func scalar(record *jsonl.Record, path string) (text string, found bool, err error) {
+	raw, err := record.Find(path)
+	if err != nil || raw == nil {
 		return "", false, err
 	}
-	if raw[0] == '"' {
-		err = json.Unmarshal(raw, &text)
-		return text, true, err
+	text, err = asText(path, raw)
+	return text, true, err
+}
+
+// asText is a text or a number as text; a list of one is that one.
+func asText(field string, raw json.RawMessage) (text string, err error) {
+	raw = bytes.TrimSpace(raw)
+	switch raw[0] {
+	case '"':
+		return text, json.Unmarshal(raw, &text)
+	case '[':
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) == nil && len(list) == 1 && len(list[0]) > 0 && list[0][0] != '[' {
+			return asText(field, list[0])
+		}
+		return "", fmt.Errorf("field %q is a list of %d, neither text nor a number: name one of them, as in %s.0", field, len(list), field)
+	case '{':
+		if object, err := jsonl.ParseRecord(raw); err == nil && len(object.Keys()) > 0 {
+			keys := object.Keys()
+			return "", fmt.Errorf("field %q is an object with %s, neither text nor a number: name one of them, as in %s.%s",
+				field, strings.Join(keys, ", "), field, keys[0])
+		}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return "", true, err
+		return "", err
 	}
 	number, ok := value.(json.Number)
 	if !ok {
-		return "", true, fmt.Errorf("field %q is neither text nor a number", column)
+		return "", fmt.Errorf("field %q is neither text nor a number", field)
 	}
 	// 204.0 is what pandas makes of whole numbers where one is missing.
-	if whole, isWhole := strings.CutSuffix(string(number), ".0"); isWhole {
-		return whole, true, nil
+	if whole, zeros, isWhole := strings.Cut(string(number), "."); isWhole && strings.Trim(zeros, "0") == "" {
+		return whole, nil
 	}
-	return string(number), true, nil
+	return string(number), nil
+}
+
+// decoded is what base64 stands for where it is sure to be base64: padded, and of
+// printable text.
+func decoded(s string) string {
+	if !strings.HasSuffix(s, "=") {
+		return ""
+	}
+	return fromBase64(s)
+}
+
+// fromBase64 is the printable text that s stands for, or "".
+func fromBase64(s string) string {
+	data, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(data) == 0 || !utf8.Valid(data) {
+		return ""
+	}
+	for _, r := range string(data) {
+		if !unicode.IsPrint(r) && !unicode.IsSpace(r) {
+			return ""
+		}
+	}
+	return string(data)
 }
 
 var letter = regexp.MustCompile(`^\(?([A-Z])\)?\.?$`)
@@ -233,20 +311,19 @@ func (c *Choices) options(record *jsonl.Record) ([]string, error) {
 			return nil, err
 		}
 		if !found {
-			return nil, fmt.Errorf("no %q", column)
+			return nil, record.Missing(column)
 		}
 		options = append(options, text)
 	}
 	if c.Column == "" {
 		return options, nil
 	}
-	var raw json.RawMessage
-	found, err := record.Decode(c.Column, &raw)
+	raw, err := record.Find(c.Column)
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, fmt.Errorf("no %q", c.Column)
+	if raw == nil {
+		return nil, record.Missing(c.Column)
 	}
 	object := struct {
 		Text []string `json:"text"`

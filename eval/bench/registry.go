@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"stele/engine/hub"
+	"stele/engine/nearest"
+	"stele/engine/settings"
 )
 
 // Answer is what the answers of a benchmark are.
@@ -63,6 +63,11 @@ type Source struct {
 	Choices   *Choices          `yaml:"choices"`
 
 	patterns map[string]*regexp.Regexp
+
+	// Of a dataset named by its path, whose records nothing describes.
+	ofPath    bool
+	places    *places
+	guessedID bool
 }
 
 // Choices describe options that stand in columns of their own.
@@ -119,8 +124,9 @@ func Lookup(name string, o Options) (Entry, error) {
 			Sources: []Source{{Columns: []string{"problem", "answer"}}}, name: name,
 		}, nil
 	}
-	return Entry{}, fmt.Errorf("unknown benchmark %q: expected %s, the path of a dataset (.jsonl, .parquet, a folder) or its hub id owner/name",
-		name, strings.Join(slices.Sorted(maps.Keys(entries)), ", "))
+	names := slices.Sorted(maps.Keys(entries))
+	return Entry{}, fmt.Errorf("unknown benchmark %q: expected %s, the path of a dataset (.jsonl, .parquet, a folder) or its hub id owner/name%s",
+		name, strings.Join(names, ", "), nearest.Hint(name, names))
 }
 
 // registry is all that is known by name with these options.
@@ -165,8 +171,8 @@ var benchmarkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 // parseRegistry reads a registry and reports the first entry that is wrong.
 func parseRegistry(text []byte) (map[string]Entry, error) {
 	entries := map[string]Entry{}
-	if err := yaml.UnmarshalWithOptions(text, &entries, yaml.DisallowUnknownField()); err != nil {
-		return nil, errors.New(oneLine(yaml.FormatError(err, false, false)))
+	if err := settings.Read(text, &entries); err != nil {
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[name]
@@ -176,12 +182,6 @@ func parseRegistry(text []byte) (map[string]Entry, error) {
 		entries[name] = e
 	}
 	return entries, nil
-}
-
-// oneLine is the first line of a message, "[2:3] unknown field" with its place.
-func oneLine(message string) string {
-	first, _, _ := strings.Cut(message, "\n")
-	return first
 }
 
 func (e *Entry) check(name string) error {
@@ -237,7 +237,7 @@ func (s *Source) check(languages []string) error {
 	}
 	for part := range s.Fields {
 		if !slices.Contains(parts, part) {
-			return fmt.Errorf("fields: unknown part %q: expected %s", part, strings.Join(parts, ", "))
+			return fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
 		}
 	}
 	if len(s.Fields) > 0 && (s.Fields["problem"] == "" || s.Fields["answer"] == "") {
@@ -246,7 +246,7 @@ func (s *Source) check(languages []string) error {
 	s.patterns = map[string]*regexp.Regexp{}
 	for part, pattern := range s.Patterns {
 		if !slices.Contains(parts, part) {
-			return fmt.Errorf("patterns: unknown part %q: expected %s", part, strings.Join(parts, ", "))
+			return fmt.Errorf("patterns: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
 		}
 		expression, err := regexp.Compile(pattern)
 		if err != nil {

@@ -237,7 +237,7 @@ func TestBadRows(t *testing.T) {
 		{"aime24", "en", `en.jsonl:2: field "answer": answer is "twelve": expected a whole number`},
 		{"gpqa_diamond", "en", `en.jsonl:1: field "answer": answer is "AB": expected a letter`},
 		{"gsm8k", "en", `test.jsonl:1: field "answer" is neither text nor a number`},
-		{"mgsm", "en", `en.jsonl:1: no "problem" or "question"`},
+		{"mgsm", "en", `en.jsonl:1: no problem: field "problem" is empty`},
 		{"mgsm", "de", `mgsm_de.tsv:1: 1 columns, expected 2`},
 		{"own", "en", `own.jsonl:2: answer is "C", which names none of 2 choices`},
 	} {
@@ -254,7 +254,7 @@ func TestBadRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ text, want string }{
-		{"x: {languages: [en], sources: [{path: a}], sampels: 3}", `unknown field "sampels"`},
+		{"x: {languages: [en], sources: [{path: a}], sampels: 3}", `unknown setting "x.sampels", did you mean "x.samples"?`},
 		{"x: [1]", "[1:4]"},
 		{"a/b: {languages: [en], sources: [{path: a}]}", "a/b: not a name"},
 		{"x: {sources: [{path: a}]}", "x: languages"},

@@ -2,17 +2,18 @@ package dataset
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"stele/engine/jsonl"
@@ -25,8 +26,9 @@ type batches struct {
 	close func() error
 	batch arrow.RecordBatch
 	limit int64 // rows that a batch may believably have
-	at    int   // row of the batch that comes next
-	row   int   // rows given
+	means []meaning
+	at    int // row of the batch that comes next
+	row   int // rows given
 }
 
 // guarded calls f and turns a panic of the Arrow library into an error: it checks
@@ -58,7 +60,7 @@ func (b *batches) Next() (*jsonl.Record, error) {
 			b.batch, b.at = batch, 0
 		}
 		var err error
-		record, err = rowOf(b.batch, b.at)
+		record, err = rowOf(b.batch, b.means, b.at)
 		return err
 	})
 	if err != nil {
@@ -69,9 +71,10 @@ func (b *batches) Next() (*jsonl.Record, error) {
 	return record, nil
 }
 
-// rowOf makes a record of a row, its columns in their order.
-func rowOf(batch arrow.RecordBatch, row int) (*jsonl.Record, error) {
+// rowOf makes a record of a row, its columns in their order; meanings are the columns'.
+func rowOf(batch arrow.RecordBatch, meanings []meaning, row int) (*jsonl.Record, error) {
 	record := jsonl.NewRecord()
+	e := encoder{record: record}
 	for i, column := range batch.Columns() {
 		name := batch.ColumnName(i)
 		if record.Has(name) {
@@ -80,15 +83,32 @@ func rowOf(batch arrow.RecordBatch, row int) (*jsonl.Record, error) {
 		if row >= column.Len() {
 			return nil, fmt.Errorf("column %.80q has %d rows only", name, column.Len())
 		}
-		value := column.GetOneForMarshal(row)
-		if s, ok := value.(string); ok && !utf8.ValidString(s) {
-			return nil, fmt.Errorf("column %.80q is not UTF-8", name)
+		var of *meaning
+		if i < len(meanings) {
+			of = &meanings[i]
 		}
-		if err := record.Set(name, value); err != nil {
+		e.path = append(e.path[:0], name)
+		value, err := e.value(nil, column, of, row)
+		if no := (refusal{}); errors.As(err, &no) {
+			record.Refuse(name, no.why)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %.80q %w", name, err)
+		}
+		if err := record.Set(name, json.RawMessage(value)); err != nil {
 			return nil, err
 		}
 	}
 	return record, nil
+}
+
+func meaningsOf(s *arrow.Schema) []meaning {
+	var out []meaning
+	for _, f := range s.Fields() {
+		out = append(out, meaningOf(f))
+	}
+	return out
 }
 
 // Where implements source.
@@ -185,6 +205,7 @@ func newArrow(path string, in seekable, size int64) (*batches, error) {
 			if err != nil {
 				return err
 			}
+			b.means = meaningsOf(r.Schema())
 			i := 0
 			b.next = func() (arrow.RecordBatch, error) {
 				if i >= r.NumRecords() {
@@ -203,6 +224,7 @@ func newArrow(path string, in seekable, size int64) (*batches, error) {
 		if err != nil {
 			return err
 		}
+		b.means = meaningsOf(r.Schema())
 		b.next = func() (arrow.RecordBatch, error) {
 			if r.Next() {
 				return r.RecordBatch(), nil
@@ -221,6 +243,28 @@ func newArrow(path string, in seekable, size int64) (*batches, error) {
 	return b, nil
 }
 
+// checkChunks checks that the columns of a Parquet file lie in it: the library reads
+// nested ones in goroutines of its own, where no recover catches what it makes of others.
+func checkChunks(m *metadata.FileMetaData, size int64) error {
+	for i := range m.NumRowGroups() {
+		group := m.RowGroup(i)
+		for j := range group.NumColumns() {
+			chunk, err := group.ColumnChunk(j)
+			if err != nil {
+				return err
+			}
+			first, length := chunk.DataPageOffset(), chunk.TotalCompressedSize()
+			if chunk.HasDictionaryPage() {
+				first = min(first, chunk.DictionaryPageOffset())
+			}
+			if first < 0 || length < 0 || first > size || length > size-first || chunk.NumValues() < 0 || chunk.TotalUncompressedSize() < 0 {
+				return fmt.Errorf("the file is damaged: row group %d, column %d is said to have %d bytes at byte %d of %d", i, j, length, first, size)
+			}
+		}
+	}
+	return nil
+}
+
 // rowsAtOnce is the number of Parquet rows in memory at a time.
 const rowsAtOnce = 1024
 
@@ -232,9 +276,17 @@ func newParquet(path string, in seekable, size int64) (*batches, error) {
 		if err != nil {
 			return err
 		}
+		if err := checkChunks(f.MetaData(), size); err != nil {
+			return err
+		}
+		origin := takeOrigin(f.MetaData())
 		arrowFile, err := pqarrow.NewFileReader(f, pqarrow.ArrowReadProperties{BatchSize: rowsAtOnce}, mem)
 		if err != nil {
 			return err
+		}
+		for i := range arrowFile.Manifest.Fields {
+			field := &arrowFile.Manifest.Fields[i]
+			b.means = append(b.means, parquetMeaning(field, f.MetaData().Schema, origin[field.Field.Name]))
 		}
 		r, err := arrowFile.GetRecordReader(context.Background(), nil, nil)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"stele/engine/filetype"
 	"stele/engine/jsonl"
 )
 
@@ -126,6 +127,9 @@ func (r *Reader) Close() error {
 
 // openSource opens one file by the ending of its name.
 func openSource(name string, o Options) (source, error) {
+	if err := checkKind(name); err != nil {
+		return nil, err
+	}
 	switch Extension(name) {
 	case ".jsonl", ".ndjson":
 		return jsonl.Open(name)
@@ -143,6 +147,36 @@ func openSource(name string, o Options) (source, error) {
 	return nil, fmt.Errorf("%s: format not known: expected a name that ends in %s", name, strings.Join(Extensions, ", "))
 }
 
+// checkKind refuses a file that is something else than its name says.
+func checkKind(name string) error {
+	extension := Extension(name)
+	kind := filetype.OfFile(name)
+	expected := filetype.Unknown
+	switch {
+	case extension == "" && kind == filetype.Unknown:
+		return nil // openSource says what names are known
+	case extension == ".parquet":
+		expected = filetype.Parquet
+	case extension == ".arrow":
+		expected = filetype.Arrow // or a stream, which has no mark
+	case strings.HasSuffix(strings.ToLower(name), ".gz"):
+		expected = filetype.Gzip
+	}
+	switch {
+	case kind == filetype.Unknown || kind == expected:
+		return nil
+	case kind == filetype.Empty:
+		return fmt.Errorf("%s is %s", name, kind)
+	case kind == filetype.Gzip && extension != "":
+		return fmt.Errorf("%s is a gzip file: rename it to %s.gz, or unpack it", name, filepath.Base(name))
+	case kind == filetype.Parquet || kind == filetype.Arrow:
+		return fmt.Errorf("%s is %s: rename it to end in .%s", name, kind, strings.ToLower(strings.Fields(string(kind))[1]))
+	case extension == "":
+		return fmt.Errorf("%s is %s (expected data: a name that ends in %s)", name, kind, strings.Join(Extensions, ", "))
+	}
+	return fmt.Errorf("%s is %s (expected what its name says, %s)", name, kind, strings.TrimPrefix(extension, "."))
+}
+
 // Files lists the data files of a path, in order: the path itself where it is a
 // file; the shards of a folder that save_to_disk wrote; else the files of a dataset
 // repository, as its README.md declares them or its names tell.
@@ -154,13 +188,32 @@ func Files(name string, o Options) ([]string, error) {
 	if !info.IsDir() {
 		return []string{name}, nil
 	}
+	if what := notDataset(name); what != "" {
+		return nil, fmt.Errorf("%s is %s: expected a dataset", name, what)
+	}
 	for _, layout := range []func(string, Options) ([]string, error){dictFiles, savedFiles, declaredFiles, namedFiles} {
 		files, err := layout(name, o)
 		if !errors.Is(err, errOtherLayout) {
 			return files, err
 		}
 	}
+	if what := filetype.Folder(name); what != "" {
+		return nil, fmt.Errorf("%s is %s", name, what)
+	}
 	return nil, fmt.Errorf("%s holds no data file: expected %s", name, strings.Join(Extensions, ", "))
+}
+
+// notDataset says what a folder is that has the marks of a model's; "" for others.
+func notDataset(dir string) string {
+	for _, mark := range []string{"adapter_config.json", "config.json", "tokenizer.json"} {
+		if _, err := os.Stat(filepath.Join(dir, mark)); err == nil && filetype.Folder(dir) != "" {
+			return filetype.Folder(dir)
+		}
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.gguf")); len(found) > 0 {
+		return filetype.Folder(dir)
+	}
+	return ""
 }
 
 // Match makes a test of paths, with slashes, from a pattern: * and ? stay within a

@@ -126,7 +126,7 @@ func TestText(t *testing.T) {
 		{"a.tsv", "\xef\xbb\xbfquestion\tanswer\nx\t3\n", Options{Columns: pair}, []string{`{"question":"x","answer":"3"}`}},
 		{"a.tsv", "q\tr\nx\t3\n", Options{}, []string{`{"q":"x","r":"3"}`}},
 		{"a.tsv", "q\tr\n\"x\ty\"\t3\n", Options{Quoted: true}, []string{`{"q":"x\ty","r":"3"}`}},
-		{"a.tsv", "", Options{}, nil},
+		{"a.tsv", "\n", Options{}, nil},
 		{"a.csv", ",problem,answer\n0,\"a,\nb\",1\n", Options{}, []string{`{"column 1":"0","problem":"a,\nb","answer":"1"}`}},
 		{"a.csv.gz", "problem,answer\na,1\n", Options{}, []string{`{"problem":"a","answer":"1"}`}},
 	} {
@@ -263,4 +263,35 @@ func readColumnar(name string, data []byte) {
 		}
 	}
 	_ = b.Close()
+}
+
+// TestNotData names what was given in place of a dataset, in one line.
+func TestNotData(t *testing.T) {
+	const lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+	for _, c := range []struct {
+		files map[string]string
+		path  string
+		want  string
+	}{
+		{map[string]string{"a.jsonl": lfs}, "a.jsonl", "a.jsonl is a Git LFS pointer"},
+		{map[string]string{"a.json": lfs}, "a.json", "a Git LFS pointer"},
+		{map[string]string{"a.parquet": lfs}, "a.parquet", "a Git LFS pointer"},
+		{map[string]string{"data/train.parquet": lfs}, "", "train.parquet is a Git LFS pointer"},
+		{map[string]string{"a.csv": "<!DOCTYPE html><html>"}, "a.csv", "an HTML page"},
+		{map[string]string{"a.jsonl": "\x1f\x8b\x08\x00\x00"}, "a.jsonl", "a gzip file: rename it to a.jsonl.gz"},
+		{map[string]string{"a.jsonl": "\x28\xb5\x2f\xfd"}, "a.jsonl", "a zstd file: unpack it"},
+		{map[string]string{"a.jsonl": "PAR1xx"}, "a.jsonl", "a Parquet file: rename it to end in .parquet"},
+		{map[string]string{"a.jsonl": ""}, "a.jsonl", "is empty"},
+		{map[string]string{"a.gguf": "GGUF"}, "a.gguf", "a GGUF file"},
+		{map[string]string{"adapter_config.json": `{"base_model_name_or_path": "org/base"}`, "tokenizer.json": "{}"}, "", "an adapter (PEFT) of org/base"},
+		{map[string]string{"config.json": "{}", "model.safetensors": "x", "tokenizer.json": "{}"}, "", "the folder of a model, not a dataset"},
+		{map[string]string{"m.gguf": "GGUF"}, "", "GGUF files"},
+		{map[string]string{".git/HEAD": "x", "README.md": "x"}, "", "a repository without its files"},
+		{map[string]string{"a.bin": "x"}, "a.bin", "format not known"},
+	} {
+		_, err := read(filepath.Join(lay(t, c.files), c.path), Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: error %v, want %q", c.files, err, c.want)
+		}
+	}
 }

@@ -20,9 +20,14 @@ const maxDepth = 64
 
 // flatbuffer is metadata of Arrow IPC that is being checked.
 type flatbuffer struct {
-	data []byte
-	left int // tables that may still be visited; a sound buffer holds fewer
+	data  []byte
+	left  int // tables that may still be visited; a sound buffer holds fewer
+	views views
 }
+
+// views counts the columns of view types in a schema, in rows and in dictionaries:
+// the library reads as many counts of buffers from a batch, there or not.
+type views struct{ inRows, inDictionaries int }
 
 func (f *flatbuffer) u16(at int) (int, error) {
 	if at < 0 || at+2 > len(f.data) {
@@ -116,13 +121,17 @@ func (f *flatbuffer) schema(table int) error {
 	if _, _, err := f.vector(table, 2, 4); err != nil {
 		return err
 	}
-	return f.tables(table, 1, func(field int) error { return f.schemaField(field, 0) })
+	return f.tables(table, 1, func(field int) error { return f.schemaField(field, 0, false) })
 }
 
-// typeUnion is Type.Union of Arrow's Schema.fbs.
-const typeUnion = 14
+// Types of Arrow's Schema.fbs.
+const (
+	typeUnion      = 14
+	typeBinaryView = 23
+	typeUtf8View   = 24
+)
 
-func (f *flatbuffer) schemaField(field, depth int) error {
+func (f *flatbuffer) schemaField(field, depth int, inDictionary bool) error {
 	if depth > maxDepth {
 		return errMetadata
 	}
@@ -133,6 +142,18 @@ func (f *flatbuffer) schemaField(field, depth int) error {
 	if err != nil || kind >= len(f.data) {
 		return errMetadata
 	}
+	dictionary, err := f.field(field, 4)
+	if err != nil {
+		return err
+	}
+	inDictionary = inDictionary || dictionary != 0
+	if kind != 0 && (f.data[kind] == typeBinaryView || f.data[kind] == typeUtf8View) {
+		if inDictionary {
+			f.views.inDictionaries++
+		} else {
+			f.views.inRows++
+		}
+	}
 	if kind != 0 && f.data[kind] == typeUnion {
 		union, err := f.child(field, 3)
 		if err != nil {
@@ -142,15 +163,45 @@ func (f *flatbuffer) schemaField(field, depth int) error {
 			return err
 		}
 	}
-	return f.tables(field, 5, func(child int) error { return f.schemaField(child, depth+1) })
+	return f.tables(field, 5, func(child int) error { return f.schemaField(child, depth+1, inDictionary) })
 }
 
-// headerSchema is MessageHeader.Schema of Arrow's Message.fbs.
-const headerSchema = 1
+// The headers of messages in Arrow's Message.fbs.
+const (
+	headerSchema      = 1
+	headerDictionary  = 2
+	headerRecordBatch = 3
+)
 
-// checkMessage checks the metadata of a message and returns the length of its body.
-func checkMessage(data []byte) (body int64, err error) {
-	f := &flatbuffer{data, len(data)}
+// recordBatch checks the vectors of a RecordBatch table. Views say how many buffers
+// their bytes are in, and the library makes room for so many.
+func (f *flatbuffer) recordBatch(table, views int) error {
+	if _, _, err := f.vector(table, 1, 16); err != nil {
+		return err
+	}
+	_, buffers, err := f.vector(table, 2, 16)
+	if err != nil {
+		return err
+	}
+	first, count, err := f.vector(table, 4, 8)
+	if err != nil {
+		return err
+	}
+	if count < views {
+		return errMetadata
+	}
+	for i := range count {
+		if n := binary.LittleEndian.Uint64(f.data[first+8*i:]); n > uint64(buffers) {
+			return errMetadata
+		}
+	}
+	return nil
+}
+
+// checkMessage checks the metadata of a message and returns the length of its body;
+// in counts the views of the schema, which a schema's message sets.
+func checkMessage(data []byte, in *views) (body int64, err error) {
+	f := &flatbuffer{data: data, left: len(data)}
 	message, err := f.follow(0)
 	if err != nil {
 		return 0, err
@@ -167,14 +218,35 @@ func checkMessage(data []byte) (body int64, err error) {
 	if err != nil || kind >= len(data) {
 		return 0, errMetadata
 	}
-	if kind != 0 && data[kind] == headerSchema {
-		schema, err := f.child(message, 2)
-		if err != nil || schema == 0 {
+	if kind == 0 {
+		return body, nil
+	}
+	header, err := f.child(message, 2)
+	if err != nil {
+		return 0, errMetadata
+	}
+	expected := in.inRows
+	switch data[kind] {
+	case headerSchema:
+		if header == 0 {
 			return 0, errMetadata
 		}
-		return body, f.schema(schema)
+		err := f.schema(header)
+		*in = f.views
+		return body, err
+	case headerDictionary:
+		expected = min(1, in.inDictionaries)
+		if header != 0 {
+			header, err = f.child(header, 1)
+		}
+	case headerRecordBatch:
+	default:
+		return 0, errMetadata
 	}
-	return body, nil
+	if err != nil || header == 0 {
+		return 0, errMetadata
+	}
+	return body, f.recordBatch(header, expected)
 }
 
 // continuation begins every message since Arrow 0.15.
@@ -207,12 +279,13 @@ func messageAt(in io.ReaderAt, at, size int64) (metadata []byte, body int64, err
 
 // checkStream walks through the messages of an Arrow stream.
 func checkStream(in io.ReaderAt, size int64) error {
+	var seen views
 	for at := int64(0); ; {
 		metadata, body, err := messageAt(in, at, size)
 		if err != nil || len(metadata) == 0 {
 			return err
 		}
-		length, err := checkMessage(metadata)
+		length, err := checkMessage(metadata, &seen)
 		if err != nil {
 			return err
 		}
@@ -242,7 +315,7 @@ func checkFile(in io.ReaderAt, size int64) error {
 	if _, err := in.ReadAt(data, size-10-length); err != nil {
 		return err
 	}
-	f := &flatbuffer{data, len(data)}
+	f := &flatbuffer{data: data, left: len(data)}
 	footer, err := f.follow(0)
 	if err != nil {
 		return err
@@ -254,6 +327,7 @@ func checkFile(in io.ReaderAt, size int64) error {
 	if err := f.schema(schema); err != nil {
 		return err
 	}
+	seen := f.views
 	if _, _, err := f.vector(footer, 4, 4); err != nil {
 		return err
 	}
@@ -272,7 +346,7 @@ func checkFile(in io.ReaderAt, size int64) error {
 			if err != nil {
 				return err
 			}
-			if _, err := checkMessage(metadata); err != nil {
+			if _, err := checkMessage(metadata, &seen); err != nil {
 				return err
 			}
 		}

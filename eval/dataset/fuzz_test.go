@@ -72,7 +72,8 @@ func FuzzFrontMatter(f *testing.F) {
 
 // FuzzColumnar damages Arrow streams, Arrow files and Parquet files.
 func FuzzColumnar(f *testing.F) {
-	names := []string{"stream.arrow", "file-None.arrow", "snappy.parquet"}
+	names := []string{"stream.arrow", "file-None.arrow", "snappy.parquet",
+		"columns/nested.parquet", "columns/texts.arrow", "columns/unions.arrow", "columns/numbers.parquet", "columns/json.parquet"}
 	for i, name := range names {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {

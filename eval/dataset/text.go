@@ -39,8 +39,8 @@ func openText(path string) (io.Reader, io.Closer, error) {
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// array gives the elements of a JSON array.
-type array struct {
+// jsonArray gives the elements of a JSON array.
+type jsonArray struct {
 	path    string
 	closer  io.Closer
 	decoder *json.Decoder
@@ -96,18 +96,18 @@ type lines struct {
 
 func (l lines) Close() error { return l.closer.Close() }
 
-func newArray(path string, r io.Reader) (*array, error) {
+func newArray(path string, r io.Reader) (*jsonArray, error) {
 	d := json.NewDecoder(r)
 	if t, err := d.Token(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	} else if t != json.Delim('[') {
 		return nil, fmt.Errorf("%s: not a JSON array", path)
 	}
-	return &array{path: path, decoder: d}, nil
+	return &jsonArray{path: path, decoder: d}, nil
 }
 
 // Next implements source.
-func (a *array) Next() (*jsonl.Record, error) {
+func (a *jsonArray) Next() (*jsonl.Record, error) {
 	if !a.decoder.More() {
 		if _, err := a.decoder.Token(); err != nil {
 			return nil, fmt.Errorf("%s: after row %d: %w", a.path, a.row, unexpected(err))
@@ -138,10 +138,10 @@ func unexpected(err error) error {
 }
 
 // Where implements source.
-func (a *array) Where() string { return fmt.Sprintf("%s: row %d", a.path, a.row) }
+func (a *jsonArray) Where() string { return fmt.Sprintf("%s: row %d", a.path, a.row) }
 
 // Close implements source.
-func (a *array) Close() error {
+func (a *jsonArray) Close() error {
 	if a.closer == nil {
 		return nil
 	}

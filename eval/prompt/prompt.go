@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"stele/engine/nearest"
 	"stele/engine/text"
 	"stele/eval/bench"
 )
@@ -93,9 +94,20 @@ var older = map[string]string{"r1": "r1-like"}
 //	plain          the problem and a new line, for models that know nothing else
 //	native-cot     MGSM's own, for base models: worked examples as they stand
 //
+// A conversation that the data bring goes through auto, chat, qwen-instruct and none as it
+// is; the others take the user's question out of it.
+//
 // Worked examples become turns of the conversation, or text before the problem,
 // each with its answer in the form that the problem asks for.
 func Templates() []string { return slices.Sorted(maps.Keys(askers)) }
+
+// UnknownTemplate says that a name is no template, and which are; nil for one that is.
+func UnknownTemplate(name string) error {
+	if _, ok := askers[name]; ok || name == "" || older[name] != "" {
+		return nil
+	}
+	return fmt.Errorf("unknown template %q: expected %s%s", name, strings.Join(Templates(), ", "), nearest.Hint(name, Templates()))
+}
 
 // Build writes the prompt of a problem in its language.
 func Build(p bench.Problem, o Options) (Prompt, error) {
@@ -108,7 +120,7 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	}
 	ask, ok := askers[name]
 	if !ok {
-		return Prompt{}, fmt.Errorf("unknown template %q: expected %s", name, strings.Join(Templates(), ", "))
+		return Prompt{}, UnknownTemplate(name)
 	}
 	if _, ok := phrases.Instruction[p.Language]; !ok {
 		return Prompt{}, fmt.Errorf("no instructions in language %q", p.Language)
@@ -116,6 +128,15 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	for _, s := range o.Shots {
 		if s.Language != p.Language {
 			return Prompt{}, fmt.Errorf("worked example %s is in %s, the problem in %s", s.ID, s.Language, p.Language)
+		}
+	}
+	if len(p.Messages) > 0 {
+		own, err := conversation(name, p)
+		if err != nil {
+			return Prompt{}, err
+		}
+		if own != nil {
+			ask = own
 		}
 	}
 	asked, bare, err := ask(p, o)
@@ -205,9 +226,13 @@ func qwenMath(p bench.Problem, o Options) (string, bool, error) {
 func chatML(system string, messages []text.Message) string {
 	var b strings.Builder
 	for _, m := range append([]text.Message{{Role: "system", Content: system}}, messages...) {
-		b.WriteString("<|im_start|>" + m.Role + "\n" + m.Content + "<|im_end|>\n")
+		writeChatML(&b, m)
 	}
 	return b.String() + "<|im_start|>assistant\n"
+}
+
+func writeChatML(b *strings.Builder, m text.Message) {
+	b.WriteString("<|im_start|>" + m.Role + "\n" + m.Content + "<|im_end|>\n")
 }
 
 func r1Like(p bench.Problem, o Options) (string, bool, error) {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"stele/engine/nearest"
 )
 
 // Languages are the languages of the task.
@@ -59,7 +61,7 @@ const (
 // questions, which is a fixed shuffle.
 func Generate(levels []int, split Split, languages []string) ([]Problem, error) {
 	if split != Train && split != Test && split != All {
-		return nil, fmt.Errorf("arith: unknown split %q: expected train, test or all", split)
+		return nil, fmt.Errorf("arith: unknown split %q: expected train, test or all%s", split, nearest.Hint(string(split), []string{"train", "test", "all"}))
 	}
 	var questions []question
 	for level := 1; level <= Levels; level++ {

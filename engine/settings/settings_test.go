@@ -1,0 +1,63 @@
+package settings
+
+import (
+	"strings"
+	"testing"
+)
+
+type sampling struct {
+	Temperature float64 `yaml:"temperature"`
+	MaxTokens   int     `yaml:"max_tokens"`
+}
+
+type run struct {
+	Name    string              `yaml:"name"`
+	Steps   int                 `yaml:"steps"`
+	Rollout sampling            `yaml:"rollout"`
+	Parts   []sampling          `yaml:"parts"`
+	Named   map[string]sampling `yaml:"named"`
+	On      bool                `yaml:"on_the_fly"`
+}
+
+func TestRead(t *testing.T) {
+	var r run
+	if err := Read([]byte("name: x\nrollout: {temperature: 0.5}\nnamed: {a: {max_tokens: 3}}\n"), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Name != "x" || r.Rollout.Temperature != 0.5 || r.Named["a"].MaxTokens != 3 {
+		t.Errorf("%+v", r)
+	}
+	for _, c := range []struct{ text, want string }{
+		{"name: x\nsetps: 3", `line 2: unknown setting "setps", did you mean "steps"?`},
+		{"rollout:\n  temprature: 1", `line 2: unknown setting "rollout.temprature", did you mean "rollout.temperature"?`},
+		{"temperature: 1", `line 1: unknown setting "temperature", did you mean "rollout.temperature"?`},
+		{"parts: [{max-tokens: 1}]", `unknown setting "parts.0.max-tokens", did you mean "parts.0.max_tokens"?`},
+		{"named: {a: {maxtokens: 1}}", `did you mean "named.a.max_tokens"?`},
+		{"rollout: {zzz: 1}", `unknown setting "rollout.zzz": expected one of temperature, max_tokens`},
+		{"steps: abc", `line 1, "steps: abc": found "abc", expected a whole number`},
+		{"steps: 1.5", "steps is 1.5, expected a whole number"},
+		{"parts: [{max_tokens: 2}, {max_tokens: 0.5}]", "parts.1.max_tokens is 0.5, expected a whole number"},
+		{"steps: 1\nsteps: 2", "[2:1]"},
+		{"rollout: 3", "expected"},
+		{"on_the_fly: maybe", "expected true or false"},
+		{"a: [", "["},
+	} {
+		var r run
+		err := Read([]byte(c.text), &r)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "struct") {
+			t.Errorf("%q: error %v, want %q", c.text, err, c.want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, text := range []string{"name: x", "rollout: {temperature: a}", "parts: [{x: 1}]", "? [1]\n: 2", "named: 3"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var r run
+		if err := Read([]byte(text), &r); err != nil && strings.Contains(err.Error(), "\n") {
+			t.Fatalf("%q: %q is not one line", text, err)
+		}
+	})
+}

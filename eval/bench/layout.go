@@ -1,0 +1,439 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"stele/engine/jsonl"
+	"stele/engine/text"
+)
+
+// usualPlaces are where other programs put the parts of a problem, in the order in
+// which they are tried: Stele's own, the benchmarks' authors', verl's, TRL's, OpenAI's.
+var usualPlaces = map[string][]string{
+	"id":       {"id", "unique_id", "problem_id", "extra_info.index"},
+	"language": {"language", "lang", "extra_info.language"},
+	"problem":  {"problem", "question", "prompt", "messages", "conversations"},
+	"answer": {"answer", "reward_model.ground_truth", "ground_truth", "final_answer", "expected_answer",
+		"solution", "completion", "messages", "conversations", "extra_info.answer"},
+	"solution": {"solution", "completion", "extra_info.answer", "extra_info.solution", "messages", "conversations"},
+	"level":    {"level", "difficulty", "extra_info.level", "extra_info.difficulty"},
+	"type":     {"type", "subject", "ability"},
+}
+
+// ownPlaces are where the files of a benchmark in the registry have them, when its entry
+// does not say.
+var ownPlaces = map[string][]string{
+	"id": {"id"}, "language": {"language"}, "problem": {"problem", "question"}, "answer": {"answer"},
+	"solution": {"solution"}, "level": {"level"}, "type": {"type"},
+}
+
+// usual are the places where a part is looked for.
+func (s *Source) usual(part string) []string {
+	if s.ofPath {
+		return usualPlaces[part]
+	}
+	return ownPlaces[part]
+}
+
+// worked are the places that hold a worked solution, of which the answer is a part.
+var worked = []string{"solution", "completion", "messages", "conversations", "extra_info.answer"}
+
+// places tells of where the parts of problems were found, so that what was guessed
+// can be said.
+type places struct {
+	found   map[string]map[string]int // by part and place, in how many records
+	cut     int                       // answers that were taken out of a longer text
+	chats   int                       // questions that are conversations
+	long    int                       // answers that are too long to be an answer alone
+	unused  []string                  // fields of the first record that nothing was read from
+	repeats bool                      // ids that were guessed are not unique
+}
+
+func (p *places) count(part, place string) {
+	if p == nil {
+		return
+	}
+	if p.found == nil {
+		p.found = map[string]map[string]int{}
+	}
+	if p.found[part] == nil {
+		p.found[part] = map[string]int{}
+	}
+	p.found[part][place]++
+}
+
+// say writes one line about what was guessed; nothing where the record's own names
+// left nothing to guess.
+func (p *places) say(w io.Writer, path string) {
+	if p == nil || w == nil || len(p.found) == 0 {
+		return
+	}
+	plain := p.cut == 0 && p.chats == 0 && p.long == 0 && !p.repeats
+	var said []string
+	for _, part := range parts {
+		names := slices.Sorted(maps.Keys(p.found[part]))
+		for _, name := range names {
+			plain = plain && (name == part || part == "problem" && name == "question")
+		}
+		if len(names) > 0 && (part == "problem" || part == "answer" || part == "id" || part == "language" || part == "level") {
+			word := map[string]string{"problem": "question"}[part]
+			if word == "" {
+				word = part
+			}
+			said = append(said, fmt.Sprintf("%s from %s", word, strings.Join(names, " or ")))
+		}
+	}
+	if plain {
+		return
+	}
+	line := strings.Join(said, ", ")
+	if p.chats > 0 {
+		line += "; a conversation is used as it is, without Stele's instructions"
+	}
+	if p.cut > 0 {
+		line += fmt.Sprintf(`; %d answers cut out of worked solutions (\boxed or ####)`, p.cut)
+	}
+	if p.long > 0 {
+		line += fmt.Sprintf("; %d answers are longer than %d bytes, and final answers are compared", p.long, mostAnswer)
+	}
+	if p.repeats {
+		line += "; ids repeat, so rows are counted instead"
+	}
+	if len(p.unused) > 0 {
+		line += "; not used: " + strings.Join(p.unused, ", ")
+	}
+	fmt.Fprintf(w, "%s: %s\n", path, line)
+}
+
+// place is a value that was looked for at the usual places.
+type place struct {
+	name  string
+	value json.RawMessage
+}
+
+// lookUp tries the places of a part, first with their names as they are, then without
+// regard to case.
+func lookUp(record *jsonl.Record, names []string) (place, error) {
+	for _, name := range names {
+		value, err := record.Find(name)
+		if err != nil {
+			return place{}, err
+		}
+		if value != nil && !isEmpty(value) {
+			return place{name, value}, nil
+		}
+	}
+	for _, name := range names {
+		for _, key := range record.Keys() {
+			if key != name && strings.EqualFold(key, name) {
+				if value, err := record.Find(key); err != nil || value != nil && !isEmpty(value) {
+					return place{key, value}, err
+				}
+			}
+		}
+	}
+	return place{}, nil
+}
+
+func isEmpty(value json.RawMessage) bool { return string(value) == `""` || string(value) == "[]" }
+
+// Asked is where a record's question is, of the usual places; nil where it has none.
+func Asked(record *jsonl.Record) (field string, value json.RawMessage, err error) {
+	found, err := lookUp(record, usualPlaces["problem"])
+	return found.name, found.value, err
+}
+
+// guess reads a problem whose parts are at the usual places.
+func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error) {
+	used := map[string]bool{}
+	for _, part := range parts {
+		if field := s.Fields[part]; field != "" {
+			used[topmost(record, field)] = true
+			continue
+		}
+		found, err := lookUp(record, s.usual(part))
+		if err != nil {
+			return p, "", err
+		}
+		if found.value == nil {
+			continue
+		}
+		var value string
+		switch part {
+		case "problem":
+			value, err = p.ask(found)
+		case "answer", "solution":
+			value, err = lastWords(found)
+		default:
+			value, err = asText(found.name, found.value)
+		}
+		if err != nil && part != "id" && part != "level" && part != "type" && part != "solution" {
+			return p, "", err
+		}
+		if err != nil || value == "" {
+			continue
+		}
+		if part == "answer" && s.ofPath {
+			isWorked := slices.Contains(worked, strings.ToLower(found.name))
+			answer, cut := finalAnswer(value)
+			if isWorked && !cut && (strings.Contains(value, "\n") || len(value) > mostAnswer || isConversation(found.value)) {
+				return p, "", fmt.Errorf(`field %q: no final answer (\boxed{...} or ####) in %.60q: name the answer's field with --fields answer=FIELD (data.fields in training), or add one`, found.name, value)
+			}
+			if !cut && len(value) > mostAnswer && s.places != nil {
+				s.places.long++
+			}
+			if cut {
+				s.cuts()
+				if value != answer && p.Solution == "" {
+					p.Solution, _, _ = strings.Cut(value, "####")
+					p.Solution = strings.TrimSpace(p.Solution)
+				}
+			}
+			value = answer
+		}
+		used[topmost(record, found.name)] = true
+		switch part {
+		case "id":
+			p.ID = value
+			s.guessedID = s.guessedID || found.name != "id"
+		case "language":
+			p.Language = value
+		case "problem":
+			p.Problem = value
+		case "answer":
+			p.Answer = value
+		case "solution":
+			if p.Solution = value; slices.Contains(worked, found.name) {
+				p.Solution = strings.TrimSpace(beforeMark(value))
+			}
+		case "level":
+			level = value
+		case "type":
+			p.Type = value
+		}
+		s.places.count(part, found.name)
+	}
+	if s.places == nil {
+		return p, level, nil
+	}
+	if len(p.Messages) > 0 {
+		s.places.chats++
+	}
+	if s.places.unused == nil {
+		s.places.unused = []string{}
+		for _, key := range record.Keys() {
+			if !used[key] {
+				s.places.unused = append(s.places.unused, key)
+			}
+		}
+	}
+	return p, level, nil
+}
+
+func (s *Source) cuts() {
+	if s.places != nil {
+		s.places.cut++
+	}
+}
+
+// topmost is the field of the record that a path begins in.
+func topmost(record *jsonl.Record, path string) string {
+	if record.Has(path) {
+		return path
+	}
+	first, _, _ := strings.Cut(path, ".")
+	return first
+}
+
+// mostAnswer is how long a solution may be that is taken for a bare answer, in bytes.
+const mostAnswer = 200
+
+// mark is what GSM8K has between a worked solution and its answer.
+var mark = regexp.MustCompile(`####[ \t]*(\S[^\n]*?)\s*$`)
+
+// grouped is a number with commas between its thousands.
+var grouped = regexp.MustCompile(`^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$`)
+
+// finalAnswer takes the answer out of a worked solution, as GSM8K and MATH end theirs:
+// what follows the last ####, or the last \boxed. cut is false where there is neither.
+func finalAnswer(solution string) (answer string, cut bool) {
+	if m := mark.FindStringSubmatch(solution); m != nil {
+		if answer = m[1]; grouped.MatchString(answer) {
+			answer = strings.ReplaceAll(answer, ",", "")
+		}
+		return answer, true
+	}
+	for _, command := range []string{`\boxed{`, `\fbox{`} {
+		at := strings.LastIndex(solution, command)
+		if at < 0 {
+			continue
+		}
+		depth := 0
+		for i := at + len(command) - 1; i < len(solution); i++ {
+			switch solution[i] {
+			case '\\':
+				i++
+			case '{':
+				depth++
+			case '}':
+				if depth--; depth == 0 {
+					return strings.TrimSpace(solution[at+len(command) : i]), true
+				}
+			}
+		}
+	}
+	return solution, false
+}
+
+// beforeMark is a solution without the #### and the answer at its end.
+func beforeMark(solution string) string {
+	if at := mark.FindStringIndex(solution); at != nil {
+		return solution[:at[0]]
+	}
+	return solution
+}
+
+// message is a turn of a conversation as the usual files have it.
+type message struct {
+	Role      string          `json:"role"`
+	From      string          `json:"from"` // ShareGPT
+	Content   json.RawMessage `json:"content"`
+	Value     json.RawMessage `json:"value"` // ShareGPT
+	ToolCalls []any           `json:"tool_calls"`
+}
+
+// isConversation reports whether a value is a list of messages, as a list or as the
+// JSON text of one.
+func isConversation(value json.RawMessage) bool {
+	_, is := listOfObjects(value)
+	return is
+}
+
+func listOfObjects(value json.RawMessage) ([]json.RawMessage, bool) {
+	if len(value) > 0 && value[0] == '"' {
+		var inner string
+		if json.Unmarshal(value, &inner) != nil || !strings.HasPrefix(strings.TrimSpace(inner), "[{") {
+			return nil, false
+		}
+		value = json.RawMessage(strings.TrimSpace(inner))
+	}
+	var list []json.RawMessage
+	if len(value) == 0 || value[0] != '[' || json.Unmarshal(value, &list) != nil || len(list) == 0 {
+		return nil, false
+	}
+	for _, e := range list {
+		if e[0] != '{' {
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+// printedByPython is a list of messages as Python prints it.
+var printedByPython = regexp.MustCompile(`^\s*\[\{['"](role|content|from|value)['"]:`)
+
+// Conversation reads a list of messages with "role" and "content" ("from" and "value"
+// in ShareGPT's files), or the JSON text of one. field names it in errors.
+func Conversation(field string, value json.RawMessage) ([]text.Message, error) {
+	list, ok := listOfObjects(value)
+	if !ok {
+		return nil, fmt.Errorf("field %q is neither text nor a list of messages with role and content", field)
+	}
+	var out []text.Message
+	for i, raw := range list {
+		var m message
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return nil, fmt.Errorf("field %q: message %d: %w", field, i, err)
+		}
+		if len(m.ToolCalls) > 0 {
+			return nil, fmt.Errorf("field %q: message %d calls tools, which Stele cannot pose", field, i)
+		}
+		role, content := m.Role, m.Content
+		if role == "" {
+			role, content = map[string]string{"human": "user", "gpt": "assistant", "user": "user", "assistant": "assistant", "system": "system"}[m.From], m.Value
+		}
+		if role == "" {
+			return nil, fmt.Errorf("field %q: message %d has no role", field, i)
+		}
+		said, err := contentOf(content)
+		if err != nil {
+			return nil, fmt.Errorf("field %q: message %d: %w", field, i, err)
+		}
+		out = append(out, text.Message{Role: role, Content: said})
+	}
+	return out, nil
+}
+
+// contentOf is a message's text: as it is, or in parts.
+func contentOf(raw json.RawMessage) (string, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return "", nil
+	}
+	var said string
+	if raw[0] == '"' {
+		return said, json.Unmarshal(raw, &said)
+	}
+	var content []struct {
+		Type string  `json:"type"`
+		Text *string `json:"text"`
+	}
+	if json.Unmarshal(raw, &content) != nil {
+		return "", fmt.Errorf("its content is neither text nor a list of parts")
+	}
+	for _, part := range content {
+		if part.Text == nil || part.Type != "" && part.Type != "text" {
+			return "", fmt.Errorf("its content has a part of type %q, and Stele reads text only", part.Type)
+		}
+		said += *part.Text
+	}
+	return said, nil
+}
+
+// ask reads the question: a text, or a conversation, whose last turn of the user's is
+// the question. An assistant's last word is the solution, and no part of what is asked.
+func (p *Problem) ask(found place) (string, error) {
+	if !isConversation(found.value) {
+		question, err := asText(found.name, found.value)
+		if err == nil && printedByPython.MatchString(question) {
+			err = fmt.Errorf("field %q is a list of messages as Python prints it, not JSON: write the file with to_parquet or to_json", found.name)
+		}
+		return question, err
+	}
+	messages, err := Conversation(found.name, found.value)
+	if err != nil {
+		return "", err
+	}
+	if last := len(messages) - 1; messages[last].Role == "assistant" {
+		if found.name == "prompt" {
+			return "", fmt.Errorf("field %q ends with a message of the assistant's: expected the user's, which is answered", found.name)
+		}
+		messages = messages[:last]
+	}
+	if len(messages) == 0 || messages[len(messages)-1].Role != "user" {
+		return "", fmt.Errorf("field %q: the last message that is asked is not the user's", found.name)
+	}
+	p.Messages = messages
+	return messages[len(messages)-1].Content, nil
+}
+
+// lastWords are a text, or what the assistant says last in a conversation; "" where a
+// conversation ends with the user.
+func lastWords(found place) (string, error) {
+	if !isConversation(found.value) {
+		return asText(found.name, found.value)
+	}
+	messages, err := Conversation(found.name, found.value)
+	if err != nil {
+		return "", err
+	}
+	if last := messages[len(messages)-1]; last.Role == "assistant" {
+		return last.Content, nil
+	}
+	return "", nil
+}
