@@ -14,8 +14,10 @@ import (
 var foldRunes = map[rune]string{
 	'π': `\pi `, '√': `\sqrt`, '∞': `\infty `, '±': `\pm `, '×': `\times `, '÷': `\div `,
 	'·': `\cdot `, '⋅': `\cdot `, '≤': `\le `, '≥': `\ge `, '≠': `\ne `, '∪': `\cup `,
-	'∈': `\in `, '−': "-", '–': "-", '—': "-", '‐': "-", '。': ".", '।': ".", '、': ",",
-	'°': `\degree `, '℃': `\degree `, '²': "^{2}", '³': "^{3}", '½': `\frac{1}{2}`,
+	'∈': `\in `, '−': "-", '–': "-", '—': "-", '‐': "-", '。': ". ", '।': ". ", '｡': ". ", '、': ",",
+	'°': `\degree `, 'º': `\degree `, '℃': `\degree C`, '℉': `\degree F`, '⩽': `\le `, '⩾': `\ge `, '∨': `\lor `, '∧': `\land `,
+	'∖': `\setminus `, '∩': `\cap `, 'ℝ': `\mathbb{R}`, '∅': `\emptyset `, '⟨': "(", '⟩': ")", 'ᵀ': "^T", '⅓': `\frac{1}{3}`, '⅔': `\frac{2}{3}`,
+	'⅕': `\frac{1}{5}`, '⅛': `\frac{1}{8}`, '￥': "", 'µ': "μ", 'Ω': "Ω", '²': "^{2}", '³': "^{3}", '½': `\frac{1}{2}`,
 	'¼': `\frac{1}{4}`, '¾': `\frac{3}{4}`, '“': `"`, '”': `"`, '„': `"`, '’': "'",
 	'「': `"`, '」': `"`, '\u200b': "", '\ufeff': "", '\u200e': "", '\u200f': "",
 }
@@ -61,12 +63,19 @@ var (
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
 	emptySet       = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?|(?:the )?empty set|\\\{ ?\\\})$`)
 	setBuilder     = regexp.MustCompile(`^\\\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*)\\\}$`)
+	positiveReals  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*\^\s*\{?\+\}?|\\mathbb\s*\{?R\}?_\s*\{?\+\}?`)
+	matrixKind     = regexp.MustCompile(`\\(begin|end)\{(?:p|b|B|small)matrix\*?\}(?:\[[lcr]+\])?`)
+	carriageReturn = regexp.MustCompile(`\\cr($|[^a-zA-Z])`)
+	dollarPrefix   = regexp.MustCompile(`(^|[^A-Za-z])(?:US|AU|CA|NT|HK|R|S|C|A) ?\\?\$ ?(-?\d)`)
+	degreeScale    = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])(?:$| ))`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
 )
 
 var notation = strings.NewReplacer(
+	`\leqslant`, `\le`, `\geqslant`, `\ge`, `\leqq`, `\le`, `\geqq`, `\ge`, `\lt`, "<", `\gt`, ">", `\vee`, `\lor `, `\wedge`, `\land `,
+	`\smallsetminus`, `\setminus `, `\bigcup`, `\cup `, `\bigcap`, `\cap `,
 	`\dfrac`, `\frac`, `\tfrac`, `\frac`, `\cfrac`, `\frac`,
 	`\left`, "", `\right`, "", `\bigl`, "", `\bigr`, "", `\Bigl`, "", `\Bigr`, "",
 	`\displaystyle`, "", `\quad`, " ", `\qquad`, " ", `\,`, " ", `\;`, " ", `\:`, " ", `\!`, "",
@@ -78,15 +87,19 @@ var notation = strings.NewReplacer(
 
 // writeAlike brings an answer to the notation that the strict grader reads.
 func writeAlike(s string) string {
-	s = bold.ReplaceAllString(strip(fold(s)), "$1$2$3")
+	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
+	s = dollarPrefix.ReplaceAllString(s, "$1$2")
+	s = quadList.ReplaceAllString(s, "$1; $2")
 	s = thinThousands.ReplaceAllString(s, "$1,$2")
 	s = thinThousands.ReplaceAllString(s, "$1,$2")
 	s = rowSpacing.ReplaceAllString(s, `\\`)
 	s = arrayBegin.ReplaceAllString(s, `\begin{matrix}`)
 	s = strings.ReplaceAll(s, `\end{array}`, `\end{matrix}`)
+	s = matrixKind.ReplaceAllString(s, `\$1{matrix}`)
+	s = carriageReturn.ReplaceAllString(s, `\\$1`)
 	s = notation.Replace(s)
 	s = bareSuperCirc.ReplaceAllString(s, `\degree `)
-	s = dropFonts(operatorNames.Replace(s))
+	s = degreeScale.ReplaceAllString(dropFonts(markUpright(operatorNames.Replace(s))), ` \unit{°$1$2}`)
 	s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
 	s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
 	s = plainRoot.ReplaceAllString(s, `\sqrt{$1}`)
@@ -101,12 +114,63 @@ func writeAlike(s string) string {
 	}
 	s = looseFraction.ReplaceAllString(s, `\frac`)
 	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
+	s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
+	s = turnBrackets(s)
 	if m := setBuilder.FindStringSubmatch(s); m != nil && strings.Contains(m[2], m[1]) && strings.ContainsAny(m[2], `<>\`) {
 		s = strip(m[2]) // {x | x > 0} is x > 0
 	}
 	return s
+}
+
+// overDigits writes digits under a combining line or dot as LaTeX does.
+func overDigits(s string) string {
+	if !strings.ContainsAny(s, "\u0305\u0307") {
+		return s
+	}
+	return combined.ReplaceAllStringFunc(s, func(match string) string {
+		digits := strings.NewReplacer("\u0305", "", "\u0307", "").Replace(match)
+		if strings.Contains(match, "\u0305") {
+			return `\overline{` + digits + `}`
+		}
+		return `\dot{` + digits + `}`
+	})
+}
+
+var combined = regexp.MustCompile("(?:[0-9]\u0305)+|[0-9]\u0307")
+
+// reversible is an interval, its brackets turned or not.
+var reversible = regexp.MustCompile(`^[\[\](](?:[^\[\]()]|\([^()]*\))*[,;](?:[^\[\]()]|\([^()]*\))*[\[\])]`)
+
+// turnBrackets writes ]a,b[ as (a,b).
+func turnBrackets(s string) string {
+	if !strings.ContainsAny(s, "[]") {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		const longest = 400
+		m := ""
+		if strings.ContainsRune("[](", rune(s[i])) {
+			m = reversible.FindString(s[i:min(len(s), i+longest)])
+		}
+		open, shut := "", ""
+		if m != "" {
+			open, shut = m[:1], m[len(m)-1:]
+			after := firstRune(strings.TrimLeft(s[i+len(m):], " "))
+			if (open == "]" || shut == "[") && after != 0 && !strings.ContainsRune(`\,;U)]}`, after) {
+				m = ""
+			}
+		}
+		if m == "" {
+			out.WriteByte(s[i])
+			continue
+		}
+		out.WriteString(strings.Replace(open, "]", "(", 1) + m[1:len(m)-1] + strings.Replace(shut, "[", ")", 1))
+		i += len(m) - 1
+	}
+	return out.String()
 }
 
 // operatorNames are functions by other names.

@@ -24,8 +24,13 @@ const (
 const ViaStrict = "strict"
 
 // gradeStrict grades an output against the raw reference. Where it does not
-// understand one of the answers it keeps the verdict in qwen.
-func gradeStrict(qwen Result, output, reference string) Result {
+// understand one of the answers it keeps the verdict in qwen, unless that rests on a part
+// of an answer.
+func gradeStrict(qwen Result, output, reference, dataName string) Result {
+	if answered := beforeInvented(output); answered != output {
+		output = answered
+		qwen = gradeAgainst(qwen.GT, output, dataName)
+	}
 	c := &comparison{budget: budget{left: maxSteps}}
 	verdict := unsure
 	if letter := strip(writeAlike(reference[:min(len(reference), maxStrict)])); isChoice(strings.Trim(letter, "()")) {
@@ -70,6 +75,9 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	}
 	if compact(p) == compact(r) || sidesExchanged(p, r) || c.judgeRelations(p, r) == right {
 		return right
+	}
+	if verdict := c.judgeSets(p, r); verdict != unsure {
+		return verdict
 	}
 	verdict := c.judgeAnswers(readAnswer(p, &c.budget, 0), readAnswer(r, &c.budget, 0))
 	switch {
@@ -203,6 +211,14 @@ func (c *comparison) judgeAnswers(a, b *answer) judgement {
 	if compact(a.text) == compact(b.text) && a.unit == b.unit && !differentNames(a.name, b.name) {
 		return right
 	}
+	if a.alternative != nil {
+		first := *a
+		first.alternative = nil
+		if c.judgeAnswers(&first, b) == right || c.judgeAnswers(a.alternative, b) == right {
+			return right
+		}
+		return c.judgeAnswers(&first, b)
+	}
 	switch {
 	case a.items != nil && b.items != nil:
 		return c.judgeLists(a, b)
@@ -212,7 +228,7 @@ func (c *comparison) judgeAnswers(a, b *answer) judgement {
 		return judgeProse(a, b)
 	case differentNames(a.name, b.name):
 		return wrong
-	case a.unit != "" && b.unit != "" && a.unit != b.unit && !strings.HasPrefix(a.unit, b.unit) && !strings.HasPrefix(b.unit, a.unit):
+	case differentUnits(a, b):
 		return wrong
 	}
 	return c.judgeValues(a, b)
@@ -256,7 +272,7 @@ func (c *comparison) judgeListAgainstValue(prediction, reference *answer) judgem
 		return unsure
 	}
 	if b.values[0].kind == kindMatrix {
-		return c.judgeVector(a, b.values[0])
+		return c.judgeRows(a, b.values[0])
 	}
 	if len(a.values) > 0 {
 		return c.judgeValues(a, b)
@@ -270,20 +286,6 @@ func (c *comparison) judgeListAgainstValue(prediction, reference *answer) judgem
 		}
 	}
 	return wrong
-}
-
-// judgeVector: a tuple may be written as a column or a row. Where it is not the same,
-// the reference decides.
-func (c *comparison) judgeVector(list *answer, vector *expr) judgement {
-	if list.open != "(" && list.open != "[" || len(list.items) != len(vector.args) || vector.rows != 1 && vector.rows != len(vector.args) {
-		return unsure
-	}
-	for i, entry := range vector.args {
-		if c.judgeAnswers(list.items[i], &answer{text: entry.String(), values: []*expr{entry}, decimals: -1}) != right {
-			return unsure
-		}
-	}
-	return right
 }
 
 // judgeLists compares lists. Sets and bare lists have no order; tuples,
@@ -390,7 +392,12 @@ func (c *comparison) judgeValues(a, b *answer) judgement {
 		return unsure
 	}
 	verdict := wrong
-	if b.product != nil && c.sameFunction(a.values[0], b.product) {
+	switch {
+	case suffixed.MatchString(b.text) && a.text != b.text && !suffixed.MatchString(a.text):
+		return c.judgeValues(a, &answer{text: "", decimals: -1, values: []*expr{b.product}})
+	case suffixed.MatchString(a.text) && a.product != nil && c.sameFunction(a.product, b.values[0]):
+		return right
+	case b.product != nil && c.sameFunction(a.values[0], b.product):
 		verdict = unsure
 	}
 	for _, x := range a.values {
