@@ -10,7 +10,7 @@ import (
 // percent, what the number counts, where a language puts that first.
 
 var (
-	percentEnd = regexp.MustCompile(`^(.*[^ ]) ?\\?% ?$`)
+	percentEnd = regexp.MustCompile(`^(.*?[^ \\]) ?\\?% ?$`)
 	// openSyllables is what Swahili nouns are made of; they precede their number.
 	openSyllables = regexp.MustCompile(`^(?:[bcdfghjklmnprstvwyz']{0,3}[aeiou])+$`)
 	numberStart   = regexp.MustCompile(`^(?:\d|-\d|\.\d|\\frac|\\sqrt)`)

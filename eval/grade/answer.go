@@ -21,11 +21,12 @@ type answer struct {
 	// values are the readings of a single value: 1.250 may be 5/4 or 1250.
 	values []*expr
 	// product is what a mixed number such as 2 5/8 would be as a product.
-	product  *expr
-	decimals int // digits after the point of a literal decimal, or -1
-	percent  bool
-	prose    bool
-	column   bool // a list marked as a column by a transposition
+	product   *expr
+	decimals  int // digits after the point of a literal decimal, or -1
+	percent   bool
+	prose     bool
+	column    bool // a list marked as a column by a transposition
+	bracketed bool // an item in square brackets
 	// alternative is the list that it is where its commas separate items.
 	alternative *answer
 }
@@ -34,7 +35,7 @@ var (
 	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
 	zeroPattern  = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
 	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
-	basePattern  = regexp.MustCompile(`^([0-9A-Za-z]+)_(?:\{(\d{1,2})\}|(\d))$`)
+	basePattern  = regexp.MustCompile(`^\(?([0-9A-Za-z]+)\)?_(?:\{(\d{1,2})\}|(\d))$`)
 	pythonCall   = regexp.MustCompile(`(?:sqrt|log|exp|a?sin|a?cos|a?tan)\(`)
 	mixedPattern = regexp.MustCompile(`^(-?)(\d+) ?\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}$`)
 	mixedSlash   = regexp.MustCompile(`^(-?)(\d+) (\d+) ?/ ?(\d+)$`)
@@ -42,6 +43,7 @@ var (
 	transposed   = regexp.MustCompile(`^(\(.*\)|\[.*\]) ?\^ ?(?:\{ ?(?:T|t|\\top|\\intercal|\\prime) ?\}|T|t|\\top|\\intercal)$`)
 	// notExpression holds marks that a parser would take for variables.
 	notExpression = regexp.MustCompile(`\\(?:lor|land|unit|cup|cap|setminus|backslash|emptyset)(?:$|[^a-zA-Z])|[0-9.,]\\(?:bar|dot|overline)`)
+	commaInside   = regexp.MustCompile(`^([^,;]*\d),(\d[^,;]*)$`)
 	suffixed      = regexp.MustCompile(`^-?[\d.,]+[kKMB]$`)
 	angle         = regexp.MustCompile(`(\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?(?:\{\d\}|\d))?) ?(?:\( ?(\d+(?:\.\d+)?) ?\\degree ?\)|\{ ?(\d+(?:\.\d+)?) ?\\degree ?\}|(\d+(?:\.\d+)?) ?\\degree)`)
 )
@@ -100,9 +102,9 @@ func readAnswer(s string, b *budget, depth int) *answer {
 		return a
 	}
 	if a.readList(b, depth) {
-		if commaDecimal.MatchString(a.text) { // a decimal comma, perhaps
-			if value, ok := parseRational(strings.ReplaceAll(a.text, ",", "."), b); ok {
-				a.values = []*expr{rational(value)}
+		if m := commaInside.FindStringSubmatch(a.text); m != nil && a.open == "" && a.values == nil { // a decimal comma, perhaps
+			if e, ok := parseWhole(m[1]+"."+m[2], b); ok {
+				a.values = []*expr{e}
 			}
 		}
 		return a
@@ -269,6 +271,7 @@ func readItems(parts []string, b *budget, depth int) []*answer {
 	items := []*answer{}
 	for _, part := range parts {
 		item := readAnswer(part, b, depth+1)
+		item.bracketed = strings.HasPrefix(strip(part), "[")
 		if item.items != nil && commaDecimal.MatchString(item.text) && len(item.values) > 0 {
 			item.items, item.alternative = nil, nil // an item is one number
 		}

@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // Numbers in digits as the eleven languages write them.
@@ -51,6 +52,56 @@ func readDecimal(s string) (values []*big.Rat, decimals int) {
 		}
 	}
 	return values, decimals
+}
+
+// ambiguous is a number whose separator may stand before thousands or decimals.
+var ambiguous = regexp.MustCompile(`^-?[1-9]\d{0,2}[,.]\d{3}$`)
+
+// readPoint takes a reference such as 1.234 for the decimal that it is in the benchmarks'
+// notation. Predictions may mean thousands.
+func (a *answer) readPoint() {
+	for _, item := range a.items {
+		item.readPoint()
+	}
+	if len(a.values) == 2 && ambiguous.MatchString(a.text) && strings.Contains(a.text, ".") {
+		a.values, a.decimals = a.values[1:], 3
+	}
+}
+
+// allowComma lets a prediction such as 1,234 be a decimal, where its language may have
+// decimal commas and the reference is one.
+func (a *answer) allowComma(reference string, pointed bool) {
+	if pointed || strings.Replace(a.text, ",", ".", 1) != reference || !ambiguous.MatchString(a.text) {
+		return
+	}
+	if value, ok := parseRational(strings.Replace(a.text, ",", ".", 1), &budget{left: 1000}); ok {
+		a.values = append(a.values, rational(value))
+	}
+}
+
+// hasNativeDigits reports whether a text has digits of another script: Bengali, Telugu and
+// Thai numbers have decimal points.
+func hasNativeDigits(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 && r < 0xff00 && digitValue(r) >= 0 }) >= 0
+}
+
+// writesPoint reports whether an output is in a language that writes decimal points, by
+// its script or, of English and Swahili, its frequent words.
+func writesPoint(output string) bool {
+	const longest = 4_000
+	output = strings.ToLower(output[max(0, len(output)-longest):])
+	if strings.IndexFunc(output, func(r rune) bool {
+		return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Bengali, unicode.Telugu)
+	}) >= 0 {
+		return true
+	}
+	for word := range strings.FieldsSeq(output) {
+		switch strings.Trim(word, ".,:;") {
+		case "the", "is", "of", "ni", "ya", "kwa":
+			return true
+		}
+	}
+	return false
 }
 
 // repeatingDecimal reads 0.1\overline{6}, 0,1(6), 0.\dot{3}, 0.\dot{1}4\dot{2} and

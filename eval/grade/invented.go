@@ -18,14 +18,14 @@ var questionMark = func() *regexp.Regexp {
 		labels = append(labels, regexp.QuoteMeta(label))
 	}
 	return regexp.MustCompile(`(?i)(?:^|\n|[.!?。।}$][ \t]+)[ \t>#*_\[【（(-]*(?:` + strings.Join(labels, "|") +
-		`)(?:[ \t]*(?:no\.?|n[°º]|№|#)?[ \t]*[\p{Nd}一二三四五六七八九十]+)?[ \t*_\]】）)]*(?:[:：.．、？]|\n|$)`)
+		`|第[ \t]*[\p{Nd}一二三四五六七八九十]+[ \t]*[题題问問])(?:[ \t]*(?:no\.?|nr\.?|n[°º]|№|#|number|número|numéro|номер|ที่|ข้อ|ข้อที่|নং|নম্বর|la|namba|সংখ্যা)?[ \t]*[\p{Nd}一二三四五六七八九十]+)?[ \t*_\]】）)]*(?:[:：.．、？]|\n|$)`)
 }()
 
 // instructionMark is a heading that needs no colon.
 var instructionMark = regexp.MustCompile(`(?i)(?:^|\n)[ \t]*#{2,} *(?:instruction|question|problem|input|user|human|task|exercise)`)
 
 // announced is an answer after a phrase.
-var announced = regexp.MustCompile(answerPhrases.String() + `[ *$\\(\[]*[-\pN\pL\\]|#### *[-\pN\pL\\]`)
+var announced = regexp.MustCompile(answerPhrases.String() + `[ *$\\(\[{:]*(?:-?[\pN.]|[a-z]+ ?[({]|(?-i:[A-E])(?:$|[^\pL]))|#### *[-\pN\pL\\]`)
 
 // answerGiven reports whether a text gives an answer.
 func answerGiven(s string) bool {

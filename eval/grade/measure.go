@@ -139,6 +139,9 @@ func readFactors(s string) (factors []string, known bool) {
 			return nil, false
 		}
 		name, exponent := words.unit(m[1]), m[2]
+		if exponent != "" && !strings.Contains(field, "^") && (name == "" || exponent != "2" && exponent != "3") {
+			return nil, false // 和5
+		}
 		if name == "" {
 			name, known = strings.ToLower(strings.Trim(m[1], ".'-")), false
 			if utf8.RuneCountInString(name) < 3 && firstRune(name) < 0x80 || unicode.Is(unicode.Greek, firstRune(name)) {

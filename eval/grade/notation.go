@@ -62,12 +62,13 @@ var (
 	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
 	emptySet       = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?|(?:the )?empty set|\\\{ ?\\\})$`)
-	setBuilder     = regexp.MustCompile(`^\\\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*)\\\}$`)
+	setBuilder     = regexp.MustCompile(`^\\?\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*?)\\?\}$`)
 	positiveReals  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*\^\s*\{?\+\}?|\\mathbb\s*\{?R\}?_\s*\{?\+\}?`)
 	matrixKind     = regexp.MustCompile(`\\(begin|end)\{(?:p|b|B|small)matrix\*?\}(?:\[[lcr]+\])?`)
 	carriageReturn = regexp.MustCompile(`\\cr($|[^a-zA-Z])`)
 	dollarPrefix   = regexp.MustCompile(`(^|[^A-Za-z])(?:US|AU|CA|NT|HK|R|S|C|A) ?\\?\$ ?(-?\d)`)
 	degreeScale    = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])(?:$| ))`)
+	transposition  = regexp.MustCompile(`(\\end\{matrix\}|[)\]]) ?\^ ?\{? ?(?:T|\\top|\\intercal) ?\}?$`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
@@ -117,7 +118,7 @@ func writeAlike(s string) string {
 	s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
-	s = turnBrackets(s)
+	s = transposition.ReplaceAllString(turnBrackets(s), "$1^T")
 	if m := setBuilder.FindStringSubmatch(s); m != nil && strings.Contains(m[2], m[1]) && strings.ContainsAny(m[2], `<>\`) {
 		s = strip(m[2]) // {x | x > 0} is x > 0
 	}

@@ -16,6 +16,7 @@ type realSet struct {
 	low, high           float64
 	closedLow, closedUp bool
 	variable            string // that inequalities are about
+	isSolution          bool   // an equation
 }
 
 // contains reports whether a number is in the set.
@@ -102,7 +103,7 @@ var (
 // judgeSets compares two answers as sets of real numbers, where one of them is written
 // with operators or inequalities.
 func (c *comparison) judgeSets(p, r string) judgement {
-	if !setSigns.MatchString(p) && !setSigns.MatchString(r) && !setOperators.MatchString(p) {
+	if !setSigns.MatchString(p) && !setSigns.MatchString(r) && !setOperators.MatchString(p) && !setDifference.MatchString(p) {
 		return unsure
 	}
 	x, okX := c.readSet(p, 0)
@@ -140,7 +141,11 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 		return c.readParts(`\cup`, parts, depth)
 	}
 	if parts := splitOperator(s, "cap", "land"); len(parts) > 1 {
-		return c.readParts(`\cap`, parts, depth)
+		set, ok := c.readParts(`\cap`, parts, depth)
+		if ok && !slices.ContainsFunc(set.parts, func(part *realSet) bool { return !part.isSolution }) {
+			set.operator = `\cup` // x = 1 and x = 2
+		}
+		return set, ok
 	}
 	if parts := splitOperator(s, "setminus", "backslash"); len(parts) > 1 {
 		return c.readParts(`\setminus`, parts, depth)
@@ -168,7 +173,39 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") && balanced(s[1:len(s)-1]) {
 		return c.readSet(s[1:len(s)-1], depth+1)
 	}
+	if m := absolute.FindStringSubmatch(s); m != nil {
+		return c.readAbsolute(m)
+	}
 	return c.readInequality(s)
+}
+
+// absolute is an inequality for the distance from a number.
+var absolute = regexp.MustCompile(`^\| ?([a-zA-Z]) ?(?:([+-]) ?([^|]*))?\| ?(<|>|\\le|\\ge) ?([^a-zA-Z|<>=].*)$`)
+
+// readAbsolute reads |x - a| < b.
+func (c *comparison) readAbsolute(m []string) (*realSet, bool) {
+	center, okCenter := 0.0, true
+	if m[3] != "" {
+		center, okCenter = c.end(m[3])
+		if m[2] == "+" {
+			center = -center
+		}
+	}
+	distance, ok := c.end(m[5])
+	if !ok || !okCenter || distance < 0 || math.IsInf(distance, 0) {
+		return nil, false
+	}
+	within := &realSet{low: center - distance, high: center + distance, variable: m[1]}
+	switch m[4] {
+	case "<", `\ge`:
+	default:
+		within.closedLow, within.closedUp = true, true
+	}
+	if m[4] == "<" || m[4] == `\le` {
+		return within, true
+	}
+	all := &realSet{low: math.Inf(-1), high: math.Inf(1)}
+	return &realSet{operator: `\setminus`, parts: []*realSet{all, within}, variable: m[1]}, true
 }
 
 // readParts reads the operands of one operator.
@@ -300,6 +337,7 @@ func (c *comparison) readInequality(s string) (*realSet, bool) {
 		}
 		set.parts = append(set.parts, part)
 	}
+	set.isSolution = len(signs) == 1 && signs[0] == "="
 	if len(signs) == 2 && (strings.ContainsAny(signs[0], "<l") != strings.ContainsAny(signs[1], "<l") || signs[0] == "=" || signs[1] == "=") {
 		return nil, false // 1 < x > 3
 	}

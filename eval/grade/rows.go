@@ -18,7 +18,7 @@ func (c *comparison) judgeRows(list *answer, matrix *expr) judgement {
 			return c.judgeEntries(rows, matrix)
 		}
 	}
-	if len(rows) == 1 && !list.column && matrix.columns() == 1 {
+	if len(rows) == 1 && !list.column && len(rows[0]) == matrix.rows && matrix.columns() == 1 {
 		return c.judgeEntries(transposeRows(rows), matrix)
 	}
 	return wrong
@@ -33,6 +33,8 @@ func (c *comparison) rows(list *answer) [][]*answer {
 		switch {
 		case item.items != nil && (item.open == "(" || item.open == "["):
 			rows = append(rows, item.items)
+		case item.items == nil && item.bracketed && len(item.values) > 0:
+			rows = append(rows, []*answer{item})
 		case item.items == nil && len(rows) <= 1 && len(item.values) > 0:
 			if rows == nil {
 				rows = [][]*answer{nil}

@@ -31,7 +31,7 @@ func gradeStrict(qwen Result, output, reference, dataName string) Result {
 		output = answered
 		qwen = gradeAgainst(qwen.GT, output, dataName)
 	}
-	c := &comparison{budget: budget{left: maxSteps}}
+	c := &comparison{budget: budget{left: maxSteps}, pointed: writesPoint(output)}
 	verdict := unsure
 	if letter := strip(writeAlike(reference[:min(len(reference), maxStrict)])); isChoice(strings.Trim(letter, "()")) {
 		verdict = judgeChoice(output, strings.Trim(letter, "()"))
@@ -63,6 +63,7 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if len(prediction) > maxStrict || len(reference) > maxStrict {
 		return unsure
 	}
+	c.pointed = c.pointed || hasNativeDigits(prediction)
 	if x, y := currency(prediction), currency(reference); x != "" && y != "" && x != y {
 		return wrong
 	}
@@ -79,12 +80,18 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if verdict := c.judgeSets(p, r); verdict != unsure {
 		return verdict
 	}
-	verdict := c.judgeAnswers(readAnswer(p, &c.budget, 0), readAnswer(r, &c.budget, 0))
+	predicted := readAnswer(p, &c.budget, 0)
+	expected := readAnswer(r, &c.budget, 0)
+	predicted.allowComma(r, c.pointed)
+	expected.readPoint()
+	verdict := c.judgeAnswers(predicted, expected)
 	switch {
 	case verdict != right && c.sameFormula(p, r):
 		return right
 	case verdict == unsure && sameButForMarks(p, r):
 		return wrong
+	case verdict == unsure && !predicted.isUnderstood() && expected.isUnderstood() && !isChoice(r):
+		return wrong // what the reference makes of a part of it is not the answer
 	}
 	return verdict
 }
@@ -355,6 +362,14 @@ func (c *comparison) itemwise(a, b *answer) judgement {
 	return verdict
 }
 
+// isUnderstood reports whether an answer was read as a whole.
+func (a *answer) isUnderstood() bool {
+	if a.items == nil {
+		return len(a.values) > 0 || a.prose
+	}
+	return len(a.values) > 0 || !slices.ContainsFunc(a.items, func(item *answer) bool { return !item.isUnderstood() || item.prose })
+}
+
 // understood returns the verdict if all items of both lists were read.
 func (c *comparison) understood(a, b *answer, verdict judgement) judgement {
 	for _, list := range []*answer{a, b} {
@@ -560,6 +575,9 @@ func intervalText(s string) (string, bool) {
 // isLiteral reports whether an answer is an integer or decimal as written.
 func isLiteral(a *answer) bool {
 	_, ok := new(big.Rat).SetString(strings.ReplaceAll(a.text, ",", ""))
+	if _, repeats := repeatingDecimal(a.text); repeats {
+		return true
+	}
 	return ok && !strings.Contains(a.text, "/")
 }
 

@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Writes eval/grade/testdata/strict.jsonl: answers as people of the eleven languages write
+them, a reference, and whether a person would call the answer right.
+
+    python3 third_party/strict-goldens.py > eval/grade/testdata/strict.jsonl
+"""
+import json
+
+rows = []
+
+
+def add(kind, lang, answer, *verdicts, boxed=True):
+    """verdicts: references; one that begins with "!" is not what the answer says."""
+    for reference in verdicts:
+        want = not reference.startswith("!")
+        rows.append(dict(kind=kind, lang=lang, output=r"\boxed{%s}" % answer if boxed else answer,
+                         reference=reference.removeprefix("!"), want=want))
+
+
+# Magnitude words multiply.
+for lang, answer, value, part in [
+    ("en", "7 thousand", "7000", "7"), ("en", "1.5 billion", "1500000000", "1.5"), ("en", "2 trillion", "2000000000000", "2"),
+    ("en", "three million", "3000000", "3"), ("en", "4.2\\text{ million}", "4200000", "4.2"), ("en", "12k", "12000", "12"),
+    ("en", "3.5M", "3500000", "3.5"), ("en", "6 dozen", "72", "6"), ("en", "2 million 500 thousand", "2500000", "2"),
+    ("en", "4 hundred", "400", "4"), ("en", "5 lakh", "500000", "5"), ("en", "3 crore", "30000000", "3"),
+    ("en", "5 thousand dollars", "5000", "5"), ("en", "\\$5 million", "5000000", "5"), ("en", "2 bn", "2000000000", "2"),
+    ("es", "5 mil", "5000", "5"), ("es", "2 millones", "2000000", "2"), ("es", "3 mil millones", "3000000000", "3"),
+    ("es", "1 billón", "1000000000000", "1"), ("es", "4 millones de pesos", "4000000", "4"), ("es", "2 docenas", "24", "2"),
+    ("es", "dos mil", "2000", "2"), ("es", "2,5 millones", "2500000", "2.5"),
+    ("ru", "5 тысяч", "5000", "5"), ("ru", "3 тыс.", "3000", "3"), ("ru", "2 миллиона", "2000000", "2"), ("ru", "7 млн", "7000000", "7"),
+    ("ru", "1,5 млрд", "1500000000", "1.5"), ("ru", "4 тысячи рублей", "4000", "4"), ("ru", "пять миллионов", "5000000", "5"),
+    ("ru", "3 сотни", "300", "3"), ("ru", "2 дюжины", "24", "2"), ("ru", "\\text{6 тыс. человек}", "6000", "6"),
+    ("de", "3 Tausend", "3000", "3"), ("de", "2,5 Millionen", "2500000", "2.5"), ("de", "4 Mio.", "4000000", "4"), ("de", "3 Mrd. Euro", "3000000000", "3"),
+    ("de", "1 Milliarde", "1000000000", "1"), ("de", "2 Billionen", "2000000000000", "2"), ("de", "5 Dutzend", "60", "5"),
+    ("de", "drei Millionen", "3000000", "3"), ("de", "7\\text{ Tsd.}", "7000", "7"), ("de", "8 Hundert", "800", "8"),
+    ("fr", "5 mille", "5000", "5"), ("fr", "3 millions", "3000000", "3"), ("fr", "2 milliards", "2000000000", "2"), ("fr", "7 milliers", "7000", "7"),
+    ("fr", "1,2 million", "1200000", "1.2"), ("fr", "3 douzaines", "36", "3"), ("fr", "4 millions d'euros", "4000000", "4"), ("fr", "deux mille", "2000", "2"),
+    ("bn", "৫ হাজার", "5000", "5"), ("bn", "3 লাখ", "300000", "3"), ("bn", "২ কোটি", "20000000", "2"), ("bn", "4 লক্ষ টাকা", "400000", "4"),
+    ("bn", "৬ শত", "600", "6"), ("bn", "১.৫ লক্ষ", "150000", "1.5"), ("bn", "২ লক্ষ ৫০ হাজার", "250000", "2"), ("bn", "তিন হাজার", "3000", "3"),
+    ("bn", "5 মিলিয়ন", "5000000", "5"), ("bn", "৩ ডজন", "36", "3"),
+    ("th", "3 พัน", "3000", "3"), ("th", "๒ หมื่น", "20000", "2"), ("th", "5 แสน", "500000", "5"), ("th", "4 ล้าน", "4000000", "4"),
+    ("th", "2.5 ล้านบาท", "2500000", "2.5"), ("th", "6 ร้อย", "600", "6"), ("th", "3 พันล้าน", "3000000000", "3"), ("th", "สามพัน", "3000", "3"), ("th", "2 โหล", "24", "2"),
+    ("sw", "elfu 5", "5000", "5"), ("sw", "milioni 2", "2000000", "2"), ("sw", "laki 3", "300000", "3"), ("sw", "mia 4", "400", "4"),
+    ("sw", "bilioni 1.5", "1500000000", "1.5"), ("sw", "elfu tatu", "3000", "3"), ("sw", "shilingi elfu 5", "5000", "5"), ("sw", "elfu 3 na mia 5", "3500", "3"),
+    ("sw", "dola milioni 2", "2000000", "2"), ("sw", "dazeni 2", "24", "2"),
+    ("zh", "15万", "150000", "15"), ("zh", "3亿", "300000000", "3"), ("zh", "5千", "5000", "5"), ("zh", "2.4万元", "24000", "2.4"), ("zh", "1亿2000万", "120000000", "1"),
+    ("zh", "3萬", "30000", "3"), ("zh", "八千", "8000", "8"), ("zh", "2万人", "20000", "2"), ("zh", "3 百", "300", "3"), ("zh", "4\\text{万}", "40000", "4"), ("zh", "2万5千", "25000", "2"),
+    ("ja", "3万", "30000", "3"), ("ja", "5億円", "500000000", "5"), ("ja", "2兆", "2000000000000", "2"), ("ja", "3万5千", "35000", "3"), ("ja", "７千", "7000", "7"),
+    ("ja", "1億2000万円", "120000000", "1"), ("ja", "五千", "5000", "5"), ("ja", "4ダース", "48", "4"),
+    ("te", "5 వేలు", "5000", "5"), ("te", "3 లక్షలు", "300000", "3"), ("te", "2 కోట్లు", "20000000", "2"), ("te", "4 వేల రూపాయలు", "4000", "4"),
+    ("te", "౬ వందలు", "600", "6"), ("te", "1.5 లక్షల", "150000", "1.5"), ("te", "మూడు వేలు", "3000", "3"), ("te", "7 మిలియన్లు", "7000000", "7"),
+]:
+    add("magnitude", lang, answer, value, "!" + part)
+for lang, answer, other in [("en", "3 thousand", "3000000"), ("de", "2 Millionen", "2000000000"), ("zh", "18万", "18000"), ("sw", "elfu 3", "300000"),
+                            ("bn", "৩ লক্ষ", "30000"), ("th", "5 หมื่น", "5000"), ("te", "2 కోట్లు", "2000000"), ("es", "2 billones", "2000000000")]:
+    add("magnitude", lang, answer, "!" + other)
+add("magnitude", "en", "2k", "2k", "2000")
+add("magnitude", "en", "2000", "!2k")
+
+# A unit after any expression.
+for lang, answer, value, other in [
+    ("en", r"2\sqrt{3}\text{ cm}", r"2\sqrt{3}", "2"), ("en", r"15\text{ m/s}", "15", "15/s"), ("en", r"3\frac{1}{2}\text{ hours}", r"\frac{7}{2}", "3"),
+    ("en", r"9.8 \, \mathrm{m/s^2}", "9.8", "9"), ("en", r"\frac{5}{2}\text{ liters}", "2.5", "5"), ("en", r"12\pi\ \text{cm}^2", r"12\pi", "12"),
+    ("en", r"60\text{ miles per hour}", "60", "1"), ("en", r"25\pi\text{ square units}", r"25\pi", "25"), ("en", r"\binom{6}{3}\text{ ways}", "20", "6"),
+    ("en", r"5!\text{ arrangements}", "120", "5"), ("en", r"8\text{ kg}\cdot\text{m}^2", "8", "64"), ("en", r"1.2\times 10^{3}\text{ J}", "1200", "1.2"),
+    ("en", r"4\,\mathrm{N\cdot m}", "4", "4nm"), ("en", r"2^{10}\text{ bytes}", "1024", "2"), ("en", r"x=6\text{ cm}", "6", "x"), ("en", "7.5 km/h", "7.5", "7"),
+    ("en", r"30^\circ\text{C}", "30", "3"), ("en", r"\sqrt{41}\text{ m}", r"\sqrt{41}", "41"),
+    ("es", r"3\sqrt{2}\text{ metros}", r"3\sqrt{2}", "3"), ("es", r"2\frac{1}{2}\text{ horas}", "2.5", "2"), ("es", r"80\text{ km por hora}", "80", "8"), ("es", r"\frac{3}{4}\text{ litros}", "0.75", "3"),
+    ("es", r"16\pi\text{ cm cuadrados}", r"16\pi", "16"), ("es", "25 pesos", "25", "5"),
+    ("ru", r"4\sqrt{5}\text{ см}", r"4\sqrt{5}", "4"), ("ru", r"1\frac{1}{2}\text{ часа}", r"\frac{3}{2}", "1"), ("ru", "15 м/с", "15", "1"), ("ru", r"9\pi\text{ см}^2", r"9\pi", "9"),
+    ("ru", r"60\text{ км/ч}", "60", "6"), ("ru", r"\frac{7}{3}\text{ кг}", r"\frac{7}{3}", "7"), ("ru", "12 яблок", "12", "1"), ("ru", r"50\text{ рублей}", "50", "5"),
+    ("de", r"5\sqrt{2}\text{ Meter}", r"5\sqrt{2}", "5"), ("de", r"1\frac{3}{4}\text{ Stunden}", r"\frac{7}{4}", "1"), ("de", "20 km/h", "20", "2"), ("de", r"8\pi\text{ Quadratmeter}", r"8\pi", "8"),
+    ("de", r"\frac{9}{2}\text{ Liter}", "4.5", "9"), ("de", r"30\text{ Äpfel}", "30", "3"), ("de", r"14\text{ Euro}", "14", "4"),
+    ("fr", r"3\sqrt{7}\text{ mètres}", r"3\sqrt{7}", "3"), ("fr", r"2\frac{1}{3}\text{ heures}", r"\frac{7}{3}", "2"), ("fr", r"90\text{ km par heure}", "90", "9"), ("fr", r"6\pi\text{ cm carrés}", r"6\pi", "6"),
+    ("fr", r"\frac{5}{4}\text{ litre}", "1.25", "5"), ("fr", r"45\text{ euros}", "45", "4"),
+    ("bn", r"2\sqrt{5}\text{ সেমি}", r"2\sqrt{5}", "2"), ("bn", r"2\frac{1}{2}\text{ ঘণ্টা}", "2.5", "2"), ("bn", r"৪০ \text{ টাকা}", "40", "4"), ("bn", r"6\pi\text{ বর্গ মিটার}", r"6\pi", "6"),
+    ("bn", "১২টি আপেল", "12", "1"), ("bn", r"\frac{7}{2}\text{ কিমি}", "3.5", "7"),
+    ("th", r"3\sqrt{3}\text{ เซนติเมตร}", r"3\sqrt{3}", "3"), ("th", r"1\frac{1}{4}\text{ ชั่วโมง}", "1.25", "1"), ("th", "15 กิโลเมตรต่อชั่วโมง", "15", "5"), ("th", r"4\pi\text{ ตารางเมตร}", r"4\pi", "4"),
+    ("th", "๕๐ บาท", "50", "5"), ("th", r"\frac{5}{2}\text{ กิโลกรัม}", "2.5", "5"),
+    ("sw", r"2\sqrt{6}\text{ sentimita}", r"2\sqrt{6}", "2"), ("sw", r"1\frac{1}{2}\text{ saa}", "1.5", "1"), ("sw", r"60\text{ kilomita kwa saa}", "60", "6"), ("sw", r"9\pi\text{ mita za mraba}", r"9\pi", "9"),
+    ("sw", r"\frac{3}{2}\text{ lita}", "1.5", "3"),
+    ("zh", r"3\sqrt{2}\text{ 厘米}", r"3\sqrt{2}", "3"), ("zh", r"1\frac{1}{2}\text{小时}", "1.5", "1"), ("zh", "20米/秒", "20", "2"), ("zh", r"5\pi\text{平方米}", r"5\pi", "5"), ("zh", "12个苹果", "12", "2"),
+    ("zh", r"\frac{7}{4}\text{千克}", "1.75", "7"), ("zh", "3千米", "3", "3000"), ("zh", "36元", "36", "6"),
+    ("ja", r"4\sqrt{3}\text{ センチメートル}", r"4\sqrt{3}", "4"), ("ja", r"2\frac{1}{2}\text{時間}", "2.5", "2"), ("ja", r"7\pi\text{平方センチメートル}", r"7\pi", "7"), ("ja", "120円", "120", "20"),
+    ("ja", "15人", "15", "5"), ("ja", "8本", "8", "80"), ("ja", r"\frac{5}{3}\text{リットル}", r"\frac{5}{3}", "5"),
+    ("te", r"2\sqrt{7}\text{ సెం.మీ}", r"2\sqrt{7}", "2"), ("te", r"1\frac{1}{2}\text{ గంటలు}", "1.5", "1"), ("te", r"45\text{ రూపాయలు}", "45", "4"), ("te", r"3\pi\text{ చదరపు మీటర్లు}", r"3\pi", "3"),
+    ("te", r"\frac{9}{4}\text{ లీటర్లు}", "2.25", "9"),
+]:
+    add("unit", lang, answer, value, "!" + other)
+for lang, answer, same, different in [
+    ("en", r"5\text{ hours}", r"5\text{ h}", r"5\text{ minutes}"), ("de", r"3\text{ Stunden}", r"3\text{ hours}", r"3\text{ days}"), ("ru", "7 км", "7 km", "7 cm"),
+    ("zh", "6小时", r"6\text{ hours}", r"6\text{ minutes}"), ("ja", "4時間", r"4\text{ hours}", r"4\text{ seconds}"), ("fr", r"8\text{ mètres}", "8 m", "8 km"),
+    ("es", r"9\text{ metros}", r"9\text{ m}", r"9\text{ cm}"), ("en", r"10\text{ m/s}", r"10\,\mathrm{m\,s^{-1}}", r"10\text{ km/h}"), ("th", "3 ชั่วโมง", r"3\text{ hours}", r"3\text{ minutes}"),
+    ("bn", "৫ ঘণ্টা", r"5\text{ hours}", r"5\text{ days}"), ("te", "2 గంటలు", r"2\text{ hours}", r"2\text{ days}"), ("en", r"16\text{ cm}^2", r"16\text{ square centimeters}", r"16\text{ cm}"),
+]:
+    add("unit", lang, answer, same, "!" + different)
+
+# Units and words before the number.
+for lang, answer, value, other in [
+    ("sw", "dola 15", "15", "5"), ("sw", "shilingi 450", "450", "45"), ("sw", r"\text{vitabu } 12", "12", "2"), ("sw", "watu 30", "30", "3"), ("sw", r"\text{saa } 4", "4", "40"),
+    ("sw", r"\text{siku } 21", "21", "2"), ("sw", r"\text{machungwa } 9", "9", "90"), ("sw", r"\text{kilo } 2.5", "2.5", "25"), ("sw", "Sh. 1,200", "1200", "1.2"), ("sw", "Ksh 500", "500", "5"), ("sw", "TSh 2,000", "2000", "2"),
+    ("sw", "idadi ya watu 42", "42", "4"), ("sw", "penseli 18", "18", "8"), ("sw", r"\text{jumla ya } 64", "64", "6"),
+    ("en", "Rs. 250", "250", "25"), ("en", "US$ 40", "40", "4"), ("en", "USD 75", "75", "7"), ("en", "€12", "12", "2"), ("en", r"\$1,250.50", "1250.5", "1250"), ("en", "£8", "8", "80"),
+    ("es", "S/ 35", "35", "3.5"), ("es", "US\\$ 20", "20", "2"), ("es", "R$ 90", "90", "9"), ("de", "EUR 15", "15", "5"), ("de", r"\text{insgesamt } 27", "27", "7"), ("bn", "৳ 500", "500", "50"), ("bn", "মোট 42", "42", "4"),
+    ("bn", "Tk. 300", "300", "30"), ("te", "రూ. 150", "150", "15"), ("te", "₹2,50,000", "250000", "2.5"), ("zh", "共15个", "15", "5"), ("zh", "¥88", "88", "8"), ("ja", "￥500", "500", "5"), ("th", "฿120", "120", "12"),
+    ("th", "รวม 15 บาท", "15", "5"), ("ru", "₽300", "300", "3"), ("fr", r"\text{au total } 33", "33", "3"), ("ja", "合計24", "24", "4"),
+    ("en", "minus 4", "-4", "4"), ("de", "minus 5", "-5", "5"), ("es", "menos 3", "-3", "3"), ("fr", "moins 6", "-6", "6"), ("ru", "минус 7", "-7", "7"), ("zh", "负8", "-8", "8"), ("ja", "マイナス9", "-9", "9"), ("th", "ลบ 2", "-2", "2"),
+]:
+    add("prefix", lang, answer, value, "!" + other)
+for answer in ["not 5", "more than 5", "zaidi ya 5", "mehr als 5", "при 5", "at least 5", "si 5"]:
+    add("prefix", "en", answer, "!5")
+
+# And, or.
+for lang, joins in dict(en=["and", "or"], es=["y", "o"], ru=["и", "или"], de=["und", "oder"], fr=["et", "ou"], bn=["এবং", "বা", "অথবা", "ও"], th=["และ", "หรือ"], sw=["na", "au"],
+                        zh=["和", "或", "与", "及", "或者"], ja=["と", "または", "及び", "か"], te=["మరియు", "లేదా"]).items():
+    for i, join in enumerate(joins):
+        add("and-or", lang, r"3 \text{ %s } 7" % join, "3,7", "7,3", "!3", "!7", "!3,8", r"\{3, 7\}")
+        add("and-or", lang, r"x=-1 \text{ %s } x=4" % join, "-1,4", r"x=4 \text{ or } x=-1", "!-1", "!4")
+        if i < 2:
+            add("and-or", lang, r"3 %s 7" % join, "3,7", "!3", "!7")
+            add("and-or", lang, r"\frac{1}{2}\text{ %s }-\sqrt{3}" % join, r"-\sqrt{3}, 0.5", r"!\frac{1}{2}", r"!-\sqrt{3}")
+            add("and-or", lang, r"2, 4 \text{ %s } 6" % join, "2,4,6", "!2,4", "!2,6")
+add("and-or", "zh", "2和5", "2,5", "!25")
+add("and-or", "zh", "2、5", "2,5", "!25")
+add("and-or", "zh", "x=1或x=6", "1,6", "!6")
+add("and-or", "ja", "2と5", "2,5", "!2")
+add("and-or", "th", "2และ5", "2,5", "!2")
+add("and-or", "de", r"2,5\text{ und }3,5", "2.5,3.5", "!2.5", "!3.5")
+add("and-or", "en", r"x=2 \quad y=3", "!2", "!3")
+add("and-or", "en", r"4 \text{ and } 9 \text{ cm}", "4,9", "!4")
+add("and-or", "es", r"2 \text{ e } 5", "2,5", "!2")
+add("and-or", "es", r"2 \text{ u } 8", "2,8", "!8")
+add("and-or", "en", r"(1,2) \text{ and } (3,4)", "(1,2),(3,4)", "!(1,2)", "!(1,2,3,4)")
+add("and-or", "en", r"x=2 \lor x=5", "2,5", "!2")
+
+# Sets of real numbers.
+for lang, answer, *verdicts in [
+    ("fr", "]-1,3[", "(-1,3)", "![-1,3]", "!(-1,3]", "-1<x<3"), ("fr", "[0;2[", "[0,2)", "![0,2]", "0 \\le x < 2"), ("fr", r"]-\infty;4]", r"(-\infty,4]", r"!(-\infty,4)", r"x\le 4"), ("fr", r"\left]2;5\right[", "(2,5)", "![2,5)"),
+    ("de", "]0;1]", "(0,1]", "!(0,1)", "!0.1"), ("de", r"(-\infty;2)\cup(3;\infty)", r"x<2 \text{ or } x>3", r"!(-\infty,2]\cup(3,\infty)", "!(2,3)"), ("de", "[1,5; 2,5]", "[1.5,2.5]", "![1,2]", "!(1.5,2.5)"),
+    ("ru", "(1;4]", "(1,4]", "!(1,4)", "!1.4"), ("ru", r"x \in (-\infty; -1] \cup [2; +\infty)", r"(-\infty,-1]\cup[2,\infty)", r"!(-\infty,-1)\cup(2,\infty)"), ("ru", r"1 < x \leqslant 4", "(1,4]", "!(1,4)", "![1,4]"),
+    ("ru", r"x \geqslant 3", r"[3,\infty)", r"!(3,\infty)", r"!(-\infty,3]"), ("ru", r"x<1 \text{ или } x>2", r"(-\infty,1)\cup(2,\infty)", "!(1,2)"),
+    ("es", r"x<-2 \text{ o } x>2", r"(-\infty,-2)\cup(2,\infty)", "!(-2,2)", "|x|>2"), ("es", r"x \leq 1 \text{ y } x \geq -1", "[-1,1]", "!(-1,1)"), ("de", r"x<0 \text{ oder } x>5", r"(-\infty,0)\cup(5,\infty)", "!(0,5)"),
+    ("fr", r"x<0 \text{ ou } x \geqslant 5", r"(-\infty,0)\cup[5,\infty)", r"!(-\infty,0)\cup(5,\infty)"), ("zh", r"x<-1\text{或}x>3", r"(-\infty,-1)\cup(3,\infty)", "!(-1,3)"), ("zh", "{x|x>2}", r"(2,\infty)", r"![2,\infty)"),
+    ("ja", r"x<-1\text{ または }x>3", r"(-\infty,-1)\cup(3,\infty)", "!(-1,3)"), ("ja", r"-1 \leqq x < 2", "[-1,2)", "!(-1,2)"), ("th", r"x<1 \text{ หรือ } x>4", r"(-\infty,1)\cup(4,\infty)", "!(1,4)"),
+    ("bn", r"x<1 \text{ অথবা } x>4", r"(-\infty,1)\cup(4,\infty)", "!(1,4)"), ("te", r"x<1 \text{ లేదా } x>4", r"(-\infty,1)\cup(4,\infty)", "!(1,4)"), ("sw", r"x<1 \text{ au } x>4", r"(-\infty,1)\cup(4,\infty)", "!(1,4)"),
+    ("en", r"[0,1)\cup(1,2]", "![0,2]", r"[0,2]\setminus\{1\}"), ("en", r"[0,1]\cup[1,2]", "[0,2]", "!(0,2)"), ("en", r"(2,3)\cup(0,1)", r"(0,1)\cup(2,3)", "!(0,3)"), ("en", r"[0,1)\cup\{1\}", "[0,1]", "![0,1)"),
+    ("en", r"\mathbb{R}\setminus\{2\}", r"(-\infty,2)\cup(2,\infty)", r"x \neq 2", r"!(-\infty,\infty)", r"!\mathbb{R}\setminus\{3\}"), ("en", r"\mathbb{R} \setminus \{-1, 1\}", r"(-\infty,-1)\cup(-1,1)\cup(1,\infty)", r"!(-\infty,-1)\cup(1,\infty)"),
+    ("en", r"\mathbb{R}-\{0\}", r"(-\infty,0)\cup(0,\infty)", r"!\mathbb{R}"), ("en", r"x<1 \lor x>2", r"(-\infty,1)\cup(2,\infty)", "!(1,2)"), ("en", r"x>1 \land x<2", "(1,2)", r"!(-\infty,1)\cup(2,\infty)"),
+    ("en", "x<1, x>2", r"(-\infty,1)\cup(2,\infty)", "!(1,2)"), ("en", r"\{x : 1 < x \le 4\}", "(1,4]", "!(1,4)"), ("en", r"(-\infty, 2) ∪ (3, \infty)", r"(-\infty,2)\cup(3,\infty)", "!(2,3)"),
+    ("en", r"(0,3)\cap(1,5)", "(1,3)", "!(0,5)"), ("en", r"\left(-\frac{1}{2},\sqrt{2}\right]", r"-0.5 < x \le \sqrt{2}", r"!-0.5 < x < \sqrt{2}"), ("en", r"x \in (1,4]", "(1,4]", "!(1,4)"), ("en", r"4 > x > 1", "(1,4)", "!(1,4]"),
+]:
+    add("interval", lang, answer, *verdicts)
+
+# Decimal and thousands marks.
+for lang, answer, *verdicts in [
+    ("de", "1.234,5", "1234.5", "!1.2345", "!12345"), ("de", "12.345.678,9", "12345678.9", "!12.3456789"), ("de", "0,75", "0.75", r"\frac{3}{4}", "!75", "!0"), ("de", "3,14", "3.14", "!314", "!3"), ("de", "-2,5", "-2.5", "!2.5"),
+    ("de", "12.500", "12500", "!125"), ("es", "2.500,75", "2500.75", "!2.50075"), ("es", "7,5", "7.5", "!75"), ("fr", "1 234,5", "1234.5", "!1.2345", "!234.5"), ("fr", r"1\,234\,567", "1234567", "!1234"), ("fr", r"12{,}5", "12.5", "!125", "!12"),
+    ("fr", "3 500", "3500", "!3", "!500"), ("ru", "1~234,56", "1234.56", "!1.23456"), ("ru", "0,125", "0.125", r"\frac{1}{8}", "!125"), ("ru", "15 000", "15000", "!15"), ("ru", "(0,5; 1,5)", "(0.5,1.5)", "!(0,5)", "!(5,15)"),
+    ("de", "1'234", "1234", "!1.234", "!1"), ("de", "1'234.5", "1234.5", "!1234"), ("en", "1,234.5", "1234.5", "!1.2345", "!1"), ("en", "1,23,456", "123456", "!123"), ("bn", "১,২৩,৪৫৬", "123456", "!1.23456"), ("te", "౧౨,౩౪౫", "12345", "!12.345"),
+    ("zh", "３．５", "3.5", "!35"), ("zh", "1，000", "1000", "!1"), ("th", "๑,๒๕๐", "1250", "!1.25"), ("en", "1234", "!1.234"), ("ru", r"2,5\cdot 10^3", "2500", "!25000"), ("de", r"x = 0,2", "0.2", "!2"), ("sw", "1,500", "1500", "!1.5", "!15"),
+    ("ru", r"2,5 \text{ кг}", "2.5", "!25", "!2"), ("fr", r"12,5\,\%", "12.5", r"\frac{1}{8}", "!125"), ("ja", "12,000円", "12000", "!12"),
+]:
+    add("decimal", lang, answer, *verdicts)
+
+# Full stops.
+for lang, answer, *verdicts in [
+    ("zh", "答案是 42。3 步。", "42", "!42.3", "!3"), ("ja", "答えは 17。2 通り考えた。", "17", "!17.2", "!2"), ("zh", "答案：25。共用了 4 步。", "25", "!25.4"), ("bn", "উত্তর: ১২। ৩টি ধাপ লেগেছে।", "12", "!12.3"),
+    ("bn", "উত্তর হল 45।", "45", "!4"), ("zh", "所以一共有 18。", "18", "!8"), ("ja", "よって 36。", "36", "!6"), ("zh", r"\boxed{56。}", "56", "!5"), ("bn", r"\boxed{৭।}", "7", "!70"), ("ja", r"\boxed{8．}", "8", "!80"),
+    ("ja", "答えは６４。５分かかった。", "64", "!64.5"), ("zh", "答案为3。5个人。", "3", "!3.5"), ("zh", r"\boxed{3.5。}", "3.5", "!35"),
+]:
+    add("stop", lang, answer, *verdicts, boxed=False)
+
+# Repeating decimals.
+for lang, answer, *verdicts in [
+    ("ru", "0,(3)", r"\frac{1}{3}", "!0.3"), ("ru", "1,2(7)", r"\frac{23}{18}", "!1.27"), ("ru", "0,1(6)", r"\frac{1}{6}", "!0.16"), ("ru", "2,(142857)", r"\frac{15}{7}", "!2.142857"), ("ru", "0,(12)", r"\frac{4}{33}", "!0.12"),
+    ("en", r"0.\overline{3}", r"\frac{1}{3}", "!0.3"), ("en", r"0.\bar{6}", r"\frac{2}{3}", "!0.6"), ("en", r"0.\dot{3}", r"\frac{1}{3}", "!0.3"), ("en", r"0.1\dot{4}285\dot{7}", "!0.142857", r"\frac{142856}{999990}"), ("en", r"0.\dot{1}4285\dot{7}", r"\frac{1}{7}", "!0.142857"),
+    ("en", r"0.333\ldots", r"\frac{1}{3}", "!0.333"), ("en", "0.1666...", r"\frac{1}{6}", "!0.1666"), ("en", r"-1.\overline{36}", r"-\frac{15}{11}", r"!\frac{15}{11}"), ("en", r"3.0\overline{45}", r"\frac{67}{22}", "!3.045"), ("en", r"0.(45)", r"\frac{5}{11}", "!0.45"),
+    ("de", r"0,\overline{27}", r"\frac{3}{11}", "!0.27"), ("fr", r"0,\overline{54}", r"\frac{6}{11}", "!0.54"), ("fr", "0,666...", r"\frac{2}{3}", "!0.666"), ("es", r"0,\overline{9}", "1", "!0.9"), ("es", r"2,\overline{3}", r"\frac{7}{3}", "!2.3"),
+    ("zh", r"0.\dot{7}", r"\frac{7}{9}", "!0.7"), ("zh", r"0.\dot{1}\dot{8}", r"\frac{2}{11}", "!0.18"), ("ja", r"0.\dot{4}", r"\frac{4}{9}", "!0.4"), ("ja", r"0.2\dot{3}", r"\frac{7}{30}", "!0.23"), ("zh", r"0.\dot 3", r"\frac13", "!0.3"),
+    ("en", "0.3\u0305", r"\frac{1}{3}", "!0.3"), ("th", r"0.\dot{5}", r"\frac{5}{9}", "!0.5"), ("en", "0.272727...", r"\frac{3}{11}", "!0.272727"),
+]:
+    add("repeating", lang, answer, *verdicts)
+
+# Matrices and vectors.
+M = r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"
+for answer, *verdicts in [
+    ("[[1,2],[3,4]]", M, r"!\begin{pmatrix}1&3\\2&4\end{pmatrix}", r"!\{1,2,3,4\}"), (r"\begin{bmatrix}1&2\cr3&4\end{bmatrix}", M, r"!\begin{pmatrix}1&3\\2&4\end{pmatrix}"), (r"\left[\begin{array}{cc}1&2\\3&4\end{array}\right]", M, "!10"),
+    (r"\begin{pmatrix}1&3\\2&4\end{pmatrix}^T", M, r"!\begin{pmatrix}1&3\\2&4\end{pmatrix}"), (r"\begin{bmatrix}1&3\\2&4\end{bmatrix}^{\top}", M, r"!\begin{pmatrix}1&3\\2&4\end{pmatrix}"), ("((1,2),(3,4))", M, r"!\begin{pmatrix}4&3\\2&1\end{pmatrix}"),
+    ("(1,2,3)^T", r"\begin{pmatrix}1\\2\\3\end{pmatrix}", r"!\begin{pmatrix}1&2&3\end{pmatrix}", r"!\begin{pmatrix}3\\2\\1\end{pmatrix}"), (r"[4,5]^{\mathrm{T}}", r"\begin{bmatrix}4\\5\end{bmatrix}", r"!\begin{bmatrix}4&5\end{bmatrix}"),
+    (r"\langle 1,2,3\rangle", r"\begin{pmatrix}1\\2\\3\end{pmatrix}", r"!\begin{pmatrix}1\\2\\4\end{pmatrix}"), (r"\begin{pmatrix}1\\2\end{pmatrix}", r"!\begin{pmatrix}1&2\end{pmatrix}", "(1,2)", "!(2,1)", "!3"),
+    (r"\begin{pmatrix}1/2&0\\0&1\end{pmatrix}", r"\begin{bmatrix}0.5&0\\0&1\end{bmatrix}", r"!\begin{bmatrix}2&0\\0&1\end{bmatrix}"), (r"\begin{smallmatrix}1&2\\3&4\end{smallmatrix}", M, "!1"), (r"[[1],[2],[3]]", r"\begin{pmatrix}1\\2\\3\end{pmatrix}", r"!\begin{pmatrix}1&2&3\end{pmatrix}"),
+    (r"\begin{Bmatrix}1&2\cr 3&4\cr\end{Bmatrix}", M, r"!\begin{pmatrix}1&2\\3&5\end{pmatrix}"), (r"[[1,2],[3,4]]^T", r"\begin{pmatrix}1&3\\2&4\end{pmatrix}", "!" + M), (r"[[\frac12,0],[0,-1]]", r"\begin{pmatrix}0.5&0\\0&-1\end{pmatrix}", r"!\begin{pmatrix}0.5&0\\0&1\end{pmatrix}"),
+    (r"\begin{vmatrix}1&2\\3&4\end{vmatrix}", "-2", "!2"),
+]:
+    add("matrix", "en", answer, *verdicts)
+
+# Percent.
+for lang, answer, *verdicts in [
+    ("en", r"12\frac{1}{2}\%", "12.5", r"\frac{1}{8}", r"12.5\%", "!12", r"!\frac{12}{2}"), ("en", r"33\frac{1}{3}\%", r"\frac{1}{3}", r"\frac{100}{3}", "!33"), ("en", "25 percent", "25", "0.25", r"25\%", "!2.5"), ("de", r"7,5\,\%", "7.5", "0.075", "!75"),
+    ("de", "40 Prozent", "40", r"40\%", "!4"), ("fr", "60 pour cent", "60", "0.6", "!6"), ("es", "15 por ciento", r"15\%", "0.15", "!1.5"), ("ru", "30 процентов", r"30\%", "0.3", "!3"), ("bn", "২৫ শতাংশ", "25", "0.25", "!2"), ("th", "ร้อยละ 45", "45", r"45\%", "!4"),
+    ("th", "20 เปอร์เซ็นต์", r"20\%", "!2"), ("sw", "asilimia 35", "35", r"35\%", "!3"), ("zh", "百分之25", "25", "0.25", "!100"), ("ja", "50パーセント", r"50\%", "0.5", "!5"), ("te", "75 శాతం", "75", r"75\%", "!7"), ("en", r"37\tfrac12\,\%", r"\frac{3}{8}", "!37"),
+    ("en", r"62 \frac{1}{2} \%", "0.625", "!62"), ("en", "0.5%", "0.5", "!50"),
+]:
+    add("percent", lang, answer, *verdicts)
+
+# Questions of the model's own after the answer.
+A = r"The answer is \boxed{9}."
+for lang, tail in [
+    ("en", "\n\nQuestion: What is 3 + 4?\n\\boxed{7}"), ("en", "\n\nProblem 2: Find x.\nAnswer: \\boxed{7}"), ("en", "\nHuman: And 3+4?\nAssistant: \\boxed{7}"), ("en", "<|im_end|>\n<|im_start|>user\nWhat is 3+4?<|im_end|>\n<|im_start|>assistant\n\\boxed{7}"),
+    ("en", "\n\n### Instruction:\nAdd 3 and 4.\n\n### Response:\n\\boxed{7}"), ("en", "\n\nUser: 3+4\n\\boxed{7}"), ("en", "\n\nQ: 3+4?\nA: \\boxed{7}"), ("en", "\n\n**Question 2.** What is 3+4? \\boxed{7}"), ("en", "<|endoftext|>Q: 3+4? \\boxed{7}"), ("en", "\n\n## Problem\nAdd.\n\\boxed{7}"), ("en", "\n\nProblem 3: ... \\boxed{}"),
+    ("es", "\n\nPregunta 2: ¿Cuánto es 3 + 4?\n\\boxed{7}"), ("es", "\n\nProblema: suma 3 y 4.\n\\boxed{7}"), ("ru", "\n\nВопрос: Сколько будет 3 + 4?\n\\boxed{7}"), ("ru", "\n\nЗадача 2. Сложите 3 и 4.\n\\boxed{7}"), ("de", "\n\nFrage: Was ist 3 + 4?\n\\boxed{7}"), ("de", "\n\nAufgabe 2: Addiere.\n\\boxed{7}"),
+    ("fr", "\n\nQuestion : Combien font 3 + 4 ?\n\\boxed{7}"), ("fr", "\n\nExercice 2 : additionner.\n\\boxed{7}"), ("bn", "\n\nপ্রশ্ন: ৩ + ৪ কত?\n\\boxed{7}"), ("th", "\n\nคำถาม: 3 + 4 เท่ากับเท่าไร\n\\boxed{7}"), ("th", "\n\nโจทย์ข้อ 2: บวก\n\\boxed{7}"), ("sw", "\n\nSwali: 3 + 4 ni ngapi?\n\\boxed{7}"),
+    ("zh", "\n\n问题：3+4等于多少？\n\\boxed{7}"), ("zh", "\n\n题目2：求和。\n\\boxed{7}"), ("ja", "\n\n問題：3+4は？\n\\boxed{7}"), ("ja", "\n\n質問: 3+4は？\n\\boxed{7}"), ("te", "\n\nప్రశ్న: 3 + 4 ఎంత?\n\\boxed{7}"),
+]:
+    add("invented", lang, A + tail, "9", "!7", boxed=False)
+for lang, output in [
+    ("en", "Question: how many apples are there?\nFirst we count 3, then 4.\nThe total is \\boxed{7}."), ("en", "Let me restate the question: what is 3+4?\n\nProblem: add 3 and 4.\nWe get \\boxed{7}."), ("ru", "Вопрос: сколько будет 3+4?\nСкладываем. \\boxed{7}"), ("zh", "问题：3+4等于多少？\n我们计算得 \\boxed{7}。"),
+    ("es", "La pregunta: cuánto es 3+4.\nPregunta: 3+4.\n\\boxed{7}"), ("de", "Frage: Was ist 3+4?\nWir rechnen: \\boxed{7}"), ("fr", "Question : combien font 3+4 ?\nOn obtient \\boxed{7}"), ("ja", "問題：3+4を求める。\nよって \\boxed{7}"), ("sw", "Swali: 3+4 ni ngapi?\nJibu ni \\boxed{7}"),
+    ("bn", "প্রশ্ন: ৩+৪ কত?\nযোগফল \\boxed{7}"), ("th", "คำถาม: 3+4 เท่ากับเท่าไร\nได้ \\boxed{7}"), ("te", "ప్రశ్న: 3+4 ఎంత?\nమొత్తం \\boxed{7}"), ("en", "Step 1: \\boxed{3} is the first part. We add 4. The sum is \\boxed{7}."), ("en", "To find what the answer is we add.\nExample: 3+4.\nSo \\boxed{7}"),
+]:
+    add("restated", lang, output, "7", "!9", boxed=False)
+
+# What is read only in part is wrong.
+for answer, reference in [("2 \\text{ if } x>1", "2"), ("2 + \\text{something}", "2"), ("5 \\text{ or more}", "5"), ("3 \\text{ mod } 7", "3"), ("12 \\Rightarrow 13", "12"), ("7, \\ldots", "7"), ("4 \\to 5", "4"), ("5?6", "5"), ("2\\text{ with remainder }3", "2"),
+                          ("3 : 4 : 5", "3"), ("6 \\text{ und } x", "6"), ("[1,2", "1"), ("8 \\pm 1", "8"), ("9 \\approx 10", "9"), ("x > 5", "5"), ("5 \\text{ to } 6", "5"), ("2\\text{ hours }30\\text{ minutes}", "2"), ("5\\text{ feet }3\\text{ inches}", "5")]:
+    add("partial", "en", answer, "!" + reference)
+
+seen = set()
+for row in rows:
+    key = (row["output"], row["reference"])
+    if key in seen:
+        continue
+    seen.add(key)
+    print(json.dumps(row, ensure_ascii=False))
