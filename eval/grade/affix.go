@@ -88,7 +88,7 @@ func swahiliNouns(s string) (nouns, rest string) {
 	for range 4 {
 		word, after, ok := strings.Cut(rest, " ")
 		lower := strings.ToLower(word)
-		if !ok || !swahiliLinks[lower] && (len(word) < 3 || notUnits[lower] || words.and[lower] || words.or[lower] || !openSyllables.MatchString(lower)) {
+		if !ok || !swahiliLinks[lower] && (len(word) < 3 || notUnits[lower] || words.and[lower] || words.or[lower] || words.percent[lower] || !openSyllables.MatchString(lower)) {
 			return "", s
 		}
 		rest = strings.TrimLeft(after, " ")

@@ -32,7 +32,7 @@ type answer struct {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
+	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\math(?:bb|cal|bf|frak|scr) ?\{? ?[A-Z] ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
 	zeroPattern  = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
 	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
 	basePattern  = regexp.MustCompile(`^\(?([0-9A-Za-z]+)\)?_(?:\{(\d{1,2})\}|(\d))$`)
@@ -43,6 +43,7 @@ var (
 	transposed   = regexp.MustCompile(`^(\(.*\)|\[.*\]) ?\^ ?(?:\{ ?(?:T|t|\\top|\\intercal|\\prime) ?\}|T|t|\\top|\\intercal)$`)
 	// notExpression holds marks that a parser would take for variables.
 	notExpression = regexp.MustCompile(`\\(?:lor|land|unit|cup|cap|setminus|backslash|emptyset)(?:$|[^a-zA-Z])|[0-9.,]\\(?:bar|dot|overline)`)
+	proseRun      = regexp.MustCompile(`(?:^|[^\\a-zA-Z])[a-zA-Z]{3,}`)
 	commaInside   = regexp.MustCompile(`^([^,;]*\d),(\d[^,;]*)$`)
 	suffixed      = regexp.MustCompile(`^-?[\d.,]+[kKMB]$`)
 	angle         = regexp.MustCompile(`(\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?(?:\{\d\}|\d))?) ?(?:\( ?(\d+(?:\.\d+)?) ?\\degree ?\)|\{ ?(\d+(?:\.\d+)?) ?\\degree ?\}|(\d+(?:\.\d+)?) ?\\degree)`)
@@ -173,7 +174,7 @@ func (a *answer) readNumeral(b *budget) bool {
 	}
 	values, rest, ok := readMagnitude(strip(s), b)
 	if !ok {
-		return false
+		return a.readMultiple(b)
 	}
 	if rest = strip(rest); rest != "" {
 		unit, known := readUnit(rest)
@@ -312,6 +313,33 @@ func (a *answer) readValue(b *budget) {
 	}
 }
 
+// readMultiple recognises an expression with magnitude words: \frac{1}{2}\text{ million}.
+func (a *answer) readMultiple(b *budget) bool {
+	for _, from := range wordStarts(a.text) {
+		head := strip(a.text[:from])
+		if !startsWithMagnitude(a.text[from:]) || !strings.ContainsAny(head, `\/`) || !b.spend(len(a.text)) {
+			continue
+		}
+		sizes, rest, ok := readMagnitude("1 "+a.text[from:], b)
+		number := &answer{text: head, decimals: -1}
+		if number.readValue(b); !ok || len(number.values) == 0 || !number.values[0].isScalar() {
+			return false
+		}
+		if rest = strip(rest); rest != "" {
+			unit, known := readUnit(rest)
+			if unit == "" {
+				return false
+			}
+			a.unit, a.unitKnown = canonicalUnit(unit), known
+		}
+		for _, size := range sizes {
+			a.values = append(a.values, product(number.values[0], rational(size)))
+		}
+		return true
+	}
+	return false
+}
+
 // readMeasure recognises a number or expression with a unit.
 func (a *answer) readMeasure(b *budget) bool {
 	s := a.text
@@ -324,6 +352,9 @@ func (a *answer) readMeasure(b *budget) bool {
 	head, unit, known := splitUnit(s)
 	if unit == "" || head == "" {
 		return false
+	}
+	if proseRun.MatchString(head) || markConjunctions(head) != head {
+		return false // 4 apples and 5 oranges: no product of letters
 	}
 	number := &answer{text: strip(strings.ReplaceAll(head, `\degree`, "")), decimals: -1}
 	if number.cutPercent(); number.text == "" {

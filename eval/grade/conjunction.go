@@ -15,7 +15,7 @@ var (
 	conjunction    = regexp.MustCompile(` *[;,]? *\\l(?:or|and) *[,;]? *`)
 	quadList       = regexp.MustCompile(`([0-9}\])])[ ,]*\\q?quad *(-?[0-9]|[a-zA-Z] *=)`)
 	// letterBetween is a conjunction of one letter that stands between numbers.
-	letterBetween = regexp.MustCompile(`([0-9}\])$]) +(?:[yeouóYEOU]) +(-?[0-9]|[a-zA-Z] *=|\$|\\(?:frac|sqrt))`)
+	letterBetween = regexp.MustCompile(`([0-9}\])$]|[\pL\pM]{2}) +(?:[yeouóYEOU]) +(-?[0-9]|[a-zA-Z] *=|\$|\\(?:frac|sqrt))`)
 )
 
 // markUpright marks conjunctions and units among what a text says in upright letters.
@@ -40,7 +40,9 @@ func markUpright(s string) string {
 		}
 		next := strings.TrimLeft(rest, " ~")
 		follows := next != "" && (isLetter(next[0]) || isDigit(next[0]) || next[0] == '(')
-		switch {
+		switch last := strings.TrimRight(out.String(), " "); {
+		case (word == "k" || word == "M" || word == "bn") && last != "" && isDigit(last[len(last)-1]):
+			out.WriteString(word)
 		case strip(out.String()) == "" || next == "": // joins nothing
 			if unit, ok := markUnit(out.String(), content); ok {
 				out.WriteString(unit)

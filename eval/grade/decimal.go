@@ -108,6 +108,7 @@ func writesPoint(output string) bool {
 // 0.1666...
 func repeatingDecimal(s string) (*big.Rat, bool) {
 	var whole, fixed, cycle string
+	s = strings.NewReplacer(`}\bar{`, "", `}\overline{`, "").Replace(s)
 	if m := repeating.FindStringSubmatch(s); m != nil {
 		whole, fixed, cycle = m[1]+m[2], m[3], strings.Join(m[4:], "")
 	} else {

@@ -39,7 +39,11 @@ var lexicons = map[string]lexicon{
 			mm: mm
 			nm: nm
 			dm: dm
-			μm: μm, µm
+			μm: μm
+			μs: μs
+			μg: μg
+			μC: μC
+			μF: μF
 			ft: ft
 			in: in
 			yd: yd
@@ -460,7 +464,7 @@ var lexicons = map[string]lexicon{
 			km/h: 千米/时, 公里/小时`,
 		currencies: "yuan: 元, 块, 人民币\ndollar: 美元\nyen: 日元\neuro: 欧元",
 		square:     "平方", cubic: "立方", per: "每",
-		lead:      "共, 一共, 总共, 共计, 总计",
+		lead:      "共, 一共, 总共, 共计, 总计, 每小时, 时速, 每秒, 每分钟, 每天",
 		questions: "问题, 問題, 题目, 題目, 例题, 练习, 用户, 人类, 指令, 问, 题, 下一题, 下一个问题",
 	},
 	"ja": {
@@ -500,7 +504,7 @@ var lexicons = map[string]lexicon{
 			cm^3: 立方センチメートル`,
 		currencies: "yen: 円\ndollar: ドル\neuro: ユーロ",
 		square:     "平方", cubic: "立方", per: "毎",
-		lead:      "合計, 全部で, 計",
+		lead:      "合計, 全部で, 計, 毎時, 時速, 毎秒, 秒速, 毎分, 分速",
 		questions: "問題, 質問, 例題, 練習問題, ユーザー, 人間, 指示, 問, 次の問題",
 	},
 	"te": {

@@ -31,10 +31,10 @@ var notUnits = map[string]bool{}
 func init() {
 	for word := range strings.FieldsSeq(`if for not no where when mod modulo remainder except but then than more less
 		least most about approximately approx sin cos tan cot sec csc log ln lg exp sqrt max min gcd lcm det dim arcsin
-		arccos arctan base factorial plus minus times over divided squared half halves third thirds quarter quarters
+		arccos arctan base factorial plus minus over divided half halves third thirds quarter quarters
 		twice double si no cuando donde menos más resto wenn nicht mehr weniger mindestens höchstens rest plus moins
 		ou si reste hasta bis to until demi medio halb если не больше меньше более менее остаток при zaidi si kama
-		ikiwa baki score gross pair pairs fold hundredth hundredths tenth tenths thousandth thousandths inf infinity
+		ikiwa baki score gross hundredth hundredths tenth tenths thousandth thousandths inf infinity
 		пол половина halbe demie media nusu robo
 		before above over outside inside sine cosine above zaidi chini juu kabla baada hadi mpaka karibu sio bila isipokuwa
 		kasoro toa`) {
@@ -127,8 +127,8 @@ func readFactors(s string) (factors []string, known bool) {
 			continue
 		}
 		if power := words.powers[lower]; power > 0 {
-			if len(factors) > 0 && i+1 == len(fields) && !strings.Contains(factors[len(factors)-1], "^") {
-				factors[len(factors)-1] += "^" + string(rune('0'+power))
+			if base, exponent, _ := strings.Cut(strings.Join(factors[max(0, len(factors)-1):], ""), "^"); base != "" && i+1 == len(fields) && (exponent == "" || exponent == "-1") {
+				factors[len(factors)-1] = base + "^" + strings.TrimSuffix(exponent, "1") + string(rune('0'+power))
 			} else {
 				pending = power
 			}

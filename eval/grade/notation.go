@@ -16,7 +16,8 @@ var foldRunes = map[rune]string{
 	'·': `\cdot `, '⋅': `\cdot `, '≤': `\le `, '≥': `\ge `, '≠': `\ne `, '∪': `\cup `,
 	'∈': `\in `, '−': "-", '–': "-", '—': "-", '‐': "-", '。': ". ", '।': ". ", '｡': ". ", '、': ",",
 	'°': `\degree `, 'º': `\degree `, '℃': `\degree C`, '℉': `\degree F`, '⩽': `\le `, '⩾': `\ge `, '∨': `\lor `, '∧': `\land `,
-	'∖': `\setminus `, '∩': `\cap `, 'ℝ': `\mathbb{R}`, '∅': `\emptyset `, '⟨': "(", '⟩': ")", 'ᵀ': "^T", '⅓': `\frac{1}{3}`, '⅔': `\frac{2}{3}`,
+	'∖': `\setminus `, '∩': `\cap `, 'ℝ': `\mathbb{R}`, '∅': `\emptyset `, '⟨': "(", '⟩': ")", 'ᵀ': "^T", '㎝': "cm", '㎞': "km", '㎜': "mm", '㎏': "kg", '㎎': "mg", '㎡': "m^{2}", '㎠': "cm^{2}",
+	'㎢': "km^{2}", '㎥': "m^{3}", '㎤': "cm^{3}", 'ℓ': "L", '⅓': `\frac{1}{3}`, '⅔': `\frac{2}{3}`,
 	'⅕': `\frac{1}{5}`, '⅛': `\frac{1}{8}`, '￥': "", 'µ': "μ", 'Ω': "Ω", '²': "^{2}", '³': "^{3}", '½': `\frac{1}{2}`,
 	'¼': `\frac{1}{4}`, '¾': `\frac{3}{4}`, '“': `"`, '”': `"`, '„': `"`, '’': "'",
 	'「': `"`, '」': `"`, '\u200b': "", '\ufeff': "", '\u200e': "", '\u200f': "",
@@ -69,6 +70,10 @@ var (
 	dollarPrefix   = regexp.MustCompile(`(^|[^A-Za-z])(?:US|AU|CA|NT|HK|R|S|C|A) ?\\?\$ ?(-?\d)`)
 	degreeScale    = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])(?:$| ))`)
 	transposition  = regexp.MustCompile(`(\\end\{matrix\}|[)\]]) ?\^ ?\{? ?(?:T|\\top|\\intercal) ?\}?$`)
+	micro          = regexp.MustCompile(`\\mu\s*(\\(?:text|mathrm|rm))\s*\{\s*`)
+	unitFraction   = regexp.MustCompile(`\\[dt]?frac\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}\s*\}\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}(\^\{?\d\}?)?\s*\}`)
+	siunitx        = regexp.MustCompile(`\\(?:SI|qty)\s*\{([^{}]*)\}\s*\{\\?([^{}\\]*)\}`)
+	spaceCommand   = regexp.MustCompile(`\\(?:hspace|mspace)\*?\s*\{[^{}]*\}|\\(?:thinspace|enspace|enskip|nobreakspace|space)(?:$|[^a-zA-Z])`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
@@ -90,6 +95,10 @@ var notation = strings.NewReplacer(
 func writeAlike(s string) string {
 	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
 	s = dollarPrefix.ReplaceAllString(s, "$1$2")
+	s = micro.ReplaceAllString(s, "$1{μ")
+	s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)
+	s = siunitx.ReplaceAllString(s, `$1\text{ $2}`)
+	s = spaceCommand.ReplaceAllString(s, " ")
 	s = quadList.ReplaceAllString(s, "$1; $2")
 	s = thinThousands.ReplaceAllString(s, "$1,$2")
 	s = thinThousands.ReplaceAllString(s, "$1,$2")
@@ -203,8 +212,16 @@ func dropFonts(s string) string {
 	return s
 }
 
-// compact drops all blanks.
-func compact(s string) string { return strings.ReplaceAll(s, " ", "") }
+// compact drops all blanks but those between digits: 3 1/2 is not 31/2.
+func compact(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] != ' ' || i > 0 && i+1 < len(s) && isDigit(s[i-1]) && isDigit(s[i+1]) {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
 
 // wordsOf keeps an answer's letters and digits, in lower case, for comparing
 // prose.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -31,12 +32,14 @@ func gradeStrict(qwen Result, output, reference, dataName string) Result {
 		output = answered
 		qwen = gradeAgainst(qwen.GT, output, dataName)
 	}
-	c := &comparison{budget: budget{left: maxSteps}, pointed: writesPoint(output)}
+	c := &comparison{budget: budget{left: maxSteps}}
 	verdict := unsure
 	if letter := strip(writeAlike(reference[:min(len(reference), maxStrict)])); isChoice(strings.Trim(letter, "()")) {
 		verdict = judgeChoice(output, strings.Trim(letter, "()"))
 	} else {
-		verdict = c.judge(strictExtract(output), reference)
+		answer := strictExtract(output)
+		c.pointed = strings.Contains(answer, ",") && writesPoint(output)
+		verdict = c.judge(answer, reference)
 	}
 	if verdict != unsure {
 		qwen.Verdict, qwen.Via = verdict == right, ViaStrict
@@ -125,7 +128,7 @@ func sidesExchanged(p, r string) bool {
 // letters, is the product in the prediction: a program that handed its answer
 // to a computer algebra system prints "yes" as e*s*y.
 func (c *comparison) sameFormula(p, r string) bool {
-	if !strings.ContainsAny(p, "*^ ") {
+	if !strings.ContainsAny(p, "*^ ") || strings.IndexFunc(r, unicode.IsLetter) < 0 {
 		return false
 	}
 	x, okX := parseWhole(p, &c.budget)
@@ -254,12 +257,24 @@ func differentNames(prediction, reference string) bool {
 func judgeProse(a, b *answer) judgement {
 	x, y := wordsOf(a.text), wordsOf(b.text)
 	switch {
-	case x == y && strings.HasPrefix(a.text, "-") == strings.HasPrefix(b.text, "-"):
+	case x == y && strings.HasPrefix(a.text, "-") == strings.HasPrefix(b.text, "-"),
+		a.prose && b.prose && slices.Equal(proseItems(a.text), proseItems(b.text)):
 		return right
 	case b.prose && (a.prose || len(a.values) > 0):
 		return wrong
 	}
 	return unsure
+}
+
+// proseItems lists, in alphabetical order, what conjunctions and commas join: blue and red
+// is red and blue.
+func proseItems(s string) []string {
+	items := splitTop(conjunction.ReplaceAllString(markConjunctions(s), "; "))
+	for i, item := range items {
+		items[i] = wordsOf(item)
+	}
+	slices.Sort(items)
+	return items
 }
 
 // judgeListAgainstValue: a list is not a single value, unless one of the two
