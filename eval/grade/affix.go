@@ -57,7 +57,7 @@ func (a *answer) cutLead() {
 		}
 		word := longestWord(s, func(word string) bool {
 			return words.lead[word] || words.currencies[word] != "" || words.units[word] != "" &&
-				!notUnits[word] && (utf8.RuneCountInString(word) > 2 || strings.Contains(" km kg cm ", " "+word+" "))
+				!words.changes[word] && (utf8.RuneCountInString(word) > 2 || strings.Contains(" km kg cm ", " "+word+" "))
 		})
 		if word == "" {
 			break
@@ -88,7 +88,7 @@ func swahiliNouns(s string) (nouns, rest string) {
 	for range 4 {
 		word, after, ok := strings.Cut(rest, " ")
 		lower := strings.ToLower(word)
-		if !ok || !swahiliLinks[lower] && (len(word) < 3 || notUnits[lower] || words.and[lower] || words.or[lower] || words.percent[lower] || !openSyllables.MatchString(lower)) {
+		if !ok || !swahiliLinks[lower] && (len(word) < 3 || words.changes[lower] || words.and[lower] || words.or[lower] || words.percent[lower] || !openSyllables.MatchString(lower)) {
 			return "", s
 		}
 		rest = strings.TrimLeft(after, " ")

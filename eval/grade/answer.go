@@ -32,7 +32,7 @@ type answer struct {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\math(?:bb|cal|bf|frak|scr) ?\{? ?[A-Z] ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
+	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\(?:math(?:bb|cal|bf|frak|scr)|vec|overrightarrow|hat) ?\{? ?[a-zA-Z]{1,2} ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
 	zeroPattern  = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
 	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
 	basePattern  = regexp.MustCompile(`^\(?([0-9A-Za-z]+)\)?_(?:\{(\d{1,2})\}|(\d))$`)
@@ -67,7 +67,7 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) && !notExpression.MatchString(a.text) && allExpressions(sides, b) {
 		a.text = strip(sides[len(sides)-1]) // t = 4/8 = 1/2
 	}
-	if m := transposed.FindStringSubmatch(a.text); m != nil && strings.Contains(m[1], ",") {
+	if m := transposed.FindStringSubmatch(a.text); m != nil && strings.ContainsAny(m[1], ",;") {
 		list := readAnswer(m[1], b, depth+1)
 		if list.items != nil && list.open != "" {
 			list.name, list.column = a.name, true

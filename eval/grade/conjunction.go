@@ -14,8 +14,14 @@ var (
 	uprightCommand = regexp.MustCompile(`\\(?:text|textrm|textup|textnormal|textbf|textit|textsf|texttt|mathrm|mathsf|mbox|hbox)\s*\{`)
 	conjunction    = regexp.MustCompile(` *[;,]? *\\l(?:or|and) *[,;]? *`)
 	quadList       = regexp.MustCompile(`([0-9}\])])[ ,]*\\q?quad *(-?[0-9]|[a-zA-Z] *=)`)
-	// letterBetween is a conjunction of one letter that stands between numbers.
-	letterBetween = regexp.MustCompile(`([0-9}\])$]|[\pL\pM]{2}) +(?:[yeouóYEOU]) +(-?[0-9]|[a-zA-Z] *=|\$|\\(?:frac|sqrt))`)
+	// letterOr and letterAnd are conjunctions of one letter that stand between numbers.
+	letterOr  = regexp.MustCompile(letterBefore + `[ouóOU]` + letterAfter)
+	letterAnd = regexp.MustCompile(letterBefore + `[yeYE]` + letterAfter)
+)
+
+const (
+	letterBefore = `([0-9}\])$]|[\pL\pM]{2}) +`
+	letterAfter  = ` +(-?[0-9]|[a-zA-Z] *(?:=|<|>|\\(?:le|ge|ne))|\$|\\(?:frac|sqrt))`
 )
 
 // markUpright marks conjunctions and units among what a text says in upright letters.
@@ -66,7 +72,10 @@ func markUpright(s string) string {
 
 // markConjunctions marks conjunctions among plain words.
 func markConjunctions(s string) string {
-	s = letterBetween.ReplaceAllString(letterBetween.ReplaceAllString(s, `$1 \lor $2`), `$1 \lor $2`)
+	for range 2 { // matches overlap
+		s = letterOr.ReplaceAllString(s, `$1 \lor $2`)
+		s = letterAnd.ReplaceAllString(s, `$1 \land $2`)
+	}
 	var out strings.Builder
 	for i := 0; i < len(s); {
 		r, width := utf8.DecodeRuneInString(s[i:])
@@ -77,7 +86,11 @@ func markConjunctions(s string) string {
 			rest := s[i+len(word):]
 			if utf8.RuneCountInString(word) > 1 || r >= 0x80 {
 				if word != "" && strip(rest) != "" && joins(before, rest, r) {
-					out.WriteString(` \lor `)
+					mark := ` \land `
+					if words.or[strings.ToLower(word)] {
+						mark = ` \lor `
+					}
+					out.WriteString(mark)
 					i += len(word)
 					continue
 				}

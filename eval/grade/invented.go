@@ -3,29 +3,63 @@ package grade
 import (
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A base model goes on after its answer with a question of its own and answers that too.
 
 // turnMarks end an answer in the templates of chat models.
-var turnMarks = regexp.MustCompile(`<\|(?:im_end|im_start|endoftext|eot_id|end_of_text|start_header_id|user|end)\|>|</s>|<end_of_turn>|\[INST\]|<｜(?:User|end▁of▁sentence)｜>`)
+var turnMarks = []string{
+	"<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|start_header_id|>", "<|user|>",
+	"<|end|>", "</s>", "<end_of_turn>", "[INST]", "<｜User｜>", "<｜end▁of▁sentence｜>",
+}
 
-// questionMark finds the label of a question at the start of a line: "Question 2:",
+var (
+	// labelEnd is what makes a word at the start of a line a label: a number, a colon.
+	labelEnd = regexp.MustCompile(`^(?:[ \t]*(?:no\.?|nr\.?|n[°º]|№|#|number|número|numéro|номер|ที่|ข้อ|ข้อที่|নং|নম্বর|la|namba)?[ \t]*` + numberPattern + `)?[ \t*_\]】）)]*(?:[:：.．、？]|\n|$)`)
+	ordinal  = regexp.MustCompile(`^第[ \t]*` + numberPattern + `[ \t]*(?:[题題问問道]+)`)
+)
+
+const numberPattern = `[\p{Nd}一二三四五六七八九十]+`
+
+// isLabel reports whether a text begins with the label of a question: "Question 2:",
 // "### Problem", "**Вопрос:**", "問題3．".
-var questionMark = func() *regexp.Regexp {
-	var labels []string
-	for _, label := range words.questions {
-		labels = append(labels, regexp.QuoteMeta(label))
+func isLabel(s string) bool {
+	const longest = 120
+	s = s[:min(len(s), longest)]
+	label := strings.TrimLeft(s, " \t>#*_[【（(-")
+	heading := strings.Contains(s[:len(s)-len(label)], "##")
+	if word := longestWord(label, func(word string) bool { return words.another[word] }); word != "" {
+		label = strings.TrimLeft(label[len(word):], " \t")
 	}
-	return regexp.MustCompile(`(?i)(?:^|\n|[.!?。।}$][ \t]+)[ \t>#*_\[【（(-]*(?:(?:another|next|new|a new|here is another|here's another|otra|nueva|siguiente|autre|nouvelle|nouveau|weitere|neue|nächste|следующая|следующий|новая|новый|আরেকটি|পরবর্তী|আর একটি|మరో|మరొక|తదుపరి|另一个|下一个|下一道|新的|新|另一道|別の|次の|新しい)[ \t]*)?(?:` + strings.Join(labels, "|") +
-		`|第[ \t]*[\p{Nd}一二三四五六七八九十]+[ \t]*[题題问問])(?:[ \t]*(?:no\.?|nr\.?|n[°º]|№|#|number|número|numéro|номер|ที่|ข้อ|ข้อที่|নং|নম্বর|la|namba|সংখ্যা)?[ \t]*[\p{Nd}一二三四五六七八九十]+)?[ \t*_\]】）)]*(?:[:：.．、？]|\n|$)`)
-}()
+	end := len(ordinal.FindString(label))
+	if end == 0 {
+		end = len(longestWord(label, func(word string) bool { return words.questions[word] }))
+	}
+	return end > 0 && (heading || labelEnd.MatchString(label[end:]))
+}
 
-// instructionMark is a heading that needs no colon.
-var instructionMark = regexp.MustCompile(`(?i)(?:^|\n)[ \t]*#{2,} *(?:instruction|question|problem|input|user|human|task|exercise)`)
+// nextQuestion returns where, at the start of a line or a sentence, a question begins
+// that is labelled as one, or -1.
+func nextQuestion(s string) int {
+	sentence := true
+	for i, r := range s {
+		if sentence && r != ' ' && r != '\t' && r != '\n' && isLabel(s[i:]) {
+			return i
+		}
+		switch {
+		case r == '\n', strings.ContainsRune(".!?。।}$", r):
+			sentence = true
+		case r != ' ' && r != '\t':
+			sentence = false
+		}
+	}
+	return -1
+}
 
 // announced is an answer after a phrase.
-var announced = regexp.MustCompile(answerPhrases.String() + `[ *$\\(\[{:]*(?:-?[\pN.]|[a-z]+ ?[({]|(?-i:[A-E])(?:$|[^\pL]))|#### *[-\pN\pL\\]`)
+var announced = regexp.MustCompile(answerPhrases.String() + `(?:[^\n.。।?？:：]{0,40}?\pN|[ *$\\(\[{:]*(?:[a-z]+ ?[({]|(?-i:[A-E])(?:$|[^\pL])))|#### *[-\pN\pL\\]`)
 
 // firstAnswer returns where the first answer that a text gives ends, or -1.
 func firstAnswer(s string) int {
@@ -47,18 +81,46 @@ func firstAnswer(s string) int {
 	return first
 }
 
+// concludes reports whether a text ends in a line that draws a conclusion, with a number.
+func concludes(s string) bool {
+	s = strings.TrimRight(s, " \t\n*#")
+	line := strings.ToLower(s[strings.LastIndexByte(s, '\n')+1:])
+	if strings.IndexFunc(line, unicode.IsDigit) < 0 {
+		return false
+	}
+	for _, word := range words.conclusions {
+		if at := strings.Index(line, word); at >= 0 && endsWord(word, line[at+len(word):]) {
+			before, _ := utf8.DecodeLastRuneInString(line[:at])
+			return at == 0 || isUnspaced(firstRune(word)) || !unicode.IsLetter(before)
+		}
+	}
+	return false
+}
+
 // beforeInvented cuts an output off where, after an answer, a question of the model's own
 // begins. What comes before the first answer is never cut: a solution may repeat its
 // question.
 func beforeInvented(output string) string {
 	first := firstAnswer(output)
-	if first < 0 {
-		return output
-	}
 	cut := len(output)
-	for _, marks := range []*regexp.Regexp{turnMarks, questionMark, instructionMark} {
-		if at := marks.FindStringIndex(output[first:cut]); at != nil {
-			cut = first + at[0]
+	if first >= 0 {
+		for _, mark := range turnMarks {
+			if at := strings.Index(output[first:cut], mark); at >= 0 {
+				cut = first + at
+			}
+		}
+	}
+	// The first questions may follow a mere conclusion, all others an answer.
+	for from, n := 0, 0; n < 3 && from < cut; n++ {
+		at := nextQuestion(output[from:cut])
+		if at < 0 {
+			break
+		}
+		if begins := from + at; first >= 0 && begins >= first || concludes(output[:begins]) {
+			return output[:begins]
+		}
+		if from += at + 1; n == 1 {
+			from = max(from, first)
 		}
 	}
 	return output[:cut]

@@ -158,6 +158,9 @@ func magnitudeAt(s string) (string, []*big.Rat) {
 // according to known. In scripts with blanks it must end where the text's word does.
 func longestWord(s string, known func(string) bool) string {
 	const most = 30
+	if !startsWord(s) {
+		return ""
+	}
 	longest := ""
 	for i, n := 0, 0; i < len(s) && n < most; n++ {
 		_, width := utf8.DecodeRuneInString(s[i:])
@@ -167,6 +170,12 @@ func longestWord(s string, known func(string) bool) string {
 		}
 	}
 	return longest
+}
+
+// startsWord reports whether a text begins with a character that a word of some lexicon
+// begins with.
+func startsWord(s string) bool {
+	return words.firsts[unicode.ToLower(firstRune(s))]
 }
 
 // endsWord reports whether a word may end before rest.

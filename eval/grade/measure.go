@@ -24,24 +24,6 @@ var (
 	unitDegree = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])($|[^\pL]))`)
 )
 
-// notUnits are words that say something else of a number, in the languages whose words
-// are not told apart by their script from units that are not known here.
-var notUnits = map[string]bool{}
-
-func init() {
-	for word := range strings.FieldsSeq(`if for not no where when mod modulo remainder except but then than more less
-		least most about approximately approx sin cos tan cot sec csc log ln lg exp sqrt max min gcd lcm det dim arcsin
-		arccos arctan base factorial plus minus over divided half halves third thirds quarter quarters
-		twice double si no cuando donde menos más resto wenn nicht mehr weniger mindestens höchstens rest plus moins
-		ou si reste hasta bis to until demi medio halb если не больше меньше более менее остаток при zaidi si kama
-		ikiwa baki score gross hundredth hundredths tenth tenths thousandth thousandths inf infinity
-		пол половина halbe demie media nusu robo
-		before above over outside inside sine cosine above zaidi chini juu kabla baada hadi mpaka karibu sio bila isipokuwa
-		kasoro toa`) {
-		notUnits[word] = true
-	}
-}
-
 // glue is what joins the words of a unit: 5 millones de pesos, a third of the total.
 var glue = func() map[string]bool {
 	set := map[string]bool{}
@@ -116,7 +98,7 @@ func readFactors(s string) (factors []string, known bool) {
 			factors = factors[:len(factors)-1]
 		}
 		lower := strings.ToLower(field)
-		if words.and[lower] || words.or[lower] || notUnits[lower] {
+		if words.and[lower] || words.or[lower] || words.changesNumber(lower) {
 			return nil, false
 		}
 		if glue[lower] {
@@ -163,6 +145,16 @@ func readFactors(s string) (factors []string, known bool) {
 		return nil, false
 	}
 	return factors, known
+}
+
+// changesNumber reports whether a word says something else of a number than what it
+// counts. In scripts without blanks it may be the beginning of a longer text.
+func (v *vocabulary) changesNumber(word string) bool {
+	if v.changes[word] {
+		return true
+	}
+	first := firstRune(word)
+	return isUnspaced(first) && longestWord(word, func(word string) bool { return v.changes[word] }) != "" && v.unit(word) == ""
 }
 
 // unit returns what a word is the name of, units and money alike, or "". Letter case

@@ -15,7 +15,7 @@ var foldRunes = map[rune]string{
 	'π': `\pi `, '√': `\sqrt`, '∞': `\infty `, '±': `\pm `, '×': `\times `, '÷': `\div `,
 	'·': `\cdot `, '⋅': `\cdot `, '≤': `\le `, '≥': `\ge `, '≠': `\ne `, '∪': `\cup `,
 	'∈': `\in `, '−': "-", '–': "-", '—': "-", '‐': "-", '。': ". ", '।': ". ", '｡': ". ", '、': ",",
-	'°': `\degree `, 'º': `\degree `, '℃': `\degree C`, '℉': `\degree F`, '⩽': `\le `, '⩾': `\ge `, '∨': `\lor `, '∧': `\land `,
+	'°': `\degree `, '…': "...", '⋯': "...", 'º': `\degree `, '℃': `\degree C`, '℉': `\degree F`, '⩽': `\le `, '⩾': `\ge `, '∨': `\lor `, '∧': `\land `,
 	'∖': `\setminus `, '∩': `\cap `, 'ℝ': `\mathbb{R}`, '∅': `\emptyset `, '⟨': "(", '⟩': ")", 'ᵀ': "^T", '㎝': "cm", '㎞': "km", '㎜': "mm", '㎏': "kg", '㎎': "mg", '㎡': "m^{2}", '㎠': "cm^{2}",
 	'㎢': "km^{2}", '㎥': "m^{3}", '㎤': "cm^{3}", 'ℓ': "L", '⅓': `\frac{1}{3}`, '⅔': `\frac{2}{3}`,
 	'⅕': `\frac{1}{5}`, '⅛': `\frac{1}{8}`, '￥': "", 'µ': "μ", 'Ω': "Ω", '²': "^{2}", '³': "^{3}", '½': `\frac{1}{2}`,
@@ -74,6 +74,7 @@ var (
 	unitFraction   = regexp.MustCompile(`\\[dt]?frac\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}\s*\}\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}(\^\{?\d\}?)?\s*\}`)
 	siunitx        = regexp.MustCompile(`\\(?:SI|qty)\s*\{([^{}]*)\}\s*\{\\?([^{}\\]*)\}`)
 	spaceCommand   = regexp.MustCompile(`\\(?:hspace|mspace)\*?\s*\{[^{}]*\}|\\(?:thinspace|enspace|enskip|nobreakspace|space)(?:$|[^a-zA-Z])`)
+	mathT          = regexp.MustCompile(`\\math(?:sf|rm|bf|it)\s+T`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
@@ -98,6 +99,7 @@ func writeAlike(s string) string {
 	s = micro.ReplaceAllString(s, "$1{μ")
 	s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)
 	s = siunitx.ReplaceAllString(s, `$1\text{ $2}`)
+	s = mathT.ReplaceAllString(s, "T")
 	s = spaceCommand.ReplaceAllString(s, " ")
 	s = quadList.ReplaceAllString(s, "$1; $2")
 	s = thinThousands.ReplaceAllString(s, "$1,$2")
@@ -120,7 +122,7 @@ func writeAlike(s string) string {
 	s = infinityWord.ReplaceAllString(s, `$1\infty $3`)
 	s = strings.Trim(strip(s), `"'`)
 	if s = strip(s); !strings.HasSuffix(s, "...") {
-		s = strip(strings.TrimRight(s, ".;"))
+		s = strip(strings.TrimRight(s, ".;,"))
 	}
 	s = looseFraction.ReplaceAllString(s, `\frac`)
 	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)

@@ -93,19 +93,21 @@ func (s *realSet) isEmpty(b *budget) bool {
 
 var (
 	setSigns      = regexp.MustCompile(`[<>]|\\(?:cup|cap|setminus|lor|land|le|ge|ne)(?:$|[^a-zA-Z])`)
-	inequality    = regexp.MustCompile(` ?(<=|>=|<|>|=|\\le|\\ge|\\ne)(?:$|([^a-zA-Z]))`)
+	inequality    = regexp.MustCompile(` ?(<=|>=|<|>|=|\\(?:le|ge|ne)\b)`)
 	variableName  = regexp.MustCompile(`^(?:[a-zA-Z]|\\[a-z]+)$`)
 	membership    = regexp.MustCompile(`^([a-zA-Z]|\\[a-z]+) ?\\in ?([^a-z].*)$`)
 	setOperators  = regexp.MustCompile(`\\(cup|lor|cap|land|setminus|backslash)(?:$|[^a-zA-Z])|[\])] ?(U) ?[\[(]|\} ?(U) ?\\\{`)
+	exceptions    = regexp.MustCompile(`^(\(-\\infty ?, ?\\infty ?\),?) ?(?:except|except for|excluding|other than) (?:[a-z] ?= ?)?([^a-zA-Z]+)$`)
 	setDifference = regexp.MustCompile(`^(.*\)) ?(?:-|\\) ?(\\\{[^{}]*\\\})$`)
 )
 
 // judgeSets compares two answers as sets of real numbers, where one of them is written
 // with operators or inequalities.
 func (c *comparison) judgeSets(p, r string) judgement {
-	if !setSigns.MatchString(p) && !setSigns.MatchString(r) && !setOperators.MatchString(p) && !setDifference.MatchString(p) {
+	if !setSigns.MatchString(p) && !setSigns.MatchString(r) && !setOperators.MatchString(p) && !setDifference.MatchString(p) && !exceptions.MatchString(p) {
 		return unsure
 	}
+	p, r = exceptions.ReplaceAllString(markConjunctions(p), `$1\setminus \{$2\}`), markConjunctions(r)
 	x, okX := c.readSet(p, 0)
 	if !okX {
 		return unsure
@@ -142,8 +144,9 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 	}
 	if parts := splitOperator(s, "cap", "land"); len(parts) > 1 {
 		set, ok := c.readParts(`\cap`, parts, depth)
-		if ok && !slices.ContainsFunc(set.parts, func(part *realSet) bool { return !part.isSolution }) {
-			set.operator = `\cup` // x = 1 and x = 2
+		plain := func(part *realSet) bool { return part.isSolution || part.variable == "" && part.operator == "" }
+		if ok && strings.Contains(s, `\land`) && !slices.ContainsFunc(set.parts, func(part *realSet) bool { return !plain(part) }) && set.isEmpty(&c.budget) {
+			set.operator = `\cup` // x = 1 and x = 2; the intervals (0,1) and (2,3)
 		}
 		return set, ok
 	}
@@ -163,6 +166,9 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 			set.operator = `\cup`
 		}
 		return set, ok
+	}
+	if body, ok := strings.CutPrefix(s, "{"); ok && strings.HasSuffix(body, "}") && balanced(strings.TrimSuffix(body, "}")) {
+		return c.readPoints(strings.TrimSuffix(body, "}"), depth)
 	}
 	if body, ok := strings.CutPrefix(s, `\{`); ok && strings.HasSuffix(body, `\}`) {
 		return c.readPoints(strings.TrimSuffix(body, `\}`), depth)

@@ -327,7 +327,8 @@ func (c *comparison) judgeLists(a, b *answer) judgement {
 		return c.matchItems(a, b)
 	}
 	if a.open != "" && b.open != "" && (a.open != b.open || a.shut != b.shut) {
-		if a.open == "{" || b.open == "{" || !sameTexts(a.items, b.items) && c.itemwise(a, b) != wrong {
+		printed := a.open == "(" && a.shut == ")" && b.open != "[" && !sameTexts(a.items, b.items)
+		if a.open == "{" || b.open == "{" || printed && c.itemwise(a, b) != wrong {
 			return unsure // a restatement in another notation
 		}
 		return c.understood(a, b, wrong)
