@@ -2,6 +2,7 @@ package grade
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -101,6 +102,11 @@ func concludes(s string) bool {
 // begins. What comes before the first answer is never cut: a solution may repeat its
 // question.
 func beforeInvented(output string) string {
+	question := nextQuestion(output)
+	isTurn := func(mark string) bool { return strings.Contains(output, mark) }
+	if question < 0 && !slices.ContainsFunc(turnMarks, isTurn) {
+		return output
+	}
 	first := firstAnswer(output)
 	cut := len(output)
 	if first >= 0 {
@@ -110,18 +116,20 @@ func beforeInvented(output string) string {
 			}
 		}
 	}
-	// The first questions may follow a mere conclusion, all others an answer.
-	for from, n := 0, 0; n < 3 && from < cut; n++ {
+	// The first two questions may follow a mere conclusion, all others an answer.
+	for n := 0; n < 3 && question >= 0 && question < cut; n++ {
+		if first >= 0 && question >= first || concludes(output[:question]) {
+			return output[:question]
+		}
+		from := question + 1
+		if n == 1 {
+			from = max(from, first)
+		}
 		at := nextQuestion(output[from:cut])
 		if at < 0 {
 			break
 		}
-		if begins := from + at; first >= 0 && begins >= first || concludes(output[:begins]) {
-			return output[:begins]
-		}
-		if from += at + 1; n == 1 {
-			from = max(from, first)
-		}
+		question = from + at
 	}
 	return output[:cut]
 }

@@ -136,7 +136,7 @@ var lexicons = map[string]lexicon{
 		changes: "si, cuando, donde, menos, más, mas, resto, hasta, medio, media, tercios, cuartos, aproximadamente, casi, entre, no, sobre, dividido",
 		and:     "y, e", or: "o, u, ó",
 		numbers:    "un|uno|una dos tres cuatro cinco seis siete ocho nueve diez",
-		magnitudes: "12: docena, docenas\n100: cien, ciento, centenar, centenares\n1000: mil, miles, millar, millares\n1e6: millón, millones, millon, mill.\n1e9: millardo, millardos\n1e12: billón, billones, billon\n1e18: trillón, trillones",
+		magnitudes: "12: docena, docenas\n100: cien, ciento, centenar, centenares\n1000: mil, millar, millares\n1e6: millón, millones, millon, mill.\n1e9: millardo, millardos\n1e12: billón, billones, billon\n1e18: trillón, trillones",
 		percent:    "por ciento, porciento",
 		minus:      "menos",
 		units: `h: hora, horas

@@ -42,14 +42,16 @@ func readMagnitude(s string, b *budget) (values []*big.Rat, rest string, ok bool
 
 // numeral is readMagnitude for one choice of what ambiguous words mean.
 func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, ambiguous, ok bool) {
-	if !b.spend(10 + len(s)) {
+	const longest = 400
+	if len(s) > longest || !b.spend(10+len(s)) {
 		return nil, s, false, false
 	}
 	var terms []numeralTerm
 	magnitudes, afterMagnitude, afterNumber := 0, false, false
 	var first *big.Rat // a magnitude that waits for its number
 	at := s
-	for len(terms) < 40 {
+	const most = 24 // words and numbers
+	for range most {
 		at = strings.TrimLeft(at, " ")
 		if afterMagnitude {
 			at = strings.TrimLeft(at, "零〇")

@@ -98,7 +98,7 @@ func readFactors(s string) (factors []string, known bool) {
 			factors = factors[:len(factors)-1]
 		}
 		lower := strings.ToLower(field)
-		if words.and[lower] || words.or[lower] || words.changesNumber(lower) {
+		if words.and[lower] || words.or[lower] || words.changesNumber(lower) || startsWithMagnitude(field) {
 			return nil, false
 		}
 		if glue[lower] {

@@ -131,8 +131,10 @@ func strictLastNumber(s string) string {
 
 // lastNumeral returns the last number in digits, with the magnitude words around it.
 func lastNumeral(s string) string {
+	const most = 12 // numbers that may belong to the last numeral
+	all := grouped.FindAllStringIndex(s, -1)
 	last, end := "", 0
-	for _, at := range grouped.FindAllStringIndex(s, -1) {
+	for _, at := range all[max(0, len(all)-most):] {
 		if at[0] < end {
 			continue // part of the numeral before: 3万5千
 		}
@@ -149,7 +151,7 @@ func lastNumeral(s string) string {
 		digits := strings.TrimPrefix(s[from:], "-")
 		last, end = decimalComma(s[at[0]:at[1]]), at[1]
 		const longest = 200
-		digits = digits[:min(len(digits), longest)]
+		digits = strings.ToValidUTF8(digits[:min(len(digits), longest)], "")
 		if _, rest, ok := readMagnitude(digits, &budget{left: maxSteps / 100}); ok {
 			last = digits[:len(digits)-len(rest)]
 			end = max(end, at[0]+len(last))
