@@ -21,7 +21,6 @@ var (
 	unitTimes  = regexp.MustCompile(` ?(?:\\cdot|\\times|\*|·) ?`)
 	unitSlash  = regexp.MustCompile(` ?/ ?`)
 	unitFactor = regexp.MustCompile(`^\(?((?:[\pL\pM°Ω\\$€£¥₹৳₽฿][\pL\pM.'\-]*|/=))\)?(?: ?\^? ?\{? ?(-?[1-9]) ?\}?)?\)?$`)
-	unitDegree = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])($|[^\pL]))`)
 )
 
 // glue is what joins the words of a unit: 5 millones de pesos, a third of the total.

@@ -168,10 +168,10 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 		return set, ok
 	}
 	if body, ok := strings.CutPrefix(s, "{"); ok && strings.HasSuffix(body, "}") && balanced(strings.TrimSuffix(body, "}")) {
-		return c.readPoints(strings.TrimSuffix(body, "}"), depth)
+		return c.readPoints(strings.TrimSuffix(body, "}"))
 	}
 	if body, ok := strings.CutPrefix(s, `\{`); ok && strings.HasSuffix(body, `\}`) {
-		return c.readPoints(strings.TrimSuffix(body, `\}`), depth)
+		return c.readPoints(strings.TrimSuffix(body, `\}`))
 	}
 	if set, ok := c.readInterval(s); ok {
 		return set, true
@@ -240,7 +240,7 @@ func (c *comparison) isNumber(s string) bool {
 }
 
 // readPoints reads the members of a finite set.
-func (c *comparison) readPoints(s string, _ int) (*realSet, bool) {
+func (c *comparison) readPoints(s string) (*realSet, bool) {
 	set := &realSet{operator: `\cup`}
 	if strip(s) == "" {
 		return set, true
@@ -391,12 +391,9 @@ func balancedBraces(s string) bool {
 // semicolons a comma is a decimal one.
 func splitItems(s string) []string {
 	if parts := splitMark(s, ";"); len(parts) > 1 {
-		decimal := 0
 		for _, part := range parts {
 			if commas := len(splitMark(part, ",")); commas > 2 || commas == 2 && !commaDecimal.MatchString(strip(part)) {
 				return splitTop(s)
-			} else if commas == 2 {
-				decimal++
 			}
 		}
 		return parts
