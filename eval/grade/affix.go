@@ -13,7 +13,9 @@ var (
 	percentEnd = regexp.MustCompile(`^(.*?[^ \\]) ?\\?% ?$`)
 	// openSyllables is what Swahili nouns are made of; they precede their number.
 	openSyllables = regexp.MustCompile(`^(?:[bcdfghjklmnprstvwyz']{0,3}[aeiou])+$`)
-	numberStart   = regexp.MustCompile(`^(?:\d|-\d|\.\d|\\frac|\\sqrt)`)
+	// countedNoun is a noun and how many there are: แอปเปิล 5 ลูก, 苹果5个.
+	countedNoun = regexp.MustCompile(`^([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Bengali}\p{Telugu}ー]{1,12}) ?(-?\d[^;,]*)$`)
+	numberStart = regexp.MustCompile(`^(?:\d|-\d|\.\d|\\frac|\\sqrt)`)
 )
 
 // swahiliLinks join Swahili nouns.
@@ -73,7 +75,23 @@ func (a *answer) cutLead() {
 	}
 	if noun, rest := swahiliNouns(a.text); noun != "" {
 		a.text, a.leadUnit = rest, noun
+	} else if m := countedNoun.FindStringSubmatch(a.text); m != nil && !hasChange(m[1]) {
+		if _, unit, known := splitUnit(m[2]); unit != "" && known {
+			a.text = m[2]
+		}
 	}
+}
+
+// hasChange reports whether a word that changes a number begins anywhere in a text.
+func hasChange(s string) bool {
+	for i := range s {
+		if longestWord(s[i:], func(word string) bool {
+			return words.changes[word] || words.minus[word] || words.magnitudes[word] != nil
+		}) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // leads reports whether a text begins with another word that cutLead removes.

@@ -21,7 +21,9 @@ type answer struct {
 	// values are the readings of a single value: 1.250 may be 5/4 or 1250.
 	values []*expr
 	// product is what a mixed number such as 2 5/8 would be as a product.
-	product   *expr
+	product *expr
+	// multiple is what 18k would be with a variable k.
+	multiple  *expr
 	decimals  int // digits after the point of a literal decimal, or -1
 	percent   bool
 	prose     bool
@@ -192,7 +194,7 @@ func (a *answer) readNumeral(b *budget) bool {
 	if suffixed.MatchString(a.text) {
 		// Or a product with the variable k.
 		if e, ok := parseWhole(a.text, b); ok {
-			a.product = e
+			a.multiple = e
 		}
 	}
 	return true

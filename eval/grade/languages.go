@@ -79,16 +79,25 @@ var lexicons = map[string]lexicon{
 			ruble: ₽, rub, р., руб, руб.
 			baht: ฿, thb
 			yuan: rmb, cny
-			sol: s/, s/.
+			sol: s/, s/., pen
+			krone: kr, kr., nok, sek, dkk
+			ringgit: rm, myr
+			rupiah: rp, rp., idr
+			peso: mxn, cop, ars, clp, php
+			boliviano: bs, bs., bob
+			won: ₩, krw
+			lira: ₺, try
+			rand: zar
+			naira: ₦, ngn
 			real: r$, brl
 			franc: chf
 			shilling: ksh, ksh., tsh, tsh., tzs, kes, sh, sh., ush, /=`,
 	},
 	"en": {
-		changes: "if, for, not, no, where, when, modulo, remainder, except, but, then, than, more, less, least, most, about, approximately, approx, around, base, factorial, plus, minus, over, divided, half, halves, third, thirds, quarter, quarters, twice, double, infinity, hundredth, hundredths, tenth, tenths, thousandth, thousandths, score, gross, before, above, below, under, outside, inside, sine, cosine, to, until, only if, out, at, nearly, almost, roughly",
+		changes: "if, for, not, no, where, when, modulo, remainder, except, but, then, than, more, less, least, most, about, approximately, approx, around, base, factorial, plus, minus, over, divided, half, halves, third, thirds, quarter, quarters, twice, double, infinity, hundredth, hundredths, tenth, tenths, thousandth, thousandths, before, above, below, under, outside, inside, sine, cosine, to, until, only if, out, at, nearly, almost, roughly",
 		and:     "and", or: "or",
 		numbers:    "one two three four five six seven eight nine ten",
-		magnitudes: "12: dozen, dozens\n100: hundred, hundreds\n1000: thousand, thousands\n1e6: million, millions, mn, mln\n1e9: billion, billions\n1e12: trillion, trillions\n1e5: lakh, lakhs, lac, lacs\n1e7: crore, crores",
+		magnitudes: "12: dozen, dozens\n20: score\n144: gross\n100: hundred, hundreds\n1000: thousand, thousands\n1e6: million, millions, mn, mln\n1e9: billion, billions\n1e12: trillion, trillions\n1e5: lakh, lakhs, lac, lacs\n1e7: crore, crores",
 		percent:    "percent, per cent, pct",
 		minus:      "minus, negative",
 		units: `h: hour, hours
@@ -350,7 +359,7 @@ var lexicons = map[string]lexicon{
 		questions:   "প্রশ্ন, সমস্যা, উদাহরণ, ব্যবহারকারী, মানুষ, নির্দেশ, নির্দেশনা, পরবর্তী প্রশ্ন",
 	},
 	"th": {
-		changes: "ไม่, มากกว่า, น้อยกว่า, ประมาณ, ครึ่ง, อย่างน้อย, ถ้า, เศษ, ถึง, ขึ้นไป, กว่า",
+		changes: "เกิน, เกือบ, ที่, ข้อ, ละ, รากที่สอง, ไม่, มากกว่า, น้อยกว่า, ประมาณ, ครึ่ง, อย่างน้อย, ถ้า, เศษ, ถึง, ขึ้นไป, กว่า",
 		and:     "และ, กับ", or: "หรือ",
 		numbers:    "หนึ่ง สอง สาม สี่ ห้า หก เจ็ด แปด เก้า สิบ",
 		magnitudes: "12: โหล\n100: ร้อย\n1000: พัน\n1e4: หมื่น\n1e5: แสน\n1e6: ล้าน",
@@ -431,7 +440,7 @@ var lexicons = map[string]lexicon{
 		questions:   "swali, tatizo, zoezi, mfano, mtumiaji, binadamu, maelekezo, swali linalofuata",
 	},
 	"zh": {
-		changes: "以上, 以下, 以内, 不, 不到, 多, 余, 餘, 左右, 的一半, 一半, 半, 倍以上, 到, 至, 如果, 除以, 乘, 加, 减, 分之, 点",
+		changes: "超过, 大于, 小于, 少于, 多于, 至少, 最多, 约, 大约, 近, 不足, 不是, 第, 每, 除, 根号, 以上, 以下, 以内, 不, 不到, 多, 余, 餘, 左右, 的一半, 一半, 半, 倍以上, 到, 至, 如果, 除以, 乘, 加, 减, 分之, 点",
 		and:     "和, 与, 與, 及, 以及, 且, 并且", or: "或, 或者, 或是",
 		numbers:    "一 二|两|兩 三 四 五 六 七 八 九 十",
 		magnitudes: "12: 打\n10: 十\n100: 百\n1000: 千\n1e4: 万, 萬\n1e8: 亿, 億\n1e12: 兆",
@@ -463,6 +472,7 @@ var lexicons = map[string]lexicon{
 			cent: 美分
 			person: 人, 个人, 名
 			apple: 苹果, 个苹果
+			piece: 个, 只, 本, 张, 支, 条, 件, 把, 颗, 台, 辆, 次, 种, 位, 棵, 朵, 枚
 			m^2: 平方米
 			cm^2: 平方厘米
 			m^3: 立方米
@@ -477,7 +487,7 @@ var lexicons = map[string]lexicon{
 		questions:   "问题, 問題, 题目, 題目, 例题, 练习, 用户, 人类, 指令, 问, 题, 下一题, 下一个问题",
 	},
 	"ja": {
-		changes: "以上, 以下, 未満, 以内, ではない, でない, じゃない, くらい, ぐらい, ほど, 程度, 約, 半, から, まで, より, 余り, あまり, 分の, 強, 弱, 超",
+		changes: "少なくとも, 最大, 最小, およそ, 以外, 第, 毎, 各, ルート, 以上, 以下, 未満, 以内, ではない, でない, じゃない, くらい, ぐらい, ほど, 程度, 約, 半, から, まで, より, 余り, あまり, 分の, 強, 弱, 超",
 		and:     "と, 及び, および, かつ, そして", or: "または, 又は, もしくは, あるいは, か",
 		numbers:    "一 二 三 四 五 六 七 八 九 十",
 		magnitudes: "12: ダース\n10: 十\n100: 百\n1000: 千\n1e4: 万\n1e8: 億\n1e12: 兆",
@@ -507,7 +517,7 @@ var lexicons = map[string]lexicon{
 			degree: 度
 			cent: セント
 			person: 人
-			piece: 個, 本, 枚, つ, 冊, 匹
+			piece: 個, 本, 枚, つ, 冊, 匹, 回, 通り, 台, 杯, 羽, 頭, 足
 			m^2: 平方メートル
 			cm^2: 平方センチメートル
 			m^3: 立方メートル

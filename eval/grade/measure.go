@@ -275,8 +275,11 @@ func differentUnits(a, b *answer) bool {
 	case a.unit == "" || b.unit == "" || a.unit == b.unit:
 		return false
 	case a.unitKnown && b.unitKnown:
-		return true
+		return !countsAny(a.unit) && !countsAny(b.unit)
 	}
 	x, y := wordsOf(a.unit), wordsOf(b.unit)
 	return scriptOf(x) == scriptOf(y) && !strings.HasPrefix(x, y) && !strings.HasPrefix(y, x)
 }
+
+// countsAny reports whether a unit says nothing of what is counted: 5 units, 5个.
+func countsAny(unit string) bool { return unit == "piece" || unit == "unit" }

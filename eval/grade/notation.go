@@ -59,7 +59,7 @@ var (
 	plainPi        = regexp.MustCompile(`(^|[^\\a-zA-Z])pi($|[^a-zA-Z])`)
 	rootWithoutArg = regexp.MustCompile(`\\sqrt\s*([0-9]+|[a-zA-Z])`)
 	choose         = regexp.MustCompile(`\{\s*([^{}]*?)\s*\\choose\s*([^{}]*?)\s*\}`)
-	realNumbers    = regexp.MustCompile(`(?i)all real numbers|\\mathbb\s*\{?R\}?|\\mathbb R`)
+	realNumbers    = regexp.MustCompile(`(?i:all real numbers|the reals)|\\(?:mathbb|Bbb|mathds)\s*\{?R\}?|\\(?:R|reals|Reals)\b`)
 	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
 	emptySet       = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?|(?:the )?empty set|\\\{ ?\\\})$`)
@@ -75,6 +75,7 @@ var (
 	siunitx        = regexp.MustCompile(`\\(?:SI|qty)\s*\{([^{}]*)\}\s*\{\\?([^{}\\]*)\}`)
 	spaceCommand   = regexp.MustCompile(`\\(?:hspace|mspace)\*?\s*\{[^{}]*\}|\\(?:thinspace|enspace|enskip|nobreakspace|space)(?:$|[^a-zA-Z])`)
 	mathT          = regexp.MustCompile(`\\math(?:sf|rm|bf|it)\s+T`)
+	shillings      = regexp.MustCompile(`(\d) ?/[=\-]$`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
@@ -95,6 +96,7 @@ var notation = strings.NewReplacer(
 // writeAlike brings an answer to the notation that the strict grader reads.
 func writeAlike(s string) string {
 	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
+	s = shillings.ReplaceAllString(s, "$1")
 	s = dollarPrefix.ReplaceAllString(s, "$1$2")
 	s = micro.ReplaceAllString(s, "$1{μ")
 	s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)

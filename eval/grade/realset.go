@@ -136,8 +136,11 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 		set, ok := c.readSet(m[2], depth+1)
 		return set, ok
 	}
-	if s == `\emptyset` {
+	switch {
+	case s == `\emptyset`:
 		return &realSet{operator: `\cup`}, true
+	case s == "R" && depth > 0:
+		return &realSet{low: math.Inf(-1), high: math.Inf(1)}, true
 	}
 	if parts := splitOperator(s, "cup", "lor", "U"); len(parts) > 1 {
 		return c.readParts(`\cup`, parts, depth)

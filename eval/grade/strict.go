@@ -179,9 +179,9 @@ func (c *comparison) judgeValues(a, b *answer) judgement {
 	}
 	verdict := wrong
 	switch {
-	case suffixed.MatchString(b.text) && a.text != b.text && !suffixed.MatchString(a.text):
-		return c.judgeValues(a, &answer{text: "", decimals: -1, values: []*expr{b.product}})
-	case suffixed.MatchString(a.text) && a.product != nil && c.sameFunction(a.product, b.values[0]):
+	case b.multiple != nil && a.multiple == nil:
+		return c.judgeValues(a, &answer{decimals: -1, values: []*expr{b.multiple}})
+	case a.multiple != nil && c.sameFunction(a.multiple, b.values[0]):
 		return right
 	case b.product != nil && c.sameFunction(a.values[0], b.product):
 		verdict = unsure
