@@ -34,7 +34,7 @@ type answer struct {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\(?:math(?:bb|cal|bf|frak|scr)|vec|overrightarrow|hat) ?\{? ?[a-zA-Z]{1,2} ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
+	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\(?:math(?:bb|cal|bf|frak|scr)|vec|overrightarrow|hat) ?\{? ?[a-zA-Z]{1,2} ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=|\\approx\b ?)([^=].*)$`)
 	zeroPattern  = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
 	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
 	basePattern  = regexp.MustCompile(`^\(?([0-9A-Za-z]+)\)?_(?:\{(\d{1,2})\}|(\d))$`)
@@ -53,7 +53,7 @@ var (
 
 // readAnswer parses an answer in the notation of writeAlike.
 func readAnswer(s string, b *budget, depth int) *answer {
-	a := &answer{text: strip(strings.TrimLeft(s, "=:≈ ")), decimals: -1}
+	a := &answer{text: strip(strings.TrimPrefix(strings.TrimLeft(s, "=:≈ "), `\approx `)), decimals: -1}
 	if depth > 8 || !b.spend(100+10*len(s)) { // a dozen patterns are tried
 		return a
 	}
@@ -207,7 +207,7 @@ func (a *answer) readList(b *budget, depth int) bool {
 	for open, shut := range map[string]string{`\{`: `\}`, "{": "}"} {
 		if body, ok := strings.CutPrefix(s, open); ok && strings.HasSuffix(body, shut) {
 			if body = strings.TrimSuffix(body, shut); balanced(body) {
-				parts := splitTop(body)
+				parts := splitItems(body)
 				if open == "{" && len(parts) == 1 && !strings.Contains(body, `\pm`) {
 					*a = *readAnswer(body, b, depth+1)
 					return true

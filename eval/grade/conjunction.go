@@ -85,7 +85,7 @@ func markConjunctions(s string) string {
 			word := longestWord(s[i:], func(word string) bool { return words.and[word] || words.or[word] })
 			rest := s[i+len(word):]
 			if utf8.RuneCountInString(word) > 1 || r >= 0x80 {
-				if word != "" && strip(rest) != "" && joins(before, rest, r) {
+				if word != "" && strip(rest) != "" && joins(s[:i], rest, r) {
 					mark := ` \land `
 					if words.or[strings.ToLower(word)] {
 						mark = ` \lor `
@@ -103,11 +103,16 @@ func markConjunctions(s string) string {
 }
 
 // joins reports whether a conjunction stands between two items. In scripts without
-// blanks it must stand at mathematics on both sides, for its letters occur in words.
-func joins(before rune, rest string, first rune) bool {
+// blanks it must stand at mathematics or a unit before, and mathematics after it, for its
+// letters occur in words.
+func joins(before, rest string, first rune) bool {
+	last, _ := utf8.DecodeLastRuneInString(before)
 	if !isUnspaced(first) {
-		return before == ' ' || before == ',' || before == ';' || before == '}' || before == ')'
+		return strings.ContainsRune(" ,;})", last)
 	}
-	next := firstRune(strings.TrimLeft(rest, " "))
-	return before < 0x80 && next < 0x80
+	if firstRune(strings.TrimLeft(rest, " ")) >= 0x80 {
+		return false
+	}
+	unit := before[strings.LastIndexFunc(before, func(r rune) bool { return r < 0x80 })+1:]
+	return last < 0x80 || startsWithMagnitude(unit) || words.unit(unit) != ""
 }

@@ -79,14 +79,14 @@ var lexicons = map[string]lexicon{
 			ruble: ₽, rub, р., руб, руб.
 			baht: ฿, thb
 			yuan: rmb, cny
-			sol: s/, s/., pen
+			sol: s/, s/.
 			krone: kr, kr., nok, sek, dkk
 			ringgit: rm, myr
 			rupiah: rp, rp., idr
 			peso: mxn, cop, ars, clp, php
 			boliviano: bs, bs., bob
 			won: ₩, krw
-			lira: ₺, try
+			lira: ₺
 			rand: zar
 			naira: ₦, ngn
 			real: r$, brl

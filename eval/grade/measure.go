@@ -97,7 +97,7 @@ func readFactors(s string) (factors []string, known bool) {
 			factors = factors[:len(factors)-1]
 		}
 		lower := strings.ToLower(field)
-		if words.and[lower] || words.or[lower] || words.changesNumber(lower) || startsWithMagnitude(field) {
+		if words.unit(field) == "" && (words.and[lower] || words.or[lower] || words.changesNumber(lower) || startsWithMagnitude(field)) {
 			return nil, false
 		}
 		if glue[lower] {
@@ -229,8 +229,8 @@ func splitUnit(s string) (head, unit string, known bool) {
 		if utf8.RuneCountInString(strings.TrimRight(s[from:], "^{}23 ")) == 1 && s[from] < 0x80 && !(plain && strings.Contains(unitLetters, s[from:from+1])) {
 			continue
 		}
-		if !plain && !blank && firstRune(s[from:]) < 0x80 {
-			continue
+		if !blank && firstRune(s[from:]) < 0x80 && !(plain && known) {
+			continue // 5xyz
 		}
 		return head, canonicalUnit(unit), known
 	}

@@ -64,7 +64,10 @@ var (
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
 	emptySet       = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?|(?:the )?empty set|\\\{ ?\\\})$`)
 	setBuilder     = regexp.MustCompile(`^\\?\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*?)\\?\}$`)
-	positiveReals  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*\^\s*\{?\+\}?|\\mathbb\s*\{?R\}?_\s*\{?\+\}?`)
+	positiveReals  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*[\^_]\s*(?:\{\s*(?:\+|>\s*0)\s*\}|\+)`)
+	realsFromZero  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*_\s*\{\s*\\ge\s*0\s*\}`)
+	realsNotZero   = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*\^\s*\{?\s*(?:\*|\\ast)\s*\}?`)
+	unitInBrackets = regexp.MustCompile(`([0-9}\]) ,]) ?\( ?(\\(?:text|mathrm)\{[^{}]*\}(?:\^\{?\d\}?)?) ?\)$`)
 	matrixKind     = regexp.MustCompile(`\\(begin|end)\{(?:p|b|B|small)matrix\*?\}(?:\[[lcr]+\])?`)
 	carriageReturn = regexp.MustCompile(`\\cr($|[^a-zA-Z])`)
 	dollarPrefix   = regexp.MustCompile(`(^|[^A-Za-z])(?:US|AU|CA|NT|HK|R|S|C|A) ?\\?\$ ?(-?\d)`)
@@ -96,6 +99,7 @@ var notation = strings.NewReplacer(
 // writeAlike brings an answer to the notation that the strict grader reads.
 func writeAlike(s string) string {
 	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
+	s = unitInBrackets.ReplaceAllString(s, "$1 $2")
 	s = shillings.ReplaceAllString(s, "$1")
 	s = dollarPrefix.ReplaceAllString(s, "$1$2")
 	s = micro.ReplaceAllString(s, "$1{μ")
@@ -129,6 +133,8 @@ func writeAlike(s string) string {
 	s = looseFraction.ReplaceAllString(s, `\frac`)
 	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
 	s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
+	s = realsFromZero.ReplaceAllString(s, `[0,\infty )`)
+	s = realsNotZero.ReplaceAllString(s, `(-\infty ,0)\cup (0,\infty )`)
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
 	s = transposition.ReplaceAllString(turnBrackets(s), "$1^T")

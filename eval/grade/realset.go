@@ -92,10 +92,10 @@ func (s *realSet) isEmpty(b *budget) bool {
 }
 
 var (
-	setSigns      = regexp.MustCompile(`[<>]|\\(?:cup|cap|setminus|lor|land|le|ge|ne)(?:$|[^a-zA-Z])`)
-	inequality    = regexp.MustCompile(` ?(<=|>=|<|>|=|\\(?:le|ge|ne)\b)`)
+	setSigns      = regexp.MustCompile(`[<>]|\\(?:cup|cap|setminus|lor|land|le|ge|ne|notin)(?:$|[^a-zA-Z])`)
+	inequality    = regexp.MustCompile(` ?(<=|>=|<|>|=|\\(?:le|ge|ne))`)
 	variableName  = regexp.MustCompile(`^(?:[a-zA-Z]|\\[a-z]+)$`)
-	membership    = regexp.MustCompile(`^([a-zA-Z]|\\[a-z]+) ?\\in ?([^a-z].*)$`)
+	membership    = regexp.MustCompile(`^([a-zA-Z]|\\[a-z]+) ?(\\in|\\notin) ?([^a-z].*)$`)
 	setOperators  = regexp.MustCompile(`\\(cup|lor|cap|land|setminus|backslash)(?:$|[^a-zA-Z])|[\])] ?(U) ?[\[(]|\} ?(U) ?\\\{`)
 	exceptions    = regexp.MustCompile(`^(\(-\\infty ?, ?\\infty ?\),?) ?(?:except|except for|excluding|other than) (?:[a-z] ?= ?)?([^a-zA-Z]+)$`)
 	setDifference = regexp.MustCompile(`^(.*\)) ?(?:-|\\) ?(\\\{[^{}]*\\\})$`)
@@ -133,7 +133,10 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 		return nil, false
 	}
 	if m := membership.FindStringSubmatch(s); m != nil && len(splitTop(s)) == 1 {
-		set, ok := c.readSet(m[2], depth+1)
+		set, ok := c.readSet(m[3], depth+1)
+		if ok && m[2] == `\notin` {
+			set = &realSet{operator: `\setminus`, parts: []*realSet{{low: math.Inf(-1), high: math.Inf(1)}, set}}
+		}
 		return set, ok
 	}
 	switch {
@@ -297,6 +300,9 @@ func (c *comparison) readInequality(s string) (*realSet, bool) {
 		m := inequality.FindStringSubmatchIndex(rest)
 		if m == nil {
 			break
+		}
+		if rest[m[2]] == '\\' && m[3] < len(rest) && isLetter(rest[m[3]]) {
+			return nil, false // \left and the like
 		}
 		sides, signs = append(sides, strip(rest[:m[0]])), append(signs, rest[m[2]:m[3]])
 		rest = rest[m[3]:]

@@ -96,17 +96,6 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	return verdict
 }
 
-// currency is "cents" or "dollars" of an answer that names one of them, else "".
-func currency(s string) string {
-	switch {
-	case strings.Contains(s, "cent"):
-		return "cents"
-	case strings.Contains(s, `\$`):
-		return "dollars"
-	}
-	return ""
-}
-
 // judgeAnswers compares two answers that were read.
 func (c *comparison) judgeAnswers(a, b *answer) judgement {
 	if !c.budget.spend(1) {
