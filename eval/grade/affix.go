@@ -65,7 +65,7 @@ func (a *answer) cutLead() {
 			break
 		}
 		rest := strings.TrimLeft(s[len(word):], " :.")
-		if number, _ := numberAt(strings.TrimPrefix(rest, "-")); number == nil && !startsWithMagnitude(rest) && !numberStart.MatchString(rest) && !a.leads(rest) {
+		if !startsWithNumber(rest) && !leads(rest) {
 			break
 		}
 		a.text = rest
@@ -94,8 +94,14 @@ func hasChange(s string) bool {
 	return false
 }
 
+// startsWithNumber reports whether a text begins with a number, in digits or words.
+func startsWithNumber(s string) bool {
+	number, _ := numberAt(strings.TrimPrefix(s, "-"))
+	return number != nil || startsWithMagnitude(s) || numberStart.MatchString(s)
+}
+
 // leads reports whether a text begins with another word that cutLead removes.
-func (a *answer) leads(s string) bool {
+func leads(s string) bool {
 	return longestWord(s, func(word string) bool { return words.lead[word] || words.currencies[word] != "" }) != ""
 }
 
@@ -106,18 +112,28 @@ func swahiliNouns(s string) (nouns, rest string) {
 	for range 4 {
 		word, after, ok := strings.Cut(rest, " ")
 		lower := strings.ToLower(word)
-		if !ok || !swahiliLinks[lower] && (len(word) < 3 || words.changes[lower] || words.and[lower] || words.or[lower] || words.percent[lower] || !openSyllables.MatchString(lower)) {
+		if !ok || !swahiliLinks[lower] && !isSwahiliNoun(lower) {
 			return "", s
 		}
 		rest = strings.TrimLeft(after, " ")
 		if rest == "" || startsWithMagnitude(word) || words.numbers[lower] > 0 {
 			return "", s
 		}
-		if isDigit(rest[0]) || startsWithMagnitude(rest) && words.first[strings.ToLower(firstWord(rest))] {
+		next := strings.ToLower(firstWord(rest))
+		if isDigit(rest[0]) || words.numbers[strings.ToLower(rest)] > 0 || words.first[next] {
 			return strip(s[:len(s)-len(rest)]), rest
 		}
 	}
 	return "", s
+}
+
+// isSwahiliNoun reports whether a word may be a Swahili noun, and is no word that means
+// something else here.
+func isSwahiliNoun(word string) bool {
+	if words.changes[word] || words.and[word] || words.or[word] || words.percent[word] {
+		return false
+	}
+	return len(word) > 2 && openSyllables.MatchString(word)
 }
 
 // firstWord returns a text up to its first blank.

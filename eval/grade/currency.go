@@ -26,7 +26,10 @@ func currency(s string) string {
 			continue
 		}
 		word := longestWord(s[i:], func(word string) bool {
-			return words.units[word] == "cent" || words.currencies[word] != "" && utf8.RuneCountInString(word) > 2 || words.currencies[word] != "" && isUnspaced(firstRune(word))
+			if words.currencies[word] == "" {
+				return words.units[word] == "cent"
+			}
+			return utf8.RuneCountInString(word) > 2 || isUnspaced(firstRune(word))
 		})
 		if word = strings.ToLower(word); word != "" {
 			if name := words.currencies[word]; name != "" {

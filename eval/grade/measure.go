@@ -97,7 +97,7 @@ func readFactors(s string) (factors []string, known bool) {
 			factors = factors[:len(factors)-1]
 		}
 		lower := strings.ToLower(field)
-		if words.unit(field) == "" && (words.and[lower] || words.or[lower] || words.changesNumber(lower) || startsWithMagnitude(field)) {
+		if words.unit(field) == "" && (words.joins(lower) || words.changesNumber(lower) || startsWithMagnitude(field)) {
 			return nil, false
 		}
 		if glue[lower] {
@@ -108,11 +108,10 @@ func readFactors(s string) (factors []string, known bool) {
 			continue
 		}
 		if power := words.powers[lower]; power > 0 {
-			if base, exponent, _ := strings.Cut(strings.Join(factors[max(0, len(factors)-1):], ""), "^"); base != "" && i+1 == len(fields) && (exponent == "" || exponent == "-1") {
-				factors[len(factors)-1] = base + "^" + strings.TrimSuffix(exponent, "1") + string(rune('0'+power))
-			} else {
-				pending = power
+			if i+1 == len(fields) && len(factors) > 0 && raiseLast(factors, power) {
+				continue
 			}
+			pending = power
 			continue
 		}
 		m := unitFactor.FindStringSubmatch(field)
@@ -146,6 +145,17 @@ func readFactors(s string) (factors []string, known bool) {
 	return factors, known
 }
 
+// raiseLast makes the last factor, which may be an inverse, a power: second squared.
+func raiseLast(factors []string, power int) bool {
+	last := len(factors) - 1
+	base, exponent, _ := strings.Cut(factors[last], "^")
+	if exponent != "" && exponent != "-1" {
+		return false
+	}
+	factors[last] = base + "^" + strings.TrimSuffix(exponent, "1") + string(rune('0'+power))
+	return true
+}
+
 // changesNumber reports whether a word says something else of a number than what it
 // counts. In scripts without blanks it may be the beginning of a longer text.
 func (v *vocabulary) changesNumber(word string) bool {
@@ -155,6 +165,9 @@ func (v *vocabulary) changesNumber(word string) bool {
 	first := firstRune(word)
 	return isUnspaced(first) && longestWord(word, func(word string) bool { return v.changes[word] }) != "" && v.unit(word) == ""
 }
+
+// joins reports whether a word is a conjunction.
+func (v *vocabulary) joins(word string) bool { return v.and[word] || v.or[word] }
 
 // unit returns what a word is the name of, units and money alike, or "". Letter case
 // counts in symbols.

@@ -101,10 +101,15 @@ var (
 	setDifference = regexp.MustCompile(`^(.*\)) ?(?:-|\\) ?(\\\{[^{}]*\\\})$`)
 )
 
+// turned gives a relation with its sides exchanged.
+var turned = strings.NewReplacer("<", ">", ">", "<", `\le`, `\ge`, `\ge`, `\le`)
+
 // judgeSets compares two answers as sets of real numbers, where one of them is written
 // with operators or inequalities.
 func (c *comparison) judgeSets(p, r string) judgement {
-	if !setSigns.MatchString(p) && !setSigns.MatchString(r) && !setOperators.MatchString(p) && !setDifference.MatchString(p) && !exceptions.MatchString(p) {
+	isSet := func(pattern *regexp.Regexp) bool { return pattern.MatchString(p) }
+	patterns := []*regexp.Regexp{setSigns, setOperators, setDifference, exceptions}
+	if !slices.ContainsFunc(patterns, isSet) && !setSigns.MatchString(r) {
 		return unsure
 	}
 	p, r = exceptions.ReplaceAllString(markConjunctions(p), `$1\setminus \{$2\}`), markConjunctions(r)
@@ -150,8 +155,8 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 	}
 	if parts := splitOperator(s, "cap", "land"); len(parts) > 1 {
 		set, ok := c.readParts(`\cap`, parts, depth)
-		plain := func(part *realSet) bool { return part.isSolution || part.variable == "" && part.operator == "" }
-		if ok && strings.Contains(s, `\land`) && !slices.ContainsFunc(set.parts, func(part *realSet) bool { return !plain(part) }) && set.isEmpty(&c.budget) {
+		notPlain := func(part *realSet) bool { return !part.isSolution && (part.variable != "" || part.operator != "") }
+		if ok && strings.Contains(s, `\land`) && !slices.ContainsFunc(set.parts, notPlain) && set.isEmpty(&c.budget) {
 			set.operator = `\cup` // x = 1 and x = 2; the intervals (0,1) and (2,3)
 		}
 		return set, ok
@@ -323,7 +328,7 @@ func (c *comparison) readInequality(s string) (*realSet, bool) {
 		}
 		sign := signs[min(i, at)]
 		if i < at { // seen from the variable
-			sign = map[string]string{"<": ">", ">": "<", "<=": ">=", ">=": "<=", `\le`: `\ge`, `\ge`: `\le`, `\ne`: `\ne`, "=": "="}[sign]
+			sign = turned.Replace(sign)
 		}
 		part := &realSet{low: math.Inf(-1), high: math.Inf(1)}
 		switch sign {
@@ -353,7 +358,8 @@ func (c *comparison) readInequality(s string) (*realSet, bool) {
 		set.parts = append(set.parts, part)
 	}
 	set.isSolution = len(signs) == 1 && signs[0] == "="
-	if len(signs) == 2 && (strings.ContainsAny(signs[0], "<l") != strings.ContainsAny(signs[1], "<l") || signs[0] == "=" || signs[1] == "=") {
+	rises := func(sign string) bool { return strings.HasPrefix(sign, "<") || sign == `\le` }
+	if len(signs) == 2 && (rises(signs[0]) != rises(signs[1]) || signs[0] == "=" || signs[1] == "=") {
 		return nil, false // 1 < x > 3
 	}
 	return set, true

@@ -51,3 +51,17 @@ func TestStrictPairs(t *testing.T) {
 	}
 	counts.report(t, "all", 100)
 }
+
+// TestStrictFaults holds answers that others reported, with a person's verdict.
+func TestStrictFaults(t *testing.T) {
+	var counts agreement
+	for _, pair := range readGoldens(t, "../faults/grader_strict.jsonl") {
+		got := Grade(pair.Output, pair.Reference, pair.DataName, Strict)
+		counts.add("all", got.Verdict == pair.Want)
+		counts.add("kind "+pair.Kind, got.Verdict == pair.Want)
+		if got.Verdict != pair.Want {
+			t.Logf("%s: %q for %q: %v via %s", pair.ID, pair.Output, pair.Reference, got.Verdict, got.Via)
+		}
+	}
+	counts.report(t, "all", 100)
+}
