@@ -32,6 +32,12 @@ var glue = func() map[string]bool {
 	return set
 }()
 
+// afterNouns are short words that may follow what is counted: ways to choose, $5 a day.
+var afterNouns = map[string]bool{
+	"to": true, "at": true, "for": true, "with": true, "from": true, "by": true, "on": true, "is": true, "are": true,
+	"in": true, "as": true, "it": true, "a": true, "an": true, "be": true, "do": true, "en": true, "al": true, "im": true,
+}
+
 // markUnit marks upright text that is a unit: content of a font command after which the
 // value stands. It returns what stands for the command.
 func markUnit(before, content string) (string, bool) {
@@ -97,6 +103,9 @@ func readFactors(s string) (factors []string, known bool) {
 			factors = factors[:len(factors)-1]
 		}
 		lower := strings.ToLower(field)
+		if len(factors) > 0 && afterNouns[lower] {
+			continue
+		}
 		if words.unit(field) == "" && (words.joins(lower) || words.changesNumber(lower) || startsWithMagnitude(field)) {
 			return nil, false
 		}
