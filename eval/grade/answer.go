@@ -5,51 +5,55 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // answer is a final answer as the strict grader understands it.
 type answer struct {
-	text  string // in the notation of writeAlike
-	name  string // what stands before "=": x, f(x), \angle A
-	unit  string // what stands after a number
-	open  string // brackets of a list: "(", "[", "{" or "" for a bare one
-	shut  string
-	items []*answer // of a list; nil for a single value
+	text string // in the notation of writeAlike
+	name string // what stands before "=": x, f(x), \angle A
+	unit string // what stands after a number
+	open string // brackets of a list: "(", "[", "{" or "" for a bare one
+	shut string
+	// leadUnit is what stands before the number.
+	leadUnit  string
+	unitKnown bool      // all words of the unit are in a lexicon
+	items     []*answer // of a list; nil for a single value
 	// values are the readings of a single value: 1.250 may be 5/4 or 1250.
 	values []*expr
 	// product is what a mixed number such as 2 5/8 would be as a product.
-	product  *expr
-	decimals int // digits after the point of a literal decimal, or -1
-	percent  bool
-	prose    bool
+	product *expr
+	// multiple is what 18k would be with a variable k.
+	multiple  *expr
+	decimals  int // digits after the point of a literal decimal, or -1
+	percent   bool
+	prose     bool
+	column    bool // a list marked as a column by a transposition
+	bracketed bool // an item in square brackets
+	// alternative is the list that it is where its commas separate items.
+	alternative *answer
 }
 
 var (
-	namePattern    = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=)([^=].*)$`)
-	zeroPattern    = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
-	reversedName   = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
-	basePattern    = regexp.MustCompile(`^([0-9A-Za-z]+)_(?:\{(\d{1,2})\}|(\d))$`)
-	pythonCall     = regexp.MustCompile(`(?:sqrt|log|exp|a?sin|a?cos|a?tan)\(`)
-	thousands      = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+|(?:\.\d{3})+|(?:'\d{3})+)$`)
-	thousandsTail  = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:,\d{3})+\.\d+$`)
-	indianNumber   = regexp.MustCompile(`^-?[1-9]\d?(?:,\d{2})+,\d{3}$`)
-	commaDecimal   = regexp.MustCompile(`^-?\d+,\d+$`)
-	decimalPattern = regexp.MustCompile(`^-?\d*\.(\d+)(?:e[+-]?\d+)?$`)
-	sciencePattern = regexp.MustCompile(`^-?\d+(?:\.\d+)?[eE][+-]?\d+$`)
-	mixedPattern   = regexp.MustCompile(`^(-?)(\d+) ?\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}$`)
-	mixedSlash     = regexp.MustCompile(`^(-?)(\d+) (\d+) ?/ ?(\d+)$`)
-	repeating      = regexp.MustCompile(`^(-?)(\d*)\.(\d*?)(?:\\overline ?\{(\d+)\}|\((\d+)\))$`)
-	unitPattern    = regexp.MustCompile(`^(-?(?:[\d.,]*\d(?: \d{3})*|\\frac\{\d+\}\{\d+\}|\d+/\d+)) ?((?:\pL|\pM|\\degree|\\[Cc]irc)[\pL\pM .\^{}23/\\-]*)$`)
-	dozen          = regexp.MustCompile(`(?i)^(?:an?|one)? ?dozen$`)
-	angle          = regexp.MustCompile(`(\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?(?:\{\d\}|\d))?) ?(?:\( ?(\d+(?:\.\d+)?) ?\\degree ?\)|\{ ?(\d+(?:\.\d+)?) ?\\degree ?\}|(\d+(?:\.\d+)?) ?\\degree)`)
-	listWords      = regexp.MustCompile(` *(?:;| and | or |, *and |, *or ) *`)
+	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\(?:math(?:bb|cal|bf|frak|scr)|vec|overrightarrow|hat) ?\{? ?[a-zA-Z]{1,2} ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=|\\approx\b ?)([^=].*)$`)
+	zeroPattern  = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
+	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
+	basePattern  = regexp.MustCompile(`^\(?([0-9A-Za-z]+)\)?_(?:\{(\d{1,2})\}|(\d))$`)
+	pythonCall   = regexp.MustCompile(`(?:sqrt|log|exp|a?sin|a?cos|a?tan)\(`)
+	mixedPattern = regexp.MustCompile(`^(-?)(\d+) ?\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}$`)
+	mixedSlash   = regexp.MustCompile(`^(-?)(\d+) (\d+) ?/ ?(\d+)$`)
+	dozen        = regexp.MustCompile(`(?i)^(?:an?|one)? ?dozen$`)
+	transposed   = regexp.MustCompile(`^(\(.*\)|\[.*\]) ?\^ ?(?:\{ ?(?:T|t|\\top|\\intercal|\\prime) ?\}|T|t|\\top|\\intercal)$`)
+	// notExpression holds marks that a parser would take for variables.
+	notExpression = regexp.MustCompile(`\\(?:lor|land|unit|cup|cap|setminus|backslash|emptyset)(?:$|[^a-zA-Z])|[0-9.,]\\(?:bar|dot|overline)`)
+	proseRun      = regexp.MustCompile(`(?:^|[^\\a-zA-Z])[a-zA-Z]{3,}`)
+	commaInside   = regexp.MustCompile(`^([^,;]*\d),(\d[^,;]*)$`)
+	suffixed      = regexp.MustCompile(`^-?[\d.,]+[kKMB]$`)
+	angle         = regexp.MustCompile(`(\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?(?:\{\d\}|\d))?) ?(?:\( ?(\d+(?:\.\d+)?) ?\\degree ?\)|\{ ?(\d+(?:\.\d+)?) ?\\degree ?\}|(\d+(?:\.\d+)?) ?\\degree)`)
 )
 
 // readAnswer parses an answer in the notation of writeAlike.
 func readAnswer(s string, b *budget, depth int) *answer {
-	a := &answer{text: strip(strings.TrimLeft(s, "=:≈ ")), decimals: -1}
+	a := &answer{text: strip(strings.TrimPrefix(strings.TrimLeft(s, "=:≈ "), `\approx `)), decimals: -1}
 	if depth > 8 || !b.spend(100+10*len(s)) { // a dozen patterns are tried
 		return a
 	}
@@ -62,8 +66,27 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	} else if m := reversedName.FindStringSubmatch(a.text); m != nil && !strings.Contains(m[1], "=") {
 		a.name, a.text = m[2], strip(m[1])
 	}
-	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) && allExpressions(sides, b) {
+	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) && !notExpression.MatchString(a.text) && allExpressions(sides, b) {
 		a.text = strip(sides[len(sides)-1]) // t = 4/8 = 1/2
+	}
+	if m := transposed.FindStringSubmatch(a.text); m != nil && strings.ContainsAny(m[1], ",;") {
+		list := readAnswer(m[1], b, depth+1)
+		if list.items != nil && list.open != "" {
+			list.name, list.column = a.name, true
+			return list
+		}
+	}
+	if a.cutLead(); a.text != "" {
+		a.cutPercent()
+	}
+	if a.leadUnit != "" {
+		a.unit, a.unitKnown = a.leadUnit, words.unit(a.leadUnit) == a.leadUnit
+	}
+	if a.readNumeral(b) {
+		return a
+	}
+	if a.readNumberWord() {
+		return a
 	}
 	if isProse(a.text) {
 		if value, ok := parseChinese(a.text); ok {
@@ -78,19 +101,36 @@ func readAnswer(s string, b *budget, depth int) *answer {
 			return a
 		}
 	}
-	if a.readNumber() || a.readUnit(b) || a.readBase() {
+	if a.readNumber(false) || a.readMeasure(b) || a.readBase() {
 		return a
 	}
 	if a.readList(b, depth) {
-		if commaDecimal.MatchString(a.text) { // a decimal comma, perhaps
-			if value, ok := parseRational(strings.ReplaceAll(a.text, ",", "."), b); ok {
-				a.values = []*expr{rational(value)}
+		if m := commaInside.FindStringSubmatch(a.text); m != nil && a.open == "" && a.values == nil { // a decimal comma, perhaps
+			if e, ok := parseWhole(m[1]+"."+m[2], b); ok {
+				a.values = []*expr{e}
 			}
 		}
 		return a
 	}
 	a.readValue(b)
 	return a
+}
+
+// readNumberWord recognises one of the words from one to ten, perhaps with a unit.
+func (a *answer) readNumberWord() bool {
+	word := longestWord(a.text, func(word string) bool { return words.numbers[word] > 0 })
+	if word == "" {
+		return false
+	}
+	if rest := strip(a.text[len(word):]); rest != "" {
+		unit, known := readUnit(rest)
+		if unit == "" || !known {
+			return false
+		}
+		a.unit, a.unitKnown = canonicalUnit(unit), true
+	}
+	a.values = []*expr{integer(words.numbers[strings.ToLower(word)])}
+	return true
 }
 
 // allExpressions reports whether all texts are expressions.
@@ -103,85 +143,61 @@ func allExpressions(texts []string, b *budget) bool {
 	return true
 }
 
-// readNumber recognises numbers whose separators can be read in several ways.
-func (a *answer) readNumber() bool {
-	s := a.text
-	if body := strings.TrimSuffix(strings.TrimSuffix(s, "%"), `\`); body != s {
-		a.percent = true
-		s = strip(body)
-	}
-	s = strings.TrimSuffix(s, `\degree`)
-	s = strip(s)
-	var readings []string
-	switch {
-	case thousands.MatchString(s):
-		readings = []string{strings.NewReplacer(",", "", " ", "", ".", "", "'", "").Replace(s)}
-		if strings.Count(s, ".") == 1 {
-			readings = append(readings, s)
-		}
-	case thousandsTail.MatchString(s), indianNumber.MatchString(s):
-		readings = []string{strings.ReplaceAll(s, ",", "")}
-	case decimalPattern.MatchString(s), sciencePattern.MatchString(s), a.percent && isCanonicalInteger(s):
-		readings = []string{s}
-		if m := decimalPattern.FindStringSubmatch(s); m != nil {
-			a.decimals = len(m[1])
-		}
-	default:
-		if value, ok := repeatingDecimal(s); ok {
-			a.values = []*expr{rational(value)}
-			return true
-		}
-		if chinese, ok := parseChinese(s); ok {
-			a.values = []*expr{rational(chinese)}
-			return true
-		}
+// readNumber recognises numbers in digits, whose separators can be read in several ways,
+// repeating decimals and Chinese numerals. A comma may separate two items and is left
+// alone unless alone says that there is one number.
+func (a *answer) readNumber(alone bool) bool {
+	s := strip(strings.TrimSuffix(a.text, `\degree`))
+	if isCanonicalInteger(s) && !a.percent && !alone || commaDecimal.MatchString(s) && !alone && !a.percent && !thousands.MatchString(s) {
 		return false
 	}
-	for _, reading := range readings {
-		value, ok := new(big.Rat), len(reading) < 500
-		if ok {
-			value, ok = parseRational(strings.TrimSuffix(reading, "."), &budget{left: 1000})
-		}
-		if ok {
-			a.values = append(a.values, rational(value))
+	values, decimals := readDecimal(s)
+	if values == nil {
+		if value, ok := repeatingDecimal(s); ok {
+			values = []*big.Rat{value}
+		} else if value, ok := parseChinese(s); ok {
+			values = []*big.Rat{value}
 		}
 	}
-	return len(a.values) > 0
+	for _, value := range values {
+		a.values = append(a.values, rational(value))
+	}
+	if values != nil {
+		a.decimals = decimals
+	}
+	return values != nil
 }
 
-// repeatingDecimal reads 0.1\overline{6}, 0.1(6) and 0.1666...
-func repeatingDecimal(s string) (*big.Rat, bool) {
-	var whole, fixed, cycle string
-	if m := repeating.FindStringSubmatch(s); m != nil {
-		whole, fixed, cycle = m[1]+m[2], m[3], m[4]+m[5]
-	} else {
-		digits, ok := strings.CutSuffix(s, "...")
-		decimals := digits[strings.Index(digits, ".")+1:]
-		if !ok || len(decimals) < 3 || len(decimals) == len(digits) || digitsEnd(decimals, 0) != len(decimals) {
-			return nil, false
-		}
-		whole, cycle = digits[:len(digits)-len(decimals)-1], decimals[len(decimals)-1:]
-		if fixed = strings.TrimRight(decimals, cycle); len(decimals)-len(fixed) < 2 {
-			return nil, false
-		}
+// readNumeral recognises a number with magnitude words, perhaps with a unit.
+func (a *answer) readNumeral(b *budget) bool {
+	s, minus := strings.CutPrefix(a.text, "-")
+	if _, ok := parseChinese(a.text); ok {
+		return false // 三分之一 too
 	}
-	if len(fixed)+len(cycle) > 100 {
-		return nil, false
-	}
-	// x.fc with cycle c is x.f plus c / (10^|c| - 1) / 10^|f|.
-	value, ok := new(big.Rat).SetString(strings.TrimPrefix(whole, "-") + "." + fixed + "0")
+	values, rest, ok := readMagnitude(strip(s), b)
 	if !ok {
-		if value, ok = new(big.Rat).SetString("0." + fixed + "0"); !ok {
-			return nil, false
+		return a.readMultiple(b)
+	}
+	if rest = strip(rest); rest != "" {
+		unit, known := readUnit(rest)
+		if unit == "" {
+			return false
+		}
+		a.unit, a.unitKnown = canonicalUnit(unit), known
+	}
+	for _, value := range values {
+		if minus {
+			value.Neg(value)
+		}
+		a.values = append(a.values, rational(value))
+	}
+	if suffixed.MatchString(a.text) {
+		// Or a product with the variable k.
+		if e, ok := parseWhole(a.text, b); ok {
+			a.multiple = e
 		}
 	}
-	nines, _ := new(big.Int).SetString(strings.Repeat("9", len(cycle))+strings.Repeat("0", len(fixed)), 10)
-	digits, _ := new(big.Int).SetString(cycle, 10)
-	value.Add(value, new(big.Rat).SetFrac(digits, nines))
-	if strings.HasPrefix(whole, "-") {
-		value.Neg(value)
-	}
-	return value, true
+	return true
 }
 
 // readList recognises lists: in brackets with a comma at the top level, or
@@ -191,7 +207,7 @@ func (a *answer) readList(b *budget, depth int) bool {
 	for open, shut := range map[string]string{`\{`: `\}`, "{": "}"} {
 		if body, ok := strings.CutPrefix(s, open); ok && strings.HasSuffix(body, shut) {
 			if body = strings.TrimSuffix(body, shut); balanced(body) {
-				parts := splitTop(body)
+				parts := splitItems(body)
 				if open == "{" && len(parts) == 1 && !strings.Contains(body, `\pm`) {
 					*a = *readAnswer(body, b, depth+1)
 					return true
@@ -210,7 +226,7 @@ func (a *answer) readList(b *budget, depth int) bool {
 		}
 	}
 	if len(s) > 2 && strings.ContainsAny(s[:1], "([") && strings.ContainsAny(s[len(s)-1:], ")]") && balanced(s[1:len(s)-1]) {
-		if parts := splitTop(s[1 : len(s)-1]); len(parts) > 1 {
+		if parts := splitItems(s[1 : len(s)-1]); len(parts) > 1 {
 			a.open, a.shut = s[:1], s[len(s)-1:]
 			a.items = readItems(parts, b, depth)
 			return true
@@ -226,8 +242,7 @@ func (a *answer) readList(b *budget, depth int) bool {
 			}
 		}
 	}
-	if parts := splitTop(listWords.ReplaceAllString(s, ", ")); len(parts) > 1 && balanced(s) {
-		a.items = readItems(parts, b, depth)
+	if balanced(s) && a.readBareList(conjunction.ReplaceAllString(markConjunctions(s), "; "), b, depth) {
 		return true
 	}
 	if strings.Count(s, `\pm`) == 1 {
@@ -240,11 +255,29 @@ func (a *answer) readList(b *budget, depth int) bool {
 	return false
 }
 
+// readBareList reads items between commas or semicolons, which stand for conjunctions
+// too. Between semicolons, a comma may be a decimal one.
+func (a *answer) readBareList(s string, b *budget, depth int) bool {
+	all, decimals := splitTop(s), splitItems(s)
+	if len(all) == 1 {
+		return false
+	}
+	a.items = readItems(decimals, b, depth)
+	if len(all) > len(decimals) {
+		a.alternative = &answer{text: a.text, decimals: -1, items: readItems(all, b, depth)}
+	}
+	return true
+}
+
 // readItems reads the items; one with ± in it becomes two.
 func readItems(parts []string, b *budget, depth int) []*answer {
 	items := []*answer{}
 	for _, part := range parts {
 		item := readAnswer(part, b, depth+1)
+		item.bracketed = strings.HasPrefix(strip(part), "[")
+		if item.items != nil && commaDecimal.MatchString(item.text) && len(item.values) > 0 {
+			item.items, item.alternative = nil, nil // an item is one number
+		}
 		if item.open == "" && item.items != nil && strings.Contains(part, `\pm`) {
 			items = append(items, item.items...)
 		} else {
@@ -274,26 +307,76 @@ func (a *answer) readValue(b *budget) {
 			}
 		}
 	}
+	if notExpression.MatchString(s) {
+		return
+	}
 	if e, ok := parseWhole(s, b); ok {
 		a.values = append(a.values, e)
 	}
 }
 
-// readUnit recognises a number with a unit.
-func (a *answer) readUnit(b *budget) bool {
-	m := unitPattern.FindStringSubmatch(strip(strings.ReplaceAll(a.text, `\degree`, "")))
-	if m == nil || !isUnit(m[2]) {
-		return false
-	}
-	number := &answer{text: m[1], decimals: -1}
-	if !number.readNumber() {
-		e, ok := parseWhole(number.text, b)
-		if !ok {
+// readMultiple recognises an expression with magnitude words: \frac{1}{2}\text{ million}.
+func (a *answer) readMultiple(b *budget) bool {
+	for _, from := range wordStarts(a.text) {
+		head := strip(a.text[:from])
+		if !startsWithMagnitude(a.text[from:]) || !strings.ContainsAny(head, `\/`) || !b.spend(len(a.text)) {
+			continue
+		}
+		sizes, rest, ok := readMagnitude("1 "+a.text[from:], b)
+		number := &answer{text: head, decimals: -1}
+		if number.readValue(b); !ok || len(number.values) == 0 || !number.values[0].isScalar() {
 			return false
 		}
-		number.values = []*expr{e}
+		if rest = strip(rest); rest != "" {
+			unit, known := readUnit(rest)
+			if unit == "" {
+				return false
+			}
+			a.unit, a.unitKnown = canonicalUnit(unit), known
+		}
+		for _, size := range sizes {
+			a.values = append(a.values, product(number.values[0], rational(size)))
+		}
+		return true
 	}
-	a.unit, a.values, a.decimals = wordsOf(m[2]), number.values, number.decimals
+	return false
+}
+
+// readMeasure recognises a number or expression with a unit.
+func (a *answer) readMeasure(b *budget) bool {
+	s := a.text
+	if !strings.Contains(s, unitCommand) {
+		s = strip(strings.ReplaceAll(s, `\degree`, ""))
+	}
+	if !b.spend(30 * len(s)) {
+		return false
+	}
+	head, unit, known := splitUnit(s)
+	if unit == "" || head == "" {
+		return false
+	}
+	if proseRun.MatchString(head) || markConjunctions(head) != head {
+		return false // 4 apples and 5 oranges: no product of letters
+	}
+	number := &answer{text: strip(strings.ReplaceAll(head, `\degree`, "")), decimals: -1}
+	if number.cutPercent(); number.text == "" {
+		return false
+	}
+	if values, _ := readDecimal(number.text); values == nil && len(splitTop(markConjunctions(number.text))) > 1 {
+		if !number.readList(b, 6) || number.open == "" {
+			return false
+		}
+		a.items, a.open, a.shut = number.items, number.open, number.shut
+		return true
+	}
+	if !number.readNumeral(b) && !number.readNumber(true) {
+		number.readValue(b)
+	}
+	if len(number.values) == 0 || number.values[0].kind == kindRelation {
+		return false
+	}
+	a.unit, a.unitKnown, a.percent = unit, known, a.percent || number.percent
+	a.values, a.decimals, a.product = number.values, number.decimals, number.product
 	return true
 }
 
@@ -317,23 +400,6 @@ func (a *answer) readBase() bool {
 
 // unitLetters are the units of one letter that are not taken for variables.
 const unitLetters = "mgshL"
-
-// isUnit reports whether what follows a number is a unit: a word, or a letter
-// that is a frequent one.
-func isUnit(s string) bool {
-	word := wordsOf(s)
-	first, _, _ := strings.Cut(s, " ")
-	switch {
-	case first == "and" || first == "or":
-		return false
-	case strings.HasPrefix(s, `\`):
-		return true
-	case utf8.RuneCountInString(word) == 1:
-		return firstRune(word) >= 0x80 && !unicode.Is(unicode.Greek, firstRune(word)) || strings.Contains(unitLetters, s)
-	}
-	// Products of variables are short and mix with exponents.
-	return utf8.RuneCountInString(word) >= 3 || strings.Contains(" cm mm km kg mg ml hr ft mi lb oz in yd sq rs ", " "+strings.TrimRight(word, "23")+" ") || firstRune(word) >= 0x80
-}
 
 // parseWhole parses a text that is an expression or relation to its end.
 func parseWhole(s string, b *budget) (*expr, bool) {

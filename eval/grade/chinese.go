@@ -2,6 +2,7 @@ package grade
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -23,7 +24,18 @@ func parseChinese(s string) (*big.Rat, bool) {
 			return value.Neg(value), true
 		}
 	}
-	if bottom, top, ok := strings.Cut(s, "分之"); ok {
+	for _, and := range []string{"又", "と"} { // 一又二分之一
+		if whole, part, ok := strings.Cut(s, and); ok && strings.Contains(part, "分") {
+			n, okN := chineseInteger(strip(whole))
+			value, ok := parseChinese(strip(part))
+			if !okN || !ok {
+				return nil, false
+			}
+			return value.Add(value, big.NewRat(n, 1)), true
+		}
+	}
+	if bottom, top, ok := strings.Cut(strings.Replace(s, "分の", "分之", 1), "分之"); ok {
+		bottom, top = strip(bottom), strip(top)
 		d, okD := chineseInteger(bottom)
 		n, okN := chineseInteger(top)
 		if !okD || !okN || d == 0 {
@@ -42,6 +54,9 @@ func chineseInteger(s string) (int64, bool) {
 	var total, group, digit int64
 	if s == "" {
 		return 0, false
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 && n < limit {
+		return n, true
 	}
 	for _, r := range s {
 		value := chineseDigits[r]

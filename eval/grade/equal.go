@@ -42,6 +42,8 @@ func (c *comparison) decide(prediction, reference string, mode Mode) (verdict bo
 type comparison struct {
 	budget budget
 	real   bool // variables are real numbers, as in strict mode's second look
+	// pointed: the prediction is in a language with decimal points, in strict mode.
+	pointed bool
 }
 
 // equal applies the reference's rules in its order; a rule that finds no

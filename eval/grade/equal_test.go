@@ -187,3 +187,22 @@ func TestEqualBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestStrictBounds hands the strict grader answers as long as it reads, made of what its
+// own readers look for.
+func TestStrictBounds(t *testing.T) {
+	for _, piece := range []string{
+		"thousand ", "3 thousand ", "elfu ", "elfu 3 na ", `\cup(1,2)`, "]1,2[", `\text{m}`, "2 and ", `x<3 \lor `, "[[1,2],[3,4]],",
+		"0,(3)", "5 y 5 ", "of ", "m/s ", "^T", `\unit{m}`, "万", "千5", `(1,2)\setminus`, `|x|<3,`, "matofaa ", "5%", "minus ", "1;",
+		`\frac{\text{m}}{\text{s}}`, "per ", "square ", `\mathbb{R}`, "分之", "Q: ", "\n", "answer is 5\nQ: ",
+	} {
+		for _, start := range []string{"", "5 ", `2\sqrt{3} `, "(1,2)"} {
+			s := start + strings.Repeat(piece, (maxStrict-len(start))/len(piece))
+			if verdict, via := Equal(s, "4x+1", Strict); verdict {
+				t.Errorf("%q…: equal to 4x+1 via %s", piece, via)
+			}
+			Equal("4x+1", s, Strict)
+			Grade(strings.Repeat(s, 10), "4x+1", "math", Strict)
+		}
+	}
+}

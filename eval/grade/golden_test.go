@@ -22,10 +22,11 @@ type goldenPair struct {
 	GTFrom                      string `json:"gt_from"`
 	Reference, Output, GT       string
 	Prediction, Extracted, Pred string
-	Category                    string
+	Category, Kind              string
 	Verdict                     bool
 	Via                         *string
 	Expected                    *bool
+	Want                        bool
 	Timeout                     bool `json:"timeout3s"`
 }
 

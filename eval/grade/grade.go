@@ -50,7 +50,7 @@ func GradeNormalized(output, gt, dataName string, mode Mode) Result {
 func grade(output, reference, gt, dataName string, mode Mode) Result {
 	result := gradeAgainst(gt, output, dataName)
 	if mode == Strict && result.Via != ViaNone {
-		result = gradeStrict(result, output, reference)
+		result = gradeStrict(result, output, reference, dataName)
 	}
 	return result
 }

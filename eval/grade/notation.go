@@ -14,8 +14,13 @@ import (
 var foldRunes = map[rune]string{
 	'π': `\pi `, '√': `\sqrt`, '∞': `\infty `, '±': `\pm `, '×': `\times `, '÷': `\div `,
 	'·': `\cdot `, '⋅': `\cdot `, '≤': `\le `, '≥': `\ge `, '≠': `\ne `, '∪': `\cup `,
-	'∈': `\in `, '−': "-", '–': "-", '—': "-", '‐': "-", '。': ".", '।': ".", '、': ",",
-	'°': `\degree `, '℃': `\degree `, '²': "^{2}", '³': "^{3}", '½': `\frac{1}{2}`,
+	'∈': `\in `, '−': "-", '–': "-", '—': "-", '‐': "-", '。': ". ", '।': ". ", '｡': ". ", '、': ",",
+	'°': `\degree `, '…': "...", '⋯': "...", 'º': `\degree `, '℃': `\degree C`, '℉': `\degree F`, '⩽': `\le `, '≦': `\le `, '≧': `\ge `, '⩾': `\ge `, '∉': `\notin `,
+	'∨': `\lor `, '∧': `\land `,
+	'∖': `\setminus `, '∩': `\cap `, 'ℝ': `\mathbb{R}`, '∅': `\emptyset `, '⟨': "(", '⟩': ")", 'ᵀ': "^T",
+	'㎝': "cm", '㎞': "km", '㎜': "mm", '㎏': "kg", '㎎': "mg", '㎡': "m^{2}", '㎠': "cm^{2}",
+	'㎢': "km^{2}", '㎥': "m^{3}", '㎤': "cm^{3}", 'ℓ': "L", '⅓': `\frac{1}{3}`, '⅔': `\frac{2}{3}`,
+	'⅕': `\frac{1}{5}`, '⅛': `\frac{1}{8}`, '￥': "", 'µ': "μ", 'Ω': "Ω", '²': "^{2}", '³': "^{3}", '½': `\frac{1}{2}`,
 	'¼': `\frac{1}{4}`, '¾': `\frac{3}{4}`, '“': `"`, '”': `"`, '„': `"`, '’': "'",
 	'「': `"`, '」': `"`, '\u200b': "", '\ufeff': "", '\u200e': "", '\u200f': "",
 }
@@ -56,17 +61,34 @@ var (
 	plainPi        = regexp.MustCompile(`(^|[^\\a-zA-Z])pi($|[^a-zA-Z])`)
 	rootWithoutArg = regexp.MustCompile(`\\sqrt\s*([0-9]+|[a-zA-Z])`)
 	choose         = regexp.MustCompile(`\{\s*([^{}]*?)\s*\\choose\s*([^{}]*?)\s*\}`)
-	realNumbers    = regexp.MustCompile(`(?i)all real numbers|\\mathbb\s*\{?R\}?|\\mathbb R`)
+	realNumbers    = regexp.MustCompile(`(?i:all real numbers|the reals)|\\(?:mathbb|Bbb|mathds)\s*\{?R\}?|\\(?:R|reals|Reals)\b`)
 	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
 	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
 	emptySet       = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?|(?:the )?empty set|\\\{ ?\\\})$`)
-	setBuilder     = regexp.MustCompile(`^\\\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*)\\\}$`)
+	setBuilder     = regexp.MustCompile(`^\\?\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*?)\\?\}$`)
+	positiveReals  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*[\^_]\s*(?:\{\s*(?:\+|>\s*0)\s*\}|\+)`)
+	realsFromZero  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*_\s*\{\s*\\ge\s*0\s*\}`)
+	realsNotZero   = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*\^\s*\{?\s*(?:\*|\\ast)\s*\}?`)
+	unitInBrackets = regexp.MustCompile(`([0-9}\]) ,]) ?\( ?(\\(?:text|mathrm)\{[^{}]*\}(?:\^\{?\d\}?)?) ?\)$`)
+	matrixKind     = regexp.MustCompile(`\\(begin|end)\{(?:p|b|B|small)matrix\*?\}(?:\[[lcr]+\])?`)
+	carriageReturn = regexp.MustCompile(`\\cr($|[^a-zA-Z])`)
+	dollarPrefix   = regexp.MustCompile(`(^|[^A-Za-z])(?:US|AU|CA|NT|HK|R|S|C|A) ?\\?\$ ?(-?\d)`)
+	degreeScale    = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])(?:$| ))`)
+	transposition  = regexp.MustCompile(`(\\end\{matrix\}|[)\]]) ?\^ ?\{? ?(?:T|\\top|\\intercal) ?\}?$`)
+	micro          = regexp.MustCompile(`\\mu\s*(\\(?:text|mathrm|rm))\s*\{\s*`)
+	unitFraction   = regexp.MustCompile(`\\[dt]?frac\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}\s*\}\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}(\^\{?\d\}?)?\s*\}`)
+	siunitx        = regexp.MustCompile(`\\(?:SI|qty)\s*\{([^{}]*)\}\s*\{\\?([^{}\\]*)\}`)
+	spaceCommand   = regexp.MustCompile(`\\(?:hspace|mspace)\*?\s*\{[^{}]*\}|\\(?:thinspace|enspace|enskip|nobreakspace|space)(?:$|[^a-zA-Z])`)
+	mathT          = regexp.MustCompile(`\\math(?:sf|rm|bf|it)\s+T`)
+	shillings      = regexp.MustCompile(`(\d) ?/[=\-]$`)
 	manyBlanks     = regexp.MustCompile(` +`)
 	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
 	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
 )
 
 var notation = strings.NewReplacer(
+	`\leqslant`, `\le`, `\geqslant`, `\ge`, `\leqq`, `\le`, `\geqq`, `\ge`, `\lt`, "<", `\gt`, ">", `\vee`, `\lor `, `\wedge`, `\land `,
+	`\smallsetminus`, `\setminus `, `\bigcup`, `\cup `, `\bigcap`, `\cap `,
 	`\dfrac`, `\frac`, `\tfrac`, `\frac`, `\cfrac`, `\frac`,
 	`\left`, "", `\right`, "", `\bigl`, "", `\bigr`, "", `\Bigl`, "", `\Bigr`, "",
 	`\displaystyle`, "", `\quad`, " ", `\qquad`, " ", `\,`, " ", `\;`, " ", `\:`, " ", `\!`, "",
@@ -78,15 +100,26 @@ var notation = strings.NewReplacer(
 
 // writeAlike brings an answer to the notation that the strict grader reads.
 func writeAlike(s string) string {
-	s = bold.ReplaceAllString(strip(fold(s)), "$1$2$3")
+	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
+	s = unitInBrackets.ReplaceAllString(s, "$1 $2")
+	s = shillings.ReplaceAllString(s, "$1")
+	s = dollarPrefix.ReplaceAllString(s, "$1$2")
+	s = micro.ReplaceAllString(s, "$1{μ")
+	s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)
+	s = siunitx.ReplaceAllString(s, `$1\text{ $2}`)
+	s = mathT.ReplaceAllString(s, "T")
+	s = spaceCommand.ReplaceAllString(s, " ")
+	s = quadList.ReplaceAllString(s, "$1; $2")
 	s = thinThousands.ReplaceAllString(s, "$1,$2")
 	s = thinThousands.ReplaceAllString(s, "$1,$2")
 	s = rowSpacing.ReplaceAllString(s, `\\`)
 	s = arrayBegin.ReplaceAllString(s, `\begin{matrix}`)
 	s = strings.ReplaceAll(s, `\end{array}`, `\end{matrix}`)
+	s = matrixKind.ReplaceAllString(s, `\$1{matrix}`)
+	s = carriageReturn.ReplaceAllString(s, `\\$1`)
 	s = notation.Replace(s)
 	s = bareSuperCirc.ReplaceAllString(s, `\degree `)
-	s = dropFonts(operatorNames.Replace(s))
+	s = degreeScale.ReplaceAllString(dropFonts(markUpright(operatorNames.Replace(s))), ` \unit{°$1$2}`)
 	s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
 	s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
 	s = plainRoot.ReplaceAllString(s, `\sqrt{$1}`)
@@ -97,16 +130,69 @@ func writeAlike(s string) string {
 	s = infinityWord.ReplaceAllString(s, `$1\infty $3`)
 	s = strings.Trim(strip(s), `"'`)
 	if s = strip(s); !strings.HasSuffix(s, "...") {
-		s = strip(strings.TrimRight(s, ".;"))
+		s = strip(strings.TrimRight(s, ".;,"))
 	}
 	s = looseFraction.ReplaceAllString(s, `\frac`)
 	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
+	s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
+	s = realsFromZero.ReplaceAllString(s, `[0,\infty )`)
+	s = realsNotZero.ReplaceAllString(s, `(-\infty ,0)\cup (0,\infty )`)
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
+	s = transposition.ReplaceAllString(turnBrackets(s), "$1^T")
 	if m := setBuilder.FindStringSubmatch(s); m != nil && strings.Contains(m[2], m[1]) && strings.ContainsAny(m[2], `<>\`) {
 		s = strip(m[2]) // {x | x > 0} is x > 0
 	}
 	return s
+}
+
+// overDigits writes digits under a combining line or dot as LaTeX does.
+func overDigits(s string) string {
+	if !strings.ContainsAny(s, "\u0305\u0307") {
+		return s
+	}
+	return combined.ReplaceAllStringFunc(s, func(match string) string {
+		digits := strings.NewReplacer("\u0305", "", "\u0307", "").Replace(match)
+		if strings.Contains(match, "\u0305") {
+			return `\overline{` + digits + `}`
+		}
+		return `\dot{` + digits + `}`
+	})
+}
+
+var combined = regexp.MustCompile("(?:[0-9]\u0305)+|[0-9]\u0307")
+
+// reversible is an interval, its brackets turned or not.
+var reversible = regexp.MustCompile(`^[\[\](](?:[^\[\]()]|\([^()]*\))*[,;](?:[^\[\]()]|\([^()]*\))*[\[\])]`)
+
+// turnBrackets writes ]a,b[ as (a,b).
+func turnBrackets(s string) string {
+	if !strings.ContainsAny(s, "[]") {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		const longest = 400
+		m := ""
+		if strings.ContainsRune("[](", rune(s[i])) {
+			m = reversible.FindString(s[i:min(len(s), i+longest)])
+		}
+		open, shut := "", ""
+		if m != "" {
+			open, shut = m[:1], m[len(m)-1:]
+			after := firstRune(strings.TrimLeft(s[i+len(m):], " "))
+			if (open == "]" || shut == "[") && after != 0 && !strings.ContainsRune(`\,;U)]}`, after) {
+				m = ""
+			}
+		}
+		if m == "" {
+			out.WriteByte(s[i])
+			continue
+		}
+		out.WriteString(strings.Replace(open, "]", "(", 1) + m[1:len(m)-1] + strings.Replace(shut, "[", ")", 1))
+		i += len(m) - 1
+	}
+	return out.String()
 }
 
 // operatorNames are functions by other names.
@@ -138,8 +224,16 @@ func dropFonts(s string) string {
 	return s
 }
 
-// compact drops all blanks.
-func compact(s string) string { return strings.ReplaceAll(s, " ", "") }
+// compact drops all blanks but those between digits: 3 1/2 is not 31/2.
+func compact(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] != ' ' || i > 0 && i+1 < len(s) && isDigit(s[i-1]) && isDigit(s[i+1]) {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
 
 // wordsOf keeps an answer's letters and digits, in lower case, for comparing
 // prose.

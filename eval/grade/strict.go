@@ -3,8 +3,6 @@ package grade
 import (
 	"math"
 	"math/big"
-	"math/cmplx"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,14 +22,21 @@ const (
 const ViaStrict = "strict"
 
 // gradeStrict grades an output against the raw reference. Where it does not
-// understand one of the answers it keeps the verdict in qwen.
-func gradeStrict(qwen Result, output, reference string) Result {
+// understand one of the answers it keeps the verdict in qwen, unless that rests on a part
+// of an answer.
+func gradeStrict(qwen Result, output, reference, dataName string) Result {
+	if answered := beforeInvented(output); answered != output {
+		output = answered
+		qwen = gradeAgainst(qwen.GT, output, dataName)
+	}
 	c := &comparison{budget: budget{left: maxSteps}}
 	verdict := unsure
 	if letter := strip(writeAlike(reference[:min(len(reference), maxStrict)])); isChoice(strings.Trim(letter, "()")) {
 		verdict = judgeChoice(output, strings.Trim(letter, "()"))
 	} else {
-		verdict = c.judge(strictExtract(output), reference)
+		answer := strictExtract(output)
+		c.pointed = strings.Contains(answer, ",") && writesPoint(output)
+		verdict = c.judge(answer, reference)
 	}
 	if verdict != unsure {
 		qwen.Verdict, qwen.Via = verdict == right, ViaStrict
@@ -58,6 +63,7 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if len(prediction) > maxStrict || len(reference) > maxStrict {
 		return unsure
 	}
+	c.pointed = c.pointed || hasNativeDigits(prediction)
 	if x, y := currency(prediction), currency(reference); x != "" && y != "" && x != y {
 		return wrong
 	}
@@ -71,128 +77,23 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if compact(p) == compact(r) || sidesExchanged(p, r) || c.judgeRelations(p, r) == right {
 		return right
 	}
-	verdict := c.judgeAnswers(readAnswer(p, &c.budget, 0), readAnswer(r, &c.budget, 0))
+	if verdict := c.judgeSets(p, r); verdict != unsure {
+		return verdict
+	}
+	predicted := readAnswer(p, &c.budget, 0)
+	expected := readAnswer(r, &c.budget, 0)
+	predicted.allowComma(r, c.pointed)
+	expected.readPoint()
+	verdict := c.judgeAnswers(predicted, expected)
 	switch {
 	case verdict != right && c.sameFormula(p, r):
 		return right
 	case verdict == unsure && sameButForMarks(p, r):
 		return wrong
+	case verdict == unsure && !predicted.isUnderstood() && expected.isUnderstood() && !isChoice(r):
+		return wrong // what the reference makes of a part of it is not the answer
 	}
 	return verdict
-}
-
-// currency is "cents" or "dollars" of an answer that names one of them, else "".
-func currency(s string) string {
-	switch {
-	case strings.Contains(s, "cent"):
-		return "cents"
-	case strings.Contains(s, `\$`):
-		return "dollars"
-	}
-	return ""
-}
-
-// sidesExchanged reports whether one text is A = B and the other B = A.
-func sidesExchanged(p, r string) bool {
-	p, r = strings.ReplaceAll(compact(p), ".=", "="), strings.ReplaceAll(compact(r), ".=", "=")
-	if len(p) != len(r) {
-		return false
-	}
-	for i := range len(r) {
-		if r[i] == '=' && strings.HasPrefix(p, r[i+1:]) && strings.HasSuffix(p, r[:i]) && p[len(r)-i-1] == '=' {
-			return true
-		}
-	}
-	return false
-}
-
-// sameFormula reports whether a word of the reference, read as a product of
-// letters, is the product in the prediction: a program that handed its answer
-// to a computer algebra system prints "yes" as e*s*y.
-func (c *comparison) sameFormula(p, r string) bool {
-	if !strings.ContainsAny(p, "*^ ") {
-		return false
-	}
-	x, okX := parseWhole(p, &c.budget)
-	y, okY := parseWhole(r, &c.budget)
-	return okX && okY && x.kind == kindProduct && y.kind == kindProduct && c.sameFunction(x, y)
-}
-
-// signsAndNumbers are what sameButForMarks leaves out; the strict grader's
-// notation has no other relation signs.
-var signsAndNumbers = regexp.MustCompile(`<=|>=|[=<>()\[\]]|\\(?:le|ge|ne)|\d+(?:\.\d+)?`)
-
-// sameButForMarks reports whether two texts that were not understood are the
-// same but for relation signs, brackets and numbers: x = 2 is not x < 2.
-func sameButForMarks(p, r string) bool {
-	p, r = compact(p), compact(r)
-	x, y := signsAndNumbers.FindAllString(p, -1), signsAndNumbers.FindAllString(r, -1)
-	if len(x) != len(y) || signsAndNumbers.ReplaceAllString(p, "#") != signsAndNumbers.ReplaceAllString(r, "#") {
-		return false
-	}
-	different := false
-	for i := range x {
-		u, okU := new(big.Rat).SetString(x[i])
-		v, okV := new(big.Rat).SetString(y[i])
-		same := x[i] == y[i] || okU && okV && u.Cmp(v) == 0
-		if same && x[i] != y[i] {
-			return false // 2.0 for 2: a restatement, and more may be meant alike
-		}
-		different = different || !same
-	}
-	return different
-}
-
-// judgeRelations compares answers that are relations as a whole: the same sign,
-// or its mirror image, between equal or opposite differences.
-func (c *comparison) judgeRelations(p, r string) judgement {
-	if !strings.ContainsAny(p, "=<>\\") || !strings.ContainsAny(r, "=<>\\") {
-		return unsure
-	}
-	x, okX := parseWhole(p, &c.budget)
-	y, okY := parseWhole(r, &c.budget)
-	if !okX || !okY || x.kind != kindRelation || y.kind != kindRelation {
-		return unsure
-	}
-	return c.compareRelations(x, y)
-}
-
-// mirror gives the relation with its sides exchanged.
-var mirror = map[string]string{"=": "=", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-
-// compareRelations compares two relations: right if the differences of their
-// sides are proportional, with a positive factor for the same sign and a
-// negative one for its mirror image.
-func (c *comparison) compareRelations(x, y *expr) judgement {
-	for _, side := range slices.Concat(x.args, y.args) {
-		if !side.isScalar() {
-			return unsure
-		}
-	}
-	dx := sum(x.args[0], negative(x.args[1]))
-	dy := sum(y.args[0], negative(y.args[1]))
-	p := prober{seed: 1, budget: &c.budget}
-	u, okU := p.eval(dx)
-	v, okV := p.eval(dy)
-	if !okU || !okV || u.z == 0 || v.z == 0 {
-		return unsure
-	}
-	factor := u.z / v.z
-	if math.Abs(imag(factor)) > 1e-9*math.Abs(real(factor)) || x.name != y.name && x.name != mirror[y.name] {
-		return wrong
-	}
-	if x.name != "=" && x.name != "!=" && (x.name == y.name) != (real(factor) > 0) {
-		return wrong
-	}
-	for seed := range uint64(planeProbes) {
-		p := prober{seed: seed + 2, budget: &c.budget}
-		u, okU := p.eval(dx)
-		v, okV := p.eval(dy)
-		if okU && okV && cmplx.Abs(u.z-factor*v.z) > 1e-8*(cmplx.Abs(u.z)+cmplx.Abs(factor*v.z)) {
-			return wrong
-		}
-	}
-	return right
 }
 
 // judgeAnswers compares two answers that were read.
@@ -203,6 +104,14 @@ func (c *comparison) judgeAnswers(a, b *answer) judgement {
 	if compact(a.text) == compact(b.text) && a.unit == b.unit && !differentNames(a.name, b.name) {
 		return right
 	}
+	if a.alternative != nil {
+		first := *a
+		first.alternative = nil
+		if c.judgeAnswers(&first, b) == right || c.judgeAnswers(a.alternative, b) == right {
+			return right
+		}
+		return c.judgeAnswers(&first, b)
+	}
 	switch {
 	case a.items != nil && b.items != nil:
 		return c.judgeLists(a, b)
@@ -212,7 +121,7 @@ func (c *comparison) judgeAnswers(a, b *answer) judgement {
 		return judgeProse(a, b)
 	case differentNames(a.name, b.name):
 		return wrong
-	case a.unit != "" && b.unit != "" && a.unit != b.unit && !strings.HasPrefix(a.unit, b.unit) && !strings.HasPrefix(b.unit, a.unit):
+	case differentUnits(a, b):
 		return wrong
 	}
 	return c.judgeValues(a, b)
@@ -231,7 +140,8 @@ func differentNames(prediction, reference string) bool {
 func judgeProse(a, b *answer) judgement {
 	x, y := wordsOf(a.text), wordsOf(b.text)
 	switch {
-	case x == y && strings.HasPrefix(a.text, "-") == strings.HasPrefix(b.text, "-"):
+	case x == y && strings.HasPrefix(a.text, "-") == strings.HasPrefix(b.text, "-"),
+		a.prose && b.prose && slices.Equal(proseItems(a.text), proseItems(b.text)):
 		return right
 	case b.prose && (a.prose || len(a.values) > 0):
 		return wrong
@@ -239,148 +149,15 @@ func judgeProse(a, b *answer) judgement {
 	return unsure
 }
 
-// judgeListAgainstValue: a list is not a single value, unless one of the two
-// was not understood.
-func (c *comparison) judgeListAgainstValue(prediction, reference *answer) judgement {
-	a, b := prediction, reference
-	if a.items == nil {
-		a, b = b, a
+// proseItems lists, in alphabetical order, what conjunctions and commas join: blue and red
+// is red and blue.
+func proseItems(s string) []string {
+	items := splitTop(conjunction.ReplaceAllString(markConjunctions(s), "; "))
+	for i, item := range items {
+		items[i] = wordsOf(item)
 	}
-	if len(a.items) == 1 {
-		return c.judgeAnswers(a.items[0], b)
-	}
-	if interval, ok := intervalText(b.text); ok {
-		return c.judgeLists(a, readAnswer(interval, &c.budget, 1))
-	}
-	if len(b.values) == 0 {
-		return unsure
-	}
-	if b.values[0].kind == kindMatrix {
-		return c.judgeVector(a, b.values[0])
-	}
-	if len(a.values) > 0 {
-		return c.judgeValues(a, b)
-	}
-	if a == reference && a.open == "" && c.judgeAnswers(b, a.items[0]) == right {
-		return unsure // perhaps the first of several that are accepted
-	}
-	for _, item := range a.items {
-		if len(item.values) == 0 && item.items == nil {
-			return unsure
-		}
-	}
-	return wrong
-}
-
-// judgeVector: a tuple may be written as a column or a row. Where it is not the same,
-// the reference decides.
-func (c *comparison) judgeVector(list *answer, vector *expr) judgement {
-	if list.open != "(" && list.open != "[" || len(list.items) != len(vector.args) || vector.rows != 1 && vector.rows != len(vector.args) {
-		return unsure
-	}
-	for i, entry := range vector.args {
-		if c.judgeAnswers(list.items[i], &answer{text: entry.String(), values: []*expr{entry}, decimals: -1}) != right {
-			return unsure
-		}
-	}
-	return right
-}
-
-// judgeLists compares lists. Sets and bare lists have no order; tuples,
-// intervals and unions do, and their brackets count.
-func (c *comparison) judgeLists(a, b *answer) judgement {
-	unordered := func(x *answer) bool { return x.open == "" || x.open == "{" || strings.HasPrefix(x.open, `\`) }
-	if a.isNested() || b.isNested() {
-		a, b = a.union(), b.union()
-	}
-	if len(a.items) != len(b.items) {
-		return c.understood(a, b, wrong)
-	}
-	if unordered(a) && unordered(b) && strings.HasPrefix(a.open, `\`) == strings.HasPrefix(b.open, `\`) {
-		if a.open != b.open && strings.HasPrefix(a.open, `\`) {
-			return wrong
-		}
-		return c.matchItems(a, b)
-	}
-	if a.open != "" && b.open != "" && (a.open != b.open || a.shut != b.shut) {
-		if a.open == "{" || b.open == "{" || !sameTexts(a.items, b.items) && c.itemwise(a, b) != wrong {
-			return unsure // a restatement in another notation
-		}
-		return c.understood(a, b, wrong)
-	}
-	return c.itemwise(a, b)
-}
-
-// isNested reports whether a list, bare or a set, holds nothing but sets.
-func (a *answer) isNested() bool {
-	notSet := func(item *answer) bool { return item.open != "{" || item.items == nil }
-	return (a.open == "" || a.open == "{") && len(a.items) > 0 && !slices.ContainsFunc(a.items, notSet)
-}
-
-// union returns the set of all members of a's sets, each once.
-func (a *answer) union() *answer {
-	if !a.isNested() {
-		return a
-	}
-	all := &answer{text: a.text, open: "{", shut: "}", decimals: -1}
-	for _, set := range a.items {
-		for _, item := range set.items {
-			same := func(other *answer) bool { return compact(other.text) == compact(item.text) }
-			if !slices.ContainsFunc(all.items, same) {
-				all.items = append(all.items, item)
-			}
-		}
-	}
-	return all
-}
-
-// sameTexts reports whether the items of two lists are written the same.
-func sameTexts(a, b []*answer) bool {
-	return slices.EqualFunc(a, b, func(x, y *answer) bool { return compact(x.text) == compact(y.text) })
-}
-
-// itemwise compares two lists of the same length in order.
-func (c *comparison) itemwise(a, b *answer) judgement {
-	verdict := right
-	for i := range a.items {
-		switch c.judgeAnswers(a.items[i], b.items[i]) {
-		case wrong:
-			return c.understood(a, b, wrong)
-		case unsure:
-			verdict = unsure
-		}
-	}
-	return verdict
-}
-
-// understood returns the verdict if all items of both lists were read.
-func (c *comparison) understood(a, b *answer, verdict judgement) judgement {
-	for _, list := range []*answer{a, b} {
-		for _, item := range list.items {
-			if item.items == nil && len(item.values) == 0 && !item.prose {
-				return unsure
-			}
-		}
-	}
-	return verdict
-}
-
-// matchItems pairs off the items of two lists of the same length.
-func (c *comparison) matchItems(a, b *answer) judgement {
-	used := make([]bool, len(b.items))
-	for _, x := range a.items {
-		found := false
-		for i, y := range b.items {
-			if !used[i] && c.judgeAnswers(x, y) == right {
-				used[i], found = true, true
-				break
-			}
-		}
-		if !found {
-			return c.understood(a, b, wrong)
-		}
-	}
-	return right
+	slices.Sort(items)
+	return items
 }
 
 // judgeValues compares single values: right if any reading of one equals any
@@ -390,7 +167,12 @@ func (c *comparison) judgeValues(a, b *answer) judgement {
 		return unsure
 	}
 	verdict := wrong
-	if b.product != nil && c.sameFunction(a.values[0], b.product) {
+	switch {
+	case b.multiple != nil && a.multiple == nil:
+		return c.judgeValues(a, &answer{decimals: -1, values: []*expr{b.multiple}})
+	case a.multiple != nil && c.sameFunction(a.multiple, b.values[0]):
+		return right
+	case b.product != nil && c.sameFunction(a.values[0], b.product):
 		verdict = unsure
 	}
 	for _, x := range a.values {
@@ -524,35 +306,12 @@ func ratFloat(r *big.Rat) float64 {
 	return x
 }
 
-// halfLine and between are inequalities that describe an interval.
-var (
-	halfLine = regexp.MustCompile(`^([a-zA-Z]) ?(<|>|\\le|\\ge) ?([^<>=]*)$`)
-	between  = regexp.MustCompile(`^([^<>=]*?) ?(<|\\le) ?([a-zA-Z]) ?(<|\\le) ?([^<>=]*)$`)
-)
-
-// intervalText writes an inequality for one variable as an interval.
-func intervalText(s string) (string, bool) {
-	if m := halfLine.FindStringSubmatch(s); m != nil && !strings.Contains(m[3], `\le`) && !strings.Contains(m[3], `\ge`) {
-		switch m[2] {
-		case ">":
-			return "(" + m[3] + `,\infty )`, true
-		case "<":
-			return `(-\infty ,` + m[3] + ")", true
-		case `\ge`:
-			return "[" + m[3] + `,\infty )`, true
-		}
-		return `(-\infty ,` + m[3] + "]", true
-	}
-	if m := between.FindStringSubmatch(s); m != nil {
-		brackets := map[string][2]string{"<": {"(", ")"}, `\le`: {"[", "]"}}
-		return brackets[m[2]][0] + m[1] + "," + m[5] + brackets[m[4]][1], true
-	}
-	return "", false
-}
-
 // isLiteral reports whether an answer is an integer or decimal as written.
 func isLiteral(a *answer) bool {
 	_, ok := new(big.Rat).SetString(strings.ReplaceAll(a.text, ",", ""))
+	if _, repeats := repeatingDecimal(a.text); repeats {
+		return true
+	}
 	return ok && !strings.Contains(a.text, "/")
 }
 

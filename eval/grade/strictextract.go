@@ -7,7 +7,13 @@ import (
 )
 
 // answerPhrases announce an answer, in the eleven languages.
-var answerPhrases = regexp.MustCompile(`(?i)(?:answer is|answer:|答案是|答案为|答案：|答案:|答えは|答え：|答え:|la respuesta es|respuesta:|la réponse est|réponse ?:|die antwort ist|antwort:|ответ:|ответ —|ответ|উত্তর হল|উত্তর:|উত্তর|คำตอบคือ|คำตอบ:|คำตอบ|సమాధానం:|సమాధానం|jibu ni|jibu:|correct one is|correct choice is|correct option is|choice is)[ :：]*`)
+var answerPhrases = func() *regexp.Regexp {
+	var phrases []string
+	for _, phrase := range words.answers {
+		phrases = append(phrases, regexp.QuoteMeta(phrase))
+	}
+	return regexp.MustCompile(`(?i)(?:` + strings.Join(phrases, "|") + `)[ :：]*`)
+}()
 
 // strictExtract returns the raw final answer: the last box that holds
 // something, Minerva's sentence, the last announced answer, the last number.
@@ -110,17 +116,51 @@ func loneNumber(s string) string {
 	if len(numbers) != 1 || strings.ContainsAny(s, `\^_=(){}[]/+%<>|!`) || loneLetter.MatchString(s) {
 		return ""
 	}
-	return decimalComma(numbers[0])
+	return lastNumeral(s)
 }
 
 // strictLastNumber returns the last number of a text, or the last Chinese
 // numeral if there is no other.
 func strictLastNumber(s string) string {
 	s = fold(s)
-	if numbers := grouped.FindAllString(s, -1); numbers != nil {
-		return decimalComma(numbers[len(numbers)-1])
+	if number := lastNumeral(s); number != "" {
+		return number
 	}
 	return lastChinese(s)
+}
+
+// lastNumeral returns the last number in digits, with the magnitude words around it.
+func lastNumeral(s string) string {
+	const most = 12 // numbers that may belong to the last numeral
+	all := grouped.FindAllStringIndex(s, -1)
+	last, end := "", 0
+	for _, at := range all[max(0, len(all)-most):] {
+		if at[0] < end {
+			continue // part of the numeral before: 3万5千
+		}
+		from := at[0]
+		for {
+			before := strings.TrimRight(s[end:from], " ")
+			word := before[strings.LastIndexByte(before, ' ')+1:]
+			if !words.first[strings.ToLower(word)] {
+				break
+			}
+			from = end + len(before) - len(word) // elfu 3
+		}
+		_, sign := strings.CutPrefix(s[from:], "-")
+		digits := strings.TrimPrefix(s[from:], "-")
+		last, end = decimalComma(s[at[0]:at[1]]), at[1]
+		const longest = 200
+		digits = strings.ToValidUTF8(digits[:min(len(digits), longest)], "")
+		if _, rest, ok := readMagnitude(digits, &budget{left: maxSteps / 100}); ok {
+			last = digits[:len(digits)-len(rest)]
+			end = max(end, at[0]+len(last))
+			if sign {
+				last = "-" + last
+			}
+		}
+	}
+	return last
 }
 
 // decimalComma turns the comma of "3,50" into a point.
