@@ -1,9 +1,10 @@
 """Goldens for chat templates, rendered by Jinja2 as transformers sets it up.
 
-Writes probes.jsonl (one construct each) and families.jsonl (the templates of
-families/*.jinja, each with the conversations below) into the folder given. A line
-has the template or its file's name, its context, and `want`, or `raises` with the
-exception's class; `parse` says that the template itself is refused.
+Writes probes.jsonl (one construct each, rendered with context.json) and
+families.jsonl (the templates of families/*.jinja, each with the conversations
+below) into the folder given. A line has the template or its file's name, and
+`want`, or `raises` with the exception's class; `parse` says that the template
+itself is refused.
 Needs transformers 5.24.0 and Jinja2 3.1.6; neither the build nor the tests do.
     usage: python3 third_party/template-goldens.py engine/text/jinja/testdata
 """
@@ -543,13 +544,15 @@ def main():
     out = pathlib.Path(sys.argv[1])
     (out / "context.json").write_text(json.dumps(STD, ensure_ascii=False) + "\n", encoding="utf-8")
     write(out / "probes.jsonl", [{"template": p, **rendered(p, STD)} for p in probes()])
+    contexts = {name: {"tools": None, "documents": None, **SPECIALS, **c} for name, c in CONVERSATIONS.items()}
+    (out / "conversations.json").write_text(json.dumps(contexts, ensure_ascii=False) + "\n", encoding="utf-8")
     records = []
     for path in sorted((out / "families").glob("*.jinja")):
         source = path.read_text(encoding="utf-8")
-        for name, c in CONVERSATIONS.items():
+        for name, c in contexts.items():
             for generate in (False, True):
-                context = {"tools": None, "documents": None, **SPECIALS, **c, "add_generation_prompt": generate}
-                records.append({"family": path.stem, "conversation": name, "context": context, **rendered(source, context)})
+                result = rendered(source, {**c, "add_generation_prompt": generate})
+                records.append({"family": path.stem, "conversation": name, "add_generation_prompt": generate, **result})
     write(out / "families.jsonl", records)
 
 

@@ -212,7 +212,7 @@ func calculate(op string, x, y Value) Value {
 			throw("integer division result too large for a float")
 		}
 		if a.Sign() == 0 {
-			return 0.0
+			return math.Copysign(0, float64(b.Sign()))
 		}
 		return f
 	}
@@ -307,11 +307,33 @@ func powFloats(x, y float64) Value {
 	case x < 0 && y != math.Trunc(y) && !math.IsInf(x, 0):
 		throw("complex numbers are not supported")
 	}
-	p := math.Pow(x, y)
+	p := power(x, y)
 	if math.IsInf(p, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		throw("Numerical result out of range")
 	}
 	return p
+}
+
+// power is x to the y, exact to the last digit where y is a small integer; Go's own
+// loses some.
+func power(x, y float64) float64 {
+	n := math.Abs(y)
+	if n != math.Trunc(n) || n > 2000 || x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return math.Pow(x, y)
+	}
+	const precision = 256
+	p, base := big.NewFloat(1).SetPrec(precision), new(big.Float).SetPrec(precision).SetFloat64(x)
+	for e := uint64(n); e > 0; e >>= 1 {
+		if e&1 == 1 {
+			p.Mul(p, base)
+		}
+		base.Mul(base, base)
+	}
+	if y < 0 {
+		p.Quo(big.NewFloat(1).SetPrec(precision), p)
+	}
+	f, _ := p.Float64()
+	return f
 }
 
 // negate is Python's -v.

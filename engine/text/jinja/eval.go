@@ -181,7 +181,7 @@ func (e *itemExpr) eval(r *run, s *scope) Value {
 func (r *run) itemOf(v, at Value) (Value, bool) {
 	if d, ok := v.(*Dict); ok {
 		switch at.(type) {
-		case *List, *Dict, *slice, *Namespace:
+		case *List, *Dict, *slice, *dictView:
 			return nil, false
 		}
 		return d.Get(at)

@@ -148,7 +148,7 @@ func chosen(name string, want, attribute bool) *builtin {
 
 func mapped(r *run, args []Value, named []keyword) Value {
 	value, args := args[0], args[1:]
-	each := func(Value) Value { return nil }
+	var each func(Value) Value
 	if len(args) == 0 && len(named) > 0 && slices.ContainsFunc(named, func(k keyword) bool { return k.name == "attribute" }) {
 		var parts []Value
 		var otherwise Value
@@ -466,9 +466,7 @@ func init() {
 				for j, n := range names {
 					all[j] = keyed(r, n, a[2])(item)
 				}
-				if keys[i] = all[0]; len(all) > 1 {
-					keys[i] = &List{all}
-				}
+				keys[i] = &List{all} // so that equal items need no order
 			}
 			return &List{sorted(r, items, keys, truth(or(a[1], false)))}
 		}),
@@ -768,6 +766,9 @@ func init() {
 		}),
 		define("attr obj name", func(r *run, a []Value) Value {
 			name := str(r, a[1])
+			if u, ok := a[0].(*Undefined); ok {
+				u.fail()
+			}
 			if v, ok := attr(r, a[0], name); ok {
 				return v
 			}
@@ -811,7 +812,7 @@ func init() {
 				if _, undefined := d.values[i].(*Undefined); undefined || d.values[i] == nil {
 					continue
 				}
-				name := str(r, k)
+				name := textArg(k, "an attribute's name")
 				if strings.ContainsAny(name, " \t\n\r\f\v/>=") {
 					throw("invalid character in attribute name: %s", quoted(name))
 				}

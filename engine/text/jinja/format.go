@@ -489,13 +489,13 @@ func formatted(r *run, v Value, spec string) string {
 	}
 	f := parseSpec(spec)
 	if s, ok := isText(v); ok {
-		if f.kind != 0 && f.kind != 's' || f.sign != 0 || f.align == '=' {
+		if f.kind != 0 && f.kind != 's' || f.sign != 0 || f.align == '=' || f.grouping != "" || f.alternate {
 			throw("Invalid format specifier %s for object of type 'str'", quoted(spec))
 		}
 		return f.pad(r, "", f.cut(s), '<')
 	}
 	n, ok := number(v)
-	if _, isBool := v.(bool); isBool && (f.kind == 0 || f.kind == 's') {
+	if _, isBool := v.(bool); isBool && f.kind == 0 {
 		// A bool is a number to format(), so it is written as one.
 		f.kind = 'd'
 	}
@@ -504,6 +504,9 @@ func formatted(r *run, v Value, spec string) string {
 	}
 	x, isFloat := n.(float64)
 	sign, s := "", ""
+	if isFloat && f.kind == 'n' {
+		f.kind = 'g'
+	}
 	switch {
 	case strings.IndexByte("eEfFgG%", f.kind) >= 0 && f.kind != 0:
 		if !isFloat {

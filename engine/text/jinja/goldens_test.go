@@ -14,13 +14,13 @@ var then = time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC)
 
 // golden is a line of the reference files; see third_party/template-goldens.py.
 type golden struct {
-	Template     string          `json:"template"`
-	Family       string          `json:"family"`
-	Conversation string          `json:"conversation"`
-	Context      json.RawMessage `json:"context"`
-	Want         *string         `json:"want"`
-	Raises       string          `json:"raises"`
-	Parse        bool            `json:"parse"`
+	Template     string  `json:"template"`
+	Family       string  `json:"family"`
+	Conversation string  `json:"conversation"`
+	Generate     bool    `json:"add_generation_prompt"`
+	Want         *string `json:"want"`
+	Raises       string  `json:"raises"`
+	Parse        bool    `json:"parse"`
 }
 
 func goldens(t testing.TB, name string) []golden {
@@ -46,8 +46,13 @@ func goldens(t testing.TB, name string) []golden {
 	return all
 }
 
-func context(t testing.TB, data []byte) *Dict {
+// values reads a JSON object of testdata.
+func values(t testing.TB, name string) *Dict {
 	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
 	v, err := FromJSON(data)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +61,7 @@ func context(t testing.TB, data []byte) *Dict {
 }
 
 // check renders a golden and compares.
-func (g *golden) check(t *testing.T, what string, data []byte) {
+func (g *golden) check(t *testing.T, what string, values *Dict) {
 	t.Helper()
 	template, err := Parse(g.Template)
 	if (err != nil) != g.Parse {
@@ -65,7 +70,7 @@ func (g *golden) check(t *testing.T, what string, data []byte) {
 	}
 	var got string
 	if err == nil {
-		got, err = template.Render(context(t, data), then)
+		got, err = template.Render(values, then)
 	}
 	switch {
 	case err != nil && strings.Contains(err.Error(), "\n"):
@@ -81,15 +86,36 @@ func (g *golden) check(t *testing.T, what string, data []byte) {
 
 // TestProbes compares one construct after the other with Jinja2.
 func TestProbes(t *testing.T) {
-	data, err := os.ReadFile("testdata/context.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	given := values(t, "context.json")
 	all := goldens(t, "probes.jsonl")
 	if len(all) < 400 {
 		t.Errorf("only %d probes", len(all))
 	}
 	for _, g := range all {
-		g.check(t, g.Template, data)
+		g.check(t, g.Template, given)
+	}
+}
+
+// TestFamilies compares the templates of many model families, each with
+// conversations that fit it and some that it refuses.
+func TestFamilies(t *testing.T) {
+	conversations := values(t, "conversations.json")
+	families := map[string]bool{}
+	for _, g := range goldens(t, "families.jsonl") {
+		source, err := os.ReadFile(filepath.Join("testdata", "families", g.Family+".jinja"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Template = string(source)
+		given, ok := conversations.Get(g.Conversation)
+		if !ok {
+			t.Fatalf("no conversation %q", g.Conversation)
+		}
+		context := newDict(nil, []Value{given}, []keyword{{"add_generation_prompt", g.Generate}})
+		g.check(t, g.Family+", "+g.Conversation, context)
+		families[g.Family] = true
+	}
+	if len(families) < 30 {
+		t.Errorf("only %d families", len(families))
 	}
 }

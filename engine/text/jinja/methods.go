@@ -262,8 +262,9 @@ func init() {
 		affix("startswith", strings.HasPrefix), affix("endswith", strings.HasSuffix),
 		aligned("ljust", '<'), aligned("rjust", '>'), aligned("center", '^'),
 		parted("partition", false), parted("rpartition", true),
-		onText("splitlines keepends?", func(r *run, s string, a []Value) Value {
-			return words(r, splitLines(s, truth(or(a[0], false))), "")
+		define("splitlines self keepends?", func(r *run, a []Value) Value {
+			s, _ := isText(a[0])
+			return words(r, splitLines(s, truth(or(a[1], false))), a[0])
 		}),
 		onText("upper /", func(_ *run, s string, _ []Value) Value { return upper(s) }),
 		onText("lower /", func(_ *run, s string, _ []Value) Value { return lower(s) }),
@@ -271,8 +272,10 @@ func init() {
 		onText("capitalize /", func(_ *run, s string, _ []Value) Value { return capitalize(s) }),
 		onText("swapcase /", func(_ *run, s string, _ []Value) Value { return swapcase(s) }),
 		onText("casefold /", func(_ *run, s string, _ []Value) Value { return cases.Fold().String(s) }),
-		onText("replace old new count? /", func(r *run, s string, a []Value) Value {
-			return replaced(r, s, textArg(a[0], "replace() argument 1"), textArg(a[1], "replace() argument 2"), count(or(a[2], int64(-1))))
+		define("replace self old new count? /", func(r *run, a []Value) Value {
+			s, _ := isText(a[0])
+			old, to := textArg(a[1], "replace() argument 1"), textArg(escapedFor(r, a[0], a[2]), "replace() argument 2")
+			return like(a[0], replaced(r, s, old, to, count(or(a[3], int64(-1)))))
 		}),
 		onText("count sub start? end? /", func(_ *run, s string, a []Value) Value {
 			sub := textArg(a[0], "the text to count")
@@ -282,11 +285,19 @@ func init() {
 			}
 			return int64(strings.Count(cut, sub))
 		}),
-		onText("join iterable /", func(r *run, s string, a []Value) Value {
+		define("join self iterable /", func(r *run, a []Value) Value {
+			s, _ := isText(a[0])
+			_, escaping := a[0].(Markup)
 			var parts []string
 			total := 0
-			for i, item := range list(r, a[0]) {
+			for i, item := range list(r, a[1]) {
 				p, ok := isText(item)
+				if escaping {
+					p, ok = str(r, item), true
+					if _, done := item.(Markup); !done {
+						p = escape(p)
+					}
+				}
 				if !ok {
 					throw("sequence item %d: expected str instance, %s found", i, typeName(item))
 				}
@@ -296,7 +307,7 @@ func init() {
 				parts = append(parts, p)
 			}
 			r.spend(total)
-			return strings.Join(parts, s)
+			return like(a[0], strings.Join(parts, s))
 		}),
 		onText("removeprefix prefix /", func(_ *run, s string, a []Value) Value {
 			return strings.TrimPrefix(s, textArg(a[0], "removeprefix() argument"))

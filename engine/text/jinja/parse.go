@@ -212,7 +212,7 @@ func (p *parser) statement(at int) stmt {
 	case "call":
 		return p.callTag(at)
 	case "generation":
-		def := &macroDef{name: "generation"}
+		def := &macroDef{}
 		def.body = p.inMacro(def, func() []stmt { return p.closed("generation", at) })
 		return &callStmt{at: where, body: def}
 	case "filter":
@@ -330,7 +330,7 @@ func (p *parser) macroTag(at int) stmt {
 }
 
 func (p *parser) callTag(at int) stmt {
-	def := &macroDef{name: "caller"}
+	def := &macroDef{}
 	if p.isOp("(") {
 		p.signature(def)
 	}

@@ -78,7 +78,11 @@ func (r *run) repr(b *strings.Builder, v Value, depth int) {
 		r.reprDict(b, v.attrs, depth)
 		b.WriteString(">")
 	case *macro:
-		b.WriteString("<Macro " + quoted(v.def.name) + ">")
+		if v.def.name == "" {
+			b.WriteString("<Macro anonymous>")
+		} else {
+			b.WriteString("<Macro " + quoted(v.def.name) + ">")
+		}
 	case *loop:
 		fmt.Fprintf(b, "<LoopContext %d/%d>", v.i+1, len(v.items))
 	case *selfRef:

@@ -340,19 +340,23 @@ func (f *forStmt) over(r *run, s *scope, items []Value, depth int) signal {
 			return r.captured(func() { r.within(func() { f.over(r, s, items, depth) }) })
 		}
 	}
-	if len(items) == 0 {
-		r.body(f.otherwise, s.child())
-		return normal
-	}
+	// As in Jinja, "else" is for loops whose body never came to its end: it also
+	// follows a break or continue of the first pass.
+	ended := false
 	for i, item := range items {
 		r.step()
 		l.i = i
 		inner := s.child()
 		r.assign(f.target, item, inner)
 		inner.set("loop", l)
-		if r.body(f.body, inner) == broke {
+		sig := r.body(f.body, inner)
+		if sig == broke {
 			break
 		}
+		ended = ended || sig == normal
+	}
+	if !ended {
+		return r.body(f.otherwise, s.child())
 	}
 	return normal
 }
@@ -381,7 +385,6 @@ func (m *macro) call(r *run, args []Value, named []keyword) Value {
 	}
 	rest := NewDict()
 	caller := Value(&Undefined{message: "No caller defined"})
-	hasCaller := false
 	for _, k := range named {
 		switch {
 		case given[k.name]:
@@ -390,14 +393,13 @@ func (m *macro) call(r *run, args []Value, named []keyword) Value {
 			s.set(k.name, k.value)
 			given[k.name] = true
 		case k.name == "caller" && def.caller:
-			caller, hasCaller = k.value, true
+			caller = k.value
 		case def.kwargs:
 			rest.Set(k.name, k.value)
 		default:
 			throw("macro %s takes no keyword argument %s", def.name, k.name)
 		}
 	}
-	_ = hasCaller
 	if def.caller && !contained(def.params, "caller") {
 		s.set("caller", caller)
 	}

@@ -371,7 +371,12 @@ func hash(v Value) any {
 		return tupleHash(v.Items)
 	case *group:
 		return tupleHash(v.Items)
-	case *List, *Dict, *Namespace:
+	case *dictView:
+		if v.kind == "dict_values" {
+			return v
+		}
+		throw("unhashable type: '%s'", v.kind)
+	case *List, *Dict, *slice:
 		throw("unhashable type: '%s'", typeName(v))
 	}
 	return v

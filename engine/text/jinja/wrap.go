@@ -100,18 +100,14 @@ func wrapLine(r *run, line string, width int, breakLong, hyphens bool) []string 
 			switch room := width - used; {
 			case breakLong:
 				runes := []rune(rest[0])
-				at := max(room, 1)
-				if hyphens && len(runes) > room {
-					if h := strings.LastIndexByte(string(runes[:max(room, 0)]), '-'); h > 0 {
-						if cut := utf8.RuneCountInString(string(runes[:max(room, 0)])[:h]); strings.Trim(string(runes[:cut]), "-") != "" {
-							at = cut + 1
-						}
+				at := room
+				if hyphens {
+					if h := lastHyphen(runes[:room]); h > 0 {
+						at = h + 1
 					}
 				}
-				if room >= 1 || len(current) == 0 {
-					current = append(current, string(runes[:at]))
-					rest[0] = string(runes[at:])
-				}
+				current = append(current, string(runes[:at]))
+				rest[0] = string(runes[at:])
 			case len(current) == 0:
 				current = append(current, rest[0])
 				rest = rest[1:]
@@ -125,4 +121,17 @@ func wrapLine(r *run, line string, width int, breakLong, hyphens bool) []string 
 		}
 	}
 	return lines
+}
+
+// lastHyphen is the place of the last hyphen that follows something else, or -1.
+func lastHyphen(runes []rune) int {
+	for i := len(runes) - 1; i > 0; i-- {
+		if runes[i] == '-' {
+			if strings.Trim(string(runes[:i]), "-") == "" {
+				return -1
+			}
+			return i
+		}
+	}
+	return -1
 }
