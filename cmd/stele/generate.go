@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,8 @@ func newGenerateCommand(g *globals) *cobra.Command {
 A prompt given with -p is a user's message, put through the model's chat template
 unless --raw is given, and the completion is printed as text (as JSONL with --json
 or --out). Lines of --in hold "prompt", "messages" or "prompt_ids", and optionally
-"id" and "seed"; the output has the same fields and "sample", "prompt_ids",
+"id" and "seed", and for the chat template "tools", "documents" and
+"chat_template_kwargs" (an object, such as {"enable_thinking": false}); the output has the same fields and "sample", "prompt_ids",
 "token_ids", "logprobs", "text" and "finish_reason", in the order of the input.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runGenerate(c, g, f) },
@@ -168,7 +170,7 @@ func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params s
 	if found, err := record.Decode("prompt_ids", &r.Prompt); found || err != nil {
 		return r, err
 	}
-	var messages []text.Message
+	var messages []json.RawMessage
 	found, err := record.Decode("messages", &messages)
 	if err != nil {
 		return r, err
@@ -191,13 +193,7 @@ func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params s
 	if e.Template == nil {
 		return r, fmt.Errorf("%s has no chat template for \"messages\"", e.Dir)
 	}
-	if !found {
-		messages = []text.Message{{Role: "user", Content: prompt}}
-	}
-	if f.system != "" && (len(messages) == 0 || messages[0].Role != "system") {
-		messages = append([]text.Message{{Role: "system", Content: f.system}}, messages...)
-	}
-	rendered, err := e.Template.Render(messages, true)
+	rendered, err := f.rendered(e.Template, record, messages, prompt)
 	if err != nil {
 		return r, err
 	}
@@ -240,4 +236,43 @@ func (g *globals) engineOptions(batch int) engine.Options {
 		o.Log = os.Stderr
 	}
 	return o
+}
+
+// rendered puts a line's messages, or its prompt as a user's message, through the
+// chat template, with the tools, documents and variables that the line has.
+func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, messages []json.RawMessage, prompt string) (string, error) {
+	turn := func(role, content string) json.RawMessage {
+		data, err := json.Marshal(text.Message{Role: role, Content: content})
+		must(err) // two strings
+		return data
+	}
+	if err := template.Err(); err != nil {
+		return "", fmt.Errorf("%w; --raw and prompt_ids do without it", err)
+	}
+	if messages == nil {
+		messages = []json.RawMessage{turn("user", prompt)}
+	}
+	if len(messages) == 0 {
+		return "", errors.New(`"messages" is empty: a chat template needs one at least`)
+	}
+	var first struct {
+		Role string `json:"role"`
+	}
+	if err := json.Unmarshal(messages[0], &first); err != nil {
+		return "", errors.New(`"messages" must be a list of objects with role and content`)
+	}
+	if f.system != "" && first.Role != "system" {
+		messages = append([]json.RawMessage{turn("system", f.system)}, messages...)
+	}
+	var c text.Conversation
+	var err error
+	if c.Messages, err = json.Marshal(messages); err != nil {
+		return "", err
+	}
+	for key, field := range map[string]*json.RawMessage{"tools": &c.Tools, "documents": &c.Documents, "chat_template_kwargs": &c.Variables} {
+		if _, err := record.Decode(key, field); err != nil {
+			return "", err
+		}
+	}
+	return template.RenderConversation(c, true)
 }

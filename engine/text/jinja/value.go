@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
 	"math/big"
 	"strconv"
@@ -54,6 +55,17 @@ func (d *Dict) Get(key Value) (Value, bool) {
 		return d.values[i], true
 	}
 	return nil, false
+}
+
+// All goes through the keys and values in their order.
+func (d *Dict) All() iter.Seq2[Value, Value] {
+	return func(yield func(Value, Value) bool) {
+		for i, key := range d.keys {
+			if !yield(key, d.values[i]) {
+				return
+			}
+		}
+	}
 }
 
 // Len is the number of keys.
@@ -380,6 +392,24 @@ func hash(v Value) any {
 		throw("unhashable type: '%s'", typeName(v))
 	}
 	return v
+}
+
+// hashable says whether Python takes a value as a key.
+func hashable(v Value) bool {
+	switch v := v.(type) {
+	case *List, *Dict, *slice:
+		return false
+	case *dictView:
+		return v.kind == "dict_values"
+	case *Tuple, *group:
+		items, _ := elements(v)
+		for _, item := range items {
+			if !hashable(item) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func tupleHash(items []Value) any {
