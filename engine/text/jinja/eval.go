@@ -174,7 +174,19 @@ func (e *sliceExpr) eval(r *run, s *scope) Value {
 func (e *itemExpr) eval(r *run, s *scope) Value {
 	r.step()
 	v := e.x.eval(r, s)
-	return r.element(v, e.index.eval(r, s))
+	at := e.index.eval(r, s)
+	if p, ok := at.(*slice); ok {
+		// Python's own subscript, whose errors Jinja does not catch.
+		if u, ok := v.(*Undefined); ok {
+			u.fail()
+		}
+		part, ok := sliced(r, v, p)
+		if !ok {
+			throw("'%s' object cannot be sliced so", typeName(v))
+		}
+		return part
+	}
+	return r.element(v, at)
 }
 
 // itemOf is Python's v[index]; ok is false where Python raises what Jinja catches.
@@ -184,9 +196,6 @@ func (r *run) itemOf(v, at Value) (Value, bool) {
 			return nil, false
 		}
 		return d.Get(at)
-	}
-	if part, ok := at.(*slice); ok {
-		return sliced(r, v, part)
 	}
 	i, ok := index(at)
 	if !ok {

@@ -534,6 +534,9 @@ func formatted(r *run, v Value, spec string) string {
 		throw("Invalid format specifier %s for object of type '%s'", quoted(spec), typeName(v))
 	case f.kind == 'c':
 		i, _ := index(n)
+		if i < 0 || i > utf8.MaxRune || !utf8.ValidRune(rune(i)) {
+			throw("%%c arg not in range(0x110000)")
+		}
 		s = string(rune(i))
 	default:
 		sign, s = f.integer(wide(n), map[byte]int{'x': 16, 'X': 16, 'o': 8, 'b': 2}[f.kind])

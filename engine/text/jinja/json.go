@@ -18,7 +18,7 @@ import (
 func FromJSON(data []byte) (v Value, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	if v, err = fromJSON(decoder); err != nil {
+	if v, err = fromJSON(decoder, 0); err != nil {
 		return nil, err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
@@ -27,7 +27,10 @@ func FromJSON(data []byte) (v Value, err error) {
 	return v, nil
 }
 
-func fromJSON(decoder *json.Decoder) (Value, error) {
+func fromJSON(decoder *json.Decoder, depth int) (Value, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
+	}
 	t, err := decoder.Token()
 	if err != nil {
 		return nil, err
@@ -39,7 +42,7 @@ func fromJSON(decoder *json.Decoder) (Value, error) {
 		if t == '[' {
 			l := &List{}
 			for decoder.More() {
-				item, err := fromJSON(decoder)
+				item, err := fromJSON(decoder, depth+1)
 				if err != nil {
 					return nil, err
 				}
@@ -54,7 +57,7 @@ func fromJSON(decoder *json.Decoder) (Value, error) {
 			if err != nil {
 				return nil, err
 			}
-			item, err := fromJSON(decoder)
+			item, err := fromJSON(decoder, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -224,7 +227,11 @@ var toJSON = define("tojson value ensure_ascii? indent? separators? sort_keys?",
 	if indent := or(a[2], nil); indent != nil {
 		text, ok := isText(indent)
 		if !ok {
-			text = strings.Repeat(" ", int(min(max(count(indent), 0), 1000)))
+			n := max(count(indent), 0)
+			if n > 1000 {
+				throw("an indent of more than 1000")
+			}
+			text = strings.Repeat(" ", int(n))
 		}
 		w.indent, w.item = &text, ","
 	}

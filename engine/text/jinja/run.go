@@ -10,11 +10,11 @@ import (
 // Limits of one rendering: a template from elsewhere neither hangs nor fills the
 // memory. Real conversations stay far below them.
 const (
-	maxSteps = 20_000_000
-	maxText  = 64 << 20 // bytes of one text
-	maxSpent = 1 << 30  // bytes made altogether, the intermediate ones too
-	maxCalls = 200      // macros and loops within each other
-	itemCost = 16       // bytes of an item of a list
+	maxSteps = 10_000_000
+	maxText  = 64 << 20  // bytes of one text
+	maxSpent = 512 << 20 // bytes made altogether, the intermediate ones too
+	maxCalls = 200       // macros and loops within each other
+	itemCost = 16        // bytes of an item of a list
 )
 
 // Template is a parsed template. It is safe for concurrent use.
