@@ -6,7 +6,7 @@ below) into the folder given. A line has the template or its file's name, and
 `want`, or `raises` with the exception's class; `parse` says that the template
 itself is refused.
 Needs transformers 5.24.0 and Jinja2 3.1.6; neither the build nor the tests do.
-    usage: python3 third_party/template-goldens.py engine/text/jinja/testdata
+    usage: make goldens, or python3 third_party/template-goldens.py engine/text/jinja/testdata
 """
 
 import json
@@ -445,10 +445,113 @@ caller()
 {% set date_string = date_string if date_string is defined else strftime_now("%d %b %Y") %}{{ date_string }}
 {{ 'a' 'b' ~ "c" }}{{ "a" ~ none ~ true ~ 1.0 ~ [1] }}
 {{ "日本語テキスト"[2:4] }}{{ "日本語"|length }}{{ "日本語".find("語") }}{{ "日本語"|reverse }}{{ "%5s|" % "語" }}{{ "語"|center(5) }}|
+{{ messages[-1].role }}{{ messages[-2]['content']|trim }}{{ messages[:2]|map(attribute='role')|list }}
+{{ messages[-5] }}{{ messages[-5] is defined }}
+{{ messages[0].keys()|list }}{{ messages[0].items()|list }}{{ messages[0]|length }}
+{{ "%s" % messages[0] }}
+{{ "%-10s|%10s|" % ("ab", "cd") }}{{ "%05d" % -42 }}{{ "%+.3f" % 3.14159 }}{{ "%x" % 3735928559 }}{{ "%e" % 0 }}{{ "%g" % 0.0001 }}{{ "%g" % 123456789 }}
+{{ "%.0f" % 2.5 }}{{ "%.0f" % 3.5 }}{{ "%d%%" % 50 }}{{ "%3d|%-3d|%03d" % (5, 5, 5) }}{{ "%s, %s" % ("a", none) }}{{ "%r" % "é\n" }}{{ "%a" % "é" }}
+{{ 7 // 2 }}{{ -7 // 2 }}{{ 7 // -2 }}{{ 7 % -3 }}{{ -7 % 3 }}{{ 7.5 // 2 }}{{ -7.5 // 2 }}{{ 7.5 % -2 }}{{ 2 ** 0.5 }}{{ 2 ** -2 }}{{ 10 ** 20 }}{{ 0 ** 0 }}
+{{ 5 / 2 }}{{ 4 / 2 }}{{ 1e3 }}{{ 1.10 }}{{ 3.0 * 2 }}{{ 1e100 }}{{ 1/3 }}{{ 2/3 }}{{ 100/3 }}{{ 1e15/7 }}
+{{ none }}{{ [none] }}{{ {"a": none}|tojson }}{{ none is none }}{{ none == none }}{{ none|string }}{{ "x" ~ none }}
+{{ [1 if true else 2] }}{{ (1 if false else 2) }}{{ {"a": 1 if true}['a'] }}{{ [1 if false] }}
+{{ "a,b,c".split(",")|join("+") }}{{ " a  b ".split(" ") }}{{ "a b c".rsplit(" ", 1) }}{{ "abc".rsplit("b") }}{{ "a\tb\nc".split() }}{{ "a,b".split(sep=",", maxsplit=0) }}
+{{ "  x ".lstrip() }}|{{ "xxabc".lstrip("x") }}|{{ "abcxx".rstrip("cx") }}|{{ "\n\nabc\n".lstrip("\n") }}|
+{{ "a.b.c".replace(".", "") }}{{ "aaa".replace("a", "bb") }}{{ "aaa".replace("a", "b", 2) }}{{ "abc".replace("", "-") }}
+{{ "Hello"|replace("l", "L") }}{{ "Hello"|replace("l", "L", 1) }}{{ 123|replace(2, "x") }}
+{% for k, v in {"b": 1, "a": 2}.items() %}{{ k }}{{ v }}{% endfor %}{{ {"b": 1, "a": 2} }}{{ {"b": 1, "a": 2}|list }}{{ dict(b=1, a=2) }}
+{% for k, v in tools[0].function.parameters.properties.items() %}{{ k }}:{{ v.type }}{% if not loop.last %}, {% endif %}{% endfor %}
+{% for m in messages %}{% generation %}{% if m.role == "assistant" %}{{ m.content }}{% endif %}{% endgeneration %}{% endfor %}
+{%- generation %}a{% endgeneration -%}
+{{ '<|im_start|>' ~ 'user' ~ '\n' }}{{ "\t|\\n|\"|\'" }}{{ '\u4e2d\u6587' }}{{ "\x1b" }}
+{{ "a\nb"|indent(2) }}{{ "a\nb"|indent(2, true) }}{{ "a\n\nb\n"|indent }}|
+{{ [3,1,2]|sort|first }}{{ [3,1,2]|sort(reverse=True)|list }}{{ ["B","a"]|sort }}{{ [[2,1],[1,2]]|sort }}{{ [none, none]|sort }}
+{{ [1,2,3]|sum }}{{ [1.5,2]|sum }}{{ []|sum }}{{ [[1],[2]]|sum(start=[]) }}
+{{ "abc"|list }}{{ "abc"|first }}{{ "abc"|last }}{{ {"a":1}|first }}{{ []|last }}
+{{ 3.7|int }}{{ "3.7"|int }}{{ "abc"|int(default=-1) }}{{ "0x1A"|int(base=16) }}{{ "3"|float }}{{ "1_000"|int }}{{ none|int }}{{ true|int }}
+{{ 42.55|round(1) }}{{ 42.55|round(1, 'floor') }}{{ 42.55|round(1, 'ceil') }}{{ 42|round }}{{ 0.5|round }}{{ 1.5|round|int }}
+{{ 'a' is string }}{{ 1 is string }}{{ [] is sequence }}{{ {} is mapping }}{{ 1.0 is float }}{{ 1 is integer }}{{ true is integer }}{{ true is number }}
+{{ x is defined }}{{ x is undefined }}{{ messages is defined and messages }}{{ x.y is defined }}
+{{ x is none }}{{ x == none }}{{ x is string }}{{ x|default('d') }}{{ x|default(none) }}{{ none|default('d') }}{{ none|default('d', true) }}{{ ''|default('d', boolean=true) }}
+{{ namespace(a=1, b=[1,2]) }}{% set ns = namespace(a=1) %}{% set ns.a = ns.a + 1 %}{{ ns.a }}{{ ns.zz }}{{ ns.zz is defined }}
+{% set ns = namespace(items=[]) %}{% for m in messages %}{% set ns.items = ns.items + [m.role] %}{% endfor %}{{ ns.items|join(',') }}
+{% macro f(x, y='d') %}{{ x }}-{{ y }}{% endmacro %}{{ f(1) }}{{ f(1, y=2) }}{{ f(y=1, x=2) }}{{ f(1)|upper }}{{ f(1) + "z" }}{{ f(1).split("-") }}
+{% macro f() %}{{ varargs|length }}{{ kwargs|length }}{{ kwargs }}{% endmacro %}{{ f(1, 2, a=3) }}{{ f(*[1,2,3], **{"q": 1}) }}
+{% for i in range(3) %}{{ loop.cycle('a','b') }}{{ loop.index }}{% else %}none{% endfor %}{% for i in [] %}{% else %}empty{% endfor %}
+{% for i in range(10) if i is odd %}{{ i }}{{ loop.length }}{% if i == 5 %}{% break %}{% endif %}{% endfor %}
+{% for i in range(3) recursive %}{{ i }}{{ loop.depth }}{% if i == 2 and loop.depth < 3 %}({{ loop([0, 2]) }}){% endif %}{% endfor %}
+{{ "abc" * 2 }}{{ [0] * 3 }}{{ "a" + "b" * 2 }}{{ 2 * "ab" }}{{ (1, 2) * 2 }}
+{{ "a" < "b" < "c" }}{{ 1 < 2 > 1 }}{{ 1 == 1 == 1 }}{{ not 1 == 2 }}{{ 1 in [1] == true }}{{ "a" in "abc" and "z" not in "abc" }}
+{{ 12345678901234567890 * 10 }}{{ 2 ** 64 }}{{ -2 ** 63 }}{{ 10 ** 18 + 1 }}{{ 18446744073709551616 // 3 }}
+{{ "ÄÖÜ".lower() }}{{ "straße".upper() }}{{ "éa".title() }}{{ "ИВАН".capitalize() }}{{ "i̇".upper() }}{{ "ﬁ".upper() }}{{ "ΣΑΣ".lower() }}{{ "ŸÿǄ"|lower }}
+{{ "日本"|length }}{{ "👨‍👩‍👧"|length }}{{ "👍🏽"[0] }}{{ "日本語"[::-1] }}{{ "é"|length }}
+{{ [1,[2,(3,)],{"a":"b"}] }}{{ ("a",) }}{{ {1:2} }}{{ {(1,2): 3} }}{{ [true, 1.0, "x'y", 'x"y', "\\"] }}
+{{ {"a": [1, 2]}|tojson(indent=2) }}{{ [[], {}]|tojson(indent=2) }}{{ "é<>&'"|tojson }}{{ "\u2028\x7f"|tojson }}{{ [1e20, 1.5e-10, 1e16, 123456789.0]|tojson }}
+{{ tools|tojson(indent=4) }}{{ tools|tojson|length }}{{ (tools|tojson)[:20] }}{{ tools[0]|string }}
+{{ messages|map('length')|list }}{{ messages|map('tojson')|join('\n') }}{{ messages|map(attribute='content')|map('length')|sum }}
+{{ messages|groupby('role')|map('first')|list }}{{ messages|map(attribute='missing')|list }}{{ messages|map(attribute='missing', default='x')|list }}
+{{ messages|selectattr('role','ne','user')|map(attribute='role')|join }}{{ messages|selectattr('tool_calls')|list|length }}{{ messages|selectattr('tool_calls','undefined')|list|length }}{{ messages|rejectattr('role','in',['user'])|list|length }}
+{{ [1,2,3,4]|select('even')|list }}{{ [1,2,3]|reject('==', 2)|list }}{{ ['a','',none]|select|list }}{{ [1,'a']|select('string')|list }}{{ [1,2,3]|select('divisibleby', 2)|list }}
+{{ messages|last|attr('role') }}{{ (messages|first).role }}{{ messages|length - 1 }}{{ -messages|length }}
+{{ "a-b_c d"|title }}{{ "hello"|capitalize }}{{ "x"|center(5) }}|{{ "abc"|truncate(2, true, '') }}{{ "a b c"|wordcount }}{{ "a"|upper|lower }}
+{{ raise_exception() }}
+{{ raise_exception("a", "b") }}
+{{ strftime_now("%d %B %Y") }}{{ strftime_now("%H:%M") }}{{ strftime_now("%Y") | int + 1 }}
+{{ range(5)|list|tojson }}{{ range(2, 5) }}{{ range(0)|list }}{{ range(3)|sum }}{{ range(3)|reverse|list }}{{ range(-3)|list }}
+{{ "{}-{}".format(1, 2) }}{{ "{a}".format(a=1) }}{{ "{:>5}|{:<5}|{:^5}".format(1, 2, 3) }}{{ "{:.3f}".format(2) }}{{ "{:,}".format(1234567.891) }}{{ "{0[0]}{0[1]}".format([1,2]) }}
+{{ "a"|e }}{{ "<"|e }}{{ "<"|escape|length }}{{ "<" ~ ("<"|e) }}{{ ("<"|e) ~ "<" }}{{ ["<"|e] }}{{ "<a>"|safe|e }}
+{{ 'abc'.find('c') }}{{ 'abc'.index('c') }}{{ 'abcabc'.rfind('c') }}{{ 'abc'.count('b') }}{{ 'a'.isalpha() }}{{ '1'.isdigit() }}{{ ''.isdigit() }}
+{{ 'x'.join(['a','b']) }}{{ ''.join('abc') }}{{ ', '.join({"a":1,"b":2}) }}{{ '-'.join(messages|map(attribute='role')) }}
+{{ {"a":1}.get("a") }}{{ {"a":1}.get("b") }}{{ {"a":1}.get("b", "d") }}{{ {"a":{"b":1}}.get("a", {}).get("b") }}{{ "a" in {"a":1} }}{{ {"a":1} == {"a":1.0} }}
+{{ [1,2,3].index(2) }}{{ [1,1].count(1) }}{{ [1].append(2) }}
+{% set l = [] %}{{ l.append(1) }}
+{% set d = {} %}{% set _ = d.update({"a": 1}) %}
+{% set d = {} %}{% set d.x = 1 %}
+{{ cycler(1,2).next() }}{% set j = joiner("|") %}{{ j() }}{{ j() }}{{ j() }}
+{% if messages[0].role == 'system' %}S{% elif messages[0].role == 'user' %}U{% else %}O{% endif %}{% if not messages %}x{% endif %}{% if messages|length > 2 and messages[2].tool_calls %}T{% endif %}
+{% set a, b = messages[0].role, 2 %}{{ a }}{{ b }}{% set (c, d) = (1, 2) %}{{ c + d }}{% set x = y = 2 %}
+{% set x = 1 %}{% if true %}{% set x = x + 1 %}{% endif %}{{ x }}{% for i in [1] %}{% set x = x + 1 %}{{ x }}{% endfor %}{{ x }}
+{% with %}{% endwith %}{% with a=1 %}{{ a }}{% endwith %}{{ a }}{% with a=1, b=a %}{{ b }}{% endwith %}
+{% raw %}{{ a }}{% endraw %}{% raw -%} x {%- endraw %}{{ "{{" }}{{ "{%" }}{# {{ x }} #}
+{% call(x) f() %}{% endcall %}
+{% macro w(t) %}<{{ t }}>{{ caller() }}</{{ t }}>{% endmacro %}{% call w("b") %}x{% call w("i") %}y{% endcall %}{% endcall %}
+{% macro r(n) %}{{ n }}{% if n > 0 %}{{ r(n-1) }}{% endif %}{% endmacro %}{{ r(5) }}
+{% macro m(x) -%}   {{ x }}   {%- endmacro %}[{{ m(1) }}]
+{{ self }}{{ loop is defined }}{{ caller is defined }}{{ varargs is defined }}{{ range is defined }}{{ dict is callable }}
+{{ ("a", "b")|join }}{{ ("a", "b")[0] }}{{ ("a", "b")|length }}{% for x, y in [(1, 2), (3, 4)] %}{{ x + y }}{% endfor %}{{ (1, 2) + (3,) }}{{ (1) }}{{ (1,) }}{{ () }}
+{{ 1.0|tojson }}{{ 1|tojson }}{{ none|tojson }}{{ true|tojson }}{{ "x"|tojson }}{{ (1,2)|tojson }}{{ {"1": 1, 2: 2}|tojson }}{{ range(3)|tojson }}
+{{ messages[0]['nope'] }}{{ messages[0].nope|default('n') }}{{ messages[0]['content'][0] }}{{ messages[0].content[-1:] }}{{ messages[99] is defined }}{{ messages['x'] is defined }}
+{{ messages[0].role.upper() }}{{ messages[0]['role'].title() }}{{ messages[0].content.split()[0] }}{{ messages[0].content.strip().split('\n')|length }}
+{{ '%s: %s' | format('a', 1) }}{{ '%(a)s' | format(a='x') }}{{ "%d items" | format(3) }}
+{{ "  a  b  "|trim }}|{{ "xxaxx"|trim("x") }}|{{ [1]|trim }}|{{ none|trim }}
+{{ 1 is odd }}{{ 2 is even }}{{ 6 is divisibleby 3 }}{{ 1 is eq 1 }}{{ 1 is not eq 1 }}{{ 1 is in [1] }}{{ 'a' is in 'abc' }}{{ 1 is lt 2 }}{{ "A" is upper }}{{ "a" is lower }}{{ none is sameas none }}
+{{ {'a': 1, 'b': 2}|items|list }}{{ {'b': 2, 'a': 1}|dictsort }}{{ {'a': 1}|length }}{{ {'b': 2, 'a': 1}|dictsort(by='value', reverse=true)|first }}
+{{ [1,2,3,4,5]|batch(2)|list }}{{ [1,2,3,4,5]|batch(2, 'x')|list }}{{ [1,2,3,4,5]|slice(2)|list }}{{ [1,1,2]|unique|list }}{{ ['a','b']|map('upper')|join(',') }}{{ [1,2]|min }}{{ [1,2]|max }}{{ 'b'|max }}
+{{ [{'a':{'b':1}}]|map(attribute='a.b')|list }}{{ [[1,2],[3,4]]|map(attribute=0)|list }}{{ [[1,2],[3,4]]|map(attribute='1')|list }}{{ [[1,2],[3,4]]|map('first')|list }}{{ [[1,2],[3,4]]|map('join', '-')|list }}
+{% for m in messages %}{{ loop.previtem.role if loop.previtem is defined }}{{ loop.nextitem.role if not loop.last }}{{ loop.revindex }};{% endfor %}
+{%- for m in messages -%}{{ m.role }}{%- if not loop.last -%},{%- endif -%}{%- endfor -%}
+{% include 'x' ignore missing %}z
+{% extends "a" %}{% block x %}{% endblock %}
+{% block a %}{{ n }}{% block b %}in{% endblock %}{% endblock %}{{ self.b() }}
+{{ 'a' if n else 'b' if t else 'c' }}{{ n if n > 100 else t and s or no }}{{ (n if no) or "q" }}
+{{ n.__class__ }}|{{ s.__len__ is defined }}|{{ d.__getitem__ is defined }}|{{ lst|attr("__class__") }}
+{{ s.__class__.__name__ }}
+{{ namespace.__init__ }}|{{ range.__name__ }}
+{{ d._x }}|{{ {"_x": 1}._x }}|{{ {"__x__": 1}["__x__"] }}|{{ {"__x__": 1}.__x__ }}
+{{ lst.sort }}|{{ d.pop is defined }}|{{ d.setdefault is callable }}|{{ [] .copy() }}
+{{ n|string|length }}{{ n|abs }}{{ -n|abs }}{{ (-n)|abs }}{{ n.real }}{{ 1.5.real }}{{ 5 .bit_length() }}
+{{ true and none }}{{ false or none }}{{ not true }}{{ true == 1 }}{{ true + 1 }}{{ [true]|sum }}{{ "a" and "b" }}{{ [] or {} }}
+{{ s|reverse }}{{ s[::-1] }}{{ s[-3:] }}{{ s[1:-1:2] }}{{ s[none:2] }}{{ s[100:] }}|{{ s[2:1] }}|{{ s[-100:3] }}
+{{ "line1\nline2".splitlines() }}{{ "line1\nline2".splitlines()|length }}{{ "a\r\nb".splitlines() }}{{ "".splitlines() }}{{ "\n".splitlines() }}
+{{ "abc".startswith("a") }}{{ "abc".startswith(("x","a")) }}{{ "abc".endswith("c") }}{{ "abc".startswith("") }}{{ "abc".startswith("b", 1) }}{{ "abc".endswith(()) }}
+{{ "x" is iterable }}{{ 1 is iterable }}{{ d is iterable }}{{ d.items() is iterable }}{{ d.items() is sequence }}{{ (1,) is sequence }}{{ range(3) is sequence }}{{ (lst|map('int')) is iterable }}{{ (lst|map('int')) is sequence }}
+{% for i in d.keys() %}{{ i }}{% endfor %}{{ d.values()|list|length }}{{ "z" in d.keys() }}{{ d.keys()|length }}{{ d.items()|first }}{{ d.keys()|sort }}
 """.strip("\n")
 
 # Probes of several lines, and those that need a context of their own.
 MORE = [
+    "{% set x %}a\nb{% endset %}{{ x|indent }}",
+    "{% filter upper %}a{% if true %}b{% endif %}{% endfilter %}{% filter replace(\"a\", \"b\")|upper %}a{% endfilter %}{% filter indent(width=2) %}a\nb{% endfilter %}",
     "{%- for m in messages -%}\n  {%- if loop.first %}first{% endif -%}\n  {{ m.role }}\n{%- endfor -%}",
     "  {% if t %}\n    a\n  {% endif %}\n  {{ n }}  ",
     "  {%+ if t %}\n  x\n  {%+ endif %}",

@@ -98,9 +98,6 @@ func or(v, otherwise Value) Value {
 func textArg(v Value, what string) string {
 	s, ok := isText(v)
 	if !ok {
-		if u, ok := v.(*Undefined); ok {
-			u.guard()
-		}
 		throw("%s must be str, not %s", what, typeName(v))
 	}
 	return s

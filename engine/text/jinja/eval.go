@@ -9,7 +9,7 @@ func (n *nameExpr) eval(r *run, s *scope) Value  { r.step(); return r.lookup(s, 
 func (n *nsTarget) eval(*run, *scope) Value      { return nil }
 func (t *tupleExpr) eval(r *run, s *scope) Value { return &Tuple{evalAll(r, s, t.items)} }
 func (l *listExpr) eval(r *run, s *scope) Value  { return &List{evalAll(r, s, l.items)} }
-func (n *notExpr) eval(r *run, s *scope) Value   { return !r.true(n.x.eval(r, s)) }
+func (n *notExpr) eval(r *run, s *scope) Value   { return !truth(n.x.eval(r, s)) }
 func (n *negExpr) eval(r *run, s *scope) Value   { return negate(n.x.eval(r, s)) }
 
 func evalAll(r *run, s *scope, items []expr) []Value {
@@ -19,14 +19,6 @@ func evalAll(r *run, s *scope, items []expr) []Value {
 		out[i] = x.eval(r, s)
 	}
 	return out
-}
-
-// true is truth, but for what the sandbox keeps back.
-func (r *run) true(v Value) bool {
-	if u, ok := v.(*Undefined); ok {
-		u.guard()
-	}
-	return truth(v)
 }
 
 func (d *dictExpr) eval(r *run, s *scope) Value {
@@ -49,7 +41,7 @@ func (p *posExpr) eval(r *run, s *scope) Value {
 
 func (c *condExpr) eval(r *run, s *scope) Value {
 	switch {
-	case r.true(c.test.eval(r, s)):
+	case truth(c.test.eval(r, s)):
 		return c.yes.eval(r, s)
 	case c.no == nil:
 		return &Undefined{message: "the inline if-expression evaluated to false and no else section was defined"}
@@ -58,14 +50,14 @@ func (c *condExpr) eval(r *run, s *scope) Value {
 }
 
 func (o *orExpr) eval(r *run, s *scope) Value {
-	if v := o.left.eval(r, s); r.true(v) {
+	if v := o.left.eval(r, s); truth(v) {
 		return v
 	}
 	return o.right.eval(r, s)
 }
 
 func (a *andExpr) eval(r *run, s *scope) Value {
-	if v := a.left.eval(r, s); !r.true(v) {
+	if v := a.left.eval(r, s); !truth(v) {
 		return v
 	}
 	return a.right.eval(r, s)

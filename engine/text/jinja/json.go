@@ -136,7 +136,6 @@ func (w *jsonWriter) write(v Value, depth int) {
 			w.write(v.values[order[i]], depth+1)
 		})
 	case *Undefined:
-		v.guard()
 		throw("what is undefined cannot be written as JSON: %s", v.message)
 	default:
 		throw("Object of type %s is not JSON serializable", typeName(v))

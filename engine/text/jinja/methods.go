@@ -12,8 +12,8 @@ import (
 
 // attr is Python's getattr as the sandbox lets templates use it.
 func attr(r *run, v Value, name string) (Value, bool) {
-	if strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__") {
-		return &Undefined{message: "access to attribute " + quoted(name) + " of " + named(v) + " is unsafe", security: true}, true
+	if internal[name] {
+		return &Undefined{message: "access to attribute " + quoted(name) + " of " + named(v) + " is unsafe"}, true
 	}
 	var table map[string]*builtin
 	switch v := v.(type) {
@@ -92,6 +92,16 @@ func attr(r *run, v Value, name string) (Value, bool) {
 	return nil, false
 }
 
+// internal are attributes that all values of Python have.
+var internal = map[string]bool{}
+
+func init() {
+	for name := range strings.FieldsSeq("class delattr dir doc eq format ge getattribute getstate gt hash init init_subclass le lt ne " +
+		"new reduce reduce_ex repr setattr sizeof str subclasshook call len getitem iter contains add mul mod dict module name") {
+		internal["__"+name+"__"] = true
+	}
+}
+
 func mustNumber(v Value) Value {
 	n, _ := number(v)
 	return n
@@ -99,7 +109,7 @@ func mustNumber(v Value) Value {
 
 // kept is a method that would change a value, which the sandbox keeps back.
 func kept(v Value, name string) Value {
-	return &Undefined{message: "access to attribute " + quoted(name) + " of " + named(v) + " is unsafe: it would change the value", security: true}
+	return &Undefined{message: "access to attribute " + quoted(name) + " of " + named(v) + " is unsafe: it would change the value"}
 }
 
 var textMethods, listMethods, tupleMethods, dictMethods, intMethods, floatMethods, rangeMethods map[string]*builtin

@@ -166,9 +166,6 @@ func (o *outputStmt) exec(r *run, s *scope) signal {
 	r.at = o.at
 	for _, x := range o.items {
 		v := x.eval(r, s)
-		if u, ok := v.(*Undefined); ok && !u.security {
-			continue
-		}
 		r.write(str(r, v))
 	}
 	return normal

@@ -12,9 +12,6 @@ func isDecimal(c rune) bool { return unicode.IsDigit(c) }
 // asks makes a test of a value alone.
 func asks(names string, is func(r *run, v Value) bool) *builtin {
 	return define(names+" value", func(r *run, a []Value) Value {
-		if u, ok := a[0].(*Undefined); ok && names != "defined" && names != "undefined" {
-			u.guard()
-		}
 		return is(r, a[0])
 	})
 }

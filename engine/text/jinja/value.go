@@ -96,10 +96,10 @@ type Range struct{ start, stop, step, n int64 }
 
 func (r *Range) at(i int64) int64 { return r.start + i*r.step }
 
-// Undefined is a name, attribute or item that is not there.
+// Undefined is a name, attribute or item that is not there, or that the sandbox
+// keeps back.
 type Undefined struct {
-	message  string
-	security bool // the sandbox keeps it back
+	message string // also for what the sandbox keeps back
 }
 
 func (u *Undefined) fail() {
@@ -232,19 +232,11 @@ func length(v Value) (int, bool) {
 	case *Range:
 		return int(v.n), true
 	case *Undefined:
-		v.guard()
 		return 0, true
 	case *loop:
 		return len(v.items), true
 	}
 	return 0, false
-}
-
-// guard throws where the sandbox keeps a value back.
-func (u *Undefined) guard() {
-	if u.security {
-		u.fail()
-	}
 }
 
 // iterate gives the items of what Python can iterate over; ok is false for the rest.
@@ -274,7 +266,6 @@ func iterate(r *run, v Value) (items []Value, ok bool) {
 	case *Iterator:
 		return v.take(), true
 	case *Undefined:
-		v.guard()
 		return nil, true
 	}
 	return nil, false
@@ -454,7 +445,6 @@ func equal(r *run, a, b Value) bool {
 	case nil:
 		return b == nil
 	case *Undefined:
-		a.guard()
 		_, ok := b.(*Undefined)
 		return ok
 	case *List:
@@ -611,9 +601,6 @@ func contains(r *run, v, item Value) bool {
 	if s, ok := isText(v); ok {
 		part, ok := isText(item)
 		if !ok {
-			if u, ok := item.(*Undefined); ok {
-				u.guard()
-			}
 			throw("'in <string>' requires string as left operand, not %s", typeName(item))
 		}
 		r.spend(len(s) / 16)
