@@ -10,8 +10,8 @@ import (
 	"stele/engine/text"
 )
 
-// modelWith is a tiny model's folder with a chat template of its own.
-func modelWith(t *testing.T, template string) string {
+// templated is a tiny model's folder with a chat template of its own.
+func templated(t *testing.T, template string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "model")
 	if err := os.CopyFS(dir, os.DirFS("../../testdata/models/tiny-qwen2")); err != nil {
@@ -36,7 +36,7 @@ func write(t *testing.T, content string) string {
 // TestUnreadableTemplate: a chat template that cannot be read stops what needs it,
 // with one line that names file, line and construct, and nothing else.
 func TestUnreadableTemplate(t *testing.T) {
-	model := modelWith(t, "{% for m in messages %}\n{% trans %}{% endfor %}")
+	model := templated(t, "{% for m in messages %}\n{% trans %}{% endfor %}")
 	text := write(t, `{"text": "hello"}`)
 	ids := write(t, `{"prompt_ids": [1, 2, 3]}`)
 	messages := write(t, `{"messages": [{"role": "user", "content": "hi"}]}`)
@@ -92,7 +92,7 @@ func TestUnreadableTemplate(t *testing.T) {
 // fields in their order, and so do tools and variables.
 func TestGenerateConversation(t *testing.T) {
 	template := `{% for m in messages %}{{ m|tojson }}{% endfor %}{{ tools|tojson }}{{ enable_thinking }}`
-	model := modelWith(t, template)
+	model := templated(t, template)
 	in := write(t, `{"messages": [{"role": "assistant", "content": null, "tool_calls": [{"b": 1.0, "a": "<"}]}], "tools": [{"z": 1, "a": 2.50}], "chat_template_kwargs": {"enable_thinking": false}}`+"\n"+
 		`{"prompt": "hi"}`)
 	out := filepath.Join(t.TempDir(), "out.jsonl")
