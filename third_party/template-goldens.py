@@ -362,6 +362,12 @@ caller()
 {% for node in tree recursive %}{{ loop.depth }}{{ node.n }}{% if node.c %}[{{ loop(node.c) }}]{% endif %}{% endfor %}
 {% for x in lst %}{% if x == 1 %}{% continue %}{% endif %}{{ x }}{% endfor %}
 {% for x in lst %}{% if x == 1 %}{% break %}{% endif %}{{ x }}{% else %}never{% endfor %}
+{% for x in lst %}{{ x }}{% break %}{% else %}after the first{% endfor %}
+{% for x in lst %}{% continue %}{% else %}after all{% endfor %}
+{% for x in lst %}{% if loop.first %}{% continue %}{% endif %}{{ x }}{% else %}never{% endfor %}
+{{ lst[1:] }}{{ missing[1:] }}
+{{ n[1:] is defined }}
+{% set r = 0 / -7 %}{{ r }}{{ ("<"|e).join(["<", 1]) }}{{ ("a<"|e).replace("a", "<") }}{{ [missing, missing]|sort|length }}{{ 2.5 ** 100 }}
 {% for x in lst %}{% if loop.index == 2 %}{% break %}{% endif %}{% for y in [1,2,3] %}{% if y == 2 %}{% break %}{% endif %}{{ x }}{{ y }};{% endfor %}{% endfor %}
 {% for x in rows|map(attribute="v") %}{{ x }}{{ loop.last }}{{ loop.length }}{% endfor %}
 {% for x in lst|select("odd") %}{{ loop.index }}{{ loop.nextitem }}{% endfor %}
