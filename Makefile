@@ -67,10 +67,12 @@ fuzz: setup
 	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; done
 
-# Reference values anew; needs verl 0.9.1, transformers 5.24 and torch in python3, which nothing else does.
+# Reference values anew; needs verl 0.9.1, torch, transformers 5.24.0 and Jinja2 3.1.6 in
+# python3, which nothing else does.
 goldens:
 	@python3 third_party/objective-goldens.py testdata/objective.json
 	@python3 third_party/variant-goldens.py testdata/variants
+	@python3 third_party/template-goldens.py engine/text/jinja/testdata
 
 clean:
 	rm -rf bin runs

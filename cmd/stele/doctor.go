@@ -14,6 +14,7 @@ import (
 
 	"stele/engine"
 	"stele/engine/checkpoint"
+	"stele/engine/text"
 	"stele/kernels"
 	"stele/kernels/host"
 )
@@ -50,6 +51,10 @@ type memoryEstimate struct {
 	TrainingBytes int64 `json:"training_bytes"`
 	// Notes are what was not read of the folder, or read otherwise than it says.
 	Notes []string `json:"notes,omitempty"`
+	// ChatTemplate is the file that the chat template stands in; empty without one.
+	ChatTemplate string `json:"chat_template,omitempty"`
+	// ChatTemplateError says why the template cannot be used.
+	ChatTemplateError string `json:"chat_template_error,omitempty"`
 }
 
 func newDoctorCommand(g *globals) *cobra.Command {
@@ -161,6 +166,17 @@ func estimate(name, dtypeName string) (*memoryEstimate, error) {
 	if dtype != checkpoint.F32 {
 		m.TrainingBytes += config.WeightBytes(checkpoint.F32)
 	}
+	template, err := text.LoadTemplate(dir)
+	switch {
+	case errors.Is(err, text.ErrNoTemplate):
+	case err != nil:
+		return nil, err
+	default:
+		m.ChatTemplate = template.Path()
+		if err := template.Err(); err != nil {
+			m.ChatTemplateError = err.Error()
+		}
+	}
 	return m, nil
 }
 
@@ -187,6 +203,14 @@ func (d diagnosis) print(w io.Writer) error {
 		row("weights", "%s in %s", binarySize(m.WeightBytes), m.DType)
 		row("kv cache", "%d bytes a token, %s for 1000 tokens", m.KVBytesPerToken, binarySize(1000*m.KVBytesPerToken))
 		row("training", "%s with AdamW, before activations", binarySize(m.TrainingBytes))
+		switch {
+		case m.ChatTemplateError != "":
+			row("template", "cannot be used: %s", m.ChatTemplateError)
+		case m.ChatTemplate != "":
+			row("template", "%s", m.ChatTemplate)
+		default:
+			row("template", "none")
+		}
 		for _, note := range m.Notes {
 			row("note", "%s", note)
 		}

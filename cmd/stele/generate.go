@@ -1,20 +1,16 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"stele/engine"
 	"stele/engine/jsonl"
-	"stele/engine/text"
-	"stele/eval/bench"
 	"stele/eval/dataset"
 	"stele/sampler"
 )
@@ -40,9 +36,11 @@ A prompt given with -p is a user's message, put through the model's chat templat
 unless --raw is given, and the completion is printed as text (as JSONL with --json
 or --out). --in is JSONL, or a dataset as TSV, CSV, Parquet or Arrow, whose records
 hold "prompt" (a text or a list of messages), "messages" or "prompt_ids", else
-"problem" or "question", and optionally "id" and "seed"; the output has the same fields
-and "sample", "prompt_ids", "token_ids", "logprobs", "text" and "finish_reason", in the
-order of the input. stele score reads it.`,
+"problem" or "question", and optionally "id" and "seed", and for the chat template
+"tools", "documents" and "chat_template_kwargs" (an object, such as
+{"enable_thinking": false}); the output has the same fields and "sample",
+"prompt_ids", "token_ids", "logprobs", "text" and "finish_reason", in the order of the
+input. stele score reads it.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runGenerate(c, g, f) },
 	}
@@ -179,65 +177,6 @@ func openRecords(path string) (recordReader, error) {
 	return jsonl.Open(path)
 }
 
-// guesses are what a file's records left to be guessed.
-type guesses struct {
-	field    string // that questions came from, where it is no prompt
-	answered bool   // conversations ended with the assistant
-	left     []string
-}
-
-func (g *guesses) write(w io.Writer, path string) {
-	var said []string
-	if g.field != "" {
-		said = append(said, fmt.Sprintf("no prompt, so %s is asked", g.field))
-	}
-	if g.answered {
-		said = append(said, "conversations end with the assistant: its last message is left out and generated anew")
-	}
-	if len(g.left) > 0 {
-		said = append(said, "left out of the output, since JSON cannot hold them: "+strings.Join(g.left, ", "))
-	}
-	if len(said) > 0 {
-		fmt.Fprintf(w, "%s: %s\n", path, strings.Join(said, "; "))
-	}
-}
-
-// asked is what a record asks: a conversation, or a text. It is in "messages" or
-// "prompt", else where a problem's question usually is.
-func asked(record *jsonl.Record, said *guesses) (messages []text.Message, prompt string, err error) {
-	field, value := "messages", json.RawMessage(nil)
-	for _, name := range []string{"messages", "prompt"} {
-		if value == nil {
-			field = name
-			if value, err = record.Find(name); err != nil {
-				return nil, "", err
-			}
-		}
-	}
-	if value == nil {
-		if field, value, err = bench.Asked(record); err != nil {
-			return nil, "", err
-		}
-		if value == nil {
-			return nil, "", fmt.Errorf(`no "prompt", "messages" or "prompt_ids": the record has %s`, strings.Join(record.Keys(), ", "))
-		}
-		said.field = field
-	}
-	if value[0] == '"' {
-		return nil, prompt, json.Unmarshal(value, &prompt)
-	}
-	if messages, err = bench.Conversation(field, value); err != nil {
-		return nil, "", err
-	}
-	if last := len(messages) - 1; messages[last].Role == "assistant" {
-		if last == 0 {
-			return nil, "", fmt.Errorf("field %q holds a message of the assistant's alone", field)
-		}
-		messages, said.answered = messages[:last], true
-	}
-	return messages, "", nil
-}
-
 // request reads one line: prompt_ids as they are, messages through the chat
 // template, a prompt as a user's message or, with --raw, as text.
 func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params sampler.Params, said *guesses) (engine.Request, error) {
@@ -274,13 +213,7 @@ func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params s
 	if e.Template == nil {
 		return r, fmt.Errorf("%s has no chat template for a conversation", e.Dir)
 	}
-	if !found {
-		messages = []text.Message{{Role: "user", Content: prompt}}
-	}
-	if f.system != "" && (len(messages) == 0 || messages[0].Role != "system") {
-		messages = append([]text.Message{{Role: "system", Content: f.system}}, messages...)
-	}
-	rendered, err := e.Template.Render(messages, true)
+	rendered, err := f.rendered(e.Template, record, messages, prompt)
 	if err != nil {
 		return r, err
 	}

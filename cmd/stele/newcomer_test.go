@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"stele/engine/jsonl"
+	"stele/engine/text"
 	"stele/eval"
 	"stele/eval/bench"
 )
@@ -225,6 +226,8 @@ func TestGenerateKeepsConversations(t *testing.T) {
 		{`{"question":"x"}`, "x", "", "no prompt, so question is asked"},
 		{`{"prompt":[{"role":"user","content":"x"}]}`, "", "x", ""},
 		{`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]}`, "", "x", "its last message is left out"},
+		{`{"messages":[{"from":"human","value":"x"}]}`, "", "x", ""},
+		{`{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"text","text":"y"}]}]}`, "", "xy", ""},
 	} {
 		said = guesses{}
 		record, err := jsonl.ParseRecord([]byte(c.line))
@@ -240,7 +243,11 @@ func TestGenerateKeepsConversations(t *testing.T) {
 		said.write(&b, "in")
 		last := ""
 		if len(messages) > 0 {
-			last = messages[len(messages)-1].Content
+			var end text.Message
+			if err := json.Unmarshal(messages[len(messages)-1], &end); err != nil {
+				t.Fatal(err)
+			}
+			last = end.Content
 		}
 		if prompt != c.prompt || last != c.last || !strings.Contains(b.String(), c.says) || c.says == "" && b.Len() > 0 {
 			t.Errorf("%s: prompt %q, messages %v, says %q", c.line, prompt, messages, b.String())

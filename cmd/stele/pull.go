@@ -212,7 +212,8 @@ func (f *pullFlags) want(kind hub.Kind) (func(string) bool, error) {
 // or that says what the model is: the same weights in other forms are left out.
 func modelFile(name string) bool {
 	if strings.Contains(name, "/") {
-		return false
+		ok, _ := path.Match("additional_chat_templates/*.jinja", name)
+		return ok
 	}
 	for _, pattern := range []string{"*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "*.md", "LICENSE*"} {
 		if ok, _ := path.Match(pattern, name); ok {

@@ -67,7 +67,7 @@ func runCommand(args ...string) (string, error) {
 // finds each where the other commands look.
 func TestPulledIsFound(t *testing.T) {
 	hubOf(t, map[string]map[string]string{
-		"models/org/tiny":   {"config.json": "{}", "model.safetensors": "x", "pytorch_model.bin": "x", "original/x.json": "x"},
+		"models/org/tiny":   {"config.json": "{}", "model.safetensors": "x", "pytorch_model.bin": "x", "original/x.json": "x", "additional_chat_templates/tool_use.jinja": "x"},
 		"datasets/org/sums": {"data/test.jsonl": `{"problem":"1+1","answer":"2"}`, "data/train.jsonl": "{}", "notes.md": "# x"},
 	})
 	dir, err := runCommand("pull", "org/tiny")
@@ -77,8 +77,8 @@ func TestPulledIsFound(t *testing.T) {
 	if found, err := checkpoint.Resolve("org/tiny"); err != nil || found != dir {
 		t.Errorf("model: %s, %v; pulled to %s", found, err, dir)
 	}
-	if files, _ := os.ReadDir(dir); len(files) != 2 {
-		t.Errorf("%d files, want config.json and the weights", len(files))
+	if files, _ := os.ReadDir(dir); len(files) != 3 {
+		t.Errorf("%d files, want config.json, the weights and the folder of chat templates", len(files))
 	}
 	registry := filepath.Join(t.TempDir(), "own.yaml")
 	if err := os.WriteFile(registry, []byte("sums: {languages: [en], sources: [{hub: org/sums, path: 'data/{split}.jsonl'}]}\n"), 0o644); err != nil {

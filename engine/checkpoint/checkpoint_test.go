@@ -297,6 +297,35 @@ func TestWriteRoundTrip(t *testing.T) {
 	}
 }
 
+// TestCompanions: a written folder keeps its chat templates, those in a folder too.
+func TestCompanions(t *testing.T) {
+	source, dir := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	files := map[string]string{"chat_template.jinja": "a", "additional_chat_templates/tool_use.jinja": "b"}
+	for name, content := range files {
+		path := filepath.Join(source, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	companions, err := ReadCompanions(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(filepath.Join(models, "tiny-qwen2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := Write(dir, f.Config, all(f), WriteOptions{DType: BF16, Companions: companions}); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != content || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 // TestFailedWriteLeavesNothing: neither a half folder nor a damaged old one.
 func TestFailedWriteLeavesNothing(t *testing.T) {
 	f, err := Open(filepath.Join(models, "tiny-qwen2"))

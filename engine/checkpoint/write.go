@@ -27,12 +27,23 @@ var companionNames = []string{
 	"merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json", "generation_config.json",
 }
 
+// moreTemplates is the folder of the chat templates beside chat_template.jinja.
+const moreTemplates = "additional_chat_templates"
+
 // ReadCompanions reads the tokenizer, chat template and generation settings of a
 // model folder, as far as it has them. They are small, and held in memory they
 // outlive the folder: a run that was resumed from a checkpoint removes it later.
 func ReadCompanions(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range companionNames {
+	templates, err := filepath.Glob(filepath.Join(dir, moreTemplates, "*.jinja"))
+	if err != nil {
+		return nil, err
+	}
+	names := companionNames
+	for _, path := range templates {
+		names = append(names[:len(names):len(names)], filepath.Join(moreTemplates, filepath.Base(path)))
+	}
+	for _, name := range names {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -72,6 +83,9 @@ func Write(dir string, c *Config, tensors iter.Seq2[Tensor, error], o WriteOptio
 		return err
 	}
 	for name, data := range o.Companions {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(staging, name)), 0o755); err != nil {
+			return err
+		}
 		if err := writeSynced(filepath.Join(staging, name), data); err != nil {
 			return err
 		}

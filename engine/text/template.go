@@ -4,17 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/nikolalohinski/gonja/v2"
-	"github.com/nikolalohinski/gonja/v2/builtins"
-	"github.com/nikolalohinski/gonja/v2/config"
-	"github.com/nikolalohinski/gonja/v2/exec"
-	"github.com/nikolalohinski/gonja/v2/loaders"
+	"stele/engine/text/jinja"
 )
 
 // Message is one turn of a conversation.
@@ -23,217 +21,328 @@ type Message struct {
 	Content string `json:"content"`
 }
 
+// Conversation is what a chat template renders, as JSON: messages with whatever
+// fields the template reads, and the variables that transformers gives it.
+type Conversation struct {
+	Messages  json.RawMessage // a list of objects
+	Tools     json.RawMessage // a list of objects; may be absent
+	Documents json.RawMessage // a list of objects; may be absent
+	Variables json.RawMessage // an object, such as {"enable_thinking": false}; may be absent
+}
+
 // Template is a model's chat template. It is safe for concurrent use.
 type Template struct {
-	source   string
-	bos, eos string
+	named   map[string]variant // of one template "default" is the only name
+	special *jinja.Dict        // bos_token, eos_token and so on, as far as there are
 	// Now is the date that strftime_now formats. It does not move by itself, so
 	// that a prompt is the same tomorrow; the default is the one that Llama's own
 	// template falls back to, 26 July 2024.
 	Now time.Time
 }
 
+// variant is a template, or why it cannot be used.
+type variant struct {
+	path     string // the file that it stands in; empty where there is none
+	template *jinja.Template
+	err      error
+}
+
 // ErrNoTemplate says that a model folder has no chat template.
 var ErrNoTemplate = errors.New("no chat template")
 
-// LoadTemplate reads the chat template of a model folder: chat_template.jinja, or
-// chat_template of tokenizer_config.json, of several the one named default.
+// LoadTemplate reads the chat template of a model folder, in transformers' order:
+// chat_template.jinja and additional_chat_templates/*.jinja, else chat_template of
+// tokenizer_config.json, which may be a list of named ones. A template that cannot
+// be read is no error here, but of Err and of every rendering: much works without.
 func LoadTemplate(dir string) (*Template, error) {
 	path := filepath.Join(dir, "tokenizer_config.json")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		data, err = []byte("{}"), nil
-	}
+	config, err := readObject(path)
 	if err != nil {
 		return nil, err
 	}
-	var f struct {
-		ChatTemplate json.RawMessage `json:"chat_template"`
-		BOS          tokenContent    `json:"bos_token"`
-		EOS          tokenContent    `json:"eos_token"`
-	}
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	source, err := templateSource(f.ChatTemplate)
-	if err != nil {
-		return nil, fmt.Errorf("%s: chat_template: %w", path, err)
-	}
-	own := filepath.Join(dir, "chat_template.jinja")
-	switch text, err := os.ReadFile(own); {
-	case err == nil:
-		source = string(text)
-	case !errors.Is(err, fs.ErrNotExist):
+	t := &Template{named: map[string]variant{}, Now: then()}
+	if t.special, err = specialTokens(dir, config); err != nil {
 		return nil, err
 	}
-	if source == "" {
+	files := map[string]string{"default": filepath.Join(dir, "chat_template.jinja")}
+	more, err := filepath.Glob(filepath.Join(dir, "additional_chat_templates", "*.jinja"))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range more {
+		files[strings.TrimSuffix(filepath.Base(file), ".jinja")] = file
+	}
+	for name, file := range files {
+		source, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		t.add(name, file, string(source))
+	}
+	if len(t.named) == 0 {
+		t.fromConfig(path, config["chat_template"])
+	}
+	if len(t.named) == 0 {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoTemplate)
-	}
-	t, err := NewTemplate(source, string(f.BOS), string(f.EOS))
-	if err != nil {
-		return nil, fmt.Errorf("%s: chat template: %w", dir, err)
 	}
 	return t, nil
 }
 
-// tokenContent is a token given as text or as an object with its content.
-type tokenContent string
+// then is the date that strftime_now writes.
+func then() time.Time { return time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC) }
 
-// UnmarshalJSON reads either form, and null as no token.
-func (c *tokenContent) UnmarshalJSON(data []byte) error {
-	var object struct {
-		Content string `json:"content"`
+// readObject reads a JSON object; a file that is not there is an empty one.
+func readObject(path string) (map[string]json.RawMessage, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	if json.Unmarshal(data, (*string)(c)) == nil {
-		return nil
+	if err != nil {
+		return nil, err
 	}
-	err := json.Unmarshal(data, &object)
-	*c = tokenContent(object.Content)
-	return err
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return object, nil
 }
 
-// templateSource reads a template, or a list of named ones.
-func templateSource(raw json.RawMessage) (string, error) {
+// specialTokens are the tokens that templates may name: every NAME_token that is
+// text or an object with its content. A folder from before added_tokens_decoder
+// has them in special_tokens_map.json.
+func specialTokens(dir string, config map[string]json.RawMessage) (*jinja.Dict, error) {
+	if _, ok := config["added_tokens_decoder"]; !ok {
+		older, err := readObject(filepath.Join(dir, "special_tokens_map.json"))
+		if err != nil {
+			return nil, err
+		}
+		if len(older) > 0 {
+			merged := maps.Clone(config)
+			if merged == nil {
+				merged = map[string]json.RawMessage{}
+			}
+			maps.Copy(merged, older)
+			config = merged
+		}
+	}
+	tokens := jinja.NewDict()
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		if !strings.HasSuffix(key, "_token") {
+			continue
+		}
+		var content string
+		var object struct {
+			Content *string `json:"content"`
+		}
+		switch raw := config[key]; {
+		case string(raw) == "null":
+		case json.Unmarshal(raw, &content) == nil:
+			tokens.Set(key, content)
+		case json.Unmarshal(raw, &object) == nil && object.Content != nil:
+			tokens.Set(key, *object.Content)
+		}
+	}
+	return tokens, nil
+}
+
+// add parses one template.
+func (t *Template) add(name, path, source string) {
+	v := variant{path: path}
+	if v.template, v.err = jinja.Parse(source); v.err != nil {
+		v.err = chatError(path, v.err)
+	}
+	t.named[name] = v
+}
+
+// chatError puts the file to an error of a template.
+func chatError(path string, err error) error {
+	if path == "" {
+		return fmt.Errorf("chat template: %w", err)
+	}
+	return fmt.Errorf("%s: chat template: %w", path, err)
+}
+
+// fromConfig reads chat_template of tokenizer_config.json: a template, or a list of
+// named ones.
+func (t *Template) fromConfig(path string, raw json.RawMessage) {
 	if len(raw) == 0 || string(raw) == "null" {
-		return "", nil
+		return
 	}
 	var source string
 	if json.Unmarshal(raw, &source) == nil {
-		return source, nil
+		t.add("default", path, source)
+		return
 	}
 	var named []struct {
 		Name     string `json:"name"`
 		Template string `json:"template"`
 	}
 	if err := json.Unmarshal(raw, &named); err != nil {
-		return "", err
+		t.named["default"] = variant{path: path, err: chatError(path, errors.New("chat_template must be text, or a list of objects with name and template"))}
+		return
 	}
 	for _, n := range named {
-		if n.Name == "default" {
-			return n.Template, nil
-		}
+		t.add(n.Name, path, n.Template)
 	}
-	return "", errors.New("several templates, and none is named default")
 }
 
 // NewTemplate compiles a Jinja chat template; bos and eos are the tokens it may
-// name.
+// name, empty where the model has none.
 func NewTemplate(source, bos, eos string) (*Template, error) {
-	gonja.SetLoggerOutput(io.Discard)
-	t := &Template{source: source, bos: bos, eos: eos, Now: time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC)}
-	_, err := t.compile()
-	return t, err
+	t := &Template{named: map[string]variant{}, special: jinja.NewDict(), Now: then()}
+	for key, token := range map[string]string{"bos_token": bos, "eos_token": eos} {
+		if token != "" {
+			t.special.Set(key, token)
+		}
+	}
+	t.add("default", "", source)
+	return t, t.Err()
 }
 
-// templateName is the only file that a template can see: it cannot include others.
-const templateName = "/chat_template"
+// Err says why the template cannot be used; nil when it can.
+func (t *Template) Err() error {
+	_, err := t.choose(false)
+	return err
+}
 
-// compile makes a template of its own for each rendering: gonja's are not safe
-// for concurrent use.
-func (t *Template) compile() (compiled *exec.Template, err error) {
-	defer recovered(&err)
-	loader, err := loaders.NewMemoryLoader(map[string]string{templateName: t.source})
-	if err != nil {
-		return nil, err
+// Path is the file that the template stands in.
+func (t *Template) Path() string {
+	v, _ := t.choose(false)
+	return v.path
+}
+
+// choose takes the template for conversations with or without tools.
+func (t *Template) choose(tools bool) (variant, error) {
+	if v, ok := t.named["tool_use"]; ok && tools && len(t.named) > 1 {
+		return v, v.err
 	}
-	c := config.New()
-	c.TrimBlocks, c.LeftStripBlocks = true, true // as transformers renders chat templates
-	return exec.NewTemplate(templateName, c, loader, &exec.Environment{
-		Context:           exec.EmptyContext().Update(builtins.GlobalFunctions).Update(builtins.GlobalVariables),
-		Filters:           builtins.Filters,
-		Tests:             builtins.Tests,
-		ControlStructures: builtins.ControlStructures,
-		Methods:           builtins.Methods,
-	})
+	if v, ok := t.named["default"]; ok {
+		return v, v.err
+	}
+	names := slices.Sorted(maps.Keys(t.named))
+	v := t.named[names[0]]
+	return v, chatError(v.path, fmt.Errorf("of several templates (%s) none is named default", strings.Join(names, ", ")))
 }
 
 // Render writes a conversation as the model's prompt; addGenerationPrompt ends it
 // where the assistant's answer begins.
-func (t *Template) Render(messages []Message, addGenerationPrompt bool) (rendered string, err error) {
-	compiled, err := t.compile()
-	if err != nil {
-		return "", fmt.Errorf("chat template: %w", err)
+func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string, error) {
+	turns := &jinja.List{}
+	for _, m := range messages {
+		turn := jinja.NewDict()
+		turn.Set("role", m.Role)
+		turn.Set("content", m.Content)
+		turns.Items = append(turns.Items, turn)
 	}
-	defer recovered(&err)
-	turns := make([]any, len(messages))
-	for i, m := range messages {
-		turns[i] = map[string]any{"role": m.Role, "content": m.Content}
-	}
-	rendered, err = compiled.ExecuteToString(exec.NewContext(map[string]any{
-		"messages": turns, "add_generation_prompt": addGenerationPrompt, "bos_token": t.bos, "eos_token": t.eos,
-		"raise_exception": func(_ *exec.Evaluator, args *exec.VarArgs) *exec.Value {
-			return exec.AsValue(fmt.Errorf("the template refuses the conversation: %s", args.First().String()))
-		},
-		"range": boundedRange,
-		"strftime_now": func(_ *exec.Evaluator, args *exec.VarArgs) *exec.Value {
-			return exec.AsValue(strftime(t.Now, args.First().String()))
-		},
-	}))
+	return t.render(turns, nil, nil, nil, addGenerationPrompt)
+}
+
+// RenderConversation is Render for messages with all their fields, with tools,
+// documents and variables; objects keep the order that their keys have in JSON.
+func (t *Template) RenderConversation(c Conversation, addGenerationPrompt bool) (string, error) {
+	messages, err := objects("messages", c.Messages)
 	if err != nil {
-		return "", fmt.Errorf("chat template: %w", err)
+		return "", err
+	}
+	tools, err1 := objects("tools", c.Tools)
+	documents, err2 := objects("documents", c.Documents)
+	if err := errors.Join(err1, err2); err != nil {
+		return "", err
+	}
+	var variables *jinja.Dict
+	if len(c.Variables) > 0 && string(c.Variables) != "null" {
+		v, err := jinja.FromJSON(c.Variables)
+		var ok bool
+		if variables, ok = v.(*jinja.Dict); err != nil || !ok {
+			return "", errors.New(`"chat_template_kwargs" must be an object`)
+		}
+	}
+	turns := &jinja.List{}
+	if messages != nil {
+		for _, m := range messages.Items {
+			turns.Items = append(turns.Items, normalized(m.(*jinja.Dict)))
+		}
+	}
+	return t.render(turns, tools, documents, variables, addGenerationPrompt)
+}
+
+// objects reads a list of objects; nil when there is none.
+func objects(what string, raw json.RawMessage) (*jinja.List, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	v, err := jinja.FromJSON(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", what, err)
+	}
+	list, ok := v.(*jinja.List)
+	if !ok {
+		return nil, fmt.Errorf("%q must be a list of objects", what)
+	}
+	for i, item := range list.Items {
+		if _, ok := item.(*jinja.Dict); !ok {
+			return nil, fmt.Errorf("%q must be a list of objects, and item %d is none", what, i+1)
+		}
+	}
+	return list, nil
+}
+
+// reasoning are the names that a message's reasoning goes by.
+var reasoning = []string{"reasoning_content", "thinking", "reasoning"}
+
+// normalized is a message as transformers gives it to templates: without fields
+// that are null, and with its reasoning under the names that templates read.
+func normalized(message *jinja.Dict) *jinja.Dict {
+	kept := jinja.NewDict()
+	var thought jinja.Value
+	for _, key := range reasoning {
+		if v, ok := message.Get(key); ok && v != nil && thought == nil {
+			thought = v
+		}
+	}
+	if thought != nil {
+		kept.Set("thinking", thought)
+	}
+	for key, value := range message.All() {
+		if value != nil {
+			kept.Set(key, value)
+		}
+	}
+	if thought != nil {
+		kept.Set("reasoning_content", thought)
+	}
+	return kept
+}
+
+func (t *Template) render(messages, tools, documents *jinja.List, variables *jinja.Dict, addGenerationPrompt bool) (string, error) {
+	v, err := t.choose(tools != nil)
+	if err != nil {
+		return "", err
+	}
+	context := jinja.NewDict()
+	context.Set("messages", messages)
+	context.Set("tools", nil)
+	context.Set("documents", nil)
+	if tools != nil {
+		context.Set("tools", tools)
+	}
+	if documents != nil {
+		context.Set("documents", documents)
+	}
+	context.Set("add_generation_prompt", addGenerationPrompt)
+	for _, more := range []*jinja.Dict{t.special, variables} {
+		if more != nil {
+			for key, value := range more.All() {
+				context.Set(key, value)
+			}
+		}
+	}
+	rendered, err := v.template.Render(context, t.Now)
+	if err != nil {
+		return "", chatError(v.path, err)
 	}
 	return rendered, nil
-}
-
-// maxRange bounds range() in templates: real ones count messages.
-const maxRange = 10_000
-
-// boundedRange is Jinja's range, refusing what would only keep the program busy.
-func boundedRange(_ *exec.Evaluator, args *exec.VarArgs) *exec.Value {
-	start, stop, step := 0, 0, 1
-	bounds := []*int{&stop}
-	if len(args.Args) > 1 {
-		bounds = []*int{&start, &stop, &step}
-	}
-	if len(args.Args) == 0 || len(args.Args) > 3 {
-		return exec.AsValue(errors.New("range takes one to three numbers"))
-	}
-	for i, arg := range args.Args {
-		if !arg.IsInteger() {
-			return exec.AsValue(errors.New("range takes integers"))
-		}
-		*bounds[i] = arg.Integer()
-	}
-	if step == 0 {
-		return exec.AsValue(errors.New("range with step 0"))
-	}
-	numbers := []int{}
-	for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
-		if len(numbers) == maxRange {
-			return exec.AsValue(fmt.Errorf("range of more than %d numbers", maxRange))
-		}
-		numbers = append(numbers, i)
-	}
-	return exec.AsValue(numbers)
-}
-
-// recovered makes an error of a panic inside the template library.
-func recovered(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("chat template: %v", r)
-	}
-}
-
-// strftime formats a date by the directives that chat templates use; others are
-// left as they are.
-func strftime(t time.Time, format string) string {
-	layouts := map[byte]string{
-		'd': "02", 'm': "01", 'Y': "2006", 'y': "06", 'b': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
-		'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'j': "002",
-	}
-	var out []byte
-	for i := 0; i < len(format); i++ {
-		if format[i] == '%' && i+1 < len(format) {
-			i++
-			if layout, ok := layouts[format[i]]; ok {
-				out = t.AppendFormat(out, layout)
-				continue
-			}
-			if format[i] != '%' {
-				out = append(out, '%')
-			}
-		}
-		out = append(out, format[i])
-	}
-	return string(out)
 }

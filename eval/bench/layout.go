@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -347,27 +348,72 @@ func Conversation(field string, value json.RawMessage) ([]text.Message, error) {
 	}
 	var out []text.Message
 	for i, raw := range list {
-		var m message
-		if err := json.Unmarshal(raw, &m); err != nil {
-			return nil, fmt.Errorf("field %q: message %d: %w", field, i, err)
+		m, err := turn(raw)
+		if err == nil && m.calls {
+			err = errors.New("it calls tools, which Stele cannot pose")
 		}
-		if len(m.ToolCalls) > 0 {
-			return nil, fmt.Errorf("field %q: message %d calls tools, which Stele cannot pose", field, i)
-		}
-		role, content := m.Role, m.Content
-		if role == "" {
-			role, content = map[string]string{"human": "user", "gpt": "assistant", "user": "user", "assistant": "assistant", "system": "system"}[m.From], m.Value
-		}
-		if role == "" {
-			return nil, fmt.Errorf("field %q: message %d has no role", field, i)
-		}
-		said, err := contentOf(content)
 		if err != nil {
 			return nil, fmt.Errorf("field %q: message %d: %w", field, i, err)
 		}
-		out = append(out, text.Message{Role: role, Content: said})
+		out = append(out, m.Message)
 	}
 	return out, nil
+}
+
+// Turns is Conversation for a chat template: messages keep all their fields, tool calls
+// among them, in their order. Only ShareGPT's names and text in parts are put as the
+// template expects them.
+func Turns(field string, value json.RawMessage) ([]json.RawMessage, error) {
+	list, ok := listOfObjects(value)
+	if !ok {
+		return nil, fmt.Errorf("field %q is neither text nor a list of messages with role and content", field)
+	}
+	for i, raw := range list {
+		m, err := turn(raw)
+		if err != nil {
+			return nil, fmt.Errorf("field %q: message %d: %w", field, i, err)
+		}
+		if m.asIs {
+			continue
+		}
+		record, err := jsonl.ParseRecord(raw)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(record.Set("role", m.Role), record.Set("content", m.Content)); err != nil {
+			return nil, err
+		}
+		if list[i], err = record.MarshalJSON(); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// said is a message, whether it calls tools, and whether its role and content stand in it
+// as they are here.
+type said struct {
+	text.Message
+	calls, asIs bool
+}
+
+// turn reads a message.
+func turn(raw json.RawMessage) (said, error) {
+	var m message
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return said{}, err
+	}
+	role, content := m.Role, m.Content
+	asIs := role != "" && (len(content) == 0 || content[0] != '[')
+	if role == "" {
+		role = map[string]string{"human": "user", "gpt": "assistant", "user": "user", "assistant": "assistant", "system": "system"}[m.From]
+		content = m.Value
+	}
+	if role == "" {
+		return said{}, errors.New("it has no role")
+	}
+	words, err := contentOf(content)
+	return said{text.Message{Role: role, Content: words}, len(m.ToolCalls) > 0, asIs}, err
 }
 
 // contentOf is a message's text: as it is, or in parts.

@@ -208,7 +208,10 @@ func chatted(p bench.Problem, o Options) (string, bool, error) {
 	}
 	messages := append([]text.Message{{Role: "system", Content: phrases.Instruction[p.Language]}}, turns(o.Shots)...)
 	asked, err := o.Chat(append(messages, text.Message{Role: "user", Content: question(p)}), true)
-	return asked, false, err
+	if err != nil {
+		return "", false, fmt.Errorf("template chat: %w; plain, none and the others do without it", err)
+	}
+	return asked, false, nil
 }
 
 func qwenInstruct(p bench.Problem, o Options) (string, bool, error) {

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"stele/engine/jsonl"
+	"stele/engine/text"
+	"stele/eval/bench"
+)
+
+// guesses are what a file's records left to be guessed.
+type guesses struct {
+	field    string // that questions came from, where it is no prompt
+	answered bool   // conversations ended with the assistant
+	left     []string
+}
+
+func (g *guesses) write(w io.Writer, path string) {
+	var said []string
+	if g.field != "" {
+		said = append(said, fmt.Sprintf("no prompt, so %s is asked", g.field))
+	}
+	if g.answered {
+		said = append(said, "conversations end with the assistant: its last message is left out and generated anew")
+	}
+	if len(g.left) > 0 {
+		said = append(said, "left out of the output, since JSON cannot hold them: "+strings.Join(g.left, ", "))
+	}
+	if len(said) > 0 {
+		fmt.Fprintf(w, "%s: %s\n", path, strings.Join(said, "; "))
+	}
+}
+
+// asked is what a record asks: a conversation, or a text. It is in "messages" or
+// "prompt", else where a problem's question usually is.
+func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, prompt string, err error) {
+	field, value := "messages", json.RawMessage(nil)
+	for _, name := range []string{"messages", "prompt"} {
+		if value == nil {
+			field = name
+			if value, err = record.Find(name); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	if value == nil {
+		if field, value, err = bench.Asked(record); err != nil {
+			return nil, "", err
+		}
+		if value == nil {
+			return nil, "", fmt.Errorf(`no "prompt", "messages" or "prompt_ids": the record has %s`, strings.Join(record.Keys(), ", "))
+		}
+		said.field = field
+	}
+	if value[0] == '"' {
+		return nil, prompt, json.Unmarshal(value, &prompt)
+	}
+	if messages, err = bench.Turns(field, value); err != nil {
+		return nil, "", err
+	}
+	var end struct {
+		Role  string `json:"role"`
+		Calls []any  `json:"tool_calls"`
+	}
+	last := len(messages) - 1
+	if err := json.Unmarshal(messages[last], &end); err != nil {
+		return nil, "", err
+	}
+	if end.Role == "assistant" && len(end.Calls) == 0 {
+		if last == 0 {
+			return nil, "", fmt.Errorf("field %q holds a message of the assistant's alone", field)
+		}
+		messages, said.answered = messages[:last], true
+	}
+	return messages, "", nil
+}
+
+// rendered puts a line's messages, or its prompt as a user's message, through the
+// chat template, with the tools, documents and variables that the line has.
+func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, messages []json.RawMessage, prompt string) (string, error) {
+	turn := func(role, content string) json.RawMessage {
+		data, err := json.Marshal(text.Message{Role: role, Content: content})
+		must(err) // two strings
+		return data
+	}
+	if err := template.Err(); err != nil {
+		return "", fmt.Errorf("%w; --raw and prompt_ids do without it", err)
+	}
+	if messages == nil {
+		messages = []json.RawMessage{turn("user", prompt)}
+	}
+	var first struct {
+		Role string `json:"role"`
+	}
+	if err := json.Unmarshal(messages[0], &first); err != nil {
+		return "", err
+	}
+	if f.system != "" && first.Role != "system" {
+		messages = append([]json.RawMessage{turn("system", f.system)}, messages...)
+	}
+	var c text.Conversation
+	var err error
+	if c.Messages, err = json.Marshal(messages); err != nil {
+		return "", err
+	}
+	for key, field := range map[string]*json.RawMessage{"tools": &c.Tools, "documents": &c.Documents, "chat_template_kwargs": &c.Variables} {
+		if _, err := record.Decode(key, field); err != nil {
+			return "", err
+		}
+	}
+	return template.RenderConversation(c, true)
+}

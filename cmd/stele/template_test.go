@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stele/engine/text"
+)
+
+// templated is a tiny model's folder with a chat template of its own.
+func templated(t *testing.T, template string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := os.CopyFS(dir, os.DirFS("../../testdata/models/tiny-qwen2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(template), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// write puts a text into a file and returns its path.
+func write(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "in.jsonl")
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestUnreadableTemplate: a chat template that cannot be read stops what needs it,
+// with one line that names file, line and construct, and nothing else.
+func TestUnreadableTemplate(t *testing.T) {
+	model := templated(t, "{% for m in messages %}\n{% trans %}{% endfor %}")
+	text := write(t, `{"text": "hello"}`)
+	ids := write(t, `{"prompt_ids": [1, 2, 3]}`)
+	messages := write(t, `{"messages": [{"role": "user", "content": "hi"}]}`)
+	completions := write(t, `{"prompt_ids": [1, 2], "completion_ids": [3]}`)
+	out := func() string { return filepath.Join(t.TempDir(), "run") }
+	evaluate := []string{"eval", "-m", model, "--bench", "arith", "--lang", "en", "--limit", "1", "-n", "1", "--max-tokens", "2"}
+	train := []string{"train", "--dry-run", "--set", "model=" + model, "--set", "data.bench=arith", "--set", "data.levels=[1]", "--set", "data.languages=[en]"}
+	for _, works := range [][]string{
+		{"generate", "-m", model, "-p", "hello", "--raw", "--max-tokens", "1"},
+		{"generate", "-m", model, "--in", ids, "--out", out(), "--max-tokens", "1"},
+		{"tokenize", "-m", model, "--in", text, "--out", out()},
+		{"score", "-m", model, "--in", completions, "--out", out()},
+		{"bench", "-m", model, "-p", "4", "-n", "2", "-b", "1", "-r", "1", "--train=false"},
+		append(evaluate, "--template", "plain", "--out", out()),
+		append(evaluate, "--template", "none", "--out", out()),
+		append(evaluate, "--template", "qwen-instruct", "--out", out()),
+		append(train, "--set", "data.template=plain"),
+		append(train, "--set", "data.template=none"),
+		{"doctor", "-m", model},
+	} {
+		if _, err := runCommand(works...); err != nil {
+			t.Errorf("stele %s: %v", strings.Join(works, " "), err)
+		}
+	}
+	for _, stops := range [][]string{
+		{"generate", "-m", model, "-p", "hello", "--max-tokens", "1"},
+		{"generate", "-m", model, "--in", messages, "--out", out(), "--max-tokens", "1"},
+		append(evaluate, "--template", "auto", "--out", out()),
+		append(evaluate, "--template", "chat", "--out", out()),
+		append(train, "--set", "data.template=auto"),
+	} {
+		_, err := runCommand(stops...)
+		if err == nil {
+			t.Errorf("stele %s gives no error", strings.Join(stops, " "))
+			continue
+		}
+		for _, want := range []string{filepath.Join(model, "chat_template.jinja"), "line 2", "{% trans %}", `unknown tag "trans"`, "without it"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("stele %s: %v\ndoes not name %s", strings.Join(stops, " "), err, want)
+			}
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("stele %s: an error of several lines: %v", strings.Join(stops, " "), err)
+		}
+	}
+	said, err := runCommand("doctor", "-m", model)
+	if err != nil || strings.Count(said, `unknown tag "trans"`) != 1 {
+		t.Errorf("doctor: %v\n%s", err, said)
+	}
+}
+
+// TestGenerateConversation: a line's messages reach the template with all their
+// fields in their order, and so do tools and variables.
+func TestGenerateConversation(t *testing.T) {
+	template := `{% for m in messages %}{{ m|tojson }}{% endfor %}{{ tools|tojson }}{{ enable_thinking }}`
+	model := templated(t, template)
+	in := write(t, `{"messages": [{"role": "assistant", "content": null, "tool_calls": [{"b": 1.0, "a": "<"}]}], "tools": [{"z": 1, "a": 2.50}], "chat_template_kwargs": {"enable_thinking": false}}`+"\n"+
+		`{"prompt": "hi"}`)
+	out := filepath.Join(t.TempDir(), "out.jsonl")
+	if _, err := runCommand("generate", "-m", model, "--in", in, "--out", out, "--system", "S", "--max-tokens", "1"); err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := text.Load(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tokenizer.Close()
+	data, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	for i, want := range []string{
+		`{"role": "system", "content": "S"}{"role": "assistant", "tool_calls": [{"b": 1.0, "a": "<"}]}[{"z": 1, "a": 2.5}]False`,
+		`{"role": "system", "content": "S"}{"role": "user", "content": "hi"}null`,
+	} {
+		var done struct {
+			Prompt []int32 `json:"prompt_ids"`
+		}
+		if err := json.Unmarshal([]byte(lines[i]), &done); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tokenizer.Decode(done.Prompt, false); got != want || err != nil {
+			t.Errorf("line %d: %v\n got %s\nwant %s", i+1, err, got, want)
+		}
+	}
+	for _, bad := range []string{`{"messages": []}`, `{"messages": ["x"]}`, `{"messages": [{"role": "user"}], "tools": 3}`, `{"prompt": "x", "chat_template_kwargs": [1]}`} {
+		if _, err := runCommand("generate", "-m", model, "--in", write(t, bad), "--out", out, "--max-tokens", "1"); err == nil || !strings.Contains(err.Error(), "in.jsonl:1") {
+			t.Errorf("%s: %v, want an error that names the line", bad, err)
+		}
+	}
+}
