@@ -1,6 +1,7 @@
 package langid
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -68,42 +69,84 @@ const (
 	// three of these. Of 483 such texts of 10 to 15 words with words of two languages,
 	// cut from MGSM, the language with more words is found for 432, and for 402 without.
 	fewWords = 3
-	// nearest are the languages beyond the study's that a text is compared with.
-	nearest = 4
 )
 
-// latinAmong tells languages of the Latin script apart. The study's are the first
-// choice: only where the sieve, which knows the others too, finds another do the
-// nearest of those take part.
+// A text is compared with nearestOnes languages beyond those at home, unless the sieve
+// finds one at home and hardly any of it in another. It is in one of them where lingua is
+// clearly as sure of that, and of its relatives, as of the best at home. Of 5,150 general
+// sentences in 38 other languages 41 are taken for one of the study's, quotations among
+// them; of MGSM, AIME and GPQA none the other way round, with names of chemistry two
+// where clearly is 1.
+const (
+	nearestOnes = 4
+	hardly      = 0.2
+	clearly     = 1.5
+)
+
+// latinAmong tells languages of the Latin script apart, those at home and, with others,
+// all. The ones at home are the first choice: the nearest of the others take part only
+// where the sieve, which knows them all, finds some of the text in one of them.
 func latinAmong(text string, home []string, others bool) identified {
 	words := strings.Fields(text)
 	windows := min(max(1, len(words)/windowWords), maxWindows)
-	candidates := home
+	var foreign []string
 	if others {
-		candidates = slices.Concat(home, foreign(words, windows, home))
+		foreign = nearest(words, windows, home)
 	}
-	if len(candidates) == 1 {
+	if len(home)+len(foreign) == 1 {
 		of := byWindows(sieve(), words, windows)
-		return identified{lang: candidates[0], of: map[string]float64{candidates[0]: max(of[candidates[0]], grain)}}
+		return identified{lang: home[0], of: map[string]float64{home[0]: max(of[home[0]], grain)}}
 	}
+	candidates := slices.Concat(home, foreign)
 	detector := lingua.NewLanguageDetectorBuilder().FromLanguages(linguasOf(candidates)...).Build()
 	v := best(candidates, byWindows(detector, words, windows))
-	if len(candidates) == len(home) && len(words) < 2*windowWords && len(words) >= 3*fewWords {
+	switch {
+	case foreign != nil:
+		if h := best(home, v.of); h.lang != Undetermined && v.withRelatives() < clearly*v.of[h.lang] {
+			v.lang = h.lang
+		}
+		v.tellRelatives(words)
+	case len(words) < 2*windowWords && len(words) >= 3*fewWords:
 		// One window alone, where two languages may share a sentence: a few words at a
 		// time say which has more, and nothing of how sure it is where both agree.
 		if few := best(candidates, byWindows(detector, words, len(words)/fewWords)); few.lang != v.lang {
 			return few
 		}
 	}
-	if others {
-		v.tellRelatives(words)
-	}
 	return v
+}
+
+// nearest are the languages beyond those at home that a text is nearest to; none where
+// the sieve finds it in a language at home and hardly any of it in another.
+func nearest(words []string, windows int, home []string) []string {
+	of := byWindows(sieve(), words, windows)
+	order := slices.Clone(latinLanguages)
+	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(of[b], of[a]) })
+	atHome := slices.Contains(home, order[0])
+	order = slices.DeleteFunc(order, func(code string) bool { return slices.Contains(home, code) })
+	if atHome && of[order[0]] < hardly {
+		return nil
+	}
+	return order[:nearestOnes]
 }
 
 // relatives are languages that lingua takes for each other more than now and then;
 // their commonest words, and those of arithmetic, tell them apart.
 var relatives = [][]string{{"id", "ms"}, {"nb", "nn", "da"}, {"hr", "bs", "sr"}}
+
+// withRelatives is the confidence in a verdict's language and its relatives.
+func (v *identified) withRelatives() float64 {
+	for _, group := range relatives {
+		if slices.Contains(group, v.lang) {
+			sum := 0.0
+			for _, code := range group {
+				sum += v.of[code]
+			}
+			return sum
+		}
+	}
+	return v.of[v.lang]
+}
 
 // tellRelatives corrects a verdict on one of several relatives by its commonest words.
 func (v *identified) tellRelatives(words []string) {
@@ -127,27 +170,6 @@ func (v *identified) tellRelatives(words []string) {
 		}
 		v.of[v.lang] = max(v.of[v.lang], v.of[was])
 	}
-}
-
-// foreign are the languages that a text is in more than in those at home, by the
-// sieve; none where it is in one of those.
-func foreign(words []string, windows int, home []string) []string {
-	of := byWindows(sieve(), words, windows)
-	order := slices.Clone(latinLanguages)
-	slices.SortStableFunc(order, func(a, b string) int {
-		switch {
-		case of[a] > of[b]:
-			return -1
-		case of[a] < of[b]:
-			return 1
-		}
-		return 0
-	})
-	if slices.Contains(home, order[0]) {
-		return nil
-	}
-	order = slices.DeleteFunc(order, func(code string) bool { return slices.Contains(home, code) })
-	return order[:nearest]
 }
 
 // byWindows is the mean confidence in each language over a text's windows. Lingua on
