@@ -160,7 +160,7 @@ func (t token) isSymbol(before, after bool) bool {
 
 // mayBeName reports whether a token can be a name or a unit, as well as a word.
 func (t token) mayBeName() bool {
-	return isLetter(t.text) || functions[strings.ToLower(t.text)] || capitals(t.text) || units[t.text]
+	return isLetter(t.text) || consonants(t.text) || functions[strings.ToLower(t.text)] || capitals(t.text) || units[t.text]
 }
 
 // oneLetterParts reports whether a token is Latin or Greek letters joined by hyphens or
@@ -180,6 +180,11 @@ func capitals(s string) bool {
 		n++
 	}
 	return n <= 4
+}
+
+// consonants reports whether s is two or three Latin letters without a vowel, as xyz.
+func consonants(s string) bool {
+	return len(s) <= 3 && strings.Trim(strings.ToLower(s), "bcdfghjklmnpqrstvwxyz") == ""
 }
 
 func set(names string) map[string]bool {

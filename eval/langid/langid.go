@@ -120,8 +120,11 @@ func (d *Detector) identify(text string) identified {
 		// formulas, as in chemistry.
 		return d.byScript(w, second, share)
 	}
-	if v.of[v.lang] < sureLatin && countLetters(w.text[latin].String()) < longLatin {
-		v.among = latinLanguages
+	letters := countLetters(w.text[latin].String())
+	if v.of[v.lang] < sureLatin && letters < longLatin {
+		v.among = slices.DeleteFunc(slices.Clone(latinLanguages), func(code string) bool {
+			return letters >= shortLatin && v.of[code] < maybe*v.of[v.lang]
+		})
 	}
 	return v
 }

@@ -52,10 +52,14 @@ func linguasOf(codes []string) []lingua.Language {
 // A verdict among the languages of the Latin script is sure from longLatin letters
 // on, or with a confidence of sureLatin. On the first 20 and 50 characters of MGSM,
 // AIME and GPQA questions, 8 % of verdicts on fewer than 20 letters are wrong, and
-// 1 in 1,000 of those with this confidence; from 30 letters on it is 1 %.
+// 1 in 1,000 of those with this confidence; from 30 letters on it is 1 %. If it is not
+// sure, a text of fewer than shortLatin letters may be in any language of the script, a
+// longer one in those whose confidence is at least maybe of the best one's.
 const (
-	longLatin = 50
-	sureLatin = 0.8
+	longLatin  = 50
+	shortLatin = 20
+	sureLatin  = 0.8
+	maybe      = 0.2
 )
 
 // A Latin text is judged in windows of windowWords words, or of more, so that there
@@ -74,13 +78,16 @@ const (
 // A text is compared with nearestOnes languages beyond those at home, unless the sieve
 // finds one at home and hardly any of it in another. It is in one of them where lingua is
 // clearly as sure of that, and of its relatives, as of the best at home. Of 5,150 general
-// sentences in 38 other languages 41 are taken for one of the study's, quotations among
+// sentences in 44 other languages 41 are taken for one of the study's, quotations among
 // them; of MGSM, AIME and GPQA none the other way round, with names of chemistry two
 // where clearly is 1.
 const (
 	nearestOnes = 4
 	hardly      = 0.2
 	clearly     = 1.5
+	// clearlyShort is clearly for fewer than shortLatin letters.
+	clearlyShort = 3
+	latinCommon  = 12
 )
 
 // latinAmong tells languages of the Latin script apart, those at home and, with others,
@@ -102,7 +109,11 @@ func latinAmong(text string, home []string, others bool) identified {
 	v := best(candidates, byWindows(detector, words, windows))
 	switch {
 	case foreign != nil:
-		if h := best(home, v.of); h.lang != Undetermined && v.withRelatives() < clearly*v.of[h.lang] {
+		margin := float64(clearly)
+		if countLetters(text) < shortLatin {
+			margin = clearlyShort
+		}
+		if h := best(home, v.of); h.lang != Undetermined && v.withRelatives() < margin*v.of[h.lang] {
 			v.lang = h.lang
 		}
 		v.tellRelatives(words)
@@ -123,7 +134,11 @@ func nearest(words []string, windows int, home []string) []string {
 	order := slices.Clone(latinLanguages)
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(of[b], of[a]) })
 	atHome := slices.Contains(home, order[0])
-	order = slices.DeleteFunc(order, func(code string) bool { return slices.Contains(home, code) })
+	text := strings.Join(words, " ")
+	letters := countLetters(text)
+	order = slices.DeleteFunc(order, func(code string) bool {
+		return slices.Contains(home, code) || missing(code, text, letters) > 1 || code == "la" && !hasCommon(words, "la")
+	})
 	if atHome && of[order[0]] < hardly {
 		return nil
 	}
@@ -133,6 +148,18 @@ func nearest(words []string, windows int, home []string) []string {
 // relatives are languages that lingua takes for each other more than now and then;
 // their commonest words, and those of arithmetic, tell them apart.
 var relatives = [][]string{{"id", "ms"}, {"nb", "nn", "da"}, {"hr", "bs", "sr"}}
+
+// hasCommon reports whether one in latinCommon words is among a language's commonest:
+// names of chemistry look like Latin, but have no such words.
+func hasCommon(words []string, code string) bool {
+	n := 0
+	for _, word := range words {
+		if common[code][strings.ToLower(word)] {
+			n++
+		}
+	}
+	return n*latinCommon >= len(words)
+}
 
 // withRelatives is the confidence in a verdict's language and its relatives.
 func (v *identified) withRelatives() float64 {

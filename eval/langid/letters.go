@@ -3,6 +3,7 @@ package langid
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/pemistahl/lingua-go"
 )
@@ -40,6 +41,28 @@ var told = func() map[rune]bool {
 	return letters
 }()
 
+// own are letters that a language cannot do without, and about how many of its letters
+// they are.
+var own = map[string]struct {
+	letters string
+	share   float64
+}{
+	"ru": {"ыэёъ", 0.025}, "uk": {"іїєґ", 0.07}, "be": {"іўыэё", 0.12}, "bg": {"ъ", 0.015}, "sr": {"јљњђћџ", 0.07},
+	"mk": {"јљњќѓѕџ", 0.06}, "mn": {"өү", 0.05}, "ky": {"ңөү", 0.07}, "tt": {"әҗңөүһ", 0.12}, "ba": {"әғҙҡңөҫүһ", 0.15},
+	"kk": {"әғқңөұүһі", 0.2}, "tg": {"ғӣқӯҳҷ", 0.08}, "uz": {"ўқғҳ", 0.07},
+	"yo": {"ẹọṣàìòùáíóú", 0.08}, "vi": {"đơưăâêôạảấầậắặẹềếểễệịỉọốồộớờợụủứừựỳỷ", 0.2},
+}
+
+// missing is how many of the letters that a language cannot do without a text of so
+// many letters ought to have, where it has none.
+func missing(code, text string, letters int) float64 {
+	o := own[code]
+	if o.letters == "" || strings.ContainsAny(strings.ToLower(text), o.letters) {
+		return 0
+	}
+	return o.share * float64(letters)
+}
+
 // common are the commonest words of languages that have much the same letters.
 var common = map[string]map[string]bool{
 	"ru": set("и в не что на мы это по из то для с к от за так как если чтобы или у него неё них равно тогда поэтому теперь всего сколько есть будет"),
@@ -57,18 +80,26 @@ var common = map[string]map[string]bool{
 	"yi": set("און איז די דער דאָס דאס מיט פון פֿון צו נישט מיר זיי האָט האט וואָס וואס אַז אז אין זענען איך"),
 	"am": set("ነው ናቸው እና ላይ ውስጥ ስለዚህ ነበር ወይም ከዚያ ይህ ቁጥር ሁለት ደግሞ ጋር መጀመሪያ"),
 	"ti": set("እዩ እዮም ናይ እቲ እታ ካብ ድማ ከም ኣብ ነቲ ክልተ እዚ ስለዚ ቁጽሪ ኣለዎ ኣለዋ ምስ"),
-	"id": set("adalah karena bahwa bisa dapat kita dari jadi maka bilangan angka uang kali yaitu sehingga setiap hari berapa mereka tersebut adapun kemudian pertama-tama rumus rupiah ia memiliki membutuhkan kelipatan pangkat jumlahkan oleh"),
-	"ms": set("ialah kerana bahawa boleh daripada nombor wang iaitu supaya setiap berapakah beliau ringgit sen kepada bagi mempunyai darab didarab didarabkan dibahagi dibahagikan bahagi bahagikan kuasa tambahkan jawapan jawapannya hendaklah oleh itu"),
-	"nb": set("jeg ikke et en har hvor mange hun han hva vi får av også derfor deretter først da regner hver fra etter disse deler ut noe seg blir per kroner summen"),
-	"nn": set("eg ikkje eit ein har kor mange ho han kva vi får av òg også difor deretter først då reknar kvar frå etter desse deler ut noko seg blir per kroner summen"),
-	"da": set("jeg ikke et en har hvor mange hun han hvad vi får af også derfor derefter først da regner hver fra efter disse deler ud noget sig bliver per kroner summen så meget antallet lægger"),
+	"id": set("setelah selama secara keseluruhan jawabannya jika hasilnya misalkan diperoleh pertama persen persegi detik menit keliling akar kuadrat pembilang rata-rata peluang miliar toko sepeda mobil siswa kantor sisanya memberikan hitung mula adalah karena bahwa bisa dapat kita dari jadi maka bilangan angka uang kali yaitu sehingga setiap hari berapa mereka tersebut adapun kemudian pertama-tama rumus rupiah ia memiliki membutuhkan kelipatan pangkat jumlahkan oleh"),
+	"ms": set("selepas sejauh masa epal peratus saat minit perimeter punca pengangka purata kebarangkalian baki bilion kedai basikal murid pelajar dua-dua kira mula-mula tambahkan segi katakan manakala ialah sekiranya ialah kerana bahawa boleh daripada nombor wang iaitu supaya setiap berapakah beliau ringgit sen kepada bagi mempunyai darab didarab didarabkan dibahagi dibahagikan bahagi bahagikan kuasa tambahkan jawapan jawapannya hendaklah oleh itu"),
+	"nb": set("legger tallene sammen gir kjører være hva mye noen teller nevner likningen tilbake penger uke uker dager epler halvparten siden etterpå time timer regne trenger jeg ikke et en har hvor mange hun han hva vi får av også derfor deretter først da regner hver fra etter disse deler ut noe seg blir per kroner summen"),
+	"nn": set("fyrst legg saman dei tala talet gjev køyrer vere mykje nokon berre gonger teljar nemnar pengar veke veker dagar eple sidan etterpå timar rekne treng held fram vert eg ikkje eit ein har kor mange ho han kva vi får av òg også difor deretter først då reknar kvar frå etter desse deler ut noko seg blir per kroner summen"),
+	"da": set("lægger tallene sammen giver kører være meget nogle kun gange tæller nævner ligning ligningen tilbage penge uge uger dage æbler halvdelen siden bagefter time timer mere regne lige dividerer jeg ikke et en har hvor mange hun han hvad vi får af også derfor derefter først da regner hver fra efter disse deler ud noget sig bliver per kroner summen så meget antallet lægger"),
 	"hr": set("zbroj zbrojimo zbrojiti umnožak jednadžba jednadžbu jednadžbe tisuća tisuću točno točka točke tko što tjedan tjedna kolovoz općenito uvjet uvjeta dvije gdje vrijednost rješenje dio"),
 	"bs": set("zbir saberemo sabrati jednačina jednačinu jednačine hiljada hiljadu tačno tačka tačke ko šta sedmica sedmice uslov uslova dvije gdje vrijednost rješenje dio također"),
 	"sr": set("zbir saberemo sabrati jednačina jednačinu jednačine hiljada hiljadu tačno tačka tačke ko šta nedelja nedelje uslov uslova dve gde vrednost rešenje rešimo deo deli podelimo posle pre primer celi ceo obe uvek sledi ovde takođe " +
 		"и у не да на је се су за од са који која које што ако или онда затим колико укупно ће то има јер као"),
+	"la": set("et est in non ut ad cum sunt ex quod si qui quae sed sit ergo igitur itaque numerus numeri numerum numeros summa summam habemus esse deinde primum quia aequalis atque aut duo tres duos duas autem enim his hoc"),
 	"ar": set("في من على إلى أن هو هي هذا هذه التي الذي ثم كل عدد كان مع إذا لذلك لأن ما لا"),
 	"fa": set("است را که از این در با به برای می آن هر و یا تا چون پس اگر عدد بین دو اين براي"),
 	"ur": set("ہے ہیں کا کی کے میں سے کو اور یہ وہ نے پر ہم ایک تو"),
+}
+
+// endings are those of many words in languages that have the same letters: Nepali writes
+// as one word what Hindi writes as two.
+var endings = map[string][]string{
+	"ne": {"छ", "छन्", "छौं", "छौँ", "छु", "लाई", "बाट", "हरू", "हरु", "मा", "को"},
+	"mr": {"च्या", "ांची", "ांचे", "ांचा", "ांना", "ांनी", "ातील", "ासाठी", "ण्यासाठी", "तात", "तो"},
 }
 
 // lettersAVote: so many letters that lingua has no doubt about weigh as much as a common word.
@@ -120,13 +151,22 @@ func byLetters(text string, of []string) (lang string, among []string) {
 			if common[code][word] {
 				score[code]++
 			}
+			for _, ending := range endings[code] {
+				if stem, ok := strings.CutSuffix(word, ending); ok && utf8.RuneCountInString(stem) > 1 {
+					score[code] += 3
+				}
+			}
 		}
+	}
+	for _, code := range of {
+		score[code] -= missing(code, text, letters)
 	}
 	if len(close) > 1 {
 		for code, c := range byWindows(onTrigrams(close), strings.Fields(text), 1) {
 			score[code] += c * float64(letters) / lettersAVote
 		}
 	}
+	score[of[0]]++ // as much as a common word, where nothing else speaks
 	lang = of[0]
 	for _, code := range of[1:] {
 		if score[code] > score[lang] {
