@@ -7,6 +7,7 @@ import (
 
 	"stele/eval/bench"
 	"stele/eval/grade"
+	"stele/eval/langid"
 )
 
 // Spec is what decides the numbers of a run, apart from the model. It is written
@@ -27,6 +28,9 @@ type Spec struct {
 	FewShot   int      `json:"few_shot"` // worked examples before each question
 	// Grader names whose verdicts make the accuracy: qwen or strict. Samples hold both.
 	Grader string `json:"grader"`
+	// LangCandidates are the languages among which the language of an output is chosen
+	// where they share a script (see langid.Among); empty for all.
+	LangCandidates []string `json:"lang_candidates,omitempty"`
 }
 
 // Validate reports the first setting that cannot be run.
@@ -57,6 +61,9 @@ func (s *Spec) Validate() error {
 		if s.Samples[b] < 1 {
 			return fmt.Errorf("samples for %s is %d, expected at least 1", b, s.Samples[b])
 		}
+	}
+	if _, err := langid.Among(s.LangCandidates); err != nil {
+		return fmt.Errorf("lang candidates: %w", err)
 	}
 	if b, ok := repeated(s.Benchmarks); ok {
 		return fmt.Errorf("benchmark %s is named twice", b)

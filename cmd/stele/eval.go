@@ -32,6 +32,9 @@ type evalFlags struct {
 	spec                            eval.Spec
 }
 
+// langCandidatesUsage is for the flags that restrict language identification.
+const langCandidatesUsage = "name outputs' languages among these where a script is shared: codes, all, or study for the eleven"
+
 func newEvalCommand(g *globals) *cobra.Command { return evalCommand(g, &evalFlags{}) }
 
 func evalCommand(g *globals, f *evalFlags) *cobra.Command {
@@ -73,6 +76,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
 	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
 	flags.StringVar(&f.spec.Grader, "grader", "qwen", "whose verdicts make the accuracy: qwen or strict")
+	flags.StringSliceVar(&f.spec.LangCandidates, "lang-candidates", []string{"all"}, langCandidatesUsage)
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	flags.StringVar(&f.preset, "preset", "", "the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
 	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, as i/n, such as 3/8")
@@ -141,6 +145,9 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	deps := evalDeps(g, e, f.model, weights, os.Stderr)
+	if deps.Identify, err = identifyAmong(spec, os.Stderr); err != nil {
+		return err
+	}
 	if f.shard != "" {
 		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
 		if err == nil {
@@ -229,15 +236,29 @@ func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) ([]eva
 func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string]string, log io.Writer) eval.Deps {
 	return eval.Deps{
 		Generator: generator{e},
-		Identify:  identifier(),
+		Identify:  identifier(langid.New()),
 		Origin:    eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Executor(), DType: g.dtype},
 		Log:       log,
 	}
 }
 
+// identifyAmong is the identifier for a run's candidates. Languages asked for that no
+// verdict names are spoken of.
+func identifyAmong(spec eval.Spec, log io.Writer) (func(output, language string) eval.Identified, error) {
+	for _, language := range spec.Languages {
+		if !langid.Known(language) {
+			fmt.Fprintf(log, "warning: language identification does not know %q: all its samples count as off target\n", language)
+		}
+	}
+	detector, err := langid.Among(spec.LangCandidates)
+	if err != nil {
+		return nil, err
+	}
+	return identifier(detector), nil
+}
+
 // identifier judges the language of an output's reasoning and answer.
-func identifier() func(output, language string) eval.Identified {
-	detector := langid.New()
+func identifier(detector *langid.Detector) func(output, language string) eval.Identified {
 	return func(output, language string) eval.Identified {
 		reasoning, answer := langid.Split(output)
 		lang, confidence := detector.Judge(reasoning, language)
@@ -276,6 +297,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
 		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
+		LangCandidates: c.Reward.LangCandidates,
 	}
 	if len(spec.Languages) == 0 {
 		spec.Languages = langid.Languages
@@ -289,7 +311,11 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	results, err := eval.Run(ctx, spec, questions, evalDeps(g, e, c.Model, nil, os.Stderr), out)
+	deps := evalDeps(g, e, c.Model, nil, os.Stderr)
+	if deps.Identify, err = identifyAmong(spec, os.Stderr); err != nil {
+		return nil, err
+	}
+	results, err := eval.Run(ctx, spec, questions, deps, out)
 	if err != nil {
 		return nil, err
 	}
