@@ -97,10 +97,15 @@ func tokens(text string) []token {
 	return out
 }
 
-// isLetter reports whether s is one letter.
+// alphabetic are scripts whose letters stand for numbers in formulas, as 令 does not.
+var alphabetic = []*unicode.RangeTable{
+	unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Arabic, unicode.Hebrew, unicode.Armenian, unicode.Georgian,
+}
+
+// isLetter reports whether s is one letter of an alphabet.
 func isLetter(s string) bool {
 	for i, r := range s {
-		if i > 0 && !unicode.IsMark(r) {
+		if i == 0 && !unicode.In(r, alphabetic...) || i > 0 && !unicode.IsMark(r) {
 			return false
 		}
 	}
@@ -113,7 +118,7 @@ func isLetter(s string) bool {
 func (t token) isSymbol(before, after bool) bool {
 	isOperator := func(r rune) bool { return r != 0 && strings.ContainsRune(operators, r) }
 	operator := isOperator(t.left) || isOperator(t.right)
-	number := t.near && unicode.IsDigit(t.left) || t.nearRight && unicode.IsDigit(t.right)
+	number := t.near && unicode.IsNumber(t.left) || t.nearRight && unicode.IsNumber(t.right)
 	bracket := t.near && strings.ContainsRune("([{", t.left) || t.nearRight && strings.ContainsRune(")]}([{", t.right)
 	hyphen := t.left == '-' && !t.near || t.right == '-' && !t.nearRight || t.near && t.left == '-' && t.nearRight && t.right == '-'
 	script, letters := -2, 0
@@ -155,7 +160,7 @@ func (t token) isSymbol(before, after bool) bool {
 	case capitals(t.text):
 		return operator || number
 	}
-	return letters <= 4 && unicode.IsDigit(t.left) && units[t.text]
+	return letters <= 4 && unicode.IsNumber(t.left) && units[t.text]
 }
 
 // mayBeName reports whether a token can be a name or a unit, as well as a word.

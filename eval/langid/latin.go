@@ -31,23 +31,8 @@ var (
 	studyLatin = []string{"en", "es", "de", "fr", "sw"}
 )
 
-// sieve is lingua's detector of all languages of Latin script on trigrams alone: a
-// fifth of a second and 36 MB for all of them.
-var sieve = sync.OnceValue(func() lingua.LanguageDetector {
-	return onTrigrams(latinLanguages)
-})
-
-func onTrigrams(codes []string) lingua.LanguageDetector {
-	return lingua.NewLanguageDetectorBuilder().FromLanguages(linguasOf(codes)...).WithLowAccuracyMode().Build()
-}
-
-func linguasOf(codes []string) []lingua.Language {
-	languages := make([]lingua.Language, len(codes))
-	for i, code := range codes {
-		languages[i] = linguas[code]
-	}
-	return languages
-}
+// sieve compares all languages of Latin script on trigrams alone.
+var sieve = sync.OnceValue(func() *comparison { return compare(latinLanguages, true) })
 
 // A verdict among the languages of the Latin script is sure from longLatin letters
 // on, or with a confidence of sureLatin. On the first 20 and 50 characters of MGSM,
@@ -101,12 +86,12 @@ func latinAmong(text string, home []string, others bool) identified {
 		foreign = nearest(words, windows, home)
 	}
 	if len(home)+len(foreign) == 1 {
-		of := byWindows(sieve(), words, windows)
+		of := sieve().byWindows(words, windows)
 		return identified{lang: home[0], of: map[string]float64{home[0]: max(of[home[0]], grain)}}
 	}
 	candidates := slices.Concat(home, foreign)
-	detector := lingua.NewLanguageDetectorBuilder().FromLanguages(linguasOf(candidates)...).Build()
-	v := best(candidates, byWindows(detector, words, windows))
+	compared := compare(candidates, false)
+	v := best(candidates, compared.byWindows(words, windows))
 	switch {
 	case foreign != nil:
 		margin := float64(clearly)
@@ -120,7 +105,7 @@ func latinAmong(text string, home []string, others bool) identified {
 	case len(words) < 2*windowWords && len(words) >= 3*fewWords:
 		// One window alone, where two languages may share a sentence: a few words at a
 		// time say which has more, and nothing of how sure it is where both agree.
-		if few := best(candidates, byWindows(detector, words, len(words)/fewWords)); few.lang != v.lang {
+		if few := best(candidates, compared.byWindows(words, len(words)/fewWords)); few.lang != v.lang {
 			return few
 		}
 	}
@@ -130,7 +115,7 @@ func latinAmong(text string, home []string, others bool) identified {
 // nearest are the languages beyond those at home that a text is nearest to; none where
 // the sieve finds it in a language at home and hardly any of it in another.
 func nearest(words []string, windows int, home []string) []string {
-	of := byWindows(sieve(), words, windows)
+	of := sieve().byWindows(words, windows)
 	order := slices.Clone(latinLanguages)
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(of[b], of[a]) })
 	atHome := slices.Contains(home, order[0])
@@ -197,24 +182,6 @@ func (v *identified) tellRelatives(words []string) {
 		}
 		v.of[v.lang] = max(v.of[v.lang], v.of[was])
 	}
-}
-
-// byWindows is the mean confidence in each language over a text's windows. Lingua on
-// its own multiplies the probabilities of letter sequences, so that a few words whose
-// sequences are rare elsewhere ("werde ich anfangen") would outweigh a long text in
-// another language.
-func byWindows(detector lingua.LanguageDetector, words []string, windows int) map[string]float64 {
-	of := map[string]float64{}
-	for i := range windows {
-		from, to := i*len(words)/windows, (i+1)*len(words)/windows
-		for _, c := range detector.ComputeLanguageConfidenceValues(strings.Join(words[from:to], " ")) {
-			of[codeOf(c.Language())] += c.Value() * float64(to-from) / float64(len(words))
-		}
-	}
-	for code := range of {
-		of[code] = round(of[code])
-	}
-	return of
 }
 
 // best is the language with the largest confidence. Ties go to the first candidate;

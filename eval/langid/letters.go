@@ -162,7 +162,7 @@ func byLetters(text string, of []string) (lang string, among []string) {
 		score[code] -= missing(code, text, letters)
 	}
 	if len(close) > 1 {
-		for code, c := range byWindows(onTrigrams(close), strings.Fields(text), 1) {
+		for code, c := range compare(close, true).byWindows(strings.Fields(text), 1) {
 			score[code] += c * float64(letters) / lettersAVote
 		}
 	}
