@@ -60,6 +60,13 @@ const (
 	fewWords = 3
 )
 
+// The sieve alone decides on a text of several windows where it is that sure of a
+// language at home, or of another: nothing but its trigrams is loaded for those.
+const (
+	sureAtHome  = 0.9
+	sureForeign = 0.7
+)
+
 // A text is compared with nearestOnes languages beyond those at home, unless the sieve
 // finds one at home and hardly any of it in another. It is in one of them where lingua is
 // clearly as sure of that, and of its relatives, as of the best at home. Of 5,150 general
@@ -83,7 +90,17 @@ func latinAmong(text string, home []string, others bool) identified {
 	windows := min(max(1, len(words)/windowWords), maxWindows)
 	var foreign []string
 	if others {
-		foreign = nearest(words, windows, home)
+		of := sieve().byWindows(words, windows)
+		v := best(latinLanguages, of)
+		sure := sureAtHome
+		if !slices.Contains(home, v.lang) {
+			sure = sureForeign
+		}
+		if windows > 1 && v.withRelatives() >= sure && possible(v.lang, text, words) {
+			v.tellRelatives(words)
+			return v
+		}
+		foreign = nearest(text, words, of, home)
 	}
 	if len(home)+len(foreign) == 1 {
 		of := sieve().byWindows(words, windows)
@@ -114,15 +131,12 @@ func latinAmong(text string, home []string, others bool) identified {
 
 // nearest are the languages beyond those at home that a text is nearest to; none where
 // the sieve finds it in a language at home and hardly any of it in another.
-func nearest(words []string, windows int, home []string) []string {
-	of := sieve().byWindows(words, windows)
+func nearest(text string, words []string, of map[string]float64, home []string) []string {
 	order := slices.Clone(latinLanguages)
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(of[b], of[a]) })
 	atHome := slices.Contains(home, order[0])
-	text := strings.Join(words, " ")
-	letters := countLetters(text)
 	order = slices.DeleteFunc(order, func(code string) bool {
-		return slices.Contains(home, code) || missing(code, text, letters) > 1 || code == "la" && !hasCommon(words, "la")
+		return slices.Contains(home, code) || !possible(code, text, words)
 	})
 	if atHome && of[order[0]] < hardly {
 		return nil
@@ -133,6 +147,12 @@ func nearest(words []string, windows int, home []string) []string {
 // relatives are languages that lingua takes for each other more than now and then;
 // their commonest words, and those of arithmetic, tell them apart.
 var relatives = [][]string{{"id", "ms"}, {"nb", "nn", "da"}, {"hr", "bs", "sr"}}
+
+// possible reports whether a text has what a language cannot do without: letters of its
+// own, and Latin its common words.
+func possible(code, text string, words []string) bool {
+	return missing(code, text, countLetters(text)) <= 1 && (code != "la" || hasCommon(words, code))
+}
 
 // hasCommon reports whether one in latinCommon words is among a language's commonest:
 // names of chemistry look like Latin, but have no such words.
