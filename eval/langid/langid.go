@@ -115,9 +115,9 @@ func (d *Detector) identify(text string) identified {
 		home = studyLatin
 	}
 	v := latinAmong(w.text[latin].String(), home, all)
-	if second, share := w.most(latin + 1); share >= 0.25 && v.of[v.lang] < 0.5 {
-		// Latin words of no language, beside words of another script: names and
-		// formulas, as in chemistry.
+	if second, share := w.most(latin + 1); share >= 0.25 && (v.of[v.lang] < 0.5 || !slices.Contains(home, v.lang)) {
+		// Latin words of no language, or of a far one, beside words of another script:
+		// names and formulas, as in chemistry.
 		return d.byScript(w, second, share)
 	}
 	letters := countLetters(w.text[latin].String())

@@ -31,8 +31,19 @@ var (
 	studyLatin = []string{"en", "es", "de", "fr", "sw"}
 )
 
-// sieve compares all languages of Latin script on trigrams alone.
-var sieve = sync.OnceValue(func() *comparison { return compare(latinLanguages, true) })
+// sieves are comparisons of all languages of Latin script on trigrams alone, but for
+// those that a text cannot be in; by their codes.
+var sieves sync.Map
+
+func sieve(text string, words []string) *comparison {
+	possible := slices.DeleteFunc(slices.Clone(latinLanguages), func(code string) bool { return !possible(code, text, words) })
+	key := strings.Join(possible, " ")
+	if c, ok := sieves.Load(key); ok {
+		return c.(*comparison)
+	}
+	c, _ := sieves.LoadOrStore(key, compare(possible, true))
+	return c.(*comparison)
+}
 
 // A verdict among the languages of the Latin script is sure from longLatin letters
 // on, or with a confidence of sureLatin. On the first 20 and 50 characters of MGSM,
@@ -90,20 +101,20 @@ func latinAmong(text string, home []string, others bool) identified {
 	windows := min(max(1, len(words)/windowWords), maxWindows)
 	var foreign []string
 	if others {
-		of := sieve().byWindows(words, windows)
+		of := sieve(text, words).byWindows(words, windows)
 		v := best(latinLanguages, of)
 		sure := sureAtHome
 		if !slices.Contains(home, v.lang) {
 			sure = sureForeign
 		}
-		if windows > 1 && v.withRelatives() >= sure && possible(v.lang, text, words) {
+		if windows > 1 && v.withRelatives() >= sure {
 			v.tellRelatives(words)
 			return v
 		}
-		foreign = nearest(text, words, of, home)
+		foreign = nearest(of, home)
 	}
 	if len(home)+len(foreign) == 1 {
-		of := sieve().byWindows(words, windows)
+		of := sieve(text, words).byWindows(words, windows)
 		return identified{lang: home[0], of: map[string]float64{home[0]: max(of[home[0]], grain)}}
 	}
 	candidates := slices.Concat(home, foreign)
@@ -131,12 +142,13 @@ func latinAmong(text string, home []string, others bool) identified {
 
 // nearest are the languages beyond those at home that a text is nearest to; none where
 // the sieve finds it in a language at home and hardly any of it in another.
-func nearest(text string, words []string, of map[string]float64, home []string) []string {
+func nearest(of map[string]float64, home []string) []string {
 	order := slices.Clone(latinLanguages)
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(of[b], of[a]) })
 	atHome := slices.Contains(home, order[0])
 	order = slices.DeleteFunc(order, func(code string) bool {
-		return slices.Contains(home, code) || !possible(code, text, words)
+		_, there := of[code]
+		return slices.Contains(home, code) || !there
 	})
 	if atHome && of[order[0]] < hardly {
 		return nil
