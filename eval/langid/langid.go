@@ -121,6 +121,9 @@ func (d *Detector) identify(text string) identified {
 		return d.byScript(w, second, share)
 	}
 	letters := countLetters(w.text[latin].String())
+	if all && letters >= longLatin && v.of[v.lang] < unlikely {
+		return identified{lang: Undetermined}
+	}
 	if v.of[v.lang] < sureLatin && letters < longLatin {
 		v.among = slices.DeleteFunc(slices.Clone(latinLanguages), func(code string) bool {
 			return letters >= shortLatin && v.of[code] < maybe*v.of[v.lang]

@@ -106,7 +106,10 @@ func TestFormulas(t *testing.T) {
 // TestUndetermined: letters of no known language are of none, not English.
 func TestUndetermined(t *testing.T) {
 	d := New()
-	for _, text := range []string{"ᚠᚢᚦ ᚨᚱᚲ ᚷᚹ", "𐎀𐎁𐎂 𐎃𐎄𐎅", "𓀀𓀁𓀂 𓀃𓀄"} {
+	for _, text := range []string{
+		"Avval ikkita sonni qo'shamiz, keyin yig'indini uchga bo'lamiz. Demak, javob o'n yetti bo'ladi.", // Uzbek in Latin script
+		"ᚠᚢᚦ ᚨᚱᚲ ᚷᚹ", "𐎀𐎁𐎂 𐎃𐎄𐎅", "𓀀𓀁𓀂 𓀃𓀄",
+	} {
 		for _, want := range Languages {
 			if lang, confidence := d.Judge(text, want); lang != Undetermined || confidence != 0 {
 				t.Errorf("%q, wanted in %s, is %s (%.4f)", text, want, lang, confidence)
