@@ -2,6 +2,7 @@ package langid
 
 import (
 	"io"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -155,6 +156,36 @@ func TestCandidates(t *testing.T) {
 	for _, codes := range [][]string{{"xx"}, {"en", ""}, {"en", "all"}} {
 		if _, err := Among(codes); err == nil {
 			t.Errorf("%q is taken", codes)
+		}
+	}
+}
+
+// TestAnyText: any text gets a known verdict, the same each time, with a confidence that
+// is 0 only where no language is named. (Lingua is too slow to be fuzzed.)
+func TestAnyText(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	d := New()
+	texts := append(readSentences(t, "loanwords.jsonl"), readSentences(t, "sentences.jsonl")...)
+	cut := func() string {
+		text := []rune(texts[random.IntN(len(texts))].text)
+		from := random.IntN(len(text))
+		return string(text[from : from+random.IntN(len(text)-from)+1])
+	}
+	for range 200 {
+		text, want := cut()+" "+cut(), texts[random.IntN(len(texts))].lang
+		if random.IntN(4) == 0 {
+			text = text[random.IntN(len(text)):] // perhaps amid a letter
+		}
+		lang, confidence := d.Detect(text)
+		named := Known(lang)
+		if !named && lang != None && lang != Undetermined || confidence < 0 || confidence > 1 || (confidence > 0) != named {
+			t.Errorf("%q is %q with confidence %v", text, lang, confidence)
+		}
+		if l, c := d.Detect(text); l != lang || c != confidence {
+			t.Errorf("%q is %q (%v) and then %q (%v)", text, lang, confidence, l, c)
+		}
+		if l, c := d.Judge(text, want); l != want && l != lang || l == want && c <= 0 {
+			t.Errorf("%q, wanted in %q, is %q (%v), and %q for all", text, want, l, c, lang)
 		}
 	}
 }
