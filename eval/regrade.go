@@ -14,6 +14,15 @@ import (
 	"stele/engine/progress"
 )
 
+// ReadSpec reads the settings of a run's folder.
+func ReadSpec(dir string) (Spec, error) {
+	m, err := manifestOf(dir)
+	if err != nil {
+		return Spec{}, err
+	}
+	return m.Settings, nil
+}
+
 // Regrade judges the saved samples of a run again, without the model, and writes
 // the run with these verdicts to the folder out; with out empty it only computes
 // the results. grader is qwen or strict; empty is the run's own. Apart from the

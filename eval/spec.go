@@ -8,6 +8,7 @@ import (
 
 	"stele/eval/bench"
 	"stele/eval/grade"
+	"stele/eval/langid"
 )
 
 // Spec is what decides the numbers of a run, apart from the model. It is written
@@ -31,6 +32,9 @@ type Spec struct {
 	FewShot   int      `json:"few_shot"` // worked examples before each question
 	// Grader names whose verdicts make the accuracy: qwen or strict. Samples hold both.
 	Grader string `json:"grader"`
+	// LangCandidates are the languages among which the language of an output is chosen
+	// where they share a script (see langid.Among); empty for all.
+	LangCandidates []string `json:"lang_candidates,omitempty"`
 }
 
 // Validate reports the first setting that cannot be run.
@@ -66,6 +70,9 @@ func (s *Spec) Validate() error {
 		if len(s.Languages) > 0 && len(s.LanguagesOf(b)) == 0 {
 			return fmt.Errorf("%s is in none of the languages %s", b, strings.Join(s.Languages, " "))
 		}
+	}
+	if _, err := langid.Among(s.LangCandidates); err != nil {
+		return fmt.Errorf("lang candidates: %w", err)
 	}
 	if b, ok := repeated(s.Benchmarks); ok {
 		return fmt.Errorf("benchmark %s is named twice", b)

@@ -266,7 +266,11 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	if grpo {
-		r.scorer = reward.NewScorer(c.Reward, langid.New())
+		detector, err := langid.Among(c.Reward.LangCandidates)
+		if err != nil {
+			return err
+		}
+		r.scorer = reward.NewScorer(c.Reward, detector)
 		r.dataName = bench.DataName(c.Data.Bench)
 	}
 	if latest != "" {

@@ -35,6 +35,9 @@ type evalFlags struct {
 	spec                            eval.Spec
 }
 
+// langCandidatesUsage is for the flags that restrict language identification.
+const langCandidatesUsage = "name outputs' languages among these where a script is shared: codes, all, or study for the eleven"
+
 func newEvalCommand(g *globals) *cobra.Command { return evalCommand(g, &evalFlags{}) }
 
 func evalCommand(g *globals, f *evalFlags) *cobra.Command {
@@ -77,6 +80,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
 	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
 	flags.StringVar(&f.spec.Grader, "grader", "qwen", "whose verdicts make the accuracy: qwen or strict")
+	flags.StringSliceVar(&f.spec.LangCandidates, "lang-candidates", []string{"all"}, langCandidatesUsage)
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	flags.StringVar(&f.preset, "preset", "", "the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
 	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, as i/n, such as 3/8")
@@ -166,7 +170,10 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	defer e.Close()
-	deps := evalDeps(e, origin, os.Stderr)
+	deps, err := evalDeps(e, spec, origin, os.Stderr)
+	if err != nil {
+		return err
+	}
 	if f.shard != "" {
 		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
 		if err == nil {
@@ -263,13 +270,28 @@ func evalOrigin(g *globals, executor, model string, weights map[string]string) e
 	return eval.Origin{Stele: buildVersion(), Model: model, Weights: weights, Backend: executor, DType: g.dtype}
 }
 
-func evalDeps(e *engine.Engine, origin eval.Origin, log io.Writer) eval.Deps {
-	return eval.Deps{Generator: generator{e}, Identify: identifier(), Origin: origin, Log: log}
+func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, log io.Writer) (eval.Deps, error) {
+	identify, err := identifyAmong(spec, log)
+	return eval.Deps{Generator: generator{e}, Identify: identify, Origin: origin, Log: log}, err
+}
+
+// identifyAmong is the identifier for a run's candidates. Languages asked for that no
+// verdict names are spoken of.
+func identifyAmong(spec eval.Spec, log io.Writer) (func(output, language string) eval.Identified, error) {
+	for _, language := range spec.Languages {
+		if !langid.Known(language) {
+			fmt.Fprintf(log, "warning: language identification does not know %q: all its samples count as off target\n", language)
+		}
+	}
+	detector, err := langid.Among(spec.LangCandidates)
+	if err != nil {
+		return nil, err
+	}
+	return identifier(detector), nil
 }
 
 // identifier judges the language of an output's reasoning and answer.
-func identifier() func(output, language string) eval.Identified {
-	detector := langid.New()
+func identifier(detector *langid.Detector) func(output, language string) eval.Identified {
 	return func(output, language string) eval.Identified {
 		reasoning, answer := langid.Split(output)
 		lang, confidence := detector.Judge(reasoning, language)
@@ -308,6 +330,7 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
 		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
+		LangCandidates: c.Reward.LangCandidates,
 	}
 	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels, Say: os.Stderr}
 	if c.Eval.Bench == c.Data.Bench {
@@ -371,7 +394,11 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	results, err := eval.Run(ctx, spec, questions, evalDeps(e, evalOrigin(g, e.Executor(), c.Model, nil), os.Stderr), out)
+	deps, err := evalDeps(e, spec, evalOrigin(g, e.Executor(), c.Model, nil), os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	results, err := eval.Run(ctx, spec, questions, deps, out)
 	if err != nil {
 		return nil, err
 	}

@@ -295,7 +295,10 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		for _, q := range questions {
 			answers[q.Benchmark+"/"+q.Language+"/"+q.ID] = q.Answer
 		}
-		deps := evalDeps(e, eval.Origin{Model: "builtin:nano"}, nil)
+		deps, err := evalDeps(e, spec, eval.Origin{Model: "builtin:nano"}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
 		deps.Generator = answers
 		dir := t.TempDir()
 		results, err := eval.Run(t.Context(), spec, questions, deps, dir)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -63,7 +64,15 @@ func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
 	if grader != "" && grader != grade.Qwen.String() && grader != grade.Strict.String() {
 		return usagef("--grader %q: must be qwen or strict%s", grader, nearest.Hint(grader, []string{"qwen", "strict"}))
 	}
-	results, err := eval.Regrade(c.Context(), run, grader, out, buildVersion(), identifier(), os.Stderr)
+	spec, err := eval.ReadSpec(run)
+	if err != nil {
+		return err
+	}
+	identify, err := identifyAmong(spec, os.Stderr)
+	if err != nil {
+		return fmt.Errorf("%s: %w", run, err)
+	}
+	results, err := eval.Regrade(c.Context(), run, grader, out, buildVersion(), identify, os.Stderr)
 	if err != nil {
 		return err
 	}

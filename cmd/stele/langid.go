@@ -11,15 +11,23 @@ import (
 
 func newLangidCommand(*globals) *cobra.Command {
 	var in, out string
+	var among []string
 	c := &cobra.Command{
 		Use:   "langid --in FILE",
 		Short: "The language of texts, LaTeX, code and digits left out",
-		Long: `The language of texts, one of the study's eleven, after LaTeX, code, digits and
-symbols are left out. Lines of --in hold "text"; the output adds "lang", which is
-"none" where no letters are left, and "confidence".`,
+		Long: `The language of texts, after LaTeX, code, digits, symbols and the names in formulas
+are left out. Lines of --in hold "text"; the output adds "lang", an ISO 639 code, and
+"confidence", from 0 to 1. lang is "none" where no words are left, and "und" where
+they are of no known language; confidence is 0 for both.
+
+With --lang a text in the script of some of these languages is in one of them: with
+--lang study (the study's eleven) Portuguese counts as Spanish. Korean stays Korean.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			detector := langid.New()
+			detector, err := langid.Among(among)
+			if err != nil {
+				return usageError{err}
+			}
 			return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
 				var text string
 				if err := required(record, "text", &text); err != nil {
@@ -32,6 +40,7 @@ symbols are left out. Lines of --in hold "text"; the output adds "lang", which i
 	}
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
+	c.Flags().StringSliceVar(&among, "lang", nil, "choose among these languages: codes, or study for the eleven; all when not given")
 	must(c.MarkFlagRequired("in"))
 	return c
 }

@@ -20,7 +20,8 @@ var (
 )
 
 // Clean leaves the prose of a text: mathematics between dollars or in LaTeX
-// environments, commands, code, links, tags, digits and symbols become spaces.
+// environments, commands, code, links, tags, digits, symbols and the names that stand
+// in formulas become spaces. It is empty where no words are left.
 // Two amounts of money are no mathematics: in "$18 a day for 3 days, or $54" the
 // words between the dollars stay.
 func Clean(text string) string {
@@ -30,23 +31,7 @@ func Clean(text string) string {
 	text = inlineMath(strings.ReplaceAll(text, `\$`, " "))
 	text = textCommand.ReplaceAllString(text, " $1 ")
 	text = command.ReplaceAllString(text, " ")
-	var out strings.Builder
-	space := true
-	for _, r := range text {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsMark(r):
-			out.WriteRune(r)
-			space = false
-		case r == '\'' || r == '’' || r == '-': // inside words
-			if !space {
-				out.WriteRune(r)
-			}
-		case !space:
-			out.WriteByte(' ')
-			space = true
-		}
-	}
-	return strings.TrimSpace(dropVariables(out.String()))
+	return strings.Join(prose(compose(text)), " ")
 }
 
 // inlineMath takes out what stands between two dollars when it is mathematics, and
@@ -104,19 +89,4 @@ func isLatin(s string) bool {
 		}
 	}
 	return true
-}
-
-// dropVariables leaves out single Latin letters, which are mostly variables, but
-// for the few that are words.
-func dropVariables(text string) string {
-	fields := strings.Fields(text)
-	kept := fields[:0]
-	for _, f := range fields {
-		f = strings.Trim(f, "'’-")
-		if r := []rune(f); len(r) == 0 || len(r) == 1 && unicode.Is(unicode.Latin, r[0]) && !strings.ContainsRune("aAIàÀyYeEoOóÓ", r[0]) {
-			continue
-		}
-		kept = append(kept, f)
-	}
-	return strings.Join(kept, " ")
 }

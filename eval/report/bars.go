@@ -192,7 +192,7 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 		for k, values := range p.points {
 			if v := values[g]; v.ok && len(p.points) > 1 {
 				offset := (float64(k) - float64(len(p.points)-1)/2) * min(11, step/float64(len(p.points)+1))
-				c.marker(centre+offset, ay.at(scale*v.x), k, fmt.Sprintf("%s, %s: %s", p.pointNames[k], native(l), fixed(v.x, 3)))
+				c.marker(centre+offset, ay.at(scale*v.x), k, fmt.Sprintf("%s, %s: %s", p.pointNames[k], called(l), fixed(v.x, 3)))
 			}
 		}
 	}
@@ -213,9 +213,9 @@ func (f *barFigure) paint(p *barPanel, s int, language string) int {
 
 func (f *barFigure) tip(s int, language string) string {
 	if f.series[s] == "" {
-		return native(language)
+		return called(language)
 	}
-	return native(language) + ", " + f.series[s]
+	return called(language) + ", " + f.series[s]
 }
 
 func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, width, scale float64, tip string) {

@@ -47,7 +47,7 @@ func heatmap(name string, groups []heatGroup, languages []string) *canvas {
 		for _, r := range g.rows {
 			c.text(left-8, y+16, "end", "", "", cut(r.label, left-14))
 			for i, v := range r.values {
-				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i], r.label+", "+native(languages[i]))
+				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i], r.label+", "+called(languages[i]))
 			}
 			y += rowHeight
 		}

@@ -1,6 +1,10 @@
 package report
 
-import "slices"
+import (
+	"slices"
+
+	"stele/eval/langid"
+)
 
 // tongue is how a language is called.
 type tongue struct{ code, english, native string }
@@ -23,6 +27,15 @@ func native(code string) string {
 	return code
 }
 
+// called is how a tip or a sentence calls a language: by its own name where it is one of
+// the paper's, else by its English name, or its code where it is not known.
+func called(code string) string {
+	if languageCode(code) != "" {
+		return native(code)
+	}
+	return langid.Name(code)
+}
+
 // inOrder sorts languages as the paper does, others after them by code.
 func inOrder(codes []string) []string {
 	rank := func(code string) int {
@@ -38,7 +51,7 @@ func inOrder(codes []string) []string {
 	return sorted
 }
 
-// languageCode is a code that is a language's, else empty.
+// languageCode is a code that is that of a language of the paper, else empty.
 func languageCode(code string) string {
 	if slices.ContainsFunc(tongues, func(t tongue) bool { return t.code == code }) {
 		return code

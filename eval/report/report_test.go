@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -355,5 +356,17 @@ func TestSpread(t *testing.T) {
 		if diff := cmp.Diff(c.want, spread(c.in, 10, 0, 100)); diff != "" {
 			t.Errorf("spread(%v) (-want +got):\n%s", c.in, diff)
 		}
+	}
+}
+
+// TestCalled: languages beyond the paper's have names, and unknown codes are no fault.
+func TestCalled(t *testing.T) {
+	for code, want := range map[string]string{"de": "Deutsch", "ko": "Korean", "pt-BR": "Portuguese", "no": "Norwegian Bokmål", "xx": "xx", "": "", "none": "no words", "und": "undetermined"} {
+		if got := called(code); got != want {
+			t.Errorf("%q is called %q, want %q", code, got, want)
+		}
+	}
+	if got := inOrder([]string{"ko", "xx", "sw", "en", "ar"}); !slices.Equal(got, []string{"en", "sw", "ar", "ko", "xx"}) {
+		t.Errorf("in order: %v", got)
 	}
 }

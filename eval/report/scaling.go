@@ -203,7 +203,7 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	}
 	mti.values, accuracy.values = [][]value{m}, [][]value{a}
 	f.panels = []barPanel{mti, accuracy}
-	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one other language (%s).", native(g.pairs[0].languages[0]), g.pairs[0].base.name)
+	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one other language (%s).", called(g.pairs[0].languages[0]), g.pairs[0].base.name)
 	if s.resampled {
 		caption += " Whiskers: 95 % intervals of a bootstrap over questions."
 	}

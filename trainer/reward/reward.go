@@ -25,6 +25,11 @@ type Config struct {
 	// Think asks the format reward for <think>…</think> before the answer.
 	Think bool `yaml:"think" json:"think"`
 
+	// LangCandidates are the languages among which the language of a rollout is chosen
+	// where they share a script: codes, all, or study for the eleven. It holds for
+	// evaluations during training too.
+	LangCandidates []string `yaml:"lang_candidates" json:"lang_candidates"`
+
 	// OverlongBuffer is the share of the most tokens, at the end, in which long
 	// completions are punished, up to OverlongPenalty; 0 is off. DAPO has 0.2 and 1.
 	OverlongBuffer  float64 `yaml:"overlong_buffer" json:"overlong_buffer"`
@@ -35,7 +40,9 @@ type Config struct {
 }
 
 // DefaultConfig is the paper's λ = 0.8, 0.1, 0.1.
-func DefaultConfig() Config { return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1} }
+func DefaultConfig() Config {
+	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, LangCandidates: []string{"all"}}
+}
 
 // Validate refuses weights of Eq. 7 that are negative, or no reward at all.
 func (c Config) Validate() error {
@@ -47,6 +54,9 @@ func (c Config) Validate() error {
 	}
 	if c.OverlongBuffer < 0 || c.OverlongBuffer > 1 || c.OverlongPenalty < 0 {
 		return fmt.Errorf("reward: overlong_buffer %g must be from 0 to 1, overlong_penalty %g not negative", c.OverlongBuffer, c.OverlongPenalty)
+	}
+	if _, err := langid.Among(c.LangCandidates); err != nil {
+		return fmt.Errorf("reward: lang_candidates: %w", err)
 	}
 	names := map[string]bool{"accuracy": true, "format": true, "language": true, "overlong": true}
 	for _, command := range c.Commands {

@@ -56,6 +56,10 @@ func TestScore(t *testing.T) {
 		{`The answer is 4`, "en", false, 1, 0, 1},
 		{`First we add two and two, and the sum is four. \boxed{4}`, "en", true, 1, 0, 1},
 		{``, "en", false, 0, 0, 0},
+		{`먼저 둘과 둘을 더하면 합은 넷입니다. \boxed{4}`, "en", false, 1, 1, 0},
+		{`Primeiro somamos dois e dois, e o resultado da soma é quatro. \boxed{4}`, "es", false, 1, 1, 0},
+		{`Pertama-tama kita jumlahkan dua dan dua, lalu hasilnya adalah empat. \boxed{4}`, "sw", false, 1, 1, 0},
+		{`y = 2 + 2 \boxed{4}`, "sw", false, 1, 1, 0},
 	} {
 		got := s.Score(Rollout{Output: c.output, Answer: "4", DataName: "math", Language: c.language, Truncated: c.truncated})
 		want := 0.8*c.accuracy + 0.1*c.form + 0.1*c.lang
@@ -66,7 +70,7 @@ func TestScore(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	for _, c := range []Config{{}, {Accuracy: -1, Format: 2}} {
+	for _, c := range []Config{{}, {Accuracy: -1, Format: 2}, {Accuracy: 1, LangCandidates: []string{"en", "xx"}}} {
 		if c.Validate() == nil {
 			t.Errorf("%+v was taken", c)
 		}
