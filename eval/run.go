@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 
 	"stele/engine/jsonl"
@@ -213,7 +214,7 @@ func (r *running) judge(task judgement, meter *progress.Meter) error {
 func (r *running) request(q *Question, n int) Request {
 	return Request{
 		ID: q.key(), Prompt: q.PromptIDs, N: n, Sampling: r.spec.Sampling,
-		MaxTokens: r.spec.MaxTokens, Stop: r.spec.Stop, Seed: r.spec.Seed,
+		MaxTokens: r.spec.MaxTokens, Stop: slices.Concat(r.spec.Stop, r.spec.FewShotStop[q.cell()]), Seed: r.spec.Seed,
 	}
 }
 

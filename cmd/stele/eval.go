@@ -132,10 +132,11 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	defer e.Close()
-	questions, err := questionsFor(e, spec, source)
+	questions, stops, err := questionsFor(e, spec, source)
 	if err != nil {
 		return err
 	}
+	spec.FewShotStop = stops
 	weights, err := eval.HashWeights(e.Dir)
 	if err != nil {
 		return err
@@ -185,37 +186,44 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 	return spec, nil
 }
 
-// questionsFor loads the problems of a spec and writes their prompts.
-func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) ([]eval.Question, error) {
+// questionsFor loads the problems of a spec and writes their prompts. With worked
+// examples, stops are the texts at which a next one would begin, by eval.Cell.
+func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) (questions []eval.Question, stops map[string][]string, err error) {
 	options := prompt.Options{Template: spec.Template, Hack: spec.Hack}
 	if e.Template != nil {
 		options.Chat = e.Template.Render
 	}
-	var questions []eval.Question
 	for _, name := range spec.Benchmarks {
 		entry, err := bench.Lookup(name, source)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		problems, err := bench.Load(name, spec.Languages, source)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		shots := map[string][]bench.Problem{}
 		for _, p := range problems {
 			if _, ok := shots[p.Language]; !ok && spec.FewShot > 0 {
 				if shots[p.Language], err = bench.Exemplars(name, p.Language, spec.FewShot, source); err != nil {
-					return nil, err
+					return nil, nil, err
+				}
+				options.Shots = shots[p.Language]
+				if stops == nil {
+					stops = map[string][]string{}
+				}
+				if stops[eval.Cell(name, p.Language)], err = prompt.Stops(p.Language, options); err != nil {
+					return nil, nil, err
 				}
 			}
 			options.Shots = shots[p.Language]
 			built, err := prompt.Build(p, options)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			ids, err := built.Encode(e.Tokenizer)
 			if err != nil {
-				return nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
+				return nil, nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 			}
 			questions = append(questions, eval.Question{
 				Benchmark: name, Language: p.Language, ID: p.ID, Prompt: built.Text, PromptIDs: ids,
@@ -223,7 +231,7 @@ func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) ([]eva
 			})
 		}
 	}
-	return questions, nil
+	return questions, stops, nil
 }
 
 func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string]string, log io.Writer) eval.Deps {
@@ -285,7 +293,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err := spec.SetDefaults(source); err != nil {
 		return nil, err
 	}
-	questions, err := questionsFor(e, spec, source)
+	questions, _, err := questionsFor(e, spec, source)
 	if err != nil {
 		return nil, err
 	}

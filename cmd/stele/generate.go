@@ -67,8 +67,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if f.n < 1 || f.maxTokens < 1 || f.batch < 1 {
 		return usagef("-n %d, --max-tokens %d and --batch %d must be at least 1", f.n, f.maxTokens, f.batch)
 	}
-	params := sampler.Params{Temperature: f.temperature, TopK: f.topK, TopP: f.topP, MinP: f.minP}
-	if err := params.Validate(); err != nil {
+	params, err := sampler.NewParams(f.temperature, f.topK, f.topP, f.minP)
+	if err != nil {
 		return usageError{err}
 	}
 	e, err := engine.Load(f.model, g.engineOptions(f.batch))

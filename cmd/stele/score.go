@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -24,8 +25,8 @@ Lines of --in hold "prompt_ids" and "completion_ids"; the output adds "logprobs"
 for each completion id, under the whole vocabulary at --temperature.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if temperature <= 0 {
-				return usagef("--temperature %g must be above 0", temperature)
+			if !(temperature > 0) || math.IsInf(temperature, 1) {
+				return usagef("--temperature is %g, expected a finite number above 0: the log-probabilities are those of the logits divided by it", temperature)
 			}
 			records, pairs, err := readPairs(in)
 			if err != nil {
