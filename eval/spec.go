@@ -46,8 +46,9 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("few-shot is %d, expected 0 (none) or more", s.FewShot)
 	case s.MaxTokens < 1:
 		return fmt.Errorf("max tokens is %d, expected at least 1", s.MaxTokens)
-	case s.Grader != grade.Qwen.String() && s.Grader != grade.Strict.String():
-		return fmt.Errorf("unknown grader %q: expected qwen or strict", s.Grader)
+	}
+	if _, err := grade.ParseMode(s.Grader); err != nil {
+		return err
 	}
 	if _, err := sampler.NewParams(s.Temperature, s.TopK, s.TopP, s.MinP); err != nil {
 		return err

@@ -22,7 +22,7 @@ type Manifest struct {
 }
 
 func readManifest(path string) (Manifest, error) {
-	var m Manifest
+	m := Manifest{Config: defaults()} // a setting that came later has its default
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return m, err

@@ -26,9 +26,9 @@ type dataset struct {
 	long     int       // questions left out because a prompt or a solution is too long
 }
 
-// loadData is where problems come from.
-func loadData(d Data) ([]bench.Problem, error) {
-	return bench.Load(d.Bench, d.Languages, bench.Options{Dir: d.Dir, Limit: d.Limit, Split: d.Split, Levels: d.Levels})
+// source says where the problems come from.
+func (d Data) source() bench.Options {
+	return bench.Options{Dir: d.Dir, Registry: d.Registry, Limit: d.Limit, Split: d.Split, Levels: d.Levels}
 }
 
 func (d Data) validate() error {
@@ -72,7 +72,7 @@ type reader struct {
 // too long in one of the languages is left out in all of them, so that a parallel
 // set stays one.
 func (r *reader) load() (*dataset, error) {
-	loaded, err := loadData(r.data)
+	loaded, err := bench.Load(r.data.Bench, r.data.Languages, r.data.source())
 	if err != nil {
 		return nil, err
 	}

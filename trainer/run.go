@@ -256,8 +256,9 @@ func (r *run) load(latest string, at state) error {
 		return err
 	}
 	if grpo {
-		r.scorer = reward.NewScorer(c.Reward, langid.New())
-		r.dataName = bench.DataName(c.Data.Bench)
+		if r.scorer, r.dataName, err = c.scorer(); err != nil {
+			return err
+		}
 	}
 	if latest != "" {
 		return nil
@@ -301,6 +302,13 @@ func (r *run) checkMemory(set *dataset) error {
 		return nil
 	}
 	return r.memory.fits(available, c, m, r.options.DType, longest, prompt)
+}
+
+// scorer judges as an evaluation of the same benchmark does: dataName is what its
+// registry entry, be it the user's own, says the grader knows it by.
+func (c *Config) scorer() (s *reward.Scorer, dataName string, err error) {
+	entry, err := bench.Lookup(c.Data.Bench, c.Data.source())
+	return reward.NewScorer(c.Reward, langid.New()), entry.DataName, err
 }
 
 // restore goes back to where a checkpoint was written.

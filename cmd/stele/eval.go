@@ -283,13 +283,13 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	spec := eval.Spec{
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
-		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
+		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: c.Eval.Grader,
 	}
 	if len(spec.Languages) == 0 {
 		spec.Languages = langid.Languages
 	}
 	spec.Samples = eval.SamplesFor(names, c.Eval.Samples)
-	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels}
+	source := bench.Options{Dir: c.Eval.Dir, Registry: c.Eval.Registry, Limit: spec.Limit, Levels: spec.Levels}
 	if err := spec.SetDefaults(source); err != nil {
 		return nil, err
 	}
