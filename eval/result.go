@@ -187,6 +187,7 @@ func (r *Results) compare(q *Question, outcomes []outcome) {
 func (r *Results) tabulate(key string, s Score) {
 	row := map[string]*float64{
 		"acc": &s.Accuracy, "acc_stderr": s.AccuracySE, "off_target": &s.OffTarget, "off_target_stderr": s.OffTargetSE,
+		"truncated": &s.Truncated, "truncated_stderr": nil,
 	}
 	for name, e := range s.Several {
 		row[name], row[name+"_stderr"] = &e.Value, e.SE

@@ -21,6 +21,9 @@ type Deps struct {
 	// called from several goroutines.
 	Identify func(output, language string) Identified
 	Origin   Origin
+	// Parallel is how many samples the generator makes beside each other, for the time
+	// that is said to be left; 0 is 1.
+	Parallel int
 	// Log gets progress and remarks for a person; nil is silent.
 	Log io.Writer
 }
@@ -112,7 +115,7 @@ type running struct {
 	journal   *journal
 
 	mu            sync.Mutex
-	judged, right int // since the start, for the meter
+	judged, right int // of the run, for the meter: what an earlier start left counts too
 }
 
 // fill generates the samples that are missing. A question with some of its
@@ -140,6 +143,12 @@ func (r *running) fill(ctx context.Context) error {
 	}
 	if missing == 0 {
 		return nil
+	}
+	for _, e := range r.journal.entries {
+		if e.length > 0 {
+			r.judged++
+			r.right += int(indicator(e.outcome.right))
+		}
 	}
 	if r.journal.done > 0 {
 		r.logf("going on after %d of %d samples", r.journal.done, len(r.journal.entries))
@@ -222,7 +231,7 @@ func (r *running) meter() *progress.Meter {
 	if r.deps.Log == nil {
 		return nil
 	}
-	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries))
+	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries), r.deps.Parallel)
 }
 
 func (r *running) logf(format string, args ...any) {

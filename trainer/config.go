@@ -130,7 +130,7 @@ type Eval struct {
 	Bench       string   `yaml:"bench" json:"bench"` // empty: no evaluation
 	Dir         string   `yaml:"dir" json:"dir"`
 	Registry    string   `yaml:"registry" json:"registry"` // file of your own benchmarks
-	Grader      string   `yaml:"grader" json:"grader"`     // whose verdicts make the accuracy: qwen or strict
+	Grader      string   `yaml:"grader" json:"grader"`     // whose verdicts make the accuracy: qwen, which empty is too, or strict
 	Languages   []string `yaml:"languages" json:"languages"`
 	Levels      []int    `yaml:"levels" json:"levels"`
 	Limit       int      `yaml:"limit" json:"limit"`
@@ -284,7 +284,7 @@ func (e Eval) validate() error {
 	if _, err := sampler.NewParams(e.Temperature, 0, e.TopP, 0); err != nil {
 		return fmt.Errorf("eval: %w", err)
 	}
-	if _, err := grade.ParseMode(e.Grader); err != nil {
+	if _, err := grade.ParseMode(e.Grader); err != nil && e.Grader != "" {
 		return fmt.Errorf("eval.grader: %w", err)
 	}
 	if e.Limit < 0 || e.Samples < 0 || e.MaxTokens < 0 {

@@ -58,6 +58,7 @@ type run struct {
 	events      eventWriter
 	evaluations evaluations
 	memory      MemoryPlan
+	warned      bool    // of truncated rollouts
 	peak        float64 // of the device, FLOP/s; 0 until it is measured
 
 	// What a checkpoint holds besides the model and the optimiser.
@@ -110,6 +111,7 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 			return fmt.Errorf("step %d: %w", step, err)
 		}
 		r.done = step
+		r.warnTruncated(step, metrics)
 		// A checkpoint is written before the metrics, which say how long that took, and
 		// gets its name after them: there is none without its step's metrics.
 		if r.saves(step) {
@@ -138,6 +140,19 @@ func Run(ctx context.Context, config Config, dir string, options Options) (err e
 				return err
 			}
 		}
+	}
+}
+
+// warnTruncated says, once, that many rollouts of a step were cut off.
+func (r *run) warnTruncated(step int, m Metrics) {
+	if share := m["completions/clipped_ratio"]; share > eval.ManyTruncated && !r.warned {
+		r.warned = true
+		advice := "raise rollout.max_tokens, or leave them out of the loss with loss.mask_truncated"
+		if r.config.Loss.MaskTruncated {
+			advice = "raise rollout.max_tokens: loss.mask_truncated leaves them out of the loss"
+		}
+		r.sayf("warning: step %d: %.0f %% of the rollouts were cut off at rollout.max_tokens %d, and what they did not reach is "+
+			"rewarded as wrong: %s (completions/clipped_ratio has each step's share)", step, 100*share, r.config.Rollout.MaxTokens, advice)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,8 +106,12 @@ be there and done. The run is the same, byte for byte, as one that was not divid
 	return c
 }
 
-// showResults prints the results of a run, as a table or as JSON.
+// showResults prints the results of a run, as a table or as JSON, and says on stderr
+// where many samples were cut off.
 func showResults(w io.Writer, g *globals, r *eval.Results) error {
+	if warning := r.Truncation(); warning != "" {
+		fmt.Fprintf(os.Stderr, "warning: %s: raise --max-tokens\n", warning)
+	}
 	if !g.json {
 		return r.WriteTable(w)
 	}
@@ -141,7 +146,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if err != nil {
 		return err
 	}
-	deps := evalDeps(g, e, f.model, weights, os.Stderr)
+	deps := evalDeps(g, e, f.model, weights, f.batch, os.Stderr)
 	if f.shard != "" {
 		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
 		if err == nil {
@@ -234,8 +239,9 @@ func questionsFor(e *engine.Engine, spec eval.Spec, source bench.Options) (quest
 	return questions, stops, nil
 }
 
-func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string]string, log io.Writer) eval.Deps {
+func evalDeps(g *globals, e *engine.Engine, modelName string, weights map[string]string, batch int, log io.Writer) eval.Deps {
 	return eval.Deps{
+		Parallel:  batch,
 		Generator: generator{e},
 		Identify:  identifier(),
 		Origin:    eval.Origin{Stele: buildVersion(), Model: modelName, Weights: weights, Backend: e.Executor(), DType: g.dtype},
@@ -283,7 +289,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	spec := eval.Spec{
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
-		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: c.Eval.Grader,
+		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: cmp.Or(c.Eval.Grader, "qwen"),
 	}
 	if len(spec.Languages) == 0 {
 		spec.Languages = langid.Languages
@@ -297,7 +303,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	results, err := eval.Run(ctx, spec, questions, evalDeps(g, e, c.Model, nil, os.Stderr), out)
+	results, err := eval.Run(ctx, spec, questions, evalDeps(g, e, c.Model, nil, c.Rollout.Batch, os.Stderr), out)
 	if err != nil {
 		return nil, err
 	}
@@ -307,13 +313,16 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 // printResults is a short table of a run: a line for each benchmark and language.
 func printResults(w io.Writer, r *eval.Results) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se\toff-target\ttokens")
+	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se or 95 %\toff-target\ttokens\tcut off")
 	row := func(name, language string, s eval.Score) {
 		se := ""
 		if s.AccuracySE != nil {
-			se = fmt.Sprintf("%.1f", 100**s.AccuracySE)
+			se = fmt.Sprintf("± %.1f", 100**s.AccuracySE)
+		} else if s.AccuracyCI != nil {
+			se = fmt.Sprintf("[%.1f, %.1f]", 100*s.AccuracyCI[0], 100*s.AccuracyCI[1])
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\n", name, language, s.Questions, 100*s.Accuracy, se, 100*s.OffTarget, s.MeanTokens)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\t%.0f %%\n", name, language, s.Questions, 100*s.Accuracy, se,
+			100*s.OffTarget, s.MeanTokens, 100*s.Truncated)
 	}
 	for _, name := range r.Settings.Benchmarks {
 		b := r.Benchmarks[name]
@@ -322,5 +331,11 @@ func printResults(w io.Writer, r *eval.Results) error {
 		}
 		row(name, "mean", b.Mean)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if warning := r.Truncation(); warning != "" {
+		fmt.Fprintf(w, "warning: %s: raise eval.max_tokens\n", warning)
+	}
+	return nil
 }

@@ -238,7 +238,7 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		if err := spec.SetDefaults(source); err != nil {
 			t.Fatal(err)
 		}
-		questions, err := questionsFor(e, spec, source)
+		questions, _, err := questionsFor(e, spec, source)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -247,7 +247,7 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		for _, q := range questions {
 			answers[q.Benchmark+"/"+q.Language+"/"+q.ID] = q.Answer
 		}
-		deps := evalDeps(&globals{}, e, "builtin:nano", nil, nil)
+		deps := evalDeps(&globals{}, e, "builtin:nano", nil, 1, nil)
 		deps.Generator = answers
 		dir := t.TempDir()
 		results, err := eval.Run(t.Context(), spec, questions, deps, dir)

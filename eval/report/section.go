@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"stele/eval"
+	"stele/eval/metric"
 )
 
 // Figure is a picture with its caption.
@@ -140,6 +141,11 @@ func (s *study) facts(runs []*Run) []string {
 			facts = append(facts, fmt.Sprintf("%s is not done: %s; its numbers will change.", r.Name, r.unfinished))
 		}
 	}
+	for _, m := range s.models {
+		if truncation := m.results.Truncation(); truncation != "" {
+			facts = append(facts, m.name+": "+truncation+".")
+		}
+	}
 	var alone []string
 	for _, m := range s.models {
 		if !m.paired {
@@ -196,7 +202,7 @@ func (t *Training) facts() []string {
 	}
 	if t.Before != nil && t.After != nil {
 		facts = append(facts, fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; reasoning in another language than asked %s before and %s after.",
-			percentSE(t.Before.Mean.Accuracy, t.Before.Mean.AccuracySE), percentSE(t.After.Mean.Accuracy, t.After.Mean.AccuracySE),
+			printAccuracy(t.Before.Mean)+" %", printAccuracy(t.After.Mean)+" %",
 			percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
 	}
 	return facts
@@ -296,13 +302,13 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 			var a, o []value
 			for _, l := range f.languages {
 				s, ok := of(e, l)
-				a = append(a, value{x: s.Accuracy, se: s.AccuracySE, ok: ok})
-				o = append(o, value{x: s.OffTarget, se: s.OffTargetSE, ok: ok})
+				a = append(a, measured(s.Accuracy, s.AccuracySE, s.AccuracyCI, ok))
+				o = append(o, measured(s.OffTarget, s.OffTargetSE, s.OffTargetCI, ok))
 			}
 			accuracy.values, off.values = append(accuracy.values, a), append(off.values, o)
 		}
 		f.panels = []barPanel{accuracy, off}
-		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; bars ± one standard error.", strings.Join(names, ", "), title)
+		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; whiskers ± one standard error, or Wilson's 95 %% interval where all questions came out alike.", strings.Join(names, ", "), title)
 		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption, canvas: f.draw()}
 	}
 	var figures []Figure
@@ -315,6 +321,15 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 		}
 	}
 	return figures
+}
+
+// measured is a share with its standard error, or with its interval where it has none.
+func measured(x float64, se *float64, ci *eval.Interval, ok bool) value {
+	v := value{x: x, se: se, ok: ok}
+	if se == nil {
+		v.ci = (*metric.Interval)(ci)
+	}
+	return v
 }
 
 // meanOver is a language's score over some benchmarks: what the results have when

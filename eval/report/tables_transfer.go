@@ -219,7 +219,7 @@ func (s *study) templateTable(groups map[string][]*model) Table {
 	}
 	languages := languagesOf(evaluations)
 	t := Table{Name: "templates", Labels: 3,
-		Caption: "Prompt templates: accuracy in percent ± standard error, and samples that reason in another language than asked (off-target).",
+		Caption: "Prompt templates: accuracy in percent ± standard error, and samples that reason in another language than asked (off-target)." + alikeNote,
 		Head:    languageHead([]string{"model", "benchmark", "template"}, languages, nil, "mean", "off-target")}
 	for _, family := range sortedKeys(groups) {
 		for _, b := range commonBenchmarks(groups[family]) {

@@ -36,7 +36,9 @@ type Config struct {
 }
 
 // DefaultConfig is the paper's λ = 0.8, 0.1, 0.1.
-func DefaultConfig() Config { return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Qwen.String()} }
+func DefaultConfig() Config {
+	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Qwen.String()}
+}
 
 // Validate refuses weights of Eq. 7 that are negative, or no reward at all.
 func (c Config) Validate() error {
