@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -55,6 +56,10 @@ func claim(dir string, m *Manifest) (release func() error, err error) {
 	}
 	if difference != "" {
 		return nil, fmt.Errorf("%s: the run was started with other settings: %s: use the same, or choose another folder", path, difference)
+	}
+	// What decides no number, such as where the model lies, is as of the last start.
+	if !reflect.DeepEqual(old, m) {
+		return lock.Close, jsonl.WriteFile(path, m)
 	}
 	return lock.Close, nil
 }

@@ -12,7 +12,7 @@ import (
 const ManyTruncated = 0.1
 
 // mostNamed cells are named in a warning.
-const mostNamed = 5
+const mostNamed = 3
 
 // Truncation says where more than ManyTruncated of the samples were cut off at the
 // limit, the worst first; "" when that is nowhere.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"stele/engine"
@@ -276,9 +277,21 @@ func (r *run) load(latest string, at state) error {
 		}
 	}
 	if latest != "" {
-		return nil
+		// What may change in a run that goes on, such as its number of steps, is as of now.
+		if reflect.DeepEqual(r.started.Config, *c) {
+			return nil
+		}
+		now = r.started
+		now.Config = *c
+		return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
 	}
 	if now.Model, err = engine.Resolve(c.Model); err != nil {
+		return err
+	}
+	if now.Model, err = filepath.Abs(now.Model); err != nil {
+		return err
+	}
+	if now.Weights, err = eval.HashWeights(now.Model); err != nil {
 		return err
 	}
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)

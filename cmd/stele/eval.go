@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -147,6 +148,12 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	deps := evalDeps(g, e, f.model, weights, f.batch, os.Stderr)
+	if deps.Origin.Trained, err = eval.LineageOf(e.Dir); err != nil {
+		return err
+	}
+	if deps.Origin.ModelDir, err = filepath.Abs(e.Dir); err != nil {
+		return err
+	}
 	if f.shard != "" {
 		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
 		if err == nil {

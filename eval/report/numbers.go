@@ -21,7 +21,7 @@ func (r *Report) numbers() []numbers {
 	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
 		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated",
 		"accuracy_low", "accuracy_high", "off_target_low", "off_target_high"}}
-	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti"}}
+	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti", "questions", "questions_either"}}
 	steps := numbers{name: "steps"}
 	var keys []string
 	for _, run := range r.runs {
@@ -81,10 +81,12 @@ func (n *numbers) addResults(run, when string, r *eval.Results) {
 
 func (n *numbers) addTransfer(p *pair) {
 	t := p.transfer
+	points := inPoints(t.points)
 	for _, b := range t.benchmarks {
 		for _, l := range t.languages {
 			n.rows = append(n.rows, []string{p.run, p.base.name, b, l, strconv.FormatBool(slices.Contains(p.languages, l)),
-				defined(t.delta[b][l]), defined(t.points[b][l]), defined(t.mti[b][l])})
+				defined(t.delta[b][l]), defined(points[b][l]), defined(t.mti[b][l]),
+				strconv.Itoa(p.on.asked[b][l].Shared), strconv.Itoa(p.on.asked[b][l].Either)})
 		}
 	}
 }

@@ -154,10 +154,22 @@ func (s *study) facts(runs []*Run) []string {
 	}
 	if n := len(s.pairs); n > 0 {
 		facts = append(facts, fmt.Sprintf("%s of a base and what it became by training.", count(n, "pair")))
-	} else if len(alone) > 1 {
+	} else if len(alone) > 1 && len(s.refused) == 0 {
 		facts = append(facts, "Nothing says which model was trained from which: a plan can (stele report --help).")
 	}
-	return facts
+	for _, p := range s.pairs {
+		if p.on.restricted {
+			facts = append(facts, fmt.Sprintf("%s and %s were put other questions, and are compared on those that both were put: %s; tables and figures of accuracy alone are of all questions of each.",
+				p.name(), p.base.name, p.questions()))
+		}
+		if p.on.allowed != "" {
+			facts = append(facts, fmt.Sprintf("%s and %s were evaluated differently, which the plan allows: %s.", p.base.name, p.name(), p.on.allowed))
+		}
+		if p.on.reworded > 0 {
+			facts = append(facts, fmt.Sprintf("%s and %s were put %d of the questions that they share in other words.", p.base.name, p.name(), p.on.reworded))
+		}
+	}
+	return append(facts, s.refused...)
 }
 
 func count(n int, what string) string {
@@ -355,7 +367,7 @@ func (p *pair) languageFigure(id string) Figure {
 	for _, l := range p.languages {
 		trained[l] = true
 	}
-	delta := barPanel{title: "Relative change of accuracy, ΔR", axis: "ΔR", height: 150}
+	delta := barPanel{title: "Relative change of accuracy, ΔR (ratio)", axis: "ΔR", height: 150}
 	mti := barPanel{title: "Transfer to unseen languages, MTI (dotted: as much as in the languages trained on)", axis: "MTI", height: 150, reference: &one, unseen: true}
 	var d, m []value
 	for _, l := range t.languages {

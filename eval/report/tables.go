@@ -54,13 +54,13 @@ func (v value) signed(digits int, scale float64) string {
 	return s
 }
 
-// change prints a relative change in percent, without digits that say nothing.
+// change prints a relative change, a ratio, without digits that say nothing.
 func (v value) change() string {
 	v.ci = nil
-	if math.Abs(v.x) >= 0.9995 {
-		return v.signed(0, 100)
+	if math.Abs(v.x) >= 9.995 {
+		return v.signed(1, 1)
 	}
-	return v.signed(1, 100)
+	return v.signed(2, 1)
 }
 
 // languageHead is a table's head: labels, then languages, then rest. A star marks
