@@ -75,6 +75,16 @@ type study struct {
 // plan pairs and cannot be compared is an error.
 func newStudy(runs []*Run, plan Plan) (*study, error) {
 	s := &study{id: plan.ID}
+	if err := s.fill(runs, plan); err != nil {
+		return nil, err
+	}
+	s.group()
+	s.intervals()
+	return s, nil
+}
+
+// fill finds models and pairs.
+func (s *study) fill(runs []*Run, plan Plan) error {
 	byRun := map[string]*model{}
 	for _, r := range runs {
 		if r.Results != nil {
@@ -112,12 +122,10 @@ func newStudy(runs []*Run, plan Plan) (*study, error) {
 	for _, r := range runs {
 		trained, p := byRun[r.Name], plan.Runs[r.Name]
 		if err := s.pair(r, p, byRun[p.Base], trained, byRun[r.Name+"/before"]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	s.group()
-	s.intervals()
-	return s, nil
+	return nil
 }
 
 // pair finds the base of a run's model, named by the plan or not, and adds the pair.
