@@ -261,7 +261,7 @@ func TestMetricsOfRuns(t *testing.T) {
 		"with --in no run":      {"--in", input, one},
 		"which is no setting":   {"--base", base, "--trained", one, "--allow", "heat"},
 		"expected 0 (no interv": {"--in", input, "--replicates", "-1"},
-		"no such file":          {"--base", filepath.Join(dir, "nowhere"), "--trained", one},
+		"nowhere is no run": {"--base", filepath.Join(dir, "nowhere"), "--trained", one},
 	} {
 		if _, _, err := run(args...); err == nil || want != "in none of the others" && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args, err, want)
