@@ -193,6 +193,9 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 		if p.Differing != "" {
 			fmt.Fprintf(say, "%s and its base were evaluated differently, as --allow says: %s\n", p.Name, p.Differing)
 		}
+		if p.Precision != "" {
+			fmt.Fprintln(say, p.Precision)
+		}
 		m := comparedModel{name: p.Name, train: p.TrainLanguages, base: p.Base, trained: p.Trained}
 		m.base.Scores, m.trained.Scores = inPercent(m.base.Scores, 100), inPercent(m.trained.Scores, 100)
 		s.models = append(s.models, m)

@@ -261,10 +261,30 @@ func TestMetricsOfRuns(t *testing.T) {
 		"with --in no run":      {"--in", input, one},
 		"which is no setting":   {"--base", base, "--trained", one, "--allow", "heat"},
 		"expected 0 (no interv": {"--in", input, "--replicates", "-1"},
-		"nowhere is no run": {"--base", filepath.Join(dir, "nowhere"), "--trained", one},
+		"nowhere is no run":     {"--base", filepath.Join(dir, "nowhere"), "--trained", one},
 	} {
 		if _, _, err := run(args...); err == nil || want != "in none of the others" && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args, err, want)
 		}
 	}
+}
+
+// FuzzMetricsInput: whatever the input holds, it is refused or computed.
+func FuzzMetricsInput(f *testing.F) {
+	f.Add(`{"languages": ["en", "de"], "base": {"a": {"en": 0.5, "de": null}}, "trained": {"t": {"train_languages": ["en"], "scores": {"a": {"en": 60}}}}, "counts": {"a": 3}}`)
+	f.Add(`{"languages": ["en"], "base": {"a": {"en": 0}}, "trained": {"t": {"train_languages": ["en"], "scores": {"b": {"en": 1e300}}}}, "unit": "fraction"}`)
+	f.Add(`{"languages": ["en"], "base": {"a": {}}, "trained": {"t": {"train_languages": ["en", "en"], "scores": {}}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		in := &metricsInput{}
+		if json.Unmarshal([]byte(text), in) != nil {
+			return
+		}
+		s, err := in.study(io.Discard)
+		if err != nil {
+			return
+		}
+		if _, err := json.Marshal(s.output(2, 0)); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	})
 }

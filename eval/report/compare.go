@@ -18,9 +18,9 @@ type setting struct {
 	of   func(*eval.Spec) any
 }
 
-// comparable are the settings that must be equal for two evaluations to say what
+// mustAgree are the settings that must be equal for two evaluations to say what
 // training changed, by the names that a plan may allow to differ.
-var comparable = []setting{
+var mustAgree = []setting{
 	{"temperature", func(s *eval.Spec) any { return s.Temperature }},
 	{"top_p", func(s *eval.Spec) any { return s.TopP }},
 	{"top_k", func(s *eval.Spec) any { return s.TopK }},
@@ -35,7 +35,7 @@ var comparable = []setting{
 
 func settingNames() []string {
 	var names []string
-	for _, c := range comparable {
+	for _, c := range mustAgree {
 		names = append(names, c.name)
 	}
 	return names
@@ -44,7 +44,7 @@ func settingNames() []string {
 // differ lists the settings that two evaluations do not share.
 func differ(base, trained *eval.Spec) (names []string, said string) {
 	var all []string
-	for _, c := range comparable {
+	for _, c := range mustAgree {
 		if a, b := c.of(base), c.of(trained); a != b {
 			names = append(names, c.name)
 			all = append(all, fmt.Sprintf("%s is %v and %v", c.name, orEmpty(a), orEmpty(b)))
@@ -78,6 +78,9 @@ type comparison struct {
 	restricted, checked bool
 	reworded            int
 	allowed             string // settings that differ, where a plan allows it
+	// precision says in what each computed, where that differs; it is no setting of the
+	// sampling, and changes few answers.
+	precision string
 }
 
 // compare finds what two evaluations share; the error says why they cannot be compared.
@@ -209,6 +212,9 @@ func (c *comparison) questions(benchmark string) string {
 	return s
 }
 
+// trainerState is the file in a checkpoint's folder that the optimiser's state is in.
+const trainerState = "trainer_state.safetensors"
+
 // sameModel reports whether an evaluation is of the model that a training run started
 // from: by their weights, where both are known, else by folder or name.
 func sameModel(m *model, origin *eval.Lineage) bool {
@@ -228,11 +234,14 @@ func sameModel(m *model, origin *eval.Lineage) bool {
 	return false
 }
 
-// digests are the SHA-256 of a model's files, whatever the files are called.
+// digests are the SHA-256 of a model's files, whatever the files are called. What a
+// checkpoint holds for its training besides is no part of the model.
 func digests(weights map[string]string) []string {
 	var all []string
-	for _, sum := range weights {
-		all = append(all, sum)
+	for name, sum := range weights {
+		if name != trainerState {
+			all = append(all, sum)
+		}
 	}
 	slices.Sort(all)
 	return all

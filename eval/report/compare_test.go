@@ -217,6 +217,15 @@ func TestPairsWhereverTheyLie(t *testing.T) {
 	}
 	check("moved, without the training run", filepath.Join(moved, "runs", "base"), filepath.Join(moved, "runs", "after"))
 
+	// A checkpoint's own state beside its weights is no part of the model.
+	again := filepath.Join(moved, "runs", "base", "manifest.json")
+	data, err := os.ReadFile(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, again, []byte(strings.Replace(string(data), `{"model.safetensors"`, `{"trainer_state.safetensors":"0","model.safetensors"`, 1)))
+	check("a checkpoint as base", filepath.Join(moved, "runs", "base"), filepath.Join(moved, "runs", "after"))
+
 	// Other weights under the same name are another model.
 	lay(moved, lineage, [2]string{"f00d", "beef"})
 	r := reportOf(t, open(t, filepath.Join(moved, "runs", "base"), filepath.Join(moved, "runs", "after")))

@@ -15,6 +15,7 @@ type Comparison struct {
 	Base, Trained  metric.Measured
 	Questions      string // how many, for a person
 	Differing      string // settings that differ, and are allowed to; "" for none
+	Precision      string // in what each computed, where that differs
 }
 
 // Compare lays evaluations beside that of the model that they were trained from. A
@@ -61,7 +62,7 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 		}
 		c := p.on
 		all = append(all, Comparison{
-			Name: p.run, TrainLanguages: p.languages, Languages: c.languages, Questions: p.questions(), Differing: c.allowed,
+			Name: p.run, TrainLanguages: p.languages, Languages: c.languages, Questions: p.questions(), Differing: c.allowed, Precision: c.precision,
 			Base: c.measured(p.base, c.base, c.baseAnswers), Trained: c.measured(p.trained, c.trained, c.trainedAnswers),
 		})
 	}

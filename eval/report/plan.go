@@ -99,7 +99,7 @@ func (p *Plan) check(runs []*Run) error {
 	for _, name := range sortedKeys(p.Runs) {
 		run := p.Runs[name]
 		for _, a := range run.Allow {
-			if !slices.ContainsFunc(comparable, func(c setting) bool { return c.name == a }) {
+			if !slices.ContainsFunc(mustAgree, func(c setting) bool { return c.name == a }) {
 				return fmt.Errorf("the plan allows %s to differ in %q, which is no setting: expected %s", name, a, strings.Join(settingNames(), ", "))
 			}
 		}

@@ -165,6 +165,9 @@ func (s *study) facts(runs []*Run) []string {
 		if p.on.allowed != "" {
 			facts = append(facts, fmt.Sprintf("%s and %s were evaluated differently, which the plan allows: %s.", p.base.name, p.name(), p.on.allowed))
 		}
+		if p.on.precision != "" {
+			facts = append(facts, p.on.precision+".")
+		}
 		if p.on.reworded > 0 {
 			facts = append(facts, fmt.Sprintf("%s and %s were put %d of the questions that they share in other words.", p.base.name, p.name(), p.on.reworded))
 		}

@@ -28,6 +28,7 @@ type model struct {
 	answers  *outcomes
 	weights  map[string]string // SHA-256 by file, where known
 	dir      string            // of the model, where known
+	dtype    string            // that it computed in, where known
 	paired   bool              // base or trained model of a pair
 }
 
@@ -90,7 +91,7 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 		if r.Results != nil {
 			m := s.add(r.Name, plan.Runs[r.Name], r.Name, r.Results, r.answers)
 			if r.manifest != nil {
-				m.weights, m.dir = r.manifest.Weights, r.manifest.ModelDir
+				m.weights, m.dir, m.dtype = r.manifest.Weights, r.manifest.ModelDir, r.manifest.DType
 			}
 			byRun[r.Name] = m
 		}
@@ -243,6 +244,9 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		return err
 	}
 	x.on.allowed = said
+	if a, b := base.dtype, trained.dtype; a != "" && b != "" && a != b {
+		x.on.precision = fmt.Sprintf("%s was evaluated in %s, %s in %s", base.name, a, trained.name, b)
+	}
 	x.transfer = transferOf(x.on.base, x.on.trained, x.on.benchmarks, x.on.languages, x.languages, id)
 	base.paired, trained.paired = true, true
 	s.pairs = append(s.pairs, x)

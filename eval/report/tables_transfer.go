@@ -12,7 +12,7 @@ func (s *study) mtiTable() Table {
 	t := Table{Name: "mti", Labels: 5,
 		Caption: "Multilingual transferability index (MTI): mean relative gain of the languages not trained on over that of the languages trained on. None: undefined, since nothing was right before or the languages trained on did not change. " + s.intervalNote(),
 		Head:    append([]string{"model", "base", "method", "trained on", "questions a language"}, benchmarks...)}
-	t.Caption += questionsNote
+	t.Caption = strings.TrimSpace(t.Caption) + questionsNote
 	in := s.inDistribution()
 	if len(in) > 0 {
 		t.Head = append(t.Head, "ID", "OOD")
