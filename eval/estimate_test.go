@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -172,6 +174,30 @@ func TestAllAlike(t *testing.T) {
 	}
 	if nothing := average([]Estimate{none, of(30, 1, 1, 0)}); nothing.SE != nil || nothing.CI == nil || nothing.CI[0] != 0 || nothing.CI[1] < 0.02 || nothing.CI[1] > 0.17 {
 		t.Errorf("mean of 0 of 20 and 0 of 30: %v, %v", nothing.SE, nothing.CI)
+	}
+}
+
+// TestOlderResults: results that claim certainty of 0 of 20 are read as they would be
+// written now; others stay as they are.
+func TestOlderResults(t *testing.T) {
+	dir := t.TempDir()
+	text := `{"benchmarks": {"a": {"languages": {"en": {"questions": 20, "samples": 20, "accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0],
+		"off_target": 0.25, "off_target_se": 0.1, "off_target_ci95": [0.05, 0.45], "pass@2": 1, "pass@2_se": 0, "pass@2_ci95": [1, 1]}},
+		"mean": {"questions": 20, "accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0]}}}, "mean": {"accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0]}}`
+	if err := os.WriteFile(filepath.Join(dir, resultsName), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ReadResults(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	en, mean := r.Benchmarks["a"].Languages["en"], r.Benchmarks["a"].Mean
+	if en.AccuracySE != nil || math.Abs(en.AccuracyCI[1]-0.16113) > 1e-5 || math.Abs(mean.AccuracyCI[1]-0.16113) > 1e-5 ||
+		*en.OffTargetSE != 0.1 || en.OffTargetCI[1] != 0.45 || en.Several["pass@2"].SE != nil || math.Abs(en.Several["pass@2"].CI[0]-0.83887) > 1e-5 {
+		t.Errorf("read as %+v, mean %+v", en, mean)
+	}
+	if r.Mean.AccuracySE != nil || r.Mean.AccuracyCI != nil {
+		t.Errorf("the mean over benchmarks claims %v, %v", r.Mean.AccuracySE, r.Mean.AccuracyCI)
 	}
 }
 

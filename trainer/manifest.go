@@ -21,7 +21,7 @@ type Manifest struct {
 	// Weights maps its weight files to their SHA-256, which tells later which evaluation
 	// is of the same model; nil in runs older than the field.
 	Weights map[string]string `json:"weights"`
-	Config  Config `json:"config"`
+	Config  Config            `json:"config"`
 }
 
 func readManifest(path string) (Manifest, error) {

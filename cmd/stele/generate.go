@@ -130,6 +130,7 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 	defer in.Close()
 	var records []*jsonl.Record
 	var requests []engine.Request
+	told := map[string]bool{} // of fields that are not read
 	for {
 		record, err := in.Next()
 		if err == io.EOF {
@@ -141,6 +142,13 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 		request, err := f.request(e, record, params)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
+		}
+		for _, key := range []string{"temperature", "top_p", "top_k", "min_p", "max_tokens", "max_new_tokens", "stop", "n"} {
+			var value any
+			if found, _ := record.Decode(key, &value); found && !told[key] {
+				told[key] = true
+				fmt.Fprintf(os.Stderr, "warning: %s: the line's %q is not read: the flags say how all lines are sampled\n", in.Where(), key)
+			}
 		}
 		records = append(records, record)
 		requests = append(requests, request)
