@@ -31,7 +31,14 @@ var mustAgree = []setting{
 	{"hack", func(s *eval.Spec) any { return s.Hack }},
 	{"few_shot", func(s *eval.Spec) any { return s.FewShot }},
 	{"grader", func(s *eval.Spec) any { return s.Grader }},
+	{prompts, func(*eval.Spec) any { return nil }}, // question by question, see share
 }
+
+// prompts is the name under which questions may be put in other words.
+const prompts = "prompt"
+
+// rewords are what makes other words of a question when a plan lets it differ.
+var rewords = []string{prompts, "template", "hack", "few_shot"}
 
 func settingNames() []string {
 	var names []string
@@ -73,19 +80,22 @@ type comparison struct {
 	benchmarks, languages       []string
 	asked                       map[string]map[string]asked
 	// restricted says that one was put questions that the other was not, checked that
-	// the questions were compared one by one, reworded how many of them were put in
-	// other words.
+	// the questions were compared one by one.
 	restricted, checked bool
-	reworded            int
-	allowed             string // settings that differ, where a plan allows it
+	// reworded counts questions of one id that were put in other words; they are not
+	// shared, unless lenient.
+	reworded int
+	lenient  bool
+	allowed  string // settings that differ, where a plan allows it
 	// precision says in what each computed, where that differs; it is no setting of the
 	// sampling, and changes few answers.
 	precision string
 }
 
 // compare finds what two evaluations share; the error says why they cannot be compared.
-func compare(base, trained *model) (*comparison, error) {
-	c := &comparison{base: metric.Scores{}, trained: metric.Scores{}, asked: map[string]map[string]asked{},
+// lenient lets a question be put in other words.
+func compare(base, trained *model, lenient bool) (*comparison, error) {
+	c := &comparison{lenient: lenient, base: metric.Scores{}, trained: metric.Scores{}, asked: map[string]map[string]asked{},
 		checked: base.answers != nil && trained.answers != nil}
 	if c.checked {
 		c.baseAnswers, c.trainedAnswers = metric.Answers{}, metric.Answers{}
@@ -125,6 +135,10 @@ func compare(base, trained *model) (*comparison, error) {
 		}
 	}
 	c.languages = inOrder(languages)
+	if len(c.benchmarks) == 0 && c.reworded > 0 {
+		return nil, fmt.Errorf("%s and %s were put the same questions in other words, all %d of them: their data or chat templates differ (a plan can allow it: allow: [%s])",
+			base.name, trained.name, c.reworded, prompts)
+	}
 	if len(c.benchmarks) == 0 {
 		return nil, fmt.Errorf("%s and %s have no question in common", base.name, trained.name)
 	}
@@ -138,7 +152,7 @@ func set(s metric.Scores, benchmark, language string, x float64) {
 	s[benchmark][language] = x
 }
 
-// share keeps of a cell the questions that both were put: those of the same id and
+// share keeps of a cell the questions that both were put: those of the same id, prompt and
 // reference answer. Scores change only where one has others too.
 func (c *comparison) share(base, trained *outcomes, b, l string, before, after *eval.Score) asked {
 	answers := [2]map[string]float64{base.right[b][l], trained.right[b][l]}
@@ -153,6 +167,9 @@ func (c *comparison) share(base, trained *outcomes, b, l string, before, after *
 		}
 		if base.asked[key].prompt != trained.asked[key].prompt {
 			c.reworded++
+			if !c.lenient {
+				continue
+			}
 		}
 		n.Shared++
 		n.Either--

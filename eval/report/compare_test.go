@@ -20,6 +20,7 @@ type put struct {
 	first, until int // questions
 	right        func(language string, question int) bool
 	reference    string
+	words        string // before the question in the prompt
 	change       func(*eval.Spec)
 }
 
@@ -41,7 +42,7 @@ func (p put) write(t *testing.T, dir string) string {
 	for _, l := range putLanguages {
 		for i := p.first; i < p.until; i++ {
 			right := p.right(l, i)
-			line, err := json.Marshal(eval.Sample{ID: fmt.Sprintf("q%d", i), Benchmark: "mgsm", Language: l, Prompt: fmt.Sprint(l, i), Reference: p.reference,
+			line, err := json.Marshal(eval.Sample{ID: fmt.Sprintf("q%d", i), Benchmark: "mgsm", Language: l, Prompt: p.words + fmt.Sprint(l, i), Reference: p.reference,
 				Verdict: right, VerdictQwen: right, VerdictStrict: right, FinishReason: eval.FinishStop, Identified: eval.Identified{Lang: l, AnswerLang: "none"}})
 			if err != nil {
 				t.Fatal(err)
@@ -169,8 +170,21 @@ func TestPairsOfOneWayOfAsking(t *testing.T) {
 			t.Errorf("%s may differ: %v", name, err)
 		}
 	}
-	// Of several evaluations of the base, the one that asked in the same way is taken.
+	// Questions in other words are other questions, unless a plan allows it.
 	dir := t.TempDir()
+	dirs := []string{put{model: "b", weights: "base", until: 10, right: allRight, words: "Q: "}.write(t, filepath.Join(dir, "base")),
+		put{model: "t", weights: "t", trained: lineage, until: 10, right: allRight, words: "Question: "}.write(t, filepath.Join(dir, "trained"))}
+	if r := reportOf(t, open(t, dirs...)); len(r.study.pairs) != 0 || !strings.Contains(r.Markdown(), "in other words, all 30 of them") {
+		t.Errorf("other words: pairs %v", pairsOf(r))
+	}
+	for _, allow := range []string{"prompt", "template"} {
+		r, err := New(open(t, dirs...), Plan{Runs: map[string]PlanRun{"trained": {Allow: []string{allow}}}})
+		if err != nil || len(r.study.pairs) != 1 || !strings.Contains(r.Markdown(), "30 of the questions that they share in other words, which the plan allows") {
+			t.Errorf("other words, %s allowed: %v", allow, err)
+		}
+	}
+	// Of several evaluations of the base, the one that asked in the same way is taken.
+	dir = t.TempDir()
 	r := reportOf(t, open(t,
 		put{model: "b", weights: "base", until: 10, right: allRight, change: func(s *eval.Spec) { s.Temperature = 1 }}.write(t, filepath.Join(dir, "hot")),
 		put{model: "b", weights: "base", until: 10, right: allRight}.write(t, filepath.Join(dir, "base")),

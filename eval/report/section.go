@@ -168,8 +168,10 @@ func (s *study) facts(runs []*Run) []string {
 		if p.on.precision != "" {
 			facts = append(facts, p.on.precision+".")
 		}
-		if p.on.reworded > 0 {
-			facts = append(facts, fmt.Sprintf("%s and %s were put %d of the questions that they share in other words.", p.base.name, p.name(), p.on.reworded))
+		if n := p.on.reworded; n > 0 && p.on.lenient {
+			facts = append(facts, fmt.Sprintf("%s and %s were put %d of the questions that they share in other words, which the plan allows.", p.base.name, p.name(), n))
+		} else if n > 0 {
+			facts = append(facts, fmt.Sprintf("%s and %s were put %d questions of the same names in other words; these do not count.", p.base.name, p.name(), n))
 		}
 	}
 	return append(facts, s.refused...)

@@ -240,7 +240,7 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		}
 	}
 	var err error
-	if x.on, err = compare(base, trained); err != nil {
+	if x.on, err = compare(base, trained, slices.ContainsFunc(p.Allow, func(a string) bool { return slices.Contains(rewords, a) })); err != nil {
 		return err
 	}
 	x.on.allowed = said
