@@ -177,11 +177,8 @@ func (c *comparison) share(base, trained *outcomes, b, l string, before, after *
 		sums[0] += answers[0][id]
 		sums[1] += x
 	}
-	if n.Shared < len(answers[0]) {
-		before.Accuracy = sums[0] / float64(n.Shared)
-	}
-	if n.Shared < len(answers[1]) {
-		after.Accuracy = sums[1] / float64(n.Shared)
+	if n.Shared > 0 && n.Shared < n.Either { // both, so that what is equal is equal to the last bit
+		before.Accuracy, after.Accuracy = sums[0]/float64(n.Shared), sums[1]/float64(n.Shared)
 	}
 	for i, to := range []metric.Answers{c.baseAnswers, c.trainedAnswers} {
 		if to[b] == nil {

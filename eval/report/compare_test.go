@@ -115,6 +115,13 @@ func TestPairsOnSharedQuestions(t *testing.T) {
 	if p.mean.x != 1 {
 		t.Errorf("MTI %v", p.mean)
 	}
+	// What is as right after as before has not changed by a last bit.
+	thirds := func(l string, i int) bool { return i%3 == 0 || i >= 40 }
+	same := reportOf(t, open(t, put{model: "b", weights: "base", until: 97, right: thirds}.write(t, filepath.Join(dir, "all")),
+		put{model: "t", weights: "z", trained: lineage, until: 40, right: thirds}.write(t, filepath.Join(dir, "some"))))
+	if d := same.study.pairs[0].delta["mgsm"]["ru"]; d.x != 0 {
+		t.Errorf("nothing changed, and ΔR is %g", d.x)
+	}
 	// Neither has all of the other's: 60 of 0..100 and 20..80 shared with 20..80.
 	middle := put{model: "t", weights: "x", trained: lineage, first: 20, until: 120, right: better}.write(t, filepath.Join(dir, "middle"))
 	if page := reportOf(t, open(t, base, middle)).Markdown(); !strings.Contains(page, "mgsm 80 of 120") {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // heatRow is a line of a heat map.
@@ -102,7 +103,7 @@ func heatLegend(c *canvas, x, y float64) {
 			if k == 1 {
 				bound = -bound
 			}
-			c.text(left+float64(i+1)*size, y+25, "middle", "small", "", number(bound))
+			c.text(left+float64(i+1)*size, y+25, "middle", "small", "", strings.Replace(number(bound), "-", "−", 1))
 		}
 	}
 	at := x + 2*(6*size+30)
