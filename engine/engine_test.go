@@ -291,6 +291,36 @@ func TestStops(t *testing.T) {
 	}
 }
 
+// TestStopsAtSpecialToken: a special token, which the text leaves out, stops a completion
+// when it is named as a text.
+func TestStopsAtSpecialToken(t *testing.T) {
+	e := nano(t, Options{Backend: "go"})
+	const end = "<|im_end|>"
+	id, ok := e.Tokenizer.Special(end)
+	if !ok {
+		t.Fatalf("%s is no special token", end)
+	}
+	// So hot that every token is about as likely.
+	r := Request{ID: "s", Prompt: []int32{300, 301}, N: 64, MaxTokens: 200, IgnoreEOS: true, Sampling: sampler.Params{Temperature: 100}}
+	whole := generate(t, e, []Request{r})
+	r.Stop = []string{end}
+	stopped := 0
+	for key, got := range generate(t, e, []Request{r}) {
+		at := slices.Index(whole[key].Tokens, id)
+		if at < 0 {
+			continue
+		}
+		stopped++
+		text, err := e.Tokenizer.Decode(whole[key].Tokens[:at], true)
+		if err != nil || got.Text != text || len(got.Tokens) != at+1 || got.FinishReason != FinishStop {
+			t.Errorf("%v: %q of %d tokens, %s, want %q of %d", key, got.Text, len(got.Tokens), got.FinishReason, text, at+1)
+		}
+	}
+	if stopped == 0 {
+		t.Error("the token was never drawn")
+	}
+}
+
 func cutAt(text, stop string) (before, after string, found bool) {
 	for i := range text {
 		if len(text)-i >= len(stop) && text[i:i+len(stop)] == stop {

@@ -17,14 +17,16 @@ import (
 type Request struct {
 	// ID names the prompt: randomness is keyed by it, not by the order of
 	// requests. Two requests of the same ID and seed draw the same numbers.
-	ID         string
-	Prompt     []int32
-	N          int // samples; 0 means 1
-	Sampling   sampler.Params
-	MaxTokens  int
-	Stop       []string // end before one of these appears in the text
-	StopTokens []int32  // end with one of these, besides the model's own end of sequence
-	IgnoreEOS  bool     // go on after the model's end of sequence
+	ID        string
+	Prompt    []int32
+	N         int // samples; 0 means 1
+	Sampling  sampler.Params
+	MaxTokens int
+	// Stop are texts to end before. A special token, as in "<|im_end|>", which the text
+	// leaves out, ends it too.
+	Stop       []string
+	StopTokens []int32 // end with one of these, besides the model's own end of sequence
+	IgnoreEOS  bool    // go on after the model's end of sequence
 	Seed       uint64
 }
 
@@ -68,7 +70,7 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 	if err := e.ensurePool(longest, min(total, longest*e.options.MaxBatch)); err != nil {
 		return err
 	}
-	run := &generation{Engine: e, requests: requests, live: map[*schedule.Sequence]*sample{}}
+	run := &generation{Engine: e, requests: requests, stops: make([][]int32, len(requests)), live: map[*schedule.Sequence]*sample{}}
 	run.scheduler = schedule.New(e.pool.allocator, schedule.Options{
 		MaxBatch:    e.options.MaxBatch,
 		StepTokens:  e.stepTokens(),
@@ -77,6 +79,12 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 		MaxLen:      longest,
 	})
 	for i, r := range requests {
+		run.stops[i] = slices.Clone(r.StopTokens)
+		for _, stop := range r.Stop {
+			if id, ok := e.Tokenizer.Special(stop); ok {
+				run.stops[i] = append(run.stops[i], id)
+			}
+		}
 		if err := run.scheduler.Add(i, r.Prompt, max(r.N, 1), r.MaxTokens); err != nil {
 			return fmt.Errorf("request %q: %w", r.ID, err)
 		}
@@ -121,6 +129,7 @@ func (e *Engine) checkRequest(r *Request) error {
 type generation struct {
 	*Engine
 	requests  []Request
+	stops     [][]int32 // tokens that end a completion of each request
 	scheduler *schedule.Scheduler
 	live      map[*schedule.Sequence]*sample
 	asked     []draw // of this step
@@ -209,7 +218,7 @@ func (g *generation) extend(d draw, emit func(Completion) error) error {
 	switch {
 	case stopped,
 		!r.IgnoreEOS && slices.Contains(g.Weights.Config.EOS, d.token),
-		slices.Contains(r.StopTokens, d.token):
+		slices.Contains(g.stops[seq.Request], d.token):
 		reason = FinishStop
 	case generated >= r.MaxTokens, len(seq.Tokens) >= g.Weights.Config.MaxPositions:
 		reason = FinishLength

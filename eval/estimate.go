@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Interval is a 95 % confidence interval: low, high.
@@ -16,11 +18,42 @@ type Estimate struct {
 	Value float64
 	// SE is the standard error and CI a bootstrap interval. Questions are what was
 	// drawn: samples of one question, and its translations, are not independent. Both
-	// are nil with a single question.
+	// are nil with a single question. Where all questions came out alike, as with 0 of
+	// 20, resampling them says nothing: SE is nil then and CI is Wilson's interval.
 	SE *float64
 	CI *Interval
 
 	replicates []float64 // the value under each bootstrap resample
+	// spread stands for SE in means over benchmarks, where SE is nil for questions that
+	// came out alike: the standard error of Wilson's centre.
+	spread *float64
+}
+
+// alike is below what tells two shares apart; rounding stays below it.
+const alike = 1e-9
+
+// z is the 97.5th percentile of the normal distribution.
+const z = 1.959963984540054
+
+// wilson is the score interval of a share p of n trials (Wilson 1927), with the standard
+// error of its centre (Agresti and Coull 1998).
+func wilson(p, n float64) (interval Interval, se float64) {
+	centre := (p + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	interval = Interval{min(p, max(0, centre-half)), max(p, min(1, centre+half))}
+	return interval, math.Sqrt(centre * (1 - centre) / (n + z*z))
+}
+
+// wilson gives a share whose n questions came out alike the interval of as many
+// trials, and for means over benchmarks replicates from Jeffreys' posterior.
+func (e *Estimate) wilson(n float64, r *resample) {
+	interval, se := wilson(min(1, max(0, e.Value)), n)
+	e.CI, e.SE, e.spread = &interval, nil, &se
+	beta := distuv.Beta{Alpha: n*e.Value + 0.5, Beta: n*(1-e.Value) + 0.5, Src: rand.NewPCG(r.seed, math.Float64bits(e.Value))}
+	e.replicates = make([]float64, len(r.weights))
+	for b := range e.replicates {
+		e.replicates[b] = beta.Rand()
+	}
 }
 
 // replicates is how many times questions are resampled.
@@ -40,13 +73,14 @@ type strata [][]answered
 // of a question are drawn together: what is hard in all languages does not widen
 // the difference between two.
 type resample struct {
+	seed    uint64
 	index   map[string]int // of questions
 	weights [][]float64    // by replicate and question
 }
 
 // newResample draws the replicates of a benchmark's questions.
 func newResample(benchmark string, seed uint64, s strata) *resample {
-	r := &resample{index: map[string]int{}}
+	r := &resample{seed: seed, index: map[string]int{}}
 	for _, stratum := range s {
 		for i := range stratum {
 			if id := stratum[i].id; !contains(r.index, id) {
@@ -56,6 +90,7 @@ func newResample(benchmark string, seed uint64, s strata) *resample {
 	}
 	h := fnv.New64a()
 	h.Write([]byte(benchmark))
+	r.seed ^= h.Sum64()
 	random := rand.NewPCG(seed, h.Sum64())
 	n := uint64(len(r.index))
 	r.weights = make([][]float64, replicates)
@@ -115,6 +150,9 @@ func (s strata) mean(value func(*answered) float64, r *resample) Estimate {
 	e.SE = &root
 	if r != nil {
 		e.bootstrap(s, values, centre, r)
+		if e.CI[1]-e.CI[0] < alike || root < alike {
+			e.wilson(n, r)
+		}
 	}
 	return e
 }
@@ -147,7 +185,7 @@ func (e *Estimate) bootstrap(s strata, values [][]float64, centre []float64, r *
 // interval sets CI to the replicates' percentiles.
 func (e *Estimate) interval() {
 	sorted := slices.Sorted(slices.Values(e.replicates))
-	e.CI = &Interval{quantile(sorted, 0.025), quantile(sorted, 0.975)}
+	e.CI = &Interval{min(e.Value, quantile(sorted, 0.025)), max(e.Value, quantile(sorted, 0.975))}
 }
 
 // quantile interpolates between order statistics, as numpy does by default.
@@ -166,20 +204,27 @@ func average(estimates []Estimate) Estimate {
 	var e Estimate
 	n := float64(len(estimates))
 	squares := 0.0
-	known := true
+	known, varied := true, false
 	for _, x := range estimates {
 		e.Value += x.Value / n
-		if x.SE == nil {
+		se := x.SE
+		varied = varied || se != nil
+		if se == nil {
+			se = x.spread
+		}
+		if se == nil {
 			known = false
 		} else {
-			squares += *x.SE * *x.SE
+			squares += *se * *se
 		}
 	}
 	if !known {
 		return e
 	}
 	root := math.Sqrt(squares) / n
-	e.SE = &root
+	if e.SE = &root; !varied {
+		e.SE, e.spread = nil, &root
+	}
 	for _, x := range estimates {
 		if x.replicates == nil {
 			return e

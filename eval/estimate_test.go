@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -127,6 +129,75 @@ func TestIntervals(t *testing.T) {
 	s := drawn(rand.New(rand.NewPCG(1, 2)), 20, 1, 1)
 	if a, b := s.mean(rightShare(), newResample("a", 0, s)), s.mean(rightShare(), newResample("a", 1, s)); slices.Equal(a.replicates, b.replicates) {
 		t.Error("the seed does not matter")
+	}
+}
+
+// TestAllAlike: where resampling says nothing, the interval is Wilson's, whose bounds are
+// known (Newcombe 1998, Table I; Brown, Cai and DasGupta 2001), and no standard error is
+// claimed; it narrows with the number of questions, not with that of samples.
+func TestAllAlike(t *testing.T) {
+	of := func(questions, languages, samples, right int) Estimate {
+		s := make(strata, languages)
+		for l := range s {
+			for q := range questions {
+				a := answered{id: fmt.Sprint(q)}
+				for k := range samples {
+					a.outcomes = append(a.outcomes, outcome{right: k < right})
+				}
+				s[l] = append(s[l], a)
+			}
+		}
+		return s.mean(rightShare(), newResample("a", 1, s))
+	}
+	for _, c := range []struct {
+		name string
+		got  Estimate
+		want Interval
+	}{
+		{"0 of 20", of(20, 1, 1, 0), Interval{0, 0.16113}},
+		{"20 of 20", of(20, 1, 1, 1), Interval{0.83887, 1}},
+		{"0 of 10", of(10, 1, 1, 0), Interval{0, 0.27753}},
+		{"0 of 20 in three languages", of(20, 3, 1, 0), Interval{0, 0.16113}},
+		{"0 of 20 with 16 samples", of(20, 1, 16, 0), Interval{0, 0.16113}},
+		{"half of the samples of each of 20", of(20, 1, 4, 2), Interval{0.29930, 0.70070}},
+	} {
+		if c.got.SE != nil || c.got.CI == nil || math.Abs(c.got.CI[0]-c.want[0]) > 1e-5 || math.Abs(c.got.CI[1]-c.want[1]) > 1e-5 {
+			t.Errorf("%s: %v (error %v), want %v", c.name, c.got.CI, c.got.SE, c.want)
+		}
+	}
+	// In a mean over benchmarks the spread of one that came out alike counts.
+	none, some := of(20, 1, 1, 0), drawn(rand.New(rand.NewPCG(1, 2)), 40, 1, 1)
+	varied := some.mean(rightShare(), newResample("b", 1, some))
+	both := average([]Estimate{none, varied})
+	if both.SE == nil || *both.SE <= *varied.SE/2 || both.CI[1]-both.CI[0] <= (varied.CI[1]-varied.CI[0])/2 || both.CI[0] > both.Value || both.CI[1] < both.Value {
+		t.Errorf("mean with 0 of 20: %g ± %v, %v; alone %g ± %g", both.Value, both.SE, both.CI, varied.Value, *varied.SE)
+	}
+	if nothing := average([]Estimate{none, of(30, 1, 1, 0)}); nothing.SE != nil || nothing.CI == nil || nothing.CI[0] != 0 || nothing.CI[1] < 0.02 || nothing.CI[1] > 0.17 {
+		t.Errorf("mean of 0 of 20 and 0 of 30: %v, %v", nothing.SE, nothing.CI)
+	}
+}
+
+// TestOlderResults: results that claim certainty of 0 of 20 are read as they would be
+// written now; others stay as they are.
+func TestOlderResults(t *testing.T) {
+	dir := t.TempDir()
+	text := `{"benchmarks": {"a": {"languages": {"en": {"questions": 20, "samples": 20, "accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0],
+		"off_target": 0.25, "off_target_se": 0.1, "off_target_ci95": [0.05, 0.45], "pass@2": 1, "pass@2_se": 0, "pass@2_ci95": [1, 1]}},
+		"mean": {"questions": 20, "accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0]}}}, "mean": {"accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0]}}`
+	if err := os.WriteFile(filepath.Join(dir, resultsName), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ReadResults(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	en, mean := r.Benchmarks["a"].Languages["en"], r.Benchmarks["a"].Mean
+	if en.AccuracySE != nil || math.Abs(en.AccuracyCI[1]-0.16113) > 1e-5 || math.Abs(mean.AccuracyCI[1]-0.16113) > 1e-5 ||
+		*en.OffTargetSE != 0.1 || en.OffTargetCI[1] != 0.45 || en.Several["pass@2"].SE != nil || math.Abs(en.Several["pass@2"].CI[0]-0.83887) > 1e-5 {
+		t.Errorf("read as %+v, mean %+v", en, mean)
+	}
+	if r.Mean.AccuracySE != nil || r.Mean.AccuracyCI != nil {
+		t.Errorf("the mean over benchmarks claims %v, %v", r.Mean.AccuracySE, r.Mean.AccuracyCI)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -41,7 +42,8 @@ func claim(dir string, m *Manifest) (release func() error, err error) {
 	if err := removePartial(dir); err != nil {
 		return nil, err
 	}
-	if old, err := readManifest(dir); err != nil || old != nil {
+	// What decides no number, such as where the model lies, is as of the last start.
+	if old, err := readManifest(dir); err != nil || reflect.DeepEqual(old, m) {
 		return lock.Close, err
 	}
 	return lock.Close, jsonl.WriteFile(filepath.Join(dir, manifestName), m)

@@ -19,6 +19,10 @@ import (
 type Origin struct {
 	Stele string `json:"stele"` // version
 	Model string `json:"model"` // as the user named it
+	// ModelDir is its folder, absolute; Trained is the training run that made it, where
+	// it is a checkpoint. Both say how runs belong together, and decide no number.
+	ModelDir string   `json:"model_dir,omitempty"`
+	Trained  *Lineage `json:"trained,omitempty"`
 	// Weights maps weight files to their SHA-256, which is also what model hubs
 	// list for them. It is nil for weights that are on no disk, as during training.
 	Weights map[string]string `json:"weights"`
@@ -75,6 +79,9 @@ func HashWeights(dir string) (map[string]string, error) {
 // manifestName is the file of the manifest in a run's folder.
 const manifestName = "manifest.json"
 
+// ReadManifest reads the manifest of a run's folder; it is nil where there is none.
+func ReadManifest(dir string) (*Manifest, error) { return readManifest(dir) }
+
 // readManifest reads the manifest of a run's folder; it is nil where there is none.
 func readManifest(dir string) (*Manifest, error) {
 	path := filepath.Join(dir, manifestName)
@@ -96,6 +103,7 @@ func readManifest(dir string) (*Manifest, error) {
 // of it, differs from m; it is "" when there is none.
 func (m *Manifest) difference(now *Manifest) (string, error) {
 	old := *m
+	old.ModelDir, old.Trained = now.ModelDir, now.Trained
 	if old.Weights != nil && now.Weights != nil {
 		old.Model = now.Model // the same files under another name are the same model
 	}

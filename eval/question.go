@@ -21,6 +21,12 @@ type Question struct {
 // key names a question in a run.
 func (q *Question) key() string { return q.Benchmark + "/" + q.Language + "/" + q.ID }
 
+// cell names the question's benchmark and language as results.json does.
+func (q *Question) cell() string { return Cell(q.Benchmark, q.Language) }
+
+// Cell is the name of a benchmark in a language, a key of results.json.
+func Cell(benchmark, language string) string { return benchmark + "|" + language }
+
 // checkQuestions refuses questions that a run cannot tell apart or cannot put.
 func checkQuestions(questions []Question, spec *Spec) error {
 	seen := make(map[string]bool, len(questions))

@@ -73,7 +73,7 @@ func Regrade(ctx context.Context, dir, grader, out, version string, identify fun
 	c := &collected{hash: newQuestionHash()}
 	var meter *progress.Meter
 	if log != nil {
-		meter = progress.New(log, "grade", "questions", 0, m.Questions)
+		meter = progress.New(log, "grade", "questions", 0, m.Questions, 1)
 		defer meter.Close()
 	}
 	for {

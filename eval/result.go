@@ -78,7 +78,50 @@ func ReadResults(dir string) (*Results, error) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	r.widen()
 	return &r, nil
+}
+
+// widen gives results of older versions, whose intervals have no width where all
+// questions came out alike, those that they would have now.
+func (r *Results) widen() {
+	for name, b := range r.Benchmarks {
+		n := 0
+		for l, s := range b.Languages {
+			n = max(n, s.Questions)
+			s.widen(s.Questions)
+			b.Languages[l] = s
+		}
+		b.Mean.widen(n)
+		r.Benchmarks[name] = b
+	}
+	for l, s := range r.Languages {
+		s.widen(0)
+		r.Languages[l] = s
+	}
+	r.Mean.widen(0)
+}
+
+// widen does it for a score of n questions; 0 where it is a mean over benchmarks, of
+// which nothing is known then.
+func (s *Score) widen(n int) {
+	s.AccuracySE, s.AccuracyCI = widened(s.Accuracy, s.AccuracySE, s.AccuracyCI, n)
+	s.OffTargetSE, s.OffTargetCI = widened(s.OffTarget, s.OffTargetSE, s.OffTargetCI, n)
+	for name, e := range s.Several {
+		e.SE, e.CI = widened(e.Value, e.SE, e.CI, n)
+		s.Several[name] = e
+	}
+}
+
+func widened(x float64, se *float64, ci *Interval, n int) (*float64, *Interval) {
+	if se == nil || *se >= alike || ci == nil || ci[1]-ci[0] >= alike {
+		return se, ci
+	}
+	if n < 2 {
+		return nil, nil
+	}
+	interval, _ := wilson(min(1, max(0, x)), float64(n))
+	return nil, &interval
 }
 
 // summarize computes the results. outcomes are question by question, sample by
@@ -187,6 +230,7 @@ func (r *Results) compare(q *Question, outcomes []outcome) {
 func (r *Results) tabulate(key string, s Score) {
 	row := map[string]*float64{
 		"acc": &s.Accuracy, "acc_stderr": s.AccuracySE, "off_target": &s.OffTarget, "off_target_stderr": s.OffTargetSE,
+		"truncated": &s.Truncated, "truncated_stderr": nil,
 	}
 	for name, e := range s.Several {
 		row[name], row[name+"_stderr"] = &e.Value, e.SE

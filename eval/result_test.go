@@ -115,15 +115,18 @@ func TestTable(t *testing.T) {
 |mgsm |en      |     8|qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
 |     |        |     8|qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
 |     |        |     8|qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |     8|none  |off_target|↓|0.0000|±|0.0000|0.0000 to 0.0000|
+|     |        |     8|none  |off_target|↓|0.0000|±|   N/A|0.0000 to 0.5615|
+|     |        |     8|none  |truncated |↓|0.0000|±|   N/A|                |
 |mgsm |ru      |     8|qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
 |     |        |     8|qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
 |     |        |     8|qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |     8|none  |off_target|↓|0.5000|±|0.0000|0.5000 to 0.5000|
+|     |        |     8|none  |off_target|↓|0.5000|±|   N/A|0.1253 to 0.8747|
+|     |        |     8|none  |truncated |↓|0.0000|±|   N/A|                |
 |mgsm |all     |     8|qwen  |acc       |↑|0.3333|±|0.1667|0.0000 to 0.5000|
 |     |        |     8|qwen  |pass@2    |↑|0.6667|±|0.3333|0.0000 to 1.0000|
 |     |        |     8|qwen  |maj@2     |↑|0.6667|±|0.3333|0.0000 to 1.0000|
-|     |        |     8|none  |off_target|↓|0.2500|±|0.0000|0.2500 to 0.2500|
+|     |        |     8|none  |off_target|↓|0.2500|±|   N/A|0.0368 to 0.7439|
+|     |        |     8|none  |truncated |↓|0.0000|±|   N/A|                |
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 
 	"stele/engine/jsonl"
@@ -20,6 +21,9 @@ type Deps struct {
 	// called from several goroutines.
 	Identify func(output, language string) Identified
 	Origin   Origin
+	// Parallel is how many samples the generator makes beside each other, for the time
+	// that is said to be left; 0 is 1.
+	Parallel int
 	// Log gets progress and remarks for a person; nil is silent.
 	Log io.Writer
 }
@@ -121,7 +125,7 @@ type running struct {
 	journal   *journal
 
 	mu            sync.Mutex
-	judged, right int // since the start, for the meter
+	judged, right int // of the run, for the meter: what an earlier start left counts too
 }
 
 // fill generates the samples that are missing. A question with some of its
@@ -149,6 +153,12 @@ func (r *running) fill(ctx context.Context) error {
 	}
 	if missing == 0 {
 		return nil
+	}
+	for _, e := range r.journal.entries {
+		if e.length > 0 {
+			r.judged++
+			r.right += int(indicator(e.outcome.right))
+		}
 	}
 	if r.journal.done > 0 {
 		r.logf("going on after %d of %d samples", r.journal.done, len(r.journal.entries))
@@ -223,7 +233,7 @@ func (r *running) judge(task judgement, meter *progress.Meter) error {
 func (r *running) request(q *Question, n int) Request {
 	return Request{
 		ID: q.key(), Prompt: q.PromptIDs, N: n, Sampling: r.spec.Sampling,
-		MaxTokens: r.spec.MaxTokens, Stop: r.spec.Stop, Seed: r.spec.Seed,
+		MaxTokens: r.spec.MaxTokens, Stop: slices.Concat(r.spec.Stop, r.spec.FewShotStop[q.cell()]), Seed: r.spec.Seed,
 	}
 }
 
@@ -231,7 +241,7 @@ func (r *running) meter() *progress.Meter {
 	if r.deps.Log == nil {
 		return nil
 	}
-	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries))
+	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries), r.deps.Parallel)
 }
 
 func (r *running) logf(format string, args ...any) {

@@ -9,6 +9,7 @@ import (
 	"stele/eval/bench"
 	"stele/eval/grade"
 	"stele/eval/langid"
+	"stele/sampler"
 )
 
 // Spec is what decides the numbers of a run, apart from the model. It is written
@@ -30,6 +31,9 @@ type Spec struct {
 	Template  string   `json:"template"`
 	Hack      bool     `json:"hack"`     // reasoning begins with a prefix in the language
 	FewShot   int      `json:"few_shot"` // worked examples before each question
+	// FewShotStop are the texts at which a further example of the model's own would
+	// begin, by "benchmark|language"; completions end there too.
+	FewShotStop map[string][]string `json:"few_shot_stop,omitempty"`
 	// Grader names whose verdicts make the accuracy: qwen or strict. Samples hold both.
 	Grader string `json:"grader"`
 	// LangCandidates are the languages among which the language of an output is chosen
@@ -46,20 +50,16 @@ func (s *Spec) Validate() error {
 		return errors.New("no language is named")
 	case s.Limit < 0:
 		return fmt.Errorf("limit is %d, expected 0 (all) or more", s.Limit)
-	case !(s.Temperature >= 0):
-		return fmt.Errorf("temperature is %g, expected 0 or more", s.Temperature)
-	case !(s.TopP > 0 && s.TopP <= 1):
-		return fmt.Errorf("top-p is %g, expected more than 0 and at most 1", s.TopP)
-	case s.TopK < 0:
-		return fmt.Errorf("top-k is %d, expected 0 (off) or more", s.TopK)
-	case !(s.MinP >= 0 && s.MinP <= 1):
-		return fmt.Errorf("min-p is %g, expected 0 to 1", s.MinP)
 	case s.FewShot < 0:
 		return fmt.Errorf("few-shot is %d, expected 0 (none) or more", s.FewShot)
 	case s.MaxTokens < 1:
 		return fmt.Errorf("max tokens is %d, expected at least 1", s.MaxTokens)
-	case s.Grader != grade.Qwen.String() && s.Grader != grade.Strict.String():
-		return fmt.Errorf("unknown grader %q: expected qwen or strict", s.Grader)
+	}
+	if _, err := grade.ParseMode(s.Grader); err != nil {
+		return err
+	}
+	if _, err := sampler.NewParams(s.Temperature, s.TopK, s.TopP, s.MinP); err != nil {
+		return err
 	}
 	for _, b := range s.Benchmarks {
 		if s.Samples[b] < 1 {

@@ -60,7 +60,8 @@ func (r *Results) metrics(s Score) []metricRow {
 			rows = append(rows, metricRow{name, r.Settings.Grader, "↑", s.Several[name]})
 		}
 	}
-	return append(rows, metricRow{"off_target", "none", "↓", Estimate{Value: s.OffTarget, SE: s.OffTargetSE, CI: s.OffTargetCI}})
+	return append(rows, metricRow{"off_target", "none", "↓", Estimate{Value: s.OffTarget, SE: s.OffTargetSE, CI: s.OffTargetCI}},
+		metricRow{"truncated", "none", "↓", Estimate{Value: s.Truncated}})
 }
 
 // table is a Markdown table with its columns lined up.

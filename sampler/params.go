@@ -6,6 +6,7 @@
 package sampler
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -23,15 +24,25 @@ type Params struct {
 func (p Params) Validate() error {
 	switch {
 	case !(p.Temperature >= 0) || math.IsInf(p.Temperature, 0):
-		return fmt.Errorf("temperature %g must be a number of at least 0", p.Temperature)
+		return fmt.Errorf("temperature is %g, expected a finite number of at least 0, which is greedy", p.Temperature)
 	case p.TopK < 0:
-		return fmt.Errorf("top-k %d must not be negative", p.TopK)
+		return fmt.Errorf("top-k is %d, expected 0 (off) or more", p.TopK)
 	case !(p.TopP >= 0 && p.TopP <= 1):
-		return fmt.Errorf("top-p %g must be between 0 and 1", p.TopP)
+		return fmt.Errorf("top-p is %g, expected above 0 and at most 1, which is off", p.TopP)
 	case !(p.MinP >= 0 && p.MinP <= 1):
-		return fmt.Errorf("min-p %g must be between 0 and 1", p.MinP)
+		return fmt.Errorf("min-p is %g, expected 0 (off) to 1", p.MinP)
 	}
 	return nil
+}
+
+// NewParams are the parameters that a person asked for, checked. Unlike in Params, whose
+// zero value has no filter, a top-p of 0 is a request, and one that would keep no token.
+func NewParams(temperature float64, topK int, topP, minP float64) (Params, error) {
+	p := Params{Temperature: temperature, TopK: topK, TopP: topP, MinP: minP}
+	if topP == 0 {
+		return p, errors.New("top-p is 0, which keeps no token: expected above 0 and at most 1, which is off; temperature 0 takes the likeliest token")
+	}
+	return p, p.Validate()
 }
 
 // Filters reports whether anything but the temperature is on.

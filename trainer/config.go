@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +17,8 @@ import (
 
 	"stele/engine/nearest"
 	"stele/engine/settings"
+	"stele/eval/grade"
+	"stele/sampler"
 	"stele/trainer/reward"
 )
 
@@ -50,9 +53,10 @@ type Config struct {
 
 // Data says which problems are trained on.
 type Data struct {
-	Bench     string   `yaml:"bench" json:"bench"` // a benchmark's name or a file
-	Dir       string   `yaml:"dir" json:"dir"`     // folder of benchmarks
-	Split     string   `yaml:"split" json:"split"` // train or test, where the benchmark has both
+	Bench     string   `yaml:"bench" json:"bench"`       // a benchmark's name or a file
+	Dir       string   `yaml:"dir" json:"dir"`           // folder of benchmarks
+	Registry  string   `yaml:"registry" json:"registry"` // file of your own benchmarks, beside dir/benchmarks.yaml
+	Split     string   `yaml:"split" json:"split"`       // train or test, where the benchmark has both
 	Languages []string `yaml:"languages" json:"languages"`
 	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
 	Types     []string `yaml:"types" json:"types"`   // types of problem; empty for all
@@ -135,6 +139,8 @@ type Save struct {
 type Eval struct {
 	Bench       string   `yaml:"bench" json:"bench"` // empty: no evaluation
 	Dir         string   `yaml:"dir" json:"dir"`
+	Registry    string   `yaml:"registry" json:"registry"` // file of your own benchmarks
+	Grader      string   `yaml:"grader" json:"grader"`     // whose verdicts make the accuracy: qwen, which empty is too, or strict
 	Languages   []string `yaml:"languages" json:"languages"`
 	Levels      []int    `yaml:"levels" json:"levels"`
 	Limit       int      `yaml:"limit" json:"limit"`
@@ -196,7 +202,7 @@ func defaults() Config {
 		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
 		LoRA:   LoRA{Alpha: 32, Targets: slices.Clone(loraTargets), Merge: true},
 		Save:   Save{Every: 20, KeepLast: 3, Rollouts: true},
-		Eval:   Eval{Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
+		Eval:   Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
 	}
 	Presets["paper"](&c)
 	return c
@@ -307,6 +313,23 @@ func settingYAML(setting string) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
+// validate finds what would stop an evaluation, which may come when the training is done.
+func (e Eval) validate() error {
+	if e.Bench == "" {
+		return nil
+	}
+	if _, err := sampler.NewParams(e.Temperature, 0, e.TopP, 0); err != nil {
+		return fmt.Errorf("eval: %w", err)
+	}
+	if _, err := grade.ParseMode(e.Grader); err != nil && e.Grader != "" {
+		return fmt.Errorf("eval.grader: %w", err)
+	}
+	if e.Limit < 0 || e.Samples < 0 || e.MaxTokens < 0 {
+		return fmt.Errorf("eval: limit %d, samples %d and max_tokens %d must not be negative", e.Limit, e.Samples, e.MaxTokens)
+	}
+	return nil
+}
+
 func (c *Config) validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
@@ -326,7 +349,7 @@ func (c *Config) validate() error {
 	measured := c.Eval.Bench != "" && c.Eval.Every > 0
 	check(measured || c.Save.KeepBest == 0 && c.Eval.Patience == 0,
 		"save.keep_best %d and eval.patience %d need eval.bench and eval.every", c.Save.KeepBest, c.Eval.Patience)
-	errs = append(errs, c.Data.validate(), c.LoRA.validate())
+	errs = append(errs, c.Data.validate(), c.LoRA.validate(), c.Eval.validate())
 	check(c.Update.MicroTokens > 0, "update.micro_tokens is %d, expected at least 1", c.Update.MicroTokens)
 	if c.Algorithm == AlgorithmSFT {
 		check(c.Update.Batch > 0, "update.batch is %d, expected at least 1", c.Update.Batch)
@@ -334,7 +357,7 @@ func (c *Config) validate() error {
 		r, u := c.Rollout, c.Update
 		check(r.Questions > 0, "rollout.questions is %d, expected at least 1", r.Questions)
 		check(r.GroupSize > 1, "rollout.group_size is %d, expected at least 2: advantages compare rollouts of a group", r.GroupSize)
-		check(r.Temperature > 0, "rollout.temperature is %g, expected above 0", r.Temperature)
+		check(r.Temperature > 0 && !math.IsInf(r.Temperature, 1), "rollout.temperature is %g, expected a finite number above 0", r.Temperature)
 		check(r.MaxTokens > 0 && r.MaxPrompt > 0, "rollout.max_tokens %d and max_prompt %d must be positive", r.MaxTokens, r.MaxPrompt)
 		check(r.Batch > 0, "rollout.batch is %d, expected at least 1", r.Batch)
 		check(u.MiniBatches > 0 && u.Epochs > 0, "update.mini_batches %d and epochs %d must be positive", u.MiniBatches, u.Epochs)

@@ -27,9 +27,10 @@ type Evaluation struct {
 	Accuracy   float64            `json:"accuracy"`
 	AccuracySE *float64           `json:"accuracy_se"`
 	OffTarget  float64            `json:"off_target"`
+	Truncated  float64            `json:"truncated"`   // share of samples cut off at the limit
 	Scores     metric.Scores      `json:"scores"`      // accuracy by benchmark and language
 	OffTargets map[string]float64 `json:"off_targets"` // by language, over the benchmarks
-	// DeltaR, DeltaRTrain and MTI compare with step 0, by benchmark; they are left
+	// DeltaR, a ratio, DeltaRTrain and MTI compare with step 0, by benchmark; they are left
 	// out where the initial model was not measured.
 	DeltaR      map[string]map[string]*float64 `json:"delta_r,omitempty"`
 	DeltaRTrain map[string]*float64            `json:"delta_r_train,omitempty"`
@@ -139,7 +140,7 @@ func (e *evaluations) stalled(patience int) bool {
 // add sums results up and compares them with the initial model's.
 func (e *evaluations) add(step int, results *eval.Results, trained []string) Evaluation {
 	one := Evaluation{
-		Step: step, Accuracy: results.Mean.Accuracy, AccuracySE: results.Mean.AccuracySE, OffTarget: results.Mean.OffTarget,
+		Step: step, Accuracy: results.Mean.Accuracy, AccuracySE: results.Mean.AccuracySE, OffTarget: results.Mean.OffTarget, Truncated: results.Mean.Truncated,
 		Scores: metric.Scores{}, OffTargets: map[string]float64{},
 	}
 	for name, b := range results.Benchmarks {
@@ -161,7 +162,7 @@ func (e *evaluations) add(step int, results *eval.Results, trained []string) Eva
 
 // metrics are an evaluation's numbers for TensorBoard.
 func (one Evaluation) metrics() Metrics {
-	m := Metrics{"step": float64(one.Step), "eval/accuracy": one.Accuracy, "eval/off_target": one.OffTarget}
+	m := Metrics{"step": float64(one.Step), "eval/accuracy": one.Accuracy, "eval/off_target": one.OffTarget, "eval/truncated": one.Truncated}
 	for name, languages := range one.Scores {
 		for language, accuracy := range languages {
 			m["eval/"+name+"/"+language] = accuracy

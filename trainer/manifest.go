@@ -23,12 +23,15 @@ type Manifest struct {
 	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
 	// Kernels are the instructions that products used (host.Kind).
 	Kernels string `json:"host_kernels"`
-	Model   string `json:"model_dir"`
-	Config  Config `json:"config"`
+	Model   string `json:"model_dir"` // that the run started from, absolute
+	// Weights maps its weight files to their SHA-256, which tells later which evaluation
+	// is of the same model; nil in runs older than the field.
+	Weights map[string]string `json:"weights"`
+	Config  Config            `json:"config"`
 }
 
 func readManifest(path string) (Manifest, error) {
-	var m Manifest
+	m := Manifest{Config: defaults()} // a setting that came later has its default
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return m, err

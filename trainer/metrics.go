@@ -127,7 +127,8 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 	m["completions/mean_length"], m["completions/min_length"], m["completions/max_length"] = lengths.mean(), lengths.min, lengths.max
 	m["completions/mean_terminated_length"] = ended.mean()
 	m["completions/min_terminated_length"], m["completions/max_terminated_length"] = ended.min, ended.max
-	m["completions/clipped_ratio"] = truncated.mean()
+	m["completions/clipped_ratio"] = truncated.mean() // TRL's name, and verl's
+	m["response_length/clip_ratio"] = truncated.mean()
 	if r.config.Rollout.DynamicSampling {
 		m["train/num_gen_batches"] = float64(s.batches)
 		m["train/kept_groups"] = float64(len(s.groups))

@@ -29,11 +29,11 @@ type dataset struct {
 	long     int       // questions left out because a prompt or a solution is too long
 }
 
-// loadData is where problems come from; say gets what was guessed.
-func loadData(d Data, say io.Writer) ([]bench.Problem, error) {
-	return bench.Load(d.Bench, d.Languages, bench.Options{
-		Dir: d.Dir, Limit: d.Limit, Split: d.Split, Levels: d.Levels, Fields: d.Fields, Say: say,
-	})
+// source says where the problems come from; say gets what was guessed.
+func (d Data) source(say io.Writer) bench.Options {
+	return bench.Options{
+		Dir: d.Dir, Registry: d.Registry, Limit: d.Limit, Split: d.Split, Levels: d.Levels, Fields: d.Fields, Say: say,
+	}
 }
 
 func (d Data) validate() error {
@@ -78,7 +78,7 @@ type reader struct {
 // too long in one of the languages is left out in all of them, so that a parallel
 // set stays one.
 func (r *reader) load() (*dataset, error) {
-	loaded, err := loadData(r.data, r.say)
+	loaded, err := bench.Load(r.data.Bench, r.data.Languages, r.data.source(r.say))
 	if err != nil {
 		return nil, err
 	}

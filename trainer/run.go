@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"stele/engine"
@@ -61,6 +62,7 @@ type run struct {
 	events      eventWriter
 	evaluations evaluations
 	memory      MemoryPlan
+	warned      bool    // of truncated rollouts
 	peak        float64 // of the device, FLOP/s; 0 until it is measured
 
 	// What a checkpoint holds besides the model and the optimiser.
@@ -172,6 +174,7 @@ func (r *run) advance(ctx context.Context) error {
 	}
 	r.done = step
 	r.interruption.updated(metrics)
+	r.warnTruncated(step, metrics)
 	// A checkpoint is written before the metrics, which say how long that took, and
 	// gets its name after them: there is none without its step's metrics.
 	if r.saves(step) {
@@ -200,6 +203,19 @@ func (r *run) advance(ctx context.Context) error {
 		return r.publish()
 	}
 	return nil
+}
+
+// warnTruncated says, once, that many rollouts of a step were cut off.
+func (r *run) warnTruncated(step int, m Metrics) {
+	if share := m["completions/clipped_ratio"]; share > eval.ManyTruncated && !r.warned {
+		r.warned = true
+		advice := "raise rollout.max_tokens, or leave them out of the loss with loss.mask_truncated"
+		if r.config.Loss.MaskTruncated {
+			advice = "raise rollout.max_tokens: loss.mask_truncated leaves them out of the loss"
+		}
+		r.sayf("warning: step %d: %.0f %% of the rollouts were cut off at rollout.max_tokens %d, and what they did not reach is "+
+			"rewarded as wrong: %s (completions/clipped_ratio has each step's share)", step, 100*share, r.config.Rollout.MaxTokens, advice)
+	}
 }
 
 // saves reports whether a step gets a checkpoint: every few, the last, and those
@@ -266,20 +282,40 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	if grpo {
-		detector, err := langid.Among(c.Reward.LangCandidates)
-		if err != nil {
+		if r.scorer, r.dataName, err = c.scorer(); err != nil {
 			return err
 		}
-		r.scorer = reward.NewScorer(c.Reward, detector)
-		r.dataName = bench.DataName(c.Data.Bench)
 	}
 	if latest != "" {
-		return nil
+		// What may change in a run that goes on, such as its number of steps, is as of now.
+		if reflect.DeepEqual(r.started.Config, *c) {
+			return nil
+		}
+		now = r.started
+		now.Config = *c
+		return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
 	}
 	if now.Model, err = engine.Resolve(c.Model); err != nil {
 		return err
 	}
+	if now.Model, err = filepath.Abs(now.Model); err != nil {
+		return err
+	}
+	if now.Weights, err = eval.HashWeights(now.Model); err != nil {
+		return err
+	}
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
+}
+
+// scorer judges as an evaluation of the same benchmark does: dataName is what its
+// registry entry, be it the user's own, says the grader knows it by.
+func (c *Config) scorer() (s *reward.Scorer, dataName string, err error) {
+	entry, err := bench.Lookup(c.Data.Bench, c.Data.source(nil))
+	if err != nil {
+		return nil, "", err
+	}
+	detector, err := langid.Among(c.Reward.LangCandidates)
+	return reward.NewScorer(c.Reward, detector), entry.DataName, err
 }
 
 // restore goes back to where a checkpoint was written.

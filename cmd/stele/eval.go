@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -114,8 +116,12 @@ be there and done. The run is the same, byte for byte, as one that was not divid
 	return c
 }
 
-// showResults prints the results of a run, as a table or as JSON.
+// showResults prints the results of a run, as a table or as JSON, and says on stderr
+// where many samples were cut off.
 func showResults(w io.Writer, g *globals, r *eval.Results) error {
+	if warning := r.Truncation(); warning != "" {
+		fmt.Fprintf(os.Stderr, "warning: %s: raise --max-tokens\n", warning)
+	}
 	if !g.json {
 		return r.WriteTable(w)
 	}
@@ -147,10 +153,11 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if err := model.Open(g.engineOptions(f.batch)); err != nil {
 		return err
 	}
-	questions, err := questionsFor(model.Tokenizer, model.Template, spec, source)
+	questions, stops, err := questionsFor(model.Tokenizer, model.Template, spec, source)
 	if err != nil {
 		return err
 	}
+	spec.FewShotStop = stops
 	if err := checkPositions(os.Stderr, "--max-tokens", spec.MaxTokens, questions, model.Config.MaxPositions); err != nil {
 		return err
 	}
@@ -159,6 +166,12 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	origin := evalOrigin(g, model.Executor(), f.model, weights)
+	if origin.Trained, err = eval.LineageOf(model.Dir); err != nil {
+		return err
+	}
+	if origin.ModelDir, err = filepath.Abs(model.Dir); err != nil {
+		return err
+	}
 	if err := eval.Check(spec, questions, shard, origin, f.out); err != nil {
 		return err
 	}
@@ -170,7 +183,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	defer e.Close()
-	deps, err := evalDeps(e, spec, origin, os.Stderr)
+	deps, err := evalDeps(e, spec, origin, f.batch, os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -225,37 +238,44 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 	return spec, nil
 }
 
-// questionsFor loads the problems of a spec and writes their prompts.
-func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.Spec, source bench.Options) ([]eval.Question, error) {
+// questionsFor loads the problems of a spec and writes their prompts. With worked
+// examples, stops are the texts at which a next one would begin, by eval.Cell.
+func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.Spec, source bench.Options) (questions []eval.Question, stops map[string][]string, err error) {
 	options := prompt.Options{Template: spec.Template, Hack: spec.Hack}
 	if template != nil {
 		options.Chat = template.Render
 	}
-	var questions []eval.Question
 	for _, name := range spec.Benchmarks {
 		entry, err := bench.Lookup(name, source)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		problems, err := bench.Load(name, spec.LanguagesOf(name), source)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		shots := map[string][]bench.Problem{}
 		for _, p := range problems {
 			if _, ok := shots[p.Language]; !ok && spec.FewShot > 0 {
 				if shots[p.Language], err = bench.Exemplars(name, p.Language, spec.FewShot, source); err != nil {
-					return nil, err
+					return nil, nil, err
+				}
+				options.Shots = shots[p.Language]
+				if stops == nil {
+					stops = map[string][]string{}
+				}
+				if stops[eval.Cell(name, p.Language)], err = prompt.Stops(p.Language, options); err != nil {
+					return nil, nil, err
 				}
 			}
 			options.Shots = shots[p.Language]
 			built, err := prompt.Build(p, options)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			ids, err := built.Encode(tokenizer)
 			if err != nil {
-				return nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
+				return nil, nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 			}
 			questions = append(questions, eval.Question{
 				Benchmark: name, Language: p.Language, ID: p.ID, Prompt: built.Text, PromptIDs: ids,
@@ -263,16 +283,18 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 			})
 		}
 	}
-	return questions, nil
+	return questions, stops, nil
 }
 
 func evalOrigin(g *globals, executor, model string, weights map[string]string) eval.Origin {
 	return eval.Origin{Stele: buildVersion(), Model: model, Weights: weights, Backend: executor, DType: g.dtype}
 }
 
-func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, log io.Writer) (eval.Deps, error) {
+// evalDeps are what a run needs besides its questions; batch is how many samples are
+// generated at once.
+func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, batch int, log io.Writer) (eval.Deps, error) {
 	identify, err := identifyAmong(spec, log)
-	return eval.Deps{Generator: generator{e}, Identify: identify, Origin: origin, Log: log}, err
+	return eval.Deps{Parallel: batch, Generator: generator{e}, Identify: identify, Origin: origin, Log: log}, err
 }
 
 // identifyAmong is the identifier for a run's candidates. Languages asked for that no
@@ -329,10 +351,10 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 	spec := eval.Spec{
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
 		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
-		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: "qwen",
+		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: cmp.Or(c.Eval.Grader, "qwen"),
 		LangCandidates: c.Reward.LangCandidates,
 	}
-	source := bench.Options{Dir: c.Eval.Dir, Limit: spec.Limit, Levels: spec.Levels, Say: os.Stderr}
+	source := bench.Options{Dir: c.Eval.Dir, Registry: c.Eval.Registry, Limit: spec.Limit, Levels: spec.Levels, Say: os.Stderr}
 	if c.Eval.Bench == c.Data.Bench {
 		source.Fields = c.Data.Fields // the same file
 	}
@@ -353,7 +375,7 @@ func checkEvaluation(model *engine.Source, c trainer.Config, say io.Writer) erro
 	if err != nil {
 		return err
 	}
-	questions, err := questionsFor(model.Tokenizer, model.Template, spec, source)
+	questions, _, err := questionsFor(model.Tokenizer, model.Template, spec, source)
 	if err != nil {
 		return err
 	}
@@ -390,11 +412,11 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	questions, err := questionsFor(e.Tokenizer, e.Template, spec, source)
+	questions, _, err := questionsFor(e.Tokenizer, e.Template, spec, source)
 	if err != nil {
 		return nil, err
 	}
-	deps, err := evalDeps(e, spec, evalOrigin(g, e.Executor(), c.Model, nil), os.Stderr)
+	deps, err := evalDeps(e, spec, evalOrigin(g, e.Executor(), c.Model, nil), c.Rollout.Batch, os.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -408,13 +430,16 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 // printResults is a short table of a run: a line for each benchmark and language.
 func printResults(w io.Writer, r *eval.Results) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se\toff-target\ttokens")
+	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se or 95 %\toff-target\ttokens\tcut off")
 	row := func(name, language string, s eval.Score) {
 		se := ""
 		if s.AccuracySE != nil {
-			se = fmt.Sprintf("%.1f", 100**s.AccuracySE)
+			se = fmt.Sprintf("± %.1f", 100**s.AccuracySE)
+		} else if s.AccuracyCI != nil {
+			se = fmt.Sprintf("[%.1f, %.1f]", 100*s.AccuracyCI[0], 100*s.AccuracyCI[1])
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\n", name, language, s.Questions, 100*s.Accuracy, se, 100*s.OffTarget, s.MeanTokens)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\t%.0f %%\n", name, language, s.Questions, 100*s.Accuracy, se,
+			100*s.OffTarget, s.MeanTokens, 100*s.Truncated)
 	}
 	for _, name := range r.Settings.Benchmarks {
 		b := r.Benchmarks[name]
@@ -423,5 +448,11 @@ func printResults(w io.Writer, r *eval.Results) error {
 		}
 		row(name, "mean", b.Mean)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if warning := r.Truncation(); warning != "" {
+		fmt.Fprintf(w, "warning: %s: raise eval.max_tokens\n", warning)
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"stele/eval"
 	"stele/eval/bench"
 	"stele/eval/evaltest"
+	"stele/eval/prompt"
 )
 
 // asProgram in the environment makes the test binary the program itself.
@@ -286,7 +288,7 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		if err := spec.SetDefaults(source); err != nil {
 			t.Fatal(err)
 		}
-		questions, err := questionsFor(e.Tokenizer, e.Template, spec, source)
+		questions, _, err := questionsFor(e.Tokenizer, e.Template, spec, source)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -295,7 +297,7 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		for _, q := range questions {
 			answers[q.Benchmark+"/"+q.Language+"/"+q.ID] = q.Answer
 		}
-		deps, err := evalDeps(e, spec, eval.Origin{Model: "builtin:nano"}, io.Discard)
+		deps, err := evalDeps(e, spec, eval.Origin{Model: "builtin:nano"}, 1, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,5 +334,55 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		if given == 0 {
 			t.Errorf("%s: no reference was given as the answer", name)
 		}
+	}
+}
+
+// TestFewShotStops: each benchmark and language of a few-shot evaluation has its own stops,
+// with every template; without examples there are none.
+func TestFewShotStops(t *testing.T) {
+	data := filepath.FromSlash("../../../shared/data")
+	if _, err := os.Stat(data); err != nil {
+		t.Skipf("the benchmarks are not here: %v", err)
+	}
+	e, err := engine.Load("builtin:nano", engine.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	spec := eval.Spec{Benchmarks: []string{"mgsm"}, Languages: bench.Registry["mgsm"].Languages, Limit: 1, FewShot: 2}
+	headings := map[string][2]string{ // of native-cot, and of the templates that ask in the paper's words
+		"en": {"\nQuestion:", "\nProblem:"}, "zh": {"\n问题：", "\n问题："}, "fr": {"\nQuestion :", "\nProblème :"}, "te": {"\nప్రశ్న:", "\nసమస్య:"},
+		"sw": {"\nSwali:", "\nTatizo:"}, "th": {"\nโจทย์:", "\nปัญหา:"}, "ru": {"\nЗадача:", "\nЗадача:"},
+	}
+	for _, spec.Template = range prompt.Templates() {
+		_, stops, err := questionsFor(e.Tokenizer, e.Template, spec, bench.Options{Dir: data, Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(stops) != len(spec.Languages) {
+			t.Errorf("%s: stops for %d cells, want %d", spec.Template, len(stops), len(spec.Languages))
+		}
+		for language, heading := range headings {
+			got, want := stops["mgsm|"+language], heading[1]
+			switch spec.Template {
+			case "native-cot":
+				want = heading[0]
+			case "plain":
+				want = "\n\n"
+			}
+			if !slices.Contains(got, want) {
+				t.Errorf("%s, %s: stops at %q, want %q among them", spec.Template, language, got, want)
+			}
+			if turns := spec.Template == "chat" || spec.Template == "auto" || strings.HasPrefix(spec.Template, "qwen"); turns != slices.Contains(got, "<|im_end|>") {
+				t.Errorf("%s, %s: stops at %q: the end of a turn should be among them: %v", spec.Template, language, got, turns)
+			}
+		}
+		spec.FewShot = 0
+		if spec.Template != "native-cot" {
+			if _, stops, err := questionsFor(e.Tokenizer, e.Template, spec, bench.Options{Dir: data, Limit: 1}); err != nil || stops != nil {
+				t.Errorf("%s without examples: stops %q, %v", spec.Template, stops, err)
+			}
+		}
+		spec.FewShot = 2
 	}
 }

@@ -72,8 +72,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if f.n < 1 || f.maxTokens < 1 || f.batch < 1 {
 		return usagef("-n %d, --max-tokens %d and --batch %d must be at least 1", f.n, f.maxTokens, f.batch)
 	}
-	params := sampler.Params{Temperature: f.temperature, TopK: f.topK, TopP: f.topP, MinP: f.minP}
-	if err := params.Validate(); err != nil {
+	params, err := sampler.NewParams(f.temperature, f.topK, f.topP, f.minP)
+	if err != nil {
 		return usageError{err}
 	}
 	e, err := engine.Load(f.model, g.engineOptions(f.batch))
@@ -141,6 +141,7 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 	var records []*jsonl.Record
 	var requests []engine.Request
 	var said guesses
+	told := map[string]bool{} // of fields that are not read
 	for {
 		record, err := in.Next()
 		if err == io.EOF {
@@ -156,6 +157,13 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 		request, err := f.request(e, record, params, &said)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
+		}
+		for _, key := range []string{"temperature", "top_p", "top_k", "min_p", "max_tokens", "max_new_tokens", "stop", "n"} {
+			var value any
+			if found, _ := record.Decode(key, &value); found && !told[key] {
+				told[key] = true
+				fmt.Fprintf(os.Stderr, "warning: %s: the line's %q is not read: the flags say how all lines are sampled\n", in.Where(), key)
+			}
 		}
 		records = append(records, record)
 		requests = append(requests, request)

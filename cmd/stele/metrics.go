@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,16 +19,19 @@ import (
 	"stele/engine/nearest"
 	"stele/eval/langid"
 	"stele/eval/metric"
+	"stele/eval/report"
 )
 
 // metricsInput is the object that stele metrics reads.
 type metricsInput struct {
 	Languages []string                       `json:"languages"`
-	Base      map[string]map[string]*float64 `json:"base"` // benchmark, language: percent
+	Base      map[string]map[string]*float64 `json:"base"` // benchmark, language: accuracy
 	Trained   map[string]trainedScores       `json:"trained"`
 	// Counts are the trials behind each accuracy, by benchmark; with them the
 	// accuracies are taken as the counts that they were printed from.
 	Counts map[string]int `json:"counts"`
+	// Unit of the accuracies, percent or fraction; empty where it can be told.
+	Unit string `json:"unit"`
 }
 
 type trainedScores struct {
@@ -61,52 +66,177 @@ type fitOutput struct {
 	GapCI    *metric.Interval `json:"monolingual_gap_ci95,omitempty"`
 }
 
+// metricsFlags are the flags of stele metrics.
+type metricsFlags struct {
+	in, out, base  string
+	trained, allow []string
+	replicates     int
+	seed           uint64
+}
+
 func newMetricsCommand(*globals) *cobra.Command {
-	var in, out string
-	var seed uint64
-	var replicates int
+	f := &metricsFlags{}
 	c := &cobra.Command{
-		Use:   "metrics --in FILE",
-		Short: "Cross-lingual transfer from accuracies: ΔR, MTI, power law",
-		Long: `Cross-lingual transfer from accuracies.
+		Use:   "metrics --in FILE | --base RUN --trained RUN...",
+		Short: "Cross-lingual transfer from accuracies or run folders: ΔR, MTI, power law",
+		Long: `Cross-lingual transfer from accuracies or run folders.
+
+--base and --trained name folders of stele eval, or of stele train, whose evaluations
+before and after then count; without --base each training run is compared with its own.
+The languages trained on are those of the manifests. Runs are compared on the questions
+that both were put, and refused when they sampled, asked or judged differently (--allow
+temperature,template lets named settings differ). Intervals are bootstraps over
+questions where samples.jsonl is there.
 
 --in holds one JSON object: "languages", "base" {benchmark: {language: accuracy}},
 "trained" {name: {"train_languages": [...], "scores": {benchmark: {language: accuracy}}}}
-and optionally "counts" {benchmark: trials}. Accuracies are in percent; null is a lost
-cell. The output has "delta_r", "delta_r_train", "mti" and "mti_avg" for each name, and
-"fits": power laws of MTI and of mean accuracy over the number of training languages,
-by nonlinear least squares with the monolingual point left out.
+and optionally "counts" {benchmark: trials}. Accuracies are percent or fractions, all
+alike: fractions where none is above 1, percent otherwise; "unit": "percent" or
+"fraction" says it where that would be a guess. null is a lost cell.
+
+The output has "delta_r" (a ratio), "delta_points" (percentage points), "delta_r_train",
+"mti" and "mti_avg" for each name, and "fits": power laws of MTI and of mean accuracy in
+percent over the number of training languages, by nonlinear least squares with the
+monolingual point left out.
 
 With "counts" there are 95 % intervals ("mti_ci95" and so on) of a parametric bootstrap:
 each accuracy is drawn anew from a binomial distribution of that many trials, and
 everything is computed from the draws. A benchmark without a count is taken as exact.
 Without "counts", α and β have the intervals of the fit's covariance.`,
-		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			if replicates < 0 {
-				return usagef("--replicates is %d, expected 0 (no intervals) or more", replicates)
-			}
-			input, err := readMetricsInput(in)
-			if err != nil {
-				return err
-			}
-			w, err := jsonl.Create(out)
-			if err != nil {
-				return err
-			}
-			defer w.Abort()
-			return errors.Join(w.Write(input.transfer(replicates, seed)), w.Close())
+		RunE: func(c *cobra.Command, args []string) error {
+			f.trained = append(f.trained, args...)
+			return f.run(c.ErrOrStderr())
 		},
 	}
-	c.Flags().StringVar(&in, "in", "", "JSON file; - is stdin")
-	c.Flags().StringVar(&out, "out", "-", "JSON file; - is stdout")
-	c.Flags().IntVar(&replicates, "replicates", 1000, "bootstrap replicates; 0 for none")
-	c.Flags().Uint64Var(&seed, "seed", 0, "of the bootstrap")
-	must(c.MarkFlagRequired("in"))
+	flags := c.Flags()
+	flags.StringVar(&f.in, "in", "", "JSON file; - is stdin")
+	flags.StringVar(&f.base, "base", "", "folder of the base model's evaluation")
+	flags.StringSliceVar(&f.trained, "trained", nil, "folders of the trained models' evaluations, or of training runs")
+	flags.StringSliceVar(&f.allow, "allow", nil, "settings in which the runs may differ")
+	flags.StringVar(&f.out, "out", "-", "JSON file; - is stdout")
+	flags.IntVar(&f.replicates, "replicates", 1000, "bootstrap replicates; 0 for none")
+	flags.Uint64Var(&f.seed, "seed", 0, "of the bootstrap")
+	c.MarkFlagsMutuallyExclusive("in", "base")
+	c.MarkFlagsMutuallyExclusive("in", "trained")
+	c.MarkFlagsMutuallyExclusive("in", "allow")
 	return c
 }
 
-func readMetricsInput(path string) (*metricsInput, error) {
+func (f *metricsFlags) run(say io.Writer) error {
+	if f.replicates < 0 {
+		return usagef("--replicates is %d, expected 0 (no intervals) or more", f.replicates)
+	}
+	var s *transferStudy
+	var err error
+	switch {
+	case f.in != "" && len(f.trained) > 0:
+		return usagef("%s: with --in no run is named", f.trained[0])
+	case f.in != "":
+		s, err = readMetricsInput(f.in, say)
+	case len(f.trained) > 0:
+		s, err = f.runs(say)
+	default:
+		return usagef("give accuracies with --in, or runs with --base and --trained")
+	}
+	if err != nil {
+		return err
+	}
+	w, err := jsonl.Create(f.out)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	return errors.Join(w.Write(s.output(f.replicates, f.seed)), w.Close())
+}
+
+// transferStudy is what is computed from: trained models beside their bases, by name.
+// Accuracies are in percent.
+type transferStudy struct {
+	languages []string
+	models    []comparedModel
+	// resampled says that something is known of how accuracies came about.
+	resampled bool
+}
+
+type comparedModel struct {
+	name          string
+	train         []string
+	base, trained metric.Measured
+}
+
+// runs reads run folders.
+func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
+	var base *report.Run
+	var trained []*report.Run
+	for i, dir := range append([]string{f.base}, f.trained...) {
+		if dir == "" {
+			continue
+		}
+		run, err := report.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		if u := run.Unfinished(); u != "" {
+			fmt.Fprintf(say, "%s is not done: %s; its numbers will change\n", dir, u)
+		}
+		if i == 0 {
+			base = run
+		} else {
+			trained = append(trained, run)
+		}
+	}
+	pairs, err := report.Compare(base, trained, f.allow)
+	if err != nil {
+		return nil, err
+	}
+	s := &transferStudy{resampled: true}
+	for _, p := range pairs {
+		fmt.Fprintf(say, "%s, trained on %v: questions a language that it and its base were both put: %s\n", p.Name, p.TrainLanguages, p.Questions)
+		if p.Differing != "" {
+			fmt.Fprintf(say, "%s and its base were evaluated differently, as --allow says: %s\n", p.Name, p.Differing)
+		}
+		if p.Precision != "" {
+			fmt.Fprintln(say, p.Precision)
+		}
+		m := comparedModel{name: p.Name, train: p.TrainLanguages, base: p.Base, trained: p.Trained}
+		m.base.Scores, m.trained.Scores = inPercent(m.base.Scores, 100), inPercent(m.trained.Scores, 100)
+		s.models = append(s.models, m)
+		for _, l := range p.Languages {
+			if !slices.Contains(s.languages, l) {
+				s.languages = append(s.languages, l)
+			}
+		}
+	}
+	slices.SortFunc(s.models, func(a, b comparedModel) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })
+	slices.SortStableFunc(s.languages, byLanguage)
+	return s, nil
+}
+
+// byLanguage orders as langid.Languages is, others after them.
+func byLanguage(a, b string) int {
+	at := func(l string) int {
+		if i := slices.Index(langid.Languages, l); i >= 0 {
+			return i
+		}
+		return len(langid.Languages)
+	}
+	return at(a) - at(b)
+}
+
+// inPercent multiplies by factor, to twelve digits: the same accuracy comes to the same
+// number from a fraction and from a percentage.
+func inPercent(s metric.Scores, factor float64) metric.Scores {
+	out := metric.Scores{}
+	for benchmark, cells := range s {
+		out[benchmark] = map[string]float64{}
+		for language, v := range cells {
+			out[benchmark][language], _ = strconv.ParseFloat(strconv.FormatFloat(factor*v, 'g', 12, 64), 64)
+		}
+	}
+	return out
+}
+
+func readMetricsInput(path string, say io.Writer) (*transferStudy, error) {
 	var data []byte
 	var err error
 	if path == "-" {
@@ -123,10 +253,39 @@ func readMetricsInput(path string) (*metricsInput, error) {
 	if err := d.Decode(input); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := input.validate(); err != nil {
+	s, err := input.study(say)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return input, nil
+	return s, nil
+}
+
+// study checks the input and brings its accuracies to percent.
+func (in *metricsInput) study(say io.Writer) (*transferStudy, error) {
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
+	factor, err := in.factor(say)
+	if err != nil {
+		return nil, err
+	}
+	s := &transferStudy{languages: in.Languages, resampled: len(in.Counts) > 0}
+	trials := map[string]map[string]int{}
+	for benchmark, n := range in.Counts {
+		trials[benchmark] = map[string]int{}
+		for _, language := range in.Languages {
+			trials[benchmark][language] = n
+		}
+	}
+	measured := func(scores map[string]map[string]*float64) metric.Measured {
+		return metric.Measured{Scores: metric.Snap(inPercent(present(scores), factor), in.Counts), Trials: trials}
+	}
+	base := measured(in.Base)
+	for _, name := range slices.Sorted(maps.Keys(in.Trained)) {
+		t := in.Trained[name]
+		s.models = append(s.models, comparedModel{name: name, train: t.TrainLanguages, base: base, trained: measured(t.Scores)})
+	}
+	return s, nil
 }
 
 func (in *metricsInput) validate() error {
@@ -180,54 +339,122 @@ func (in *metricsInput) validate() error {
 	return nil
 }
 
-// study is what the output has numbers of, computed from one set of accuracies.
-type study struct {
-	transfers []metric.Transfer  // by name, sorted
+// Units of accuracies.
+const (
+	unitPercent  = "percent"
+	unitFraction = "fraction"
+)
+
+// factor brings the accuracies to percent, and says what they are taken for. All are in
+// one unit: fractions where none is above 1. A model that has none above 1, and is not
+// all zeros, beside others that have, is weak or in another unit: its counts say which,
+// or the user must.
+func (in *metricsInput) factor(say io.Writer) (float64, error) {
+	tables := map[string]map[string]map[string]*float64{"base": in.Base}
+	for name, t := range in.Trained {
+		tables[strconv.Quote(name)] = t.Scores
+	}
+	highest := map[string]float64{}
+	top := 0.0
+	for where, scores := range tables {
+		for _, cells := range present(scores) {
+			for _, v := range cells {
+				highest[where] = max(highest[where], v)
+				top = max(top, v)
+			}
+		}
+	}
+	switch in.Unit {
+	case unitPercent:
+		return 1, nil
+	case unitFraction:
+		if top > 1 {
+			return 0, fmt.Errorf(`"unit" is "fraction", and an accuracy is %g`, top)
+		}
+		return 100, nil
+	case "":
+	default:
+		return 0, fmt.Errorf(`"unit" is %q: expected "percent" or "fraction"`, in.Unit)
+	}
+	if top <= 1 {
+		fmt.Fprintln(say, `accuracies are taken as fractions of 1, since none is above 1 ("unit": "percent" says otherwise)`)
+		return 100, nil
+	}
+	for _, where := range slices.Sorted(maps.Keys(tables)) {
+		if h := highest[where]; h == 0 || h > 1 || in.arePercent(tables[where]) {
+			continue
+		}
+		return 0, fmt.Errorf(`no accuracy of %s is above 1, others reach %g: all must be in one unit; if they are, say "unit": "percent"`, where, top)
+	}
+	fmt.Fprintln(say, `accuracies are taken as percent, since some are above 1`)
+	return 1, nil
+}
+
+// arePercent reports whether accuracies are those of so many trials as percentages, to
+// two decimals, and not as fractions.
+func (in *metricsInput) arePercent(scores map[string]map[string]*float64) bool {
+	fits := func(v float64, n int, full, digits float64) bool {
+		return math.Abs(math.Round(v*float64(n)/full)/float64(n)*full-v) < digits
+	}
+	percent, fraction, counted := true, true, false
+	for benchmark, cells := range present(scores) {
+		n := in.Counts[benchmark]
+		for _, v := range cells {
+			if n > 0 && v > 0 {
+				counted = true
+				percent = percent && fits(v, n, 100, 0.0051)
+				fraction = fraction && fits(v, n, 1, 0.000051)
+			}
+		}
+	}
+	return counted && percent && !fraction
+}
+
+// transferNumbers are what the output has numbers of, computed from one set of
+// accuracies.
+type transferNumbers struct {
+	transfers []metric.Transfer  // by model
 	fits      [2]metric.PowerLaw // of MTI and of accuracy
 	fitted    [2]bool
 }
 
-// fitNames are the fits of a study in the output.
+// fitNames are the fits in the output.
 var fitNames = [2]string{"mti", "accuracy"}
 
-// names of the trained models, sorted.
-func (in *metricsInput) names() []string { return slices.Sorted(maps.Keys(in.Trained)) }
-
-// study computes from the scores of the base and of each trained model by name.
-func (in *metricsInput) study(base metric.Scores, trained []metric.Scores) study {
-	var s study
+// numbers computes from the scores of each model's base and its own.
+func (s *transferStudy) numbers(base, trained []metric.Scores) transferNumbers {
+	var out transferNumbers
 	var points [2][]metric.Point
-	for i, name := range in.names() {
-		train := in.Trained[name].TrainLanguages
-		t := metric.NewTransfer(base, trained[i], in.Languages, train)
-		s.transfers = append(s.transfers, t)
+	for i, m := range s.models {
+		t := metric.NewTransfer(base[i], trained[i], s.languages, m.train)
+		out.transfers = append(out.transfers, t)
 		// Rounded as tables print them, which is what the paper fits.
 		if t.MTIMean != nil {
-			points[0] = append(points[0], metric.Point{Languages: len(train), Value: metric.Round(*t.MTIMean, 3)})
+			points[0] = append(points[0], metric.Point{Languages: len(m.train), Value: metric.Round(*t.MTIMean, 3)})
 		}
-		if mean := meanAccuracy(trained[i]); mean != nil {
-			points[1] = append(points[1], metric.Point{Languages: len(train), Value: metric.Round(*mean, 2)})
+		if mean := s.meanAccuracy(trained[i]); mean != nil {
+			points[1] = append(points[1], metric.Point{Languages: len(m.train), Value: metric.Round(*mean, 2)})
 		}
 	}
 	for k := range points {
 		slices.SortStableFunc(points[k], func(a, b metric.Point) int { return a.Languages - b.Languages })
 		law, err := metric.Fit(points[k])
-		s.fits[k], s.fitted[k] = law, err == nil
+		out.fits[k], out.fitted[k] = law, err == nil
 	}
-	return s
+	return out
 }
 
-// numbers lists what has an interval, in a fixed order.
-func (s *study) numbers() []*float64 {
+// list is what has an interval, in a fixed order.
+func (n *transferNumbers) list() []*float64 {
 	var all []*float64
-	for _, t := range s.transfers {
+	for _, t := range n.transfers {
 		for _, b := range slices.Sorted(maps.Keys(t.MTI)) {
 			all = append(all, t.MTI[b])
 		}
 		all = append(all, t.MTIMean)
 	}
-	for k, law := range s.fits {
-		if s.fitted[k] {
+	for k, law := range n.fits {
+		if n.fitted[k] {
 			all = append(all, &law.Alpha, &law.Beta, law.Leap, law.Gap)
 		} else {
 			all = append(all, nil, nil, nil, nil)
@@ -236,16 +463,14 @@ func (s *study) numbers() []*float64 {
 	return all
 }
 
-// transfer computes the output; map keys are sorted when it is written.
-func (in *metricsInput) transfer(replicates int, seed uint64) map[string]any {
-	names := in.names()
-	base := metric.Snap(present(in.Base), in.Counts)
-	var trained []metric.Scores
-	for _, name := range names {
-		trained = append(trained, metric.Snap(present(in.Trained[name].Scores), in.Counts))
+// output computes the output; map keys are sorted when it is written.
+func (s *transferStudy) output(replicates int, seed uint64) map[string]any {
+	var base, trained []metric.Scores
+	for _, m := range s.models {
+		base, trained = append(base, m.base.Scores), append(trained, m.trained.Scores)
 	}
-	s := in.study(base, trained)
-	intervals := in.intervals(base, trained, replicates, seed)
+	n := s.numbers(base, trained)
+	intervals := s.intervals(replicates, seed)
 	next := func() (i *metric.Interval) {
 		if len(intervals) > 0 {
 			i, intervals = intervals[0], intervals[1:]
@@ -254,8 +479,8 @@ func (in *metricsInput) transfer(replicates int, seed uint64) map[string]any {
 	}
 	drawn := len(intervals) > 0
 	out := map[string]any{}
-	for i, name := range names {
-		t := &s.transfers[i]
+	for i, m := range s.models {
+		t := &n.transfers[i]
 		o := transferOutput{DeltaR: t.DeltaR, DeltaRTrain: t.DeltaRTrain, MTI: t.MTI, MTIAvg: t.MTIMean, DeltaPoints: t.Points}
 		if drawn {
 			o.MTICI = map[string]*metric.Interval{}
@@ -264,13 +489,13 @@ func (in *metricsInput) transfer(replicates int, seed uint64) map[string]any {
 			}
 			o.MTIAvgCI = next()
 		}
-		out[name] = o
+		out[m.name] = o
 	}
 	fits := map[string]fitOutput{}
-	for k, law := range s.fits {
+	for k, law := range n.fits {
 		var f fitOutput
 		alpha, beta, leap, gap := next(), next(), next(), next()
-		if s.fitted[k] {
+		if n.fitted[k] {
 			f = fitOutput{Alpha: &law.Alpha, Beta: &law.Beta, R2: &law.R2, Leap: law.Leap, Gap: law.Gap}
 			if drawn {
 				f.Interval, f.AlphaCI, f.BetaCI, f.LeapCI, f.GapCI = "bootstrap", alpha, beta, leap, gap
@@ -284,26 +509,38 @@ func (in *metricsInput) transfer(replicates int, seed uint64) map[string]any {
 	return out
 }
 
-// intervals are those of the numbers of a study, in their order; nil without counts.
-func (in *metricsInput) intervals(base metric.Scores, trained []metric.Scores, replicates int, seed uint64) []*metric.Interval {
-	if len(in.Counts) == 0 || replicates == 0 {
+// intervals are those of the numbers of a study, in their order; nil where nothing is
+// known to draw them from. Models of one base share its draws.
+func (s *transferStudy) intervals(replicates int, seed uint64) []*metric.Interval {
+	if !s.resampled || replicates == 0 {
 		return nil
 	}
-	trials := map[string]map[string]int{}
-	for benchmark, n := range in.Counts {
-		trials[benchmark] = map[string]int{}
-		for _, language := range in.Languages {
-			trials[benchmark][language] = n
-		}
-	}
 	b := metric.Bootstrap{Full: 100, Replicates: replicates, Seed: seed}
-	for _, scores := range append([]metric.Scores{base}, trained...) {
-		b.Models = append(b.Models, metric.Measured{Scores: scores, Trials: trials})
+	var bases []int // of each model: where its base is among the bootstrap's
+	var own []int
+	for i, m := range s.models {
+		if i > 0 && sameMeasured(s.models[i-1].base, m.base) {
+			bases = append(bases, bases[i-1])
+		} else {
+			bases = append(bases, len(b.Models))
+			b.Models = append(b.Models, m.base)
+		}
+		own = append(own, len(b.Models))
+		b.Models = append(b.Models, m.trained)
 	}
 	return b.Intervals(func(drawn []metric.Scores) []*float64 {
-		s := in.study(drawn[0], drawn[1:])
-		return s.numbers()
+		var base, trained []metric.Scores
+		for i := range s.models {
+			base, trained = append(base, drawn[bases[i]]), append(trained, drawn[own[i]])
+		}
+		n := s.numbers(base, trained)
+		return n.list()
 	})
+}
+
+// sameMeasured reports whether two measurements are of the same accuracies.
+func sameMeasured(a, b metric.Measured) bool {
+	return maps.EqualFunc(a.Scores, b.Scores, maps.Equal[map[string]float64, map[string]float64])
 }
 
 // present leaves lost cells out.
@@ -321,11 +558,12 @@ func present(scores map[string]map[string]*float64) metric.Scores {
 }
 
 // meanAccuracy is the mean over benchmarks of their means over languages.
-func meanAccuracy(scores metric.Scores) *float64 {
+func (s *transferStudy) meanAccuracy(scores metric.Scores) *float64 {
+	languages := slices.SortedStableFunc(slices.Values(s.languages), byLanguage)
 	var means []float64
 	for _, benchmark := range metric.Benchmarks(scores) {
 		var cells []float64
-		for _, language := range langid.Languages {
+		for _, language := range languages {
 			if v, ok := scores[benchmark][language]; ok {
 				cells = append(cells, v)
 			}

@@ -25,7 +25,9 @@ reported as far as it is. --out gets
 
 What was trained from what is taken from the runs where they say it: a training run
 with an evaluation before and after is a pair; an evaluation of RUN/checkpoints/step-N
-is paired with the evaluation of the model that RUN's manifest names; GRPO is RL.
+is paired with the evaluation of the weights that RUN began with; GRPO is RL. Pairs are
+compared on the questions that both were put, and only where both sampled, asked and
+judged in the same way.
 Pairs of one base and method with different numbers of training languages make a
 scaling curve. Intervals are bootstraps over questions where samples.jsonl is there,
 binomial over the number of questions where it is not.
@@ -41,11 +43,13 @@ The rest is said by a plan, --plan FILE or report.yaml in a DIR or beside the DI
       method: RL                # RL, SFT or any other word
       languages: [en]           # trained on
       arm: parallel             # scaling curve it is a point of; none: of no curve
+      allow: [temperature]      # settings in which it may differ from its base
     qwen2.5-7b-none:
       model: Qwen2.5-7B         # rows of the table of prompt templates:
       template: No template     # evaluations with the same model
 
-Everything in it is optional and comes before what manifests say.`,
+Everything in it is optional and comes before what manifests say; runs that it names
+must be there.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("report needs at least one run's folder")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,8 +28,8 @@ vocabulary at --temperature. "logprobs" that are there already are replaced, and
 else is kept.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if temperature <= 0 {
-				return usagef("--temperature %g must be above 0", temperature)
+			if !(temperature > 0) || math.IsInf(temperature, 1) {
+				return usagef("--temperature is %g, expected a finite number above 0: the log-probabilities are those of the logits divided by it", temperature)
 			}
 			records, pairs, err := readPairs(in)
 			if err != nil {

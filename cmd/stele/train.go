@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"stele/engine"
+	"stele/engine/progress"
 	"stele/eval"
 	"stele/trainer"
 )
@@ -161,8 +162,8 @@ type trainProgress struct {
 	terminal  bool
 	open      bool // a line that renews itself stands on the terminal
 	algorithm string
+	pace      progress.Pace // from the end of the first step, which compiles, on
 	began     time.Time
-	first     int
 	last      time.Time
 }
 
@@ -173,20 +174,22 @@ func newTrainProgress(f *os.File, algorithm string) *trainProgress {
 func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 	now := time.Now()
 	if p.began.IsZero() {
-		p.began, p.first = now.Add(-time.Duration(m["timing_s/step"]*float64(time.Second))), step-1
+		p.began = now
+	} else {
+		p.pace.Done(1, now.Sub(p.began))
 	}
 	if !p.terminal && step != steps && now.Sub(p.last) < 5*time.Second {
 		return
 	}
 	p.last = now
-	left := now.Sub(p.began) / time.Duration(step-p.first) * time.Duration(steps-step)
 	var b strings.Builder
 	fmt.Fprintf(&b, "step %d/%d", step, steps)
 	if p.algorithm == trainer.AlgorithmSFT {
 		fmt.Fprintf(&b, "  loss %.3f  token probability %.2f", m["loss"], m["mean_token_probability"])
 	} else {
-		fmt.Fprintf(&b, "  reward %.3f  accuracy %.2f  language %.2f  length %.1f  entropy %.2f",
-			m["reward"], m["rewards/accuracy/mean"], m["rewards/language/mean"], m["completions/mean_length"], m["entropy"])
+		fmt.Fprintf(&b, "  reward %.3f  accuracy %.2f  language %.2f  length %.1f  cut off %.0f %%  entropy %.2f",
+			m["reward"], m["rewards/accuracy/mean"], m["rewards/language/mean"], m["completions/mean_length"],
+			100*m["completions/clipped_ratio"], m["entropy"])
 		if kl, ok := m["kl"]; ok {
 			fmt.Fprintf(&b, "  kl %.4f", kl)
 		}
@@ -194,7 +197,12 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 			fmt.Fprintf(&b, "  groups %.0f of %.0f samplings", n, m["train/num_gen_batches"])
 		}
 	}
-	fmt.Fprintf(&b, "  %.0f tok/s  %s left", m["perf/throughput"], left.Round(time.Second))
+	fmt.Fprintf(&b, "  %.0f tok/s", m["perf/throughput"])
+	if left, known := p.pace.Left(now.Sub(p.began), steps-step); known {
+		fmt.Fprintf(&b, "  %s left", left.Round(time.Second))
+	} else if step < steps {
+		b.WriteString("  estimating the time left")
+	}
 	end := "\n"
 	if p.terminal && step != steps {
 		end = ""

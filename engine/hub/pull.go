@@ -278,7 +278,7 @@ func (c *Client) blobs(ctx context.Context, repo Repo, commit, root string, want
 	counted := &count{}
 	counted.bytes.Store(have)
 	if c.Log != nil {
-		counted.meter = progress.New(c.Log, repo.ID, "KiB", int(have>>10), int(total>>10))
+		counted.meter = progress.New(c.Log, repo.ID, "KiB", int(have>>10), int(total>>10), 1)
 		defer counted.meter.Close()
 	}
 	group, ctx := errgroup.WithContext(ctx)

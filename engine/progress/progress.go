@@ -26,7 +26,8 @@ type Meter struct {
 	out         io.Writer
 	title, unit string
 	total       int
-	done, first int
+	done        int
+	pace        Pace // of what was done here
 	note        string
 	began, last time.Time
 	now         func() time.Time
@@ -36,9 +37,10 @@ type Meter struct {
 }
 
 // New starts a meter for total units of a job that was done as far as done
-// before it began; unit is their plural, as in "samples".
-func New(out io.Writer, title, unit string, done, total int) *Meter {
-	m := newMeter(out, title, unit, done, total, time.Now)
+// before it began; unit is their plural, as in "samples". parallel units are done
+// beside each other.
+func New(out io.Writer, title, unit string, done, total, parallel int) *Meter {
+	m := newMeter(out, title, unit, done, total, parallel, time.Now)
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		m.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40))
 		m.bar = m.bars.New(int64(total), mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("").Padding("░"),
@@ -49,9 +51,9 @@ func New(out io.Writer, title, unit string, done, total int) *Meter {
 	return m
 }
 
-func newMeter(out io.Writer, title, unit string, done, total int, now func() time.Time) *Meter {
+func newMeter(out io.Writer, title, unit string, done, total, parallel int, now func() time.Time) *Meter {
 	at := now()
-	return &Meter{out: out, title: title, unit: unit, total: total, done: done, first: done, began: at, last: at, now: now}
+	return &Meter{out: out, title: title, unit: unit, total: total, done: done, pace: Pace{Parallel: parallel}, began: at, last: at, now: now}
 }
 
 // Add notes n more units done; note replaces what is said beside the count.
@@ -63,6 +65,7 @@ func (m *Meter) Add(n int, note string) {
 	m.done += n
 	m.note = note
 	done, now := m.done, m.now()
+	m.pace.Done(n, now.Sub(m.began))
 	plain := m.bar == nil && now.Sub(m.last) >= Interval
 	if plain {
 		m.last = now
@@ -91,7 +94,7 @@ func (m *Meter) Close() {
 	m.bars.Wait()
 }
 
-// status is the count, the note and the time left at the pace so far.
+// status is the count, the note and the time left at the pace of what was done here.
 func (m *Meter) status() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,12 +103,11 @@ func (m *Meter) status() string {
 		s += ", " + m.note
 	}
 	elapsed := m.now().Sub(m.began)
-	switch fresh := m.done - m.first; {
-	case m.done >= m.total:
-		s += fmt.Sprintf(", in %v", elapsed.Round(time.Second))
-	case fresh > 0:
-		left := elapsed / time.Duration(fresh) * time.Duration(m.total-m.done)
-		s += fmt.Sprintf(", %v left", left.Round(time.Second))
+	if m.done >= m.total {
+		return s + fmt.Sprintf(", in %v", elapsed.Round(time.Second))
 	}
-	return s
+	if left, known := m.pace.Left(elapsed, m.total-m.done); known {
+		return s + fmt.Sprintf(", %v left", left.Round(time.Second))
+	}
+	return s + ", estimating the time left"
 }

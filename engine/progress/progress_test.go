@@ -9,7 +9,7 @@ import (
 func TestPlainLines(t *testing.T) {
 	var out strings.Builder
 	clock := time.Unix(0, 0)
-	m := newMeter(&out, "mgsm", "samples", 10, 110, func() time.Time { return clock })
+	m := newMeter(&out, "mgsm", "samples", 10, 110, 1, func() time.Time { return clock })
 	for range 5 {
 		clock = clock.Add(2 * time.Second)
 		m.Add(10, "40 % right")
@@ -25,7 +25,7 @@ func TestPlainLines(t *testing.T) {
 func TestFinished(t *testing.T) {
 	var out strings.Builder
 	clock := time.Unix(0, 0)
-	m := newMeter(&out, "mgsm", "samples", 0, 2, func() time.Time { return clock })
+	m := newMeter(&out, "mgsm", "samples", 0, 2, 1, func() time.Time { return clock })
 	clock = clock.Add(3 * time.Second)
 	m.Add(2, "")
 	m.Close()

@@ -130,6 +130,12 @@ func (t *Tokenizer) ID(content string) (id int32, ok bool) {
 	return id, ok
 }
 
+// Special looks up a special token, which decoded text leaves out, by its content.
+func (t *Tokenizer) Special(content string) (id int32, ok bool) {
+	id, ok = t.ids[content]
+	return id, ok && t.special[id]
+}
+
 // Encode returns the ids of s. Added tokens written in the text become their ids;
 // addSpecial also adds those that the tokenizer's post-processor puts around a
 // text. A NUL byte is an error: the library would cut the text there.

@@ -53,7 +53,35 @@ func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row in
 		}
 		return p, fmt.Errorf("field %q: %w", s.columnOf("answer"), err)
 	}
+	if m := letter.FindStringSubmatch(strings.TrimSpace(p.Answer)); m != nil {
+		if n := lettered(p.Problem); n > mostChoices {
+			return p, tooManyChoices(fmt.Sprintf("the problem has %d choices", n))
+		}
+	}
 	return p, nil
+}
+
+// mostChoices is how many choices the graders tell apart: the Qwen2.5-Math code has
+// rules for the letters A to E, and the strict grader begins from them.
+const mostChoices = 5
+
+func tooManyChoices(found string) error {
+	return fmt.Errorf("%s, and the graders know the letters A to E only: beside a sixth choice they would misjudge answers; "+
+		"leave such questions out, or make the right choice's text the answer, with answer: math", found)
+}
+
+// option is a choice in a problem's text: its letter alone, marked off from the text.
+var option = regexp.MustCompile(`(?:^|[^\p{L}\p{N}])([A-Z])(?:[).:\]、．]|）|：)`)
+
+// lettered counts the choices in a problem's text: how far its letters go on from A.
+func lettered(problem string) int {
+	n := 0
+	for _, m := range option.FindAllStringSubmatch(problem, -1) {
+		if m[1] == string(rune('A'+n)) {
+			n++
+		}
+	}
+	return n
 }
 
 // lacks says that a part which must be there is not, and what is there instead.
@@ -239,6 +267,9 @@ func (a Answer) read(text string) (string, error) {
 		if m == nil {
 			return "", fmt.Errorf("answer is %.60q: expected a letter", text)
 		}
+		if m[1] > string(rune('A'+mostChoices-1)) {
+			return "", tooManyChoices("answer is " + m[1])
+		}
 		return m[1], nil
 	}
 	return text, nil
@@ -250,8 +281,11 @@ func (c *Choices) apply(record *jsonl.Record, p *Problem) error {
 	if err != nil {
 		return err
 	}
-	if len(options) < 2 || len(options) > 26 {
-		return fmt.Errorf("field %q: %d choices, expected 2 to 26", c.where(), len(options))
+	if len(options) < 2 {
+		return fmt.Errorf("field %q: %d choices, expected 2 to %d", c.where(), len(options), mostChoices)
+	}
+	if len(options) > mostChoices {
+		return fmt.Errorf("field %q: %w", c.where(), tooManyChoices(fmt.Sprintf("%d choices", len(options))))
 	}
 	right := -1
 	switch answer := strings.TrimSpace(p.Answer); c.Answer {

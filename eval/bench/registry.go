@@ -98,15 +98,6 @@ var Registry = func() map[string]Entry {
 // Names lists the benchmarks that are part of the program.
 func Names() []string { return slices.Sorted(maps.Keys(Registry)) }
 
-// DataName is a built-in benchmark's name as the grader knows it; others are graded
-// as mathematics. Lookup knows the user's own too.
-func DataName(name string) string {
-	if e, ok := Registry[name]; ok {
-		return e.DataName
-	}
-	return "math"
-}
-
 // Lookup is the description of a benchmark by name: of the registry that o names,
 // else of the one in o.Dir, else of the program's own. What is none of these is the
 // path of a dataset or its id on the hub, of which only the defaults are known.
@@ -205,6 +196,12 @@ func (e *Entry) check(name string) error {
 		return errors.New("languages: none is named")
 	case !slices.Contains([]Answer{Math, Integer, Number, Choice}, e.Answer):
 		return fmt.Errorf("answer is %q: expected math, integer, number or choice", e.Answer)
+	case slices.Contains([]string{"qwen", "strict"}, e.DataName):
+		return fmt.Errorf("grader is %q, which is chosen for a run (--grader, or reward.grader and eval.grader in training): "+
+			"here stands the benchmark's name in the Qwen2.5-Math grader, such as math, mmlu_stem or minerva_math", e.DataName)
+	case slices.Contains([]Answer{Integer, Number, Choice}, Answer(e.DataName)):
+		return fmt.Errorf("grader is %q, which is a type of answer: write answer: %s, and for the grader the benchmark's name "+
+			"in the Qwen2.5-Math grader, such as math or mmlu_stem", e.DataName, e.DataName)
 	case e.Samples < 0:
 		return fmt.Errorf("samples is %d: expected 1 or more", e.Samples)
 	case e.MaxTokens < 0:

@@ -269,6 +269,8 @@ func TestBadRegistry(t *testing.T) {
 		{"x: {languages: [en], sources: [{path: a, fields: {problem: x}}]}", "problem and answer are needed"},
 		{"x: {languages: [en], sources: [{path: a, patterns: {answer: '('}}]}", "patterns: answer"},
 		{"x: {languages: [en], sources: [{path: a, patterns: {answer: 'x'}}]}", "0 groups, expected 1"},
+		{"x: {languages: [en], grader: strict, sources: [{path: a}]}", "chosen for a run (--grader"},
+		{"x: {languages: [en], grader: choice, sources: [{path: a}]}", "write answer: choice"},
 		{"x: {languages: [en], sources: [{path: a, choices: {}}]}", "either column or columns"},
 		{"x: {languages: [en], sources: [{path: a, choices: {column: c, answer: odd}}]}", `answer is "odd"`},
 	} {
@@ -327,4 +329,37 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestManyChoices: a set with more choices than the graders know is refused as it is
+// loaded, however it names them; five are taken, and so is mathematics with letters.
+func TestManyChoices(t *testing.T) {
+	ten := `["o","p","q","r","s","t","u","v","w","x"]`
+	for _, c := range []struct{ name, entry, record, want string }{
+		{"list", "choices: {column: options, answer: index}", `{"question":"?","options":` + ten + `,"answer":1}`, "10 choices"},
+		{"letters", "choices: {column: options}", `{"question":"?","options":` + ten + `,"answer":"B"}`, "10 choices"},
+		{"five", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s"],"answer":"E"}`, ""},
+		{"six", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s","t"],"answer":"E"}`, "6 choices"},
+		{"answer", "", `{"question":"? A or G","answer":"G"}`, "answer is G"},
+		{"text", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) 6","answer":"B"}`, "6 choices"},
+		{"dots", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6 G. 7","answer":"(C)"}`, "7 choices"},
+		{"chinese", "", `{"question":"？A、一 B、二 C、三 D、四 E、五 F、六","answer":"B"}`, "6 choices"},
+		{"four", "", `{"question":"Let F) be. (A) 1 (B) 2 (C) 3 (D) 4","answer":"D"}`, ""},
+	} {
+		dir := lay(t, t.TempDir(), map[string]string{"q.jsonl": c.record + "\n",
+			"benchmarks.yaml": "q:\n  languages: [en]\n  answer: choice\n  sources:\n  - path: q.jsonl\n    fields: {problem: question, answer: answer}\n    " + c.entry + "\n"})
+		_, err := Load("q", []string{"en"}, Options{Dir: dir})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "A to E")) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	// By its path nothing says that a set is of choices but its text.
+	path := filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"?\nA) 1\nB) 2\nC) 3\nD) 4\nE) 5\nF) 6","answer":"B"}` + "\n"}), "q.jsonl")
+	if _, err := Load(path, []string{"en"}, Options{}); err == nil || !strings.Contains(err.Error(), "6 choices") {
+		t.Errorf("by path: %v", err)
+	}
+	path = filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"Points A, B, C, D, E, F lie on a line. Which is nearest?","answer":"F"}` + "\n"}), "q.jsonl")
+	if _, err := Load(path, []string{"en"}, Options{}); err != nil {
+		t.Errorf("geometry: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package grade
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -21,6 +22,17 @@ func (m Mode) String() string {
 		return "strict"
 	}
 	return "qwen"
+}
+
+// ParseMode reads a mode's name.
+func ParseMode(name string) (Mode, error) {
+	switch name {
+	case Qwen.String():
+		return Qwen, nil
+	case Strict.String():
+		return Strict, nil
+	}
+	return Qwen, fmt.Errorf("unknown grader %q: expected qwen or strict", name)
 }
 
 // Result is the outcome of grading one output.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"stele/eval"
 	"stele/eval/metric"
 )
 
@@ -225,7 +226,7 @@ func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, 
 	}
 	number := v.text(2, 1)
 	if p.percent {
-		number = hundredSE(v.x, v.se) + " %"
+		number = hundred(v.x, v.se, (*eval.Interval)(v.ci)) + " %"
 	}
 	y0, y := ay.at(0), ay.at(scale*v.x)
 	c.rect(x, min(y0, y), width, math.Abs(y-y0), paint, fmt.Sprintf("bar b%d", paint), tip+": "+number)

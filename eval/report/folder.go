@@ -34,8 +34,10 @@ type Run struct {
 	answers *outcomes // of the evaluation; nil without samples.jsonl
 	// unfinished says how far an evaluation is that is still going on.
 	unfinished string
-	// origin is the training run that made the model evaluated, where it is found.
-	origin *Training
+	// manifest is the evaluation's; nil where there is none. origin is the training run
+	// that made the model evaluated, or whose own evaluation this is, where it is known.
+	manifest *eval.Manifest
+	origin   *eval.Lineage
 }
 
 // Training is a training run, done or going on.
@@ -100,6 +102,9 @@ func Open(dir string) (*Run, error) {
 	if err := t.readManifest(filepath.Join(dir, "manifest.json")); err != nil {
 		return nil, err
 	}
+	if run.origin, err = eval.TrainingLineage(dir); err != nil {
+		return nil, err
+	}
 	run.Training = t
 	return run, nil
 }
@@ -120,23 +125,15 @@ func (run *Run) openEvaluation(dir string) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	run.Results, run.origin = results, trainedBy(results.Model)
+	run.Results = results
+	if run.manifest, err = eval.ReadManifest(dir); err != nil {
+		return true, err
+	}
+	if run.origin, err = lineageOf(run.dir, run.manifest, results.Model); err != nil {
+		return true, err
+	}
 	run.answers, err = readSamples(samples)
 	return true, err
-}
-
-// trainedBy finds the training run whose checkpoint a model is, RUN/checkpoints/step-N,
-// by its manifest; nil where there is none.
-func trainedBy(model string) *Training {
-	checkpoints := filepath.Dir(filepath.Clean(model))
-	if filepath.Base(checkpoints) != "checkpoints" {
-		return nil
-	}
-	t := &Training{}
-	if err := t.readManifest(filepath.Join(filepath.Dir(checkpoints), "manifest.json")); err != nil || t.Model == "" {
-		return nil
-	}
-	return t
 }
 
 // readSteps reads metrics.jsonl in the order of steps. A last line that is not

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // heatRow is a line of a heat map.
@@ -20,9 +21,9 @@ type heatGroup struct {
 }
 
 // heatSteps bound the shades: the same in all figures, so that they compare.
-var heatSteps = [5]float64{10, 25, 50, 100, 250}
+var heatSteps = [5]float64{0.1, 0.25, 0.5, 1, 2.5}
 
-// heatmap draws percentages by model and language, darker the further from zero;
+// heatmap draws ratios by model and language, darker the further from zero;
 // what is below zero has another colour, a stroke at its foot and its sign.
 func heatmap(name string, groups []heatGroup, languages []string) *canvas {
 	const rowHeight, headHeight, titleHeight, legendHeight = 24.0, 24.0, 24.0, 46.0
@@ -73,8 +74,8 @@ func heatCell(c *canvas, x, y, w, h float64, v value, framed bool, tip string) {
 		if v.x < 0 {
 			sign = "down"
 		}
-		number := fixed(v.x, 0)
-		c.rect(x, y, w, h, -1, fmt.Sprintf("heat %s o%d", sign, level), tip+": "+fixed(v.x, 1)+" %")
+		number := fixed(v.x, 2)
+		c.rect(x, y, w, h, -1, fmt.Sprintf("heat %s o%d", sign, level), tip+": "+fixed(v.x, 3))
 		class := ""
 		if level >= 4 {
 			class = "light"
@@ -102,11 +103,11 @@ func heatLegend(c *canvas, x, y float64) {
 			if k == 1 {
 				bound = -bound
 			}
-			c.text(left+float64(i+1)*size, y+25, "middle", "small", "", fixed(bound, 0))
+			c.text(left+float64(i+1)*size, y+25, "middle", "small", "", strings.Replace(number(bound), "-", "−", 1))
 		}
 	}
 	at := x + 2*(6*size+30)
-	c.text(at-20, y+25, "end", "small", "", "%")
+	c.text(at-20, y+25, "end", "small", "", "ΔR")
 	c.rect(at, y, 22, 12, -1, "frame", "")
 	c.text(at+28, y+11, "start", "small", "", "trained on")
 	c.text(at, y+25, "start", "small", "", "– undefined or not measured")
@@ -144,7 +145,6 @@ func (s *study) heatmaps() []Figure {
 				row := heatRow{label: p.name()}
 				for _, l := range languages {
 					v := of(p, l)
-					v.x *= 100
 					any = any || v.ok
 					row.values = append(row.values, v)
 					row.framed = append(row.framed, slices.Contains(p.languages, l))
@@ -156,7 +156,7 @@ func (s *study) heatmaps() []Figure {
 			}
 		}
 		return Figure{Name: "heatmap-" + name, Title: "Relative change by model and language, " + title,
-			Caption: "Relative change of accuracy, ΔR, in percent of the accuracy before, by model and language, " + title + ". Darker is further from zero; what fell is underlined.",
+			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and language, " + title + ". Darker is further from zero; what fell is underlined.",
 			canvas:  heatmap("heatmap-"+name, groups, languages)}, any
 	}
 	var figures []Figure

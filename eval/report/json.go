@@ -50,21 +50,27 @@ type jsonTally struct {
 }
 
 type jsonPair struct {
-	Trained         string                          `json:"trained"`
-	Base            string                          `json:"base"`
-	Method          string                          `json:"method"`
-	Languages       []string                        `json:"train_languages"`
-	InDistribution  []string                        `json:"in_distribution"`
-	DeltaR          map[string]map[string]jsonValue `json:"delta_r"`
-	DeltaRTrain     map[string]jsonValue            `json:"delta_r_train"`
-	DeltaRUnseen    map[string]jsonValue            `json:"delta_r_unseen"`
-	DeltaPoints     map[string]map[string]jsonValue `json:"delta_points"`
-	MTI             map[string]jsonValue            `json:"mti"`
-	MTIByLanguage   map[string]jsonValue            `json:"mti_by_language"`
-	MTIID           jsonValue                       `json:"mti_id"`
-	MTIOOD          jsonValue                       `json:"mti_ood"`
-	MTIAvg          jsonValue                       `json:"mti_avg"`
-	AccuracyTrained jsonValue                       `json:"accuracy"`
+	Trained        string                          `json:"trained"`
+	Base           string                          `json:"base"`
+	Method         string                          `json:"method"`
+	Languages      []string                        `json:"train_languages"`
+	InDistribution []string                        `json:"in_distribution"`
+	DeltaR         map[string]map[string]jsonValue `json:"delta_r"`
+	DeltaRTrain    map[string]jsonValue            `json:"delta_r_train"`
+	DeltaRUnseen   map[string]jsonValue            `json:"delta_r_unseen"`
+	DeltaPoints    map[string]map[string]jsonValue `json:"delta_points"`
+	// Questions are those that base and trained model were both put, by benchmark and
+	// language; Checked says that they were compared one by one.
+	Questions map[string]map[string]asked `json:"questions"`
+	Checked   bool                        `json:"questions_checked"`
+	// Differing are settings that differ, where the plan allows it.
+	Differing       string               `json:"differing_settings,omitempty"`
+	MTI             map[string]jsonValue `json:"mti"`
+	MTIByLanguage   map[string]jsonValue `json:"mti_by_language"`
+	MTIID           jsonValue            `json:"mti_id"`
+	MTIOOD          jsonValue            `json:"mti_ood"`
+	MTIAvg          jsonValue            `json:"mti_avg"`
+	AccuracyTrained jsonValue            `json:"accuracy"`
 }
 
 type jsonLaw struct {
@@ -84,7 +90,7 @@ type jsonArm struct {
 }
 
 // JSON holds the numbers of the report, not rounded. Accuracies and shares are
-// fractions of 1.
+// fractions of 1, delta_r and mti ratios, delta_points percentage points.
 func (r *Report) JSON() ([]byte, error) {
 	out := struct {
 		Title    string      `json:"title"`
@@ -142,8 +148,25 @@ func (p *pair) json() jsonPair {
 	t := p.transfer
 	return jsonPair{Trained: p.name(), Base: p.base.name, Method: p.method, Languages: p.languages, InDistribution: t.inDistribution,
 		DeltaR: jsonCells(t.delta), DeltaRTrain: jsonValues(t.deltaTrained), DeltaRUnseen: jsonValues(t.deltaUnseen),
-		DeltaPoints: jsonCells(t.points), MTI: jsonValues(t.mtiOfBenchmark), MTIByLanguage: jsonValues(t.mtiOfLanguage),
+		Questions: p.on.asked, Checked: p.on.checked, Differing: p.on.allowed,
+		DeltaPoints: jsonCells(inPoints(t.points)), MTI: jsonValues(t.mtiOfBenchmark), MTIByLanguage: jsonValues(t.mtiOfLanguage),
 		MTIID: t.id.json(), MTIOOD: t.ood.json(), MTIAvg: t.mean.json(), AccuracyTrained: t.accuracy.json()}
+}
+
+// inPoints are differences of fractions as percentage points.
+func inPoints(of map[string]map[string]value) map[string]map[string]value {
+	out := map[string]map[string]value{}
+	for k, cells := range of {
+		out[k] = map[string]value{}
+		for l, v := range cells {
+			v.x *= 100
+			if v.ci != nil {
+				v.ci = &metric.Interval{100 * v.ci[0], 100 * v.ci[1]}
+			}
+			out[k][l] = v
+		}
+	}
+	return out
 }
 
 func jsonValues(of map[string]value) map[string]jsonValue {

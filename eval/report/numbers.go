@@ -19,8 +19,9 @@ type numbers struct {
 // numbers are all that the report rests on.
 func (r *Report) numbers() []numbers {
 	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
-		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated"}}
-	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti"}}
+		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated",
+		"accuracy_low", "accuracy_high", "off_target_low", "off_target_high"}}
+	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti", "questions", "questions_either"}}
 	steps := numbers{name: "steps"}
 	var keys []string
 	for _, run := range r.runs {
@@ -72,22 +73,33 @@ func (n *numbers) addResults(run, when string, r *eval.Results) {
 			}
 			n.rows = append(n.rows, []string{run, when, b, l, strconv.Itoa(s.Questions), strconv.Itoa(s.Samples),
 				number(s.Accuracy), optional(s.AccuracySE), number(s.AccuracyQwen), number(s.AccuracyStrict),
-				number(s.OffTarget), optional(s.OffTargetSE), number(s.AnswerOffTarget), number(s.MeanTokens), number(s.Truncated)})
+				number(s.OffTarget), optional(s.OffTargetSE), number(s.AnswerOffTarget), number(s.MeanTokens), number(s.Truncated),
+				bound(s.AccuracyCI, 0), bound(s.AccuracyCI, 1), bound(s.OffTargetCI, 0), bound(s.OffTargetCI, 1)})
 		}
 	}
 }
 
 func (n *numbers) addTransfer(p *pair) {
 	t := p.transfer
+	points := inPoints(t.points)
 	for _, b := range t.benchmarks {
 		for _, l := range t.languages {
 			n.rows = append(n.rows, []string{p.run, p.base.name, b, l, strconv.FormatBool(slices.Contains(p.languages, l)),
-				defined(t.delta[b][l]), defined(t.points[b][l]), defined(t.mti[b][l])})
+				defined(t.delta[b][l]), defined(points[b][l]), defined(t.mti[b][l]),
+				strconv.Itoa(p.on.asked[b][l].Shared), strconv.Itoa(p.on.asked[b][l].Either)})
 		}
 	}
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+// bound is an end of an interval.
+func bound(i *eval.Interval, end int) string {
+	if i == nil {
+		return ""
+	}
+	return number(i[end])
+}
 
 func optional(x *float64) string {
 	if x == nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 )
@@ -33,6 +34,9 @@ type PlanRun struct {
 	// Model and Template name the rows of the table of templates.
 	Model    string `yaml:"model"`
 	Template string `yaml:"template"`
+	// Allow names settings, such as temperature or template, in which the run may differ
+	// from its base.
+	Allow []string `yaml:"allow"`
 	// Arm names the scaling curve that the run is a point of; "none" keeps it out.
 	Arm string `yaml:"arm"`
 }
@@ -84,15 +88,28 @@ func FindPlan(dirs []string) (Plan, error) {
 // check reports what a plan says of runs that are not there.
 func (p *Plan) check(runs []*Run) error {
 	known := map[string]bool{}
+	var names []string
 	for _, r := range runs {
 		known[r.Name] = true
-	}
-	for name, run := range p.Runs {
-		if run.Base != "" && known[name] && !known[run.Base] {
-			return fmt.Errorf("the plan names %s as the base of %s, but no run's folder is called so", run.Base, name)
+		names = append(names, r.Name)
+		if r.Training != nil && r.Training.Before != nil {
+			known[r.Name+"/before"] = true
 		}
-		if run.Base == name {
+	}
+	for _, name := range sortedKeys(p.Runs) {
+		run := p.Runs[name]
+		for _, a := range run.Allow {
+			if !slices.ContainsFunc(mustAgree, func(c setting) bool { return c.name == a }) {
+				return fmt.Errorf("the plan allows %s to differ in %q, which is no setting: expected %s", name, a, strings.Join(settingNames(), ", "))
+			}
+		}
+		switch {
+		case !known[name]:
+			return fmt.Errorf("the plan names the run %s, but no run's folder is called so: there are %s", name, strings.Join(names, ", "))
+		case run.Base == name:
 			return fmt.Errorf("the plan names %s as its own base", name)
+		case run.Base != "" && !known[run.Base]:
+			return fmt.Errorf("the plan names %s as the base of %s, but no run's folder is called so: there are %s", run.Base, name, strings.Join(names, ", "))
 		}
 	}
 	return nil

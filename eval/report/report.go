@@ -29,7 +29,11 @@ func New(runs []*Run, plan Plan) (*Report, error) {
 	if err := plan.check(runs); err != nil {
 		return nil, err
 	}
-	r := &Report{runs: runs, Title: plan.Title, study: newStudy(runs, plan)}
+	s, err := newStudy(runs, plan)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{runs: runs, Title: plan.Title, study: s}
 	var names []string
 	for _, run := range runs {
 		names = append(names, run.Name)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"hash/fnv"
 	"io"
 	"os"
 	"slices"
@@ -23,10 +24,20 @@ type tally struct {
 	qwenOnly, strictOnly  int
 }
 
+// question is what was asked and expected, as hashes.
+type question struct{ prompt, reference uint64 }
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
 // outcomes are what samples.jsonl says beyond the results.
 type outcomes struct {
 	samples  int
-	right    metric.Answers // by the grader of the settings
+	right    metric.Answers         // by the grader of the settings
+	asked    map[[3]string]question // by benchmark, language and id
 	tallies  map[[2]string]*tally
 	disputes []dispute
 }
@@ -44,7 +55,7 @@ func readSamples(path string) (*outcomes, error) {
 func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 	type answer struct{ right, samples float64 }
 	answers := map[[3]string]*answer{}
-	o := &outcomes{right: metric.Answers{}, tallies: map[[2]string]*tally{}}
+	o := &outcomes{right: metric.Answers{}, asked: map[[3]string]question{}, tallies: map[[2]string]*tally{}}
 	for {
 		s, _, err := in.Next()
 		if err == io.EOF {
@@ -57,6 +68,7 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 		key := [3]string{s.Benchmark, s.Language, s.ID}
 		if answers[key] == nil {
 			answers[key] = &answer{}
+			o.asked[key] = question{hash(s.Prompt), hash(s.Reference)}
 		}
 		answers[key].samples++
 		answers[key].right += indicator(s.Verdict)

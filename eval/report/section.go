@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"stele/eval"
+	"stele/eval/metric"
 )
 
 // Figure is a picture with its caption.
@@ -140,6 +141,11 @@ func (s *study) facts(runs []*Run) []string {
 			facts = append(facts, fmt.Sprintf("%s is not done: %s; its numbers will change.", r.Name, r.unfinished))
 		}
 	}
+	for _, m := range s.models {
+		if truncation := m.results.Truncation(); truncation != "" {
+			facts = append(facts, m.name+": "+truncation+".")
+		}
+	}
 	var alone []string
 	for _, m := range s.models {
 		if !m.paired {
@@ -148,10 +154,27 @@ func (s *study) facts(runs []*Run) []string {
 	}
 	if n := len(s.pairs); n > 0 {
 		facts = append(facts, fmt.Sprintf("%s of a base and what it became by training.", count(n, "pair")))
-	} else if len(alone) > 1 {
+	} else if len(alone) > 1 && len(s.refused) == 0 {
 		facts = append(facts, "Nothing says which model was trained from which: a plan can (stele report --help).")
 	}
-	return facts
+	for _, p := range s.pairs {
+		if p.on.restricted {
+			facts = append(facts, fmt.Sprintf("%s and %s were put other questions, and are compared on those that both were put: %s; tables and figures of accuracy alone are of all questions of each.",
+				p.name(), p.base.name, p.questions()))
+		}
+		if p.on.allowed != "" {
+			facts = append(facts, fmt.Sprintf("%s and %s were evaluated differently, which the plan allows: %s.", p.base.name, p.name(), p.on.allowed))
+		}
+		if p.on.precision != "" {
+			facts = append(facts, p.on.precision+".")
+		}
+		if n := p.on.reworded; n > 0 && p.on.lenient {
+			facts = append(facts, fmt.Sprintf("%s and %s were put %d of the questions that they share in other words, which the plan allows.", p.base.name, p.name(), n))
+		} else if n > 0 {
+			facts = append(facts, fmt.Sprintf("%s and %s were put %d questions of the same names in other words; these do not count.", p.base.name, p.name(), n))
+		}
+	}
+	return append(facts, s.refused...)
 }
 
 func count(n int, what string) string {
@@ -196,7 +219,7 @@ func (t *Training) facts() []string {
 	}
 	if t.Before != nil && t.After != nil {
 		facts = append(facts, fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; reasoning in another language than asked %s before and %s after.",
-			percentSE(t.Before.Mean.Accuracy, t.Before.Mean.AccuracySE), percentSE(t.After.Mean.Accuracy, t.After.Mean.AccuracySE),
+			printAccuracy(t.Before.Mean)+" %", printAccuracy(t.After.Mean)+" %",
 			percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
 	}
 	return facts
@@ -296,13 +319,13 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 			var a, o []value
 			for _, l := range f.languages {
 				s, ok := of(e, l)
-				a = append(a, value{x: s.Accuracy, se: s.AccuracySE, ok: ok})
-				o = append(o, value{x: s.OffTarget, se: s.OffTargetSE, ok: ok})
+				a = append(a, measured(s.Accuracy, s.AccuracySE, s.AccuracyCI, ok))
+				o = append(o, measured(s.OffTarget, s.OffTargetSE, s.OffTargetCI, ok))
 			}
 			accuracy.values, off.values = append(accuracy.values, a), append(off.values, o)
 		}
 		f.panels = []barPanel{accuracy, off}
-		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; bars ± one standard error.", strings.Join(names, ", "), title)
+		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; whiskers ± one standard error, or Wilson's 95 %% interval where all questions came out alike.", strings.Join(names, ", "), title)
 		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption, canvas: f.draw()}
 	}
 	var figures []Figure
@@ -315,6 +338,15 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 		}
 	}
 	return figures
+}
+
+// measured is a share with its standard error, or with its interval where it has none.
+func measured(x float64, se *float64, ci *eval.Interval, ok bool) value {
+	v := value{x: x, se: se, ok: ok}
+	if se == nil {
+		v.ci = (*metric.Interval)(ci)
+	}
+	return v
 }
 
 // meanOver is a language's score over some benchmarks: what the results have when
@@ -340,7 +372,7 @@ func (p *pair) languageFigure(id string) Figure {
 	for _, l := range p.languages {
 		trained[l] = true
 	}
-	delta := barPanel{title: "Relative change of accuracy, ΔR", axis: "ΔR", height: 150}
+	delta := barPanel{title: "Relative change of accuracy, ΔR (ratio)", axis: "ΔR", height: 150}
 	mti := barPanel{title: "Transfer to unseen languages, MTI (dotted: as much as in the languages trained on)", axis: "MTI", height: 150, reference: &one, unseen: true}
 	var d, m []value
 	for _, l := range t.languages {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -25,7 +26,10 @@ type model struct {
 	family   string // what it is called apart from its template
 	template string
 	answers  *outcomes
-	paired   bool // base or trained model of a pair
+	weights  map[string]string // SHA-256 by file, where known
+	dir      string            // of the model, where known
+	dtype    string            // that it computed in, where known
+	paired   bool              // base or trained model of a pair
 }
 
 // pair is a trained model beside its base.
@@ -35,6 +39,7 @@ type pair struct {
 	method        string   // RL, SFT, or empty
 	languages     []string // trained on
 	arm           string
+	on            *comparison // the questions that both were put
 	*transfer
 }
 
@@ -61,19 +66,34 @@ type study struct {
 	models []*model
 	pairs  []*pair
 	arms   []*arm
+	// refused says of runs that belong together why they are not compared.
+	refused []string
 	// resampled says that there are bootstrap intervals.
 	resampled bool
 }
 
-// newStudy finds pairs and arms: what the plan says, then what manifests say.
-func newStudy(runs []*Run, plan Plan) *study {
+// newStudy finds pairs and arms: what the plan says, then what manifests say. What a
+// plan pairs and cannot be compared is an error.
+func newStudy(runs []*Run, plan Plan) (*study, error) {
 	s := &study{id: plan.ID}
+	if err := s.fill(runs, plan); err != nil {
+		return nil, err
+	}
+	s.group()
+	s.intervals()
+	return s, nil
+}
+
+// fill finds models and pairs.
+func (s *study) fill(runs []*Run, plan Plan) error {
 	byRun := map[string]*model{}
-	origins := map[string]*Training{}
 	for _, r := range runs {
 		if r.Results != nil {
-			byRun[r.Name] = s.add(r.Name, plan.Runs[r.Name], r.Name, r.Results, r.answers)
-			origins[r.Name] = r.origin
+			m := s.add(r.Name, plan.Runs[r.Name], r.Name, r.Results, r.answers)
+			if r.manifest != nil {
+				m.weights, m.dir, m.dtype = r.manifest.Weights, r.manifest.ModelDir, r.manifest.DType
+			}
+			byRun[r.Name] = m
 		}
 	}
 	bases := map[string]*model{} // of training runs: runs from one model share its evaluation
@@ -90,34 +110,61 @@ func newStudy(runs []*Run, plan Plan) *study {
 					label = modelLabel(t.Model)
 				}
 				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore)
+				if r.origin != nil {
+					bases[key].weights, bases[key].dir = r.origin.Weights, r.origin.Dir
+				}
 			}
 			byRun[r.Name+"/before"] = bases[key]
 		}
 		if t.After != nil {
 			byRun[r.Name] = s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter)
-			origins[r.Name] = t
 		}
 	}
 	for _, r := range runs {
 		trained, p := byRun[r.Name], plan.Runs[r.Name]
-		if trained == nil {
-			continue
+		if err := s.pair(r, p, byRun[p.Base], trained, byRun[r.Name+"/before"]); err != nil {
+			return err
 		}
-		origin := origins[r.Name]
-		base := byRun[p.Base]
-		if p.Base == "" {
-			if base = byRun[r.Name+"/before"]; base == nil && origin != nil {
-				base = s.evaluated(origin.Model, trained)
-			}
-		}
-		if base == nil || base == trained {
-			continue
-		}
-		s.addPair(r.Name, p, base, trained, origin)
 	}
-	s.group()
-	s.intervals()
-	return s
+	return nil
+}
+
+// pair finds the base of a run's model, named by the plan or not, and adds the pair.
+func (s *study) pair(r *Run, p PlanRun, named, trained, before *model) error {
+	if p.Base != "" {
+		switch {
+		case trained == nil:
+			return fmt.Errorf("the plan names %s as the base of %s, which has no evaluation after its training", p.Base, r.Name)
+		case named == nil:
+			return fmt.Errorf("the plan names %s as the base of %s, and it has no evaluation: a training run's own first one is %s/before", p.Base, r.Name, p.Base)
+		}
+		if err := s.addPair(r.Name, p, named, trained, r.origin); err != nil {
+			return fmt.Errorf("the plan names %s as the base of %s: %w", p.Base, r.Name, err)
+		}
+		return nil
+	}
+	if trained == nil || r.origin == nil && before == nil {
+		return nil
+	}
+	candidates := []*model{before}
+	if before == nil {
+		candidates = s.evaluated(r.origin, trained)
+	}
+	var why []string
+	for _, base := range candidates {
+		err := s.addPair(r.Name, p, base, trained, r.origin)
+		if err == nil {
+			return nil
+		}
+		why = append(why, err.Error())
+	}
+	switch {
+	case why != nil:
+		s.refused = append(s.refused, fmt.Sprintf("%s is not compared with the model that it was trained from: %s.", trained.name, strings.Join(why, "; ")))
+	default:
+		s.refused = append(s.refused, fmt.Sprintf("%s was trained from %s, of which there is no evaluation here to compare with.", trained.name, modelLabel(r.origin.Model)))
+	}
+	return nil
 }
 
 func fingerprint(r *eval.Results) string {
@@ -151,24 +198,39 @@ func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answer
 	return m
 }
 
-// evaluated finds the evaluation of a model that was put the same questions in the
-// same way as another.
-func (s *study) evaluated(name string, like *model) *model {
+// evaluated lists the evaluations of the model that a training run started from; those
+// that put it questions in the same way as another come first.
+func (s *study) evaluated(origin *eval.Lineage, like *model) []*model {
+	var found []*model
 	for _, m := range s.models {
-		if m != like && m.results.Model == name && m.results.Settings.Template == like.results.Settings.Template &&
+		if m != like && sameModel(m, origin) &&
 			slices.ContainsFunc(m.results.Settings.Benchmarks, func(b string) bool { return slices.Contains(like.results.Settings.Benchmarks, b) }) {
-			return m
+			found = append(found, m)
 		}
 	}
-	return nil
+	slices.SortStableFunc(found, func(a, b *model) int {
+		x, _ := differ(&a.results.Settings, &like.results.Settings)
+		y, _ := differ(&b.results.Settings, &like.results.Settings)
+		return len(x) - len(y)
+	})
+	return found
 }
 
-func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *Training) {
+// addPair adds a pair, or says why the two cannot be compared.
+func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eval.Lineage) error {
+	if base == trained {
+		return errors.New("they are the same evaluation")
+	}
+	names, said := differ(&base.results.Settings, &trained.results.Settings)
+	if slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(p.Allow, name) }) {
+		return fmt.Errorf("%s and %s were evaluated differently: %s (a plan can allow it: allow: [%s])",
+			base.name, trained.name, said, strings.Join(names, ", "))
+	}
 	x := &pair{run: run, base: base, trained: trained, method: p.Method, languages: inOrder(p.Languages), arm: p.Arm}
 	id := s.id
 	if origin != nil {
 		if len(p.Languages) == 0 {
-			x.languages = origin.Languages
+			x.languages = inOrder(origin.Languages)
 		}
 		if p.Method == "" {
 			x.method = map[string]string{"grpo": "RL", "sft": "SFT"}[origin.Algorithm]
@@ -177,12 +239,18 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *Tra
 			id = []string{origin.Bench}
 		}
 	}
-	x.transfer = newTransfer(base.results, trained.results, x.languages, id)
-	if len(x.benchmarks) == 0 {
-		return
+	var err error
+	if x.on, err = compare(base, trained, slices.ContainsFunc(p.Allow, func(a string) bool { return slices.Contains(rewords, a) })); err != nil {
+		return err
 	}
+	x.on.allowed = said
+	if a, b := base.dtype, trained.dtype; a != "" && b != "" && a != b {
+		x.on.precision = fmt.Sprintf("%s was evaluated in %s, %s in %s", base.name, a, trained.name, b)
+	}
+	x.transfer = transferOf(x.on.base, x.on.trained, x.on.benchmarks, x.on.languages, x.languages, id)
 	base.paired, trained.paired = true, true
 	s.pairs = append(s.pairs, x)
+	return nil
 }
 
 // group makes arms: of pairs that the plan puts together, and of those with the
@@ -276,6 +344,15 @@ func (s *study) intervals() {
 		index[m] = i
 		b.Models = append(b.Models, m.measured())
 	}
+	// A pair that shares only some of its questions is measured on those.
+	at := map[*pair][2]int{}
+	for _, p := range s.pairs {
+		at[p] = [2]int{index[p.base], index[p.trained]}
+		if c := p.on; c.restricted {
+			at[p] = [2]int{len(b.Models), len(b.Models) + 1}
+			b.Models = append(b.Models, c.measured(p.base, c.base, c.baseAnswers), c.measured(p.trained, c.trained, c.trainedAnswers))
+		}
+	}
 	drawn := make(map[*pair]*transfer, len(s.pairs))
 	intervals := b.Intervals(func(scores []metric.Scores) []*float64 {
 		var all []*float64
@@ -287,7 +364,7 @@ func (s *study) intervals() {
 			}
 		}
 		for _, p := range s.pairs {
-			t := transferOf(scores[index[p.base]], scores[index[p.trained]], p.benchmarks, p.transfer.languages, p.languages, p.inDistribution)
+			t := transferOf(scores[at[p][0]], scores[at[p][1]], p.benchmarks, p.transfer.languages, p.languages, p.inDistribution)
 			t.sameMeans(p.transfer)
 			drawn[p] = t
 			t.each(func(v *value) { copied := *v; see(&copied) })

@@ -15,15 +15,20 @@ const none = "None"
 
 func percent(x float64) string { return fixed(100*x, 1) + " %" }
 
-func percentSE(x float64, se *float64) string { return hundredSE(x, se) + " %" }
-
-// hundredSE is a fraction in percent with its standard error, without the sign.
-func hundredSE(x float64, se *float64) string {
-	if se == nil {
-		return fixed(100*x, 1)
+// hundred is a fraction in percent, without the sign, with its standard error; where it
+// has none, because all questions came out alike, with its 95 % interval.
+func hundred(x float64, se *float64, ci *eval.Interval) string {
+	switch {
+	case se != nil:
+		return fixed(100*x, 1) + " ± " + fixed(100**se, 1)
+	case ci != nil:
+		return value{x: x, ci: (*metric.Interval)(ci), ok: true}.text(1, 100)
 	}
-	return fixed(100*x, 1) + " ± " + fixed(100**se, 1)
+	return fixed(100*x, 1)
 }
+
+// alikeNote says what brackets beside standard errors are.
+const alikeNote = " In brackets, where all questions came out alike and resampling says nothing, Wilson's 95 % interval."
 
 // text prints a number with so many digits, and its interval behind it.
 func (v value) text(digits int, scale float64) string {
@@ -49,13 +54,13 @@ func (v value) signed(digits int, scale float64) string {
 	return s
 }
 
-// change prints a relative change in percent, without digits that say nothing.
+// change prints a relative change, a ratio, without digits that say nothing.
 func (v value) change() string {
 	v.ci = nil
-	if math.Abs(v.x) >= 0.9995 {
-		return v.signed(0, 100)
+	if math.Abs(v.x) >= 9.995 {
+		return v.signed(1, 1)
 	}
-	return v.signed(1, 100)
+	return v.signed(2, 1)
 }
 
 // languageHead is a table's head: labels, then languages, then rest. A star marks
@@ -91,8 +96,8 @@ func cellOf(s eval.Score, ok bool, print func(eval.Score) string) string {
 	return print(s)
 }
 
-func printAccuracy(s eval.Score) string  { return hundredSE(s.Accuracy, s.AccuracySE) }
-func printOff(s eval.Score) string       { return hundredSE(s.OffTarget, s.OffTargetSE) }
+func printAccuracy(s eval.Score) string  { return hundred(s.Accuracy, s.AccuracySE, s.AccuracyCI) }
+func printOff(s eval.Score) string       { return hundred(s.OffTarget, s.OffTargetSE, s.OffTargetCI) }
 func printAnswerOff(s eval.Score) string { return fixed(100*s.AnswerOffTarget, 1) }
 
 // scoreTables are accuracy with off-target rate, one table a benchmark as in the
@@ -107,7 +112,7 @@ func scoreTables(models []*model) []Table {
 	var tables []Table
 	for _, b := range benchmarks {
 		t := Table{Name: "accuracy-" + slug(b), Labels: 1,
-			Caption: "Accuracy on " + b + " by language, in percent ± standard error; at the right the mean over languages and samples that reason in another language than asked (off-target).",
+			Caption: "Accuracy on " + b + " by language, in percent ± standard error; at the right the mean over languages and samples that reason in another language than asked (off-target)." + alikeNote,
 			Head:    languageHead([]string{"model"}, languages, nil, "mean", "off-target")}
 		for _, e := range evaluations {
 			result, ok := e.results.Benchmarks[b]
@@ -150,7 +155,7 @@ func scoreTables(models []*model) []Table {
 		return t
 	}
 	tables = append(tables,
-		by(evaluations, "off-target", "Samples that reason in another language than asked (off-target), in percent ± standard error.", printOff),
+		by(evaluations, "off-target", "Samples that reason in another language than asked (off-target), in percent ± standard error."+alikeNote, printOff),
 		by(evaluations, "length", "Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.", func(s eval.Score) string {
 			if s.MeanTokens == 0 {
 				return "–"

@@ -9,9 +9,10 @@ import (
 // mtiTable is MTI by model and benchmark, with its means in and out of distribution.
 func (s *study) mtiTable() Table {
 	benchmarks := s.pairBenchmarks()
-	t := Table{Name: "mti", Labels: 4,
+	t := Table{Name: "mti", Labels: 5,
 		Caption: "Multilingual transferability index (MTI): mean relative gain of the languages not trained on over that of the languages trained on. None: undefined, since nothing was right before or the languages trained on did not change. " + s.intervalNote(),
-		Head:    append([]string{"model", "base", "method", "trained on"}, benchmarks...)}
+		Head:    append([]string{"model", "base", "method", "trained on", "questions a language"}, benchmarks...)}
+	t.Caption = strings.TrimSpace(t.Caption) + questionsNote
 	in := s.inDistribution()
 	if len(in) > 0 {
 		t.Head = append(t.Head, "ID", "OOD")
@@ -21,7 +22,7 @@ func (s *study) mtiTable() Table {
 		t.Head = append(t.Head, "Avg")
 	}
 	for _, p := range s.pairs {
-		row := []string{p.name(), p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " "))}
+		row := []string{p.name(), p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " ")), p.questions()}
 		for _, b := range benchmarks {
 			if v, ok := p.mtiOfBenchmark[b]; ok {
 				row = append(row, v.text(2, 1))
@@ -49,6 +50,9 @@ func (s *study) mtiTable() Table {
 	return t
 }
 
+// questionsNote says what the column of questions is.
+const questionsNote = " Questions: those that base and trained model were both put, of those that either was; by number: without both samples.jsonl they are only counted."
+
 // inDistribution are the benchmarks that count so for any pair, where that tells
 // benchmarks apart.
 func (s *study) inDistribution() []string {
@@ -75,16 +79,17 @@ func (s *study) intervalNote() string {
 // deltaTables are the changes in points and relative to the base, by language.
 func (s *study) deltaTables() []Table {
 	languages := s.pairLanguages()
-	head := func(rest ...string) []string {
-		return languageHead([]string{"model", "benchmark"}, languages, nil, rest...)
+	head := func(unit string, rest ...string) []string {
+		return languageHead([]string{"model", "benchmark", "questions a language"}, languages, nil,
+			append([]string{"trained on, " + unit, "other, " + unit}, rest...)...)
 	}
-	points := Table{Name: "delta-points", Labels: 2, Head: head("trained on", "other"),
-		Caption: "ΔPerformance: accuracy after less before, in percentage points. * trained on; at the right the means over the languages trained on and the others."}
-	delta := Table{Name: "delta-r", Labels: 2, Head: head("trained on", "other", "MTI"),
-		Caption: "ΔR = (after − before) / before, in percent of the accuracy before; None where nothing was right before, – not measured. * trained on; at the right the means over the languages trained on and the others, and their ratio, MTI."}
+	points := Table{Name: "delta-points", Labels: 3, Head: head("pp"),
+		Caption: "ΔPerformance: accuracy after less before, in percentage points (pp). * trained on; at the right the means over the languages trained on and the others." + questionsNote}
+	delta := Table{Name: "delta-r", Labels: 3, Head: head("ratio", "MTI"),
+		Caption: "ΔR = (after − before) / before, a ratio: 0.25 is a quarter more than before. None where nothing was right before, – not measured. * trained on; at the right the means over the languages trained on and the others, and their ratio, MTI." + questionsNote}
 	for _, p := range s.pairs {
 		for _, b := range p.benchmarks {
-			inPoints, relative := []string{p.name(), b}, []string{p.name(), b}
+			inPoints, relative := []string{p.name(), b, p.on.questions(b)}, []string{p.name(), b, p.on.questions(b)}
 			for _, l := range languages {
 				on := slices.Contains(p.languages, l)
 				if !p.points[b][l].ok {
@@ -150,7 +155,14 @@ func (s *study) armRow(a *arm, languages []string, m *model, p *pair) []string {
 		return meanOf(all)
 	}
 	for _, l := range languages {
-		v := mean(func(b string) (float64, bool) { score, ok := m.score(b, l); return score.Accuracy, ok })
+		v := mean(func(b string) (float64, bool) {
+			if p != nil {
+				x, ok := p.on.trained[b][l]
+				return x, ok
+			}
+			score, ok := m.score(b, l)
+			return score.Accuracy, ok
+		})
 		row = append(row, starIf(p != nil && slices.Contains(p.languages, l), v.text(1, 100)))
 	}
 	accuracy := mean(func(b string) (float64, bool) {
@@ -219,7 +231,7 @@ func (s *study) templateTable(groups map[string][]*model) Table {
 	}
 	languages := languagesOf(evaluations)
 	t := Table{Name: "templates", Labels: 3,
-		Caption: "Prompt templates: accuracy in percent ± standard error, and samples that reason in another language than asked (off-target).",
+		Caption: "Prompt templates: accuracy in percent ± standard error, and samples that reason in another language than asked (off-target)." + alikeNote,
 		Head:    languageHead([]string{"model", "benchmark", "template"}, languages, nil, "mean", "off-target")}
 	for _, family := range sortedKeys(groups) {
 		for _, b := range commonBenchmarks(groups[family]) {

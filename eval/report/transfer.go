@@ -28,21 +28,6 @@ type transfer struct {
 	accuracy              value // after, mean over benchmarks of means over languages
 }
 
-// newTransfer compares two evaluations of the same benchmarks and languages; what
-// only one of them has is left out. id names the benchmarks in distribution.
-func newTransfer(before, after *eval.Results, trained, id []string) *transfer {
-	var benchmarks []string
-	for _, b := range before.Settings.Benchmarks {
-		if _, ok := after.Benchmarks[b]; ok {
-			benchmarks = append(benchmarks, b)
-		}
-	}
-	languages := inOrder(slices.DeleteFunc(slices.Clone(before.Settings.Languages), func(l string) bool {
-		return !slices.Contains(after.Settings.Languages, l)
-	}))
-	return transferOf(scoresOf(before), scoresOf(after), benchmarks, languages, trained, id)
-}
-
 // transferOf computes a transfer from accuracies.
 func transferOf(before, after metric.Scores, benchmarks, languages, trained, id []string) *transfer {
 	t := &transfer{benchmarks: benchmarks, languages: languages, trained: trained, inDistribution: id,

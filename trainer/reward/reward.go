@@ -22,6 +22,8 @@ type Config struct {
 	Accuracy float64 `yaml:"accuracy" json:"accuracy"` // λ1
 	Format   float64 `yaml:"format" json:"format"`     // λ2
 	Language float64 `yaml:"language" json:"language"` // λ3
+	// Grader names whose verdicts the accuracy is: qwen, which empty is too, or strict.
+	Grader string `yaml:"grader" json:"grader"`
 	// Think asks the format reward for <think>…</think> before the answer.
 	Think bool `yaml:"think" json:"think"`
 
@@ -41,11 +43,14 @@ type Config struct {
 
 // DefaultConfig is the paper's λ = 0.8, 0.1, 0.1.
 func DefaultConfig() Config {
-	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, LangCandidates: []string{"all"}}
+	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Qwen.String(), LangCandidates: []string{"all"}}
 }
 
 // Validate refuses weights of Eq. 7 that are negative, or no reward at all.
 func (c Config) Validate() error {
+	if _, err := grade.ParseMode(c.Grader); err != nil && c.Grader != "" {
+		return fmt.Errorf("reward.grader: %w", err)
+	}
 	if c.Accuracy < 0 || c.Format < 0 || c.Language < 0 {
 		return fmt.Errorf("reward: accuracy %g, format %g and language %g must not be negative", c.Accuracy, c.Format, c.Language)
 	}
@@ -118,20 +123,22 @@ func (s *Score) scoredBy() int {
 // Scorer computes rewards; it is safe for concurrent use.
 type Scorer struct {
 	config   Config
+	grader   grade.Mode
 	detector *langid.Detector
 }
 
 // NewScorer prepares a scorer. The detector is shared with the off-target metric,
 // so that reward and measurement agree.
 func NewScorer(config Config, detector *langid.Detector) *Scorer {
-	return &Scorer{config, detector}
+	grader, _ := grade.ParseMode(config.Grader) // Validate has looked at it
+	return &Scorer{config, grader, detector}
 }
 
 // Score is Eq. 7, λ1·R_acc + λ2·R_format + λ3·R_lang, and the overlong punishment;
 // commands have their say in a Session.
 func (s *Scorer) Score(r Rollout) Score {
 	c := s.config
-	result := grade.Grade(r.Output, r.Answer, r.DataName, grade.Qwen)
+	result := grade.Grade(r.Output, r.Answer, r.DataName, s.grader)
 	off, detected := s.detector.OffTarget(r.Output, r.Language)
 	score := Score{
 		Accuracy:  indicator(result.Verdict),
