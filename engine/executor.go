@@ -3,14 +3,13 @@ package engine
 import (
 	"fmt"
 
-	"golang.org/x/sys/cpu"
-
 	"github.com/gomlx/compute/dtypes"
 
 	"stele/engine/paged"
 	"stele/engine/schedule"
 	"stele/kernels"
 	"stele/kernels/host"
+	"stele/kernels/isa"
 )
 
 // executor runs the steps of a generation over a key-value pool of its own.
@@ -47,7 +46,7 @@ func chooseKernels(want Kernels, device *kernels.Device, dtype dtypes.DType) (Ke
 			want = KernelsHost
 		case !device.IsCPU() || !host.Vectorised():
 			want = KernelsGraph
-		case dtype == dtypes.BFloat16 && device.IsXLA() && cpu.X86.HasAMXBF16:
+		case dtype == dtypes.BFloat16 && device.IsXLA() && isa.InForce() >= isa.AMX:
 			want = KernelsGraph
 		default:
 			want = KernelsHost

@@ -18,8 +18,11 @@ type Manifest struct {
 	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
 	// Kernels are the instructions that products used (host.Kind).
 	Kernels string `json:"host_kernels"`
-	Model   string `json:"model_dir"`
-	Config  Config `json:"config"`
+	// CPU is the tier that the processor had or was capped to (isa.InForce); runs from
+	// before it was noted have none.
+	CPU    string `json:"cpu_tier,omitempty"`
+	Model  string `json:"model_dir"`
+	Config Config `json:"config"`
 }
 
 func readManifest(path string) (Manifest, error) {

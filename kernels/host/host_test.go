@@ -49,7 +49,7 @@ func eachTier(t *testing.T, test func(t *testing.T)) {
 		}
 	}
 	for _, tiers = range kinds {
-		t.Run(Kind(), test)
+		t.Run(Kind().String(), test)
 	}
 }
 
