@@ -155,6 +155,30 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// TestSoftmaxOfManyAlike: over a long context where no token stands out the weights keep
+// their digits, in either form. Sums of numbers alike round alike.
+func TestSoftmaxOfManyAlike(t *testing.T) {
+	const n = 32768
+	x, want, sum := make([]float32, n), make([]float64, n), 0.0
+	for i := range x {
+		x[i] = float32(i%16)/64 - 3
+		if i == 0 {
+			x[i] = 0.3 - 3
+		}
+		want[i] = math.Exp(float64(x[i]) - float64(x[0]))
+		sum += want[i]
+	}
+	for name, form := range map[string]func([]float32){"softmax": softmax, "plain": softmaxScalar} {
+		got := slices.Clone(x)
+		form(got)
+		for i, p := range got {
+			if math.Abs(float64(p)*sum-want[i]) > 5e-6*want[i] {
+				t.Fatalf("%s: element %d is %.9g, want %.9g", name, i, p, want[i]/sum)
+			}
+		}
+	}
+}
+
 // TestQuantize: the vector form rounds as the plain one does, and a row of zeros
 // stays one.
 func TestQuantize(t *testing.T) {
