@@ -48,7 +48,7 @@ tiers: setup
 
 # Packages that start goroutines of their own, without tests that only take long.
 # GoMLX's backend does arithmetic with pointers that the detector's other check refuses.
-RACE ?= ./kernels/host ./engine/hub ./engine/progress ./engine/text ./eval ./eval/report ./eval/langid ./trainer/reward
+RACE ?= ./kernels/host ./engine/hub ./engine/progress ./engine/text ./eval ./eval/langid ./trainer/reward
 race: setup
 	@$(ENV) echo "Tests under the race detector" >&2; \
 	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m $(RACE)
