@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: experiment bench-peers bench-trl build setup demo resume-check kill-check test check fmt vet lint fuzz goldens clean
+.PHONY: experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers race check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -ldflags "$$STELE_LDFLAGS" -o bin/stele ./cmd/stele
@@ -36,8 +36,22 @@ KILLS ?= 12
 kill-check: setup
 	@$(ENV) go test ./cmd/stele -count 1 -v -run TestTrainKilled -kills $(KILLS)
 
+# The tests as this machine runs them, what is computed again on every other tier of
+# instructions that it has, and what runs side by side again under the race detector.
 test: setup
 	@$(ENV) go test -timeout 25m $(PACKAGES)
+	@$(MAKE) --no-print-directory tiers race
+
+# STELE_CPU=avx2 go test ./... is all tests as on a machine that has no more.
+tiers: setup
+	@third_party/test-tiers.sh
+
+# Packages that start goroutines of their own, without tests that only take long.
+# GoMLX's backend does arithmetic with pointers that the detector's other check refuses.
+RACE ?= ./kernels/host ./engine/hub ./engine/progress ./engine/text ./eval ./eval/langid ./trainer/reward
+race: setup
+	@$(ENV) echo "Tests under the race detector" >&2; \
+	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m $(RACE)
 
 check: setup fmt vet lint test
 

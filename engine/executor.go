@@ -3,8 +3,6 @@ package engine
 import (
 	"fmt"
 
-	"golang.org/x/sys/cpu"
-
 	"github.com/gomlx/compute/dtypes"
 
 	"stele/engine/nearest"
@@ -12,6 +10,7 @@ import (
 	"stele/engine/schedule"
 	"stele/kernels"
 	"stele/kernels/host"
+	"stele/kernels/isa"
 )
 
 // executor runs the steps of a generation over a key-value pool of its own.
@@ -48,7 +47,7 @@ func chooseKernels(want Kernels, device *kernels.Device, dtype dtypes.DType) (Ke
 			want = KernelsHost
 		case !device.IsCPU() || !host.Vectorised():
 			want = KernelsGraph
-		case dtype == dtypes.BFloat16 && device.IsXLA() && cpu.X86.HasAMXBF16:
+		case dtype == dtypes.BFloat16 && device.IsXLA() && isa.InForce() >= isa.AMX:
 			want = KernelsGraph
 		default:
 			want = KernelsHost

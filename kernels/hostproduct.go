@@ -9,9 +9,9 @@ import (
 	"github.com/gomlx/go-xla/stablehlo"
 	"github.com/gomlx/go-xla/types/shapes"
 	"github.com/gomlx/gomlx/core/graph"
-	"golang.org/x/sys/cpu"
 
 	"stele/kernels/host"
+	"stele/kernels/isa"
 )
 
 // Where a CPU multiplies bfloat16 by itself (AVX512_BF16), XLA's products run at its
@@ -32,10 +32,10 @@ var registered sync.Map // path of a plugin → func() error
 // path. The error says why they are not.
 func registerProducts(path string) error {
 	switch kind := host.Kind(); {
-	case cpu.X86.HasAMXBF16:
+	case isa.InForce() >= isa.AMX:
 		return fmt.Errorf("the CPU has AMX")
-	case kind != "avx512_bf16":
-		return fmt.Errorf("the CPU has %s, not avx512_bf16", kind)
+	case kind != isa.AVX512BF16:
+		return fmt.Errorf("the CPU has %v, not avx512_bf16", kind)
 	}
 	once, _ := registered.LoadOrStore(path, sync.OnceValue(func() error {
 		var lock sync.Mutex // XLA runs what does not depend on each other side by side

@@ -17,6 +17,10 @@ const VocabularyBlock = 16384
 // Logits are computed in blocks of the vocabulary and again in the gradient, each
 // block after the one before it, so that some N × VocabularyBlock numbers exist at
 // once, never N × V. The gradient flows to h and head.
+//
+// Everything is said relative to the largest logit of a row, never in logits as they
+// are: of float32 logits about 30 the last bit is 2e-6, and a difference of such numbers
+// has no digits left where a token is all but certain.
 func TokenLogProbs(h, head, target, temperature *Node) (logprob, entropy *Node) {
 	g := h.Graph()
 	N, V := h.Shape().Dimensions[0], head.Shape().Dimensions[0]
@@ -43,7 +47,7 @@ func TokenLogProbs(h, head, target, temperature *Node) (logprob, entropy *Node) 
 		id := Iota(g, shapes.Make(dtypes.Int32, N, hi-lo), 1)
 		return Convert(Equal(Sub(Reshape(target, N, 1), Scalar(g, dtypes.Int32, lo)), id), dtypes.Float32)
 	}
-	var maximum, sum, weighted, chosen *Node // [N, 1]; sum of e^(z-max), of z·e^(z-max), logit of the target
+	var maximum, sum, weighted, chosen *Node // [N, 1]; sum of e^(z-max), of (z-max)·e^(z-max), logit of the target
 	states := x
 	for lo := 0; lo < V; lo += VocabularyBlock {
 		hi := min(lo+VocabularyBlock, V)
@@ -53,19 +57,22 @@ func TokenLogProbs(h, head, target, temperature *Node) (logprob, entropy *Node) 
 		if maximum != nil {
 			m = Max(m, maximum)
 		}
-		e := Exp(Sub(z, m))
-		s, sz := ReduceAndKeep(e, ReduceSum, -1), ReduceAndKeep(Mul(z, e), ReduceSum, -1)
+		below := Sub(z, m)
+		e := Exp(below)
+		s, sz := Sum(e), Sum(Mul(below, e))
 		if maximum != nil {
-			shrink := Exp(Sub(maximum, m))
-			s, sz = Add(s, Mul(sum, shrink)), Add(sz, Mul(weighted, shrink))
+			rise := Sub(maximum, m)
+			shrink := Exp(rise)
+			s, sz = Add(s, Mul(sum, shrink)), Add(sz, Mul(Add(weighted, Mul(rise, sum)), shrink))
 			hit = Add(hit, chosen)
 		}
 		maximum, sum, weighted, chosen = m, s, sz, hit
 		states = after(Add(Add(s, sz), hit))
 	}
-	logZ := Add(maximum, Log(sum))                       // [N, 1]
-	H := Sub(logZ, Div(weighted, sum))                   // [N, 1]
-	out := Concatenate([]*Node{Sub(chosen, logZ), H}, 1) // [N, 2]
+	logSum := Log(sum)                   // [N, 1]
+	H := Sub(logSum, Div(weighted, sum)) // [N, 1]
+	logp := Sub(Sub(chosen, maximum), logSum)
+	out := Concatenate([]*Node{logp, H}, 1) // [N, 2]
 
 	out = onPath(StopGradient(out), hIn, headIn)
 	out = IdentityWithCustomGradient(out, func(_, v *Node) *Node {
@@ -78,7 +85,7 @@ func TokenLogProbs(h, head, target, temperature *Node) (logprob, entropy *Node) 
 		for lo := 0; lo < V; lo += VocabularyBlock {
 			hi := min(lo+VocabularyBlock, V)
 			part := rows(lo, hi)
-			logp := Sub(logits(states, part), logZ)
+			logp := Sub(Sub(logits(states, part), maximum), logSum)
 			p := Exp(logp)
 			dz := Sub(Mul(Sub(hits(lo, hi), p), dl), Mul(Mul(p, Add(logp, H)), dh))
 			dz = Convert(Mul(dz, inverse), dtype)

@@ -5,10 +5,12 @@ package sampler
 import (
 	"math/bits"
 	"simd/archsimd"
+
+	"stele/kernels/isa"
 )
 
 func init() {
-	if archsimd.X86.AVX2() {
+	if isa.InForce() >= isa.AVX2 {
 		largestOf, weighOf, atLeastOf, belowOf = largestAVX2, weighAVX2, atLeastAVX2, belowAVX2
 	}
 }

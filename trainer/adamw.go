@@ -71,7 +71,7 @@ func (l *Learner) compileNorm() (*kernels.Program, error) {
 	return kernels.Compile(l.weights.Device, "gradient norm", l.floats("gradient", false), func(in []*Node) []*Node {
 		out := make([]*Node, len(in))
 		for i, g := range in {
-			out[i] = ReduceAllSum(Mul(g, g))
+			out[i] = kernels.SumAll(Mul(g, g))
 		}
 		return []*Node{Stack(out, 0)}
 	})

@@ -17,6 +17,7 @@ import (
 	"stele/engine/jsonl"
 	"stele/kernels"
 	"stele/kernels/host"
+	"stele/kernels/isa"
 	"stele/trainer/reward"
 )
 
@@ -121,7 +122,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		return found, err
 	}
 	found.now = Manifest{
-		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(), Kernels: host.Kind(), Config: *c,
+		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(),
+		Kernels: host.Kind().String(), CPU: isa.InForce().String(), Config: *c,
 	}
 	if found.latest != "" {
 		if err := r.started.goesOnAs(found.now); err != nil {

@@ -31,5 +31,5 @@ func klEstimate(kind string, logprob, ref float32) float64 {
 		return d * d / 2
 	}
 	back := min(max(-d, -20), 20)
-	return min(max(math.Exp(back)-back-1, -10), 10)
+	return min(max(math.Expm1(back)-back, -10), 10)
 }

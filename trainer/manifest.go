@@ -23,7 +23,10 @@ type Manifest struct {
 	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
 	// Kernels are the instructions that products used (host.Kind).
 	Kernels string `json:"host_kernels"`
-	Model   string `json:"model_dir"` // that the run started from, absolute
+	// CPU is the tier that the processor had or was capped to (isa.InForce); runs from
+	// before it was noted have none.
+	CPU   string `json:"cpu_tier,omitempty"`
+	Model string `json:"model_dir"` // that the run started from, absolute
 	// Weights maps its weight files to their SHA-256, which tells later which evaluation
 	// is of the same model; nil in runs older than the field.
 	Weights map[string]string `json:"weights"`

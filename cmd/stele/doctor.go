@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
 
@@ -17,6 +18,7 @@ import (
 	"stele/engine/text"
 	"stele/kernels"
 	"stele/kernels/host"
+	"stele/kernels/isa"
 )
 
 // diagnosis is what stele doctor finds.
@@ -24,7 +26,9 @@ type diagnosis struct {
 	Version     string          `json:"version"`
 	Cores       int             `json:"cores"`
 	CPUFeatures []string        `json:"cpu_features"`
-	Kernels     string          `json:"host_kernels"` // see host.Kind
+	Tier        string          `json:"cpu_tier"`         // see isa.InForce
+	MachineTier string          `json:"cpu_tier_machine"` // what it would be without STELE_CPU
+	Kernels     string          `json:"host_kernels"`     // see host.Kind
 	MemoryTotal int64           `json:"memory_total_bytes,omitempty"`
 	MemoryFree  int64           `json:"memory_available_bytes,omitempty"`
 	Backends    []backendState  `json:"backends"`
@@ -85,7 +89,10 @@ func newDoctorCommand(g *globals) *cobra.Command {
 }
 
 func diagnose() diagnosis {
-	d := diagnosis{Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), Kernels: host.Kind(), PluginDirs: kernels.PluginDirs()}
+	d := diagnosis{
+		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), PluginDirs: kernels.PluginDirs(),
+		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(), Kernels: host.Kind().String(),
+	}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
 		state := backendState{Name: name}
@@ -102,15 +109,16 @@ func diagnose() diagnosis {
 	return d
 }
 
-// cpuFeatures names the vector extensions that speed depends on.
+// cpuFeatures names the vector extensions that speed depends on, capped or not.
 func cpuFeatures() []string {
 	features := []string{}
 	for _, f := range []struct {
 		name string
 		has  bool
 	}{
-		{"avx2", cpu.X86.HasAVX2}, {"fma", cpu.X86.HasFMA}, {"avx512f", cpu.X86.HasAVX512F},
-		{"avx512_vnni", cpu.X86.HasAVX512VNNI}, {"avx512_bf16", cpu.X86.HasAVX512BF16}, {"amx_bf16", cpu.X86.HasAMXBF16},
+		{"avx2", cpuid.CPU.Has(cpuid.AVX2)}, {"fma", cpuid.CPU.Has(cpuid.FMA3)}, {"avx512f", cpuid.CPU.Has(cpuid.AVX512F)},
+		{"avx512_vnni", cpuid.CPU.Has(cpuid.AVX512VNNI)}, {"avx512_bf16", cpuid.CPU.Has(cpuid.AVX512BF16)},
+		{"amx_bf16", cpuid.CPU.Has(cpuid.AMXBF16)},
 		{"asimd", cpu.ARM64.HasASIMD}, {"sve", cpu.ARM64.HasSVE},
 	} {
 		if f.has {
@@ -187,6 +195,11 @@ func (d diagnosis) print(w io.Writer) error {
 	}
 	row("version", "%s", d.Version)
 	row("cpu", "%d cores, %s", d.Cores, strings.Join(d.CPUFeatures, " "))
+	if d.Tier == d.MachineTier {
+		row("cpu tier", "%s", d.Tier)
+	} else {
+		row("cpu tier", "%s: %s, GODEBUG or the build keep it below %s, which this machine has", d.Tier, isa.Setting, d.MachineTier)
+	}
 	row("host kernels", "%s", d.Kernels)
 	if d.MemoryTotal > 0 {
 		row("memory", "%s, %s available", binarySize(d.MemoryTotal), binarySize(d.MemoryFree))

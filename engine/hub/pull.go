@@ -329,7 +329,12 @@ func link(root, commit, name, hash string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	temporary := file + ".partial-" + rand.Text() // two pulls may be at it, of one process even
+	// Two pulls may be at it, of one process even, and who reads the snapshot sees files alone.
+	beside := filepath.Join(filepath.Dir(root), ".locks", filepath.Base(root))
+	if err := os.MkdirAll(beside, 0o755); err != nil {
+		return err
+	}
+	temporary := filepath.Join(beside, hash+".link-"+rand.Text())
 	if err := os.Symlink(target, temporary); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func eachTier(t *testing.T, test func(t *testing.T)) {
 		}
 	}
 	for _, tiers = range kinds {
-		t.Run(Kind(), test)
+		t.Run(Kind().String(), test)
 	}
 }
 
@@ -152,6 +152,30 @@ func TestPlain(t *testing.T) {
 		RMSNorm(got, a, b, 1e-6)
 		rmsNormScalar(want, a, b, 1e-6)
 		compare("RMSNorm", got, want)
+	}
+}
+
+// TestSoftmaxOfManyAlike: over a long context where no token stands out the weights keep
+// their digits, in either form. Sums of numbers alike round alike.
+func TestSoftmaxOfManyAlike(t *testing.T) {
+	const n = 32768
+	x, want, sum := make([]float32, n), make([]float64, n), 0.0
+	for i := range x {
+		x[i] = float32(i%16)/64 - 3
+		if i == 0 {
+			x[i] = 0.3 - 3
+		}
+		want[i] = math.Exp(float64(x[i]) - float64(x[0]))
+		sum += want[i]
+	}
+	for name, form := range map[string]func([]float32){"softmax": softmax, "plain": softmaxScalar} {
+		got := slices.Clone(x)
+		form(got)
+		for i, p := range got {
+			if math.Abs(float64(p)*sum-want[i]) > 5e-6*want[i] {
+				t.Fatalf("%s: element %d is %.9g, want %.9g", name, i, p, want[i]/sum)
+			}
+		}
 	}
 }
 

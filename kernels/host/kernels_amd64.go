@@ -3,21 +3,21 @@
 package host
 
 import (
-	"simd/archsimd"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
+
+	"stele/kernels/isa"
 )
 
 // vector reports whether the kernels of AVX2 can run here.
-var vector = archsimd.X86.AVX2() && archsimd.X86.FMA()
+var vector = isa.InForce() >= isa.AVX2
 
 // tiers are those that can run here, the best first.
 var tiers = func() (list []*tier) {
-	x := &cpu.X86
-	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI {
+	if isa.InForce() >= isa.AVX512 && cpu.X86.HasAVX512VNNI { // which came a year later
 		t := tier512
-		if !x.HasAVX512BF16 {
+		if isa.InForce() < isa.AVX512BF16 {
 			t.dot[formBF16] = nil
 		}
 		list = append(list, &t)

@@ -32,13 +32,13 @@ func softmaxScalar(x []float32) {
 	for _, v := range x {
 		top = max(top, v)
 	}
-	sum := float32(0)
+	sum := 0.0 // a float32 would lose the small ones of a long row
 	for i, v := range x {
 		x[i] = float32(math.Exp(float64(v - top)))
-		sum += x[i]
+		sum += float64(x[i])
 	}
 	for i := range x {
-		x[i] /= sum
+		x[i] /= float32(sum)
 	}
 }
 

@@ -124,7 +124,10 @@ func softmax(x []float32) {
 
 // widenVector turns bfloat16 bits into float32.
 func widenVector(dst []float32, src []uint16) {
-	n := len(src) &^ 7
+	n := 0
+	if vector {
+		n = len(src) &^ 7
+	}
 	_ = dst[:len(src)]
 	for i := 0; i < n; i += 8 {
 		bits := archsimd.LoadUint16x8((*[8]uint16)(unsafe.Pointer(&src[i])))

@@ -1,6 +1,10 @@
 package host
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"stele/kernels/isa"
+)
 
 // form is how a kernel multiplies: what the weights are in memory, and what
 // activations are beside them.
@@ -89,16 +93,16 @@ func tierFor(f form, in int) *tier {
 	return nil
 }
 
-// Kind names the best instructions that products use here: avx512_bf16, avx512, avx2
-// or plain. Kinds differ in the last bits of their results.
-func Kind() string {
+// Kind is the best of the instructions that products use here, up to AVX512BF16. Kinds
+// differ in the last bits of their results.
+func Kind() isa.Tier {
 	switch {
 	case len(tiers) == 0:
-		return "plain"
+		return isa.Scalar
 	case tiers[0].lanes == 8:
-		return "avx2"
+		return isa.AVX2
 	case tiers[0].dot[formBF16] == nil:
-		return "avx512"
+		return isa.AVX512
 	}
-	return "avx512_bf16"
+	return isa.AVX512BF16
 }

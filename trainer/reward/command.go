@@ -184,8 +184,8 @@ func (c Command) start() (*process, error) {
 	return p, nil
 }
 
-// send queues a rollout's line; it never waits for the command. It returns what has
-// gone wrong so far.
+// send queues a rollout's line, which stays as it is from now on; it never waits for
+// the command. It returns what has gone wrong so far.
 func (p *process) send(of asked, line []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -164,6 +164,42 @@ func TestManyRollouts(t *testing.T) {
 	}
 }
 
+// TestCommandsSideBySide: each of several commands reads every line whole, whenever it
+// gets round to it. Lines are shared; with -race this also says that nobody writes to one.
+func TestCommandsSideBySide(t *testing.T) {
+	config := Config{}
+	for _, name := range []string{"a", "b", "c"} {
+		c := shell(`while IFS= read -r line; do echo "{\"reward\": ${#line}}"; done`)
+		c.Name = name
+		config.Commands = append(config.Commands, c)
+	}
+	session, err := NewScorer(config, langid.New()).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores := make([]Score, 300)
+	for i := range scores {
+		r := Rollout{ID: "p", Sample: i % 10, Output: strings.Repeat("7", i), Answer: "7", Language: "en"}
+		if err := session.Add(r, &scores[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := session.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range scores {
+		want := scores[0].Commands["a"] + float64(i)
+		for name, got := range s.Commands {
+			if got != want {
+				t.Errorf("rollout %d: command %s read a line of %g bytes, it has %g", i, name, got, want)
+			}
+		}
+		if len(s.Commands) != 3 {
+			t.Errorf("rollout %d has rewards %v", i, s.Commands)
+		}
+	}
+}
+
 func TestValidateCommands(t *testing.T) {
 	ok := shell("cat")
 	for _, c := range []Command{

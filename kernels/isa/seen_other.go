@@ -1,0 +1,6 @@
+//go:build !amd64 || !goexperiment.simd
+
+package isa
+
+// seen is the highest tier that the program was built for.
+func seen() Tier { return Scalar }

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The tests of what is computed, on every tier of instructions (package isa) that this
+# machine has beside the one in force, which `go test ./...` is for. Says which ran and
+# which could not.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. third_party/env.sh
+
+# What is run of each package: values against goldens and float64, forms against each
+# other. What they need to be fast stays in the machine's own run.
+declare -A tests=(
+  [kernels]='.'
+  [kernels/host]='.'
+  [kernels/isa]='.'
+  [sampler]='Goldens|FormsAgree|Filters|Weights|Shift|Program'
+  [engine/model]='Host|Dense|Step|Packed'
+  [engine]='Greedy'
+  [trainer]='Goldens|Objective|TokensInFloat64|SmallDivergence'
+)
+packages=(kernels kernels/host kernels/isa sampler engine/model engine trainer)
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+echo "Building the tests that run on other tiers" >&2
+tiers=$(go run ./kernels/isa/tiers)
+go test -c -o "$folder/" "${packages[@]/#/./}"
+
+own= ran=() missing=() failed=()
+while read -r tier state; do
+  case "$state" in
+    "in force") own=$tier; continue ;;
+    missing) missing+=("$tier"); continue ;;
+  esac
+  ran+=("$tier")
+  for package in "${packages[@]}"; do
+    began=$SECONDS
+    if (cd "$package" && STELE_CPU=$tier "$folder/$(basename "$package").test" -test.timeout 15m \
+        -test.run "${tests[$package]}") > "$folder/log" 2>&1; then
+      printf 'ok  \t%s\tstele/%s\t%ds\n' "$tier" "$package" $((SECONDS - began))
+    else
+      cat "$folder/log"
+      printf 'FAIL\t%s\tstele/%s\n' "$tier" "$package"
+      failed+=("$tier/$package")
+    fi
+  done
+done <<< "$tiers"
+echo "tiers: ${ran[*]:-none} run here beside $own, this machine's own${missing:+; not on this machine: ${missing[*]}}"
+if ((${#failed[@]})); then
+  echo "tiers: failed: ${failed[*]}" >&2
+  exit 1
+fi
