@@ -174,7 +174,7 @@ func TestEvalDryRun(t *testing.T) {
 		code int
 		want string
 	}{
-		"dtype":     {[]string{"--dtype", "float8", "--out", out}, exitFailed, "float8"},
+		"dtype":     {[]string{"--dtype", "float8", "--out", out}, exitUsage, "float8"},
 		"folder":    {[]string{"--out", filepath.Join(file, "run")}, exitFailed, "is no folder"},
 		"benchmark": {[]string{"--bench", "no-such", "--out", out}, exitUsage, "no-such"},
 		"shard":     {[]string{"--shard", "9/8", "--out", out}, exitUsage, "9/8"},
@@ -213,6 +213,7 @@ func TestPresetsAndFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.want.Benchmarks, c.want.Languages, c.want.Template, c.want.Grader = []string{"aime24", "math500"}, []string{"en"}, "auto", "qwen"
+		c.want.LangCandidates = []string{"all"}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
