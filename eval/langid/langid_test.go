@@ -89,17 +89,24 @@ func TestMixedLatin(t *testing.T) {
 	}
 }
 
-// TestSameVerdict: mixed scripts too get the same verdict and confidence each time.
+// TestSameVerdict: mixed scripts too get the same verdict and confidence each time, also
+// where words mix them, on which lingua's own verdict differs from call to call.
 func TestSameVerdict(t *testing.T) {
 	d := New()
 	for _, text := range []string{
 		sentences["en"] + sentences["zh"] + sentences["ja"], sentences["de"] + " " + sentences["fr"],
-		"two 加 три plus హలో", "sept plus dix ist 七 と", sentences["sw"] + sentences["ru"],
+		"two 加 three plus హలో", "sept plus dix ist 七 と", sentences["sw"] + sentences["ru"],
+		" mara psieben\ufffdは五ですmes", "nineteen పద এব Anone二", "sieపదకр十三 เท", "die Zahlや пять apples", "моя функцияf(x)равна dos",
+		"Hellow世界です das", "عدد apples ثلاثة", "das Ergebnisসাত ist hier", "ответ isноль", "el número五个 es",
 	} {
 		lang, confidence := d.Detect(text)
-		for range 20 {
+		judged, _ := d.Judge(text, "en")
+		for range 40 {
 			if l, c := d.Detect(text); l != lang || c != confidence {
 				t.Fatalf("%q is %s (%v) and then %s (%v)", text, lang, confidence, l, c)
+			}
+			if l, _ := d.Judge(text, "en"); l != judged {
+				t.Fatalf("%q, wanted in en, is judged %s and then %s", text, judged, l)
 			}
 		}
 	}

@@ -96,12 +96,13 @@ func scriptOf(r rune) int {
 // words counts the words of a text by script.
 type words struct {
 	by   []float64
-	text []strings.Builder // the words that have letters of a script
+	text []strings.Builder // the letters of a script, by words
 	all  float64
 }
 
 // countWords counts words by script. A word in letters of two scripts counts for both
-// by its letters. Kana makes the Han letters beside it Japanese.
+// by its letters, and to each goes what is in its letters: on mixed scripts lingua's
+// verdict differs from call to call. Kana makes the Han letters beside it Japanese.
 func countWords(text string) *words {
 	w := &words{by: make([]float64, len(scripts)), text: make([]strings.Builder, len(scripts))}
 	letters := make([]float64, len(scripts))
@@ -114,6 +115,7 @@ func countWords(text string) *words {
 				s = last
 			}
 			letters[s]++
+			w.text[s].WriteRune(r)
 			n++
 			last = s
 		}
@@ -126,7 +128,6 @@ func countWords(text string) *words {
 			} else {
 				w.by[s] += k / n
 			}
-			w.text[s].WriteString(word)
 			w.text[s].WriteByte(' ')
 		}
 	}
