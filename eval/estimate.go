@@ -199,8 +199,11 @@ func quantile(sorted []float64, q float64) float64 {
 }
 
 // average is the mean of estimates that are independent of each other, as those of
-// several benchmarks are.
+// several benchmarks are. The mean of one is that one, with its interval.
 func average(estimates []Estimate) Estimate {
+	if len(estimates) == 1 {
+		return estimates[0]
+	}
 	var e Estimate
 	n := float64(len(estimates))
 	squares := 0.0

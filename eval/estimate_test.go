@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"stele/eval/grade"
@@ -205,6 +206,23 @@ func TestQuantile(t *testing.T) {
 	for q, want := range map[float64]float64{0: 1, 0.5: 2.5, 1: 4, 0.25: 1.75} {
 		if got := quantile([]float64{1, 2, 3, 4}, q); got != want {
 			t.Errorf("quantile %g is %g, want %g", q, got, want)
+		}
+	}
+}
+
+// TestMeanOfOne: a mean over one benchmark is that benchmark, with its error and interval,
+// also where all its questions came out alike.
+func TestMeanOfOne(t *testing.T) {
+	for _, right := range []func(i int) bool{func(int) bool { return false }, func(i int) bool { return i%3 == 0 }} {
+		var cell []answered
+		for i := range 14 {
+			cell = append(cell, answered{id: fmt.Sprint(i), outcomes: []outcome{{right: right(i)}}})
+		}
+		s := strata{cell}
+		e := s.estimate(1, newResample("b", 1, s))
+		mean := averageOf([]estimates{e})
+		if diff := cmp.Diff(e.score(), mean.score()); diff != "" {
+			t.Errorf("-benchmark +mean:\n%s", diff)
 		}
 	}
 }

@@ -17,6 +17,17 @@ type Progress struct {
 // the questions that have all their samples. Its benchmarks and languages are those
 // of which there is a question.
 func Partial(dir string) (*Results, Progress, error) {
+	return resultsOf(dir, func(_, _, _ string) bool { return true })
+}
+
+// Only computes the results of a run on some of its questions, told by benchmark,
+// language and id.
+func Only(dir string, keep func(benchmark, language, id string) bool) (*Results, error) {
+	r, _, err := resultsOf(dir, keep)
+	return r, err
+}
+
+func resultsOf(dir string, keep func(benchmark, language, id string) bool) (*Results, Progress, error) {
 	m, err := manifestOf(dir)
 	if err != nil {
 		return nil, Progress{}, err
@@ -40,6 +51,9 @@ func Partial(dir string) (*Results, Progress, error) {
 		}
 		progress.Samples++
 		q := s.question()
+		if !keep(q.Benchmark, q.Language, q.ID) {
+			continue
+		}
 		q.Prompt, q.PromptIDs = "", nil
 		if byQuestion[q.key()] == nil {
 			questions = append(questions, q)

@@ -82,8 +82,8 @@ func ReadResults(dir string) (*Results, error) {
 	return &r, nil
 }
 
-// widen gives results of older versions, whose intervals have no width where all
-// questions came out alike, those that they would have now.
+// widen gives results of older versions and from elsewhere, whose errors are 0 where all
+// questions came out alike, the intervals that they would have now.
 func (r *Results) widen() {
 	for name, b := range r.Benchmarks {
 		n := 0
@@ -114,7 +114,7 @@ func (s *Score) widen(n int) {
 }
 
 func widened(x float64, se *float64, ci *Interval, n int) (*float64, *Interval) {
-	if se == nil || *se >= alike || ci == nil || ci[1]-ci[0] >= alike {
+	if se == nil || *se >= alike || ci != nil && ci[1]-ci[0] >= alike {
 		return se, ci
 	}
 	if n < 2 {

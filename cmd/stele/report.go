@@ -48,8 +48,9 @@ The rest is said by a plan, --plan FILE or report.yaml in a DIR or beside the DI
       model: Qwen2.5-7B         # rows of the table of prompt templates:
       template: No template     # evaluations with the same model
 
-Everything in it is optional and comes before what manifests say; runs that it names
-must be there.`,
+Everything in it is optional and comes before what manifests say. Runs that it names
+must be there: with --plan among the DIRs; a plan that was found may also name others
+that lie where it does.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("report needs at least one run's folder")
@@ -78,6 +79,9 @@ must be there.`,
 			}
 			if err := r.Write(out); err != nil {
 				return err
+			}
+			for _, remark := range r.Remarks() {
+				fmt.Fprintln(c.ErrOrStderr(), remark)
 			}
 			figures, tables := 0, 0
 			for _, s := range r.Sections {

@@ -86,7 +86,7 @@ func NewTransfer(base, trained Scores, languages, trainLanguages []string) Trans
 		t.PointsTrain[benchmark], t.PointsUnseen[benchmark] = Mean(pointsSeen), Mean(pointsUnseen)
 		t.MTI[benchmark] = nil
 		if train, target := Mean(seen), Mean(unseen); train != nil && target != nil && *train != 0 {
-			index := *target / *train
+			index := ratio(*target, *train)
 			t.MTI[benchmark] = &index
 			indices = append(indices, index)
 		}
@@ -97,13 +97,21 @@ func NewTransfer(base, trained Scores, languages, trainLanguages []string) Trans
 			}
 			t.MTILanguage[benchmark][language] = nil
 			if train, d := t.DeltaRTrain[benchmark], gains[language]; train != nil && d != nil && *train != 0 {
-				ratio := *d / *train
-				t.MTILanguage[benchmark][language] = &ratio
+				index := ratio(*d, *train)
+				t.MTILanguage[benchmark][language] = &index
 			}
 		}
 	}
 	t.MTIMean = Mean(indices)
 	return t
+}
+
+// ratio is x / y, and 0 where x is, never −0.
+func ratio(x, y float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	return x / y
 }
 
 // Benchmarks lists the benchmarks of scores, sorted.

@@ -123,7 +123,8 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 		return Prompt{}, UnknownTemplate(name)
 	}
 	if _, ok := phrases.Instruction[p.Language]; !ok {
-		return Prompt{}, fmt.Errorf("no instructions in language %q", p.Language)
+		return Prompt{}, fmt.Errorf("question %s is in language %q, in which templates have no instructions: they have them in %s",
+			p.ID, p.Language, strings.Join(slices.Sorted(maps.Keys(phrases.Instruction)), " "))
 	}
 	for _, s := range o.Shots {
 		if s.Language != p.Language {

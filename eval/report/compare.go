@@ -79,6 +79,9 @@ type comparison struct {
 	baseAnswers, trainedAnswers metric.Answers // on these questions; nil where not known
 	benchmarks, languages       []string
 	asked                       map[string]map[string]asked
+	// baseOn and trainedOn are the results of each on what is compared; nil where that is
+	// all that it was put, or its samples are not there.
+	baseOn, trainedOn *eval.Results
 	// restricted says that one was put questions that the other was not, checked that
 	// the questions were compared one by one.
 	restricted, checked bool
@@ -87,8 +90,8 @@ type comparison struct {
 	reworded int
 	lenient  bool
 	allowed  string // settings that differ, where a plan allows it
-	// precision says in what each computed, where that differs; it is no setting of the
-	// sampling, and changes few answers.
+	// precision says in what each computed, and among which languages it told outputs
+	// apart, where that differs: no setting of the sampling, and it changes few verdicts.
 	precision string
 }
 
@@ -136,7 +139,7 @@ func compare(base, trained *model, lenient bool) (*comparison, error) {
 	}
 	c.languages = inOrder(languages)
 	if len(c.benchmarks) == 0 && c.reworded > 0 {
-		return nil, fmt.Errorf("%s and %s were put the same questions in other words, all %d of them: their data or chat templates differ (a plan can allow it: allow: [%s])",
+		return nil, fmt.Errorf("%s and %s were put the same questions in other words, all %d of them: their data or chat templates differ (a plan, or --allow, can let %s differ)",
 			base.name, trained.name, c.reworded, prompts)
 	}
 	if len(c.benchmarks) == 0 {

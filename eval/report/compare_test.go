@@ -22,6 +22,7 @@ type put struct {
 	reference    string
 	words        string // before the question in the prompt
 	change       func(*eval.Spec)
+	languages    []string // putLanguages where nil
 }
 
 var putLanguages = []string{"en", "de", "ru"}
@@ -29,6 +30,10 @@ var putLanguages = []string{"en", "de", "ru"}
 // write makes the folder of an evaluation with its samples.
 func (p put) write(t *testing.T, dir string) string {
 	t.Helper()
+	putLanguages := putLanguages
+	if p.languages != nil {
+		putLanguages = p.languages
+	}
 	spec := eval.Spec{Benchmarks: []string{"mgsm"}, Languages: putLanguages, Samples: map[string]int{"mgsm": 1},
 		Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 64, Template: "plain", Grader: "qwen"}
 	if p.change != nil {
@@ -110,6 +115,24 @@ func TestPairsOnSharedQuestions(t *testing.T) {
 		math.Abs(q.DeltaR["mgsm"]["de"].Value-0.5) > 1e-12 {
 		t.Errorf("JSON: %+v", q)
 	}
+	// A reader who divides the numbers of the table of accuracy gets ΔR, too: the base's on
+	// the 40 are a row of their own, 20 right, beside the 26 of 100.
+	for _, want := range []string{"| base | 100 | 26.0 ± 4.4 |", "| trained | 40 | 75.0 ± 6.9 |", "| base, shared with trained | 40 | 50.0 ± 8.0 |"} {
+		if !strings.Contains(r.Markdown(), want) {
+			t.Errorf("no row %q in\n%s", want, r.Markdown())
+		}
+	}
+	if strings.Contains(r.Markdown(), "trained, shared with") {
+		t.Error("all questions of the trained model are shared, and there is a row of these")
+	}
+	for _, n := range r.numbers() {
+		if n.name == "transfer" && !strings.HasSuffix(strings.Join(n.rows[0], ","), ",0.5,25,,40,100,0.5,0.75") {
+			t.Errorf("transfer.csv: %v", n.rows[0])
+		}
+	}
+	if x := *p.on.baseOn.Benchmarks["mgsm"].Mean.AccuracySE; p.on.trainedOn != nil || math.Abs(x-math.Sqrt(0.25/39)) > 1e-12 {
+		t.Errorf("standard error of 20 of 40 alike in all languages: %g", x)
+	}
 	// The interval is of the 40, too: here every question is worth the same in all
 	// languages, so MTI is 1 in every replicate that defines it.
 	if p.mean.x != 1 {
@@ -190,6 +213,13 @@ func TestPairsOfOneWayOfAsking(t *testing.T) {
 			t.Errorf("other words, %s allowed: %v", allow, err)
 		}
 	}
+	// Candidates of language identification change off-target rates alone: it is said.
+	dir = t.TempDir()
+	if page := reportOf(t, open(t,
+		put{model: "b", weights: "base", until: 10, right: allRight, change: func(s *eval.Spec) { s.LangCandidates = []string{"study"} }}.write(t, filepath.Join(dir, "base")),
+		put{model: "t", weights: "t", trained: lineage, until: 10, right: allRight, change: func(s *eval.Spec) { s.LangCandidates = []string{"all"} }}.write(t, filepath.Join(dir, "trained")))).Markdown(); !strings.Contains(page, "languages of base were told apart among study, of trained among all") {
+		t.Error("languages were told apart among others, and the report does not say so")
+	}
 	// Of several evaluations of the base, the one that asked in the same way is taken.
 	dir = t.TempDir()
 	r := reportOf(t, open(t,
@@ -260,6 +290,94 @@ func TestPairsWhereverTheyLie(t *testing.T) {
 		[]byte(`{"model_dir": "models/base", "config": {"model": "models/base", "algorithm": "grpo", "data": {"bench": "mgsm", "languages": ["ru", "en"]}}}`))
 	lay(old, nil, [2]string{"cafe", "beef"})
 	check("older", filepath.Join(old, "runs", "base"), filepath.Join(old, "runs", "after"))
+}
+
+// TestPairsOfOtherLanguages: where the trained model was asked in fewer languages, the
+// base's mean over these is there to be laid beside its own.
+func TestPairsOfOtherLanguages(t *testing.T) {
+	dir := t.TempDir()
+	lineage := &eval.Lineage{Model: "b", Algorithm: "grpo", Languages: []string{"en"}, Weights: map[string]string{"a": "base"}}
+	r := reportOf(t, open(t, put{model: "b", weights: "base", until: 20, right: func(l string, i int) bool { return l != "ru" && i < 10 }}.write(t, filepath.Join(dir, "base")),
+		put{model: "t", weights: "t", trained: lineage, until: 20, right: allRight, languages: []string{"de", "en"}}.write(t, filepath.Join(dir, "trained"))))
+	if page := r.Markdown(); !strings.Contains(page, "| base, shared with trained | 20 | 50.0 ± 11.5 | – | 50.0 ± 11.5 | 50.0 ± 11.5 |") {
+		t.Errorf("the base's mean over the languages of both is not there:\n%s", page)
+	}
+}
+
+// TestCopiedCheckpoint: an evaluation of a checkpoint that was copied out of its run is
+// paired with nothing, and the report says so, beside pairs too.
+func TestCopiedCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	lineage := &eval.Lineage{Model: "b", Algorithm: "grpo", Languages: []string{"en"}, Weights: map[string]string{"a": "base"}}
+	runs := []string{put{model: "b", weights: "base", until: 5, right: allRight}.write(t, filepath.Join(dir, "base")),
+		put{model: "c", weights: "copy", until: 5, right: allRight}.write(t, filepath.Join(dir, "copied")),
+		put{model: "t", weights: "t", trained: lineage, until: 5, right: allRight}.write(t, filepath.Join(dir, "trained"))}
+	path := filepath.Join(runs[1], "manifest.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, []byte(strings.Replace(string(data), `{"model.safetensors"`, `{"trainer_state.safetensors":"0","model.safetensors"`, 1)))
+	for _, dirs := range [][]string{runs, runs[1:2], runs[:2]} {
+		r := reportOf(t, open(t, dirs...))
+		if want := "copied is of a training run's checkpoint that lies outside"; !strings.Contains(r.Markdown(), want) || !strings.Contains(strings.Join(r.Remarks(), "\n"), want) {
+			t.Errorf("%v: nothing says why copied has no base", dirs)
+		}
+		for _, p := range r.study.pairs {
+			if p.run == "copied" || p.base.run == "copied" {
+				t.Errorf("a guess: %v", pairsOf(r))
+			}
+		}
+	}
+}
+
+// TestPlanOfMoreRuns: a plan beside the runs may name others that lie there; these are
+// left out, and what is not compared for it is said. Others are an error as before.
+func TestPlanOfMoreRuns(t *testing.T) {
+	dir := t.TempDir()
+	lay := func(name string) string {
+		return put{model: name, weights: name, until: 5, right: allRight}.write(t, filepath.Join(dir, name))
+	}
+	base, one, two := lay("base"), lay("one"), lay("two")
+	writeFile(t, filepath.Join(dir, PlanFile), []byte("runs: {one: {base: base, languages: [en]}, two: {base: base, languages: [en, de]}}"))
+	report := func(dirs ...string) (*Report, error) {
+		plan, err := FindPlan(dirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return New(open(t, dirs...), plan)
+	}
+	for _, c := range []struct {
+		dirs  []string
+		pairs int
+		said  string
+	}{
+		{[]string{base, one, two}, 2, ""},
+		{[]string{base, one}, 1, "The plan also names two, not among the runs given."},
+		{[]string{base}, 0, "The plan also names one, two"},
+		{[]string{one}, 0, "one is not compared with its base: the plan names " + base},
+	} {
+		r, err := report(c.dirs...)
+		if err != nil {
+			t.Errorf("%v: %v", c.dirs, err)
+		} else if said := strings.Join(r.Remarks(), "\n"); len(r.study.pairs) != c.pairs || !strings.Contains(said, c.said) || c.said == "" && said != "" {
+			t.Errorf("%v: pairs %v, said %q", c.dirs, pairsOf(r), said)
+		}
+	}
+	if err := os.RemoveAll(two); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := report(base, one); err == nil || !strings.Contains(err.Error(), "names the run two") {
+		t.Errorf("a run that is nowhere: %v", err)
+	}
+	// A plan that is named is of the runs that are given.
+	plan, err := ReadPlan(filepath.Join(dir, PlanFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(open(t, one), plan); err == nil {
+		t.Error("--plan names runs that are not given, and there is a report")
+	}
 }
 
 // TestPlanNamesAbsentRuns: whatever a plan names must be there.

@@ -62,7 +62,10 @@ type jsonPair struct {
 	// Questions are those that base and trained model were both put, by benchmark and
 	// language; Checked says that they were compared one by one.
 	Questions map[string]map[string]asked `json:"questions"`
-	Checked   bool                        `json:"questions_checked"`
+	// Before and After are accuracies on these.
+	Before  metric.Scores `json:"accuracy_before"`
+	After   metric.Scores `json:"accuracy_after"`
+	Checked bool          `json:"questions_checked"`
 	// Differing are settings that differ, where the plan allows it.
 	Differing       string               `json:"differing_settings,omitempty"`
 	MTI             map[string]jsonValue `json:"mti"`
@@ -148,7 +151,7 @@ func (p *pair) json() jsonPair {
 	t := p.transfer
 	return jsonPair{Trained: p.name(), Base: p.base.name, Method: p.method, Languages: p.languages, InDistribution: t.inDistribution,
 		DeltaR: jsonCells(t.delta), DeltaRTrain: jsonValues(t.deltaTrained), DeltaRUnseen: jsonValues(t.deltaUnseen),
-		Questions: p.on.asked, Checked: p.on.checked, Differing: p.on.allowed,
+		Questions: p.on.asked, Before: p.on.base, After: p.on.trained, Checked: p.on.checked, Differing: p.on.allowed,
 		DeltaPoints: jsonCells(inPoints(t.points)), MTI: jsonValues(t.mtiOfBenchmark), MTIByLanguage: jsonValues(t.mtiOfLanguage),
 		MTIID: t.id.json(), MTIOOD: t.ood.json(), MTIAvg: t.mean.json(), AccuracyTrained: t.accuracy.json()}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"stele/eval"
+	"stele/eval/metric"
 )
 
 // numbers is a table for programs: one number a cell, one kind of thing a row,
@@ -21,7 +22,7 @@ func (r *Report) numbers() []numbers {
 	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
 		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated",
 		"accuracy_low", "accuracy_high", "off_target_low", "off_target_high"}}
-	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti", "questions", "questions_either"}}
+	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti", "questions", "questions_either", "accuracy_before", "accuracy_after"}}
 	steps := numbers{name: "steps"}
 	var keys []string
 	for _, run := range r.runs {
@@ -86,9 +87,15 @@ func (n *numbers) addTransfer(p *pair) {
 		for _, l := range t.languages {
 			n.rows = append(n.rows, []string{p.run, p.base.name, b, l, strconv.FormatBool(slices.Contains(p.languages, l)),
 				defined(t.delta[b][l]), defined(points[b][l]), defined(t.mti[b][l]),
-				strconv.Itoa(p.on.asked[b][l].Shared), strconv.Itoa(p.on.asked[b][l].Either)})
+				strconv.Itoa(p.on.asked[b][l].Shared), strconv.Itoa(p.on.asked[b][l].Either), cell(p.on.base, b, l), cell(p.on.trained, b, l)})
 		}
 	}
+}
+
+// cell is an accuracy where there is one.
+func cell(s metric.Scores, benchmark, language string) string {
+	x, ok := s[benchmark][language]
+	return defined(value{x: x, ok: ok})
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

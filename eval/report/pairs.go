@@ -32,7 +32,7 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 	distinguish(runs)
 	for _, r := range trained {
 		if _, twice := plan.Runs[r.Name]; twice || base != nil && base.Name == r.Name {
-			return nil, fmt.Errorf("the run %s is named twice", r.dir)
+			return nil, fmt.Errorf("%s is named twice: a training run without a base is compared with its own first evaluation", r.dir)
 		}
 		p := PlanRun{Allow: allow, Arm: "none"}
 		switch {
@@ -48,7 +48,7 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 	if err := plan.check(runs); err != nil {
 		return nil, err
 	}
-	s := &study{}
+	s := &study{flagged: true}
 	if err := s.fill(runs, plan); err != nil {
 		return nil, err
 	}
@@ -71,6 +71,9 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 	}
 	return all, nil
 }
+
+// Settings are the names of the settings that Compare may be told to let differ.
+func Settings() []string { return settingNames() }
 
 // Unfinished says of a run that is going on how far it is; "" for others.
 func (r *Run) Unfinished() string { return r.unfinished }

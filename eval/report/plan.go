@@ -21,6 +21,9 @@ type Plan struct {
 	// distribution. Empty: those that the training data came from, where that is known.
 	ID   []string           `yaml:"in_distribution"`
 	Runs map[string]PlanRun `yaml:"runs"` // by the run folder's name
+	// lying are the folders that lie where a plan was found, by the names that it has for
+	// them: runs that it may name though they are not reported.
+	lying map[string]string
 }
 
 // PlanRun is what a plan says of a run.
@@ -39,6 +42,8 @@ type PlanRun struct {
 	Allow []string `yaml:"allow"`
 	// Arm names the scaling curve that the run is a point of; "none" keeps it out.
 	Arm string `yaml:"arm"`
+	// baseAt is the folder of Base where that is not reported.
+	baseAt string
 }
 
 // ReadPlan reads a plan. Unknown keys are errors.
@@ -57,7 +62,7 @@ func ReadPlan(path string) (Plan, error) {
 // FindPlan reads the plans that lie in the runs' folders, or in the folder that
 // they all lie in, and puts them together. It is empty when there are none.
 func FindPlan(dirs []string) (Plan, error) {
-	merged := Plan{Runs: map[string]PlanRun{}}
+	merged := Plan{Runs: map[string]PlanRun{}, lying: map[string]string{}}
 	var places []string
 	for _, dir := range dirs {
 		absolute, err := filepath.Abs(dir)
@@ -80,9 +85,49 @@ func FindPlan(dirs []string) (Plan, error) {
 		merged.ID = append(merged.ID, p.ID...)
 		for name, run := range p.Runs {
 			merged.Runs[name] = run
+			merged.look(place, name)
+			merged.look(place, strings.TrimSuffix(run.Base, "/before"))
 		}
 	}
 	return merged, nil
+}
+
+// look notes where a run lies that a plan in place names: in it or beside it.
+func (p *Plan) look(place, name string) {
+	for _, above := range []string{place, filepath.Dir(place)} {
+		dir := filepath.Join(above, name)
+		if info, err := os.Stat(dir); err == nil && info.IsDir() && name != "" {
+			p.lying[name] = dir
+		}
+	}
+}
+
+// given is the plan as far as it is about the runs, and what it says of others that lie
+// where it was found; the error names one that is nowhere.
+func (p Plan) given(runs []*Run) (Plan, []string, error) {
+	known := map[string]bool{}
+	for _, r := range runs {
+		known[r.Name], known[r.Name+"/before"] = true, true
+	}
+	about := p
+	about.Runs = map[string]PlanRun{}
+	var left []string
+	for _, name := range sortedKeys(p.Runs) {
+		run := p.Runs[name]
+		if !known[name] && p.lying[name] != "" {
+			left = append(left, name)
+			continue
+		}
+		if at := p.lying[strings.TrimSuffix(run.Base, "/before")]; run.Base != "" && !known[run.Base] && at != "" {
+			run.Base, run.baseAt = "", at
+		}
+		about.Runs[name] = run
+	}
+	var said []string
+	if left != nil {
+		said = []string{fmt.Sprintf("The plan also names %s, not among the runs given.", strings.Join(left, ", "))}
+	}
+	return about, said, about.check(runs)
 }
 
 // check reports what a plan says of runs that are not there.

@@ -26,13 +26,15 @@ type Report struct {
 // is not there.
 func New(runs []*Run, plan Plan) (*Report, error) {
 	distinguish(runs)
-	if err := plan.check(runs); err != nil {
+	plan, said, err := plan.given(runs)
+	if err != nil {
 		return nil, err
 	}
 	s, err := newStudy(runs, plan)
 	if err != nil {
 		return nil, err
 	}
+	s.said = said
 	r := &Report{runs: runs, Title: plan.Title, study: s}
 	var names []string
 	for _, run := range runs {
@@ -47,6 +49,10 @@ func New(runs []*Run, plan Plan) (*Report, error) {
 	r.Sections = r.study.sections(runs)
 	return r, nil
 }
+
+// Remarks are what a person should know of how the runs belong together: those that are
+// not compared, and why.
+func (r *Report) Remarks() []string { return r.study.remarks() }
 
 // distinguish calls runs whose folders have the same name by their parents' too.
 func distinguish(runs []*Run) {

@@ -98,7 +98,7 @@ func (s *study) sections(runs []*Run) []Section {
 		add(Section{ID: "templates", Title: "Prompt templates", Figures: s.templateFigures(groups), Tables: []Table{s.templateTable(groups)}})
 	}
 	if len(s.models) > 0 {
-		x := Section{ID: "evaluation", Title: "Accuracy and language by benchmark", Figures: s.accuracyFigures(), Tables: scoreTables(s.models)}
+		x := Section{ID: "evaluation", Title: "Accuracy and language by benchmark", Figures: s.accuracyFigures(), Tables: scoreTables(s.models, s.partly())}
 		if t, ok := severalTable(s.models); ok {
 			x.Tables = append(x.Tables, t)
 		}
@@ -146,20 +146,12 @@ func (s *study) facts(runs []*Run) []string {
 			facts = append(facts, m.name+": "+truncation+".")
 		}
 	}
-	var alone []string
-	for _, m := range s.models {
-		if !m.paired {
-			alone = append(alone, m.name)
-		}
-	}
 	if n := len(s.pairs); n > 0 {
 		facts = append(facts, fmt.Sprintf("%s of a base and what it became by training.", count(n, "pair")))
-	} else if len(alone) > 1 && len(s.refused) == 0 {
-		facts = append(facts, "Nothing says which model was trained from which: a plan can (stele report --help).")
 	}
 	for _, p := range s.pairs {
 		if p.on.restricted {
-			facts = append(facts, fmt.Sprintf("%s and %s were put other questions, and are compared on those that both were put: %s; tables and figures of accuracy alone are of all questions of each.",
+			facts = append(facts, fmt.Sprintf("%s and %s were put other questions, and are compared on those that both were put: %s; tables of accuracy have rows for these (“shared with”) beside those of all questions of each.",
 				p.name(), p.base.name, p.questions()))
 		}
 		if p.on.allowed != "" {
@@ -174,7 +166,7 @@ func (s *study) facts(runs []*Run) []string {
 			facts = append(facts, fmt.Sprintf("%s and %s were put %d questions of the same names in other words; these do not count.", p.base.name, p.name(), n))
 		}
 	}
-	return append(facts, s.refused...)
+	return append(facts, s.remarks()...)
 }
 
 func count(n int, what string) string {
@@ -252,8 +244,14 @@ func (s *study) accuracyFigures() []Figure {
 		for _, l := range p.languages {
 			trained[l] = true
 		}
-		x := []evaluation{{p.base.name + " (before)", p.base.results}, {p.name() + " (after)", p.trained.results}}
-		figures = append(figures, languageFigures(fmt.Sprintf("pair-%d", i+1), x, []int{0, 1}, p.benchmarks, trained, len(s.pairs) <= fewPairs)...)
+		x := []evaluation{{p.base.name + " (before)", p.before()}, {p.name() + " (after)", p.after()}}
+		drawn := languageFigures(fmt.Sprintf("pair-%d", i+1), x, []int{0, 1}, p.benchmarks, trained, len(s.pairs) <= fewPairs)
+		if p.on.restricted {
+			for k := range drawn {
+				drawn[k].Caption += " Of the questions a language that both were put: " + p.questions() + "."
+			}
+		}
+		figures = append(figures, drawn...)
 	}
 	var alone []evaluation
 	for _, m := range s.models {

@@ -29,7 +29,10 @@ type model struct {
 	weights  map[string]string // SHA-256 by file, where known
 	dir      string            // of the model, where known
 	dtype    string            // that it computed in, where known
+	folder   string            // of its evaluation
+	after    bool              // measured at the end of the training run that it is named after
 	paired   bool              // base or trained model of a pair
+	spoken   bool              // its base is known, or why it is not here
 }
 
 // pair is a trained model beside its base.
@@ -68,6 +71,9 @@ type study struct {
 	arms   []*arm
 	// refused says of runs that belong together why they are not compared.
 	refused []string
+	said    []string // of the plan
+	// flagged says that flags name bases and what may differ, not a plan.
+	flagged bool
 	// resampled says that there are bootstrap intervals.
 	resampled bool
 }
@@ -90,6 +96,7 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 	for _, r := range runs {
 		if r.Results != nil {
 			m := s.add(r.Name, plan.Runs[r.Name], r.Name, r.Results, r.answers)
+			m.folder = r.dir
 			if r.manifest != nil {
 				m.weights, m.dir, m.dtype = r.manifest.Weights, r.manifest.ModelDir, r.manifest.DType
 			}
@@ -110,6 +117,7 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 					label = modelLabel(t.Model)
 				}
 				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore)
+				bases[key].folder = filepath.Join(r.dir, "eval", "before")
 				if r.origin != nil {
 					bases[key].weights, bases[key].dir = r.origin.Weights, r.origin.Dir
 				}
@@ -117,7 +125,9 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 			byRun[r.Name+"/before"] = bases[key]
 		}
 		if t.After != nil {
-			byRun[r.Name] = s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter)
+			m := s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter)
+			m.folder, m.after = filepath.Join(r.dir, "eval", "after"), true
+			byRun[r.Name] = m
 		}
 	}
 	for _, r := range runs {
@@ -139,13 +149,22 @@ func (s *study) pair(r *Run, p PlanRun, named, trained, before *model) error {
 			return fmt.Errorf("the plan names %s as the base of %s, and it has no evaluation: a training run's own first one is %s/before", p.Base, r.Name, p.Base)
 		}
 		if err := s.addPair(r.Name, p, named, trained, r.origin); err != nil {
+			if s.flagged {
+				return err
+			}
 			return fmt.Errorf("the plan names %s as the base of %s: %w", p.Base, r.Name, err)
 		}
+		return nil
+	}
+	if p.baseAt != "" && trained != nil {
+		s.refused = append(s.refused, fmt.Sprintf("%s is not compared with its base: the plan names %s, not among the runs given.", trained.name, p.baseAt))
+		trained.spoken = true
 		return nil
 	}
 	if trained == nil || r.origin == nil && before == nil {
 		return nil
 	}
+	trained.spoken = true
 	candidates := []*model{before}
 	if before == nil {
 		candidates = s.evaluated(r.origin, trained)
@@ -175,6 +194,32 @@ func fingerprint(r *eval.Results) string {
 	return string(data)
 }
 
+// remarks say which models are not compared with the one that they were trained from,
+// and why.
+func (s *study) remarks() []string {
+	var copied, alone []string
+	for _, m := range s.models {
+		switch {
+		case m.paired || m.spoken:
+		case m.weights[trainerState] != "":
+			copied = append(copied, m.name)
+		default:
+			alone = append(alone, m.name)
+		}
+	}
+	all := slices.Concat(s.said, s.refused)
+	for _, name := range copied {
+		all = append(all, name+" is of a training run's checkpoint that lies outside RUN/checkpoints, and nothing says of which run: evaluate it where it was written, or name its base in a plan (stele report --help).")
+	}
+	switch {
+	case len(alone) > 1 && len(s.pairs)+len(s.refused) == 0:
+		all = append(all, "Nothing says which model was trained from which: a plan can (stele report --help).")
+	case len(alone) > 0 && len(s.pairs) > 0:
+		all = append(all, fmt.Sprintf("Nothing says whether %s was trained from another: a plan can (stele report --help).", strings.Join(alone, ", ")))
+	}
+	return all
+}
+
 // add notes a model under a label of its own.
 func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answers *outcomes) *model {
 	if p.Label != "" {
@@ -191,6 +236,7 @@ func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answer
 	if m.family == "" {
 		m.family = modelLabel(r.Model)
 	}
+	m.spoken = p.Model != "" || p.Template != "" // what a plan lays beside others
 	if m.template == "" {
 		m.template = r.Settings.Template
 	}
@@ -223,8 +269,11 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 	}
 	names, said := differ(&base.results.Settings, &trained.results.Settings)
 	if slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(p.Allow, name) }) {
-		return fmt.Errorf("%s and %s were evaluated differently: %s (a plan can allow it: allow: [%s])",
-			base.name, trained.name, said, strings.Join(names, ", "))
+		how := fmt.Sprintf("a plan can allow it: allow: [%s]", strings.Join(names, ", "))
+		if s.flagged {
+			how = "it can be allowed: --allow " + strings.Join(names, ",")
+		}
+		return fmt.Errorf("%s and %s were evaluated differently: %s (%s)", base.name, trained.name, said, how)
 	}
 	x := &pair{run: run, base: base, trained: trained, method: p.Method, languages: inOrder(p.Languages), arm: p.Arm}
 	id := s.id
@@ -243,9 +292,17 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 	if x.on, err = compare(base, trained, slices.ContainsFunc(p.Allow, func(a string) bool { return slices.Contains(rewords, a) })); err != nil {
 		return err
 	}
+	if err = x.on.measureShared(base, trained); err != nil {
+		return err
+	}
 	x.on.allowed = said
 	if a, b := base.dtype, trained.dtype; a != "" && b != "" && a != b {
 		x.on.precision = fmt.Sprintf("%s was evaluated in %s, %s in %s", base.name, a, trained.name, b)
+	}
+	if a, b := base.results.Settings.LangCandidates, trained.results.Settings.LangCandidates; a != nil && b != nil && !slices.Equal(a, b) {
+		said := fmt.Sprintf("languages of %s were told apart among %s, of %s among %s: their off-target rates say other things",
+			base.name, strings.Join(a, " "), trained.name, strings.Join(b, " "))
+		x.on.precision = strings.TrimPrefix(x.on.precision+"; "+said, "; ")
 	}
 	x.transfer = transferOf(x.on.base, x.on.trained, x.on.benchmarks, x.on.languages, x.languages, id)
 	base.paired, trained.paired = true, true
@@ -339,18 +396,23 @@ func (s *study) intervals() {
 		return
 	}
 	b := metric.Bootstrap{Full: 1, Replicates: replicates, Seed: bootstrapSeed}
+	// Only what is compared is drawn: a pair that shares only some of its questions is
+	// measured on those, and the others of its models do not come into it.
 	index := map[*model]int{}
-	for i, m := range s.models {
-		index[m] = i
-		b.Models = append(b.Models, m.measured())
+	of := func(m *model) int {
+		if _, ok := index[m]; !ok {
+			index[m] = len(b.Models)
+			b.Models = append(b.Models, m.measured())
+		}
+		return index[m]
 	}
-	// A pair that shares only some of its questions is measured on those.
 	at := map[*pair][2]int{}
 	for _, p := range s.pairs {
-		at[p] = [2]int{index[p.base], index[p.trained]}
 		if c := p.on; c.restricted {
 			at[p] = [2]int{len(b.Models), len(b.Models) + 1}
 			b.Models = append(b.Models, c.measured(p.base, c.base, c.baseAnswers), c.measured(p.trained, c.trained, c.trainedAnswers))
+		} else {
+			at[p] = [2]int{of(p.base), of(p.trained)}
 		}
 	}
 	drawn := make(map[*pair]*transfer, len(s.pairs))

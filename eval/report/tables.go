@@ -102,24 +102,30 @@ func printAnswerOff(s eval.Score) string { return fixed(100*s.AnswerOffTarget, 1
 
 // scoreTables are accuracy with off-target rate, one table a benchmark as in the
 // paper's appendix, then off-target rates by language, of the reasoning and of the
-// answer, and length with truncation.
-func scoreTables(models []*model) []Table {
+// answer, and length with truncation; of models on all their questions, then partly on
+// those that pairs share.
+func scoreTables(models []*model, partly []evaluation) []Table {
 	var evaluations []evaluation
 	for _, m := range models {
 		evaluations = append(evaluations, m.evaluation)
 	}
+	evaluations = append(evaluations, partly...)
+	alikeNote := alikeNote
+	if partly != nil {
+		alikeNote += partlyNote
+	}
 	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
 	var tables []Table
 	for _, b := range benchmarks {
-		t := Table{Name: "accuracy-" + slug(b), Labels: 1,
+		t := Table{Name: "accuracy-" + slug(b), Labels: 2,
 			Caption: "Accuracy on " + b + " by language, in percent ± standard error; at the right the mean over languages and samples that reason in another language than asked (off-target)." + alikeNote,
-			Head:    languageHead([]string{"model"}, languages, nil, "mean", "off-target")}
+			Head:    languageHead([]string{"model", "questions a language"}, languages, nil, "mean", "off-target")}
 		for _, e := range evaluations {
 			result, ok := e.results.Benchmarks[b]
 			if !ok {
 				continue
 			}
-			cells := []string{e.name}
+			cells := []string{e.name, questionsOf(result)}
 			for _, l := range languages {
 				s, ok := e.score(b, l)
 				cells = append(cells, cellOf(s, ok, printAccuracy))
@@ -169,6 +175,7 @@ func scoreTables(models []*model) []Table {
 			sampled = append(sampled, m.evaluation)
 		}
 	}
+	sampled = append(sampled, partly...)
 	if sampled != nil {
 		answers := by(sampled, "answer-off-target", "Samples that answer in another language than asked, in percent. An answer without words, such as a number, is in none.", printAnswerOff)
 		tables = slices.Insert(tables, len(tables)-1, answers)
@@ -183,32 +190,46 @@ func (s *study) overviewTable() Table {
 	for _, m := range s.models {
 		evaluations = append(evaluations, m.evaluation)
 	}
-	benchmarks := benchmarksOf(evaluations)
+	benchmarks, partly := benchmarksOf(evaluations), s.partly()
 	t := Table{Name: "overview", Labels: 4,
 		Caption: "Models: accuracy by benchmark in percent, mean over languages ± standard error; samples that reason in another language than asked (off-target), in percent; multilingual transferability index (MTI) with its 95 % interval.",
 		Head:    append([]string{"model", "base", "method", "trained on"}, benchmarks...)}
+	if partly != nil {
+		t.Labels = 5
+		t.Head = slices.Insert(t.Head, 4, "questions a language")
+		t.Caption += partlyNote
+	}
 	several := len(benchmarks) > 1
 	if several {
 		t.Head = append(t.Head, "Avg")
 	}
 	t.Head = append(t.Head, "off-target", "MTI")
-	for _, m := range s.models {
-		row := []string{m.name, "–", "–", "–"}
-		mti := "–"
-		for _, p := range s.pairs {
-			if p.trained == m {
-				row = []string{m.name, p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " "))}
-				mti = p.mean.text(2, 1)
-			}
+	add := func(labels []string, r *eval.Results, mti string) {
+		row := labels
+		if partly != nil {
+			row = append(row, questionsOfAll(r))
 		}
 		for _, b := range benchmarks {
-			result, ok := m.results.Benchmarks[b]
+			result, ok := r.Benchmarks[b]
 			row = append(row, cellOf(result.Mean, ok, printAccuracy))
 		}
 		if several {
-			row = append(row, printAccuracy(m.results.Mean))
+			row = append(row, printAccuracy(r.Mean))
 		}
-		t.Rows = append(t.Rows, append(row, fixed(100*m.results.Mean.OffTarget, 1), mti))
+		t.Rows = append(t.Rows, append(row, fixed(100*r.Mean.OffTarget, 1), mti))
+	}
+	for _, m := range s.models {
+		labels, mti := []string{m.name, "–", "–", "–"}, "–"
+		for _, p := range s.pairs {
+			if p.trained == m {
+				labels = []string{m.name, p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " "))}
+				mti = p.mean.text(2, 1)
+			}
+		}
+		add(labels, m.results, mti)
+	}
+	for _, e := range partly {
+		add([]string{e.name, "–", "–", "–"}, e.results, "–")
 	}
 	return t
 }
@@ -239,7 +260,11 @@ func settingsTable(models []*model) Table {
 		if s.Hack {
 			prefix = "yes"
 		}
-		t.Rows = append(t.Rows, []string{m.name, modelLabel(m.results.Model), strings.Join(questions, ", "), strings.Join(samples, ", "),
+		weights := modelLabel(m.results.Model)
+		if m.after { // results name what the training began with
+			weights += ", trained"
+		}
+		t.Rows = append(t.Rows, []string{m.name, weights, strings.Join(questions, ", "), strings.Join(samples, ", "),
 			fmt.Sprint(s.Temperature), fmt.Sprint(s.TopP), fmt.Sprint(s.TopK), fmt.Sprint(s.MaxTokens),
 			fmt.Sprint(s.Seed), s.Template, prefix, s.Grader})
 	}

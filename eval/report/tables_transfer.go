@@ -142,9 +142,14 @@ func (s *study) scalingTable() Table {
 
 func (s *study) armRow(a *arm, languages []string, m *model, p *pair) []string {
 	row := []string{a.name, "base"}
-	benchmarks := a.pairs[0].benchmarks
+	benchmarks, results := a.pairs[0].benchmarks, m.results
 	if p != nil {
-		row[1] = fmt.Sprintf("%d: %s", len(p.languages), strings.Join(p.languages, " "))
+		row[1], results = fmt.Sprintf("%d: %s", len(p.languages), strings.Join(p.languages, " ")), p.after()
+		if p.on.restricted {
+			row[1] += " (on " + p.questions() + ")"
+		}
+	} else if slices.ContainsFunc(a.pairs, func(p *pair) bool { return p.on.baseOn != nil }) {
+		row[1] += " (all its questions)"
 	}
 	mean := func(of func(b string) (float64, bool)) value {
 		var all []value
@@ -166,10 +171,10 @@ func (s *study) armRow(a *arm, languages []string, m *model, p *pair) []string {
 		row = append(row, starIf(p != nil && slices.Contains(p.languages, l), v.text(1, 100)))
 	}
 	accuracy := mean(func(b string) (float64, bool) {
-		r, ok := m.results.Benchmarks[b]
+		r, ok := results.Benchmarks[b]
 		return r.Mean.Accuracy, ok
 	})
-	off := mean(func(b string) (float64, bool) { r, ok := m.results.Benchmarks[b]; return r.Mean.OffTarget, ok })
+	off := mean(func(b string) (float64, bool) { r, ok := results.Benchmarks[b]; return r.Mean.OffTarget, ok })
 	mti := "–"
 	if p != nil {
 		accuracy, mti = p.accuracy, p.mean.text(2, 1)
