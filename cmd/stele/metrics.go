@@ -2,15 +2,11 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,23 +17,6 @@ import (
 	"stele/eval/metric"
 	"stele/eval/report"
 )
-
-// metricsInput is the object that stele metrics reads.
-type metricsInput struct {
-	Languages []string                       `json:"languages"`
-	Base      map[string]map[string]*float64 `json:"base"` // benchmark, language: accuracy
-	Trained   map[string]trainedScores       `json:"trained"`
-	// Counts are the trials behind each accuracy, by benchmark; with them the
-	// accuracies are taken as the counts that they were printed from.
-	Counts map[string]int `json:"counts"`
-	// Unit of the accuracies, percent or fraction; empty where it can be told.
-	Unit string `json:"unit"`
-}
-
-type trainedScores struct {
-	TrainLanguages []string                       `json:"train_languages"`
-	Scores         map[string]map[string]*float64 `json:"scores"`
-}
 
 // transferOutput is what stele metrics says of one trained model.
 type transferOutput struct {
@@ -123,6 +102,11 @@ Without "counts", α and β have the intervals of the fit's covariance.`,
 }
 
 func (f *metricsFlags) run(say io.Writer) error {
+	for _, a := range f.allow {
+		if names := report.Settings(); !slices.Contains(names, a) {
+			return usagef("--allow %q is no setting: expected %s%s", a, strings.Join(names, ", "), nearest.Hint(a, names))
+		}
+	}
 	if f.replicates < 0 {
 		return usagef("--replicates is %d, expected 0 (no intervals) or more", f.replicates)
 	}
@@ -185,6 +169,11 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 			trained = append(trained, run)
 		}
 	}
+	for _, r := range trained {
+		if r.Name == fitsName {
+			return nil, fmt.Errorf("a run is called %q: the output needs that name: call its folder by another", r.Name)
+		}
+	}
 	pairs, err := report.Compare(base, trained, f.allow)
 	if err != nil {
 		return nil, err
@@ -223,192 +212,8 @@ func byLanguage(a, b string) int {
 	return at(a) - at(b)
 }
 
-// inPercent multiplies by factor, to twelve digits: the same accuracy comes to the same
-// number from a fraction and from a percentage.
-func inPercent(s metric.Scores, factor float64) metric.Scores {
-	out := metric.Scores{}
-	for benchmark, cells := range s {
-		out[benchmark] = map[string]float64{}
-		for language, v := range cells {
-			out[benchmark][language], _ = strconv.ParseFloat(strconv.FormatFloat(factor*v, 'g', 12, 64), 64)
-		}
-	}
-	return out
-}
-
-func readMetricsInput(path string, say io.Writer) (*transferStudy, error) {
-	var data []byte
-	var err error
-	if path == "-" {
-		data, err = io.ReadAll(os.Stdin)
-	} else {
-		data, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	input := &metricsInput{}
-	if err := d.Decode(input); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	s, err := input.study(say)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return s, nil
-}
-
-// study checks the input and brings its accuracies to percent.
-func (in *metricsInput) study(say io.Writer) (*transferStudy, error) {
-	if err := in.validate(); err != nil {
-		return nil, err
-	}
-	factor, err := in.factor(say)
-	if err != nil {
-		return nil, err
-	}
-	s := &transferStudy{languages: in.Languages, resampled: len(in.Counts) > 0}
-	trials := map[string]map[string]int{}
-	for benchmark, n := range in.Counts {
-		trials[benchmark] = map[string]int{}
-		for _, language := range in.Languages {
-			trials[benchmark][language] = n
-		}
-	}
-	measured := func(scores map[string]map[string]*float64) metric.Measured {
-		return metric.Measured{Scores: metric.Snap(inPercent(present(scores), factor), in.Counts), Trials: trials}
-	}
-	base := measured(in.Base)
-	for _, name := range slices.Sorted(maps.Keys(in.Trained)) {
-		t := in.Trained[name]
-		s.models = append(s.models, comparedModel{name: name, train: t.TrainLanguages, base: base, trained: measured(t.Scores)})
-	}
-	return s, nil
-}
-
-func (in *metricsInput) validate() error {
-	if len(in.Languages) == 0 || len(in.Base) == 0 || len(in.Trained) == 0 {
-		return errors.New(`"languages", "base" and "trained" must not be empty`)
-	}
-	for _, l := range in.Languages {
-		if !slices.Contains(langid.Languages, l) {
-			return fmt.Errorf("unknown language %q: expected %s%s", l, strings.Join(langid.Languages, " "), nearest.Hint(l, langid.Languages))
-		}
-	}
-	check := func(where string, scores map[string]map[string]*float64) error {
-		for benchmark, cells := range scores {
-			for language, v := range cells {
-				if !slices.Contains(in.Languages, language) {
-					return fmt.Errorf("%s, %s: language %q is not among \"languages\"", where, benchmark, language)
-				}
-				if v != nil && !(*v >= 0 && *v <= 100) {
-					return fmt.Errorf("%s, %s, %s: accuracy %g is outside 0 to 100", where, benchmark, language, *v)
-				}
-			}
-		}
-		return nil
-	}
-	if err := check("base", in.Base); err != nil {
-		return err
-	}
-	for name, t := range in.Trained {
-		if len(t.TrainLanguages) == 0 {
-			return fmt.Errorf("%s: no \"train_languages\"", name)
-		}
-		for _, l := range t.TrainLanguages {
-			if !slices.Contains(in.Languages, l) {
-				return fmt.Errorf("%s: training language %q is not among \"languages\"", name, l)
-			}
-		}
-		if err := check(name, t.Scores); err != nil {
-			return err
-		}
-		for benchmark := range t.Scores {
-			if in.Base[benchmark] == nil {
-				return fmt.Errorf("%s: the base has no benchmark %q", name, benchmark)
-			}
-		}
-	}
-	for benchmark, n := range in.Counts {
-		if n < 1 {
-			return fmt.Errorf("counts: %s is %d, expected at least 1", benchmark, n)
-		}
-	}
-	return nil
-}
-
-// Units of accuracies.
-const (
-	unitPercent  = "percent"
-	unitFraction = "fraction"
-)
-
-// factor brings the accuracies to percent, and says what they are taken for. All are in
-// one unit: fractions where none is above 1. A model that has none above 1, and is not
-// all zeros, beside others that have, is weak or in another unit: its counts say which,
-// or the user must.
-func (in *metricsInput) factor(say io.Writer) (float64, error) {
-	tables := map[string]map[string]map[string]*float64{"base": in.Base}
-	for name, t := range in.Trained {
-		tables[strconv.Quote(name)] = t.Scores
-	}
-	highest := map[string]float64{}
-	top := 0.0
-	for where, scores := range tables {
-		for _, cells := range present(scores) {
-			for _, v := range cells {
-				highest[where] = max(highest[where], v)
-				top = max(top, v)
-			}
-		}
-	}
-	switch in.Unit {
-	case unitPercent:
-		return 1, nil
-	case unitFraction:
-		if top > 1 {
-			return 0, fmt.Errorf(`"unit" is "fraction", and an accuracy is %g`, top)
-		}
-		return 100, nil
-	case "":
-	default:
-		return 0, fmt.Errorf(`"unit" is %q: expected "percent" or "fraction"`, in.Unit)
-	}
-	if top <= 1 {
-		fmt.Fprintln(say, `accuracies are taken as fractions of 1, since none is above 1 ("unit": "percent" says otherwise)`)
-		return 100, nil
-	}
-	for _, where := range slices.Sorted(maps.Keys(tables)) {
-		if h := highest[where]; h == 0 || h > 1 || in.arePercent(tables[where]) {
-			continue
-		}
-		return 0, fmt.Errorf(`no accuracy of %s is above 1, others reach %g: all must be in one unit; if they are, say "unit": "percent"`, where, top)
-	}
-	fmt.Fprintln(say, `accuracies are taken as percent, since some are above 1`)
-	return 1, nil
-}
-
-// arePercent reports whether accuracies are those of so many trials as percentages, to
-// two decimals, and not as fractions.
-func (in *metricsInput) arePercent(scores map[string]map[string]*float64) bool {
-	fits := func(v float64, n int, full, digits float64) bool {
-		return math.Abs(math.Round(v*float64(n)/full)/float64(n)*full-v) < digits
-	}
-	percent, fraction, counted := true, true, false
-	for benchmark, cells := range present(scores) {
-		n := in.Counts[benchmark]
-		for _, v := range cells {
-			if n > 0 && v > 0 {
-				counted = true
-				percent = percent && fits(v, n, 100, 0.0051)
-				fraction = fraction && fits(v, n, 1, 0.000051)
-			}
-		}
-	}
-	return counted && percent && !fraction
-}
+// fitsName is the key of the fits in the output, beside those of the models.
+const fitsName = "fits"
 
 // transferNumbers are what the output has numbers of, computed from one set of
 // accuracies.
@@ -505,7 +310,7 @@ func (s *transferStudy) output(replicates int, seed uint64) map[string]any {
 		}
 		fits[fitNames[k]] = f
 	}
-	out["fits"] = fits
+	out[fitsName] = fits
 	return out
 }
 
@@ -541,20 +346,6 @@ func (s *transferStudy) intervals(replicates int, seed uint64) []*metric.Interva
 // sameMeasured reports whether two measurements are of the same accuracies.
 func sameMeasured(a, b metric.Measured) bool {
 	return maps.EqualFunc(a.Scores, b.Scores, maps.Equal[map[string]float64, map[string]float64])
-}
-
-// present leaves lost cells out.
-func present(scores map[string]map[string]*float64) metric.Scores {
-	out := metric.Scores{}
-	for benchmark, cells := range scores {
-		out[benchmark] = map[string]float64{}
-		for language, v := range cells {
-			if v != nil {
-				out[benchmark][language] = *v
-			}
-		}
-	}
-	return out
 }
 
 // meanAccuracy is the mean over benchmarks of their means over languages.

@@ -245,7 +245,7 @@ func TestMetricsOfRuns(t *testing.T) {
 			t.Errorf("%s (-JSON +run):\n%s", name, diff)
 		}
 	}
-	if _, _, err := run("--base", base, "--trained", hot); err == nil || !strings.Contains(err.Error(), "temperature is 0.6 and 1") {
+	if _, _, err := run("--base", base, "--trained", hot); err == nil || !strings.Contains(err.Error(), "temperature is 0.6 and 1 (it can be allowed: --allow temperature)") || strings.Contains(err.Error(), "plan") {
 		t.Errorf("another temperature: %v", err)
 	}
 	if _, said, err := run("--base", base, "--trained", hot, "--allow", "temperature"); err != nil || !strings.Contains(said, "temperature is 0.6 and 1") {
@@ -259,12 +259,69 @@ func TestMetricsOfRuns(t *testing.T) {
 		"give accuracies":       {},
 		"in none of the others": {"--in", input, "--base", base},
 		"with --in no run":      {"--in", input, one},
-		"which is no setting":   {"--base", base, "--trained", one, "--allow", "heat"},
+		"is no setting":         {"--base", base, "--trained", one, "--allow", "heat"},
 		"expected 0 (no interv": {"--in", input, "--replicates", "-1"},
 		"nowhere is no run":     {"--base", filepath.Join(dir, "nowhere"), "--trained", one},
 	} {
 		if _, _, err := run(args...); err == nil || want != "in none of the others" && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args, err, want)
+		}
+	}
+}
+
+// TestMetricsInput: what is ambiguous or no accuracy is refused in a line that says why;
+// languages beyond the study's are taken as they are.
+func TestMetricsInput(t *testing.T) {
+	const good = `{"languages": ["en", "ko"], "base": {"a": {"en": 20, "ko": 10}}, "trained": {"t": {"train_languages": ["en"], "scores": {"a": {"en": 30, "ko": 12}}}}}`
+	of := func(old, replacement string) string { return strings.Replace(good, old, replacement, 1) }
+	for text, want := range map[string]string{
+		"":                                      "is empty",
+		" \n":                                   "is empty",
+		"[]":                                    "cannot unmarshal",
+		good + good:                             "more follows",
+		of(`"ko": 10`, `"ko": NaN`):             "invalid character 'N'",
+		of(`"ko": 10`, `"ko": "10"`):            "cannot unmarshal string",
+		of(`"ko": 10`, `"ko": -1`):              "outside 0 to 100",
+		of(`"ko": 10`, `"ko": 101`):             "outside 0 to 100",
+		of(`"ko": 10`, `"fr": 10`):              `language "fr" is not among`,
+		of(`"ko": 10`, `"en": 10`):              "base, a, en is there twice",
+		of(`"base"`, `"b": {}, "base"`):         "unknown field",
+		of(`"t": {`, `"fits": {`):               `called "fits"`,
+		of(`"t": {`, `"": {`):                   `called ""`,
+		of(`["en", "ko"]`, `["en", "en"]`):      `"languages": "en" is there twice`,
+		of(`["en", "ko"]`, `["en", ""]`):        `"" is no language`,
+		of(`["en"]`, `["en", "en"]`):            `"train_languages": "en" is there twice`,
+		of(`["en"]`, `[]`):                      `no "train_languages"`,
+		of(`{"a": {"en": 30, "ko": 12}}`, `{}`): `no "scores"`,
+		of(`"scores"`, `"scores": {"a": {"en": 1}}, "scores"`):                        "trained, t, scores is there twice",
+		of(`"scores": {"a"`, `"scores": {"b"`):                                        `the base has no benchmark "b"`,
+		`{"languages": ["en"], "base": {"a": {"en": 1}}, "trained": {}}`:              "must not be empty",
+		of(`"languages"`, `"counts": {"a": 0}, "languages"`):                          "expected at least 1",
+		of(`"base": {"a": {"en": 20, "ko": 10}}`, `"base": {"a": {"en": 20, "ko": 1`): "ends in the middle",
+	} {
+		in := &metricsInput{}
+		err := in.decode([]byte(text))
+		if err == nil {
+			_, err = in.study(io.Discard)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, want %q", text, err, want)
+		}
+	}
+	for text, said := range map[string]string{good: "", strings.ReplaceAll(good, `"ko"`, `"xzq"`): `language "xzq" is taken as it is`} {
+		in := &metricsInput{}
+		if err := in.decode([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		var say strings.Builder
+		s, err := in.study(&say)
+		if err != nil || !strings.Contains(say.String(), said) || said == "" && strings.Contains(say.String(), "as it is") {
+			t.Errorf("%s: %v, said %q", text, err, say.String())
+			continue
+		}
+		// Fifteen digits of a percentage are as good as none lost: 12/10 less 1 is 0.2.
+		if got := s.output(0, 0)["t"].(transferOutput); math.Abs(*got.MTI["a"]-0.4) > 1e-15 {
+			t.Errorf("MTI %v, want 0.2 / 0.5", *got.MTI["a"])
 		}
 	}
 }
@@ -276,7 +333,7 @@ func FuzzMetricsInput(f *testing.F) {
 	f.Add(`{"languages": ["en"], "base": {"a": {}}, "trained": {"t": {"train_languages": ["en", "en"], "scores": {}}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		in := &metricsInput{}
-		if json.Unmarshal([]byte(text), in) != nil {
+		if in.decode([]byte(text)) != nil {
 			return
 		}
 		s, err := in.study(io.Discard)
