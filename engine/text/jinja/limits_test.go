@@ -118,6 +118,22 @@ func TestStrftime(t *testing.T) {
 	}
 }
 
+// TestStrftimeOfC compares every other directive, and flags, with Python's on glibc.
+func TestStrftimeOfC(t *testing.T) {
+	const format = "%U %W %w %u %G-%g-%V %C %s %k|%l|%P %I%p %r %-d %_d %0e %^b %^p %-H %_m %-y %-j %E %Q %-I|%n%t%%"
+	for at, want := range map[time.Time]string{
+		time.Date(2024, 7, 26, 0, 5, 9, 0, time.UTC):   "29 30 5 5 2024-24-30 20 1721952309  0|12|am 12AM 12:05:09 AM 26 26 26 JUL AM 0  7 24 208 %E %Q 12|\n\t%",
+		time.Date(2023, 1, 1, 13, 5, 9, 0, time.UTC):   "01 00 0 7 2022-22-52 20 1672578309 13| 1|pm 01PM 01:05:09 PM 1  1 01 JAN PM 13  1 23 1 %E %Q 1|\n\t%",
+		time.Date(2024, 12, 30, 12, 5, 9, 0, time.UTC): "52 53 1 1 2025-25-01 20 1735560309 12|12|pm 12PM 12:05:09 PM 30 30 30 DEC PM 12 12 24 365 %E %Q 12|\n\t%",
+		time.Date(2021, 1, 3, 9, 5, 9, 0, time.UTC):    "01 00 0 7 2020-20-53 20 1609664709  9| 9|am 09AM 09:05:09 AM 3  3 03 JAN AM 9  1 21 3 %E %Q 9|\n\t%",
+		time.Date(2000, 2, 29, 1, 5, 9, 0, time.UTC):   "09 09 2 2 2000-00-09 20 951786309  1| 1|am 01AM 01:05:09 AM 29 29 29 FEB AM 1  2 0 60 %E %Q 1|\n\t%",
+	} {
+		if got := strftime(at, format); got != want {
+			t.Errorf("%s:\n got %q\nwant %q", at, got, want)
+		}
+	}
+}
+
 func TestFromJSON(t *testing.T) {
 	v, err := FromJSON([]byte(`{"z": 1, "a": 1.0, "m": [1e2, 12345678901234567890123, null, true, "x"], "z": 2}`))
 	if err != nil {
