@@ -54,6 +54,10 @@ func TestLimits(t *testing.T) {
 		"{% for x in [[1]] recursive %}{{ loop([[1]]) }}{% endfor %}",
 		"{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
 		"{% for a in range(100000) %}{{ 'x' * 10000 }}{% endfor %}",
+		// What holds another twice doubles with every level: as a key, and where it is looked for.
+		"{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}",
+		"{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {}[ns.x] }}",
+		"{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ ns.x in {} }}",
 		"{{ 'x' * 10000000000 }}", "{{ [1] * 10000000000 }}", "{{ 10 ** 10000000000 }}", "{{ 2 ** 60000 }}",
 		"{{ (10 ** 4000) * (10 ** 4000) * (10 ** 4000) * (10 ** 4000) * (10 ** 4000) * (10 ** 4000) }}",
 		"{% set ns = namespace(s='x') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
