@@ -122,7 +122,7 @@ func textFilters() []*builtin {
 			if !ok {
 				throw("object of type '%s' has no len()", typeName(a[0]))
 			}
-			s, end := str(r, a[0]), str(r, or(a[3], "..."))
+			end := str(r, or(a[3], "..."))
 			n, leeway := count(or(a[1], int64(255))), int64(5)
 			if l := or(a[4], nil); l != nil {
 				leeway = count(l)
@@ -134,8 +134,7 @@ func textFilters() []*builtin {
 			if int64(size) <= n+leeway {
 				return a[0]
 			}
-			runes := []rune(textArg(a[0], "truncate's value"))
-			s = string(runes[:room])
+			s := string([]rune(textArg(a[0], "truncate's value"))[:room])
 			if !truth(or(a[2], false)) {
 				if i := strings.LastIndexByte(s, ' '); i >= 0 {
 					s = s[:i]
