@@ -123,6 +123,19 @@ lst[true] ~ lst[false]
 "{}".format()
 "{:d}".format("x")
 "%s, %s!"|format("Hello", "World")
+"abc" % missing ~ "abc" % lst
+"abc" % d.keys()
+true|truncate(5)
+lst|truncate(5, false, "..", 0)
+words|truncate(2, true, "", 0)
+none|truncate
+dict(missing)
+dict(d if false)
+("ab-cd efghijklmno " * 2)|wordwrap(4)
+("ééé-ßßßß 中文中文中文" * 2)|wordwrap(5)
+("a" * 13)|wordwrap(4, false) ~ ("a" * 13)|wordwrap(4, wrapstring="/")
+("aa-bb-" * 4)|wordwrap(7, break_on_hyphens=false)
+"translate me"[0:0] ~ s|truncate(5, true, "", 0) ~ s|truncate(7, false, "…", 0)
 "%(x)s"|format(x=1)
 [n // 2, neg // 2, n // -2, neg % 3, n % -3, 7.5 // 2, -7.5 % 2]
 [n / 2, 6 / 2, 1 / 3, -1 / 3]

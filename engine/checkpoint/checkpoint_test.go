@@ -119,7 +119,8 @@ func TestConfigsThatCannotRun(t *testing.T) {
 		{map[string]any{"rms_norm_eps": 0}, "rms_norm_eps"},
 		{map[string]any{"eos_token_id": 99999}, "outside the vocabulary"},
 		{map[string]any{"eos_token_id": "x"}, "neither a token id"},
-		{map[string]any{"use_sliding_window": true}, "sliding"},
+		{map[string]any{"use_sliding_window": true, "max_window_layers": 1, "sliding_window": 32}, "sliding_window 32 for layers from max_window_layers 1"},
+		{map[string]any{"num_key_value_heads": nil}, "num_key_value_heads is absent, which is 32"},
 		{map[string]any{"quantization_config": map[string]any{"bits": 4}}, "quantised"},
 		{map[string]any{"torch_dtype": "int8"}, `dtype "int8"`},
 	} {
@@ -128,7 +129,7 @@ func TestConfigsThatCannotRun(t *testing.T) {
 			t.Errorf("%v: error %v, want one line with %q", c.change, err, c.want)
 		}
 	}
-	defaults, err := ParseConfig(edit(t, map[string]any{"num_key_value_heads": nil, "head_dim": nil, "rope_theta": nil, "tie_word_embeddings": nil, "torch_dtype": nil}))
+	defaults, err := ParseConfig(edit(t, map[string]any{"num_key_value_heads": json.RawMessage("null"), "head_dim": nil, "rope_theta": nil, "tie_word_embeddings": nil, "torch_dtype": nil}))
 	if err != nil || defaults.NumKVHeads != 4 || defaults.HeadDim != 16 || defaults.Rope.Theta != 10000 || defaults.TieEmbeddings {
 		t.Errorf("defaults %+v, %v", defaults, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Architecture is a model family, by transformers' model_type.
@@ -78,6 +79,7 @@ type configFile struct {
 	MLPBias               bool            `json:"mlp_bias"`
 	UseSlidingWindow      bool            `json:"use_sliding_window"`
 	SlidingWindow         *int            `json:"sliding_window"`
+	MaxWindowLayers       *int            `json:"max_window_layers"`
 	LayerTypes            []string        `json:"layer_types"`
 	RopeTheta             *float64        `json:"rope_theta"`
 	RopeScaling           json.RawMessage `json:"rope_scaling"`
@@ -158,6 +160,12 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("model_type %q is not supported: expected qwen2 or llama", f.ModelType)
 	}
 	c.NumKVHeads = or(f.NumKeyValueHeads, c.NumHeads)
+	if _, there := f.raw["num_key_value_heads"]; !there && c.Architecture == Qwen2 {
+		c.NumKVHeads = 32 // only null is as many as there are heads
+		if c.NumHeads > 0 && c.NumHeads%c.NumKVHeads != 0 {
+			return nil, fmt.Errorf("num_key_value_heads is absent, which is 32 for qwen2, and num_attention_heads %d is not a multiple of it", c.NumHeads)
+		}
+	}
 	c.MaxPositions = or(f.MaxPositionEmbeddings, map[Architecture]int{Qwen2: 32768, Llama: 2048}[c.Architecture])
 	c.RMSNormEps = or(f.RMSNormEps, 1e-6)
 	if c.NumHeads > 0 {
@@ -176,6 +184,9 @@ func ParseConfig(data []byte) (*Config, error) {
 	var err error
 	if c.Rope, err = f.rope(c.MaxPositions); err != nil {
 		return nil, err
+	}
+	if _, key, _ := f.ropeFields(); strings.Contains(key, ".") {
+		c.note("%s is read: transformers does not look into it for %s, and goes by rope_theta beside it, or 10000", key, c.Architecture)
 	}
 	if !empty(f.RopeScaling) && !empty(f.RopeParameters) {
 		c.bothRopes(f)
@@ -254,7 +265,7 @@ func tokenIDs(raw json.RawMessage, vocab int) ([]int32, error) {
 
 func parseTorchDType(names ...string) (DType, error) {
 	for _, name := range names {
-		switch name {
+		switch strings.TrimPrefix(name, "torch.") {
 		case "":
 			continue
 		case "float32":

@@ -64,7 +64,7 @@ func TestFieldsThatChangeTheModel(t *testing.T) {
 		{"scale_emb", 12, 1}, {"scale_depth", 1.4, 1}, {"use_qk_norm", true, false}, {"qk_layernorm", true, false}, {"clip_qkv", 8.0, nil},
 		{"num_experts", 8, 0}, {"num_local_experts", 8, 1}, {"no_rope_layers", []int{1, 1, 0}, []int{}}, {"is_causal", false, true},
 		{"use_bidirectional_attention", true, false}, {"alibi", true, false}, {"use_parallel_residual", true, false},
-		{"attention_chunk_size", 8192, nil}, {"sliding_window_pattern", 6, nil}, {"norm_type", "layernorm", "rms_norm"},
+		{"per_layer_config", m{"0": m{"rms_norm_eps": 0.5}}, m{}}, {"attention_chunk_size", 8192, nil}, {"sliding_window_pattern", 6, nil}, {"norm_type", "layernorm", "rms_norm"},
 		{"position_embedding_type", "alibi", "rope"}, {"quantization_config", m{"quant_method": "awq"}, nil},
 		{"compression_config", m{"format": "int-quantized"}, m{}},
 		{"layer_types", []string{"full_attention", "linear_attention", "full_attention"}, []string{"full_attention", "full_attention", "full_attention"}},
@@ -82,13 +82,44 @@ func TestFieldsThatChangeTheModel(t *testing.T) {
 			t.Errorf("%s %v: %v", c.field, c.off, err)
 		}
 	}
-	// An absent window is one of 4096 for qwen2.
-	if _, err := ParseConfig(edit(t, m{"use_sliding_window": true, "sliding_window": nil})); err == nil ||
-		!strings.Contains(err.Error(), "sliding_window 4096") {
-		t.Errorf("use_sliding_window alone: %v", err)
+}
+
+// TestWindows: a window is refused where it would hide a position, as transformers' qwen2 has it.
+func TestWindows(t *testing.T) {
+	type m = map[string]any
+	null := json.RawMessage("null")
+	full := []string{"full_attention", "full_attention", "full_attention"}
+	for _, c := range []struct {
+		change  m
+		refused bool
+	}{
+		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 0}, true},
+		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 2}, true},
+		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 3}, false},   // of 3 layers none
+		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": nil}, false}, // absent: 28
+		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 0, "layer_types": full}, false},
+		{m{"use_sliding_window": true, "sliding_window": 100000, "max_window_layers": 0}, false},
+		{m{"use_sliding_window": true, "sliding_window": null, "max_window_layers": 0}, false},
+		{m{"use_sliding_window": true, "sliding_window": nil, "max_window_layers": 0, "max_position_embeddings": 8192}, true}, // absent: 4096
+		{m{"use_sliding_window": false, "sliding_window": 32, "max_window_layers": 0}, false},
+	} {
+		if _, err := ParseConfig(edit(t, c.change)); (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding_window") {
+			t.Errorf("%v: %v, refused should be %t", c.change, err, c.refused)
+		}
 	}
-	if _, err := ParseConfig(edit(t, m{"use_sliding_window": true, "sliding_window": json.RawMessage("null")})); err != nil {
-		t.Errorf("no window: %v", err)
+}
+
+// TestAbsentHeads: without num_key_value_heads qwen2 has transformers' 32 and llama as many as heads.
+func TestAbsentHeads(t *testing.T) {
+	for _, c := range []struct {
+		architecture Architecture
+		value        any
+		want         int
+	}{{Qwen2, nil, 32}, {Qwen2, json.RawMessage("null"), 64}, {Llama, nil, 64}} {
+		got, err := ParseConfig(edit(t, map[string]any{"model_type": c.architecture, "num_attention_heads": 64, "num_key_value_heads": c.value, "head_dim": 8}))
+		if err != nil || got.NumKVHeads != c.want {
+			t.Errorf("%s %v: %v, %v, want %d", c.architecture, c.value, got, err, c.want)
+		}
 	}
 }
 
@@ -118,7 +149,9 @@ func TestRopeFields(t *testing.T) {
 		scaling, _ := c.change["rope_scaling"].(m)
 		_, first := scaling["factor"]
 		_, second := c.change["rope_parameters"]
-		if (len(got.notes) > 0) != (first && second) {
+		other, _ := c.change["rope_parameters"].(m)
+		_, nested := other["full_attention"] // transformers does not see it in these two
+		if (len(got.notes) > 0) != (first && second || nested) {
 			t.Errorf("case %d: notes %q", i, got.notes)
 		}
 	}

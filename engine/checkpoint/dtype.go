@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,12 @@ func (d DType) Size() int { return dtypeBits[d] / 8 }
 
 // isFloat reports whether a model's weights may be of the type.
 func (d DType) isFloat() bool { return d == F32 || d == BF16 || d == F16 }
+
+// isReal reports whether elements are numbers with a fraction, as everything that is learned
+// has; masks and tables of positions are integers or truth values.
+func (d DType) isReal() bool {
+	return strings.HasPrefix(d.String(), "F") || d == BF16
+}
 
 // torchName is the name that config.json uses.
 func (d DType) torchName() string {

@@ -117,6 +117,11 @@ func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 			others = append(others, name)
 		}
 	}
+	if i := slices.Index(others, "adapter_model.safetensors"); i >= 0 && exists(f.Dir, "adapter_config.json") {
+		others = slices.Delete(others, i, i+1)
+		f.note("%s: adapter_model.safetensors is not applied to %s: transformers adds it where PEFT is installed, which is right unless it is merged already",
+			f.Dir, strings.Join(shards, ", "))
+	}
 	if len(others) > 0 {
 		f.note("%s: not read: %s", f.Dir, strings.Join(others, ", "))
 	}
@@ -244,8 +249,12 @@ func (f *Folder) whyMissing(name string) string {
 			return fmt.Sprintf(": %s is there, take %q off the names", other, prefix)
 		}
 	}
-	if base := strings.TrimSuffix(name, ".weight") + ".base_layer.weight"; f.where[base].file != nil {
-		return fmt.Sprintf(": %s is there, so an adapter was saved with the model and not merged into it", base)
+	dot := strings.LastIndexByte(name, '.')
+	module, kind := name[:dot], name[dot:]
+	for _, wrapped := range []string{module + ".base_layer" + kind, module + ".original_module" + kind} {
+		if f.where[wrapped].file != nil {
+			return fmt.Sprintf(": %s is there, so an adapter was saved with the model and not merged into it", wrapped)
+		}
 	}
 	if shard, ok := f.index[name]; ok {
 		return fmt.Sprintf(": %s says that it is in %s", indexFile, shard)

@@ -91,7 +91,8 @@ func TestUnreadTensors(t *testing.T) {
 	raw := func(name string, dtype DType, bytes int) Tensor {
 		return Tensor{Name: name, DType: dtype, Shape: []int{bytes * 8 / dtypeBits[dtype]}, Data: make([]byte, bytes)}
 	}
-	i64 := DType(slices.Index(dtypeNames[:], "I64"))
+	typed := func(name string) DType { return DType(slices.Index(dtypeNames[:], name)) }
+	i64, truth, f64 := typed("I64"), typed("BOOL"), typed("F64")
 	for _, c := range []struct {
 		model   string
 		tensors []Tensor
@@ -109,6 +110,7 @@ func TestUnreadTensors(t *testing.T) {
 		{"llama-biases", []Tensor{ones("model.norm.bias", 32)}, nil, "model.norm.bias"},
 		{"llama-biases", []Tensor{ones("model.embed_norm.weight", 32)}, nil, "model.embed_norm.weight"},
 		{"llama-biases", []Tensor{ones("lm_head.bias", 64)}, nil, "lm_head.bias"},
+		{"llama-biases", []Tensor{ones("final_logits_bias", 1, 64)}, nil, "final_logits_bias"},
 		{"base", []Tensor{ones("layers.0.mlp.up_proj.bias", 40)}, nil, "layers.0.mlp.up_proj.bias"},
 		{"llama-biases", []Tensor{ones("model.layers.2.self_attn.q_proj.weight", 32, 32)}, nil, "num_hidden_layers is 2"},
 		{"llama-biases", []Tensor{raw("model.layers.0.self_attn.q_proj.qweight", U8, 8)}, nil, "quantised"},
@@ -126,6 +128,9 @@ func TestUnreadTensors(t *testing.T) {
 		{"llama-biases", []Tensor{ones("model.layers.2.eh_proj.weight", 4, 4), ones("model.layers.2.mlp.up_proj.weight", 4, 4)},
 			[]string{"model.layers.2.eh_proj.weight", "model.layers.2.mlp.up_proj.weight"}, ""},
 		{"llama-biases", []Tensor{raw("model.position_ids", i64, 64)}, []string{"model.position_ids"}, ""},
+		{"llama-biases", []Tensor{raw("model.layers.0.self_attn.causal_mask", truth, 64), raw("model.layers.1.self_attn.bias", truth, 64)},
+			[]string{"causal_mask", "self_attn.bias"}, ""},
+		{"llama-biases", []Tensor{raw("model.layers.0.layer_scalar", f64, 8)}, nil, "layer_scalar"},
 		{"llama-biases", nil, nil, ""},
 	} {
 		dir := copyVariant(t, c.model)
@@ -269,6 +274,17 @@ func TestShards(t *testing.T) {
 			writeTensorsOf(t, filepath.Join(dir, "trainer_state.safetensors"), one[:1])
 			return one, two
 		}, "not read: adapter_model.safetensors", ""},
+		"an adapter that transformers adds": {func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			writeTensorsOf(t, filepath.Join(dir, "adapter_model.safetensors"), one[:1])
+			if err := os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return one, two
+		}, "adapter_model.safetensors is not applied", ""},
+		"a head that was trained with an adapter": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+			one[0].Name = "lm_head.original_module.weight"
+			return one, two
+		}, "", "not merged"},
 		// One file is read before an index is, in transformers and here.
 		"one file beside": {func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
 			all := slices.Concat(one, two)

@@ -83,9 +83,7 @@ func (f *configFile) rope(positions int) (Rope, error) {
 	if err != nil {
 		return r, err
 	}
-	if f.RopeTheta != nil {
-		r.Theta = *f.RopeTheta
-	}
+	r.Theta = or(f.RopeTheta, r.Theta)
 	if source != nil {
 		if p := or(source.Partial, 1); p != 1 {
 			return r, fmt.Errorf("%s.partial_rotary_factor is %g, which is not supported: expected 1", key, p)

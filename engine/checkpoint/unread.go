@@ -20,7 +20,7 @@ var (
 	harmless = regexp.MustCompile(`rotary_emb\.|_extra_state$|lora_|\.[qkv]_scale$|position_ids$|masked_bias$`)
 	drafts   = regexp.MustCompile(`\.(eh_proj|enorm|hnorm|shared_head|embed_tokens)\.`)
 	// outside are tensors beside the layers that take part in what a model computes.
-	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|(lm_head|embed_tokens)\.bias|(embed_positions|wpe)\..*)$`)
+	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|(lm_head|embed_tokens)\.bias|\w*logits_bias|(embed_positions|wpe)\..*)$`)
 )
 
 const noCodes = "quantised checkpoints are not supported: take the model's float weights"
@@ -61,7 +61,7 @@ func (f *Folder) checkUnread() error {
 			index, err := strconv.Atoi(l[1])
 			counts = !harmless.MatchString(l[2]) && !(drafted[l[1]] && (err != nil || index >= f.Config.NumLayers))
 		}
-		if counts && !(strings.HasSuffix(name, "bias") && f.isZero(name)) {
+		if counts && f.where[name].tensor().DType.isReal() && !(strings.HasSuffix(name, "bias") && f.isZero(name)) {
 			wanted = append(wanted, name)
 		}
 	}

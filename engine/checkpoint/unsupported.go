@@ -49,6 +49,7 @@ var conditions = []condition{
 		name, _ := v.(string)
 		return off(v) || strings.HasPrefix(strings.ToLower(name), "ro")
 	}, "rotary"},
+	{named(`per_layer_config`), isOff, "absent: every layer is the same"},
 	{named(`transformers_weights`), isOff, "absent: weights are read from " + singleFile + " or the files of its index"},
 	{named(`quantization_config|compression_config|quantization|quant_config`), isOff, ""},
 }
@@ -133,8 +134,9 @@ func brief(raw json.RawMessage) string {
 	return text
 }
 
-// checkWindow refuses attention over a window. Without sliding_window Qwen2 has one of 4096
-// where use_sliding_window is set, and Llama none.
+// checkWindow refuses attention over a window where it would hide a position that the model
+// has. As in transformers layer_types says which layers have a window; where it is absent those
+// of Qwen2 do from max_window_layers on if use_sliding_window is set, and those of Llama never.
 func (c *Config) checkWindow(f *configFile) error {
 	for l, kind := range f.LayerTypes {
 		if kind != "full_attention" {
@@ -149,14 +151,16 @@ func (c *Config) checkWindow(f *configFile) error {
 		absent := 4096
 		window = &absent
 	}
-	if window == nil {
+	if window == nil || *window >= c.MaxPositions {
 		return nil
 	}
-	if f.UseSlidingWindow {
-		return fmt.Errorf("use_sliding_window is true and sliding_window %d: sliding-window attention is not supported", *window)
-	}
-	if c.Architecture == Llama && *window < c.MaxPositions {
+	if c.Architecture == Llama {
 		c.note("sliding_window %d is not applied: transformers has none for llama", *window)
+		return nil
+	}
+	if first := or(f.MaxWindowLayers, 28); f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
+		return fmt.Errorf("use_sliding_window is true and sliding_window %d for layers from max_window_layers %d on: sliding-window attention is not supported",
+			*window, first)
 	}
 	return nil
 }

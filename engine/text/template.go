@@ -60,9 +60,17 @@ func LoadTemplate(dir string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
+	model, err := readObject(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, err
+	}
 	t := &Template{named: map[string]variant{}, Now: then()}
 	if t.special, err = specialTokens(dir, config); err != nil {
 		return nil, err
+	}
+	class := string(config["tokenizer_class"])
+	if string(model["model_type"]) == `"qwen2"` || class == `"Qwen2Tokenizer"` || class == `"Qwen2TokenizerFast"` {
+		qwen2Tokens(config, t.special)
 	}
 	files := map[string]string{"default": filepath.Join(dir, "chat_template.jinja")}
 	more, err := filepath.Glob(filepath.Join(dir, "additional_chat_templates", "*.jinja"))
@@ -146,6 +154,16 @@ func specialTokens(dir string, config map[string]json.RawMessage) (*jinja.Dict, 
 		}
 	}
 	return tokens, nil
+}
+
+// qwen2Tokens adds the tokens that transformers' Qwen2Tokenizer has by itself. A model of
+// that type has this tokenizer whatever class its folder names.
+func qwen2Tokens(config map[string]json.RawMessage, tokens *jinja.Dict) {
+	for _, key := range []string{"eos_token", "pad_token", "unk_token"} {
+		if _, set := tokens.Get(key); !set && len(config[key]) == 0 {
+			tokens.Set(key, "<|endoftext|>")
+		}
+	}
 }
 
 // add parses one template.

@@ -82,6 +82,12 @@ func TestSpecialTokens(t *testing.T) {
 			"<b>||False||<u>|False"},
 		{map[string]string{"tokenizer_config.json": `{"bos_token": "<s>", "added_tokens_decoder": {}}`, "special_tokens_map.json": `{"bos_token": "<b>"}`},
 			"<s>||False|||False"},
+		// Qwen2's tokenizer has some by itself, and a model of that type has this tokenizer.
+		{map[string]string{"config.json": `{"model_type": "qwen2"}`, "tokenizer_config.json": `{"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<e>"}`},
+			"|<e>|True||<|endoftext|>|False"},
+		{map[string]string{"config.json": `{"model_type": "llama"}`, "tokenizer_config.json": `{"tokenizer_class": "Qwen2Tokenizer", "unk_token": null}`},
+			"|<|endoftext|>|True|||False"},
+		{map[string]string{"config.json": `{"model_type": "llama"}`, "tokenizer_config.json": `{"tokenizer_class": "LlamaTokenizerFast"}`}, "||False|||False"},
 	} {
 		c.files["chat_template.jinja"] = source
 		template, err := LoadTemplate(folder(t, c.files))

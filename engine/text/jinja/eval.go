@@ -184,7 +184,7 @@ func (e *itemExpr) eval(r *run, s *scope) Value {
 // itemOf is Python's v[index]; ok is false where Python raises what Jinja catches.
 func (r *run) itemOf(v, at Value) (Value, bool) {
 	if d, ok := v.(*Dict); ok {
-		if !hashable(at) {
+		if !hashable(r, at) {
 			return nil, false
 		}
 		return d.Get(at)

@@ -118,7 +118,11 @@ func textFilters() []*builtin {
 			return like(a[0], strings.Join(lines, "\n"))
 		}),
 		define("truncate s length? killwords? end? leeway?", func(r *run, a []Value) Value {
-			s, end := str(r, a[0]), str(r, or(a[3], "..."))
+			size, ok := length(a[0])
+			if !ok {
+				throw("object of type '%s' has no len()", typeName(a[0]))
+			}
+			end := str(r, or(a[3], "..."))
 			n, leeway := count(or(a[1], int64(255))), int64(5)
 			if l := or(a[4], nil); l != nil {
 				leeway = count(l)
@@ -127,11 +131,10 @@ func textFilters() []*builtin {
 			if room < 0 || leeway < 0 {
 				throw("truncate takes a length above its end's, and no negative leeway")
 			}
-			runes := []rune(s)
-			if int64(len(runes)) <= n+leeway {
-				return s
+			if int64(size) <= n+leeway {
+				return a[0]
 			}
-			s = string(runes[:room])
+			s := string([]rune(textArg(a[0], "truncate's value"))[:room])
 			if !truth(or(a[2], false)) {
 				if i := strings.LastIndexByte(s, ' '); i >= 0 {
 					s = s[:i]

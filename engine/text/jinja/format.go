@@ -137,7 +137,7 @@ func percent(r *run, format string, v Value) string {
 // isListLike says what % takes as a mapping, whose parts may stay unused.
 func isListLike(v Value) bool {
 	switch v.(type) {
-	case *List, *Range, *dictView:
+	case *List, *Range, *Undefined:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -76,6 +77,9 @@ func newDict(r *run, args []Value, named []keyword) *Dict {
 		throw("dict expected at most 1 argument, got %d", len(args))
 	}
 	if len(args) == 1 {
+		if u, ok := args[0].(*Undefined); ok {
+			u.fail()
+		}
 		if from, ok := args[0].(*Dict); ok {
 			for i, k := range from.keys {
 				d.Set(k, from.values[i])
@@ -136,48 +140,86 @@ func (c *cycler) attribute(name string) (Value, bool) {
 	return nil, false
 }
 
-// strftime formats a date by C's directives; unknown ones are left as they are.
+// strftime formats a date by C's directives, with glibc's flags; unknown ones are left as
+// they are, as glibc does.
 func strftime(t time.Time, format string) string {
-	layouts := map[byte]string{
-		'd': "02", 'e': "_2", 'm': "01", 'Y': "2006", 'y': "06", 'b': "Jan", 'h': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
-		'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'j': "002", 'f': "000000", 'D': "01/02/06", 'F': "2006-01-02",
-		'T': "15:04:05", 'R': "15:04", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05", 'Z': "", 'z': "",
-	}
-	var out []byte
+	var out strings.Builder
 	for i := 0; i < len(format); i++ {
-		c := format[i]
-		if c != '%' || i+1 == len(format) {
-			out = append(out, c)
+		start := i
+		if format[i] != '%' {
+			out.WriteByte(format[i])
 			continue
 		}
-		i++
-		unpadded := false
-		if format[i] == '-' && i+1 < len(format) {
-			unpadded = true
+		flag := byte(0)
+		if i++; i < len(format) && strings.IndexByte("-_0^", format[i]) >= 0 {
+			flag = format[i]
 			i++
 		}
-		switch layout, ok := layouts[format[i]]; {
-		case ok:
-			text := t.Format(layout)
-			if format[i] == 'f' {
-				text = t.Format(".000000")[1:]
-			}
-			if unpadded {
-				text = strings.TrimLeft(text, "0 ")
-				if text == "" {
-					text = "0"
-				}
-			}
-			out = append(out, text...)
-		case format[i] == '%':
-			out = append(out, '%')
-		case format[i] == 'n':
-			out = append(out, '\n')
-		case format[i] == 't':
-			out = append(out, '\t')
-		default:
-			out = append(out, '%', format[i])
+		if i == len(format) {
+			out.WriteString(format[start:])
+			break
 		}
+		text, ok := directive(t, format[i])
+		if !ok {
+			out.WriteString(format[start : i+1])
+			continue
+		}
+		if flag == '^' {
+			text = strings.ToUpper(text)
+		} else if bare := strings.TrimLeft(text, "0 "); flag != 0 && strings.Trim(text, " 0123456789") == "" {
+			if bare == "" && text != "" {
+				bare = "0"
+			}
+			pad := map[byte]string{'-': "", '_': " ", '0': "0"}[flag]
+			text = strings.Repeat(pad, len(text)-len(bare)) + bare
+		}
+		out.WriteString(text)
 	}
-	return string(out)
+	return out.String()
+}
+
+// layouts are Go's forms of the directives that have one.
+var layouts = map[byte]string{
+	'd': "02", 'e': "_2", 'm': "01", 'Y': "2006", 'y': "06", 'b': "Jan", 'h': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
+	'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'P': "pm", 'j': "002", 'D': "01/02/06", 'F': "2006-01-02",
+	'T': "15:04:05", 'R': "15:04", 'r': "03:04:05 PM", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05",
+	'Z': "", 'z': "", 'n': "\n", 't': "\t", '%': "%",
+}
+
+// directive is what a directive of strftime stands for.
+func directive(t time.Time, c byte) (string, bool) {
+	if layout, ok := layouts[c]; ok {
+		return t.Format(layout), true
+	}
+	isoYear, isoWeek := t.ISOWeek()
+	sunday := int(t.Weekday())
+	monday := (sunday + 6) % 7
+	week := func(day int) string { return fmt.Sprintf("%02d", (t.YearDay()+6-day)/7) }
+	switch c {
+	case 'f':
+		return t.Format(".000000")[1:], true
+	case 'k':
+		return fmt.Sprintf("%2d", t.Hour()), true
+	case 'l':
+		return fmt.Sprintf("%2d", (t.Hour()+11)%12+1), true
+	case 's':
+		return fmt.Sprint(t.Unix()), true
+	case 'C':
+		return fmt.Sprintf("%02d", t.Year()/100), true
+	case 'G':
+		return fmt.Sprint(isoYear), true
+	case 'g':
+		return fmt.Sprintf("%02d", isoYear%100), true
+	case 'V':
+		return fmt.Sprintf("%02d", isoWeek), true
+	case 'U':
+		return week(sunday), true
+	case 'W':
+		return week(monday), true
+	case 'w':
+		return fmt.Sprint(sunday), true
+	case 'u':
+		return fmt.Sprint(monday + 1), true
+	}
+	return "", false
 }

@@ -54,6 +54,10 @@ func TestLimits(t *testing.T) {
 		"{% for x in [[1]] recursive %}{{ loop([[1]]) }}{% endfor %}",
 		"{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
 		"{% for a in range(100000) %}{{ 'x' * 10000 }}{% endfor %}",
+		// What holds another twice doubles with every level: as a key, and where it is looked for.
+		"{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}",
+		"{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {}[ns.x] }}",
+		"{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ ns.x in {} }}",
 		"{{ 'x' * 10000000000 }}", "{{ [1] * 10000000000 }}", "{{ 10 ** 10000000000 }}", "{{ 2 ** 60000 }}",
 		"{{ (10 ** 4000) * (10 ** 4000) * (10 ** 4000) * (10 ** 4000) * (10 ** 4000) * (10 ** 4000) }}",
 		"{% set ns = namespace(s='x') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
@@ -115,6 +119,22 @@ func TestStrftime(t *testing.T) {
 	got := strftime(at, "%Y-%m-%d %-d %e %b %B %a %A %H:%M:%S %I%p %y %j %% %F %T %D %Q %")
 	if want := "2025-03-04 4  4 Mar March Tue Tuesday 15:06:07 03PM 25 063 % 2025-03-04 15:06:07 03/04/25 %Q %"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestStrftimeOfC compares every other directive, and flags, with Python's on glibc.
+func TestStrftimeOfC(t *testing.T) {
+	const format = "%U %W %w %u %G-%g-%V %C %s %k|%l|%P %I%p %r %-d %_d %0e %^b %^p %-H %_m %-y %-j %E %Q %-I|%n%t%%"
+	for at, want := range map[time.Time]string{
+		time.Date(2024, 7, 26, 0, 5, 9, 0, time.UTC):   "29 30 5 5 2024-24-30 20 1721952309  0|12|am 12AM 12:05:09 AM 26 26 26 JUL AM 0  7 24 208 %E %Q 12|\n\t%",
+		time.Date(2023, 1, 1, 13, 5, 9, 0, time.UTC):   "01 00 0 7 2022-22-52 20 1672578309 13| 1|pm 01PM 01:05:09 PM 1  1 01 JAN PM 13  1 23 1 %E %Q 1|\n\t%",
+		time.Date(2024, 12, 30, 12, 5, 9, 0, time.UTC): "52 53 1 1 2025-25-01 20 1735560309 12|12|pm 12PM 12:05:09 PM 30 30 30 DEC PM 12 12 24 365 %E %Q 12|\n\t%",
+		time.Date(2021, 1, 3, 9, 5, 9, 0, time.UTC):    "01 00 0 7 2020-20-53 20 1609664709  9| 9|am 09AM 09:05:09 AM 3  3 03 JAN AM 9  1 21 3 %E %Q 9|\n\t%",
+		time.Date(2000, 2, 29, 1, 5, 9, 0, time.UTC):   "09 09 2 2 2000-00-09 20 951786309  1| 1|am 01AM 01:05:09 AM 29 29 29 FEB AM 1  2 0 60 %E %Q 1|\n\t%",
+	} {
+		if got := strftime(at, format); got != want {
+			t.Errorf("%s:\n got %q\nwant %q", at, got, want)
+		}
 	}
 }
 

@@ -386,7 +386,8 @@ func hash(v Value) any {
 }
 
 // hashable says whether Python takes a value as a key.
-func hashable(v Value) bool {
+func hashable(r *run, v Value) bool {
+	r.step()
 	switch v := v.(type) {
 	case *List, *Dict, *slice:
 		return false
@@ -395,13 +396,17 @@ func hashable(v Value) bool {
 	case *Tuple, *group:
 		items, _ := elements(v)
 		for _, item := range items {
-			if !hashable(item) {
+			if !hashable(r, item) {
 				return false
 			}
 		}
 	}
 	return true
 }
+
+// maxKey bounds a tuple that is a key: one that holds another twice, and so on, doubles with
+// every level.
+const maxKey = 1 << 20
 
 func tupleHash(items []Value) any {
 	var b strings.Builder
@@ -426,6 +431,9 @@ func tupleHash(items []Value) any {
 		}
 		b.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		b.WriteString(part)
+		if b.Len() > maxKey {
+			throw("a tuple of more than %d KiB as a key", maxKey>>10)
+		}
 	}
 	return tupleKey(b.String())
 }

@@ -88,26 +88,24 @@ func wrapLine(r *run, line string, width int, breakLong, hyphens bool) []string 
 			rest = rest[1:]
 		}
 		for len(rest) > 0 {
-			n := utf8.RuneCountInString(rest[0])
-			if used+n > width {
+			if head(rest[0], width-used) >= 0 {
 				break
 			}
 			current = append(current, rest[0])
-			used += n
+			used += utf8.RuneCountInString(rest[0])
 			rest = rest[1:]
 		}
-		if len(rest) > 0 && utf8.RuneCountInString(rest[0]) > width {
+		if len(rest) > 0 && head(rest[0], width) >= 0 {
 			switch room := width - used; {
 			case breakLong:
-				runes := []rune(rest[0])
-				at := room
+				at := head(rest[0], room)
 				if hyphens {
-					if h := lastHyphen(runes[:room]); h > 0 {
-						at = h + 1
+					if h := lastHyphen([]rune(rest[0][:at])); h > 0 {
+						at = head(rest[0], h+1)
 					}
 				}
-				current = append(current, string(runes[:at]))
-				rest[0] = string(runes[at:])
+				current = append(current, rest[0][:at])
+				rest[0] = rest[0][at:]
 			case len(current) == 0:
 				current = append(current, rest[0])
 				rest = rest[1:]
@@ -121,6 +119,17 @@ func wrapLine(r *run, line string, width int, breakLong, hyphens bool) []string 
 		}
 	}
 	return lines
+}
+
+// head is the size of the first n characters of a text that has more, else -1.
+func head(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return -1
 }
 
 // lastHyphen is the place of the last hyphen that follows something else, or -1.
