@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"stele/kernels/environment"
 )
 
 // Command is a reward that a program of the user's computes. It is started for
@@ -167,6 +169,7 @@ func (c Command) start() (*process, error) {
 	p.more = sync.NewCond(&p.mu)
 	// A group of its own, so that what it starts can be ended with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Env = environment.Users() // not what is set for Stele's own process
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = time.Second
 	var err error
