@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode"
 
 	"stele/kernels/environment"
 )
@@ -24,7 +25,8 @@ import (
 //
 //	{"id", "sample", "language", "prompt", "output", "answer", "tokens", "truncated"}
 //
-// and writes one line for each, in the same order, {"reward": number}. It may write
+// and writes one line for each, in the same order, {"reward": number}. Its environment is
+// that of Stele's user. It may write
 // at once or when its input ends. What it says should depend on the line alone:
 // the order of lines depends on which rollouts end first. A reward of null (or NaN,
 // as Python writes it) does not count for that rollout. An answer may repeat "id" and
@@ -336,5 +338,14 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	said := strings.FieldsFunc(strings.ToValidUTF8(string(t.text), ""), func(r rune) bool { return r == '\n' || r == '\r' })
-	return strings.TrimSpace(strings.Join(said, " | ")) // errors are one line
+	line := strings.TrimSpace(strings.Join(said, " | ")) // errors are one line
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
+		if !unicode.IsPrint(r) { // colours of a terminal, or anything
+			return -1
+		}
+		return r
+	}, line)
 }
