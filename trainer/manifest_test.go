@@ -91,6 +91,12 @@ func TestManifestFollows(t *testing.T) {
 	if err := now.Config.sameAs(first.Config); err != nil || now.Stele != "1.0" || now.Model != first.Model || now.Backend != first.Backend {
 		t.Errorf("the manifest was %+v, is %+v: %v", first, now, err)
 	}
+	// A run cannot have taken more steps than it has.
+	fewer := c
+	fewer.Steps = 2
+	if err := Run(t.Context(), fewer, dir, Options{Backend: "go", DType: "float32", Resume: true}); err == nil || !strings.Contains(err.Error(), "steps is 2, and the run has taken 3") {
+		t.Errorf("with fewer steps than it took: %v", err)
+	}
 	lineage, err := eval.LineageOf(filepath.Join(dir, "checkpoints", "step-3"))
 	if err != nil || lineage == nil || lineage.Algorithm != AlgorithmGRPO || strings.Join(lineage.Languages, " ") != "en sw" ||
 		lineage.Weights["model.safetensors"] != weights["model.safetensors"] {
