@@ -206,6 +206,26 @@ func TestResumeConfig(t *testing.T) {
 	}
 }
 
+// TestAnotherKindOfRun: a folder with an evaluation in it is neither gone on with nor
+// written to.
+func TestAnotherKindOfRun(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"stele": "1", "settings": {"benchmarks": ["arith"]}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ResumeConfig(dir, nil)
+	errs := []error{err}
+	for _, resume := range []bool{false, true} {
+		_, err := Check(t.Context(), tinyRun(t, 1), dir, Options{Backend: "go", DType: "float32", Resume: resume})
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
+		if err == nil || !strings.Contains(err.Error(), "not that of a training run") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // TestCheckSpeaks: what the data leaves out, or asks twice, is said without being asked.
 func TestCheckSpeaks(t *testing.T) {
 	c := tinyRun(t, 1)

@@ -46,6 +46,9 @@ func readManifest(path string) (Manifest, error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return m, fmt.Errorf("%s: %w", path, err)
 	}
+	if m.Config.Model == "" {
+		return m, fmt.Errorf("%s is not that of a training run: choose another folder", path)
+	}
 	if m.Config.Reward.LangCandidates == nil {
 		m.older, m.Config.Reward.LangCandidates = true, []string{"study"}
 	}

@@ -18,7 +18,7 @@ func TestWordsInSeveralScripts(t *testing.T) {
 		pieces = append(pieces, words[:min(2, len(words))]...)
 	}
 	random := rand.New(rand.NewPCG(7, 7))
-	for range 20 {
+	for range 8 {
 		var b strings.Builder
 		for range 12 {
 			b.WriteString(pieces[random.IntN(len(pieces))])
