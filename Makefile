@@ -49,9 +49,13 @@ tiers: setup
 # Packages that start goroutines of their own, without tests that only take long.
 # GoMLX's backend does arithmetic with pointers that the detector's other check refuses.
 RACE ?= ./kernels/host ./engine/hub ./engine/progress ./engine/text ./eval ./eval/langid ./trainer/reward
+RACE_ENGINE ?= TestCancel|TestRefuses|TestFindStop
+RACE_TRAINER ?= TestDroppedWithAnError|TestCommandThatFails
 race: setup
 	@$(ENV) echo "Tests under the race detector" >&2; \
-	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m $(RACE)
+	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m $(RACE) && \
+	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m -run '$(RACE_ENGINE)' ./engine && \
+	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m -run '$(RACE_TRAINER)' ./trainer
 
 check: setup fmt vet lint test
 

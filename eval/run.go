@@ -26,6 +26,9 @@ type Deps struct {
 	Parallel int
 	// Log gets progress and remarks for a person; nil is silent.
 	Log io.Writer
+	// Part is set where the evaluation is part of another run, which says itself how it
+	// goes on when it is stopped.
+	Part bool
 }
 
 // samplesName and resultsName are files of a run's folder.
@@ -98,7 +101,7 @@ func run(ctx context.Context, manifest *Manifest, questions []Question, deps Dep
 	defer j.close()
 	r := &running{spec: manifest.Settings, questions: questions, deps: deps, journal: j}
 	if err := r.fill(ctx); err != nil {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && !deps.Part {
 			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done, len(j.entries))
 		}
 		return nil, err

@@ -54,6 +54,8 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("few-shot is %d, expected 0 (none) or more", s.FewShot)
 	case s.MaxTokens < 1:
 		return fmt.Errorf("max tokens is %d, expected at least 1", s.MaxTokens)
+	case slices.Contains(s.Stop, ""):
+		return errors.New("stop has an empty text, which ends nothing")
 	}
 	if _, err := grade.ParseMode(s.Grader); err != nil {
 		return err

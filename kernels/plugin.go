@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/ebitengine/purego"
+
+	"stele/kernels/environment"
 )
 
 // pluginFiles are the names that PJRT plugins go by, for each platform.
@@ -139,9 +141,9 @@ func cudaEnvironment(plugin string) (undo func()) {
 	if reproducible.Load() {
 		set("--xla_gpu_deterministic_ops", "true")
 	}
-	os.Setenv("XLA_FLAGS", all)
+	_ = environment.Set("XLA_FLAGS", all) // the user's flags hold no NUL
 	if os.Getenv("GOPJRT_CUDA_CHECKS") == "" {
-		os.Setenv("GOPJRT_CUDA_CHECKS", "0")
+		_ = environment.Set("GOPJRT_CUDA_CHECKS", "0")
 	}
 	return undo
 }

@@ -129,6 +129,13 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		if err := r.started.goesOnAs(found.now); err != nil {
 			return found, fmt.Errorf("%s: %w", r.dir, err)
 		}
+		was, is := r.started.Kernels, found.now.Kernels
+		if was == is && r.started.CPU != "" { // AMX is not the host kernels', but XLA's
+			was, is = r.started.CPU, found.now.CPU
+		}
+		if was != is {
+			r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit as it would have there", is, was)
+		}
 	}
 	if err := r.checkMemory(found); err != nil {
 		return found, err
@@ -202,8 +209,17 @@ func (r *run) findRun(found *checked) error {
 		return err
 	}
 	r.started = old
-	found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf)
-	return err
+	if old.older {
+		r.sayf("%s was written by an older Stele: the run goes on, but not bit for bit as it would have with that, and tells apart the "+
+			"languages that it knew (reward.lang_candidates %v)", path, old.Config.Reward.LangCandidates)
+	}
+	if found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf); err != nil {
+		return err
+	}
+	if taken := found.at.Step; found.latest != "" && r.config.Steps < taken {
+		return fmt.Errorf("%s: steps is %d, and the run has taken %d: set steps to that or more", path, r.config.Steps, taken)
+	}
+	return nil
 }
 
 // checkPositions refuses completions of more tokens than the model has positions, and says

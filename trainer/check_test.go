@@ -139,6 +139,12 @@ func TestIgnored(t *testing.T) {
 		{[]string{"update.batch=4", "lora.alpha=3", "eval.every=2", "loss.length=5"}, "float32", []string{
 			"loss.length=5 has no effect: loss.aggregation is not seq-mean-token-sum-norm", "update.batch=4 has no effect: algorithm is grpo",
 			"lora.alpha=3.0 has no effect: lora.rank is 0", "eval.every=2 has no effect: eval.bench is not set"}},
+		{[]string{"data.fields={answer: a.b}", "data.dir=x", "eval.bench=arith", "eval.dir=there", "reward.accuracy=0", "reward.grader=strict"}, "float32", []string{
+			"data.dir=x has no effect: data.bench is arith, which is built in",
+			"data.fields={answer: a.b} has no effect: data.bench is not a path or a hub id, and arith has its own",
+			"reward.grader=strict has no effect: reward.accuracy is 0", "eval.dir=there has no effect: eval.bench is arith, which is built in"}},
+		{[]string{"data.bench=x/y.jsonl", "data.fields={answer: a.b}", "data.dir=x", "reward.grader=strict"}, "float32", nil},
+		{[]string{"preset=dapo", "reward.accuracy=0", "reward.grader=strict"}, "float32", nil}, // groups are kept by it
 		{[]string{"optimizer.masters=false"}, "float32", []string{"optimizer.masters=false has no effect: weights in float32 need no masters"}},
 	} {
 		c, err := LoadConfig("", append([]string{"model=m", "data.bench=arith"}, x.settings...))
@@ -197,6 +203,26 @@ func TestResumeConfig(t *testing.T) {
 	}
 	if _, err := ResumeConfig(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "holds no run") {
 		t.Errorf("without a run: %v", err)
+	}
+}
+
+// TestAnotherKindOfRun: a folder with an evaluation in it is neither gone on with nor
+// written to.
+func TestAnotherKindOfRun(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"stele": "1", "settings": {"benchmarks": ["arith"]}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ResumeConfig(dir, nil)
+	errs := []error{err}
+	for _, resume := range []bool{false, true} {
+		_, err := Check(t.Context(), tinyRun(t, 1), dir, Options{Backend: "go", DType: "float32", Resume: resume})
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
+		if err == nil || !strings.Contains(err.Error(), "not that of a training run") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -365,6 +365,7 @@ func (c *Config) validate() error {
 		check(!r.DynamicSampling || r.MaxGenBatches > 0, "rollout.max_gen_batches is %d, expected at least 1", r.MaxGenBatches)
 		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward, "rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
+	check(!slices.Contains(c.Rollout.Stop, ""), "rollout.stop has an empty text, which ends nothing")
 	errs = append(errs, c.notFinite(), c.Loss.validate(), c.Optimizer.validate(), c.Reward.Validate())
 	var all []string // a line of all that is wrong
 	for _, err := range errs {

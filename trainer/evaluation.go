@@ -195,6 +195,11 @@ func (r *run) measure(ctx context.Context, last bool) error {
 	}
 	folder := fmt.Sprintf("step-%d", step)
 	if !r.evaluations.has(step) {
+		if r.started.older { // half an evaluation with settings that are not all known
+			if err := os.RemoveAll(filepath.Join(r.dir, "eval", folder)); err != nil {
+				return err
+			}
+		}
 		asking, err := r.interruption.enter(ctx, evaluating, step)
 		if err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"stele/eval/bench"
 )
 
 // settings yields the settings of a configuration by their dotted keys, as --set takes
@@ -58,6 +60,18 @@ var idle = []without{
 	})},
 	{"update.batch,update.packing,data.max_solution", when("algorithm is grpo", func(c *Config) bool { return c.Algorithm == AlgorithmGRPO })},
 	{"eval.*", when("eval.bench is not set", func(c *Config) bool { return c.Eval.Bench == "" })},
+	{"data.fields", func(c *Config, _ string) string {
+		entry, err := bench.Lookup(c.Data.Bench, c.Data.source(nil))
+		if err != nil || entry.ByPath() {
+			return ""
+		}
+		return "data.bench is not a path or a hub id, and " + c.Data.Bench + " has its own"
+	}},
+	{"data.dir,data.registry", when("data.bench is "+bench.Arith+", which is built in", func(c *Config) bool { return c.Data.Bench == bench.Arith })},
+	{"eval.dir,eval.registry", when("eval.bench is "+bench.Arith+", which is built in", func(c *Config) bool { return c.Eval.Bench == bench.Arith })},
+	{"reward.grader", when("reward.accuracy is 0", func(c *Config) bool {
+		return c.Reward.Accuracy == 0 && !(c.Rollout.DynamicSampling && c.Rollout.FilterBy == FilterByAccuracy)
+	})},
 	{"data.seed", when("data.count is 0", func(c *Config) bool { return c.Data.Count == 0 })},
 	{"loss.kl,loss.kl_in,loss.kl_horizon", when("loss.beta is 0", func(c *Config) bool { return c.Loss.Beta == 0 })},
 	{"loss.kl_horizon", when("loss.kl_target is 0", func(c *Config) bool { return c.Loss.KLTarget == 0 })},

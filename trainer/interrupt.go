@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -60,7 +60,7 @@ func (i *interruption) ask() {
 	i.asked = true
 	switch i.phase {
 	case starting:
-		i.say("stopping: nothing is written yet")
+		i.say("stopping before anything is written")
 		i.leave()
 	case loading:
 		i.say("stopping when the model is loaded; interrupt again to stop at once")
@@ -128,10 +128,15 @@ func (i *interruption) stopped() bool {
 // dropped turns the error of a phase that was ended because the run was asked to stop
 // into errStopped; ctx is that of the run.
 func (i *interruption) dropped(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) && ctx.Err() == nil && i.stopped() {
-		return errStopped
+	if ctx.Err() != nil || !i.stopped() {
+		return err
 	}
-	return err
+	if !errors.Is(err, context.Canceled) {
+		// What stops a run may stop its reward programs too, or it failed just then. The
+		// phase is done again, and fails again where the fault is its own.
+		i.say("dropped with: %v", err)
+	}
+	return errStopped
 }
 
 // keep writes a checkpoint of the steps taken where there is none, and says what is
@@ -173,5 +178,8 @@ func shellWord(s string) string {
 	if plainWord.MatchString(s) {
 		return s
 	}
-	return strconv.Quote(s)
+	if !strings.ContainsAny(s, "\"\\$`!") {
+		return `"` + s + `"`
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

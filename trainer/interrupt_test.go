@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,6 +55,45 @@ func interrupted(c Config, dir string, after time.Duration, firstStep bool) (sai
 	return said, Run(context.Background(), c, dir, Options{
 		Backend: "go", DType: "float32", Say: said, Stop: stop, Resume: true, OnStep: func(int, int, Metrics) { begin() },
 	})
+}
+
+// TestShellWord: a folder's name in a command that is to be typed is what a shell reads.
+func TestShellWord(t *testing.T) {
+	for _, name := range []string{"runs/a", "a run", "über lauf", "it's", `a"b`, "cost $HOME", "a`b`", `a\b`, "x!y", "new\nline", "(a)&b;c", "-x", ""} {
+		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(name)).Output()
+		if string(out) != name || err != nil {
+			t.Errorf("%q becomes %s, which is %q: %v", name, shellWord(name), out, err)
+		}
+	}
+}
+
+// TestDroppedWithAnError: what fails because it was stopped with the run, such as a
+// reward program that got the same signal, does not keep the run from being kept; it is
+// said. Without a request to stop, or after a second one, an error stays what it is.
+func TestDroppedWithAnError(t *testing.T) {
+	fault := errors.New("reward x: it ended with signal: terminated")
+	for _, c := range []struct {
+		asked, second bool
+		err, want     error
+		said          string
+	}{
+		{false, false, fault, fault, ""},
+		{true, false, fault, errStopped, "terminated"},
+		{true, true, fault, fault, ""},
+		{true, false, context.Canceled, errStopped, ""},
+		{false, false, context.Canceled, context.Canceled, ""},
+	} {
+		var said words
+		ctx, cancel := context.WithCancel(context.Background())
+		i := interruption{asked: c.asked, say: func(format string, args ...any) { fmt.Fprintf(&said, format, args...) }}
+		if c.second {
+			cancel()
+		}
+		if err := i.dropped(ctx, c.err); err != c.want || !strings.Contains(said.String(), c.said) || c.said == "" && said.String() != "" {
+			t.Errorf("%+v: %v, said %q", c, err, said.String())
+		}
+		cancel()
+	}
 }
 
 // TestStopAnywhere: runs that are asked to stop at random moments and go on each time

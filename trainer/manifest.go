@@ -31,16 +31,26 @@ type Manifest struct {
 	// is of the same model; nil in runs older than the field.
 	Weights map[string]string `json:"weights"`
 	Config  Config            `json:"config"`
+
+	older bool // written before reward.lang_candidates was a setting
 }
 
 func readManifest(path string) (Manifest, error) {
 	m := Manifest{Config: defaults()} // a setting that came later has its default
+	// But for the languages that were told apart: the study's, before others were known.
+	m.Config.Reward.LangCandidates = nil
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return m, err
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
 		return m, fmt.Errorf("%s: %w", path, err)
+	}
+	if m.Config.Model == "" {
+		return m, fmt.Errorf("%s is not that of a training run: choose another folder", path)
+	}
+	if m.Config.Reward.LangCandidates == nil {
+		m.older, m.Config.Reward.LangCandidates = true, []string{"study"}
 	}
 	return m, nil
 }

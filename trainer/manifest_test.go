@@ -1,13 +1,68 @@
 package trainer
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"stele/engine"
 	"stele/eval"
 )
+
+// TestOlderManifest: a run whose manifest is from before other languages than the study's
+// were told apart goes on with those, and says that it is another's; half an evaluation
+// is made anew. A manifest of now, whatever it says, is not an older one.
+func TestOlderManifest(t *testing.T) {
+	c := tinyRun(t, 1)
+	c.Reward.LangCandidates = []string{"study"}
+	c.Eval.Bench, c.Eval.Before, c.Eval.Every = "arith", false, 0
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, c, dir, Options{})
+	path := filepath.Join(dir, "manifest.json")
+	if m, err := readManifest(path); err != nil || m.older {
+		t.Fatal(m.older, err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	delete(all["config"].(map[string]any)["reward"].(map[string]any), "lang_candidates")
+	if data, err = json.Marshal(all); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(dir, "eval", "step-2", "manifest.json")
+	if err := errors.Join(os.WriteFile(path, data, 0o644), os.MkdirAll(filepath.Dir(half), 0o755), os.WriteFile(half, []byte("{}"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := ResumeConfig(dir, []string{"steps=2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	measured := false
+	mustRun(t, again, dir, Options{Resume: true, Say: &said, Evaluate: func(_ context.Context, _ *engine.Engine, out string) (*eval.Results, error) {
+		_, err := os.Stat(out)
+		measured = out == filepath.Dir(half) && os.IsNotExist(err)
+		return &eval.Results{}, os.MkdirAll(out, 0o755)
+	}})
+	if !measured {
+		t.Error("the half evaluation is still there")
+	}
+	if !strings.Contains(said.String(), "older Stele") || !strings.Contains(said.String(), "reward.lang_candidates [study]") {
+		t.Errorf("it said %s", said.String())
+	}
+	if m, err := readManifest(path); err != nil || m.older || m.Config.Steps != 2 || strings.Join(m.Config.Reward.LangCandidates, " ") != "study" {
+		t.Errorf("the manifest is %+v, %v", m, err)
+	}
+}
 
 // TestManifestFollows: a run that goes on with another number of steps says so in its
 // manifest and keeps the rest; the manifest knows the weights that the run began with,
@@ -35,6 +90,12 @@ func TestManifestFollows(t *testing.T) {
 	now.Config.Steps = 1
 	if err := now.Config.sameAs(first.Config); err != nil || now.Stele != "1.0" || now.Model != first.Model || now.Backend != first.Backend {
 		t.Errorf("the manifest was %+v, is %+v: %v", first, now, err)
+	}
+	// A run cannot have taken more steps than it has.
+	fewer := c
+	fewer.Steps = 2
+	if err := Run(t.Context(), fewer, dir, Options{Backend: "go", DType: "float32", Resume: true}); err == nil || !strings.Contains(err.Error(), "steps is 2, and the run has taken 3") {
+		t.Errorf("with fewer steps than it took: %v", err)
 	}
 	lineage, err := eval.LineageOf(filepath.Join(dir, "checkpoints", "step-3"))
 	if err != nil || lineage == nil || lineage.Algorithm != AlgorithmGRPO || strings.Join(lineage.Languages, " ") != "en sw" ||

@@ -389,7 +389,12 @@ func TestResumeElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	mustRun(t, c, dir, Options{Kernels: engine.KernelsGraph, Resume: true, Say: &said})
+	here := Options{Backend: "go", DType: "float32", Kernels: engine.KernelsGraph, Resume: true, Say: &said}
+	if _, err := Check(context.Background(), c, dir, here); err != nil || !strings.Contains(said.String(), "the run began with vax") {
+		t.Errorf("checked on another processor, it said %q, %v", said.String(), err)
+	}
+	said.Reset()
+	mustRun(t, c, dir, here)
 	if !strings.Contains(said.String(), "the run began with vax") {
 		t.Errorf("resumed on another processor, it said %q", said.String())
 	}

@@ -249,13 +249,6 @@ func (r *run) load(found *checked) error {
 		r.logf("%s", n)
 	}
 	now := found.now
-	was, is := r.started.Kernels, now.Kernels
-	if was == is && r.started.CPU != "" { // AMX is not the host kernels', but XLA's
-		was, is = r.started.CPU, now.CPU
-	}
-	if latest != "" && was != is {
-		r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit as it would have there", is, was)
-	}
 	grpo := c.Algorithm == AlgorithmGRPO
 	r.order = order{problems: found.set.problems, seed: c.Seed, curriculum: c.Data.Curriculum}
 	if c.LoRA.Rank > 0 {

@@ -32,3 +32,16 @@ func TestOtherSettings(t *testing.T) {
 		t.Errorf("more steps: %v", err)
 	}
 }
+
+// TestNegativeSeed: a number that a setting cannot hold is told what it can, whichever
+// side it is on.
+func TestNegativeSeed(t *testing.T) {
+	for setting, want := range map[string]string{
+		"seed=-1": "found -1, expected a whole number from 0 on", "seed=99999999999999999999": "99999999999999999999",
+		`rollout.stop=["a", ""]`: "rollout.stop has an empty text",
+	} {
+		if _, err := LoadConfig("", []string{"model=m", "data.bench=arith", setting}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", setting, err, want)
+		}
+	}
+}

@@ -139,6 +139,12 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if err != nil {
 		return err
 	}
+	if byPath := func(name string) bool {
+		entry, err := bench.Lookup(name, source)
+		return err == nil && entry.ByPath()
+	}; len(f.fields) > 0 && !slices.ContainsFunc(spec.Benchmarks, byPath) {
+		fmt.Fprintln(c.ErrOrStderr(), "--fields has no effect: no benchmark is named by its path or hub id, and others have their own")
+	}
 	var shard eval.Shard
 	if f.shard != "" {
 		if shard, err = eval.ParseShard(f.shard); err != nil {
@@ -420,11 +426,13 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
+	deps.Part = true
 	results, err := eval.Run(ctx, spec, questions, deps, out)
 	if err != nil {
 		return nil, err
 	}
-	return results, printResults(os.Stderr, results)
+	_ = printResults(os.Stderr, results) // a terminal that is gone does not end the run
+	return results, nil
 }
 
 // printResults is a short table of a run: a line for each benchmark and language.

@@ -72,6 +72,9 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if f.n < 1 || f.maxTokens < 1 || f.batch < 1 {
 		return usagef("-n %d, --max-tokens %d and --batch %d must be at least 1", f.n, f.maxTokens, f.batch)
 	}
+	if slices.Contains(f.stop, "") {
+		return usagef("--stop is empty, which ends nothing")
+	}
 	params, err := sampler.NewParams(f.temperature, f.topK, f.topP, f.minP)
 	if err != nil {
 		return usageError{err}

@@ -176,8 +176,11 @@ func run() int {
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil || errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "stele: interrupted")
+		return exitInterrupted
+	case ctx.Err() != nil: // what failed while it ended
+		fmt.Fprintf(os.Stderr, "stele: interrupted: %v\n", err)
 		return exitInterrupted
 	}
 	fmt.Fprintln(os.Stderr, "stele:", err)

@@ -3,12 +3,9 @@ package main
 import (
 	"os"
 	"strings"
-	"syscall"
-)
 
-// reexecMarker is set in the environment of the second start, so that there is
-// no third.
-const reexecMarker = "STELE_REEXEC"
+	"stele/kernels/environment"
+)
 
 // startupSettings must be in the environment before the process starts; a
 // program cannot set them for itself later.
@@ -21,22 +18,12 @@ var startupSettings = []struct{ variable, separator, key, value string }{
 }
 
 // reexec starts the program again in place with startupSettings, where one of
-// them is not yet set. The second start returns at once. When exec is refused
-// the program goes on as it is: slower, not wrong.
+// them is not yet set. When that is refused the program goes on as it is: slower, not
+// wrong.
 func reexec() {
-	if os.Getenv(reexecMarker) != "" {
-		_ = os.Unsetenv(reexecMarker) // a stele that this one starts decides for itself
-		return
+	if with, changed := withStartupSettings(os.Environ()); changed {
+		_ = environment.Restart(with)
 	}
-	environment, changed := withStartupSettings(os.Environ())
-	if !changed {
-		return
-	}
-	path, err := os.Executable()
-	if err != nil {
-		return
-	}
-	_ = syscall.Exec(path, os.Args, append(environment, reexecMarker+"=1"))
 }
 
 // withStartupSettings adds what is missing to an environment; a key that the

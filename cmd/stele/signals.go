@@ -8,9 +8,16 @@ import (
 	"time"
 )
 
-// interrupts are the signals that ask a command to stop: Ctrl-C's, and the one that
-// schedulers send before they kill.
-var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM}
+// interrupts are the signals that ask a command to stop: Ctrl-C's, the one that
+// schedulers send before they kill, and that of a terminal that is closed, unless the
+// command was started to outlive it, as nohup does.
+func interrupts() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
 
 // lastWords is how long a command has after a second signal.
 const lastWords = 3 * time.Second
@@ -24,7 +31,7 @@ func untilSignal() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	second := make(chan struct{})
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, interrupts...)
+	signal.Notify(signals, interrupts()...)
 	go func() {
 		<-signals
 		cancel()

@@ -70,16 +70,17 @@ null} for each, in the same order:
 				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Memory: limit, Log: g.log(), Say: live,
 				OnStep: live.step,
 				Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
+					live.settle()
 					return evaluateDuring(ctx, g, e, cfg, out)
 				},
 				CheckEvaluation: func(model *engine.Source) error { return checkEvaluation(model, cfg, live) },
 			}
+			if dryRun { // has nothing to finish
+				return printPlan(c.Context(), c.OutOrStdout(), g, cfg, out, options)
+			}
 			ctx, stop, done := twoSignals(c.Context())
 			defer done()
 			options.Stop = stop
-			if dryRun {
-				return printPlan(ctx, c.OutOrStdout(), g, cfg, out, options)
-			}
 			return trainer.Run(ctx, cfg, out, options)
 		},
 	}
@@ -194,7 +195,7 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 			fmt.Fprintf(&b, "  kl %.4f", kl)
 		}
 		if n, ok := m["train/kept_groups"]; ok {
-			fmt.Fprintf(&b, "  groups %.0f of %.0f samplings", n, m["train/num_gen_batches"])
+			fmt.Fprintf(&b, "  groups %.0f in %.0f samplings", n, m["train/num_gen_batches"])
 		}
 	}
 	fmt.Fprintf(&b, "  %.0f tok/s", m["perf/throughput"])
@@ -207,10 +208,21 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 	if p.terminal && step != steps {
 		end = ""
 	}
-	fmt.Fprint(p, b.String(), end)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.clear()
+	fmt.Fprint(p.w, b.String(), end)
 	p.open = end == ""
+}
+
+// settle leaves the line that renews itself as it is; what is said next is below it.
+func (p *trainProgress) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open {
+		fmt.Fprintln(p.w)
+		p.open = false
+	}
 }
 
 // Write implements io.Writer for what is said beside: it takes the place of the line
@@ -218,11 +230,15 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 func (p *trainProgress) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.clear()
+	return p.w.Write(b)
+}
+
+func (p *trainProgress) clear() {
 	if p.open {
 		fmt.Fprint(p.w, "\r\033[K")
 		p.open = false
 	}
-	return p.w.Write(b)
 }
 
 // log is where remarks for a person go when they asked for more.

@@ -168,7 +168,7 @@ func TestTrainInterrupted(t *testing.T) {
 		if attempt == 0 {
 			ready = func() bool { return true } // as it starts
 		}
-		signal := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}[attempt%2]
+		signal := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}[attempt%3]
 		err := interrupt(c, ended, ready, time.Duration(random.IntN(50))*time.Millisecond, signal)
 		if err == nil {
 			break // it was over first
@@ -215,6 +215,65 @@ func TestTrainInterrupted(t *testing.T) {
 			t.Errorf("exit code %d after %v\n%s", code, time.Since(began), log.String())
 		}
 		checkGone(t, pids)
+	}
+}
+
+// TestStoppedEvaluation: Ctrl-C while a run measures its model is answered by the run
+// alone, once, and the command that it names goes on; what was measured is the same.
+func TestStoppedEvaluation(t *testing.T) {
+	root := t.TempDir()
+	args := func(out string) []string {
+		args := []string{"train", "--backend", "go", "--out", filepath.Join(root, out)}
+		for _, s := range []string{
+			"algorithm=sft", "model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain", "update.batch=4", "steps=1",
+			"eval.bench=arith", "eval.levels=[1]", "eval.limit=60", "eval.languages=[en, sw]", "eval.max_tokens=40", "eval.samples=2", "rollout.batch=4",
+		} {
+			args = append(args, "--set", s)
+		}
+		return args
+	}
+	var log bytes.Buffer
+	c := program(&log, args("stopped")...)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	samples := filepath.Join(root, "stopped", "eval", "step-0", "samples.jsonl")
+	_ = interrupt(c, ended, func() bool { return sizeOf(samples) > 0 }, 0, syscall.SIGINT)
+	said := log.String()
+	if code := c.ProcessState.ExitCode(); code != exitInterrupted || strings.Contains(said, "the same command") ||
+		strings.Count(said, "stopping the evaluation after step 0") != 1 || strings.Count(said, "go on with: stele train --out") != 1 {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+	must0(t, "train", "--out", filepath.Join(root, "stopped"), "--resume")
+	must0(t, args("whole")...)
+	for _, name := range []string{"eval.jsonl", "eval/step-0/samples.jsonl", "eval/step-0/results.json", "eval/step-1/samples.jsonl"} {
+		a, errA := os.ReadFile(filepath.Join(root, "stopped", name))
+		b, errB := os.ReadFile(filepath.Join(root, "whole", name))
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs: %v, %v", name, errA, errB)
+		}
+	}
+}
+
+// TestStoppedPlan: Ctrl-C ends --dry-run at once, also while a reward program is tried.
+func TestStoppedPlan(t *testing.T) {
+	root := t.TempDir()
+	tried := filepath.Join(root, "tried")
+	var log bytes.Buffer
+	c := program(&log, "train", "--backend", "go", "--dry-run", "--set", "model=builtin:nano", "--set", "data.bench=arith",
+		"--set", "data.template=plain", "--set", "rollout.max_tokens=6", "--set", "rollout.questions=2",
+		"--set", `reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM; echo >`+tried+`; sleep 600']}]`)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	var began time.Time
+	_ = interrupt(c, ended, func() bool { began = time.Now(); return sizeOf(tried) > 0 }, 0, syscall.SIGINT)
+	if code := c.ProcessState.ExitCode(); code != exitInterrupted || time.Since(began) > 20*time.Second {
+		t.Errorf("exit code %d after %v\n%s", code, time.Since(began), log.String())
 	}
 }
 

@@ -40,6 +40,9 @@ func Read(data []byte, into any) error {
 	case errors.As(err, &kind):
 		return fmt.Errorf("line %d, %s: found %.60q, expected %s", kind.Token.Position.Line, lineOf(data, kind.Token.Position.Line), kind.Token.Value, inWords(kind.DstType))
 	case errors.As(err, &overflow):
+		if strings.HasPrefix(overflow.SrcNum, "-") {
+			return fmt.Errorf("line %d: found %s, expected %s", overflow.Token.Position.Line, overflow.SrcNum, inWords(overflow.DstType))
+		}
 		return fmt.Errorf("line %d: %s is too large", overflow.Token.Position.Line, overflow.SrcNum)
 	}
 	first, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")

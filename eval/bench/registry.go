@@ -44,8 +44,9 @@ type Entry struct {
 	Exemplars string   `yaml:"exemplars"`
 	Sources   []Source `yaml:"sources"`
 
-	name string
-	dir  string // that paths are relative to, before Options.Dir; of a user's registry
+	name   string
+	byPath bool   // a dataset named by its path or hub id
+	dir    string // that paths are relative to, before Options.Dir; of a user's registry
 }
 
 // Source is a place that a benchmark may be read from.
@@ -112,13 +113,17 @@ func Lookup(name string, o Options) (Entry, error) {
 	if strings.ContainsAny(name, `/\.`) {
 		return Entry{
 			Answer: Math, DataName: "math", Samples: 1, MaxTokens: defaultMaxTokens,
-			Sources: []Source{{Columns: []string{"problem", "answer"}}}, name: name,
+			Sources: []Source{{Columns: []string{"problem", "answer"}}}, name: name, byPath: true,
 		}, nil
 	}
 	names := slices.Sorted(maps.Keys(entries))
 	return Entry{}, fmt.Errorf("unknown benchmark %q: expected %s, the path of a dataset (.jsonl, .parquet, a folder) or its hub id owner/name%s",
 		name, strings.Join(names, ", "), nearest.Hint(name, names))
 }
+
+// ByPath reports whether the benchmark is a dataset named by its path or hub id, which
+// Options.Fields are for.
+func (e Entry) ByPath() bool { return e.byPath }
 
 // registry is all that is known by name with these options.
 func registry(o Options) (map[string]Entry, error) {

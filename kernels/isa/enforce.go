@@ -5,26 +5,24 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
+
+	"stele/kernels/environment"
 )
 
 // enforce makes the tier hold for what detects the processor's features by itself. Go
 // does so before any code of the program runs, so the process starts again, in place,
 // with an environment that says it.
 func enforce(t Tier) error {
-	environment, changed := environment(os.Environ(), t)
+	with, changed := capped(os.Environ(), t)
 	if !changed {
 		return nil
 	}
-	path, err := os.Executable()
-	if err == nil {
-		err = syscall.Exec(path, os.Args, environment) // does not return
-	}
+	err := environment.Restart(with) // does not return
 	return fmt.Errorf("%s=%s: the program could not be started again to take hold of it: %w", Setting, t, err)
 }
 
-// environment adds to an environment what keeps Go and XLA from going above a tier.
-func environment(old []string, t Tier) (now []string, changed bool) {
+// capped adds to an environment what keeps Go and XLA from going above a tier.
+func capped(old []string, t Tier) (now []string, changed bool) {
 	now = slices.Clone(old)
 	for _, add := range []struct{ name, separator, settings string }{
 		{"GODEBUG", ",", tiers[t].godebug},

@@ -65,7 +65,7 @@ func TestEnvironment(t *testing.T) {
 			[]string{"GODEBUG=cpu.avx512f=on,cpu.avx512f=off", "XLA_FLAGS=--xla_cpu_max_isa=AVX512 --x=1 --xla_cpu_max_isa=AVX2"}},
 	} {
 		before := slices.Clone(c.in)
-		got, changed := environment(c.in, c.tier)
+		got, changed := capped(c.in, c.tier)
 		if !changed || !slices.Equal(got, c.want) || !slices.Equal(c.in, before) {
 			t.Errorf("%v: %q becomes %q, changed %v; want %q", c.tier, c.in, got, changed, c.want)
 		}
@@ -75,7 +75,7 @@ func TestEnvironment(t *testing.T) {
 				got[i] = entry + ",asyncpreemptoff=1"
 			}
 		}
-		if again, changed := environment(got, c.tier); changed || !slices.Equal(again, got) {
+		if again, changed := capped(got, c.tier); changed || !slices.Equal(again, got) {
 			t.Errorf("%v: a second pass changes %q to %q", c.tier, got, again)
 		}
 	}

@@ -15,6 +15,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode"
+
+	"stele/kernels/environment"
 )
 
 // Command is a reward that a program of the user's computes. It is started for
@@ -22,7 +25,8 @@ import (
 //
 //	{"id", "sample", "language", "prompt", "output", "answer", "tokens", "truncated"}
 //
-// and writes one line for each, in the same order, {"reward": number}. It may write
+// and writes one line for each, in the same order, {"reward": number}. Its environment is
+// that of Stele's user. It may write
 // at once or when its input ends. What it says should depend on the line alone:
 // the order of lines depends on which rollouts end first. A reward of null (or NaN,
 // as Python writes it) does not count for that rollout. An answer may repeat "id" and
@@ -167,6 +171,7 @@ func (c Command) start() (*process, error) {
 	p.more = sync.NewCond(&p.mu)
 	// A group of its own, so that what it starts can be ended with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Env = environment.Users() // not what is set for Stele's own process
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = time.Second
 	var err error
@@ -333,5 +338,14 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	said := strings.FieldsFunc(strings.ToValidUTF8(string(t.text), ""), func(r rune) bool { return r == '\n' || r == '\r' })
-	return strings.TrimSpace(strings.Join(said, " | ")) // errors are one line
+	line := strings.TrimSpace(strings.Join(said, " | ")) // errors are one line
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
+		if !unicode.IsPrint(r) { // colours of a terminal, or anything
+			return -1
+		}
+		return r
+	}, line)
 }

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"stele/eval/langid"
+	"stele/kernels/environment"
 )
 
 // shell is a command that a shell runs.
@@ -61,6 +63,43 @@ func TestCommand(t *testing.T) {
 
 // TestCommandsThatFail: a command that hangs, dies or talks nonsense is an error
 // that says so, and no process of it is left.
+// TestEnvironment: a program gets its environment from the user, not what Stele sets
+// for itself.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("STELE_TEST_USERS", "1")
+	t.Setenv("STELE_TEST_CHANGED", "1")
+	for _, name := range []string{"STELE_TEST_CHANGED", "STELE_TEST_ADDED"} {
+		if err := environment.Set(name, "0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer os.Unsetenv("STELE_TEST_ADDED")
+	scores, err := ask(t, shell(`while IFS= read -r line; do echo "{\"reward\": $STELE_TEST_USERS$STELE_TEST_CHANGED$STELE_TEST_ADDED}"; done`), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range scores {
+		for _, reward := range s.Commands {
+			if reward != 11 {
+				t.Errorf("it read %v, want 11", reward)
+			}
+		}
+	}
+}
+
+// TestWhatItSaid: the end of what a program said is a line that a terminal shows as it is.
+func TestWhatItSaid(t *testing.T) {
+	for said, want := range map[string]string{
+		"a\nb\r\nc\n": "a | b | c", "\x1b[31mred\x1b[0m\a\x00": "[31mred[0m", "\xff\xfeok": "ok", "a\tb": "a b", "é 中\u202e": "é 中",
+	} {
+		var end tail
+		_, _ = end.Write([]byte(said))
+		if got := end.String(); got != want {
+			t.Errorf("%q is told as %q, want %q", said, got, want)
+		}
+	}
+}
+
 func TestCommandsThatFail(t *testing.T) {
 	quick := func(c Command) Command { c.TimeoutS = 0.2; return c }
 	for name, c := range map[string]struct {
