@@ -61,8 +61,8 @@ func (a *answer) cutLead() {
 			return words.lead[word] || words.currencies[word] != "" || words.units[word] != "" &&
 				!words.changes[word] && (utf8.RuneCountInString(word) > 2 || strings.Contains(" km kg cm ", " "+word+" "))
 		})
-		if word == "" {
-			break
+		if word == "" || len(longestWord(s, words.isNumber)) > len(word) {
+			break // cent vingt is 120
 		}
 		rest := strings.TrimLeft(s[len(word):], " :.")
 		if !startsWithNumber(rest) && !leads(rest) {
@@ -116,11 +116,11 @@ func swahiliNouns(s string) (nouns, rest string) {
 			return "", s
 		}
 		rest = strings.TrimLeft(after, " ")
-		if rest == "" || startsWithMagnitude(word) || words.numbers[lower] > 0 {
+		if rest == "" || startsWithMagnitude(word) || words.isNumber(lower) {
 			return "", s
 		}
 		next := strings.ToLower(firstWord(rest))
-		if isDigit(rest[0]) || words.numbers[strings.ToLower(rest)] > 0 || words.first[next] {
+		if isDigit(rest[0]) || words.isNumber(strings.ToLower(rest)) || words.first[next] {
 			return strip(s[:len(s)-len(rest)]), rest
 		}
 	}

@@ -116,9 +116,9 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	return a
 }
 
-// readNumberWord recognises one of the words from one to ten, perhaps with a unit.
+// readNumberWord recognises a number below a thousand in words, perhaps with a unit.
 func (a *answer) readNumberWord() bool {
-	word := longestWord(a.text, func(word string) bool { return words.numbers[word] > 0 })
+	word := longestWord(a.text, words.isNumber)
 	if word == "" {
 		return false
 	}
@@ -129,7 +129,8 @@ func (a *answer) readNumberWord() bool {
 		}
 		a.unit, a.unitKnown = canonicalUnit(unit), true
 	}
-	a.values = []*expr{integer(words.numbers[strings.ToLower(word)])}
+	n, _ := words.number(strings.ToLower(word))
+	a.values = []*expr{integer(n)}
 	return true
 }
 

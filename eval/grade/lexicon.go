@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // lexicon holds the words with which one language writes final answers. A table has one
@@ -14,6 +16,8 @@ type lexicon struct {
 	and, or string
 	// numbers are the numerals from one to ten, in this order.
 	numbers string
+	// spelling is how the numbers after that are written.
+	spelling spelling
 	// magnitudes are words that multiply the number before them.
 	magnitudes string
 	// magnitudeFirst: the number follows its magnitude.
@@ -39,7 +43,7 @@ type lexicon struct {
 func wordList(s string) []string {
 	var words []string
 	for word := range strings.SplitSeq(s, ",") {
-		if word = strings.TrimSpace(word); word != "" {
+		if word = norm.NFC.String(strings.TrimSpace(word)); word != "" {
 			words = append(words, word)
 		}
 	}
@@ -97,6 +101,12 @@ var words = func() *vocabulary {
 	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first} {
 		addFirsts(v.firsts, set)
 	}
+	for _, code := range codes {
+		s := lexicons[code].spelling
+		for _, field := range strings.FieldsFunc(s.zero+" "+s.from11+" "+s.tens+" "+s.hundreds, func(r rune) bool { return r == ' ' || r == '|' }) {
+			v.firsts[firstRune(field)] = true
+		}
+	}
 	addFirsts(v.firsts, v.magnitudes)
 	addFirsts(v.firsts, v.numbers)
 	addFirsts(v.firsts, v.units)
@@ -117,7 +127,7 @@ func (v *vocabulary) addLexicon(l lexicon) {
 	v.questions.add(l.questions)
 	v.another.add(l.another)
 	for i, spellings := range strings.Fields(l.numbers) {
-		for word := range strings.SplitSeq(spellings, "|") {
+		for _, word := range forms(spellings) {
 			v.numbers[word] = int64(i + 1)
 		}
 	}

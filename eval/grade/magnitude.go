@@ -49,7 +49,8 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 	var terms []numeralTerm
 	magnitudes, afterMagnitude, afterNumber := 0, false, false
 	var first *big.Rat // a magnitude that waits for its number
-	at := s
+	whole := splitTausend(s)
+	at := whole
 	const most = 24 // words and numbers
 	for range most {
 		at = strings.TrimLeft(at, " ")
@@ -57,8 +58,11 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 			at = strings.TrimLeft(at, "零〇")
 		}
 		if magnitudes > 0 && !afterNumber && first == nil {
-			if after, found := strings.CutPrefix(at, "na "); found && startsWithMagnitude(after) {
-				at = after
+			for _, and := range []string{"na ", "and ", "und ", ", ", ", and "} {
+				after, found := strings.CutPrefix(at, and)
+				if found && (startsWithMagnitude(after) || longestWord(after, words.isNumber) != "") {
+					at = after
+				}
 			}
 		}
 		number, width := numberAt(at)
@@ -69,7 +73,7 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 				first, afterMagnitude, afterNumber = nil, true, false
 				continue
 			}
-			if m := magnitudeSuffix.FindStringSubmatch(at); m != nil && isDigit(s[len(s)-len(at)-1]) {
+			if m := magnitudeSuffix.FindStringSubmatch(at); m != nil && isDigit(whole[len(whole)-len(at)-1]) {
 				size := words.magnitudes[m[1]][0]
 				return new(big.Rat).Mul(number, size), at[len(m[1]):], false, len(terms) == 0
 			}
@@ -119,13 +123,27 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 	return value, at, ambiguous, ratBits(value) < maxBits
 }
 
+// splitTausend takes a German compound apart: zweitausenddreihundert.
+func splitTausend(s string) string {
+	word := firstWord(s)
+	before, after, ok := strings.Cut(strings.ToLower(word), "tausend")
+	if !ok || before+after == "" || before != "" && !words.isNumber(before) {
+		return s
+	}
+	after = strings.TrimPrefix(after, "und")
+	if after != "" && !words.isNumber(after) {
+		return s
+	}
+	return strip(before + " tausend " + after + s[len(word):])
+}
+
 // startsWithMagnitude reports whether a text begins with a word that multiplies.
 func startsWithMagnitude(s string) bool {
 	_, size := magnitudeAt(strings.TrimLeft(s, " "))
 	return size != nil
 }
 
-// numberAt reads a number in digits, or one of the words from one to ten, at the start
+// numberAt reads a number in digits, or a number below a thousand in words, at the start
 // of a text.
 func numberAt(s string) (*big.Rat, int) {
 	if m := literal.FindString(s); m != "" {
@@ -135,11 +153,12 @@ func numberAt(s string) (*big.Rat, int) {
 		}
 		return readings[0], len(m)
 	}
-	word := longestWord(s, func(word string) bool { return words.numbers[word] > 0 })
+	word := longestWord(s, words.isNumber)
 	if word == "" {
 		return nil, 0
 	}
-	return big.NewRat(words.numbers[strings.ToLower(word)], 1), len(word)
+	n, _ := words.number(strings.ToLower(word))
+	return big.NewRat(n, 1), len(word)
 }
 
 // magnitudeAt returns the longest magnitude word at the start of a text, and what it
@@ -159,15 +178,24 @@ func magnitudeAt(s string) (string, []*big.Rat) {
 // longestWord returns the longest prefix of a text that is a word, in lower case,
 // according to known. In scripts with blanks it must end where the text's word does.
 func longestWord(s string, known func(string) bool) string {
-	const most = 30
+	const most = 48
 	if !startsWord(s) {
 		return ""
 	}
+	end := 0
+	for n := 0; end < len(s) && n < most; n++ {
+		_, width := utf8.DecodeRuneInString(s[end:])
+		end += width
+	}
+	lower := strings.ToLower(s[:end])
+	if len(lower) != end {
+		return ""
+	}
 	longest := ""
-	for i, n := 0, 0; i < len(s) && n < most; n++ {
+	for i := 0; i < end; {
 		_, width := utf8.DecodeRuneInString(s[i:])
 		i += width
-		if word := strings.ToLower(s[:i]); len(word) == i && known(word) && endsWord(s[:i], s[i:]) {
+		if endsWord(s[:i], s[i:]) && known(lower[:i]) {
 			longest = s[:i]
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // The strict grader first brings all ways to write the same thing to one
@@ -29,7 +31,7 @@ var foldRunes = map[rune]string{
 // into ASCII, and all white space into blanks.
 func fold(s string) string {
 	var b strings.Builder
-	for _, r := range s {
+	for _, r := range norm.NFC.String(s) {
 		plain, ok := foldRunes[r]
 		switch {
 		case ok:
@@ -50,6 +52,8 @@ func fold(s string) string {
 }
 
 var (
+	// fullStop ends a sentence between numbers: 3。5 is no decimal.
+	fullStop       = regexp.MustCompile(`(\pN)\s*[。।｡]\s*(\pN)`)
 	fontCommand    = regexp.MustCompile(`\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|hbox|operatorname|boldsymbol|bm|boxed|fbox)\s*\{`)
 	bold           = regexp.MustCompile(`(^|[^\w)}])\*\*([^*]+)\*\*($|[^\w({\\])`)
 	looseFraction  = regexp.MustCompile(`\\frac\s+`)
@@ -100,6 +104,7 @@ var notation = strings.NewReplacer(
 
 // writeAlike brings an answer to the notation that the strict grader reads.
 func writeAlike(s string) string {
+	s = fullStop.ReplaceAllString(s, "$1; $2")
 	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
 	s = unitInBrackets.ReplaceAllString(s, "$1 $2")
 	s = shillings.ReplaceAllString(s, "$1")
