@@ -15,7 +15,9 @@ var (
 	openSyllables = regexp.MustCompile(`^(?:[bcdfghjklmnprstvwyz']{0,3}[aeiou])+$`)
 	// countedNoun is a noun and how many there are: แอปเปิล 5 ลูก, 苹果5个.
 	countedNoun = regexp.MustCompile(`^([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Bengali}\p{Telugu}ー]{1,12}) ?(-?\d[^;,]*)$`)
-	numberStart = regexp.MustCompile(`^(?:\d|-\d|\.\d|\\frac|\\sqrt)`)
+	// currencyLetter is a sign before an amount: quetzal, lempira, rand, kwacha, balboa.
+	currencyLetter = regexp.MustCompile(`^(?:[GKLPQR]\.? |B/\. ?)(\d[\d., ]*)$`)
+	numberStart    = regexp.MustCompile(`^(?:\d|-\d|\.\d|\\frac|\\sqrt)`)
 )
 
 // swahiliLinks join Swahili nouns.
@@ -28,7 +30,7 @@ func (a *answer) cutPercent() {
 	if m := percentEnd.FindStringSubmatch(s); m != nil {
 		body = m[1]
 	} else if word := longestWord(s, func(word string) bool { return words.percent[word] }); word != "" {
-		if body = strip(s[len(word):]); !numberStart.MatchString(body) {
+		if body = strip(s[len(word):]); !startsWithNumber(body) && !isChinese(body) {
 			return
 		}
 	} else {
@@ -42,6 +44,12 @@ func (a *answer) cutPercent() {
 	if values, _ := readDecimal(body); body != "" && (values != nil || len(splitTop(markConjunctions(body))) == 1) {
 		a.text, a.percent = body, true
 	}
+}
+
+// isChinese reports whether a text is a Chinese or Japanese numeral.
+func isChinese(s string) bool {
+	_, ok := parseChinese(s)
+	return ok
 }
 
 // cutLead removes words before a number: a sign in words, what is counted, currencies.
@@ -61,10 +69,13 @@ func (a *answer) cutLead() {
 			return words.lead[word] || words.currencies[word] != "" || words.units[word] != "" &&
 				!words.changes[word] && (utf8.RuneCountInString(word) > 2 || strings.Contains(" km kg cm ", " "+word+" "))
 		})
-		if word == "" || len(longestWord(s, words.isNumber)) > len(word) {
-			break // cent vingt is 120
+		if word == "" {
+			break
 		}
 		rest := strings.TrimLeft(s[len(word):], " :.")
+		if number := longestWord(s, words.isNumber); len(number) >= len(word) && !numberStart.MatchString(rest) {
+			break // cent mille
+		}
 		if !startsWithNumber(rest) && !leads(rest) {
 			break
 		}
@@ -72,6 +83,9 @@ func (a *answer) cutLead() {
 		if unit := words.unit(word); unit != "" && !words.lead[word] {
 			a.leadUnit = unit
 		}
+	}
+	if m := currencyLetter.FindStringSubmatch(a.text); m != nil {
+		a.text = m[1]
 	}
 	if noun, rest := swahiliNouns(a.text); noun != "" {
 		a.text, a.leadUnit = rest, noun

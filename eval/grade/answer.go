@@ -101,7 +101,7 @@ func readAnswer(s string, b *budget, depth int) *answer {
 			return a
 		}
 	}
-	if a.readNumber(false) || a.readMeasure(b) || a.readBase() {
+	if a.readNumber(false) || a.readSeveral() || a.readMeasure(b) || a.readBase() {
 		return a
 	}
 	if a.readList(b, depth) {
@@ -120,16 +120,27 @@ func readAnswer(s string, b *budget, depth int) *answer {
 func (a *answer) readNumberWord() bool {
 	word := longestWord(a.text, words.isNumber)
 	if word == "" {
-		return false
+		if words.half[strings.ToLower(a.text)] {
+			a.values = []*expr{rational(big.NewRat(1, 2))}
+		}
+		return a.values != nil
 	}
-	if rest := strip(a.text[len(word):]); rest != "" {
+	n, _ := words.number(strings.ToLower(word))
+	rest := strip(a.text[len(word):])
+	if part := longestWord(strings.TrimLeft(rest, "-"), func(word string) bool { return words.fractions[word] > 0 }); part != "" {
+		if strings.TrimLeft(rest, "-") != part {
+			return false
+		}
+		a.values = []*expr{rational(big.NewRat(n, words.fractions[strings.ToLower(part)]))}
+		return true // three quarters
+	}
+	if rest != "" {
 		unit, known := readUnit(rest)
 		if unit == "" || !known {
 			return false
 		}
 		a.unit, a.unitKnown = canonicalUnit(unit), true
 	}
-	n, _ := words.number(strings.ToLower(word))
 	a.values = []*expr{integer(n)}
 	return true
 }

@@ -91,7 +91,17 @@ var lexicons = map[string]lexicon{
 			naira: ₦, ngn
 			real: r$, brl
 			franc: chf
-			shilling: ksh, ksh., tsh, tsh., tzs, kes, sh, sh., ush, /=`,
+			shilling: ksh, ksh., tsh, tsh., tzs, kes, sh, sh., shs, shs., ush, ugx, /=
+			quetzal: gtq, quetzal, quetzales
+			lempira: hnl, lempira, lempiras
+			cedi: ghs, cedi, cedis
+			pound: egp
+			guaraní: pyg, ₲
+			colón: crc, ₡
+			dong: vnd, ₫
+			forint: huf
+			zloty: pln, zł
+			hryvnia: uah, ₴`,
 	},
 	"en": {
 		changes: "if, for, not, no, where, when, modulo, remainder, except, but, then, than, more, less, least, most, about, approximately, approx, around, base, factorial, plus, minus, over, divided, half, halves, third, thirds, quarter, quarters, twice, double, infinity, hundredth, hundredths, tenth, tenths, thousandth, thousandths, before, above, below, under, outside, inside, sine, cosine, to, until, only if, out, at, nearly, almost, roughly",
@@ -107,6 +117,8 @@ var lexicons = map[string]lexicon{
 		},
 		magnitudes: "12: dozen, dozens\n20: score\n144: gross\n100: hundred, hundreds\n1000: thousand, thousands\n1e6: million, millions, mn, mln\n1e9: billion, billions\n1e12: trillion, trillions\n1e5: lakh, lakhs, lac, lacs\n1e7: crore, crores",
 		percent:    "percent, per cent, pct",
+		half:       "half",
+		fractions:  "2: half, halves\n3: third, thirds\n4: quarter, quarters, fourth, fourths\n5: fifth, fifths\n6: sixth, sixths\n7: seventh, sevenths\n8: eighth, eighths\n9: ninth, ninths\n10: tenth, tenths",
 		minus:      "minus, negative",
 		units: `h: hour, hours
 			min: minute, minutes
@@ -143,7 +155,7 @@ var lexicons = map[string]lexicon{
 			apple: apple, apples`,
 		currencies: "dollar: dollar, dollars, bucks\neuro: euro, euros\nrupee: rupee, rupees\nyen: yen\nruble: ruble, rubles, rouble, roubles\nbaht: baht\nyuan: yuan\ntaka: taka\nshilling: shilling, shillings\npeso: peso, pesos",
 		square:     "square, sq, sq., squared", cubic: "cubic, cu, cu., cubed", per: "per",
-		lead:        "total, a total of, in total, total of, exactly",
+		lead:        "total, a total of, in total, total of, exactly, about, approximately, approx, approx., around, roughly, circa, ca, ca.",
 		answers:     "answer is, answer:, correct one is, correct choice is, correct option is, choice is",
 		conclusions: "so, therefore, thus, hence, in total, altogether, total",
 		another:     "another, next, new, a new, here is another, here's another",
@@ -163,6 +175,8 @@ var lexicons = map[string]lexicon{
 		},
 		magnitudes: "12: docena, docenas\n100: cien, ciento, centenar, centenares\n1000: mil, millar, millares\n1e6: millón, millones, millon, mill.\n1e9: millardo, millardos\n1e12: billón, billones, billon\n1e18: trillón, trillones",
 		percent:    "por ciento, porciento",
+		half:       "medio, media",
+		fractions:  "2: medio, medios\n3: tercio, tercios\n4: cuarto, cuartos\n5: quinto, quintos\n6: sexto, sextos\n7: séptimo, séptimos\n8: octavo, octavos\n9: noveno, novenos\n10: décimo, décimos",
 		minus:      "menos",
 		units: `h: hora, horas
 			min: minuto, minutos
@@ -191,7 +205,7 @@ var lexicons = map[string]lexicon{
 			apple: manzana, manzanas`,
 		currencies: "dollar: dólar, dólares, dolar, dolares\neuro: euro, euros\npeso: peso, pesos\nsol: sol, soles\nrupee: rupia, rupias\nyen: yen, yenes",
 		square:     "cuadrado, cuadrados, cuadrada, cuadradas", cubic: "cúbico, cúbicos, cúbica, cúbicas", per: "por, cada",
-		lead:        "un total de, total, en total, son",
+		lead:        "un total de, total, en total, son, aproximadamente, aprox, aprox., alrededor de, cerca de, unos, unas, más o menos",
 		answers:     "la respuesta es, respuesta:, la respuesta final es, respuesta final:, respuesta correcta es",
 		conclusions: "por lo tanto, por tanto, entonces, en total, así que, luego",
 		another:     "otra, otro, nueva, nuevo, siguiente",
@@ -211,6 +225,8 @@ var lexicons = map[string]lexicon{
 		},
 		magnitudes: "12: дюжина, дюжины, дюжин, дюжину\n100: сотня, сотни, сотен, сотню, сто\n1000: тысяча, тысячи, тысяч, тысячу, тысячам, тысячами, тысячах, тыс, тыс.\n1e6: миллион, миллиона, миллионов, миллионы, млн, млн.\n1e9: миллиард, миллиарда, миллиардов, миллиарды, млрд, млрд.\n1e12: триллион, триллиона, триллионов, трлн, трлн.",
 		percent:    "процент, процента, процентов, проц.",
+		half:       "пол",
+		fractions:  "3: треть, трети\n4: четверть, четверти\n5: пятая, пятых\n6: шестая, шестых\n7: седьмая, седьмых\n8: восьмая, восьмых\n9: девятая, девятых\n10: десятая, десятых",
 		minus:      "минус",
 		units: `h: час, часа, часов, ч, ч.
 			min: минута, минуты, минут, минуту, мин, мин.
@@ -245,7 +261,7 @@ var lexicons = map[string]lexicon{
 			piece: шт, шт., штук, штуки, штука`,
 		currencies: "dollar: доллар, доллара, долларов, долл.\neuro: евро\nruble: рубль, рубля, рублей, рублям, р\nrupee: рупия, рупии, рупий\nyen: иена, иены, иен",
 		square:     "кв, кв., квадратный, квадратных, квадратные, квадратная", cubic: "куб, куб., кубический, кубических, кубические", per: "в, за, на",
-		lead:        "всего, итого, ровно",
+		lead:        "всего, итого, ровно, около, примерно, приблизительно, порядка",
 		answers:     "ответ:, ответ —, ответ",
 		conclusions: "итого, итак, значит, следовательно, всего, таким образом",
 		another:     "следующая, следующий, следующее, новая, новый, другая, ещё одна",
@@ -266,6 +282,8 @@ var lexicons = map[string]lexicon{
 		},
 		magnitudes: "12: dutzend\n100: hundert\n1000: tausend, tsd, tsd.\n1e6: million, millionen, mio, mio.\n1e9: milliarde, milliarden, mrd, mrd.\n1e12: billionen, bio.\n1e15: billiarde, billiarden\n1e18: trillionen",
 		percent:    "prozent, v.h.",
+		half:       "halbe, halbes, eine halbe, ein halbes",
+		fractions:  "2: halb, halbe, halbes\n3: drittel\n4: viertel\n5: fünftel\n6: sechstel\n7: siebtel\n8: achtel\n9: neuntel\n10: zehntel",
 		minus:      "minus",
 		units: `h: stunde, stunden, std, std.
 			min: minute, minuten
@@ -304,7 +322,7 @@ var lexicons = map[string]lexicon{
 			piece: stück`,
 		currencies: "dollar: dollar, us-dollar\neuro: euro\nfranc: franken\nrupee: rupien",
 		square:     "quadrat", cubic: "kubik", per: "pro, je",
-		lead:        "insgesamt, genau, zusammen",
+		lead:        "insgesamt, genau, zusammen, etwa, ungefähr, circa, rund, zirka",
 		answers:     "die antwort ist, antwort:, die antwort lautet, antwort lautet, endgültige antwort ist, richtige antwort ist",
 		conclusions: "also, insgesamt, daher, somit, folglich, deshalb",
 		another:     "weitere, eine weitere, neue, nächste, nächstes",
@@ -325,6 +343,8 @@ var lexicons = map[string]lexicon{
 		},
 		magnitudes: "12: douzaine, douzaines\n100: centaine, centaines\n1000: mille, millier, milliers\n1e6: million, millions\n1e9: milliard, milliards, md, mds, mrd, mrds\n1e12: billions\n1e18: trillions\n1e15: billiard, billiards",
 		percent:    "pour cent, pourcent, pourcents",
+		half:       "demi, un demi, une demi",
+		fractions:  "2: demi, demie, demis\n3: tiers\n4: quart, quarts\n5: cinquième, cinquièmes\n6: sixième, sixièmes\n7: septième, septièmes\n8: huitième, huitièmes\n9: neuvième, neuvièmes\n10: dixième, dixièmes",
 		minus:      "moins",
 		units: `h: heure, heures
 			min: minute, minutes
@@ -353,7 +373,7 @@ var lexicons = map[string]lexicon{
 			apple: pomme, pommes`,
 		currencies: "dollar: dollar, dollars\neuro: euro, euros\nfranc: franc, francs\nrupee: roupie, roupies\nyen: yen, yens",
 		square:     "carré, carrés, carrée, carrées", cubic: "cube, cubes", per: "par, à, chaque",
-		lead:        "au total, en tout, un total de, total",
+		lead:        "au total, en tout, un total de, total, environ, à peu près, approximativement",
 		answers:     "la réponse est, réponse:, réponse :, la réponse finale est, réponse finale:, réponse finale :, bonne réponse est",
 		conclusions: "donc, ainsi, au total, par conséquent, en tout",
 		another:     "autre, une autre, nouvelle, nouveau",
@@ -371,6 +391,7 @@ var lexicons = map[string]lexicon{
 		},
 		magnitudes: "12: ডজন\n100: শত, শ, শো\n1000: হাজার\n1e5: লক্ষ, লাখ\n1e6: মিলিয়ন, মিলিয়ন\n1e7: কোটি\n1e9: বিলিয়ন, বিলিয়ন\n1e12: ট্রিলিয়ন, ট্রিলিয়ন",
 		percent:    "শতাংশ, পার্সেন্ট, শতকরা",
+		half:       "আধা",
 		minus:      "ঋণাত্মক, মাইনাস, বিয়োগ",
 		units: `h: ঘণ্টা, ঘন্টা
 			min: মিনিট
@@ -400,7 +421,7 @@ var lexicons = map[string]lexicon{
 			apple: আপেল, টি আপেল`,
 		currencies: "dollar: ডলার\neuro: ইউরো\ntaka: টাকা\nrupee: রুপি\npaisa: পয়সা",
 		square:     "বর্গ", cubic: "ঘন", per: "প্রতি",
-		lead:        "মোট, সর্বমোট",
+		lead:        "মোট, সর্বমোট, প্রায়, আনুমানিক",
 		answers:     "উত্তর হল, উত্তর:, উত্তর হলো, উত্তর",
 		conclusions: "মোট, অতএব, সুতরাং, তাই, তাহলে",
 		another:     "আরেকটি, পরবর্তী, আর একটি, নতুন",
@@ -421,6 +442,7 @@ var lexicons = map[string]lexicon{
 		},
 		magnitudes: "12: โหล\n100: ร้อย\n1000: พัน\n1e4: หมื่น\n1e5: แสน\n1e6: ล้าน",
 		percent:    "เปอร์เซ็นต์, เปอร์เซนต์, ร้อยละ",
+		half:       "ครึ่ง",
 		minus:      "ลบ",
 		units: `h: ชั่วโมง, ชม., ชม
 			min: นาที
@@ -449,7 +471,7 @@ var lexicons = map[string]lexicon{
 			piece: ชิ้น, อัน, ลูก, ตัว, เล่ม`,
 		currencies: "dollar: ดอลลาร์, ดอลล่าร์\nbaht: บาท\neuro: ยูโร\nyen: เยน",
 		square:     "ตาราง", cubic: "ลูกบาศก์", per: "ต่อ",
-		lead:        "รวม, ทั้งหมด, รวมทั้งหมด",
+		lead:        "รวม, ทั้งหมด, รวมทั้งหมด, ประมาณ, ราว, ราวๆ",
 		answers:     "คำตอบคือ, คำตอบ:, คำตอบ",
 		conclusions: "รวม, ดังนั้น, เพราะฉะนั้น, ทั้งหมด",
 		another:     "อีก",
@@ -470,6 +492,8 @@ var lexicons = map[string]lexicon{
 		magnitudes:     "12: dazeni, darzeni\n100: mia\n1000: elfu, alfu, maelfu\n1e5: laki, lakhi\n1e6: milioni\n1e9: bilioni\n1e12: trilioni",
 		magnitudeFirst: true,
 		percent:        "asilimia",
+		half:           "nusu",
+		fractions:      "3: theluthi\n4: robo",
 		minus:          "hasi",
 		units: `h: saa, masaa
 			min: dakika
@@ -498,7 +522,7 @@ var lexicons = map[string]lexicon{
 			apple: tufaha, matufaha, matofaa, tofaa`,
 		currencies: "dollar: dola\nshilling: shilingi, shillingi\neuro: yuro\nrupee: rupia",
 		square:     "mraba, za mraba", cubic: "ujazo, za ujazo", per: "kwa, kila",
-		lead:        "jumla, jumla ya",
+		lead:        "jumla, jumla ya, takriban, takribani, karibu, kama, kiasi cha, yapata",
 		answers:     "jibu ni, jibu:, jibu la mwisho ni, jibu sahihi ni",
 		conclusions: "jumla, kwa hiyo, hivyo, kwa hivyo",
 		another:     "jingine",
@@ -545,7 +569,7 @@ var lexicons = map[string]lexicon{
 			km/h: 千米/时, 公里/小时`,
 		currencies: "yuan: 元, 块, 人民币\ndollar: 美元\nyen: 日元\neuro: 欧元",
 		square:     "平方", cubic: "立方", per: "每",
-		lead:        "共, 一共, 总共, 共计, 总计, 每小时, 时速, 每秒, 每分钟, 每天",
+		lead:        "约, 大约, 約, 大約, 约为, 大约是, 近似, 共, 一共, 总共, 共计, 总计, 每小时, 时速, 每秒, 每分钟, 每天",
 		answers:     "答案是, 答案为, 答案：, 答案:",
 		conclusions: "所以, 因此, 总共, 一共, 故, 于是, 共",
 		another:     "另一个, 另一道, 下一个, 下一道, 下一, 新的, 新",
@@ -553,7 +577,7 @@ var lexicons = map[string]lexicon{
 	},
 	"ja": {
 		changes: "少なくとも, 最大, 最小, およそ, 以外, 第, 毎, 各, ルート, 以上, 以下, 未満, 以内, ではない, でない, じゃない, くらい, ぐらい, ほど, 程度, 約, 半, から, まで, より, 余り, あまり, 分の, 強, 弱, 超",
-		and:     "と, 及び, および, かつ, そして", or: "または, 又は, もしくは, あるいは, か",
+		and:     "と, 及び, および, 並びに, ならびに, かつ, そして", or: "または, 又は, もしくは, 若しくは, あるいは, 或いは, 或は, か",
 		numbers:    "一 二 三 四 五 六 七 八 九 十",
 		magnitudes: "12: ダース\n10: 十\n100: 百\n1000: 千\n1e4: 万\n1e8: 億\n1e12: 兆",
 		percent:    "パーセント, ％",
@@ -589,7 +613,7 @@ var lexicons = map[string]lexicon{
 			cm^3: 立方センチメートル`,
 		currencies: "yen: 円\ndollar: ドル\neuro: ユーロ",
 		square:     "平方", cubic: "立方", per: "毎",
-		lead:        "合計, 全部で, 計, 毎時, 時速, 毎秒, 秒速, 毎分, 分速",
+		lead:        "約, およそ, おおよそ, 合計, 全部で, 計, 毎時, 時速, 毎秒, 秒速, 毎分, 分速",
 		answers:     "答えは, 答え：, 答え:",
 		conclusions: "よって, したがって, ゆえに, 合計, だから, 従って",
 		another:     "別の, 次の, 新しい",
@@ -607,8 +631,9 @@ var lexicons = map[string]lexicon{
 			hundreds: "నూరు|నూట|వంద|వందల|ఒక_వంద రెండు_వందల|రెండు_వందలు మూడు_వందల|మూడు_వందలు నాలుగు_వందల|నాలుగు_వందలు ఐదు_వందల|ఐదు_వందలు ఆరు_వందల|ఆరు_వందలు ఏడు_వందల|ఏడు_వందలు ఎనిమిది_వందల|ఎనిమిది_వందలు తొమ్మిది_వందల|తొమ్మిది_వందలు",
 			above:    "H_R",
 		},
-		magnitudes: "12: డజను, డజన్, డజన్లు, డజన్ల\n100: వంద, వందలు, వందల\n1000: వెయ్యి, వేలు, వేల, వేయి\n1e5: లక్ష, లక్షలు, లక్షల\n1e6: మిలియన్, మిలియన్లు, మిలియన్ల\n1e7: కోటి, కోట్లు, కోట్ల\n1e9: బిలియన్, బిలియన్లు, బిలియన్ల\n1e12: ట్రిలియన్, ట్రిలియన్లు, ట్రిలియన్ల",
+		magnitudes: "12: డజను, డజన్, డజన్లు, డజన్ల\n100: వంద, వందలు, వందల\n1000: వెయ్యి, వేలు, వేల, వేయి, వేయిల\n1e5: లక్ష, లక్షలు, లక్షల\n1e6: మిలియన్, మిలియన్లు, మిలియన్ల\n1e7: కోటి, కోట్లు, కోట్ల\n1e9: బిలియన్, బిలియన్లు, బిలియన్ల\n1e12: ట్రిలియన్, ట్రిలియన్లు, ట్రిలియన్ల",
 		percent:    "శాతం",
+		half:       "అర",
 		minus:      "మైనస్, రుణ, ఋణ",
 		units: `h: గంట, గంటలు, గంటల
 			min: నిమిషం, నిమిషాలు, నిమిషాల
@@ -637,7 +662,7 @@ var lexicons = map[string]lexicon{
 			apple: ఆపిల్, ఆపిల్స్`,
 		currencies: "dollar: డాలర్, డాలర్లు, డాలర్ల\nrupee: రూపాయి, రూపాయలు, రూపాయల, రూ., రూ\neuro: యూరో, యూరోలు",
 		square:     "చదరపు, చ.", cubic: "ఘనపు, ఘన", per: "ప్రతి",
-		lead:        "మొత్తం",
+		lead:        "మొత్తం, సుమారు, సుమారుగా, దాదాపు",
 		answers:     "సమాధానం:, సమాధానం",
 		conclusions: "మొత్తం, కాబట్టి, అందువల్ల, కనుక",
 		another:     "మరో, మరొక, తదుపరి, కొత్త",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -23,11 +24,13 @@ type lexicon struct {
 	// magnitudeFirst: the number follows its magnitude.
 	magnitudeFirst bool
 	percent        string
-	minus          string
-	units          string
-	currencies     string
-	square, cubic  string // before or after the unit
-	per            string
+	// half are words for a half before a magnitude, fractions the names of parts.
+	half, fractions string
+	minus           string
+	units           string
+	currencies      string
+	square, cubic   string // before or after the unit
+	per             string
 	// lead are words before the number that change nothing: in total, about the whole.
 	lead string
 	// questions are the labels of a question in a list of questions, another what may
@@ -63,14 +66,15 @@ func meanings(table string, use func(meaning, word string)) {
 // vocabulary is the lexicons of all languages together: the language of an answer is
 // not known, and hardly a word means two things. The sets hold what each word means.
 type vocabulary struct {
-	and, or, percent, minus, lead, per, changes, questions, another wordSet
-	magnitudes                                                      map[string][]*big.Rat // billions are two things
-	numbers                                                         map[string]int64
-	first                                                           wordSet // magnitudes that precede their number
-	units, currencies                                               map[string]string
-	powers                                                          map[string]int // 2 for "square"
-	answers, conclusions                                            []string
-	firsts                                                          map[rune]bool // what words begin with
+	and, or, percent, minus, lead, per, changes, questions, another, half wordSet
+	magnitudes                                                            map[string][]*big.Rat // billions are two things
+	numbers                                                               map[string]int64
+	first                                                                 wordSet // magnitudes that precede their number
+	units, currencies                                                     map[string]string
+	fractions                                                             map[string]int64 // 4 for "quarters"
+	powers                                                                map[string]int   // 2 for "square"
+	answers, conclusions                                                  []string
+	firsts                                                                map[rune]bool // what words begin with
 }
 
 type wordSet map[string]bool
@@ -85,7 +89,7 @@ func (set wordSet) add(list string) {
 var words = func() *vocabulary {
 	v := &vocabulary{
 		and: wordSet{}, or: wordSet{}, percent: wordSet{}, minus: wordSet{}, lead: wordSet{}, per: wordSet{},
-		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{},
+		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{}, half: wordSet{}, fractions: map[string]int64{},
 		magnitudes: map[string][]*big.Rat{}, numbers: map[string]int64{}, units: map[string]string{},
 		currencies: map[string]string{}, powers: map[string]int{}, firsts: map[rune]bool{},
 	}
@@ -98,7 +102,7 @@ var words = func() *vocabulary {
 		v.addLexicon(lexicons[code])
 	}
 	slices.SortFunc(v.answers, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first} {
+	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first, v.half} {
 		addFirsts(v.firsts, set)
 	}
 	for _, code := range codes {
@@ -112,6 +116,7 @@ var words = func() *vocabulary {
 	addFirsts(v.firsts, v.units)
 	addFirsts(v.firsts, v.currencies)
 	addFirsts(v.firsts, v.powers)
+	addFirsts(v.firsts, v.fractions)
 	return v
 }()
 
@@ -126,6 +131,8 @@ func (v *vocabulary) addLexicon(l lexicon) {
 	v.changes.add(l.changes)
 	v.questions.add(l.questions)
 	v.another.add(l.another)
+	v.half.add(l.half)
+	meanings(l.fractions, func(meaning, word string) { v.fractions[word], _ = strconv.ParseInt(meaning, 10, 64) })
 	for i, spellings := range strings.Fields(l.numbers) {
 		for _, word := range forms(spellings) {
 			v.numbers[word] = int64(i + 1)

@@ -51,6 +51,10 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 	var first *big.Rat // a magnitude that waits for its number
 	whole := splitTausend(s)
 	at := whole
+	if word, rest := halfBefore(whole); word != "" {
+		terms = append(terms, numeralTerm{big.NewRat(1, 2), big.NewRat(1, 1)})
+		at, afterNumber = rest, true
+	}
 	const most = 24 // words and numbers
 	for range most {
 		at = strings.TrimLeft(at, " ")
@@ -123,6 +127,19 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 	return value, at, ambiguous, ratBits(value) < maxBits
 }
 
+// halfBefore splits the word for a half, and an article, off a magnitude: half a million.
+func halfBefore(s string) (word, rest string) {
+	word = longestWord(s, func(word string) bool { return words.half[word] })
+	rest = strings.TrimLeft(s[len(word):], " -")
+	for _, article := range []string{"a ", "of a ", "de "} {
+		rest = strings.TrimPrefix(rest, article)
+	}
+	if word == "" || !startsWithMagnitude(rest) {
+		return "", s
+	}
+	return word, rest
+}
+
 // splitTausend takes a German compound apart: zweitausenddreihundert.
 func splitTausend(s string) string {
 	word := firstWord(s)
@@ -154,7 +171,7 @@ func numberAt(s string) (*big.Rat, int) {
 		return readings[0], len(m)
 	}
 	word := longestWord(s, words.isNumber)
-	if word == "" {
+	if word == "" || words.first[strings.ToLower(word)] {
 		return nil, 0
 	}
 	n, _ := words.number(strings.ToLower(word))
