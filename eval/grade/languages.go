@@ -94,7 +94,7 @@ var lexicons = map[string]lexicon{
 			shilling: ksh, ksh., tsh, tsh., tzs, kes, sh, sh., shs, shs., ush, ugx, /=
 			quetzal: gtq, quetzal, quetzales
 			lempira: hnl, lempira, lempiras
-			cedi: ghs, cedi, cedis
+			cedi: ghs, gh₵, ₵, cedi, cedis
 			pound: egp
 			guaraní: pyg, ₲
 			colón: crc, ₡
@@ -119,6 +119,8 @@ var lexicons = map[string]lexicon{
 		percent:    "percent, per cent, pct",
 		half:       "half",
 		fractions:  "2: half, halves\n3: third, thirds\n4: quarter, quarters, fourth, fourths\n5: fifth, fifths\n6: sixth, sixths\n7: seventh, sevenths\n8: eighth, eighths\n9: ninth, ninths\n10: tenth, tenths",
+		andHalf:    "and a half, and one half",
+		mixed:      "0.25: a quarter of a, quarter of a, a quarter, quarter\n1.5: one and a half",
 		minus:      "minus, negative",
 		units: `h: hour, hours
 			min: minute, minutes
@@ -155,7 +157,7 @@ var lexicons = map[string]lexicon{
 			apple: apple, apples`,
 		currencies: "dollar: dollar, dollars, bucks\neuro: euro, euros\nrupee: rupee, rupees\nyen: yen\nruble: ruble, rubles, rouble, roubles\nbaht: baht\nyuan: yuan\ntaka: taka\nshilling: shilling, shillings\npeso: peso, pesos",
 		square:     "square, sq, sq., squared", cubic: "cubic, cu, cu., cubed", per: "per",
-		lead:        "total, a total of, in total, total of, exactly, about, approximately, approx, approx., around, roughly, circa, ca, ca.",
+		lead:        "total, a total of, in total, total of, exactly, either, about, approximately, approx, approx., around, roughly, circa, ca, ca.",
 		answers:     "answer is, answer:, correct one is, correct choice is, correct option is, choice is",
 		conclusions: "so, therefore, thus, hence, in total, altogether, total",
 		another:     "another, next, new, a new, here is another, here's another",
@@ -177,6 +179,7 @@ var lexicons = map[string]lexicon{
 		percent:    "por ciento, porciento",
 		half:       "medio, media",
 		fractions:  "2: medio, medios\n3: tercio, tercios\n4: cuarto, cuartos\n5: quinto, quintos\n6: sexto, sextos\n7: séptimo, séptimos\n8: octavo, octavos\n9: noveno, novenos\n10: décimo, décimos",
+		andHalf:    "y medio, y media",
 		minus:      "menos",
 		units: `h: hora, horas
 			min: minuto, minutos
@@ -227,6 +230,8 @@ var lexicons = map[string]lexicon{
 		percent:    "процент, процента, процентов, проц.",
 		half:       "пол",
 		fractions:  "3: треть, трети\n4: четверть, четверти\n5: пятая, пятых\n6: шестая, шестых\n7: седьмая, седьмых\n8: восьмая, восьмых\n9: девятая, девятых\n10: десятая, десятых",
+		andHalf:    "с половиной",
+		mixed:      "1.5: полтора, полторы, полутора",
 		minus:      "минус",
 		units: `h: час, часа, часов, ч, ч.
 			min: минута, минуты, минут, минуту, мин, мин.
@@ -284,6 +289,8 @@ var lexicons = map[string]lexicon{
 		percent:    "prozent, v.h.",
 		half:       "halbe, halbes, eine halbe, ein halbes",
 		fractions:  "2: halb, halbe, halbes\n3: drittel\n4: viertel\n5: fünftel\n6: sechstel\n7: siebtel\n8: achtel\n9: neuntel\n10: zehntel",
+		andHalf:    "und ein halb, einhalb",
+		mixed:      "1.5: eineinhalb, anderthalb, einundeinhalb\n2.5: zweieinhalb\n3.5: dreieinhalb\n4.5: viereinhalb\n5.5: fünfeinhalb\n6.5: sechseinhalb\n7.5: siebeneinhalb\n8.5: achteinhalb\n9.5: neuneinhalb\n10.5: zehneinhalb",
 		minus:      "minus",
 		units: `h: stunde, stunden, std, std.
 			min: minute, minuten
@@ -345,6 +352,7 @@ var lexicons = map[string]lexicon{
 		percent:    "pour cent, pourcent, pourcents",
 		half:       "demi, un demi, une demi",
 		fractions:  "2: demi, demie, demis\n3: tiers\n4: quart, quarts\n5: cinquième, cinquièmes\n6: sixième, sixièmes\n7: septième, septièmes\n8: huitième, huitièmes\n9: neuvième, neuvièmes\n10: dixième, dixièmes",
+		andHalf:    "et demi, et demie",
 		minus:      "moins",
 		units: `h: heure, heures
 			min: minute, minutes
@@ -392,6 +400,7 @@ var lexicons = map[string]lexicon{
 		magnitudes: "12: ডজন\n100: শত, শ, শো\n1000: হাজার\n1e5: লক্ষ, লাখ\n1e6: মিলিয়ন, মিলিয়ন\n1e7: কোটি\n1e9: বিলিয়ন, বিলিয়ন\n1e12: ট্রিলিয়ন, ট্রিলিয়ন",
 		percent:    "শতাংশ, পার্সেন্ট, শতকরা",
 		half:       "আধা",
+		mixed:      "1.5: দেড়, দেড়\n2.5: আড়াই\n3.5: সাড়ে তিন\n4.5: সাড়ে চার\n5.5: সাড়ে পাঁচ\n6.5: সাড়ে ছয়\n7.5: সাড়ে সাত\n8.5: সাড়ে আট\n9.5: সাড়ে নয়\n10.5: সাড়ে দশ",
 		minus:      "ঋণাত্মক, মাইনাস, বিয়োগ",
 		units: `h: ঘণ্টা, ঘন্টা
 			min: মিনিট
@@ -443,6 +452,7 @@ var lexicons = map[string]lexicon{
 		magnitudes: "12: โหล\n100: ร้อย\n1000: พัน\n1e4: หมื่น\n1e5: แสน\n1e6: ล้าน",
 		percent:    "เปอร์เซ็นต์, เปอร์เซนต์, ร้อยละ",
 		half:       "ครึ่ง",
+		andHalf:    "ครึ่ง",
 		minus:      "ลบ",
 		units: `h: ชั่วโมง, ชม., ชม
 			min: นาที
@@ -494,6 +504,7 @@ var lexicons = map[string]lexicon{
 		percent:        "asilimia",
 		half:           "nusu",
 		fractions:      "3: theluthi\n4: robo",
+		andHalf:        "na nusu",
 		minus:          "hasi",
 		units: `h: saa, masaa
 			min: dakika
@@ -569,7 +580,7 @@ var lexicons = map[string]lexicon{
 			km/h: 千米/时, 公里/小时`,
 		currencies: "yuan: 元, 块, 人民币\ndollar: 美元\nyen: 日元\neuro: 欧元",
 		square:     "平方", cubic: "立方", per: "每",
-		lead:        "约, 大约, 約, 大約, 约为, 大约是, 近似, 共, 一共, 总共, 共计, 总计, 每小时, 时速, 每秒, 每分钟, 每天",
+		lead:        "约, 大约, 大概, 差不多, 約, 大約, 约为, 大约是, 近似, 共, 一共, 总共, 共计, 总计, 每小时, 时速, 每秒, 每分钟, 每天",
 		answers:     "答案是, 答案为, 答案：, 答案:",
 		conclusions: "所以, 因此, 总共, 一共, 故, 于是, 共",
 		another:     "另一个, 另一道, 下一个, 下一道, 下一, 新的, 新",
@@ -634,6 +645,7 @@ var lexicons = map[string]lexicon{
 		magnitudes: "12: డజను, డజన్, డజన్లు, డజన్ల\n100: వంద, వందలు, వందల\n1000: వెయ్యి, వేలు, వేల, వేయి, వేయిల\n1e5: లక్ష, లక్షలు, లక్షల\n1e6: మిలియన్, మిలియన్లు, మిలియన్ల\n1e7: కోటి, కోట్లు, కోట్ల\n1e9: బిలియన్, బిలియన్లు, బిలియన్ల\n1e12: ట్రిలియన్, ట్రిలియన్లు, ట్రిలియన్ల",
 		percent:    "శాతం",
 		half:       "అర",
+		mixed:      "1.5: ఒకటిన్నర\n2.5: రెండున్నర\n3.5: మూడున్నర\n4.5: నాలుగున్నర\n5.5: ఐదున్నర\n6.5: ఆరున్నర\n7.5: ఏడున్నర\n8.5: ఎనిమిదిన్నర\n9.5: తొమ్మిదిన్నర",
 		minus:      "మైనస్, రుణ, ఋణ",
 		units: `h: గంట, గంటలు, గంటల
 			min: నిమిషం, నిమిషాలు, నిమిషాల

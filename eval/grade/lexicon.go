@@ -26,11 +26,13 @@ type lexicon struct {
 	percent        string
 	// half are words for a half before a magnitude, fractions the names of parts.
 	half, fractions string
-	minus           string
-	units           string
-	currencies      string
-	square, cubic   string // before or after the unit
-	per             string
+	// andHalf adds a half to the number before it; mixed are numbers with a half.
+	andHalf, mixed string
+	minus          string
+	units          string
+	currencies     string
+	square, cubic  string // before or after the unit
+	per            string
 	// lead are words before the number that change nothing: in total, about the whole.
 	lead string
 	// questions are the labels of a question in a list of questions, another what may
@@ -66,15 +68,16 @@ func meanings(table string, use func(meaning, word string)) {
 // vocabulary is the lexicons of all languages together: the language of an answer is
 // not known, and hardly a word means two things. The sets hold what each word means.
 type vocabulary struct {
-	and, or, percent, minus, lead, per, changes, questions, another, half wordSet
-	magnitudes                                                            map[string][]*big.Rat // billions are two things
-	numbers                                                               map[string]int64
-	first                                                                 wordSet // magnitudes that precede their number
-	units, currencies                                                     map[string]string
-	fractions                                                             map[string]int64 // 4 for "quarters"
-	powers                                                                map[string]int   // 2 for "square"
-	answers, conclusions                                                  []string
-	firsts                                                                map[rune]bool // what words begin with
+	and, or, percent, minus, lead, per, changes, questions, another, half, andHalf wordSet
+	magnitudes                                                                     map[string][]*big.Rat // billions are two things
+	numbers                                                                        map[string]int64
+	first                                                                          wordSet // magnitudes that precede their number
+	units, currencies                                                              map[string]string
+	fractions                                                                      map[string]int64 // 4 for "quarters"
+	mixed                                                                          map[string]*big.Rat
+	powers                                                                         map[string]int // 2 for "square"
+	answers, conclusions                                                           []string
+	firsts                                                                         map[rune]bool // what words begin with
 }
 
 type wordSet map[string]bool
@@ -89,7 +92,7 @@ func (set wordSet) add(list string) {
 var words = func() *vocabulary {
 	v := &vocabulary{
 		and: wordSet{}, or: wordSet{}, percent: wordSet{}, minus: wordSet{}, lead: wordSet{}, per: wordSet{},
-		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{}, half: wordSet{}, fractions: map[string]int64{},
+		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{}, half: wordSet{}, andHalf: wordSet{}, mixed: map[string]*big.Rat{}, fractions: map[string]int64{},
 		magnitudes: map[string][]*big.Rat{}, numbers: map[string]int64{}, units: map[string]string{},
 		currencies: map[string]string{}, powers: map[string]int{}, firsts: map[rune]bool{},
 	}
@@ -102,7 +105,7 @@ var words = func() *vocabulary {
 		v.addLexicon(lexicons[code])
 	}
 	slices.SortFunc(v.answers, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first, v.half} {
+	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first, v.half, v.andHalf} {
 		addFirsts(v.firsts, set)
 	}
 	for _, code := range codes {
@@ -117,6 +120,7 @@ var words = func() *vocabulary {
 	addFirsts(v.firsts, v.currencies)
 	addFirsts(v.firsts, v.powers)
 	addFirsts(v.firsts, v.fractions)
+	addFirsts(v.firsts, v.mixed)
 	return v
 }()
 
@@ -132,6 +136,8 @@ func (v *vocabulary) addLexicon(l lexicon) {
 	v.questions.add(l.questions)
 	v.another.add(l.another)
 	v.half.add(l.half)
+	v.andHalf.add(l.andHalf)
+	meanings(l.mixed, func(meaning, word string) { v.mixed[word], _ = new(big.Rat).SetString(meaning) })
 	meanings(l.fractions, func(meaning, word string) { v.fractions[word], _ = strconv.ParseInt(meaning, 10, 64) })
 	for i, spellings := range strings.Fields(l.numbers) {
 		for _, word := range forms(spellings) {

@@ -73,7 +73,7 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 		if number != nil && !(afterNumber && !afterMagnitude) {
 			at = at[width:]
 			if first != nil {
-				terms = append(terms, numeralTerm{new(big.Rat).Mul(number, first), first})
+				terms = append(terms, numeralTerm{number.Mul(number, first), first})
 				first, afterMagnitude, afterNumber = nil, true, false
 				continue
 			}
@@ -110,6 +110,10 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 				return nil, s, false, false // 0 thousand, or words out of order
 			}
 			group.SetInt64(1)
+		}
+		if half := andHalf(at); half > 0 && group.IsInt() { // un million et demi
+			group.Add(group, big.NewRat(1, 2))
+			at = at[half:]
 		}
 		terms = append(terms, numeralTerm{group.Mul(group, choice), choice})
 		afterMagnitude, afterNumber = true, false
@@ -168,14 +172,36 @@ func numberAt(s string) (*big.Rat, int) {
 		if len(readings) == 0 {
 			return nil, 0
 		}
-		return readings[0], len(m)
+		half := andHalf(s[len(m):])
+		if half > 0 {
+			readings[0].Add(readings[0], big.NewRat(1, 2))
+		}
+		return readings[0], len(m) + half
+	}
+	if word := longestWord(s, func(word string) bool { return words.mixed[word] != nil }); word != "" {
+		return new(big.Rat).Set(words.mixed[strings.ToLower(word)]), len(word)
 	}
 	word := longestWord(s, words.isNumber)
 	if word == "" || words.first[strings.ToLower(word)] {
 		return nil, 0
 	}
 	n, _ := words.number(strings.ToLower(word))
-	return big.NewRat(n, 1), len(word)
+	value := big.NewRat(n, 1)
+	half := andHalf(s[len(word):])
+	if half > 0 {
+		value.Add(value, big.NewRat(1, 2))
+	}
+	return value, len(word) + half
+}
+
+// andHalf returns the length of " and a half" at the start of a text, or 0.
+func andHalf(s string) int {
+	rest := strings.TrimLeft(s, " ")
+	word := longestWord(rest, func(word string) bool { return words.andHalf[word] })
+	if word == "" {
+		return 0
+	}
+	return len(s) - len(rest) + len(word)
 }
 
 // magnitudeAt returns the longest magnitude word at the start of a text, and what it

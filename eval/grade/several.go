@@ -31,13 +31,19 @@ func (a *answer) readSeveral() bool {
 				rest = strip(strings.TrimPrefix(rest, and))
 			}
 		}
+		isUnit := func(word string) bool { return words.unit(word) != "" }
+		word := longestWord(rest, isUnit) // saa 2 na dakika 30
+		rest = strings.TrimLeft(rest[len(word):], " ")
 		number := literal.FindString(rest)
 		values, _ := readDecimal(number)
 		if len(values) != 1 {
 			return false
 		}
 		rest = strings.TrimLeft(rest[len(number):], " ")
-		word := longestWord(rest, func(word string) bool { return words.unit(word) != "" })
+		if word == "" {
+			word = longestWord(rest, isUnit)
+			rest = strip(strings.TrimLeft(rest[len(word):], "."))
+		}
 		unit := words.unit(word)
 		if scale == nil {
 			if at := slices.IndexFunc(scales, func(scale map[string]int64) bool { return scale[unit] > 0 }); at >= 0 {
@@ -50,7 +56,6 @@ func (a *answer) readSeveral() bool {
 		}
 		used = append(used, unit)
 		total.Add(total, values[0].Mul(values[0], big.NewRat(size, 1)))
-		rest = strip(strings.TrimLeft(rest[len(word):], "."))
 	}
 	if len(used) < 2 {
 		return false

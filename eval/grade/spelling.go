@@ -1,6 +1,8 @@
 package grade
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -83,11 +85,13 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 		}
 	}
 	for i, field := range strings.Fields(l.spelling.hundreds) {
+		for _, word := range forms(field) {
+			use(word, int64(100*(i+1))) // before the rests: mia mbili is 200
+		}
+	}
+	for i, field := range strings.Fields(l.spelling.hundreds) {
 		hundred := int64(100 * (i + 1))
 		hundreds := forms(field)
-		for _, word := range hundreds {
-			use(word, hundred)
-		}
 		for rest := 1; rest < 100; rest++ {
 			for _, pattern := range forms(l.spelling.above) {
 				for _, word := range fill(pattern, "HR", hundreds, below[rest]) {
@@ -101,8 +105,13 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 // spelled holds the numbers of all languages that lexicon.numbers does not list.
 var spelled = sync.OnceValue(func() map[string]int64 {
 	table := map[string]int64{}
-	for _, l := range lexicons {
-		l.spell(func(word string, n int64) { table[unhyphen(word)] = n })
+	for _, code := range slices.Sorted(maps.Keys(lexicons)) {
+		l := lexicons[code]
+		l.spell(func(word string, n int64) {
+			if _, known := table[unhyphen(word)]; !known {
+				table[unhyphen(word)] = n
+			}
+		})
 	}
 	return table
 })
