@@ -267,5 +267,5 @@ func endsWord(word, rest string) bool {
 // isUnspaced reports whether a character is of a script that puts no blanks between
 // words.
 func isUnspaced(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
+	return r >= 0x0e00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
 }

@@ -109,34 +109,40 @@ var notation = strings.NewReplacer(
 func writeAlike(s string) string {
 	s = fullStop.ReplaceAllString(s, "$1; $2")
 	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
-	s = unitInBrackets.ReplaceAllString(s, "$1 $2")
+	if strings.Contains(s, `\`) {
+		s = unitInBrackets.ReplaceAllString(s, "$1 $2")
+	}
 	s = shillings.ReplaceAllString(s, "$1")
 	s = dollarPrefix.ReplaceAllString(s, "$1$2")
-	s = micro.ReplaceAllString(s, "$1{μ")
-	s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)
-	s = bareFraction.ReplaceAllStringFunc(s, func(match string) string {
-		m := bareFraction.FindStringSubmatch(match)
-		if words.units[m[2]] == "" || words.units[m[3]] == "" {
-			return match
-		}
-		return m[1] + `\unit{` + m[2] + "/" + m[3] + m[4] + "}"
-	})
-	s = siunitx.ReplaceAllString(s, `$1\text{ $2}`)
-	s = mathT.ReplaceAllString(s, "T")
-	s = spaceCommand.ReplaceAllString(s, " ")
-	s = quadList.ReplaceAllString(s, "$1; $2")
-	s = thinThousands.ReplaceAllString(s, "$1,$2")
-	s = thinThousands.ReplaceAllString(s, "$1,$2")
-	s = rowSpacing.ReplaceAllString(s, `\\`)
-	s = arrayBegin.ReplaceAllString(s, `\begin{matrix}`)
-	s = strings.ReplaceAll(s, `\end{array}`, `\end{matrix}`)
-	s = matrixKind.ReplaceAllString(s, `\$1{matrix}`)
-	s = carriageReturn.ReplaceAllString(s, `\\$1`)
+	if strings.Contains(s, `\`) {
+		s = micro.ReplaceAllString(s, "$1{μ")
+		s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)
+		s = bareFraction.ReplaceAllStringFunc(s, func(match string) string {
+			m := bareFraction.FindStringSubmatch(match)
+			if words.units[m[2]] == "" || words.units[m[3]] == "" {
+				return match
+			}
+			return m[1] + `\unit{` + m[2] + "/" + m[3] + m[4] + "}"
+		})
+		s = siunitx.ReplaceAllString(s, `$1\text{ $2}`)
+		s = mathT.ReplaceAllString(s, "T")
+		s = spaceCommand.ReplaceAllString(s, " ")
+		s = quadList.ReplaceAllString(s, "$1; $2")
+		s = thinThousands.ReplaceAllString(s, "$1,$2")
+		s = thinThousands.ReplaceAllString(s, "$1,$2")
+		s = rowSpacing.ReplaceAllString(s, `\\`)
+		s = arrayBegin.ReplaceAllString(s, `\begin{matrix}`)
+		s = strings.ReplaceAll(s, `\end{array}`, `\end{matrix}`)
+		s = matrixKind.ReplaceAllString(s, `\$1{matrix}`)
+		s = carriageReturn.ReplaceAllString(s, `\\$1`)
+	}
 	s = notation.Replace(s)
 	s = bareSuperCirc.ReplaceAllString(s, `\degree `)
 	s = degreeScale.ReplaceAllString(dropFonts(markUpright(operatorNames.Replace(s))), ` \unit{°$1$2}`)
-	s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
-	s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
+	if strings.Contains(s, `\`) {
+		s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
+		s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
+	}
 	s = plainRoot.ReplaceAllString(s, `\sqrt{$1}`)
 	s = namelessRoot.ReplaceAllString(s, `$1\sqrt`)
 	s = rootWithoutArg.ReplaceAllString(s, `\sqrt{$1}`)
@@ -147,11 +153,13 @@ func writeAlike(s string) string {
 	if s = strip(s); !strings.HasSuffix(s, "...") {
 		s = strip(strings.TrimRight(s, ".;,"))
 	}
-	s = looseFraction.ReplaceAllString(s, `\frac`)
-	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
-	s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
-	s = realsFromZero.ReplaceAllString(s, `[0,\infty )`)
-	s = realsNotZero.ReplaceAllString(s, `(-\infty ,0)\cup (0,\infty )`)
+	if strings.Contains(s, `\`) {
+		s = looseFraction.ReplaceAllString(s, `\frac`)
+		s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
+		s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
+		s = realsFromZero.ReplaceAllString(s, `[0,\infty )`)
+		s = realsNotZero.ReplaceAllString(s, `(-\infty ,0)\cup (0,\infty )`)
+	}
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
 	s = transposition.ReplaceAllString(turnBrackets(matrixBody.ReplaceAllStringFunc(s, matrixCommas)), "$1^T")

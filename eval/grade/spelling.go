@@ -51,11 +51,12 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 	fill := func(pattern string, mark string, first, second []string) (words []string) {
 		for _, a := range first {
 			for _, b := range second {
-				words = append(words, strings.NewReplacer(mark[:1], a, mark[1:], b).Replace(pattern))
+				words = append(words, strings.Replace(strings.Replace(pattern, mark[:1], a, 1), mark[1:], b, 1))
 			}
 		}
 		return words
 	}
+	joined, above := forms(l.spelling.joined), forms(l.spelling.above)
 	for i, field := range strings.Fields(l.spelling.tens) {
 		ten := 10 * (i + 2)
 		tens, last := forms(field), 9
@@ -64,7 +65,7 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 			last = 19
 		}
 		for unit := 1; unit <= last && l.spelling.joined != ""; unit++ {
-			for _, pattern := range forms(l.spelling.joined) {
+			for _, pattern := range joined {
 				below[ten+unit] = append(below[ten+unit], fill(pattern, "TU", tens, units[unit])...)
 			}
 		}
@@ -93,7 +94,7 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 		hundred := int64(100 * (i + 1))
 		hundreds := forms(field)
 		for rest := 1; rest < 100; rest++ {
-			for _, pattern := range forms(l.spelling.above) {
+			for _, pattern := range above {
 				for _, word := range fill(pattern, "HR", hundreds, below[rest]) {
 					use(word, hundred+int64(rest))
 				}

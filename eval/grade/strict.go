@@ -63,6 +63,12 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if len(prediction) > maxStrict || len(reference) > maxStrict {
 		return unsure
 	}
+	if isCanonicalInteger(prediction) && isCanonicalInteger(reference) {
+		if prediction == reference {
+			return right
+		}
+		return wrong // most pairs
+	}
 	c.pointed = c.pointed || hasNativeDigits(prediction)
 	if x, y := currency(prediction), currency(reference); x != "" && y != "" && x != y {
 		return wrong
