@@ -60,6 +60,8 @@ func (a *answer) cutLead() {
 		if word := longestWord(s, func(word string) bool { return words.minus[word] }); word != "" {
 			if rest := strip(s[len(word):]); numberStart.MatchString(rest) && rest[0] != '-' {
 				a.text = "-" + rest
+			} else if number, _ := numberAt(rest); number != nil {
+				a.text = "-" + rest
 			} else if _, _, ok := readMagnitude(rest, &budget{left: 10_000}); ok {
 				a.text = "-" + rest
 			}

@@ -82,6 +82,9 @@ func readAnswer(s string, b *budget, depth int) *answer {
 		}
 	}
 	if a.readSeveral() {
+		if list := (&answer{text: a.text, decimals: -1}); markConjunctions(a.text) != a.text && list.readList(b, depth) {
+			a.alternative = list // 3 m and 5 cm may be two answers
+		}
 		return a
 	}
 	if a.cutLead(); a.text != "" {
@@ -93,7 +96,7 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	if a.readNumeral(b) {
 		return a
 	}
-	if a.readNumberWord() {
+	if a.readNumberWord() || a.readHalf(b) || a.readNumberWords(b, depth) {
 		return a
 	}
 	if isProse(a.text) {
@@ -130,11 +133,15 @@ func (a *answer) readNumberWord() bool {
 		a.values = []*expr{rational(big.NewRat(1, 2))}
 		return true
 	}
-	n, width := numberAt(a.text)
-	if n == nil || width == len(literal.FindString(a.text)) {
+	s, minus := strings.CutPrefix(a.text, "-")
+	n, width := numberAt(s)
+	if n == nil || width == len(literal.FindString(s)) {
 		return false
 	}
-	rest := strip(a.text[width:])
+	if minus {
+		n.Neg(n)
+	}
+	rest := strip(s[width:])
 	if part := longestWord(strings.TrimLeft(rest, "-"), func(word string) bool { return words.fractions[word] > 0 }); part != "" {
 		if strings.TrimLeft(rest, "-") != part {
 			return false
@@ -150,6 +157,38 @@ func (a *answer) readNumberWord() bool {
 		a.unit, a.unitKnown = canonicalUnit(unit), true
 	}
 	a.values = []*expr{rational(n)}
+	return true
+}
+
+// readHalf recognises a measure with a half after its unit: deux heures et demie.
+func (a *answer) readHalf(b *budget) bool {
+	for half := range words.andHalf {
+		before, ok := strings.CutSuffix(a.text, half)
+		head := &answer{text: strip(before), decimals: -1}
+		if !ok || !isUnspaced(firstRune(half)) && head.text == before || head.text == "" || head.text[0] == '-' {
+			continue
+		}
+		if (head.readNumberWord() || head.readMeasure(b)) && head.unitKnown && len(head.values) == 1 {
+			a.values = []*expr{sum(head.values[0], rational(big.NewRat(1, 2)))}
+			a.unit, a.unitKnown = head.unit, true
+			return true
+		}
+	}
+	return false
+}
+
+// readNumberWords recognises a list of numbers in words: two and three.
+func (a *answer) readNumberWords(b *budget, depth int) bool {
+	parts := splitTop(conjunction.ReplaceAllString(markConjunctions(a.text), "; "))
+	if len(parts) == 1 {
+		return false
+	}
+	for _, part := range parts {
+		if s := strip(part); len(longestWord(s, words.isNumber)) != len(s) || s == "" {
+			return false
+		}
+	}
+	a.items = readItems(parts, b, depth)
 	return true
 }
 

@@ -545,6 +545,7 @@ var lexicons = map[string]lexicon{
 		numbers:    "一 二|两|兩 三 四 五 六 七 八 九 十",
 		magnitudes: "12: 打\n10: 十\n100: 百\n1000: 千\n1e4: 万, 萬\n1e8: 亿, 億\n1e12: 兆",
 		percent:    "百分之, 个百分点",
+		andHalf:    "半, 个半, 個半",
 		minus:      "负, 負",
 		units: `h: 小时, 小時, 个小时
 			min: 分钟, 分鐘, 分
@@ -592,6 +593,7 @@ var lexicons = map[string]lexicon{
 		numbers:    "一 二 三 四 五 六 七 八 九 十",
 		magnitudes: "12: ダース\n10: 十\n100: 百\n1000: 千\n1e4: 万\n1e8: 億\n1e12: 兆",
 		percent:    "パーセント, ％",
+		andHalf:    "半",
 		minus:      "マイナス",
 		units: `h: 時間
 			min: 分, 分間

@@ -27,7 +27,7 @@ func (a *answer) readSeveral() bool {
 	total := new(big.Rat)
 	for rest := a.text; rest != ""; {
 		if len(used) > 0 {
-			for _, and := range []string{`\land `, "and ", "und ", "et ", "y ", "na ", "и ", ","} {
+			for _, and := range []string{`\land `, "and ", "und ", "et ", "y ", "na ", "и "} {
 				rest = strip(strings.TrimPrefix(rest, and))
 			}
 		}
