@@ -22,6 +22,10 @@ var scales = []map[string]int64{
 // readSeveral recognises a measure of at least two numbers with units of one scale, each
 // smaller than the one before. Its values are in each of these units.
 func (a *answer) readSeveral() bool {
+	const longest = 200
+	if len(a.text) > longest {
+		return false
+	}
 	var scale map[string]int64
 	var used []string
 	total := new(big.Rat)
