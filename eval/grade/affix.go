@@ -15,7 +15,9 @@ var (
 	openSyllables = regexp.MustCompile(`^(?:[bcdfghjklmnprstvwyz']{0,3}[aeiou])+$`)
 	// countedNoun is a noun and how many there are: แอปเปิล 5 ลูก, 苹果5个.
 	countedNoun = regexp.MustCompile(`^([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Bengali}\p{Telugu}ー]{1,12}) ?(-?\d[^;,]*)$`)
-	numberStart = regexp.MustCompile(`^(?:\d|-\d|\.\d|\\frac|\\sqrt)`)
+	// currencyLetter is a sign before an amount: quetzal, lempira, rand, kwacha, balboa.
+	currencyLetter = regexp.MustCompile(`^(?:[GKLPQR]\.? |B/\. ?)(\d[\d., ]*)$`)
+	numberStart    = regexp.MustCompile(`^(?:\d|-\d|\.\d|\\frac|\\sqrt)`)
 )
 
 // swahiliLinks join Swahili nouns.
@@ -28,7 +30,7 @@ func (a *answer) cutPercent() {
 	if m := percentEnd.FindStringSubmatch(s); m != nil {
 		body = m[1]
 	} else if word := longestWord(s, func(word string) bool { return words.percent[word] }); word != "" {
-		if body = strip(s[len(word):]); !numberStart.MatchString(body) {
+		if body = strip(s[len(word):]); !startsWithNumber(body) && !isChinese(body) {
 			return
 		}
 	} else {
@@ -44,6 +46,12 @@ func (a *answer) cutPercent() {
 	}
 }
 
+// isChinese reports whether a text is a Chinese or Japanese numeral.
+func isChinese(s string) bool {
+	_, ok := parseChinese(s)
+	return ok
+}
+
 // cutLead removes words before a number: a sign in words, what is counted, currencies.
 func (a *answer) cutLead() {
 	const most = 4
@@ -51,6 +59,8 @@ func (a *answer) cutLead() {
 		s := a.text
 		if word := longestWord(s, func(word string) bool { return words.minus[word] }); word != "" {
 			if rest := strip(s[len(word):]); numberStart.MatchString(rest) && rest[0] != '-' {
+				a.text = "-" + rest
+			} else if number, _ := numberAt(rest); number != nil {
 				a.text = "-" + rest
 			} else if _, _, ok := readMagnitude(rest, &budget{left: 10_000}); ok {
 				a.text = "-" + rest
@@ -65,6 +75,9 @@ func (a *answer) cutLead() {
 			break
 		}
 		rest := strings.TrimLeft(s[len(word):], " :.")
+		if number := longestWord(s, words.isNumber); len(number) >= len(word) && !numberStart.MatchString(rest) {
+			break // cent mille
+		}
 		if !startsWithNumber(rest) && !leads(rest) {
 			break
 		}
@@ -72,6 +85,9 @@ func (a *answer) cutLead() {
 		if unit := words.unit(word); unit != "" && !words.lead[word] {
 			a.leadUnit = unit
 		}
+	}
+	if m := currencyLetter.FindStringSubmatch(a.text); m != nil {
+		a.text = m[1]
 	}
 	if noun, rest := swahiliNouns(a.text); noun != "" {
 		a.text, a.leadUnit = rest, noun
@@ -116,11 +132,11 @@ func swahiliNouns(s string) (nouns, rest string) {
 			return "", s
 		}
 		rest = strings.TrimLeft(after, " ")
-		if rest == "" || startsWithMagnitude(word) || words.numbers[lower] > 0 {
+		if rest == "" || startsWithMagnitude(word) || words.isNumber(lower) {
 			return "", s
 		}
 		next := strings.ToLower(firstWord(rest))
-		if isDigit(rest[0]) || words.numbers[strings.ToLower(rest)] > 0 || words.first[next] {
+		if isDigit(rest[0]) || words.isNumber(strings.ToLower(rest)) || words.first[next] {
 			return strip(s[:len(s)-len(rest)]), rest
 		}
 	}

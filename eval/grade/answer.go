@@ -35,6 +35,8 @@ type answer struct {
 
 var (
 	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\(?:math(?:bb|cal|bf|frak|scr)|vec|overrightarrow|hat) ?\{? ?[a-zA-Z]{1,2} ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=|\\approx\b ?)([^=].*)$`)
+	approximate  = regexp.MustCompile(`^\\(?:approx|sim|simeq|cong)(?:$|[^a-zA-Z]) *`)
+	restated     = regexp.MustCompile(`^(.*\S) \(([^()]*[\pL\pM.][^()]*)\)$`)
 	zeroPattern  = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
 	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
 	basePattern  = regexp.MustCompile(`^\(?([0-9A-Za-z]+)\)?_(?:\{(\d{1,2})\}|(\d))$`)
@@ -53,7 +55,7 @@ var (
 
 // readAnswer parses an answer in the notation of writeAlike.
 func readAnswer(s string, b *budget, depth int) *answer {
-	a := &answer{text: strip(strings.TrimPrefix(strings.TrimLeft(s, "=:≈ "), `\approx `)), decimals: -1}
+	a := &answer{text: strip(approximate.ReplaceAllString(strings.TrimLeft(s, "=:≈ "), "")), decimals: -1}
 	if depth > 8 || !b.spend(100+10*len(s)) { // a dozen patterns are tried
 		return a
 	}
@@ -66,8 +68,11 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	} else if m := reversedName.FindStringSubmatch(a.text); m != nil && !strings.Contains(m[1], "=") {
 		a.name, a.text = m[2], strip(m[1])
 	}
-	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) && !notExpression.MatchString(a.text) && allExpressions(sides, b) {
+	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) && markConjunctions(a.text) == a.text && !notExpression.MatchString(a.text) && allExpressions(sides, b) {
 		a.text = strip(sides[len(sides)-1]) // t = 4/8 = 1/2
+	}
+	if m := restated.FindStringSubmatch(a.text); m != nil && a.isRestated(m[1], m[2], b, depth) {
+		a.text = strip(m[1])
 	}
 	if m := transposed.FindStringSubmatch(a.text); m != nil && strings.ContainsAny(m[1], ",;") {
 		list := readAnswer(m[1], b, depth+1)
@@ -75,6 +80,12 @@ func readAnswer(s string, b *budget, depth int) *answer {
 			list.name, list.column = a.name, true
 			return list
 		}
+	}
+	if a.readSeveral() {
+		if list := (&answer{text: a.text, decimals: -1}); markConjunctions(a.text) != a.text && list.readList(b, depth) {
+			a.alternative = list // 3 m and 5 cm may be two answers
+		}
+		return a
 	}
 	if a.cutLead(); a.text != "" {
 		a.cutPercent()
@@ -85,7 +96,7 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	if a.readNumeral(b) {
 		return a
 	}
-	if a.readNumberWord() {
+	if a.readNumberWord() || a.readHalf(b) || a.readNumberWords(b, depth) {
 		return a
 	}
 	if isProse(a.text) {
@@ -116,21 +127,84 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	return a
 }
 
-// readNumberWord recognises one of the words from one to ten, perhaps with a unit.
+// readNumberWord recognises a number below a thousand in words, perhaps with a unit.
 func (a *answer) readNumberWord() bool {
-	word := longestWord(a.text, func(word string) bool { return words.numbers[word] > 0 })
-	if word == "" {
+	if words.half[strings.ToLower(a.text)] {
+		a.values = []*expr{rational(big.NewRat(1, 2))}
+		return true
+	}
+	s, minus := strings.CutPrefix(a.text, "-")
+	n, width := numberAt(s)
+	if n == nil || width == len(literal.FindString(s)) {
 		return false
 	}
-	if rest := strip(a.text[len(word):]); rest != "" {
+	if minus {
+		n.Neg(n)
+	}
+	rest := strip(s[width:])
+	if part := longestWord(strings.TrimLeft(rest, "-"), func(word string) bool { return words.fractions[word] > 0 }); part != "" {
+		if strings.TrimLeft(rest, "-") != part {
+			return false
+		}
+		a.values = []*expr{rational(n.Quo(n, big.NewRat(words.fractions[strings.ToLower(part)], 1)))}
+		return true // three quarters
+	}
+	if rest != "" {
 		unit, known := readUnit(rest)
 		if unit == "" || !known {
 			return false
 		}
 		a.unit, a.unitKnown = canonicalUnit(unit), true
 	}
-	a.values = []*expr{integer(words.numbers[strings.ToLower(word)])}
+	a.values = []*expr{rational(n)}
 	return true
+}
+
+// readHalf recognises a measure with a half after its unit: deux heures et demie.
+func (a *answer) readHalf(b *budget) bool {
+	for half := range words.andHalf {
+		before, ok := strings.CutSuffix(a.text, half)
+		head := &answer{text: strip(before), decimals: -1}
+		if !ok || !isUnspaced(firstRune(half)) && head.text == before || head.text == "" || head.text[0] == '-' {
+			continue
+		}
+		if (head.readNumberWord() || head.readMeasure(b)) && head.unitKnown && len(head.values) == 1 {
+			a.values = []*expr{sum(head.values[0], rational(big.NewRat(1, 2)))}
+			a.unit, a.unitKnown = head.unit, true
+			return true
+		}
+	}
+	return false
+}
+
+// readNumberWords recognises a list of numbers in words: two and three.
+func (a *answer) readNumberWords(b *budget, depth int) bool {
+	parts := splitTop(conjunction.ReplaceAllString(markConjunctions(a.text), "; "))
+	if len(parts) == 1 {
+		return false
+	}
+	for _, part := range parts {
+		if s := strip(part); len(longestWord(s, words.isNumber)) != len(s) || s == "" {
+			return false
+		}
+	}
+	a.items = readItems(parts, b, depth)
+	return true
+}
+
+// isRestated reports whether what stands in brackets after a value says nothing else:
+// 300 (three hundred), 15 (approx.).
+func (a *answer) isRestated(head, inside string, b *budget, depth int) bool {
+	if words.lead[strings.ToLower(strip(inside))] {
+		return true
+	}
+	outer, inner := readAnswer(head, b, depth+1), readAnswer(inside, b, depth+1)
+	if len(outer.values) != 1 || len(inner.values) != 1 {
+		return false
+	}
+	x, okX := exact(outer.values[0], b)
+	y, okY := exact(inner.values[0], b)
+	return okX && okY && x.Cmp(y) == 0
 }
 
 // allExpressions reports whether all texts are expressions.

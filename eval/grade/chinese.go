@@ -51,7 +51,7 @@ func parseChinese(s string) (*big.Rat, bool) {
 // groups of four places.
 func chineseInteger(s string) (int64, bool) {
 	const limit = 1 << 40
-	var total, group, digit int64
+	var total, group, digit, largest int64
 	if s == "" {
 		return 0, false
 	}
@@ -73,7 +73,11 @@ func chineseInteger(s string) (int64, bool) {
 			group += max(digit, 1) * value
 			digit = 0
 		default:
-			total = (total + group + digit) * value
+			if value > largest { // 一万亿
+				total, largest = (total+group+digit)*value, value
+			} else { // 一亿两千万
+				total += (group + digit) * value
+			}
 			group, digit = 0, 0
 		}
 		if total > limit {

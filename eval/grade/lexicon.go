@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // lexicon holds the words with which one language writes final answers. A table has one
@@ -14,11 +17,17 @@ type lexicon struct {
 	and, or string
 	// numbers are the numerals from one to ten, in this order.
 	numbers string
+	// spelling is how the numbers after that are written.
+	spelling spelling
 	// magnitudes are words that multiply the number before them.
 	magnitudes string
 	// magnitudeFirst: the number follows its magnitude.
 	magnitudeFirst bool
 	percent        string
+	// half are words for a half before a magnitude, fractions the names of parts.
+	half, fractions string
+	// andHalf adds a half to the number before it; mixed are numbers with a half.
+	andHalf, mixed string
 	minus          string
 	units          string
 	currencies     string
@@ -39,7 +48,7 @@ type lexicon struct {
 func wordList(s string) []string {
 	var words []string
 	for word := range strings.SplitSeq(s, ",") {
-		if word = strings.TrimSpace(word); word != "" {
+		if word = norm.NFC.String(strings.TrimSpace(word)); word != "" {
 			words = append(words, word)
 		}
 	}
@@ -59,14 +68,16 @@ func meanings(table string, use func(meaning, word string)) {
 // vocabulary is the lexicons of all languages together: the language of an answer is
 // not known, and hardly a word means two things. The sets hold what each word means.
 type vocabulary struct {
-	and, or, percent, minus, lead, per, changes, questions, another wordSet
-	magnitudes                                                      map[string][]*big.Rat // billions are two things
-	numbers                                                         map[string]int64
-	first                                                           wordSet // magnitudes that precede their number
-	units, currencies                                               map[string]string
-	powers                                                          map[string]int // 2 for "square"
-	answers, conclusions                                            []string
-	firsts                                                          map[rune]bool // what words begin with
+	and, or, percent, minus, lead, per, changes, questions, another, half, andHalf wordSet
+	magnitudes                                                                     map[string][]*big.Rat // billions are two things
+	numbers                                                                        map[string]int64
+	first                                                                          wordSet // magnitudes that precede their number
+	units, currencies                                                              map[string]string
+	fractions                                                                      map[string]int64 // 4 for "quarters"
+	mixed                                                                          map[string]*big.Rat
+	powers                                                                         map[string]int // 2 for "square"
+	answers, conclusions                                                           []string
+	firsts                                                                         map[rune]bool // what words begin with
 }
 
 type wordSet map[string]bool
@@ -81,7 +92,7 @@ func (set wordSet) add(list string) {
 var words = func() *vocabulary {
 	v := &vocabulary{
 		and: wordSet{}, or: wordSet{}, percent: wordSet{}, minus: wordSet{}, lead: wordSet{}, per: wordSet{},
-		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{},
+		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{}, half: wordSet{}, andHalf: wordSet{}, mixed: map[string]*big.Rat{}, fractions: map[string]int64{},
 		magnitudes: map[string][]*big.Rat{}, numbers: map[string]int64{}, units: map[string]string{},
 		currencies: map[string]string{}, powers: map[string]int{}, firsts: map[rune]bool{},
 	}
@@ -94,14 +105,22 @@ var words = func() *vocabulary {
 		v.addLexicon(lexicons[code])
 	}
 	slices.SortFunc(v.answers, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first} {
+	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first, v.half, v.andHalf} {
 		addFirsts(v.firsts, set)
+	}
+	for _, code := range codes {
+		s := lexicons[code].spelling
+		for _, field := range strings.FieldsFunc(s.zero+" "+s.from11+" "+s.tens+" "+s.hundreds, func(r rune) bool { return r == ' ' || r == '|' }) {
+			v.firsts[firstRune(field)] = true
+		}
 	}
 	addFirsts(v.firsts, v.magnitudes)
 	addFirsts(v.firsts, v.numbers)
 	addFirsts(v.firsts, v.units)
 	addFirsts(v.firsts, v.currencies)
 	addFirsts(v.firsts, v.powers)
+	addFirsts(v.firsts, v.fractions)
+	addFirsts(v.firsts, v.mixed)
 	return v
 }()
 
@@ -116,8 +135,12 @@ func (v *vocabulary) addLexicon(l lexicon) {
 	v.changes.add(l.changes)
 	v.questions.add(l.questions)
 	v.another.add(l.another)
+	v.half.add(l.half)
+	v.andHalf.add(l.andHalf)
+	meanings(l.mixed, func(meaning, word string) { v.mixed[word], _ = new(big.Rat).SetString(meaning) })
+	meanings(l.fractions, func(meaning, word string) { v.fractions[word], _ = strconv.ParseInt(meaning, 10, 64) })
 	for i, spellings := range strings.Fields(l.numbers) {
-		for word := range strings.SplitSeq(spellings, "|") {
+		for _, word := range forms(spellings) {
 			v.numbers[word] = int64(i + 1)
 		}
 	}

@@ -57,6 +57,9 @@ func (c *comparison) judgeLists(a, b *answer) judgement {
 		}
 		return c.matchItems(a, b)
 	}
+	if half := a.open + b.open; half == "(" && a.shut+b.shut == "]" || half == "[" && a.shut+b.shut == ")" {
+		return wrong // an interval is no list
+	}
 	if a.open != "" && b.open != "" && (a.open != b.open || a.shut != b.shut) {
 		printed := a.open == "(" && a.shut == ")" && b.open != "[" && !sameTexts(a.items, b.items)
 		if a.open == "{" || b.open == "{" || printed && c.itemwise(a, b) != wrong {

@@ -49,7 +49,12 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 	var terms []numeralTerm
 	magnitudes, afterMagnitude, afterNumber := 0, false, false
 	var first *big.Rat // a magnitude that waits for its number
-	at := s
+	whole := splitTausend(s)
+	at := whole
+	if word, rest := halfBefore(whole); word != "" {
+		terms = append(terms, numeralTerm{big.NewRat(1, 2), big.NewRat(1, 1)})
+		at, afterNumber = rest, true
+	}
 	const most = 24 // words and numbers
 	for range most {
 		at = strings.TrimLeft(at, " ")
@@ -57,19 +62,22 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 			at = strings.TrimLeft(at, "零〇")
 		}
 		if magnitudes > 0 && !afterNumber && first == nil {
-			if after, found := strings.CutPrefix(at, "na "); found && startsWithMagnitude(after) {
-				at = after
+			for _, and := range []string{"na ", "and ", "und ", ", ", ", and "} {
+				after, found := strings.CutPrefix(at, and)
+				if found && (startsWithMagnitude(after) || longestWord(after, words.isNumber) != "") {
+					at = after
+				}
 			}
 		}
 		number, width := numberAt(at)
 		if number != nil && !(afterNumber && !afterMagnitude) {
 			at = at[width:]
 			if first != nil {
-				terms = append(terms, numeralTerm{new(big.Rat).Mul(number, first), first})
+				terms = append(terms, numeralTerm{number.Mul(number, first), first})
 				first, afterMagnitude, afterNumber = nil, true, false
 				continue
 			}
-			if m := magnitudeSuffix.FindStringSubmatch(at); m != nil && isDigit(s[len(s)-len(at)-1]) {
+			if m := magnitudeSuffix.FindStringSubmatch(at); m != nil && isDigit(whole[len(whole)-len(at)-1]) {
 				size := words.magnitudes[m[1]][0]
 				return new(big.Rat).Mul(number, size), at[len(m[1]):], false, len(terms) == 0
 			}
@@ -103,6 +111,10 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 			}
 			group.SetInt64(1)
 		}
+		if half := andHalf(at); half > 0 && group.IsInt() { // un million et demi
+			group.Add(group, big.NewRat(1, 2))
+			at = at[half:]
+		}
 		terms = append(terms, numeralTerm{group.Mul(group, choice), choice})
 		afterMagnitude, afterNumber = true, false
 	}
@@ -119,13 +131,40 @@ func numeral(s string, meaning int, b *budget) (value *big.Rat, rest string, amb
 	return value, at, ambiguous, ratBits(value) < maxBits
 }
 
+// halfBefore splits the word for a half, and an article, off a magnitude: half a million.
+func halfBefore(s string) (word, rest string) {
+	word = longestWord(s, func(word string) bool { return words.half[word] })
+	rest = strings.TrimLeft(s[len(word):], " -")
+	for _, article := range []string{"a ", "of a ", "de "} {
+		rest = strings.TrimPrefix(rest, article)
+	}
+	if word == "" || !startsWithMagnitude(rest) {
+		return "", s
+	}
+	return word, rest
+}
+
+// splitTausend takes a German compound apart: zweitausenddreihundert.
+func splitTausend(s string) string {
+	word := firstWord(s)
+	before, after, ok := strings.Cut(strings.ToLower(word), "tausend")
+	if !ok || before+after == "" || before != "" && !words.isNumber(before) {
+		return s
+	}
+	after = strings.TrimPrefix(after, "und")
+	if after != "" && !words.isNumber(after) {
+		return s
+	}
+	return strip(before + " tausend " + after + s[len(word):])
+}
+
 // startsWithMagnitude reports whether a text begins with a word that multiplies.
 func startsWithMagnitude(s string) bool {
 	_, size := magnitudeAt(strings.TrimLeft(s, " "))
 	return size != nil
 }
 
-// numberAt reads a number in digits, or one of the words from one to ten, at the start
+// numberAt reads a number in digits, or a number below a thousand in words, at the start
 // of a text.
 func numberAt(s string) (*big.Rat, int) {
 	if m := literal.FindString(s); m != "" {
@@ -133,13 +172,36 @@ func numberAt(s string) (*big.Rat, int) {
 		if len(readings) == 0 {
 			return nil, 0
 		}
-		return readings[0], len(m)
+		half := andHalf(s[len(m):])
+		if half > 0 {
+			readings[0].Add(readings[0], big.NewRat(1, 2))
+		}
+		return readings[0], len(m) + half
 	}
-	word := longestWord(s, func(word string) bool { return words.numbers[word] > 0 })
-	if word == "" {
+	if word := longestWord(s, func(word string) bool { return words.mixed[word] != nil }); word != "" {
+		return new(big.Rat).Set(words.mixed[strings.ToLower(word)]), len(word)
+	}
+	word := longestWord(s, words.isNumber)
+	if word == "" || words.first[strings.ToLower(word)] {
 		return nil, 0
 	}
-	return big.NewRat(words.numbers[strings.ToLower(word)], 1), len(word)
+	n, _ := words.number(strings.ToLower(word))
+	value := big.NewRat(n, 1)
+	half := andHalf(s[len(word):])
+	if half > 0 {
+		value.Add(value, big.NewRat(1, 2))
+	}
+	return value, len(word) + half
+}
+
+// andHalf returns the length of " and a half" at the start of a text, or 0.
+func andHalf(s string) int {
+	rest := strings.TrimLeft(s, " ")
+	word := longestWord(rest, func(word string) bool { return words.andHalf[word] })
+	if word == "" {
+		return 0
+	}
+	return len(s) - len(rest) + len(word)
 }
 
 // magnitudeAt returns the longest magnitude word at the start of a text, and what it
@@ -159,15 +221,24 @@ func magnitudeAt(s string) (string, []*big.Rat) {
 // longestWord returns the longest prefix of a text that is a word, in lower case,
 // according to known. In scripts with blanks it must end where the text's word does.
 func longestWord(s string, known func(string) bool) string {
-	const most = 30
+	const most = 48
 	if !startsWord(s) {
 		return ""
 	}
+	end := 0
+	for n := 0; end < len(s) && n < most; n++ {
+		_, width := utf8.DecodeRuneInString(s[end:])
+		end += width
+	}
+	lower := strings.ToLower(s[:end])
+	if len(lower) != end {
+		return ""
+	}
 	longest := ""
-	for i, n := 0, 0; i < len(s) && n < most; n++ {
+	for i := 0; i < end; {
 		_, width := utf8.DecodeRuneInString(s[i:])
 		i += width
-		if word := strings.ToLower(s[:i]); len(word) == i && known(word) && endsWord(s[:i], s[i:]) {
+		if endsWord(s[:i], s[i:]) && known(lower[:i]) {
 			longest = s[:i]
 		}
 	}
@@ -196,5 +267,5 @@ func endsWord(word, rest string) bool {
 // isUnspaced reports whether a character is of a script that puts no blanks between
 // words.
 func isUnspaced(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
+	return r >= 0x0e00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
 }

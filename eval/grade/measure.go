@@ -49,6 +49,7 @@ func markUnit(before, content string) (string, bool) {
 	if !known || unit == "" {
 		return "", false
 	}
+	content = strings.NewReplacer("{", "", "}", "").Replace(content) // s^{-2}
 	return " " + unitCommand + "{" + strip(content) + "} ", true
 }
 

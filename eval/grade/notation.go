@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // The strict grader first brings all ways to write the same thing to one
@@ -29,7 +31,7 @@ var foldRunes = map[rune]string{
 // into ASCII, and all white space into blanks.
 func fold(s string) string {
 	var b strings.Builder
-	for _, r := range s {
+	for _, r := range norm.NFC.String(s) {
 		plain, ok := foldRunes[r]
 		switch {
 		case ok:
@@ -50,6 +52,8 @@ func fold(s string) string {
 }
 
 var (
+	// fullStop ends a sentence between numbers: 3。5 is no decimal.
+	fullStop       = regexp.MustCompile(`(\pN)\s*[。।｡]\s*(\pN)`)
 	fontCommand    = regexp.MustCompile(`\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|hbox|operatorname|boldsymbol|bm|boxed|fbox)\s*\{`)
 	bold           = regexp.MustCompile(`(^|[^\w)}])\*\*([^*]+)\*\*($|[^\w({\\])`)
 	looseFraction  = regexp.MustCompile(`\\frac\s+`)
@@ -71,12 +75,15 @@ var (
 	realsNotZero   = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*\^\s*\{?\s*(?:\*|\\ast)\s*\}?`)
 	unitInBrackets = regexp.MustCompile(`([0-9}\]) ,]) ?\( ?(\\(?:text|mathrm)\{[^{}]*\}(?:\^\{?\d\}?)?) ?\)$`)
 	matrixKind     = regexp.MustCompile(`\\(begin|end)\{(?:p|b|B|small)matrix\*?\}(?:\[[lcr]+\])?`)
+	matrixBody     = regexp.MustCompile(`\\begin\{matrix\}(.*?)\\end\{matrix\}`)
+	digitComma     = regexp.MustCompile(`(\d),(\d)`)
 	carriageReturn = regexp.MustCompile(`\\cr($|[^a-zA-Z])`)
 	dollarPrefix   = regexp.MustCompile(`(^|[^A-Za-z])(?:US|AU|CA|NT|HK|R|S|C|A) ?\\?\$ ?(-?\d)`)
 	degreeScale    = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])(?:$| ))`)
 	transposition  = regexp.MustCompile(`(\\end\{matrix\}|[)\]]) ?\^ ?\{? ?(?:T|\\top|\\intercal) ?\}?$`)
 	micro          = regexp.MustCompile(`\\mu\s*(\\(?:text|mathrm|rm))\s*\{\s*`)
 	unitFraction   = regexp.MustCompile(`\\[dt]?frac\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}\s*\}\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}(\^\{?\d\}?)?\s*\}`)
+	bareFraction   = regexp.MustCompile(`^(-?[\d.,]+) ?\\[dt]?frac\s*\{\s*(k?m|cm|mm|mi|ft|k?g|mg|L|J|N)\s*\}\s*\{\s*(s|h|min|hr|mol|k?g|m|cm|mm|L)(\^\{?\d\}?)?\s*\}$`)
 	siunitx        = regexp.MustCompile(`\\(?:SI|qty)\s*\{([^{}]*)\}\s*\{\\?([^{}\\]*)\}`)
 	spaceCommand   = regexp.MustCompile(`\\(?:hspace|mspace)\*?\s*\{[^{}]*\}|\\(?:thinspace|enspace|enskip|nobreakspace|space)(?:$|[^a-zA-Z])`)
 	mathT          = regexp.MustCompile(`\\math(?:sf|rm|bf|it)\s+T`)
@@ -100,28 +107,42 @@ var notation = strings.NewReplacer(
 
 // writeAlike brings an answer to the notation that the strict grader reads.
 func writeAlike(s string) string {
+	s = fullStop.ReplaceAllString(s, "$1; $2")
 	s = bold.ReplaceAllString(strip(fold(overDigits(s))), "$1$2$3")
-	s = unitInBrackets.ReplaceAllString(s, "$1 $2")
+	if strings.Contains(s, `\`) {
+		s = unitInBrackets.ReplaceAllString(s, "$1 $2")
+	}
 	s = shillings.ReplaceAllString(s, "$1")
 	s = dollarPrefix.ReplaceAllString(s, "$1$2")
-	s = micro.ReplaceAllString(s, "$1{μ")
-	s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)
-	s = siunitx.ReplaceAllString(s, `$1\text{ $2}`)
-	s = mathT.ReplaceAllString(s, "T")
-	s = spaceCommand.ReplaceAllString(s, " ")
-	s = quadList.ReplaceAllString(s, "$1; $2")
-	s = thinThousands.ReplaceAllString(s, "$1,$2")
-	s = thinThousands.ReplaceAllString(s, "$1,$2")
-	s = rowSpacing.ReplaceAllString(s, `\\`)
-	s = arrayBegin.ReplaceAllString(s, `\begin{matrix}`)
-	s = strings.ReplaceAll(s, `\end{array}`, `\end{matrix}`)
-	s = matrixKind.ReplaceAllString(s, `\$1{matrix}`)
-	s = carriageReturn.ReplaceAllString(s, `\\$1`)
+	if strings.Contains(s, `\`) {
+		s = micro.ReplaceAllString(s, "$1{μ")
+		s = unitFraction.ReplaceAllString(s, `\text{$1/$2$3}`)
+		s = bareFraction.ReplaceAllStringFunc(s, func(match string) string {
+			m := bareFraction.FindStringSubmatch(match)
+			if words.units[m[2]] == "" || words.units[m[3]] == "" {
+				return match
+			}
+			return m[1] + `\unit{` + m[2] + "/" + m[3] + m[4] + "}"
+		})
+		s = siunitx.ReplaceAllString(s, `$1\text{ $2}`)
+		s = mathT.ReplaceAllString(s, "T")
+		s = spaceCommand.ReplaceAllString(s, " ")
+		s = quadList.ReplaceAllString(s, "$1; $2")
+		s = thinThousands.ReplaceAllString(s, "$1,$2")
+		s = thinThousands.ReplaceAllString(s, "$1,$2")
+		s = rowSpacing.ReplaceAllString(s, `\\`)
+		s = arrayBegin.ReplaceAllString(s, `\begin{matrix}`)
+		s = strings.ReplaceAll(s, `\end{array}`, `\end{matrix}`)
+		s = matrixKind.ReplaceAllString(s, `\$1{matrix}`)
+		s = carriageReturn.ReplaceAllString(s, `\\$1`)
+	}
 	s = notation.Replace(s)
 	s = bareSuperCirc.ReplaceAllString(s, `\degree `)
 	s = degreeScale.ReplaceAllString(dropFonts(markUpright(operatorNames.Replace(s))), ` \unit{°$1$2}`)
-	s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
-	s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
+	if strings.Contains(s, `\`) {
+		s = overFraction.ReplaceAllString(s, `\frac{$1}{$2}`)
+		s = choose.ReplaceAllString(s, `\binom{$1}{$2}`)
+	}
 	s = plainRoot.ReplaceAllString(s, `\sqrt{$1}`)
 	s = namelessRoot.ReplaceAllString(s, `$1\sqrt`)
 	s = rootWithoutArg.ReplaceAllString(s, `\sqrt{$1}`)
@@ -132,18 +153,35 @@ func writeAlike(s string) string {
 	if s = strip(s); !strings.HasSuffix(s, "...") {
 		s = strip(strings.TrimRight(s, ".;,"))
 	}
-	s = looseFraction.ReplaceAllString(s, `\frac`)
-	s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
-	s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
-	s = realsFromZero.ReplaceAllString(s, `[0,\infty )`)
-	s = realsNotZero.ReplaceAllString(s, `(-\infty ,0)\cup (0,\infty )`)
+	if strings.Contains(s, `\`) {
+		s = looseFraction.ReplaceAllString(s, `\frac`)
+		s = halfFraction.ReplaceAllString(braceFractions(s), `\frac$1{$2}`)
+		s = positiveReals.ReplaceAllString(s, `(0,\infty )`)
+		s = realsFromZero.ReplaceAllString(s, `[0,\infty )`)
+		s = realsNotZero.ReplaceAllString(s, `(-\infty ,0)\cup (0,\infty )`)
+	}
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
-	s = transposition.ReplaceAllString(turnBrackets(s), "$1^T")
+	s = transposition.ReplaceAllString(turnBrackets(matrixBody.ReplaceAllStringFunc(s, matrixCommas)), "$1^T")
 	if m := setBuilder.FindStringSubmatch(s); m != nil && strings.Contains(m[2], m[1]) && strings.ContainsAny(m[2], `<>\`) {
 		s = strip(m[2]) // {x | x > 0} is x > 0
 	}
 	return s
+}
+
+// matrixCommas makes the commas of a matrix points where its entries hold one at most.
+func matrixCommas(matrix string) string {
+	if !strings.Contains(matrix, ",") || !strings.Contains(matrix, "&") && !strings.Contains(matrix, `\\`) {
+		return matrix
+	}
+	for row := range strings.SplitSeq(matrix, `\\`) {
+		for entry := range strings.SplitSeq(row, "&") {
+			if commas := strings.Count(entry, ","); commas > 1 || commas != len(digitComma.FindAllString(entry, -1)) {
+				return matrix
+			}
+		}
+	}
+	return digitComma.ReplaceAllString(matrix, "$1.$2")
 }
 
 // overDigits writes digits under a combining line or dot as LaTeX does.

@@ -63,6 +63,12 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	if len(prediction) > maxStrict || len(reference) > maxStrict {
 		return unsure
 	}
+	if isCanonicalInteger(prediction) && isCanonicalInteger(reference) {
+		if prediction == reference {
+			return right
+		}
+		return wrong // most pairs
+	}
 	c.pointed = c.pointed || hasNativeDigits(prediction)
 	if x, y := currency(prediction), currency(reference); x != "" && y != "" && x != y {
 		return wrong
@@ -70,6 +76,9 @@ func (c *comparison) judge(prediction, reference string) judgement {
 	p, r := writeAlike(prediction), writeAlike(reference)
 	if r == "" {
 		return unsure
+	}
+	if isTurned(prediction) != isTurned(reference) && (bareList(p) || bareList(r)) {
+		return wrong // an interval is no list
 	}
 	if p == "" {
 		return wrong
@@ -94,6 +103,18 @@ func (c *comparison) judge(prediction, reference string) judgement {
 		return wrong // what the reference makes of a part of it is not the answer
 	}
 	return verdict
+}
+
+// isTurned reports whether an answer begins or ends with the bracket of an open interval
+// that faces away from it.
+func isTurned(s string) bool {
+	s = strings.TrimRight(strings.ReplaceAll(strings.ReplaceAll(fold(s), `\left`, ""), `\right`, ""), " .")
+	return strings.HasPrefix(s, "]") || strings.HasSuffix(s, "[")
+}
+
+// bareList reports whether an answer is items without brackets.
+func bareList(s string) bool {
+	return len(splitTop(s)) > 1
 }
 
 // judgeAnswers compares two answers that were read.

@@ -28,7 +28,12 @@ func strictExtract(output string) string {
 		return answer
 	}
 	if at := answerPhrases.FindAllStringIndex(output, -1); at != nil {
-		answer, _, _ := strings.Cut(strip(output[at[len(at)-1][1]:]), "\n")
+		answer, _, _ := strings.Cut(strip(strings.TrimLeft(output[at[len(at)-1][1]:], "* ")), "\n")
+		if first := sentence(answer); first != answer && len(strings.Fields(first)) <= 3 {
+			if number := loneNumber(first); number != "" {
+				return number // what follows is about it
+			}
+		}
 		if number := loneNumber(answer); number != "" {
 			return number
 		}

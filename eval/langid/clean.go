@@ -16,7 +16,9 @@ var (
 	display     = regexp.MustCompile(`(?s)\$\$.*?\$\$|\\\[.*?\\\]|\\\(.*?\\\)`)
 	textCommand = regexp.MustCompile(`\\(?:text|textbf|textit|mbox|mathrm|operatorname)\s*\{([^{}]*)\}`)
 	boxed       = regexp.MustCompile(`\\boxed\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}?`)
-	command     = regexp.MustCompile(`\\[A-Za-z]+\*?|\\.`)
+	// numberEnding is the case of a number: 7не is Tatar, and has no Russian "не".
+	numberEnding = regexp.MustCompile(`[0-9]-?\p{Cyrillic}{1,3}($|[^\p{Cyrillic}])`)
+	command      = regexp.MustCompile(`\\[A-Za-z]+\*?|\\.`)
 )
 
 // Clean leaves the prose of a text: mathematics between dollars or in LaTeX
@@ -31,6 +33,7 @@ func Clean(text string) string {
 	text = inlineMath(strings.ReplaceAll(text, `\$`, " "))
 	text = textCommand.ReplaceAllString(text, " $1 ")
 	text = command.ReplaceAllString(text, " ")
+	text = numberEnding.ReplaceAllString(text, " ")
 	return strings.Join(prose(compose(text)), " ")
 }
 
