@@ -51,12 +51,12 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 			return nil, "", err
 		}
 		if value == nil {
-			return nil, "", fmt.Errorf(`no "prompt", "messages" or "prompt_ids": the record has %s`, strings.Join(record.Keys(), ", "))
+			return nil, "", record.Lacks("prompt", "messages", "prompt_ids")
 		}
 		said.field = field
 	}
 	if value[0] == '"' {
-		return nil, prompt, json.Unmarshal(value, &prompt)
+		return nil, prompt, jsonl.Unmarshal(value, &prompt)
 	}
 	if messages, err = bench.Turns(field, value); err != nil {
 		return nil, "", err
@@ -66,7 +66,7 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 		Calls []any  `json:"tool_calls"`
 	}
 	last := len(messages) - 1
-	if err := json.Unmarshal(messages[last], &end); err != nil {
+	if err := jsonl.Unmarshal(messages[last], &end); err != nil {
 		return nil, "", err
 	}
 	if end.Role == "assistant" && len(end.Calls) == 0 {
@@ -95,7 +95,7 @@ func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, 
 	var first struct {
 		Role string `json:"role"`
 	}
-	if err := json.Unmarshal(messages[0], &first); err != nil {
+	if err := jsonl.Unmarshal(messages[0], &first); err != nil {
 		return "", err
 	}
 	if f.system != "" && first.Role != "system" {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stele/engine/jsonl"
 	"stele/engine/nearest"
 	"stele/eval/langid"
 	"stele/eval/metric"
@@ -109,14 +110,14 @@ func (in *metricsInput) decode(data []byte) error {
 	if err := uniqueNames(d, ""); errors.Is(err, io.EOF) {
 		return fmt.Errorf("ends in the middle, at byte %d", len(data))
 	} else if err != nil {
-		return err
+		return jsonl.Explain(data, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("more follows the object that ends at byte %d: expected one object", d.InputOffset())
 	}
 	d = json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	return d.Decode(in)
+	return jsonl.Explain(data, d.Decode(in))
 }
 
 // uniqueNames reads one value, and reports a name that an object in it has twice.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -104,11 +103,11 @@ func pairOf(record *jsonl.Record) (p model.Pair, err error) {
 				break
 			}
 			if found, err = record.Decode(key, field.ids); err != nil {
-				return p, fmt.Errorf("%w: expected a list of token ids", err)
+				return p, fmt.Errorf("%w, token ids", err)
 			}
 		}
 		if !found {
-			return p, fmt.Errorf(`no "%s": the record has %s; stele tokenize makes ids of text`, strings.Join(field.keys, `" or "`), strings.Join(record.Keys(), ", "))
+			return p, fmt.Errorf("%w; stele tokenize makes ids of text", record.Lacks(field.keys...))
 		}
 	}
 	return p, nil

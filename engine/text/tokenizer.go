@@ -7,7 +7,6 @@
 package text
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/daulet/tokenizers"
 
+	"stele/engine/jsonl"
 	_ "stele/third_party/libtokenizers" // without the library: a line that says so
 )
 
@@ -81,7 +81,7 @@ func Load(dir string) (*Tokenizer, error) {
 
 func parse(data []byte) (*Tokenizer, error) {
 	var f tokenizerFile
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := jsonl.Unmarshal(data, &f); err != nil {
 		return nil, err
 	}
 	if !f.Decoder.byteLevel() {

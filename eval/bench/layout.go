@@ -400,7 +400,7 @@ type said struct {
 // turn reads a message.
 func turn(raw json.RawMessage) (said, error) {
 	var m message
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := jsonl.Unmarshal(raw, &m); err != nil {
 		return said{}, err
 	}
 	role, content := m.Role, m.Content
@@ -423,7 +423,7 @@ func contentOf(raw json.RawMessage) (string, error) {
 	}
 	var said string
 	if raw[0] == '"' {
-		return said, json.Unmarshal(raw, &said)
+		return said, jsonl.Unmarshal(raw, &said)
 	}
 	var content []struct {
 		Type string  `json:"type"`

@@ -188,7 +188,7 @@ func asText(field string, raw json.RawMessage) (text string, err error) {
 	raw = bytes.TrimSpace(raw)
 	switch raw[0] {
 	case '"':
-		return text, json.Unmarshal(raw, &text)
+		return text, jsonl.Unmarshal(raw, &text)
 	case '[':
 		var list []json.RawMessage
 		if json.Unmarshal(raw, &list) == nil && len(list) == 1 && len(list[0]) > 0 && list[0][0] != '[' {
