@@ -16,6 +16,7 @@ type guesses struct {
 	field    string // that questions came from, where it is no prompt
 	answered bool   // conversations ended with the assistant
 	left     []string
+	unasked  error // of the first question whose choices are not asked
 }
 
 func (g *guesses) write(w io.Writer, path string) {
@@ -28,6 +29,9 @@ func (g *guesses) write(w io.Writer, path string) {
 	}
 	if len(g.left) > 0 {
 		said = append(said, "left out of the output, since JSON cannot hold them: "+strings.Join(g.left, ", "))
+	}
+	if g.unasked != nil {
+		said = append(said, "warning: "+g.unasked.Error())
 	}
 	if len(said) > 0 {
 		fmt.Fprintf(w, "%s: %s\n", path, strings.Join(said, "; "))
@@ -54,6 +58,9 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 			return nil, "", record.Lacks("prompt", "messages", "prompt_ids")
 		}
 		said.field = field
+		if said.unasked == nil {
+			said.unasked = bench.Unasked(record, string(value))
+		}
 	}
 	if value[0] == '"' {
 		return nil, prompt, jsonl.Unmarshal(value, &prompt)

@@ -166,6 +166,11 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 	return lossy(b), nil
 }
 
+// Has reports whether an id is a token's: models pad their vocabulary with ids that are not.
+func (t *Tokenizer) Has(id int32) bool {
+	return id >= 0 && int(id) < len(t.bytes) && t.bytes[id] != nil
+}
+
 // piece returns the bytes of a token.
 func (t *Tokenizer) piece(id int32, skipSpecial bool) ([]byte, error) {
 	if id < 0 || int(id) >= len(t.bytes) || t.bytes[id] == nil {

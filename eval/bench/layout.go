@@ -69,13 +69,13 @@ func (p *places) count(part, place string) {
 	p.found[part][place]++
 }
 
-// say writes one line about what was guessed; nothing where the record's own names
-// left nothing to guess.
+// say writes one line about what was guessed and what was not read; nothing where the
+// record's own names left nothing to guess.
 func (p *places) say(w io.Writer, path string) {
 	if p == nil || w == nil || len(p.found) == 0 {
 		return
 	}
-	plain := p.cut == 0 && p.chats == 0 && p.long == 0 && !p.repeats
+	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && !p.repeats
 	var said []string
 	for _, part := range parts {
 		names := slices.Sorted(maps.Keys(p.found[part]))

@@ -53,6 +53,11 @@ func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row in
 		}
 		return p, fmt.Errorf("field %q: %w", s.columnOf("answer"), err)
 	}
+	if s.ofPath {
+		if err := unasked(record, &p); err != nil {
+			return p, err
+		}
+	}
 	if m := letter.FindStringSubmatch(strings.TrimSpace(p.Answer)); m != nil {
 		if n := lettered(p.Problem); n > mostChoices {
 			return p, tooManyChoices(fmt.Sprintf("the problem has %d choices", n))

@@ -190,8 +190,8 @@ func TestErrorsSayWhere(t *testing.T) {
 	}{
 		{map[string]string{"a.jsonl": `{"a":1}` + "\nnonsense"}, "a.jsonl", Options{}, []string{"a.jsonl:2:"}},
 		{map[string]string{"a.json": `[{"a":1},{"a":]`}, "a.json", Options{}, []string{"a.json: row 2"}},
-		{map[string]string{"a.json": `[{"a":1},`}, "a.json", Options{}, []string{"a.json: row 2", "unexpected EOF"}},
-		{map[string]string{"a.json": `[{"a":1}`}, "a.json", Options{}, []string{"a.json: after row 1", "unexpected EOF"}},
+		{map[string]string{"a.json": `[{"a":1},`}, "a.json", Options{}, []string{"a.json: row 2", "the JSON ends early"}},
+		{map[string]string{"a.json": `[{"a":1}`}, "a.json", Options{}, []string{"a.json: after row 1", "the JSON ends early"}},
 		{map[string]string{"a.json": `[{"a":1}] 2`}, "a.json", Options{}, []string{"text after the array"}},
 		{map[string]string{"a.tsv": "x\t1\ny\n"}, "a.tsv", Options{Columns: []string{"p", "a"}}, []string{"a.tsv:2:", "1 columns, expected 2 (p, a)"}},
 		{map[string]string{"a.tsv": "p\ta\nx\xff\t1\n"}, "a.tsv", Options{}, []string{"a.tsv:2:", `"p"`, "UTF-8"}},
