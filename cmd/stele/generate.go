@@ -88,7 +88,7 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		if f.system != "" {
 			return usagef("--system needs a chat template, and %s has none", f.model)
 		}
-		fmt.Fprintf(os.Stderr, "%s has no chat template: prompts are text as it is, as with --raw\n", f.model)
+		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are text as it is, as with --raw\n", f.model)
 	}
 	records, requests, err := f.read(e, params)
 	if err != nil {
