@@ -281,7 +281,20 @@ func (in *metricsInput) factor(say io.Writer) (float64, error) {
 		}
 		return 0, fmt.Errorf(`no accuracy of %s is above 1, others reach %g: all must be in one unit; if they are, say "unit": "percent"`, where, top)
 	}
-	fmt.Fprintln(say, `accuracies are taken as percent, since some are above 1`)
+	small := ""
+	for _, where := range slices.Sorted(maps.Keys(tables)) {
+		for benchmark, cells := range present(tables[where]) {
+			for language, v := range cells {
+				if said := fmt.Sprintf("%g of %s in %s, %s", v, benchmark, language, where); v > 0 && v < 1 && (small == "" || said < small) {
+					small = said
+				}
+			}
+		}
+	}
+	if small != "" { // among percent a fraction is likelier a slip than less than a percent
+		small = ": " + small + ", too, is percent then"
+	}
+	fmt.Fprintf(say, "accuracies are taken as percent, since some are above 1%s\n", small)
 	return 1, nil
 }
 

@@ -227,13 +227,24 @@ func csvRows(in io.Reader, comma rune) func() ([]string, int, error) {
 		if err != nil {
 			line := 0
 			if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
-				line, err = bad.Line, bad.Err
+				line, err = bad.Line, csvInWords(bad.Err)
 			}
 			return nil, line, err
 		}
 		line, _ := r.FieldPos(0)
 		return fields, line, nil
 	}
+}
+
+// csvInWords says what encoding/csv means.
+func csvInWords(err error) error {
+	switch {
+	case errors.Is(err, csv.ErrQuote):
+		return errors.New(`a value that begins with " does not end with " before the next comma or line: a " inside it is written twice`)
+	case errors.Is(err, csv.ErrBareQuote):
+		return errors.New(`a " stands in a value that does not begin with one: put the value in quotation marks, and write the " inside it twice`)
+	}
+	return err
 }
 
 // Next implements source.
