@@ -10,7 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 .PHONY: experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers race check fmt vet lint fuzz goldens clean
 
 build: setup
-	@$(ENV) echo "Building bin/stele" >&2; go build -ldflags "$$STELE_LDFLAGS" -o bin/stele ./cmd/stele
+	@$(ENV) echo "Building bin/stele" >&2; go build -ldflags "$$STELE_LDFLAGS $$(third_party/commit.sh)" -o bin/stele ./cmd/stele
 
 setup:
 	@third_party/setup.sh

@@ -57,7 +57,7 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 	longest, total := 0, 0
 	for i := range requests {
 		r := &requests[i]
-		if err := e.checkRequest(r); err != nil {
+		if err := e.CheckRequest(r); err != nil {
 			return fmt.Errorf("request %q: %w", r.ID, err)
 		}
 		length := min(len(r.Prompt)+r.MaxTokens, e.Weights.Config.MaxPositions)
@@ -107,7 +107,9 @@ func (e *Engine) stepTokens() int {
 	return max(e.options.ChunkSize, 2048)
 }
 
-func (e *Engine) checkRequest(r *Request) error {
+// CheckRequest reports why a request cannot be generated: Generate makes this check of
+// all its requests before it begins.
+func (e *Engine) CheckRequest(r *Request) error {
 	c := e.Weights.Config
 	switch {
 	case len(r.Prompt) == 0:
@@ -119,7 +121,7 @@ func (e *Engine) checkRequest(r *Request) error {
 	}
 	for _, id := range r.Prompt {
 		if id < 0 || int(id) >= c.VocabSize {
-			return fmt.Errorf("prompt token %d is outside the vocabulary of %d", id, c.VocabSize)
+			return fmt.Errorf("prompt token %d is outside the model's vocabulary of %d", id, c.VocabSize)
 		}
 	}
 	return r.Sampling.Validate()

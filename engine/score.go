@@ -59,14 +59,16 @@ func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.
 
 func (e *Engine) checkPairs(pairs []model.Pair) error {
 	for i, p := range pairs {
-		if err := e.checkPair(p); err != nil {
+		if err := e.CheckPair(p); err != nil {
 			return fmt.Errorf("sequence %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (e *Engine) checkPair(p model.Pair) error {
+// CheckPair reports why a pair cannot be scored: Score makes this check of all its pairs
+// before it begins.
+func (e *Engine) CheckPair(p model.Pair) error {
 	c := e.Weights.Config
 	if len(p.Prompt) == 0 {
 		return fmt.Errorf("the prompt is empty")
@@ -77,7 +79,7 @@ func (e *Engine) checkPair(p model.Pair) error {
 	for _, ids := range [][]int32{p.Prompt, p.Completion} {
 		for _, id := range ids {
 			if id < 0 || int(id) >= c.VocabSize {
-				return fmt.Errorf("token %d is outside the vocabulary of %d", id, c.VocabSize)
+				return fmt.Errorf("token %d is outside the model's vocabulary of %d", id, c.VocabSize)
 			}
 		}
 	}

@@ -1,12 +1,13 @@
 package eval
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"stele/engine/jsonl"
 )
 
 // Lineage is the training run that made a model: what pairs an evaluation of the model
@@ -63,7 +64,7 @@ func TrainingLineage(run string) (*Lineage, error) {
 			} `json:"data"`
 		} `json:"config"`
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
+	if err := jsonl.Unmarshal(data, &m); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if m.Config.Model == "" {

@@ -78,7 +78,7 @@ func TestMergeNamesWhatIsWrong(t *testing.T) {
 		"none":         {func(*testing.T, []string) []string { return nil }, "no part to merge"},
 		"twice":        {func(_ *testing.T, d []string) []string { return append(d, d[1]) }, "are both part 2/3"},
 		"other number": {func(t *testing.T, d []string) []string { return append(d[:2], shards(t, 4)[2]) }, "it is part 3/4"},
-		"no run":       {func(t *testing.T, d []string) []string { return append(d, t.TempDir()) }, "it holds no manifest.json"},
+		"no run":       {func(t *testing.T, d []string) []string { return append(d, t.TempDir()) }, "holds no manifest.json"},
 		"whole": {func(t *testing.T, d []string) []string {
 			dir := t.TempDir()
 			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {

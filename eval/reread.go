@@ -99,11 +99,25 @@ func (c *collected) check(m *Manifest) error {
 	return nil
 }
 
+// noManifest says that a folder is of no run.
+type noManifest string
+
+func (dir noManifest) Error() string {
+	what := "holds no " + manifestName
+	if _, err := os.Stat(string(dir)); err != nil {
+		what = "is not there"
+	}
+	return fmt.Sprintf("%s %s: expected the folder of a run, the --out of stele eval", string(dir), what)
+}
+
+// Is lets a caller ask for fs.ErrNotExist.
+func (noManifest) Is(target error) bool { return target == fs.ErrNotExist }
+
 // manifestOf reads a manifest that must be there.
 func manifestOf(dir string) (*Manifest, error) {
 	m, err := readManifest(dir)
 	if err == nil && m == nil {
-		err = fmt.Errorf("%s: %w: it holds no %s", dir, fs.ErrNotExist, manifestName)
+		err = noManifest(dir)
 	}
 	if err != nil {
 		return nil, err

@@ -1,13 +1,13 @@
 package eval
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
 
+	"stele/engine/jsonl"
 	"stele/eval/grade"
 )
 
@@ -75,7 +75,7 @@ func ReadResults(dir string) (*Results, error) {
 		return nil, err
 	}
 	var r Results
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := jsonl.Unmarshal(data, &r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	r.widen()

@@ -71,6 +71,9 @@ func Check(spec Spec, questions []Question, shard Shard, origin Origin, out stri
 	if err != nil {
 		return err
 	}
+	if out == "" {
+		return nil // a plan alone
+	}
 	return goesInto(out, manifest)
 }
 
@@ -155,6 +158,7 @@ func (r *running) fill(ctx context.Context) error {
 		slot += n
 	}
 	if missing == 0 {
+		r.logf("all %d samples are there already: nothing was generated", len(r.journal.entries))
 		return nil
 	}
 	for _, e := range r.journal.entries {

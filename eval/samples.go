@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"stele/engine/jsonl"
 )
 
 // SampleReader reads a samples.jsonl sample by sample.
@@ -34,7 +36,7 @@ func (r *SampleReader) Next() (*Sample, json.RawMessage, error) {
 	}
 	r.number++
 	var s Sample
-	if err := json.Unmarshal(line, &s); err != nil {
+	if err := jsonl.Unmarshal(line, &s); err != nil {
 		if r.atEnd() {
 			r.torn = true
 			return nil, nil, io.EOF

@@ -67,11 +67,11 @@ func (s Score) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *Score) UnmarshalJSON(text []byte) error {
-	if err := json.Unmarshal(text, (*bare)(s)); err != nil {
+	if err := jsonl.Unmarshal(text, (*bare)(s)); err != nil {
 		return err
 	}
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(text, &fields); err != nil {
+	if err := jsonl.Unmarshal(text, &fields); err != nil {
 		return err
 	}
 	s.Several = nil
@@ -82,7 +82,7 @@ func (s *Score) UnmarshalJSON(text []byte) error {
 		var e Estimate
 		for suffix, to := range map[string]any{"": &e.Value, "_se": &e.SE, "_ci95": &e.CI} {
 			if value, ok := fields[name+suffix]; ok {
-				if err := json.Unmarshal(value, to); err != nil {
+				if err := jsonl.Unmarshal(value, to); err != nil {
 					return fmt.Errorf("%s%s: %w", name, suffix, err)
 				}
 			}

@@ -231,7 +231,7 @@ func readState(dir string) (s state, err error) {
 	if err != nil {
 		return s, err
 	}
-	if err := json.Unmarshal(data, &s); err != nil {
+	if err := jsonl.Unmarshal(data, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(s.Files) == 0 || s.Step < 1 {

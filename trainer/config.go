@@ -225,6 +225,9 @@ func ResumeConfig(dir string, set []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	if m.Config.Model == "" {
+		return Config{}, fmt.Errorf("%s is no training run, as its manifest.json says: name the --out of stele train", dir)
+	}
 	return m.Config.with("", set)
 }
 
@@ -235,6 +238,9 @@ func (c Config) with(path string, set []string) (Config, error) {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return Config{}, err
+		}
+		if data, err = settings.Text(data); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", path, err)
 		}
 		documents = append(documents, data)
 	}
@@ -250,7 +256,7 @@ func (c Config) with(path string, set []string) (Config, error) {
 	}
 	for i, data := range documents {
 		if err := yaml.Unmarshal(data, &named); err != nil {
-			return c, documentError(path, set, i, firstLine(err))
+			return c, documentError(path, set, i, settings.Explain(data, err))
 		}
 	}
 	if named.Preset != "" {
@@ -270,12 +276,6 @@ func (c Config) with(path string, set []string) (Config, error) {
 		}
 	}
 	return c, c.validate()
-}
-
-// firstLine is a YAML error without the picture of its place.
-func firstLine(err error) error {
-	line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-	return errors.New(line)
 }
 
 // ofLine is the place in a document that --set made.

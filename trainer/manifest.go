@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"stele/engine"
+	"stele/engine/jsonl"
 )
 
 // Manifest is RUN/manifest.json: what was run, so that it can be run again.
@@ -43,7 +43,7 @@ func readManifest(path string) (Manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
+	if err := jsonl.Unmarshal(data, &m); err != nil {
 		return m, fmt.Errorf("%s: %w", path, err)
 	}
 	if m.Config.Model == "" {

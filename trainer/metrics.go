@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"stele/engine/jsonl"
 	"stele/trainer/reward"
 )
 
@@ -28,7 +29,7 @@ func (m Metrics) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements json.Unmarshaler.
 func (m *Metrics) UnmarshalJSON(data []byte) error {
 	var all map[string]*float64
-	if err := json.Unmarshal(data, &all); err != nil {
+	if err := jsonl.Unmarshal(data, &all); err != nil {
 		return err
 	}
 	*m = make(Metrics, len(all))

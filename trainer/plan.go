@@ -105,9 +105,6 @@ func (p *Plan) Write(w io.Writer) error {
 	}
 	order := slices.Sorted(maps.Keys(levels))
 	fmt.Fprintf(w, "%s, preset %s, model %s\n", p.Algorithm, p.Preset, p.Model)
-	if p.Layout != "" {
-		fmt.Fprintln(w, p.Layout)
-	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	header := "language\t"

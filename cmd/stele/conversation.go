@@ -16,6 +16,7 @@ type guesses struct {
 	field    string // that questions came from, where it is no prompt
 	answered bool   // conversations ended with the assistant
 	left     []string
+	unasked  error // of the first question whose choices are not asked
 }
 
 func (g *guesses) write(w io.Writer, path string) {
@@ -28,6 +29,9 @@ func (g *guesses) write(w io.Writer, path string) {
 	}
 	if len(g.left) > 0 {
 		said = append(said, "left out of the output, since JSON cannot hold them: "+strings.Join(g.left, ", "))
+	}
+	if g.unasked != nil {
+		said = append(said, "warning: "+g.unasked.Error())
 	}
 	if len(said) > 0 {
 		fmt.Fprintf(w, "%s: %s\n", path, strings.Join(said, "; "))
@@ -51,12 +55,15 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 			return nil, "", err
 		}
 		if value == nil {
-			return nil, "", fmt.Errorf(`no "prompt", "messages" or "prompt_ids": the record has %s`, strings.Join(record.Keys(), ", "))
+			return nil, "", record.Lacks("prompt", "messages", "prompt_ids")
 		}
 		said.field = field
+		if said.unasked == nil {
+			said.unasked = bench.Unasked(record, string(value))
+		}
 	}
 	if value[0] == '"' {
-		return nil, prompt, json.Unmarshal(value, &prompt)
+		return nil, prompt, jsonl.Unmarshal(value, &prompt)
 	}
 	if messages, err = bench.Turns(field, value); err != nil {
 		return nil, "", err
@@ -66,7 +73,7 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 		Calls []any  `json:"tool_calls"`
 	}
 	last := len(messages) - 1
-	if err := json.Unmarshal(messages[last], &end); err != nil {
+	if err := jsonl.Unmarshal(messages[last], &end); err != nil {
 		return nil, "", err
 	}
 	if end.Role == "assistant" && len(end.Calls) == 0 {
@@ -95,7 +102,7 @@ func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, 
 	var first struct {
 		Role string `json:"role"`
 	}
-	if err := json.Unmarshal(messages[0], &first); err != nil {
+	if err := jsonl.Unmarshal(messages[0], &first); err != nil {
 		return "", err
 	}
 	if f.system != "" && first.Role != "system" {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -44,7 +43,7 @@ func newEvalCommand(g *globals) *cobra.Command { return evalCommand(g, &evalFlag
 
 func evalCommand(g *globals, f *evalFlags) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "eval -m MODEL --bench NAMES --lang LANGS --out RUN",
+		Use:   "eval -m MODEL --bench NAMES [--lang LANGS] (--out RUN | --dry-run)",
 		Short: "Measure a model on benchmarks in several languages",
 		Long: fmt.Sprintf(`Measure a model on benchmarks in several languages.
 
@@ -88,7 +87,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, as i/n, such as 3/8")
 	flags.StringVar(&f.out, "out", "", "folder of the run")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print what would be asked, and do nothing")
-	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("out")))
+	must(c.MarkFlagRequired("model"))
 	c.AddCommand(newEvalMergeCommand(g))
 	return c
 }
@@ -131,6 +130,9 @@ func showResults(w io.Writer, g *globals, r *eval.Results) error {
 }
 
 func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
+	if f.out == "" && !f.dryRun {
+		return usagef("--out is not set: it is the folder of the run")
+	}
 	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: f.spec.Limit, Levels: f.spec.Levels, Fields: f.fields, Say: c.ErrOrStderr()}
 	if c.Flags().Changed("limit") && f.spec.Limit == 0 {
 		fmt.Fprintln(c.ErrOrStderr(), "--limit 0 takes all questions")

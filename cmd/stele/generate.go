@@ -75,6 +75,9 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if slices.Contains(f.stop, "") {
 		return usagef("--stop is empty, which ends nothing")
 	}
+	if f.raw && f.system != "" {
+		return usagef("--system needs the chat template, and --raw leaves it out")
+	}
 	params, err := sampler.NewParams(f.temperature, f.topK, f.topP, f.minP)
 	if err != nil {
 		return usageError{err}
@@ -84,6 +87,12 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		return err
 	}
 	defer e.Close()
+	if e.Template == nil && !f.raw {
+		if f.system != "" {
+			return usagef("--system needs a chat template, and %s has none", f.model)
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are text as it is, as with --raw\n", f.model)
+	}
 	records, requests, err := f.read(e, params)
 	if err != nil {
 		return err
@@ -158,6 +167,9 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 			return nil, nil, err
 		}
 		request, err := f.request(e, record, params, &said)
+		if err == nil {
+			err = e.CheckRequest(&request)
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -62,8 +63,17 @@ func newRootCommand() *cobra.Command {
 			if err := g.validate(); err != nil {
 				return err
 			}
-			if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
-				return usagef("%w: see %s --help", err, c.CommandPath())
+			var missing []string
+			c.Flags().VisitAll(func(f *pflag.Flag) {
+				if f.Annotations[cobra.BashCompOneRequiredFlag] != nil && !f.Changed {
+					missing = append(missing, "--"+f.Name)
+				}
+			})
+			if len(missing) > 0 {
+				return usagef("%s not set: see %s --help", strings.Join(missing, " and "), c.CommandPath())
+			}
+			if err := c.ValidateFlagGroups(); err != nil {
+				return usagef("%s: see %s --help", flagGroup(err), c.CommandPath())
 			}
 			return nil
 		},
@@ -107,8 +117,27 @@ func unknownCommand(c *cobra.Command, name string) error {
 	return usagef("unknown command %q: see %s --help", name, c.CommandPath())
 }
 
+// namedFlags are the flags that an error of cobra's about a group of flags names last.
+var namedFlags = regexp.MustCompile(`\[([^\]]*)\]`)
+
+// flagGroup puts an error about a group of flags into words.
+func flagGroup(err error) string {
+	all := namedFlags.FindAllStringSubmatch(err.Error(), -1)
+	if len(all) == 0 {
+		return err.Error()
+	}
+	names := "--" + strings.Join(strings.Fields(all[len(all)-1][1]), " and --")
+	if len(all) == 1 { // none of them is given
+		return "give " + strings.ReplaceAll(names, " and ", " or ")
+	}
+	return names + " cannot both be given"
+}
+
 // flagError adds the flag that was probably meant to an error about an unknown one.
 func flagError(c *cobra.Command, err error) error {
+	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
+		return usagef("--%s %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(), flagValue(invalid.GetFlag()))
+	}
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if !unknown {
 		return usageError{err}
@@ -120,6 +149,27 @@ func flagError(c *cobra.Command, err error) error {
 		return usagef("%w, did you mean --%s? See %s --help", err, near, c.CommandPath())
 	}
 	return usagef("%w: see %s --help", err, c.CommandPath())
+}
+
+// flagValue says what values a flag has.
+func flagValue(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int", "int64":
+		return "a whole number"
+	case "uint", "uint64":
+		return "a whole number from 0 on"
+	case "float64":
+		return "a number"
+	case "bool":
+		return "true or false"
+	case "intSlice":
+		return "whole numbers with commas between, as in 1,2"
+	case "stringToString":
+		return "NAME=VALUE, with commas between several"
+	case "stringSlice":
+		return "texts with commas between, as in a,b"
+	}
+	return "another value"
 }
 
 // validate refuses global flags that no command understands.

@@ -93,6 +93,17 @@ func TestMetricsUnits(t *testing.T) {
 	})
 }
 
+// TestMetricsFractionAmongPercent: a fraction among percentages is spoken of.
+func TestMetricsFractionAmongPercent(t *testing.T) {
+	half, forty, fifty := 0.5, 40.0, 50.0
+	in := metricsInput{Languages: []string{"en", "de"}, Base: map[string]map[string]*float64{"a": {"en": &forty, "de": &half}},
+		Trained: map[string]trainedScores{"one": {[]string{"en"}, map[string]map[string]*float64{"a": {"en": &fifty, "de": &fifty}}}}}
+	var said strings.Builder
+	if _, err := in.factor(&said); err != nil || !strings.Contains(said.String(), "0.5 of a in de, base, too, is percent then") {
+		t.Errorf("says %q, %v", said.String(), err)
+	}
+}
+
 // TestMetricsUnitInDoubt: what may be in one unit or the other is refused, or told by the
 // counts or by the user.
 func TestMetricsUnitInDoubt(t *testing.T) {

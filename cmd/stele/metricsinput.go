@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stele/engine/jsonl"
 	"stele/engine/nearest"
 	"stele/eval/langid"
 	"stele/eval/metric"
@@ -109,14 +110,14 @@ func (in *metricsInput) decode(data []byte) error {
 	if err := uniqueNames(d, ""); errors.Is(err, io.EOF) {
 		return fmt.Errorf("ends in the middle, at byte %d", len(data))
 	} else if err != nil {
-		return err
+		return jsonl.Explain(data, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("more follows the object that ends at byte %d: expected one object", d.InputOffset())
 	}
 	d = json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	return d.Decode(in)
+	return jsonl.Explain(data, d.Decode(in))
 }
 
 // uniqueNames reads one value, and reports a name that an object in it has twice.
@@ -280,7 +281,20 @@ func (in *metricsInput) factor(say io.Writer) (float64, error) {
 		}
 		return 0, fmt.Errorf(`no accuracy of %s is above 1, others reach %g: all must be in one unit; if they are, say "unit": "percent"`, where, top)
 	}
-	fmt.Fprintln(say, `accuracies are taken as percent, since some are above 1`)
+	small := ""
+	for _, where := range slices.Sorted(maps.Keys(tables)) {
+		for benchmark, cells := range present(tables[where]) {
+			for language, v := range cells {
+				if said := fmt.Sprintf("%g of %s in %s, %s", v, benchmark, language, where); v > 0 && v < 1 && (small == "" || said < small) {
+					small = said
+				}
+			}
+		}
+	}
+	if small != "" { // among percent a fraction is likelier a slip than less than a percent
+		small = ": " + small + ", too, is percent then"
+	}
+	fmt.Fprintf(say, "accuracies are taken as percent, since some are above 1%s\n", small)
 	return 1, nil
 }
 

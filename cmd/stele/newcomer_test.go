@@ -288,3 +288,59 @@ func TestAbsentInManifest(t *testing.T) {
 		t.Errorf("%v, %v", manifest.Settings.Absent, err)
 	}
 }
+
+// TestRecordsInWords: what is wrong with a line is said with its file and line, the field,
+// what was found and what was expected, in every command that reads JSONL.
+func TestRecordsInWords(t *testing.T) {
+	model := filepath.Join("..", "..", "testdata", "models", "tiny-qwen2")
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out.jsonl")
+	generate := []string{"generate", "-m", model, "--max-tokens", "1"}
+	score := []string{"score", "-m", model}
+	decode := []string{"tokenize", "-m", model, "--decode"}
+	for _, c := range []struct {
+		command    []string
+		line, want string
+	}{
+		{generate, `{"prompt": "a", "seed": "7"}`, `in.jsonl:2: field "seed": found "7", expected a whole number from 0 on`},
+		{generate, `{"prompt_ids": [1, 2.5]}`, `in.jsonl:2: field "prompt_ids": found 2.5, expected a whole number`},
+		{generate, `{"prompt_ids": [1, 99999]}`, "in.jsonl:2: prompt token 99999 is outside the model's vocabulary of 2064"},
+		{generate, `{"prompt_ids": []}`, "in.jsonl:2: the prompt is empty"},
+		{generate, `{"prompt": [{"role": 5, "content": "x"}]}`, `in.jsonl:2: field "prompt": message 0: field "role": found a number, expected text`},
+		{generate, `{"text": "a"}`, `in.jsonl:2: no "prompt", "messages" or "prompt_ids": the record has text`},
+		{generate, `{"prompt": null}`, `in.jsonl:2: field "prompt" is null`},
+		{generate, `{"prompt": NaN}`, `in.jsonl:2: field "prompt": column 12: NaN is no number of JSON: write null`},
+		{generate, `{"prompt": "a"`, "in.jsonl:2: the JSON ends early"},
+		{score, `{"prompt_ids": [1], "completion_ids": "x"}`, `in.jsonl:2: field "completion_ids": found "x", expected a list of whole numbers, token ids`},
+		{score, `{"prompt_ids": [1], "completion_ids": [-1]}`, "in.jsonl:2: token -1 is outside the model's vocabulary"},
+		{score, `{"prompt_ids": [], "completion_ids": [1]}`, "in.jsonl:2: the prompt is empty"},
+		{decode, `{"ids": 5}`, `in.jsonl:2: field "ids": found 5, expected a list of whole numbers`},
+		{[]string{"tokenize", "-m", model}, `{"text": ["a"]}`, `in.jsonl:2: field "text": found a list, expected text`},
+		{[]string{"langid"}, `{"text": 5}`, `in.jsonl:2: field "text": found 5, expected text`},
+		{[]string{"langid"}, `{"words": 5}`, `in.jsonl:2: no "text": the record has words`},
+		{[]string{"grade"}, `{"output": "1", "reference": 1}`, `in.jsonl:2: field "reference": found 1, expected text`},
+		{[]string{"langid"}, "", "in.jsonl is empty"}, {[]string{"grade"}, "", "in.jsonl is empty"},
+		{score, "", "in.jsonl is empty"}, {decode, "", "in.jsonl is empty"},
+	} {
+		if err := os.WriteFile(in, []byte("\n"+c.line+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		stdout, _, err := stele(t, append(c.command, "--in", in, "--out", out)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || stdout != "" {
+			t.Errorf("%s %s: %v, stdout %q; want %q", c.command[0], c.line, err, stdout, c.want)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Fatalf("%s %s: a file was written", c.command[0], c.line)
+		}
+	}
+	if err := os.WriteFile(in, []byte(`{"ids": [40, 999999, 888888]}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, said, err := stele(t, append(decode, "--in", in, "--out", out)...)
+	if want := "the tokenizer has no text for 2 of the ids, such as 888888"; err != nil || !strings.Contains(said, want) {
+		t.Errorf("says %q, %v; want %q", said, err, want)
+	}
+	if _, _, err := stele(t, "langid", "--in", in, "--out", filepath.Join(dir, "none", "out")); err == nil || !strings.Contains(err.Error(), "there is no folder "+filepath.Join(dir, "none")) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+}

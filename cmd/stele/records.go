@@ -12,7 +12,7 @@ import (
 func required(record *jsonl.Record, key string, v any) error {
 	found, err := record.Decode(key, v)
 	if err == nil && !found {
-		err = fmt.Errorf("no %q", key)
+		err = record.Lacks(key)
 	}
 	return err
 }
@@ -30,9 +30,12 @@ func mapRecords(ctx context.Context, in, out string, change func(*jsonl.Record) 
 		return err
 	}
 	defer w.Abort()
-	for ctx.Err() == nil {
+	for n := 0; ctx.Err() == nil; n++ {
 		record, err := r.Next()
 		if err == io.EOF {
+			if n == 0 {
+				return noRecord(in)
+			}
 			return w.Close()
 		}
 		if err != nil {
@@ -46,4 +49,12 @@ func mapRecords(ctx context.Context, in, out string, change func(*jsonl.Record) 
 		}
 	}
 	return ctx.Err()
+}
+
+// noRecord says that an input is empty: what wrote it has probably failed.
+func noRecord(in string) error {
+	if in == "-" {
+		in = "stdin"
+	}
+	return fmt.Errorf("%s is empty: expected JSONL, one object a line", in)
 }

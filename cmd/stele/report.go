@@ -63,7 +63,7 @@ that lie where it does.`,
 				plan, err = report.ReadPlan(planFile)
 			}
 			if err != nil {
-				return err
+				return usageError{err}
 			}
 			var runs []*report.Run
 			for _, dir := range args {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +30,7 @@ else is kept.`,
 			if !(temperature > 0) || math.IsInf(temperature, 1) {
 				return usagef("--temperature is %g, expected a finite number above 0: the log-probabilities are those of the logits divided by it", temperature)
 			}
-			records, pairs, err := readPairs(in)
+			records, pairs, where, err := readPairs(in)
 			if err != nil {
 				return err
 			}
@@ -40,6 +39,11 @@ else is kept.`,
 				return err
 			}
 			defer e.Close()
+			for i, p := range pairs {
+				if err := e.CheckPair(p); err != nil {
+					return fmt.Errorf("%s: %w", where[i], err)
+				}
+			}
 			scores, err := e.Score(c.Context(), pairs, temperature)
 			if err != nil {
 				return fmt.Errorf("%s: %w", in, err)
@@ -65,29 +69,29 @@ else is kept.`,
 	return c
 }
 
-// readPairs reads the input of stele score.
-func readPairs(path string) ([]*jsonl.Record, []model.Pair, error) {
+// readPairs reads the input of stele score; where is the place of each record.
+func readPairs(path string) (records []*jsonl.Record, pairs []model.Pair, where []string, err error) {
 	in, err := jsonl.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer in.Close()
-	var records []*jsonl.Record
-	var pairs []model.Pair
 	for {
 		record, err := in.Next()
 		if err == io.EOF {
-			return records, pairs, nil
+			if len(records) == 0 {
+				return nil, nil, nil, noRecord(path)
+			}
+			return records, pairs, where, nil
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		p, err := pairOf(record)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
+			return nil, nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}
-		records = append(records, record)
-		pairs = append(pairs, p)
+		records, pairs, where = append(records, record), append(pairs, p), append(where, in.Where())
 	}
 }
 
@@ -104,11 +108,11 @@ func pairOf(record *jsonl.Record) (p model.Pair, err error) {
 				break
 			}
 			if found, err = record.Decode(key, field.ids); err != nil {
-				return p, fmt.Errorf("%w: expected a list of token ids", err)
+				return p, fmt.Errorf("%w, token ids", err)
 			}
 		}
 		if !found {
-			return p, fmt.Errorf(`no "%s": the record has %s; stele tokenize makes ids of text`, strings.Join(field.keys, `" or "`), strings.Join(record.Keys(), ", "))
+			return p, fmt.Errorf("%w; stele tokenize makes ids of text", record.Lacks(field.keys...))
 		}
 	}
 	return p, nil

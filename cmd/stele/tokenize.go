@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +36,15 @@ a text; with --decode it writes them out instead of leaving them away.`,
 			}
 			defer tokenizer.Close()
 			if decode {
+				unknown := map[int32]bool{}
+				defer func() {
+					if len(unknown) > 0 {
+						fmt.Fprintf(c.ErrOrStderr(), "warning: %s: the tokenizer has no text for %d of the ids, such as %d: they are left out\n",
+							in, len(unknown), slices.Min(slices.Collect(maps.Keys(unknown))))
+					}
+				}()
 				return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
-					return decodeRecord(tokenizer, record, special)
+					return decodeRecord(tokenizer, record, special, unknown)
 				})
 			}
 			return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
@@ -66,7 +76,8 @@ func encodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool)
 	return record.Set("ids", ids)
 }
 
-func decodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool) error {
+// decodeRecord turns a record's ids to text, and notes those that have none.
+func decodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool, unknown map[int32]bool) error {
 	var ids []int32
 	if err := required(record, "ids", &ids); err != nil {
 		return err
@@ -74,6 +85,11 @@ func decodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool)
 	s, err := tokenizer.Decode(ids, !special)
 	if err != nil {
 		return err
+	}
+	for _, id := range ids {
+		if !tokenizer.Has(id) {
+			unknown[id] = true
+		}
 	}
 	return record.Set("text", s)
 }

@@ -20,12 +20,18 @@ func newVersionCommand(*globals) *cobra.Command {
 	}
 }
 
+// commit is what make build sets: the commit, and whether files differ from it.
+var commit string
+
 // buildVersion is the commit the program was built from, and the Go it was
 // built with.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
+	}
+	if commit != "" {
+		return commit + " " + info.GoVersion
 	}
 	version := "devel"
 	if v := info.Main.Version; v != "" && v != "(devel)" {

@@ -195,6 +195,9 @@ func TestBadFolders(t *testing.T) {
 		"bytes": {"tiny-qwen2", func(t *testing.T, dir string) {
 			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = []int{65} })
 		}, "needs 260 bytes"},
+		"shape in words": {"tiny-qwen2", func(t *testing.T, dir string) {
+			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = "64" })
+		}, `tensor "model.norm.weight": field "shape": found text, expected a list of whole numbers`},
 		"overflow": {"tiny-qwen2", func(t *testing.T, dir string) {
 			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = []int64{1 << 62, 1 << 62} })
 		}, "not possible"},

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"stele/engine/jsonl"
 )
 
 // Architecture is a model family, by transformers' model_type.
@@ -120,7 +122,7 @@ func LoadConfig(dir string) (*Config, error) {
 	var generation struct {
 		EOS json.RawMessage `json:"eos_token_id"`
 	}
-	if err := json.Unmarshal(data, &generation); err != nil {
+	if err := jsonl.Unmarshal(data, &generation); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	eos, err := tokenIDs(generation.EOS, c.VocabSize)
@@ -138,10 +140,10 @@ func LoadConfig(dir string) (*Config, error) {
 // ParseConfig reads the text of a config.json.
 func ParseConfig(data []byte) (*Config, error) {
 	var f configFile
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := jsonl.Unmarshal(data, &f); err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &f.raw); err != nil {
+	if err := jsonl.Unmarshal(data, &f.raw); err != nil {
 		return nil, err
 	}
 	c := &Config{

@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"stele/engine/jsonl"
 )
 
 // Folder is an opened model folder.
@@ -286,7 +287,7 @@ func parseIndex(data []byte) (map[string]string, error) {
 	var index struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
-	if err := json.Unmarshal(data, &index); err != nil {
+	if err := jsonl.Unmarshal(data, &index); err != nil {
 		return nil, err
 	}
 	if len(index.WeightMap) == 0 {

@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"stele/engine/jsonl"
 )
 
 // ropeFile is rope_scaling or rope_parameters.
@@ -55,7 +57,7 @@ func (f *configFile) ropeFields() (source *ropeFile, key string, err error) {
 			}
 			raw, key = own, key+".full_attention"
 		}
-		if err := json.Unmarshal(raw, &source); err != nil {
+		if err := jsonl.Unmarshal(raw, &source); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", key, err)
 		}
 		return source, key, nil

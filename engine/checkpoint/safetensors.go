@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"stele/engine/jsonl"
 )
 
 // maxHeader is the longest safetensors header that is read, the reference
@@ -176,7 +178,7 @@ func parseHeader(header []byte) (entries []entry, names []string, err error) {
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, jsonl.Explain(header, err)
 		}
 		name := t.(string) // a key is always a string
 		if seen[name] {
@@ -186,19 +188,19 @@ func parseHeader(header []byte) (entries []entry, names []string, err error) {
 		if name == "__metadata__" {
 			var metadata map[string]string
 			if err := d.Decode(&metadata); err != nil {
-				return nil, nil, fmt.Errorf("__metadata__: %w", err)
+				return nil, nil, fmt.Errorf("__metadata__: %w", jsonl.Explain(header, err))
 			}
 			continue
 		}
 		var e entry
 		if err := d.Decode(&e); err != nil {
-			return nil, nil, fmt.Errorf("tensor %.80q: %w", name, err)
+			return nil, nil, fmt.Errorf("tensor %.80q: %w", name, jsonl.Explain(header, err))
 		}
 		entries = append(entries, e)
 		names = append(names, name)
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, nil, err
+		return nil, nil, jsonl.Explain(header, err)
 	}
 	if rest, _ := io.ReadAll(d.Buffered()); strings.TrimSpace(string(rest)) != "" {
 		return nil, nil, errors.New("text after the JSON object")

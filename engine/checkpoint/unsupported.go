@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"stele/engine/jsonl"
 )
 
 // condition is what a field must be for the model to be a plain Llama or Qwen2.
@@ -96,7 +98,7 @@ func (c *Config) checkFields(raw map[string]json.RawMessage) error {
 				continue
 			}
 			var value any
-			if err := json.Unmarshal(raw[name], &value); err != nil {
+			if err := jsonl.Unmarshal(raw[name], &value); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			if !condition.holds(value, c) {

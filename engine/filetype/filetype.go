@@ -58,6 +58,9 @@ func Of(head []byte, size int64) Kind {
 			return mark.kind
 		}
 	}
+	if withoutMark(head) {
+		return "text in UTF-16: write it as UTF-8"
+	}
 	if len(head) > 262 && string(head[257:262]) == "ustar" {
 		return "a tar archive: unpack it"
 	}
@@ -81,6 +84,26 @@ func Of(head []byte, size int64) Kind {
 		}
 	}
 	return Unknown
+}
+
+// withoutMark reports whether bytes begin as JSON or YAML in UTF-16 without its mark do:
+// every other one of ASCII, the rest NUL.
+func withoutMark(head []byte) bool {
+	const enough = 4 // characters
+	if len(head) < 2*enough {
+		return false
+	}
+	for first := range 2 {
+		all := true
+		for i := 0; i < 2*enough; i += 2 {
+			c := head[i+first]
+			all = all && head[i+1-first] == 0 && (c >= ' ' && c <= '~' || c == '\t' || c == '\r' || c == '\n')
+		}
+		if all {
+			return true
+		}
+	}
+	return false
 }
 
 // OfFile is Of for a file on disk; what cannot be read, or is no regular file, is

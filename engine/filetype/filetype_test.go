@@ -20,7 +20,7 @@ func TestOf(t *testing.T) {
 		{"\x80\x04\x95\x00", "a Python pickle"},
 		{"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":{}}", "a safetensors file"},
 		{"Entry not found", "Entry not found"},
-		{"\xff\xfe{\x00", "UTF-16"},
+		{"\xff\xfe{\x00", "UTF-16"}, {"{\x00\"\x00a\x00\"\x00:\x00", "UTF-16"}, {"\x00{\x00\"\x00a\x00\"", "UTF-16"}, {"\x00\x00\x00\x00\x00\x00\x00\x00", ""},
 		{"", "empty"},
 		{`{"problem": "x"}`, ""}, {"problem\tanswer\n", ""}, {"version,answer\n1,2\n", ""}, {"[1, 2]", ""}, {`{"error": "x"}`, ""},
 	} {

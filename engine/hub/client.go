@@ -11,7 +11,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +26,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"stele/engine/jsonl"
 )
 
 // Client talks to a hub.
@@ -337,7 +338,7 @@ func (c *Client) ask(ctx context.Context, what, address string, v any) (next str
 		if len(data) > maxAnswer {
 			return false, errors.New("the hub's answer is too long")
 		}
-		if err := json.Unmarshal(data, v); err != nil {
+		if err := jsonl.Unmarshal(data, v); err != nil {
 			return false, fmt.Errorf("%s does not answer like a hub: %w", response.Request.URL.Host, err)
 		}
 		next, err = nextPage(response)

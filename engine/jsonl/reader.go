@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,6 +38,9 @@ func Open(path string) (*Reader, error) {
 	case kind != filetype.Unknown && kind != filetype.Empty && !(packed && kind == filetype.Gzip):
 		return nil, fmt.Errorf("%s is %s (expected JSONL)", path, kind)
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder: name a file in it", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -45,7 +49,7 @@ func Open(path string) (*Reader, error) {
 	if packed {
 		if source, err = gzip.NewReader(f); err != nil {
 			f.Close()
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, Packed(err))
 		}
 	}
 	r := NewReader(path, source)
@@ -77,8 +81,11 @@ func (r *Reader) Next() (*Record, error) {
 		}
 		return record, nil
 	}
-	if err := r.scanner.Err(); err != nil {
-		return nil, fmt.Errorf("%s:%d: %w", r.path, r.line+1, err)
+	switch err := r.scanner.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("%s:%d: the line is longer than %d MiB", r.path, r.line+1, maxLine>>20)
+	case err != nil:
+		return nil, fmt.Errorf("%s:%d: %w", r.path, r.line+1, Packed(err))
 	}
 	return nil, io.EOF
 }

@@ -12,6 +12,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // Record is a JSON object whose fields keep their order.
@@ -24,41 +26,70 @@ type Record struct {
 // NewRecord makes an empty record.
 func NewRecord() *Record { return &Record{values: map[string]json.RawMessage{}} }
 
-// ParseRecord reads one JSON object. A key that is there twice is an error.
+// ParseRecord reads one JSON object. A key that is there twice, and text that is not
+// UTF-8, are errors.
 func ParseRecord(text []byte) (*Record, error) {
+	if !utf8.Valid(text) {
+		return nil, notUTF8(text)
+	}
+	r, key, err := parseRecord(text)
+	if err == nil {
+		return r, nil
+	}
+	// A decoder's errors do not say where they are: those about the whole text do.
+	if syntax := Unmarshal(text, new(json.RawMessage)); syntax != nil {
+		err = syntax
+	}
+	if key != "" {
+		err = fmt.Errorf("field %.80q: %w", key, err)
+	}
+	return nil, err
+}
+
+// parseRecord reads an object; key is the field whose value is wrong.
+func parseRecord(text []byte) (r *Record, key string, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
+		return nil, "", Explain(text, err)
 	} else if t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
+		return nil, "", errors.New("not a JSON object")
 	}
-	r := NewRecord()
+	r = NewRecord()
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		key := t.(string) // a key is always a string
 		if r.Has(key) {
-			return nil, fmt.Errorf("field %.80q is there twice", key)
+			return nil, "", fmt.Errorf("field %.80q is there twice", key)
 		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return nil, fmt.Errorf("field %.80q: %w", key, err)
+			return nil, key, err
 		}
 		r.keys = append(r.keys, key)
 		r.values[key] = value
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("text after the JSON object")
+		return nil, "", errors.New("text after the JSON object")
 	}
-	return r, nil
+	return r, "", nil
+}
+
+// notUTF8 says where text stops being UTF-8.
+func notUTF8(text []byte) error {
+	at := 0
+	for {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size <= 1 {
+			return fmt.Errorf("column %d is not UTF-8 (byte %#x): write the file as UTF-8", at+1, text[at])
+		}
+		at += size
+	}
 }
 
 // Has reports whether the record has a field.
@@ -78,9 +109,47 @@ func (r *Record) Decode(key string, v any) (found bool, err error) {
 		return false, nil
 	}
 	if err := json.Unmarshal(value, v); err != nil {
-		return false, fmt.Errorf("field %q: %w", key, err)
+		return false, wrongKind(key, value, err)
 	}
 	return true, nil
+}
+
+// wrongKind says that a field has a value of another kind; a short one is shown.
+func wrongKind(key string, value json.RawMessage, err error) error {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return fmt.Errorf("field %q: %w", key, Explain(value, err))
+	}
+	name, found := key, foundKind(kind.Value)
+	if kind.Field != "" {
+		name += "." + kind.Field
+	}
+	if scalar := value[0] != '[' && value[0] != '{'; scalar && len(value) <= 60 {
+		found = string(value)
+	}
+	return fmt.Errorf("field %q: found %s, expected %s", name, found, expectedFor(found, kind.Type))
+}
+
+// Lacks says that the record has no value at a field that must be there, and what it
+// has instead.
+func (r *Record) Lacks(fields ...string) error {
+	var quoted []string
+	for _, field := range fields {
+		if r.Has(field) {
+			return fmt.Errorf("field %q is null", field)
+		}
+		quoted = append(quoted, fmt.Sprintf("%q", field))
+	}
+	has := "nothing"
+	if len(r.keys) > 0 {
+		has = listed(r.keys)
+	}
+	last := len(quoted) - 1
+	names := quoted[last]
+	if last > 0 {
+		names = strings.Join(quoted[:last], ", ") + " or " + names
+	}
+	return fmt.Errorf("no %s: the record has %s", names, has)
 }
 
 // Set adds a field at the end, or replaces it where it is.

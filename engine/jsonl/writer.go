@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -23,8 +25,14 @@ func Create(path string) (*Writer, error) {
 		return &Writer{file: os.Stdout, buffer: bufio.NewWriter(os.Stdout)}, nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".partial-*")
-	if err != nil {
-		return nil, err
+	switch { // the name that the file has until it is whole means nothing to anybody
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s cannot be written: there is no folder %s", path, filepath.Dir(path))
+	case err != nil:
+		if why := (*fs.PathError)(nil); errors.As(err, &why) {
+			err = why.Err
+		}
+		return nil, fmt.Errorf("%s cannot be written: %w", path, err)
 	}
 	return &Writer{path: path, file: f, buffer: bufio.NewWriterSize(f, 1<<16)}, nil
 }

@@ -17,7 +17,11 @@ import (
 // Read reads a YAML document into the struct or map that into points to. Keys that it
 // does not have, and keys that are there twice, are errors.
 func Read(data []byte, into any) error {
-	err := yaml.UnmarshalWithOptions(data, into, yaml.Strict())
+	data, err := Text(data)
+	if err != nil {
+		return err
+	}
+	err = yaml.UnmarshalWithOptions(data, into, yaml.Strict())
 	if err == nil {
 		var document any
 		if err := yaml.UnmarshalWithOptions(data, &document, yaml.UseOrderedMap()); err != nil {
@@ -26,27 +30,16 @@ func Read(data []byte, into any) error {
 		return noFraction(document, reflect.TypeOf(into), "")
 	}
 	var unknown *yaml.UnknownFieldError
-	var kind *yaml.TypeError
-	var overflow *yaml.OverflowError
-	switch {
-	case errors.As(err, &unknown):
-		var document yaml.MapSlice
-		if yaml.UnmarshalWithOptions(data, &document, yaml.UseOrderedMap()) == nil {
-			if path, siblings, found := findUnknown(document, reflect.TypeOf(into), ""); found {
-				return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, unknownSetting(path, siblings, reflect.TypeOf(into)))
-			}
-		}
-		return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)
-	case errors.As(err, &kind):
-		return fmt.Errorf("line %d, %s: found %.60q, expected %s", kind.Token.Position.Line, lineOf(data, kind.Token.Position.Line), kind.Token.Value, inWords(kind.DstType))
-	case errors.As(err, &overflow):
-		if strings.HasPrefix(overflow.SrcNum, "-") {
-			return fmt.Errorf("line %d: found %s, expected %s", overflow.Token.Position.Line, overflow.SrcNum, inWords(overflow.DstType))
-		}
-		return fmt.Errorf("line %d: %s is too large", overflow.Token.Position.Line, overflow.SrcNum)
+	if !errors.As(err, &unknown) {
+		return Explain(data, err)
 	}
-	first, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-	return errors.New(first)
+	var document yaml.MapSlice
+	if yaml.UnmarshalWithOptions(data, &document, yaml.UseOrderedMap()) == nil {
+		if path, siblings, found := findUnknown(document, reflect.TypeOf(into), ""); found {
+			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, unknownSetting(path, siblings, reflect.TypeOf(into)))
+		}
+	}
+	return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)
 }
 
 // lineOf is a line of the document as it is written.
@@ -100,7 +93,7 @@ func unknownSetting(path string, siblings []string, root reflect.Type) error {
 		}
 	})
 	if len(elsewhere) > 0 {
-		return fmt.Errorf("unknown setting %q, did you mean %q?", path, strings.Join(elsewhere, `" or "`))
+		return fmt.Errorf("unknown setting %q, did you mean \"%s\"?", path, strings.Join(elsewhere, `" or "`))
 	}
 	return fmt.Errorf("unknown setting %q: expected one of %s", path, strings.Join(siblings, ", "))
 }

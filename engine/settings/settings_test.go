@@ -10,6 +10,10 @@ type sampling struct {
 	MaxTokens   int     `yaml:"max_tokens"`
 }
 
+type second struct {
+	MaxTokens int `yaml:"max_tokens"`
+}
+
 type run struct {
 	Name    string              `yaml:"name"`
 	Steps   int                 `yaml:"steps"`
@@ -17,11 +21,12 @@ type run struct {
 	Parts   []sampling          `yaml:"parts"`
 	Named   map[string]sampling `yaml:"named"`
 	On      bool                `yaml:"on_the_fly"`
+	Second  second              `yaml:"second"`
 }
 
 func TestRead(t *testing.T) {
 	var r run
-	if err := Read([]byte("name: x\nrollout: {temperature: 0.5}\nnamed: {a: {max_tokens: 3}}\n"), &r); err != nil {
+	if err := Read([]byte("\ufeff---\nname: x\r\nrollout: {temperature: 0.5}\nnamed: {a: {max_tokens: 3}}\n"), &r); err != nil {
 		t.Fatal(err)
 	}
 	if r.Name != "x" || r.Rollout.Temperature != 0.5 || r.Named["a"].MaxTokens != 3 {
@@ -37,8 +42,25 @@ func TestRead(t *testing.T) {
 		{"steps: abc", `line 1, "steps: abc": found "abc", expected a whole number`},
 		{"steps: 1.5", "steps is 1.5, expected a whole number"},
 		{"parts: [{max_tokens: 2}, {max_tokens: 0.5}]", "parts.1.max_tokens is 0.5, expected a whole number"},
-		{"steps: 1\nsteps: 2", "[2:1]"},
-		{"rollout: 3", "expected"},
+		{"steps: 1\nsteps: 2", `line 2, "steps: 2": setting "steps" is there twice, first in line 1`},
+		{"rollout: 3", `line 1, "rollout: 3": found a number, expected settings`},
+		{"parts: 3", "found a number, expected a list, as in [a, b]"},
+		{"parts: {a: 1}", "found settings, as in name: value, expected a list"},
+		{"steps: {a: 1}", "found settings, expected a whole number"},
+		{"steps: [1]", "found a list, expected a whole number"},
+		{"- a", "found a list, as in [a, b], expected settings"},
+		{"words", "found text, expected settings"},
+		{"name: x\n  steps: 3", "line 1"},
+		{"name: x\n\tsteps: 3", "spaces"},
+		{"parts: [1", `line 1, "parts: [1": [ is not closed`},
+		{"rollout: {a: 1", "{ is not closed"},
+		{`name: "x`, `a quotation mark " is not closed`},
+		{"name: 'x", "a quotation mark ' is not closed"},
+		{"name: x\n---\nsteps: 3", "line 3: a second YAML document"},
+		{"\xff\xfen\x00a\x00", "UTF-16"},
+		{"steps: 3\nname: ann\xe9e", "line 2 is not UTF-8"},
+		{"\x1f\x8b\x08\x00", "gzip"},
+		{"max_tokens: 1", `did you mean "rollout.max_tokens" or "second.max_tokens"?`},
 		{"on_the_fly: maybe", "expected true or false"},
 		{"a: [", "["},
 	} {

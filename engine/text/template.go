@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"stele/engine/jsonl"
 	"stele/engine/text/jinja"
 )
 
@@ -112,7 +113,7 @@ func readObject(path string) (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil {
+	if err := jsonl.Unmarshal(data, &object); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return object, nil

@@ -7,7 +7,6 @@
 package text
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/daulet/tokenizers"
 
+	"stele/engine/jsonl"
 	_ "stele/third_party/libtokenizers" // without the library: a line that says so
 )
 
@@ -81,7 +81,7 @@ func Load(dir string) (*Tokenizer, error) {
 
 func parse(data []byte) (*Tokenizer, error) {
 	var f tokenizerFile
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := jsonl.Unmarshal(data, &f); err != nil {
 		return nil, err
 	}
 	if !f.Decoder.byteLevel() {
@@ -164,6 +164,11 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 		b = append(b, piece...)
 	}
 	return lossy(b), nil
+}
+
+// Has reports whether an id is a token's: models pad their vocabulary with ids that are not.
+func (t *Tokenizer) Has(id int32) bool {
+	return id >= 0 && int(id) < len(t.bytes) && t.bytes[id] != nil
 }
 
 // piece returns the bytes of a token.

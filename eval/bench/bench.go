@@ -85,9 +85,18 @@ func Load(name string, languages []string, o Options) ([]Problem, error) {
 	}
 	if name != Arith && len(o.Levels) > 0 {
 		there := slices.Clone(all)
+		var absent []int
+		for _, level := range o.Levels {
+			if !slices.ContainsFunc(all, func(p Problem) bool { return p.Level == level }) {
+				absent = append(absent, level)
+			}
+		}
 		all = slices.DeleteFunc(all, func(p Problem) bool { return !slices.Contains(o.Levels, p.Level) })
 		if len(all) == 0 && len(there) > 0 {
 			return nil, fmt.Errorf("%s has no question of level %s: %s", name, numbers(o.Levels), levelsOf(there))
+		}
+		if len(absent) > 0 && o.Say != nil {
+			fmt.Fprintf(o.Say, "%s has no question of level %s: %s\n", name, numbers(absent), levelsOf(there))
 		}
 	}
 	return choose(name, all, languages, o.Limit)

@@ -69,13 +69,13 @@ func (p *places) count(part, place string) {
 	p.found[part][place]++
 }
 
-// say writes one line about what was guessed; nothing where the record's own names
-// left nothing to guess.
+// say writes one line about what was guessed and what was not read; nothing where the
+// record's own names left nothing to guess.
 func (p *places) say(w io.Writer, path string) {
 	if p == nil || w == nil || len(p.found) == 0 {
 		return
 	}
-	plain := p.cut == 0 && p.chats == 0 && p.long == 0 && !p.repeats
+	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && !p.repeats
 	var said []string
 	for _, part := range parts {
 		names := slices.Sorted(maps.Keys(p.found[part]))
@@ -400,7 +400,7 @@ type said struct {
 // turn reads a message.
 func turn(raw json.RawMessage) (said, error) {
 	var m message
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := jsonl.Unmarshal(raw, &m); err != nil {
 		return said{}, err
 	}
 	role, content := m.Role, m.Content
@@ -423,7 +423,7 @@ func contentOf(raw json.RawMessage) (string, error) {
 	}
 	var said string
 	if raw[0] == '"' {
-		return said, json.Unmarshal(raw, &said)
+		return said, jsonl.Unmarshal(raw, &said)
 	}
 	var content []struct {
 		Type string  `json:"type"`

@@ -53,6 +53,11 @@ func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row in
 		}
 		return p, fmt.Errorf("field %q: %w", s.columnOf("answer"), err)
 	}
+	if s.ofPath {
+		if err := unasked(record, &p); err != nil {
+			return p, err
+		}
+	}
 	if m := letter.FindStringSubmatch(strings.TrimSpace(p.Answer)); m != nil {
 		if n := lettered(p.Problem); n > mostChoices {
 			return p, tooManyChoices(fmt.Sprintf("the problem has %d choices", n))
@@ -188,7 +193,7 @@ func asText(field string, raw json.RawMessage) (text string, err error) {
 	raw = bytes.TrimSpace(raw)
 	switch raw[0] {
 	case '"':
-		return text, json.Unmarshal(raw, &text)
+		return text, jsonl.Unmarshal(raw, &text)
 	case '[':
 		var list []json.RawMessage
 		if json.Unmarshal(raw, &list) == nil && len(list) == 1 && len(list[0]) > 0 && list[0][0] != '[' {

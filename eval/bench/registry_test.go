@@ -255,7 +255,7 @@ func TestBadRegistry(t *testing.T) {
 	}
 	for _, c := range []struct{ text, want string }{
 		{"x: {languages: [en], sources: [{path: a}], sampels: 3}", `unknown setting "x.sampels", did you mean "x.samples"?`},
-		{"x: [1]", "[1:4]"},
+		{"x: [1]", "line 1, "},
 		{"a/b: {languages: [en], sources: [{path: a}]}", "a/b: not a name"},
 		{"x: {sources: [{path: a}]}", "x: languages"},
 		{"x: {languages: [en]}", "x: sources: none"},
@@ -357,6 +357,25 @@ func TestManyChoices(t *testing.T) {
 	path := filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"?\nA) 1\nB) 2\nC) 3\nD) 4\nE) 5\nF) 6","answer":"B"}` + "\n"}), "q.jsonl")
 	if _, err := Load(path, []string{"en"}, Options{}); err == nil || !strings.Contains(err.Error(), "6 choices") {
 		t.Errorf("by path: %v", err)
+	}
+	// Choices that are in no question would not be asked, and their letters or numbers
+	// not be what the model can answer.
+	for _, c := range []struct{ record, want string }{
+		{`{"question":"Which?","options":["1","2","3"],"answer":"B"}`, `field "options" holds 3 choices that are not in the question`},
+		{`{"question":"Which?","choices":["1","2"],"answer":1}`, "choices: {column: choices, answer: index}"},
+		{`{"question":"Which?","choices":["one","two"],"answer":"two"}`, "choices: {column: choices, answer: text}"},
+		{`{"question":"Which?","choices":{"text":["one","two"],"label":["A","B"]},"answer":"A"}`, "choices: {column: choices, answer: letter}"},
+		{`{"question":"Which?","Options":"[\"one\", \"two\"]","answer":"A"}`, `field "Options" holds 2 choices`},
+		{`{"question":"Which?","A":"one","B":"two","C":"x","D":"y","answer":"A"}`, "choices: {columns: [A, B, C, D], answer: letter}"},
+		{`{"question":"Which: one or two?","choices":["one","two"],"answer":"two"}`, ""},
+		{`{"question":"Which?","choices":[],"options":["4"],"answer":"4"}`, ""},
+		{`{"question":"How many?","options":{"unit":"cm"},"answer":"4"}`, ""},
+	} {
+		path := filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": c.record + "\n"}), "q.jsonl")
+		_, err := Load(path, []string{"en"}, Options{})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.record, err, c.want)
+		}
 	}
 	path = filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"Points A, B, C, D, E, F lie on a line. Which is nearest?","answer":"F"}` + "\n"}), "q.jsonl")
 	if _, err := Load(path, []string{"en"}, Options{}); err != nil {

@@ -15,6 +15,9 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"stele/engine/jsonl"
+	"stele/engine/settings"
 )
 
 // errOtherLayout says that a folder is not laid out the way that was tried.
@@ -29,7 +32,7 @@ func readJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := jsonl.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
@@ -186,7 +189,7 @@ func frontMatter(text []byte) ([]config, error) {
 		Configs []config `yaml:"configs"`
 	}
 	if err := yaml.Unmarshal(head, &card); err != nil {
-		return nil, fmt.Errorf("front matter: %s", strings.SplitN(err.Error(), "\n", 2)[0])
+		return nil, fmt.Errorf("front matter: %w", settings.Explain(head, err))
 	}
 	return slices.DeleteFunc(card.Configs, func(c config) bool { return len(c.splits()) == 0 }), nil
 }

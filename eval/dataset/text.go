@@ -32,7 +32,7 @@ func openText(path string) (io.Reader, io.Closer, error) {
 	unpacked, err := gzip.NewReader(f)
 	if err != nil {
 		f.Close()
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, jsonl.Packed(err))
 	}
 	return unpacked, f, nil
 }
@@ -57,7 +57,7 @@ func openJSON(path string) (source, error) {
 	list, err := startsArray(buffered)
 	if err != nil && err != io.EOF {
 		closer.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, jsonl.Packed(err))
 	}
 	if !list {
 		return lines{jsonl.NewReader(path, buffered), closer}, nil
@@ -99,7 +99,7 @@ func (l lines) Close() error { return l.closer.Close() }
 func newArray(path string, r io.Reader) (*jsonArray, error) {
 	d := json.NewDecoder(r)
 	if t, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, unexpected(err))
 	} else if t != json.Delim('[') {
 		return nil, fmt.Errorf("%s: not a JSON array", path)
 	}
@@ -130,12 +130,7 @@ func (a *jsonArray) Next() (*jsonl.Record, error) {
 }
 
 // unexpected is an error in the middle of a file, where no end was due.
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
+func unexpected(err error) error { return jsonl.Explain(nil, err) }
 
 // Where implements source.
 func (a *jsonArray) Where() string { return fmt.Sprintf("%s: row %d", a.path, a.row) }
@@ -232,13 +227,24 @@ func csvRows(in io.Reader, comma rune) func() ([]string, int, error) {
 		if err != nil {
 			line := 0
 			if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
-				line, err = bad.Line, bad.Err
+				line, err = bad.Line, csvInWords(bad.Err)
 			}
 			return nil, line, err
 		}
 		line, _ := r.FieldPos(0)
 		return fields, line, nil
 	}
+}
+
+// csvInWords says what encoding/csv means.
+func csvInWords(err error) error {
+	switch {
+	case errors.Is(err, csv.ErrQuote):
+		return errors.New(`a value that begins with " does not end with " before the next comma or line: a " inside it is written twice`)
+	case errors.Is(err, csv.ErrBareQuote):
+		return errors.New(`a " stands in a value that does not begin with one: put the value in quotation marks, and write the " inside it twice`)
+	}
+	return err
 }
 
 // Next implements source.

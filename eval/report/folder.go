@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"stele/engine/jsonl"
 	"stele/eval"
 )
 
@@ -148,7 +148,7 @@ func readSteps(path string) ([]Step, error) {
 	var steps []Step
 	err = eachLine(path, f, func(line []byte) error {
 		var fields map[string]any
-		if err := json.Unmarshal(line, &fields); err != nil {
+		if err := jsonl.Unmarshal(line, &fields); err != nil {
 			return err
 		}
 		s := Step{}
@@ -200,7 +200,7 @@ func readMeasured(path string) ([]Step, error) {
 			AccuracySE *float64 `json:"accuracy_se"`
 			OffTarget  float64  `json:"off_target"`
 		}
-		if err := json.Unmarshal(line, &one); err != nil {
+		if err := jsonl.Unmarshal(line, &one); err != nil {
 			return err
 		}
 		s := Step{"step": one.Step, evalAccuracy: one.Accuracy, evalOff: one.OffTarget}
@@ -231,7 +231,7 @@ func (t *Training) readManifest(path string) error {
 			} `json:"data"`
 		} `json:"config"`
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
+	if err := jsonl.Unmarshal(data, &m); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	c := m.Config

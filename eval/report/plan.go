@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"stele/engine/settings"
 )
 
 // PlanFile is the name under which a run's folder may hold a plan.
@@ -53,7 +53,7 @@ func ReadPlan(path string) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := yaml.UnmarshalWithOptions(data, &p, yaml.Strict()); err != nil {
+	if err := settings.Read(data, &p); err != nil {
 		return p, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil

@@ -284,7 +284,7 @@ func TestFoldersThatAreNoRun(t *testing.T) {
 		want  string
 	}{
 		"empty":         {nil, "is no run"},
-		"results":       {map[string]string{"results.json": "{"}, "results.json: unexpected end"},
+		"results":       {map[string]string{"results.json": "{"}, "results.json: the JSON ends early"},
 		"a broken step": {map[string]string{"metrics.jsonl": "{\n{\"step\": 1}\n"}, "metrics.jsonl:1:"},
 		"no step":       {map[string]string{"metrics.jsonl": "{\"reward\": 1}\n"}, `metrics.jsonl:1: no number "step"`},
 		"manifest":      {map[string]string{"metrics.jsonl": "{\"step\": 1}\n", "manifest.json": "[]"}, "manifest.json:"},

@@ -1,11 +1,12 @@
 package report
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"stele/engine/jsonl"
 )
 
 // readRollouts adds to the steps of a run how hard their questions were: the share
@@ -53,7 +54,7 @@ func groupDifficulty(path string, s Step) error {
 			Language string  `json:"language"`
 			Accuracy float64 `json:"accuracy"`
 		}
-		if err := json.Unmarshal(line, &r); err != nil {
+		if err := jsonl.Unmarshal(line, &r); err != nil {
 			return err
 		}
 		key := [2]string{r.ID, r.Language}

@@ -9,7 +9,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"stele/engine/jsonl"
 	"stele/trainer"
 )
 
@@ -90,7 +90,7 @@ func (a *arm) read(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, &manifest); err != nil {
+	if err := jsonl.Unmarshal(data, &manifest); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
 	a.trained = manifest.Config.Data.Languages
@@ -105,7 +105,7 @@ func (a *arm) read(dir string) error {
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
 		var e trainer.Evaluation
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+		if err := jsonl.Unmarshal(lines.Bytes(), &e); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		all = append(all, e)

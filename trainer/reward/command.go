@@ -181,6 +181,9 @@ func (c Command) start() (*process, error) {
 	if err == nil {
 		err = p.cmd.Start()
 	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, fmt.Errorf("reward %s: there is no program %q in PATH", c.Name, c.Run[0])
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reward %s: %w", c.Name, err)
 	}

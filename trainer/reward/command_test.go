@@ -129,6 +129,7 @@ func TestCommandsThatFail(t *testing.T) {
 		"another question": {shell(`cat >/dev/null; echo '{"id": "q", "reward": 1}'`), `it answers id "q", expected the answer to "p"`},
 		"says it in lines": {shell(`echo one >&2; echo two >&2; exit 3`), "one | two"},
 		"no such program":  {Command{Name: "mine", Weight: 1, Run: []string{"/no/such/program"}}, "/no/such/program"},
+		"no such name":     {Command{Name: "mine", Weight: 1, Run: []string{"no-such-program"}}, `reward mine: there is no program "no-such-program" in PATH`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
