@@ -288,10 +288,10 @@ func TestMetricsInput(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                      "is empty",
 		" \n":                                   "is empty",
-		"[]":                                    "cannot unmarshal",
+		"[]":                                    "found a list, expected an object",
 		good + good:                             "more follows",
-		of(`"ko": 10`, `"ko": NaN`):             "invalid character 'N'",
-		of(`"ko": 10`, `"ko": "10"`):            "cannot unmarshal string",
+		of(`"ko": 10`, `"ko": NaN`):             "NaN is no number of JSON",
+		of(`"ko": 10`, `"ko": "10"`):            "found text, expected a number",
 		of(`"ko": 10`, `"ko": -1`):              "outside 0 to 100",
 		of(`"ko": 10`, `"ko": 101`):             "outside 0 to 100",
 		of(`"ko": 10`, `"fr": 10`):              `language "fr" is not among`,

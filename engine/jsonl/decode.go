@@ -32,6 +32,10 @@ func Explain(data []byte, err error) error {
 		}
 		return fmt.Errorf("field %q: found %s, expected %s", kind.Field, found, expectedFor(found, kind.Type))
 	case errors.As(err, &syntax):
+		// A decoder counts from other places than the beginning: the whole text does not.
+		if data != nil && !errors.As(json.Unmarshal(data, new(json.RawMessage)), &syntax) {
+			data = nil
+		}
 		return notJSON(data, syntax)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errEndsEarly
@@ -45,11 +49,14 @@ var errEndsEarly = errors.New("the JSON ends early: what begins in it is not clo
 
 // notJSON says where text stops being JSON, and what is there in place of what.
 func notJSON(data []byte, err *json.SyntaxError) error {
+	if data == nil {
+		if strings.HasPrefix(err.Error(), "unexpected end") {
+			return errEndsEarly
+		}
+		return fmt.Errorf("not JSON: %s", strings.Replace(err.Error(), "invalid character", "found", 1))
+	}
 	if strings.HasPrefix(err.Error(), "unexpected end") {
 		return errEndsEarly
-	}
-	if data == nil {
-		return fmt.Errorf("not JSON: %s", strings.Replace(err.Error(), "invalid character", "found", 1))
 	}
 	at := min(max(int(err.Offset)-1, 0), len(data))
 	place := fmt.Sprintf("column %d", at-bytes.LastIndexByte(data[:at], '\n'))

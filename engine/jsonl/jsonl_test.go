@@ -1,6 +1,7 @@
 package jsonl
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -157,6 +158,22 @@ func TestErrorsAreInWords(t *testing.T) {
 				t.Errorf("%s: as a record %v", c.text, err)
 			}
 		}
+	}
+}
+
+// A decoder's errors about a text that it reads piece by piece are about the whole.
+func TestExplainDecoder(t *testing.T) {
+	text := []byte(`{"a": {"b": [1, 2]}, "c": NaN}`)
+	d := json.NewDecoder(bytes.NewReader(text))
+	var err error
+	for err == nil {
+		_, err = d.Token()
+	}
+	if got := Explain(text, err); got.Error() != "column 27: NaN is no number of JSON: write null" {
+		t.Error(got)
+	}
+	if got := Explain(nil, err).Error(); !strings.HasPrefix(got, "not JSON: found 'N'") {
+		t.Error(got)
 	}
 }
 
