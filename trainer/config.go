@@ -225,9 +225,6 @@ func ResumeConfig(dir string, set []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if m.Config.Model == "" {
-		return Config{}, fmt.Errorf("%s is no training run, as its manifest.json says: name the --out of stele train", dir)
-	}
 	return m.Config.with("", set)
 }
 
