@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +48,18 @@ that a person would not share.`,
 			if !ok {
 				return usagef("--grader %q: must be qwen or strict%s", grader, nearest.Hint(grader, []string{"qwen", "strict"}))
 			}
-			return mapRecords(c.Context(), in, out, func(record *jsonl.Record) error { return gradeRecord(record, mode) })
+			empty := 0
+			err := mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
+				var reference string
+				if found, err := record.Decode("reference", &reference); err == nil && found && strings.TrimSpace(reference) == "" {
+					empty++
+				}
+				return gradeRecord(record, mode)
+			})
+			if empty > 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "warning: %d references are empty: qwen takes any number for right there, strict nothing\n", empty)
+			}
+			return err
 		},
 	}
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")

@@ -206,3 +206,21 @@ func TestStrictBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyReference: nothing is right by a reference that is empty; the Qwen2.5-Math code
+// takes any answer for right that has no letter A to E. One that it empties is none.
+func TestEmptyReference(t *testing.T) {
+	for _, c := range []struct {
+		output, reference string
+		qwen, strict      bool
+	}{
+		{`\boxed{5}`, "", true, false}, {`\boxed{5}`, " ", true, false}, {`\boxed{}`, "", true, false},
+		{`\boxed{5}`, `\text{east}`, true, false}, {`\boxed{\text{west}}`, `\text{east}`, true, false},
+		{`\boxed{\text{east}}`, `\text{east}`, true, true},
+	} {
+		qwen, strict := Grade(c.output, c.reference, "math", Qwen), Grade(c.output, c.reference, "math", Strict)
+		if qwen.Verdict != c.qwen || strict.Verdict != c.strict {
+			t.Errorf("%s by %q: qwen %v, strict %v; want %v, %v", c.output, c.reference, qwen.Verdict, strict.Verdict, c.qwen, c.strict)
+		}
+	}
+}

@@ -50,7 +50,11 @@ type Result struct {
 // first). dataName is the benchmark's name in the Qwen2.5-Math code, which
 // has rules for some of them; it may be empty.
 func Grade(output, reference, dataName string, mode Mode) Result {
-	return grade(output, reference, normalizeReference(reference, dataName), dataName, mode)
+	result := grade(output, reference, normalizeReference(reference, dataName), dataName, mode)
+	if mode == Strict && strings.TrimSpace(reference) == "" {
+		result.Verdict, result.Via = false, ViaNo // the Qwen2.5-Math code takes any number for right here
+	}
+	return result
 }
 
 // GradeNormalized is Grade against a reference in its comparable form, which
