@@ -58,7 +58,7 @@ var curvePanels = []curvePanel{
 // what is drawn, and what hardly moves.
 var undrawn = []string{
 	"step", "clip_ratio/low_min", "clip_ratio/high_max", "clip_ratio/region_mean",
-	"completions/min_terminated_length", "completions/max_terminated_length", "reward_group_std", "frac_reward_null",
+	"response_length/clip_ratio", "completions/min_terminated_length", "completions/max_terminated_length", "reward_group_std", "frac_reward_null",
 	"critic/score/mean", "critic/score/min", "critic/score/max", "critic/rewards/mean", "critic/rewards/min", "critic/rewards/max",
 	"critic/advantages/mean", "critic/advantages/min", "critic/advantages/max", "prompt_length/mean", "prompt_length/min",
 	"prompt_length/max", "timing_s/adv", "timing_s/dump_rollout_generations",
