@@ -123,10 +123,10 @@ func foundKind(value string) string {
 
 var wholeNumber = regexp.MustCompile(`^-?\d+$`)
 
-// expectedFor is expectedKind beside what was found: of a whole number that does not
+// expectedFor is Expected beside what was found: of a whole number that does not
 // fit it says how long it may be.
 func expectedFor(found string, t reflect.Type) string {
-	expected := expectedKind(t)
+	expected := Expected(t)
 	switch t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
@@ -137,8 +137,8 @@ func expectedFor(found string, t reflect.Type) string {
 	return expected
 }
 
-// expectedKind says what JSON a Go type is read from.
-func expectedKind(t reflect.Type) string {
+// Expected says in words what JSON a Go type is read from.
+func Expected(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
@@ -158,7 +158,7 @@ func expectedKind(t reflect.Type) string {
 	case reflect.Map, reflect.Struct:
 		return "an object"
 	case reflect.Pointer:
-		return expectedKind(t.Elem())
+		return Expected(t.Elem())
 	}
 	return "another value"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"stele/engine/jsonl"
 	"stele/engine/nearest"
 )
 
@@ -54,16 +55,6 @@ func lineOf(data []byte, line int) string {
 // inWords says what values a setting of a type has.
 func inWords(t reflect.Type) string {
 	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return "a whole number"
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "a whole number from 0 on"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.String:
-		return "text"
 	case reflect.Slice, reflect.Array:
 		return "a list, as in [a, b]"
 	case reflect.Map:
@@ -73,7 +64,7 @@ func inWords(t reflect.Type) string {
 	case reflect.Pointer:
 		return inWords(t.Elem())
 	}
-	return "another value"
+	return jsonl.Expected(t)
 }
 
 // unknownSetting says that a setting is not there, and which was probably meant: one
