@@ -44,12 +44,12 @@ that a person would not share.`,
 			if out == "" {
 				out = "-"
 			}
-			mode, ok := map[string]grade.Mode{"qwen": grade.Qwen, "strict": grade.Strict}[grader]
-			if !ok {
-				return usagef("--grader %q: must be qwen or strict%s", grader, nearest.Hint(grader, []string{"qwen", "strict"}))
+			mode, err := graderNamed(grader)
+			if err != nil {
+				return err
 			}
 			empty := 0
-			err := mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
+			err = mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
 				var reference string
 				if found, err := record.Decode("reference", &reference); err == nil && found && strings.TrimSpace(reference) == "" {
 					empty++
@@ -71,10 +71,21 @@ that a person would not share.`,
 	return c
 }
 
+// graderNamed reads --grader.
+func graderNamed(name string) (grade.Mode, error) {
+	mode, err := grade.ParseMode(name)
+	if err != nil {
+		err = usagef("--grader %q: must be qwen or strict%s", name, nearest.Hint(name, []string{grade.Qwen.String(), grade.Strict.String()}))
+	}
+	return mode, err
+}
+
 // regradeRun judges the samples of an evaluation again.
 func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
-	if grader != "" && grader != grade.Qwen.String() && grader != grade.Strict.String() {
-		return usagef("--grader %q: must be qwen or strict%s", grader, nearest.Hint(grader, []string{"qwen", "strict"}))
+	if grader != "" {
+		if _, err := graderNamed(grader); err != nil {
+			return err
+		}
 	}
 	spec, err := eval.ReadSpec(run)
 	if err != nil {

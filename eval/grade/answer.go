@@ -523,20 +523,21 @@ func balanced(s string) bool {
 }
 
 // splitTop splits at the commas and semicolons outside all brackets.
-func splitTop(s string) []string {
+func splitTop(s string) []string { return splitMarks(s, ",;") }
+
+// splitMarks splits at each of some ASCII marks outside all brackets.
+func splitMarks(s, marks string) []string {
 	var parts []string
 	depth, start := 0, 0
 	for i, r := range s {
-		switch r {
-		case '(', '[', '{':
+		switch {
+		case strings.ContainsRune("([{", r):
 			depth++
-		case ')', ']', '}':
+		case strings.ContainsRune(")]}", r):
 			depth--
-		case ',', ';':
-			if depth == 0 {
-				parts = append(parts, s[start:i])
-				start = i + 1
-			}
+		case depth == 0 && strings.ContainsRune(marks, r):
+			parts = append(parts, s[start:i])
+			start = i + 1
 		}
 	}
 	return append(parts, s[start:])

@@ -405,32 +405,13 @@ func balancedBraces(s string) bool {
 // splitItems splits at top-level semicolons, or at commas where there are none: between
 // semicolons a comma is a decimal one.
 func splitItems(s string) []string {
-	if parts := splitMark(s, ";"); len(parts) > 1 {
+	if parts := splitMarks(s, ";"); len(parts) > 1 {
 		for _, part := range parts {
-			if commas := len(splitMark(part, ",")); commas > 2 || commas == 2 && !commaDecimal.MatchString(strip(part)) {
+			if commas := len(splitMarks(part, ",")); commas > 2 || commas == 2 && !commaDecimal.MatchString(strip(part)) {
 				return splitTop(s)
 			}
 		}
 		return parts
 	}
 	return splitTop(s)
-}
-
-// splitMark splits at a mark outside all brackets.
-func splitMark(s, mark string) []string {
-	var parts []string
-	depth, start := 0, 0
-	for i, r := range s {
-		switch r {
-		case '(', '[', '{':
-			depth++
-		case ')', ']', '}':
-			depth--
-		}
-		if depth == 0 && string(r) == mark {
-			parts = append(parts, s[start:i])
-			start = i + 1
-		}
-	}
-	return append(parts, s[start:])
 }
