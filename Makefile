@@ -48,7 +48,7 @@ tiers: setup
 
 # Packages that start goroutines of their own, without tests that only take long.
 # GoMLX's backend does arithmetic with pointers that the detector's other check refuses.
-RACE ?= ./kernels/host ./engine/hub ./engine/progress ./engine/text ./eval ./eval/langid ./trainer/reward
+RACE ?= ./kernels/host ./internal/hub ./internal/progress ./engine/text ./eval ./eval/langid ./trainer/reward
 RACE_ENGINE ?= TestCancel|TestRefuses|TestFindStop
 RACE_TRAINER ?= TestDroppedWithAnError|TestCommandThatFails
 race: setup

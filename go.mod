@@ -1,4 +1,4 @@
-module stele
+module github.com/stele-lm/stele
 
 go 1.26.5
 

@@ -10,10 +10,10 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"gonum.org/v1/gonum/stat"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/kernels"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // Speed is a throughput in tokens a second over some repetitions.
@@ -38,9 +38,9 @@ func Measure(repeat int, tokens float64, work func() error) (Speed, error) {
 func measure(repeat int, tokens float64, limit func() float64, work func() error) (Speed, error) {
 	s := Speed{Tokens: tokens}
 	timed := func() (time.Duration, error) {
-		began, compiled := time.Now(), kernels.CompileTime()
+		began, compiled := time.Now(), backend.CompileTime()
 		err := work()
-		compiled = kernels.CompileTime() - compiled
+		compiled = backend.CompileTime() - compiled
 		s.Compile += compiled
 		return time.Since(began) - compiled, err
 	}
@@ -180,12 +180,12 @@ func (e *Engine) BenchOffline(ctx context.Context, count int) (Offline, error) {
 	if err := e.Generate(ctx, warm, func(Completion) error { return nil }); err != nil {
 		return o, err
 	}
-	began, compiled := time.Now(), kernels.CompileTime()
+	began, compiled := time.Now(), backend.CompileTime()
 	err := e.Generate(ctx, requests, func(c Completion) error {
 		o.OutputTokens += len(c.Tokens)
 		return nil
 	})
-	o.Compile = kernels.CompileTime() - compiled
+	o.Compile = backend.CompileTime() - compiled
 	o.Seconds = (time.Since(began) - o.Compile).Seconds()
 	return o, err
 }

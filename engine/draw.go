@@ -4,8 +4,8 @@ import (
 	"runtime"
 	"sync"
 
-	"stele/engine/schedule"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/schedule"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // draw is one token to be drawn in a step, and what was drawn.

@@ -13,13 +13,13 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/engine/paged"
-	"stele/engine/schedule"
-	"stele/engine/text"
-	"stele/kernels"
-	"stele/kernels/host"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/paged"
+	"github.com/stele-lm/stele/engine/schedule"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // Options say how a model is loaded and how much of it runs at once. The zero
@@ -85,12 +85,12 @@ type Engine struct {
 	team       *host.Team
 	host       *model.Host // nil when steps are graphs
 	pool       *pool
-	scores     map[model.DenseShape]*kernels.Program
+	scores     map[model.DenseShape]*backend.Program
 	stats      schedule.Stats // of the last call of Generate
 }
 
 // Device is where the model runs.
-func (e *Engine) Device() *kernels.Device { return e.Weights.Device }
+func (e *Engine) Device() *backend.Device { return e.Weights.Device }
 
 // Executor names what generates: "host" for Stele's own kernels, which are the same
 // on every CPU backend, or the backend whose graphs do. Runs are the same bit for bit

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/builtin"
-	"stele/engine/model"
-	"stele/kernels/kernelstest"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/builtin"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/sampler"
 )
 
 const testdata = "../testdata"

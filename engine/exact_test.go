@@ -8,8 +8,8 @@ import (
 	"slices"
 	"testing"
 
-	"stele/engine/paged"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/paged"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // exactBounds are the largest differences of a log-probability that the shape of

@@ -5,12 +5,12 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/nearest"
-	"stele/engine/paged"
-	"stele/engine/schedule"
-	"stele/kernels"
-	"stele/kernels/host"
-	"stele/kernels/isa"
+	"github.com/stele-lm/stele/engine/paged"
+	"github.com/stele-lm/stele/engine/schedule"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 // executor runs the steps of a generation over a key-value pool of its own.
@@ -39,7 +39,7 @@ const (
 // two forms differ in the last bits, and a run that goes on tomorrow must draw
 // what it would have drawn today. Graphs win on a GPU, and where XLA has
 // instructions for bfloat16 matrices that the host kernels do not use.
-func chooseKernels(want Kernels, device *kernels.Device, dtype dtypes.DType) (Kernels, error) {
+func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Kernels, error) {
 	switch want {
 	case "", KernelsAuto:
 		switch {

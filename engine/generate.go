@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/schedule"
-	"stele/engine/text"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/schedule"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // Request asks for N completions of a prompt.

@@ -7,21 +7,22 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/model"
-	"stele/engine/paged"
-	"stele/engine/schedule"
-	"stele/kernels"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/paged"
+	"github.com/stele-lm/stele/engine/schedule"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // graphs executes steps as compiled graphs on the backend, shapes padded to
 // powers of two.
 type graphs struct {
 	weights *model.Weights
-	pages   kernels.Pages
-	buffers []kernels.Buffer // keys and values of each layer in turn
-	steps   map[model.StepShape]*kernels.Program
-	copies  map[int]*kernels.Program
+	pages   op.Pages
+	buffers []backend.Buffer // keys and values of each layer in turn
+	steps   map[model.StepShape]*backend.Program
+	copies  map[int]*backend.Program
 	logf    func(format string, args ...any)
 
 	// device is that tokens are drawn on the device, so that logits stay there. On a
@@ -40,9 +41,9 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 	c := w.Config
 	g := &graphs{
 		weights: w, logf: logf, device: !w.Device.IsCPU(),
-		pages:  kernels.Pages{Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs()},
-		steps:  map[model.StepShape]*kernels.Program{},
-		copies: map[int]*kernels.Program{},
+		pages:  op.Pages{Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs()},
+		steps:  map[model.StepShape]*backend.Program{},
+		copies: map[int]*backend.Program{},
 		draws:  map[sampler.ProgramShape]*sampler.Program{},
 	}
 	for range 2 * c.NumLayers {
@@ -68,7 +69,7 @@ func (g *graphs) close() {
 	for _, p := range g.draws {
 		p.Close()
 	}
-	kernels.Free(g.buffers...)
+	backend.Free(g.buffers...)
 }
 
 // step: rows of one token and longer ones run one after the other; padded
@@ -123,13 +124,13 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	if err != nil {
 		return err
 	}
-	defer kernels.Free(outputs[0])
+	defer backend.Free(outputs[0])
 	switch {
 	case len(draws) == 0: // chunks of prompts that go on: nobody reads the logits
 		return nil
 	case shape.Draws:
 		drawn := make([]int32, 2*shape.B)
-		if err := kernels.Download(outputs[0], drawn); err != nil {
+		if err := backend.Download(outputs[0], drawn); err != nil {
 			return err
 		}
 		take(draws, drawn)
@@ -137,7 +138,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	case !g.device:
 		n := shape.B * V
 		g.logits = slices.Grow(g.logits[:0], n)[:n]
-		if err := kernels.Download(outputs[0], g.logits); err != nil {
+		if err := backend.Download(outputs[0], g.logits); err != nil {
 			return err
 		}
 		drawFrom(&g.samplers, g.logits, V, draws, func(d *draw) int { return d.item - first })
@@ -173,7 +174,7 @@ func stepUp(n, least, factor int) int {
 }
 
 // draw draws from logits [rows, V] on the device.
-func (g *graphs) draw(logits kernels.Buffer, rows, first int, draws []draw) error {
+func (g *graphs) draw(logits backend.Buffer, rows, first int, draws []draw) error {
 	shape := sampler.ProgramShape{Rows: rows, Vocab: g.weights.Config.VocabSize, Draws: stepUp(len(draws), 1, 4), Form: formOf(draws)}
 	program := g.draws[shape]
 	if program == nil {
@@ -231,14 +232,14 @@ type input struct {
 // run executes a program whose inputs are some int32 tensors, then constant
 // buffers, then the pools, and takes the updated pools back from the end of its
 // outputs.
-func (g *graphs) run(program *kernels.Program, inputs []input, constant []kernels.Buffer) ([]kernels.Buffer, error) {
-	var buffers []kernels.Buffer
+func (g *graphs) run(program *backend.Program, inputs []input, constant []backend.Buffer) ([]backend.Buffer, error) {
+	var buffers []backend.Buffer
 	for _, in := range inputs {
-		b, err := kernels.Upload(g.weights.Device, in.data, in.dims...)
+		b, err := backend.Upload(g.weights.Device, in.data, in.dims...)
 		if err != nil {
 			return nil, err
 		}
-		defer kernels.Free(b)
+		defer backend.Free(b)
 		buffers = append(buffers, b)
 	}
 	buffers = append(buffers, constant...)
@@ -252,7 +253,7 @@ func (g *graphs) run(program *kernels.Program, inputs []input, constant []kernel
 	return outputs[:first], nil
 }
 
-func (g *graphs) stepProgram(shape model.StepShape) (*kernels.Program, error) {
+func (g *graphs) stepProgram(shape model.StepShape) (*backend.Program, error) {
 	if p := g.steps[shape]; p != nil {
 		return p, nil
 	}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"stele/engine/model"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // scoreRows is how many tokens a step of scoring has at most: the logits of each are

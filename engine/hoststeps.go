@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"stele/engine/model"
-	"stele/engine/paged"
-	"stele/engine/schedule"
-	"stele/kernels/host"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/paged"
+	"github.com/stele-lm/stele/engine/schedule"
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // hostSteps executes steps on the memory of this process, without padding: rows of

@@ -5,7 +5,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/checkpoint"
 )
 
 // KeepCompanions reads the tokenizer and the other files of the folder that the model

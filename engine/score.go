@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 
-	"stele/engine/model"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // ScoreTokens is how many padded tokens a scoring pass takes at once.
@@ -102,15 +102,15 @@ func (e *Engine) scoreBatch(w *model.Weights, batch *model.Batch, temperature fl
 	if err != nil {
 		return nil, nil, err
 	}
-	defer kernels.Free(inputs...)
+	defer backend.Free(inputs...)
 	outputs, err := program.Run(append(inputs, w.Buffers...))
 	if err != nil {
 		return nil, nil, err
 	}
-	defer kernels.Free(outputs...)
-	if logprobs, err = kernels.Float32s(outputs[0]); err != nil {
+	defer backend.Free(outputs...)
+	if logprobs, err = backend.Float32s(outputs[0]); err != nil {
 		return nil, nil, err
 	}
-	entropy, err = kernels.Float32s(outputs[1])
+	entropy, err = backend.Float32s(outputs[1])
 	return logprobs, entropy, err
 }

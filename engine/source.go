@@ -6,13 +6,13 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/builtin"
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/engine/nearest"
-	"stele/engine/text"
-	"stele/kernels"
-	"stele/kernels/host"
+	"github.com/stele-lm/stele/engine/builtin"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // Source is a model that is not loaded yet: what can be known, and refused, before any
@@ -28,7 +28,7 @@ type Source struct {
 	// What Open adds.
 	options Options
 	dtype   dtypes.DType
-	device  *kernels.Device
+	device  *backend.Device
 	folder  *checkpoint.Folder
 }
 
@@ -64,7 +64,7 @@ func (s *Source) Open(options Options) error {
 	if s.dtype, err = ParseDType(options.DType); err != nil {
 		return err
 	}
-	if s.device, err = kernels.Open(options.Backend); err != nil {
+	if s.device, err = backend.Open(options.Backend); err != nil {
 		return err
 	}
 	if options.Kernels, err = chooseKernels(options.Kernels, s.device, s.dtype); err != nil {
@@ -93,7 +93,7 @@ func (s *Source) Notes() []string {
 }
 
 // Device is what Open opened.
-func (s *Source) Device() *kernels.Device { return s.device }
+func (s *Source) Device() *backend.Device { return s.device }
 
 // Executor names what will generate, as Engine.Executor does.
 func (s *Source) Executor() string {
@@ -108,7 +108,7 @@ func (s *Source) Load() (*Engine, error) {
 	lean() // what comes until here is not needed for what follows
 	e := &Engine{
 		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype), Tokenizer: s.Tokenizer, Template: s.Template,
-		options: s.options, folder: s.folder, scores: map[model.DenseShape]*kernels.Program{},
+		options: s.options, folder: s.folder, scores: map[model.DenseShape]*backend.Program{},
 	}
 	s.folder, s.Tokenizer = nil, nil
 	var err error

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/eval/evaltest"
+	"github.com/stele-lm/stele/eval/evaltest"
 )
 
 // TestCutAtAnyByte: a run goes on from whatever a killed process had written of

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"stele/eval/grade"
+	"github.com/stele-lm/stele/eval/grade"
 )
 
 // TestPassAt compares the estimator with its definition: the share of all choices

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // lockName is the file that a process holds while it writes a run.

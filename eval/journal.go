@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // journal is samples.jsonl while a run is on: lines are appended as samples end

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Lineage is the training run that made a model: what pairs an evaluation of the model

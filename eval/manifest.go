@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Origin is where a run's numbers come from, apart from its settings.

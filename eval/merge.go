@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // part is one folder that Merge reads.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/eval/evaltest"
+	"github.com/stele-lm/stele/eval/evaltest"
 )
 
 // shards makes the parts of the test's run.

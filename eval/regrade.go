@@ -10,8 +10,8 @@ import (
 	"runtime"
 	"sync"
 
-	"stele/engine/jsonl"
-	"stele/engine/progress"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/progress"
 )
 
 // ReadSpec reads the settings of a run's folder.

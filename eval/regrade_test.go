@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/eval/evaltest"
+	"github.com/stele-lm/stele/eval/evaltest"
 )
 
 // disputed is a benchmark on whose answers the graders differ.

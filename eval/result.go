@@ -7,8 +7,8 @@ import (
 	"runtime"
 	"sync"
 
-	"stele/engine/jsonl"
-	"stele/eval/grade"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Results is RUN/results.json.

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"sync"
 
-	"stele/engine/jsonl"
-	"stele/engine/progress"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/progress"
 )
 
 // Deps are what a run works with.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"math"
 
-	"stele/eval/grade"
+	"github.com/stele-lm/stele/eval/grade"
 )
 
 // Sample is a line of RUN/samples.jsonl: what a model said to a question and

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // SampleReader reads a samples.jsonl sample by sample.

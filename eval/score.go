@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Score sums up the samples of some questions. Accuracy and shares are fractions

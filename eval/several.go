@@ -3,7 +3,7 @@ package eval
 import (
 	"fmt"
 
-	"stele/eval/grade"
+	"github.com/stele-lm/stele/eval/grade"
 )
 
 // passSizes are the k of pass@k with n samples a question: powers of two, and n.

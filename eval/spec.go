@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"stele/eval/bench"
-	"stele/eval/grade"
-	"stele/eval/langid"
-	"stele/sampler"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // Spec is what decides the numbers of a run, apart from the model. It is written

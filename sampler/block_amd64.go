@@ -6,7 +6,7 @@ import (
 	"math/bits"
 	"simd/archsimd"
 
-	"stele/kernels/isa"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 func init() {

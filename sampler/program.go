@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/kernels"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // ProgramShape is what a Program is compiled for.
@@ -35,8 +35,8 @@ func (f Form) With(p Params) Form {
 // once in a million draws.
 type Program struct {
 	shape   ProgramShape
-	program *kernels.Program
-	device  *kernels.Device
+	program *backend.Program
+	device  *backend.Device
 }
 
 // Draw asks for one token: from which row, how, and with which random numbers.
@@ -92,12 +92,12 @@ func Unpack(drawn []int32, i int) (token int32, logprob float32) {
 }
 
 // CompileProgram compiles a Program for a device.
-func CompileProgram(d *kernels.Device, shape ProgramShape) (*Program, error) {
-	inputs := []kernels.Input{
+func CompileProgram(d *backend.Device, shape ProgramShape) (*Program, error) {
+	inputs := []backend.Input{
 		{Name: "logits", Shape: shapes.Make(dtypes.Float32, shape.Rows, shape.Vocab)},
 		{Name: "draws", Shape: shapes.Make(dtypes.Int32, shape.Draws, DrawInts)},
 	}
-	p, err := kernels.Compile(d, "sample", inputs, func(in []*Node) []*Node {
+	p, err := backend.Compile(d, "sample", inputs, func(in []*Node) []*Node {
 		row := Slice(in[1], AxisRange(), AxisElem(2*wordRow))
 		return []*Node{DrawGraph(Gather(in[0], row), in[1], shape.Form)}
 	})
@@ -112,7 +112,7 @@ func (p *Program) Close() { p.program.Close() }
 
 // Run draws from logits [Rows, Vocab], a buffer of the device, as many tokens as there
 // are draws, at most shape.Draws, and returns what Unpack reads.
-func (p *Program) Run(logits kernels.Buffer, draws []Draw) ([]int32, error) {
+func (p *Program) Run(logits backend.Buffer, draws []Draw) ([]int32, error) {
 	N := p.shape.Draws
 	if len(draws) > N {
 		return nil, fmt.Errorf("%d draws, the program has %d", len(draws), N)
@@ -121,18 +121,18 @@ func (p *Program) Run(logits kernels.Buffer, draws []Draw) ([]int32, error) {
 	for i, d := range draws {
 		d.Pack(ints[i*DrawInts:], p.shape.Vocab)
 	}
-	packed, err := kernels.Upload(p.device, ints, N, DrawInts)
+	packed, err := backend.Upload(p.device, ints, N, DrawInts)
 	if err != nil {
 		return nil, err
 	}
-	defer kernels.Free(packed)
-	outputs, err := p.program.Run([]kernels.Buffer{logits, packed})
+	defer backend.Free(packed)
+	outputs, err := p.program.Run([]backend.Buffer{logits, packed})
 	if err != nil {
 		return nil, err
 	}
-	defer kernels.Free(outputs...)
+	defer backend.Free(outputs...)
 	drawn := make([]int32, 2*N)
-	return drawn, kernels.Download(outputs[0], drawn)
+	return drawn, backend.Download(outputs[0], drawn)
 }
 
 // DrawGraph is graph code that draws a token from each row of logits [N, Vocab], float32,

@@ -6,29 +6,29 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 )
 
 // TestProgram: what a device draws is what Sampler draws, whatever the parameters, for
 // several draws from a row, with ties, with a vocabulary that is no whole number of
 // blocks; and logits that are not finite show.
 func TestProgram(t *testing.T) {
-	for _, backend := range kernelstest.Backends(t) {
-		d, err := kernels.Open(backend)
+	for _, name := range kernelstest.Backends(t) {
+		d, err := backend.Open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, V := range []int{50, 512, 1000} {
-			t.Run(fmt.Sprintf("%s/%d", backend, V), func(t *testing.T) { checkProgram(t, d, V, 60) })
+			t.Run(fmt.Sprintf("%s/%d", name, V), func(t *testing.T) { checkProgram(t, d, V, 60) })
 		}
 		if d.IsXLA() { // the Go backend takes long for Qwen's vocabulary
-			t.Run(backend+"/151936", func(t *testing.T) { checkProgram(t, d, 151936, 6) })
+			t.Run(name+"/151936", func(t *testing.T) { checkProgram(t, d, 151936, 6) })
 		}
 	}
 }
 
-func checkProgram(t *testing.T, d *kernels.Device, V, trials int) {
+func checkProgram(t *testing.T, d *backend.Device, V, trials int) {
 	const rows, draws = 4, 8
 	r := rand.New(rand.NewPCG(3, uint64(V)))
 	for _, shape := range []ProgramShape{
@@ -64,7 +64,7 @@ func checkProgram(t *testing.T, d *kernels.Device, V, trials int) {
 					asked[i].Params.TopK = []int{0, 1, 2, 20, 2000}[r.IntN(5)]
 				}
 			}
-			buffer, err := kernels.Upload(d, logits, rows, V)
+			buffer, err := backend.Upload(d, logits, rows, V)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func checkProgram(t *testing.T, d *kernels.Device, V, trials int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kernels.Free(buffer)
+			backend.Free(buffer)
 			var s Sampler
 			for i, a := range asked {
 				row := logits[a.Row*V : (a.Row+1)*V]
@@ -95,7 +95,7 @@ func checkProgram(t *testing.T, d *kernels.Device, V, trials int) {
 		for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 			logits := make([]float32, rows*V)
 			logits[V+7] = float32(bad)
-			buffer, err := kernels.Upload(d, logits, rows, V)
+			buffer, err := backend.Upload(d, logits, rows, V)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +103,7 @@ func checkProgram(t *testing.T, d *kernels.Device, V, trials int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kernels.Free(buffer)
+			backend.Free(buffer)
 			_, good := Unpack(got, 0)
 			if _, broken := Unpack(got, 1); good != good || broken == broken {
 				t.Errorf("a logit of %g: log-probabilities %g and %g, want a number and NaN", bad, good, broken)

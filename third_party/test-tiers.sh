@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 # What is run of each package: values against goldens and float64, forms against each
 # other. What they need to be fast stays in the machine's own run.
 declare -A tests=(
-  [kernels]='.'
+  [kernels/backend]='.'
+  [kernels/op]='.'
   [kernels/host]='.'
   [kernels/isa]='.'
   [sampler]='Goldens|FormsAgree|Filters|Weights|Shift|Program'
@@ -17,7 +18,7 @@ declare -A tests=(
   [engine]='Greedy'
   [trainer]='Goldens|Objective|TokensInFloat64|SmallDivergence'
 )
-packages=(kernels kernels/host kernels/isa sampler engine/model engine trainer)
+packages=(kernels/backend kernels/op kernels/host kernels/isa sampler engine/model engine trainer)
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -36,7 +37,7 @@ while read -r tier state; do
     began=$SECONDS
     if (cd "$package" && STELE_CPU=$tier "$folder/$(basename "$package").test" -test.timeout 15m \
         -test.run "${tests[$package]}") > "$folder/log" 2>&1; then
-      printf 'ok  \t%s\tstele/%s\t%ds\n' "$tier" "$package" $((SECONDS - began))
+      printf 'ok  \t%s\t%s\t%ds\n' "$tier" "$package" $((SECONDS - began))
     else
       cat "$folder/log"
       printf 'FAIL\t%s\tstele/%s\n' "$tier" "$package"

@@ -9,8 +9,9 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/engine/nearest"
-	"stele/kernels"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // AdamW holds the optimiser's settings; the update is torch.optim.AdamW's, on
@@ -67,11 +68,11 @@ func (a AdamW) Rate(step, total int) float64 {
 
 // compileNorm builds the program that returns the sum of squares of all
 // gradients, a float32 scalar for each parameter.
-func (l *Learner) compileNorm() (*kernels.Program, error) {
-	return kernels.Compile(l.weights.Device, "gradient norm", l.floats("gradient", false), func(in []*Node) []*Node {
+func (l *Learner) compileNorm() (*backend.Program, error) {
+	return backend.Compile(l.weights.Device, "gradient norm", l.floats("gradient", false), func(in []*Node) []*Node {
 		out := make([]*Node, len(in))
 		for i, g := range in {
-			out[i] = kernels.SumAll(Mul(g, g))
+			out[i] = op.SumAll(Mul(g, g))
 		}
 		return []*Node{Stack(out, 0)}
 	})
@@ -91,14 +92,14 @@ const (
 // what chance decides, then for all trained parameters in turn the values, first
 // moments, second moments, gradients and, where there are any, the values' float32
 // masters; all of these donated and all returned, gradients as zeros.
-func (l *Learner) compileUpdate() (*kernels.Program, error) {
+func (l *Learner) compileUpdate() (*backend.Program, error) {
 	a, n, held := l.options.AdamW, len(l.specs), l.heldAs()
-	inputs := []kernels.Input{
+	inputs := []backend.Input{
 		{Name: "scalars", Shape: shapes.Make(dtypes.Float32, scalars)},
 		{Name: "key", Shape: shapes.Make(dtypes.Uint32)},
 	}
 	for _, spec := range l.specs {
-		inputs = append(inputs, kernels.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...), Donated: true})
+		inputs = append(inputs, backend.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...), Donated: true})
 	}
 	inputs = append(inputs, l.m.inputs()...)
 	inputs = append(inputs, l.v.inputs()...)
@@ -106,7 +107,7 @@ func (l *Learner) compileUpdate() (*kernels.Program, error) {
 	if l.masters != nil {
 		inputs = append(inputs, l.floats("master", true)...)
 	}
-	return kernels.Compile(l.weights.Device, "adamw", inputs, func(in []*Node) []*Node {
+	return backend.Compile(l.weights.Device, "adamw", inputs, func(in []*Node) []*Node {
 		values, key := in[0], in[1]
 		scalar := func(i int) *Node { return Reshape(Slice(values, AxisElem(i))) }
 		next := func(n int) []*Node {
@@ -124,7 +125,7 @@ func (l *Learner) compileUpdate() (*kernels.Program, error) {
 			if l.masters != nil {
 				weight = masters[i]
 			}
-			weight = kernels.Convert(weight, dtypes.Float32)
+			weight = op.Convert(weight, dtypes.Float32)
 			var m, v *Node
 			m, ms = l.m.load(i, ms)
 			v, vs = l.v.load(i, vs)
@@ -139,9 +140,9 @@ func (l *Learner) compileUpdate() (*kernels.Program, error) {
 			switch {
 			case l.masters != nil:
 				newMasters = append(newMasters, weight)
-				newWeights = append(newWeights, kernels.Convert(weight, held))
+				newWeights = append(newWeights, op.Convert(weight, held))
 			case held == dtypes.BFloat16:
-				newWeights = append(newWeights, kernels.Dither(weight, kernels.Noise(weight, keyed(2))))
+				newWeights = append(newWeights, op.Dither(weight, op.Noise(weight, keyed(2))))
 			default:
 				newWeights = append(newWeights, weight)
 			}
@@ -151,10 +152,10 @@ func (l *Learner) compileUpdate() (*kernels.Program, error) {
 }
 
 // floats declares one float32 input of each trained parameter's shape.
-func (l *Learner) floats(kind string, donated bool) []kernels.Input {
-	inputs := make([]kernels.Input, len(l.specs))
+func (l *Learner) floats(kind string, donated bool) []backend.Input {
+	inputs := make([]backend.Input, len(l.specs))
 	for i, spec := range l.specs {
-		inputs[i] = kernels.Input{
+		inputs[i] = backend.Input{
 			Name: kind + " of " + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...), Donated: donated,
 		}
 	}

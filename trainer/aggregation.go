@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"stele/engine/nearest"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // Aggregation says how token losses become one number, in verl's names.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 
-	"stele/engine"
-	"stele/engine/model"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // Part is one part of a training step and its speed in tokens a second.

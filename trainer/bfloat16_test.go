@@ -7,9 +7,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 )
 
 // TestBFloat16 bounds what products in bfloat16, XLA's or the host's, do to the gradient
@@ -17,14 +17,14 @@ import (
 // a bias of keys, which is what is left of terms that nearly cancel (a shift of all keys
 // hardly changes a softmax). A second pass has the same bits.
 func TestBFloat16(t *testing.T) {
-	for _, backend := range kernelstest.Backends(t) {
-		if backend != "go" {
-			t.Run(backend, func(t *testing.T) { checkBFloat16(t, openDevice(t, backend)) })
+	for _, name := range kernelstest.Backends(t) {
+		if name != "go" {
+			t.Run(name, func(t *testing.T) { checkBFloat16(t, openDevice(t, name)) })
 		}
 	}
 }
 
-func checkBFloat16(t *testing.T, d *kernels.Device) {
+func checkBFloat16(t *testing.T, d *backend.Device) {
 	g := readGolden(t)
 	v := g.Variants[0]
 	var specs []checkpoint.TensorSpec
@@ -37,7 +37,7 @@ func checkBFloat16(t *testing.T, d *kernels.Device) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kernels.RoundBFloat16(values)
+			backend.RoundBFloat16(values)
 			if err := w.Set(i, values); err != nil {
 				t.Fatal(err)
 			}
@@ -54,12 +54,12 @@ func checkBFloat16(t *testing.T, d *kernels.Device) {
 			var sums [][]float32
 			g.accumulate2(t, l, v, Update{MicroTokens: 4096})
 			for i, spec := range l.specs {
-				values, err := kernels.Float32s(l.gradients[i])
+				values, err := backend.Float32s(l.gradients[i])
 				if err != nil {
 					t.Fatal(err)
 				}
 				sums = append(sums, values)
-				kernels.Free(l.gradients[i])
+				backend.Free(l.gradients[i])
 				if l.gradients[i], err = d.Zeros(dtypes.Float32, spec.Shape...); err != nil {
 					t.Fatal(err)
 				}

@@ -13,12 +13,12 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine"
-	"stele/engine/jsonl"
-	"stele/kernels"
-	"stele/kernels/host"
-	"stele/kernels/isa"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/isa"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // checked is a run that nothing speaks against, ready to be loaded.
@@ -109,7 +109,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	if err := r.checkPositions(s.Config.MaxPositions, found.plan.prompt); err != nil {
 		return found, err
 	}
-	kernels.Reproducible() // a run goes on exactly
+	backend.Reproducible() // a run goes on exactly
 	if err := s.Open(engine.Options{
 		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
 		PoolBytes: engine.DefaultPoolBytes, // as planMemory counts

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // TestCheckRefusesWhatRunRefuses: what cannot be run is refused before the model is

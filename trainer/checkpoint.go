@@ -20,9 +20,9 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 
-	"stele/engine/checkpoint"
-	"stele/engine/jsonl"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // state is trainer_state.json of a checkpoint.
@@ -256,7 +256,7 @@ func readState(dir string) (s state, err error) {
 type stateTensor struct {
 	name   string
 	shape  shapes.Shape
-	buffer *kernels.Buffer
+	buffer *backend.Buffer
 }
 
 // state lists the optimiser's state: the parts of the moments, and masters.
@@ -286,7 +286,7 @@ var storedAs = map[dtypes.DType]checkpoint.DType{
 func (l *Learner) tensors() iter.Seq2[checkpoint.Tensor, error] {
 	return func(yield func(checkpoint.Tensor, error) bool) {
 		for _, s := range l.state() {
-			data, err := kernels.Bytes(*s.buffer)
+			data, err := backend.Bytes(*s.buffer)
 			t := checkpoint.Tensor{Name: s.name, DType: storedAs[s.shape.DType], Shape: s.shape.Dimensions, Data: data}
 			if !yield(t, err) || err != nil {
 				return
@@ -320,7 +320,7 @@ func (l *Learner) restore(dir string, s state) error {
 }
 
 // readBuffer replaces a buffer by the tensor of its name in a file.
-func readBuffer(file *checkpoint.File, device *kernels.Device, s stateTensor) error {
+func readBuffer(file *checkpoint.File, device *backend.Device, s stateTensor) error {
 	tensor, err := file.Tensor(s.name)
 	if err != nil {
 		return err
@@ -328,11 +328,11 @@ func readBuffer(file *checkpoint.File, device *kernels.Device, s stateTensor) er
 	if dtype := storedAs[s.shape.DType]; !slices.Equal(tensor.Shape, s.shape.Dimensions) || tensor.DType != dtype {
 		return fmt.Errorf("%s: %s is %s %v, expected %s %v", file.Path, s.name, tensor.DType, tensor.Shape, dtype, s.shape.Dimensions)
 	}
-	buffer, err := kernels.UploadBytes(device, tensor.Data, s.shape)
+	buffer, err := backend.UploadBytes(device, tensor.Data, s.shape)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
-	kernels.Free(*s.buffer)
+	backend.Free(*s.buffer)
 	*s.buffer = buffer
 	return nil
 }

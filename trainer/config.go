@@ -15,11 +15,11 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"stele/engine/nearest"
-	"stele/engine/settings"
-	"stele/eval/grade"
-	"stele/sampler"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/internal/settings"
+	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // Algorithms of a run.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"stele/engine/nearest"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // Correction says how a rollout's tokens are weighted by how likely the trainer

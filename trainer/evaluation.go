@@ -15,9 +15,9 @@ import (
 	"strings"
 	"time"
 
-	"stele/engine/jsonl"
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Evaluation is a line of RUN/eval.jsonl: the model after a step, measured. The

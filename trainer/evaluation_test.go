@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine"
-	"stele/engine/jsonl"
-	"stele/eval"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // scripted is an evaluation whose accuracy after each step is known: en, then sw,

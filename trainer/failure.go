@@ -6,8 +6,8 @@ import (
 	"math"
 	"path/filepath"
 
-	"stele/engine/jsonl"
-	"stele/engine/model"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // errNotFinite stops a run: what follows NaN or infinity is lost.

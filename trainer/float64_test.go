@@ -10,8 +10,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 )
 
 // exact is testdata/grpo-float64.json: what grpo.json's float32 numbers stand for, by the
@@ -75,8 +75,8 @@ func TestTokensInFloat64(t *testing.T) {
 			t.Errorf("%s: the golden's divergence is %.8g, in float64 %.8g", v.Name, v.KLTerm, kl)
 		}
 	}
-	for _, backend := range kernelstest.Backends(t) {
-		w := tinyWeights(t, openDevice(t, backend), dtypes.Float32)
+	for _, name := range kernelstest.Backends(t) {
+		w := tinyWeights(t, openDevice(t, name), dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, g.Variants[0].options())
 		if err != nil {
@@ -88,7 +88,7 @@ func TestTokensInFloat64(t *testing.T) {
 			"k2": func(d float64) float64 { return math.Abs(d) + rounding },
 			"k3": func(d float64) float64 { return math.Abs(math.Expm1(-d)) + math.Exp(-d)*rounding },
 		} {
-			t.Run(backend+"/"+kind, func(t *testing.T) {
+			t.Run(name+"/"+kind, func(t *testing.T) {
 				l.options.Loss.KL = kind
 				for indices, batch := range (Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 4096}}).batches(g.pairs()) {
 					tokens := NewTokens(batch.Shape.N)
@@ -132,8 +132,8 @@ func TestSmallDivergence(t *testing.T) {
 		policy = append(policy, float32(-0.25+size), float32(-0.25-size))
 	}
 	n := len(ref)
-	for _, backend := range kernelstest.Backends(t) {
-		device := openDevice(t, backend)
+	for _, name := range kernelstest.Backends(t) {
+		device := openDevice(t, name)
 		for kind, of := range map[string]func(d float64) (value, slope float64){
 			"k1": func(d float64) (float64, float64) { return d, 1 },
 			"k2": func(d float64) (float64, float64) { return d * d / 2, d },
@@ -146,7 +146,7 @@ func TestSmallDivergence(t *testing.T) {
 		} {
 			own := Loss{KL: kind, KLIn: KLInLoss, ClipLow: 0.2, ClipHigh: 0.2}.knobs(1)
 			vector := shapes.Make(dtypes.Float32, n)
-			p, err := kernels.Compile(device, "divergence", []kernels.Input{
+			p, err := backend.Compile(device, "divergence", []backend.Input{
 				{Name: "policy", Shape: vector}, {Name: "ref", Shape: vector}, {Name: "zeros", Shape: vector},
 				{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)},
 			}, func(in []*Node) []*Node {
@@ -162,10 +162,10 @@ func TestSmallDivergence(t *testing.T) {
 				d := float64(policy[i]) - float64(ref[i])
 				value, slope := of(d)
 				if got := float64(out[i]); !(math.Abs(got-value) <= 2e-6*math.Abs(value)) {
-					t.Errorf("%s, %s of %g is %.9g, want %.9g", backend, kind, d, got, value)
+					t.Errorf("%s, %s of %g is %.9g, want %.9g", name, kind, d, got, value)
 				}
 				if got := float64(out[n+i]); !(math.Abs(got-slope) <= 2e-6*math.Abs(slope)) {
-					t.Errorf("%s, slope of %s at %g is %.9g, want %.9g", backend, kind, d, got, slope)
+					t.Errorf("%s, slope of %s at %g is %.9g, want %.9g", name, kind, d, got, slope)
 				}
 				if got := klEstimate(kind, policy[i], ref[i]); math.Abs(got-value) > 1e-9*math.Abs(value) && math.Abs(d) > 1e-5 {
 					t.Errorf("%s in the reward of %g is %.12g, want %.12g", kind, d, got, value)

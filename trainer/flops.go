@@ -3,8 +3,8 @@ package trainer
 import (
 	"slices"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
 )
 
 // gradientFLOPs is how many floating-point operations the gradient of pairs needs,

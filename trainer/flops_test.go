@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"stele/engine/model"
+	"github.com/stele-lm/stele/engine/model"
 )
 
 // TestGradientFLOPs: 6 operations a weight and token, as for any transformer, and

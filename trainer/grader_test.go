@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stele/eval/bench"
-	"stele/eval/grade"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // TestRewardGradesAsEvaluation: the accuracy reward on a benchmark of the user's own is

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"stele/engine"
-	"stele/engine/model"
-	"stele/sampler"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // rollout is one sampled completion and what became of it.

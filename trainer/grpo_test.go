@@ -8,10 +8,10 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 )
 
 // golden is testdata/grpo.json: losses by verl's own functions over transformers'
@@ -89,9 +89,9 @@ func (v variant) options() LearnerOptions {
 	}
 }
 
-func openDevice(t *testing.T, name string) *kernels.Device {
+func openDevice(t *testing.T, name string) *backend.Device {
 	t.Helper()
-	d, err := kernels.Open(name)
+	d, err := backend.Open(name)
 	if err != nil {
 		if name == "go" {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func openDevice(t *testing.T, name string) *kernels.Device {
 }
 
 // tinyWeights are tiny-qwen2's as a dtype; the test closes them.
-func tinyWeights(t *testing.T, d *kernels.Device, dtype dtypes.DType) *model.Weights {
+func tinyWeights(t *testing.T, d *backend.Device, dtype dtypes.DType) *model.Weights {
 	t.Helper()
 	folder, err := checkpoint.Open("../testdata/models/tiny-qwen2")
 	if err != nil {
@@ -174,10 +174,10 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Update) passSt
 // and in small pieces with layers recomputed.
 func TestGoldens(t *testing.T) {
 	g := readGolden(t)
-	for _, backend := range kernelstest.Backends(t) {
+	for _, name := range kernelstest.Backends(t) {
 		// Compiling takes longer than running, and the programs are the same: one
 		// learner is reset for each variant.
-		d := openDevice(t, backend)
+		d := openDevice(t, name)
 		w := tinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, g.Variants[0].options())
@@ -186,8 +186,8 @@ func TestGoldens(t *testing.T) {
 		}
 		defer l.Close()
 		for _, v := range g.Variants {
-			t.Run(backend+"/"+v.Name, func(t *testing.T) {
-				if testing.Short() && backend == "go" && v.Name != "paper" {
+			t.Run(name+"/"+v.Name, func(t *testing.T) {
+				if testing.Short() && name == "go" && v.Name != "paper" {
 					t.Skip("the Go backend is slow")
 				}
 				options := v.options()
@@ -195,7 +195,7 @@ func TestGoldens(t *testing.T) {
 				if v.Name == "paper" {
 					checkVariant(t, l, g, v, options, Update{MicroTokens: 256, Packing: true})
 				}
-				if v.Name == "paper" || backend == "go" { // XLA takes seconds to compile
+				if v.Name == "paper" || name == "go" { // XLA takes seconds to compile
 					options.Remat = true
 					checkVariant(t, l, g, v, options, Update{MicroTokens: 64})
 				}
@@ -220,12 +220,12 @@ func reset(t *testing.T, l *Learner, options LearnerOptions) {
 		if err := l.weights.Set(i, values); err != nil {
 			t.Fatal(err)
 		}
-		for _, state := range [][]kernels.Buffer{l.m.buffers, l.v.buffers, l.gradients} {
+		for _, state := range [][]backend.Buffer{l.m.buffers, l.v.buffers, l.gradients} {
 			zeros, err := l.weights.Device.Zeros(dtypes.Float32, spec.Shape...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			kernels.Free(state[i])
+			backend.Free(state[i])
 			state[i] = zeros
 		}
 	}
@@ -258,7 +258,7 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Learner
 		}
 	}
 	for i, spec := range w.Specs {
-		gradient, err := kernels.Float32s(l.gradients[i])
+		gradient, err := backend.Float32s(l.gradients[i])
 		if err != nil {
 			t.Fatal(err)
 		}

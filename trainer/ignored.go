@@ -9,7 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/eval/bench"
 )
 
 // settings yields the settings of a configuration by their dotted keys, as --set takes

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // words keeps what a run says.

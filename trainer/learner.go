@@ -8,9 +8,10 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // Learner owns the optimiser's state and moves the weights: all of them, or the
@@ -24,12 +25,12 @@ type Learner struct {
 
 	specs     []checkpoint.TensorSpec // of what is trained
 	m, v      *moment
-	gradients []kernels.Buffer // float32, one a parameter
-	masters   []kernels.Buffer // float32 copies of weights held in less, or nil
+	gradients []backend.Buffer // float32, one a parameter
+	masters   []backend.Buffer // float32 copies of weights held in less, or nil
 	updates   int              // optimiser steps taken
 
-	norm, update *kernels.Program
-	grads        map[gradientKey]*kernels.Program
+	norm, update *backend.Program
+	grads        map[gradientKey]*backend.Program
 }
 
 // gradientKey is what a gradient program is compiled for.
@@ -62,7 +63,7 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 	}
 	l := &Learner{
 		weights: w, adapter: options.Adapter, options: options, beta: options.Loss.Beta,
-		specs: w.Specs, grads: map[gradientKey]*kernels.Program{},
+		specs: w.Specs, grads: map[gradientKey]*backend.Program{},
 	}
 	if l.adapter != nil {
 		l.specs = l.adapter.specs
@@ -88,7 +89,7 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 			if err != nil {
 				return nil, err
 			}
-			master, err := kernels.Upload(w.Device, values, spec.Shape...)
+			master, err := backend.Upload(w.Device, values, spec.Shape...)
 			if err != nil {
 				return nil, fmt.Errorf("master of %s: %w", spec.Name, err)
 			}
@@ -103,7 +104,7 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 }
 
 // trained returns the buffers that an update replaces, in the order of specs.
-func (l *Learner) trained() []kernels.Buffer {
+func (l *Learner) trained() []backend.Buffer {
 	if l.adapter != nil {
 		return l.adapter.factors
 	}
@@ -149,7 +150,7 @@ func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature floa
 	if err != nil {
 		return stats, err
 	}
-	defer func() { kernels.Free(inputs...) }()
+	defer func() { backend.Free(inputs...) }()
 	n := batch.Shape.N
 	correction := tokens.Correction
 	if correction == nil {
@@ -161,13 +162,13 @@ func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature floa
 	for _, values := range [][]float32{
 		tokens.Old, tokens.Ref, tokens.Advantage, correction, tokens.Weight, l.options.Loss.knobs(l.beta),
 	} {
-		buffer, err := kernels.Upload(l.weights.Device, values, len(values))
+		buffer, err := backend.Upload(l.weights.Device, values, len(values))
 		if err != nil {
 			return stats, err
 		}
 		inputs = append(inputs, buffer)
 	}
-	all := append(append([]kernels.Buffer{}, inputs...), l.weights.Buffers...)
+	all := append(append([]backend.Buffer{}, inputs...), l.weights.Buffers...)
 	if l.adapter != nil {
 		all = append(all, l.adapter.factors...)
 	}
@@ -176,8 +177,8 @@ func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature floa
 		return stats, err
 	}
 	copy(l.gradients, outputs[1:])
-	defer kernels.Free(outputs[0])
-	values, err := kernels.Float32s(outputs[0])
+	defer backend.Free(outputs[0])
+	values, err := backend.Float32s(outputs[0])
 	if err != nil {
 		return stats, err
 	}
@@ -185,7 +186,7 @@ func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature floa
 	return TokenStats{row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)}, nil
 }
 
-func (l *Learner) gradientProgram(shape model.DenseShape) (*kernels.Program, error) {
+func (l *Learner) gradientProgram(shape model.DenseShape) (*backend.Program, error) {
 	key := gradientKey{shape, l.options.SFT, l.options.Loss.Entropy != 0, l.options.Remat}
 	if program := l.grads[key]; program != nil {
 		return program, nil
@@ -205,20 +206,20 @@ const objectiveInputs = 6
 // sums. Inputs: model.DenseInputs, objectiveInputs, the weights, the adapter's
 // factors if there is one, the sums. Outputs: statistics [8, N] in the order
 // of TokenStats, the sums.
-func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
+func (l *Learner) compileGradient(key gradientKey) (*backend.Program, error) {
 	w := l.weights
 	inputs := key.shape.Inputs()
 	for _, name := range []string{"old", "ref", "advantage", "correction", "weight"} {
-		inputs = append(inputs, kernels.Input{Name: name, Shape: shapes.Make(dtypes.Float32, key.shape.N)})
+		inputs = append(inputs, backend.Input{Name: name, Shape: shapes.Make(dtypes.Float32, key.shape.N)})
 	}
-	inputs = append(inputs, kernels.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
+	inputs = append(inputs, backend.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
 	inputs = append(inputs, w.Inputs(false)...)
 	if l.adapter != nil {
 		inputs = append(inputs, l.floats("factor", false)...)
 	}
 	inputs = append(inputs, l.floats("gradient", true)...)
 	const own = model.DenseInputs + objectiveInputs
-	return kernels.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
+	return backend.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
 		weights, sums := in[own:len(in)-len(l.specs)], in[len(in)-len(l.specs):]
 		trained := weights
 		if l.adapter != nil { // its factors are behind the weights
@@ -234,7 +235,7 @@ func (l *Learner) compileGradient(key gradientKey) (*kernels.Program, error) {
 		loss := ReduceAllSum(Mul(t.loss, o[4]))
 		outputs := []*Node{Stack([]*Node{logprob, entropy, t.policy, t.kl, t.ratio, t.clipLo, t.clipHi, t.dual}, 0)}
 		for i, g := range Gradient(loss, trained...) {
-			outputs = append(outputs, Add(sums[i], kernels.Convert(g, dtypes.Float32)))
+			outputs = append(outputs, Add(sums[i], op.Convert(g, dtypes.Float32)))
 		}
 		return outputs
 	})
@@ -248,8 +249,8 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer kernels.Free(outputs...)
-	squares, err := kernels.Float32s(outputs[0])
+	defer backend.Free(outputs...)
+	squares, err := backend.Float32s(outputs[0])
 	if err != nil {
 		return 0, err
 	}
@@ -271,18 +272,18 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 	values[scalarDecay] = float32(1 - rate*a.WeightDecay)
 	values[scalarBias1] = float32(1 - math.Pow(a.Beta1, float64(l.updates)))
 	values[scalarBias2] = float32(math.Sqrt(1 - math.Pow(a.Beta2, float64(l.updates))))
-	buffer, err := kernels.Upload(l.weights.Device, values, scalars)
+	buffer, err := backend.Upload(l.weights.Device, values, scalars)
 	if err != nil {
 		return norm, err
 	}
-	defer kernels.Free(buffer)
-	key, err := kernels.Upload(l.weights.Device, []uint32{uint32(mix(mix(l.options.Seed) + uint64(l.updates)))})
+	defer backend.Free(buffer)
+	key, err := backend.Upload(l.weights.Device, []uint32{uint32(mix(mix(l.options.Seed) + uint64(l.updates)))})
 	if err != nil {
 		return norm, err
 	}
-	defer kernels.Free(key)
-	inputs := []kernels.Buffer{buffer, key}
-	groups := [][]kernels.Buffer{l.trained(), l.m.buffers, l.v.buffers, l.gradients, l.masters}
+	defer backend.Free(key)
+	inputs := []backend.Buffer{buffer, key}
+	groups := [][]backend.Buffer{l.trained(), l.m.buffers, l.v.buffers, l.gradients, l.masters}
 	for _, group := range groups {
 		inputs = append(inputs, group...)
 	}
@@ -302,8 +303,8 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 
 // Close frees the optimiser's state and programs, not the weights nor the adapter.
 func (l *Learner) Close() {
-	for _, group := range [][]kernels.Buffer{l.m.buffers, l.v.buffers, l.gradients, l.masters} {
-		kernels.Free(group...)
+	for _, group := range [][]backend.Buffer{l.m.buffers, l.v.buffers, l.gradients, l.masters} {
+		backend.Free(group...)
 	}
 	for _, p := range l.grads {
 		p.Close()

@@ -12,11 +12,12 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/engine/checkpoint"
-	"stele/engine/jsonl"
-	"stele/engine/model"
-	"stele/engine/nearest"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // LoRA trains factors B·A of rank r that are added to some of the weights,
@@ -69,11 +70,11 @@ type Adapter struct {
 	options LoRA
 	weights *model.Weights
 	targets []int            // indices of weights
-	base    []kernels.Buffer // their values without the factors
+	base    []backend.Buffer // their values without the factors
 	// specs and factors are A [r, in] and B [out, r] of each target in turn, float32.
 	specs   []checkpoint.TensorSpec
-	factors []kernels.Buffer
-	merges  map[string]*kernels.Program // by the target's shape
+	factors []backend.Buffer
+	merges  map[string]*backend.Program // by the target's shape
 }
 
 // NewAdapter makes factors for weights, which stay as they are: A is drawn as
@@ -82,7 +83,7 @@ func NewAdapter(w *model.Weights, options LoRA, seed uint64) (*Adapter, error) {
 	if err := w.Upload(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{options: options, weights: w, merges: map[string]*kernels.Program{}}
+	a := &Adapter{options: options, weights: w, merges: map[string]*backend.Program{}}
 	for i, spec := range w.Specs {
 		specs := options.factors(spec)
 		if specs == nil {
@@ -97,7 +98,7 @@ func NewAdapter(w *model.Weights, options LoRA, seed uint64) (*Adapter, error) {
 		}
 		a.targets = append(a.targets, i)
 		a.specs = append(a.specs, specs...)
-		A, err := kernels.Upload(w.Device, first, options.Rank, in)
+		A, err := backend.Upload(w.Device, first, options.Rank, in)
 		if err != nil {
 			return nil, err
 		}
@@ -127,25 +128,25 @@ func (a *Adapter) merge() error {
 		program := a.merges[key]
 		if program == nil {
 			var err error
-			program, err = kernels.Compile(a.weights.Device, "merge", []kernels.Input{
+			program, err = backend.Compile(a.weights.Device, "merge", []backend.Input{
 				{Name: "base", Shape: shapes.Make(held, shape...)},
 				{Name: "A", Shape: shapes.Make(dtypes.Float32, a.options.Rank, shape[1])},
 				{Name: "B", Shape: shapes.Make(dtypes.Float32, shape[0], a.options.Rank)},
 			}, func(in []*Node) []*Node {
 				product := MulScalar(Dot(in[2], in[1]).General([]int{1}, nil, []int{0}, nil), a.scale())
-				return []*Node{kernels.Convert(Add(kernels.Convert(in[0], dtypes.Float32), product), held)}
+				return []*Node{op.Convert(Add(op.Convert(in[0], dtypes.Float32), product), held)}
 			})
 			if err != nil {
 				return err
 			}
 			a.merges[key] = program
 		}
-		merged, err := program.Run([]kernels.Buffer{a.base[i], a.factors[2*i], a.factors[2*i+1]})
+		merged, err := program.Run([]backend.Buffer{a.base[i], a.factors[2*i], a.factors[2*i+1]})
 		if err != nil {
 			return fmt.Errorf("merging %s: %w", a.weights.Specs[index].Name, err)
 		}
 		if a.weights.Buffers[index] != a.base[i] {
-			kernels.Free(a.weights.Buffers[index])
+			backend.Free(a.weights.Buffers[index])
 		}
 		a.weights.Buffers[index] = merged[0]
 	}
@@ -165,10 +166,10 @@ func (a *Adapter) Base() *model.Weights {
 
 // Close frees the factors and what the merged weights were made from.
 func (a *Adapter) Close() {
-	kernels.Free(a.factors...)
+	backend.Free(a.factors...)
 	for i, index := range a.targets {
 		if a.weights.Buffers == nil || a.weights.Buffers[index] != a.base[i] {
-			kernels.Free(a.base[i])
+			backend.Free(a.base[i])
 		}
 	}
 	for _, p := range a.merges {
@@ -191,7 +192,7 @@ func (a *Adapter) save(dir, base string) error {
 	}
 	err := checkpoint.WriteFile(filepath.Join(dir, adapterWeights), func(yield func(checkpoint.Tensor, error) bool) {
 		for i, spec := range a.specs {
-			values, err := kernels.Float32s(a.factors[i])
+			values, err := backend.Float32s(a.factors[i])
 			if !yield(checkpoint.Float32Tensor(adapterPrefix+spec.Name, spec.Shape, values), err) || err != nil {
 				return
 			}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 )
 
 // TestLoRAGradient compares the factors' gradients, which are computed without those
@@ -16,19 +16,19 @@ import (
 // G = ∂loss/∂W at the merged weight; with layers recomputed and not.
 func TestLoRAGradient(t *testing.T) {
 	type variant struct {
-		backend string
-		dtype   dtypes.DType
-		bound   float64 // of a gradient's root mean square
+		name  string
+		dtype dtypes.DType
+		bound float64 // of a gradient's root mean square
 	}
 	var variants []variant
-	for _, backend := range kernelstest.Backends(t) {
-		variants = append(variants, variant{backend, dtypes.Float32, 1e-4})
-		if backend != "go" {
-			variants = append(variants, variant{backend, dtypes.BFloat16, 0.1})
+	for _, name := range kernelstest.Backends(t) {
+		variants = append(variants, variant{name, dtypes.Float32, 1e-4})
+		if name != "go" {
+			variants = append(variants, variant{name, dtypes.BFloat16, 0.1})
 		}
 	}
 	for _, c := range variants {
-		d := openDevice(t, c.backend)
+		d := openDevice(t, c.name)
 		w := tinyWeights(t, d, c.dtype)
 		defer w.Close()
 		options := LoRA{Rank: 3, Alpha: 6, Targets: loraTargets}
@@ -43,8 +43,8 @@ func TestLoRAGradient(t *testing.T) {
 			for j := range values {
 				values[j] = float32(r.NormFloat64()) * 0.05
 			}
-			kernels.Free(a.factors[i])
-			if a.factors[i], err = kernels.Upload(d, values, spec.Shape...); err != nil {
+			backend.Free(a.factors[i])
+			if a.factors[i], err = backend.Upload(d, values, spec.Shape...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -66,7 +66,7 @@ func TestLoRAGradient(t *testing.T) {
 			moved.accumulate(t, l, v, Update{MicroTokens: 4096})
 			var all [][]float32
 			for _, buffer := range l.gradients {
-				values, err := kernels.Float32s(buffer)
+				values, err := backend.Float32s(buffer)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -78,8 +78,8 @@ func TestLoRAGradient(t *testing.T) {
 		for _, remat := range []bool{false, true} {
 			for i, got := range gradients(a, remat) {
 				index, first := a.targets[i/2], i/2*2
-				A, errA := kernels.Float32s(a.factors[first])
-				B, errB := kernels.Float32s(a.factors[first+1])
+				A, errA := backend.Float32s(a.factors[first])
+				B, errB := backend.Float32s(a.factors[first+1])
 				if errA != nil || errB != nil {
 					t.Fatal(errA, errB)
 				}
@@ -103,7 +103,7 @@ func TestLoRAGradient(t *testing.T) {
 					worst = max(worst, math.Abs(float64(got[j]-want[j])))
 				}
 				if !(scale > 0) || !(worst <= c.bound*scale) {
-					t.Fatalf("%s %s remat %v: gradient of %s is off by %g, its size is %g", c.backend, c.dtype, remat, a.specs[i].Name, worst, scale)
+					t.Fatalf("%s %s remat %v: gradient of %s is off by %g, its size is %g", c.name, c.dtype, remat, a.specs[i].Name, worst, scale)
 				}
 			}
 		}

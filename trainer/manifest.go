@@ -11,8 +11,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"stele/engine"
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Manifest is RUN/manifest.json: what was run, so that it can be run again.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine"
-	"stele/eval"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval"
 )
 
 // TestOlderManifest: a run whose manifest is from before other languages than the study's

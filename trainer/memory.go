@@ -10,10 +10,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"stele/engine"
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // MemoryPlan is what a run needs of the device, in bytes.
@@ -95,7 +95,7 @@ func planMemory(c Config, m *checkpoint.Config, dtype string, longest, prompt in
 	}
 	scores := 4 * fill(alone+continued) * int64(m.NumHeads)
 	kept := 4 * fill(2*alone+continued*5/4) * int64(m.NumHeads)
-	p.Logits = 4 * (3*N*min(V, kernels.VocabularyBlock) + V*D) // and the head's gradient, or its blocks cut out
+	p.Logits = 4 * (3*N*min(V, op.VocabularyBlock) + V*D) // and the head's gradient, or its blocks cut out
 	if !c.Update.Remat {
 		p.Activations = L * (layer + kept)
 	} else {

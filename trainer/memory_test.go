@@ -11,8 +11,8 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
 )
 
 // smollm2 is the shape of SmolLM2-135M.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/checkpoint"
 )
 
 var updateTable = flag.Bool("update", false, "write the table of docs/memory.md anew")

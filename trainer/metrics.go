@@ -9,8 +9,8 @@ import (
 	"os"
 	"slices"
 
-	"stele/engine/jsonl"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // Metrics is what is known of a step, under the names that TRL and verl log and with

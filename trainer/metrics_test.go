@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine"
-	"stele/eval/langid"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // rewardCase is a case of testdata/rewards.json: rewards of each rollout by each

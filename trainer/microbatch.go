@@ -3,7 +3,7 @@ package trainer
 import (
 	"iter"
 
-	"stele/engine/model"
+	"github.com/stele-lm/stele/engine/model"
 )
 
 // batches lays pairs out for the gradient passes of a mini-batch: their indices in

@@ -8,17 +8,17 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/model"
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 )
 
 // TestLayouts: pairs of which some share a prompt give the loss, the log-probabilities
 // and every gradient that they give alone, each a row of a pass of its own, to
 // rounding (half the goldens' bound: advantages of a group cancel in sums): with the prompt computed once, with groups divided, and packed.
 func TestLayouts(t *testing.T) {
-	for _, backend := range kernelstest.Backends(t) {
-		d := openDevice(t, backend)
+	for _, name := range kernelstest.Backends(t) {
+		d := openDevice(t, name)
 		w := tinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, LearnerOptions{AdamW: defaults().Optimizer, Loss: defaults().Loss})
@@ -70,7 +70,7 @@ func TestLayouts(t *testing.T) {
 				}
 			}
 			for i := range l.gradients {
-				values, err := kernels.Float32s(l.gradients[i])
+				values, err := backend.Float32s(l.gradients[i])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -79,7 +79,7 @@ func TestLayouts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				kernels.Free(l.gradients[i])
+				backend.Free(l.gradients[i])
 				l.gradients[i] = zeros
 			}
 			return loss, logprobs, gradients
@@ -94,17 +94,17 @@ func TestLayouts(t *testing.T) {
 		}
 		wantLoss, wantLogprobs, want := pass(alone)
 		for _, u := range []Update{{MicroTokens: 4096}, {MicroTokens: 256, Packing: true}, {MicroTokens: 80}} {
-			if u.MicroTokens == 80 && backend != "go" {
+			if u.MicroTokens == 80 && name != "go" {
 				continue // XLA takes seconds to compile each of the many shapes
 			}
 			loss, logprobs, got := pass(Config{Algorithm: AlgorithmSFT, Update: u}.batches(pairs))
 			if math.Abs(loss-wantLoss) > 1e-5 {
-				t.Errorf("%s, %+v: the loss is %.8g, alone %.8g", backend, u, loss, wantLoss)
+				t.Errorf("%s, %+v: the loss is %.8g, alone %.8g", name, u, loss, wantLoss)
 			}
 			for i := range logprobs {
 				for j, x := range wantLogprobs[i] {
 					if math.Abs(float64(logprobs[i][j]-x)) > 5e-5 {
-						t.Fatalf("%s, %+v: log-probability of token %d of pair %d is %g, alone %g", backend, u, j, i, logprobs[i][j], x)
+						t.Fatalf("%s, %+v: log-probability of token %d of pair %d is %g, alone %g", name, u, j, i, logprobs[i][j], x)
 					}
 				}
 			}
@@ -112,7 +112,7 @@ func TestLayouts(t *testing.T) {
 				scale := norm(want[i]) / math.Sqrt(float64(len(want[i])))
 				for j, x := range want[i] {
 					if d := math.Abs(float64(got[i][j] - x)); d > 5e-4*max(scale, math.Abs(float64(x))) {
-						t.Fatalf("%s, %+v: gradient of %s[%d] is %g, alone %g", backend, u, spec.Name, j, got[i][j], x)
+						t.Fatalf("%s, %+v: gradient of %s[%d] is %g, alone %g", name, u, spec.Name, j, got[i][j], x)
 					}
 				}
 			}

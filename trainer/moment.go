@@ -7,15 +7,16 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/engine/checkpoint"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // How AdamW's moments are held.
 const (
 	StateFloat32  = "float32"
-	StateBFloat16 = "bfloat16" // rounded up or down by chance: see kernels.Dither
-	StateInt8     = "int8"     // block codes: see kernels.BlockCode
+	StateBFloat16 = "bfloat16" // rounded up or down by chance: see op.Dither
+	StateInt8     = "int8"     // block codes: see op.BlockCode
 )
 
 // codedSize is the least number of elements of a tensor that state int8 codes, as in
@@ -28,7 +29,7 @@ type moment struct {
 	name    string
 	forms   []form // by tensor
 	specs   []checkpoint.TensorSpec
-	buffers []kernels.Buffer // the parts of each tensor in turn
+	buffers []backend.Buffer // the parts of each tensor in turn
 }
 
 // form is how one tensor of a moment is held.
@@ -54,9 +55,9 @@ func formOf(moment, state string, dims []int) form {
 		return halfForm{}
 	case state == StateInt8 && shapes.Make(dtypes.Float32, dims...).Size() >= codedSize:
 		if moment == "v" {
-			return rootForm{codeForm{kernels.BlockCode{}}}
+			return rootForm{codeForm{op.BlockCode{}}}
 		}
-		return codeForm{kernels.BlockCode{Signed: true}}
+		return codeForm{op.BlockCode{Signed: true}}
 	}
 	return floatForm{}
 }
@@ -71,13 +72,13 @@ type halfForm struct{}
 
 func (halfForm) parts(dims []int) []part { return []part{{"", shapes.Make(dtypes.BFloat16, dims...)}} }
 func (halfForm) load(parts []*Node, _ []int) *Node {
-	return kernels.Convert(parts[0], dtypes.Float32)
+	return op.Convert(parts[0], dtypes.Float32)
 }
 func (halfForm) store(x, key *Node) []*Node {
-	return []*Node{kernels.Dither(x, kernels.Noise(x, key))}
+	return []*Node{op.Dither(x, op.Noise(x, key))}
 }
 
-type codeForm struct{ code kernels.BlockCode }
+type codeForm struct{ code op.BlockCode }
 
 func (f codeForm) parts(dims []int) []part {
 	codes, scales := f.code.Shapes(shapes.Make(dtypes.Float32, dims...).Size())
@@ -103,7 +104,7 @@ func (f rootForm) load(parts []*Node, dims []int) *Node {
 func (f rootForm) store(x, key *Node) []*Node { return f.codeForm.store(Sqrt(x), key) }
 
 // newMoment makes a moment of zeros.
-func newMoment(device *kernels.Device, name, state string, specs []checkpoint.TensorSpec) (*moment, error) {
+func newMoment(device *backend.Device, name, state string, specs []checkpoint.TensorSpec) (*moment, error) {
 	m := &moment{name: name, specs: specs}
 	for _, spec := range specs {
 		f := formOf(name, state, spec.Shape)
@@ -120,11 +121,11 @@ func newMoment(device *kernels.Device, name, state string, specs []checkpoint.Te
 }
 
 // inputs declares the parts of all tensors, donated.
-func (m *moment) inputs() []kernels.Input {
-	var inputs []kernels.Input
+func (m *moment) inputs() []backend.Input {
+	var inputs []backend.Input
 	for i, spec := range m.specs {
 		for _, p := range m.forms[i].parts(spec.Shape) {
-			inputs = append(inputs, kernels.Input{Name: m.name + " of " + spec.Name + p.suffix, Shape: p.shape, Donated: true})
+			inputs = append(inputs, backend.Input{Name: m.name + " of " + spec.Name + p.suffix, Shape: p.shape, Donated: true})
 		}
 	}
 	return inputs

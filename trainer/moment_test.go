@@ -10,9 +10,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // chains is how many pairs a step learns from; together they fill a packed row.
@@ -34,7 +34,7 @@ func chain(r *rand.Rand) model.Pair {
 
 // learnChain trains tiny-qwen2 on the rule and returns the loss of each step, and the
 // weights after the first.
-func learnChain(t *testing.T, d *kernels.Device, dtype dtypes.DType, a AdamW, steps int) (losses []float64, first [][]float32) {
+func learnChain(t *testing.T, d *backend.Device, dtype dtypes.DType, a AdamW, steps int) (losses []float64, first [][]float32) {
 	t.Helper()
 	w := tinyWeights(t, d, dtype)
 	defer w.Close()

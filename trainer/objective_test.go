@@ -10,9 +10,9 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/kernels"
-	"stele/kernels/kernelstest"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // objectiveGolden is testdata/objective.json, which verl's own functions computed
@@ -76,11 +76,11 @@ func TestObjective(t *testing.T) {
 			t.Errorf("%s is %.8g, want %.8g", what, got, want)
 		}
 	}
-	for _, backend := range kernelstest.Backends(t) {
-		device := openDevice(t, backend)
-		programs := map[bool]*kernels.Program{}
+	for _, name := range kernelstest.Backends(t) {
+		device := openDevice(t, name)
+		programs := map[bool]*backend.Program{}
 		for _, v := range g.Variants {
-			t.Run(backend+"/"+v.Name, func(t *testing.T) {
+			t.Run(name+"/"+v.Name, func(t *testing.T) {
 				l := v.Settings
 				if err := l.validate(); err != nil {
 					t.Fatal(err)
@@ -177,14 +177,14 @@ func flatten(g objectiveGolden, rollouts []*rollout, weights []float32) [][]floa
 }
 
 // compileObjective builds the objective alone, without a model.
-func compileObjective(t *testing.T, d *kernels.Device, n int, bonus bool) *kernels.Program {
+func compileObjective(t *testing.T, d *backend.Device, n int, bonus bool) *backend.Program {
 	t.Helper()
-	var inputs []kernels.Input
+	var inputs []backend.Input
 	for _, name := range []string{"logprob", "entropy", "old", "ref", "advantage", "correction", "weight"} {
-		inputs = append(inputs, kernels.Input{Name: name, Shape: shapes.Make(dtypes.Float32, n)})
+		inputs = append(inputs, backend.Input{Name: name, Shape: shapes.Make(dtypes.Float32, n)})
 	}
-	inputs = append(inputs, kernels.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
-	p, err := kernels.Compile(d, "objective", inputs, func(in []*Node) []*Node {
+	inputs = append(inputs, backend.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
+	p, err := backend.Compile(d, "objective", inputs, func(in []*Node) []*Node {
 		l := perToken(tokenNodes{in[0], in[1], in[2], in[3], in[4], in[5], in[7]}, bonus)
 		gradient := Gradient(ReduceAllSum(Mul(l.loss, in[6])), in[0])[0]
 		return []*Node{Stack([]*Node{l.policy, l.kl, l.clipLo, l.clipHi, l.dual, gradient}, 0)}
@@ -195,23 +195,23 @@ func compileObjective(t *testing.T, d *kernels.Device, n int, bonus bool) *kerne
 	return p
 }
 
-func runObjective(t *testing.T, p *kernels.Program, d *kernels.Device, inputs [][]float32) []float32 {
+func runObjective(t *testing.T, p *backend.Program, d *backend.Device, inputs [][]float32) []float32 {
 	t.Helper()
-	var buffers []kernels.Buffer
+	var buffers []backend.Buffer
 	for _, values := range inputs {
-		b, err := kernels.Upload(d, values, len(values))
+		b, err := backend.Upload(d, values, len(values))
 		if err != nil {
 			t.Fatal(err)
 		}
 		buffers = append(buffers, b)
 	}
-	defer kernels.Free(buffers...)
+	defer backend.Free(buffers...)
 	out, err := p.Run(buffers)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer kernels.Free(out...)
-	values, err := kernels.Float32s(out[0])
+	defer backend.Free(out...)
+	values, err := backend.Float32s(out[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/checkpoint"
 )
 
 // Plan is what a run is going to do, known before anything is computed.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/text"
-	"stele/eval/bench"
-	"stele/eval/prompt"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/prompt"
 )
 
 // problem is a problem ready to be sampled or learnt from.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/text"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
 )
 
 // writeProblems makes a file of n problems in each language, levels 1 to 5 and two

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"stele/engine"
-	"stele/kernels/host"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // lineLength is a reward that depends on a line's length alone.

@@ -11,15 +11,15 @@ import (
 	"reflect"
 	"time"
 
-	"stele/engine"
-	"stele/engine/checkpoint"
-	"stele/engine/jsonl"
-	"stele/engine/model"
-	"stele/engine/text"
-	"stele/eval"
-	"stele/eval/bench"
-	"stele/eval/langid"
-	"stele/trainer/reward"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // Options are what a run needs besides its configuration.

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine"
-	"stele/engine/builtin"
-	"stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/builtin"
+	"github.com/stele-lm/stele/engine/checkpoint"
 )
 
 // tinyRun is a GRPO run of the nano model that takes seconds on the Go backend.

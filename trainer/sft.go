@@ -5,7 +5,7 @@ import (
 	"errors"
 	"math"
 
-	"stele/engine/model"
+	"github.com/stele-lm/stele/engine/model"
 )
 
 // stepSFT takes one optimiser step on reference solutions: the mean negative

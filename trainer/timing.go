@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"stele/kernels"
+	"github.com/stele-lm/stele/kernels/peak"
 )
 
 // stopwatch sums how long the parts of a step take, by the names that verl gives them.
@@ -36,27 +36,27 @@ func (w *stopwatch) report(m Metrics) {
 
 // utilization notes what share of the device's peak an update reached whose gradients
 // needed so many operations, and in GiB the most memory that the process has had where it
-// holds the tensors, or that the device had allocated. The peak is measured (see kernels.PeakFLOPS), at the first
+// holds the tensors, or that the device had allocated. The peak is measured (see peak.FLOPS), at the first
 // step; the Go backend, a reference, has none.
 func (r *run) utilization(m Metrics, flops float64) error {
 	device := r.engine.Device()
-	peak := PeakMemory()
+	allocated := PeakMemory()
 	if !device.IsCPU() {
 		h, err := device.Hardware()
 		if err != nil {
 			return err
 		}
-		peak = h.Peak
+		allocated = h.Peak
 	}
-	if peak > 0 {
-		m["perf/max_memory_allocated_gb"] = float64(peak) / (1 << 30)
+	if allocated > 0 {
+		m["perf/max_memory_allocated_gb"] = float64(allocated) / (1 << 30)
 	}
 	if !device.IsXLA() || flops == 0 {
 		return nil
 	}
 	if r.peak == 0 {
 		var err error
-		if r.peak, err = kernels.PeakFLOPS(device, r.engine.Weights.HeldAs()); err != nil {
+		if r.peak, err = peak.FLOPS(device, r.engine.Weights.HeldAs()); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // line is one rollout as RUN/rollouts/step-N.jsonl keeps it.

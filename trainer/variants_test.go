@@ -11,10 +11,10 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/engine/model"
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 )
 
 // TestBiasGradients compares the gradients of a model with biases in attention and MLP
@@ -36,8 +36,8 @@ func TestBiasGradients(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := LearnerOptions{SFT: true, AdamW: AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: StateFloat32}}
-	for _, backend := range kernelstest.Backends(t) {
-		d := openDevice(t, backend)
+	for _, name := range kernelstest.Backends(t) {
+		d := openDevice(t, name)
 		for _, name := range []string{"llama-biases"} {
 			folder, err := checkpoint.Open(filepath.Join("../testdata/variants", name))
 			if err != nil {
@@ -63,7 +63,7 @@ func TestBiasGradients(t *testing.T) {
 				}
 				var all [][]float32
 				for _, b := range l.gradients {
-					values, err := kernels.Float32s(b)
+					values, err := backend.Float32s(b)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -115,7 +115,7 @@ func TestBiasGradients(t *testing.T) {
 			factors := gradients(adapted)
 			for i, index := range a.targets {
 				out, in := w.Specs[index].Shape[0], w.Specs[index].Shape[1]
-				A, err := kernels.Float32s(a.factors[2*i])
+				A, err := backend.Float32s(a.factors[2*i])
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -15,11 +15,11 @@ import (
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/stat"
 
-	"stele/engine"
-	"stele/engine/nearest"
-	"stele/kernels"
-	"stele/kernels/host"
-	"stele/trainer"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/peak"
+	"github.com/stele-lm/stele/trainer"
 )
 
 // benchFlags are the flags of stele bench.
@@ -147,7 +147,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	if b.report.OnHost = e.Device().IsCPU(); b.report.OnHost {
 		b.report.Bandwidth, err = host.ReadBandwidth()
 	} else if b.report.Hardware, err = e.Device().Hardware(); err == nil {
-		b.report.Bandwidth, err = kernels.ReadBandwidth(e.Device())
+		b.report.Bandwidth, err = peak.Bandwidth(e.Device())
 	}
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		if err != nil {
 			return err
 		}
-		if b.report.Peak, err = kernels.PeakFLOPS(e.Device(), e.Weights.HeldAs()); err != nil {
+		if b.report.Peak, err = peak.FLOPS(e.Device(), e.Weights.HeldAs()); err != nil {
 			return err
 		}
 		for _, p := range parts {

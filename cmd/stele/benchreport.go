@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"stele/engine"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // benchRow is one test. Names are llama-bench's where it has them.
@@ -60,7 +60,7 @@ type benchReport struct {
 	Peak      float64 // operations a second of a plain matrix product; 0 without a training step
 	PeakRSS   int64
 	OnHost    bool             // weights and pool lie in the memory of this process
-	Hardware  kernels.Hardware // elsewhere: what they lie on
+	Hardware  backend.Hardware // elsewhere: what they lie on
 }
 
 // write writes the report as md, csv, json or jsonl.

@@ -6,9 +6,9 @@ import (
 	"io"
 	"strings"
 
-	"stele/engine/jsonl"
-	"stele/engine/text"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // guesses are what a file's records left to be guessed.

@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
 
-	"stele/engine"
-	"stele/engine/checkpoint"
-	"stele/engine/text"
-	"stele/kernels"
-	"stele/kernels/host"
-	"stele/kernels/isa"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 // diagnosis is what stele doctor finds.
@@ -90,13 +90,13 @@ func newDoctorCommand(g *globals) *cobra.Command {
 
 func diagnose() diagnosis {
 	d := diagnosis{
-		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), PluginDirs: kernels.PluginDirs(),
+		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), PluginDirs: backend.PluginDirs(),
 		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(), Kernels: host.Kind().String(),
 	}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
 		state := backendState{Name: name}
-		device, err := kernels.Open(name)
+		device, err := backend.Open(name)
 		if err == nil {
 			state.Description, err = device.Description()
 			device.Close()

@@ -15,15 +15,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine"
-	"stele/engine/nearest"
-	"stele/engine/text"
-	"stele/eval"
-	"stele/eval/bench"
-	"stele/eval/langid"
-	"stele/eval/prompt"
-	"stele/sampler"
-	"stele/trainer"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/prompt"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer"
 )
 
 // evalFlags are the flags of stele eval.

@@ -20,11 +20,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/engine"
-	"stele/eval"
-	"stele/eval/bench"
-	"stele/eval/evaltest"
-	"stele/eval/prompt"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/evaltest"
+	"github.com/stele-lm/stele/eval/prompt"
 )
 
 // asProgram in the environment makes the test binary the program itself.

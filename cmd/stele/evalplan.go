@@ -6,7 +6,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"stele/eval"
+	"github.com/stele-lm/stele/eval"
 )
 
 // evalPlan is what an evaluation would ask.

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine"
-	"stele/engine/jsonl"
-	"stele/eval/dataset"
-	"stele/sampler"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval/dataset"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // generateFlags are the flags of stele generate.

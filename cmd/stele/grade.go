@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine/jsonl"
-	"stele/engine/nearest"
-	"stele/eval"
-	"stele/eval/grade"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 func newGradeCommand(g *globals) *cobra.Command {

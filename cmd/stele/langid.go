@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine/jsonl"
-	"stele/eval/langid"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 func newLangidCommand(*globals) *cobra.Command {

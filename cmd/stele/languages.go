@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/nearest"
-	"stele/eval"
-	"stele/eval/bench"
-	"stele/eval/langid"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // settleLanguages says in which languages each benchmark is asked: those of the spec

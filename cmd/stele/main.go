@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"stele/engine/nearest"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // globals are the flags that every subcommand understands.

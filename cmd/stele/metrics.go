@@ -11,11 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine/jsonl"
-	"stele/engine/nearest"
-	"stele/eval/langid"
-	"stele/eval/metric"
-	"stele/eval/report"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/metric"
+	"github.com/stele-lm/stele/eval/report"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // transferOutput is what stele metrics says of one trained model.

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"stele/eval"
+	"github.com/stele-lm/stele/eval"
 )
 
 // scaled is a study with its accuracies in another unit, as a program would write them.

@@ -14,10 +14,10 @@ import (
 	"strconv"
 	"strings"
 
-	"stele/engine/jsonl"
-	"stele/engine/nearest"
-	"stele/eval/langid"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/metric"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // metricsInput is the object that stele metrics reads.

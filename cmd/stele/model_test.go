@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/checkpoint"
 )
 
 // modelWith is a copy of tiny-qwen2 that holds other tensors, too.

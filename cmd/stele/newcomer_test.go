@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/jsonl"
-	"stele/engine/text"
-	"stele/eval"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // stele runs a command line in this process.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine/hub"
-	"stele/eval/bench"
-	"stele/eval/dataset"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/dataset"
+	"github.com/stele-lm/stele/internal/hub"
 )
 
 // pullFlags are the flags of stele pull.

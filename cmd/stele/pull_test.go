@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/checkpoint"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/eval/bench"
 )
 
 // hubOf serves repositories, "models/org/name" or "datasets/org/name", of small files.

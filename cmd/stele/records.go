@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // required reads a field that must be there.

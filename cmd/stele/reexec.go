@@ -4,7 +4,7 @@ import (
 	"os"
 	"strings"
 
-	"stele/kernels/environment"
+	"github.com/stele-lm/stele/internal/environment"
 )
 
 // startupSettings must be in the environment before the process starts; a

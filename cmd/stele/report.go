@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/eval/report"
+	"github.com/stele-lm/stele/eval/report"
 )
 
 func newReportCommand(*globals) *cobra.Command {

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine"
-	"stele/engine/jsonl"
-	"stele/engine/model"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 func newScoreCommand(g *globals) *cobra.Command {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/text"
+	"github.com/stele-lm/stele/engine/text"
 )
 
 // templated is a tiny model's folder with a chat template of its own.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stele/engine"
-	"stele/engine/jsonl"
-	"stele/engine/text"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 func newTokenizeCommand(_ *globals) *cobra.Command {

@@ -15,10 +15,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"stele/engine"
-	"stele/engine/progress"
-	"stele/eval"
-	"stele/trainer"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/internal/progress"
+	"github.com/stele-lm/stele/trainer"
 )
 
 func newTrainCommand(g *globals) *cobra.Command {

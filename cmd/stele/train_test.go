@@ -16,8 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/kernels"
-	"stele/trainer"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/trainer"
 )
 
 var kills = flag.Int("kills", 2, "how often TestTrainKilled kills each run; make kill-check takes more")
@@ -68,7 +68,7 @@ func trainedFiles(t *testing.T, dir string, steps int) map[string]string {
 // leaves that was let alone: weights, optimiser state, rollouts, metrics; all weights
 // trained, and an adapter.
 func TestTrainKilled(t *testing.T) {
-	if _, err := kernels.PluginPath("cpu"); err != nil {
+	if _, err := backend.PluginPath("cpu"); err != nil {
 		t.Skipf("XLA's CPU plugin is not here: %v", err)
 	}
 	const steps = 6

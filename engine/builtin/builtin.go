@@ -19,8 +19,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/checkpoint"
-	"stele/engine/nearest"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 //go:embed assets

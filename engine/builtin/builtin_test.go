@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stele/engine/checkpoint"
-	"stele/engine/text"
-	"stele/eval/bench/arith"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench/arith"
 )
 
 // TestWrite: a folder that loads, the same each time, with normal weights.

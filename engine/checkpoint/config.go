@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Architecture is a model family, by transformers' model_type.

@@ -6,8 +6,8 @@ import (
 	"os"
 	"strings"
 
-	"stele/engine/filetype"
-	"stele/engine/hub"
+	"github.com/stele-lm/stele/internal/filetype"
+	"github.com/stele-lm/stele/internal/hub"
 )
 
 // Resolve turns a model's name into its folder: a folder as it is, or a hub id

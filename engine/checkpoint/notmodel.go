@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stele/engine/filetype"
+	"github.com/stele-lm/stele/internal/filetype"
 )
 
 // CheckFiles refuses a model's folder in which a file is not what its name says, such as

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // ropeFile is rope_scaling or rope_parameters.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // condition is what a field must be for the model to be a plain Llama or Qwen2.

@@ -3,7 +3,7 @@ package model
 import (
 	"math/bits"
 
-	"stele/kernels"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // Pair is a prompt and the completion whose tokens are of interest.
@@ -51,18 +51,18 @@ func (b *Batch) completion(p Pair, prompt, at int) {
 }
 
 // Upload returns the inputs that Shape declares.
-func (b *Batch) Upload(d *kernels.Device, temperature float32) (buffers []kernels.Buffer, err error) {
+func (b *Batch) Upload(d *backend.Device, temperature float32) (buffers []backend.Buffer, err error) {
 	for _, ints := range [][]int32{b.token, b.position, b.row, b.target} {
-		buffer, err := kernels.Upload(d, ints, len(ints))
+		buffer, err := backend.Upload(d, ints, len(ints))
 		if err != nil {
-			kernels.Free(buffers...)
+			backend.Free(buffers...)
 			return nil, err
 		}
 		buffers = append(buffers, buffer)
 	}
-	buffer, err := kernels.Upload(d, []float32{temperature})
+	buffer, err := backend.Upload(d, []float32{temperature})
 	if err != nil {
-		kernels.Free(buffers...)
+		backend.Free(buffers...)
 		return nil, err
 	}
 	return append(buffers, buffer), nil

@@ -7,7 +7,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/kernels"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // DenseShape is what a scoring or training program is compiled for: rows that are
@@ -40,9 +41,9 @@ func (s DenseShape) Tokens() int { return s.Prompts()*s.Prompt + s.B*s.T }
 const DenseInputs = 5
 
 // Inputs declares those inputs.
-func (s DenseShape) Inputs() []kernels.Input {
+func (s DenseShape) Inputs() []backend.Input {
 	i32 := dtypes.Int32
-	return []kernels.Input{
+	return []backend.Input{
 		{Name: "token", Shape: shapes.Make(i32, s.Tokens())},
 		{Name: "position", Shape: shapes.Make(i32, s.Tokens())},
 		{Name: "row", Shape: shapes.Make(i32, s.N)},
@@ -53,7 +54,7 @@ func (s DenseShape) Inputs() []kernels.Input {
 
 // TokenLogProbs is the dense forward pass as graph code: in holds DenseInputs,
 // weights the parameters in the order of w.Buffers. It returns log-probabilities
-// and entropies [N], float32. See kernels.TokenLogProbs for the definition, which
+// and entropies [N], float32. See op.TokenLogProbs for the definition, which
 // is the only one in Stele.
 func (w *Weights) TokenLogProbs(shape DenseShape, in, weights []*Node, remat bool) (logprob, entropy *Node) {
 	token, position, row, target, temperature := in[0], in[1], in[2], in[3], in[4]
@@ -68,7 +69,7 @@ func (w *Weights) TokenLogProbs(shape DenseShape, in, weights []*Node, remat boo
 	x_ND := Gather(Reshape(x_1MD, M, c.HiddenSize), Reshape(row, shape.N, 1))
 	head := p.head()
 	p.finish()
-	return kernels.TokenLogProbs(x_ND, head, target, temperature)
+	return op.TokenLogProbs(x_ND, head, target, temperature)
 }
 
 // attendPacked is the attention of packed rows: q [1, M, H, E], k and v
@@ -77,7 +78,7 @@ func (s DenseShape) attendPacked(q, k, v, position *Node, dtype dtypes.DType) *N
 	rows := func(x *Node) *Node { return Reshape(x, s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3)) }
 	index := Iota(position.Graph(), shapes.Make(dtypes.Int32, s.B, s.T), 1)
 	start := Sub(index, Reshape(position, s.B, s.T))
-	o := kernels.CausalAttention(rows(q), rows(k), rows(v), start, dtype)
+	o := op.CausalAttention(rows(q), rows(k), rows(v), start, dtype)
 	return Reshape(o, q.Shape().Dimensions...)
 }
 
@@ -96,16 +97,16 @@ func (s DenseShape) attendGroups(q, k, v, position *Node, dtype dtypes.DType) *N
 	promptK, promptV := prompts(k), prompts(v)
 	H, E := q.Shape().Dim(2), q.Shape().Dim(3)
 	return Concatenate([]*Node{
-		Reshape(kernels.CausalAttention(prompts(q), promptK, promptV, nil, dtype), 1, first, H, E),
-		Reshape(kernels.ContinuedAttention(rows(q), rows(k), rows(v), promptK, promptV, length, dtype), 1, s.B*s.T, H, E),
+		Reshape(op.CausalAttention(prompts(q), promptK, promptV, nil, dtype), 1, first, H, E),
+		Reshape(op.ContinuedAttention(rows(q), rows(k), rows(v), promptK, promptV, length, dtype), 1, s.B*s.T, H, E),
 	}, 1)
 }
 
 // CompileScore builds the program that returns log-probabilities and entropies
 // [N]. Inputs: DenseInputs, then the weights.
-func CompileScore(w *Weights, shape DenseShape) (*kernels.Program, error) {
+func CompileScore(w *Weights, shape DenseShape) (*backend.Program, error) {
 	inputs := append(shape.Inputs(), w.Inputs(false)...)
-	return kernels.Compile(w.Device, "score", inputs, func(in []*Node) []*Node {
+	return backend.Compile(w.Device, "score", inputs, func(in []*Node) []*Node {
 		logprob, entropy := w.TokenLogProbs(shape, in[:DenseInputs], in[DenseInputs:], false)
 		return []*Node{logprob, entropy}
 	})

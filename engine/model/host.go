@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"stele/kernels"
-	"stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // Host is the paged step on the memory of this process, without a graph: the
@@ -19,7 +19,7 @@ import (
 // not on the rows beside it, the page size or the chunks of its prompt.
 type Host struct {
 	weights *Weights
-	seen    []kernels.Buffer // of the weights when they were looked up
+	seen    []backend.Buffer // of the weights when they were looked up
 	team    *host.Team
 	rotary  *host.Rotary
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/kernels"
-	"stele/kernels/host"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // openHost opens a test model for Host, as it lies in its file.
@@ -21,7 +21,7 @@ func openHost(t *testing.T, name string, dtype dtypes.DType, threads int) *Host 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { folder.Close() })
-	device, err := kernels.Open("go")
+	device, err := backend.Open("go")
 	if err != nil {
 		t.Fatal(err)
 	}

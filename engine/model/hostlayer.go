@@ -3,7 +3,7 @@ package model
 import (
 	"math"
 
-	"stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // hostLayer is one layer's weights and the loops that multiply by them.

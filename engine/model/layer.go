@@ -8,8 +8,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/engine/checkpoint"
-	"stele/kernels"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // params are the graph's parameters by Hugging Face's names, and which of them the graph
@@ -30,7 +30,7 @@ func (p params) find(format string, args ...any) *Node {
 }
 
 // get returns a parameter that the architecture requires. Its absence is a
-// mistake in this package; kernels.Compile makes an error of the panic.
+// mistake in this package; backend.Compile makes an error of the panic.
 func (p params) get(format string, args ...any) *Node {
 	if node := p.find(format, args...); node != nil {
 		return node
@@ -47,7 +47,7 @@ func (p params) head() *Node {
 }
 
 // finish is called when the graph is built: a parameter that it has not read would be
-// left out of the model. kernels.Compile makes an error of the panic.
+// left out of the model. backend.Compile makes an error of the panic.
 func (p params) finish() {
 	if err := p.read.all("the graph", slices.Sorted(maps.Keys(p.nodes))); err != nil {
 		panic(err)
@@ -63,7 +63,7 @@ type attention func(layer int, q, k, v *Node) *Node
 func hidden(c *checkpoint.Config, p params, token, position *Node, attend attention, remat bool) *Node {
 	B, T := token.Shape().Dimensions[0], token.Shape().Dimensions[1]
 	embed := p.get("model.embed_tokens.weight")
-	x_BTD := kernels.Convert(Gather(embed, Reshape(token, B, T, 1)), dtypes.Float32)
+	x_BTD := op.Convert(Gather(embed, Reshape(token, B, T, 1)), dtypes.Float32)
 	cos, sin := rotation(c, position)
 	for l := range c.NumLayers {
 		if remat {
@@ -74,12 +74,12 @@ func hidden(c *checkpoint.Config, p params, token, position *Node, attend attent
 			var y *Node
 			weight := fmt.Sprintf("model.layers.%d.%s.weight", l, name)
 			if A := p.find("%s", weight+factorA); A != nil {
-				y = kernels.LowRank(x, w(name), A, p.get("%s", weight+factorB))
+				y = op.LowRank(x, w(name), A, p.get("%s", weight+factorB))
 			} else {
-				y = kernels.Linear(x, w(name))
+				y = op.Linear(x, w(name))
 			}
 			if bias := p.find("model.layers.%d.%s.bias", l, name); bias != nil {
-				y = Add(y, kernels.Convert(ExpandLeftToRank(bias, y.Rank()), dtypes.Float32))
+				y = Add(y, op.Convert(ExpandLeftToRank(bias, y.Rank()), dtypes.Float32))
 			}
 			return y
 		}
@@ -105,7 +105,7 @@ func rmsNorm(x, weight *Node, epsilon float64) *Node {
 	variance := ReduceAndKeep(Mul(x, x), ReduceMean, -1)
 	// Rsqrt has no gradient in GoMLX.
 	x = Mul(x, Inverse(Sqrt(AddScalar(variance, epsilon))))
-	return Mul(x, kernels.Convert(ExpandLeftToRank(weight, x.Rank()), dtypes.Float32))
+	return Mul(x, op.Convert(ExpandLeftToRank(weight, x.Rank()), dtypes.Float32))
 }
 
 // silu is x·σ(x). σ is written with Exp: GoMLX's Logistic is scalar code on the
@@ -123,7 +123,7 @@ func rotation(c *checkpoint.Config, position *Node) (cos, sin *Node) {
 		f32[i] = float32(f)
 	}
 	d := position.Shape().Dimensions
-	angle := Mul(Reshape(kernels.Convert(position, dtypes.Float32), d[0], d[1], 1, 1),
+	angle := Mul(Reshape(op.Convert(position, dtypes.Float32), d[0], d[1], 1, 1),
 		Reshape(Const(position.Graph(), f32), 1, 1, 1, len(f32)))
 	return Cos(angle), Sin(angle)
 }

@@ -10,9 +10,10 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/kernels"
-	"stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 const testdata = "../../testdata"
@@ -41,11 +42,11 @@ func readForward(t *testing.T, name string) []forwardCase {
 }
 
 // devices opens the backends that are here.
-func devices(t *testing.T) []*kernels.Device {
+func devices(t *testing.T) []*backend.Device {
 	t.Helper()
-	var all []*kernels.Device
+	var all []*backend.Device
 	for _, name := range kernelstest.Backends(t) {
-		d, err := kernels.Open(name)
+		d, err := backend.Open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +55,7 @@ func devices(t *testing.T) []*kernels.Device {
 	return all
 }
 
-func loadWeights(t *testing.T, name string, d *kernels.Device) *Weights {
+func loadWeights(t *testing.T, name string, d *backend.Device) *Weights {
 	t.Helper()
 	folder, err := checkpoint.Open(filepath.Join(testdata, "models", name))
 	if err != nil {
@@ -84,10 +85,10 @@ func scoreBatch(t *testing.T, w *Weights, batch *Batch) (logprobs, entropy []flo
 	if err != nil {
 		t.Fatal(err)
 	}
-	if logprobs, err = kernels.Float32s(out[0]); err != nil {
+	if logprobs, err = backend.Float32s(out[0]); err != nil {
 		t.Fatal(err)
 	}
-	if entropy, err = kernels.Float32s(out[1]); err != nil {
+	if entropy, err = backend.Float32s(out[1]); err != nil {
 		t.Fatal(err)
 	}
 	return logprobs, entropy
@@ -129,7 +130,7 @@ func TestStep(t *testing.T) {
 	for _, d := range devices(t) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			w := loadWeights(t, name, d)
-			pages := kernels.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
+			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
 			shape := StepShape{B: 1, T: 32, Blocks: 40}
 			program, err := CompileStep(w, pages, shape)
 			if err != nil {
@@ -151,9 +152,9 @@ func TestStep(t *testing.T) {
 	}
 }
 
-func prefill(t *testing.T, program *kernels.Program, shape StepShape, w *Weights, pages kernels.Pages, ids []int32) []float32 {
+func prefill(t *testing.T, program *backend.Program, shape StepShape, w *Weights, pages op.Pages, ids []int32) []float32 {
 	t.Helper()
-	var pools []kernels.Buffer
+	var pools []backend.Buffer
 	for range 2 * w.Config.NumLayers {
 		zeros, err := w.Device.Zeros(pages.DType, pages.Shape().Dimensions...)
 		if err != nil {
@@ -173,16 +174,16 @@ func prefill(t *testing.T, program *kernels.Program, shape StepShape, w *Weights
 		}
 		feed := shape.Feed()
 		shape.Row(feed, 0, ids[start:start+n], start, table)
-		input, err := kernels.Upload(w.Device, feed, shape.Dims()...)
+		input, err := backend.Upload(w.Device, feed, shape.Dims()...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := program.Run(slices.Concat([]kernels.Buffer{input}, w.Buffers, pools))
+		out, err := program.Run(slices.Concat([]backend.Buffer{input}, w.Buffers, pools))
 		if err != nil {
 			t.Fatal(err)
 		}
 		pools = out[1:]
-		if logits, err = kernels.Float32s(out[0]); err != nil {
+		if logits, err = backend.Float32s(out[0]); err != nil {
 			t.Fatal(err)
 		}
 		start += n

@@ -5,8 +5,9 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stele/kernels"
-	"stele/sampler"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // StepShape is what a step program is compiled for.
@@ -58,19 +59,19 @@ func (s StepShape) width() int {
 //
 // Inputs: the feed (see StepShape.Row), then the weights, then the pools. A row of
 // length 0 is padding: it changes nothing and its logits mean nothing.
-func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Program, error) {
+func CompileStep(w *Weights, pages op.Pages, shape StepShape) (*backend.Program, error) {
 	c, i32 := w.Config, dtypes.Int32
-	inputs := []kernels.Input{{Name: "feed", Shape: shapes.Make(i32, shape.Dims()...)}}
+	inputs := []backend.Input{{Name: "feed", Shape: shapes.Make(i32, shape.Dims()...)}}
 	inputs = append(inputs, w.Inputs(false)...)
 	inputs = append(inputs, poolInputs(c.NumLayers, pages)...)
 	firstPool := 1 + len(w.Specs)
-	return kernels.Compile(w.Device, "step", inputs, func(in []*Node) []*Node {
+	return backend.Compile(w.Device, "step", inputs, func(in []*Node) []*Node {
 		p := w.params(in[1:firstPool])
 		pools := append([]*Node{}, in[firstPool:]...)
 		column := func(i int) *Node { return Reshape(Slice(in[0], AxisRange(), AxisElem(i)), shape.B) }
 		token, start, length := Slice(in[0], AxisRange(), AxisRange(0, shape.T)), column(shape.T), column(shape.T+1)
 		blocks := Slice(in[0], AxisRange(), AxisRange(shape.T+2, shape.T+2+shape.Blocks))
-		address := pages.Resolve(kernels.Feed{Start_B: start, Length_B: length, Blocks_BC: blocks, T: shape.T})
+		address := pages.Resolve(op.Feed{Start_B: start, Length_B: length, Blocks_BC: blocks, T: shape.T})
 		x_BTD := hidden(c, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
 			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)
@@ -80,7 +81,7 @@ func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Pro
 		last := MaxScalar(AddScalar(length, int32(-1)), int32(0))
 		row := Add(MulScalar(Iota(g, shapes.Make(i32, shape.B), 0), int32(shape.T)), last)
 		x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, c.HiddenSize), Reshape(row, shape.B, 1))
-		result := kernels.Linear(x_BD, p.head())
+		result := op.Linear(x_BD, p.head())
 		p.finish()
 		if shape.Draws {
 			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Blocks)), shape.Form)
@@ -91,13 +92,13 @@ func CompileStep(w *Weights, pages kernels.Pages, shape StepShape) (*kernels.Pro
 
 // CompileCopy builds the program that copies n pages in every layer's pools:
 // src [n], dst [n] int32, then the donated pools, which it returns.
-func CompileCopy(w *Weights, pages kernels.Pages, n int) (*kernels.Program, error) {
-	inputs := []kernels.Input{
+func CompileCopy(w *Weights, pages op.Pages, n int) (*backend.Program, error) {
+	inputs := []backend.Input{
 		{Name: "src", Shape: shapes.Make(dtypes.Int32, n)},
 		{Name: "dst", Shape: shapes.Make(dtypes.Int32, n)},
 	}
 	inputs = append(inputs, poolInputs(w.Config.NumLayers, pages)...)
-	return kernels.Compile(w.Device, "copy pages", inputs, func(in []*Node) []*Node {
+	return backend.Compile(w.Device, "copy pages", inputs, func(in []*Node) []*Node {
 		pools := make([]*Node, len(in)-2)
 		for i, pool := range in[2:] {
 			pools[i] = pages.CopyPages(pool, in[0], in[1])
@@ -106,10 +107,10 @@ func CompileCopy(w *Weights, pages kernels.Pages, n int) (*kernels.Program, erro
 	})
 }
 
-func poolInputs(layers int, pages kernels.Pages) []kernels.Input {
-	inputs := make([]kernels.Input, 2*layers)
+func poolInputs(layers int, pages op.Pages) []backend.Input {
+	inputs := make([]backend.Input, 2*layers)
 	for i := range inputs {
-		inputs[i] = kernels.Input{Name: poolName(i), Shape: pages.Shape(), Donated: true}
+		inputs[i] = backend.Input{Name: poolName(i), Shape: pages.Shape(), Donated: true}
 	}
 	return inputs
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stele/engine/checkpoint"
-	"stele/kernels"
-	"stele/kernels/host"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // variants are the models of testdata/variants with transformers' values.
@@ -80,7 +80,7 @@ func TestVariants(t *testing.T) {
 		}
 		for _, d := range backends {
 			w := loadWeights(t, name, d)
-			pages := kernels.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
+			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
 			shape := StepShape{B: 1, T: 32, Blocks: 8}
 			program, err := CompileStep(w, pages, shape)
 			if err != nil {
@@ -140,7 +140,7 @@ func TestUnread(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = CompileStep(add(w), kernels.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, StepShape{B: 1, T: 1, Blocks: 4})
+			_, err = CompileStep(add(w), op.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, StepShape{B: 1, T: 1, Blocks: 4})
 			fails(d.Name+" step", err)
 			_, err = CompileScore(w, DenseShape{B: 1, T: 4, N: 4})
 			fails(d.Name+" score", err)

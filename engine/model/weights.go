@@ -9,9 +9,9 @@ import (
 	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/shapes"
 
-	"stele/engine/checkpoint"
-	"stele/kernels"
-	"stele/kernels/host"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // Weights are a model's parameters on a device: the only set in the process.
@@ -19,18 +19,18 @@ import (
 // scorer read the same ones.
 type Weights struct {
 	Config *checkpoint.Config
-	Device *kernels.Device
+	Device *backend.Device
 	// DType is Float32 or BFloat16. On the Go backend, which has no usable
 	// bfloat16 product, BFloat16 weights are rounded and held as float32.
 	DType dtypes.DType
 	// Specs names the parameters; Buffers holds them in the same order.
 	Specs   []checkpoint.TensorSpec
-	Buffers []kernels.Buffer
+	Buffers []backend.Buffer
 	// Version counts the updates since loading. It is stamped on rollouts.
 	Version int
 	// Adapted are the indices of parameters that already hold AdapterScale·B·A of an
 	// adapter. A dense program may be given A [r, in] and B [out, r] of each in turn
-	// behind the weights: gradients then reach them (see kernels.LowRank).
+	// behind the weights: gradients then reach them (see op.LowRank).
 	Adapted      []int
 	AdapterScale float64
 
@@ -42,7 +42,7 @@ type Weights struct {
 // Open prepares a folder's tensors as dtype: Float32, BFloat16 or, for generation
 // on a CPU alone, Int8. Nothing is copied yet: the folder stays mapped until Close,
 // Host reads it there, and Upload makes the buffers that graphs need.
-func Open(folder *checkpoint.Folder, device *kernels.Device, dtype dtypes.DType) *Weights {
+func Open(folder *checkpoint.Folder, device *backend.Device, dtype dtypes.DType) *Weights {
 	specs := folder.Config.TensorSpecs()
 	return &Weights{Config: folder.Config, Device: device, DType: dtype, Specs: specs, folder: folder,
 		matrices: make([]host.Matrix, len(specs))}
@@ -50,7 +50,7 @@ func Open(folder *checkpoint.Folder, device *kernels.Device, dtype dtypes.DType)
 
 // LoadWeights copies a folder's tensors to the device as dtype; the folder can be
 // closed then.
-func LoadWeights(folder *checkpoint.Folder, device *kernels.Device, dtype dtypes.DType) (*Weights, error) {
+func LoadWeights(folder *checkpoint.Folder, device *backend.Device, dtype dtypes.DType) (*Weights, error) {
 	w := Open(folder, device, dtype)
 	return w, w.Upload()
 }
@@ -64,14 +64,14 @@ func (w *Weights) Upload() error {
 	if w.DType == dtypes.Int8 {
 		return errors.New("int8 weights are for generating on a CPU: use float32 or bfloat16 for graphs and training")
 	}
-	buffers := make([]kernels.Buffer, len(w.Specs))
+	buffers := make([]backend.Buffer, len(w.Specs))
 	for i, spec := range w.Specs {
 		tensor, err := w.folder.Tensor(spec.Name)
 		if err != nil {
 			return err
 		}
 		if tensor.DType == checkpoint.BF16 && w.HeldAs() == dtypes.BFloat16 {
-			buffers[i], err = kernels.UploadBytes(w.Device, tensor.Data, shapes.Make(dtypes.BFloat16, spec.Shape...))
+			buffers[i], err = backend.UploadBytes(w.Device, tensor.Data, shapes.Make(dtypes.BFloat16, spec.Shape...))
 		} else {
 			values := make([]float32, size(spec.Shape))
 			tensor.Float32s(values)
@@ -89,11 +89,11 @@ func (w *Weights) Upload() error {
 }
 
 // upload makes a buffer of the weights' dtype.
-func (w *Weights) upload(values []float32, shape []int) (kernels.Buffer, error) {
+func (w *Weights) upload(values []float32, shape []int) (backend.Buffer, error) {
 	if w.DType == dtypes.BFloat16 && w.HeldAs() == dtypes.Float32 {
-		kernels.RoundBFloat16(values)
+		backend.RoundBFloat16(values)
 	}
-	return kernels.UploadFloat32(w.Device, w.HeldAs(), values, shape...)
+	return backend.UploadFloat32(w.Device, w.HeldAs(), values, shape...)
 }
 
 // HeldAs is the dtype of the buffers.
@@ -106,10 +106,10 @@ func (w *Weights) HeldAs() dtypes.DType {
 
 // Inputs declares the weights as parameters of a program, in the order of
 // Buffers.
-func (w *Weights) Inputs(donated bool) []kernels.Input {
-	inputs := make([]kernels.Input, len(w.Specs))
+func (w *Weights) Inputs(donated bool) []backend.Input {
+	inputs := make([]backend.Input, len(w.Specs))
 	for i, spec := range w.Specs {
-		inputs[i] = kernels.Input{Name: spec.Name, Shape: shapes.Make(w.HeldAs(), spec.Shape...), Donated: donated}
+		inputs[i] = backend.Input{Name: spec.Name, Shape: shapes.Make(w.HeldAs(), spec.Shape...), Donated: donated}
 	}
 	return inputs
 }
@@ -124,11 +124,11 @@ func (w *Weights) Float32s(i int) ([]float32, error) {
 		values := make([]float32, tensor.Len())
 		tensor.Float32s(values)
 		if w.DType == dtypes.BFloat16 {
-			kernels.RoundBFloat16(values)
+			backend.RoundBFloat16(values)
 		}
 		return values, nil
 	}
-	values, err := kernels.Float32s(w.Buffers[i])
+	values, err := backend.Float32s(w.Buffers[i])
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", w.Specs[i].Name, err)
 	}
@@ -141,7 +141,7 @@ func (w *Weights) Set(i int, values []float32) error {
 	if err != nil {
 		return fmt.Errorf("setting %s: %w", w.Specs[i].Name, err)
 	}
-	kernels.Free(w.Buffers[i])
+	backend.Free(w.Buffers[i])
 	w.Buffers[i] = buffer
 	return nil
 }
@@ -169,7 +169,7 @@ func (w *Weights) Clone() (*Weights, error) {
 
 // Close frees the buffers, and what Host read until Upload.
 func (w *Weights) Close() {
-	kernels.Free(w.Buffers...)
+	backend.Free(w.Buffers...)
 	w.Buffers, w.matrices = nil, nil
 	w.memory.Close()
 }
@@ -207,7 +207,7 @@ func (w *Weights) matrix(i int, t *host.Team) (host.Matrix, error) {
 func (w *Weights) halfPool() bool { return w.DType != dtypes.Float32 }
 
 // deviceMatrix is a view of a buffer that lives in this process.
-func deviceMatrix(b kernels.Buffer, spec checkpoint.TensorSpec) (host.Matrix, error) {
+func deviceMatrix(b backend.Buffer, spec checkpoint.TensorSpec) (host.Matrix, error) {
 	data, err := b.Data()
 	if err != nil {
 		return host.Matrix{}, fmt.Errorf("reading %s where it is: %w", spec.Name, err)

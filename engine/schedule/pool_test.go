@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"stele/engine/paged"
+	"github.com/stele-lm/stele/engine/paged"
 )
 
 // pool simulates the memory that the scheduler only keeps books on, and the model

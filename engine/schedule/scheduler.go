@@ -19,7 +19,7 @@ import (
 	"fmt"
 	"slices"
 
-	"stele/engine/paged"
+	"github.com/stele-lm/stele/engine/paged"
 )
 
 // Options bound a step.

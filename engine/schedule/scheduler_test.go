@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"stele/engine/paged"
+	"github.com/stele-lm/stele/engine/paged"
 )
 
 // TestEverythingEnds runs random loads through pools that are too small for them,

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"stele/engine/jsonl"
-	"stele/engine/text/jinja"
+	"github.com/stele-lm/stele/engine/text/jinja"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Message is one turn of a conversation.

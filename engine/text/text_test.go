@@ -13,7 +13,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 const tiny = "../../testdata/models/tiny-qwen2"

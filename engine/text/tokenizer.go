@@ -15,8 +15,8 @@ import (
 
 	"github.com/daulet/tokenizers"
 
-	"stele/engine/jsonl"
-	_ "stele/third_party/libtokenizers" // without the library: a line that says so
+	"github.com/stele-lm/stele/internal/jsonl"
+	_ "github.com/stele-lm/stele/third_party/libtokenizers" // without the library: a line that says so
 )
 
 // Tokenizer is the tokenizer of a model folder. It is safe for concurrent use.

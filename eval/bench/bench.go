@@ -18,12 +18,12 @@ import (
 	"strconv"
 	"strings"
 
-	"stele/engine/hub"
-	"stele/engine/jsonl"
-	"stele/engine/nearest"
-	"stele/engine/text"
-	"stele/eval/bench/arith"
-	"stele/eval/dataset"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench/arith"
+	"github.com/stele-lm/stele/eval/dataset"
+	"github.com/stele-lm/stele/internal/hub"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // Problem is a question in one language.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 const shared = "../../../shared/data"

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/jsonl"
-	"stele/engine/text"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // usualPlaces are where other programs put the parts of a problem, in the order in

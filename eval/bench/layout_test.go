@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/engine/text"
+	"github.com/stele-lm/stele/engine/text"
 )
 
 // TestLayouts reads what verl's and TRL's data preparation and the authors of common

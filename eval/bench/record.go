@@ -14,7 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // problem reads a record. row counts the records of the source from 0; ids and

@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/hub"
-	"stele/engine/nearest"
-	"stele/engine/settings"
+	"github.com/stele-lm/stele/internal/hub"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/internal/settings"
 )
 
 // Answer is what the answers of a benchmark are.

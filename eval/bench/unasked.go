@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // choiceFields are where sets that nothing describes have their choices as a list.

@@ -18,8 +18,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/filetype"
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/filetype"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Options say which part of a dataset is read, and how.

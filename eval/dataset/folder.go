@@ -16,8 +16,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"stele/engine/jsonl"
-	"stele/engine/settings"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/settings"
 )
 
 // errOtherLayout says that a folder is not laid out the way that was tried.

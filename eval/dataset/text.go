@@ -14,7 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // maxLine is the longest line of TSV that is read.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // sentences in the eleven languages.

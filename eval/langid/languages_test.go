@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // sentence is a text of testdata. sentences.jsonl has reasoning with LaTeX, of one

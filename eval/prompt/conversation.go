@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"stele/engine/text"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
 )
 
 // conversation is the asker for a problem whose data ask with messages of their own,

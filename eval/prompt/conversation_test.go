@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/text"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
 )
 
 // TestConversation asks with the messages of the data as they are, whatever the template

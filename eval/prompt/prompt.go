@@ -15,9 +15,9 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/nearest"
-	"stele/engine/text"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 //go:embed prompts.json

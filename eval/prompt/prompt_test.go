@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/text"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/text"
+	"github.com/stele-lm/stele/engine/text"
 )
 
 // Stops are the texts at which a completion ends that goes on, after its answer, with a

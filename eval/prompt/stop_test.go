@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"stele/engine/jsonl"
-	"stele/engine/text"
-	"stele/eval/bench"
+	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // worked are MGSM's examples by language.

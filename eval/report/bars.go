@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // Sizes of a figure, in pixels.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // setting is one of an evaluation's.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"stele/eval"
+	"github.com/stele-lm/stele/eval"
 )
 
 // put is an evaluation to be written: of which questions, and which of them are right.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // difficultyBins are shares of right samples of a question, from none to all.

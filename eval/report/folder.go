@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"stele/engine/jsonl"
-	"stele/eval"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // there sorts what was read from what is not there, and that from what could not be

@@ -3,8 +3,8 @@ package report
 import (
 	"encoding/json"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // jsonValue is a number with what is known of its precision; null where undefined.

@@ -3,7 +3,7 @@ package report
 import (
 	"slices"
 
-	"stele/eval/langid"
+	"github.com/stele-lm/stele/eval/langid"
 )
 
 // tongue is how a language is called.

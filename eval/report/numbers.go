@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // numbers is a table for programs: one number a cell, one kind of thing a row,

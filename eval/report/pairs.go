@@ -3,7 +3,7 @@ package report
 import (
 	"fmt"
 
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // Comparison is a model beside the one that it was trained from, on the questions that

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"stele/eval"
+	"github.com/stele-lm/stele/eval"
 )
 
 // keep writes the folders and the report of the paper's study to a place where they

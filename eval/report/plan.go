@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/engine/settings"
+	"github.com/stele-lm/stele/internal/settings"
 )
 
 // PlanFile is the name under which a run's folder may hold a plan.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Report is what is said about some runs.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/eval"
+	"github.com/stele-lm/stele/eval"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

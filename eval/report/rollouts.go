@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stele/engine/jsonl"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // readRollouts adds to the steps of a run how hard their questions were: the share

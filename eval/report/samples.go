@@ -6,8 +6,8 @@ import (
 	"os"
 	"slices"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // dispute is a sample on which the graders differ.

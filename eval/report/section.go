@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // Figure is a picture with its caption.

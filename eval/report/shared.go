@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // measureShared computes the results of base and trained model on what is compared, of

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // replicates of the bootstrap, and its seed: the same folders give the same report.

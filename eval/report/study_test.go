@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"stele/eval"
+	"github.com/stele-lm/stele/eval"
 )
 
 // evaluated writes an evaluation's folder.

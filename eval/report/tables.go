@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // none is what a table prints where a number is undefined.

@@ -3,8 +3,8 @@ package report
 import (
 	"slices"
 
-	"stele/eval"
-	"stele/eval/metric"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // transfer is what training changed, by benchmark and language (Eq. 1-4 of the

@@ -18,8 +18,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"stele/engine/jsonl"
-	"stele/trainer"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer"
 )
 
 // arm is some runs of one configuration.

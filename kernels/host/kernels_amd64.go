@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/cpu"
 
-	"stele/kernels/isa"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 // vector reports whether the kernels of AVX2 can run here.

@@ -3,7 +3,7 @@ package host
 import (
 	"unsafe"
 
-	"stele/kernels/isa"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 // form is how a kernel multiplies: what the weights are in memory, and what

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"stele/kernels/environment"
+	"github.com/stele-lm/stele/internal/environment"
 )
 
 // enforce makes the tier hold for what detects the processor's features by itself. Go

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"stele/kernels"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // Backends lists the backends that are here, by their names on the command line: go
@@ -30,28 +30,43 @@ func Backends(t testing.TB) []string {
 	return here
 }
 
-// backend is whether one that tests may run on is here.
-type backend struct {
+// presence is whether a backend that tests may run on is here.
+type presence struct {
 	name string
 	err  error
+}
+
+// Open opens the backends of Backends; they are closed when the test ends.
+func Open(t testing.TB) []*backend.Device {
+	t.Helper()
+	var all []*backend.Device
+	for _, name := range Backends(t) {
+		d, err := backend.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(d.Close)
+		all = append(all, d)
+	}
+	return all
 }
 
 // asked names the environment variable with the backends that are asked for.
 const asked = "STELE_BACKENDS"
 
 // probe opens each of the backends asked for, or all, once.
-var probe = sync.OnceValue(func() (all []backend) {
+var probe = sync.OnceValue(func() (all []presence) {
 	names := []string{"go", "xla:cpu", "xla:cuda"}
 	if list := os.Getenv(asked); list != "" {
 		names = strings.Split(list, ",")
 	}
 	for _, name := range names {
-		d, err := kernels.Open(name)
+		d, err := backend.Open(name)
 		if err == nil {
 			_, err = d.Description() // opens the plugin for CPUs, too
 			d.Close()
 		}
-		all = append(all, backend{name, err})
+		all = append(all, presence{name, err})
 	}
 	return all
 })

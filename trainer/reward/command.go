@@ -17,7 +17,7 @@ import (
 	"time"
 	"unicode"
 
-	"stele/kernels/environment"
+	"github.com/stele-lm/stele/internal/environment"
 )
 
 // Command is a reward that a program of the user's computes. It is started for

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"stele/eval/langid"
-	"stele/kernels/environment"
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/internal/environment"
 )
 
 // shell is a command that a shell runs.

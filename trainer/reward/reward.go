@@ -13,8 +13,8 @@ import (
 	"math"
 	"strings"
 
-	"stele/eval/grade"
-	"stele/eval/langid"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/langid"
 )
 
 // Config holds the weights λ of Eq. 7.

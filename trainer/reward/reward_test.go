@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"stele/eval/langid"
+	"github.com/stele-lm/stele/eval/langid"
 )
 
 func TestWellFormed(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stele/engine/nearest"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // Languages are the languages of the task.

@@ -5,7 +5,7 @@ package main
 import (
 	"fmt"
 
-	"stele/kernels/isa"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 func main() {

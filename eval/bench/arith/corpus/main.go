@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"stele/eval/bench/arith"
+	"github.com/stele-lm/stele/eval/bench/arith"
 )
 
 func main() {

@@ -1,0 +1,214 @@
+// Package settings reads YAML into structs, strictly: an error is one line that names
+// the setting as the file writes it, and the one that was probably meant.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
+)
+
+// Read reads a YAML document into the struct or map that into points to. Keys that it
+// does not have, and keys that are there twice, are errors.
+func Read(data []byte, into any) error {
+	data, err := Text(data)
+	if err != nil {
+		return err
+	}
+	err = yaml.UnmarshalWithOptions(data, into, yaml.Strict())
+	if err == nil {
+		var document any
+		if err := yaml.UnmarshalWithOptions(data, &document, yaml.UseOrderedMap()); err != nil {
+			return err
+		}
+		return noFraction(document, reflect.TypeOf(into), "")
+	}
+	var unknown *yaml.UnknownFieldError
+	if !errors.As(err, &unknown) {
+		return Explain(data, err)
+	}
+	var document yaml.MapSlice
+	if yaml.UnmarshalWithOptions(data, &document, yaml.UseOrderedMap()) == nil {
+		if path, siblings, found := findUnknown(document, reflect.TypeOf(into), ""); found {
+			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, unknownSetting(path, siblings, reflect.TypeOf(into)))
+		}
+	}
+	return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)
+}
+
+// lineOf is a line of the document as it is written.
+func lineOf(data []byte, line int) string {
+	lines := strings.Split(string(data), "\n")
+	if line < 1 || line > len(lines) {
+		return "?"
+	}
+	return fmt.Sprintf("%.80q", strings.TrimSpace(lines[line-1]))
+}
+
+// inWords says what values a setting of a type has.
+func inWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array:
+		return "a list, as in [a, b]"
+	case reflect.Map:
+		return "names with values, as in {a: b}"
+	case reflect.Struct:
+		return "settings of its own: " + strings.Join(names(t), ", ")
+	case reflect.Pointer:
+		return inWords(t.Elem())
+	}
+	return jsonl.Expected(t)
+}
+
+// unknownSetting says that a setting is not there, and which was probably meant: one
+// beside it, or one of the same name elsewhere.
+func unknownSetting(path string, siblings []string, root reflect.Type) error {
+	parent, name := "", path
+	if at := strings.LastIndexByte(path, '.'); at >= 0 {
+		parent, name = path[:at+1], path[at+1:]
+	}
+	if near := nearest.Of(name, siblings); near != "" {
+		return fmt.Errorf("unknown setting %q, did you mean %q?", path, parent+near)
+	}
+	var elsewhere []string
+	walkSettings(root, "", func(known string) {
+		if known == name || strings.HasSuffix(known, "."+name) {
+			elsewhere = append(elsewhere, known)
+		}
+	})
+	if len(elsewhere) > 0 {
+		return fmt.Errorf("unknown setting %q, did you mean \"%s\"?", path, strings.Join(elsewhere, `" or "`))
+	}
+	return fmt.Errorf("unknown setting %q: expected one of %s", path, strings.Join(siblings, ", "))
+}
+
+// findUnknown is the first key of a document that a type has no field for, and the
+// fields that there are.
+func findUnknown(document any, t reflect.Type, path string) (string, []string, bool) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch d := document.(type) {
+	case yaml.MapSlice:
+		for _, item := range d {
+			key := fmt.Sprint(item.Key)
+			inner := t
+			switch t.Kind() {
+			case reflect.Struct:
+				field, ok := fieldOf(t, key)
+				if !ok {
+					return path + key, names(t), true
+				}
+				inner = field
+			case reflect.Map:
+				inner = t.Elem()
+			default:
+				return "", nil, false
+			}
+			if p, s, found := findUnknown(item.Value, inner, path+key+"."); found {
+				return p, s, found
+			}
+		}
+	case []any:
+		if t.Kind() != reflect.Slice {
+			return "", nil, false
+		}
+		for i, e := range d {
+			if p, s, found := findUnknown(e, t.Elem(), fmt.Sprintf("%s%d.", path, i)); found {
+				return p, s, found
+			}
+		}
+	}
+	return "", nil, false
+}
+
+// noFraction refuses a fraction where a type expects a whole number: the YAML library cuts
+// it off without a word.
+func noFraction(document any, t reflect.Type, path string) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch d := document.(type) {
+	case yaml.MapSlice:
+		for _, item := range d {
+			key, inner := fmt.Sprint(item.Key), t
+			if t.Kind() == reflect.Struct {
+				inner, _ = fieldOf(t, key)
+			} else if t.Kind() == reflect.Map {
+				inner = t.Elem()
+			}
+			if inner == nil {
+				continue
+			}
+			if err := noFraction(item.Value, inner, path+key+"."); err != nil {
+				return err
+			}
+		}
+	case []any:
+		if t.Kind() != reflect.Slice {
+			return nil
+		}
+		for i, e := range d {
+			if err := noFraction(e, t.Elem(), fmt.Sprintf("%s%d.", path, i)); err != nil {
+				return err
+			}
+		}
+	case float64:
+		if t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 && d != math.Trunc(d) {
+			return fmt.Errorf("%s is %g, expected a whole number", strings.TrimSuffix(path, "."), d)
+		}
+	}
+	return nil
+}
+
+// fields calls f with the settings of a struct, those of inlined ones among them.
+func fields(t reflect.Type, f func(name string, t reflect.Type)) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		switch {
+		case !field.IsExported() || name == "-":
+		case strings.Contains(options, "inline"):
+			fields(field.Type, f)
+		case name == "":
+			f(strings.ToLower(field.Name), field.Type)
+		default:
+			f(name, field.Type)
+		}
+	}
+}
+
+func fieldOf(t reflect.Type, key string) (of reflect.Type, ok bool) {
+	fields(t, func(name string, t reflect.Type) {
+		if name == key {
+			of, ok = t, true
+		}
+	})
+	return of, ok
+}
+
+func names(t reflect.Type) (out []string) {
+	fields(t, func(name string, _ reflect.Type) { out = append(out, name) })
+	return out
+}
+
+// walkSettings visits the settings in a type by their dotted names.
+func walkSettings(t reflect.Type, path string, visit func(string)) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	fields(t, func(name string, inner reflect.Type) {
+		visit(path + name)
+		walkSettings(inner, path+name+".", visit)
+	})
+}

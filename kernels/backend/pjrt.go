@@ -1,0 +1,144 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// pjrtAPI is the head of PJRT_Api: what Stele asks of a plugin that go-xla does not.
+// Fields are only ever appended to it. See xla/pjrt/c/pjrt_c_api.h.
+type pjrtAPI struct {
+	_                          uintptr       // size
+	extensions                 *ffiExtension // PJRT's extensions begin as XLA's do
+	_                          uintptr       // versionSize
+	_                          *ffiExtension // versionExtensions
+	major, minor               int32
+	errorDestroy, errorMessage uintptr
+	_                          [24]uintptr
+	descriptionKind            uintptr // PJRT_DeviceDescription_Kind
+	_                          [2]uintptr
+	deviceDescription          uintptr // PJRT_Device_GetDescription
+	_                          [4]uintptr
+	deviceMemoryStats          uintptr // PJRT_Device_MemoryStats
+}
+
+// openPJRT is the API of a plugin that go-xla has loaded.
+func openPJRT(path string) (*pjrtAPI, error) {
+	library, err := purego.Dlopen(path, purego.RTLD_LAZY|purego.RTLD_LOCAL) // go-xla's handle
+	if err != nil {
+		return nil, err
+	}
+	get, err := purego.Dlsym(library, "GetPjrtApi")
+	if err != nil {
+		return nil, err
+	}
+	address, _, _ := purego.SyscallN(get)
+	api := *(**pjrtAPI)(unsafe.Pointer(&address))
+	if api.major != 0 {
+		return nil, fmt.Errorf("PJRT API %d.%d is not known", api.major, api.minor)
+	}
+	return api, nil
+}
+
+// call calls a function of the API, whose argument is a struct that begins with its size.
+func (api *pjrtAPI) call(function uintptr, args unsafe.Pointer) error {
+	failure, _, _ := purego.SyscallN(function, uintptr(args))
+	runtime.KeepAlive(args)
+	if failure == 0 {
+		return nil
+	}
+	message := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		failure    uintptr
+		text       *byte
+		n          uintptr
+	}{size: 40, failure: failure}
+	purego.SyscallN(api.errorMessage, uintptr(unsafe.Pointer(message)))
+	err := errors.New(unsafe.String(message.text, message.n))
+	message.size = 24 // PJRT_Error_Destroy_Args is its head
+	purego.SyscallN(api.errorDestroy, uintptr(unsafe.Pointer(message)))
+	return err
+}
+
+// Hardware is what a plugin says of the device that it runs on.
+type Hardware struct {
+	Kind string // such as NVIDIA H200
+	// Bytes of the device's memory: what may be allocated in all, what is now, and the
+	// most that was. Zero where the plugin does not say.
+	Limit, InUse, Peak int64
+}
+
+// Hardware asks XLA's plugin about the device; the Go backend has none.
+func (d *Device) Hardware() (h Hardware, err error) {
+	b, err := d.backend()
+	if err != nil {
+		return h, err
+	}
+	backend, ok := b.(*xla.Backend)
+	if !ok {
+		return h, fmt.Errorf("backend %s has no plugin", d.Name)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the internals of go-xla changed: %v", r)
+		}
+	}()
+	client := unexported[*pjrt.Client](backend, "client")
+	device := reflect.ValueOf(client.AddressableDevices()[0]).Elem().FieldByName("cDevice").Pointer()
+	api, err := openPJRT(unexported[*pjrt.Plugin](backend, "plugin").Path())
+	if err != nil {
+		return h, err
+	}
+
+	description := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		of, result uintptr
+	}{size: 32, of: device}
+	if err := api.call(api.deviceDescription, unsafe.Pointer(description)); err != nil {
+		return h, err
+	}
+	kind := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		of         uintptr
+		text       *byte
+		n          uintptr
+	}{size: 40, of: description.result}
+	if err := api.call(api.descriptionKind, unsafe.Pointer(kind)); err != nil {
+		return h, err
+	}
+	h.Kind = unsafe.String(kind.text, kind.n)
+
+	type stat struct {
+		value int64
+		known bool
+	}
+	memory := &struct {
+		size                           uintptr
+		extensions                     *ffiExtension
+		of                             uintptr
+		inUse                          int64
+		peak, allocations, most, limit stat
+		_                              [6]stat
+	}{of: device}
+	memory.size = unsafe.Sizeof(*memory)
+	if api.call(api.deviceMemoryStats, unsafe.Pointer(memory)) == nil { // CPUs have none
+		h.InUse = memory.inUse
+		if memory.peak.known {
+			h.Peak = memory.peak.value
+		}
+		if memory.limit.known {
+			h.Limit = memory.limit.value
+		}
+	}
+	return h, nil
+}

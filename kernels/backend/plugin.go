@@ -1,0 +1,154 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/ebitengine/purego"
+
+	"github.com/stele-lm/stele/internal/environment"
+)
+
+// pluginFiles are the names that PJRT plugins go by, for each platform.
+var pluginFiles = map[string][]string{
+	"cpu":  {"pjrt_c_api_cpu_plugin.so", "pjrt_c_api_cpu_v*_plugin.so", "pjrt_c_api_cpu_plugin.dylib"},
+	"cuda": {"pjrt_c_api_cuda_plugin.so", "pjrt_c_api_cuda*_plugin.so", "pjrt-plugin-cuda.so", "xla_cuda_plugin.so"},
+}
+
+// PluginDirs lists the folders that are searched for PJRT plugins, in order:
+// those of PJRT_PLUGIN_LIBRARY_PATH, Stele's cache, where go-xla's own installer
+// puts them, and where pip puts JAX's for CUDA (jax-cuda13-pjrt): in the packages
+// of VIRTUAL_ENV, of the python3 on the path, and of the user.
+func PluginDirs() []string {
+	dirs := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH"))
+	if cache, err := os.UserCacheDir(); err == nil {
+		dirs = append(dirs, filepath.Join(cache, "stele", "pjrt"))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		dirs = append(dirs, filepath.Join(home, ".local", "lib", "go-xla"), filepath.Join(home, ".local", "lib", "gomlx", "pjrt"))
+	}
+	dirs = append(dirs, "/usr/local/lib/go-xla", "/usr/local/lib/gomlx/pjrt")
+	for _, site := range sitePackages() {
+		found, _ := filepath.Glob(filepath.Join(site, "jax_plugins", "xla_cuda1[0-9]"))
+		dirs = append(dirs, found...)
+	}
+	return dirs
+}
+
+// sitePackages lists the folders of Python's packages that can be found without
+// running it.
+func sitePackages() []string {
+	var roots []string
+	if venv := os.Getenv("VIRTUAL_ENV"); venv != "" {
+		roots = append(roots, venv)
+	}
+	if python, err := exec.LookPath("python3"); err == nil { // not resolved: a venv's is a link out of it
+		roots = append(roots, filepath.Dir(filepath.Dir(python)))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		roots = append(roots, filepath.Join(home, ".local"))
+	}
+	var sites []string
+	for _, root := range roots {
+		found, _ := filepath.Glob(filepath.Join(root, "lib", "python3*", "*-packages"))
+		sites = append(sites, found...)
+	}
+	return sites
+}
+
+// ErrNoPlugin says that no PJRT plugin of a platform was found.
+var ErrNoPlugin = errors.New("no PJRT plugin found")
+
+// PluginPath finds the PJRT plugin of a platform, "cpu" or "cuda".
+func PluginPath(platform string) (string, error) {
+	names, ok := pluginFiles[platform]
+	if !ok {
+		return "", fmt.Errorf("unknown platform %q: expected cpu, cuda or the path of a plugin", platform)
+	}
+	dirs := PluginDirs()
+	for _, dir := range dirs {
+		for _, name := range names {
+			if found, _ := filepath.Glob(filepath.Join(dir, name)); len(found) > 0 {
+				return filepath.Abs(found[0])
+			}
+		}
+	}
+	hint := "run make in Stele's folder to fetch it"
+	if platform == "cuda" {
+		hint = "pip install jax-cuda13-plugin[with-cuda], or name its folder in PJRT_PLUGIN_LIBRARY_PATH"
+	}
+	return "", fmt.Errorf("%w for %s: %s", ErrNoPlugin, platform, hint)
+}
+
+// Probe loads a plugin and looks for its entry point. go-xla panics on a file
+// that does not load; this says why instead.
+func Probe(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil {
+		return fmt.Errorf("plugin %s does not load: %w", path, err)
+	}
+	if _, err := purego.Dlsym(handle, "GetPjrtApi"); err != nil {
+		return fmt.Errorf("%s is no PJRT plugin: it has no GetPjrtApi", path)
+	}
+	return nil // stays loaded: go-xla loads it next
+}
+
+// Reproducible asks of CUDA programs that they run the same machine code in every
+// process, so that a run that goes on rounds as it would have: XLA then does not choose
+// kernels by a measurement, and those it takes can be several times slower. It has to be
+// called before the plugin is loaded. XLA_FLAGS with --xla_gpu_deterministic_ops=false
+// overrules it.
+func Reproducible() { reproducible.Store(true) }
+
+var reproducible atomic.Bool
+
+// cudaEnvironment sets, where nobody has, what XLA reads from the environment when its
+// CUDA plugin is loaded: where CUDA's compiler lies when pip brought it, and that a
+// program gives the same bits whenever it runs. go-xla's own search for libraries, which
+// warns of pip's layout, is turned off: the plugin finds them by itself. undo is for a
+// plugin that does not load.
+func cudaEnvironment(plugin string) (undo func()) {
+	flags, had := os.LookupEnv("XLA_FLAGS")
+	undo = func() {
+		if had {
+			os.Setenv("XLA_FLAGS", flags)
+		} else {
+			os.Unsetenv("XLA_FLAGS")
+		}
+	}
+	all := flags
+	set := func(name, value string) {
+		if !strings.Contains(all, name) {
+			all = strings.TrimSpace(all + " " + name + "=" + value)
+		}
+	}
+	site := filepath.Dir(filepath.Dir(filepath.Dir(plugin)))
+	for _, dir := range []string{"nvidia/cu13", "nvidia/cuda_nvcc"} {
+		if dir = filepath.Join(site, dir); exists(filepath.Join(dir, "bin", "ptxas")) {
+			set("--xla_gpu_cuda_data_dir", dir)
+			break
+		}
+	}
+	set("--xla_gpu_exclude_nondeterministic_ops", "true")
+	if reproducible.Load() {
+		set("--xla_gpu_deterministic_ops", "true")
+	}
+	_ = environment.Set("XLA_FLAGS", all) // the user's flags hold no NUL
+	if os.Getenv("GOPJRT_CUDA_CHECKS") == "" {
+		_ = environment.Set("GOPJRT_CUDA_CHECKS", "0")
+	}
+	return undo
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,56 @@
+package backend
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestPipsPlugin: JAX's plugin is found where pip puts it in a virtual environment, one
+// that is named first wins, and what XLA must know of that place is in its environment,
+// whatever the user has set there left alone.
+func TestPipsPlugin(t *testing.T) {
+	venv := t.TempDir()
+	site := filepath.Join(venv, "lib", "python3.12", "site-packages")
+	plugin := filepath.Join(site, "jax_plugins", "xla_cuda13", "xla_cuda_plugin.so")
+	cuda := filepath.Join(site, "nvidia", "cu13")
+	for _, file := range []string{plugin, filepath.Join(cuda, "bin", "ptxas")} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("VIRTUAL_ENV", venv)
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", "")
+	if got, err := PluginPath("cuda"); err != nil || got != plugin {
+		t.Fatalf("found %q, %v; want %q", got, err, plugin)
+	}
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", filepath.Dir(plugin))
+	t.Setenv("GOPJRT_CUDA_CHECKS", "0")
+
+	where := "--xla_gpu_cuda_data_dir=" + cuda
+	defer reproducible.Store(reproducible.Load())
+	for _, c := range []struct {
+		flags, want  string
+		reproducible bool
+	}{
+		{"", where + " --xla_gpu_exclude_nondeterministic_ops=true", false},
+		{"", where + " --xla_gpu_exclude_nondeterministic_ops=true --xla_gpu_deterministic_ops=true", true},
+		{"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda",
+			"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda --xla_gpu_exclude_nondeterministic_ops=true", true},
+	} {
+		t.Setenv("XLA_FLAGS", c.flags)
+		reproducible.Store(c.reproducible)
+		undo := cudaEnvironment(plugin)
+		if got := os.Getenv("XLA_FLAGS"); got != c.want {
+			t.Errorf("XLA_FLAGS %q become %q, want %q", c.flags, got, c.want)
+		}
+		if undo(); os.Getenv("XLA_FLAGS") != c.flags {
+			t.Errorf("XLA_FLAGS %q become %q when the plugin does not load", c.flags, os.Getenv("XLA_FLAGS"))
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package backend
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Input declares one parameter of a Program.
+type Input struct {
+	Name  string
+	Shape shapes.Shape
+	// Donated inputs are consumed by Run: their memory becomes an output's, so
+	// that a pool or an optimiser state is updated in place.
+	Donated bool
+}
+
+// Program is a compiled graph over explicit buffers.
+type Program struct {
+	name    string
+	inputs  []Input
+	donate  []bool
+	graph   *graph.Graph
+	execute compute.Executable
+
+	hostProducts int
+}
+
+var compileTime atomic.Int64
+
+// CompileTime is how long this process has built and compiled programs so far.
+func CompileTime() time.Duration { return time.Duration(compileTime.Load()) }
+
+// Compile builds and compiles a graph. build gets the parameters in the order
+// of inputs and returns the outputs. GoMLX reports a wrong graph by panicking;
+// here it is an error.
+func Compile(d *Device, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node) (program *Program, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			program, err = nil, fmt.Errorf("compiling %s for %s: %v", name, d.Name, r)
+		}
+	}()
+	began := time.Now()
+	defer func() { compileTime.Add(int64(time.Since(began))) }()
+	p := &Program{name: name, inputs: inputs, donate: make([]bool, len(inputs))}
+	backend, err := d.backend()
+	if err != nil {
+		return nil, err
+	}
+	p.graph = graph.NewGraph(backend, name)
+	params := make([]*graph.Node, len(inputs))
+	for i, in := range inputs {
+		params[i] = graph.Parameter(p.graph, in.Name, in.Shape)
+		p.donate[i] = in.Donated
+	}
+	outputs := build(params)
+	if d.IsXLA() {
+		if err := markDonors(p.graph, p.donate); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
+		if err := useAssignments(p.graph); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
+	}
+	if d.products == nil && d.Name == "xla:cpu" {
+		if p.hostProducts, err = useHostProducts(p.graph); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
+	}
+	if err := p.graph.Compile(outputs...); err != nil {
+		return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+	}
+	p.execute = p.graph.Executable()
+	return p, nil
+}
+
+// Run executes the program. The inputs must be in the declared order; donated
+// ones are invalid afterwards, also when Run fails.
+func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
+	if len(inputs) != len(p.inputs) {
+		return nil, fmt.Errorf("%s: %d inputs, expected %d", p.name, len(inputs), len(p.inputs))
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			outputs, err = nil, fmt.Errorf("running %s: %v", p.name, r)
+		}
+	}()
+	outputs, err = p.execute.Execute(inputs, p.donate, 0)
+	if err != nil {
+		return nil, fmt.Errorf("running %s: %w", p.name, err)
+	}
+	return outputs, nil
+}
+
+// HostProducts is how many of the program's matrix products are computed by host kernels.
+func (p *Program) HostProducts() int { return p.hostProducts }
+
+// Close releases the executable.
+func (p *Program) Close() { p.graph.Finalize() }

@@ -1,0 +1,130 @@
+package op
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Pages describes a key-value pool: P pages of S slots for K heads of width E.
+// Keys and values of a layer are tensors [K·P·S, E], head-major, so that a page
+// of one head is contiguous and gathering pages needs no transposition. Page 0
+// belongs to nobody and is zero: padding points at it, and writes zeros there.
+type Pages struct {
+	Count, Slots, Heads, Width int
+	DType                      dtypes.DType
+}
+
+// Shape is the shape of the keys, or the values, of one layer.
+func (p Pages) Shape() shapes.Shape {
+	return shapes.Make(p.DType, p.Heads*p.Count*p.Slots, p.Width)
+}
+
+// Feed says where the tokens of a step belong. All nodes are int32.
+type Feed struct {
+	Start_B   *Node // position of each row's first token
+	Length_B  *Node // valid tokens in each row; the rest is padding
+	Blocks_BC *Node // block table: page ids, padded with 0
+	T         int   // tokens a row
+}
+
+// Address is what a Feed comes to once for all layers of a step.
+type Address struct {
+	Position_BT *Node // position of each token
+	slots       *Node // [B·T·K, 1] row of the pool each key goes to
+	valid       *Node // [B·T·K, 1] float32: 0 for padding
+	pages       *Node // [B·K·C/S, 1] pages to gather
+	bias        *Node // [B, 1, 1, T, C] 0 where a query may look, -1e30 elsewhere
+	b, t, c     int
+}
+
+// Resolve computes the addresses of a step in the pool.
+func (p Pages) Resolve(f Feed) Address {
+	g := f.Start_B.Graph()
+	i32 := dtypes.Int32
+	B, T, blocks := f.Start_B.Shape().Dimensions[0], f.T, f.Blocks_BC.Shape().Dimensions[1]
+	a := Address{b: B, t: T, c: blocks * p.Slots}
+
+	offset_BT := Iota(g, shapes.Make(i32, B, T), 1)
+	a.Position_BT = Add(Reshape(f.Start_B, B, 1), offset_BT)
+	valid_BT := LessThan(offset_BT, Reshape(f.Length_B, B, 1))
+	block_BT := MinScalar(DivScalar(a.Position_BT, int32(p.Slots)), int32(blocks-1))
+	row_BT := Iota(g, shapes.Make(i32, B, T, 1), 0)
+	page_BT := Gather(f.Blocks_BC, Concatenate([]*Node{row_BT, Reshape(block_BT, B, T, 1)}, 2))
+	page_BT = Where(valid_BT, page_BT, ZerosLike(page_BT))
+	slot_BT := Add(MulScalar(page_BT, int32(p.Slots)), ModScalar(a.Position_BT, int32(p.Slots)))
+
+	head := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads), 1), int32(p.Count*p.Slots))
+	a.slots = Reshape(Add(Reshape(slot_BT, B*T, 1), head), B*T*p.Heads, 1)
+	a.valid = Reshape(BroadcastToDims(Reshape(Convert(valid_BT, p.DType), B*T, 1, 1), B*T, p.Heads, 1), B*T*p.Heads, 1)
+
+	headPages := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads, 1), 1), int32(p.Count))
+	a.pages = Reshape(Add(Reshape(f.Blocks_BC, B, 1, blocks), headPages), B*p.Heads*blocks, 1)
+
+	key_C := Iota(g, shapes.Make(i32, 1, 1, a.c), 2)
+	sees_BTC := LessOrEqual(key_C, Reshape(a.Position_BT, B, T, 1))
+	zero := ScalarZero(g, dtypes.Float32)
+	a.bias = Reshape(Where(sees_BTC, zero, Scalar(g, dtypes.Float32, -1e30)), B, 1, 1, T, a.c)
+	return a
+}
+
+// Write puts new keys or values x [B, T, K, E] into the pool; padding writes zeros
+// over those of page 0.
+func (p Pages) Write(pool, x *Node, a Address) *Node {
+	return assign(pool, a.slots, Reshape(Convert(x, p.DType), a.b*a.t*p.Heads, p.Width), a.valid)
+}
+
+// Attend is causal attention of q [B, T, H, E] over the pages of each row; the
+// new tokens' keys and values must have been written. Scores and softmax are
+// float32, products in the pool's dtype. The result is [B, T, H, E], float32.
+func (p Pages) Attend(q, keys, values *Node, a Address) *Node {
+	B, T, C, K, E := a.b, a.t, a.c, p.Heads, p.Width
+	H := q.Shape().Dimensions[2]
+	G := H / K
+	gather := func(pool *Node) *Node {
+		return Reshape(Gather(Reshape(pool, K*p.Count, p.Slots*E), a.pages), B*K, C, E)
+	}
+	q = groupHeads(q, K, p.DType)
+	scores := Add(Reshape(BatchDot(q, 2, gather(keys), 2), B, K, G, T, C), a.bias)
+	probs := Reshape(Convert(Softmax(scores), p.DType), B*K, G*T, C)
+	return ungroupHeads(BatchDot(probs, 2, gather(values), 1), B, T, H, K)
+}
+
+// CopyPages copies whole pages of one layer's pool: page src[i] to dst[i], both
+// [n] int32 with different destinations. Pairs of page 0 with itself are padding.
+func (p Pages) CopyPages(pool, src, dst *Node) *Node {
+	g := pool.Graph()
+	n := src.Shape().Dimensions[0]
+	rows := func(page *Node) *Node {
+		head := MulScalar(Iota(g, shapes.Make(dtypes.Int32, 1, p.Heads), 1), int32(p.Count))
+		return Reshape(Add(Reshape(page, n, 1), head), n*p.Heads, 1)
+	}
+	paged := Reshape(pool, p.Heads*p.Count, p.Slots*p.Width)
+	real := Reshape(BroadcastToDims(Reshape(Convert(NotEqual(src, dst), p.DType), n, 1), n, p.Heads), n*p.Heads, 1)
+	// Without the barrier XLA for CUDA fuses the gather into what follows, reads the pool
+	// after it has begun to change, and copies all of it twice to be allowed to. On a CPU
+	// go-xla leaves a barrier of one operand out, and so this one has two.
+	read := OptimizationBarriers(Gather(paged, rows(src)), rows(dst))
+	return Reshape(assign(paged, read[1], read[0], real), pool.Shape().Dimensions...)
+}
+
+// groupHeads turns [B, T, H, E] scaled by 1/√E into [B·K, G·T, E]: the queries
+// that share a key-value head side by side.
+func groupHeads(q *Node, K int, dtype dtypes.DType) *Node {
+	d := q.Shape().Dimensions
+	B, T, H, E := d[0], d[1], d[2], d[3]
+	q = Convert(MulScalar(q, inverseSqrt(E)), dtype)
+	if T > 1 {
+		q = TransposeAllAxes(Reshape(q, B, T, K, H/K, E), 0, 2, 3, 1, 4)
+	}
+	return Reshape(q, B*K, H/K*T, E)
+}
+
+// ungroupHeads is groupHeads backwards, without the scale.
+func ungroupHeads(o *Node, B, T, H, K int) *Node {
+	E := o.Shape().Dimensions[2]
+	if T > 1 {
+		o = TransposeAllAxes(Reshape(o, B, K, H/K, T, E), 0, 3, 1, 2, 4)
+	}
+	return Reshape(o, B, T, H, E)
+}
