@@ -40,7 +40,7 @@ while read -r tier state; do
       printf 'ok  \t%s\t%s\t%ds\n' "$tier" "$package" $((SECONDS - began))
     else
       cat "$folder/log"
-      printf 'FAIL\t%s\tstele/%s\n' "$tier" "$package"
+      printf 'FAIL\t%s\t%s\n' "$tier" "$package"
       failed+=("$tier/$package")
     fi
   done
