@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers race check fmt vet lint fuzz goldens clean
+.PHONY: install-check experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers race check fmt vet lint fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -ldflags "$$STELE_LDFLAGS $$(third_party/commit.sh)" -o bin/stele ./cmd/stele
@@ -67,6 +67,10 @@ vet:
 
 lint:
 	@$(ENV) go run $(STATICCHECK) $(PACKAGES)
+
+# go install by the module's path, from this clone's commit.
+install-check: setup
+	@third_party/install-check.sh
 
 # Stele against transformers and llama.cpp, which it installs; a part of it by
 # FLAGS="--model smollm2 --batch 1 --context 256".
