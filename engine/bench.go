@@ -140,7 +140,7 @@ func (e *Engine) benchGenerate(ctx context.Context, requests []Request, depth in
 	if err := e.Generate(ctx, requests, func(Completion) error { return nil }); err != nil {
 		return err
 	}
-	size := e.options.BlockSize
+	size := e.options.PageSize
 	want := len(requests) * (depth / size * size)
 	if got := e.stats.CachedTokens; warm && got < want {
 		return fmt.Errorf("the prefix cache kept %d of %d tokens: the key-value pool is too small for %d sequences of depth %d",

@@ -32,7 +32,7 @@ type Options struct {
 	Kernels Kernels // auto (default), host or graph: see Kernels
 
 	MaxBatch   int // sequences decoded together; default 32
-	BlockSize  int // token slots a page of the key-value pool, an even number; default 16
+	PageSize   int // token slots a page of the key-value pool, an even number; default 16
 	PoolTokens int // token slots in the pool; default: what the requests need, at most PoolBytes
 	// PoolBytes bounds the pool where PoolTokens does not; default DefaultPoolBytes, or
 	// half of what is free on a device that has a memory of its own, if that is more.
@@ -54,18 +54,18 @@ func (o *Options) setDefaults() error {
 	if o.MaxBatch == 0 {
 		o.MaxBatch = 32
 	}
-	if o.BlockSize == 0 {
-		o.BlockSize = 16
+	if o.PageSize == 0 {
+		o.PageSize = 16
 	}
 	if o.ChunkSize == 0 {
 		o.ChunkSize = 512
 	}
-	if o.MaxBatch < 1 || o.BlockSize < 1 || o.ChunkSize < 1 || o.PoolTokens < 0 {
-		return fmt.Errorf("batch %d, block size %d, chunk size %d and pool tokens %d must be positive",
-			o.MaxBatch, o.BlockSize, o.ChunkSize, o.PoolTokens)
+	if o.MaxBatch < 1 || o.PageSize < 1 || o.ChunkSize < 1 || o.PoolTokens < 0 {
+		return fmt.Errorf("batch %d, page size %d, chunk size %d and pool tokens %d must be positive",
+			o.MaxBatch, o.PageSize, o.ChunkSize, o.PoolTokens)
 	}
-	if o.BlockSize%2 != 0 {
-		return fmt.Errorf("block size %d must be even: host kernels take slots in pairs", o.BlockSize)
+	if o.PageSize%2 != 0 {
+		return fmt.Errorf("page size %d must be even: host kernels take slots in pairs", o.PageSize)
 	}
 	return nil
 }
@@ -145,15 +145,15 @@ type pool struct {
 // ensurePool makes a pool in which a sequence of longest tokens fits, and as far
 // as memory allows want tokens in all. An existing pool that is large enough stays.
 func (e *Engine) ensurePool(longest, want int) error {
-	c, size := e.Weights.Config, e.options.BlockSize
-	blocks := func(tokens int) int { return (tokens + size - 1) / size }
+	c, size := e.Weights.Config, e.options.PageSize
+	pagesFor := func(tokens int) int { return (tokens + size - 1) / size }
 	tokens := e.options.PoolTokens
 	if tokens == 0 {
 		most := int(e.poolBytes() / c.KVBytesPerToken(e.poolDType()))
 		tokens = max(min(want, most), longest)
 	}
-	count := blocks(tokens) + 1 // page 0 is padding's
-	if need := blocks(longest) + 1; count < need {
+	count := pagesFor(tokens) + 1 // page 0 is padding's
+	if need := pagesFor(longest) + 1; count < need {
 		return fmt.Errorf("a sequence of %d tokens needs %d pages of %d, the pool of %d tokens has %d: give it more",
 			longest, need-1, size, tokens, count-1)
 	}

@@ -70,7 +70,7 @@ func generate(t *testing.T, e *Engine, requests []Request) map[[2]int]Completion
 		t.Fatal(err)
 	}
 	if n := e.pool.allocator.NumUsed(); n != 0 {
-		t.Errorf("%d blocks leak", n)
+		t.Errorf("%d pages leak", n)
 	}
 	return done
 }
@@ -146,8 +146,8 @@ func TestSameTokens(t *testing.T) {
 	var want map[[2]int]Completion
 	for _, f := range forms(t) {
 		for i, o := range []Options{
-			{}, {MaxBatch: 1}, {MaxBatch: 3}, {MaxBatch: 16, BlockSize: 4}, {BlockSize: 32}, {ChunkSize: 7},
-			{NoPrefixCache: true}, {PoolTokens: 96, BlockSize: 8}, {PoolTokens: 96, MaxBatch: 5, ChunkSize: 9, BlockSize: 4},
+			{}, {MaxBatch: 1}, {MaxBatch: 3}, {MaxBatch: 16, PageSize: 4}, {PageSize: 32}, {ChunkSize: 7},
+			{NoPrefixCache: true}, {PoolTokens: 96, PageSize: 8}, {PoolTokens: 96, MaxBatch: 5, ChunkSize: 9, PageSize: 4},
 		} {
 			if f.kernels == KernelsGraph && i%4 != 3 && i > 0 {
 				continue // compiling takes seconds a schedule; TestExact has more on graphs

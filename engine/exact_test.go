@@ -42,7 +42,7 @@ func TestExact(t *testing.T) {
 	schedules := []struct {
 		name     string
 		options  Options
-		blocks   int // of the pool that are used; 0 for all
+		pages    int // of the pool that are used; 0 for all
 		shuffled uint64
 		check    func(t *testing.T, e *Engine)
 	}{
@@ -59,12 +59,12 @@ func TestExact(t *testing.T) {
 				t.Error("a prefix was found without a cache")
 			}
 		}},
-		{name: "preemption", options: Options{MaxBatch: 16}, blocks: 20, shuffled: 3, check: func(t *testing.T, e *Engine) {
+		{name: "preemption", options: Options{MaxBatch: 16}, pages: 20, shuffled: 3, check: func(t *testing.T, e *Engine) {
 			if e.Stats().Preemptions == 0 {
 				t.Error("nobody was preempted")
 			}
 		}},
-		{name: "pages of 32", options: Options{MaxBatch: 16, BlockSize: 32}},
+		{name: "pages of 32", options: Options{MaxBatch: 16, PageSize: 32}},
 	}
 	for _, model := range []string{"tiny-qwen2", "tiny-llama31"} {
 		var want map[[2]int]Completion // of the first form's first schedule
@@ -73,25 +73,25 @@ func TestExact(t *testing.T) {
 			worst := 0.0
 			var e *Engine
 			for i, s := range schedules {
-				if f.backend != "go" && (i > 1 && model == "tiny-llama31" || s.options.BlockSize != 0) {
+				if f.backend != "go" && (i > 1 && model == "tiny-llama31" || s.options.PageSize != 0) {
 					continue // compiling takes seconds a schedule; TestSameTokens has pages of 32 on XLA
 				}
 				o := s.options
 				o.Backend, o.Kernels = f.backend, f.kernels
-				if o.BlockSize == 0 {
-					o.BlockSize = 4
+				if o.PageSize == 0 {
+					o.PageSize = 4
 				}
 				if o.ChunkSize == 0 {
 					o.ChunkSize = 16
 				}
 				o.PoolTokens = 2048
-				if e != nil && o.BlockSize == e.options.BlockSize {
+				if e != nil && o.PageSize == e.options.PageSize {
 					e.options = o // compiled programs stay
 				} else {
 					e = load(t, filepath.Join(testdata, "models", model), o)
 				}
-				if s.blocks > 0 {
-					e.pool.allocator = paged.New(s.blocks+1, o.BlockSize)
+				if s.pages > 0 {
+					e.pool.allocator = paged.New(s.pages+1, o.PageSize)
 				}
 				got := shuffled(t, e, mixture(e.Weights.Config.VocabSize), s.shuffled)
 				if s.check != nil {

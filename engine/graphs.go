@@ -111,7 +111,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	}
 	feed, V := shape.Feed(), g.weights.Config.VocabSize
 	for i, item := range items {
-		shape.Row(feed, i, item.Tokens, item.Start, item.Seq.Table.Blocks)
+		shape.Row(feed, i, item.Tokens, item.Start, item.Seq.Table.Pages)
 		if shape.Draws {
 			sampler.Draw{Params: draws[i].params, Key: draws[i].key}.Pack(shape.Draw(feed, i), V)
 		}
@@ -150,18 +150,18 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 // shape is what a step of so many rows, tokens a row and pages a row is padded to. A GPU
 // takes about as long for four times the rows and for a longer prompt, and seconds to
 // compile: there the shapes are fewer.
-func (g *graphs) shape(rows, tokens, blocks int) model.StepShape {
-	s := model.StepShape{B: model.Bucket(rows, g.leastRows()), T: tokens, Blocks: model.Bucket(blocks, 4)}
+func (g *graphs) shape(rows, tokens, pages int) model.StepShape {
+	s := model.StepShape{B: model.Bucket(rows, g.leastRows()), T: tokens, Pages: model.Bucket(pages, 4)}
 	if tokens > 1 {
 		s.T = model.Bucket(tokens, 16)
 	}
 	if g.device {
-		s.B, s.Blocks = stepUp(rows, 1, 4), model.Bucket(blocks, 16)
+		s.B, s.Pages = stepUp(rows, 1, 4), model.Bucket(pages, 16)
 		if tokens > 1 {
 			s.T = stepUp(tokens, 64, 8) // 512 is a chunk
 		}
 	}
-	s.Blocks = min(s.Blocks, g.pages.Count)
+	s.Pages = min(s.Pages, g.pages.Count)
 	return s
 }
 
@@ -263,7 +263,7 @@ func (g *graphs) stepProgram(shape model.StepShape) (*backend.Program, error) {
 		return nil, err
 	}
 	g.logf("compiled step of %d × %d tokens, context %d, in %.1f s", shape.B, shape.T,
-		shape.Blocks*g.pages.Slots, time.Since(began).Seconds())
+		shape.Pages*g.pages.Slots, time.Since(began).Seconds())
 	g.steps[shape] = p
 	return p, nil
 }

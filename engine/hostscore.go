@@ -20,16 +20,16 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []model.Pair, temperatur
 	for _, p := range pairs {
 		longest = max(longest, len(p.Prompt)+len(p.Completion))
 	}
-	size := e.options.BlockSize
+	size := e.options.PageSize
 	pages := (longest + size - 1) / size
 	pool, err := e.host.NewPool(pages, size)
 	if err != nil {
 		return nil, err
 	}
 	defer pool.Close()
-	blocks := make([]int32, pages)
-	for i := range blocks {
-		blocks[i] = int32(i)
+	table := make([]int32, pages)
+	for i := range table {
+		table[i] = int32(i)
 	}
 	scores := make([]Score, len(pairs))
 	samplers := make([]sampler.Sampler, e.team.Size())
@@ -54,7 +54,7 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []model.Pair, temperatur
 			}
 			to := min(from+scoreRows, len(ids))
 			asked := max(0, to-max(from, first))
-			logits, err := e.host.Step([]model.HostItem{{Tokens: ids[from:to], Start: from, Blocks: blocks, Logits: asked}}, pool)
+			logits, err := e.host.Step([]model.HostItem{{Tokens: ids[from:to], Start: from, Table: table, Logits: asked}}, pool)
 			if err != nil {
 				return nil, err
 			}

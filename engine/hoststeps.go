@@ -29,7 +29,7 @@ func (h *hostSteps) step(items []schedule.Item, draws []draw) error {
 	h.items = h.items[:0]
 	for _, item := range items {
 		h.items = append(h.items, model.HostItem{
-			Tokens: item.Tokens, Start: item.Start, Blocks: item.Seq.Table.Blocks, Logits: min(1, len(item.Sample)),
+			Tokens: item.Tokens, Start: item.Start, Table: item.Seq.Table.Pages, Logits: min(1, len(item.Sample)),
 		})
 	}
 	logits, err := h.host.Step(h.items, h.pool)

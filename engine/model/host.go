@@ -61,7 +61,7 @@ const spanTokens = 4
 type HostItem struct {
 	Tokens []int32 // fed in this step, one or many
 	Start  int     // position of the first
-	Blocks []int32 // block table of the sequence
+	Table  []int32 // page table of the sequence
 	Logits int     // of how many of the last tokens logits are wanted
 }
 

@@ -34,7 +34,7 @@ func openHost(t *testing.T, name string, dtype dtypes.DType, threads int) *Host 
 	return h
 }
 
-// hostTable is a block table of shuffled pages for n tokens.
+// hostTable is a page table of shuffled pages for n tokens.
 func hostTable(n, slots, pages int) []int32 {
 	table := make([]int32, (n+slots-1)/slots)
 	for i := range table {
@@ -64,7 +64,7 @@ func hostPrefill(t *testing.T, h *Host, ids []int32, slots, chunk int) []float32
 		if to == len(ids) {
 			logitsOf = 1
 		}
-		logits, err = h.Step([]HostItem{{Tokens: ids[from:to], Start: from, Blocks: table, Logits: logitsOf}}, pool)
+		logits, err = h.Step([]HostItem{{Tokens: ids[from:to], Start: from, Table: table, Logits: logitsOf}}, pool)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestHostBatch(t *testing.T) {
 			ids = ids[:min(len(ids), 1+3*(i%9))]
 			item := HostItem{Tokens: ids, Logits: 1}
 			for range (len(ids) + slots - 1) / slots {
-				item.Blocks = append(item.Blocks, next)
+				item.Table = append(item.Table, next)
 				next++
 			}
 			items = append(items, item)

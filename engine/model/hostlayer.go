@@ -169,7 +169,7 @@ func (h *Host) placeHead(i, head int) {
 	a := i*c.NumKVHeads + head
 	key, value := h.k[a*E:(a+1)*E], h.v[a*E:(a+1)*E]
 	h.rotary.Rotate(key, at.position, 1)
-	h.now.pool.Write(h.now.layer, head, h.now.items[at.item].Blocks, at.position, key, value)
+	h.now.pool.Write(h.now.layer, head, h.now.items[at.item].Table, at.position, key, value)
 }
 
 // attend is the attention of a span in the query heads that share a key-value head.
@@ -181,7 +181,7 @@ func (h *Host) attend(unit, member int) {
 	}
 	QD, G := c.NumHeads*c.HeadDim, c.NumHeads/c.NumKVHeads
 	at, from := now.places[span.row], span.row*QD+head*G*c.HeadDim
-	now.pool.Attend(now.layer, head, now.items[at.item].Blocks, at.position, span.tokens,
+	now.pool.Attend(now.layer, head, now.items[at.item].Table, at.position, span.tokens,
 		h.q[from:], h.o[from:], QD, G, &h.scratch[member])
 }
 

@@ -131,7 +131,7 @@ func TestStep(t *testing.T) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			w := loadWeights(t, name, d)
 			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
-			shape := StepShape{B: 1, T: 32, Blocks: 40}
+			shape := StepShape{B: 1, T: 32, Pages: 40}
 			program, err := CompileStep(w, pages, shape)
 			if err != nil {
 				t.Fatal(err)
@@ -162,7 +162,7 @@ func prefill(t *testing.T, program *backend.Program, shape StepShape, w *Weights
 		}
 		pools = append(pools, zeros)
 	}
-	table := make([]int32, shape.Blocks)
+	table := make([]int32, shape.Pages)
 	for i := range table {
 		table[i] = int32(1 + (i*7)%47)
 	}

@@ -12,23 +12,23 @@ import (
 
 // StepShape is what a step program is compiled for.
 type StepShape struct {
-	B      int // rows
-	T      int // tokens a row: 1 to decode, a chunk to prefill
-	Blocks int // entries of a row's block table; the context is Blocks × slots
+	B     int // rows
+	T     int // tokens a row: 1 to decode, a chunk to prefill
+	Pages int // entries of a row's page table; the context is Pages × slots
 	// Draws: a step of one token a row also draws the next one of each, in this form.
 	Draws bool
 	Form  sampler.Form
 }
 
-// Row puts a row into feed, the first input of a step program: int32 [B, T+2+Blocks],
-// of each row its tokens, the position of the first, how many there are, and its block
+// Row puts a row into feed, the first input of a step program: int32 [B, T+2+Pages],
+// of each row its tokens, the position of the first, how many there are, and its page
 // table; behind them, with Draws, what is to be drawn, for which Draw is room. One tensor,
 // because each transfer to a device takes its time.
-func (s StepShape) Row(feed []int32, row int, tokens []int32, start int, blocks []int32) {
+func (s StepShape) Row(feed []int32, row int, tokens []int32, start int, table []int32) {
 	at := feed[row*s.width():]
 	copy(at[:s.T], tokens)
 	at[s.T], at[s.T+1] = int32(start), int32(len(tokens))
-	copy(at[s.T+2:s.T+2+s.Blocks], blocks)
+	copy(at[s.T+2:s.T+2+s.Pages], table)
 }
 
 // Draw is where in feed a row has its draw (see sampler.Draw.Pack).
@@ -44,7 +44,7 @@ func (s StepShape) Feed() []int32 { return make([]int32, s.B*s.width()) }
 func (s StepShape) Dims() []int { return []int{s.B, s.width()} }
 
 func (s StepShape) width() int {
-	width := s.T + 2 + s.Blocks
+	width := s.T + 2 + s.Pages
 	if s.Draws {
 		width += sampler.DrawInts
 	}
@@ -70,8 +70,8 @@ func CompileStep(w *Weights, pages op.Pages, shape StepShape) (*backend.Program,
 		pools := append([]*Node{}, in[firstPool:]...)
 		column := func(i int) *Node { return Reshape(Slice(in[0], AxisRange(), AxisElem(i)), shape.B) }
 		token, start, length := Slice(in[0], AxisRange(), AxisRange(0, shape.T)), column(shape.T), column(shape.T+1)
-		blocks := Slice(in[0], AxisRange(), AxisRange(shape.T+2, shape.T+2+shape.Blocks))
-		address := pages.Resolve(op.Feed{Start_B: start, Length_B: length, Blocks_BC: blocks, T: shape.T})
+		table := Slice(in[0], AxisRange(), AxisRange(shape.T+2, shape.T+2+shape.Pages))
+		address := pages.Resolve(op.Feed{Start_B: start, Length_B: length, Table: table, T: shape.T})
 		x_BTD := hidden(c, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
 			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)
@@ -84,7 +84,7 @@ func CompileStep(w *Weights, pages op.Pages, shape StepShape) (*backend.Program,
 		result := op.Linear(x_BD, p.head())
 		p.finish()
 		if shape.Draws {
-			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Blocks)), shape.Form)
+			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Pages)), shape.Form)
 		}
 		return append([]*Node{result}, pools...)
 	})

@@ -81,7 +81,7 @@ func TestVariants(t *testing.T) {
 		for _, d := range backends {
 			w := loadWeights(t, name, d)
 			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
-			shape := StepShape{B: 1, T: 32, Blocks: 8}
+			shape := StepShape{B: 1, T: 32, Pages: 8}
 			program, err := CompileStep(w, pages, shape)
 			if err != nil {
 				t.Fatal(err)
@@ -140,7 +140,7 @@ func TestUnread(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = CompileStep(add(w), op.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, StepShape{B: 1, T: 1, Blocks: 4})
+			_, err = CompileStep(add(w), op.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, StepShape{B: 1, T: 1, Pages: 4})
 			fails(d.Name+" step", err)
 			_, err = CompileScore(w, DenseShape{B: 1, T: 4, N: 4})
 			fails(d.Name+" score", err)

@@ -2,8 +2,8 @@ package paged
 
 import "slices"
 
-// Hash extends hashes, one for each full block of tokens, by those of the blocks
-// that became full. The hash of a block stands for all tokens up to its end.
+// Hash extends hashes, one for each full page of tokens, by those of the pages
+// that became full. The hash of a page stands for all tokens up to its end.
 func (a *Allocator) Hash(hashes []uint64, tokens []int32) []uint64 {
 	before := uint64(0)
 	if n := len(hashes); n > 0 {
@@ -30,14 +30,14 @@ func chain(before uint64, piece []int32) uint64 {
 
 // Hit is what the pool knows of a sequence's beginning.
 type Hit struct {
-	Blocks int // full blocks that can be shared
+	Pages  int // full pages that can be shared
 	Unused int // how many of them nobody uses: to share them takes them from NumFree
-	// Pending is the hash of the block after them when a table has promised it,
+	// Pending is the hash of the page after them when a table has promised it,
 	// and 0 otherwise.
 	Pending uint64
 }
 
-// Find looks for the longest prefix of tokens whose blocks are known; hashes are
+// Find looks for the longest prefix of tokens whose pages are known; hashes are
 // those of Hash. At least one token is left to compute, because its logits are
 // wanted. Nothing changes.
 func (a *Allocator) Find(hashes []uint64, tokens []int32) Hit {
@@ -47,90 +47,90 @@ func (a *Allocator) Find(hashes []uint64, tokens []int32) Hit {
 		if (i+1)*a.size >= len(tokens) {
 			break
 		}
-		b, ok := a.byHash[hash]
-		if !ok || !a.holds(b, parent, tokens[i*a.size:(i+1)*a.size]) {
+		p, ok := a.byHash[hash]
+		if !ok || !a.holds(p, parent, tokens[i*a.size:(i+1)*a.size]) {
 			if a.Promised(hash) {
 				hit.Pending = hash
 			}
 			break
 		}
-		hit.Blocks++
-		if a.blocks[b].users == 0 {
+		hit.Pages++
+		if a.pages[p].users == 0 {
 			hit.Unused++
 		}
-		parent = a.name(b)
+		parent = a.name(p)
 	}
 	return hit
 }
 
-// holds reports whether a sealed block has this content after this prefix.
-func (a *Allocator) holds(b int32, parent name, piece []int32) bool {
-	return a.blocks[b].parent == parent && slices.Equal(a.blocks[b].tokens, piece)
+// holds reports whether a sealed page has this content after this prefix.
+func (a *Allocator) holds(p int32, parent name, piece []int32) bool {
+	return a.pages[p].parent == parent && slices.Equal(a.pages[p].tokens, piece)
 }
 
-// Share returns a table of the blocks that a Find has just found.
+// Share returns a table of the pages that a Find has just found.
 func (a *Allocator) Share(hit Hit, hashes []uint64) Table {
-	t := Table{Len: hit.Blocks * a.size, sealed: hit.Blocks}
-	for _, hash := range hashes[:hit.Blocks] {
-		b := a.byHash[hash]
-		if a.blocks[b].users == 0 {
-			a.unlink(b)
+	t := Table{Len: hit.Pages * a.size, sealed: hit.Pages}
+	for _, hash := range hashes[:hit.Pages] {
+		p := a.byHash[hash]
+		if a.pages[p].users == 0 {
+			a.unlink(p)
 		}
-		a.blocks[b].users++
-		t.Blocks = append(t.Blocks, b)
-		t.parent = a.name(b)
+		a.pages[p].users++
+		t.Pages = append(t.Pages, p)
+		t.parent = a.name(p)
 	}
 	return t
 }
 
-// Promise tells others that t's blocks are about to be computed, so that they can
-// wait for them instead of computing the same. A promise ends when its block is
+// Promise tells others that t's pages are about to be computed, so that they can
+// wait for them instead of computing the same. A promise ends when its page is
 // sealed or released.
 func (a *Allocator) Promise(t *Table, hashes []uint64) {
-	for i := t.sealed; i < min(len(hashes), len(t.Blocks)); i++ {
+	for i := t.sealed; i < min(len(hashes), len(t.Pages)); i++ {
 		if _, taken := a.promises[hashes[i]]; !taken {
-			a.promises[hashes[i]] = t.Blocks[i]
-			a.blocks[t.Blocks[i]].hash = hashes[i]
-			a.blocks[t.Blocks[i]].promised = true
+			a.promises[hashes[i]] = t.Pages[i]
+			a.pages[t.Pages[i]].hash = hashes[i]
+			a.pages[t.Pages[i]].promised = true
 		}
 	}
 }
 
-// Promised reports whether somebody is about to compute the block of this hash.
+// Promised reports whether somebody is about to compute the page of this hash.
 func (a *Allocator) Promised(hash uint64) bool {
 	_, ok := a.promises[hash]
 	return ok
 }
 
-// Seal makes the full blocks of t findable; tokens are those whose keys and
-// values are in the pool, from the start. Blocks sealed before stay as they are,
-// and of two blocks with the same content the first is found.
+// Seal makes the full pages of t findable; tokens are those whose keys and
+// values are in the pool, from the start. Pages sealed before stay as they are,
+// and of two pages with the same content the first is found.
 func (a *Allocator) Seal(t *Table, hashes []uint64, tokens []int32) {
 	for full := min(len(tokens), t.Len) / a.size; t.sealed < full; t.sealed++ {
-		b, hash := t.Blocks[t.sealed], hashes[t.sealed]
+		p, hash := t.Pages[t.sealed], hashes[t.sealed]
 		piece := tokens[t.sealed*a.size : (t.sealed+1)*a.size]
-		s := &a.blocks[b]
-		a.breakPromise(b)
+		s := &a.pages[p]
+		a.breakPromise(p)
 		if s.sealed { // by another member of the group
-			t.parent = a.name(b)
+			t.parent = a.name(p)
 			continue
 		}
 		if other, taken := a.byHash[hash]; taken && a.holds(other, t.parent, piece) {
-			// Somebody computed the same beside us. What follows hangs on the block
+			// Somebody computed the same beside us. What follows hangs on the page
 			// that is found.
 			t.parent = a.name(other)
 			continue
 		}
 		s.sealed, s.hash, s.parent = true, hash, t.parent
 		s.tokens = append(s.tokens[:0], piece...)
-		a.byHash[hash] = b
-		t.parent = a.name(b)
+		a.byHash[hash] = p
+		t.parent = a.name(p)
 	}
 }
 
-// breakPromise ends the promise of a block, if there is one.
-func (a *Allocator) breakPromise(b int32) {
-	if s := &a.blocks[b]; s.promised {
+// breakPromise ends the promise of a page, if there is one.
+func (a *Allocator) breakPromise(p int32) {
+	if s := &a.pages[p]; s.promised {
 		delete(a.promises, s.hash)
 		s.promised = false
 	}
@@ -140,14 +140,14 @@ func (a *Allocator) breakPromise(b int32) {
 // Tables in use stay.
 func (a *Allocator) Reset() {
 	for a.cached > 0 {
-		b := a.blocks[0].newer
-		a.unlink(b)
-		a.forget(b)
-		a.free = append(a.free, b)
+		p := a.pages[0].newer
+		a.unlink(p)
+		a.forget(p)
+		a.free = append(a.free, p)
 	}
-	for b := range a.blocks {
-		if a.blocks[b].sealed {
-			a.forget(int32(b))
+	for p := range a.pages {
+		if a.pages[p].sealed {
+			a.forget(int32(p))
 		}
 	}
 }

@@ -17,12 +17,12 @@ type pool struct {
 }
 
 func newPool(a *paged.Allocator) *pool {
-	n := (a.NumBlocks() + 1) * a.BlockSize()
-	return &pool{a.BlockSize(), make([]uint64, n), make([]bool, n)}
+	n := (a.NumPages() + 1) * a.PageSize()
+	return &pool{a.PageSize(), make([]uint64, n), make([]bool, n)}
 }
 
 func (p *pool) slot(t *paged.Table, at int) int {
-	return int(t.Blocks[at/p.size])*p.size + at%p.size
+	return int(t.Pages[at/p.size])*p.size + at%p.size
 }
 
 func (p *pool) copy(copies []paged.Copy) {
@@ -60,7 +60,7 @@ type watch struct {
 	results  map[[2]int][]int32
 }
 
-// live are the sequences that may hold blocks.
+// live are the sequences that may hold pages.
 func (w *watch) live() []*Sequence { return slices.Concat(w.running, w.parked, w.returned) }
 
 // step runs what Next returns, as an engine would, and checks it. length is how
@@ -177,16 +177,16 @@ func (w *watch) draw(seq *Sequence, last uint64, length int) {
 	delete(w.computed, seq)
 	delete(w.hash, seq)
 	delete(w.started, seq)
-	if len(seq.Table.Blocks) > 0 {
-		w.Fatal("a finished sequence holds blocks")
+	if len(seq.Table.Pages) > 0 {
+		w.Fatal("a finished sequence holds pages")
 	}
 }
 
-// preemptions checks who lost its blocks: never the oldest of those that had some.
+// preemptions checks who lost its pages: never the oldest of those that had some.
 func (w *watch) preemptions(holders []*Sequence) {
 	for _, seq := range w.returned {
-		if len(seq.Table.Blocks) > 0 || seq.Computed != 0 {
-			w.Fatal("a waiting sequence holds blocks")
+		if len(seq.Table.Pages) > 0 || seq.Computed != 0 {
+			w.Fatal("a waiting sequence holds pages")
 		}
 		w.computed[seq] = 0
 		delete(w.started, seq)
@@ -201,37 +201,37 @@ func (w *watch) preemptions(holders []*Sequence) {
 }
 
 // books compares the allocator's count with the tables, and looks for a row that
-// writes to a block of several tables.
+// writes to a page of several tables.
 func (w *watch) books() {
 	if !w.thorough {
-		if used := w.blocks.NumUsed(); used > w.blocks.NumBlocks() {
-			w.Fatalf("%d of %d blocks in use", used, w.blocks.NumBlocks())
+		if used := w.pages.NumUsed(); used > w.pages.NumPages() {
+			w.Fatalf("%d of %d pages in use", used, w.pages.NumPages())
 		}
 		return
 	}
 	users := map[int32]int{}
 	for _, seq := range w.live() {
-		for _, b := range seq.Table.Blocks {
-			if b <= 0 || int(b) > w.blocks.NumBlocks() {
-				w.Fatalf("block %d was handed out, there are 1 to %d", b, w.blocks.NumBlocks())
+		for _, b := range seq.Table.Pages {
+			if b <= 0 || int(b) > w.pages.NumPages() {
+				w.Fatalf("page %d was handed out, there are 1 to %d", b, w.pages.NumPages())
 			}
 			users[b]++
 		}
 	}
-	if w.blocks.NumUsed() != len(users) {
-		w.Fatalf("the allocator counts %d blocks in use, the tables hold %d", w.blocks.NumUsed(), len(users))
+	if w.pages.NumUsed() != len(users) {
+		w.Fatalf("the allocator counts %d pages in use, the tables hold %d", w.pages.NumUsed(), len(users))
 	}
 	for _, item := range w.Scheduler.step.Items {
 		for at := item.Start; at < item.Start+len(item.Tokens); at++ {
-			b := item.Seq.Table.Blocks[at/w.pool.size]
+			b := item.Seq.Table.Pages[at/w.pool.size]
 			shared := users[b]
 			for _, member := range item.Sample { // forked for after this step
-				if member != item.Seq && slices.Contains(member.Table.Blocks, b) {
+				if member != item.Seq && slices.Contains(member.Table.Pages, b) {
 					shared--
 				}
 			}
 			if shared != 1 {
-				w.Fatalf("a block of %d tables is written", shared)
+				w.Fatalf("a page of %d tables is written", shared)
 			}
 		}
 	}
@@ -240,7 +240,7 @@ func (w *watch) books() {
 // drive runs a scheduler to its end and returns what was generated.
 func drive(t failer, s *Scheduler, thorough bool, length func(request, sample int) int) map[[2]int][]int32 {
 	w := &watch{
-		failer: t, Scheduler: s, pool: newPool(s.blocks), thorough: thorough,
+		failer: t, Scheduler: s, pool: newPool(s.pages), thorough: thorough,
 		computed: map[*Sequence]int{}, hash: map[*Sequence]uint64{}, started: map[*Sequence]int{}, decoding: map[*Sequence]bool{}, results: map[[2]int][]int32{},
 	}
 	for steps := 0; ; steps++ {
@@ -267,8 +267,8 @@ func drive(t failer, s *Scheduler, thorough bool, length func(request, sample in
 		}
 		w.step(step, holders, length)
 	}
-	if n := s.blocks.NumUsed(); n != 0 {
-		t.Fatalf("%d blocks leak", n)
+	if n := s.pages.NumUsed(); n != 0 {
+		t.Fatalf("%d pages leak", n)
 	}
 	if n := len(w.live()) + len(s.fresh); n != 0 {
 		t.Fatalf("%d sequences are left", n)

@@ -11,7 +11,7 @@
 // in order, and again after a preemption; a sequence is told nothing of the
 // others, so that what it generates cannot depend on them; the oldest sequence is
 // never preempted, so that everything ends; a row reads nothing that another row
-// of its step writes; a finished sequence holds no block.
+// of its step writes; a finished sequence holds no page.
 package schedule
 
 import (
@@ -30,7 +30,7 @@ type Options struct {
 	// is always a token left for a prompt.
 	StepTokens  int
 	ChunkTokens int  // prompt tokens of one sequence in a step
-	PrefixCache bool // share full blocks of equal prefixes between requests
+	PrefixCache bool // share full pages of equal prefixes between requests
 	MaxLen      int  // most tokens of a sequence; 0 for no bound
 }
 
@@ -42,7 +42,7 @@ type Stats struct {
 	CachedTokens  int // found in the prefix cache instead of being computed
 	SharedTokens  int // prompt tokens that members of a group took from its first
 	Preemptions   int
-	PeakBlocks    int // most blocks in use in a step
+	PeakPages     int // most pages in use in a step
 }
 
 // Sequence is one completion in the making.
@@ -51,14 +51,14 @@ type Sequence struct {
 	Tokens          []int32 // the prompt and what was generated
 	Prompt          int     // length of the prompt
 	Computed        int     // tokens whose keys and values are in the pool, once the step is done
-	// Table has blocks for all tokens of a prompt from its first chunk on.
+	// Table has pages for all tokens of a prompt from its first chunk on.
 	Table paged.Table
 
 	arrival int          // place in the order of Add
 	known   int          // tokens that it had when it was started: a prompt, and more after a preemption
 	members int          // samples that a shared prefill has to serve, itself included
-	hashes  []uint64     // of its full blocks, for the prefix cache
-	awaits  uint64       // a block that another sequence computes and this one wants
+	hashes  []uint64     // of its full pages, for the prefix cache
+	awaits  uint64       // a page that another sequence computes and this one wants
 	self    [1]*Sequence // what Item.Sample is most of the time
 }
 
@@ -86,14 +86,14 @@ type Step struct {
 
 // Scheduler holds all sequences of a generation. It is not safe for concurrent use.
 type Scheduler struct {
-	blocks  *paged.Allocator
+	pages   *paged.Allocator
 	options Options
 	stats   Stats
 	added   int
 
 	// A sequence is in one of these lists until it is finished.
 	fresh    []*Sequence // never started, in the order of Add
-	returned ages        // preempted, or waiting for a block that another one computes
+	returned ages        // preempted, or waiting for a page that another one computes
 	running  ages        // the rows: decoding, or a prompt under way
 	parked   ages        // of a group whose prompt is computed, without a row yet
 
@@ -103,10 +103,10 @@ type Scheduler struct {
 	unsealed     []*Sequence // prompts that the last step went on with
 }
 
-// New makes a scheduler over an allocator's blocks.
+// New makes a scheduler over an allocator's pages.
 func New(a *paged.Allocator, o Options) *Scheduler {
 	o.StepTokens = max(o.StepTokens, o.MaxBatch)
-	return &Scheduler{blocks: a, options: o}
+	return &Scheduler{pages: a, options: o}
 }
 
 // Stats returns what was counted so far.
@@ -123,8 +123,8 @@ func (s *Scheduler) Add(request int, prompt []int32, samples, maxNew int) error 
 	if s.options.MaxLen > 0 {
 		length = min(length, max(s.options.MaxLen, len(prompt)+1))
 	}
-	if need := s.blocks.BlocksFor(length); need > s.blocks.NumBlocks() {
-		return fmt.Errorf("%d tokens need %d blocks of %d, the key-value pool has %d", length, need, s.blocks.BlockSize(), s.blocks.NumBlocks())
+	if need := s.pages.PagesFor(length); need > s.pages.NumPages() {
+		return fmt.Errorf("%d tokens need %d pages of %d, the key-value pool has %d", length, need, s.pages.PageSize(), s.pages.NumPages())
 	}
 	seq := &Sequence{
 		Request: request, Tokens: slices.Clip(prompt), Prompt: len(prompt), arrival: s.added, members: samples,
@@ -144,7 +144,7 @@ func (s *Scheduler) Next() (*Step, error) {
 		s.fill()
 		if len(s.step.Items) > 0 {
 			s.stats.Steps++
-			s.stats.PeakBlocks = max(s.stats.PeakBlocks, s.blocks.NumUsed())
+			s.stats.PeakPages = max(s.stats.PeakPages, s.pages.NumUsed())
 			return &s.step, nil
 		}
 		if len(s.fresh)+len(s.returned)+len(s.parked) == 0 {
@@ -177,7 +177,7 @@ func (s *Scheduler) fill() {
 // Append adds the token that seq drew.
 func (s *Scheduler) Append(seq *Sequence, token int32) { seq.Tokens = append(seq.Tokens, token) }
 
-// Finish ends a sequence that drew a token in the last step; its blocks are free
+// Finish ends a sequence that drew a token in the last step; its pages are free
 // at once.
 func (s *Scheduler) Finish(seq *Sequence) {
 	s.release(seq)
@@ -186,11 +186,11 @@ func (s *Scheduler) Finish(seq *Sequence) {
 	}
 }
 
-// promote gives rows to parked sequences while there are rows, and blocks for
+// promote gives rows to parked sequences while there are rows, and pages for
 // everybody to grow: parked, they hold the prompt that they share and no more.
 func (s *Scheduler) promote() {
 	for len(s.parked) > 0 && len(s.running) < s.options.MaxBatch {
-		if len(s.running) > 0 && len(s.running)+1 > s.blocks.NumFree() {
+		if len(s.running) > 0 && len(s.running)+1 > s.pages.NumFree() {
 			return
 		}
 		s.running.insert(s.parked[0])
@@ -198,8 +198,8 @@ func (s *Scheduler) promote() {
 	}
 }
 
-// decode adds one token of every sequence that lacks no more. When blocks run out
-// a younger one lets go of its blocks and is computed again later.
+// decode adds one token of every sequence that lacks no more. When pages run out
+// a younger one lets go of its pages and is computed again later.
 func (s *Scheduler) decode() {
 	for i := 0; i < len(s.running); i++ {
 		seq := s.running[i]
@@ -215,13 +215,13 @@ func (s *Scheduler) grow(seq *Sequence) bool {
 		return true // the last token of a prompt has its room
 	}
 	for {
-		copies, ok := s.blocks.Grow(&seq.Table, 1)
+		copies, ok := s.pages.Grow(&seq.Table, 1)
 		if ok {
 			s.step.Copies = append(s.step.Copies, copies...)
 			return true
 		}
 		// Rows of this step so far are all older than seq, and so never victims.
-		// Those who run go before those who are parked: they have blocks of their own.
+		// Those who run go before those who are parked: they have pages of their own.
 		victim := seq
 		if last := s.running.youngest(); last != seq {
 			victim = last
@@ -272,13 +272,13 @@ func (s *Scheduler) add(seq *Sequence, n int) {
 }
 
 // split makes the members of a group whose prompt is complete. They share its
-// blocks, and all but the first wait for a row.
+// pages, and all but the first wait for a row.
 func (s *Scheduler) split(leader *Sequence) []*Sequence {
 	group := []*Sequence{leader}
 	for sample := 1; sample < leader.members; sample++ {
 		member := &Sequence{
 			Request: leader.Request, Sample: sample, Tokens: slices.Clip(leader.Tokens), Prompt: leader.Prompt,
-			Computed: leader.Computed, Table: s.blocks.Fork(&leader.Table), arrival: leader.arrival, members: 1,
+			Computed: leader.Computed, Table: s.pages.Fork(&leader.Table), arrival: leader.arrival, members: 1,
 			known: leader.known, hashes: slices.Clip(leader.hashes),
 		}
 		member.self[0] = member
@@ -290,7 +290,7 @@ func (s *Scheduler) split(leader *Sequence) []*Sequence {
 	return group
 }
 
-// preempt takes the blocks of a sequence, which is the last of its list. What it
+// preempt takes the pages of a sequence, which is the last of its list. What it
 // has generated stays and is computed again with its prompt.
 func (s *Scheduler) preempt(seq *Sequence) {
 	s.release(seq)
@@ -303,8 +303,8 @@ func (s *Scheduler) preempt(seq *Sequence) {
 }
 
 // admit starts waiting sequences, the oldest first, while there are rows, budget
-// and blocks. One that wants a block which another is computing lets younger ones
-// pass, as many as a batch; one that lacks blocks lets nobody pass.
+// and pages. One that wants a page which another is computing lets younger ones
+// pass, as many as a batch; one that lacks pages lets nobody pass.
 func (s *Scheduler) admit() {
 	places := len(s.parked)
 	for _, seq := range s.running {
@@ -344,55 +344,55 @@ type outcome int
 
 const (
 	started outcome = iota
-	waits           // for a block that another sequence is computing
+	waits           // for a page that another sequence is computing
 	noRoom
 )
 
-// start finds what is known of a sequence, takes blocks for all that it lacks and
+// start finds what is known of a sequence, takes pages for all that it lacks and
 // adds its first chunk. places is how many sequences are running or will be when
 // the prompts under way are done.
 func (s *Scheduler) start(seq *Sequence, places int) outcome {
-	// It begins only when there is a block more for each that runs to grow into:
+	// It begins only when there is a page more for each that runs to grow into:
 	// otherwise it would soon be preempted, or preempt.
 	growth := min(places+seq.members, s.options.MaxBatch)
-	if len(s.running) > 0 && 1+growth > s.blocks.NumFree() {
+	if len(s.running) > 0 && 1+growth > s.pages.NumFree() {
 		return noRoom
 	}
 	var hit paged.Hit
 	if s.options.PrefixCache {
-		if s.blocks.Promised(seq.awaits) {
+		if s.pages.Promised(seq.awaits) {
 			return waits
 		}
-		seq.hashes = s.blocks.Hash(seq.hashes, seq.Tokens)
-		hit = s.blocks.Find(seq.hashes, seq.Tokens)
+		seq.hashes = s.pages.Hash(seq.hashes, seq.Tokens)
+		hit = s.pages.Find(seq.hashes, seq.Tokens)
 		seq.awaits = hit.Pending
 		if hit.Pending != 0 {
 			return waits
 		}
 	}
-	need := s.blocks.BlocksFor(len(seq.Tokens)) - hit.Blocks + hit.Unused
-	if len(s.running) > 0 && need+growth > s.blocks.NumFree() {
+	need := s.pages.PagesFor(len(seq.Tokens)) - hit.Pages + hit.Unused
+	if len(s.running) > 0 && need+growth > s.pages.NumFree() {
 		return noRoom
 	}
-	seq.Table = s.blocks.Share(hit, seq.hashes)
+	seq.Table = s.pages.Share(hit, seq.hashes)
 	seq.Computed, seq.known = seq.Table.Len, len(seq.Tokens)
-	// With nobody running all blocks are free, and Add has compared.
-	if _, ok := s.blocks.Grow(&seq.Table, seq.left()); !ok {
-		s.blocks.Release(&seq.Table)
+	// With nobody running all pages are free, and Add has compared.
+	if _, ok := s.pages.Grow(&seq.Table, seq.left()); !ok {
+		s.pages.Release(&seq.Table)
 		seq.Computed = 0
 		return noRoom
 	}
-	s.blocks.Promise(&seq.Table, seq.hashes)
+	s.pages.Promise(&seq.Table, seq.hashes)
 	s.stats.CachedTokens += seq.Computed
 	s.running.insert(seq)
 	s.add(seq, min(seq.left(), s.options.ChunkTokens, s.budget))
 	return started
 }
 
-// release gives blocks back; full ones may be found again by their content.
+// release gives pages back; full ones may be found again by their content.
 func (s *Scheduler) release(seq *Sequence) {
 	s.sealOne(seq)
-	s.blocks.Release(&seq.Table)
+	s.pages.Release(&seq.Table)
 }
 
 // seal makes the prompts of the step before findable, now that they are computed.
@@ -406,7 +406,7 @@ func (s *Scheduler) seal() {
 func (s *Scheduler) sealOne(seq *Sequence) {
 	if s.options.PrefixCache {
 		computed := seq.Tokens[:min(seq.Computed, len(seq.Tokens), seq.Table.Len)]
-		seq.hashes = s.blocks.Hash(seq.hashes, computed)
-		s.blocks.Seal(&seq.Table, seq.hashes, computed)
+		seq.hashes = s.pages.Hash(seq.hashes, computed)
+		s.pages.Seal(&seq.Table, seq.hashes, computed)
 	}
 }

@@ -44,15 +44,15 @@ func everythingEnds(t *rapid.T) {
 	}
 	var first map[[2]int][]int32
 	for run := range 2 {
-		size := rapid.IntRange(1, 5).Draw(t, "block size")
-		blocks := (least+size-1)/size + rapid.IntRange(0, 20).Draw(t, "more blocks")
+		size := rapid.IntRange(1, 5).Draw(t, "page size")
+		pages := (least+size-1)/size + rapid.IntRange(0, 20).Draw(t, "more pages")
 		o := Options{
 			MaxBatch:    rapid.IntRange(1, 9).Draw(t, "batch"),
 			StepTokens:  rapid.IntRange(1, 40).Draw(t, "budget"),
 			ChunkTokens: rapid.IntRange(1, 20).Draw(t, "chunk"),
 			PrefixCache: rapid.Bool().Draw(t, "cache"),
 		}
-		s := New(paged.New(blocks+1, size), o)
+		s := New(paged.New(pages+1, size), o)
 		samples := 0
 		for i, r := range load {
 			if err := s.Add(i, r.prompt, len(r.lengths), r.longest); err != nil {
@@ -72,8 +72,8 @@ func everythingEnds(t *rapid.T) {
 				t.Fatalf("%v is %v in one schedule and %v in another", key, first[key], tokens)
 			}
 		}
-		if st := s.Stats(); !o.PrefixCache && st.CachedTokens != 0 || st.PeakBlocks > blocks {
-			t.Fatalf("%+v in a pool of %d blocks, %+v", st, blocks, o)
+		if st := s.Stats(); !o.PrefixCache && st.CachedTokens != 0 || st.PeakPages > pages {
+			t.Fatalf("%+v in a pool of %d pages, %+v", st, pages, o)
 		}
 	}
 }
@@ -114,8 +114,8 @@ func TestTenThousand(t *testing.T) {
 	}
 	st := s.Stats()
 	t.Logf("%+v", st)
-	if st.PeakBlocks > a.NumBlocks() || st.CachedTokens == 0 || st.Preemptions == 0 {
-		t.Errorf("%+v: want at most %d blocks, prefix hits and preemptions", st, a.NumBlocks())
+	if st.PeakPages > a.NumPages() || st.CachedTokens == 0 || st.Preemptions == 0 {
+		t.Errorf("%+v: want at most %d pages, prefix hits and preemptions", st, a.NumPages())
 	}
 }
 
@@ -127,7 +127,7 @@ func TestAddRefuses(t *testing.T) {
 		}
 	}
 	if err := s.Add(0, make([]int32, 10), 1, 6); err != nil {
-		t.Errorf("16 tokens in 4 blocks of 4: %v", err)
+		t.Errorf("16 tokens in 4 pages of 4: %v", err)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestMixedStep(t *testing.T) {
 		wantRows(t, step, want...)
 		appendAll(s, step)
 	}
-	if st := s.Stats(); st != (Stats{Steps: 4, PrefillTokens: 1 + 13 + 7, DecodeTokens: 2 + 2 + 4, SharedTokens: 1, PeakBlocks: st.PeakBlocks}) {
+	if st := s.Stats(); st != (Stats{Steps: 4, PrefillTokens: 1 + 13 + 7, DecodeTokens: 2 + 2 + 4, SharedTokens: 1, PeakPages: st.PeakPages}) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -219,7 +219,7 @@ func TestPlaces(t *testing.T) {
 	wantRows(t, step, [2]int{1, 1}, [2]int{1, 1}, [2]int{1, 1}, [2]int{2, 2})
 }
 
-// TestSharedPrompt: a group's prompt is computed once, its full blocks are shared.
+// TestSharedPrompt: a group's prompt is computed once, its full pages are shared.
 func TestSharedPrompt(t *testing.T) {
 	a := paged.New(100, 4)
 	s := New(a, Options{MaxBatch: 8, StepTokens: 64, ChunkTokens: 64})
@@ -229,22 +229,22 @@ func TestSharedPrompt(t *testing.T) {
 		t.Fatalf("first step %+v; want one row that serves 5 samples", step)
 	}
 	if a.NumUsed() != 3 {
-		t.Errorf("%d blocks hold the prompt of 10 tokens, want 3", a.NumUsed())
+		t.Errorf("%d pages hold the prompt of 10 tokens, want 3", a.NumUsed())
 	}
 	appendAll(s, step)
 	step = next(t, s)
 	if len(step.Items) != 5 || len(step.Items[0].Tokens) != 1 || len(step.Copies) != 4 {
-		t.Fatalf("second step %+v; want 5 rows of a token and 4 copies of the half-full block", step)
+		t.Fatalf("second step %+v; want 5 rows of a token and 4 copies of the half-full page", step)
 	}
 	if a.NumUsed() != 2+5 {
-		t.Errorf("%d blocks are used, want 2 shared and 5 own", a.NumUsed())
+		t.Errorf("%d pages are used, want 2 shared and 5 own", a.NumUsed())
 	}
 	if st := s.Stats(); st.SharedTokens != 40 || st.PrefillTokens != 10 {
 		t.Errorf("%+v: want 10 tokens computed and 40 shared", st)
 	}
 }
 
-// TestPrefixAcrossRequests: the second request finds the first one's full blocks.
+// TestPrefixAcrossRequests: the second request finds the first one's full pages.
 func TestPrefixAcrossRequests(t *testing.T) {
 	a := paged.New(100, 4)
 	o := Options{MaxBatch: 1, StepTokens: 64, ChunkTokens: 64, PrefixCache: true}
@@ -310,9 +310,9 @@ func TestPreempted(t *testing.T) {
 
 // BenchmarkNext is a step of a full batch with 10,000 requests behind it.
 func BenchmarkNext(b *testing.B) {
-	for _, c := range []struct{ batch, queued, blocks int }{{64, 64, 64 * 64}, {256, 256, 256 * 64}, {256, 10_000, 256 * 64}, {256, 10_000, 3000}} {
-		b.Run(fmt.Sprintf("batch=%d/queued=%d/blocks=%d", c.batch, c.queued, c.blocks), func(b *testing.B) {
-			s := New(paged.New(c.blocks+1, 16), Options{MaxBatch: c.batch, StepTokens: 2048, ChunkTokens: 512, PrefixCache: true})
+	for _, c := range []struct{ batch, queued, pages int }{{64, 64, 64 * 64}, {256, 256, 256 * 64}, {256, 10_000, 256 * 64}, {256, 10_000, 3000}} {
+		b.Run(fmt.Sprintf("batch=%d/queued=%d/pages=%d", c.batch, c.queued, c.pages), func(b *testing.B) {
+			s := New(paged.New(c.pages+1, 16), Options{MaxBatch: c.batch, StepTokens: 2048, ChunkTokens: 512, PrefixCache: true})
 			r := rand.New(rand.NewPCG(3, 4))
 			text := make([]int32, 1<<16)
 			for i := range text {

@@ -8,7 +8,7 @@ import (
 // Pool is the key-value memory of one model: for each layer keys as [Heads, Pages,
 // Width, Slots] and values as [Heads, Pages, Slots, Width]. A vector holds slots of keys
 // or columns of values: neither scores nor what is mixed by them have to be summed
-// across it. Pages that follow each other in a block table and in the pool are one
+// across it. Pages that follow each other in a page table and in the pool are one
 // stretch of memory, which the processor fetches by itself.
 //
 // A bfloat16 pool meets float32 queries and probabilities; where the machine multiplies
@@ -81,14 +81,14 @@ func (p *Pool) Bytes() int {
 }
 
 // at is where the page of a position begins for a head, and the slot in it.
-func (p *Pool) at(blocks []int32, head, position int) (base, slot int) {
-	return (int(blocks[position/p.Slots]) + head*p.Pages) * p.Slots * p.Width, position % p.Slots
+func (p *Pool) at(table []int32, head, position int) (base, slot int) {
+	return (int(table[position/p.Slots]) + head*p.Pages) * p.Slots * p.Width, position % p.Slots
 }
 
 // Write stores key and value [Width] of one head at a position.
-func (p *Pool) Write(layer, head int, blocks []int32, position int, key, value []float32) {
+func (p *Pool) Write(layer, head int, table []int32, position int, key, value []float32) {
 	E := p.Width
-	base, slot := p.at(blocks, head, position)
+	base, slot := p.at(table, head, position)
 	end := base + E*p.Slots
 	switch keys, values := 2*layer, 2*layer+1; {
 	case p.pairs:
@@ -137,7 +137,7 @@ const fetchTokens = 64
 // position, in the query heads that share a key-value head: q [tokens, G, E],
 // scaled, rows of tokens ld apart, and out likewise. A token sees itself and what
 // is before it.
-func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, out []float32, ld, G int, s *Scratch) {
+func (p *Pool) Attend(layer, head int, table []int32, position, tokens int, q, out []float32, ld, G int, s *Scratch) {
 	E, n, rows := p.Width, position+tokens, tokens*G
 	s.rows, s.out = grow(s.rows, rows*E), grow(s.out, rows*E)
 	for t := range tokens {
@@ -149,7 +149,7 @@ func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, 
 		s.queries, s.probs = grow(s.queries, rows*E), grow(s.probs, rows*lds)
 		roundBits(s.queries, s.rows)
 	}
-	p.list(layer, head, blocks, n, s)
+	p.list(layer, head, table, n, s)
 	p.scores(n, lds, rows, s)
 	for row := range rows {
 		seen := position + row/G + 1
@@ -176,12 +176,12 @@ func (p *Pool) Attend(layer, head int, blocks []int32, position, tokens int, q, 
 // values and, to be fetched when the last of these are read, the next head's. Then comes,
 // for each page, the one to fetch while it is read: itself, which costs nothing, where
 // that one continues the page before it.
-func (p *Pool) list(layer, head int, blocks []int32, n int, s *Scratch) {
+func (p *Pool) list(layer, head int, table []int32, n int, s *Scratch) {
 	keys, values := 2*layer, 2*layer+1
 	s.pages = s.pages[:0]
 	list := func(tensor, head, end int) {
 		for from := 0; from < end; from += p.Slots {
-			base, _ := p.at(blocks, head, from)
+			base, _ := p.at(table, head, from)
 			s.pages = append(s.pages, p.element(tensor, base))
 		}
 	}

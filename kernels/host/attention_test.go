@@ -18,13 +18,13 @@ func BenchmarkAttend(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		var blocks []int32
+		var table []int32
 		for i := range n / slots {
-			blocks = append(blocks, int32(i))
+			table = append(table, int32(i))
 		}
 		for i := range n {
 			for head := range heads {
-				pool.Write(0, head, blocks, i, random(r, E), random(r, E))
+				pool.Write(0, head, table, i, random(r, E), random(r, E))
 			}
 		}
 		q, out, s := random(r, G*E), make([]float32, G*E), &Scratch{}
@@ -36,7 +36,7 @@ func BenchmarkAttend(b *testing.B) {
 						head = (head + 1) % heads
 					}
 					began := time.Now()
-					pool.Attend(0, head, blocks, n-1, 1, q, out, G*E, G, s)
+					pool.Attend(0, head, table, n-1, 1, q, out, G*E, G, s)
 					best = min(best, time.Since(began))
 				}
 				b.ReportMetric(float64(best.Nanoseconds()), "best-ns")

@@ -237,19 +237,19 @@ func testAttend(t *testing.T) {
 						p[i] = 0x7fc0
 					}
 				}
-				var blocks []int32
+				var table []int32
 				for _, b := range r.Perm(pages)[:(context+slots-1)/slots] {
-					blocks = append(blocks, int32(b))
+					table = append(table, int32(b))
 				}
 				for i := range context {
 					for head := range heads {
 						at := (i*heads + head) * E
-						pool.Write(0, head, blocks, i, keys[at:at+E], values[at:at+E])
+						pool.Write(0, head, table, i, keys[at:at+E], values[at:at+E])
 					}
 				}
 				for _, n := range []int{1, 7, context} {
 					out := make([]float32, G*E)
-					pool.Attend(0, 1, blocks, n-1, 1, q, out, G*E, G, &Scratch{})
+					pool.Attend(0, 1, table, n-1, 1, q, out, G*E, G, &Scratch{})
 					for g := range G {
 						weights, sum := make([]float64, n), 0.0
 						for i := range weights {
@@ -272,7 +272,7 @@ func testAttend(t *testing.T) {
 					// Together with the tokens before it the token comes to the same bits.
 					if n > 3 {
 						many, some := append(random(r, 2*G*E), q...), make([]float32, 3*G*E)
-						pool.Attend(0, 1, blocks, n-3, 3, many, some, G*E, G, &Scratch{})
+						pool.Attend(0, 1, table, n-3, 3, many, some, G*E, G, &Scratch{})
 						if !slices.Equal(some[2*G*E:], out) {
 							t.Errorf("half %v, %v, pages of %d, context %d: three tokens together give other bits", half, shape, slots, n)
 						}

@@ -169,10 +169,10 @@ func TestPages(t *testing.T) {
 			width := 4
 			step, err := backend.Compile(d, "paged", []backend.Input{
 				{Name: "q", Shape: shapes.Make(f32, 2, width, H, E)}, {Name: "k", Shape: shapes.Make(f32, 2, width, K, E)}, {Name: "v", Shape: shapes.Make(f32, 2, width, K, E)},
-				{Name: "start", Shape: shapes.Make(i32, 2)}, {Name: "length", Shape: shapes.Make(i32, 2)}, {Name: "blocks", Shape: shapes.Make(i32, 2, len(table))},
+				{Name: "start", Shape: shapes.Make(i32, 2)}, {Name: "length", Shape: shapes.Make(i32, 2)}, {Name: "pages", Shape: shapes.Make(i32, 2, len(table))},
 				{Name: "keys", Shape: p.Shape(), Donated: true}, {Name: "values", Shape: p.Shape(), Donated: true},
 			}, func(in []*Node) []*Node {
-				a := p.Resolve(Feed{Start_B: in[3], Length_B: in[4], Blocks_BC: in[5], T: width})
+				a := p.Resolve(Feed{Start_B: in[3], Length_B: in[4], Table: in[5], T: width})
 				keys, values := p.Write(in[6], in[1], a), p.Write(in[7], in[2], a)
 				return []*Node{p.Attend(in[0], keys, values, a), keys, values}
 			})

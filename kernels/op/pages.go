@@ -22,10 +22,10 @@ func (p Pages) Shape() shapes.Shape {
 
 // Feed says where the tokens of a step belong. All nodes are int32.
 type Feed struct {
-	Start_B   *Node // position of each row's first token
-	Length_B  *Node // valid tokens in each row; the rest is padding
-	Blocks_BC *Node // block table: page ids, padded with 0
-	T         int   // tokens a row
+	Start_B  *Node // position of each row's first token
+	Length_B *Node // valid tokens in each row; the rest is padding
+	Table    *Node // [B, pages] page table: page ids, padded with 0
+	T        int   // tokens a row
 }
 
 // Address is what a Feed comes to once for all layers of a step.
@@ -42,15 +42,15 @@ type Address struct {
 func (p Pages) Resolve(f Feed) Address {
 	g := f.Start_B.Graph()
 	i32 := dtypes.Int32
-	B, T, blocks := f.Start_B.Shape().Dimensions[0], f.T, f.Blocks_BC.Shape().Dimensions[1]
-	a := Address{b: B, t: T, c: blocks * p.Slots}
+	B, T, pages := f.Start_B.Shape().Dimensions[0], f.T, f.Table.Shape().Dimensions[1]
+	a := Address{b: B, t: T, c: pages * p.Slots}
 
 	offset_BT := Iota(g, shapes.Make(i32, B, T), 1)
 	a.Position_BT = Add(Reshape(f.Start_B, B, 1), offset_BT)
 	valid_BT := LessThan(offset_BT, Reshape(f.Length_B, B, 1))
-	block_BT := MinScalar(DivScalar(a.Position_BT, int32(p.Slots)), int32(blocks-1))
+	entry_BT := MinScalar(DivScalar(a.Position_BT, int32(p.Slots)), int32(pages-1))
 	row_BT := Iota(g, shapes.Make(i32, B, T, 1), 0)
-	page_BT := Gather(f.Blocks_BC, Concatenate([]*Node{row_BT, Reshape(block_BT, B, T, 1)}, 2))
+	page_BT := Gather(f.Table, Concatenate([]*Node{row_BT, Reshape(entry_BT, B, T, 1)}, 2))
 	page_BT = Where(valid_BT, page_BT, ZerosLike(page_BT))
 	slot_BT := Add(MulScalar(page_BT, int32(p.Slots)), ModScalar(a.Position_BT, int32(p.Slots)))
 
@@ -59,7 +59,7 @@ func (p Pages) Resolve(f Feed) Address {
 	a.valid = Reshape(BroadcastToDims(Reshape(Convert(valid_BT, p.DType), B*T, 1, 1), B*T, p.Heads, 1), B*T*p.Heads, 1)
 
 	headPages := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads, 1), 1), int32(p.Count))
-	a.pages = Reshape(Add(Reshape(f.Blocks_BC, B, 1, blocks), headPages), B*p.Heads*blocks, 1)
+	a.pages = Reshape(Add(Reshape(f.Table, B, 1, pages), headPages), B*p.Heads*pages, 1)
 
 	key_C := Iota(g, shapes.Make(i32, 1, 1, a.c), 2)
 	sees_BTC := LessOrEqual(key_C, Reshape(a.Position_BT, B, T, 1))
