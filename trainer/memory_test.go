@@ -11,15 +11,16 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
 )
 
 // smollm2 is the shape of SmolLM2-135M.
-var smollm2 = &checkpoint.Config{
-	Architecture: checkpoint.Llama, VocabSize: 49152, HiddenSize: 576, IntermediateSize: 1536, NumLayers: 30, NumHeads: 9,
+var smollm2 = &checkpoint.Config{Config: architecture.Config{
+	Architecture: architecture.Llama, VocabSize: 49152, HiddenSize: 576, IntermediateSize: 1536, NumLayers: 30, NumHeads: 9,
 	NumKVHeads: 3, HeadDim: 64, MaxPositions: 2048, TieEmbeddings: true,
-}
+}}
 
 var compileAll = flag.Bool("compile", false, "ask XLA for what TestMemoryIsXLAs has noted, a minute each")
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 )
 
@@ -14,10 +15,10 @@ var updateTable = flag.Bool("update", false, "write the table of docs/memory.md 
 
 // qwen25 is the shape of a Qwen2.5.
 func qwen25(hidden, intermediate, layers, heads, kvHeads, vocabulary int, tied bool) *checkpoint.Config {
-	return &checkpoint.Config{
-		Architecture: checkpoint.Qwen2, VocabSize: vocabulary, HiddenSize: hidden, IntermediateSize: intermediate, NumLayers: layers,
-		NumHeads: heads, NumKVHeads: kvHeads, HeadDim: hidden / heads, MaxPositions: 32768, TieEmbeddings: tied, QKVBias: true,
-	}
+	return &checkpoint.Config{Config: architecture.Config{
+		Architecture: architecture.Qwen2, VocabSize: vocabulary, HiddenSize: hidden, IntermediateSize: intermediate, NumLayers: layers,
+		NumHeads: heads, NumKVHeads: kvHeads, HeadDim: hidden / heads, MaxPositions: 32768, TieEmbeddings: tied,
+	}}
 }
 
 // memoryTable is the table of docs/memory.md: what fits, and the settings it takes.

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/nearest"
 )
@@ -39,9 +40,12 @@ var models = map[string]checkpoint.Config{
 // qwen2 is a Qwen2 over the arithmetic task's vocabulary.
 func qwen2(hidden, layers, intermediate int) checkpoint.Config {
 	return checkpoint.Config{
-		Architecture: checkpoint.Qwen2, HiddenSize: hidden, IntermediateSize: intermediate, NumLayers: layers,
-		NumHeads: 4, NumKVHeads: 2, HeadDim: hidden / 4, VocabSize: 2048, MaxPositions: 1024, RMSNormEps: 1e-6,
-		Rope: checkpoint.Rope{Type: "default", Theta: 10000}, TieEmbeddings: true, QKVBias: true, BOS: -1, EOS: []int32{2},
+		BOS: -1, EOS: []int32{2},
+		Config: architecture.Config{
+			Architecture: architecture.Qwen2, HiddenSize: hidden, IntermediateSize: intermediate, NumLayers: layers,
+			NumHeads: 4, NumKVHeads: 2, HeadDim: hidden / 4, VocabSize: 2048, MaxPositions: 1024, RMSNormEps: 1e-6,
+			Rope: architecture.Rope{Type: "default", Theta: 10000}, TieEmbeddings: true,
+		},
 	}
 }
 
@@ -100,23 +104,17 @@ func Write(dir, name string, seed uint64) error {
 // random yields the initial tensors.
 func random(c *checkpoint.Config, seed uint64) iter.Seq2[checkpoint.Tensor, error] {
 	return func(yield func(checkpoint.Tensor, error) bool) {
-		for i, spec := range c.TensorSpecs() {
-			n := 1
-			for _, d := range spec.Shape {
-				n *= d
-			}
-			values := make([]float32, n)
-			switch {
-			case strings.HasSuffix(spec.Name, "norm.weight"):
-				for j := range values {
+		for i, tensor := range c.Model().Tensors() {
+			values := make([]float32, tensor.Len())
+			for j := range values {
+				switch tensor.Kind {
+				case architecture.Scale:
 					values[j] = 1
-				}
-			case strings.HasSuffix(spec.Name, ".weight"):
-				for j := range values {
+				case architecture.Table, architecture.Matrix:
 					values[j] = float32(0.02 * normal(seed, uint64(i), uint64(j)))
 				}
 			}
-			if !yield(checkpoint.Float32Tensor(spec.Name, spec.Shape, values), nil) {
+			if !yield(checkpoint.Float32Tensor(tensor.Name, tensor.Shape, values), nil) {
 				return
 			}
 		}

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/stele-lm/stele/engine/architecture"
 )
 
 const models = "../../testdata/models"
@@ -49,8 +51,8 @@ func TestConfigs(t *testing.T) {
 // TestLlama3Frequencies: low frequencies are divided by the factor, high ones are
 // kept, those between lie between.
 func TestLlama3Frequencies(t *testing.T) {
-	c := Config{HeadDim: 128, Rope: Rope{Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 8192}}
-	plain := Config{HeadDim: 128, Rope: Rope{Type: "default", Theta: 500000}}
+	c := architecture.Config{HeadDim: 128, Rope: architecture.Rope{Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 8192}}
+	plain := architecture.Config{HeadDim: 128, Rope: architecture.Rope{Type: "default", Theta: 500000}}
 	got, base := c.InverseFrequencies(), plain.InverseFrequencies()
 	between := 0
 	for i := range got {

@@ -16,51 +16,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/jsonl"
-)
-
-// Architecture is a model family, by transformers' model_type.
-type Architecture string
-
-// The families that Stele runs.
-const (
-	Qwen2 Architecture = "qwen2"
-	Llama Architecture = "llama"
 )
 
 // Config is what config.json says of a model.
 type Config struct {
-	Architecture     Architecture
-	HiddenSize       int
-	IntermediateSize int
-	NumLayers        int
-	NumHeads         int
-	NumKVHeads       int
-	HeadDim          int // not always HiddenSize / NumHeads
-	VocabSize        int
-	MaxPositions     int
-	RMSNormEps       float64
-	Rope             Rope
-	TieEmbeddings    bool
-	QKVBias          bool
-	OutputBias       bool
-	MLPBias          bool
-	BOS              int32   // -1 for none
-	EOS              []int32 // any of these ends a sequence; may be empty
-	DType            DType   // of the weights, as the file declares it
+	architecture.Config
+	BOS   int32   // -1 for none
+	EOS   []int32 // any of these ends a sequence; may be empty
+	DType DType   // of the weights, as the file declares it
 	// Raw is config.json as it was read; Write hands it on. Nil for a new model.
 	Raw json.RawMessage
 
 	notes []string // what of config.json is not followed
-}
-
-// Rope is the rotary embedding.
-type Rope struct {
-	Type                          string // default, linear or llama3
-	Theta                         float64
-	Factor                        float64 // linear, llama3
-	LowFreqFactor, HighFreqFactor float64 // llama3
-	OriginalMaxPositions          int     // llama3
 }
 
 // configFile is config.json in both layouts: rope_theta, rope_scaling and
@@ -77,8 +46,6 @@ type configFile struct {
 	MaxPositionEmbeddings *int            `json:"max_position_embeddings"`
 	RMSNormEps            *float64        `json:"rms_norm_eps"`
 	TieWordEmbeddings     bool            `json:"tie_word_embeddings"`
-	AttentionBias         bool            `json:"attention_bias"`
-	MLPBias               bool            `json:"mlp_bias"`
 	UseSlidingWindow      bool            `json:"use_sliding_window"`
 	SlidingWindow         *int            `json:"sliding_window"`
 	MaxWindowLayers       *int            `json:"max_window_layers"`
@@ -146,33 +113,25 @@ func ParseConfig(data []byte) (*Config, error) {
 	if err := jsonl.Unmarshal(data, &f.raw); err != nil {
 		return nil, err
 	}
-	c := &Config{
-		Architecture: Architecture(f.ModelType), HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize,
-		NumLayers: f.NumHiddenLayers, NumHeads: f.NumAttentionHeads, VocabSize: f.VocabSize,
-		TieEmbeddings: f.TieWordEmbeddings, BOS: -1, Raw: slices.Clone(data),
-	}
-	switch c.Architecture {
-	case Qwen2:
-		c.QKVBias = true
-	case Llama:
-		c.QKVBias, c.OutputBias, c.MLPBias = f.AttentionBias, f.AttentionBias, f.MLPBias
-	case "":
+	family := architecture.Find(f.ModelType)
+	switch {
+	case f.ModelType == "":
 		return nil, errors.New("no model_type")
-	default:
-		return nil, fmt.Errorf("model_type %q is not supported: expected qwen2 or llama", f.ModelType)
+	case family == nil:
+		return nil, fmt.Errorf("model_type %q is not supported: expected %s", f.ModelType, strings.Join(architecture.Names(), " or "))
 	}
-	c.NumKVHeads = or(f.NumKeyValueHeads, c.NumHeads)
-	if _, there := f.raw["num_key_value_heads"]; !there && c.Architecture == Qwen2 {
-		c.NumKVHeads = 32 // only null is as many as there are heads
-		if c.NumHeads > 0 && c.NumHeads%c.NumKVHeads != 0 {
-			return nil, fmt.Errorf("num_key_value_heads is absent, which is 32 for qwen2, and num_attention_heads %d is not a multiple of it", c.NumHeads)
-		}
+	c := &Config{BOS: -1, Raw: slices.Clone(data), Config: architecture.Config{
+		Architecture: family, HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize, NumLayers: f.NumHiddenLayers,
+		NumHeads: f.NumAttentionHeads, VocabSize: f.VocabSize, TieEmbeddings: f.TieWordEmbeddings,
+	}}
+	if err := c.readFlags(f.raw); err != nil {
+		return nil, err
 	}
-	c.MaxPositions = or(f.MaxPositionEmbeddings, map[Architecture]int{Qwen2: 32768, Llama: 2048}[c.Architecture])
+	if err := c.readHeads(&f); err != nil {
+		return nil, err
+	}
+	c.MaxPositions = or(f.MaxPositionEmbeddings, family.Defaults.MaxPositions)
 	c.RMSNormEps = or(f.RMSNormEps, 1e-6)
-	if c.NumHeads > 0 {
-		c.HeadDim = or(f.HeadDim, c.HiddenSize/c.NumHeads)
-	}
 	if err := c.checkSizes(); err != nil {
 		return nil, err
 	}
@@ -207,6 +166,47 @@ func ParseConfig(data []byte) (*Config, error) {
 		c.BOS = bos[0]
 	}
 	return c, nil
+}
+
+// readFlags reads the fields that the family has of its own.
+func (c *Config) readFlags(raw map[string]json.RawMessage) error {
+	for _, flag := range c.Architecture.Flags {
+		if _, there := raw[flag.Name]; !there {
+			continue
+		}
+		var value *bool
+		if err := jsonl.Unmarshal(raw[flag.Name], &value); err != nil {
+			return fmt.Errorf("field %q: %w", flag.Name, err)
+		}
+		if value != nil {
+			if c.Flags == nil {
+				c.Flags = map[string]bool{}
+			}
+			c.Flags[flag.Name] = *value
+		}
+	}
+	return nil
+}
+
+// readHeads reads how many heads of keys and values there are, and their width. Where a field
+// is absent the family's default counts, but not where it is null.
+func (c *Config) readHeads(f *configFile) error {
+	absent := func(key string) bool { _, there := f.raw[key]; return !there }
+	c.NumKVHeads = or(f.NumKeyValueHeads, c.NumHeads)
+	if n := c.Architecture.Defaults.KVHeads; n > 0 && absent("num_key_value_heads") {
+		c.NumKVHeads = n
+		if c.NumHeads > 0 && c.NumHeads%n != 0 {
+			return fmt.Errorf("num_key_value_heads is absent, which is %d for %s, and num_attention_heads %d is not a multiple of it",
+				n, c.Architecture, c.NumHeads)
+		}
+	}
+	if c.NumHeads > 0 {
+		c.HeadDim = or(f.HeadDim, c.HiddenSize/c.NumHeads)
+	}
+	if n := c.Architecture.Defaults.HeadDim; n > 0 && absent("head_dim") {
+		c.HeadDim = n
+	}
+	return nil
 }
 
 // or returns what p points to, or a default where the key was absent or null.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stele-lm/stele/engine/architecture"
 )
 
 // TestConfigText: what is written has the keys, the order and the numbers of what was read,
@@ -112,11 +114,11 @@ func TestWindows(t *testing.T) {
 // TestAbsentHeads: without num_key_value_heads qwen2 has transformers' 32 and llama as many as heads.
 func TestAbsentHeads(t *testing.T) {
 	for _, c := range []struct {
-		architecture Architecture
+		architecture *architecture.Architecture
 		value        any
 		want         int
-	}{{Qwen2, nil, 32}, {Qwen2, json.RawMessage("null"), 64}, {Llama, nil, 64}} {
-		got, err := ParseConfig(edit(t, map[string]any{"model_type": c.architecture, "num_attention_heads": 64, "num_key_value_heads": c.value, "head_dim": 8}))
+	}{{architecture.Qwen2, nil, 32}, {architecture.Qwen2, json.RawMessage("null"), 64}, {architecture.Llama, nil, 64}} {
+		got, err := ParseConfig(edit(t, map[string]any{"model_type": c.architecture.Type, "num_attention_heads": 64, "num_key_value_heads": c.value, "head_dim": 8}))
 		if err != nil || got.NumKVHeads != c.want {
 			t.Errorf("%s %v: %v, %v, want %d", c.architecture, c.value, got, err, c.want)
 		}
@@ -128,18 +130,18 @@ func TestRopeFields(t *testing.T) {
 	type m = map[string]any
 	for i, c := range []struct {
 		change m
-		want   Rope
+		want   architecture.Rope
 	}{
-		{m{"rope_theta": 5e5}, Rope{Type: "default", Theta: 5e5}},
-		{m{"rope_theta": 5e5, "rope_parameters": m{"rope_type": "linear", "factor": 2.0}}, Rope{Type: "linear", Theta: 5e5, Factor: 2}},
-		{m{"rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}}, Rope{Type: "linear", Theta: 7e5, Factor: 2}},
+		{m{"rope_theta": 5e5}, architecture.Rope{Type: "default", Theta: 5e5}},
+		{m{"rope_theta": 5e5, "rope_parameters": m{"rope_type": "linear", "factor": 2.0}}, architecture.Rope{Type: "linear", Theta: 5e5, Factor: 2}},
+		{m{"rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}}, architecture.Rope{Type: "linear", Theta: 7e5, Factor: 2}},
 		{m{"rope_parameters": m{"full_attention": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}, "sliding_attention": m{"rope_theta": 1e4}}},
-			Rope{Type: "linear", Theta: 7e5, Factor: 2}},
+			architecture.Rope{Type: "linear", Theta: 7e5, Factor: 2}},
 		{m{"rope_scaling": m{"type": "linear", "factor": 3.0}, "rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}},
-			Rope{Type: "linear", Theta: 1e6, Factor: 3}},
-		{m{"rope_scaling": m{}, "rope_parameters": m{"rope_type": "default", "rope_theta": 7e5}}, Rope{Type: "default", Theta: 7e5}},
+			architecture.Rope{Type: "linear", Theta: 1e6, Factor: 3}},
+		{m{"rope_scaling": m{}, "rope_parameters": m{"rope_type": "default", "rope_theta": 7e5}}, architecture.Rope{Type: "default", Theta: 7e5}},
 		{m{"rope_scaling": m{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}},
-			Rope{Type: "llama3", Theta: 1e6, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 4096}},
+			architecture.Rope{Type: "llama3", Theta: 1e6, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 4096}},
 	} {
 		got, err := ParseConfig(edit(t, c.change))
 		if err != nil || got.Rope != c.want {

@@ -133,8 +133,8 @@ func (c *Config) file(dtype DType) ([]byte, error) {
 // fields are config.json of a new model.
 func (c *Config) fields(dtype DType) members {
 	var m members
-	m.add("architectures", []string{c.Architecture.class()})
-	m.add("model_type", c.Architecture)
+	m.add("architectures", []string{c.Architecture.Class})
+	m.add("model_type", c.Architecture.Type)
 	m.add("hidden_act", "silu")
 	for _, size := range []struct {
 		key   string
@@ -169,12 +169,11 @@ func (c *Config) fields(dtype DType) members {
 		m.add("bos_token_id", c.BOS)
 	}
 	m.add("eos_token_id", c.EOS)
-	switch c.Architecture {
-	case Qwen2:
+	if c.Architecture.Window != nil {
 		m.add("use_sliding_window", false)
-	case Llama:
-		m.add("attention_bias", c.QKVBias)
-		m.add("mlp_bias", c.MLPBias)
+	}
+	for _, flag := range c.Architecture.Flags {
+		m.add(flag.Name, c.Flag(flag.Name))
 	}
 	return m
 }

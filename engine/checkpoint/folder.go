@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -132,7 +133,10 @@ func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 // gather finds the tensors by the model's names for them. A base model saved without its
 // head has names without "model.". A tensor that is there twice must be the same.
 func (f *Folder) gather() error {
-	names := f.Config.names()
+	names := map[string]bool{head: true} // tied or not
+	for _, spec := range f.Config.Model().Tensors() {
+		names[spec.Name] = true
+	}
 	var twice, unnamed, elsewhere []string
 	for _, file := range f.files {
 		for _, name := range slices.Sorted(maps.Keys(file.tensors)) {
@@ -198,10 +202,7 @@ func equal(a, b Tensor) bool {
 	return slices.Equal(x, y)
 }
 
-const (
-	embedding = "model.embed_tokens.weight"
-	head      = "lm_head.weight"
-)
+const embedding, head = architecture.EmbeddingName, architecture.HeadName
 
 // tie decides as transformers does whether a model whose configuration ties its head to
 // its embedding has one matrix: either may be the one that is there, and if both are and
@@ -227,7 +228,7 @@ func (f *Folder) tie() error {
 
 // check looks for every tensor of the model.
 func (f *Folder) check() error {
-	for _, spec := range f.Config.TensorSpecs() {
+	for _, spec := range f.Config.Model().Tensors() {
 		at, ok := f.where[spec.Name]
 		if !ok {
 			return fmt.Errorf("%s: tensor %s is missing%s", f.Dir, spec.Name, f.whyMissing(spec.Name))

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -79,8 +80,8 @@ func (c *Config) bothRopes(f configFile) {
 }
 
 // rope reads the rotary embedding from either layout.
-func (f *configFile) rope(positions int) (Rope, error) {
-	r := Rope{Type: "default", Theta: 10000}
+func (f *configFile) rope(positions int) (architecture.Rope, error) {
+	r := architecture.Rope{Type: "default", Theta: 10000}
 	source, key, err := f.ropeFields()
 	if err != nil {
 		return r, err
@@ -115,31 +116,4 @@ func (f *configFile) rope(positions int) (Rope, error) {
 		return r, fmt.Errorf("rope type %q is not supported: expected default, linear or llama3", r.Type)
 	}
 	return r, nil
-}
-
-// InverseFrequencies returns the HeadDim/2 angular frequencies of the rotary
-// embedding, scaled as transformers does it (modeling_rope_utils,
-// _compute_llama3_parameters for llama3).
-func (c *Config) InverseFrequencies() []float64 {
-	out := make([]float64, c.HeadDim/2)
-	r := c.Rope
-	for i := range out {
-		f := math.Pow(r.Theta, -float64(2*i)/float64(c.HeadDim))
-		switch r.Type {
-		case "linear":
-			f /= r.Factor
-		case "llama3":
-			length := 2 * math.Pi / f
-			low, high := float64(r.OriginalMaxPositions)/r.LowFreqFactor, float64(r.OriginalMaxPositions)/r.HighFreqFactor
-			switch {
-			case length > low:
-				f /= r.Factor
-			case length >= high:
-				smooth := (float64(r.OriginalMaxPositions)/length - r.LowFreqFactor) / (r.HighFreqFactor - r.LowFreqFactor)
-				f = (1-smooth)*f/r.Factor + smooth*f
-			}
-		}
-		out[i] = f
-	}
-	return out
 }

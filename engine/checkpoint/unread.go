@@ -40,7 +40,7 @@ func (f *Folder) checkQuantised() error {
 // configuration does not have: the weights were trained with them.
 func (f *Folder) checkUnread() error {
 	read := map[string]bool{}
-	for _, spec := range f.Config.TensorSpecs() {
+	for _, spec := range f.Config.Model().Tensors() {
 		read[spec.Name] = true
 	}
 	var unread, wanted []string
@@ -86,11 +86,26 @@ func (f *Folder) remedy(names []string) string {
 		if index, err := strconv.Atoi(l[1]); err != nil || index >= c.NumLayers {
 			return fmt.Sprintf("num_hidden_layers is %d", c.NumLayers)
 		}
-		if c.Architecture == Llama && strings.HasSuffix(name, "proj.bias") {
-			return fmt.Sprintf("attention_bias is %t and mlp_bias %t, set them to what the weights have", c.OutputBias, c.MLPBias)
+		module, isBias := strings.CutSuffix(name, ".bias")
+		last := module[strings.LastIndexByte(module, '.')+1:]
+		if isBias && len(c.Architecture.Flags) > 0 && slices.Contains(c.Architecture.Projections(), last) {
+			return c.flags() + " to what the weights have"
 		}
 	}
 	return "model_type may be wrong, or the tensors do not belong there"
+}
+
+// flags says what the family's flags are and that they could be set: "attention_bias is false
+// and mlp_bias false, set them".
+func (c *Config) flags() string {
+	text, verb, object := "", " is", "it"
+	for i, flag := range c.Architecture.Flags {
+		if i > 0 {
+			text, verb, object = text+" and ", "", "them"
+		}
+		text += fmt.Sprintf("%s%s %t", flag.Name, verb, c.Flag(flag.Name))
+	}
+	return text + ", set " + object
 }
 
 // isZero reports whether a stored tensor is zero everywhere, so that adding it changes

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -90,9 +91,13 @@ func isOff(v any, _ *Config) bool { return off(v) }
 func isOne(v any, _ *Config) bool { return v == nil || v == 1.0 }
 func isAny(any, *Config) bool     { return true }
 
-// checkFields refuses the first field, by name, whose condition its value does not meet.
+// checkFields refuses the first field, by name, whose condition its value does not meet. A flag
+// that the family reads needs to meet none.
 func (c *Config) checkFields(raw map[string]json.RawMessage) error {
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		if slices.ContainsFunc(c.Architecture.Flags, func(f architecture.Flag) bool { return f.Name == name }) {
+			continue
+		}
 		for _, condition := range conditions {
 			if !condition.fields.MatchString(name) {
 				continue
@@ -138,7 +143,7 @@ func brief(raw json.RawMessage) string {
 
 // checkWindow refuses attention over a window where it would hide a position that the model
 // has. As in transformers layer_types says which layers have a window; where it is absent those
-// of Qwen2 do from max_window_layers on if use_sliding_window is set, and those of Llama never.
+// from max_window_layers on do if use_sliding_window is set and the family has windows.
 func (c *Config) checkWindow(f *configFile) error {
 	for l, kind := range f.LayerTypes {
 		if kind != "full_attention" {
@@ -149,18 +154,18 @@ func (c *Config) checkWindow(f *configFile) error {
 		return fmt.Errorf("layer_types names %d layers, num_hidden_layers is %d", n, c.NumLayers)
 	}
 	window := f.SlidingWindow
-	if _, there := f.raw["sliding_window"]; !there && c.Architecture == Qwen2 {
-		absent := 4096
-		window = &absent
+	own := c.Architecture.Window
+	if _, there := f.raw["sliding_window"]; !there && own != nil {
+		window = &own.Size
 	}
 	if window == nil || *window >= c.MaxPositions {
 		return nil
 	}
-	if c.Architecture == Llama {
-		c.note("sliding_window %d is not applied: transformers has none for llama", *window)
+	if own == nil {
+		c.note("sliding_window %d is not applied: transformers has none for %s", *window, c.Architecture)
 		return nil
 	}
-	if first := or(f.MaxWindowLayers, 28); f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
+	if first := or(f.MaxWindowLayers, own.FirstLayer); f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
 		return fmt.Errorf("use_sliding_window is true and sliding_window %d for layers from max_window_layers %d on: sliding-window attention is not supported",
 			*window, first)
 	}
@@ -179,13 +184,8 @@ func (c *Config) remarks(raw map[string]json.RawMessage) {
 		c.note("auto_map names the model's own code, which is not run: it is taken for a plain %s", c.Architecture)
 	}
 	var names []string
-	class := c.Architecture.class()
+	class := c.Architecture.Class
 	if json.Unmarshal(raw["architectures"], &names) == nil && len(names) > 0 && !slices.Contains(names, class) {
 		c.note("architectures names %q: it is run as %s", names[0], class)
 	}
-}
-
-// class is transformers' name of the language model.
-func (a Architecture) class() string {
-	return map[Architecture]string{Qwen2: "Qwen2ForCausalLM", Llama: "LlamaForCausalLM"}[a]
 }

@@ -91,7 +91,7 @@ func Write(dir string, c *Config, tensors iter.Seq2[Tensor, error], o WriteOptio
 		}
 	}
 	var heads []Tensor
-	for _, spec := range c.TensorSpecs() {
+	for _, spec := range c.Model().Tensors() {
 		heads = append(heads, Tensor{Name: spec.Name, Shape: spec.Shape, DType: o.DType})
 	}
 	err = writeTensors(filepath.Join(staging, singleFile), heads, tensors)

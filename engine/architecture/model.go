@@ -1,0 +1,89 @@
+package architecture
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Model is the description of one model: a family's layers with the sizes of a configuration,
+// between the embedding and the head.
+type Model struct {
+	*Config
+	Embedding Tensor // [VocabSize, HiddenSize]
+	Layers    []Layer
+	Norm      Norm   // of the residual stream before the head
+	Head      Tensor // [VocabSize, HiddenSize]; Embedding where TieEmbeddings is set
+}
+
+// Tensor is a tensor that a model has, by its name in the checkpoint.
+type Tensor struct {
+	Name  string
+	Shape []int // [out, in] of a matrix
+	Kind  Kind
+}
+
+// Kind is what a tensor is for.
+type Kind int
+
+// The kinds.
+const (
+	Table  Kind = iota // embedding or head: a row for each token
+	Matrix             // of a projection
+	Bias               // of a projection
+	Scale              // weight of a norm
+)
+
+// Module returns the last part of the name of the tensor's module, such as q_proj.
+func (t Tensor) Module() string {
+	return lastPart(t.Name[:strings.LastIndexByte(t.Name, '.')])
+}
+
+// Len returns the number of elements.
+func (t Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Names of the tensors beside the layers.
+const (
+	EmbeddingName = "model.embed_tokens.weight"
+	HeadName      = "lm_head.weight"
+	normModule    = "model.norm"
+)
+
+// Model returns the description of the model that a configuration stands for.
+func (c *Config) Model() *Model {
+	table := []int{c.VocabSize, c.HiddenSize}
+	m := &Model{Config: c, Embedding: Tensor{EmbeddingName, table, Table}, Norm: Norm{normModule, c.HiddenSize}}
+	if m.Head = m.Embedding; !c.TieEmbeddings {
+		m.Head.Name = HeadName
+	}
+	for i := range c.NumLayers {
+		layer, prefix := c.Architecture.Layer(c, i), fmt.Sprintf("model.layers.%d.", i)
+		for _, p := range layer.Projections() {
+			p.Name = prefix + p.Name
+		}
+		for _, n := range layer.Norms() {
+			n.Name = prefix + n.Name
+		}
+		m.Layers = append(m.Layers, layer)
+	}
+	return m
+}
+
+// Tensors returns every tensor of the model in a fixed order: embedding, layers, final norm,
+// and the head unless it is tied.
+func (m *Model) Tensors() []Tensor {
+	tensors := []Tensor{m.Embedding}
+	for i := range m.Layers {
+		tensors = append(tensors, m.Layers[i].tensors()...)
+	}
+	tensors = append(tensors, Tensor{m.Norm.Weight(), []int{m.Norm.Size}, Scale})
+	if m.Head.Name != m.Embedding.Name {
+		tensors = append(tensors, m.Head)
+	}
+	return tensors
+}

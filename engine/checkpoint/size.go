@@ -1,0 +1,25 @@
+package checkpoint
+
+import "github.com/stele-lm/stele/engine/architecture"
+
+// TensorSpec is a tensor that a model must have.
+type TensorSpec = architecture.Tensor
+
+// TensorSpecs lists every tensor of the model.
+func (c *Config) TensorSpecs() []TensorSpec { return c.Model().Tensors() }
+
+// WeightBytes returns the size of the weights in dtype.
+func (c *Config) WeightBytes(dtype DType) int64 { return c.NumParameters() * int64(dtype.Size()) }
+
+// KVBytesPerToken returns the size of one token's keys and values over all layers.
+func (c *Config) KVBytesPerToken(dtype DType) int64 {
+	return int64(2*c.NumLayers*c.NumKVHeads*c.HeadDim) * int64(dtype.Size())
+}
+
+func elements(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
