@@ -9,13 +9,14 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer/learner"
 )
 
 // Part is one part of a training step and its speed in tokens a second.
 type Part struct {
 	Name string
 	engine.Speed
-	// FLOPs is what a repetition needs (see gradientFLOPs); 0 where it is not counted.
+	// FLOPs is what a repetition needs (see learner.FLOPs); 0 where it is not counted.
 	FLOPs float64
 }
 
@@ -36,11 +37,11 @@ const (
 func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error) {
 	config := defaults()
 	config.Loss.Beta = 0
-	learner, err := NewLearner(e.Weights, LearnerOptions{AdamW: config.Optimizer, Loss: config.Loss})
+	l, err := NewLearner(e.Weights, LearnerOptions{AdamW: config.Optimizer, Loss: config.Loss})
 	if err != nil {
 		return nil, err
 	}
-	defer learner.Close()
+	defer l.Close()
 	const rollouts = benchPrompts * benchGroup
 	const tokens = rollouts * benchCompletion
 	prompts := e.BenchPairs(benchPrompts, benchPrompt, benchCompletion)
@@ -64,7 +65,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		})
 	}
 	update := func() error {
-		for indices, batch := range config.batches(pairs) {
+		for indices, batch := range config.layout().Batches(pairs) {
 			values := NewTokens(batch.Shape.N)
 			for i, index := range indices {
 				first := batch.First[i]
@@ -74,11 +75,11 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 					values.Advantage[first+j] = float32(index%2)*2 - 1
 				}
 			}
-			if _, err := learner.Accumulate(batch, values, 1); err != nil {
+			if _, err := l.Accumulate(batch, values, 1); err != nil {
 				return err
 			}
 		}
-		_, err := learner.Update(config.Optimizer.LR)
+		_, err := l.Update(config.Optimizer.LR)
 		e.WeightsChanged()
 		return err
 	}
@@ -91,7 +92,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	saver := &run{config: config, dir: dir, engine: e, learner: learner}
+	saver := &run{config: config, dir: dir, engine: e, learner: l}
 	save := func() error {
 		if err := saver.stage(); err != nil {
 			return err
@@ -113,9 +114,9 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		p := Part{Name: part.name, Speed: speed}
 		switch part.name {
 		case "update":
-			p.FLOPs = gradientFLOPs(e.Weights.Config, pairs)
+			p.FLOPs = learner.FLOPs(e.Weights.Config, pairs)
 		case "score": // forward alone
-			p.FLOPs = gradientFLOPs(e.Weights.Config, pairs) / 3
+			p.FLOPs = learner.FLOPs(e.Weights.Config, pairs) / 3
 		}
 		parts = append(parts, p)
 	}

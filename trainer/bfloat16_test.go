@@ -10,6 +10,7 @@ import (
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 // TestBFloat16 bounds what products in bfloat16, XLA's or the host's, do to the gradient
@@ -19,7 +20,7 @@ import (
 func TestBFloat16(t *testing.T) {
 	for _, name := range kernelstest.Backends(t) {
 		if name != "go" {
-			t.Run(name, func(t *testing.T) { checkBFloat16(t, openDevice(t, name)) })
+			t.Run(name, func(t *testing.T) { checkBFloat16(t, trainertest.OpenDevice(t, name)) })
 		}
 	}
 }
@@ -29,7 +30,7 @@ func checkBFloat16(t *testing.T, d *backend.Device) {
 	v := g.Variants[0]
 	var specs []checkpoint.TensorSpec
 	gradients := func(dtype dtypes.DType) [][]float32 {
-		w := tinyWeights(t, d, dtype)
+		w := trainertest.TinyWeights(t, d, dtype)
 		specs = w.Specs
 		defer w.Close()
 		for i := range w.Specs {
@@ -86,7 +87,7 @@ func checkBFloat16(t *testing.T, d *backend.Device) {
 		if strings.HasSuffix(specs[i].Name, "k_proj.bias") {
 			bound = 0.15
 		}
-		off := norm(difference) / norm(want[i])
+		off := trainertest.Norm(difference) / trainertest.Norm(want[i])
 		if worst = max(worst, off); !(off <= bound) {
 			t.Errorf("the gradient of %s is off by %.4f of its size", specs[i].Name, off)
 		}

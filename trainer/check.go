@@ -18,13 +18,15 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
+	"github.com/stele-lm/stele/trainer/memory"
+	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // checked is a run that nothing speaks against, ready to be loaded.
 type checked struct {
 	source *engine.Source
-	set    *dataset
+	set    *problems.Set
 	plan   *Plan
 	now    Manifest
 	latest string // checkpoint to go on from; empty for none
@@ -84,8 +86,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	s := found.source
 	var layout strings.Builder
 	data := c.reader(s.Tokenizer, s.Template, s.Config)
-	data.say = &layout
-	if found.set, err = data.load(); err != nil {
+	data.Say = &layout
+	if found.set, err = data.Load(); err != nil {
 		return found, err
 	}
 	found.plan = newPlan(*c, s.Dir, s.Config, found.set, r.options.DType)
@@ -95,7 +97,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	for _, setting := range found.plan.Ignored {
 		r.sayf("%s", setting)
 	}
-	if n := found.set.long; n > 0 {
+	if n := found.set.Long; n > 0 {
 		r.sayf("data: %d questions are left out, their prompts or solutions are too long (rollout.max_prompt %d, data.max_solution %d)",
 			n, c.Rollout.MaxPrompt, c.Data.MaxSolution)
 	}
@@ -103,7 +105,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	if c.Algorithm == AlgorithmSFT {
 		asked, name = c.Update.Batch, "update.batch"
 	}
-	if n := len(found.set.problems); asked > n {
+	if n := len(found.set.Problems); asked > n {
 		r.sayf("%s is %d and the data has %d prompts: a step takes some of them more than once", name, asked, n)
 	}
 	if err := r.checkPositions(s.Config.MaxPositions, found.plan.prompt); err != nil {
@@ -112,12 +114,12 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	backend.Reproducible() // a run goes on exactly
 	if err := s.Open(engine.Options{
 		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
-		PoolBytes: engine.DefaultPoolBytes, // as planMemory counts
+		PoolBytes: engine.DefaultPoolBytes, // as memory.Workload counts
 	}); err != nil {
 		return found, err
 	}
 	found.plan.Notes = s.Notes()
-	found.plan.Memory = planMemory(*c, s.Config, r.options.DType, found.plan.longest, found.plan.prompt)
+	found.plan.Memory = c.workload(s.Config, r.options.DType, found.plan.longest, found.plan.prompt).Plan()
 	if _, err := s.Device().Description(); err != nil { // opens it
 		return found, err
 	}
@@ -151,9 +153,9 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		}
 	}
 	if c.Algorithm == AlgorithmGRPO {
-		p := found.set.problems[0]
+		p := found.set.Problems[0]
 		return found, c.Reward.Try(ctx, reward.Rollout{
-			ID: p.ID, Prompt: p.text[:len(p.text)-len(p.prefix)], Output: p.prefix + `\boxed{` + p.Answer + "}",
+			ID: p.ID, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + `\boxed{` + p.Answer + "}",
 			Answer: p.Answer, Language: p.Language, Tokens: 1, MaxTokens: c.Rollout.MaxTokens,
 		})
 	}
@@ -252,8 +254,8 @@ func (r *run) checkMemory(found *checked) error {
 		p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20, (p.Activations+p.Logits)>>20)
 	available := r.options.Memory
 	if available == 0 && device.IsCPU() {
-		if free := availableMemory(); free > 0 {
-			available = free + residentMemory() // the plan counts the program, most of which is there
+		if free := memory.Available(); free > 0 {
+			available = free + memory.Resident() // the plan counts the program, most of which is there
 		}
 	} else if available == 0 {
 		if h, err := device.Hardware(); err == nil {
@@ -263,5 +265,5 @@ func (r *run) checkMemory(found *checked) error {
 	if available == 0 {
 		return nil
 	}
-	return p.fits(available, r.config, found.source.Config, r.options.DType, found.plan.longest, found.plan.prompt)
+	return r.config.workload(found.source.Config, r.options.DType, found.plan.longest, found.plan.prompt).Check(available)
 }

@@ -10,19 +10,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-
-	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
-	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
 // state is trainer_state.json of a checkpoint.
@@ -67,19 +63,19 @@ func (r *run) stage() error {
 		}
 	}
 	if r.adapter != nil {
-		if err := r.adapter.save(filepath.Join(staging, adapterFolder), r.config.Model); err != nil {
+		if err := r.adapter.Save(filepath.Join(staging, lora.Folder), r.config.Model); err != nil {
 			return err
 		}
 	}
-	if err := r.learner.writeMoments(filepath.Join(staging, momentsFile)); err != nil {
-		return err
+	if err := tensorfile.Write(filepath.Join(staging, momentsFile), r.learner.optimizer.State()); err != nil {
+		return fmt.Errorf("optimiser state: %w", err)
 	}
 	files, err := hashFolder(staging)
 	if err != nil {
 		return err
 	}
 	s := state{
-		Step: r.done, Updates: r.learner.updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta,
+		Step: r.done, Updates: r.learner.optimizer.Updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta,
 		Interim: r.interim, Files: files,
 	}
 	return jsonl.WriteFile(filepath.Join(staging, stateFile), s)
@@ -252,88 +248,13 @@ func readState(dir string) (s state, err error) {
 	return s, nil
 }
 
-// stateTensor is one buffer of the optimiser's state, by its name in a checkpoint.
-type stateTensor struct {
-	name   string
-	shape  shapes.Shape
-	buffer *backend.Buffer
-}
-
-// state lists the optimiser's state: the parts of the moments, and masters.
-func (l *Learner) state() []stateTensor {
-	var all []stateTensor
-	for _, m := range []*moment{l.m, l.v} {
-		at := 0
-		for i, spec := range l.specs {
-			for _, p := range m.forms[i].parts(spec.Shape) {
-				all = append(all, stateTensor{m.name + "." + spec.Name + p.suffix, p.shape, &m.buffers[at]})
-				at++
-			}
-		}
-	}
-	for i := range l.masters {
-		all = append(all, stateTensor{"master." + l.specs[i].Name, shapes.Make(dtypes.Float32, l.specs[i].Shape...), &l.masters[i]})
-	}
-	return all
-}
-
-// storedAs maps the dtypes of the state to those of files.
-var storedAs = map[dtypes.DType]checkpoint.DType{
-	dtypes.Float32: checkpoint.F32, dtypes.BFloat16: checkpoint.BF16, dtypes.Uint8: checkpoint.U8,
-}
-
-// tensors yields the optimiser's state.
-func (l *Learner) tensors() iter.Seq2[checkpoint.Tensor, error] {
-	return func(yield func(checkpoint.Tensor, error) bool) {
-		for _, s := range l.state() {
-			data, err := backend.Bytes(*s.buffer)
-			t := checkpoint.Tensor{Name: s.name, DType: storedAs[s.shape.DType], Shape: s.shape.Dimensions, Data: data}
-			if !yield(t, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-func (l *Learner) writeMoments(path string) error {
-	if err := checkpoint.WriteFile(path, l.tensors()); err != nil {
-		return fmt.Errorf("optimiser state: %w", err)
-	}
-	return nil
-}
-
 // restore reads a checkpoint's optimiser state. The weights, or the adapter, were
 // loaded from the same folder.
 func (l *Learner) restore(dir string, s state) error {
-	file, err := checkpoint.OpenFile(filepath.Join(dir, momentsFile))
-	if err != nil {
+	if err := tensorfile.Read(filepath.Join(dir, momentsFile), l.weights.Device, l.optimizer.State()); err != nil {
 		return err
 	}
-	defer file.Close()
-	for _, s := range l.state() {
-		if err := readBuffer(file, l.weights.Device, s); err != nil {
-			return err
-		}
-	}
-	l.updates, l.weights.Version = s.Updates, s.Version
-	return nil
-}
-
-// readBuffer replaces a buffer by the tensor of its name in a file.
-func readBuffer(file *checkpoint.File, device *backend.Device, s stateTensor) error {
-	tensor, err := file.Tensor(s.name)
-	if err != nil {
-		return err
-	}
-	if dtype := storedAs[s.shape.DType]; !slices.Equal(tensor.Shape, s.shape.Dimensions) || tensor.DType != dtype {
-		return fmt.Errorf("%s: %s is %s %v, expected %s %v", file.Path, s.name, tensor.DType, tensor.Shape, dtype, s.shape.Dimensions)
-	}
-	buffer, err := backend.UploadBytes(device, tensor.Data, s.shape)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
-	}
-	backend.Free(*s.buffer)
-	*s.buffer = buffer
+	l.optimizer.Updates, l.weights.Version = s.Updates, s.Version
 	return nil
 }
 

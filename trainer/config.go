@@ -19,6 +19,10 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/settings"
 	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
+	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -40,50 +44,15 @@ type Config struct {
 	// Steps is the number of rollout steps (GRPO) or optimiser steps (SFT).
 	Steps int `yaml:"steps" json:"steps"`
 
-	Data      Data          `yaml:"data" json:"data"`
-	Rollout   Rollout       `yaml:"rollout" json:"rollout"`
-	Reward    reward.Config `yaml:"reward" json:"reward"`
-	Loss      Loss          `yaml:"loss" json:"loss"`
-	Optimizer AdamW         `yaml:"optimizer" json:"optimizer"`
-	Update    Update        `yaml:"update" json:"update"`
-	LoRA      LoRA          `yaml:"lora" json:"lora"`
-	Save      Save          `yaml:"save" json:"save"`
-	Eval      Eval          `yaml:"eval" json:"eval"`
-}
-
-// Data says which problems are trained on.
-type Data struct {
-	Bench     string   `yaml:"bench" json:"bench"`       // a benchmark's name or a file
-	Dir       string   `yaml:"dir" json:"dir"`           // folder of benchmarks
-	Registry  string   `yaml:"registry" json:"registry"` // file of your own benchmarks, beside dir/benchmarks.yaml
-	Split     string   `yaml:"split" json:"split"`       // train or test, where the benchmark has both
-	Languages []string `yaml:"languages" json:"languages"`
-	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
-	Types     []string `yaml:"types" json:"types"`   // types of problem; empty for all
-	Limit     int      `yaml:"limit" json:"limit"`   // first N problems of each language; 0 for all
-	// Fields say where the parts of a problem are in a file or folder of one's own, as in
-	// {answer: reward_model.ground_truth}; what they leave out is looked for at the usual
-	// places.
-	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
-
-	// Count is how many problems of each language are chosen, by Seed and their ids
-	// alone; 0 takes all. Shares is what part of them each level has, as in
-	// {1: 0.1, 2: 0.2, 3: 0.7}; empty leaves it to chance.
-	Count  int             `yaml:"count" json:"count"`
-	Seed   uint64          `yaml:"seed" json:"seed"`
-	Shares map[int]float64 `yaml:"shares" json:"shares"`
-	// Unparallel gives each language problems of its own, that no other language
-	// has, instead of the same ones.
-	Unparallel bool `yaml:"unparallel" json:"unparallel"`
-	// MaxSolution leaves longer solutions out of SFT, in tokens; 0 leaves out only
-	// what the model has no positions for.
-	MaxSolution int `yaml:"max_solution" json:"max_solution"`
-	// Curriculum goes through each epoch from the lowest level to the highest
-	// instead of in random order.
-	Curriculum bool `yaml:"curriculum" json:"curriculum"`
-
-	Template string `yaml:"template" json:"template"`
-	Hack     bool   `yaml:"hack" json:"hack"` // begin the reasoning with the language's prefix
+	Data      problems.Options `yaml:"data" json:"data"`
+	Rollout   Rollout          `yaml:"rollout" json:"rollout"`
+	Reward    reward.Config    `yaml:"reward" json:"reward"`
+	Loss      objective.Loss   `yaml:"loss" json:"loss"`
+	Optimizer optimizer.AdamW  `yaml:"optimizer" json:"optimizer"`
+	Update    Update           `yaml:"update" json:"update"`
+	LoRA      lora.Options     `yaml:"lora" json:"lora"`
+	Save      Save             `yaml:"save" json:"save"`
+	Eval      Eval             `yaml:"eval" json:"eval"`
 }
 
 // Rollout says how completions are sampled.
@@ -163,25 +132,25 @@ var Presets = map[string]func(*Config){
 	},
 	"verl-v0.2": func(c *Config) {
 		c.Loss = plainLoss()
-		c.Loss.Aggregation, c.Loss.Beta, c.Loss.Entropy = MicroTokenMean, 0.001, 0.001
+		c.Loss.Aggregation, c.Loss.Beta, c.Loss.Entropy = objective.MicroTokenMean, 0.001, 0.001
 	},
 	"dapo": func(c *Config) {
 		c.Loss = plainLoss()
-		c.Loss.Aggregation, c.Loss.ClipHigh = TokenMean, 0.28
+		c.Loss.Aggregation, c.Loss.ClipHigh = objective.TokenMean, 0.28
 		c.Rollout.DynamicSampling, c.Rollout.FilterBy, c.Rollout.MaxGenBatches = true, FilterByAccuracy, 10
 		c.Reward.OverlongBuffer, c.Reward.OverlongPenalty = 0.2, 1
 	},
 	"dr-grpo": func(c *Config) {
 		c.Loss = plainLoss()
-		c.Loss.Aggregation, c.Loss.Std = SeqMeanTokenSumNorm, false
+		c.Loss.Aggregation, c.Loss.Std = objective.SeqMeanTokenSumNorm, false
 	},
 }
 
 // plainLoss is Eq. 5 without the KL term; every option that a recipe adds is off.
-func plainLoss() Loss {
-	return Loss{
-		Aggregation: SeqMeanTokenMean, MicroSequences: 8, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3", KLIn: KLInLoss, KLHorizon: 10000,
-		Std: true, ImportanceSampling: CorrectionNone, ImportanceCap: 2,
+func plainLoss() objective.Loss {
+	return objective.Loss{
+		Aggregation: objective.SeqMeanTokenMean, MicroSequences: 8, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3", KLIn: objective.KLInLoss, KLHorizon: 10000,
+		Std: true, ImportanceSampling: objective.CorrectionNone, ImportanceCap: 2,
 	}
 }
 
@@ -189,18 +158,18 @@ func plainLoss() Loss {
 func defaults() Config {
 	c := Config{
 		Algorithm: AlgorithmGRPO, Preset: "paper", Seed: 0, Steps: 100,
-		Data: Data{Split: "train", Languages: []string{"en"}, Template: "auto"},
+		Data: problems.Options{Split: "train", Languages: []string{"en"}, Template: "auto"},
 		Rollout: Rollout{
 			Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64, MaxDifference: 0.1,
 			MaxGenBatches: 10, FilterBy: FilterByAccuracy,
 		},
 		Reward: reward.DefaultConfig(),
-		Optimizer: AdamW{
+		Optimizer: optimizer.AdamW{
 			LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
-			State: StateFloat32, Masters: true,
+			State: optimizer.StateFloat32, Masters: true,
 		},
 		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
-		LoRA:   LoRA{Alpha: 32, Targets: slices.Clone(loraTargets), Merge: true},
+		LoRA:   lora.Options{Alpha: 32, Targets: slices.Clone(lora.Targets), Merge: true},
 		Save:   Save{Every: 20, KeepLast: 3, Rollouts: true},
 		Eval:   Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
 	}
@@ -346,7 +315,7 @@ func (c *Config) validate() error {
 	measured := c.Eval.Bench != "" && c.Eval.Every > 0
 	check(measured || c.Save.KeepBest == 0 && c.Eval.Patience == 0,
 		"save.keep_best %d and eval.patience %d need eval.bench and eval.every", c.Save.KeepBest, c.Eval.Patience)
-	errs = append(errs, c.Data.validate(), c.LoRA.validate(), c.Eval.validate())
+	errs = append(errs, c.Data.Validate(), c.LoRA.Validate(), c.Eval.validate())
 	check(c.Update.MicroTokens > 0, "update.micro_tokens is %d, expected at least 1", c.Update.MicroTokens)
 	if c.Algorithm == AlgorithmSFT {
 		check(c.Update.Batch > 0, "update.batch is %d, expected at least 1", c.Update.Batch)
@@ -363,7 +332,7 @@ func (c *Config) validate() error {
 		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward, "rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
 	check(!slices.Contains(c.Rollout.Stop, ""), "rollout.stop has an empty text, which ends nothing")
-	errs = append(errs, c.notFinite(), c.Loss.validate(), c.Optimizer.validate(), c.Reward.Validate())
+	errs = append(errs, c.notFinite(), c.Loss.Validate(), c.Optimizer.Validate(), c.Reward.Validate())
 	var all []string // a line of all that is wrong
 	for _, err := range errs {
 		if err != nil {

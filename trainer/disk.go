@@ -9,20 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/memory"
 )
-
-// checkpointBytes is about how large a checkpoint is: the model, the moments, and the
-// masters or the adapter.
-func (p MemoryPlan) checkpointBytes(c Config) int64 {
-	n := p.Optimizer
-	if c.LoRA.Rank == 0 || c.LoRA.Merge {
-		n += p.Weights
-	}
-	if c.LoRA.Rank > 0 { // the factors are among the masters, and a file of their own
-		n += p.Gradients
-	}
-	return n
-}
 
 // checkpoints is how many checkpoints a run has at most at a time: those that stay, and
 // the one that is written before the oldest goes.
@@ -38,8 +26,8 @@ func (c Config) checkpoints() int {
 }
 
 // checkDisk refuses a run whose checkpoints its disk has no room for.
-func (r *run) checkDisk(p MemoryPlan) error {
-	need := int64(r.config.checkpoints()) * p.checkpointBytes(r.config)
+func (r *run) checkDisk(p memory.Plan) error {
+	need := int64(r.config.checkpoints()) * p.CheckpointBytes(r.config.LoRA)
 	err := filepath.WalkDir(filepath.Join(r.dir, "checkpoints"), func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -20,7 +20,7 @@ func (r *run) gather(ctx context.Context, step int, clock *stopwatch) (s sampled
 	c := r.config.Rollout
 	count := c.Questions
 	for {
-		chosen := r.order.take(r.cursor, count)
+		chosen := r.order.Take(r.cursor, count)
 		groups, err := r.sample(ctx, step, len(s.all), chosen, clock)
 		if err != nil {
 			return s, err

@@ -8,10 +8,8 @@ import (
 
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/problems"
 )
-
-// errNotFinite stops a run: what follows NaN or infinity is lost.
-var errNotFinite = errors.New("training has left the finite numbers")
 
 // offender is a sequence whose numbers are not finite, as
 // RUN/nonfinite-step-N.jsonl keeps it.
@@ -71,8 +69,8 @@ func (r *run) stop(step int, reason error, offenders []offender) error {
 		reason, first, len(offenders), path)
 }
 
-func newOffender(p *problem, pair model.Pair, position int, what string) offender {
+func newOffender(p *problems.Problem, pair model.Pair, position int, what string) offender {
 	return offender{
-		ID: p.ID, Language: p.Language, What: what, Position: position, Prompt: p.text, PromptIDs: pair.Prompt, TokenIDs: pair.Completion,
+		ID: p.ID, Language: p.Language, What: what, Position: position, Prompt: p.Text, PromptIDs: pair.Prompt, TokenIDs: pair.Completion,
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 // exact is testdata/grpo-float64.json: what grpo.json's float32 numbers stand for, by the
@@ -76,7 +78,7 @@ func TestTokensInFloat64(t *testing.T) {
 		}
 	}
 	for _, name := range kernelstest.Backends(t) {
-		w := tinyWeights(t, openDevice(t, name), dtypes.Float32)
+		w := trainertest.TinyWeights(t, trainertest.OpenDevice(t, name), dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, g.Variants[0].options())
 		if err != nil {
@@ -90,7 +92,7 @@ func TestTokensInFloat64(t *testing.T) {
 		} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				l.options.Loss.KL = kind
-				for indices, batch := range (Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 4096}}).batches(g.pairs()) {
+				for indices, batch := range (&Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 4096}}).layout().Batches(g.pairs()) {
 					tokens := NewTokens(batch.Shape.N)
 					for i, index := range indices {
 						copy(tokens.Ref[batch.First[i]:], g.Ref[index])
@@ -112,7 +114,7 @@ func TestTokensInFloat64(t *testing.T) {
 							near("entropy", seen.Entropy[at], want.Entropy[index][j], rounding)
 							kl := want.estimates(kind)[index][j]
 							near("divergence", seen.KL[at], kl, slope(want.K1[index][j])*rounding)
-							formula := klEstimate(kind, seen.LogProb[at], g.Ref[index][j])
+							formula := objective.KLEstimate(kind, seen.LogProb[at], g.Ref[index][j])
 							near("the formula", seen.KL[at], formula, 2e-6*math.Abs(formula))
 						}
 					}
@@ -133,7 +135,7 @@ func TestSmallDivergence(t *testing.T) {
 	}
 	n := len(ref)
 	for _, name := range kernelstest.Backends(t) {
-		device := openDevice(t, name)
+		device := trainertest.OpenDevice(t, name)
 		for kind, of := range map[string]func(d float64) (value, slope float64){
 			"k1": func(d float64) (float64, float64) { return d, 1 },
 			"k2": func(d float64) (float64, float64) { return d * d / 2, d },
@@ -144,14 +146,16 @@ func TestSmallDivergence(t *testing.T) {
 				return math.Expm1(-d) + d, -math.Expm1(-d)
 			},
 		} {
-			own := Loss{KL: kind, KLIn: KLInLoss, ClipLow: 0.2, ClipHigh: 0.2}.knobs(1)
+			own := objective.Loss{KL: kind, KLIn: objective.KLInLoss, ClipLow: 0.2, ClipHigh: 0.2}.Knobs(1)
 			vector := shapes.Make(dtypes.Float32, n)
 			p, err := backend.Compile(device, "divergence", []backend.Input{
 				{Name: "policy", Shape: vector}, {Name: "ref", Shape: vector}, {Name: "zeros", Shape: vector},
-				{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)},
+				{Name: "knobs", Shape: shapes.Make(dtypes.Float32, objective.NumKnobs)},
 			}, func(in []*Node) []*Node {
-				l := perToken(tokenNodes{in[0], in[2], in[0], in[1], in[2], in[2], in[3]}, false)
-				return []*Node{Stack([]*Node{l.kl, Gradient(ReduceAllSum(l.loss), in[0])[0]}, 0)}
+				l := objective.PerToken(objective.TokenNodes{
+					Logprob: in[0], Entropy: in[2], Old: in[0], Ref: in[1], Advantage: in[2], Correction: in[2], Knobs: in[3],
+				}, false)
+				return []*Node{Stack([]*Node{l.KL, Gradient(ReduceAllSum(l.Loss), in[0])[0]}, 0)}
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -167,7 +171,7 @@ func TestSmallDivergence(t *testing.T) {
 				if got := float64(out[n+i]); !(math.Abs(got-slope) <= 2e-6*math.Abs(slope)) {
 					t.Errorf("%s, slope of %s at %g is %.9g, want %.9g", name, kind, d, got, slope)
 				}
-				if got := klEstimate(kind, policy[i], ref[i]); math.Abs(got-value) > 1e-9*math.Abs(value) && math.Abs(d) > 1e-5 {
+				if got := objective.KLEstimate(kind, policy[i], ref[i]); math.Abs(got-value) > 1e-9*math.Abs(value) && math.Abs(d) > 1e-5 {
 					t.Errorf("%s in the reward of %g is %.12g, want %.12g", kind, d, got, value)
 				}
 			}

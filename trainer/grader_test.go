@@ -7,6 +7,7 @@ import (
 
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -28,7 +29,7 @@ func TestRewardGradesAsEvaluation(t *testing.T) {
 		{`So \boxed{12{,}000}.`, "12000"}, {`\boxed{50\%}`, "0.5"}, {`\boxed{50}`, "0.5"}, {`\boxed{1.00001}`, "1"},
 	}
 	verdicts := map[string]bool{}
-	for _, source := range []Data{{Dir: dir}, {Registry: filepath.Join(dir, "elsewhere.yaml")}} {
+	for _, source := range []problems.Options{{Dir: dir}, {Registry: filepath.Join(dir, "elsewhere.yaml")}} {
 		for name, dataName := range map[string]string{"lengths": "minerva_math", "letters": "mmlu_stem", "plain": "math", "gsm8k": "gsm8k"} {
 			for _, mode := range []grade.Mode{grade.Qwen, grade.Strict} {
 				c := defaults()

@@ -10,13 +10,17 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
+	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
 // rollout is one sampled completion and what became of it.
 type rollout struct {
 	engine.Completion
-	problem    *problem
+	problem    *problems.Problem
 	score      reward.Score
 	dropped    bool    // by dynamic sampling
 	klPenalty  float64 // what KL in the reward took off
@@ -27,7 +31,7 @@ type rollout struct {
 }
 
 func (o *rollout) pair() model.Pair {
-	return model.Pair{Prompt: o.problem.ids, Completion: o.Tokens}
+	return model.Pair{Prompt: o.problem.IDs, Completion: o.Tokens}
 }
 
 func (o *rollout) truncated() bool { return o.FinishReason == engine.FinishLength }
@@ -58,7 +62,7 @@ func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 		}
 		clock.lap("ref")
 	}
-	if r.config.Loss.ImportanceSampling != CorrectionNone {
+	if r.config.Loss.ImportanceSampling != objective.CorrectionNone {
 		if err := r.scoreOld(ctx, rollouts, m); err != nil {
 			return nil, err
 		}
@@ -86,7 +90,7 @@ func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 // sample draws a group for each problem; rewards are computed beside generation, and
 // the clock's "reward" is what is still to wait for then. first is how many problems
 // the step has sampled before.
-func (r *run) sample(ctx context.Context, step, first int, chosen []problem, clock *stopwatch) (groups [][]*rollout, err error) {
+func (r *run) sample(ctx context.Context, step, first int, chosen []problems.Problem, clock *stopwatch) (groups [][]*rollout, err error) {
 	c := r.config.Rollout
 	requests := make([]engine.Request, len(chosen))
 	groups = make([][]*rollout, len(chosen))
@@ -97,7 +101,7 @@ func (r *run) sample(ctx context.Context, step, first int, chosen []problem, clo
 			// The place in the step is part of the name: a small training set may
 			// bring a problem twice.
 			ID:     fmt.Sprintf("%s/%s/%d/%d", p.ID, p.Language, step, first+i),
-			Prompt: p.ids, N: c.GroupSize, Sampling: sampler.Params{Temperature: c.Temperature, TopP: 1},
+			Prompt: p.IDs, N: c.GroupSize, Sampling: sampler.Params{Temperature: c.Temperature, TopP: 1},
 			MaxTokens: c.MaxTokens, Stop: c.Stop, Seed: r.config.Seed,
 		}
 	}
@@ -112,7 +116,7 @@ func (r *run) sample(ctx context.Context, step, first int, chosen []problem, clo
 		o := &rollout{Completion: completion, problem: p, old: completion.LogProbs}
 		groups[completion.Request][completion.Sample] = o
 		return session.Add(reward.Rollout{
-			ID: p.ID, Sample: o.Sample, Prompt: p.text[:len(p.text)-len(p.prefix)], Output: p.prefix + o.Text,
+			ID: p.ID, Sample: o.Sample, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + o.Text,
 			Answer: p.Answer, DataName: r.dataName, Language: p.Language,
 			Truncated: o.truncated(), Tokens: len(o.Tokens), MaxTokens: c.MaxTokens,
 		}, &o.score)
@@ -167,14 +171,14 @@ func (r *run) scoreOld(ctx context.Context, rollouts []*rollout, m Metrics) erro
 // adapt to the mean divergence a token.
 func (r *run) penalize(rollouts []*rollout, m Metrics) {
 	l := r.config.Loss
-	if l.Beta == 0 || l.KLIn != KLInReward {
+	if l.Beta == 0 || l.KLIn != objective.KLInReward {
 		return
 	}
 	var mean series
 	for _, o := range rollouts {
 		sum := 0.0
 		for i := range o.Tokens {
-			sum += klEstimate(l.KL, o.old[i], o.ref[i])
+			sum += objective.KLEstimate(l.KL, o.old[i], o.ref[i])
 		}
 		o.klPenalty = r.kl.Beta * sum
 		if n := len(o.Tokens); n > 0 {
@@ -191,7 +195,7 @@ func setAdvantages(group []*rollout, std bool) {
 	for i, o := range group {
 		rewards[i] = o.score.Total - o.klPenalty
 	}
-	for i, a := range Advantages(rewards, std) {
+	for i, a := range objective.Advantages(rewards, std) {
 		group[i].advantage = a
 	}
 }
@@ -224,7 +228,7 @@ func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metric
 				continue // every group was dropped, or every rollout cut off
 			}
 			norm, err := r.learner.Update(rate)
-			if errors.Is(err, errNotFinite) {
+			if errors.Is(err, optimizer.ErrNotFinite) {
 				return 0, r.stop(step, err, offendersOf(rollouts))
 			}
 			if err != nil {
@@ -236,7 +240,7 @@ func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metric
 		}
 	}
 	total.report(m, l, r.kl.Beta)
-	if l.Beta != 0 && l.KLIn == KLInLoss && total.tokens > 0 {
+	if l.Beta != 0 && l.KLIn == objective.KLInLoss && total.tokens > 0 {
 		m["actor/kl_coef"] = r.kl.Beta
 		r.kl.Update(total.plainKL/total.tokens, len(slices.Concat(groups...)))
 	}
@@ -271,10 +275,10 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		lengths[i] = len(o.Tokens)
 		pairs, at = append(pairs, o.pair()), append(at, i)
 	}
-	stats.flops = gradientFLOPs(r.engine.Weights.Config, pairs)
+	stats.flops = learner.FLOPs(r.engine.Weights.Config, pairs)
 	weights := r.config.Loss.Aggregation.Weights(lengths, r.config.aggregationConstant())
 	var offenders []offender
-	for indices, batch := range r.config.batches(pairs) {
+	for indices, batch := range r.config.layout().Batches(pairs) {
 		if err := ctx.Err(); err != nil {
 			return stats, err
 		}
@@ -283,7 +287,7 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 			members[i] = rollouts[at[index]]
 		}
 		tokens := NewTokens(batch.Shape.N)
-		if r.config.Loss.ImportanceSampling != CorrectionNone {
+		if r.config.Loss.ImportanceSampling != objective.CorrectionNone {
 			tokens.Correction = make([]float32, batch.Shape.N)
 		}
 		for i, o := range members {
@@ -315,7 +319,7 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		}
 	}
 	if len(offenders) > 0 {
-		return stats, r.stop(step, errNotFinite, offenders)
+		return stats, r.stop(step, optimizer.ErrNotFinite, offenders)
 	}
 	if bound := r.config.Rollout.MaxDifference; fresh && bound > 0 && !(stats.maxDifference <= bound) {
 		return stats, fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more than rollout.max_difference %g: "+
@@ -327,7 +331,7 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 // aggregationConstant is the number that the aggregation asks for.
 func (c *Config) aggregationConstant() int {
 	switch l := c.Loss; {
-	case l.Aggregation == MicroTokenMean:
+	case l.Aggregation == objective.MicroTokenMean:
 		return l.MicroSequences
 	case l.Length > 0:
 		return l.Length

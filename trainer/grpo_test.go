@@ -8,10 +8,12 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 // golden is testdata/grpo.json: losses by verl's own functions over transformers'
@@ -34,7 +36,7 @@ type golden struct {
 
 type variant struct {
 	Name         string                  `json:"name"`
-	Mode         Aggregation             `json:"mode"`
+	Mode         objective.Aggregation   `json:"mode"`
 	Lo           float64                 `json:"lo"`
 	Hi           float64                 `json:"hi"`
 	Beta         float64                 `json:"beta"`
@@ -83,37 +85,10 @@ func readGolden(t *testing.T) golden {
 func (v variant) options() LearnerOptions {
 	a := v.AdamW
 	return LearnerOptions{
-		AdamW: AdamW{LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm, Schedule: "constant", State: StateFloat32},
-		Loss: Loss{Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm, KLIn: KLInLoss,
+		AdamW: optimizer.AdamW{LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm, Schedule: "constant", State: optimizer.StateFloat32},
+		Loss: objective.Loss{Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm, KLIn: objective.KLInLoss,
 			KL: map[string]string{"low_var_kl": "k3", "kl": "k1", "mse": "k2"}[v.KL]},
 	}
-}
-
-func openDevice(t *testing.T, name string) *backend.Device {
-	t.Helper()
-	d, err := backend.Open(name)
-	if err != nil {
-		if name == "go" {
-			t.Fatal(err)
-		}
-		t.Skipf("%s is not here: %v", name, err)
-	}
-	return d
-}
-
-// tinyWeights are tiny-qwen2's as a dtype; the test closes them.
-func tinyWeights(t *testing.T, d *backend.Device, dtype dtypes.DType) *model.Weights {
-	t.Helper()
-	folder, err := checkpoint.Open("../testdata/models/tiny-qwen2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	w, err := model.LoadWeights(folder, d, dtype)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
 }
 
 func (g golden) pairs() []model.Pair {
@@ -140,7 +115,7 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Update) passSt
 		advantages = g.AdvantagesNoStd
 	}
 	var stats passStats
-	for indices, batch := range (Config{Algorithm: AlgorithmSFT, Update: u}).batches(pairs) {
+	for indices, batch := range (&Config{Algorithm: AlgorithmSFT, Update: u}).layout().Batches(pairs) {
 		tokens := NewTokens(batch.Shape.N)
 		for i, index := range indices {
 			at := batch.First[i]
@@ -177,8 +152,8 @@ func TestGoldens(t *testing.T) {
 	for _, name := range kernelstest.Backends(t) {
 		// Compiling takes longer than running, and the programs are the same: one
 		// learner is reset for each variant.
-		d := openDevice(t, name)
-		w := tinyWeights(t, d, dtypes.Float32)
+		d := trainertest.OpenDevice(t, name)
+		w := trainertest.TinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, g.Variants[0].options())
 		if err != nil {
@@ -210,8 +185,16 @@ func reset(t *testing.T, l *Learner, options LearnerOptions) {
 	if options.AdamW != l.options.AdamW {
 		t.Fatal("the optimiser's settings are part of its program")
 	}
-	fresh := tinyWeights(t, l.weights.Device, dtypes.Float32)
+	fresh := trainertest.TinyWeights(t, l.weights.Device, dtypes.Float32)
 	defer fresh.Close()
+	clear := func(shape []int, b *backend.Buffer) {
+		zeros, err := l.weights.Device.Zeros(dtypes.Float32, shape...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		backend.Free(*b)
+		*b = zeros
+	}
 	for i, spec := range l.specs {
 		values, err := fresh.Float32s(i)
 		if err != nil {
@@ -220,16 +203,12 @@ func reset(t *testing.T, l *Learner, options LearnerOptions) {
 		if err := l.weights.Set(i, values); err != nil {
 			t.Fatal(err)
 		}
-		for _, state := range [][]backend.Buffer{l.m.buffers, l.v.buffers, l.gradients} {
-			zeros, err := l.weights.Device.Zeros(dtypes.Float32, spec.Shape...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			backend.Free(state[i])
-			state[i] = zeros
-		}
+		clear(spec.Shape, &l.gradients[i])
 	}
-	l.options, l.beta, l.updates = options, options.Loss.Beta, 0
+	for _, state := range l.optimizer.State() {
+		clear(state.Shape.Dimensions, state.Buffer)
+	}
+	l.options, l.beta, l.optimizer.Updates = options, options.Loss.Beta, 0
 }
 
 func checkVariant(t *testing.T, l *Learner, g golden, v variant, options LearnerOptions, u Update) {
@@ -263,7 +242,7 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Learner
 			t.Fatal(err)
 		}
 		want := v.GradNorms[spec.Name]
-		if got := norm(gradient); math.Abs(got-want) > 1e-3*want {
+		if got := trainertest.Norm(gradient); math.Abs(got-want) > 1e-3*want {
 			t.Errorf("gradient norm of %s is %g, want %g", spec.Name, got, want)
 		}
 		for _, s := range v.GradSamples[spec.Name] {
@@ -295,7 +274,7 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Learner
 			t.Fatal(err)
 		}
 		want := v.AdamW.Params[spec.Name]
-		if got := norm(values); math.Abs(got-want.Norm) > 1e-5*want.Norm {
+		if got := trainertest.Norm(values); math.Abs(got-want.Norm) > 1e-5*want.Norm {
 			t.Errorf("norm of %s after 3 steps is %g, want %g", spec.Name, got, want.Norm)
 		}
 		for _, s := range want.Values {
@@ -315,14 +294,6 @@ func (g golden) accumulate2(t *testing.T, l *Learner, v variant, u Update) passS
 	return moved.accumulate(t, l, v, u)
 }
 
-func norm(values []float32) float64 {
-	sum := 0.0
-	for _, x := range values {
-		sum += float64(x) * float64(x)
-	}
-	return math.Sqrt(sum)
-}
-
 func TestAdvantages(t *testing.T) {
 	g := readGolden(t)
 	for from := 0; from < len(g.Samples); from += 4 {
@@ -331,14 +302,14 @@ func TestAdvantages(t *testing.T) {
 			rewards = append(rewards, s.Reward)
 		}
 		for std, want := range map[bool][]float64{true: g.AdvantagesStd, false: g.AdvantagesNoStd} {
-			for i, a := range Advantages(rewards, std) {
+			for i, a := range objective.Advantages(rewards, std) {
 				if math.Abs(float64(a)-want[from+i]) > 1e-5 {
 					t.Errorf("sample %d std %v: advantage %g, want %g", from+i, std, a, want[from+i])
 				}
 			}
 		}
 	}
-	for i, a := range Advantages([]float64{0.1, 0.1, 0.1}, true) {
+	for i, a := range objective.Advantages([]float64{0.1, 0.1, 0.1}, true) {
 		if a != 0 {
 			t.Errorf("equal rewards: advantage %d is %g", i, a)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/trainer/objective"
 )
 
 // settings yields the settings of a configuration by their dotted keys, as --set takes
@@ -61,7 +62,7 @@ var idle = []without{
 	{"update.batch,update.packing,data.max_solution", when("algorithm is grpo", func(c *Config) bool { return c.Algorithm == AlgorithmGRPO })},
 	{"eval.*", when("eval.bench is not set", func(c *Config) bool { return c.Eval.Bench == "" })},
 	{"data.fields", func(c *Config, _ string) string {
-		entry, err := bench.Lookup(c.Data.Bench, c.Data.source(nil))
+		entry, err := bench.Lookup(c.Data.Bench, c.Data.Source(nil))
 		if err != nil || entry.ByPath() {
 			return ""
 		}
@@ -75,9 +76,9 @@ var idle = []without{
 	{"data.seed", when("data.count is 0", func(c *Config) bool { return c.Data.Count == 0 })},
 	{"loss.kl,loss.kl_in,loss.kl_horizon", when("loss.beta is 0", func(c *Config) bool { return c.Loss.Beta == 0 })},
 	{"loss.kl_horizon", when("loss.kl_target is 0", func(c *Config) bool { return c.Loss.KLTarget == 0 })},
-	{"loss.importance_cap", when("loss.importance_sampling is none", func(c *Config) bool { return c.Loss.ImportanceSampling == CorrectionNone })},
-	{"loss.micro_sequences", when("loss.aggregation is not "+string(MicroTokenMean), func(c *Config) bool { return c.Loss.Aggregation != MicroTokenMean })},
-	{"loss.length", when("loss.aggregation is not "+string(SeqMeanTokenSumNorm), func(c *Config) bool { return c.Loss.Aggregation != SeqMeanTokenSumNorm })},
+	{"loss.importance_cap", when("loss.importance_sampling is none", func(c *Config) bool { return c.Loss.ImportanceSampling == objective.CorrectionNone })},
+	{"loss.micro_sequences", when("loss.aggregation is not "+string(objective.MicroTokenMean), func(c *Config) bool { return c.Loss.Aggregation != objective.MicroTokenMean })},
+	{"loss.length", when("loss.aggregation is not "+string(objective.SeqMeanTokenSumNorm), func(c *Config) bool { return c.Loss.Aggregation != objective.SeqMeanTokenSumNorm })},
 	{"rollout.max_gen_batches,rollout.filter_by", when("rollout.dynamic_sampling is false", func(c *Config) bool { return !c.Rollout.DynamicSampling })},
 	{"reward.overlong_penalty", when("reward.overlong_buffer is 0", func(c *Config) bool { return c.Reward.OverlongBuffer == 0 })},
 	{"reward.think", when("reward.format is 0", func(c *Config) bool { return c.Reward.Format == 0 })},

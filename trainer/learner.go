@@ -2,7 +2,6 @@ package trainer
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -12,6 +11,9 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
 )
 
 // Learner owns the optimiser's state and moves the weights: all of them, or the
@@ -19,18 +21,14 @@ import (
 // gradient is a pure function; gradients are summed in one place.
 type Learner struct {
 	weights *model.Weights
-	adapter *Adapter // nil when all weights are trained
+	adapter *lora.Adapter // nil when all weights are trained
 	options LearnerOptions
 	beta    float64 // of the KL divergence now
 
 	specs     []checkpoint.TensorSpec // of what is trained
-	m, v      *moment
-	gradients []backend.Buffer // float32, one a parameter
-	masters   []backend.Buffer // float32 copies of weights held in less, or nil
-	updates   int              // optimiser steps taken
-
-	norm, update *backend.Program
-	grads        map[gradientKey]*backend.Program
+	gradients []backend.Buffer        // float32, one a parameter
+	optimizer *optimizer.Optimizer
+	grads     map[gradientKey]*backend.Program
 }
 
 // gradientKey is what a gradient program is compiled for.
@@ -42,15 +40,15 @@ type gradientKey struct {
 
 // LearnerOptions are fixed for a run.
 type LearnerOptions struct {
-	AdamW AdamW
-	Loss  Loss
+	AdamW optimizer.AdamW
+	Loss  objective.Loss
 	// SFT minimises the negative log-likelihood instead of the policy objective.
 	SFT bool
 	// Remat computes each layer's inside again in the backward pass instead of
 	// keeping it: less memory for a third more work.
 	Remat bool
 	// Adapter trains its factors instead of the weights.
-	Adapter *Adapter
+	Adapter *lora.Adapter
 	// Seed is of what chance decides in an update, together with its number.
 	Seed uint64
 }
@@ -66,15 +64,7 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 		specs: w.Specs, grads: map[gradientKey]*backend.Program{},
 	}
 	if l.adapter != nil {
-		l.specs = l.adapter.specs
-	}
-	state := options.AdamW.State
-	var err error
-	if l.m, err = newMoment(w.Device, "m", state, l.specs); err != nil {
-		return nil, err
-	}
-	if l.v, err = newMoment(w.Device, "v", state, l.specs); err != nil {
-		return nil, err
+		l.specs = l.adapter.Specs
 	}
 	for _, spec := range l.specs {
 		zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
@@ -83,30 +73,15 @@ func NewLearner(w *model.Weights, options LearnerOptions) (*Learner, error) {
 		}
 		l.gradients = append(l.gradients, zeros)
 	}
-	if l.heldAs() != dtypes.Float32 && options.AdamW.Masters {
-		for i, spec := range l.specs {
-			values, err := w.Float32s(i)
-			if err != nil {
-				return nil, err
-			}
-			master, err := backend.Upload(w.Device, values, spec.Shape...)
-			if err != nil {
-				return nil, fmt.Errorf("master of %s: %w", spec.Name, err)
-			}
-			l.masters = append(l.masters, master)
-		}
-	}
-	if l.norm, err = l.compileNorm(); err != nil {
-		return nil, err
-	}
-	l.update, err = l.compileUpdate()
+	var err error
+	l.optimizer, err = optimizer.New(w.Device, l.specs, l.heldAs(), options.AdamW, options.Seed, w.Float32s)
 	return l, err
 }
 
 // trained returns the buffers that an update replaces, in the order of specs.
 func (l *Learner) trained() []backend.Buffer {
 	if l.adapter != nil {
-		return l.adapter.factors
+		return l.adapter.Factors
 	}
 	return l.weights.Buffers
 }
@@ -125,8 +100,8 @@ type Tokens struct {
 	Old       []float32 // log-probability when sampled
 	Ref       []float32 // log-probability under the reference
 	Advantage []float32
-	Weight    []float32 // see Aggregation
-	// Correction multiplies the policy's loss (see Correction); nil is 1 everywhere.
+	Weight    []float32 // see objective.Aggregation
+	// Correction multiplies the policy's loss (see objective.Correction); nil is 1 everywhere.
 	Correction []float32
 }
 
@@ -160,7 +135,7 @@ func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature floa
 		}
 	}
 	for _, values := range [][]float32{
-		tokens.Old, tokens.Ref, tokens.Advantage, correction, tokens.Weight, l.options.Loss.knobs(l.beta),
+		tokens.Old, tokens.Ref, tokens.Advantage, correction, tokens.Weight, l.options.Loss.Knobs(l.beta),
 	} {
 		buffer, err := backend.Upload(l.weights.Device, values, len(values))
 		if err != nil {
@@ -170,7 +145,7 @@ func (l *Learner) Accumulate(batch *model.Batch, tokens Tokens, temperature floa
 	}
 	all := append(append([]backend.Buffer{}, inputs...), l.weights.Buffers...)
 	if l.adapter != nil {
-		all = append(all, l.adapter.factors...)
+		all = append(all, l.adapter.Factors...)
 	}
 	outputs, err := program.Run(append(all, l.gradients...))
 	if err != nil {
@@ -212,12 +187,12 @@ func (l *Learner) compileGradient(key gradientKey) (*backend.Program, error) {
 	for _, name := range []string{"old", "ref", "advantage", "correction", "weight"} {
 		inputs = append(inputs, backend.Input{Name: name, Shape: shapes.Make(dtypes.Float32, key.shape.N)})
 	}
-	inputs = append(inputs, backend.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
+	inputs = append(inputs, backend.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, objective.NumKnobs)})
 	inputs = append(inputs, w.Inputs(false)...)
 	if l.adapter != nil {
-		inputs = append(inputs, l.floats("factor", false)...)
+		inputs = append(inputs, optimizer.Floats("factor", l.specs, false)...)
 	}
-	inputs = append(inputs, l.floats("gradient", true)...)
+	inputs = append(inputs, optimizer.Floats("gradient", l.specs, true)...)
 	const own = model.DenseInputs + objectiveInputs
 	return backend.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
 		weights, sums := in[own:len(in)-len(l.specs)], in[len(in)-len(l.specs):]
@@ -227,13 +202,15 @@ func (l *Learner) compileGradient(key gradientKey) (*backend.Program, error) {
 		}
 		o := in[model.DenseInputs:own]
 		logprob, entropy := w.TokenLogProbs(key.shape, in[:model.DenseInputs], weights, key.remat)
-		t := perToken(tokenNodes{logprob, entropy, o[0], o[1], o[2], o[3], o[5]}, key.bonus)
+		t := objective.PerToken(objective.TokenNodes{
+			Logprob: logprob, Entropy: entropy, Old: o[0], Ref: o[1], Advantage: o[2], Correction: o[3], Knobs: o[5],
+		}, key.bonus)
 		if key.sft {
-			t.policy = Neg(logprob)
-			t.loss = t.policy
+			t.Policy = Neg(logprob)
+			t.Loss = t.Policy
 		}
-		loss := ReduceAllSum(Mul(t.loss, o[4]))
-		outputs := []*Node{Stack([]*Node{logprob, entropy, t.policy, t.kl, t.ratio, t.clipLo, t.clipHi, t.dual}, 0)}
+		loss := ReduceAllSum(Mul(t.Loss, o[4]))
+		outputs := []*Node{Stack([]*Node{logprob, entropy, t.Policy, t.KL, t.Ratio, t.ClipLo, t.ClipHi, t.Dual}, 0)}
 		for i, g := range Gradient(loss, trained...) {
 			outputs = append(outputs, Add(sums[i], op.Convert(g, dtypes.Float32)))
 		}
@@ -243,72 +220,23 @@ func (l *Learner) compileGradient(key gradientKey) (*backend.Program, error) {
 
 // Update takes an optimiser step with the summed gradient at a learning rate and
 // clears the sum. It returns the gradient's norm before clipping. A norm that is
-// not finite moves nothing and is an error.
+// not finite moves nothing and is optimizer.ErrNotFinite.
 func (l *Learner) Update(rate float64) (norm float64, err error) {
-	outputs, err := l.norm.Run(l.gradients)
-	if err != nil {
-		return 0, err
-	}
-	defer backend.Free(outputs...)
-	squares, err := backend.Float32s(outputs[0])
-	if err != nil {
-		return 0, err
-	}
-	for _, s := range squares {
-		norm += float64(s)
-	}
-	norm = math.Sqrt(norm)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return norm, fmt.Errorf("%w: the gradient's norm is %v", errNotFinite, norm)
-	}
-	a := l.options.AdamW
-	l.updates++
-	values := make([]float32, scalars)
-	values[scalarScale] = 1
-	if a.MaxGradNorm > 0 {
-		values[scalarScale] = float32(min(1, a.MaxGradNorm/(norm+1e-6)))
-	}
-	values[scalarRate] = float32(rate)
-	values[scalarDecay] = float32(1 - rate*a.WeightDecay)
-	values[scalarBias1] = float32(1 - math.Pow(a.Beta1, float64(l.updates)))
-	values[scalarBias2] = float32(math.Sqrt(1 - math.Pow(a.Beta2, float64(l.updates))))
-	buffer, err := backend.Upload(l.weights.Device, values, scalars)
-	if err != nil {
+	if norm, err = l.optimizer.Step(rate, l.trained(), l.gradients); err != nil {
 		return norm, err
-	}
-	defer backend.Free(buffer)
-	key, err := backend.Upload(l.weights.Device, []uint32{uint32(mix(mix(l.options.Seed) + uint64(l.updates)))})
-	if err != nil {
-		return norm, err
-	}
-	defer backend.Free(key)
-	inputs := []backend.Buffer{buffer, key}
-	groups := [][]backend.Buffer{l.trained(), l.m.buffers, l.v.buffers, l.gradients, l.masters}
-	for _, group := range groups {
-		inputs = append(inputs, group...)
-	}
-	updated, err := l.update.Run(inputs)
-	if err != nil {
-		return norm, err
-	}
-	for _, group := range groups {
-		updated = updated[copy(group, updated):]
 	}
 	l.weights.Version++
 	if l.adapter != nil {
-		err = l.adapter.merge()
+		err = l.adapter.Merge()
 	}
 	return norm, err
 }
 
 // Close frees the optimiser's state and programs, not the weights nor the adapter.
 func (l *Learner) Close() {
-	for _, group := range [][]backend.Buffer{l.m.buffers, l.v.buffers, l.gradients, l.masters} {
-		backend.Free(group...)
-	}
+	backend.Free(l.gradients...)
 	for _, p := range l.grads {
 		p.Close()
 	}
-	l.norm.Close()
-	l.update.Close()
+	l.optimizer.Close()
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 // TestLoRAGradient compares the factors' gradients, which are computed without those
@@ -28,32 +30,32 @@ func TestLoRAGradient(t *testing.T) {
 		}
 	}
 	for _, c := range variants {
-		d := openDevice(t, c.name)
-		w := tinyWeights(t, d, c.dtype)
+		d := trainertest.OpenDevice(t, c.name)
+		w := trainertest.TinyWeights(t, d, c.dtype)
 		defer w.Close()
-		options := LoRA{Rank: 3, Alpha: 6, Targets: loraTargets}
-		a, err := NewAdapter(w, options, 1)
+		options := lora.Options{Rank: 3, Alpha: 6, Targets: lora.Targets}
+		a, err := lora.New(w, options, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer a.Close()
 		r := rand.New(rand.NewPCG(4, 4))
-		for i, spec := range a.specs { // B is zero at first, and A would have no gradient
+		for i, spec := range a.Specs { // B is zero at first, and A would have no gradient
 			values := make([]float32, spec.Shape[0]*spec.Shape[1])
 			for j := range values {
 				values[j] = float32(r.NormFloat64()) * 0.05
 			}
-			backend.Free(a.factors[i])
-			if a.factors[i], err = backend.Upload(d, values, spec.Shape...); err != nil {
+			backend.Free(a.Factors[i])
+			if a.Factors[i], err = backend.Upload(d, values, spec.Shape...); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := a.merge(); err != nil {
+		if err := a.Merge(); err != nil {
 			t.Fatal(err)
 		}
 		g := readGolden(t)
 		v := g.Variants[0]
-		gradients := func(adapter *Adapter, remat bool) [][]float32 {
+		gradients := func(adapter *lora.Adapter, remat bool) [][]float32 {
 			o := v.options()
 			o.Adapter, o.Remat = adapter, remat
 			l, err := NewLearner(w, o)
@@ -77,13 +79,13 @@ func TestLoRAGradient(t *testing.T) {
 		whole := gradients(nil, false)
 		for _, remat := range []bool{false, true} {
 			for i, got := range gradients(a, remat) {
-				index, first := a.targets[i/2], i/2*2
-				A, errA := backend.Float32s(a.factors[first])
-				B, errB := backend.Float32s(a.factors[first+1])
+				index, first := a.Indices[i/2], i/2*2
+				A, errA := backend.Float32s(a.Factors[first])
+				B, errB := backend.Float32s(a.Factors[first+1])
 				if errA != nil || errB != nil {
 					t.Fatal(errA, errB)
 				}
-				out, in, R, s := w.Specs[index].Shape[0], w.Specs[index].Shape[1], options.Rank, a.scale()
+				out, in, R, s := w.Specs[index].Shape[0], w.Specs[index].Shape[1], options.Rank, a.Scale()
 				want := make([]float32, len(got))
 				for o := range out {
 					for j := range in {
@@ -97,13 +99,13 @@ func TestLoRAGradient(t *testing.T) {
 						}
 					}
 				}
-				scale := norm(want) / math.Sqrt(float64(len(want)))
+				scale := trainertest.Norm(want) / math.Sqrt(float64(len(want)))
 				worst := 0.0
 				for j := range want {
 					worst = max(worst, math.Abs(float64(got[j]-want[j])))
 				}
 				if !(scale > 0) || !(worst <= c.bound*scale) {
-					t.Fatalf("%s %s remat %v: gradient of %s is off by %g, its size is %g", c.name, c.dtype, remat, a.specs[i].Name, worst, scale)
+					t.Fatalf("%s %s remat %v: gradient of %s is off by %g, its size is %g", c.name, c.dtype, remat, a.Specs[i].Name, worst, scale)
 				}
 			}
 		}

@@ -4,23 +4,15 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/stele-lm/stele/engine/architecture"
-	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
-
-// smollm2 is the shape of SmolLM2-135M.
-var smollm2 = &checkpoint.Config{Config: architecture.Config{
-	Architecture: architecture.Llama, VocabSize: 49152, HiddenSize: 576, IntermediateSize: 1536, NumLayers: 30, NumHeads: 9,
-	NumKVHeads: 3, HeadDim: 64, MaxPositions: 2048, TieEmbeddings: true,
-}}
 
 var compileAll = flag.Bool("compile", false, "ask XLA for what TestMemoryIsXLAs has noted, a minute each")
 
@@ -28,16 +20,16 @@ var compileAll = flag.Bool("compile", false, "ask XLA for what TestMemoryIsXLAs 
 // with what XLA assigned: as it was noted for SmolLM2-135M, or is now with -compile,
 // and as it is now for a small model.
 func TestMemoryIsXLAs(t *testing.T) {
-	d := openDevice(t, "xla:cpu")
+	d := trainertest.OpenDevice(t, "xla:cpu")
 	c := defaults()
 	// assigned is what XLA needs for the gradient of the largest pass.
 	assigned := func(c Config, w *model.Weights, shape model.DenseShape) int64 {
 		t.Helper()
 		l := &Learner{weights: w, specs: w.Specs, options: LearnerOptions{Loss: c.Loss}}
 		if c.LoRA.Rank > 0 {
-			l.adapter, l.specs = &Adapter{}, nil
+			l.adapter, l.specs = &lora.Adapter{}, nil
 			for i, spec := range w.Specs {
-				if factors := c.LoRA.factors(spec); factors != nil {
+				if factors := c.LoRA.Factors(spec); factors != nil {
 					w.Adapted, l.specs = append(w.Adapted, i), append(l.specs, factors...)
 				}
 			}
@@ -51,7 +43,7 @@ func TestMemoryIsXLAs(t *testing.T) {
 	}
 	check := func(w *model.Weights, c Config, longest, prompt int, noted int64) {
 		t.Helper()
-		p := planMemory(c, w.Config, "float32", longest, prompt)
+		p := c.workload(w.Config, "float32", longest, prompt).Plan()
 		want := noted
 		if noted == 0 || *compileAll {
 			want = assigned(c, w, p.MicroBatch)
@@ -74,10 +66,10 @@ func TestMemoryIsXLAs(t *testing.T) {
 		{1, 64, 32, 512, false, 16, 944689156}, {4, 64, 32, 320, true, 16, 198595076},
 	} {
 		c.Rollout.GroupSize, c.Update.MicroTokens, c.Update.Remat, c.LoRA.Rank = x.group, x.micro, x.remat, x.rank
-		w := &model.Weights{Config: smollm2, Device: d, DType: dtypes.Float32, Specs: smollm2.TensorSpecs()}
+		w := &model.Weights{Config: trainertest.SmolLM2, Device: d, DType: dtypes.Float32, Specs: trainertest.SmolLM2.TensorSpecs()}
 		check(w, c, x.longest, x.longest-x.completion, x.noted)
 	}
-	w := tinyWeights(t, d, dtypes.Float32)
+	w := trainertest.TinyWeights(t, d, dtypes.Float32)
 	defer w.Close()
 	c.Rollout.GroupSize, c.Update.MicroTokens, c.Update.Remat, c.LoRA.Rank = 4, 640, false, 0
 	check(w, c, 128, 64, 0)
@@ -87,8 +79,9 @@ func TestMemoryIsXLAs(t *testing.T) {
 // it fit, and with them it does.
 func TestMemoryRefusal(t *testing.T) {
 	c := defaults()
-	p := planMemory(c, smollm2, "float32", 2048, 512)
-	if err := p.fits(p.Total, c, smollm2, "float32", 2048, 512); err != nil {
+	w := c.workload(trainertest.SmolLM2, "float32", 2048, 512)
+	p := w.Plan()
+	if err := w.Check(p.Total); err != nil {
 		t.Error(err)
 	}
 	for _, x := range []struct {
@@ -101,7 +94,7 @@ func TestMemoryRefusal(t *testing.T) {
 		{2900, "--set lora.rank=16"},
 		{100, "no setting makes it fit"},
 	} {
-		err := p.fits(x.mib<<20, c, smollm2, "float32", 2048, 512)
+		err := w.Check(x.mib << 20)
 		if err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("with %d MiB of %d: %v, want %q", x.mib, p.Total>>20, err, x.want)
 		}
@@ -131,34 +124,5 @@ func TestPlan(t *testing.T) {
 	c.Data.Count = 1000
 	if _, err := Check(context.Background(), c, "", options); err == nil || !strings.Contains(err.Error(), "86 that fit") {
 		t.Errorf("%v", err)
-	}
-}
-
-// TestContainerMemory: a container's limit counts, less what it holds and would not give
-// back; groups of both versions.
-func TestContainerMemory(t *testing.T) {
-	for name, x := range map[string]struct {
-		files map[string]string
-		want  int64
-	}{
-		"version 2": {map[string]string{"memory.max": "8589934592\n", "memory.current": "3221225472\n", "memory.stat": "anon 1\ninactive_file 1073741824\n"}, 6 << 30},
-		"version 1": {map[string]string{"memory/memory.limit_in_bytes": "4294967296", "memory/memory.usage_in_bytes": "1073741824"}, 3 << 30},
-		"no limit":  {map[string]string{"memory.max": "max\n", "memory.current": "5"}, 0},
-		"none in 1": {map[string]string{"memory/memory.limit_in_bytes": "9223372036854771712", "memory/memory.usage_in_bytes": "5"}, 0},
-		"nothing":   {nil, 0},
-		"full":      {map[string]string{"memory.max": "5", "memory.current": "6"}, 1},
-	} {
-		root := t.TempDir()
-		if err := os.Mkdir(filepath.Join(root, "memory"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		for path, text := range x.files {
-			if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got := containerMemory(root); got != x.want {
-			t.Errorf("%s: %d, want %d", name, got, x.want)
-		}
 	}
 }

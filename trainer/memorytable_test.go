@@ -9,6 +9,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/trainer/memory"
 )
 
 var updateTable = flag.Bool("update", false, "write the table of docs/memory.md anew")
@@ -41,11 +42,12 @@ func memoryTable() string {
 			if rank > 0 {
 				trained = fmt.Sprintf("LoRA, rank %d", rank)
 			}
-			plan := planMemory(c, m.config, "float32", prompt+completion, prompt)
+			w := c.workload(m.config, "float32", prompt+completion, prompt)
+			plan := w.Plan()
 			fmt.Fprintf(&b, "| %s | %s | %.1f GiB |", m.name, trained, float64(plan.Total)/(1<<30))
 			for _, gib := range []int64{24, 48, 80} {
-				settings, p, ok := fit(gib<<30*95/100, c, m.config, "float32", prompt+completion, prompt, func(r remedy) bool {
-					return !strings.Contains(r.setting, "lora")
+				settings, p, ok := w.Fit(gib<<30*95/100, func(r memory.Remedy) bool {
+					return !strings.Contains(r.Setting, "lora")
 				})
 				switch {
 				case !ok:

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -105,8 +106,8 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 				ended.add(n)
 			}
 			truncated.add(indicator(o.truncated()))
-			prompts.add(float64(len(o.problem.ids)))
-			m["perf/total_num_tokens"] += n + float64(len(o.problem.ids))
+			prompts.add(float64(len(o.problem.IDs)))
+			m["perf/total_num_tokens"] += n + float64(len(o.problem.IDs))
 		}
 		spread.addDefined(own.definedStd())
 		flat.add(indicator(own.n > 1 && own.min == own.max))
@@ -222,7 +223,7 @@ type passStats struct {
 	lowest, highest                     float64 // share of clipped tokens in an update, the extremes
 	compared, difference, maxDifference float64
 	gradNorm                            float64
-	flops                               float64 // see gradientFLOPs
+	flops                               float64 // see learner.FLOPs
 }
 
 // see adds n tokens from entry at.
@@ -283,14 +284,14 @@ func (s *passStats) add(o passStats) {
 
 // report writes the means over updates and tokens; of a step without an update
 // there is nothing to say.
-func (s *passStats) report(m Metrics, l Loss, beta float64) {
+func (s *passStats) report(m Metrics, l objective.Loss, beta float64) {
 	if s.tokens == 0 {
 		return
 	}
 	m["actor/pg_loss"] = s.policy / s.updates
 	m["entropy"] = s.entropy / s.tokens
 	loss := m["actor/pg_loss"]
-	if l.Beta != 0 && l.KLIn != KLInReward {
+	if l.Beta != 0 && l.KLIn != objective.KLInReward {
 		m["kl"] = s.kl / s.updates
 		loss += beta * m["kl"]
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -56,7 +57,7 @@ func (c *rewardCase) scored(t *testing.T) (*run, [][]*rollout) {
 		t.Fatal(err)
 	}
 	var groups [][]*rollout
-	p := &problem{}
+	p := &problems.Problem{}
 	for i, n := range c.Lengths {
 		if i%c.Group == 0 {
 			groups = append(groups, nil)

@@ -11,6 +11,8 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 // TestLayouts: pairs of which some share a prompt give the loss, the log-probabilities
@@ -18,8 +20,8 @@ import (
 // rounding (half the goldens' bound: advantages of a group cancel in sums): with the prompt computed once, with groups divided, and packed.
 func TestLayouts(t *testing.T) {
 	for _, name := range kernelstest.Backends(t) {
-		d := openDevice(t, name)
-		w := tinyWeights(t, d, dtypes.Float32)
+		d := trainertest.OpenDevice(t, name)
+		w := trainertest.TinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
 		l, err := NewLearner(w, LearnerOptions{AdamW: defaults().Optimizer, Loss: defaults().Loss})
 		if err != nil {
@@ -45,8 +47,8 @@ func TestLayouts(t *testing.T) {
 				pairs, lengths = append(pairs, model.Pair{Prompt: prompt, Completion: ids(n)}), append(lengths, n)
 			}
 		}
-		advantages := Advantages([]float64{1, 0, 0.3, 0.5, 1, 0.1, 1, 0}, true)
-		weights := TokenMean.Weights(lengths, 0)
+		advantages := objective.Advantages([]float64{1, 0, 0.3, 0.5, 1, 0.1, 1, 0}, true)
+		weights := objective.TokenMean.Weights(lengths, 0)
 		pass := func(batches iter.Seq2[[]int, *model.Batch]) (loss float64, logprobs [][]float32, gradients [][]float32) {
 			logprobs = make([][]float32, len(pairs))
 			for indices, batch := range batches {
@@ -97,7 +99,7 @@ func TestLayouts(t *testing.T) {
 			if u.MicroTokens == 80 && name != "go" {
 				continue // XLA takes seconds to compile each of the many shapes
 			}
-			loss, logprobs, got := pass(Config{Algorithm: AlgorithmSFT, Update: u}.batches(pairs))
+			loss, logprobs, got := pass((&Config{Algorithm: AlgorithmSFT, Update: u}).layout().Batches(pairs))
 			if math.Abs(loss-wantLoss) > 1e-5 {
 				t.Errorf("%s, %+v: the loss is %.8g, alone %.8g", name, u, loss, wantLoss)
 			}
@@ -109,7 +111,7 @@ func TestLayouts(t *testing.T) {
 				}
 			}
 			for i, spec := range w.Specs {
-				scale := norm(want[i]) / math.Sqrt(float64(len(want[i])))
+				scale := trainertest.Norm(want[i]) / math.Sqrt(float64(len(want[i])))
 				for j, x := range want[i] {
 					if d := math.Abs(float64(got[i][j] - x)); d > 5e-4*max(scale, math.Abs(float64(x))) {
 						t.Fatalf("%s, %+v: gradient of %s[%d] is %g, alone %g", name, u, spec.Name, j, got[i][j], x)

@@ -12,7 +12,10 @@ import (
 
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 // objectiveGolden is testdata/objective.json, which verl's own functions computed
@@ -26,18 +29,18 @@ type objectiveGolden struct {
 	Rewards  []float64   `json:"rewards"`
 	Group    int         `json:"group"`
 	Variants []struct {
-		Name              string      `json:"name"`
-		Settings          Loss        `json:"settings"`
-		Loss              float64     `json:"loss"`
-		PGLoss            float64     `json:"pg_loss"`
-		KLLoss            float64     `json:"kl_loss"`
-		EntropyLoss       float64     `json:"entropy_loss"`
-		ClipFraction      float64     `json:"clip_fraction"`
-		ClipFractionLower float64     `json:"clip_fraction_lower"`
-		RewardKL          *float64    `json:"reward_kl"`
-		Weights           [][]float32 `json:"weights"`
-		Advantages        []float64   `json:"advantages"`
-		Gradient          [][]float32 `json:"gradient"`
+		Name              string         `json:"name"`
+		Settings          objective.Loss `json:"settings"`
+		Loss              float64        `json:"loss"`
+		PGLoss            float64        `json:"pg_loss"`
+		KLLoss            float64        `json:"kl_loss"`
+		EntropyLoss       float64        `json:"entropy_loss"`
+		ClipFraction      float64        `json:"clip_fraction"`
+		ClipFractionLower float64        `json:"clip_fraction_lower"`
+		RewardKL          *float64       `json:"reward_kl"`
+		Weights           [][]float32    `json:"weights"`
+		Advantages        []float64      `json:"advantages"`
+		Gradient          [][]float32    `json:"gradient"`
 	} `json:"variants"`
 	Controller struct {
 		Beta    float64 `json:"beta"`
@@ -77,22 +80,22 @@ func TestObjective(t *testing.T) {
 		}
 	}
 	for _, name := range kernelstest.Backends(t) {
-		device := openDevice(t, name)
+		device := trainertest.OpenDevice(t, name)
 		programs := map[bool]*backend.Program{}
 		for _, v := range g.Variants {
 			t.Run(name+"/"+v.Name, func(t *testing.T) {
 				l := v.Settings
-				if err := l.validate(); err != nil {
+				if err := l.Validate(); err != nil {
 					t.Fatal(err)
 				}
-				r := &run{config: Config{Loss: l}, kl: KLController{Beta: l.Beta}}
+				r := &run{config: Config{Loss: l}, kl: objective.KLController{Beta: l.Beta}}
 				// The rollouts, as sampling and scoring leave them.
 				var rollouts []*rollout
 				for i := range g.Rewards {
-					o := &rollout{problem: &problem{}, old: g.Engine[i], ref: g.Ref[i]}
+					o := &rollout{problem: &problems.Problem{}, old: g.Engine[i], ref: g.Ref[i]}
 					o.Tokens = make([]int32, len(g.Engine[i]))
 					o.score.Total = g.Rewards[i]
-					if l.ImportanceSampling != CorrectionNone {
+					if l.ImportanceSampling != objective.CorrectionNone {
 						o.old = g.Old[i]
 						o.correction, _ = l.ImportanceSampling.Weights(g.Old[i], g.Engine[i], l.ImportanceCap)
 						for j, w := range v.Weights[i] {
@@ -120,7 +123,7 @@ func TestObjective(t *testing.T) {
 				if programs[bonus] == nil {
 					programs[bonus] = compileObjective(t, device, len(flat[0]), bonus)
 				}
-				out := runObjective(t, programs[bonus], device, append(flat, l.knobs(l.Beta)))
+				out := runObjective(t, programs[bonus], device, append(flat, l.Knobs(l.Beta)))
 				n := len(flat[0])
 				row := func(i int) []float32 { return out[i*n : (i+1)*n] }
 				// Rows: policy, kl, clipLo, clipHi, dual, gradient.
@@ -134,7 +137,7 @@ func TestObjective(t *testing.T) {
 					dual += float64(row(4)[i]) / float64(n)
 				}
 				loss := pg - l.Entropy*entropy
-				if l.KLIn == KLInLoss {
+				if l.KLIn == objective.KLInLoss {
 					loss += l.Beta * kl
 				}
 				near(t, "loss", loss, v.Loss)
@@ -183,11 +186,13 @@ func compileObjective(t *testing.T, d *backend.Device, n int, bonus bool) *backe
 	for _, name := range []string{"logprob", "entropy", "old", "ref", "advantage", "correction", "weight"} {
 		inputs = append(inputs, backend.Input{Name: name, Shape: shapes.Make(dtypes.Float32, n)})
 	}
-	inputs = append(inputs, backend.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, knobs)})
+	inputs = append(inputs, backend.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, objective.NumKnobs)})
 	p, err := backend.Compile(d, "objective", inputs, func(in []*Node) []*Node {
-		l := perToken(tokenNodes{in[0], in[1], in[2], in[3], in[4], in[5], in[7]}, bonus)
-		gradient := Gradient(ReduceAllSum(Mul(l.loss, in[6])), in[0])[0]
-		return []*Node{Stack([]*Node{l.policy, l.kl, l.clipLo, l.clipHi, l.dual, gradient}, 0)}
+		l := objective.PerToken(objective.TokenNodes{
+			Logprob: in[0], Entropy: in[1], Old: in[2], Ref: in[3], Advantage: in[4], Correction: in[5], Knobs: in[7],
+		}, bonus)
+		gradient := Gradient(ReduceAllSum(Mul(l.Loss, in[6])), in[0])[0]
+		return []*Node{Stack([]*Node{l.Policy, l.KL, l.ClipLo, l.ClipHi, l.Dual, gradient}, 0)}
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -220,14 +225,14 @@ func runObjective(t *testing.T, p *backend.Program, d *backend.Device, inputs []
 
 func TestKLController(t *testing.T) {
 	g := readObjectiveGolden(t).Controller
-	c := KLController{Beta: g.Beta, Target: g.Target, Horizon: g.Horizon}
+	c := objective.KLController{Beta: g.Beta, Target: g.Target, Horizon: g.Horizon}
 	for i, u := range g.Updates {
 		c.Update(u.KL, u.N)
 		if math.Abs(c.Beta-u.Beta) > 1e-12 {
 			t.Errorf("update %d: β is %.12g, want %.12g", i, c.Beta, u.Beta)
 		}
 	}
-	fixed := KLController{Beta: 0.3}
+	fixed := objective.KLController{Beta: 0.3}
 	fixed.Update(100, 100)
 	if fixed.Beta != 0.3 {
 		t.Errorf("a fixed β moved to %g", fixed.Beta)

@@ -9,6 +9,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/memory"
+	"github.com/stele-lm/stele/trainer/problems"
 )
 
 // Plan is what a run is going to do, known before anything is computed.
@@ -36,7 +39,7 @@ type Plan struct {
 	TokensStep  int64   `json:"tokens_step"`  // a step, at most, without dynamic sampling's further batches
 	TokensTotal int64   `json:"tokens_total"` // in all, at most
 
-	Memory MemoryPlan `json:"memory"`
+	Memory memory.Plan `json:"memory"`
 	// Tokens of the longest sequence, and of the longest prompt.
 	longest, prompt int
 	// Notes are what a person must know of how the model's folder was read.
@@ -48,19 +51,19 @@ type Plan struct {
 }
 
 // newPlan says what a run on a model and its problems is going to do.
-func newPlan(c Config, dir string, m *checkpoint.Config, set *dataset, dtype string) *Plan {
+func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtype string) *Plan {
 	p := &Plan{
 		Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages, Ignored: c.ignored(dtype),
-		Problems: map[string]map[int]int{}, Prompts: len(set.problems), TooLong: set.long, Steps: c.Steps,
+		Problems: map[string]map[int]int{}, Prompts: len(set.Problems), TooLong: set.Long, Steps: c.Steps,
 	}
 	var prompts, solutions series
-	for _, q := range set.problems {
+	for _, q := range set.Problems {
 		if p.Problems[q.Language] == nil {
 			p.Problems[q.Language] = map[int]int{}
 		}
 		p.Problems[q.Language][q.Level]++
-		prompts.add(float64(len(q.ids)))
-		solutions.add(float64(len(q.solution)))
+		prompts.add(float64(len(q.IDs)))
+		solutions.add(float64(len(q.SolutionIDs)))
 	}
 	p.PromptMean, p.PromptMost = prompts.mean(), prompts.max
 	p.SolutionMean, p.SolutionMost = solutions.mean(), solutions.max
@@ -78,17 +81,39 @@ func newPlan(c Config, dir string, m *checkpoint.Config, set *dataset, dtype str
 	p.TokensStep = int64(float64(p.Sequences) * (prompts.mean() + most))
 	p.TokensTotal = p.TokensStep * int64(p.Steps)
 	p.longest, p.prompt = longestSequence(&c, m, set), int(prompts.max)
-	p.Memory = planMemory(c, m, dtype, p.longest, p.prompt)
+	p.Memory = c.workload(m, dtype, p.longest, p.prompt).Plan()
 	return p
 }
 
+// workload is what the memory of a run is planned for. longest is how many tokens the
+// longest sequence may have, prompt how many the longest prompt has.
+func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt int) memory.Workload {
+	w := memory.Workload{
+		Model: m, DType: dtype, Longest: longest, Prompt: prompt, LoRA: c.LoRA, Optimizer: c.Optimizer,
+		Layout: c.layout(), Remat: c.Update.Remat, Sequences: c.Update.Batch, Group: 1, Decoded: c.Rollout.Batch,
+	}
+	if c.Algorithm == AlgorithmGRPO {
+		r := c.Rollout
+		w.Reference, w.Group, w.Rollouts = c.Loss.Beta > 0, r.GroupSize, r.Questions*r.GroupSize
+		w.Sequences = (r.Questions + c.Update.MiniBatches - 1) / c.Update.MiniBatches * r.GroupSize
+	}
+	return w
+}
+
+// layout says how gradient passes are laid out: what GRPO's sequences have in common, a
+// group's prompt, is computed once; examples of SFT have nothing in common and may be
+// packed.
+func (c *Config) layout() learner.Layout {
+	return learner.Layout{MicroTokens: c.Update.MicroTokens, Packed: c.Update.Packing && c.Algorithm == AlgorithmSFT}
+}
+
 // longestSequence is how many tokens the longest sequence of a run may have.
-func longestSequence(c *Config, m *checkpoint.Config, set *dataset) int {
+func longestSequence(c *Config, m *checkpoint.Config, set *problems.Set) int {
 	longest := 0
-	for _, q := range set.problems {
-		n := len(q.ids) + c.Rollout.MaxTokens
+	for _, q := range set.Problems {
+		n := len(q.IDs) + c.Rollout.MaxTokens
 		if c.Algorithm == AlgorithmSFT {
-			n = len(q.ids) + len(q.solution)
+			n = len(q.IDs) + len(q.SolutionIDs)
 		}
 		longest = max(longest, n)
 	}

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -35,8 +37,8 @@ func richRun(t *testing.T, steps int) Config {
 	Presets["dapo"](&c)
 	c.Reward.Commands = []reward.Command{lineLength()}
 	c.Rollout.FilterBy, c.Rollout.GroupSize = FilterByReward, 2
-	c.Loss.Beta, c.Loss.KLIn, c.Loss.KL, c.Loss.KLTarget, c.Loss.KLHorizon = 0.1, KLInReward, "k1", 0.5, 20
-	c.Loss.ImportanceSampling = TokenTruncate
+	c.Loss.Beta, c.Loss.KLIn, c.Loss.KL, c.Loss.KLTarget, c.Loss.KLHorizon = 0.1, objective.KLInReward, "k1", 0.5, 20
+	c.Loss.ImportanceSampling = objective.TokenTruncate
 	c.Update.Epochs = 2
 	return c
 }
@@ -324,7 +326,7 @@ func TestNotFinite(t *testing.T) {
 	c.Update.Batch, c.Optimizer.LR = 4, 1e30
 	dir := filepath.Join(t.TempDir(), "run")
 	err := Run(context.Background(), c, dir, Options{Backend: "go", DType: "float32"})
-	if !errors.Is(err, errNotFinite) {
+	if !errors.Is(err, optimizer.ErrNotFinite) {
 		t.Fatalf("the run ended with %v", err)
 	}
 	data, readErr := os.ReadFile(filepath.Join(dir, "nonfinite-step-2.jsonl"))

@@ -19,6 +19,10 @@ import (
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/memory"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -54,21 +58,21 @@ type run struct {
 
 	engine      *engine.Engine
 	reference   *model.Weights // nil without KL
-	adapter     *Adapter       // nil without LoRA
+	adapter     *lora.Adapter  // nil without LoRA
 	learner     *Learner
-	order       order
+	order       problems.Order
 	scorer      *reward.Scorer
 	dataName    string
 	events      eventWriter
 	evaluations evaluations
-	memory      MemoryPlan
+	memory      memory.Plan
 	warned      bool    // of truncated rollouts
 	peak        float64 // of the device, FLOP/s; 0 until it is measured
 
 	// What a checkpoint holds besides the model and the optimiser.
 	done   int // steps taken
 	cursor int // problems taken
-	kl     KLController
+	kl     objective.KLController
 
 	started      Manifest // of a run that is gone on with
 	interruption interruption
@@ -81,7 +85,7 @@ func newRun(config Config, dir string, options Options) *run {
 	r := &run{
 		config: config, options: options, dir: dir, events: eventWriter{dir: dir},
 		evaluations: evaluations{path: filepath.Join(dir, "eval.jsonl")},
-		kl:          KLController{Beta: l.Beta, Target: l.KLTarget, Horizon: l.KLHorizon},
+		kl:          objective.KLController{Beta: l.Beta, Target: l.KLTarget, Horizon: l.KLHorizon},
 	}
 	r.interruption.say = r.sayf
 	return r
@@ -196,7 +200,7 @@ func (r *run) advance(ctx context.Context) error {
 	if r.options.OnStep != nil {
 		r.options.OnStep(step, r.config.Steps, metrics)
 	}
-	if peak := PeakMemory(); r.engine.Device().IsCPU() && peak > 0 {
+	if peak := memory.Peak(); r.engine.Device().IsCPU() && peak > 0 {
 		r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
 	}
 	if r.saves(step) {
@@ -250,9 +254,9 @@ func (r *run) load(found *checked) error {
 	}
 	now := found.now
 	grpo := c.Algorithm == AlgorithmGRPO
-	r.order = order{problems: found.set.problems, seed: c.Seed, curriculum: c.Data.Curriculum}
+	r.order = problems.Order{Problems: found.set.Problems, Seed: c.Seed, Curriculum: c.Data.Curriculum}
 	if c.LoRA.Rank > 0 {
-		if r.adapter, err = NewAdapter(e.Weights, c.LoRA, c.Seed); err != nil {
+		if r.adapter, err = lora.New(e.Weights, c.LoRA, c.Seed); err != nil {
 			return err
 		}
 	}
@@ -306,7 +310,7 @@ func (r *run) load(found *checked) error {
 // scorer judges as an evaluation of the same benchmark does: dataName is what its
 // registry entry, be it the user's own, says the grader knows it by.
 func (c *Config) scorer() (s *reward.Scorer, dataName string, err error) {
-	entry, err := bench.Lookup(c.Data.Bench, c.Data.source(nil))
+	entry, err := bench.Lookup(c.Data.Bench, c.Data.Source(nil))
 	if err != nil {
 		return nil, "", err
 	}
@@ -317,7 +321,7 @@ func (c *Config) scorer() (s *reward.Scorer, dataName string, err error) {
 // restore goes back to where a checkpoint was written.
 func (r *run) restore(latest string, s state) error {
 	if r.adapter != nil {
-		if err := r.adapter.restore(filepath.Join(latest, adapterFolder)); err != nil {
+		if err := r.adapter.Restore(filepath.Join(latest, lora.Folder)); err != nil {
 			return err
 		}
 	}
@@ -330,15 +334,11 @@ func (r *run) restore(latest string, s state) error {
 }
 
 // reader prepares the data of a configuration for a model.
-func (c *Config) reader(tokenizer *text.Tokenizer, template *text.Template, m *checkpoint.Config) *reader {
-	rd := &reader{
-		data: c.Data, tokenizer: tokenizer, template: template, maxPrompt: c.Rollout.MaxPrompt, eos: m.EOS,
-		sft: c.Algorithm == AlgorithmSFT, maxSolution: c.Data.MaxSolution, positions: m.MaxPositions,
+func (c *Config) reader(tokenizer *text.Tokenizer, template *text.Template, m *checkpoint.Config) *problems.Reader {
+	return &problems.Reader{
+		Options: c.Data, Tokenizer: tokenizer, Template: template, MaxPrompt: c.Rollout.MaxPrompt, EOS: m.EOS,
+		Solutions: c.Algorithm == AlgorithmSFT, MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions), Positions: m.MaxPositions,
 	}
-	if rd.maxSolution == 0 {
-		rd.maxSolution = m.MaxPositions
-	}
-	return rd
 }
 
 // loadReference loads the model that the run started from, which does not move.

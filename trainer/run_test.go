@@ -17,6 +17,8 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/problems"
 )
 
 // tinyRun is a GRPO run of the nano model that takes seconds on the Go backend.
@@ -28,7 +30,7 @@ func tinyRun(t *testing.T, steps int) Config {
 	}
 	c := defaults()
 	c.Model, c.Steps, c.Seed = dir, steps, 5
-	c.Data = Data{Bench: "arith", Split: "train", Languages: []string{"en", "sw"}, Levels: []int{1}, Template: "plain"}
+	c.Data = problems.Options{Bench: "arith", Split: "train", Languages: []string{"en", "sw"}, Levels: []int{1}, Template: "plain"}
 	c.Rollout.Questions, c.Rollout.GroupSize, c.Rollout.MaxTokens, c.Rollout.MaxPrompt = 3, 4, 6, 64
 	c.Update.MiniBatches, c.Update.MicroTokens = 2, 256
 	c.Optimizer.LR = 1e-3
@@ -192,14 +194,14 @@ func TestRunRefuses(t *testing.T) {
 
 // TestChoose: each epoch has every problem once, in an order of its own.
 func TestChoose(t *testing.T) {
-	problems := make([]problem, 10)
-	for i := range problems {
-		problems[i].ID = string(rune('a' + i))
+	all := make([]problems.Problem, 10)
+	for i := range all {
+		all[i].ID = string(rune('a' + i))
 	}
 	var seen []string
-	o := order{problems: problems, seed: 7}
+	o := problems.Order{Problems: all, Seed: 7}
 	for step := range 10 {
-		for _, p := range o.take(3*step, 3) {
+		for _, p := range o.Take(3*step, 3) {
 			seen = append(seen, p.ID)
 		}
 	}
@@ -225,7 +227,7 @@ func TestLoadConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Loss.Aggregation != TokenMean || c.Loss.ClipHigh != 0.3 || c.Loss.Beta != 0 || c.Steps != 7 || c.Optimizer.LR != 1e-5 ||
+	if c.Loss.Aggregation != objective.TokenMean || c.Loss.ClipHigh != 0.3 || c.Loss.Beta != 0 || c.Steps != 7 || c.Optimizer.LR != 1e-5 ||
 		!slices.Equal(c.Data.Languages, []string{"fr"}) || c.Rollout.GroupSize != 16 {
 		t.Errorf("%+v", c)
 	}
@@ -252,24 +254,6 @@ func TestExamples(t *testing.T) {
 	for _, file := range files {
 		if _, err := LoadConfig(file, nil); err != nil {
 			t.Error(err)
-		}
-	}
-}
-
-func TestAggregation(t *testing.T) {
-	lengths := []int{2, 0, 6}
-	for _, c := range []struct {
-		a    Aggregation
-		want []float32
-	}{
-		{SeqMeanTokenMean, []float32{1. / 6, 0, 1. / 18}}, {TokenMean, []float32{1. / 8, 0, 1. / 8}},
-		{SeqMeanTokenSum, []float32{1. / 3, 0, 1. / 3}}, {SeqMeanTokenSumNorm, []float32{1. / 30, 0, 1. / 30}},
-	} {
-		got := c.a.Weights(lengths, 10)
-		for i := range got {
-			if d := got[i] - c.want[i]; d > 1e-7 || d < -1e-7 {
-				t.Errorf("%s: weights %v, want %v", c.a, got, c.want)
-			}
 		}
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"math"
 
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
 )
 
 // stepSFT takes one optimiser step on reference solutions: the mean negative
@@ -16,19 +19,19 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	if _, err := r.interruption.enter(ctx, updating, step); err != nil {
 		return nil, err
 	}
-	chosen := r.order.take(r.cursor, r.config.Update.Batch)
+	chosen := r.order.Take(r.cursor, r.config.Update.Batch)
 	r.cursor += len(chosen)
 	pairs := make([]model.Pair, len(chosen))
 	lengths := make([]int, len(chosen))
 	for i, p := range chosen {
-		pairs[i] = model.Pair{Prompt: p.ids, Completion: p.solution}
-		lengths[i] = len(p.solution)
+		pairs[i] = model.Pair{Prompt: p.IDs, Completion: p.SolutionIDs}
+		lengths[i] = len(p.SolutionIDs)
 	}
-	weights := TokenMean.Weights(lengths, 0)
+	weights := objective.TokenMean.Weights(lengths, 0)
 	m := Metrics{"step": float64(step)}
 	correct, entropy, tokens, padded := 0.0, 0.0, 0.0, 0.0
 	var offenders []offender
-	for indices, batch := range r.config.batches(pairs) {
+	for indices, batch := range r.config.layout().Batches(pairs) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -59,11 +62,11 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 		}
 	}
 	if len(offenders) > 0 {
-		return nil, r.stop(step, errNotFinite, offenders)
+		return nil, r.stop(step, optimizer.ErrNotFinite, offenders)
 	}
 	rate := r.config.Optimizer.Rate(step, r.config.Steps)
 	norm, err := r.learner.Update(rate)
-	if errors.Is(err, errNotFinite) {
+	if errors.Is(err, optimizer.ErrNotFinite) {
 		for i := range chosen {
 			offenders = append(offenders, newOffender(&chosen[i], pairs[i], -1, ""))
 		}
@@ -78,5 +81,5 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	m["train/padding"] = 1 - m["perf/total_num_tokens"]/padded
 	clock.lap("update_actor")
 	clock.report(m)
-	return m, r.utilization(m, gradientFLOPs(r.engine.Weights.Config, pairs))
+	return m, r.utilization(m, learner.FLOPs(r.engine.Weights.Config, pairs))
 }

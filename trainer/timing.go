@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stele-lm/stele/kernels/peak"
+	"github.com/stele-lm/stele/trainer/memory"
 )
 
 // stopwatch sums how long the parts of a step take, by the names that verl gives them.
@@ -40,7 +41,7 @@ func (w *stopwatch) report(m Metrics) {
 // step; the Go backend, a reference, has none.
 func (r *run) utilization(m Metrics, flops float64) error {
 	device := r.engine.Device()
-	allocated := PeakMemory()
+	allocated := memory.Peak()
 	if !device.IsCPU() {
 		h, err := device.Hardware()
 		if err != nil {

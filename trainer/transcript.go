@@ -55,8 +55,8 @@ func (r *run) keepRollouts(step int, rollouts []*rollout) error {
 			commands[name] = number(reward)
 		}
 		err := w.Write(line{
-			ID: o.problem.ID, Language: o.problem.Language, Sample: o.Sample, Prompt: o.problem.text,
-			Output: o.problem.prefix + o.Text, Answer: o.problem.Answer, Extracted: o.score.Extracted, Lang: o.score.Detected,
+			ID: o.problem.ID, Language: o.problem.Language, Sample: o.Sample, Prompt: o.problem.Text,
+			Output: o.problem.Prefix + o.Text, Answer: o.problem.Answer, Extracted: o.score.Extracted, Lang: o.score.Detected,
 			Reward: number(o.score.Total), Accuracy: o.score.Accuracy, Format: o.score.Format, LanguageOK: o.score.Language,
 			Overlong: o.score.Overlong, Commands: commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
 			Advantage: o.advantage, Tokens: len(o.Tokens), FinishReason: string(o.FinishReason),

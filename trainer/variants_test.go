@@ -15,6 +15,9 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/optimizer"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 // TestBiasGradients compares the gradients of a model with biases in attention and MLP
@@ -35,9 +38,9 @@ func TestBiasGradients(t *testing.T) {
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
 	}
-	options := LearnerOptions{SFT: true, AdamW: AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: StateFloat32}}
+	options := LearnerOptions{SFT: true, AdamW: optimizer.AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: optimizer.StateFloat32}}
 	for _, name := range kernelstest.Backends(t) {
-		d := openDevice(t, name)
+		d := trainertest.OpenDevice(t, name)
 		for _, name := range []string{"llama-biases"} {
 			folder, err := checkpoint.Open(filepath.Join("../testdata/variants", name))
 			if err != nil {
@@ -52,7 +55,7 @@ func TestBiasGradients(t *testing.T) {
 			c := golden[name].Cases[1]
 			pair := model.Pair{Prompt: c.IDs[:1], Completion: c.IDs[1:]}
 			gradients := func(l *Learner) [][]float32 {
-				for _, batch := range (Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 64}}).batches([]model.Pair{pair}) {
+				for _, batch := range (&Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 64}}).layout().Batches([]model.Pair{pair}) {
 					tokens := NewTokens(batch.Shape.N)
 					for j := range pair.Completion {
 						tokens.Weight[batch.First[0]+j] = 1
@@ -102,7 +105,7 @@ func TestBiasGradients(t *testing.T) {
 			}
 
 			// B is zero, so the gradient of A is zero and that of B is s·G·Aᵀ.
-			a, err := NewAdapter(w, LoRA{Rank: 2, Alpha: 4, Targets: loraTargets}, 1)
+			a, err := lora.New(w, lora.Options{Rank: 2, Alpha: 4, Targets: lora.Targets}, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,9 +116,9 @@ func TestBiasGradients(t *testing.T) {
 				t.Fatal(err)
 			}
 			factors := gradients(adapted)
-			for i, index := range a.targets {
+			for i, index := range a.Indices {
 				out, in := w.Specs[index].Shape[0], w.Specs[index].Shape[1]
-				A, err := backend.Float32s(a.factors[2*i])
+				A, err := backend.Float32s(a.Factors[2*i])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -123,10 +126,10 @@ func TestBiasGradients(t *testing.T) {
 					for r := range 2 {
 						want := 0.0
 						for k := range in {
-							want += a.scale() * float64(whole[index][j*in+k]) * float64(A[r*in+k])
+							want += a.Scale() * float64(whole[index][j*in+k]) * float64(A[r*in+k])
 						}
 						if got := float64(factors[2*i+1][j*2+r]); math.Abs(got-want) > 1e-3*c.Norms[w.Specs[index].Name] {
-							t.Fatalf("%s %s: gradient of %s is %g, want %g", d.Name, name, a.specs[2*i+1].Name, got, want)
+							t.Fatalf("%s %s: gradient of %s is %g, want %g", d.Name, name, a.Specs[2*i+1].Name, got, want)
 						}
 					}
 				}

@@ -20,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/peak"
 	"github.com/stele-lm/stele/trainer"
+	"github.com/stele-lm/stele/trainer/memory"
 )
 
 // benchFlags are the flags of stele bench.
@@ -140,7 +141,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	if err := profiled(f.profile, func() error { return measure(ctx) }); err != nil {
 		return err
 	}
-	if b.report.PeakRSS = trainer.PeakMemory(); b.report.PeakRSS == 0 {
+	if b.report.PeakRSS = memory.Peak(); b.report.PeakRSS == 0 {
 		return errors.New("/proc/self/status: no VmHWM")
 	}
 	b.report.Footprint = e.Footprint()

@@ -1,4 +1,4 @@
-package trainer
+package problems
 
 import (
 	"fmt"
@@ -35,22 +35,22 @@ func writeProblems(t *testing.T, n int, languages ...string) string {
 	return path
 }
 
-func loadSet(t *testing.T, d Data, sft bool) (*dataset, error) {
+func loadSet(t *testing.T, d Options, sft bool) (*Set, error) {
 	t.Helper()
-	tokenizer, err := text.Load("../testdata/models/tiny-qwen2")
+	tokenizer, err := text.Load("../../testdata/models/tiny-qwen2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tokenizer.Close()
 	d.Template = "plain"
-	r := reader{data: d, tokenizer: tokenizer, maxPrompt: 64, positions: 4096, maxSolution: 4096, sft: sft, eos: []int32{7}}
-	return r.load()
+	r := Reader{Options: d, Tokenizer: tokenizer, MaxPrompt: 64, Positions: 4096, MaxSolution: 4096, Solutions: sft, EOS: []int32{7}}
+	return r.Load()
 }
 
 // idsOf are the questions of each language, in order.
-func idsOf(set *dataset) map[string][]string {
+func idsOf(set *Set) map[string][]string {
 	ids := map[string][]string{}
-	for _, p := range set.problems {
+	for _, p := range set.Problems {
 		ids[p.Language] = append(ids[p.Language], p.ID)
 	}
 	return ids
@@ -59,16 +59,16 @@ func idsOf(set *dataset) map[string][]string {
 func TestParallelSets(t *testing.T) {
 	path := writeProblems(t, 40, "en", "ru", "fr")
 	three := []string{"en", "ru", "fr"}
-	whole, err := loadSet(t, Data{Bench: path, Languages: three}, false)
+	whole, err := loadSet(t, Options{Bench: path, Languages: three}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids := idsOf(whole)
-	if len(ids["en"]) != 39 || whole.long != 1 || slices.Contains(ids["en"], "q3") || !slices.Equal(ids["en"], ids["ru"]) || !slices.Equal(ids["en"], ids["fr"]) {
+	if len(ids["en"]) != 39 || whole.Long != 1 || slices.Contains(ids["en"], "q3") || !slices.Equal(ids["en"], ids["ru"]) || !slices.Equal(ids["en"], ids["fr"]) {
 		t.Errorf("a question too long in one language is not left out in all: %v", ids)
 	}
 
-	d := Data{Bench: path, Languages: three, Count: 10, Seed: 1}
+	d := Options{Bench: path, Languages: three, Count: 10, Seed: 1}
 	chosen, err := loadSet(t, d, false)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestParallelSets(t *testing.T) {
 	if len(ids["en"]) != 10 || !slices.Equal(ids["en"], ids["ru"]) || !slices.Equal(ids["en"], ids["fr"]) {
 		t.Errorf("the languages do not have the same 10 questions: %v", ids)
 	}
-	alone, err := loadSet(t, Data{Bench: path, Languages: []string{"en"}, Count: 9, Seed: 1}, false)
+	alone, err := loadSet(t, Options{Bench: path, Languages: []string{"en"}, Count: 9, Seed: 1}, false)
 	if err != nil || !slices.Equal(idsOf(alone)["en"], ids["en"][:9]) {
 		t.Errorf("the choice depends on its size or on the other languages: %v and %v, %v", idsOf(alone), ids, err)
 	}
@@ -92,7 +92,7 @@ func TestParallelSets(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, p := range apart.problems {
+	for _, p := range apart.Problems {
 		if seen[p.ID] {
 			t.Errorf("question %s is there in two languages", p.ID)
 		}
@@ -105,14 +105,14 @@ func TestParallelSets(t *testing.T) {
 
 func TestSelection(t *testing.T) {
 	path := writeProblems(t, 100, "en", "ru")
-	set, err := loadSet(t, Data{
+	set, err := loadSet(t, Options{
 		Bench: path, Languages: []string{"en", "ru"}, Types: []string{"geometry"}, Count: 10, Shares: map[int]float64{1: 0.1, 2: 0.25, 5: 0.65},
 	}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	levels := map[int]int{}
-	for _, p := range set.problems {
+	for _, p := range set.Problems {
 		levels[p.Level]++
 		if p.Type != "geometry" {
 			t.Errorf("%s is %s", p.ID, p.Type)
@@ -122,15 +122,15 @@ func TestSelection(t *testing.T) {
 	if want := map[int]int{1: 2, 2: 6, 5: 12}; !maps.Equal(levels, want) {
 		t.Errorf("levels %v, want %v", levels, want)
 	}
-	if _, err := loadSet(t, Data{Bench: path, Languages: []string{"en"}, Count: 50, Shares: map[int]float64{1: 1}}, false); err == nil ||
+	if _, err := loadSet(t, Options{Bench: path, Languages: []string{"en"}, Count: 50, Shares: map[int]float64{1: 1}}, false); err == nil ||
 		!strings.Contains(err.Error(), "20 that fit") {
 		t.Errorf("more questions of a level than there are: %v", err)
 	}
-	for _, d := range []Data{
+	for _, d := range []Options{
 		{Count: -1}, {Unparallel: true}, {Shares: map[int]float64{1: 1}}, {Count: 4, Shares: map[int]float64{1: 0.4}},
 		{Count: 4, Shares: map[int]float64{1: 2, 2: -1}}, {Languages: []string{"en", "en"}},
 	} {
-		if d.validate() == nil {
+		if d.Validate() == nil {
 			t.Errorf("%+v was taken", d)
 		}
 	}
@@ -138,13 +138,13 @@ func TestSelection(t *testing.T) {
 
 func TestSolutions(t *testing.T) {
 	path := writeProblems(t, 5, "en")
-	set, err := loadSet(t, Data{Bench: path, Languages: []string{"en"}}, true)
+	set, err := loadSet(t, Options{Bench: path, Languages: []string{"en"}}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range set.problems {
-		if n := len(p.solution); n < 2 || p.solution[n-1] != 7 {
-			t.Errorf("the solution of %s is %v, want it to end with the end of sequence", p.ID, p.solution)
+	for _, p := range set.Problems {
+		if n := len(p.SolutionIDs); n < 2 || p.SolutionIDs[n-1] != 7 {
+			t.Errorf("the solution of %s is %v, want it to end with the end of sequence", p.ID, p.SolutionIDs)
 		}
 	}
 }
@@ -152,71 +152,24 @@ func TestSolutions(t *testing.T) {
 // TestCurriculum: within an epoch levels never fall; which problem comes when
 // within a level is still shuffled, and each epoch has every problem once.
 func TestCurriculum(t *testing.T) {
-	var problems []problem
+	var problems []Problem
 	for i := range 30 {
-		problems = append(problems, problem{Problem: bench.Problem{ID: fmt.Sprint(i), Level: 1 + i%3}})
+		problems = append(problems, Problem{Problem: bench.Problem{ID: fmt.Sprint(i), Level: 1 + i%3}})
 	}
-	o := order{problems: problems, seed: 3, curriculum: true}
-	a, b := o.take(0, 30), o.take(30, 30)
-	if !slices.IsSortedFunc(a, func(x, y problem) int { return x.Level - y.Level }) {
+	o := Order{Problems: problems, Seed: 3, Curriculum: true}
+	a, b := o.Take(0, 30), o.Take(30, 30)
+	if !slices.IsSortedFunc(a, func(x, y Problem) int { return x.Level - y.Level }) {
 		t.Error("levels fall within an epoch")
 	}
 	same := 0
 	seen := map[string]bool{}
 	for i := range a {
-		same += int(indicator(a[i].ID == b[i].ID))
+		if a[i].ID == b[i].ID {
+			same++
+		}
 		seen[b[i].ID] = true
 	}
 	if same > 15 || len(seen) != 30 {
 		t.Errorf("two epochs agree in %d places and the second has %d problems", same, len(seen))
-	}
-}
-
-// TestDynamicSampling: groups without contrast are left out and replaced; the
-// bound holds; what was left out is still in the record.
-func TestDynamicSampling(t *testing.T) {
-	c := richRun(t, 2)
-	c.Rollout.MaxGenBatches = 3
-	dir := filepath.Join(t.TempDir(), "run")
-	mustRun(t, c, dir, Options{})
-	metrics, err := ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range metrics {
-		if m["train/num_gen_batches"] > 3 || m["train/kept_groups"] > 3 ||
-			m["train/num_gen_batches"] < 3 && m["train/kept_groups"] < 3 {
-			t.Errorf("%v", m)
-		}
-		if m["frac_reward_zero_std"] > 0 && m["train/num_gen_batches"] == 1 && m["train/kept_groups"] == 3 {
-			t.Errorf("a group without contrast was kept: %v", m)
-		}
-	}
-	group := func(rewards ...float64) []*rollout {
-		var all []*rollout
-		for _, x := range rewards {
-			o := &rollout{}
-			o.score.Total = x
-			o.score.Accuracy = float64(int(x))
-			all = append(all, o)
-		}
-		return all
-	}
-	for _, c := range []struct {
-		group []*rollout
-		by    string
-		want  bool
-	}{
-		{group(1, 1), FilterByReward, false}, {group(1, 0.9), FilterByReward, true},
-		{group(0.2, 0.9), FilterByAccuracy, false}, {group(1, 0.9), FilterByAccuracy, true},
-	} {
-		if got := contrast(c.group, c.by); got != c.want {
-			t.Errorf("contrast by %s is %v, want %v", c.by, got, c.want)
-		}
-	}
-	for _, c := range [][5]int{{2, 0, 8, 8, 8}, {2, 4, 8, 8, 4}, {1, 7, 8, 8, 2}, {6, 2, 8, 8, 8}} { // missing, kept, all, most, want
-		if got := refill(c[0], c[1], c[2], c[3]); got != c[4] {
-			t.Errorf("refill%v is %d", c, got)
-		}
 	}
 }

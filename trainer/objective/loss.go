@@ -1,4 +1,4 @@
-package trainer
+package objective
 
 import (
 	"fmt"
@@ -57,7 +57,7 @@ const (
 	KLInReward = "reward"
 )
 
-func (l Loss) validate() error {
+func (l Loss) Validate() error {
 	switch {
 	case l.ClipLow <= 0 || l.ClipLow > 1 || l.ClipHigh <= 0:
 		return fmt.Errorf("loss: clip_low %g and clip_high %g must be positive, clip_low at most 1", l.ClipLow, l.ClipHigh)
@@ -77,10 +77,10 @@ func (l Loss) validate() error {
 	case l.ImportanceSampling != CorrectionNone && !(l.ImportanceCap > 0):
 		return fmt.Errorf("loss: importance_cap %g must be positive", l.ImportanceCap)
 	}
-	if err := l.ImportanceSampling.validate(); err != nil {
+	if err := l.ImportanceSampling.Validate(); err != nil {
 		return err
 	}
-	return l.Aggregation.validate()
+	return l.Aggregation.Validate()
 }
 
 // Numbers of the objective that are inputs of the gradient program, so that one
@@ -94,12 +94,12 @@ const (
 	knobK1             // 1 for the estimator in use, 0 for the others
 	knobK2
 	knobK3
-	knobs
+	NumKnobs
 )
 
-// knobs returns the inputs for a β, which may have moved away from Loss.Beta.
-func (l Loss) knobs(beta float64) []float32 {
-	values := make([]float32, knobs)
+// Knobs returns the inputs for a β, which may have moved away from Loss.Beta.
+func (l Loss) Knobs(beta float64) []float32 {
+	values := make([]float32, NumKnobs)
 	values[knobLow], values[knobHigh] = float32(1-l.ClipLow), float32(1+l.ClipHigh)
 	values[knobDual] = 1e30
 	if l.DualClip != 0 {
@@ -113,24 +113,24 @@ func (l Loss) knobs(beta float64) []float32 {
 	return values
 }
 
-// tokenLoss is what the objective says of each of N tokens; all nodes are [N]
+// TokenLoss is what the objective says of each of N tokens; all nodes are [N]
 // float32.
-type tokenLoss struct {
-	loss   *Node // policy + β·kl - entropy bonus: what is summed with weights
-	policy *Node // -min(r·A, clip(r)·A), with dual clip, corrected
-	kl     *Node // the estimate of KL(π‖π_ref)
-	ratio  *Node // r = π/π_old
-	clipLo *Node // 1 where a ratio below 1-ε was clipped
-	clipHi *Node // 1 where a ratio above 1+ε was clipped
-	dual   *Node // 1 where the dual clip took hold
+type TokenLoss struct {
+	Loss   *Node // policy + β·kl - entropy bonus: what is summed with weights
+	Policy *Node // -min(r·A, clip(r)·A), with dual clip, corrected
+	KL     *Node // the estimate of KL(π‖π_ref)
+	Ratio  *Node // r = π/π_old
+	ClipLo *Node // 1 where a ratio below 1-ε was clipped
+	ClipHi *Node // 1 where a ratio above 1+ε was clipped
+	Dual   *Node // 1 where the dual clip took hold
 }
 
-// tokenNodes are the inputs of the objective, all [N] but knobs [knobs].
-type tokenNodes struct {
-	logprob, entropy           *Node // of the policy
-	old                        *Node // log-probability under the policy that sampled
-	ref                        *Node // under the reference
-	advantage, correction, own *Node // own is knobs
+// TokenNodes are the inputs of the objective, all [N] but Knobs [NumKnobs].
+type TokenNodes struct {
+	Logprob, Entropy             *Node // of the policy
+	Old                          *Node // log-probability under the policy that sampled
+	Ref                          *Node // under the reference
+	Advantage, Correction, Knobs *Node
 }
 
 // expBeyondLinear is e^x - x - 1, about x²/2, for |x| ≤ 20. The formula as it stands has
@@ -147,40 +147,40 @@ func expBeyondLinear(x *Node) *Node {
 	return Where(LessThan(Abs(x), Scalar(x.Graph(), x.DType(), 0.5)), series, plain)
 }
 
-// perToken builds the objective: Eq. 5's token term with the sign of a loss,
+// PerToken builds the objective: Eq. 5's token term with the sign of a loss,
 //
 //	-min(r·A, clip(r, 1-ε, 1+ε)·A) + β·D_KL(π‖π_ref),  r = π/π_old
 //
 // and the later recipes' additions. bonus says whether there is an entropy bonus.
-func perToken(in tokenNodes, bonus bool) tokenLoss {
-	knob := func(i int) *Node { return Reshape(Slice(in.own, AxisElem(i))) }
-	var t tokenLoss
-	one, zero := OnesLike(in.advantage), ZerosLike(in.advantage)
+func PerToken(in TokenNodes, bonus bool) TokenLoss {
+	knob := func(i int) *Node { return Reshape(Slice(in.Knobs, AxisElem(i))) }
+	var t TokenLoss
+	one, zero := OnesLike(in.Advantage), ZerosLike(in.Advantage)
 
 	// verl clamps the exponent so that a runaway token cannot make infinities.
-	t.ratio = Exp(ClipScalar(Sub(in.logprob, in.old), -20, 20))
-	against := Neg(in.advantage)
-	free := Mul(against, t.ratio)
-	clipped := Mul(against, Max(Min(t.ratio, knob(knobHigh)), knob(knobLow)))
-	t.policy = Max(free, clipped)
+	t.Ratio = Exp(ClipScalar(Sub(in.Logprob, in.Old), -20, 20))
+	against := Neg(in.Advantage)
+	free := Mul(against, t.Ratio)
+	clipped := Mul(against, Max(Min(t.Ratio, knob(knobHigh)), knob(knobLow)))
+	t.Policy = Max(free, clipped)
 	active := GreaterThan(clipped, free)
-	t.clipHi = Where(LogicalAnd(active, GreaterThan(t.ratio, one)), one, zero)
-	t.clipLo = Where(LogicalAnd(active, LessThan(t.ratio, one)), one, zero)
+	t.ClipHi = Where(LogicalAnd(active, GreaterThan(t.Ratio, one)), one, zero)
+	t.ClipLo = Where(LogicalAnd(active, LessThan(t.Ratio, one)), one, zero)
 
-	negative := LessThan(in.advantage, zero)
+	negative := LessThan(in.Advantage, zero)
 	bound := Mul(against, knob(knobDual))
-	t.dual = Where(LogicalAnd(negative, GreaterThan(t.policy, bound)), one, zero)
-	t.policy = Where(negative, Min(t.policy, bound), t.policy)
-	t.policy = Mul(t.policy, in.correction)
+	t.Dual = Where(LogicalAnd(negative, GreaterThan(t.Policy, bound)), one, zero)
+	t.Policy = Where(negative, Min(t.Policy, bound), t.Policy)
+	t.Policy = Mul(t.Policy, in.Correction)
 
-	d := Sub(in.logprob, in.ref)
+	d := Sub(in.Logprob, in.Ref)
 	back := ClipScalar(Neg(d), -20, 20) // k3 with verl's clamps
 	k3 := ClipScalar(expBeyondLinear(back), -10, 10)
-	t.kl = Add(Add(Mul(d, knob(knobK1)), Mul(MulScalar(Mul(d, d), 0.5), knob(knobK2))), Mul(k3, knob(knobK3)))
+	t.KL = Add(Add(Mul(d, knob(knobK1)), Mul(MulScalar(Mul(d, d), 0.5), knob(knobK2))), Mul(k3, knob(knobK3)))
 
-	t.loss = Add(t.policy, Mul(t.kl, knob(knobBeta)))
+	t.Loss = Add(t.Policy, Mul(t.KL, knob(knobBeta)))
 	if bonus {
-		t.loss = Sub(t.loss, Mul(in.entropy, knob(knobEntropy)))
+		t.Loss = Sub(t.Loss, Mul(in.Entropy, knob(knobEntropy)))
 	}
 	return t
 }

@@ -1,4 +1,4 @@
-package trainer
+package objective
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ var aggregations = []string{
 	string(SeqMeanTokenMean), string(TokenMean), string(MicroTokenMean), string(SeqMeanTokenSum), string(SeqMeanTokenSumNorm),
 }
 
-func (a Aggregation) validate() error {
+func (a Aggregation) Validate() error {
 	switch a {
 	case SeqMeanTokenMean, TokenMean, MicroTokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm:
 		return nil

@@ -1,4 +1,4 @@
-package trainer
+package learner
 
 import (
 	"slices"
@@ -7,11 +7,11 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 )
 
-// gradientFLOPs is how many floating-point operations the gradient of pairs needs,
+// FLOPs is how many floating-point operations the gradient of pairs needs,
 // two a multiplication and addition: the products with the weights and attention's,
 // once forward and twice back, the head at the completions' tokens alone, a prompt
 // that several in turn share once. Padding and what is computed again are not in it.
-func gradientFLOPs(m *checkpoint.Config, pairs []model.Pair) float64 {
+func FLOPs(m *checkpoint.Config, pairs []model.Pair) float64 {
 	D, L := float64(m.HiddenSize), float64(m.NumLayers)
 	HE, KE := float64(m.NumHeads*m.HeadDim), float64(m.NumKVHeads*m.HeadDim)
 	token := L * (D*(2*HE+2*KE) + 3*D*float64(m.IntermediateSize)) // products of a token, multiplications

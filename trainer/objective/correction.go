@@ -1,4 +1,4 @@
-package trainer
+package objective
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ const (
 	correctionExponent            = 20 // the largest |log w|, as verl has it
 )
 
-func (c Correction) validate() error {
+func (c Correction) Validate() error {
 	switch c {
 	case CorrectionNone, TokenTruncate, TokenMask, SequenceTruncate, SequenceMask:
 		return nil

@@ -1,4 +1,4 @@
-package trainer
+package optimizer
 
 import (
 	"fmt"
@@ -138,8 +138,8 @@ func (m *moment) load(i int, nodes []*Node) (tensor *Node, rest []*Node) {
 	return m.forms[i].load(nodes[:n], dims), nodes[n:]
 }
 
-// momentBytes is the size of the moments of a tensor of dims.
-func momentBytes(state string, dims []int) int64 {
+// MomentBytes is the size of the moments of a tensor of dims.
+func MomentBytes(state string, dims []int) int64 {
 	total := int64(0)
 	for _, name := range []string{"m", "v"} {
 		for _, p := range formOf(name, state, dims).parts(dims) {

@@ -1,4 +1,4 @@
-package trainer
+package objective
 
 import "math"
 
@@ -20,9 +20,9 @@ func (c *KLController) Update(kl float64, rollouts int) {
 	c.Beta *= 1 + off*float64(rollouts)/float64(c.Horizon)
 }
 
-// klEstimate is the divergence at one token, as perToken's graph computes it, for
+// KLEstimate is the divergence at one token, as PerToken's graph computes it, for
 // KL in the reward.
-func klEstimate(kind string, logprob, ref float32) float64 {
+func KLEstimate(kind string, logprob, ref float32) float64 {
 	d := float64(logprob) - float64(ref)
 	switch kind {
 	case "k1":

@@ -1,0 +1,2 @@
+// Package learner lays sequences out for gradient passes and counts what these compute.
+package learner

@@ -1,0 +1,53 @@
+package lora
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/internal/nearest"
+)
+
+// Options trains factors B·A of rank r that are added to some of the weights,
+// W = W₀ + alpha/r · B·A (Hu et al., "LoRA", 2021), instead of the weights.
+type Options struct {
+	Rank  int     `yaml:"rank" json:"rank"` // 0 trains all weights
+	Alpha float64 `yaml:"alpha" json:"alpha"`
+	// Targets are the projections that get factors, in PEFT's names.
+	Targets []string `yaml:"targets" json:"targets"`
+	// Merge writes the merged model to checkpoints, which any program loads; the
+	// adapter alone is there either way.
+	Merge bool `yaml:"merge" json:"merge"`
+}
+
+// Targets are the projections of a layer.
+var Targets = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+func (l Options) Validate() error {
+	if l.Rank == 0 {
+		return nil
+	}
+	if l.Rank < 0 || !(l.Alpha > 0) || len(l.Targets) == 0 {
+		return fmt.Errorf("lora: rank %d and alpha %g must be positive, targets not empty", l.Rank, l.Alpha)
+	}
+	for i, t := range l.Targets {
+		if !slices.Contains(Targets, t) || slices.Contains(l.Targets[:i], t) {
+			return fmt.Errorf("lora: target %q is unknown or there twice: expected some of %s%s", t, strings.Join(Targets, ", "), nearest.Hint(t, Targets))
+		}
+	}
+	return nil
+}
+
+// Factors are A and B of a weight, by their names in an adapter; nil if the weight is
+// no target.
+func (l Options) Factors(weight checkpoint.TensorSpec) []checkpoint.TensorSpec {
+	module, ok := strings.CutSuffix(weight.Name, ".weight")
+	if !ok || !slices.Contains(l.Targets, module[strings.LastIndexByte(module, '.')+1:]) {
+		return nil
+	}
+	return []checkpoint.TensorSpec{
+		{Name: module + ".lora_A.weight", Shape: []int{l.Rank, weight.Shape[1]}},
+		{Name: module + ".lora_B.weight", Shape: []int{weight.Shape[0], l.Rank}},
+	}
+}

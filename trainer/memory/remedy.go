@@ -1,0 +1,108 @@
+package memory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stele-lm/stele/trainer/optimizer"
+)
+
+// Remedy is a setting that makes a run smaller.
+type Remedy struct {
+	Setting string // as a command line has it
+	apply   func(*Workload)
+}
+
+// remedies are tried in this order, each on top of those before: first what only
+// costs time, then what rounds more, then what changes what is trained.
+func (w Workload) remedies() []Remedy {
+	set := func(setting string, apply func(*Workload)) Remedy { return Remedy{"--set " + setting, apply} }
+	all := []Remedy{set("update.remat=true", func(w *Workload) { w.Remat = true })}
+	for micro := w.Layout.MicroTokens / 2; micro >= 64; micro /= 2 {
+		all = append(all, set(fmt.Sprintf("update.micro_tokens=%d", micro), func(w *Workload) { w.Layout.MicroTokens = micro }))
+	}
+	for batch := w.Decoded / 2; batch >= 1; batch /= 2 {
+		all = append(all, set(fmt.Sprintf("rollout.batch=%d", batch), func(w *Workload) { w.Decoded = batch }))
+	}
+	return append(all,
+		set("optimizer.state=int8", func(w *Workload) { w.Optimizer.State = optimizer.StateInt8 }),
+		Remedy{"--dtype bfloat16", func(w *Workload) { w.DType = "bfloat16" }},
+		Remedy{"--dtype bfloat16 --set optimizer.masters=false", func(w *Workload) { w.Optimizer.Masters, w.DType = false, "bfloat16" }},
+		set("lora.rank=16", func(w *Workload) { w.LoRA.Rank = max(w.LoRA.Rank, 16) }))
+}
+
+// Fit returns the fewest settings with which a run fits into available bytes, none
+// if it does as it is, and its plan with them; ok is false when no settings do. Only
+// remedies that allowed takes are tried, all where it is nil.
+func (w Workload) Fit(available int64, allowed func(Remedy) bool) (settings []string, p Plan, ok bool) {
+	plan := func(chosen []Remedy) Plan {
+		smaller := w
+		for _, r := range chosen {
+			r.apply(&smaller)
+		}
+		return smaller.Plan()
+	}
+	var chosen []Remedy
+	if p = plan(nil); p.Total <= available {
+		return nil, p, true
+	}
+	all := w.remedies()
+	if allowed != nil {
+		all = slices.DeleteFunc(all, func(r Remedy) bool { return !allowed(r) })
+	}
+	for _, r := range all { // one alone
+		if p := plan([]Remedy{r}); p.Total <= available {
+			return []string{r.Setting}, p, true
+		}
+	}
+	key := func(r Remedy) string { return strings.Split(r.Setting, "=")[0] }
+	for _, r := range all { // or each that helps, until they are enough
+		with := append(slices.Clone(chosen), r)
+		// Of several values of one setting the last counts.
+		if n := len(chosen); n > 0 && key(chosen[n-1]) == key(r) {
+			with = append(slices.Clone(chosen[:n-1]), r)
+		}
+		if plan(with).Total < plan(chosen).Total {
+			chosen = with
+		}
+		if p = plan(chosen); p.Total <= available {
+			break
+		}
+	}
+	// With those that came later, earlier ones may be milder or needless.
+	for i := len(chosen) - 1; i >= 0 && p.Total <= available; i-- {
+		fewer := slices.Delete(slices.Clone(chosen), i, i+1)
+		if plan(fewer).Total <= available {
+			chosen = fewer
+			continue
+		}
+		for _, r := range all {
+			milder := slices.Clone(chosen)
+			milder[i] = r
+			if key(r) == key(chosen[i]) && plan(milder).Total <= available {
+				chosen = milder
+				break
+			}
+		}
+	}
+	p = plan(chosen)
+	for _, r := range chosen {
+		settings = append(settings, r.Setting)
+	}
+	return settings, p, p.Total <= available
+}
+
+// Check returns an error that names the settings that would make the run fit into
+// available bytes, the fewest of them, if any would; nil where it fits as it is.
+func (w Workload) Check(available int64) error {
+	p := w.Plan()
+	if p.Total <= available {
+		return nil
+	}
+	reason := fmt.Sprintf("the run needs about %d MiB of memory, there are %d MiB", p.Total>>20, available>>20)
+	if settings, _, ok := w.Fit(available, nil); ok {
+		return fmt.Errorf("%s: it fits with %s", reason, strings.Join(settings, " "))
+	}
+	return fmt.Errorf("%s: no setting makes it fit, a smaller model or shorter sequences (rollout.max_tokens) would", reason)
+}

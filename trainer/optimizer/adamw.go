@@ -1,0 +1,60 @@
+package optimizer
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/stele-lm/stele/internal/nearest"
+)
+
+// AdamW holds the optimiser's settings; the update is torch.optim.AdamW's, on
+// every parameter, after clipping the gradient's norm as clip_grad_norm_ does.
+type AdamW struct {
+	LR          float64 `yaml:"lr" json:"lr"`
+	Beta1       float64 `yaml:"beta1" json:"beta1"`
+	Beta2       float64 `yaml:"beta2" json:"beta2"`
+	Epsilon     float64 `yaml:"epsilon" json:"epsilon"`
+	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
+	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"` // 0 does not clip
+	// Warmup is the number of steps over which the learning rate rises from 0.
+	Warmup int `yaml:"warmup" json:"warmup"`
+	// Schedule after the warm-up: constant or cosine (to zero at the last step).
+	Schedule string `yaml:"schedule" json:"schedule"`
+	// State is how the moments are held: float32, bfloat16 or int8. docs/memory.md
+	// says what the smaller ones cost.
+	State string `yaml:"state" json:"state"`
+	// Masters keeps float32 copies of weights that are held in bfloat16. Without
+	// them an update rounds each weight up or down by chance, so that its mean moves
+	// as it should.
+	Masters bool `yaml:"masters" json:"masters"`
+}
+
+func (a AdamW) Validate() error {
+	switch {
+	case !(a.LR > 0):
+		return fmt.Errorf("optimizer: lr %g must be positive", a.LR)
+	case a.Beta1 < 0 || a.Beta1 >= 1 || a.Beta2 < 0 || a.Beta2 >= 1:
+		return fmt.Errorf("optimizer: beta1 %g and beta2 %g must be in [0, 1)", a.Beta1, a.Beta2)
+	case !(a.Epsilon > 0) || a.WeightDecay < 0 || a.MaxGradNorm < 0 || a.Warmup < 0:
+		return fmt.Errorf("optimizer: epsilon %g must be positive; weight_decay %g, max_grad_norm %g and warmup %d must not be negative",
+			a.Epsilon, a.WeightDecay, a.MaxGradNorm, a.Warmup)
+	case a.Schedule != "constant" && a.Schedule != "cosine":
+		return fmt.Errorf("optimizer: unknown schedule %q: expected constant or cosine%s", a.Schedule, nearest.Hint(a.Schedule, []string{"constant", "cosine"}))
+	case a.State != StateFloat32 && a.State != StateBFloat16 && a.State != StateInt8:
+		return fmt.Errorf("optimizer: unknown state %q: expected float32, bfloat16 or int8%s", a.State,
+			nearest.Hint(string(a.State), []string{string(StateFloat32), string(StateBFloat16), string(StateInt8)}))
+	}
+	return nil
+}
+
+// Rate is the learning rate of a step, counted from 1, of a run of total steps.
+func (a AdamW) Rate(step, total int) float64 {
+	if step <= a.Warmup {
+		return a.LR * float64(step) / float64(a.Warmup)
+	}
+	if a.Schedule == "cosine" && total > a.Warmup {
+		done := float64(step-1-a.Warmup) / float64(total-a.Warmup)
+		return a.LR * 0.5 * (1 + math.Cos(math.Pi*min(done, 1)))
+	}
+	return a.LR
+}

@@ -1,0 +1,50 @@
+package optimizer
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/stele-lm/stele/trainer/trainertest"
+)
+
+// TestInPlace: an update needs no second copy of the parameters, of the gradients or of
+// its own state, however that is held.
+func TestInPlace(t *testing.T) {
+	d := trainertest.OpenDevice(t, "xla:cpu")
+	w := trainertest.TinyWeights(t, d, dtypes.Float32)
+	defer w.Close()
+	for _, c := range []struct {
+		held    dtypes.DType
+		state   string
+		masters bool
+	}{
+		{dtypes.Float32, StateFloat32, true}, {dtypes.Float32, StateBFloat16, true}, {dtypes.Float32, StateInt8, true},
+		{dtypes.BFloat16, StateFloat32, true}, {dtypes.BFloat16, StateInt8, false},
+	} {
+		a := AdamW{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: c.state, Masters: c.masters}
+		o, err := New(d, w.Specs, c.held, a, 1, w.Float32s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		donated := int64(0)
+		for _, in := range slices.Concat(o.m.inputs(), o.v.inputs(), Floats("gradient", w.Specs, true)) {
+			donated += int64(in.Shape.Size()) * int64(in.Shape.DType.Size())
+		}
+		for i, spec := range w.Specs {
+			n := int64(1)
+			for _, size := range spec.Shape {
+				n *= int64(size)
+			}
+			donated += n * int64(c.held.Size())
+			if i < len(o.masters) {
+				donated += 4 * n
+			}
+		}
+		if aliased := o.update.Memory().Aliased; aliased < donated {
+			t.Errorf("weights %s, state %s: %d bytes are updated in place, want all %d", c.held, c.state, aliased, donated)
+		}
+		o.Close()
+	}
+}

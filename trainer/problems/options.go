@@ -1,0 +1,76 @@
+package problems
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/stele-lm/stele/eval/bench"
+)
+
+// Options say which problems are trained on.
+type Options struct {
+	Bench     string   `yaml:"bench" json:"bench"`       // a benchmark's name or a file
+	Dir       string   `yaml:"dir" json:"dir"`           // folder of benchmarks
+	Registry  string   `yaml:"registry" json:"registry"` // file of your own benchmarks, beside dir/benchmarks.yaml
+	Split     string   `yaml:"split" json:"split"`       // train or test, where the benchmark has both
+	Languages []string `yaml:"languages" json:"languages"`
+	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
+	Types     []string `yaml:"types" json:"types"`   // types of problem; empty for all
+	Limit     int      `yaml:"limit" json:"limit"`   // first N problems of each language; 0 for all
+	// Fields say where the parts of a problem are in a file or folder of one's own, as in
+	// {answer: reward_model.ground_truth}; what they leave out is looked for at the usual
+	// places.
+	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
+
+	// Count is how many problems of each language are chosen, by Seed and their ids
+	// alone; 0 takes all. Shares is what part of them each level has, as in
+	// {1: 0.1, 2: 0.2, 3: 0.7}; empty leaves it to chance.
+	Count  int             `yaml:"count" json:"count"`
+	Seed   uint64          `yaml:"seed" json:"seed"`
+	Shares map[int]float64 `yaml:"shares" json:"shares"`
+	// Unparallel gives each language problems of its own, that no other language
+	// has, instead of the same ones.
+	Unparallel bool `yaml:"unparallel" json:"unparallel"`
+	// MaxSolution leaves longer solutions out of SFT, in tokens; 0 leaves out only
+	// what the model has no positions for.
+	MaxSolution int `yaml:"max_solution" json:"max_solution"`
+	// Curriculum goes through each epoch from the lowest level to the highest
+	// instead of in random order.
+	Curriculum bool `yaml:"curriculum" json:"curriculum"`
+
+	Template string `yaml:"template" json:"template"`
+	Hack     bool   `yaml:"hack" json:"hack"` // begin the reasoning with the language's prefix
+}
+
+// Source says where the problems come from; say gets what was guessed.
+func (d Options) Source(say io.Writer) bench.Options {
+	return bench.Options{
+		Dir: d.Dir, Registry: d.Registry, Limit: d.Limit, Split: d.Split, Levels: d.Levels, Fields: d.Fields, Say: say,
+	}
+}
+
+func (d Options) Validate() error {
+	if d.Count < 0 || d.Limit < 0 || d.MaxSolution < 0 {
+		return fmt.Errorf("data: count %d, limit %d and max_solution %d must not be negative", d.Count, d.Limit, d.MaxSolution)
+	}
+	if d.Count == 0 && (d.Unparallel || len(d.Shares) > 0) {
+		return fmt.Errorf("data: unparallel and shares need a count of problems to choose")
+	}
+	sum := 0.0
+	for level, share := range d.Shares {
+		if !(share > 0) {
+			return fmt.Errorf("data: the share of level %d is %g, expected above 0", level, share)
+		}
+		sum += share
+	}
+	if len(d.Shares) > 0 && (sum < 0.999 || sum > 1.001) {
+		return fmt.Errorf("data: shares add up to %g, expected 1", sum)
+	}
+	for i, l := range d.Languages {
+		if slices.Contains(d.Languages[:i], l) {
+			return fmt.Errorf("data: language %s is there twice", l)
+		}
+	}
+	return nil
+}
