@@ -9,6 +9,7 @@ import (
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/sampler"
 )
 
@@ -73,7 +74,7 @@ func (s *Spec) Validate() error {
 			return fmt.Errorf("%s is in none of the languages %s", b, strings.Join(s.Languages, " "))
 		}
 	}
-	if _, err := langid.Among(s.LangCandidates); err != nil {
+	if _, err := langid.Among(s.LangCandidates, language.Builtin()); err != nil {
 		return fmt.Errorf("lang candidates: %w", err)
 	}
 	if b, ok := repeated(s.Benchmarks); ok {

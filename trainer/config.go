@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/settings"
@@ -221,7 +219,7 @@ func (c Config) with(path string, set []string) (Config, error) {
 		Preset string `yaml:"preset"`
 	}
 	for i, data := range documents {
-		if err := yaml.Unmarshal(data, &named); err != nil {
+		if err := settings.Unmarshal(data, &named); err != nil {
 			return c, documentError(path, set, i, settings.Explain(data, err))
 		}
 	}

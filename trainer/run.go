@@ -18,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
@@ -314,7 +315,7 @@ func (c *Config) scorer() (s *reward.Scorer, dataName string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	detector, err := langid.Among(c.Reward.LangCandidates)
+	detector, err := langid.Among(c.Reward.LangCandidates, language.Builtin())
 	return reward.NewScorer(c.Reward, detector), entry.DataName, err
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/sampler"
@@ -308,12 +309,12 @@ func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, batch int, l
 // identifyAmong is the identifier for a run's candidates. Languages asked for that no
 // verdict names are spoken of.
 func identifyAmong(spec eval.Spec, log io.Writer) (func(output, language string) eval.Identified, error) {
-	for _, language := range spec.Languages {
-		if !langid.Known(language) {
-			fmt.Fprintf(log, "warning: language identification does not know %q: all its samples count as off target\n", language)
+	for _, code := range spec.Languages {
+		if language.Builtin().Lookup(code) == nil {
+			fmt.Fprintf(log, "warning: language identification does not know %q: all its samples count as off target\n", code)
 		}
 	}
-	detector, err := langid.Among(spec.LangCandidates)
+	detector, err := langid.Among(spec.LangCandidates, language.Builtin())
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -24,7 +25,7 @@ With --lang a text in the script of some of these languages is in one of them: w
 --lang study (the study's eleven) Portuguese counts as Spanish. Korean stays Korean.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			detector, err := langid.Among(among)
+			detector, err := langid.Among(among, language.Builtin())
 			if err != nil {
 				return usageError{err}
 			}

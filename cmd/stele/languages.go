@@ -8,7 +8,7 @@ import (
 
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
-	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
@@ -55,13 +55,8 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 				}
 			}
 		}
-		place := func(l string) int {
-			if i := slices.Index(langid.Languages, l); i >= 0 {
-				return i
-			}
-			return len(langid.Languages)
-		}
-		slices.SortStableFunc(languages, func(a, b string) int { return place(a) - place(b) })
+		known := language.Builtin()
+		slices.SortStableFunc(languages, func(a, b string) int { return known.Rank(a) - known.Rank(b) })
 	}
 	spec.Absent = nil
 	var there []string

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/eval/report"
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -201,16 +201,8 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 	return s, nil
 }
 
-// byLanguage orders as langid.Languages is, others after them.
-func byLanguage(a, b string) int {
-	at := func(l string) int {
-		if i := slices.Index(langid.Languages, l); i >= 0 {
-			return i
-		}
-		return len(langid.Languages)
-	}
-	return at(a) - at(b)
-}
+// byLanguage orders as the study does, others after its languages.
+func byLanguage(a, b string) int { return language.Builtin().Rank(a) - language.Builtin().Rank(b) }
 
 // fitsName is the key of the fits in the output, beside those of the models.
 const fitsName = "fits"

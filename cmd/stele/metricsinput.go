@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -176,11 +176,11 @@ func (in *metricsInput) validate(say io.Writer) error {
 	}
 	for _, l := range in.Languages {
 		switch {
-		case langid.Known(l):
+		case language.Builtin().Lookup(l) != nil:
 		case !languageCode.MatchString(l):
-			return fmt.Errorf("%q is no language: expected a code such as %s%s", l, strings.Join(langid.Languages, " "), nearest.Hint(l, langid.Languages))
+			return fmt.Errorf("%q is no language: expected a code such as %s%s", l, strings.Join(language.Study(), " "), nearest.Hint(l, language.Study()))
 		default:
-			fmt.Fprintf(say, "language %q is taken as it is: Stele knows no such code%s\n", l, nearest.Hint(l, langid.Languages))
+			fmt.Fprintf(say, "language %q is taken as it is: Stele knows no such code%s\n", l, nearest.Hint(l, language.Study()))
 		}
 	}
 	check := func(where string, scores map[string]map[string]*float64) error {

@@ -69,7 +69,7 @@ func TestTokenizer(t *testing.T) {
 	if _, err := text.LoadTemplate(dir); err != nil {
 		t.Error(err)
 	}
-	for _, language := range arith.Languages {
+	for _, language := range arith.Languages() {
 		problems, err := arith.Generate(nil, arith.Test, []string{language})
 		if err != nil {
 			t.Fatal(err)

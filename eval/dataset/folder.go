@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/settings"
 )
@@ -188,7 +186,7 @@ func frontMatter(text []byte) ([]config, error) {
 	var card struct {
 		Configs []config `yaml:"configs"`
 	}
-	if err := yaml.Unmarshal(head, &card); err != nil {
+	if err := settings.Unmarshal(head, &card); err != nil {
 		return nil, fmt.Errorf("front matter: %w", settings.Explain(head, err))
 	}
 	return slices.DeleteFunc(card.Configs, func(c config) bool { return len(c.splits()) == 0 }), nil

@@ -3,6 +3,8 @@ package langid
 import (
 	"runtime"
 	"testing"
+
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // BenchmarkDetect judges texts of four to five sentences: English, the study's
@@ -19,7 +21,7 @@ func BenchmarkDetect(b *testing.B) {
 		return texts
 	}
 	study := map[string]bool{}
-	for _, l := range Languages {
+	for _, l := range language.Study() {
 		study[l] = true
 	}
 	for _, c := range []struct {

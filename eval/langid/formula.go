@@ -121,14 +121,16 @@ func (t token) isSymbol(before, after bool) bool {
 	number := t.near && unicode.IsNumber(t.left) || t.nearRight && unicode.IsNumber(t.right)
 	bracket := t.near && strings.ContainsRune("([{", t.left) || t.nearRight && strings.ContainsRune(")]}([{", t.right)
 	hyphen := t.left == '-' && !t.near || t.right == '-' && !t.nearRight || t.near && t.left == '-' && t.nearRight && t.right == '-'
+	known := builtin() // scripts are the same whatever languages the user adds
+	isGreek := func(script int) bool { return script >= 0 && known.scripts[script].table == unicode.Greek }
 	script, letters := -2, 0
 	mixed := false
 	for _, r := range t.text {
 		if !unicode.IsLetter(r) {
 			continue
 		}
-		s := scriptOf(r)
-		mixed = mixed || script >= 0 && s != script && (scripts[s].table == unicode.Greek || scripts[script].table == unicode.Greek)
+		s := known.scriptOf(r)
+		mixed = mixed || script >= 0 && s != script && (isGreek(s) || isGreek(script))
 		script = s
 		letters++
 	}
@@ -136,17 +138,17 @@ func (t token) isSymbol(before, after bool) bool {
 		return true
 	}
 	isLatin := script == latin
-	isGreek := script >= 0 && scripts[script].table == unicode.Greek
+	greek := isGreek(script)
 	if letters == 1 && isLetter(t.text) {
 		switch {
-		case isGreek:
+		case greek:
 			return true
 		case isLatin && !strings.ContainsRune("aAIàÀyYeEoOóÓ", []rune(t.text)[0]):
 			return true
 		}
 		return operator || number || bracket || hyphen
 	}
-	if !isLatin && !isGreek {
+	if !isLatin && !greek {
 		return letters == 0
 	}
 	if oneLetterParts(t.text) { // f', x-y

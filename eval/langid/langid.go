@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // A Japanese text of longHan letters has kana in it.
@@ -20,32 +22,34 @@ const grain = 1e-4
 
 // Detector detects languages. It is safe for concurrent use.
 type Detector struct {
+	*knowledge
 	among []string // candidates; nil for all
 }
 
-// New makes a detector of all languages; models are loaded when the first text needs
-// them.
-func New() *Detector { return &Detector{} }
+// New makes a detector of all languages that are built in; models are loaded when the
+// first text needs them.
+func New() *Detector { return &Detector{knowledge: builtin()} }
 
 // Among makes a detector that chooses among some languages where a script is shared:
 // with en, es and de a Portuguese text counts as one of those, most likely Spanish. A
 // text in a script that none of them has is named all the same. No codes, or "all",
-// are all languages, "study" is the study's. It fails on a code that is not known.
-func Among(codes []string) (*Detector, error) {
-	var among []string
+// are all languages of t, "study" is the study's. It fails on a code that t does not know.
+func Among(codes []string, t *language.Table) (*Detector, error) {
+	d := &Detector{knowledge: knowledgeOf(t)}
 	for _, code := range codes {
 		switch {
 		case code == "all" && len(codes) == 1:
-			return New(), nil
+			return d, nil
 		case code == "study":
-			among = append(among, Languages...)
-		case !Known(code):
-			return nil, fmt.Errorf("language %q is not known: expected all, study, or codes among %s", code, strings.Join(Codes(), ", "))
+			d.among = append(d.among, language.Study()...)
+		case t.Lookup(code) == nil:
+			return nil, fmt.Errorf("language %q is not known: expected all, study, or codes among %s",
+				code, strings.Join(Codes(t), ", "))
 		default:
-			among = append(among, Code(code))
+			d.among = append(d.among, t.Code(code))
 		}
 	}
-	return &Detector{among}, nil
+	return d, nil
 }
 
 // of are the languages of a script that may be named, and whether these are all.
@@ -77,7 +81,7 @@ func (d *Detector) Detect(text string) (lang string, confidence float64) {
 // want if want is written in that script.
 func (d *Detector) Judge(text, want string) (lang string, confidence float64) {
 	v := d.identify(text)
-	if code := Code(want); v.lang == code || slices.Contains(v.among, code) {
+	if code := d.table.Code(want); v.lang == code || slices.Contains(v.among, code) {
 		return want, max(v.of[code], grain)
 	}
 	return v.lang, v.of[v.lang]
@@ -105,16 +109,16 @@ func (d *Detector) identify(text string) identified {
 	if clean == "" {
 		return identified{lang: None}
 	}
-	w := countWords(clean)
+	w := d.countWords(clean)
 	script, share := w.most(latin)
 	if script != latin {
 		return d.byScript(w, script, share)
 	}
-	home, all := d.of(scripts[latin])
+	home, all := d.of(d.scripts[latin])
 	if all {
-		home = studyLatin
+		home = d.home
 	}
-	v := latinAmong(w.text[latin].String(), home, all)
+	v := d.latinAmong(w.text[latin].String(), home, all)
 	if second, share := w.most(latin + 1); share >= 0.25 && (v.of[v.lang] < 0.5 || !slices.Contains(home, v.lang)) {
 		// Latin words of no language, or of a far one, beside words of another script:
 		// names and formulas, as in chemistry.
@@ -125,7 +129,7 @@ func (d *Detector) identify(text string) identified {
 		return identified{lang: Undetermined}
 	}
 	if v.of[v.lang] < sureLatin && letters < longLatin {
-		v.among = slices.DeleteFunc(slices.Clone(latinLanguages), func(code string) bool {
+		v.among = slices.DeleteFunc(slices.Clone(d.latin), func(code string) bool {
 			return letters >= shortLatin && v.of[code] < maybe*v.of[v.lang]
 		})
 	}
@@ -135,9 +139,9 @@ func (d *Detector) identify(text string) identified {
 // byScript is the language of a text most of which is in a script other than Latin.
 func (d *Detector) byScript(w *words, script int, share float64) identified {
 	text := w.text[script].String()
-	of, _ := d.of(scripts[script])
+	of, _ := d.of(d.scripts[script])
 	v := identified{}
-	v.lang, v.among = byLetters(text, of)
+	v.lang, v.among = d.byLetters(text, of)
 	if v.lang == Undetermined {
 		return v
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // sentence is a text of testdata. sentences.jsonl has reasoning with LaTeX, of one
@@ -51,7 +53,7 @@ func TestManyLanguages(t *testing.T) {
 		if lang != s.lang || confidence <= 0 || confidence > 1 {
 			t.Errorf("%q is %s (%.4f), want %s", s.text, lang, confidence, s.lang)
 		}
-		for _, want := range append(slices.Clone(Languages), s.lang) {
+		for _, want := range append(slices.Clone(language.Study()), s.lang) {
 			if off, lang := d.OffTarget(s.text, want); off != (want != s.lang) {
 				t.Errorf("%q, wanted in %s, is %s: off target %v", s.text, want, lang, off)
 			}
@@ -111,7 +113,7 @@ func TestUndetermined(t *testing.T) {
 		"Avval ikkita sonni qo'shamiz, keyin yig'indini uchga bo'lamiz. Demak, javob o'n yetti bo'ladi.", // Uzbek in Latin script
 		"ᚠᚢᚦ ᚨᚱᚲ ᚷᚹ", "𐎀𐎁𐎂 𐎃𐎄𐎅", "𓀀𓀁𓀂 𓀃𓀄",
 	} {
-		for _, want := range Languages {
+		for _, want := range language.Study() {
 			if lang, confidence := d.Judge(text, want); lang != Undetermined || confidence != 0 {
 				t.Errorf("%q, wanted in %s, is %s (%.4f)", text, want, lang, confidence)
 			}
@@ -121,20 +123,20 @@ func TestUndetermined(t *testing.T) {
 
 // TestCandidates: they choose among relatives, and make no foreign script theirs.
 func TestCandidates(t *testing.T) {
-	study, err := Among([]string{"study"})
+	study, err := Among([]string{"study"}, language.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}
-	few, err := Among([]string{"en", "pt-BR", "no"})
+	few, err := Among([]string{"en", "pt-BR", "no"}, language.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range readSentences(t, "sentences.jsonl") {
 		lang, confidence := study.Detect(s.text)
-		if latin := slices.Contains(latinLanguages, s.lang); latin && !slices.Contains(studyLatin, lang) || !latin && slices.Contains(studyLatin, lang) {
+		if latin := slices.Contains(builtin().latin, s.lang); latin && !slices.Contains(builtin().home, lang) || !latin && slices.Contains(builtin().home, lang) {
 			t.Errorf("among the study's languages %q is %s (%.4f)", s.text, lang, confidence)
 		}
-		if slices.Contains(Languages, s.lang) && lang != s.lang {
+		if slices.Contains(language.Study(), s.lang) && lang != s.lang {
 			t.Errorf("among the study's languages %q is %s, want %s", s.text, lang, s.lang)
 		}
 		if (s.lang == "ko" || s.lang == "hi" || s.lang == "el") && lang != s.lang {
@@ -150,11 +152,11 @@ func TestCandidates(t *testing.T) {
 			t.Errorf("among en, pt and nb %q is %s, want %s", s.text, lang, s.lang)
 		}
 	}
-	if d, err := Among([]string{"all"}); err != nil || d.among != nil {
+	if d, err := Among([]string{"all"}, language.Builtin()); err != nil || d.among != nil {
 		t.Errorf("all: %v, %v", d, err)
 	}
 	for _, codes := range [][]string{{"xx"}, {"en", ""}, {"en", "all"}} {
-		if _, err := Among(codes); err == nil {
+		if _, err := Among(codes, language.Builtin()); err == nil {
 			t.Errorf("%q is taken", codes)
 		}
 	}
@@ -177,7 +179,7 @@ func TestAnyText(t *testing.T) {
 			text = text[random.IntN(len(text)):] // perhaps amid a letter
 		}
 		lang, confidence := d.Detect(text)
-		named := Known(lang)
+		named := language.Builtin().Lookup(lang) != nil
 		if !named && lang != None && lang != Undetermined || confidence < 0 || confidence > 1 || (confidence > 0) != named {
 			t.Errorf("%q is %q with confidence %v", text, lang, confidence)
 		}

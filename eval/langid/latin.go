@@ -2,41 +2,17 @@ package langid
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/pemistahl/lingua-go"
-)
-
-// linguas are lingua's languages by our codes.
-var linguas = func() map[string]lingua.Language {
-	m := map[string]lingua.Language{}
-	for _, l := range lingua.AllLanguages() {
-		m[codeOf(l)] = l
-	}
-	return m
-}()
-
-func codeOf(l lingua.Language) string { return strings.ToLower(l.IsoCode639_1().String()) }
-
-var (
-	// latinLanguages are the languages of Latin script, the study's first.
-	latinLanguages = append(slices.Clone(studyLatin),
-		slices.DeleteFunc(slices.Sorted(maps.Keys(linguas)), func(code string) bool {
-			return slices.Contains(studyLatin, code) || !slices.Contains(lingua.AllLanguagesWithLatinScript(), linguas[code])
-		})...)
-	// studyLatin are those of the study.
-	studyLatin = []string{"en", "es", "de", "fr", "sw"}
 )
 
 // sieves are comparisons of all languages of Latin script on trigrams alone, but for
 // those that a text cannot be in; by their codes.
 var sieves sync.Map
 
-func sieve(text string, words []string) *comparison {
-	possible := slices.DeleteFunc(slices.Clone(latinLanguages), func(code string) bool { return !possible(code, text, words) })
+func (k *knowledge) sieve(text string, words []string) *comparison {
+	possible := slices.DeleteFunc(slices.Clone(k.latin), func(code string) bool { return !k.possible(code, text, words) })
 	key := strings.Join(possible, " ")
 	if c, ok := sieves.Load(key); ok {
 		return c.(*comparison)
@@ -102,26 +78,26 @@ const (
 // latinAmong tells languages of the Latin script apart, those at home and, with others,
 // all. The ones at home are the first choice: the nearest of the others take part only
 // where the sieve, which knows them all, finds some of the text in one of them.
-func latinAmong(text string, home []string, others bool) identified {
+func (k *knowledge) latinAmong(text string, home []string, others bool) identified {
 	words := strings.Fields(text)
 	windows := min(max(1, len(words)/windowWords), maxWindows)
 	var foreign []string
 	if others {
-		of := sieve(text, words).byWindows(words, windows)
-		v := best(latinLanguages, of)
+		of := k.sieve(text, words).byWindows(words, windows)
+		v := best(k.latin, of)
 		sure := sureAtHome
 		if !slices.Contains(home, v.lang) {
 			sure = sureForeign
 		}
 		if windows > 1 && v.withRelatives() >= sure {
-			v.tellRelatives(words)
-			v.tellNeighbours(words)
+			v.tellRelatives(words, k)
+			v.tellNeighbours(words, k)
 			return v
 		}
-		foreign = nearest(of, home)
+		foreign = k.nearest(of, home)
 	}
 	if len(home)+len(foreign) == 1 {
-		of := sieve(text, words).byWindows(words, windows)
+		of := k.sieve(text, words).byWindows(words, windows)
 		return identified{lang: home[0], of: map[string]float64{home[0]: max(of[home[0]], grain)}}
 	}
 	candidates := slices.Concat(home, foreign)
@@ -136,7 +112,7 @@ func latinAmong(text string, home []string, others bool) identified {
 		if h := best(home, v.of); h.lang != Undetermined && v.withRelatives() < margin*v.of[h.lang] {
 			v.lang = h.lang
 		}
-		v.tellRelatives(words)
+		v.tellRelatives(words, k)
 	case len(words) < 2*windowWords && len(words) >= 3*fewWords:
 		// One window alone, where two languages may share a sentence: a few words at a
 		// time say which has more, and nothing of how sure it is where both agree.
@@ -145,15 +121,15 @@ func latinAmong(text string, home []string, others bool) identified {
 		}
 	}
 	if others {
-		v.tellNeighbours(words)
+		v.tellNeighbours(words, k)
 	}
 	return v
 }
 
 // nearest are the languages beyond those at home that a text is nearest to; none where
 // the sieve finds it in a language at home and hardly any of it in another.
-func nearest(of map[string]float64, home []string) []string {
-	order := slices.Clone(latinLanguages)
+func (k *knowledge) nearest(of map[string]float64, home []string) []string {
+	order := slices.Clone(k.latin)
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(of[b], of[a]) })
 	atHome := slices.Contains(home, order[0])
 	order = slices.DeleteFunc(order, func(code string) bool {
@@ -172,16 +148,16 @@ var relatives = [][]string{{"id", "ms"}, {"nb", "nn", "da"}, {"hr", "bs", "sr"}}
 
 // possible reports whether a text has what a language cannot do without: letters of its
 // own, and Latin its common words.
-func possible(code, text string, words []string) bool {
-	return missing(code, text, countLetters(text)) <= 1 && (code != "la" || hasCommon(words, code))
+func (k *knowledge) possible(code, text string, words []string) bool {
+	return k.missing(code, text, countLetters(text)) <= 1 && (code != "la" || k.hasCommon(words, code))
 }
 
 // hasCommon reports whether one in latinCommon words is among a language's commonest:
 // names of chemistry look like Latin, but have no such words.
-func hasCommon(words []string, code string) bool {
+func (k *knowledge) hasCommon(words []string, code string) bool {
 	n := 0
 	for _, word := range words {
-		if common[code][strings.ToLower(word)] {
+		if k.words[code][strings.ToLower(word)] {
 			n++
 		}
 	}
@@ -203,7 +179,7 @@ func (v *identified) withRelatives() float64 {
 }
 
 // tellRelatives corrects a verdict on one of several relatives by its commonest words.
-func (v *identified) tellRelatives(words []string) {
+func (v *identified) tellRelatives(words []string, k *knowledge) {
 	for _, group := range relatives {
 		if !slices.Contains(group, v.lang) {
 			continue
@@ -211,7 +187,7 @@ func (v *identified) tellRelatives(words []string) {
 		count := map[string]int{}
 		for _, word := range words {
 			for _, code := range group {
-				if common[code][strings.ToLower(word)] {
+				if k.words[code][strings.ToLower(word)] {
 					count[code]++
 				}
 			}
@@ -233,10 +209,10 @@ var neighbours = []string{"pt", "ca"}
 // tellNeighbours corrects a verdict on a language of the study that has common words, of
 // which the text has hardly any: Swahili, which lingua gives for Malagasy and Kinyarwanda,
 // is no known language then, Spanish the neighbour that has more of them.
-func (v *identified) tellNeighbours(words []string) {
+func (v *identified) tellNeighbours(words []string, k *knowledge) {
 	count := func(code string) (n int) {
 		for _, word := range words {
-			if common[code][strings.ToLower(word)] {
+			if k.words[code][strings.ToLower(word)] {
 				n++
 			}
 		}

@@ -1,12 +1,16 @@
 package langid
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // script is a writing system and the languages that are written in it.
 type script struct {
+	name  string // Unicode's
 	table *unicode.RangeTable
 	// letters are as many as make a word where words are not set apart by spaces;
 	// 0 where they are.
@@ -14,7 +18,7 @@ type script struct {
 	languages []string // those that most texts are in first
 }
 
-// latin, han and kana are places in scripts.
+// Indices of knowledge.scripts.
 const (
 	latin = iota
 	hiragana
@@ -22,67 +26,49 @@ const (
 	han
 )
 
-// scripts in the order in which the first wins a tie.
-var scripts = []script{
-	latin:    {unicode.Latin, 0, latinLanguages},
-	hiragana: {unicode.Hiragana, 2, []string{"ja"}},
-	katakana: {unicode.Katakana, 2, []string{"ja"}},
-	han:      {unicode.Han, 2, []string{"zh"}},
-	{unicode.Bopomofo, 2, []string{"zh"}},
-	{unicode.Cyrillic, 0, []string{"ru", "uk", "be", "bg", "sr", "mk", "mn", "ky", "tt", "ba", "kk", "tg", "uz"}},
-	{unicode.Bengali, 0, []string{"bn", "as"}},
-	{unicode.Thai, 4, []string{"th"}},
-	{unicode.Telugu, 0, []string{"te"}},
-	{unicode.Hangul, 0, []string{"ko"}},
-	{unicode.Arabic, 0, []string{"ar", "fa", "ur", "ps", "ckb", "ug", "sd"}},
-	{unicode.Devanagari, 0, []string{"hi", "mr", "ne"}},
-	{unicode.Greek, 0, []string{"el"}},
-	{unicode.Hebrew, 0, []string{"he", "yi"}},
-	{unicode.Tamil, 0, []string{"ta"}},
-	{unicode.Gujarati, 0, []string{"gu"}},
-	{unicode.Gurmukhi, 0, []string{"pa"}},
-	{unicode.Kannada, 0, []string{"kn"}},
-	{unicode.Malayalam, 0, []string{"ml"}},
-	{unicode.Oriya, 0, []string{"or"}},
-	{unicode.Sinhala, 0, []string{"si"}},
-	{unicode.Myanmar, 4, []string{"my"}},
-	{unicode.Khmer, 4, []string{"km"}},
-	{unicode.Lao, 4, []string{"lo"}},
-	{unicode.Tibetan, 4, []string{"bo"}},
-	{unicode.Georgian, 0, []string{"ka"}},
-	{unicode.Armenian, 0, []string{"hy"}},
-	{unicode.Ethiopic, 0, []string{"am", "ti"}},
-	{unicode.Thaana, 0, []string{"dv"}},
-	{unicode.Mongolian, 0, []string{"mn"}},
-	{unicode.Syriac, 0, []string{"syr"}},
-	{unicode.Tifinagh, 0, []string{"zgh"}},
-	{unicode.Nko, 0, []string{"nqo"}},
-	{unicode.Cherokee, 0, []string{"chr"}},
-	{unicode.Canadian_Aboriginal, 0, []string{"iu"}},
-	{unicode.Ol_Chiki, 0, []string{"sat"}},
-	{unicode.Meetei_Mayek, 0, []string{"mni"}},
-	{unicode.Chakma, 0, []string{"ccp"}},
-	{unicode.Javanese, 4, []string{"jv"}},
-	{unicode.Balinese, 4, []string{"ban"}},
-	{unicode.Sundanese, 0, []string{"su"}},
-	{unicode.Buginese, 0, []string{"bug"}},
-	{unicode.Cham, 0, []string{"cjm"}},
-	{unicode.Tai_Tham, 4, []string{"nod"}},
-	{unicode.Yi, 2, []string{"ii"}},
-	{unicode.Vai, 4, []string{"vai"}},
-	{unicode.Adlam, 0, []string{"ff"}},
-	{unicode.Coptic, 0, []string{"cop"}},
-	{unicode.Gothic, 0, []string{"got"}},
-	{nil, 0, []string{Undetermined}}, // any other
+// scriptOrder are the scripts in the order in which the first wins a tie; others that a
+// language has come after them.
+var scriptOrder = []string{
+	"Latin", "Hiragana", "Katakana", "Han", "Bopomofo", "Cyrillic", "Bengali", "Thai", "Telugu",
+	"Hangul", "Arabic", "Devanagari", "Greek", "Hebrew", "Tamil", "Gujarati", "Gurmukhi", "Kannada",
+	"Malayalam", "Oriya", "Sinhala", "Myanmar", "Khmer", "Lao", "Tibetan", "Georgian", "Armenian",
+	"Ethiopic", "Thaana", "Mongolian", "Syriac", "Tifinagh", "Nko", "Cherokee", "Canadian_Aboriginal",
+	"Ol_Chiki", "Meetei_Mayek", "Chakma", "Javanese", "Balinese", "Sundanese", "Buginese", "Cham",
+	"Tai_Tham", "Yi", "Vai", "Adlam", "Coptic", "Gothic",
 }
 
-// scriptOf is the place in scripts of a letter, or -1 of a mark that goes with the
+// lettersAWord is how many letters make a word in scripts that set none apart by spaces.
+var lettersAWord = map[string]float64{
+	"Hiragana": 2, "Katakana": 2, "Han": 2, "Bopomofo": 2, "Yi": 2,
+	"Thai": 4, "Myanmar": 4, "Khmer": 4, "Lao": 4, "Tibetan": 4, "Javanese": 4, "Balinese": 4, "Tai_Tham": 4, "Vai": 4,
+}
+
+// scriptsOf lists the scripts with the languages of each; the last is for any other.
+func scriptsOf(languages []*language.Language) []script {
+	all := slices.Clone(scriptOrder)
+	of := map[string][]string{}
+	for _, l := range languages {
+		for _, name := range l.Scripts {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+			of[name] = append(of[name], l.Code)
+		}
+	}
+	var scripts []script
+	for _, name := range all {
+		scripts = append(scripts, script{name, unicode.Scripts[name], lettersAWord[name], of[name]})
+	}
+	return append(scripts, script{languages: []string{Undetermined}})
+}
+
+// scriptOf returns the index of a letter's script, or -1 for a mark, which goes with the
 // letter before it.
-func scriptOf(r rune) int {
+func (k *knowledge) scriptOf(r rune) int {
 	if r < 0x250 {
 		return latin
 	}
-	for i, s := range scripts[:len(scripts)-1] {
+	for i, s := range k.scripts[:len(k.scripts)-1] {
 		if unicode.Is(s.table, r) {
 			return i
 		}
@@ -90,7 +76,7 @@ func scriptOf(r rune) int {
 	if unicode.Is(unicode.M, r) {
 		return -1
 	}
-	return len(scripts) - 1
+	return len(k.scripts) - 1
 }
 
 // words counts the words of a text by script.
@@ -103,14 +89,15 @@ type words struct {
 // countWords counts words by script. A word in letters of two scripts counts for both
 // by its letters, and to each goes what is in its letters: on mixed scripts lingua's
 // verdict differs from call to call. Kana makes the Han letters beside it Japanese.
-func countWords(text string) *words {
-	w := &words{by: make([]float64, len(scripts)), text: make([]strings.Builder, len(scripts))}
-	letters := make([]float64, len(scripts))
+func (k *knowledge) countWords(text string) *words {
+	n := len(k.scripts)
+	w := &words{by: make([]float64, n), text: make([]strings.Builder, n)}
+	letters := make([]float64, n)
 	for word := range strings.FieldsSeq(text) {
 		clear(letters)
 		n, last := 0.0, latin
 		for _, r := range word {
-			s := scriptOf(r)
+			s := k.scriptOf(r)
 			if s < 0 {
 				s = last
 			}
@@ -119,14 +106,14 @@ func countWords(text string) *words {
 			n++
 			last = s
 		}
-		for s, k := range letters {
-			if k == 0 {
+		for s, m := range letters {
+			if m == 0 {
 				continue
 			}
-			if per := scripts[s].letters; per > 0 {
-				w.by[s] += k / per
+			if per := k.scripts[s].letters; per > 0 {
+				w.by[s] += m / per
 			} else {
-				w.by[s] += k / n
+				w.by[s] += m / n
 			}
 			w.text[s].WriteByte(' ')
 		}

@@ -15,7 +15,7 @@ import (
 // words of their own around a problem: they take the user's question alone.
 func conversation(template string, p bench.Problem) (asker, error) {
 	own := map[string]asker{"chat": chatAsIs, "qwen-instruct": chatMLAsIs, "none": textAsIs,
-		"auto": func(p bench.Problem, o Options) (string, bool, error) {
+		"auto": func(p problem, o Options) (string, bool, error) {
 			if o.Chat == nil {
 				return textAsIs(p, o)
 			}
@@ -36,7 +36,7 @@ func conversation(template string, p bench.Problem) (asker, error) {
 	return nil, nil
 }
 
-func chatAsIs(p bench.Problem, o Options) (string, bool, error) {
+func chatAsIs(p problem, o Options) (string, bool, error) {
 	if o.Chat == nil {
 		return "", false, errors.New("template chat: the model has no chat template")
 	}
@@ -44,7 +44,7 @@ func chatAsIs(p bench.Problem, o Options) (string, bool, error) {
 	return asked, false, err
 }
 
-func chatMLAsIs(p bench.Problem, o Options) (string, bool, error) {
+func chatMLAsIs(p problem, o Options) (string, bool, error) {
 	var b strings.Builder
 	for _, m := range withShots(p, o) {
 		writeChatML(&b, m)
@@ -52,7 +52,7 @@ func chatMLAsIs(p bench.Problem, o Options) (string, bool, error) {
 	return b.String() + "<|im_start|>assistant\n", false, nil
 }
 
-func textAsIs(p bench.Problem, o Options) (string, bool, error) {
+func textAsIs(p problem, o Options) (string, bool, error) {
 	var asked string
 	for _, m := range withShots(p, o) {
 		asked += m.Content + "\n\n"
@@ -61,12 +61,12 @@ func textAsIs(p bench.Problem, o Options) (string, bool, error) {
 }
 
 // withShots puts worked examples between the system message and the rest.
-func withShots(p bench.Problem, o Options) []text.Message {
+func withShots(p problem, o Options) []text.Message {
 	first := 0
 	if p.Messages[0].Role == "system" {
 		first = 1
 	}
 	messages := append([]text.Message{}, p.Messages[:first]...)
-	messages = append(messages, turns(o.Shots)...)
+	messages = append(messages, turns(o.Shots, p.words)...)
 	return append(messages, p.Messages[first:]...)
 }

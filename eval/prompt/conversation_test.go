@@ -6,6 +6,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // TestConversation asks with the messages of the data as they are, whatever the template
@@ -24,7 +25,7 @@ func TestConversation(t *testing.T) {
 	one := bench.Problem{ID: "1", Language: "en", Problem: "Q?", Messages: []text.Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Q?"}}}
 	two := bench.Problem{ID: "2", Language: "en", Problem: "R?",
 		Messages: []text.Message{{Role: "user", Content: "Q?"}, {Role: "assistant", Content: "A."}, {Role: "user", Content: "R?"}}}
-	prefix := phrases.Prefix["en"]
+	prefix := language.Builtin().Lookup("en").Prompts.Prefix
 	for _, c := range []struct {
 		p    bench.Problem
 		o    Options

@@ -1,13 +1,11 @@
 // Package prompt turns a problem into the text that a model is given.
 //
-// Invariants: the words of the instructions are the paper's (prompts.json); the
-// reasoning prefix of a language is the last thing in the prompt and counts as the
+// Invariants: the words of the instructions are those of the language's entry in
+// eval/language, for the study's the paper's; the reasoning prefix of a language is the last thing in the prompt and counts as the
 // model's own words.
 package prompt
 
 import (
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,23 +15,9 @@ import (
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
 )
-
-//go:embed prompts.json
-var promptsFile []byte
-
-// phrases are the words of prompts.json, by language.
-var phrases = func() (p struct {
-	Prefix      map[string]string    `json:"hack_prefix"`
-	Instruction map[string]string    `json:"system_instruction"`
-	Around      map[string][2]string `json:"user_prefix_suffix"` // before and after the problem
-}) {
-	if err := json.Unmarshal(promptsFile, &p); err != nil {
-		panic("prompts.json, which is part of the program: " + err.Error())
-	}
-	return p
-}()
 
 // Chat renders a conversation with a model's own chat template.
 type Chat func(messages []text.Message, addGenerationPrompt bool) (string, error)
@@ -49,6 +33,21 @@ type Options struct {
 	Chat Chat
 	// Shots are worked examples in the problem's language that go before it.
 	Shots []bench.Problem
+	// Languages has the words to ask with; nil is the built-in table.
+	Languages *language.Table
+}
+
+// words returns those to ask with in a language, or an error where there are none.
+func (o Options) words(code string) (*language.Prompts, error) {
+	t := o.Languages
+	if t == nil {
+		t = language.Builtin()
+	}
+	if l := t.Exact(code); l != nil && l.Prompts != nil {
+		return l.Prompts, nil
+	}
+	return nil, fmt.Errorf("in language %q, in which templates have no instructions: they have them in %s; "+
+		"for another, write prompts into %s beside the data", code, strings.Join(t.Asked(), " "), language.File)
 }
 
 // Prompt is what a model is given.
@@ -66,8 +65,14 @@ type Prompt struct {
 // where the tokenizer has it, as Llama's has and Qwen's has not.
 func (p Prompt) Encode(t *text.Tokenizer) ([]int32, error) { return t.Encode(p.Text, p.Bare) }
 
+// problem is a problem with the words to ask it with.
+type problem struct {
+	bench.Problem
+	words *language.Prompts
+}
+
 // asker builds the text before the prefix, and says whether it is bare.
-type asker func(p bench.Problem, o Options) (asked string, bare bool, err error)
+type asker func(p problem, o Options) (asked string, bare bool, err error)
 
 var askers = map[string]asker{
 	"auto":          auto,
@@ -122,9 +127,9 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	if !ok {
 		return Prompt{}, UnknownTemplate(name)
 	}
-	if _, ok := phrases.Instruction[p.Language]; !ok {
-		return Prompt{}, fmt.Errorf("question %s is in language %q, in which templates have no instructions: they have them in %s",
-			p.ID, p.Language, strings.Join(slices.Sorted(maps.Keys(phrases.Instruction)), " "))
+	words, err := o.words(p.Language)
+	if err != nil {
+		return Prompt{}, fmt.Errorf("question %s is %w", p.ID, err)
 	}
 	for _, s := range o.Shots {
 		if s.Language != p.Language {
@@ -140,7 +145,7 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 			ask = own
 		}
 	}
-	asked, bare, err := ask(p, o)
+	asked, bare, err := ask(problem{p, words}, o)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -148,7 +153,7 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	if o.Hack {
 		// Without a space after it, as XReasoning has it: the next word's token brings
 		// its own.
-		prefix = phrases.Prefix[p.Language]
+		prefix = words.Prefix
 		switch {
 		case strings.HasSuffix(asked, "<think>"):
 			asked += "\n"
@@ -157,21 +162,6 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 		}
 	}
 	return Prompt{Text: asked + prefix, Prefix: prefix, Bare: bare}, nil
-}
-
-// question is the problem in the words around it.
-func question(p bench.Problem) string {
-	around := phrases.Around[p.Language]
-	return around[0] + p.Problem + around[1]
-}
-
-// boxed finds the sentence in the words around a problem that shows how to answer.
-var boxed = regexp.MustCompile(`['“「](.*\\boxed\{final_answer\}.*?)['”」]`)
-
-// conclusion is the sentence with which an answer ends: "The answer is: \boxed{11}.".
-func conclusion(p bench.Problem) string {
-	m := boxed.FindStringSubmatch(phrases.Around[p.Language][1])
-	return strings.Replace(m[1], "final_answer", p.Answer, 1)
 }
 
 // label is what MGSM's examples begin with, "Question: " and "Step-by-Step Answer: "
@@ -186,43 +176,43 @@ func shot(p bench.Problem) bench.Problem {
 }
 
 // turns are the worked examples as a conversation.
-func turns(shots []bench.Problem) []text.Message {
+func turns(shots []bench.Problem, words *language.Prompts) []text.Message {
 	var messages []text.Message
 	for _, s := range shots {
 		s = shot(s)
-		messages = append(messages, text.Message{Role: "user", Content: question(s)},
-			text.Message{Role: "assistant", Content: s.Solution + "\n\n" + conclusion(s)})
+		messages = append(messages, text.Message{Role: "user", Content: words.Ask(s.Problem)},
+			text.Message{Role: "assistant", Content: s.Solution + "\n\n" + words.Conclude(s.Answer)})
 	}
 	return messages
 }
 
-func auto(p bench.Problem, o Options) (string, bool, error) {
+func auto(p problem, o Options) (string, bool, error) {
 	if o.Chat != nil {
 		return chatted(p, o)
 	}
 	return none(p, o)
 }
 
-func chatted(p bench.Problem, o Options) (string, bool, error) {
+func chatted(p problem, o Options) (string, bool, error) {
 	if o.Chat == nil {
 		return "", false, errors.New("template chat: the model has no chat template")
 	}
-	messages := append([]text.Message{{Role: "system", Content: phrases.Instruction[p.Language]}}, turns(o.Shots)...)
-	asked, err := o.Chat(append(messages, text.Message{Role: "user", Content: question(p)}), true)
+	messages := append([]text.Message{{Role: "system", Content: p.words.Instruction}}, turns(o.Shots, p.words)...)
+	asked, err := o.Chat(append(messages, text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)}), true)
 	if err != nil {
 		return "", false, fmt.Errorf("template chat: %w; plain, none and the others do without it", err)
 	}
 	return asked, false, nil
 }
 
-func qwenInstruct(p bench.Problem, o Options) (string, bool, error) {
-	messages := append(turns(o.Shots), text.Message{Role: "user", Content: question(p)})
-	return chatML(phrases.Instruction[p.Language], messages), false, nil
+func qwenInstruct(p problem, o Options) (string, bool, error) {
+	messages := append(turns(o.Shots, p.words), text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)})
+	return chatML(p.words.Instruction, messages), false, nil
 }
 
-func qwenMath(p bench.Problem, o Options) (string, bool, error) {
-	messages := append(turns(o.Shots), text.Message{Role: "user", Content: question(p)})
-	messages[0].Content = phrases.Instruction[p.Language] + "\n\n" + messages[0].Content
+func qwenMath(p problem, o Options) (string, bool, error) {
+	messages := append(turns(o.Shots, p.words), text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)})
+	messages[0].Content = p.words.Instruction + "\n\n" + messages[0].Content
 	return chatML(`Please reason step by step, and put your final answer within \boxed{}.`, messages), false, nil
 }
 
@@ -239,39 +229,39 @@ func writeChatML(b *strings.Builder, m text.Message) {
 	b.WriteString("<|im_start|>" + m.Role + "\n" + m.Content + "<|im_end|>\n")
 }
 
-func r1Like(p bench.Problem, o Options) (string, bool, error) {
+func r1Like(p problem, o Options) (string, bool, error) {
 	var b strings.Builder
 	b.WriteString("A conversation between User and Assistant. The user asks a question, and the Assistant solves it. " +
 		"The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. " +
 		"The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., " +
-		"<think> reasoning process here </think> <answer> answer here </answer>. " + phrases.Instruction[p.Language])
+		"<think> reasoning process here </think> <answer> answer here </answer>. " + p.words.Instruction)
 	for _, s := range o.Shots {
 		s = shot(s)
-		b.WriteString("\nUser: " + question(s) + "\nAssistant: <think>\n" + s.Solution + "\n</think> <answer> " + conclusion(s) + " </answer>")
+		b.WriteString("\nUser: " + p.words.Ask(s.Problem) + "\nAssistant: <think>\n" + s.Solution + "\n</think> <answer> " + p.words.Conclude(s.Answer) + " </answer>")
 	}
-	return b.String() + "\nUser: " + question(p) + "\nAssistant: <think>", true, nil
+	return b.String() + "\nUser: " + p.words.Ask(p.Problem.Problem) + "\nAssistant: <think>", true, nil
 }
 
-func none(p bench.Problem, o Options) (string, bool, error) {
-	asked := phrases.Instruction[p.Language] + "\n\n"
-	for _, m := range turns(o.Shots) {
+func none(p problem, o Options) (string, bool, error) {
+	asked := p.words.Instruction + "\n\n"
+	for _, m := range turns(o.Shots, p.words) {
 		asked += m.Content + "\n\n"
 	}
-	return asked + question(p) + "\n\n", true, nil
+	return asked + p.words.Ask(p.Problem.Problem) + "\n\n", true, nil
 }
 
-func plain(p bench.Problem, o Options) (string, bool, error) {
+func plain(p problem, o Options) (string, bool, error) {
 	var asked string
 	for _, s := range o.Shots {
 		s = shot(s)
 		asked += s.Problem + "\n" + s.Solution + "\n\n"
 	}
-	return asked + p.Problem + "\n", true, nil
+	return asked + p.Problem.Problem + "\n", true, nil
 }
 
 // nativeCoT is the prompt of MGSM's authors (Shi et al. 2022): examples and problem
 // with their labels, the answer's label left for the model to go on from.
-func nativeCoT(p bench.Problem, o Options) (string, bool, error) {
+func nativeCoT(p problem, o Options) (string, bool, error) {
 	var asked, ofProblem, ofAnswer string
 	for _, s := range o.Shots {
 		asked += s.Problem + "\n" + s.Solution + "\n\n"
@@ -280,5 +270,5 @@ func nativeCoT(p bench.Problem, o Options) (string, bool, error) {
 	if ofAnswer == "" {
 		return "", false, errors.New("template native-cot: needs worked examples with labels, as MGSM's are: name their number with --few-shot")
 	}
-	return asked + ofProblem + p.Problem + "\n" + strings.TrimRight(ofAnswer, " "), true, nil
+	return asked + ofProblem + p.Problem.Problem + "\n" + strings.TrimRight(ofAnswer, " "), true, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/language"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -24,7 +25,7 @@ func TestGoldens(t *testing.T) {
 		if template == "native-cot" {
 			continue // needs worked examples: see TestTokens
 		}
-		for language := range phrases.Instruction {
+		for _, language := range language.Study() {
 			for name, hack := range map[string]bool{"": false, "+hack": true} {
 				p := bench.Problem{Language: language, Problem: "2 + 3 = ?"}
 				built, err := Build(p, Options{Template: template, Hack: hack, Chat: chat.Render})

@@ -28,7 +28,12 @@ func Stops(language string, o Options) ([]string, error) {
 			name = "chat"
 		}
 	}
-	asked := headings(phrases.Around[language][0])
+	words, err := o.words(language)
+	if err != nil {
+		return nil, fmt.Errorf("worked examples are %w", err)
+	}
+	before, _ := words.Around()
+	asked := headings(before)
 	switch name {
 	case "chat":
 		if o.Chat == nil {

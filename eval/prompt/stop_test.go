@@ -10,6 +10,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -71,13 +72,13 @@ func TestStopsAtTheNextExample(t *testing.T) {
 	}
 	for _, template := range Templates() {
 		for name, chat := range chats {
-			for language, shots := range all {
+			for code, shots := range all {
 				o := Options{Template: template, Chat: chat}
 				const k = 3
 				asked := shots[k]
 				asked.Problem = label.ReplaceAllString(asked.Problem, "")
 				o.Shots = shots[:k]
-				stops, err := Stops(language, o)
+				stops, err := Stops(code, o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -105,12 +106,13 @@ func TestStopsAtTheNextExample(t *testing.T) {
 				}
 				got := said[:cut]
 				solution := label.ReplaceAllString(shots[k].Solution, "")
+				conclusion := language.Builtin().Lookup(shots[k].Language).Prompts.Conclude(shots[k].Answer)
 				if !strings.Contains(got, solution) || strings.Contains(got, next.Problem) ||
-					template != "plain" && template != "native-cot" && !strings.Contains(got, conclusion(shots[k])) {
-					t.Errorf("%s, %s, %s: stops %q leave\n%q", template, name, language, stops, got)
+					template != "plain" && template != "native-cot" && !strings.Contains(got, conclusion) {
+					t.Errorf("%s, %s, %s: stops %q leave\n%q", template, name, code, stops, got)
 				}
-				if rest := strings.TrimRight(got[strings.Index(got, solution)+len(solution):], " \n"); len(rest) > len(conclusion(shots[k]))+40 {
-					t.Errorf("%s, %s, %s: left is %q", template, name, language, rest)
+				if rest := strings.TrimRight(got[strings.Index(got, solution)+len(solution):], " \n"); len(rest) > len(conclusion)+40 {
+					t.Errorf("%s, %s, %s: left is %q", template, name, code, rest)
 				}
 			}
 		}

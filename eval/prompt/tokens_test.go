@@ -10,6 +10,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // shots are worked examples of the form that MGSM's have.
@@ -117,7 +118,7 @@ func agree(t *testing.T, key string, tokenizer *text.Tokenizer, p Prompt, ids []
 // TestThink checks that the prefix begins the reasoning where a template opens it.
 func TestThink(t *testing.T) {
 	p := bench.Problem{Language: "sw", Problem: "2 + 3 = ?"}
-	prefix := phrases.Prefix["sw"]
+	prefix := language.Builtin().Lookup("sw").Prompts.Prefix
 	for _, c := range []struct {
 		template, end string // of the model's own chat template
 		want          string
@@ -138,10 +139,10 @@ func TestThink(t *testing.T) {
 
 // TestConclusions shows how worked examples end in each language.
 func TestConclusions(t *testing.T) {
-	for language := range phrases.Instruction {
-		got := conclusion(bench.Problem{Language: language, Answer: "11"})
+	for _, code := range language.Study() {
+		got := language.Builtin().Lookup(code).Prompts.Conclude("11")
 		if !strings.Contains(got, `\boxed{11}`) || strings.ContainsAny(got, `'“”「」`) || strings.Contains(got, "final_answer") {
-			t.Errorf("%s: %q", language, got)
+			t.Errorf("%s: %q", code, got)
 		}
 	}
 }
@@ -152,7 +153,7 @@ func TestRealShots(t *testing.T) {
 	if _, err := os.Stat(shared); err != nil {
 		t.Skipf("the benchmarks are not here: %v", err)
 	}
-	for language := range phrases.Instruction {
+	for _, language := range language.Study() {
 		examples, err := bench.Exemplars("mgsm", language, 8, bench.Options{Dir: shared})
 		if err != nil {
 			t.Fatal(err)

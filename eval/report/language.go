@@ -4,25 +4,13 @@ import (
 	"slices"
 
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 )
-
-// tongue is how a language is called.
-type tongue struct{ code, english, native string }
-
-// tongues are the languages of the paper in its order.
-var tongues = []tongue{
-	{"en", "English", "English"}, {"es", "Spanish", "español"}, {"ru", "Russian", "русский"},
-	{"de", "German", "Deutsch"}, {"fr", "French", "français"}, {"bn", "Bengali", "বাংলা"},
-	{"th", "Thai", "ไทย"}, {"sw", "Swahili", "Kiswahili"}, {"zh", "Chinese", "中文"},
-	{"ja", "Japanese", "日本語"}, {"te", "Telugu", "తెలుగు"},
-}
 
 // native is a language's own name for itself, or its code.
 func native(code string) string {
-	for _, t := range tongues {
-		if t.code == code {
-			return t.native
-		}
+	if l := language.Builtin().Exact(code); l != nil && l.Native != "" {
+		return l.Native
 	}
 	return code
 }
@@ -33,27 +21,22 @@ func called(code string) string {
 	if languageCode(code) != "" {
 		return native(code)
 	}
-	return langid.Name(code)
+	return langid.Name(code, language.Builtin())
 }
 
 // inOrder sorts languages as the paper does, others after them by code.
 func inOrder(codes []string) []string {
-	rank := func(code string) int {
-		if i := slices.IndexFunc(tongues, func(t tongue) bool { return t.code == code }); i >= 0 {
-			return i
-		}
-		return len(tongues)
-	}
+	t := language.Builtin()
 	sorted := slices.Clone(codes)
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
-	slices.SortStableFunc(sorted, func(a, b string) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(sorted, func(a, b string) int { return t.Rank(a) - t.Rank(b) })
 	return sorted
 }
 
 // languageCode is a code that is that of a language of the paper, else empty.
 func languageCode(code string) string {
-	if slices.ContainsFunc(tongues, func(t tongue) bool { return t.code == code }) {
+	if language.Builtin().Ranked(code) {
 		return code
 	}
 	return ""
@@ -61,8 +44,8 @@ func languageCode(code string) string {
 
 func nativeNames() []string {
 	var names []string
-	for _, t := range tongues {
-		names = append(names, t.native)
+	for _, code := range language.Study() {
+		names = append(names, native(code))
 	}
 	return names
 }

@@ -8,6 +8,8 @@ import (
 	"image/png"
 	"math"
 	"testing"
+
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // checkPicture decodes a PNG and compares its size with the canvas; something must
@@ -47,19 +49,20 @@ func checkPicture(t *testing.T, name string, c *canvas, data []byte) {
 // TestNamesAreShaped: every language's name has glyphs in the embedded fonts, and
 // Bengali, Thai and Telugu come out of the fonts' tables, not letter by letter.
 func TestNamesAreShaped(t *testing.T) {
-	for _, tongue := range tongues {
+	for _, code := range language.Study() {
+		tongue := language.Builtin().Lookup(code)
 		for _, bold := range []bool{false, true} {
-			for _, run := range fontRuns(tongue.native) {
+			for _, run := range fontRuns(tongue.Native) {
 				face := faceOf()[run.font+map[bool]string{false: "-Regular", true: "-Bold"}[bold]]
 				for _, r := range run.text {
 					if _, ok := face.NominalGlyph(r); !ok {
-						t.Errorf("%s: no glyph for %q in %s", tongue.english, r, run.font)
+						t.Errorf("%s: no glyph for %q in %s", tongue.Name, r, run.font)
 					}
 				}
 			}
-			glyphs, width := shape(tongue.native, 12, bold)
+			glyphs, width := shape(tongue.Native, 12, bold)
 			if len(glyphs) == 0 || width <= 0 {
-				t.Errorf("%s has no outline", tongue.english)
+				t.Errorf("%s has no outline", tongue.Name)
 			}
 		}
 	}

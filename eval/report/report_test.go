@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/language"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -211,10 +212,10 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	wellFormed(t, "report.html", bytes.TrimPrefix(page, []byte("<!DOCTYPE html>\n")))
-	for _, tongue := range tongues {
+	for _, code := range language.Study() {
 		for _, want := range []string{
-			fmt.Sprintf(`lang="%s">%s</text>`, tongue.code, tongue.native),
-			fmt.Sprintf(`<small lang="%s">%s</small>`, tongue.code, tongue.native),
+			fmt.Sprintf(`lang="%s">%s</text>`, code, native(code)),
+			fmt.Sprintf(`<small lang="%s">%s</small>`, code, native(code)),
 		} {
 			if !bytes.Contains(page, []byte(want)) {
 				t.Errorf("the page lacks %s", want)

@@ -17,7 +17,8 @@ import (
 
 // Text is a file of settings without its byte order mark. What is no text in UTF-8,
 // and a second document, which would not be read, are errors.
-func Text(data []byte) ([]byte, error) {
+func Text(data []byte) (text []byte, err error) {
+	defer recovered(&err)
 	if kind := filetype.Of(data[:min(len(data), 512)], int64(len(data))); kind != filetype.Unknown && kind != filetype.Empty {
 		return nil, fmt.Errorf("the file is %s (expected YAML)", kind)
 	}

@@ -22,10 +22,10 @@ func Read(data []byte, into any) error {
 	if err != nil {
 		return err
 	}
-	err = yaml.UnmarshalWithOptions(data, into, yaml.Strict())
+	err = unmarshal(data, into, yaml.Strict())
 	if err == nil {
 		var document any
-		if err := yaml.UnmarshalWithOptions(data, &document, yaml.UseOrderedMap()); err != nil {
+		if err := unmarshal(data, &document, yaml.UseOrderedMap()); err != nil {
 			return err
 		}
 		return noFraction(document, reflect.TypeOf(into), "")
@@ -35,12 +35,28 @@ func Read(data []byte, into any) error {
 		return Explain(data, err)
 	}
 	var document yaml.MapSlice
-	if yaml.UnmarshalWithOptions(data, &document, yaml.UseOrderedMap()) == nil {
+	if unmarshal(data, &document, yaml.UseOrderedMap()) == nil {
 		if path, siblings, found := findUnknown(document, reflect.TypeOf(into), ""); found {
 			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, unknownSetting(path, siblings, reflect.TypeOf(into)))
 		}
 	}
 	return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)
+}
+
+// Unmarshal reads a YAML document that Text has seen, not strictly. What the YAML library
+// panics on is an error.
+func Unmarshal(data []byte, into any) error { return unmarshal(data, into) }
+
+func unmarshal(data []byte, into any, options ...yaml.DecodeOption) (err error) {
+	defer recovered(&err)
+	return yaml.UnmarshalWithOptions(data, into, options...)
+}
+
+// recovered turns a panic of the YAML library into an error.
+func recovered(err *error) {
+	if recover() != nil {
+		*err = errors.New("the YAML library cannot read the file: look for a tag, as in !x, without a value")
+	}
 }
 
 // lineOf is a line of the document as it is written.

@@ -24,6 +24,14 @@ type run struct {
 	Second  second              `yaml:"second"`
 }
 
+// TestPanics: what the YAML library panics on is an error.
+func TestPanics(t *testing.T) {
+	var r run
+	if err := Read([]byte("name: x\nparts: !00\n0: #0\n"), &r); err == nil || !strings.Contains(err.Error(), "without a value") {
+		t.Errorf("a tag without a value: %v", err)
+	}
+}
+
 func TestRead(t *testing.T) {
 	var r run
 	if err := Read([]byte("\ufeff---\nname: x\r\nrollout: {temperature: 0.5}\nnamed: {a: {max_tokens: 3}}\n"), &r); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // Config holds the weights λ of Eq. 7.
@@ -60,7 +61,7 @@ func (c Config) Validate() error {
 	if c.OverlongBuffer < 0 || c.OverlongBuffer > 1 || c.OverlongPenalty < 0 {
 		return fmt.Errorf("reward: overlong_buffer %g must be from 0 to 1, overlong_penalty %g not negative", c.OverlongBuffer, c.OverlongPenalty)
 	}
-	if _, err := langid.Among(c.LangCandidates); err != nil {
+	if _, err := langid.Among(c.LangCandidates, language.Builtin()); err != nil {
 		return fmt.Errorf("reward: lang_candidates: %w", err)
 	}
 	names := map[string]bool{"accuracy": true, "format": true, "language": true, "overlong": true}

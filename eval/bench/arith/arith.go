@@ -13,11 +13,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Languages are the languages of the task.
-var Languages = []string{"en", "es", "ru", "de", "fr", "bn", "th", "sw", "zh", "ja", "te"}
+// Languages returns the languages of the task, which are the study's.
+func Languages() []string { return language.Study() }
 
 // Levels is the number of levels of difficulty:
 //
@@ -90,7 +91,7 @@ func Generate(levels []int, split Split, languages []string) ([]Problem, error) 
 	for _, language := range languages {
 		p, ok := phrasebook[language]
 		if !ok {
-			return nil, fmt.Errorf("arith: no language %q: expected one of %s", language, strings.Join(Languages, " "))
+			return nil, fmt.Errorf("arith: no language %q: expected one of %s", language, strings.Join(Languages(), " "))
 		}
 		for _, q := range questions {
 			problems = append(problems, q.in(language, p))

@@ -21,7 +21,7 @@ func TestNumerals(t *testing.T) {
 	if err := json.Unmarshal(data, &reference); err != nil {
 		t.Fatal(err)
 	}
-	for _, language := range Languages {
+	for _, language := range Languages() {
 		seen := map[string]int{}
 		for n := range 100 {
 			word := numerals[language](n)
@@ -72,11 +72,11 @@ func TestCounts(t *testing.T) {
 // TestParallel: the same ids and answers in the same order in every language, no
 // question of the test split in the training split.
 func TestParallel(t *testing.T) {
-	test, err := Generate(nil, Test, Languages)
+	test, err := Generate(nil, Test, Languages())
 	if err != nil {
 		t.Fatal(err)
 	}
-	train, err := Generate(nil, Train, Languages)
+	train, err := Generate(nil, Train, Languages())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,9 +84,9 @@ func TestParallel(t *testing.T) {
 	for _, p := range train {
 		trained[p.Language+p.Text] = true
 	}
-	n := len(test) / len(Languages)
+	n := len(test) / len(Languages())
 	for i, p := range test {
-		if first := test[i%n]; p.ID != first.ID || p.Answer != first.Answer || p.Language != Languages[i/n] {
+		if first := test[i%n]; p.ID != first.ID || p.Answer != first.Answer || p.Language != Languages()[i/n] {
 			t.Fatalf("question %d: %+v does not go with %+v", i, p, first)
 		}
 		if trained[p.Language+p.Text] {

@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	problems, err := arith.Generate(nil, arith.All, arith.Languages)
+	problems, err := arith.Generate(nil, arith.All, arith.Languages())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

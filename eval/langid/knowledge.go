@@ -1,0 +1,69 @@
+package langid
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pemistahl/lingua-go"
+
+	"github.com/stele-lm/stele/eval/language"
+)
+
+// knowledge is what languages are told apart by, made of a table of languages once.
+type knowledge struct {
+	table   *language.Table
+	scripts []script
+	latin   []string                   // languages of Latin script that lingua knows, the study's first
+	home    []string                   // those of the study among them
+	told    map[rune]bool              // letters that not all languages of their script have
+	words   map[string]map[string]bool // the commonest words of languages
+}
+
+// builtin is the knowledge of the built-in languages.
+var builtin = sync.OnceValue(func() *knowledge { return newKnowledge(language.Builtin()) })
+
+func knowledgeOf(t *language.Table) *knowledge {
+	if t == language.Builtin() {
+		return builtin()
+	}
+	return newKnowledge(t)
+}
+
+func newKnowledge(t *language.Table) *knowledge {
+	k := &knowledge{table: t, told: map[rune]bool{}, words: map[string]map[string]bool{}}
+	var all []*language.Language
+	study := language.Study()
+	for _, code := range t.All() {
+		l := t.Lookup(code)
+		all = append(all, l)
+		for _, r := range l.Letters {
+			k.told[r] = true
+		}
+		if l.Words != "" {
+			k.words[code] = map[string]bool{}
+			for word := range strings.FieldsSeq(l.Words) {
+				k.words[code][word] = true
+			}
+		}
+		if _, modelled := linguas[code]; modelled && slices.Contains(l.Scripts, "Latin") {
+			k.latin = append(k.latin, code)
+			if slices.Contains(study, code) {
+				k.home = append(k.home, code)
+			}
+		}
+	}
+	k.scripts = scriptsOf(all)
+	return k
+}
+
+// linguas are lingua's languages by our codes.
+var linguas = func() map[string]lingua.Language {
+	m := map[string]lingua.Language{}
+	for _, l := range lingua.AllLanguages() {
+		m[codeOf(l)] = l
+	}
+	return m
+}()
+
+func codeOf(l lingua.Language) string { return strings.ToLower(l.IsoCode639_1().String()) }
