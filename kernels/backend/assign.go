@@ -1,44 +1,41 @@
 package backend
 
 import (
-	"fmt"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/go-xla/stablehlo"
 	"github.com/gomlx/go-xla/types/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// useAssignments makes every scatter of maxima an assignment; no other code asks for one.
+// assignment is the mark of a scatter that sets.
+type assignment struct{}
+
+// MarkAssignment makes a scatter, by graph.ScatterMax for instance, set elements instead of
+// combining them with what is there. XLA alone can: the Go backend's scatter stays as it is.
+func MarkAssignment(scatter *graph.Node) *graph.Node { return mark(scatter, assignment{}) }
+
+// useAssignments makes the scatters that are so marked return the new element of two.
 func useAssignments(g *graph.Graph) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the internals of gomlx or go-xla changed: %v", r)
-		}
-	}()
-	main := mainFunction(g)
-	assignments := map[dtypes.DType]*stablehlo.Function{}
-	for _, s := range main.Statements {
-		if s.OpType.ToStableHLO() != "stablehlo.scatter" || s.FunctionParameters[0].Statements[0].OpType.ToStableHLO() != "stablehlo.maximum" {
-			continue
-		}
+	defer internalsChanged(&err)
+	second := map[dtypes.DType]*stablehlo.Function{}
+	for s := range marked[assignment](g, "stablehlo.scatter") {
 		dtype := s.Inputs[0].Shape().DType
-		second := assignments[dtype]
-		if second == nil {
-			second = main.Closure()
-			if _, err := second.NamedInput("old", shapes.Make(dtype)); err != nil {
+		fn := second[dtype]
+		if fn == nil {
+			fn = mainFunction(g).Closure()
+			if _, err := fn.NamedInput("old", shapes.Make(dtype)); err != nil {
 				return err
 			}
-			value, err := second.NamedInput("new", shapes.Make(dtype))
+			value, err := fn.NamedInput("new", shapes.Make(dtype))
 			if err != nil {
 				return err
 			}
-			if err := second.Return(value); err != nil {
+			if err := fn.Return(value); err != nil {
 				return err
 			}
-			assignments[dtype] = second
+			second[dtype] = fn
 		}
-		s.FunctionParameters = []*stablehlo.Function{second}
+		s.FunctionParameters = []*stablehlo.Function{fn}
 	}
 	return nil
 }

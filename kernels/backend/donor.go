@@ -21,11 +21,7 @@ import (
 // Unexported fields are read (see mainFunction): an error is returned when a new
 // version changes them.
 func markDonors(g *graph.Graph, donate []bool) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("in-place update is lost, the internals of gomlx or go-xla changed: %v", r)
-		}
-	}()
+	defer internalsChanged(&err)
 	fn := mainFunction(g)
 	if len(fn.Inputs) != len(donate) {
 		return fmt.Errorf("in-place update is lost: %d parameters, expected %d", len(fn.Inputs), len(donate))
@@ -47,6 +43,13 @@ func markDonors(g *graph.Graph, donate []bool) (err error) {
 func mainFunction(g *graph.Graph) *stablehlo.Function {
 	builder := unexported[compute.Builder](g, "builder").(*xla.Builder)
 	return unexported[*stablehlo.Function](builder.Main().(*xla.Function), "fn")
+}
+
+// internalsChanged makes an error of a panic that unexported or what follows from it ended in.
+func internalsChanged(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the internals of gomlx or go-xla changed: %v", r)
+	}
 }
 
 // unexported reads the field of *p with that name; it panics when the field is

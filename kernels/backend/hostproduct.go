@@ -2,7 +2,6 @@ package backend
 
 import (
 	"fmt"
-	"regexp"
 	"sync"
 
 	"github.com/gomlx/compute/dtypes"
@@ -61,41 +60,35 @@ func registerProducts(path string) error {
 	return once.(func() error)()
 }
 
-var dotAxes = regexp.MustCompile(`(?s)lhs_batching_dimensions = \[\],.*rhs_batching_dimensions = \[\],.*` +
-	`lhs_contracting_dimensions = \[([01])\],.*rhs_contracting_dimensions = \[([01])\]`)
+// hostProduct is the mark of a product of two matrices: the axis that each side contracts.
+type hostProduct struct{ left, right int }
 
-// useHostProducts turns a graph's products of bfloat16 matrices with float32 result
-// into custom calls, of which registerProducts knows. GoMLX has no custom calls: the
-// statements of the finished graph are rewritten, so that whatever made them, gradients
-// and rematerialisation too, is none the wiser. It returns how many it turned.
+// MarkHostProduct says that a product of two matrices, which contracts axis left of the one
+// and axis right of the other, may be computed by host.Contraction. Programs for xla:cpu do so
+// where Device.HostProducts is nil; a product of another dtype than bfloat16, whose result is
+// not float32 or which is too small to be worth a call stays as it is.
+func MarkHostProduct(product *graph.Node, left, right int) *graph.Node {
+	a, b := product.Inputs()[0].Shape(), product.Inputs()[1].Shape()
+	if a.DType != dtypes.BFloat16 || b.DType != dtypes.BFloat16 || product.DType() != dtypes.Float32 ||
+		product.Shape().Size()*a.Dimensions[left] < LeastHostProduct {
+		return product
+	}
+	return mark(product, hostProduct{left, right})
+}
+
+// useHostProducts turns the products that are so marked into custom calls, of which
+// registerProducts knows. It returns how many it turned.
 func useHostProducts(g *graph.Graph) (calls int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the internals of gomlx or go-xla changed: %v", r)
-		}
-	}()
+	defer internalsChanged(&err)
 	call, err := customCall()
 	if err != nil {
 		return 0, err
 	}
-	for _, s := range mainFunction(g).Statements {
-		if s.OpType.ToStableHLO() != "stablehlo.dot_general" {
-			continue
-		}
-		a, b, y := s.Inputs[0].Shape(), s.Inputs[1].Shape(), s.Outputs[0].Shape()
-		if a.DType != dtypes.BFloat16 || b.DType != dtypes.BFloat16 || y.DType != dtypes.Float32 || y.Rank() != 2 {
-			continue
-		}
-		axes := dotAxes.FindStringSubmatch(fmt.Sprint(s.Attributes["dot_dimension_numbers"]))
-		if axes == nil || a.Rank() != 2 || b.Rank() != 2 {
-			continue
-		}
-		left, right := int(axes[1][0]-'0'), int(axes[2][0]-'0')
-		if y.Size()*a.Dimensions[left] < LeastHostProduct {
-			continue
-		}
+	for s, p := range marked[hostProduct](g, "stablehlo.dot_general") {
 		s.OpType = call.OpType
-		s.Attributes = map[string]any{"call_target_name": productTargets[left][right], "api_version": int32(4)}
+		s.Attributes = map[string]any{
+			"call_target_name": productTargets[p.left][p.right], "api_version": int32(4),
+		}
 		calls++
 	}
 	return calls, nil

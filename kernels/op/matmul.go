@@ -3,6 +3,8 @@ package op
 import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // Convert changes the dtype of x, or returns x where it has it already.
@@ -50,11 +52,14 @@ func linear(x, w *Node) *Node {
 	})
 }
 
-// Product is a matrix product with float32 result. No accumulator dtype is
-// asked for: with one, go-xla on CPU rewrites the whole weight on every call.
+// Product multiplies the matrices a and b, contracting axis ac of a with axis bc of b. The
+// result is float32, and host kernels may compute it (see backend.MarkHostProduct). No
+// accumulator dtype is asked for: with one, go-xla on a CPU rewrites the whole weight on
+// every call.
 func Product(a, b *Node, ac, bc int) *Node {
-	return Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32).
+	product := Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32).
 		General([]int{ac}, nil, []int{bc}, nil)
+	return backend.MarkHostProduct(product, ac, bc)
 }
 
 // BatchDot contracts axis ac of a with axis bc of b for each element of the

@@ -1,0 +1,67 @@
+package backend
+
+import (
+	"fmt"
+	"iter"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/stablehlo"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// GoMLX has no assignment and no call of a function of this process. Graph code makes the
+// operation that is nearest to the one it means and marks it, and Compile rewrites what is
+// marked, nothing else. A mark hangs on the node's alias, which GoMLX hands on when it makes
+// the node again to compute a layer once more in the backward pass (Node.CloneWithInputs).
+
+// marks are what a graph's aliases stand for: an assignment or a hostProduct.
+type marks map[string]any
+
+// marksKey finds a graph's marks among what is attached to it.
+type marksKey struct{}
+
+// mark notes on an operation of a graph for XLA what shall become of it.
+func mark(n *graph.Node, as any) *graph.Node {
+	g := n.Graph()
+	if !IsXLA(g) {
+		return n
+	}
+	m, _ := g.State(marksKey{}).(marks)
+	if m == nil {
+		m = marks{}
+		g.AttachState(marksKey{}, m)
+	}
+	alias := fmt.Sprintf("/stele/mark/%d", len(m))
+	m[alias] = as
+	return n.WithAlias(alias)
+}
+
+// marked goes through the StableHLO statements of the nodes that have a mark of type T, those
+// that are computed again included. It reads unexported fields, and panics when they or the
+// statement are not as expected.
+func marked[T any](g *graph.Graph, operation string) iter.Seq2[*stablehlo.Statement, T] {
+	return func(yield func(*stablehlo.Statement, T) bool) {
+		m, _ := g.State(marksKey{}).(marks)
+		for _, n := range g.Nodes() {
+			as, ok := m[n.GetAlias()].(T)
+			if !ok {
+				continue
+			}
+			value := unexported[*stablehlo.Value](unexported[[]compute.Value](n, "outputOps")[0].(*xla.Node), "value")
+			s := unexported[*stablehlo.Statement](value, "stmt")
+			if found := s.OpType.ToStableHLO(); found != operation {
+				panic(fmt.Sprintf("a marked operation is %s, not %s", found, operation))
+			}
+			if !yield(s, as) {
+				return
+			}
+		}
+	}
+}
+
+// IsXLA reports whether a graph is for XLA rather than for the pure-Go backend.
+func IsXLA(g *graph.Graph) bool {
+	_, ok := g.Backend().(*xla.Backend)
+	return ok
+}
