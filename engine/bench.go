@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/sampler"
 )
@@ -245,10 +245,10 @@ func (e *Engine) benchRequests(count, prompt, generate, run int) []Request {
 
 // BenchPair makes n pairs of pseudo-random tokens for timing a scoring or a
 // training pass.
-func (e *Engine) BenchPairs(n, prompt, completion int) []model.Pair {
-	pairs := make([]model.Pair, n)
+func (e *Engine) BenchPairs(n, prompt, completion int) []dense.Pair {
+	pairs := make([]dense.Pair, n)
 	for i, r := range e.benchRequests(n, prompt+completion, 1, 0) {
-		pairs[i] = model.Pair{Prompt: r.Prompt[:prompt], Completion: r.Prompt[prompt:]}
+		pairs[i] = dense.Pair{Prompt: r.Prompt[:prompt], Completion: r.Prompt[prompt:]}
 	}
 	return pairs
 }

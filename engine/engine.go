@@ -15,6 +15,8 @@ import (
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/engine/paged"
 	"github.com/stele-lm/stele/engine/schedule"
 	"github.com/stele-lm/stele/engine/text"
@@ -83,9 +85,9 @@ type Engine struct {
 	companions map[string][]byte // the other files of Dir; see KeepCompanions
 	folder     *checkpoint.Folder
 	team       *host.Team
-	host       *model.Host // nil when steps are graphs
+	host       *hostmodel.Model // nil when steps are graphs
 	pool       *pool
-	scores     map[model.DenseShape]*backend.Program
+	scores     map[dense.Shape]*backend.Program
 	stats      schedule.Stats // of the last call of Generate
 }
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/engine/builtin"
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/sampler"
 )
@@ -231,10 +231,10 @@ func TestScoreAgrees(t *testing.T) {
 		for i := range requests {
 			requests[i].Sampling = sampler.Params{Temperature: 0.7, TopP: 0.9, TopK: 50}
 		}
-		var pairs []model.Pair
+		var pairs []dense.Pair
 		var want [][]float32
 		for key, c := range generate(t, e, requests) {
-			pairs = append(pairs, model.Pair{Prompt: requests[key[0]].Prompt, Completion: c.Tokens})
+			pairs = append(pairs, dense.Pair{Prompt: requests[key[0]].Prompt, Completion: c.Tokens})
 			want = append(want, c.LogProbs)
 		}
 		scores, err := e.Score(context.Background(), pairs, 0.7)

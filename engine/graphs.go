@@ -8,6 +8,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/graphmodel"
 	"github.com/stele-lm/stele/engine/paged"
 	"github.com/stele-lm/stele/engine/schedule"
 	"github.com/stele-lm/stele/kernels/backend"
@@ -21,7 +23,7 @@ type graphs struct {
 	weights *model.Weights
 	pages   op.Pages
 	buffers []backend.Buffer // keys and values of each layer in turn
-	steps   map[model.StepShape]*backend.Program
+	steps   map[graphmodel.StepShape]*backend.Program
 	copies  map[int]*backend.Program
 	logf    func(format string, args ...any)
 
@@ -42,7 +44,7 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 	g := &graphs{
 		weights: w, logf: logf, device: !w.Device.IsCPU(),
 		pages:  op.Pages{Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs()},
-		steps:  map[model.StepShape]*backend.Program{},
+		steps:  map[graphmodel.StepShape]*backend.Program{},
 		copies: map[int]*backend.Program{},
 		draws:  map[sampler.ProgramShape]*sampler.Program{},
 	}
@@ -150,13 +152,13 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 // shape is what a step of so many rows, tokens a row and pages a row is padded to. A GPU
 // takes about as long for four times the rows and for a longer prompt, and seconds to
 // compile: there the shapes are fewer.
-func (g *graphs) shape(rows, tokens, pages int) model.StepShape {
-	s := model.StepShape{B: model.Bucket(rows, g.leastRows()), T: tokens, Pages: model.Bucket(pages, 4)}
+func (g *graphs) shape(rows, tokens, pages int) graphmodel.StepShape {
+	s := graphmodel.StepShape{B: dense.Bucket(rows, g.leastRows()), T: tokens, Pages: dense.Bucket(pages, 4)}
 	if tokens > 1 {
-		s.T = model.Bucket(tokens, 16)
+		s.T = dense.Bucket(tokens, 16)
 	}
 	if g.device {
-		s.B, s.Pages = stepUp(rows, 1, 4), model.Bucket(pages, 16)
+		s.B, s.Pages = stepUp(rows, 1, 4), dense.Bucket(pages, 16)
 		if tokens > 1 {
 			s.T = stepUp(tokens, 64, 8) // 512 is a chunk
 		}
@@ -253,12 +255,12 @@ func (g *graphs) run(program *backend.Program, inputs []input, constant []backen
 	return outputs[:first], nil
 }
 
-func (g *graphs) stepProgram(shape model.StepShape) (*backend.Program, error) {
+func (g *graphs) stepProgram(shape graphmodel.StepShape) (*backend.Program, error) {
 	if p := g.steps[shape]; p != nil {
 		return p, nil
 	}
 	began := time.Now()
-	p, err := model.CompileStep(g.weights, g.pages, shape)
+	p, err := graphmodel.CompileStep(g.weights, g.pages, shape)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +272,7 @@ func (g *graphs) stepProgram(shape model.StepShape) (*backend.Program, error) {
 
 // copyPages carries out the copies that copy-on-write asks for.
 func (g *graphs) copyPages(copies []paged.Copy) error {
-	n := model.Bucket(len(copies), 8)
+	n := dense.Bucket(len(copies), 8)
 	src, dst := make([]int32, n), make([]int32, n)
 	for i, c := range copies {
 		src[i], dst[i] = c.Src, c.Dst
@@ -278,7 +280,7 @@ func (g *graphs) copyPages(copies []paged.Copy) error {
 	program := g.copies[n]
 	if program == nil {
 		var err error
-		if program, err = model.CompileCopy(g.weights, g.pages, n); err != nil {
+		if program, err = graphmodel.CompileCopy(g.weights, g.pages, n); err != nil {
 			return err
 		}
 		g.copies[n] = program

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/sampler"
 )
 
@@ -15,7 +16,7 @@ const scoreRows = 64
 
 // scoreOnHost scores one pair after the other by host kernels. What a pair begins with
 // and the one before it did, too, such as a group's prompt, is not computed again.
-func (e *Engine) scoreOnHost(ctx context.Context, pairs []model.Pair, temperature float64) ([]Score, error) {
+func (e *Engine) scoreOnHost(ctx context.Context, pairs []dense.Pair, temperature float64) ([]Score, error) {
 	longest := 1
 	for _, p := range pairs {
 		longest = max(longest, len(p.Prompt)+len(p.Completion))
@@ -54,7 +55,7 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []model.Pair, temperatur
 			}
 			to := min(from+scoreRows, len(ids))
 			asked := max(0, to-max(from, first))
-			logits, err := e.host.Step([]model.HostItem{{Tokens: ids[from:to], Start: from, Table: table, Logits: asked}}, pool)
+			logits, err := e.host.Step([]hostmodel.Item{{Tokens: ids[from:to], Start: from, Table: table, Logits: asked}}, pool)
 			if err != nil {
 				return nil, err
 			}

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/engine/paged"
 	"github.com/stele-lm/stele/engine/schedule"
 	"github.com/stele-lm/stele/kernels/host"
@@ -11,9 +11,9 @@ import (
 // hostSteps executes steps on the memory of this process, without padding: rows of
 // one token and chunks of prompts run together.
 type hostSteps struct {
-	host  *model.Host
+	host  *hostmodel.Model
 	pool  *host.Pool
-	items []model.HostItem
+	items []hostmodel.Item
 
 	samplers []sampler.Sampler
 }
@@ -28,7 +28,7 @@ func (h *hostSteps) copyPages(copies []paged.Copy) error {
 func (h *hostSteps) step(items []schedule.Item, draws []draw) error {
 	h.items = h.items[:0]
 	for _, item := range items {
-		h.items = append(h.items, model.HostItem{
+		h.items = append(h.items, hostmodel.Item{
 			Tokens: item.Tokens, Start: item.Start, Table: item.Seq.Table.Pages, Logits: min(1, len(item.Sample)),
 		})
 	}

@@ -2,7 +2,9 @@
 
 package engine
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+)
 
 // lean gives garbage back to the system.
 func lean() { debug.FreeOSMemory() }

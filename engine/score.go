@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/graphmodel"
 	"github.com/stele-lm/stele/kernels/backend"
 )
 
@@ -22,7 +24,7 @@ type Score struct {
 // whole vocabulary at a temperature (0 means 1, as in generation). No sampling
 // parameter other than the temperature plays a part. Host kernels give bit for bit
 // what they reported for a token that they generated; graphs do so up to rounding.
-func (e *Engine) Score(ctx context.Context, pairs []model.Pair, temperature float64) ([]Score, error) {
+func (e *Engine) Score(ctx context.Context, pairs []dense.Pair, temperature float64) ([]Score, error) {
 	if e.host == nil {
 		return e.ScoreWith(ctx, e.Weights, pairs, temperature)
 	}
@@ -34,13 +36,13 @@ func (e *Engine) Score(ctx context.Context, pairs []model.Pair, temperature floa
 
 // ScoreWith is Score by the dense graph that training differentiates, under the
 // engine's weights or others of the same configuration, such as a reference model's.
-func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.Pair, temperature float64) ([]Score, error) {
+func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64) ([]Score, error) {
 	temperature = cmp.Or(temperature, 1)
 	if err := e.checkPairs(pairs); err != nil {
 		return nil, err
 	}
 	scores := make([]Score, len(pairs))
-	for _, grouping := range model.Plan(pairs, ScoreTokens) {
+	for _, grouping := range dense.Plan(pairs, ScoreTokens) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -57,7 +59,7 @@ func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []model.
 	return scores, nil
 }
 
-func (e *Engine) checkPairs(pairs []model.Pair) error {
+func (e *Engine) checkPairs(pairs []dense.Pair) error {
 	for i, p := range pairs {
 		if err := e.CheckPair(p); err != nil {
 			return fmt.Errorf("sequence %d: %w", i, err)
@@ -68,7 +70,7 @@ func (e *Engine) checkPairs(pairs []model.Pair) error {
 
 // CheckPair reports why a pair cannot be scored: Score makes this check of all its pairs
 // before it begins.
-func (e *Engine) CheckPair(p model.Pair) error {
+func (e *Engine) CheckPair(p dense.Pair) error {
 	c := e.Weights.Config
 	if len(p.Prompt) == 0 {
 		return fmt.Errorf("the prompt is empty")
@@ -87,13 +89,13 @@ func (e *Engine) CheckPair(p model.Pair) error {
 }
 
 // scoreBatch runs the dense graph over a batch.
-func (e *Engine) scoreBatch(w *model.Weights, batch *model.Batch, temperature float32) (logprobs, entropy []float32, err error) {
+func (e *Engine) scoreBatch(w *model.Weights, batch *dense.Batch, temperature float32) (logprobs, entropy []float32, err error) {
 	if err := w.Upload(); err != nil {
 		return nil, nil, err
 	}
 	program := e.scores[batch.Shape]
 	if program == nil {
-		if program, err = model.CompileScore(w, batch.Shape); err != nil {
+		if program, err = graphmodel.CompileScore(w, batch.Shape); err != nil {
 			return nil, nil, err
 		}
 		e.scores[batch.Shape] = program

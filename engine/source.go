@@ -9,6 +9,8 @@ import (
 	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/kernels/backend"
@@ -108,13 +110,13 @@ func (s *Source) Load() (*Engine, error) {
 	lean() // what comes until here is not needed for what follows
 	e := &Engine{
 		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype), Tokenizer: s.Tokenizer, Template: s.Template,
-		options: s.options, folder: s.folder, scores: map[model.DenseShape]*backend.Program{},
+		options: s.options, folder: s.folder, scores: map[dense.Shape]*backend.Program{},
 	}
 	s.folder, s.Tokenizer = nil, nil
 	var err error
 	if s.options.Kernels == KernelsHost {
 		e.team = host.NewTeam(0)
-		e.host, err = model.NewHost(e.Weights, e.team)
+		e.host, err = hostmodel.New(e.Weights, e.team)
 	} else {
 		err = e.Weights.Upload()
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/graphmodel"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
 	"github.com/stele-lm/stele/trainer/lora"
@@ -201,7 +202,7 @@ func (l *Learner) compileGradient(key gradientKey) (*backend.Program, error) {
 			trained = weights[len(w.Specs):]
 		}
 		o := in[model.DenseInputs:own]
-		logprob, entropy := w.TokenLogProbs(key.shape, in[:model.DenseInputs], weights, key.remat)
+		logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in[:model.DenseInputs], weights, key.remat)
 		t := objective.PerToken(objective.TokenNodes{
 			Logprob: logprob, Entropy: entropy, Old: o[0], Ref: o[1], Advantage: o[2], Correction: o[3], Knobs: o[5],
 		}, key.bonus)

@@ -1,4 +1,4 @@
-package model
+package model_test
 
 import (
 	"math"
@@ -9,12 +9,14 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 )
 
 // openHost opens a test model for Host, as it lies in its file.
-func openHost(t *testing.T, name string, dtype dtypes.DType, threads int) *Host {
+func openHost(t *testing.T, name string, dtype dtypes.DType, threads int) *hostmodel.Model {
 	t.Helper()
 	folder, err := checkpoint.Open(filepath.Join(testdata, "models", name))
 	if err != nil {
@@ -27,7 +29,7 @@ func openHost(t *testing.T, name string, dtype dtypes.DType, threads int) *Host 
 	}
 	team := host.NewTeam(threads)
 	t.Cleanup(team.Close)
-	h, err := NewHost(Open(folder, device, dtype), team)
+	h, err := hostmodel.New(model.Open(folder, device, dtype), team)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func hostTable(n, slots, pages int) []int32 {
 }
 
 // hostPrefill feeds ids in chunks and returns the last logits.
-func hostPrefill(t *testing.T, h *Host, ids []int32, slots, chunk int) []float32 {
+func hostPrefill(t *testing.T, h *hostmodel.Model, ids []int32, slots, chunk int) []float32 {
 	t.Helper()
 	pages := 2 + (len(ids)+slots-1)/slots
 	for pages%7 == 1 { // 7 must step through all pages but the first
@@ -64,7 +66,7 @@ func hostPrefill(t *testing.T, h *Host, ids []int32, slots, chunk int) []float32
 		if to == len(ids) {
 			logitsOf = 1
 		}
-		logits, err = h.Step([]HostItem{{Tokens: ids[from:to], Start: from, Table: table, Logits: logitsOf}}, pool)
+		logits, err = h.Step([]hostmodel.Item{{Tokens: ids[from:to], Start: from, Table: table, Logits: logitsOf}}, pool)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,12 +86,12 @@ func TestHost(t *testing.T) {
 					t.Fatalf("%s case %d: logit %d is %g, want %g", name, index, i, want[i], logit)
 				}
 			}
-			for _, form := range []struct {
-				h            *Host
-				slots, chunk int
-			}{{two, 16, 512}, {one, 4, 19}, {two, 6, 7}, {one, 32, 1}} {
-				if got := hostPrefill(t, form.h, c.PromptIDs, form.slots, form.chunk); !slices.Equal(got, want) {
-					t.Errorf("%s case %d: pages of %d, chunks of %d, %d threads: other bits", name, index, form.slots, form.chunk, form.h.team.Size())
+			for _, run := range []struct {
+				h                     *hostmodel.Model
+				threads, slots, chunk int
+			}{{two, 2, 16, 512}, {one, 1, 4, 19}, {two, 2, 6, 7}, {one, 1, 32, 1}} {
+				if got := hostPrefill(t, run.h, c.PromptIDs, run.slots, run.chunk); !slices.Equal(got, want) {
+					t.Errorf("%s case %d: pages of %d, chunks of %d, %d threads: other bits", name, index, run.slots, run.chunk, run.threads)
 				}
 			}
 		}
@@ -101,19 +103,19 @@ func TestHostBatch(t *testing.T) {
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Int8} {
 		h := openHost(t, "tiny-qwen2", dtype, 2)
 		cases := readForward(t, "tiny-qwen2")
-		V := h.weights.Config.VocabSize
+		V := len(cases[0].LastLogits)
 		const slots = 8
 		pool, err := h.NewPool(256, slots)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer pool.Close()
-		var items []HostItem
+		var items []hostmodel.Item
 		next := int32(1)
 		for i := range 40 { // more rows than the threshold at which weights are widened
 			ids := cases[i%len(cases)].PromptIDs
 			ids = ids[:min(len(ids), 1+3*(i%9))]
-			item := HostItem{Tokens: ids, Logits: 1}
+			item := hostmodel.Item{Tokens: ids, Logits: 1}
 			for range (len(ids) + slots - 1) / slots {
 				item.Table = append(item.Table, next)
 				next++
@@ -137,12 +139,12 @@ func TestHostBatch(t *testing.T) {
 // to the logits: the root mean square of the difference by that of the logits.
 // A bfloat16 weight is off by 0.1 % of itself, an int8 one by 0.7 % of a usual one.
 func TestHostDTypes(t *testing.T) {
-	for _, form := range []struct {
+	for _, held := range []struct {
 		dtype dtypes.DType
 		bound float64
 	}{{dtypes.BFloat16, 0.01}, {dtypes.Int8, 0.05}} {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
-			h := openHost(t, name, form.dtype, 2)
+			h := openHost(t, name, held.dtype, 2)
 			difference, square := 0.0, 0.0
 			for _, c := range readForward(t, name) {
 				for i, got := range hostPrefill(t, h, c.PromptIDs, 16, 512) {
@@ -152,9 +154,9 @@ func TestHostDTypes(t *testing.T) {
 				}
 			}
 			relative := math.Sqrt(difference / square)
-			t.Logf("%s %s: relative difference of the logits %.4f", name, form.dtype, relative)
-			if relative > form.bound {
-				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, form.dtype, relative, form.bound)
+			t.Logf("%s %s: relative difference of the logits %.4f", name, held.dtype, relative)
+			if relative > held.bound {
+				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, held.dtype, relative, held.bound)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package model
+package model_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,9 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/graphmodel"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/kernels/op"
@@ -55,14 +58,14 @@ func devices(t *testing.T) []*backend.Device {
 	return all
 }
 
-func loadWeights(t *testing.T, name string, d *backend.Device) *Weights {
+func loadWeights(t *testing.T, name string, d *backend.Device) *model.Weights {
 	t.Helper()
 	folder, err := checkpoint.Open(filepath.Join(testdata, "models", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	w, err := LoadWeights(folder, d, dtypes.Float32)
+	w, err := model.LoadWeights(folder, d, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +73,9 @@ func loadWeights(t *testing.T, name string, d *backend.Device) *Weights {
 }
 
 // scoreBatch returns the log-probabilities and entropies [N] of a batch.
-func scoreBatch(t *testing.T, w *Weights, batch *Batch) (logprobs, entropy []float32) {
+func scoreBatch(t *testing.T, w *model.Weights, batch *dense.Batch) (logprobs, entropy []float32) {
 	t.Helper()
-	program, err := CompileScore(w, batch.Shape)
+	program, err := graphmodel.CompileScore(w, batch.Shape)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,12 +103,12 @@ func TestDense(t *testing.T) {
 	for _, d := range devices(t) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			w := loadWeights(t, name, d)
-			var pairs []Pair
+			var pairs []dense.Pair
 			cases := readForward(t, name)
 			for _, c := range cases {
-				pairs = append(pairs, Pair{c.PromptIDs[:1], append(append([]int32{}, c.PromptIDs[1:]...), 0)})
+				pairs = append(pairs, dense.Pair{Prompt: c.PromptIDs[:1], Completion: append(append([]int32{}, c.PromptIDs[1:]...), 0)})
 			}
-			for _, grouping := range Plan(pairs, 1024) {
+			for _, grouping := range dense.Plan(pairs, 1024) {
 				batch := grouping.Batch(pairs)
 				logprobs, entropy := scoreBatch(t, w, batch)
 				for i, index := range grouping.Indices() {
@@ -131,8 +134,8 @@ func TestStep(t *testing.T) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			w := loadWeights(t, name, d)
 			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
-			shape := StepShape{B: 1, T: 32, Pages: 40}
-			program, err := CompileStep(w, pages, shape)
+			shape := graphmodel.StepShape{B: 1, T: 32, Pages: 40}
+			program, err := graphmodel.CompileStep(w, pages, shape)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,7 +155,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-func prefill(t *testing.T, program *backend.Program, shape StepShape, w *Weights, pages op.Pages, ids []int32) []float32 {
+func prefill(t *testing.T, program *backend.Program, shape graphmodel.StepShape, w *model.Weights, pages op.Pages, ids []int32) []float32 {
 	t.Helper()
 	var pools []backend.Buffer
 	for range 2 * w.Config.NumLayers {

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// reading is which parameters an executor has read, by name.
-type reading map[string]bool
+// Reading is which parameters an executor has read, by name.
+type Reading map[string]bool
 
-// all returns an error that names those of a model's parameters that were not read: what
+// All returns an error that names those of a model's parameters that were not read: what
 // the executor computes would be another model, and nobody would see it.
-func (r reading) all(executor string, names []string) error {
+func (r Reading) All(executor string, names []string) error {
 	var unread []string
 	for _, name := range names {
 		if !r[name] {

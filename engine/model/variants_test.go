@@ -1,4 +1,4 @@
-package model
+package model_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,12 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/graphmodel"
+	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/op"
 )
@@ -45,7 +50,7 @@ func TestVariants(t *testing.T) {
 	}
 	for name, cases := range all {
 		name = filepath.Join("..", "variants", name)
-		exact, rounded := openHost(t, name, dtypes.Float32, 2), map[dtypes.DType]*Host{
+		exact, rounded := openHost(t, name, dtypes.Float32, 2), map[dtypes.DType]*hostmodel.Model{
 			dtypes.BFloat16: openHost(t, name, dtypes.BFloat16, 2), dtypes.Int8: openHost(t, name, dtypes.Int8, 2),
 		}
 		difference, square := map[dtypes.DType]float64{}, 0.0
@@ -81,22 +86,22 @@ func TestVariants(t *testing.T) {
 		for _, d := range backends {
 			w := loadWeights(t, name, d)
 			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
-			shape := StepShape{B: 1, T: 32, Pages: 8}
-			program, err := CompileStep(w, pages, shape)
+			shape := graphmodel.StepShape{B: 1, T: 32, Pages: 8}
+			program, err := graphmodel.CompileStep(w, pages, shape)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var pairs []Pair
+			var pairs []dense.Pair
 			for index, c := range cases {
 				for i, got := range prefill(t, program, shape, w, pages, c.PromptIDs) {
 					if math.Abs(float64(got-c.LastLogits[i])) > 1e-4 {
 						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got, c.LastLogits[i])
 					}
 				}
-				pairs = append(pairs, Pair{c.PromptIDs[:1], append(slices.Clone(c.PromptIDs[1:]), 0)})
+				pairs = append(pairs, dense.Pair{Prompt: c.PromptIDs[:1], Completion: append(slices.Clone(c.PromptIDs[1:]), 0)})
 			}
 			program.Close()
-			for _, grouping := range Plan(pairs, 1024) {
+			for _, grouping := range dense.Plan(pairs, 1024) {
 				batch := grouping.Batch(pairs)
 				logprobs, _ := scoreBatch(t, w, batch)
 				for i, index := range grouping.Indices() {
@@ -120,9 +125,8 @@ func TestUnread(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer folder.Close()
-		add := func(w *Weights) *Weights {
-			w.Specs = append(w.Specs, checkpoint.TensorSpec{Name: extra, Shape: []int{32}})
-			w.matrices = append(w.matrices, host.Matrix{})
+		add := func(w *model.Weights) *model.Weights {
+			w.Specs = append(w.Specs, architecture.Tensor{Name: extra, Shape: []int{32}})
 			return w
 		}
 		fails := func(executor string, err error) {
@@ -133,16 +137,16 @@ func TestUnread(t *testing.T) {
 		}
 		team := host.NewTeam(1)
 		defer team.Close()
-		_, err = NewHost(add(Open(folder, devices(t)[0], dtypes.Float32)), team)
+		_, err = hostmodel.New(add(model.Open(folder, devices(t)[0], dtypes.Float32)), team)
 		fails("host", err)
 		for _, d := range devices(t) {
-			w, err := LoadWeights(folder, d, dtypes.Float32)
+			w, err := model.LoadWeights(folder, d, dtypes.Float32)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = CompileStep(add(w), op.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, StepShape{B: 1, T: 1, Pages: 4})
+			_, err = graphmodel.CompileStep(add(w), op.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, graphmodel.StepShape{B: 1, T: 1, Pages: 4})
 			fails(d.Name+" step", err)
-			_, err = CompileScore(w, DenseShape{B: 1, T: 4, N: 4})
+			_, err = graphmodel.CompileScore(w, dense.Shape{B: 1, T: 4, N: 4})
 			fails(d.Name+" score", err)
 		}
 	}
@@ -153,17 +157,17 @@ func TestUnread(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer folder.Close()
-		w := Open(folder, devices(t)[0], dtypes.Float32)
+		w := model.Open(folder, devices(t)[0], dtypes.Float32)
 		w.Specs = slices.DeleteFunc(w.Specs, func(s checkpoint.TensorSpec) bool { return s.Name == gone })
 		team := host.NewTeam(1)
 		defer team.Close()
-		if _, err := NewHost(w, team); err == nil || !strings.Contains(err.Error(), gone) {
+		if _, err := hostmodel.New(w, team); err == nil || !strings.Contains(err.Error(), gone) {
 			t.Errorf("host without %s: error %v", gone, err)
 		}
 		if err := w.Upload(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := CompileScore(w, DenseShape{B: 1, T: 4, N: 4}); err == nil || !strings.Contains(err.Error(), gone) {
+		if _, err := graphmodel.CompileScore(w, dense.Shape{B: 1, T: 4, N: 4}); err == nil || !strings.Contains(err.Error(), gone) {
 			t.Errorf("graph without %s: error %v", gone, err)
 		}
 	}

@@ -1,3 +1,10 @@
+// Package model keeps the parameters of a model, the only set in the process. The packages
+// beside it run a model by its description (see engine/architecture): graphmodel as graphs,
+// hostmodel on the memory of this process; dense lays out what graphs score and train.
+//
+// Invariants: parameters carry their Hugging Face names and shapes ([out, in]) and one set of
+// buffers serves generation, scoring and training; activations between matrix products are
+// float32 whatever the dtype of the weights.
 package model
 
 import (
@@ -9,6 +16,7 @@ import (
 	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/shapes"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
@@ -24,7 +32,7 @@ type Weights struct {
 	// bfloat16 product, BFloat16 weights are rounded and held as float32.
 	DType dtypes.DType
 	// Specs names the parameters; Buffers holds them in the same order.
-	Specs   []checkpoint.TensorSpec
+	Specs   []architecture.Tensor
 	Buffers []backend.Buffer
 	// Version counts the updates since loading. It is stamped on rollouts.
 	Version int
@@ -34,18 +42,17 @@ type Weights struct {
 	Adapted      []int
 	AdapterScale float64
 
-	folder   *checkpoint.Folder // until Upload
-	matrices []host.Matrix      // what Host reads until Upload, made on first use
-	memory   host.Memory        // of those that are no views of the folder
+	folder   *checkpoint.Folder     // until Upload
+	matrices map[string]host.Matrix // what host kernels read until Upload, made on first use
+	memory   host.Memory            // of those that are no views of the folder
 }
 
 // Open prepares a folder's tensors as dtype: Float32, BFloat16 or, for generation
 // on a CPU alone, Int8. Nothing is copied yet: the folder stays mapped until Close,
-// Host reads it there, and Upload makes the buffers that graphs need.
+// host kernels read it there, and Upload makes the buffers that graphs need.
 func Open(folder *checkpoint.Folder, device *backend.Device, dtype dtypes.DType) *Weights {
-	specs := folder.Config.TensorSpecs()
-	return &Weights{Config: folder.Config, Device: device, DType: dtype, Specs: specs, folder: folder,
-		matrices: make([]host.Matrix, len(specs))}
+	return &Weights{Config: folder.Config, Device: device, DType: dtype, Specs: folder.Config.Model().Tensors(),
+		folder: folder, matrices: map[string]host.Matrix{}}
 }
 
 // LoadWeights copies a folder's tensors to the device as dtype; the folder can be
@@ -56,7 +63,7 @@ func LoadWeights(folder *checkpoint.Folder, device *backend.Device, dtype dtypes
 }
 
 // Upload makes the buffers on the device if they are not there yet. From then on
-// Host reads these.
+// host kernels read these.
 func (w *Weights) Upload() error {
 	if w.Buffers != nil {
 		return nil
@@ -73,7 +80,7 @@ func (w *Weights) Upload() error {
 		if tensor.DType == checkpoint.BF16 && w.HeldAs() == dtypes.BFloat16 {
 			buffers[i], err = backend.UploadBytes(w.Device, tensor.Data, shapes.Make(dtypes.BFloat16, spec.Shape...))
 		} else {
-			values := make([]float32, size(spec.Shape))
+			values := make([]float32, spec.Len())
 			tensor.Float32s(values)
 			buffers[i], err = w.upload(values, spec.Shape)
 		}
@@ -167,28 +174,20 @@ func (w *Weights) Clone() (*Weights, error) {
 	return &clone, nil
 }
 
-// Close frees the buffers, and what Host read until Upload.
+// Close frees the buffers, and what host kernels read until Upload.
 func (w *Weights) Close() {
 	backend.Free(w.Buffers...)
 	w.Buffers, w.matrices = nil, nil
 	w.memory.Close()
 }
 
-func size(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
-}
-
-// matrix is a view of parameter i [out, in] for Host; t helps to convert it.
-func (w *Weights) matrix(i int, t *host.Team) (host.Matrix, error) {
+// Matrix returns a view of parameter i [out, in] for host kernels; t helps to convert it.
+func (w *Weights) Matrix(i int, t *host.Team) (host.Matrix, error) {
 	spec := w.Specs[i]
 	if w.Buffers != nil {
 		return deviceMatrix(w.Buffers[i], spec)
 	}
-	if m := w.matrices[i]; m.Out > 0 {
+	if m, ok := w.matrices[spec.Name]; ok {
 		return m, nil
 	}
 	tensor, err := w.folder.Tensor(spec.Name)
@@ -199,15 +198,20 @@ func (w *Weights) matrix(i int, t *host.Team) (host.Matrix, error) {
 	if err != nil {
 		return m, fmt.Errorf("loading %s: %w", spec.Name, err)
 	}
-	w.matrices[i] = m
+	w.matrices[spec.Name] = m
 	return m, nil
 }
 
-// halfPool reports whether keys and values are kept as bfloat16.
-func (w *Weights) halfPool() bool { return w.DType != dtypes.Float32 }
+// Forget lets the system take back the memory of the mapped folder where matrices were copied
+// from it: what is read there again is found again.
+func (w *Weights) Forget() {
+	if w.Buffers == nil && !w.memory.Empty() {
+		w.folder.Forget()
+	}
+}
 
 // deviceMatrix is a view of a buffer that lives in this process.
-func deviceMatrix(b backend.Buffer, spec checkpoint.TensorSpec) (host.Matrix, error) {
+func deviceMatrix(b backend.Buffer, spec architecture.Tensor) (host.Matrix, error) {
 	data, err := b.Data()
 	if err != nil {
 		return host.Matrix{}, fmt.Errorf("reading %s where it is: %w", spec.Name, err)

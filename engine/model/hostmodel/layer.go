@@ -1,4 +1,4 @@
-package model
+package hostmodel
 
 import (
 	"math"
@@ -6,19 +6,22 @@ import (
 	"github.com/stele-lm/stele/kernels/host"
 )
 
-// hostLayer is one layer's weights and the loops that multiply by them.
-type hostLayer struct {
+// layer is one layer's weights and the loops that multiply by them. Norms that the model does
+// not have are nil.
+type layer struct {
 	q, k, v, o, gate, up, down host.Matrix
+	queryNorm, keyNorm         []float32 // weights [E]
+	afterAttention, afterMLP   []float32 // weights [D]
 
-	readQKV, writeAttention, readMLP, writeMLP hostLoop // of the residual stream
+	readQKV, writeAttention, readMLP, writeMLP loop // of the residual stream
 }
 
-func (l *hostLayer) matrices() host.Matrices {
+func (l *layer) matrices() host.Matrices {
 	return host.Matrices{&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}
 }
 
-// hostLoop is products of the same rows, computed together.
-type hostLoop struct {
+// loop is products of the same rows, computed together.
+type loop struct {
 	products []product
 	matrices host.Matrices // of the products
 	norm     []float32     // weight [D] of the RMS norm before it, nil if there is none
@@ -32,8 +35,8 @@ type product struct {
 	bias   []float32  // [Out] or nil
 }
 
-func (h *Host) loop(norm []float32, products ...product) hostLoop {
-	l := hostLoop{products: products, norm: norm}
+func (h *Model) newLoop(norm []float32, products ...product) loop {
+	l := loop{products: products, norm: norm}
 	for _, p := range products {
 		l.matrices = append(l.matrices, p.m)
 	}
@@ -41,31 +44,30 @@ func (h *Host) loop(norm []float32, products ...product) hostLoop {
 	return l
 }
 
-// hostBodies are the bodies of a step's loops, made once: functions that are made for
+// bodies are the bodies of a step's loops, made once: functions that are made for
 // every loop would keep the garbage collector busy.
-type hostBodies struct {
-	normalise, place, attend func(i, member int)
-	multiply, mlp            func(first, end, member int)
+type bodies struct {
+	normalise, place, add, attend func(i, member int)
+	multiply, mlp                 func(first, end, member int)
 }
 
 // fewRows is up to how many rows a product takes as long as reading its weights.
 const fewRows = 4
 
-// layer runs one layer over the rows of h.x.
-func (h *Host) layer(index int) {
+// run runs one layer over the rows of h.x.
+func (h *Model) run(index int) {
 	l, now := &h.layers[index], &h.now
 	now.layer = index
 
-	h.normalise(&l.readQKV)
-	h.multiply(&l.readQKV, h.h, &l.writeAttention)
+	h.multiply(&l.readQKV, h.normalise(&l.readQKV), &l.writeAttention)
 	if !h.alone() {
 		h.forRows(h.bodies.place)
 	}
 	h.team.Run(len(now.spans)*h.weights.Config.NumKVHeads, h.bodies.attend)
 	h.multiply(&l.writeAttention, h.o, &l.readMLP)
+	h.addNormalised(l.afterAttention)
 
-	h.normalise(&l.readMLP)
-	h.prepare(&l.readMLP, h.h, &l.writeMLP)
+	h.prepare(&l.readMLP, h.normalise(&l.readMLP), &l.writeMLP)
 	if now.N <= fewRows {
 		h.team.RunRanges(l.gate.Blocks(), h.bodies.mlp)
 	} else {
@@ -76,15 +78,16 @@ func (h *Host) layer(index int) {
 		next = &h.layers[index+1].readQKV
 	}
 	h.multiply(&l.writeMLP, h.gate, next)
+	h.addNormalised(l.afterMLP)
 }
 
 // alone reports whether all rows are of different sequences: none sees the key and value
 // of another, and what attends to a row's may store them first.
-func (h *Host) alone() bool { return h.now.N == len(h.now.spans) }
+func (h *Model) alone() bool { return h.now.N == len(h.now.spans) }
 
 // prepare sets the rows of a loop's products, and has idle threads fetch what the next
 // one reads where few rows wait for memory.
-func (h *Host) prepare(l *hostLoop, values []float32, next *hostLoop) {
+func (h *Model) prepare(l *loop, values []float32, next *loop) {
 	m := l.matrices[0]
 	h.now.loop = l
 	h.rows.Set(h.team, values, h.now.N, m.In, m)
@@ -97,13 +100,13 @@ func (h *Host) prepare(l *hostLoop, values []float32, next *hostLoop) {
 }
 
 // multiply runs a loop's products with rows of values.
-func (h *Host) multiply(l *hostLoop, values []float32, next *hostLoop) {
+func (h *Model) multiply(l *loop, values []float32, next *loop) {
 	h.prepare(l, values, next)
 	h.team.RunRanges(l.matrices.Blocks(), h.bodies.multiply)
 }
 
 // multiplyBlocks computes blocks of the loop.
-func (h *Host) multiplyBlocks(first, end, member int) {
+func (h *Model) multiplyBlocks(first, end, member int) {
 	h.now.loop.matrices.Through(first, end, func(i, first, end int) {
 		p := &h.now.loop.products[i]
 		y, width := *p.y, p.m.Out
@@ -121,7 +124,7 @@ func (h *Host) multiplyBlocks(first, end, member int) {
 }
 
 // mlpBlocks computes blocks of gate and the same of up, and then SiLU(gate)·up.
-func (h *Host) mlpBlocks(first, end, member int) {
+func (h *Model) mlpBlocks(first, end, member int) {
 	l, s := &h.layers[h.now.layer], &h.scratch[member]
 	I := l.gate.Out
 	lo, hi := l.gate.Product(&h.rows, h.gate, I, first, end, s)
@@ -139,41 +142,71 @@ func (h *Host) mlpBlocks(first, end, member int) {
 	}
 }
 
-// normalise fills h.h with the RMS norm of h.x that a loop multiplies.
-func (h *Host) normalise(l *hostLoop) {
-	h.now.loop = l
+// normalise returns the rows that a loop multiplies: the RMS norm of h.x, in h.h, or h.x
+// itself if there is none before the loop.
+func (h *Model) normalise(l *loop) []float32 {
+	if l.norm == nil {
+		return h.x
+	}
+	h.now.norm = l.norm
 	h.forRows(h.bodies.normalise)
+	return h.h
 }
 
-func (h *Host) normaliseRow(i, _ int) {
+func (h *Model) normaliseRow(i, _ int) {
 	c := h.weights.Config
 	D := c.HiddenSize
-	host.RMSNorm(h.h[i*D:(i+1)*D], h.x[i*D:(i+1)*D], h.now.loop.norm, float32(c.RMSNormEps))
+	host.RMSNorm(h.h[i*D:(i+1)*D], h.x[i*D:(i+1)*D], h.now.norm, float32(c.RMSNormEps))
 }
 
-// placeRow rotates a row's queries and keys and stores keys and values.
-func (h *Host) placeRow(i, _ int) {
+// addNormalised adds the RMS norm of h.h to h.x. Without a norm the loop before has added h.h
+// already.
+func (h *Model) addNormalised(norm []float32) {
+	if norm == nil {
+		return
+	}
+	h.now.norm = norm
+	h.forRows(h.bodies.add)
+}
+
+func (h *Model) addNormalisedRow(i, _ int) {
+	c := h.weights.Config
+	D := c.HiddenSize
+	row := h.h[i*D : (i+1)*D]
+	host.RMSNorm(row, row, h.now.norm, float32(c.RMSNormEps))
+	host.Add(h.x[i*D:(i+1)*D], row)
+}
+
+// placeRow normalises and rotates a row's queries and keys and stores keys and values.
+func (h *Model) placeRow(i, _ int) {
 	for head := range h.weights.Config.NumKVHeads {
 		h.placeHead(i, head)
 	}
 }
 
 // placeHead is placeRow for one key-value head and the query heads that share it.
-func (h *Host) placeHead(i, head int) {
-	c, at := h.weights.Config, h.now.places[i]
+func (h *Model) placeHead(i, head int) {
+	c, at, l := h.weights.Config, h.now.places[i], &h.layers[h.now.layer]
 	E, G := c.HeadDim, c.NumHeads/c.NumKVHeads
 	scale := float32(1 / math.Sqrt(float64(E)))
 	for a := i*c.NumHeads + head*G; a < i*c.NumHeads+(head+1)*G; a++ {
-		h.rotary.Rotate(h.q[a*E:(a+1)*E], at.position, scale)
+		query := h.q[a*E : (a+1)*E]
+		if l.queryNorm != nil {
+			host.RMSNorm(query, query, l.queryNorm, float32(c.RMSNormEps))
+		}
+		h.rotary.Rotate(query, at.position, scale)
 	}
 	a := i*c.NumKVHeads + head
 	key, value := h.k[a*E:(a+1)*E], h.v[a*E:(a+1)*E]
+	if l.keyNorm != nil {
+		host.RMSNorm(key, key, l.keyNorm, float32(c.RMSNormEps))
+	}
 	h.rotary.Rotate(key, at.position, 1)
 	h.now.pool.Write(h.now.layer, head, h.now.items[at.item].Table, at.position, key, value)
 }
 
 // attend is the attention of a span in the query heads that share a key-value head.
-func (h *Host) attend(unit, member int) {
+func (h *Model) attend(unit, member int) {
 	c, now := h.weights.Config, &h.now
 	span, head := now.spans[unit/c.NumKVHeads], unit%c.NumKVHeads
 	if h.alone() {
@@ -186,7 +219,7 @@ func (h *Host) attend(unit, member int) {
 }
 
 // forRows calls body for every row, a few to a unit of work.
-func (h *Host) forRows(body func(i, member int)) {
+func (h *Model) forRows(body func(i, member int)) {
 	const together = 4
 	N := h.now.N
 	if N <= together {

@@ -1,10 +1,13 @@
-package model
+package graphmodel
 
 import (
+	"fmt"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
 	"github.com/stele-lm/stele/sampler"
@@ -59,20 +62,20 @@ func (s StepShape) width() int {
 //
 // Inputs: the feed (see StepShape.Row), then the weights, then the pools. A row of
 // length 0 is padding: it changes nothing and its logits mean nothing.
-func CompileStep(w *Weights, pages op.Pages, shape StepShape) (*backend.Program, error) {
-	c, i32 := w.Config, dtypes.Int32
+func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Program, error) {
+	m, i32 := w.Config.Model(), dtypes.Int32
 	inputs := []backend.Input{{Name: "feed", Shape: shapes.Make(i32, shape.Dims()...)}}
 	inputs = append(inputs, w.Inputs(false)...)
-	inputs = append(inputs, poolInputs(c.NumLayers, pages)...)
+	inputs = append(inputs, poolInputs(m.NumLayers, pages)...)
 	firstPool := 1 + len(w.Specs)
 	return backend.Compile(w.Device, "step", inputs, func(in []*Node) []*Node {
-		p := w.params(in[1:firstPool])
+		p := newParams(w, in[1:firstPool])
 		pools := append([]*Node{}, in[firstPool:]...)
 		column := func(i int) *Node { return Reshape(Slice(in[0], AxisRange(), AxisElem(i)), shape.B) }
 		token, start, length := Slice(in[0], AxisRange(), AxisRange(0, shape.T)), column(shape.T), column(shape.T+1)
 		table := Slice(in[0], AxisRange(), AxisRange(shape.T+2, shape.T+2+shape.Pages))
 		address := pages.Resolve(op.Feed{Start_B: start, Length_B: length, Table: table, T: shape.T})
-		x_BTD := hidden(c, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
+		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
 			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)
 			return pages.Attend(q, pools[2*l], pools[2*l+1], address)
@@ -80,8 +83,8 @@ func CompileStep(w *Weights, pages op.Pages, shape StepShape) (*backend.Program,
 		g := token.Graph()
 		last := MaxScalar(AddScalar(length, int32(-1)), int32(0))
 		row := Add(MulScalar(Iota(g, shapes.Make(i32, shape.B), 0), int32(shape.T)), last)
-		x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, c.HiddenSize), Reshape(row, shape.B, 1))
-		result := op.Linear(x_BD, p.head())
+		x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, m.HiddenSize), Reshape(row, shape.B, 1))
+		result := op.Linear(x_BD, p.get(m.Head.Name))
 		p.finish()
 		if shape.Draws {
 			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Pages)), shape.Form)
@@ -92,7 +95,7 @@ func CompileStep(w *Weights, pages op.Pages, shape StepShape) (*backend.Program,
 
 // CompileCopy builds the program that copies n pages in every layer's pools:
 // src [n], dst [n] int32, then the donated pools, which it returns.
-func CompileCopy(w *Weights, pages op.Pages, n int) (*backend.Program, error) {
+func CompileCopy(w *model.Weights, pages op.Pages, n int) (*backend.Program, error) {
 	inputs := []backend.Input{
 		{Name: "src", Shape: shapes.Make(dtypes.Int32, n)},
 		{Name: "dst", Shape: shapes.Make(dtypes.Int32, n)},
@@ -110,24 +113,11 @@ func CompileCopy(w *Weights, pages op.Pages, n int) (*backend.Program, error) {
 func poolInputs(layers int, pages op.Pages) []backend.Input {
 	inputs := make([]backend.Input, 2*layers)
 	for i := range inputs {
-		inputs[i] = backend.Input{Name: poolName(i), Shape: pages.Shape(), Donated: true}
+		name := fmt.Sprintf("keys of layer %d", i/2)
+		if i%2 == 1 {
+			name = fmt.Sprintf("values of layer %d", i/2)
+		}
+		inputs[i] = backend.Input{Name: name, Shape: pages.Shape(), Donated: true}
 	}
 	return inputs
 }
-
-// params names the graph's parameters that follow the order of the weights.
-func (w *Weights) params(in []*Node) params {
-	p := params{nodes: make(map[string]*Node, len(in)), read: reading{}}
-	for i, spec := range w.Specs {
-		p.nodes[spec.Name] = in[i]
-	}
-	factors := in[len(w.Specs):]
-	for i := 0; i < len(factors); i += 2 {
-		name := w.Specs[w.Adapted[i/2]].Name
-		p.nodes[name+factorA], p.nodes[name+factorB] = factors[i], MulScalar(factors[i+1], w.AdapterScale)
-	}
-	return p
-}
-
-// Endings of the names of a weight's factors among the params.
-const factorA, factorB = ".A", ".B"

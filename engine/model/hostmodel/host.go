@@ -1,4 +1,6 @@
-package model
+// Package hostmodel runs a model by its description on the memory of this process, without a
+// graph: the paged step, for generation on a CPU.
+package hostmodel
 
 import (
 	"cmp"
@@ -7,44 +9,48 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 )
 
-// Host is the paged step on the memory of this process, without a graph: the
-// second form of the transformer, for generation on a CPU. It reads the weights
-// where they are, and rows of any length run together without padding.
+// Model runs steps. It reads the weights where they are, and rows of any length run together
+// without padding.
 //
 // A token's logits depend on the weights and on the tokens before it, bit for bit:
 // not on the rows beside it, the page size or the chunks of its prompt.
-type Host struct {
-	weights *Weights
+type Model struct {
+	weights *model.Weights
 	seen    []backend.Buffer // of the weights when they were looked up
 	team    *host.Team
 	rotary  *host.Rotary
 
 	embed, unembed host.Matrix
-	layers         []hostLayer
-	head           hostLoop
+	layers         []layer
+	head           loop
 
-	now     hostStep
-	bodies  hostBodies
+	now     step
+	bodies  bodies
 	rows    host.Rows
 	scratch []host.Scratch
 
 	x, h, q, k, v, o, gate, up, logits []float32
 }
 
-// hostStep is what the loops of a step work on.
-type hostStep struct {
+// step is what the loops of a step work on.
+type step struct {
 	N      int // rows
-	items  []HostItem
+	items  []Item
 	pool   *host.Pool
 	places []place // of each row
 	spans  []span
 
 	layer int
-	loop  *hostLoop
+	loop  *loop     // whose products are computed
+	norm  []float32 // weight [D] of the norm that is computed
 }
 
 // place is where a row is: the token of an item at a position.
@@ -57,32 +63,32 @@ type span struct{ row, tokens int }
 // spanTokens is how many that are at most.
 const spanTokens = 4
 
-// HostItem is one row of a step.
-type HostItem struct {
+// Item is one row of a step.
+type Item struct {
 	Tokens []int32 // fed in this step, one or many
 	Start  int     // position of the first
 	Table  []int32 // page table of the sequence
 	Logits int     // of how many of the last tokens logits are wanted
 }
 
-// NewHost prepares weights for a team of threads.
-func NewHost(w *Weights, team *host.Team) (*Host, error) {
-	h := &Host{weights: w, team: team, rotary: host.NewRotary(w.Config.InverseFrequencies()),
+// New prepares weights for a team of threads.
+func New(w *model.Weights, team *host.Team) (*Model, error) {
+	h := &Model{weights: w, team: team, rotary: host.NewRotary(w.Config.InverseFrequencies()),
 		scratch: make([]host.Scratch, team.Size())}
-	h.bodies = hostBodies{h.normaliseRow, h.placeRow, h.attend, h.multiplyBlocks, h.mlpBlocks}
+	h.bodies = bodies{h.normaliseRow, h.placeRow, h.addNormalisedRow, h.attend, h.multiplyBlocks, h.mlpBlocks}
 	return h, h.refresh()
 }
 
 // NewPool makes a key-value pool of some pages: float32 beside float32 weights,
 // bfloat16 otherwise.
-func (h *Host) NewPool(pages, slots int) (*host.Pool, error) {
+func (h *Model) NewPool(pages, slots int) (*host.Pool, error) {
 	c := h.weights.Config
-	return host.NewPool(c.NumLayers, pages, slots, c.NumKVHeads, c.HeadDim, h.weights.halfPool())
+	return host.NewPool(c.NumLayers, pages, slots, c.NumKVHeads, c.HeadDim, h.weights.DType != dtypes.Float32)
 }
 
 // Bytes is what a step of one token reads of the weights: everything but the
 // embedding's other rows.
-func (h *Host) Bytes() int {
+func (h *Model) Bytes() int {
 	n := h.unembed.Bytes()
 	for i := range h.layers {
 		for _, m := range h.layers[i].matrices() {
@@ -95,7 +101,7 @@ func (h *Host) Bytes() int {
 // ReadTime is how long all threads take to read what Bytes counts, layer after layer
 // where it lies, without computing anything: the limit of a step of one token. It is the
 // mean of the passes that fit into a time, at least one, as the speed of steps is a mean.
-func (h *Host) ReadTime(within time.Duration) time.Duration {
+func (h *Model) ReadTime(within time.Duration) time.Duration {
 	read := func(list host.Matrices) {
 		h.team.RunRanges(list.Blocks(), func(first, end, member int) {
 			list.Through(first, end, func(i, lo, hi int) { list[i].Read(lo, hi, &h.scratch[member]) })
@@ -113,76 +119,89 @@ func (h *Host) ReadTime(within time.Duration) time.Duration {
 	}
 }
 
-// refresh looks the weights up again: an update moves them. A weight that the step has no
-// place for is an error, because the step would then compute another model.
-func (h *Host) refresh() error {
-	w, c := h.weights, h.weights.Config
+// refresh looks the weights up again: an update moves them. A weight that the description does
+// not name is an error, because the step would then compute another model.
+func (h *Model) refresh() error {
+	w := h.weights
 	index := make(map[string]int, len(w.Specs))
 	for i, spec := range w.Specs {
 		index[spec.Name] = i
 	}
-	read := reading{}
+	read := model.Reading{}
 	var failure error
-	matrix := func(format string, args ...any) host.Matrix {
-		name := fmt.Sprintf(format, args...)
+	find := func(name string) (int, bool) {
 		i, ok := index[name]
 		if !ok {
 			failure = cmp.Or(failure, fmt.Errorf("host kernels read %s, which the model does not have", name))
-			return host.Matrix{}
 		}
-		read[name] = true
-		m, err := w.matrix(i, h.team)
-		failure = cmp.Or(failure, err)
+		read[name] = ok
+		return i, ok
+	}
+	matrix := func(name string) (m host.Matrix) {
+		if i, ok := find(name); ok {
+			var err error
+			m, err = w.Matrix(i, h.team)
+			failure = cmp.Or(failure, err)
+		}
 		return m
 	}
-	vector := func(required bool, format string, args ...any) []float32 {
-		name := fmt.Sprintf(format, args...)
-		i, ok := index[name]
-		if !ok {
-			if required {
-				failure = cmp.Or(failure, fmt.Errorf("host kernels read %s, which the model does not have", name))
-			}
-			return nil
+	vector := func(name string) (v []float32) {
+		if i, ok := find(name); ok {
+			var err error
+			v, err = w.Float32s(i)
+			failure = cmp.Or(failure, err)
 		}
-		read[name] = true
-		v, err := w.Float32s(i)
-		failure = cmp.Or(failure, err)
 		return v
 	}
-	h.embed = matrix("model.embed_tokens.weight")
-	h.unembed = h.embed
-	if _, ok := index["lm_head.weight"]; ok {
-		h.unembed = matrix("lm_head.weight")
-	}
-	h.head = h.loop(vector(true, "model.norm.weight"), product{m: &h.unembed, y: &h.logits})
-	h.layers = make([]hostLayer, c.NumLayers)
-	for i := range h.layers {
-		l := &h.layers[i]
-		linear := func(name string, m *host.Matrix, y, sum *[]float32) product {
-			*m = matrix("model.layers.%d.%s.weight", i, name)
-			return product{m: m, y: y, sum: sum, bias: vector(false, "model.layers.%d.%s.bias", i, name)}
+	norm := func(n *architecture.Norm) []float32 {
+		if n == nil {
+			return nil
 		}
-		l.readQKV = h.loop(vector(true, "model.layers.%d.input_layernorm.weight", i),
-			linear("self_attn.q_proj", &l.q, &h.q, nil),
-			linear("self_attn.k_proj", &l.k, &h.k, nil),
-			linear("self_attn.v_proj", &l.v, &h.v, nil))
-		l.writeAttention = h.loop(nil, linear("self_attn.o_proj", &l.o, &h.h, &h.x))
-		l.readMLP = h.loop(vector(true, "model.layers.%d.post_attention_layernorm.weight", i),
-			linear("mlp.gate_proj", &l.gate, &h.gate, nil),
-			linear("mlp.up_proj", &l.up, &h.up, nil))
-		l.writeMLP = h.loop(nil, linear("mlp.down_proj", &l.down, &h.h, &h.x))
+		return vector(n.Weight())
+	}
+	m := w.Config.Model()
+	h.embed = matrix(m.Embedding.Name)
+	h.unembed = h.embed
+	if m.Head.Name != m.Embedding.Name {
+		h.unembed = matrix(m.Head.Name)
+	}
+	h.head = h.newLoop(norm(&m.Norm), product{m: &h.unembed, y: &h.logits})
+	h.layers = make([]layer, len(m.Layers))
+	for i := range h.layers {
+		l, a, mlp := &h.layers[i], m.Layers[i].Attention, m.Layers[i].MLP
+		linear := func(p architecture.Projection, m *host.Matrix, y *[]float32) product {
+			*m = matrix(p.Weight())
+			if !p.Bias {
+				return product{m: m, y: y}
+			}
+			return product{m: m, y: y, bias: vector(p.BiasName())}
+		}
+		// write makes the product whose rows are added to the residual stream: at once, or
+		// after their norm.
+		write := func(p architecture.Projection, m *host.Matrix, after []float32) product {
+			product := linear(p, m, &h.h)
+			if after == nil {
+				product.sum = &h.x
+			}
+			return product
+		}
+		l.queryNorm, l.keyNorm = norm(a.QueryNorm), norm(a.KeyNorm)
+		l.afterAttention, l.afterMLP = norm(a.After), norm(mlp.After)
+		l.readQKV = h.newLoop(norm(a.Before),
+			linear(a.Query, &l.q, &h.q), linear(a.Key, &l.k, &h.k), linear(a.Value, &l.v, &h.v))
+		l.writeAttention = h.newLoop(nil, write(a.Output, &l.o, l.afterAttention))
+		l.readMLP = h.newLoop(norm(mlp.Before), linear(mlp.Gate, &l.gate, &h.gate), linear(mlp.Up, &l.up, &h.up))
+		l.writeMLP = h.newLoop(nil, write(mlp.Down, &l.down, l.afterMLP))
 	}
 	h.seen = slices.Clone(w.Buffers)
-	if w.Buffers == nil && !w.memory.Empty() {
-		w.folder.Forget() // what was copied; pages of what is read there are found again
-	}
-	return cmp.Or(failure, read.all("host kernels", slices.Sorted(maps.Keys(index))))
+	w.Forget() // what was copied
+	return cmp.Or(failure, read.All("host kernels", slices.Sorted(maps.Keys(index))))
 }
 
 // Step runs the items and returns the logits [rows, V] of the tokens that they are
 // wanted of, in order. The memory is reused by the next step. Keys and values of the tokens go
 // to the pool; what lies before Start must be there.
-func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
+func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 	if !slices.Equal(h.seen, h.weights.Buffers) {
 		if err := h.refresh(); err != nil {
 			return nil, err
@@ -190,7 +209,7 @@ func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
 	}
 	c, now := h.weights.Config, &h.now
 	N, longest, wanted := 0, 0, 0
-	*now = hostStep{items: items, pool: pool, places: now.places[:0], spans: now.spans[:0]}
+	*now = step{items: items, pool: pool, places: now.places[:0], spans: now.spans[:0]}
 	for i, item := range items {
 		for t := 0; t < len(item.Tokens); t += spanTokens {
 			now.spans = append(now.spans, span{N + t, min(spanTokens, len(item.Tokens)-t)})
@@ -217,13 +236,13 @@ func (h *Host) Step(items []HostItem, pool *host.Pool) ([]float32, error) {
 		}
 	}
 	for l := range h.layers {
-		h.layer(l)
+		h.run(l)
 	}
 	return h.project(wanted), nil
 }
 
 // project returns the logits of the last tokens of each item, as many as it wants.
-func (h *Host) project(wanted int) []float32 {
+func (h *Model) project(wanted int) []float32 {
 	c := h.weights.Config
 	D, V := c.HiddenSize, c.VocabSize
 	end, n := 0, 0

@@ -1,6 +1,8 @@
-package model
+package dense
 
-import "slices"
+import (
+	"slices"
+)
 
 // packedWidth is the least width of a packed row, tokens, as far as the limit of a
 // batch allows it: several short pairs then share a row, and little of it is left
@@ -71,7 +73,7 @@ func (p Packing) Batch(pairs []Pair) *Batch {
 	for _, i := range p.Indices() {
 		count += len(pairs[i].Completion)
 	}
-	b := newBatch(DenseShape{B: len(p.Rows), T: p.Width, N: Bucket(count, 16)})
+	b := newBatch(Shape{B: len(p.Rows), T: p.Width, N: Bucket(count, 16)})
 	for r, row := range p.Rows {
 		at := r * p.Width
 		for _, i := range row {

@@ -1,4 +1,4 @@
-package model
+package dense
 
 import (
 	"math/bits"
@@ -14,7 +14,7 @@ func (p Pair) len() int { return len(p.Prompt) + len(p.Completion) }
 // Batch is some pairs laid out for a dense program: by Grouping.Batch or by
 // Packing.Batch.
 type Batch struct {
-	Shape DenseShape
+	Shape Shape
 	// First is where each pair's completion tokens begin among the Shape.N
 	// entries; they follow in order. Entries past the last pair are padding.
 	First []int
@@ -24,7 +24,7 @@ type Batch struct {
 	asked           int     // entries of row and target
 }
 
-func newBatch(s DenseShape) *Batch {
+func newBatch(s Shape) *Batch {
 	ints := func(n int) []int32 { return make([]int32, n) }
 	return &Batch{Shape: s, token: ints(s.Tokens()), position: ints(s.Tokens()), row: ints(s.N), target: ints(s.N)}
 }

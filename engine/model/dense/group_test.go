@@ -1,4 +1,4 @@
-package model
+package dense
 
 import (
 	"math/rand/v2"
@@ -65,15 +65,15 @@ func TestPlanGroups(t *testing.T) {
 		prompts     int
 		completions []int // of each of the prompts, which have 30 tokens
 		maxTokens   int
-		want        []DenseShape
+		want        []Shape
 	}{
-		{"one pass", 4, []int{64, 60, 57, 61}, 4096, []DenseShape{{B: 16, T: 64, N: 1024, Group: 4, Prompt: 32}}},
-		{"an odd number", 3, []int{64, 64}, 4096, []DenseShape{{B: 8, T: 64, N: 384, Group: 2, Prompt: 32}}},
-		{"an odd number that costs", 3, []int{64, 64}, 1024, []DenseShape{{B: 4, T: 64, N: 256, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
-		{"divided", 1, []int{64, 64, 64, 64}, 160, []DenseShape{{B: 2, T: 64, N: 128, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
-		{"longer than the limit", 1, []int{64}, 16, []DenseShape{{B: 1, T: 64, N: 64, Group: 1, Prompt: 32}}},
-		{"short ones apart", 1, []int{320, 310, 9, 7}, 4096, []DenseShape{{B: 2, T: 320, N: 640, Group: 2, Prompt: 32}, {B: 2, T: 16, N: 16, Group: 2, Prompt: 32}}},
-		{"nothing to say", 1, []int{0}, 4096, []DenseShape{{B: 1, T: 8, N: 2, Group: 1, Prompt: 32}}},
+		{"one pass", 4, []int{64, 60, 57, 61}, 4096, []Shape{{B: 16, T: 64, N: 1024, Group: 4, Prompt: 32}}},
+		{"an odd number", 3, []int{64, 64}, 4096, []Shape{{B: 8, T: 64, N: 384, Group: 2, Prompt: 32}}},
+		{"an odd number that costs", 3, []int{64, 64}, 1024, []Shape{{B: 4, T: 64, N: 256, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
+		{"divided", 1, []int{64, 64, 64, 64}, 160, []Shape{{B: 2, T: 64, N: 128, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
+		{"longer than the limit", 1, []int{64}, 16, []Shape{{B: 1, T: 64, N: 64, Group: 1, Prompt: 32}}},
+		{"short ones apart", 1, []int{320, 310, 9, 7}, 4096, []Shape{{B: 2, T: 320, N: 640, Group: 2, Prompt: 32}, {B: 2, T: 16, N: 16, Group: 2, Prompt: 32}}},
+		{"nothing to say", 1, []int{0}, 4096, []Shape{{B: 1, T: 8, N: 2, Group: 1, Prompt: 32}}},
 	} {
 		var pairs []Pair
 		for i := range c.prompts {
@@ -83,7 +83,7 @@ func TestPlanGroups(t *testing.T) {
 				pairs = append(pairs, Pair{prompt, make([]int32, n)})
 			}
 		}
-		var got []DenseShape
+		var got []Shape
 		for _, g := range Plan(pairs, c.maxTokens) {
 			got = append(got, g.Batch(pairs).Shape)
 		}

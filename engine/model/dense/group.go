@@ -1,4 +1,4 @@
-package model
+package dense
 
 import (
 	"cmp"
@@ -113,7 +113,7 @@ func (g Grouping) Batch(pairs []Pair) *Batch {
 		count += len(pairs[i].Completion)
 	}
 	r := g.shape
-	s := DenseShape{B: r.prompts * r.group, T: r.rest, Group: r.group, Prompt: r.prompt}
+	s := Shape{B: r.prompts * r.group, T: r.rest, Group: r.group, Prompt: r.prompt}
 	quarter := s.B * s.T / 4 // widths are multiples of 8
 	s.N = max((count+quarter-1)/quarter, 1) * quarter
 	b := newBatch(s)

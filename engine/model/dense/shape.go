@@ -1,0 +1,51 @@
+// Package dense lays prompts and completions out for programs that compute all of their tokens
+// at once, to score or to train: which sequences share a pass, and where in it each token lies.
+package dense
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+
+	"github.com/stele-lm/stele/kernels/backend"
+)
+
+// Shape is what a scoring or training program is compiled for: rows that are
+// packed with whole sequences, or rows that go on where a prompt, computed once for
+// all of a group, ends.
+type Shape struct {
+	B int // rows of tokens, padded on the right
+	T int // tokens a row
+	N int // tokens whose log-probability is wanted, over all sequences
+	// Group is how many rows in turn continue one prompt; 0 is packed rows.
+	Group  int
+	Prompt int // tokens a prompt, padded on the right
+}
+
+// Prompts is how many prompts are computed apart from the rows.
+func (s Shape) Prompts() int {
+	if s.Group == 0 {
+		return 0
+	}
+	return s.B / s.Group
+}
+
+// Tokens is how many tokens a pass computes, padding included.
+func (s Shape) Tokens() int { return s.Prompts()*s.Prompt + s.B*s.T }
+
+// NumInputs is how many inputs a dense program has before the weights: token and
+// position [Tokens], the prompts' before the rows', row and target [N], all int32,
+// and temperature, a float32 scalar. A position is a token's place in its sequence.
+// Entry i asks for the log-probability of target[i] after the token at row[i].
+const NumInputs = 5
+
+// Inputs declares those inputs.
+func (s Shape) Inputs() []backend.Input {
+	i32 := dtypes.Int32
+	return []backend.Input{
+		{Name: "token", Shape: shapes.Make(i32, s.Tokens())},
+		{Name: "position", Shape: shapes.Make(i32, s.Tokens())},
+		{Name: "row", Shape: shapes.Make(i32, s.N)},
+		{Name: "target", Shape: shapes.Make(i32, s.N)},
+		{Name: "temperature", Shape: shapes.Make(dtypes.Float32)},
+	}
+}

@@ -1,0 +1,80 @@
+// Package graphmodel makes GoMLX graph code of a model's description: the paged step that
+// generates and the dense pass that scores and trains. They differ in the attention function
+// that they hand to the layers.
+//
+// Shape legend: B sequences, T tokens a sequence, N = B·T or a choice of rows
+// from it, D model width, I MLP width, H query heads, K key-value heads, E head
+// width, V vocabulary.
+package graphmodel
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/kernels/op"
+)
+
+// attention mixes positions: q [B, T, H, E], k and v [B, T, K, E] to [B, T, H, E].
+type attention func(layer int, q, k, v *Node) *Node
+
+// hidden runs the layers over tokens [B, T] at position [B, T] (int32) and
+// returns the normalised states [B, T, D] that the head reads. With remat, each
+// layer's inside is computed again in the backward pass instead of being kept.
+func hidden(m *architecture.Model, p params, token, position *Node, attend attention, remat bool) *Node {
+	B, T := token.Shape().Dimensions[0], token.Shape().Dimensions[1]
+	heads := func(x *Node, n int) *Node { return Reshape(x, B, T, n, m.HeadDim) }
+	norm := func(x *Node, n *architecture.Norm) *Node { return p.normalise(x, n, m.RMSNormEps) }
+	x_BTD := op.Convert(Gather(p.get(m.Embedding.Name), Reshape(token, B, T, 1)), dtypes.Float32)
+	cos, sin := rotation(m, position)
+	for l, layer := range m.Layers {
+		if remat {
+			x_BTD = x_BTD.Checkpoint()
+		}
+		a, mlp := layer.Attention, layer.MLP
+		h := norm(x_BTD, a.Before)
+		q := norm(heads(p.project(h, a.Query), m.NumHeads), a.QueryNorm)
+		k := norm(heads(p.project(h, a.Key), m.NumKVHeads), a.KeyNorm)
+		v := heads(p.project(h, a.Value), m.NumKVHeads)
+		o := Reshape(attend(l, rotate(q, cos, sin), rotate(k, cos, sin), v), B, T, m.NumHeads*m.HeadDim)
+		x_BTD = Add(x_BTD, norm(p.project(o, a.Output), a.After))
+
+		h = norm(x_BTD, mlp.Before)
+		gate, up := p.project(h, mlp.Gate), p.project(h, mlp.Up)
+		x_BTD = Add(x_BTD, norm(p.project(Mul(silu(gate), up), mlp.Down), mlp.After))
+	}
+	if remat {
+		x_BTD = x_BTD.StopCheckpoint()
+	}
+	return norm(x_BTD, &m.Norm)
+}
+
+// silu is x·σ(x). σ is written with Exp: GoMLX's Logistic is scalar code on the
+// Go backend and up to a hundred times slower there. Below -40 σ is zero to
+// float32, and the bound keeps the gradient from becoming infinity over infinity.
+func silu(x *Node) *Node {
+	return Div(x, AddScalar(Exp(Neg(MaxScalar(x, -40.0))), 1))
+}
+
+// rotation returns the cosines and sines [B, T, 1, E/2] of the rotary embedding.
+func rotation(m *architecture.Model, position *Node) (cos, sin *Node) {
+	frequencies := m.InverseFrequencies()
+	f32 := make([]float32, len(frequencies))
+	for i, f := range frequencies {
+		f32[i] = float32(f)
+	}
+	d := position.Shape().Dimensions
+	angle := Mul(Reshape(op.Convert(position, dtypes.Float32), d[0], d[1], 1, 1),
+		Reshape(Const(position.Graph(), f32), 1, 1, 1, len(f32)))
+	return Cos(angle), Sin(angle)
+}
+
+// rotate turns the halves (a, b) of each head of x [B, T, H, E] into
+// (a·cos - b·sin, b·cos + a·sin), the pairing of Hugging Face's checkpoints.
+func rotate(x, cos, sin *Node) *Node {
+	half := x.Shape().Dimensions[3] / 2
+	all := AxisRange()
+	a := Slice(x, all, all, all, AxisRange(0, half))
+	b := Slice(x, all, all, all, AxisRange(half))
+	return Concatenate([]*Node{Sub(Mul(a, cos), Mul(b, sin)), Add(Mul(b, cos), Mul(a, sin))}, -1)
+}

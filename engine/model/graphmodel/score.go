@@ -1,0 +1,73 @@
+package graphmodel
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
+)
+
+// TokenLogProbs computes a dense pass as graph code: in holds the inputs of shape.Inputs,
+// weights the parameters in the order of w.Buffers. It returns log-probabilities
+// and entropies [N], float32. See op.TokenLogProbs for the definition, which
+// is the only one in Stele. With remat each layer's inside is computed again in the backward
+// pass instead of being kept.
+func TokenLogProbs(w *model.Weights, shape dense.Shape, in, weights []*Node, remat bool) (logprob, entropy *Node) {
+	token, position, row, target, temperature := in[0], in[1], in[2], in[3], in[4]
+	m, p, M := w.Config.Model(), newParams(w, weights), shape.Tokens()
+	attend := attendPacked
+	if shape.Group > 0 {
+		attend = attendGroups
+	}
+	x_1MD := hidden(m, p, Reshape(token, 1, M), Reshape(position, 1, M), func(_ int, q, k, v *Node) *Node {
+		return attend(shape, q, k, v, position, w.HeldAs())
+	}, remat)
+	x_ND := Gather(Reshape(x_1MD, M, m.HiddenSize), Reshape(row, shape.N, 1))
+	head := p.get(m.Head.Name)
+	p.finish()
+	return op.TokenLogProbs(x_ND, head, target, temperature)
+}
+
+// attendPacked is the attention of packed rows: q [1, M, H, E], k and v
+// [1, M, K, E], position [M] to [1, M, H, E].
+func attendPacked(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *Node {
+	rows := func(x *Node) *Node { return Reshape(x, s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3)) }
+	index := Iota(position.Graph(), shapes.Make(dtypes.Int32, s.B, s.T), 1)
+	start := Sub(index, Reshape(position, s.B, s.T))
+	o := op.CausalAttention(rows(q), rows(k), rows(v), start, dtype)
+	return Reshape(o, q.Shape().Dimensions...)
+}
+
+// attendGroups is the attention of prompts and the rows that continue them, in
+// the shapes of attendPacked.
+func attendGroups(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *Node {
+	P := s.Prompts()
+	first := P * s.Prompt // token of the rows
+	prompts := func(x *Node) *Node {
+		return Reshape(Slice(x, AxisRange(), AxisRange(0, first)), P, s.Prompt, x.Shape().Dim(2), x.Shape().Dim(3))
+	}
+	rows := func(x *Node) *Node {
+		return Reshape(Slice(x, AxisRange(), AxisRange(first)), s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3))
+	}
+	length := Reshape(Slice(Reshape(Slice(position, AxisRange(first)), P, s.Group*s.T), AxisRange(), AxisElem(0)), P)
+	promptK, promptV := prompts(k), prompts(v)
+	H, E := q.Shape().Dim(2), q.Shape().Dim(3)
+	return Concatenate([]*Node{
+		Reshape(op.CausalAttention(prompts(q), promptK, promptV, nil, dtype), 1, first, H, E),
+		Reshape(op.ContinuedAttention(rows(q), rows(k), rows(v), promptK, promptV, length, dtype), 1, s.B*s.T, H, E),
+	}, 1)
+}
+
+// CompileScore builds the program that returns log-probabilities and entropies
+// [N]. Inputs: those of shape, then the weights.
+func CompileScore(w *model.Weights, shape dense.Shape) (*backend.Program, error) {
+	inputs := append(shape.Inputs(), w.Inputs(false)...)
+	return backend.Compile(w.Device, "score", inputs, func(in []*Node) []*Node {
+		logprob, entropy := TokenLogProbs(w, shape, in[:dense.NumInputs], in[dense.NumInputs:], false)
+		return []*Node{logprob, entropy}
+	})
+}
