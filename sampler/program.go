@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/stele-lm/stele/internal/splitmix"
 	"github.com/stele-lm/stele/kernels/backend"
 )
 
@@ -178,7 +179,7 @@ func DrawGraph(logits, draws *Node, form Form) *Node {
 	}
 	ids := make([]uint64, C)
 	for b := range ids {
-		ids[b] = uint64(blockID(b)) * golden
+		ids[b] = uint64(blockID(b)) * splitmix.Gamma
 	}
 	b_N := race(Const(g, [][]uint64{ids}), sums_NC)
 	at := Concatenate([]*Node{Iota(g, shapes.Make(i32, N, 1), 0), Reshape(b_N, N, 1)}, 1)
@@ -189,7 +190,7 @@ func DrawGraph(logits, draws *Node, form Form) *Node {
 	if tie != nil {
 		w_NL = tie.cut(w_NL, b_N)
 	}
-	l_N := race(Mul(ConvertDType(id_NL, dtypes.Uint64), Const(g, uint64(golden))), ConvertDType(w_NL, f64))
+	l_N := race(Mul(ConvertDType(id_NL, dtypes.Uint64), Const(g, splitmix.Gamma)), ConvertDType(w_NL, f64))
 	drawn_N := Add(MulScalar(b_N, int32(block)), l_N)
 	z_N := ReduceSum(Where(Equal(lane_NL, Reshape(l_N, N, 1)), inBlock(z_NV), ZerosLike(w_NL)), 1)
 
@@ -202,13 +203,13 @@ func DrawGraph(logits, draws *Node, form Form) *Node {
 	return Concatenate([]*Node{Reshape(token_N, N, 1), Reshape(Bitcast(logprob_N, i32), N, 1)}, 1)
 }
 
-// mixed is mix. The constants go in whole: GoMLX's scalars pass through float64.
+// mixed is splitmix.Mix. The constants go in whole: GoMLX's scalars pass through float64.
 func mixed(x *Node) *Node {
 	g := x.Graph()
 	folded := func(x *Node, bits uint64) *Node { return BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, bits)) }
-	x = Add(x, Const(g, uint64(golden)))
-	x = Mul(folded(x, 30), Const(g, uint64(factor1)))
-	x = Mul(folded(x, 27), Const(g, uint64(factor2)))
+	x = Add(x, Const(g, splitmix.Gamma))
+	x = Mul(folded(x, 30), Const(g, splitmix.Factor1))
+	x = Mul(folded(x, 27), Const(g, splitmix.Factor2))
 	return folded(x, 31)
 }
 

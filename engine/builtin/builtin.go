@@ -22,6 +22,7 @@ import (
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/internal/splitmix"
 )
 
 //go:embed assets
@@ -124,16 +125,8 @@ func random(c *checkpoint.Config, seed uint64) iter.Seq2[checkpoint.Tensor, erro
 // normal is a standard normal number of (seed, tensor, element), by Box and
 // Muller's method.
 func normal(seed, tensor, element uint64) float64 {
-	h := mix(mix(mix(seed)^tensor) ^ element)
+	h := splitmix.Mix(splitmix.Mix(splitmix.Mix(seed)^tensor) ^ element)
 	u := (float64(h>>11) + 0.5) / (1 << 53)
-	v := float64(mix(h)>>11) / (1 << 53)
+	v := float64(splitmix.Mix(h)>>11) / (1 << 53)
 	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
-}
-
-// mix is the finaliser of SplitMix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

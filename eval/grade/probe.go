@@ -4,6 +4,8 @@ import (
 	"hash/fnv"
 	"math"
 	"math/cmplx"
+
+	"github.com/stele-lm/stele/internal/splitmix"
 )
 
 // value is a complex number with a bound on its rounding error.
@@ -66,12 +68,7 @@ const (
 func (p *prober) hash(name string, n uint64) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
-	x := h.Sum64() + p.seed*0x9e3779b97f4a7c15 + n*0xbf58476d1ce4e5b9
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	return x ^ x>>31
+	return splitmix.Finalise(h.Sum64() + p.seed*splitmix.Gamma + n*splitmix.Factor1)
 }
 
 // point returns the value of the symbol name; see the kinds of seeds.

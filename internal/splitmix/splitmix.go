@@ -2,10 +2,20 @@
 // key alone (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators").
 package splitmix
 
+// Gamma is the step of SplitMix64's counter; Factor1 and Factor2 are what its finaliser
+// multiplies by.
+const (
+	Gamma   uint64 = 0x9e3779b97f4a7c15
+	Factor1 uint64 = 0xbf58476d1ce4e5b9
+	Factor2 uint64 = 0x94d049bb133111eb
+)
+
 // Mix is one step of SplitMix64, a bijection: the counter's increment and the finaliser.
-func Mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
+func Mix(x uint64) uint64 { return Finalise(x + Gamma) }
+
+// Finalise is the finaliser alone, a bijection that leaves 0 where it is.
+func Finalise(x uint64) uint64 {
+	x = (x ^ x>>30) * Factor1
+	x = (x ^ x>>27) * Factor2
 	return x ^ x>>31
 }
