@@ -84,7 +84,7 @@ func Regrade(ctx context.Context, dir, grader, out, version string, identify fun
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		judgeAll(batch, m.Settings.Grader, identify)
+		judgeAll(batch, &m.Settings, identify)
 		for _, samples := range batch {
 			for i := range samples {
 				if w == nil {
@@ -141,13 +141,13 @@ func (r *reader) batch(n int) (batch [][]Sample, err error) {
 }
 
 // judgeAll judges the samples of some questions, several at a time.
-func judgeAll(batch [][]Sample, grader string, identify func(output, language string) Identified) {
+func judgeAll(batch [][]Sample, settings *Spec, identify func(output, language string) Identified) {
 	queue := make(chan *Sample)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for s := range queue {
-				s.judge(grader, identify)
+				s.judge(settings, identify)
 			}
 		})
 	}

@@ -222,7 +222,7 @@ type judgement struct {
 }
 
 func (r *running) judge(task judgement, meter *progress.Meter) error {
-	sample := judge(task.question, &task.done, r.spec.Grader, r.deps.Identify)
+	sample := judge(task.question, &task.done, &r.spec, r.deps.Identify)
 	if err := r.journal.append(task.slot, &sample); err != nil {
 		return err
 	}

@@ -57,23 +57,24 @@ func (s *Sample) question() Question {
 var modes = map[string]grade.Mode{grade.Qwen.String(): grade.Qwen, grade.Strict.String(): grade.Strict}
 
 // judge makes the sample of a completion of q.
-func judge(q *Question, done *Completion, grader string, identify func(output, language string) Identified) Sample {
+func judge(q *Question, done *Completion, settings *Spec, identify func(output, language string) Identified) Sample {
 	s := Sample{
 		ID: q.ID, Benchmark: q.Benchmark, Language: q.Language, Sample: done.Sample,
 		Prompt: q.Prompt, PromptIDs: q.PromptIDs, Prefix: q.Prefix, Output: q.Prefix + done.Text,
 		Reference: q.Answer, DataName: q.DataName, Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
 	}
-	s.judge(grader, identify)
+	s.judge(settings, identify)
 	return s
 }
 
 // judge grades the output anew and identifies its language.
-func (s *Sample) judge(grader string, identify func(output, language string) Identified) {
-	qwen := grade.Grade(s.Output, s.Reference, s.DataName, grade.Qwen)
-	strict := grade.Grade(s.Output, s.Reference, s.DataName, grade.Strict)
+func (s *Sample) judge(settings *Spec, identify func(output, language string) Identified) {
+	output := settings.LanguageTable().Plain(s.Language, s.Output)
+	qwen := grade.Grade(output, s.Reference, s.DataName, grade.Qwen)
+	strict := grade.Grade(output, s.Reference, s.DataName, grade.Strict)
 	s.VerdictQwen, s.VerdictStrict = qwen.Verdict, strict.Verdict
 	result := qwen
-	if modes[grader] == grade.Strict {
+	if modes[settings.Grader] == grade.Strict {
 		result = strict
 	}
 	s.Extracted, s.Pred, s.GT, s.Verdict, s.Via = result.Extracted, result.Pred, result.GT, result.Verdict, result.Via

@@ -40,7 +40,12 @@ type Spec struct {
 	// LangCandidates are the languages among which the language of an output is chosen
 	// where they share a script (see langid.Among); empty for all.
 	LangCandidates []string `json:"lang_candidates,omitempty"`
+	// OwnLanguages are the user's, as languages.yaml beside the data describes them.
+	OwnLanguages []*language.Language `json:"own_languages,omitempty"`
 }
+
+// LanguageTable returns the languages that the run knows: the built-in ones and the user's.
+func (s *Spec) LanguageTable() *language.Table { return language.Builtin().With(s.OwnLanguages) }
 
 // Validate reports the first setting that cannot be run.
 func (s *Spec) Validate() error {
@@ -74,7 +79,7 @@ func (s *Spec) Validate() error {
 			return fmt.Errorf("%s is in none of the languages %s", b, strings.Join(s.Languages, " "))
 		}
 	}
-	if _, err := langid.Among(s.LangCandidates, language.Builtin()); err != nil {
+	if _, err := langid.Among(s.LangCandidates, s.LanguageTable()); err != nil {
 		return fmt.Errorf("lang candidates: %w", err)
 	}
 	if b, ok := repeated(s.Benchmarks); ok {

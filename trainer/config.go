@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/settings"
 	"github.com/stele-lm/stele/sampler"
@@ -330,7 +331,11 @@ func (c *Config) validate() error {
 		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward, "rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
 	check(!slices.Contains(c.Rollout.Stop, ""), "rollout.stop has an empty text, which ends nothing")
-	errs = append(errs, c.notFinite(), c.Loss.Validate(), c.Optimizer.Validate(), c.Reward.Validate())
+	known, err := c.Data.Source(nil).LanguageTable()
+	if err != nil {
+		errs, known = append(errs, err), language.Builtin()
+	}
+	errs = append(errs, c.notFinite(), c.Loss.Validate(), c.Optimizer.Validate(), c.Reward.Validate(known))
 	var all []string // a line of all that is wrong
 	for _, err := range errs {
 		if err != nil {

@@ -18,7 +18,6 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
-	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
@@ -315,7 +314,11 @@ func (c *Config) scorer() (s *reward.Scorer, dataName string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	detector, err := langid.Among(c.Reward.LangCandidates, language.Builtin())
+	known, err := c.Data.Source(nil).LanguageTable()
+	if err != nil {
+		return nil, "", err
+	}
+	detector, err := langid.Among(c.Reward.LangCandidates, known)
 	return reward.NewScorer(c.Reward, detector), entry.DataName, err
 }
 

@@ -20,7 +20,6 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
-	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/sampler"
@@ -250,7 +249,7 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 // questionsFor loads the problems of a spec and writes their prompts. With worked
 // examples, stops are the texts at which a next one would begin, by eval.Cell.
 func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.Spec, source bench.Options) (questions []eval.Question, stops map[string][]string, err error) {
-	options := prompt.Options{Template: spec.Template, Hack: spec.Hack}
+	options := prompt.Options{Template: spec.Template, Hack: spec.Hack, Languages: spec.LanguageTable()}
 	if template != nil {
 		options.Chat = template.Render
 	}
@@ -309,12 +308,13 @@ func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, batch int, l
 // identifyAmong is the identifier for a run's candidates. Languages asked for that no
 // verdict names are spoken of.
 func identifyAmong(spec eval.Spec, log io.Writer) (func(output, language string) eval.Identified, error) {
+	known := spec.LanguageTable()
 	for _, code := range spec.Languages {
-		if language.Builtin().Lookup(code) == nil {
+		if known.Lookup(code) == nil {
 			fmt.Fprintf(log, "warning: language identification does not know %q: all its samples count as off target\n", code)
 		}
 	}
-	detector, err := langid.Among(spec.LangCandidates, language.Builtin())
+	detector, err := langid.Among(spec.LangCandidates, known)
 	if err != nil {
 		return nil, err
 	}

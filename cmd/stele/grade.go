@@ -10,12 +10,13 @@ import (
 
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
 func newGradeCommand(g *globals) *cobra.Command {
-	var in, out, run, grader string
+	var in, out, run, grader, data string
 	c := &cobra.Command{
 		Use:   "grade --in FILE | --run RUN",
 		Short: "Whether answers are right",
@@ -48,13 +49,17 @@ that a person would not share.`,
 			if err != nil {
 				return err
 			}
+			known, err := language.Find(data)
+			if err != nil {
+				return usageError{err}
+			}
 			empty := 0
 			err = mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
 				var reference string
 				if found, err := record.Decode("reference", &reference); err == nil && found && strings.TrimSpace(reference) == "" {
 					empty++
 				}
-				return gradeRecord(record, mode)
+				return gradeRecord(record, mode, known)
 			})
 			if empty > 0 {
 				fmt.Fprintf(c.ErrOrStderr(), "warning: %d references are empty: qwen takes any number for right there, strict nothing\n", empty)
@@ -65,6 +70,7 @@ that a person would not share.`,
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&run, "run", "", "folder of an evaluation")
 	c.Flags().StringVar(&out, "out", "", "JSONL file, stdout when not given; with --run a folder")
+	c.Flags().StringVar(&data, "data", "", "folder with a languages.yaml: digits and separators of outputs by their \"language\"")
 	c.Flags().StringVar(&grader, "grader", "qwen", "qwen or strict")
 	c.MarkFlagsOneRequired("in", "run")
 	c.MarkFlagsMutuallyExclusive("in", "run")
@@ -103,14 +109,18 @@ func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
 }
 
 // gradeRecord adds the verdict to one line of the input of stele grade.
-func gradeRecord(record *jsonl.Record, mode grade.Mode) error {
-	var output, prediction, reference, gt, dataName string
+func gradeRecord(record *jsonl.Record, mode grade.Mode, known *language.Table) error {
+	var output, prediction, reference, gt, dataName, code string
 	hasReference, errReference := record.Decode("reference", &reference)
 	hasGT, errGT := record.Decode("gt", &gt)
 	hasOutput, errOutput := record.Decode("output", &output)
 	hasPrediction, errPrediction := record.Decode("prediction", &prediction)
 	_, errName := record.Decode("data_name", &dataName)
-	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName); {
+	var errLanguage error
+	if known.Own() != nil {
+		_, errLanguage = record.Decode("language", &code)
+	}
+	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName, errLanguage); {
 	case err != nil:
 		return err
 	case !hasReference && !hasGT:
@@ -118,6 +128,7 @@ func gradeRecord(record *jsonl.Record, mode grade.Mode) error {
 	case hasOutput == hasPrediction:
 		return errors.New(`one of "output" and "prediction" is needed`)
 	}
+	output = known.Plain(code, output)
 	var result grade.Result
 	switch {
 	case hasOutput && hasReference:

@@ -11,7 +11,7 @@ import (
 )
 
 func newLangidCommand(*globals) *cobra.Command {
-	var in, out string
+	var in, out, data string
 	var among []string
 	c := &cobra.Command{
 		Use:   "langid --in FILE",
@@ -25,7 +25,11 @@ With --lang a text in the script of some of these languages is in one of them: w
 --lang study (the study's eleven) Portuguese counts as Spanish. Korean stays Korean.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			detector, err := langid.Among(among, language.Builtin())
+			known, err := language.Find(data)
+			if err != nil {
+				return usageError{err}
+			}
+			detector, err := langid.Among(among, known)
 			if err != nil {
 				return usageError{err}
 			}
@@ -42,6 +46,7 @@ With --lang a text in the script of some of these languages is in one of them: w
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
 	c.Flags().StringSliceVar(&among, "lang", nil, "choose among these languages: codes, or study for the eleven; all when not given")
+	c.Flags().StringVar(&data, "data", "", "folder with a languages.yaml of your own languages")
 	must(c.MarkFlagRequired("in"))
 	return c
 }

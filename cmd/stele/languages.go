@@ -8,17 +8,21 @@ import (
 
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
-	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// settleLanguages says in which languages each benchmark is asked: those of the spec
+// settleLanguages puts the user's languages into the spec and says in which languages each benchmark is asked: those of the spec
 // that it has, or all that it has where the spec names none. What is left out is said,
 // and kept in the spec; it is an error when nothing is left.
 func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error {
 	if len(spec.Benchmarks) == 0 {
 		return usagef("no benchmark is named: see --bench")
 	}
+	known, err := source.LanguageTable()
+	if err != nil {
+		return usageError{err}
+	}
+	spec.OwnLanguages = known.Own()
 	asked := spec.Languages
 	has := map[string][]string{}
 	for _, b := range spec.Benchmarks {
@@ -55,7 +59,6 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 				}
 			}
 		}
-		known := language.Builtin()
 		slices.SortStableFunc(languages, func(a, b string) int { return known.Rank(a) - known.Rank(b) })
 	}
 	spec.Absent = nil

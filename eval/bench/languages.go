@@ -4,9 +4,22 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/stele-lm/stele/eval/language"
 )
+
+// LanguageTable returns the built-in languages and the user's, of languages.yaml in Dir and
+// beside Registry.
+func (o Options) LanguageTable() (*language.Table, error) {
+	beside := ""
+	if o.Registry != "" {
+		beside = filepath.Dir(o.Registry)
+	}
+	return language.Find(o.Dir, beside)
+}
 
 // Languages are the languages of a benchmark: those whose data are here, and those that
 // it is known to have but whose data are not. A dataset named by its path has the

@@ -16,6 +16,7 @@ type knowledge struct {
 	scripts []script
 	latin   []string                   // languages of Latin script that lingua knows, the study's first
 	home    []string                   // those of the study among them
+	byWords []string                   // those of Latin script that it does not know
 	told    map[rune]bool              // letters that not all languages of their script have
 	words   map[string]map[string]bool // the commonest words of languages
 }
@@ -46,7 +47,12 @@ func newKnowledge(t *language.Table) *knowledge {
 				k.words[code][word] = true
 			}
 		}
-		if _, modelled := linguas[code]; modelled && slices.Contains(l.Scripts, "Latin") {
+		_, modelled := linguas[code]
+		switch {
+		case !slices.Contains(l.Scripts, "Latin"):
+		case !modelled:
+			k.byWords = append(k.byWords, code)
+		default:
 			k.latin = append(k.latin, code)
 			if slices.Contains(study, code) {
 				k.home = append(k.home, code)

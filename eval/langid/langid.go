@@ -52,6 +52,9 @@ func Among(codes []string, t *language.Table) (*Detector, error) {
 	return d, nil
 }
 
+// Languages returns the table of the languages that are told apart.
+func (d *Detector) Languages() *language.Table { return d.table }
+
 // of are the languages of a script that may be named, and whether these are all.
 func (d *Detector) of(s script) (languages []string, all bool) {
 	for _, code := range s.languages {
@@ -114,22 +117,29 @@ func (d *Detector) identify(text string) identified {
 	if script != latin {
 		return d.byScript(w, script, share)
 	}
-	home, all := d.of(d.scripts[latin])
-	if all {
-		home = d.home
+	named, all := d.of(d.scripts[latin])
+	home := d.home
+	if !all {
+		home = slices.DeleteFunc(slices.Clone(named), func(code string) bool { return slices.Contains(d.byWords, code) })
 	}
-	v := d.latinAmong(w.text[latin].String(), home, all)
+	letters := countLetters(w.text[latin].String())
+	v := identified{lang: named[0], of: map[string]float64{named[0]: grain}} // lingua knows no candidate
+	if len(home) > 0 {
+		v = d.latinAmong(w.text[latin].String(), home, all)
+	}
+	if d.tellByWords(&v, w.text[latin].String(), named) {
+		return v
+	}
 	if second, share := w.most(latin + 1); share >= 0.25 && (v.of[v.lang] < 0.5 || !slices.Contains(home, v.lang)) {
 		// Latin words of no language, or of a far one, beside words of another script:
 		// names and formulas, as in chemistry.
 		return d.byScript(w, second, share)
 	}
-	letters := countLetters(w.text[latin].String())
 	if all && letters >= longLatin && v.of[v.lang] < unlikely {
 		return identified{lang: Undetermined}
 	}
 	if v.of[v.lang] < sureLatin && letters < longLatin {
-		v.among = slices.DeleteFunc(slices.Clone(d.latin), func(code string) bool {
+		v.among = slices.DeleteFunc(slices.Concat(d.latin, d.byWords), func(code string) bool {
 			return letters >= shortLatin && v.of[code] < maybe*v.of[v.lang]
 		})
 	}

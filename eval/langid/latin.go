@@ -234,6 +234,50 @@ func (v *identified) tellNeighbours(words []string, k *knowledge) {
 	}
 }
 
+// A text is in a language that lingua does not know where so many of its words are among the
+// language's commonest: enoughWords where lingua is unsure of it, manyWords where it is not.
+const (
+	enoughWords = 1.0 / latinCommon
+	manyWords   = 0.2
+	unsure      = 0.5
+)
+
+// tellByWords corrects a verdict on a text in a language of Latin script that lingua does
+// not know: the one of candidates with most of the text's words among its commonest, more
+// than the language of the verdict has.
+func (k *knowledge) tellByWords(v *identified, text string, candidates []string) bool {
+	if len(k.byWords) == 0 {
+		return false
+	}
+	words := strings.Fields(text)
+	share := func(code string) float64 {
+		n := 0
+		for _, word := range words {
+			if k.words[code][strings.ToLower(word)] {
+				n++
+			}
+		}
+		if n < 2 {
+			return 0
+		}
+		return float64(n) / float64(len(words))
+	}
+	least, most, lang := enoughWords, share(v.lang), ""
+	if v.of[v.lang] >= unsure {
+		least = manyWords
+	}
+	for _, code := range k.byWords {
+		if s := share(code); slices.Contains(candidates, code) && s >= least && s > most {
+			most, lang = s, code
+		}
+	}
+	if lang == "" {
+		return false
+	}
+	*v = identified{lang: lang, of: map[string]float64{lang: round(most)}}
+	return true
+}
+
 // best is the language with the largest confidence. Ties go to the first candidate;
 // lingua's last digits differ from call to call.
 func best(candidates []string, of map[string]float64) identified {

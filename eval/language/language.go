@@ -7,9 +7,12 @@
 package language
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Language is one language. In JSON it is what a run's manifest keeps of the user's own.
@@ -42,6 +45,18 @@ type Language struct {
 	Words string `yaml:"words" json:"words,omitempty"`
 	// Endings are those of many of its words.
 	Endings []string `yaml:"endings" json:"endings,omitempty"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler; an entry that is not whole is an error.
+func (l *Language) UnmarshalJSON(text []byte) error {
+	type bare Language // without this method
+	if err := jsonl.Unmarshal(text, (*bare)(l)); err != nil {
+		return err
+	}
+	if err := l.check(); err != nil {
+		return fmt.Errorf("language %q: %w", l.Code, err)
+	}
+	return nil
 }
 
 // OwnLetters are letters that a language cannot do without, and about how many of its

@@ -124,7 +124,7 @@ func rewardPanels(metrics []string) []curvePanel {
 			p.title = strings.ToUpper(part[:1]) + part[1:] + " of rollouts by language"
 			prefix = "rewards/" + part + "/"
 		}
-		for _, language := range inOrder(byPart[part]) {
+		for _, language := range (tongues{}).inOrder(byPart[part]) {
 			p.keys, p.names = append(p.keys, prefix+language), append(p.names, language)
 		}
 		panels = append(panels, p)

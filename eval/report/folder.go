@@ -235,7 +235,7 @@ func (t *Training) readManifest(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	c := m.Config
-	t.Model, t.Algorithm, t.Planned, t.Languages = c.Model, c.Algorithm, c.Steps, inOrder(c.Data.Languages)
+	t.Model, t.Algorithm, t.Planned, t.Languages = c.Model, c.Algorithm, c.Steps, tongues{}.inOrder(c.Data.Languages)
 	t.Bench = c.Data.Bench
 	return nil
 }

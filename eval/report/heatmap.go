@@ -25,7 +25,7 @@ var heatSteps = [5]float64{0.1, 0.25, 0.5, 1, 2.5}
 
 // heatmap draws ratios by model and language, darker the further from zero;
 // what is below zero has another colour, a stroke at its foot and its sign.
-func heatmap(name string, groups []heatGroup, languages []string) *canvas {
+func heatmap(name string, groups []heatGroup, languages []string, t tongues) *canvas {
 	const rowHeight, headHeight, titleHeight, legendHeight = 24.0, 24.0, 24.0, 46.0
 	left := 60.0
 	rows := 0
@@ -39,7 +39,7 @@ func heatmap(name string, groups []heatGroup, languages []string) *canvas {
 	c := &canvas{name: name, width: figureWidth, height: headHeight + float64(len(groups))*titleHeight + float64(rows)*rowHeight + legendHeight}
 	step := (figureWidth - left - marginRight) / float64(len(languages))
 	for i, l := range languages {
-		c.text(left+(float64(i)+0.5)*step, 15, "middle", "", l, native(l))
+		c.language(left+(float64(i)+0.5)*step, 15, "", l, l, t)
 	}
 	y := headHeight
 	for _, g := range groups {
@@ -48,7 +48,7 @@ func heatmap(name string, groups []heatGroup, languages []string) *canvas {
 		for _, r := range g.rows {
 			c.text(left-8, y+16, "end", "", "", cut(r.label, left-14))
 			for i, v := range r.values {
-				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i], r.label+", "+called(languages[i]))
+				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i], r.label+", "+t.called(languages[i]))
 			}
 			y += rowHeight
 		}
@@ -157,7 +157,7 @@ func (s *study) heatmaps() []Figure {
 		}
 		return Figure{Name: "heatmap-" + name, Title: "Relative change by model and language, " + title,
 			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and language, " + title + ". Darker is further from zero; what fell is underlined.",
-			canvas:  heatmap("heatmap-"+name, groups, languages)}, any
+			canvas:  heatmap("heatmap-"+name, groups, languages, s.tongues)}, any
 	}
 	var figures []Figure
 	benchmarks := s.pairBenchmarks()

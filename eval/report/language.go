@@ -2,50 +2,111 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/language"
 )
 
-// native is a language's own name for itself, or its code.
-func native(code string) string {
-	if l := language.Builtin().Exact(code); l != nil && l.Native != "" {
+// tongues name languages: the study's, and those that the users of the runs described.
+// The zero value has the built-in ones.
+type tongues struct{ table *language.Table }
+
+// tonguesOf are the languages of some evaluations. Where two describe one in two ways, the
+// later one's holds.
+func tonguesOf(evaluations ...evaluation) tongues {
+	t := language.Builtin()
+	for _, e := range evaluations {
+		t = t.With(e.results.Settings.OwnLanguages)
+	}
+	return tongues{t}
+}
+
+func (t tongues) known() *language.Table {
+	if t.table == nil {
+		return language.Builtin()
+	}
+	return t.table
+}
+
+// named returns the description of a language that is ranked and has a name of its own.
+func (t tongues) named(code string) *language.Language {
+	if l := t.known().Exact(code); l != nil && l.Native != "" && t.known().Ranked(code) {
+		return l
+	}
+	return nil
+}
+
+// native returns a language's own name for itself, or its code.
+func (t tongues) native(code string) string {
+	if l := t.named(code); l != nil {
 		return l.Native
 	}
 	return code
 }
 
-// called is how a tip or a sentence calls a language: by its own name where it is one of
-// the paper's, else by its English name, or its code where it is not known.
-func called(code string) string {
-	if languageCode(code) != "" {
-		return native(code)
+// called names a language in a tip or a sentence: by its own name where it is the study's
+// or a user's, else in English, or by its code where it is not known. A name that is
+// written from right to left is set apart from the text around it.
+func (t tongues) called(code string) string {
+	l := t.named(code)
+	switch {
+	case l == nil:
+		return langid.Name(code, t.known())
+	case l.RightToLeft():
+		return isolate + l.Native + endIsolate
 	}
-	return langid.Name(code, language.Builtin())
+	return l.Native
 }
 
-// inOrder sorts languages as the paper does, others after them by code.
-func inOrder(codes []string) []string {
-	t := language.Builtin()
-	sorted := slices.Clone(codes)
-	slices.Sort(sorted)
-	sorted = slices.Compact(sorted)
-	slices.SortStableFunc(sorted, func(a, b string) int { return t.Rank(a) - t.Rank(b) })
-	return sorted
-}
+// Unicode's marks around text that runs from right to left.
+const isolate, endIsolate = "\u2067", "\u2069"
 
-// languageCode is a code that is that of a language of the paper, else empty.
-func languageCode(code string) string {
-	if language.Builtin().Ranked(code) {
+// code returns the code of a language that is the study's or a user's, else nothing.
+func (t tongues) code(code string) string {
+	if t.known().Ranked(code) {
 		return code
 	}
 	return ""
 }
 
-func nativeNames() []string {
+// direction returns rtl for a language written from right to left, else nothing.
+func (t tongues) direction(code string) string {
+	if l := t.named(code); l != nil && l.RightToLeft() {
+		return "rtl"
+	}
+	return ""
+}
+
+// inOrder sorts languages: the study's as the paper does, the users' as their files do,
+// others after them by code.
+func (t tongues) inOrder(codes []string) []string {
+	sorted := slices.Clone(codes)
+	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
+	slices.SortStableFunc(sorted, func(a, b string) int { return t.known().Rank(a) - t.known().Rank(b) })
+	return sorted
+}
+
+// names returns the native names of the study's languages and the users'.
+func (t tongues) names() []string {
 	var names []string
-	for _, code := range language.Study() {
-		names = append(names, native(code))
+	for _, code := range t.known().All() {
+		if l := t.named(code); l != nil {
+			names = append(names, l.Native)
+		}
 	}
 	return names
+}
+
+// Heading is a table's heading as the page shows it.
+type heading struct{ Text, Code, Native, Direction string }
+
+// heading adds a language's native name to its code, which may have a star.
+func (t tongues) heading(text string) heading {
+	h := heading{Text: text, Code: strings.TrimSuffix(text, "*")}
+	if l := t.named(h.Code); l != nil && l.Native != h.Code {
+		h.Native, h.Direction = l.Native, t.direction(h.Code)
+	}
+	return h
 }

@@ -74,14 +74,6 @@ var pageHTML string
 var pageCSS string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"native": func(head string) string {
-		code := strings.TrimSuffix(head, "*")
-		if n := native(code); n != code {
-			return n
-		}
-		return ""
-	},
-	"code":  func(head string) string { return strings.TrimSuffix(head, "*") },
 	"long":  func(cell string) bool { return len([]rune(cell)) > 36 },
 	"main":  func(cell string) string { number, _ := splitCell(cell); return number },
 	"aside": func(cell string) string { _, aside := splitCell(cell); return aside },
@@ -108,7 +100,8 @@ func (r *Report) HTML() ([]byte, error) {
 	}
 	type table struct {
 		Table
-		Number int
+		Number   int
+		Headings []heading
 	}
 	type section struct {
 		Section
@@ -119,12 +112,16 @@ func (r *Report) HTML() ([]byte, error) {
 		Title    string
 		Style    template.CSS
 		Sections []section
-	}{Title: r.Title, Style: template.CSS(styleSheet())}
+	}{Title: r.Title, Style: template.CSS(styleSheet(r.study.tongues))}
 	figures, tables := 0, 0
 	number := func(t Table) table {
 		tables++
 		t.Rows = t.grouped()
-		return table{t, tables}
+		out := table{Table: t, Number: tables}
+		for _, head := range t.Head {
+			out.Headings = append(out.Headings, r.study.tongues.heading(head))
+		}
+		return out
 	}
 	for _, s := range r.Sections {
 		out := section{Section: s}
@@ -144,7 +141,7 @@ func (r *Report) HTML() ([]byte, error) {
 }
 
 // styleSheet is the page's style with its colours for light, dark and paper.
-func styleSheet() string {
+func styleSheet(t tongues) string {
 	var light, dark strings.Builder
 	var names []string
 	for _, c := range colours {
@@ -152,7 +149,7 @@ func styleSheet() string {
 		fmt.Fprintf(&dark, "--%s: %s; ", c.name, c.dark)
 		names = append(names, "$"+c.name, "var(--"+c.name+")")
 	}
-	return fontCSS(true, nativeNames()...) + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
+	return fontCSS(true, t.names()...) + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
 		strings.NewReplacer(names...).Replace(pageCSS+figureCSS)
 }
 

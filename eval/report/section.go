@@ -43,6 +43,24 @@ func (e evaluation) mean(language string) (eval.Score, bool) {
 	return s, ok && s.Samples > 0
 }
 
+// evaluationsOf lists all evaluations of some runs, those of training runs too.
+func evaluationsOf(runs []*Run) []evaluation {
+	var all []evaluation
+	add := func(r *eval.Results) {
+		if r != nil {
+			all = append(all, evaluation{results: r})
+		}
+	}
+	for _, run := range runs {
+		add(run.Results)
+		if run.Training != nil {
+			add(run.Training.Before)
+			add(run.Training.After)
+		}
+	}
+	return all
+}
+
 // union is what any of the evaluations has, in the order of the first.
 func union(evaluations []evaluation, of func(*eval.Spec) []string) []string {
 	var all []string
@@ -61,7 +79,7 @@ func benchmarksOf(e []evaluation) []string {
 }
 
 func languagesOf(e []evaluation) []string {
-	return inOrder(union(e, func(s *eval.Spec) []string { return s.Languages }))
+	return tonguesOf(e...).inOrder(union(e, func(s *eval.Spec) []string { return s.Languages }))
 }
 
 // sections are the report's, in order.
@@ -303,7 +321,7 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 	if len(languages) == 0 {
 		return nil
 	}
-	f := barFigure{paints: paints, languages: languages, trained: trained}
+	f := barFigure{paints: paints, languages: languages, trained: trained, tongues: tonguesOf(evaluations...)}
 	var names []string
 	for _, e := range evaluations {
 		f.series = append(f.series, e.name)
@@ -392,7 +410,7 @@ func (p *pair) languageFigure(id string) Figure {
 		mti.pointNames = t.benchmarks
 	}
 	f := barFigure{name: id + "-transfer", series: []string{""}, paints: []int{1},
-		languages: t.languages, trained: trained, panels: []barPanel{delta, mti}}
+		languages: t.languages, trained: trained, tongues: tonguesOf(p.base.evaluation, p.trained.evaluation), panels: []barPanel{delta, mti}}
 	caption := "Relative change of accuracy (ΔR) by language; for languages that were not trained on, their change over that of the languages trained on (MTI)."
 	if len(t.benchmarks) > 1 {
 		caption += " Bars are means over benchmarks, marks are the benchmarks."

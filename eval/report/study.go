@@ -65,10 +65,11 @@ type arm struct {
 
 // study is how the runs belong together.
 type study struct {
-	id     []string // benchmarks in distribution
-	models []*model
-	pairs  []*pair
-	arms   []*arm
+	id      []string // benchmarks in distribution
+	tongues tongues  // languages of all runs
+	models  []*model
+	pairs   []*pair
+	arms    []*arm
 	// refused says of runs that belong together why they are not compared.
 	refused []string
 	said    []string // of the plan
@@ -81,7 +82,7 @@ type study struct {
 // newStudy finds pairs and arms: what the plan says, then what manifests say. What a
 // plan pairs and cannot be compared is an error.
 func newStudy(runs []*Run, plan Plan) (*study, error) {
-	s := &study{id: plan.ID}
+	s := &study{id: plan.ID, tongues: tonguesOf(evaluationsOf(runs)...)}
 	if err := s.fill(runs, plan); err != nil {
 		return nil, err
 	}
@@ -275,11 +276,11 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		}
 		return fmt.Errorf("%s and %s were evaluated differently: %s (%s)", base.name, trained.name, said, how)
 	}
-	x := &pair{run: run, base: base, trained: trained, method: p.Method, languages: inOrder(p.Languages), arm: p.Arm}
+	x := &pair{run: run, base: base, trained: trained, method: p.Method, languages: s.tongues.inOrder(p.Languages), arm: p.Arm}
 	id := s.id
 	if origin != nil {
 		if len(p.Languages) == 0 {
-			x.languages = inOrder(origin.Languages)
+			x.languages = s.tongues.inOrder(origin.Languages)
 		}
 		if p.Method == "" {
 			x.method = map[string]string{"grpo": "RL", "sft": "SFT"}[origin.Algorithm]
@@ -527,5 +528,5 @@ func (s *study) pairLanguages() []string {
 	for _, p := range s.pairs {
 		all = append(all, p.transfer.languages...)
 	}
-	return inOrder(all)
+	return s.tongues.inOrder(all)
 }

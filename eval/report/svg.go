@@ -8,6 +8,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // figureCSS is the look of figures; $names stand for colours.
@@ -46,7 +48,8 @@ type op struct {
 	closed         bool
 	hatch          *hatch
 	text, anchor   string
-	turned         bool // text that reads upwards
+	turned         bool               // text that reads upwards
+	tongue         *language.Language // of text in a language's own words
 }
 
 // canvas draws a picture, in pixels from the top left corner.
@@ -99,6 +102,15 @@ func (c *canvas) text(x, y float64, anchor, class, lang, s string) {
 	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: anchor, text: s})
 	fmt.Fprintf(&c.body, `<text x="%s" y="%s" text-anchor="%s"%s%s>%s</text>`+"\n",
 		px(x), px(y), anchor, attribute("class", class), attribute("lang", lang), html.EscapeString(s))
+}
+
+// language writes the name of a language centred at a place, in its own words and direction
+// where it is one of t's; lang says which language the words are, or nothing.
+func (c *canvas) language(x, y float64, class, lang, code string, t tongues) {
+	name := t.native(code)
+	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle", text: name, tongue: t.named(code)})
+	fmt.Fprintf(&c.body, `<text x="%s" y="%s" text-anchor="middle"%s%s%s>%s</text>`+"\n",
+		px(x), px(y), attribute("class", class), attribute("lang", lang), attribute("direction", t.direction(code)), html.EscapeString(name))
 }
 
 // vertical writes s upwards, centred at a place: the title of a vertical axis.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/splitmix"
 )
@@ -41,14 +42,20 @@ type Reader struct {
 	Positions   int       // of the model
 	EOS         []int32   // of the model
 	Say         io.Writer // gets what was guessed of the data's fields; may be nil
+
+	languages *language.Table
 }
 
 // Load reads the training set. A question whose prompt (or solution, for SFT) is
 // too long in one of the languages is left out in all of them, so that a parallel
 // set stays one.
 func (r *Reader) Load() (*Set, error) {
-	loaded, err := bench.Load(r.Options.Bench, r.Options.Languages, r.Options.Source(r.Say))
+	source := r.Options.Source(r.Say)
+	loaded, err := bench.Load(r.Options.Bench, r.Options.Languages, source)
 	if err != nil {
+		return nil, err
+	}
+	if r.languages, err = source.LanguageTable(); err != nil {
 		return nil, err
 	}
 	d := r.Options
@@ -248,7 +255,7 @@ func quotas(count int, shares map[int]float64) map[int]int {
 // build writes a problem's prompt and, for SFT, its solution; fits is false when
 // one of them is too long.
 func (r *Reader) build(p bench.Problem) (built Problem, fits bool, err error) {
-	options := prompt.Options{Template: r.Options.Template, Hack: r.Options.Hack}
+	options := prompt.Options{Template: r.Options.Template, Hack: r.Options.Hack, Languages: r.languages}
 	if r.Template != nil {
 		options.Chat = r.Template.Render
 	}

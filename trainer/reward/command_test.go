@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/environment"
 )
 
@@ -248,14 +249,14 @@ func TestValidateCommands(t *testing.T) {
 	} {
 		config := DefaultConfig()
 		config.Commands = []Command{c}
-		if config.Validate() == nil {
+		if config.Validate(language.Builtin()) == nil {
 			t.Errorf("%+v was taken", c)
 		}
 	}
-	if (Config{Commands: []Command{ok, ok}}).Validate() == nil {
+	if (Config{Commands: []Command{ok, ok}}).Validate(language.Builtin()) == nil {
 		t.Error("two commands of one name were taken")
 	}
-	if err := (Config{Commands: []Command{ok}}).Validate(); err != nil {
+	if err := (Config{Commands: []Command{ok}}).Validate(language.Builtin()); err != nil {
 		t.Error(err)
 	}
 }

@@ -47,8 +47,9 @@ func DefaultConfig() Config {
 	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Qwen.String(), LangCandidates: []string{"all"}}
 }
 
-// Validate refuses weights of Eq. 7 that are negative, or no reward at all.
-func (c Config) Validate() error {
+// Validate refuses weights of Eq. 7 that are negative, no reward at all, and candidates that
+// are not among the known languages.
+func (c Config) Validate(known *language.Table) error {
 	if _, err := grade.ParseMode(c.Grader); err != nil && c.Grader != "" {
 		return fmt.Errorf("reward.grader: %w", err)
 	}
@@ -61,7 +62,7 @@ func (c Config) Validate() error {
 	if c.OverlongBuffer < 0 || c.OverlongBuffer > 1 || c.OverlongPenalty < 0 {
 		return fmt.Errorf("reward: overlong_buffer %g must be from 0 to 1, overlong_penalty %g not negative", c.OverlongBuffer, c.OverlongPenalty)
 	}
-	if _, err := langid.Among(c.LangCandidates, language.Builtin()); err != nil {
+	if _, err := langid.Among(c.LangCandidates, known); err != nil {
 		return fmt.Errorf("reward: lang_candidates: %w", err)
 	}
 	names := map[string]bool{"accuracy": true, "format": true, "language": true, "overlong": true}
@@ -139,7 +140,7 @@ func NewScorer(config Config, detector *langid.Detector) *Scorer {
 // commands have their say in a Session.
 func (s *Scorer) Score(r Rollout) Score {
 	c := s.config
-	result := grade.Grade(r.Output, r.Answer, r.DataName, s.grader)
+	result := grade.Grade(s.detector.Languages().Plain(r.Language, r.Output), r.Answer, r.DataName, s.grader)
 	off, detected := s.detector.OffTarget(r.Output, r.Language)
 	score := Score{
 		Accuracy:  indicator(result.Verdict),

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/language"
 )
 
 func TestWellFormed(t *testing.T) {
@@ -71,11 +72,11 @@ func TestScore(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for _, c := range []Config{{}, {Accuracy: -1, Format: 2}, {Accuracy: 1, LangCandidates: []string{"en", "xx"}}} {
-		if c.Validate() == nil {
+		if c.Validate(language.Builtin()) == nil {
 			t.Errorf("%+v was taken", c)
 		}
 	}
-	if err := DefaultConfig().Validate(); err != nil {
+	if err := DefaultConfig().Validate(language.Builtin()); err != nil {
 		t.Error(err)
 	}
 }
