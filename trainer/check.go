@@ -125,7 +125,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	}
 	found.now = Manifest{
 		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(),
-		Kernels: host.Kind().String(), CPU: isa.InForce().String(), Config: *c,
+		Kernels: host.Tier().String(), CPU: isa.InForce().String(), Config: *c,
 	}
 	if found.latest != "" {
 		if err := r.started.goesOnAs(found.now); err != nil {

@@ -21,7 +21,7 @@ type Manifest struct {
 	Backend string `json:"backend"`
 	DType   string `json:"dtype"`
 	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
-	// Kernels are the instructions that products used (host.Kind).
+	// Kernels are the instructions that products used (host.Tier).
 	Kernels string `json:"host_kernels"`
 	// CPU is the tier that the processor had or was capped to (isa.InForce); runs from
 	// before it was noted have none.

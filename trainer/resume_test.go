@@ -387,7 +387,7 @@ func TestResumeElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := bytes.Replace(manifest, []byte(`"host_kernels": "`+host.Kind().String()), []byte(`"host_kernels": "vax`), 1)
+	elsewhere := bytes.Replace(manifest, []byte(`"host_kernels": "`+host.Tier().String()), []byte(`"host_kernels": "vax`), 1)
 	if err := os.WriteFile(path, elsewhere, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type diagnosis struct {
 	CPUFeatures []string        `json:"cpu_features"`
 	Tier        string          `json:"cpu_tier"`         // see isa.InForce
 	MachineTier string          `json:"cpu_tier_machine"` // what it would be without STELE_CPU
-	Kernels     string          `json:"host_kernels"`     // see host.Kind
+	Kernels     string          `json:"host_kernels"`     // see host.Tier
 	MemoryTotal int64           `json:"memory_total_bytes,omitempty"`
 	MemoryFree  int64           `json:"memory_available_bytes,omitempty"`
 	Backends    []backendState  `json:"backends"`
@@ -91,7 +91,7 @@ func newDoctorCommand(g *globals) *cobra.Command {
 func diagnose() diagnosis {
 	d := diagnosis{
 		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), PluginDirs: backend.PluginDirs(),
-		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(), Kernels: host.Kind().String(),
+		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(), Kernels: host.Tier().String(),
 	}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {

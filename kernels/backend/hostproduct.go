@@ -30,11 +30,11 @@ var registered sync.Map // path of a plugin → func() error
 // registerProducts makes host products callable from the programs of the plugin at
 // path. The error says why they are not.
 func registerProducts(path string) error {
-	switch kind := host.Kind(); {
+	switch tier := host.Tier(); {
 	case isa.InForce() >= isa.AMX:
 		return fmt.Errorf("the CPU has AMX")
-	case kind != isa.AVX512BF16:
-		return fmt.Errorf("the CPU has %v, not avx512_bf16", kind)
+	case tier != isa.AVX512BF16:
+		return fmt.Errorf("the CPU has %v, not avx512_bf16", tier)
 	}
 	once, _ := registered.LoadOrStore(path, sync.OnceValue(func() error {
 		var lock sync.Mutex // XLA runs what does not depend on each other side by side
@@ -47,7 +47,9 @@ func registerProducts(path string) error {
 					w := host.Operand{Bits: elements[uint16](b), Rows: int(b.shape()[1-right]), Transposed: right == 0}
 					lock.Lock()
 					defer lock.Unlock()
-					host.Sharply(func() { contraction.Multiply(elements[float32](results[0]), x, w, int(a.shape()[left])) })
+					host.KeepSubnormals(func() {
+						contraction.Multiply(elements[float32](results[0]), x, w, int(a.shape()[left]))
+					})
 					return nil
 				})
 				if err != nil {

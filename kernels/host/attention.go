@@ -22,7 +22,7 @@ type Pool struct {
 	half   bool // bfloat16 instead of float32
 	pairs  bool
 	memory Memory
-	form   form
+	format format
 	tier   *tier // that scores; nil: plain Go
 	f32    [][]float32
 	bf16   [][]uint16
@@ -33,12 +33,12 @@ type Pool struct {
 func NewPool(layers, pages, slots, heads, width int, half bool) (*Pool, error) {
 	p := &Pool{Pages: pages, Slots: slots, Heads: heads, Width: width, half: half}
 	if half {
-		p.form = formWide
-		if t := tierFor(formBF16, width); t != nil && slots%2 == 0 && width%(4*t.lanes) == 0 {
-			p.form, p.pairs = formBF16, true
+		p.format = formatWide
+		if t := tierFor(formatBF16, width); t != nil && slots%2 == 0 && width%(4*t.lanes) == 0 {
+			p.format, p.pairs = formatBF16, true
 		}
 	}
-	p.tier = tierFor(p.form, width)
+	p.tier = tierFor(p.format, width)
 	const vector = 16 // score tiles read one past a page's last slot, of pairs
 	n := pages*heads*slots*width + 2*vector
 	for range 2 * layers {
@@ -68,7 +68,7 @@ func (p *Pool) Close() {
 	p.f32, p.bf16 = nil, nil
 }
 
-// Bytes is the size of the pool.
+// Bytes returns the size of the pool.
 func (p *Pool) Bytes() int {
 	n := 0
 	for _, b := range p.bf16 {
@@ -80,7 +80,8 @@ func (p *Pool) Bytes() int {
 	return n
 }
 
-// at is where the page of a position begins for a head, and the slot in it.
+// at returns the index in a tensor at which the page of a position begins for a head, and the
+// position's slot in it.
 func (p *Pool) at(table []int32, head, position int) (base, slot int) {
 	return (int(table[position/p.Slots]) + head*p.Pages) * p.Slots * p.Width, position % p.Slots
 }
@@ -129,15 +130,16 @@ func (p *Pool) CopyPage(src, dst int) {
 	}
 }
 
-// fetchTokens is how many tokens before their use keys and values are fetched, where
-// the processor does not do it: memory takes longer than a page.
+// Keys and values are fetched fetchTokens tokens before their use, where the processor does not
+// do it by itself: memory takes longer than a page.
 const fetchTokens = 64
 
-// Attend is the attention of consecutive tokens of a sequence, the first at a
-// position, in the query heads that share a key-value head: q [tokens, G, E],
-// scaled, rows of tokens ld apart, and out likewise. A token sees itself and what
-// is before it.
-func (p *Pool) Attend(layer, head int, table []int32, position, tokens int, q, out []float32, ld, G int, s *Scratch) {
+// Attend computes the attention of consecutive tokens of a sequence, the first at a position, in
+// the G query heads that share a key-value head: q [tokens, G, E], scaled, with tokens ld numbers
+// apart, and out likewise. A token sees itself and those before it.
+func (p *Pool) Attend(
+	layer, head int, table []int32, position, tokens int, q, out []float32, ld, G int, s *Scratch,
+) {
 	E, n, rows := p.Width, position+tokens, tokens*G
 	s.rows, s.out = grow(s.rows, rows*E), grow(s.out, rows*E)
 	for t := range tokens {
@@ -149,7 +151,7 @@ func (p *Pool) Attend(layer, head int, table []int32, position, tokens int, q, o
 		s.queries, s.probs = grow(s.queries, rows*E), grow(s.probs, rows*lds)
 		roundBits(s.queries, s.rows)
 	}
-	p.list(layer, head, table, n, s)
+	p.listPages(layer, head, table, n, s)
 	p.scores(n, lds, rows, s)
 	for row := range rows {
 		seen := position + row/G + 1
@@ -172,11 +174,11 @@ func (p *Pool) Attend(layer, head int, table []int32, position, tokens int, q, o
 	}
 }
 
-// list fills s.pages with the pages of a head's keys below position n, those of its
-// values and, to be fetched when the last of these are read, the next head's. Then comes,
-// for each page, the one to fetch while it is read: itself, which costs nothing, where
-// that one continues the page before it.
-func (p *Pool) list(layer, head int, table []int32, n int, s *Scratch) {
+// listPages fills s.pages with the addresses of the pages of a head's keys below position n, of
+// its values and, to be fetched when the last of these are read, of the next head's keys. Then
+// follows, for each page of the head's own, the one to fetch while it is read: itself, which
+// costs nothing, where that one continues the page before it.
+func (p *Pool) listPages(layer, head int, table []int32, n int, s *Scratch) {
 	keys, values := 2*layer, 2*layer+1
 	s.pages = s.pages[:0]
 	list := func(tensor, head, end int) {
@@ -202,7 +204,7 @@ func (p *Pool) list(layer, head int, table []int32, n int, s *Scratch) {
 	}
 }
 
-// element is where an element of a tensor is.
+// element returns the address of an element of a tensor.
 func (p *Pool) element(tensor, i int) unsafe.Pointer {
 	if p.half {
 		return unsafe.Pointer(&p.bf16[tensor][i])
@@ -210,7 +212,7 @@ func (p *Pool) element(tensor, i int) unsafe.Pointer {
 	return unsafe.Pointer(&p.f32[tensor][i])
 }
 
-// size is that of an element in bytes.
+// size returns the bytes of an element.
 func (p *Pool) size() uintptr {
 	if p.half {
 		return 2
@@ -218,10 +220,13 @@ func (p *Pool) size() uintptr {
 	return 4
 }
 
-// tile is what kernels are told about some of the listed pages.
+// tile returns a tile of some of the listed pages.
 func (p *Pool) tile(s *Scratch, first, pages int) tile {
 	_ = s.pages[s.listed+first+pages-1]
-	return tile{w: unsafe.Pointer(&s.pages[first]), pages: uintptr(pages), ahead: uintptr(s.listed) * unsafe.Sizeof(s.pages[0])}
+	return tile{
+		w: unsafe.Pointer(&s.pages[first]), pages: uintptr(pages),
+		ahead: uintptr(s.listed) * unsafe.Sizeof(s.pages[0]),
+	}
 }
 
 // scores computes q·key for the positions below n and the rows of queries: s.scores
@@ -246,7 +251,7 @@ func (p *Pool) scores(n, ld, rows int, s *Scratch) {
 			t.x = unsafe.Pointer(&s.queries[g*E])
 		}
 		t.y = unsafe.Pointer(&s.scores[g*ld])
-		p.tier.score[p.form][min(p.tier.rows, rows-g)-1](t)
+		p.tier.score[p.format][min(p.tier.rows, rows-g)-1](t)
 	}
 }
 
@@ -279,7 +284,7 @@ func (p *Pool) read(dst []float32, page unsafe.Pointer, i int) {
 	}
 }
 
-// mixPairs is mix where pages hold pairs, for rows of s.probs and s.out.
+// mixPairs is mix where pages hold pairs, weighted by s.probs instead of s.scores.
 func (p *Pool) mixPairs(n, ld, rows int, s *Scratch) {
 	E, pages := p.Width, (n+p.Slots-1)/p.Slots
 	run := func(t tile, from int) {
@@ -288,7 +293,7 @@ func (p *Pool) mixPairs(n, ld, rows int, s *Scratch) {
 		s.tile = t
 		for g := 0; g < rows; g += p.tier.rows {
 			s.tile.x, s.tile.y = unsafe.Pointer(&s.probs[g*ld+from]), unsafe.Pointer(&s.out[g*E])
-			p.tier.mix[p.form][min(p.tier.rows, rows-g)-1](&s.tile)
+			p.tier.mix[p.format][min(p.tier.rows, rows-g)-1](&s.tile)
 		}
 	}
 	count := n - (pages-1)*p.Slots // slots of the last page
@@ -328,7 +333,7 @@ func (p *Pool) mix(n, ld, rows int, s *Scratch) {
 		t.groups, t.step = uintptr(groups), uintptr(column)*p.size()
 		for g := 0; g < rows; g += tier.rows {
 			t.x, t.y = unsafe.Pointer(&s.scores[g*ld]), unsafe.Pointer(&s.out[g*E+column])
-			tier.mix[p.form][min(tier.rows, rows-g)-1](t)
+			tier.mix[p.format][min(tier.rows, rows-g)-1](t)
 		}
 		column += groups * 4 * tier.lanes
 	}

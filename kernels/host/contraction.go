@@ -11,7 +11,7 @@ type Operand struct {
 }
 
 // Contraction multiplies bfloat16 matrices over whichever axis they share, where
-// Matrix.Product knows one layout: an operand that lies transposed is turned first,
+// Matrix.Product knows one layout: an operand that lies transposed is copied first,
 // which costs a hundredth of the product. It serves the backward pass of a linear
 // layer: for y = x·wᵀ, dx = dy·w contracts over w's rows and dw = dyᵀ·x over tokens.
 type Contraction struct {
@@ -21,42 +21,45 @@ type Contraction struct {
 	values      []float32
 }
 
-// NewContraction makes one for a team; its calls must not overlap.
+// NewContraction returns a Contraction that a team computes; calls of Multiply must not overlap.
 func NewContraction(team *Team) *Contraction {
 	return &Contraction{team: team, scratch: make([]Scratch, team.Size())}
 }
 
-// chunkElements is how many elements of the left side stay in the second-level cache
-// while all of the right side goes past them.
+// chunkElements of the left side stay in the second-level cache while all of the right side goes
+// past them.
 const chunkElements = 256 << 10
 
 // Multiply sets y [a.Rows, b.Rows] to Σ a[i, k]·b[j, k] over k below K. Sums are
 // float32, in the order of Matrix.Product: the same bits whatever the team.
 func (c *Contraction) Multiply(y []float32, a, b Operand, K int) {
-	const step = 32 // of every tier's forms
+	const step = 32 // a multiple of every tier's steps
 	width := (K + step - 1) / step * step
-	right := BFloat16Matrix(c.lay(b, K, width, &c.right), b.Rows, width)
-	rows := Rows{D: width, bits: c.lay(a, K, width, &c.left)}
-	if right.form != formBF16 { // activations meet it as float32
+	right := BFloat16Matrix(c.rowMajor(b, K, width, &c.right), b.Rows, width)
+	rows := Rows{D: width, bits: c.rowMajor(a, K, width, &c.left)}
+	if right.format != formatBF16 { // activations meet it as float32
 		c.values = grow(c.values, a.Rows*width)
 		rows.Values = c.values
-		c.team.Run(a.Rows, func(i, _ int) { widenVector(rows.Values[i*width:(i+1)*width], rows.bits[i*width:(i+1)*width]) })
+		c.team.Run(a.Rows, func(i, _ int) {
+			widenVector(rows.Values[i*width:(i+1)*width], rows.bits[i*width:(i+1)*width])
+		})
 	}
 	chunk := max(chunkElements/width/blockRows, 1) * blockRows
 	blocks := right.Blocks()
 	c.team.Run((a.Rows+chunk-1)/chunk*blocks, func(unit, member int) {
 		lo := unit / blocks * chunk
 		hi := min(lo+chunk, a.Rows)
-		part := Rows{N: hi - lo, D: width, bits: rows.bits[lo*width : hi*width]}
+		some := Rows{N: hi - lo, D: width, bits: rows.bits[lo*width : hi*width]}
 		if rows.Values != nil {
-			part.Values = rows.Values[lo*width : hi*width]
+			some.Values = rows.Values[lo*width : hi*width]
 		}
-		right.Product(&part, y[lo*b.Rows:], b.Rows, unit%blocks, unit%blocks+1, &c.scratch[member])
+		right.Product(&some, y[lo*b.Rows:], b.Rows, unit%blocks, unit%blocks+1, &c.scratch[member])
 	})
 }
 
-// lay returns an operand as [Rows, width], zero beyond K: itself where it is that.
-func (c *Contraction) lay(o Operand, K, width int, memory *[]uint16) []uint16 {
+// rowMajor returns an operand as [Rows, width], zero beyond K: itself where it lies so, else a
+// copy in memory.
+func (c *Contraction) rowMajor(o Operand, K, width int, memory *[]uint16) []uint16 {
 	if !o.Transposed && K == width {
 		return o.Bits
 	}
@@ -79,10 +82,11 @@ func (c *Contraction) lay(o Operand, K, width int, memory *[]uint16) []uint16 {
 		k := 0
 		if whole > lo {
 			for ; k+8 <= K; k += 8 {
-				transposeRows(unsafe.Pointer(&dst[lo*width+k]), unsafe.Pointer(&o.Bits[k*o.Rows+lo]), whole-lo, uintptr(width)*2, uintptr(o.Rows)*2)
+				transposeRows(unsafe.Pointer(&dst[lo*width+k]), unsafe.Pointer(&o.Bits[k*o.Rows+lo]),
+					whole-lo, uintptr(width)*2, uintptr(o.Rows)*2)
 			}
 		}
-		turn := func(from, to, k int) {
+		transpose := func(from, to, k int) {
 			for i := from; i < to; i++ {
 				row := dst[i*width : (i+1)*width]
 				for j := k; j < K; j++ {
@@ -91,8 +95,8 @@ func (c *Contraction) lay(o Operand, K, width int, memory *[]uint16) []uint16 {
 				clear(row[K:])
 			}
 		}
-		turn(lo, whole, k)
-		turn(whole, hi, 0)
+		transpose(lo, whole, k)
+		transpose(whole, hi, 0)
 	})
 	return dst
 }

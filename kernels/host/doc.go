@@ -8,7 +8,7 @@
 // chunks, bit for bit: sums over the inner dimension are cut into pieces by that
 // dimension alone and added in one order, and attention visits a sequence's
 // positions in order. Weights are read where they are: [Out, In], row-major, no
-// packed copy. Every kernel has a form in plain Go for other machines.
+// packed copy. Plain Go does all of it on other machines.
 //
 // Shape legend: N rows (tokens), D inner dimension (In), O outer dimension (Out),
 // H query heads, K key-value heads, E head width, C context.

@@ -18,8 +18,8 @@ func random(r *rand.Rand, n int) []float32 {
 	return x
 }
 
-// forms are a matrix in the three forms, each with the values that it stands for.
-func forms(t testing.TB, values []float32, out, in int) map[string]Matrix {
+// matrices returns a matrix in float32, bfloat16 and int8.
+func matrices(t testing.TB, values []float32, out, in int) map[string]Matrix {
 	t.Helper()
 	m := Float32Matrix(values, out, in)
 	var memory Memory
@@ -42,14 +42,14 @@ func eachTier(t *testing.T, test func(t *testing.T)) {
 	kinds := [][]*tier{nil}
 	for i, one := range all {
 		kinds = append(kinds, all[i:])
-		if one.dot[formBF16] != nil {
+		if one.dot[formatBF16] != nil {
 			without := *one
-			without.dot[formBF16] = nil
+			without.dot[formatBF16] = nil
 			kinds = append(kinds, append([]*tier{&without}, all[i+1:]...))
 		}
 	}
 	for _, tiers = range kinds {
-		t.Run(Kind().String(), test)
+		t.Run(Tier().String(), test)
 	}
 }
 
@@ -58,11 +58,13 @@ func multiply(t *Team, m *Matrix, x []float32, n int) []float32 {
 	rows := &Rows{}
 	rows.Set(t, x, n, m.In, m)
 	scratch := make([]Scratch, t.Size())
-	t.RunRanges(m.Blocks(), func(first, end, member int) { m.Product(rows, y, m.Out, first, end, &scratch[member]) })
+	t.RunRanges(m.Blocks(), func(first, end, member int) {
+		m.Product(rows, y, m.Out, first, end, &scratch[member])
+	})
 	return y
 }
 
-// TestProduct compares every form with a product in float64 of the values that it
+// TestProduct compares every format with a product in float64 of the values that it
 // stands for, over shapes with and without rests, and each row with the same row
 // alone, bit for bit.
 func TestProduct(t *testing.T) { eachTier(t, testProduct) }
@@ -71,10 +73,13 @@ func testProduct(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	team := NewTeam(3)
 	defer team.Close()
-	for _, shape := range [][3]int{{1, 64, 64}, {2, 33, 48}, {3, 100, 176}, {5, 130, 576}, {25, 36, 896}, {100, 7, 1536}, {7, 40, 20}, {64, 64, 4864}} {
+	for _, shape := range [][3]int{
+		{1, 64, 64}, {2, 33, 48}, {3, 100, 176}, {5, 130, 576},
+		{25, 36, 896}, {100, 7, 1536}, {7, 40, 20}, {64, 64, 4864},
+	} {
 		n, out, in := shape[0], shape[1], shape[2]
 		values, x := random(r, out*in), random(r, n*in)
-		for name, m := range forms(t, values, out, in) {
+		for name, m := range matrices(t, values, out, in) {
 			y := multiply(team, &m, x, n)
 			row := make([]float32, in)
 			for o := range out {
@@ -83,7 +88,7 @@ func testProduct(t *testing.T) {
 					want, size := 0.0, 0.0
 					for k, w := range row {
 						a := x[i*in+k]
-						if m.form == formBF16 {
+						if m.format == formatBF16 {
 							a = math.Float32frombits(uint32(bfloat16Bits(a)) << 16)
 						}
 						p := float64(w) * float64(a)
@@ -101,7 +106,8 @@ func testProduct(t *testing.T) {
 				}
 			}
 			for i := range n {
-				if alone := multiply(team, &m, x[i*in:(i+1)*in], 1); !slices.Equal(alone, y[i*out:(i+1)*out]) {
+				alone := multiply(team, &m, x[i*in:(i+1)*in], 1)
+				if !slices.Equal(alone, y[i*out:(i+1)*out]) {
 					t.Fatalf("%s %v: row %d alone has other bits", m.String(), shape, i)
 				}
 			}
@@ -116,7 +122,7 @@ func TestPlain(t *testing.T) {
 	team := NewTeam(1)
 	const n, out, in = 5, 40, 576
 	x := random(r, n*in)
-	for name, m := range forms(t, random(r, out*in), out, in) {
+	for name, m := range matrices(t, random(r, out*in), out, in) {
 		want := multiply(team, &m, x, n)
 		rows := &Rows{}
 		rows.Set(team, x, n, in, &m)
@@ -156,7 +162,7 @@ func TestPlain(t *testing.T) {
 }
 
 // TestSoftmaxOfManyAlike: over a long context where no token stands out the weights keep
-// their digits, in either form. Sums of numbers alike round alike.
+// their digits, with vectors and without. Sums of numbers alike round alike.
 func TestSoftmaxOfManyAlike(t *testing.T) {
 	const n = 32768
 	x, want, sum := make([]float32, n), make([]float64, n), 0.0
@@ -168,9 +174,9 @@ func TestSoftmaxOfManyAlike(t *testing.T) {
 		want[i] = math.Exp(float64(x[i]) - float64(x[0]))
 		sum += want[i]
 	}
-	for name, form := range map[string]func([]float32){"softmax": softmax, "plain": softmaxScalar} {
+	for name, softmax := range map[string]func([]float32){"softmax": softmax, "plain": softmaxScalar} {
 		got := slices.Clone(x)
-		form(got)
+		softmax(got)
 		for i, p := range got {
 			if math.Abs(float64(p)*sum-want[i]) > 5e-6*want[i] {
 				t.Fatalf("%s: element %d is %.9g, want %.9g", name, i, p, want[i]/sum)
@@ -179,8 +185,7 @@ func TestSoftmaxOfManyAlike(t *testing.T) {
 	}
 }
 
-// TestQuantize: the vector form rounds as the plain one does, and a row of zeros
-// stays one.
+// TestQuantize: vectors round as plain Go does, and a row of zeros stays one.
 func TestQuantize(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	x := random(r, 512)
@@ -265,7 +270,8 @@ func testAttend(t *testing.T) {
 								want += w / sum * round(values[(i*heads+1)*E+e])
 							}
 							if got := float64(out[g*E+e]); !(math.Abs(got-want) < bound) {
-								t.Fatalf("half %v, %v, pages of %d, context %d: out[%d][%d] = %g, want %g", half, shape, slots, n, g, e, got, want)
+								t.Fatalf("half %v, %v, pages of %d, context %d: out[%d][%d] = %g, want %g",
+									half, shape, slots, n, g, e, got, want)
 							}
 						}
 					}
@@ -274,7 +280,8 @@ func testAttend(t *testing.T) {
 						many, some := append(random(r, 2*G*E), q...), make([]float32, 3*G*E)
 						pool.Attend(0, 1, table, n-3, 3, many, some, G*E, G, &Scratch{})
 						if !slices.Equal(some[2*G*E:], out) {
-							t.Errorf("half %v, %v, pages of %d, context %d: three tokens together give other bits", half, shape, slots, n)
+							t.Errorf("half %v, %v, pages of %d, context %d: other bits for three tokens together",
+								half, shape, slots, n)
 						}
 					}
 					if n == context {
@@ -296,7 +303,8 @@ func TestTeam(t *testing.T) {
 	weights := Float32Matrix(make([]float32, 300*70), 300, 70)
 	for _, size := range []int{1, 2, 5} {
 		team := NewTeam(size)
-		ahead := []*Ahead{nil, NewAhead(team, &weights), NewAhead(team, &weights, &weights)}
+		one, two := NewPrefetchPlan(team, &weights), NewPrefetchPlan(team, &weights, &weights)
+		plans := []*PrefetchPlan{nil, one, two}
 		for round := range 300 {
 			n := round % 40
 			counts := make([]atomic.Int32, n)
@@ -306,7 +314,7 @@ func TestTeam(t *testing.T) {
 				}
 				counts[i].Add(1)
 			}
-			team.Next(ahead[round%3])
+			team.SetPrefetch(plans[round%3])
 			if round%2 == 0 {
 				team.Run(n, once)
 			} else {
@@ -326,18 +334,19 @@ func TestTeam(t *testing.T) {
 	}
 }
 
-// TestAhead: each member's chunks begin where its part of the loop does, in the four
-// places of each matrix, and lie within it.
-func TestAhead(t *testing.T) {
+// TestPrefetchPlan: each member's chunks begin where its range of the loop does, in the four
+// streams of each matrix, and lie within it.
+func TestPrefetchPlan(t *testing.T) {
 	team := NewTeam(3)
 	defer team.Close()
-	a, b := Float32Matrix(make([]float32, 100*8), 100, 8), Float32Matrix(make([]float32, 2000*40), 2000, 40) // 4 and 63 blocks
+	a := Float32Matrix(make([]float32, 100*8), 100, 8)     // 4 blocks
+	b := Float32Matrix(make([]float32, 2000*40), 2000, 40) // 63
 	type start struct {
 		m       *Matrix
 		output  int
-		quarter int // outputs from place to place
+		quarter int // outputs from stream to stream
 	}
-	chunks := NewAhead(team, &a, &b).chunks
+	chunks := NewPrefetchPlan(team, &a, &b).chunks
 	for member, want := range [][]start{
 		{{&a, 0, 25}, {&b, 0, 13 * blockOut / 4}}, // three quarters of 22 blocks
 		{{&b, (22 - 4) * blockOut, 17 * blockOut / 4}},
@@ -346,12 +355,13 @@ func TestAhead(t *testing.T) {
 		got := chunks[member]
 		for _, s := range want {
 			bytes := s.quarter * s.m.In * 4
-			for place := range 4 {
-				if from, _ := s.m.at(s.output+place*s.quarter, 0); got[place] != from {
-					t.Errorf("member %d: place %d of %v is %d bytes off", member, place, s.m, uintptr(got[place])-uintptr(from))
+			for i := range 4 {
+				if from, _ := s.m.address(s.output+i*s.quarter, 0); got[i] != from {
+					t.Errorf("member %d: stream %d of %v is %d bytes off",
+						member, i, s.m, uintptr(got[i])-uintptr(from))
 				}
 			}
-			got = got[min(len(got), 4*((bytes+chunkBytes-1)/chunkBytes)):]
+			got = got[min(len(got), 4*((bytes+prefetchChunk-1)/prefetchChunk)):]
 		}
 		if len(got) > 0 {
 			t.Errorf("member %d fetches %d chunks more", member, len(got))
@@ -377,7 +387,7 @@ func benchmarkProduct(b *testing.B) {
 	const out, in, copies = 4864, 896, 40 // more than the caches hold
 	all := map[string][]Matrix{}
 	for range copies {
-		for name, m := range forms(b, random(r, out*in), out, in) {
+		for name, m := range matrices(b, random(r, out*in), out, in) {
 			all[name] = append(all[name], m)
 		}
 	}
@@ -392,12 +402,16 @@ func benchmarkProduct(b *testing.B) {
 					m := &all[name][i%copies]
 					began := time.Now()
 					rows.Set(team, x, n, in, m)
-					team.RunRanges(m.Blocks(), func(first, end, member int) { m.Product(rows, y, out, first, end, &scratch[member]) })
+					team.RunRanges(m.Blocks(), func(first, end, member int) {
+						m.Product(rows, y, out, first, end, &scratch[member])
+					})
 					best = min(best, time.Since(began))
 					if n == 1 { // the same without arithmetic, of another matrix
 						m = &all[name][(i+copies/2)%copies]
 						began = time.Now()
-						team.RunRanges(m.Blocks(), func(first, end, member int) { m.Read(first, end, &scratch[member]) })
+						team.RunRanges(m.Blocks(), func(first, end, member int) {
+							m.Read(first, end, &scratch[member])
+						})
 						read = min(read, time.Since(began))
 					}
 					i++

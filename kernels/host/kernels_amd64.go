@@ -10,15 +10,15 @@ import (
 	"github.com/stele-lm/stele/kernels/isa"
 )
 
-// vector reports whether the kernels of AVX2 can run here.
+// vector says that the kernels of AVX2 can run here.
 var vector = isa.InForce() >= isa.AVX2
 
-// tiers are those that can run here, the best first.
+// tiers lists those that can run here, the best first.
 var tiers = func() (list []*tier) {
 	if isa.InForce() >= isa.AVX512 && cpu.X86.HasAVX512VNNI { // which came a year later
 		t := tier512
 		if isa.InForce() < isa.AVX512BF16 {
-			t.dot[formBF16] = nil
+			t.dot[formatBF16] = nil
 		}
 		list = append(list, &t)
 	}
@@ -28,35 +28,35 @@ var tiers = func() (list []*tier) {
 	return list
 }()
 
-// roundRow: dst = src rounded to bfloat16, ties to even, over n elements, a
+// roundRow sets dst to src rounded to bfloat16, ties to even, over n elements, a
 // multiple of 16. It needs AVX512_BF16.
 //
 //go:noescape
 func roundRow(dst, src unsafe.Pointer, n int)
 
-// expSum: x = e^(x - shift) over n elements, a multiple of 8; sums gets the sum of
-// each of eight lanes.
+// expSum sets x to e^(x - shift) over n elements, a multiple of 8, and sums to the sum of each
+// of eight lanes.
 //
 //go:noescape
 func expSum(x, sums unsafe.Pointer, n int, shift float32)
 
-// siluMul: gate = gate·σ(gate)·up over n elements, a multiple of 8.
+// siluMul sets gate to gate·σ(gate)·up over n elements, a multiple of 8.
 //
 //go:noescape
 func siluMul(gate, up unsafe.Pointer, n int)
 
-// maxAbs: most gets the largest magnitude of each of eight lanes; n is a multiple
+// maxAbs sets most to the largest magnitude of each of eight lanes; n is a multiple
 // of 8.
 //
 //go:noescape
 func maxAbs(x, most unsafe.Pointer, n int)
 
-// quantizeRow: dst = src·up rounded to int16, over n elements, a multiple of 16.
+// quantizeRow sets dst to src·up rounded to int16, over n elements, a multiple of 16.
 //
 //go:noescape
 func quantizeRow(dst, src unsafe.Pointer, n int, up float32)
 
-// transposeRows: dst[c][r] = src[r][c] for 8 rows r and n columns c, a multiple of 8,
+// transposeRows sets dst[c][r] to src[r][c] for 8 rows r and n columns c, a multiple of 8,
 // of 16 bits; strides are in bytes.
 //
 //go:noescape
@@ -71,12 +71,12 @@ func fetchLines(p unsafe.Pointer, n int)
 // exchangeControl sets this thread's MXCSR and returns what it was.
 func exchangeControl(next uint32) (before uint32)
 
-// Sharply runs f with the floating-point settings of Go's own threads. XLA's flush
-// numbers below 2^-126 to zero, and a sum's bits must not depend on which of a team's
+// KeepSubnormals runs f with the floating-point settings of Go's own threads. XLA's flush
+// subnormal numbers, below 2^-126, to zero, and a sum's bits must not depend on which of a team's
 // threads took it. The caller must be locked to its thread, as a callback is.
-func Sharply(f func()) {
-	const ordinary = 0x1f80
-	before := exchangeControl(ordinary)
+func KeepSubnormals(f func()) {
+	const ofGo = 0x1f80
+	before := exchangeControl(ofGo)
 	defer exchangeControl(before)
 	f()
 }

@@ -4,13 +4,14 @@ package host
 
 import "unsafe"
 
-// vector: this machine has only the forms in plain Go.
+// vector is false: there is only plain Go here.
 const vector = false
 
+// tiers is empty.
 var tiers []*tier
 
-// Sharply runs f.
-func Sharply(f func()) { f() }
+// KeepSubnormals runs f.
+func KeepSubnormals(f func()) { f() }
 
 func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr) {
 	panic("vector is false") // its callers ask

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Matrix is a weight [Out, In] in one of three forms.
+// Matrix is a weight [Out, In], row-major, in float32, bfloat16 or int8.
 type Matrix struct {
 	Out, In int
 
@@ -15,21 +15,21 @@ type Matrix struct {
 	// scale holds, for each piece of In, the scale of each row: [pieces][Out].
 	scale []float32
 
-	form form
-	tier *tier // nil: plain Go
+	format format
+	tier   *tier // nil: plain Go
 }
 
 // Float32Matrix is a view of values [out, in].
 func Float32Matrix(values []float32, out, in int) Matrix {
-	return Matrix{Out: out, In: in, f32: values, form: formF32, tier: tierFor(formF32, in)}
+	return Matrix{Out: out, In: in, f32: values, format: formatF32, tier: tierFor(formatF32, in)}
 }
 
 // BFloat16Matrix is a view of bfloat16 bits [out, in]. Where the machine multiplies
 // bfloat16 by itself, activations are rounded to it; elsewhere weights are widened.
 func BFloat16Matrix(bits []uint16, out, in int) Matrix {
-	m := Matrix{Out: out, In: in, bf16: bits, form: formBF16, tier: tierFor(formBF16, in)}
+	m := Matrix{Out: out, In: in, bf16: bits, format: formatBF16, tier: tierFor(formatBF16, in)}
 	if m.tier == nil {
-		m.form, m.tier = formWide, tierFor(formWide, in)
+		m.format, m.tier = formatWide, tierFor(formatWide, in)
 	}
 	return m
 }
@@ -49,8 +49,8 @@ func RoundedMatrix(memory *Memory, m Matrix) (Matrix, error) {
 // integers, so that nearly all of the error is that of the weights: about 0.3 %
 // of a row's largest weight. It fails when there is no memory.
 func Int8Matrix(t *Team, memory *Memory, m Matrix) (Matrix, error) {
-	bounds := cut(nil, m.In)
-	out := Matrix{Out: m.Out, In: m.In, form: formInt8, tier: tierFor(formInt8, m.In)}
+	bounds := pieceBounds(nil, m.In)
+	out := Matrix{Out: m.Out, In: m.In, format: formatInt8, tier: tierFor(formatInt8, m.In)}
 	var err error
 	if out.q, err = take[int8](memory, m.Out*m.In); err != nil {
 		return out, err
@@ -81,23 +81,24 @@ func Int8Matrix(t *Team, memory *Memory, m Matrix) (Matrix, error) {
 	return out, nil
 }
 
-// Sums are accumulated over a piece of the inner dimension in registers, and pieces
-// added in order: small enough that the rows of a tile stay in the first-level
-// cache, and that 32 bits hold the sum of int8 products.
-var pieces = [formCount]int{formF32: 768, formWide: 768, formBF16: 1536, formInt8: 1024}
+// mostPiece is the longest piece of the inner dimension by format. Sums are accumulated over a
+// piece in registers, and pieces added in order: pieces are short enough that the rows of a tile
+// stay in the first-level cache, and that 32 bits hold the sum of int8 products.
+var mostPiece = [formatCount]int{formatF32: 768, formatWide: 768, formatBF16: 1536, formatInt8: 1024}
 
-// piece is the size of the pieces of In, the last of which may be shorter.
-func (m *Matrix) piece() int { return pieceSize(m.In, pieces[m.form]) }
+// piece returns the length of the pieces of In; the last may be shorter.
+func (m *Matrix) piece() int { return pieceSize(m.In, mostPiece[m.format]) }
 
-// pieceSize divides in into pieces of at most most, alike to 32.
+// pieceSize divides in into pieces of at most most, a multiple of 32 and as equal as that
+// allows, and returns their length.
 func pieceSize(in, most int) int {
 	n := (in + most - 1) / most
 	return ((in+n-1)/n + 31) / 32 * 32
 }
 
-// cut appends the bounds of an int8 matrix's pieces, 0 first.
-func cut(bounds []int, in int) []int {
-	size := pieceSize(in, pieces[formInt8])
+// pieceBounds appends the bounds of an int8 matrix's pieces: 0 and each piece's end.
+func pieceBounds(bounds []int, in int) []int {
+	size := pieceSize(in, mostPiece[formatInt8])
 	bounds = append(bounds, 0)
 	for lo := 0; lo < in; lo += size {
 		bounds = append(bounds, min(lo+size, in))
@@ -105,22 +106,22 @@ func cut(bounds []int, in int) []int {
 	return bounds
 }
 
-// Bytes is how much memory the matrix takes: what a product has to read.
+// Bytes returns the size of the matrix in memory, all of which a product has to read.
 func (m *Matrix) Bytes() int { return 4*len(m.f32) + 2*len(m.bf16) + len(m.q) + 4*len(m.scale) }
 
-// String names form and shape.
+// String names dtype and shape.
 func (m *Matrix) String() string {
-	form := "float32"
+	dtype := "float32"
 	switch {
 	case m.bf16 != nil:
-		form = "bfloat16"
+		dtype = "bfloat16"
 	case m.q != nil:
-		form = "int8"
+		dtype = "int8"
 	}
-	return fmt.Sprintf("%s [%d, %d]", form, m.Out, m.In)
+	return fmt.Sprintf("%s [%d, %d]", dtype, m.Out, m.In)
 }
 
-// Row widens row o into dst [In].
+// Row writes row o to dst [In] as float32.
 func (m *Matrix) Row(dst []float32, o int) {
 	switch {
 	case m.f32 != nil:
@@ -128,7 +129,7 @@ func (m *Matrix) Row(dst []float32, o int) {
 	case m.bf16 != nil:
 		widen(dst, m.bf16[o*m.In:(o+1)*m.In])
 	default:
-		bounds := cut(nil, m.In)
+		bounds := pieceBounds(nil, m.In)
 		for p, lo := range bounds[:len(bounds)-1] {
 			scale := m.scale[p*m.Out+o]
 			for i := lo; i < bounds[p+1]; i++ {
@@ -136,30 +137,4 @@ func (m *Matrix) Row(dst []float32, o int) {
 			}
 		}
 	}
-}
-
-// Vectorised reports whether this machine has what the fast kernels need: AVX2 and
-// FMA, in a program built with GOEXPERIMENT=simd.
-func Vectorised() bool { return vector }
-
-// widen turns bfloat16 bits into float32.
-func widen(dst []float32, src []uint16) {
-	for i, v := range src {
-		dst[i] = math.Float32frombits(uint32(v) << 16)
-	}
-}
-
-// narrow rounds to bfloat16, ties to even; NaN stays NaN.
-func narrow(dst []uint16, src []float32) {
-	for i, v := range src {
-		dst[i] = bfloat16Bits(v)
-	}
-}
-
-func bfloat16Bits(v float32) uint16 {
-	b := math.Float32bits(v)
-	if b&0x7fffffff > 0x7f800000 {
-		return uint16(b>>16) | 0x40
-	}
-	return uint16((b + 0x7fff + b>>16&1) >> 16)
 }

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Memory hands out what copies of weights and key-value pools live in: pieces of
-// slabs that lie outside Go's heap, whose collector would otherwise let as much
-// garbage gather as there are weights, and on large pages where the system grants
-// them, which read about 5 % faster than small ones. The zero value is ready.
+// Memory hands out zeroed memory for copies of weights and for key-value pools: pieces of slabs
+// outside Go's heap, whose collector would otherwise let as much garbage gather as there are
+// weights. Slabs are on large pages where the system grants them, which read about 5 % faster
+// than small ones. The zero value is ready.
 type Memory struct {
 	slabs [][]byte
 	rest  []byte // of the last slab
@@ -35,7 +35,7 @@ func (m *Memory) Close() {
 	*m = Memory{}
 }
 
-// take returns n zeroed elements.
+// take returns n zeroed elements. It fails when the system has no memory.
 func take[T int8 | uint16 | float32](m *Memory, n int) ([]T, error) {
 	if n == 0 {
 		return nil, nil
@@ -43,17 +43,25 @@ func take[T int8 | uint16 | float32](m *Memory, n int) ([]T, error) {
 	var one T
 	bytes := n * int(unsafe.Sizeof(one))
 	if len(m.rest) < bytes {
-		slab, err := unix.Mmap(-1, 0, max(slabBytes, bytes), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+		slab, err := mapAnonymous(max(slabBytes, bytes))
 		if err != nil {
 			return nil, fmt.Errorf("no memory for %d bytes: %w", bytes, err)
 		}
-		_ = unix.Madvise(slab, hugePages)
 		m.slabs, m.rest = append(m.slabs, slab), slab
 	}
-	part := m.rest[:bytes:bytes]
+	piece := m.rest[:bytes:bytes]
 	m.rest = m.rest[min((bytes+lineBytes-1)/lineBytes*lineBytes, len(m.rest)):]
-	return unsafe.Slice((*T)(unsafe.Pointer(&part[0])), n), nil
+	return unsafe.Slice((*T)(unsafe.Pointer(&piece[0])), n), nil
 }
 
-// Float32s returns n zeroes.
+// mapAnonymous maps n bytes of zeroed memory, on large pages where the system grants them.
+func mapAnonymous(n int) ([]byte, error) {
+	memory, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err == nil {
+		_ = unix.Madvise(memory, hugePages)
+	}
+	return memory, err
+}
+
+// Float32s returns n zeroes. It fails when the system has no memory.
 func (m *Memory) Float32s(n int) ([]float32, error) { return take[float32](m, n) }

@@ -15,7 +15,7 @@ func all(v float32) f32x8 { return archsimd.BroadcastFloat32x8(v) }
 
 func at(x []float32, i int) *[8]float32 { return (*[8]float32)(unsafe.Pointer(&x[i])) }
 
-// lanes sums eight lanes in one order.
+// lanes adds up eight lanes in one order.
 func lanes(x f32x8) float32 {
 	var l [8]float32
 	x.Store(&l)
@@ -32,7 +32,7 @@ func largest(x f32x8) float32 {
 	return max(l[0], l[1], l[2], l[3], l[4], l[5], l[6], l[7])
 }
 
-// RMSNorm is dst = x / √(mean(x²) + ε) · weight.
+// RMSNorm sets dst to x / √(mean(x²) + ε) · weight.
 func RMSNorm(dst, x, weight []float32, epsilon float32) {
 	if !vector || len(x)%8 != 0 {
 		rmsNormScalar(dst, x, weight, epsilon)
@@ -46,7 +46,8 @@ func RMSNorm(dst, x, weight []float32, epsilon float32) {
 	}
 	inverse := all(float32(1 / math.Sqrt(float64(lanes(sum))/float64(len(x))+float64(epsilon))))
 	for i := 0; i < len(x); i += 8 {
-		archsimd.LoadFloat32x8(at(x, i)).Mul(inverse).Mul(archsimd.LoadFloat32x8(at(weight, i))).Store(at(dst, i))
+		v, w := archsimd.LoadFloat32x8(at(x, i)), archsimd.LoadFloat32x8(at(weight, i))
+		v.Mul(inverse).Mul(w).Store(at(dst, i))
 	}
 	archsimd.ClearAVXUpperBits()
 }
@@ -70,7 +71,7 @@ func rotate(a, b, cos, sin []float32, scale float32) {
 	rotateScalar(a[n:], b[n:], cos[n:], sin[n:], scale)
 }
 
-// SiLUMul is gate = gate·σ(gate)·up.
+// SiLUMul sets gate to gate·σ(gate)·up.
 func SiLUMul(gate, up []float32) {
 	n := 0
 	if vector {
@@ -83,7 +84,7 @@ func SiLUMul(gate, up []float32) {
 	siluMulScalar(gate[n:], up[n:])
 }
 
-// softmax is x = e^(x - max) / Σ, in place.
+// softmax sets x to e^(x - max) divided by its sum.
 func softmax(x []float32) {
 	if !vector {
 		softmaxScalar(x)
@@ -155,7 +156,7 @@ func quantize(dst []int16, src []float32) (scale float32) {
 	return top / levels
 }
 
-// roundBits rounds src, a multiple of 16 long, to bfloat16 where formBF16 is there.
+// roundBits rounds src, a multiple of 16 long, to bfloat16 where formatBF16 is there.
 func roundBits(dst []uint16, src []float32) {
 	roundRow(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(src))
 }

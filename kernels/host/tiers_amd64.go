@@ -5,48 +5,48 @@
 package host
 
 var tier256 = tier{rows: 3, lanes: 8,
-	dot: [formCount][]kernel{
-		formF32:  {dot256F321, dot256F322, dot256F323},
-		formWide: {dot256Wide1, dot256Wide2, dot256Wide3},
-		formInt8: {dot256Int81, dot256Int82, dot256Int83},
+	dot: [formatCount][]kernel{
+		formatF32:  {dot256F321, dot256F322, dot256F323},
+		formatWide: {dot256Wide1, dot256Wide2, dot256Wide3},
+		formatInt8: {dot256Int81, dot256Int82, dot256Int83},
 	},
-	stream: [formCount][]kernel{
-		formF32:  {stream256F321},
-		formWide: {stream256Wide1},
-		formInt8: {stream256Int81},
+	stream: [formatCount][]kernel{
+		formatF32:  {stream256F321},
+		formatWide: {stream256Wide1},
+		formatInt8: {stream256Int81},
 	},
-	score: [formCount][]kernel{
-		formF32:  {score256F321, score256F322, score256F323},
-		formWide: {score256Wide1, score256Wide2, score256Wide3},
+	score: [formatCount][]kernel{
+		formatF32:  {score256F321, score256F322, score256F323},
+		formatWide: {score256Wide1, score256Wide2, score256Wide3},
 	},
-	mix: [formCount][]kernel{
-		formF32:  {mix256F321, mix256F322, mix256F323},
-		formWide: {mix256Wide1, mix256Wide2, mix256Wide3},
+	mix: [formatCount][]kernel{
+		formatF32:  {mix256F321, mix256F322, mix256F323},
+		formatWide: {mix256Wide1, mix256Wide2, mix256Wide3},
 	},
 }
 
 var tier512 = tier{rows: 6, lanes: 16,
-	dot: [formCount][]kernel{
-		formF32:  {dot512F321, dot512F322, dot512F323, dot512F324, dot512F325, dot512F326},
-		formWide: {dot512Wide1, dot512Wide2, dot512Wide3, dot512Wide4, dot512Wide5, dot512Wide6},
-		formBF16: {dot512BF161, dot512BF162, dot512BF163, dot512BF164, dot512BF165, dot512BF166},
-		formInt8: {dot512Int81, dot512Int82, dot512Int83, dot512Int84, dot512Int85, dot512Int86},
+	dot: [formatCount][]kernel{
+		formatF32:  {dot512F321, dot512F322, dot512F323, dot512F324, dot512F325, dot512F326},
+		formatWide: {dot512Wide1, dot512Wide2, dot512Wide3, dot512Wide4, dot512Wide5, dot512Wide6},
+		formatBF16: {dot512BF161, dot512BF162, dot512BF163, dot512BF164, dot512BF165, dot512BF166},
+		formatInt8: {dot512Int81, dot512Int82, dot512Int83, dot512Int84, dot512Int85, dot512Int86},
 	},
-	stream: [formCount][]kernel{
-		formF32:  {stream512F321},
-		formWide: {stream512Wide1},
-		formBF16: {stream512BF161},
-		formInt8: {stream512Int81},
+	stream: [formatCount][]kernel{
+		formatF32:  {stream512F321},
+		formatWide: {stream512Wide1},
+		formatBF16: {stream512BF161},
+		formatInt8: {stream512Int81},
 	},
-	score: [formCount][]kernel{
-		formF32:  {score512F321, score512F322, score512F323, score512F324, score512F325, score512F326},
-		formWide: {score512Wide1, score512Wide2, score512Wide3, score512Wide4, score512Wide5, score512Wide6},
-		formBF16: {score512BF161, score512BF162, score512BF163, score512BF164, score512BF165, score512BF166},
+	score: [formatCount][]kernel{
+		formatF32:  {score512F321, score512F322, score512F323, score512F324, score512F325, score512F326},
+		formatWide: {score512Wide1, score512Wide2, score512Wide3, score512Wide4, score512Wide5, score512Wide6},
+		formatBF16: {score512BF161, score512BF162, score512BF163, score512BF164, score512BF165, score512BF166},
 	},
-	mix: [formCount][]kernel{
-		formF32:  {mix512F321, mix512F322, mix512F323, mix512F324, mix512F325, mix512F326},
-		formWide: {mix512Wide1, mix512Wide2, mix512Wide3, mix512Wide4, mix512Wide5, mix512Wide6},
-		formBF16: {mix512BF161, mix512BF162, mix512BF163, mix512BF164, mix512BF165, mix512BF166},
+	mix: [formatCount][]kernel{
+		formatF32:  {mix512F321, mix512F322, mix512F323, mix512F324, mix512F325, mix512F326},
+		formatWide: {mix512Wide1, mix512Wide2, mix512Wide3, mix512Wide4, mix512Wide5, mix512Wide6},
+		formatBF16: {mix512BF161, mix512BF162, mix512BF163, mix512BF164, mix512BF165, mix512BF166},
 	},
 }
 

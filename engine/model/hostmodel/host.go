@@ -104,7 +104,7 @@ func (h *Model) Bytes() int {
 func (h *Model) ReadTime(within time.Duration) time.Duration {
 	read := func(list host.Matrices) {
 		h.team.RunRanges(list.Blocks(), func(first, end, member int) {
-			list.Through(first, end, func(i, lo, hi int) { list[i].Read(lo, hi, &h.scratch[member]) })
+			list.EachRange(first, end, func(i, lo, hi int) { list[i].Read(lo, hi, &h.scratch[member]) })
 		})
 	}
 	began := time.Now()

@@ -23,9 +23,9 @@ func (l *layer) matrices() host.Matrices {
 // loop is products of the same rows, computed together.
 type loop struct {
 	products []product
-	matrices host.Matrices // of the products
-	norm     []float32     // weight [D] of the RMS norm before it, nil if there is none
-	start    *host.Ahead   // what idle threads fetch before it
+	matrices host.Matrices      // of the products
+	norm     []float32          // weight [D] of the RMS norm before it, nil if there is none
+	start    *host.PrefetchPlan // what idle threads fetch before it
 }
 
 // product is y = rows·mᵀ + bias and, if sum is not nil, sum += y.
@@ -40,7 +40,7 @@ func (h *Model) newLoop(norm []float32, products ...product) loop {
 	for _, p := range products {
 		l.matrices = append(l.matrices, p.m)
 	}
-	l.start = host.NewAhead(h.team, l.matrices...)
+	l.start = host.NewPrefetchPlan(h.team, l.matrices...)
 	return l
 }
 
@@ -92,11 +92,11 @@ func (h *Model) prepare(l *loop, values []float32, next *loop) {
 	h.now.loop = l
 	h.rows.Set(h.team, values, h.now.N, m.In, m)
 	if h.now.N > fewRows {
-		h.team.Next(nil)
+		h.team.SetPrefetch(nil)
 		return
 	}
-	h.team.Next(next.start)
-	host.Fetch(next.norm)
+	h.team.SetPrefetch(next.start)
+	host.Prefetch(next.norm)
 }
 
 // multiply runs a loop's products with rows of values.
@@ -107,7 +107,7 @@ func (h *Model) multiply(l *loop, values []float32, next *loop) {
 
 // multiplyBlocks computes blocks of the loop.
 func (h *Model) multiplyBlocks(first, end, member int) {
-	h.now.loop.matrices.Through(first, end, func(i, first, end int) {
+	h.now.loop.matrices.EachRange(first, end, func(i, first, end int) {
 		p := &h.now.loop.products[i]
 		y, width := *p.y, p.m.Out
 		lo, hi := p.m.Product(&h.rows, y, width, first, end, &h.scratch[member])

@@ -5,28 +5,16 @@ import (
 	"unsafe"
 )
 
-// Rows is the left side of products: N rows of D activations, and what the
-// weights' form makes of them.
-type Rows struct {
-	N, D   int
-	Values []float32 // [N, D]; nil where bits are all there is
-
-	bits   []uint16  // [N, D], for formBF16
-	bounds []int     // pieces of D, for int8 weights
-	q      []int16   // [N, D]
-	scale  []float32 // [pieces][N]
-}
-
 const (
-	// blockOut is how many outputs a unit of work computes.
+	// A block, the unit of work, has blockOut outputs.
 	blockOut = 32
-	// blockRows is how many rows of x stay in the second-level cache while a block's
-	// outputs go over them.
+	// blockRows rows of x stay in the second-level cache while a block's outputs go over
+	// them.
 	blockRows = 96
-	// panelRows is from how many rows on a block of weights that must be widened is
-	// widened once instead of for every tile.
+	// From panelRows rows on weights that must be widened are widened once a block instead
+	// of for every tile.
 	panelRows = 24
-	// fetchAhead is how far before its use a stream of weights is fetched at least.
+	// A stream of weights is fetched at least fetchAhead bytes before its use.
 	fetchAhead = 8 << 10
 )
 
@@ -38,65 +26,10 @@ type Scratch struct {
 	// Of attention; queries, probs and last, a slot's values beside zeroes, are bfloat16.
 	rows, scores, out    []float32
 	queries, probs, last []uint16
-	pages                []unsafe.Pointer // see Pool.list
+	pages                []unsafe.Pointer // see Pool.listPages
 	listed               int
 
-	sum int32 // of what Read reads
-}
-
-// Set prepares n rows of d values for products with m and its like.
-func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
-	x.N, x.D, x.Values = n, d, values[:n*d]
-	switch m.form {
-	case formBF16:
-		x.bits = grow(x.bits, n*d)
-	case formInt8:
-		x.bounds = cut(x.bounds[:0], d)
-		x.q = grow(x.q, n*d)
-		x.scale = grow(x.scale, (len(x.bounds)-1)*n)
-	default:
-		return
-	}
-	const together = 8
-	if n <= together {
-		x.convert(m.form, 0, n)
-		return
-	}
-	t.Run((n+together-1)/together, func(unit, _ int) { x.convert(m.form, unit*together, min(n, (unit+1)*together)) })
-}
-
-// convert makes of rows from to to-1 what a form meets.
-func (x *Rows) convert(f form, from, to int) {
-	if f == formBF16 {
-		roundBits(x.bits[from*x.D:to*x.D], x.Values[from*x.D:to*x.D])
-		return
-	}
-	for i := from; i < to; i++ {
-		for p, first := range x.bounds[:len(x.bounds)-1] {
-			lo, hi := i*x.D+first, i*x.D+x.bounds[p+1]
-			x.scale[p*x.N+i] = quantize(x.q[lo:hi], x.Values[lo:hi])
-		}
-	}
-}
-
-// levels is the largest magnitude of an activation beside int8 weights: 1024
-// products of 127 by it stay inside 32 bits.
-const levels = 8191
-
-func quantizeScalar(dst []int16, src []float32) (scale float32) {
-	most := float32(0)
-	for _, v := range src {
-		most = max(most, float32(math.Abs(float64(v))))
-	}
-	if most == 0 {
-		clear(dst)
-		return 0
-	}
-	up := levels / most
-	for i, v := range src {
-		dst[i] = int16(math.RoundToEven(float64(v * up)))
-	}
-	return most / levels
+	sum int32 // of the numbers that Read reads
 }
 
 // grow returns a slice of n elements, of s's memory where that is enough.
@@ -107,14 +40,14 @@ func grow[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// Blocks is how many units of work a product with m is divided into.
+// Blocks counts the blocks of outputs that a product with m is divided into.
 func (m *Matrix) Blocks() int { return (m.Out + blockOut - 1) / blockOut }
 
-// Matrices are several that rows are multiplied by in one loop, over the blocks of all:
-// one matrix's after the other's.
+// Matrices are several that rows are multiplied by in one loop, over the blocks of all: one
+// matrix's blocks follow the other's.
 type Matrices []*Matrix
 
-// Blocks is how many all of them have.
+// Blocks counts the blocks of all of them.
 func (list Matrices) Blocks() (n int) {
 	for _, m := range list {
 		n += m.Blocks()
@@ -122,8 +55,9 @@ func (list Matrices) Blocks() (n int) {
 	return n
 }
 
-// Through calls do with the blocks that matrix i has of those from first to end.
-func (list Matrices) Through(first, end int, do func(i, first, end int)) {
+// EachRange divides the blocks from first to end by matrix: it calls do for each matrix i that
+// has some of them, which are its own blocks from first to end.
+func (list Matrices) EachRange(first, end int, do func(i, first, end int)) {
 	for i, m := range list {
 		n := m.Blocks()
 		if first < n && end > 0 {
@@ -134,7 +68,7 @@ func (list Matrices) Through(first, end int, do func(i, first, end int)) {
 }
 
 // Product computes the blocks from first to end of y = x·mᵀ: y[i·ldy + o] for every row
-// i and the outputs lo ≤ o < hi that it returns. Few rows are faster with many blocks.
+// i and the outputs lo ≤ o < hi, which it returns. Few rows are faster with many blocks.
 func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) (lo, hi int) {
 	lo, hi = first*blockOut, min(end*blockOut, m.Out)
 	if m.tier == nil {
@@ -166,36 +100,37 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) 
 func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int, t *tile) {
 	size := m.piece()
 	pieces := (m.In + size - 1) / size
-	w, ldw := m.at(lo, 0)
+	w, ldw := m.address(lo, 0)
 	width := ldw / uintptr(m.In)
 	*t = tile{
-		w: w, ldw: ldw, k: uintptr(size) * width, last: uintptr(m.In-(pieces-1)*size) * width, pieces: uintptr(pieces),
-		y: unsafe.Pointer(&y[lo]), ldy: uintptr(ldy) * 4, groups: uintptr(hi-lo) / 4, ahead: max(fetchAhead, 4*ldw),
-		pace: uintptr(m.tier.step(m.form)) * width,
+		w: w, ldw: ldw,
+		k: uintptr(size) * width, last: uintptr(m.In-(pieces-1)*size) * width, pieces: uintptr(pieces),
+		y: unsafe.Pointer(&y[lo]), ldy: uintptr(ldy) * 4, groups: uintptr(hi-lo) / 4,
+		ahead: max(fetchAhead, 4*ldw), pace: uintptr(m.tier.step(m.format)) * width,
 	}
-	m.beside(t, x, 0, lo, 0, 0)
+	m.setRows(t, x, 0, lo, 0, 0)
 	if x.N == 1 {
 		t.ldw *= t.groups
-		m.tier.stream[m.form][0](t)
+		m.tier.stream[m.format][0](t)
 		return
 	}
-	m.tier.dot[m.form][x.N-1](t)
+	m.tier.dot[m.format][x.N-1](t)
 }
 
 // tiles computes outputs lo to hi for many rows, a piece of the inner dimension at a
 // time. The outputs' weights stay in the second-level cache while the rows go over
 // them, and meanwhile the tiles fetch those of the next block, each its share.
 func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
-	t, f, rows, size := &s.tile, m.form, m.tier.rows, m.piece()
-	widened := f == formWide && x.N >= panelRows
+	t, f, rows, size := &s.tile, m.format, m.tier.rows, m.piece()
+	widened := f == formatWide && x.N >= panelRows
 	if widened {
-		f = formF32
+		f = formatF32
 		s.panel = grow(s.panel, blockOut*size)
 	}
 	step := m.tier.step(f)
 	for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
 		k := min(size, m.In-from)
-		w, ldw := m.at(lo, from)
+		w, ldw := m.address(lo, from)
 		next, length := blockOut*ldw, uintptr(k)*ldw/uintptr(m.In)
 		if widened {
 			for o := lo; o < hi; o++ {
@@ -214,7 +149,7 @@ func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
 			}
 			for i := row; i < end; i += rows {
 				t.y = unsafe.Pointer(&y[i*ldy+lo])
-				m.beside(t, x, i, lo, p, from)
+				m.setRows(t, x, i, lo, p, from)
 				m.tier.dot[f][min(rows, end-i)-1](t)
 				t.ahead += uintptr(pace * k / step)
 			}
@@ -222,25 +157,26 @@ func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
 	}
 }
 
-// at is where the weights of output o begin at an input, and a row's length in bytes.
-func (m *Matrix) at(o, from int) (w unsafe.Pointer, ldw uintptr) {
+// address returns the address of output o's weight for input from, and a row's length in bytes.
+func (m *Matrix) address(o, from int) (w unsafe.Pointer, ldw uintptr) {
 	i := o*m.In + from
-	switch m.form {
-	case formF32:
+	switch m.format {
+	case formatF32:
 		return unsafe.Pointer(&m.f32[i]), uintptr(m.In) * 4
-	case formInt8:
+	case formatInt8:
 		return unsafe.Pointer(&m.q[i]), uintptr(m.In)
 	}
 	return unsafe.Pointer(&m.bf16[i]), uintptr(m.In) * 2
 }
 
-// beside fills in what of x a tile of rows i.. meets outputs o.. with, and its scales.
-func (m *Matrix) beside(t *tile, x *Rows, i, o, piece, from int) {
+// setRows has a tile multiply the rows of x from i on, beginning at input from, which is where
+// a piece begins, by weights of the outputs from o on; it sets x and, for int8, the scales.
+func (m *Matrix) setRows(t *tile, x *Rows, i, o, piece, from int) {
 	at := i*x.D + from
-	switch m.form {
-	case formBF16:
+	switch m.format {
+	case formatBF16:
 		t.x, t.ldx = unsafe.Pointer(&x.bits[at]), uintptr(x.D)*2
-	case formInt8:
+	case formatInt8:
 		t.x, t.ldx = unsafe.Pointer(&x.q[at]), uintptr(x.D)*2
 		t.xscale, t.ldxs = unsafe.Pointer(&x.scale[piece*x.N+i]), uintptr(x.N)*4
 		t.wscale, t.ldws = unsafe.Pointer(&m.scale[piece*m.Out+o]), uintptr(m.Out)*4
@@ -249,24 +185,24 @@ func (m *Matrix) beside(t *tile, x *Rows, i, o, piece, from int) {
 	}
 }
 
-// plain is Product for outputs lo to hi in plain Go.
+// plain computes outputs lo to hi in plain Go.
 func (m *Matrix) plain(x *Rows, y []float32, ldy, lo, hi int) {
 	if lo == hi {
 		return
 	}
 	for i := range x.N {
 		var row []float32
-		if m.form == formBF16 {
+		if m.format == formatBF16 {
 			row = make([]float32, x.D)
 			widen(row, x.bits[i*x.D:(i+1)*x.D])
 		} else {
 			row = x.Values[i*x.D : (i+1)*x.D]
 		}
 		for o := lo; o < hi; o++ {
-			switch m.form {
-			case formF32:
+			switch m.format {
+			case formatF32:
 				y[i*ldy+o] = dotPlain(row, m.f32[o*m.In:(o+1)*m.In])
-			case formInt8:
+			case formatInt8:
 				y[i*ldy+o] = m.plainInt8(x, i, o)
 			default:
 				y[i*ldy+o] = dotPlainBF16(row, m.bf16[o*m.In:(o+1)*m.In])
@@ -275,6 +211,7 @@ func (m *Matrix) plain(x *Rows, y []float32, ldy, lo, hi int) {
 	}
 }
 
+// plainInt8 returns output o of row i.
 func (m *Matrix) plainInt8(x *Rows, i, o int) float32 {
 	sum := float32(0)
 	for p, from := range x.bounds[:len(x.bounds)-1] {
@@ -305,6 +242,7 @@ func dotPlain(x, w []float32) float32 {
 	return sum
 }
 
+// dotPlainBF16 is dotPlain for bfloat16 weights.
 func dotPlainBF16(x []float32, w []uint16) float32 {
 	var lane [8]float32
 	n := len(x) &^ 7

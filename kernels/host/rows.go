@@ -1,0 +1,75 @@
+package host
+
+import "math"
+
+// Rows is the left side of products: N rows of D activations, as float32 and in the format
+// that the weights' one asks for.
+type Rows struct {
+	N, D   int
+	Values []float32 // [N, D]; nil where bits are all there is
+
+	bits   []uint16  // [N, D], for formatBF16
+	bounds []int     // where D is cut into pieces, for int8 weights
+	q      []int16   // [N, D], for int8 weights
+	scale  []float32 // [pieces][N], for int8 weights
+}
+
+// Set prepares n rows of d values, which it keeps, for products with m and with matrices of
+// its format and width. The team shares the work.
+func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
+	x.N, x.D, x.Values = n, d, values[:n*d]
+	switch m.format {
+	case formatBF16:
+		x.bits = grow(x.bits, n*d)
+	case formatInt8:
+		x.bounds = pieceBounds(x.bounds[:0], d)
+		x.q = grow(x.q, n*d)
+		x.scale = grow(x.scale, (len(x.bounds)-1)*n)
+	default:
+		return
+	}
+	const together = 8
+	if n <= together {
+		x.convert(m.format, 0, n)
+		return
+	}
+	t.Run((n+together-1)/together, func(unit, _ int) {
+		x.convert(m.format, unit*together, min(n, (unit+1)*together))
+	})
+}
+
+// convert rounds or quantises the rows from to to-1 as weights of a format ask for.
+func (x *Rows) convert(f format, from, to int) {
+	if f == formatBF16 {
+		roundBits(x.bits[from*x.D:to*x.D], x.Values[from*x.D:to*x.D])
+		return
+	}
+	for i := from; i < to; i++ {
+		for p, first := range x.bounds[:len(x.bounds)-1] {
+			lo, hi := i*x.D+first, i*x.D+x.bounds[p+1]
+			x.scale[p*x.N+i] = quantize(x.q[lo:hi], x.Values[lo:hi])
+		}
+	}
+}
+
+// levels is the largest magnitude of an activation beside int8 weights: 1024
+// products of 127 by it stay inside 32 bits.
+const levels = 8191
+
+// quantizeScalar rounds src to integers of at most levels in magnitude and returns their scale:
+// dst·scale is about src.
+func quantizeScalar(dst []int16, src []float32) (scale float32) {
+	most := float32(0)
+	for _, v := range src {
+		most = max(most, float32(math.Abs(float64(v))))
+	}
+	if most == 0 {
+		clear(dst)
+		return 0
+	}
+	up := levels / most
+	for i, v := range src {
+		dst[i] = int16(math.RoundToEven(float64(v * up)))
+	}
+	return most / levels
+}
