@@ -5,13 +5,14 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // Interval is a 95 % confidence interval: low, high.
-type Interval [2]float64
+type Interval = metric.Interval
 
 // Estimate is a mean over questions with what is known of its error.
 type Estimate struct {
@@ -92,14 +93,13 @@ func newResample(benchmark string, seed uint64, s strata) *resample {
 	h.Write([]byte(benchmark))
 	r.seed ^= h.Sum64()
 	random := rand.NewPCG(seed, h.Sum64())
-	n := uint64(len(r.index))
+	pick := func(n int) int {
+		k, _ := bits.Mul64(random.Uint64(), uint64(n))
+		return int(k)
+	}
 	r.weights = make([][]float64, replicates)
 	for b := range r.weights {
-		r.weights[b] = make([]float64, n)
-		for range n {
-			k, _ := bits.Mul64(random.Uint64(), n)
-			r.weights[b][k]++
-		}
+		r.weights[b] = metric.Redraw(len(r.index), pick)
 	}
 	return r
 }
@@ -166,15 +166,9 @@ func (e *Estimate) bootstrap(s strata, values [][]float64, centre []float64, r *
 			at[k] = r.index[stratum[k].id]
 		}
 		for b, weights := range r.weights {
-			sum, drawn := 0.0, 0.0
-			for k, value := range values[i] {
-				w := weights[at[k]]
-				sum += w * value
-				drawn += w
-			}
-			mean := centre[i] // where a language has few of the questions and none was drawn
-			if drawn > 0 {
-				mean = sum / drawn
+			mean, drawn := metric.Reweighted(values[i], at, weights)
+			if !drawn { // a language has few of the questions
+				mean = centre[i]
 			}
 			e.replicates[b] += mean / float64(len(s))
 		}
@@ -184,18 +178,8 @@ func (e *Estimate) bootstrap(s strata, values [][]float64, centre []float64, r *
 
 // interval sets CI to the replicates' percentiles.
 func (e *Estimate) interval() {
-	sorted := slices.Sorted(slices.Values(e.replicates))
-	e.CI = &Interval{min(e.Value, quantile(sorted, 0.025)), max(e.Value, quantile(sorted, 0.975))}
-}
-
-// quantile interpolates between order statistics, as numpy does by default.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	low := int(at)
-	if low+1 == len(sorted) {
-		return sorted[low]
-	}
-	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
+	ci := metric.Percentiles(e.replicates)
+	e.CI = &Interval{min(e.Value, ci[0]), max(e.Value, ci[1])}
 }
 
 // average is the mean of estimates that are independent of each other, as those of

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // TestPassAt compares the estimator with its definition: the share of all choices
@@ -92,7 +93,7 @@ func drawn(random *rand.Rand, questions, languages, n int) strata {
 }
 
 func rightShare() func(*answered) float64 {
-	return perSample(func(o *outcome) float64 { return indicator(o.right) })
+	return perSample(func(o *outcome) float64 { return metric.Indicator(o.right) })
 }
 
 // TestBootstrapAgrees: with many questions the interval is the mean ± 1.96 standard
@@ -199,14 +200,6 @@ func TestOlderResults(t *testing.T) {
 	}
 	if r.Mean.AccuracySE != nil || r.Mean.AccuracyCI != nil {
 		t.Errorf("the mean over benchmarks claims %v, %v", r.Mean.AccuracySE, r.Mean.AccuracyCI)
-	}
-}
-
-func TestQuantile(t *testing.T) {
-	for q, want := range map[float64]float64{0: 1, 0.5: 2.5, 1: 4, 0.25: 1.75} {
-		if got := quantile([]float64{1, 2, 3, 4}, q); got != want {
-			t.Errorf("quantile %g is %g, want %g", q, got, want)
-		}
 	}
 }
 

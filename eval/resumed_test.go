@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // TestResumedProgress: what is said of a run that goes on is of the whole run: done,
@@ -40,7 +42,7 @@ func TestResumedProgress(t *testing.T) {
 			t.Fatal(err)
 		}
 		samples++
-		right += int(indicator(s.Verdict))
+		right += int(metric.Indicator(s.Verdict))
 	}
 	want := fmt.Sprintf("eval %d/%d samples, %.1f %% right", samples, samples, 100*float64(right)/float64(samples))
 	if !strings.Contains(said.String(), want) || !strings.Contains(said.String(), fmt.Sprintf("going on after 50 of %d", samples)) {

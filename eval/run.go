@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/progress"
 )
@@ -164,7 +165,7 @@ func (r *running) fill(ctx context.Context) error {
 	for _, e := range r.journal.entries {
 		if e.length > 0 {
 			r.judged++
-			r.right += int(indicator(e.outcome.right))
+			r.right += int(metric.Indicator(e.outcome.right))
 		}
 	}
 	if r.journal.done > 0 {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -126,13 +127,6 @@ type estimates struct {
 	several                                                   map[string]Estimate
 }
 
-func indicator(ok bool) float64 {
-	if ok {
-		return 1
-	}
-	return 0
-}
-
 // perSample is the mean of a sample's value over the samples of a question.
 func perSample(of func(*outcome) float64) func(*answered) float64 {
 	return func(a *answered) float64 {
@@ -152,7 +146,7 @@ func (s strata) estimate(n int, r *resample) estimates {
 		e.samples += n * len(stratum)
 	}
 	share := func(of func(*outcome) bool, r *resample) Estimate {
-		return s.mean(perSample(func(o *outcome) float64 { return indicator(of(o)) }), r)
+		return s.mean(perSample(func(o *outcome) float64 { return metric.Indicator(of(o)) }), r)
 	}
 	e.accuracy = share(func(o *outcome) bool { return o.right }, r)
 	e.qwen = share(func(o *outcome) bool { return o.qwen }, nil)

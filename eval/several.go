@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // passSizes are the k of pass@k with n samples a question: powers of two, and n.
@@ -75,6 +76,6 @@ func several(n int) (names []string, values []func(*answered) float64) {
 	for _, k := range passSizes(n) {
 		add(fmt.Sprintf("pass@%d", k), func(a *answered) float64 { return passAt(n, right(a), k) })
 	}
-	add(fmt.Sprintf("maj@%d", n), func(a *answered) float64 { return indicator(a.majority) })
+	add(fmt.Sprintf("maj@%d", n), func(a *answered) float64 { return metric.Indicator(a.majority) })
 	return names, values
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/stele-lm/stele/internal/markdown"
 )
 
 // WriteTable writes the scores as the table that lm-evaluation-harness ends with:
@@ -12,8 +14,8 @@ import (
 // way is better. Beside that harness's columns stand the language and the
 // bootstrap interval.
 func (r *Results) WriteTable(w io.Writer) error {
-	t := table{head: []string{"Tasks", "Language", "n-shot", "Grader", "Metric", "", "Value", "", "Stderr", "95 % interval"},
-		right: []bool{2: true, 6: true, 8: true, 9: false}}
+	t := markdown.Table{Head: []string{"Tasks", "Language", "n-shot", "Grader", "Metric", "", "Value", "", "Stderr", "95 % interval"},
+		Right: []bool{2: true, 6: true, 8: true, 9: false}}
 	shots := strconv.Itoa(r.Settings.FewShot)
 	add := func(task, language string, s Score) {
 		for _, m := range r.metrics(s) {
@@ -24,7 +26,7 @@ func (r *Results) WriteTable(w io.Writer) error {
 			if m.CI != nil {
 				row[9] = fmt.Sprintf("%.4f to %.4f", m.CI[0], m.CI[1])
 			}
-			t.rows = append(t.rows, row)
+			t.Rows = append(t.Rows, row)
 			task, language = "", ""
 		}
 	}
@@ -41,7 +43,8 @@ func (r *Results) WriteTable(w io.Writer) error {
 	if len(r.Settings.Benchmarks) > 1 {
 		add("all", "all", r.Mean)
 	}
-	return t.write(w)
+	_, err := io.WriteString(w, t.Aligned("", 0))
+	return err
 }
 
 // metricRow is a metric as the table shows it.
@@ -62,45 +65,4 @@ func (r *Results) metrics(s Score) []metricRow {
 	}
 	return append(rows, metricRow{"off_target", "none", "↓", Estimate{Value: s.OffTarget, SE: s.OffTargetSE, CI: s.OffTargetCI}},
 		metricRow{"truncated", "none", "↓", Estimate{Value: s.Truncated}})
-}
-
-// table is a Markdown table with its columns lined up.
-type table struct {
-	head  []string
-	right []bool // columns of numbers
-	rows  [][]string
-}
-
-func (t *table) write(w io.Writer) error {
-	width := make([]int, len(t.head))
-	for _, row := range append([][]string{t.head}, t.rows...) {
-		for i, cell := range row {
-			width[i] = max(width[i], len([]rune(cell)))
-		}
-	}
-	line := func(row []string) string {
-		var b strings.Builder
-		for i, cell := range row {
-			pad := strconv.Itoa(width[i])
-			if t.right[i] {
-				fmt.Fprintf(&b, "|%"+pad+"s", cell)
-			} else {
-				fmt.Fprintf(&b, "|%-"+pad+"s", cell)
-			}
-		}
-		return b.String() + "|\n"
-	}
-	rule := make([]string, len(t.head))
-	for i := range rule {
-		rule[i] = strings.Repeat("-", width[i])
-		if t.right[i] {
-			rule[i] = strings.Repeat("-", max(width[i]-1, 1)) + ":"
-		}
-	}
-	text := line(t.head) + line(rule)
-	for _, row := range t.rows {
-		text += line(row)
-	}
-	_, err := io.WriteString(w, text)
-	return err
 }

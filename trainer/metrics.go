@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/reward"
@@ -95,7 +96,7 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 			language, n := o.problem.Language, float64(len(o.Tokens))
 			rewards.addDefined(o.score.Total)
 			own.addDefined(o.score.Total)
-			unscored.add(indicator(math.IsNaN(o.score.Total)))
+			unscored.add(metric.Indicator(math.IsNaN(o.score.Total)))
 			add("reward/"+language, o.score.Total)
 			for _, c := range components {
 				add("rewards/"+c.name, c.value(o.score))
@@ -105,12 +106,12 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 			if !o.truncated() {
 				ended.add(n)
 			}
-			truncated.add(indicator(o.truncated()))
+			truncated.add(metric.Indicator(o.truncated()))
 			prompts.add(float64(len(o.problem.IDs)))
 			m["perf/total_num_tokens"] += n + float64(len(o.problem.IDs))
 		}
 		spread.addDefined(own.definedStd())
-		flat.add(indicator(own.n > 1 && own.min == own.max))
+		flat.add(metric.Indicator(own.n > 1 && own.min == own.max))
 	}
 	for key, values := range by {
 		m[key] = values.definedMean()
@@ -205,13 +206,6 @@ func (s *series) definedStd() float64 {
 		return 0
 	}
 	return math.Sqrt(s.squares / (s.n - 1))
-}
-
-func indicator(ok bool) float64 {
-	if ok {
-		return 1
-	}
-	return 0
 }
 
 // passStats sums what gradient passes saw of tokens.

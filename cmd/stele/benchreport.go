@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/internal/markdown"
 	"github.com/stele-lm/stele/kernels/backend"
 )
 
@@ -114,7 +115,10 @@ func (p *benchReport) writeCSV(out io.Writer) error {
 }
 
 func (p *benchReport) writeMarkdown(out io.Writer) error {
-	table := [][]string{{"model", "size", "params", "backend", "dtype", "threads", "test", "t/s", "compile s", "MB/t", "% of limit"}}
+	table := markdown.Table{
+		Head:  []string{"model", "size", "params", "backend", "dtype", "threads", "test", "t/s", "compile s", "MB/t", "% of limit"},
+		Right: []bool{false, true, true, false, false, true, false, true, true, true, true},
+	}
 	for _, r := range p.Rows {
 		bytes, share := "", ""
 		if r.Bytes > 0 {
@@ -123,11 +127,11 @@ func (p *benchReport) writeMarkdown(out io.Writer) error {
 		if r.MFU > 0 {
 			share = fmt.Sprintf("%.0f", 100*r.MFU)
 		}
-		table = append(table, []string{r.Model, mebibytes(r.Size), fmt.Sprintf("%.2f M", float64(r.Params)/1e6), r.Backend, r.DType,
+		table.Rows = append(table.Rows, []string{r.Model, mebibytes(r.Size), fmt.Sprintf("%.2f M", float64(r.Params)/1e6), r.Backend, r.DType,
 			strconv.Itoa(r.Threads), r.Test, fmt.Sprintf("%.2f ± %.2f", r.Tokens, r.Deviation), fmt.Sprintf("%.2f", r.CompileS), bytes, share})
 	}
 	var b strings.Builder
-	writeTable(&b, table, []bool{false, true, true, false, false, true, false, true, true, true, true})
+	b.WriteString(table.Aligned(" ", 3))
 	for _, r := range p.Rows {
 		if r.Requests > 0 {
 			fmt.Fprintf(&b, "\n%s: %d prompt and %d output tokens in %.1f s, %.2f requests/s, %.1f tokens/s in all\n", r.Test, r.InputTokens, r.OutputTokens,
@@ -149,35 +153,3 @@ func (p *benchReport) writeMarkdown(out io.Writer) error {
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.2f MiB", float64(n)/(1<<20)) }
-
-// writeTable writes rows, the first of them the header, as a Markdown table whose
-// columns are aligned, to the right where said.
-func writeTable(b *strings.Builder, rows [][]string, right []bool) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)), 3)
-		}
-	}
-	for n, row := range rows {
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-len([]rune(cell)))
-			if right[i] {
-				cell, pad = pad+cell, ""
-			}
-			fmt.Fprintf(b, "| %s%s ", cell, pad)
-		}
-		b.WriteString("|\n")
-		if n > 0 {
-			continue
-		}
-		for i, width := range widths {
-			dashes := strings.Repeat("-", width)
-			if right[i] {
-				dashes = dashes[1:] + ":"
-			}
-			fmt.Fprintf(b, "| %s ", dashes)
-		}
-		b.WriteString("|\n")
-	}
-}

@@ -8,9 +8,6 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Interval is a 95 % confidence interval: low, high.
-type Interval [2]float64
-
 // Answers are what a model got right: the share of right samples, 0 to 1, by
 // benchmark, language and question.
 type Answers map[string]map[string]map[string]float64
@@ -64,12 +61,7 @@ func (b *Bootstrap) Each(f func([]Scores)) {
 	weights := map[string][]float64{}
 	for range b.Replicates {
 		for _, name := range benchmarks {
-			n := counts[name]
-			w := make([]float64, n)
-			for range n {
-				w[r.IntN(n)]++
-			}
-			weights[name] = w
+			weights[name] = Redraw(counts[name], r.IntN)
 		}
 		drawn := make([]Scores, len(b.Models))
 		for i := range drawn {
@@ -95,12 +87,7 @@ func (c *cell) draw(weights []float64) (float64, bool) {
 	case c.question == nil:
 		return c.exact, true
 	}
-	sum, n := 0.0, 0.0
-	for k, q := range c.question {
-		sum += weights[q] * c.share[k]
-		n += weights[q]
-	}
-	return sum / n, n > 0
+	return Reweighted(c.share, c.question, weights)
 }
 
 // cells lists what is drawn, in an order that depends on no map, and the number
@@ -178,20 +165,9 @@ func (b *Bootstrap) Intervals(stat func([]Scores) []*float64) []*Interval {
 	intervals := make([]*Interval, len(values))
 	for i, v := range values {
 		if len(v) > 0 && 10*len(v) >= 9*b.Replicates {
-			slices.Sort(v)
-			intervals[i] = &Interval{quantile(v, 0.025), quantile(v, 0.975)}
+			interval := Percentiles(v)
+			intervals[i] = &interval
 		}
 	}
 	return intervals
-}
-
-// quantile interpolates between the order statistics of sorted values (type 7 of
-// Hyndman and Fan, the default of R and NumPy).
-func quantile(sorted []float64, p float64) float64 {
-	at := p * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }

@@ -123,6 +123,7 @@ func TestQuantile(t *testing.T) {
 	}{
 		{[]float64{5}, 0.975, 5}, {[]float64{1, 2, 3, 4, 5}, 0.5, 3}, {[]float64{1, 2, 3, 4, 5}, 0.025, 1.1},
 		{[]float64{1, 2}, 0.975, 1.975}, {[]float64{1, 2}, 1, 2},
+		{[]float64{1, 2, 3, 4}, 0, 1}, {[]float64{1, 2, 3, 4}, 0.5, 2.5}, {[]float64{1, 2, 3, 4}, 1, 4}, {[]float64{1, 2, 3, 4}, 0.25, 1.75},
 	} {
 		if got := quantile(c.values, c.p); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("quantile %g of %v is %g, want %g", c.p, c.values, got, c.want)

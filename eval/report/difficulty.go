@@ -38,7 +38,7 @@ func newDifficulty(answers map[string]map[string]float64) difficulty {
 		for id, share := range answers[language] {
 			d.bins[binOf(share)]++
 			n++
-			solved[id] += int(indicator(share >= 0.5))
+			solved[id] += int(metric.Indicator(share >= 0.5))
 		}
 	}
 	for i := range d.bins {

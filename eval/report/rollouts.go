@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -62,7 +63,7 @@ func groupDifficulty(path string, s Step) error {
 			groups[key] = &group{}
 		}
 		groups[key].rollouts++
-		groups[key].right += int(indicator(r.Accuracy > 0))
+		groups[key].right += int(metric.Indicator(r.Accuracy > 0))
 		return nil
 	})
 	if err != nil || len(groups) == 0 {

@@ -71,18 +71,18 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 			o.asked[key] = question{hash(s.Prompt), hash(s.Reference)}
 		}
 		answers[key].samples++
-		answers[key].right += indicator(s.Verdict)
+		answers[key].right += metric.Indicator(s.Verdict)
 		cell := [2]string{s.Benchmark, s.Language}
 		if o.tallies[cell] == nil {
 			o.tallies[cell] = &tally{}
 		}
 		t := o.tallies[cell]
 		t.samples++
-		t.qwen += int(indicator(s.VerdictQwen))
-		t.strict += int(indicator(s.VerdictStrict))
+		t.qwen += int(metric.Indicator(s.VerdictQwen))
+		t.strict += int(metric.Indicator(s.VerdictStrict))
 		if s.VerdictQwen != s.VerdictStrict {
-			t.qwenOnly += int(indicator(s.VerdictQwen))
-			t.strictOnly += int(indicator(s.VerdictStrict))
+			t.qwenOnly += int(metric.Indicator(s.VerdictQwen))
+			t.strictOnly += int(metric.Indicator(s.VerdictStrict))
 			o.disputes = append(o.disputes, dispute{s.Benchmark, s.Language, s.ID, s.Sample, s.Extracted, s.GT, s.VerdictQwen})
 		}
 	}
@@ -96,13 +96,6 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 		o.right[key[0]][key[1]][key[2]] = a.right / a.samples
 	}
 	return o, nil
-}
-
-func indicator(ok bool) float64 {
-	if ok {
-		return 1
-	}
-	return 0
 }
 
 // meanScore is the plain mean, without a standard error: translations are not

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"strings"
+
+	"github.com/stele-lm/stele/internal/markdown"
 )
 
 // Table is a table for people: cells are text already.
@@ -17,30 +19,13 @@ type Table struct {
 	all [][]string
 }
 
-// Markdown is the table in GitHub's dialect.
+// Markdown writes the table as Markdown.
 func (t *Table) Markdown() string {
-	var b strings.Builder
-	row := func(cells []string) {
-		b.WriteString("|")
-		for _, c := range cells {
-			b.WriteString(" " + strings.NewReplacer("|", `\|`, "\n", " ").Replace(c) + " |")
-		}
-		b.WriteString("\n")
+	right := make([]bool, len(t.Head))
+	for i := range right {
+		right[i] = i >= t.Labels
 	}
-	row(t.Head)
-	b.WriteString("|")
-	for i := range t.Head {
-		if i < t.Labels {
-			b.WriteString("---|")
-		} else {
-			b.WriteString("---:|")
-		}
-	}
-	b.WriteString("\n")
-	for _, cells := range t.Rows {
-		row(cells)
-	}
-	return b.String()
+	return (&markdown.Table{Head: t.Head, Right: right, Rows: t.Rows}).Plain()
 }
 
 // grouped are the rows with the first label only where it changes.

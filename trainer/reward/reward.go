@@ -16,6 +16,7 @@ import (
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/language"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // Config holds the weights λ of Eq. 7.
@@ -143,9 +144,9 @@ func (s *Scorer) Score(r Rollout) Score {
 	result := grade.Grade(s.detector.Languages().Plain(r.Language, r.Output), r.Answer, r.DataName, s.grader)
 	off, detected := s.detector.OffTarget(r.Output, r.Language)
 	score := Score{
-		Accuracy:  indicator(result.Verdict),
-		Format:    indicator(!r.Truncated && WellFormed(r.Output, c.Think)),
-		Language:  indicator(!off),
+		Accuracy:  metric.Indicator(result.Verdict),
+		Format:    metric.Indicator(!r.Truncated && WellFormed(r.Output, c.Think)),
+		Language:  metric.Indicator(!off),
 		Overlong:  Overlong(r.Tokens, r.MaxTokens, int(c.OverlongBuffer*float64(r.MaxTokens)), c.OverlongPenalty),
 		Extracted: result.Extracted,
 		Detected:  detected,
@@ -192,11 +193,4 @@ func braced(text string) (content string, closed bool) {
 		}
 	}
 	return text, false
-}
-
-func indicator(ok bool) float64 {
-	if ok {
-		return 1
-	}
-	return 0
 }
