@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -168,7 +169,7 @@ func defaults() Config {
 			State: optimizer.StateFloat32, Masters: true,
 		},
 		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
-		LoRA:   lora.Options{Alpha: 32, Targets: slices.Clone(lora.Targets), Merge: true},
+		LoRA:   lora.Options{Alpha: 32, Targets: architecture.Projections(), Merge: true},
 		Save:   Save{Every: 20, KeepLast: 3, Rollouts: true},
 		Eval:   Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
 	}

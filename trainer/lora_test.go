@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/lora"
@@ -33,7 +34,7 @@ func TestLoRAGradient(t *testing.T) {
 		d := trainertest.OpenDevice(t, c.name)
 		w := trainertest.TinyWeights(t, d, c.dtype)
 		defer w.Close()
-		options := lora.Options{Rank: 3, Alpha: 6, Targets: lora.Targets}
+		options := lora.Options{Rank: 3, Alpha: 6, Targets: architecture.Projections()}
 		a, err := lora.New(w, options, 1)
 		if err != nil {
 			t.Fatal(err)

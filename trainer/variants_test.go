@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
@@ -105,7 +106,7 @@ func TestBiasGradients(t *testing.T) {
 			}
 
 			// B is zero, so the gradient of A is zero and that of B is s·G·Aᵀ.
-			a, err := lora.New(w, lora.Options{Rank: 2, Alpha: 4, Targets: lora.Targets}, 1)
+			a, err := lora.New(w, lora.Options{Rank: 2, Alpha: 4, Targets: architecture.Projections()}, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

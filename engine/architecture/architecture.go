@@ -13,10 +13,10 @@
 //  2. Defaults are the values in transformers' configuration class of fields that config.json
 //     may leave out, Flags the fields with true or false that the family reads beside those
 //     of Config, Window its sliding window if it can have one.
-//  3. Layer returns the modules of a layer by their names in the checkpoint, with sizes: the
+//  3. Layer returns the modules of a layer by their names in the checkpoint, with sizes:
 //     norms before and after attention and MLP, projections with or without bias, and norms
-//     of each head of queries and keys. A field left nil is a norm that the layer does not
-//     have.
+//     of each head of queries and keys. PreNorm has what most families vary; a norm that is
+//     nil is one that the layer does not have.
 //  4. A golden: a tiny random model of the family by transformers, as in
 //     third_party/architecture-goldens.py, and a test as TestArchitecture of package trainer.
 //
@@ -53,9 +53,10 @@ type Architecture struct {
 // out: num_key_value_heads is then num_attention_heads, and head_dim is hidden_size divided by
 // num_attention_heads, as they are where a default here is 0.
 type Defaults struct {
-	KVHeads      int // num_key_value_heads
-	HeadDim      int // head_dim
-	MaxPositions int // max_position_embeddings
+	KVHeads      int     // num_key_value_heads
+	HeadDim      int     // head_dim
+	MaxPositions int     // max_position_embeddings
+	RMSNormEps   float64 // rms_norm_eps; 0 is 1e-6
 }
 
 // Flag is a field of config.json that is true or false, and what it is where it is left out.

@@ -70,6 +70,27 @@ func (l *Layer) Norms() []*Norm {
 	return norms
 }
 
+// PreNorm returns the layer that most families vary: norms before attention and MLP, no biases,
+// by the names that checkpoints of transformers have.
+func PreNorm(c *Config) Layer {
+	D, I, queries, keys := c.HiddenSize, c.IntermediateSize, c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim
+	return Layer{
+		Attention: Attention{
+			Before: &Norm{"input_layernorm", D},
+			Query:  Projection{Name: "self_attn.q_proj", Out: queries, In: D},
+			Key:    Projection{Name: "self_attn.k_proj", Out: keys, In: D},
+			Value:  Projection{Name: "self_attn.v_proj", Out: keys, In: D},
+			Output: Projection{Name: "self_attn.o_proj", Out: D, In: queries},
+		},
+		MLP: MLP{
+			Before: &Norm{"post_attention_layernorm", D},
+			Gate:   Projection{Name: "mlp.gate_proj", Out: I, In: D},
+			Up:     Projection{Name: "mlp.up_proj", Out: I, In: D},
+			Down:   Projection{Name: "mlp.down_proj", Out: D, In: I},
+		},
+	}
+}
+
 // tensors returns the layer's tensors: projections with their biases, then norms.
 func (l *Layer) tensors() []Tensor {
 	var tensors []Tensor

@@ -7,6 +7,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, err
 	}
 	c.MaxPositions = or(f.MaxPositionEmbeddings, family.Defaults.MaxPositions)
-	c.RMSNormEps = or(f.RMSNormEps, 1e-6)
+	c.RMSNormEps = or(f.RMSNormEps, cmp.Or(family.Defaults.RMSNormEps, 1e-6))
 	if err := c.checkSizes(); err != nil {
 		return nil, err
 	}

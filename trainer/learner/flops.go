@@ -12,11 +12,14 @@ import (
 // once forward and twice back, the head at the completions' tokens alone, a prompt
 // that several in turn share once. Padding and what is computed again are not in it.
 func FLOPs(m *checkpoint.Config, pairs []model.Pair) float64 {
-	D, L := float64(m.HiddenSize), float64(m.NumLayers)
-	HE, KE := float64(m.NumHeads*m.HeadDim), float64(m.NumKVHeads*m.HeadDim)
-	token := L * (D*(2*HE+2*KE) + 3*D*float64(m.IntermediateSize)) // products of a token, multiplications
-	score := L * 2 * HE                                            // of a query and a key it sees
-	head := D * float64(m.VocabSize)
+	token, score := 0.0, 0.0 // multiplications for a token, and for a query and a key that it sees
+	for _, layer := range m.Model().Layers {
+		for _, p := range layer.Projections() {
+			token += float64(p.Out) * float64(p.In)
+		}
+		score += 2 * float64(layer.Attention.Query.Out)
+	}
+	head := float64(m.HiddenSize) * float64(m.VocabSize)
 	total := 0.0
 	for i, p := range pairs {
 		n, t := float64(len(p.Prompt)), float64(len(p.Completion))

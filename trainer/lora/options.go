@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
@@ -21,9 +21,8 @@ type Options struct {
 	Merge bool `yaml:"merge" json:"merge"`
 }
 
-// Targets are the projections of a layer.
-var Targets = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
-
+// Validate checks the options before a model is known: a target must be a projection of one of
+// the families.
 func (l Options) Validate() error {
 	if l.Rank == 0 {
 		return nil
@@ -31,22 +30,24 @@ func (l Options) Validate() error {
 	if l.Rank < 0 || !(l.Alpha > 0) || len(l.Targets) == 0 {
 		return fmt.Errorf("lora: rank %d and alpha %g must be positive, targets not empty", l.Rank, l.Alpha)
 	}
+	known := architecture.Projections()
 	for i, t := range l.Targets {
-		if !slices.Contains(Targets, t) || slices.Contains(l.Targets[:i], t) {
-			return fmt.Errorf("lora: target %q is unknown or there twice: expected some of %s%s", t, strings.Join(Targets, ", "), nearest.Hint(t, Targets))
+		if !slices.Contains(known, t) || slices.Contains(l.Targets[:i], t) {
+			return fmt.Errorf("lora: target %q is unknown or there twice: expected some of %s%s",
+				t, strings.Join(known, ", "), nearest.Hint(t, known))
 		}
 	}
 	return nil
 }
 
-// Factors are A and B of a weight, by their names in an adapter; nil if the weight is
+// Factors returns A and B of a weight, by their names in an adapter; nil if the weight is
 // no target.
-func (l Options) Factors(weight checkpoint.TensorSpec) []checkpoint.TensorSpec {
-	module, ok := strings.CutSuffix(weight.Name, ".weight")
-	if !ok || !slices.Contains(l.Targets, module[strings.LastIndexByte(module, '.')+1:]) {
+func (l Options) Factors(weight architecture.Tensor) []architecture.Tensor {
+	if weight.Kind != architecture.Matrix || !slices.Contains(l.Targets, weight.Module()) {
 		return nil
 	}
-	return []checkpoint.TensorSpec{
+	module := strings.TrimSuffix(weight.Name, ".weight")
+	return []architecture.Tensor{
 		{Name: module + ".lora_A.weight", Shape: []int{l.Rank, weight.Shape[1]}},
 		{Name: module + ".lora_B.weight", Shape: []int{weight.Shape[0], l.Rank}},
 	}

@@ -56,8 +56,8 @@ type Workload struct {
 //
 // Activations and logits are those of XLA's buffer assignment, fitted to the
 // plans that it made for two models, seven shapes and both settings of remat: kept
-// for each token and layer are 4·I + 8·D + 3·H·E + 2·K·E numbers and two rows of
-// attention scores; for a token that continues a prompt H·E more and five quarters of
+// for each token and layer are 4·I + 4·D + 3·H·E + 2·K·E numbers, two for each that is
+// normalised, and two rows of attention scores; for a token that continues a prompt H·E more and five quarters of
 // a row; for each completion token three rows of a block of logits. With remat only
 // the layers' inputs are kept, and either the logits or one layer is the peak.
 func (w Workload) Plan() Plan {
@@ -104,7 +104,7 @@ func (w Workload) Plan() Plan {
 	HE, KE, V := int64(m.NumHeads*m.HeadDim), int64(m.NumKVHeads*m.HeadDim), int64(m.VocabSize)
 	rows := shape.B * shape.T
 	alone, continued := shape.Prompts()*shape.Prompt*shape.Prompt, rows*(shape.Prompt+shape.T)
-	layer := 4 * M * (4*I + 8*D + 3*HE + 2*KE)
+	layer := 4 * M * (4*I + 4*D + 3*HE + 2*KE + 2*normalised(m))
 	if shape.Group == 0 {
 		alone, continued = continued, 0
 	} else {
@@ -126,6 +126,24 @@ func (w Workload) Plan() Plan {
 	}
 	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits + p.Program
 	return p
+}
+
+// normalised returns how many numbers of a token a layer normalises: D for each norm of the
+// residual stream or of what is added to it, H·E and K·E for those of queries and keys.
+func normalised(m *checkpoint.Config) int64 {
+	layer := m.Architecture.Layer(&m.Config, 0)
+	n := 0
+	for _, norm := range layer.Norms() {
+		switch norm {
+		case layer.Attention.QueryNorm:
+			n += layer.Attention.Query.Out
+		case layer.Attention.KeyNorm:
+			n += layer.Attention.Key.Out
+		default:
+			n += norm.Size
+		}
+	}
+	return int64(n)
 }
 
 // largestPass is the shape of a gradient pass over sequences that are all as long as
