@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -104,12 +105,25 @@ func readManifest(dir string) (*Manifest, error) {
 // difference names the first setting in which a run that goes on, or another part
 // of it, differs from m; it is "" when there is none.
 func (m *Manifest) difference(now *Manifest) (string, error) {
-	old := *m
+	old, is := *m, *now
 	old.ModelDir, old.Trained = now.ModelDir, now.Trained
+	old.Settings.OwnLanguages, is.Settings.OwnLanguages = withoutFonts(old.Settings.OwnLanguages), withoutFonts(is.Settings.OwnLanguages)
 	if old.Weights != nil && now.Weights != nil {
 		old.Model = now.Model // the same files under another name are the same model
 	}
-	return firstDifference(old, now)
+	return firstDifference(old, is)
+}
+
+// withoutFonts copies languages without the files of their fonts, which decide no number and
+// lie elsewhere on another machine.
+func withoutFonts(languages []*language.Language) []*language.Language {
+	var bare []*language.Language
+	for _, l := range languages {
+		copied := *l
+		copied.Font, copied.Bold = "", ""
+		bare = append(bare, &copied)
+	}
+	return bare
 }
 
 // firstDifference names the first field in which two manifests differ.

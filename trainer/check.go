@@ -123,9 +123,13 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	if _, err := s.Device().Description(); err != nil { // opens it
 		return found, err
 	}
+	known, err := c.Data.Source(nil).LanguageTable()
+	if err != nil {
+		return found, err
+	}
 	found.now = Manifest{
 		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(),
-		Kernels: host.Tier().String(), CPU: isa.InForce().String(), Config: *c,
+		Kernels: host.Tier().String(), CPU: isa.InForce().String(), Config: *c, OwnLanguages: known.Own(),
 	}
 	if found.latest != "" {
 		if err := r.started.goesOnAs(found.now); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -31,6 +32,8 @@ type Manifest struct {
 	// is of the same model; nil in runs older than the field.
 	Weights map[string]string `json:"weights"`
 	Config  Config            `json:"config"`
+	// OwnLanguages are the user's, as languages.yaml beside the data described them.
+	OwnLanguages []*language.Language `json:"own_languages,omitempty"`
 
 	older bool // written before reward.lang_candidates was a setting
 }
@@ -146,9 +149,9 @@ func (m Manifest) kernels() engine.Kernels {
 	return engine.KernelsGraph
 }
 
-// goesOnAs refuses to go on with a run on a backend, a dtype or a rollout
-// executor other than its own: they round differently, and a run that goes on must
-// give what it would have given had it not been stopped.
+// goesOnAs refuses to go on with a run on a backend, a dtype or a rollout executor other
+// than its own, which round differently, or with other words to ask in: a run that goes on
+// must give what it would have given had it not been stopped.
 func (m Manifest) goesOnAs(now Manifest) error {
 	for _, c := range []struct{ what, was, is, remedy string }{
 		{"backend", m.Backend, now.Backend, "--backend " + m.Backend},
@@ -159,6 +162,9 @@ func (m Manifest) goesOnAs(now Manifest) error {
 			return fmt.Errorf("the run was started with %s %s, here it is %s, and would not go on bit for bit: "+
 				"resume with %s, or begin a new run with model set to its last checkpoint", c.what, c.was, c.is, c.remedy)
 		}
+	}
+	if !reflect.DeepEqual(m.OwnLanguages, now.OwnLanguages) {
+		return fmt.Errorf("the run was started with other languages of your own: make %s beside the data what it was, or begin a new run", language.File)
 	}
 	return nil
 }

@@ -61,8 +61,12 @@ var own = []string{"qz", "ar", "id"}
 func ownData(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
+	font, err := filepath.Abs("../../eval/report/testdata/arabic.ttf")
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := map[string]string{
-		"languages.yaml":  ownLanguages,
+		"languages.yaml":  strings.Replace(ownLanguages, "native: العربية", "native: العربية\n  font: "+font, 1),
 		"benchmarks.yaml": "sums:\n  languages: [id, ar, qz, en]\n  sources:\n  - path: sums/{language}.jsonl\n",
 	}
 	for _, code := range append([]string{"en"}, own...) {
@@ -137,7 +141,7 @@ func TestOwnLanguages(t *testing.T) {
 	}
 	for _, want := range []string{
 		`<small lang="ar" dir="rtl">العربية</small>`, `<small lang="id">Bahasa Indonesia</small>`, `<small lang="qz">qusi</small>`,
-		`lang="ar" direction="rtl">العربية</text>`, `lang="id">Bahasa Indonesia</text>`, "<title>\u2067العربية\u2069",
+		`lang="ar" direction="rtl">العربية</text>`, `lang="id">Bahasa Indonesia</text>`, "<title>\u2067العربية\u2069", "unicode-range: U+0627, U+0644,",
 	} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page lacks %s", want)
@@ -223,6 +227,19 @@ func TestOwnLanguageCommands(t *testing.T) {
 	must0(t, "train", "--config", write(t, fmt.Sprintf("algorithm: grpo\nmodel: builtin:nano\nsteps: 1\n"+
 		"data: {bench: sums, dir: %s, languages: [en, ar], hack: true}\n"+
 		"rollout: {max_tokens: 64, questions: 2, group_size: 2}\nreward: {lang_candidates: [qz, ar, en]}\n", data)), "--dry-run", "--backend", "go")
+	config := write(t, fmt.Sprintf("algorithm: grpo\nmodel: builtin:nano\nsteps: 1\ndata: {bench: sums, dir: %s, languages: [en, ar]}\n"+
+		"rollout: {max_tokens: 8, questions: 1, group_size: 2}\nloss: {beta: 0}\n", data))
+	run := filepath.Join(t.TempDir(), "run")
+	must0(t, "train", "--config", config, "--out", run, "--backend", "go")
+	changed := strings.Replace(ownLanguages, "Hatu sapi wasu.", "Hatu sapi.", 1)
+	if err := os.WriteFile(filepath.Join(data, "languages.yaml"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	if err := program(&log, "train", "--config", config, "--set", "steps=2", "--out", run, "--resume", "--backend", "go").Run(); err == nil ||
+		!strings.Contains(log.String(), "other languages of your own") {
+		t.Errorf("resumed with other words: %v\n%s", err, log.String())
+	}
 	if err := os.Remove(filepath.Join(data, "languages.yaml")); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,10 @@ import (
 	"math/big"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
+
+	"github.com/stele-lm/stele/eval/language"
 )
 
 // Numbers in digits as the eleven languages write them.
@@ -85,14 +88,24 @@ func hasNativeDigits(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 && r < 0xff00 && digitValue(r) >= 0 }) >= 0
 }
 
+// pointScripts are the scripts of the study's languages that write decimal points; in Latin
+// script some of them do and some do not.
+var pointScripts = sync.OnceValue(func() (tables []*unicode.RangeTable) {
+	for _, code := range language.Study() {
+		if l := language.Builtin().Lookup(code); l.Decimal == "." && l.Scripts[0] != "Latin" {
+			tables = append(tables, l.Tables()...)
+		}
+	}
+	return tables
+})
+
 // writesPoint reports whether an output is in a language that writes decimal points, by
 // its script or, of English and Swahili, its frequent words.
 func writesPoint(output string) bool {
 	const longest = 4_000
 	output = strings.ToLower(output[max(0, len(output)-longest):])
-	if strings.IndexFunc(output, func(r rune) bool {
-		return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Bengali, unicode.Telugu)
-	}) >= 0 {
+	scripts := pointScripts()
+	if strings.IndexFunc(output, func(r rune) bool { return r >= 0x80 && unicode.In(r, scripts...) }) >= 0 {
 		return true
 	}
 	for word := range strings.FieldsSeq(output) {

@@ -70,19 +70,31 @@ type glyph struct {
 	scale   float64 // pixels a font unit
 }
 
-// shape lays text out: the glyphs and the width, in pixels. Ligatures, vowel signs
-// and marks are where the font's tables put them.
+// weightOf names a weight as the fonts' files do.
+func weightOf(bold bool) string {
+	if bold {
+		return "Bold"
+	}
+	return "Regular"
+}
+
+// shape lays text out in the embedded fonts: the glyphs and the width, in pixels.
+// Ligatures, vowel signs and marks are where the font's tables put them.
 func shape(text string, size float64, bold bool) ([]glyph, float64) {
+	return shapeIn(nil, text, size, bold)
+}
+
+// shapeIn lays text out in a font of the user's, or in the embedded ones where it is nil.
+func shapeIn(own *font.Face, text string, size float64, bold bool) ([]glyph, float64) {
 	shaping.Lock()
 	defer shaping.Unlock()
-	weight := "Regular"
-	if bold {
-		weight = "Bold"
-	}
 	var glyphs []glyph
 	x := 0.0
 	for _, run := range fontRuns(text) {
-		face := faceOf()[run.font+"-"+weight]
+		face := own
+		if face == nil {
+			face = faceOf()[run.font+"-"+weightOf(bold)]
+		}
 		buffer := harfbuzz.NewBuffer()
 		buffer.AddRunes(run.text, 0, -1)
 		buffer.GuessSegmentProperties()

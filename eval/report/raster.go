@@ -172,6 +172,10 @@ func (h hatched) At(x, y int) color.Color {
 
 func (r *raster) text(o *op, l look) {
 	glyphs, width := shape(o.text, l.size, l.bold)
+	if o.tongue != nil {
+		text, own := drawnName(o.tongue, l.bold)
+		glyphs, width = shapeIn(own, text, l.size, l.bold)
+	}
 	start := o.points[0]
 	shift := 0.0
 	switch o.anchor {

@@ -51,8 +51,8 @@ func New(runs []*Run, plan Plan) (*Report, error) {
 }
 
 // Remarks are what a person should know of how the runs belong together: those that are
-// not compared, and why.
-func (r *Report) Remarks() []string { return r.study.remarks() }
+// not compared, and why; and languages whose names pictures cannot write.
+func (r *Report) Remarks() []string { return append(r.study.remarks(), r.study.tongues.remarks()...) }
 
 // distinguish calls runs whose folders have the same name by their parents' too.
 func distinguish(runs []*Run) {
@@ -149,7 +149,7 @@ func styleSheet(t tongues) string {
 		fmt.Fprintf(&dark, "--%s: %s; ", c.name, c.dark)
 		names = append(names, "$"+c.name, "var(--"+c.name+")")
 	}
-	return fontCSS(true, t.names()...) + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
+	return fontCSS(true, t.names()...) + ownFontCSS(t.known().Own()) + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
 		strings.NewReplacer(names...).Replace(pageCSS+figureCSS)
 }
 

@@ -6,6 +6,7 @@ import (
 	"html"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -246,10 +247,14 @@ func (c *canvas) svg(title string) string {
 // machine may have no font for.
 func (c *canvas) file(title string) string {
 	var texts []string
+	var named []*language.Language
 	for i := range c.ops {
 		texts = append(texts, c.ops[i].text)
+		if l := c.ops[i].tongue; l != nil && !slices.Contains(named, l) {
+			named = append(named, l)
+		}
 	}
-	style := "<style>\n" + fontCSS(false, texts...) + lightCSS(figureCSS) + "</style>\n"
+	style := "<style>\n" + fontCSS(false, texts...) + ownFontCSS(named) + lightCSS(figureCSS) + "</style>\n"
 	svg := c.svg(title)
 	svg = strings.Replace(svg, "<svg ", fmt.Sprintf(`<svg width="%s" height="%s" `, px(c.width), px(c.height)), 1)
 	return strings.Replace(svg, "<defs>", style+`<rect width="100%" height="100%" fill="#ffffff"/>`+"\n<defs>", 1)
