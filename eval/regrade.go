@@ -25,7 +25,7 @@ func ReadSpec(dir string) (Spec, error) {
 
 // Regrade judges the saved samples of a run again, without the model, and writes
 // the run with these verdicts to the folder out; with out empty it only computes
-// the results. grader is qwen or strict; empty is the run's own. Apart from the
+// the results. grader is the name of one; empty is the run's own. Apart from the
 // manifest's graded_by, which is version where another made the run, the outcome is
 // that of a run with this grader.
 func Regrade(ctx context.Context, dir, grader, out, version string, identify func(output, language string) Identified, log io.Writer) (*Results, error) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/stele-lm/stele/eval/grade"
@@ -25,7 +26,7 @@ type Results struct {
 	// "benchmark|all" for the mean over languages, and "all"; values are metrics, each
 	// with its standard error beside it as "<metric>_stderr", null when there is none.
 	Table map[string]map[string]*float64 `json:"results"`
-	// Graders counts the verdicts of the two graders, with the keys of Table.
+	// Graders counts the verdicts of the graders, with the keys of Table.
 	Graders map[string]Agreement `json:"graders"`
 	// Differences are the samples on which the graders differ, in the order of
 	// samples.jsonl.
@@ -39,16 +40,8 @@ type BenchmarkResult struct {
 	Mean      Score            `json:"mean"`
 }
 
-// Agreement counts samples by the verdicts of the two graders.
-type Agreement struct {
-	BothRight  int `json:"both_right"`
-	QwenOnly   int `json:"qwen_only"`   // right by the Qwen2.5-Math code alone
-	StrictOnly int `json:"strict_only"` // right by the strict grader alone
-	BothWrong  int `json:"both_wrong"`
-}
-
-// Difference is a sample on which the graders differ; Right names the one that
-// calls it right.
+// Difference is a sample on which the graders differ; Right names those that call
+// it right.
 type Difference struct {
 	Benchmark string `json:"benchmark"`
 	Language  string `json:"language"`
@@ -141,7 +134,8 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 		outcomes = outcomes[n:]
 		r.compare(q, all[i].outcomes)
 	}
-	vote(all, modes[spec.Grader])
+	grader, _ := grade.Named(spec.Grader) // Validate has looked at it
+	vote(all, grader)
 	for i := range questions {
 		cell := [2]string{questions[i].Benchmark, questions[i].Language}
 		cells[cell] = append(cells[cell], all[i])
@@ -184,14 +178,14 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 
 // vote finds the majority of each question's samples, question by question beside
 // each other: comparing answers takes longer than all the rest.
-func vote(all []answered, mode grade.Mode) {
+func vote(all []answered, g *grade.Grader) {
 	var workers sync.WaitGroup
 	n := runtime.GOMAXPROCS(0)
 	for w := range n {
 		workers.Go(func() {
 			for i := w; i < len(all); i += n {
 				if len(all[i].outcomes) > 1 {
-					all[i].majority = majority(all[i].outcomes, mode)
+					all[i].majority = majority(all[i].outcomes, g)
 				}
 			}
 		})
@@ -204,24 +198,11 @@ func (r *Results) compare(q *Question, outcomes []outcome) {
 	for k, o := range outcomes {
 		for _, key := range []string{q.Benchmark + "|" + q.Language, q.Benchmark + "|all", "all"} {
 			a := r.Graders[key]
-			switch {
-			case o.qwen && o.strict:
-				a.BothRight++
-			case o.qwen:
-				a.QwenOnly++
-			case o.strict:
-				a.StrictOnly++
-			default:
-				a.BothWrong++
-			}
+			a.add(o.verdicts)
 			r.Graders[key] = a
 		}
-		if o.qwen != o.strict {
-			right := grade.Strict
-			if o.qwen {
-				right = grade.Qwen
-			}
-			r.Differences = append(r.Differences, Difference{q.Benchmark, q.Language, q.ID, k, right.String(), o.pred, o.gt})
+		if right := rightBy(o.verdicts); len(right) > 0 && len(right) < len(grade.Graders) {
+			r.Differences = append(r.Differences, Difference{q.Benchmark, q.Language, q.ID, k, strings.Join(right, " "), o.pred, o.gt})
 		}
 	}
 }

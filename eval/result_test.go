@@ -11,7 +11,7 @@ import (
 )
 
 func TestSummary(t *testing.T) {
-	yes, no := outcome{right: true, qwen: true, tokens: 10, pred: "1"}, outcome{off: true, cut: true, tokens: 30, strict: true, pred: "2"}
+	yes, no := outcome{right: true, verdicts: map[string]bool{"qwen": true}, tokens: 10, pred: "1"}, outcome{off: true, cut: true, tokens: 30, verdicts: map[string]bool{"strict": true}, pred: "2"}
 	spec := Spec{Benchmarks: []string{"a"}, Languages: []string{"en", "ru"}, Samples: map[string]int{"a": 2}, Grader: "qwen"}
 	questions := []Question{
 		{Benchmark: "a", Language: "en", ID: "1"}, {Benchmark: "a", Language: "en", ID: "2"},
@@ -25,7 +25,7 @@ func TestSummary(t *testing.T) {
 	}{
 		{"accuracy en", en.Accuracy, 0.5},
 		{"accuracy en, error", *en.AccuracySE, 0.5}, // deviations ±1/2, sample deviation 1/√2, over √2
-		{"strict en", en.AccuracyStrict, 0.5},
+		{"strict en", en.Accuracies["strict"], 0.5},
 		{"accuracy ru", ru.Accuracy, 0.25},
 		{"accuracy ru, error", *ru.AccuracySE, 0.25},
 		{"off-target ru", ru.OffTarget, 0.75},
@@ -52,7 +52,7 @@ func TestSummary(t *testing.T) {
 	if en.Questions != 2 || en.Samples != 4 || mean.Samples != 8 {
 		t.Errorf("counts %d %d %d", en.Questions, en.Samples, mean.Samples)
 	}
-	if diff := cmp.Diff(Agreement{QwenOnly: 1, StrictOnly: 3}, r.Graders["a|ru"]); diff != "" {
+	if diff := cmp.Diff(Agreement{Only: map[string]int{"qwen": 1, "strict": 3}}, r.Graders["a|ru"]); diff != "" {
 		t.Errorf("graders: %s", diff)
 	}
 	if len(r.Differences) != 8 || r.Differences[2] != (Difference{"a", "en", "2", 0, "strict", "2", ""}) {
@@ -69,7 +69,7 @@ func TestSummary(t *testing.T) {
 // back.
 func TestScoreJSON(t *testing.T) {
 	se := 0.125
-	score := Score{Questions: 4, Samples: 16, Accuracy: 0.5, AccuracySE: &se, AccuracyCI: &Interval{0.25, 0.75}, Several: map[string]Estimate{
+	score := Score{Questions: 4, Samples: 16, Accuracy: 0.5, AccuracySE: &se, AccuracyCI: &Interval{0.25, 0.75}, Accuracies: map[string]float64{"qwen": 0, "strict": 0}, Several: map[string]Estimate{
 		"pass@16": {Value: 1, SE: &se}, "pass@2": {Value: 0.75, CI: &Interval{0, 1}}, "maj@16": {Value: 0.5}, "avg@16": {Value: 0.5},
 	}}
 	text, err := json.Marshal(score)

@@ -1,11 +1,10 @@
 package eval
 
 import (
-	"bytes"
-	"encoding/json"
 	"math"
 
 	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // Sample is a line of RUN/samples.jsonl: what a model said to a question and
@@ -25,12 +24,11 @@ type Sample struct {
 	Extracted string `json:"extracted"` // final answer as found in Output
 	Pred      string `json:"pred"`      // what was compared
 	GT        string `json:"gt"`        // with what
-	// Verdict is that of the grader that the settings name; the other two are the
-	// Qwen2.5-Math code's and a person's.
-	Verdict       bool   `json:"verdict"`
-	VerdictQwen   bool   `json:"verdict_qwen"`
-	VerdictStrict bool   `json:"verdict_strict"`
-	Via           string `json:"via"` // the rule that decided Verdict
+	// Verdict is that of the grader that the settings name. Verdicts are those of all
+	// graders by name; in JSON they follow Verdict, as "verdict_qwen".
+	Verdict  bool            `json:"verdict"`
+	Verdicts map[string]bool `json:"-"`
+	Via      string          `json:"via"` // the rule that decided Verdict
 	Identified
 	Tokens       int    `json:"tokens"` // generated
 	FinishReason string `json:"finish_reason"`
@@ -53,8 +51,26 @@ func (s *Sample) question() Question {
 		Prefix: s.Prefix, Answer: s.Reference, DataName: s.DataName}
 }
 
-// modes are the graders by name.
-var modes = map[string]grade.Mode{grade.Qwen.String(): grade.Qwen, grade.Strict.String(): grade.Strict}
+// bareSample is Sample without its methods.
+type bareSample Sample
+
+// MarshalJSON implements json.Marshaler.
+func (s Sample) MarshalJSON() ([]byte, error) {
+	record, err := withGraders(bareSample(s), "verdict", "verdict_", s.Verdicts)
+	if err != nil {
+		return nil, err
+	}
+	return record.MarshalJSON()
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Sample) UnmarshalJSON(text []byte) (err error) {
+	if err := jsonl.Unmarshal(text, (*bareSample)(s)); err != nil {
+		return err
+	}
+	s.Verdicts, err = fromGraders[bool](text, "verdict_")
+	return err
+}
 
 // judge makes the sample of a completion of q.
 func judge(q *Question, done *Completion, settings *Spec, identify func(output, language string) Identified) Sample {
@@ -70,14 +86,14 @@ func judge(q *Question, done *Completion, settings *Spec, identify func(output, 
 // judge grades the output anew and identifies its language.
 func (s *Sample) judge(settings *Spec, identify func(output, language string) Identified) {
 	output := settings.LanguageTable().Plain(s.Language, s.Output)
-	qwen := grade.Grade(output, s.Reference, s.DataName, grade.Qwen)
-	strict := grade.Grade(output, s.Reference, s.DataName, grade.Strict)
-	s.VerdictQwen, s.VerdictStrict = qwen.Verdict, strict.Verdict
-	result := qwen
-	if modes[settings.Grader] == grade.Strict {
-		result = strict
+	s.Verdicts = map[string]bool{}
+	for _, g := range grade.Graders {
+		r := grade.Grade(output, s.Reference, s.DataName, g)
+		s.Verdicts[g.Name] = r.Verdict
+		if g.Name == settings.Grader {
+			s.Extracted, s.Pred, s.GT, s.Verdict, s.Via = r.Extracted, r.Pred, r.GT, r.Verdict, r.Via
+		}
 	}
-	s.Extracted, s.Pred, s.GT, s.Verdict, s.Via = result.Extracted, result.Pred, result.GT, result.Verdict, result.Via
 	s.Identified = identify(s.Output, s.Language)
 	s.Confidence = rounded(s.Confidence)
 }
@@ -86,23 +102,24 @@ func (s *Sample) judge(settings *Spec, identify func(output, language string) Id
 // lingua does, differs from itself.
 func rounded(confidence float64) float64 { return math.Round(confidence*1e4) / 1e4 }
 
+// RightBy lists the graders that call the sample right.
+func (s *Sample) RightBy() []string { return rightBy(s.Verdicts) }
+
 // line is the sample as JSON with a newline.
 func (s *Sample) line() ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(s)
-	return b.Bytes(), err
+	line, err := s.MarshalJSON()
+	return append(line, '\n'), err
 }
 
 // outcome is what the results need of a sample.
 type outcome struct {
-	right, qwen, strict, off, answerOff, cut bool
-	tokens                                   int
-	pred, gt                                 string
+	right, off, answerOff, cut bool
+	verdicts                   map[string]bool // by grader
+	tokens                     int
+	pred, gt                   string
 }
 
 func (s *Sample) outcome() outcome {
-	return outcome{right: s.Verdict, qwen: s.VerdictQwen, strict: s.VerdictStrict, off: s.OffTarget,
+	return outcome{right: s.Verdict, verdicts: s.Verdicts, off: s.OffTarget,
 		answerOff: s.AnswerOffTarget, cut: s.FinishReason == FinishLength, tokens: s.Tokens, pred: s.Pred, gt: s.GT}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
@@ -19,17 +20,18 @@ type Score struct {
 	Samples   int `json:"samples"`
 	// Accuracy is by the grader that the settings name, with its standard error and
 	// bootstrap interval (see Estimate).
-	Accuracy        float64   `json:"accuracy"`
-	AccuracySE      *float64  `json:"accuracy_se"`
-	AccuracyCI      *Interval `json:"accuracy_ci95"`
-	AccuracyQwen    float64   `json:"accuracy_qwen"`
-	AccuracyStrict  float64   `json:"accuracy_strict"`
-	OffTarget       float64   `json:"off_target"` // share of samples that reason in another language
-	OffTargetSE     *float64  `json:"off_target_se"`
-	OffTargetCI     *Interval `json:"off_target_ci95"`
-	AnswerOffTarget float64   `json:"answer_off_target"` // share of samples that answer in another language
-	MeanTokens      float64   `json:"mean_tokens"`       // generated, a sample
-	Truncated       float64   `json:"truncated"`         // share of samples cut off at the limit
+	Accuracy   float64   `json:"accuracy"`
+	AccuracySE *float64  `json:"accuracy_se"`
+	AccuracyCI *Interval `json:"accuracy_ci95"`
+	// Accuracies are by the name of the grader; in JSON they stand here, as
+	// "accuracy_qwen".
+	Accuracies      map[string]float64 `json:"-"`
+	OffTarget       float64            `json:"off_target"` // share of samples that reason in another language
+	OffTargetSE     *float64           `json:"off_target_se"`
+	OffTargetCI     *Interval          `json:"off_target_ci95"`
+	AnswerOffTarget float64            `json:"answer_off_target"` // share of samples that answer in another language
+	MeanTokens      float64            `json:"mean_tokens"`       // generated, a sample
+	Truncated       float64            `json:"truncated"`         // share of samples cut off at the limit
 	// Several are the measures that need several samples a question, by name: avg@n,
 	// pass@k and maj@n. In JSON they stand beside the others, as "pass@4",
 	// "pass@4_se" and "pass@4_ci95".
@@ -44,11 +46,7 @@ type bare Score
 
 // MarshalJSON implements json.Marshaler.
 func (s Score) MarshalJSON() ([]byte, error) {
-	text, err := json.Marshal(bare(s))
-	if err != nil {
-		return nil, err
-	}
-	record, err := jsonl.ParseRecord(text)
+	record, err := withGraders(bare(s), "accuracy_ci95", "accuracy_", s.Accuracies)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +71,10 @@ func (s *Score) UnmarshalJSON(text []byte) error {
 	}
 	var fields map[string]json.RawMessage
 	if err := jsonl.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	var err error
+	if s.Accuracies, err = fromGraders[float64](text, "accuracy_"); err != nil {
 		return err
 	}
 	s.Several = nil
@@ -122,9 +124,10 @@ func SeveralNames[V any](several map[string]V) []string {
 
 // estimates are the parts of a score that are kept for averages over benchmarks.
 type estimates struct {
-	questions, samples                                        int
-	accuracy, qwen, strict, off, answerOff, tokens, truncated Estimate
-	several                                                   map[string]Estimate
+	questions, samples                          int
+	accuracy, off, answerOff, tokens, truncated Estimate
+	accuracies                                  map[string]Estimate // by grader
+	several                                     map[string]Estimate
 }
 
 // perSample is the mean of a sample's value over the samples of a question.
@@ -149,8 +152,10 @@ func (s strata) estimate(n int, r *resample) estimates {
 		return s.mean(perSample(func(o *outcome) float64 { return metric.Indicator(of(o)) }), r)
 	}
 	e.accuracy = share(func(o *outcome) bool { return o.right }, r)
-	e.qwen = share(func(o *outcome) bool { return o.qwen }, nil)
-	e.strict = share(func(o *outcome) bool { return o.strict }, nil)
+	e.accuracies = map[string]Estimate{}
+	for _, g := range grade.Graders {
+		e.accuracies[g.Name] = share(func(o *outcome) bool { return o.verdicts[g.Name] }, nil)
+	}
 	e.off = share(func(o *outcome) bool { return o.off }, r)
 	e.answerOff = share(func(o *outcome) bool { return o.answerOff }, nil)
 	e.truncated = share(func(o *outcome) bool { return o.cut }, nil)
@@ -181,8 +186,10 @@ func averageOf(all []estimates) estimates {
 		m.samples += e.samples
 	}
 	m.accuracy = mean(func(e *estimates) Estimate { return e.accuracy })
-	m.qwen = mean(func(e *estimates) Estimate { return e.qwen })
-	m.strict = mean(func(e *estimates) Estimate { return e.strict })
+	m.accuracies = map[string]Estimate{}
+	for _, g := range grade.Graders {
+		m.accuracies[g.Name] = mean(func(e *estimates) Estimate { return e.accuracies[g.Name] })
+	}
 	m.off = mean(func(e *estimates) Estimate { return e.off })
 	m.answerOff = mean(func(e *estimates) Estimate { return e.answerOff })
 	m.truncated = mean(func(e *estimates) Estimate { return e.truncated })
@@ -202,11 +209,15 @@ func averageOf(all []estimates) estimates {
 
 // score is what is written of the estimates.
 func (e *estimates) score() Score {
+	accuracies := map[string]float64{}
+	for name, of := range e.accuracies {
+		accuracies[name] = of.Value
+	}
 	return Score{
 		Questions: e.questions, Samples: e.samples,
 		Accuracy: e.accuracy.Value, AccuracySE: e.accuracy.SE, AccuracyCI: e.accuracy.CI,
-		AccuracyQwen: e.qwen.Value, AccuracyStrict: e.strict.Value,
-		OffTarget: e.off.Value, OffTargetSE: e.off.SE, OffTargetCI: e.off.CI, AnswerOffTarget: e.answerOff.Value,
+		Accuracies: accuracies,
+		OffTarget:  e.off.Value, OffTargetSE: e.off.SE, OffTargetCI: e.off.CI, AnswerOffTarget: e.answerOff.Value,
 		MeanTokens: e.tokens.Value, Truncated: e.truncated.Value, Several: e.several,
 	}
 }

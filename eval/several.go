@@ -35,7 +35,7 @@ func passAt(n, c, k int) float64 {
 // finds equal to several counts for the earliest. Of answers that are equally
 // frequent, the one given first wins. Samples without an answer do not vote; the
 // verdict is that of the first sample that gave the winning answer.
-func majority(outcomes []outcome, mode grade.Mode) bool {
+func majority(outcomes []outcome, g *grade.Grader) bool {
 	var given []int // samples with an answer
 	var predictions []string
 	for i, o := range outcomes {
@@ -44,7 +44,7 @@ func majority(outcomes []outcome, mode grade.Mode) bool {
 		}
 	}
 	votes := make([]int, len(given))
-	for _, group := range grade.Groups(predictions, mode) {
+	for _, group := range grade.Groups(predictions, g) {
 		votes[group]++
 	}
 	best, most := -1, 0

@@ -35,7 +35,7 @@ type Spec struct {
 	// FewShotStop are the texts at which a further example of the model's own would
 	// begin, by "benchmark|language"; completions end there too.
 	FewShotStop map[string][]string `json:"few_shot_stop,omitempty"`
-	// Grader names whose verdicts make the accuracy: qwen or strict. Samples hold both.
+	// Grader names whose verdicts make the accuracy. Samples hold those of all graders.
 	Grader string `json:"grader"`
 	// LangCandidates are the languages among which the language of an output is chosen
 	// where they share a script (see langid.Among); empty for all.
@@ -63,7 +63,7 @@ func (s *Spec) Validate() error {
 	case slices.Contains(s.Stop, ""):
 		return errors.New("stop has an empty text, which ends nothing")
 	}
-	if _, err := grade.ParseMode(s.Grader); err != nil {
+	if _, err := grade.Named(s.Grader); err != nil {
 		return err
 	}
 	if _, err := sampler.NewParams(s.Temperature, s.TopK, s.TopP, s.MinP); err != nil {

@@ -287,7 +287,7 @@ func (e Eval) validate() error {
 	if _, err := sampler.NewParams(e.Temperature, 0, e.TopP, 0); err != nil {
 		return fmt.Errorf("eval: %w", err)
 	}
-	if _, err := grade.ParseMode(e.Grader); err != nil && e.Grader != "" {
+	if _, err := grade.Named(e.Grader); err != nil && e.Grader != "" {
 		return fmt.Errorf("eval.grader: %w", err)
 	}
 	if e.Limit < 0 || e.Samples < 0 || e.MaxTokens < 0 {

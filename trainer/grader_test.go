@@ -31,21 +31,21 @@ func TestRewardGradesAsEvaluation(t *testing.T) {
 	verdicts := map[string]bool{}
 	for _, source := range []problems.Options{{Dir: dir}, {Registry: filepath.Join(dir, "elsewhere.yaml")}} {
 		for name, dataName := range map[string]string{"lengths": "minerva_math", "letters": "mmlu_stem", "plain": "math", "gsm8k": "gsm8k"} {
-			for _, mode := range []grade.Mode{grade.Qwen, grade.Strict} {
+			for _, grader := range grade.Graders {
 				c := defaults()
 				c.Data = source
-				c.Data.Bench, c.Reward.Grader = name, mode.String()
+				c.Data.Bench, c.Reward.Grader = name, grader.String()
 				scorer, got, err := c.scorer()
 				if err != nil || got != dataName {
 					t.Fatalf("%s: graded as %q, want %q: %v", name, got, dataName, err)
 				}
 				for _, o := range outputs {
 					score := scorer.Score(reward.Rollout{Output: o.output, Answer: o.answer, DataName: got, Language: "en", MaxTokens: 9})
-					want := grade.Grade(o.output, o.answer, dataName, mode).Verdict
+					want := grade.Grade(o.output, o.answer, dataName, grader).Verdict
 					if (score.Accuracy == 1) != want {
-						t.Errorf("%s, %s: %q for %q is rewarded with %g, evaluation says %v", name, mode, o.output, o.answer, score.Accuracy, want)
+						t.Errorf("%s, %s: %q for %q is rewarded with %g, evaluation says %v", name, grader, o.output, o.answer, score.Accuracy, want)
 					}
-					verdicts[name+mode.String()+o.output] = want
+					verdicts[name+grader.String()+o.output] = want
 				}
 			}
 		}

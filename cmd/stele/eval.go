@@ -19,6 +19,7 @@ import (
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -80,7 +81,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.BoolVar(&f.spec.Hack, "hack", false, "begin the reasoning with the language's prefix")
 	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
 	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
-	flags.StringVar(&f.spec.Grader, "grader", "qwen", "whose verdicts make the accuracy: qwen or strict")
+	flags.StringVar(&f.spec.Grader, "grader", grade.Qwen.Name, "whose verdicts make the accuracy: "+strings.Join(grade.Names(), " or "))
 	flags.StringSliceVar(&f.spec.LangCandidates, "lang-candidates", []string{"all"}, langCandidatesUsage)
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	flags.StringVar(&f.preset, "preset", "", "the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")

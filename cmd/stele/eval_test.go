@@ -327,7 +327,7 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 			}
 			if strings.Contains(s.Output, `\boxed{`+s.Reference+"}") {
 				given++
-				if !s.VerdictQwen {
+				if !s.Verdicts["qwen"] {
 					t.Errorf("%s, %s, %s: %q is wrong for itself (%s)", name, s.Language, s.ID, s.Reference, s.Via)
 				}
 			}

@@ -45,7 +45,7 @@ that a person would not share.`,
 			if out == "" {
 				out = "-"
 			}
-			mode, err := graderNamed(grader)
+			chosen, err := graderNamed(grader)
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ that a person would not share.`,
 				if found, err := record.Decode("reference", &reference); err == nil && found && strings.TrimSpace(reference) == "" {
 					empty++
 				}
-				return gradeRecord(record, mode, known)
+				return gradeRecord(record, chosen, known)
 			})
 			if empty > 0 {
 				fmt.Fprintf(c.ErrOrStderr(), "warning: %d references are empty: qwen takes any number for right there, strict nothing\n", empty)
@@ -71,19 +71,19 @@ that a person would not share.`,
 	c.Flags().StringVar(&run, "run", "", "folder of an evaluation")
 	c.Flags().StringVar(&out, "out", "", "JSONL file, stdout when not given; with --run a folder")
 	c.Flags().StringVar(&data, "data", "", "folder with a languages.yaml: digits and separators of outputs by their \"language\"")
-	c.Flags().StringVar(&grader, "grader", "qwen", "qwen or strict")
+	c.Flags().StringVar(&grader, "grader", grade.Qwen.Name, strings.Join(grade.Names(), " or "))
 	c.MarkFlagsOneRequired("in", "run")
 	c.MarkFlagsMutuallyExclusive("in", "run")
 	return c
 }
 
 // graderNamed reads --grader.
-func graderNamed(name string) (grade.Mode, error) {
-	mode, err := grade.ParseMode(name)
+func graderNamed(name string) (*grade.Grader, error) {
+	g, err := grade.Named(name)
 	if err != nil {
-		err = usagef("--grader %q: must be qwen or strict%s", name, nearest.Hint(name, []string{grade.Qwen.String(), grade.Strict.String()}))
+		err = usagef("--grader %q: must be %s%s", name, strings.Join(grade.Names(), " or "), nearest.Hint(name, grade.Names()))
 	}
-	return mode, err
+	return g, err
 }
 
 // regradeRun judges the samples of an evaluation again.
@@ -109,7 +109,7 @@ func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
 }
 
 // gradeRecord adds the verdict to one line of the input of stele grade.
-func gradeRecord(record *jsonl.Record, mode grade.Mode, known *language.Table) error {
+func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) error {
 	var output, prediction, reference, gt, dataName, code string
 	hasReference, errReference := record.Decode("reference", &reference)
 	hasGT, errGT := record.Decode("gt", &gt)
@@ -132,15 +132,15 @@ func gradeRecord(record *jsonl.Record, mode grade.Mode, known *language.Table) e
 	var result grade.Result
 	switch {
 	case hasOutput && hasReference:
-		result = grade.Grade(output, reference, dataName, mode)
+		result = grade.Grade(output, reference, dataName, g)
 	case hasOutput:
-		result = grade.GradeNormalized(output, gt, dataName, mode)
+		result = grade.GradeNormalized(output, gt, dataName, g)
 	default:
 		if !hasReference {
 			reference = gt
 		}
 		result = grade.Result{Extracted: prediction, Pred: prediction, GT: reference}
-		result.Verdict, result.Via = grade.Equal(prediction, reference, mode)
+		result.Verdict, result.Via = grade.Equal(prediction, reference, g)
 	}
 	return errors.Join(
 		record.Set("extracted", result.Extracted),

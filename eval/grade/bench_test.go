@@ -9,13 +9,13 @@ import (
 // longest time of a pair.
 func BenchmarkPipeline(b *testing.B) {
 	pairs := readGoldens(b, "pipeline.jsonl.gz")
-	for _, mode := range []Mode{Qwen, Strict} {
-		b.Run(mode.String(), func(b *testing.B) {
+	for _, grader := range Graders {
+		b.Run(grader.String(), func(b *testing.B) {
 			var longest time.Duration
 			for b.Loop() {
 				for _, pair := range pairs {
 					start := time.Now()
-					Grade(pair.Output, pair.Reference, pair.DataName, mode)
+					Grade(pair.Output, pair.Reference, pair.DataName, grader)
 					longest = max(longest, time.Since(start))
 				}
 			}

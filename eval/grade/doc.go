@@ -2,9 +2,9 @@
 // right: it extracts the final answer from the model's text and compares it
 // with the reference.
 //
-// Mode Qwen gives the verdicts of the Qwen2.5-Math evaluation code (the grader
+// Grader Qwen gives the verdicts of the Qwen2.5-Math evaluation code (the grader
 // the paper used), false ones included, so that accuracies are comparable with
-// published tables. Mode Strict gives the verdicts that a person would give
+// published tables. Grader Strict gives the verdicts that a person would give
 // where the two are known to differ.
 //
 // The reference implementation is Python: it hands model text to SymPy, which

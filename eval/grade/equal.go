@@ -25,24 +25,15 @@ const (
 
 // Equal compares a prediction with a reference, both raw strings, and names
 // the rule that decided. It is the math_equal of the Qwen2.5-Math grader.
-func Equal(prediction, reference string, mode Mode) (verdict bool, via string) {
-	c := &comparison{budget: budget{left: maxSteps}}
-	return c.decide(prediction, reference, mode)
-}
-
-// decide is Equal within c's budget.
-func (c *comparison) decide(prediction, reference string, mode Mode) (verdict bool, via string) {
-	if mode == Strict {
-		return c.equalStrict(prediction, reference)
-	}
-	return c.equal(prediction, reference, 0)
+func Equal(prediction, reference string, g *Grader) (verdict bool, via string) {
+	return g.decide(&comparison{budget: budget{left: maxSteps}}, prediction, reference)
 }
 
 // comparison is the state of one call of Equal.
 type comparison struct {
 	budget budget
-	real   bool // variables are real numbers, as in strict mode's second look
-	// pointed: the prediction is in a language with decimal points, in strict mode.
+	real   bool // variables are real numbers, as in the strict grader's second look
+	// pointed: the prediction is in a language with decimal points, for the strict grader.
 	pointed bool
 }
 

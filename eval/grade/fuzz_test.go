@@ -23,10 +23,10 @@ func FuzzEqual(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		for _, mode := range []Mode{Qwen, Strict} {
-			Equal(a, b, mode)
-			if verdict, via := Equal(a, a, mode); !verdict {
-				t.Errorf("Equal(%q, itself, %v) = false via %s", a, mode, via)
+		for _, grader := range Graders {
+			Equal(a, b, grader)
+			if verdict, via := Equal(a, a, grader); !verdict {
+				t.Errorf("Equal(%q, itself, %v) = false via %s", a, grader, via)
 			}
 		}
 	})
@@ -42,10 +42,10 @@ func FuzzGrade(f *testing.F) {
 	f.Add("\\boxed{9}\n\nВопрос 2: 3+4?\n\\boxed{7}", "9", "math")
 	f.Add("So 5 thousand.<|im_end|>\n##Question", "5", "")
 	f.Fuzz(func(t *testing.T, output, reference, dataName string) {
-		for _, mode := range []Mode{Qwen, Strict} {
-			result := Grade(output, reference, dataName, mode)
-			if again := Grade(output, reference, dataName, mode); again != result {
-				t.Errorf("Grade(%q, %q, %q, %v) = %+v, then %+v", output, reference, dataName, mode, result, again)
+		for _, grader := range Graders {
+			result := Grade(output, reference, dataName, grader)
+			if again := Grade(output, reference, dataName, grader); again != result {
+				t.Errorf("Grade(%q, %q, %q, %v) = %+v, then %+v", output, reference, dataName, grader, result, again)
 			}
 		}
 	})

@@ -239,7 +239,7 @@ func TestDubiousGoldens(t *testing.T) {
 const (
 	pipelineFloor = 99.99
 	directFloor   = 100
-	// Against a person's verdicts, strict mode.
+	// Against a person's verdicts, strict grader.
 	strictKeptFloor   = 100
 	strictMendedFloor = 96.3
 )

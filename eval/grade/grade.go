@@ -1,39 +1,9 @@
 package grade
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
-
-// Mode says whose verdicts a comparison gives.
-type Mode int
-
-const (
-	// Qwen gives the verdicts of the Qwen2.5-Math evaluation code.
-	Qwen Mode = iota
-	// Strict corrects those that a person would not share.
-	Strict
-)
-
-// String returns the mode's name on the command line.
-func (m Mode) String() string {
-	if m == Strict {
-		return "strict"
-	}
-	return "qwen"
-}
-
-// ParseMode reads a mode's name.
-func ParseMode(name string) (Mode, error) {
-	switch name {
-	case Qwen.String():
-		return Qwen, nil
-	case Strict.String():
-		return Strict, nil
-	}
-	return Qwen, fmt.Errorf("unknown grader %q: expected qwen or strict", name)
-}
 
 // Result is the outcome of grading one output.
 type Result struct {
@@ -49,9 +19,9 @@ type Result struct {
 // the reference answer (not a worked solution: pass that through Extract
 // first). dataName is the benchmark's name in the Qwen2.5-Math code, which
 // has rules for some of them; it may be empty.
-func Grade(output, reference, dataName string, mode Mode) Result {
-	result := grade(output, reference, normalizeReference(reference, dataName), dataName, mode)
-	if mode == Strict && strings.TrimSpace(reference) == "" {
+func Grade(output, reference, dataName string, g *Grader) Result {
+	result := grade(output, reference, normalizeReference(reference, dataName), dataName, g)
+	if g.needsReference && strings.TrimSpace(reference) == "" {
 		result.Verdict, result.Via = false, ViaNo // the Qwen2.5-Math code takes any number for right here
 	}
 	return result
@@ -59,19 +29,19 @@ func Grade(output, reference, dataName string, mode Mode) Result {
 
 // GradeNormalized is Grade against a reference in its comparable form, which
 // Result.GT holds.
-func GradeNormalized(output, gt, dataName string, mode Mode) Result {
-	return grade(output, gt, gt, dataName, mode)
+func GradeNormalized(output, gt, dataName string, g *Grader) Result {
+	return grade(output, gt, gt, dataName, g)
 }
 
-func grade(output, reference, gt, dataName string, mode Mode) Result {
+func grade(output, reference, gt, dataName string, g *Grader) Result {
 	result := gradeAgainst(gt, output, dataName)
-	if mode == Strict && result.Via != ViaNone {
-		result = gradeStrict(result, output, reference, dataName)
+	if g.revise != nil && result.Via != ViaNone {
+		result = g.revise(result, output, reference, dataName)
 	}
 	return result
 }
 
-// gradeAgainst grades an output against a normalised reference in Qwen mode.
+// gradeAgainst grades an output against a normalised reference as Qwen does.
 func gradeAgainst(gt, output, dataName string) Result {
 	extracted := Extract(output, dataName)
 	prediction := normalize(extracted, slices.Contains(unitDataSets, dataName))

@@ -8,7 +8,7 @@ import (
 
 func TestGroups(t *testing.T) {
 	for _, c := range []struct {
-		mode        Mode
+		grader      *Grader
 		predictions []string
 		want        []int
 	}{
@@ -17,8 +17,8 @@ func TestGroups(t *testing.T) {
 		{Strict, []string{`\$5`, "5 cents", "$5$", `\text{5 cents}`}, []int{0, 1, 0, 1}},
 		{Strict, []string{"(1,2)", `\left(1, 2\right)`, "(2,1)", `\{2,1\}`, `\{1,2\}`}, []int{0, 0, 2, 3, 3}},
 	} {
-		if got := Groups(c.predictions, c.mode); !slices.Equal(got, c.want) {
-			t.Errorf("%v %q: %v, want %v", c.mode, c.predictions, got, c.want)
+		if got := Groups(c.predictions, c.grader); !slices.Equal(got, c.want) {
+			t.Errorf("%v %q: %v, want %v", c.grader, c.predictions, got, c.want)
 		}
 	}
 }
@@ -30,10 +30,10 @@ func TestGroupsBound(t *testing.T) {
 	for i := range 64 {
 		predictions = append(predictions, fmt.Sprintf(`\prod_{k=1}^{200} \frac{k}{k+%d}`, i%32))
 	}
-	for _, mode := range []Mode{Qwen, Strict} {
-		for i, group := range Groups(predictions, mode) {
+	for _, grader := range Graders {
+		for i, group := range Groups(predictions, grader) {
 			if group != i%32 {
-				t.Errorf("%v: answer %d is in group %d", mode, i, group)
+				t.Errorf("%v: answer %d is in group %d", grader, i, group)
 			}
 		}
 	}

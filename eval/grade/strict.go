@@ -44,7 +44,7 @@ func gradeStrict(qwen Result, output, reference, dataName string) Result {
 	return qwen
 }
 
-// equalStrict is Equal in strict mode.
+// equalStrict compares two answers as the strict grader does.
 func (c *comparison) equalStrict(prediction, reference string) (bool, string) {
 	if prediction == reference {
 		return true, ViaString

@@ -48,7 +48,7 @@ func (p put) write(t *testing.T, dir string) string {
 		for i := p.first; i < p.until; i++ {
 			right := p.right(l, i)
 			line, err := json.Marshal(eval.Sample{ID: fmt.Sprintf("q%d", i), Benchmark: "mgsm", Language: l, Prompt: p.words + fmt.Sprint(l, i), Reference: p.reference,
-				Verdict: right, VerdictQwen: right, VerdictStrict: right, FinishReason: eval.FinishStop, Identified: eval.Identified{Lang: l, AnswerLang: "none"}})
+				Verdict: right, Verdicts: map[string]bool{"qwen": right, "strict": right}, FinishReason: eval.FinishStop, Identified: eval.Identified{Lang: l, AnswerLang: "none"}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,9 +2,12 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/metric"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // jsonValue is a number with what is known of its precision; null where undefined.
@@ -33,7 +36,7 @@ type jsonModel struct {
 	// by number of languages in which they were solved.
 	Difficulty map[string]jsonDifficulty `json:"difficulty,omitempty"`
 	// Graders counts, by benchmark and language, samples that one grader alone calls right.
-	Graders map[string]map[string]jsonTally `json:"graders,omitempty"`
+	Graders map[string]map[string]*tally `json:"graders,omitempty"`
 }
 
 type jsonDifficulty struct {
@@ -41,12 +44,21 @@ type jsonDifficulty struct {
 	Languages []float64          `json:"languages"`
 }
 
-type jsonTally struct {
-	Samples    int `json:"samples"`
-	Qwen       int `json:"qwen"`
-	Strict     int `json:"strict"`
-	QwenOnly   int `json:"qwen_only"`
-	StrictOnly int `json:"strict_only"`
+// MarshalJSON writes the samples, those that each grader calls right, and those that
+// it alone does.
+func (t *tally) MarshalJSON() ([]byte, error) {
+	record := jsonl.NewRecord()
+	err := record.Set("samples", t.samples)
+	for _, g := range grade.Graders {
+		err = errors.Join(err, record.Set(g.Name, t.right[g.Name]))
+	}
+	for _, g := range grade.Graders {
+		err = errors.Join(err, record.Set(g.Name+"_only", t.only[g.Name]))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return record.MarshalJSON()
 }
 
 type jsonPair struct {
@@ -129,7 +141,7 @@ func (m *model) json() jsonModel {
 	if m.answers == nil {
 		return x
 	}
-	x.Difficulty, x.Graders = map[string]jsonDifficulty{}, map[string]map[string]jsonTally{}
+	x.Difficulty, x.Graders = map[string]jsonDifficulty{}, map[string]map[string]*tally{}
 	for b, answers := range m.answers.right {
 		d := newDifficulty(answers)
 		right := map[string]float64{}
@@ -140,9 +152,9 @@ func (m *model) json() jsonModel {
 	}
 	for cell, t := range m.answers.tallies {
 		if x.Graders[cell[0]] == nil {
-			x.Graders[cell[0]] = map[string]jsonTally{}
+			x.Graders[cell[0]] = map[string]*tally{}
 		}
-		x.Graders[cell[0]][cell[1]] = jsonTally{t.samples, t.qwen, t.strict, t.qwenOnly, t.strictOnly}
+		x.Graders[cell[0]][cell[1]] = t
 	}
 	return x
 }

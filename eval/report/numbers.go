@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/metric"
 )
 
@@ -20,8 +21,12 @@ type numbers struct {
 // numbers are all that the report rests on.
 func (r *Report) numbers() []numbers {
 	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
-		"accuracy", "accuracy_se", "accuracy_qwen", "accuracy_strict", "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated",
-		"accuracy_low", "accuracy_high", "off_target_low", "off_target_high"}}
+		"accuracy", "accuracy_se"}}
+	for _, g := range grade.Graders {
+		accuracy.head = append(accuracy.head, "accuracy_"+g.Name)
+	}
+	accuracy.head = append(accuracy.head, "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated",
+		"accuracy_low", "accuracy_high", "off_target_low", "off_target_high")
 	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti", "questions", "questions_either", "accuracy_before", "accuracy_after"}}
 	steps := numbers{name: "steps"}
 	var keys []string
@@ -72,10 +77,14 @@ func (n *numbers) addResults(run, when string, r *eval.Results) {
 			if !ok {
 				continue
 			}
-			n.rows = append(n.rows, []string{run, when, b, l, strconv.Itoa(s.Questions), strconv.Itoa(s.Samples),
-				number(s.Accuracy), optional(s.AccuracySE), number(s.AccuracyQwen), number(s.AccuracyStrict),
+			row := []string{run, when, b, l, strconv.Itoa(s.Questions), strconv.Itoa(s.Samples),
+				number(s.Accuracy), optional(s.AccuracySE)}
+			for _, g := range grade.Graders {
+				row = append(row, number(s.Accuracies[g.Name]))
+			}
+			n.rows = append(n.rows, append(row,
 				number(s.OffTarget), optional(s.OffTargetSE), number(s.AnswerOffTarget), number(s.MeanTokens), number(s.Truncated),
-				bound(s.AccuracyCI, 0), bound(s.AccuracyCI, 1), bound(s.OffTargetCI, 0), bound(s.OffTargetCI, 1)})
+				bound(s.AccuracyCI, 0), bound(s.AccuracyCI, 1), bound(s.OffTargetCI, 0), bound(s.OffTargetCI, 1)))
 		}
 	}
 }

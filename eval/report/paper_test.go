@@ -76,7 +76,7 @@ func paperRun(model, template string, rows map[string]map[string]any, languages 
 			}
 			se := math.Sqrt(x / 100 * (1 - x/100) / trials) // as if samples were independent
 			s := eval.Score{Questions: b.questions, Samples: b.questions * b.samples, Accuracy: x / 100, AccuracySE: &se,
-				AccuracyQwen: x / 100, AccuracyStrict: x / 100, OffTarget: off / 100}
+				Accuracies: map[string]float64{"qwen": x / 100, "strict": x / 100}, OffTarget: off / 100}
 			result.Languages[l] = s
 			byLanguage[l] = append(byLanguage[l], s)
 			all = append(all, s)

@@ -34,7 +34,7 @@ func scores(benchmarks []string, start, step float64) *eval.Results {
 	se := 0.025
 	score := func(i int, k float64) eval.Score {
 		a := (start + step*float64(i)) / k
-		return eval.Score{Questions: 100, Samples: 100, Accuracy: a, AccuracySE: &se, AccuracyQwen: a, AccuracyStrict: a,
+		return eval.Score{Questions: 100, Samples: 100, Accuracy: a, AccuracySE: &se, Accuracies: map[string]float64{"qwen": a, "strict": a},
 			OffTarget: float64(i) / 20, OffTargetSE: &se, MeanTokens: 40 + float64(i), Truncated: 0.125}
 	}
 	for k, b := range benchmarks {

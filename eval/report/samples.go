@@ -5,8 +5,10 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/metric"
 )
 
@@ -15,13 +17,28 @@ type dispute struct {
 	benchmark, language, id string
 	sample                  int
 	extracted, reference    string
-	qwen                    bool // what qwen says; strict says the opposite
+	right                   string // the graders that call it right
 }
 
 // tally counts the samples of a benchmark and language by the graders' verdicts.
 type tally struct {
-	samples, qwen, strict int
-	qwenOnly, strictOnly  int
+	samples     int
+	right, only map[string]int // by grader: that it calls right, and that it alone does
+}
+
+func newTally() *tally { return &tally{right: map[string]int{}, only: map[string]int{}} }
+
+// add counts a sample by the graders that call it right, and reports whether they
+// differ.
+func (t *tally) add(right []string) (differ bool) {
+	t.samples++
+	for _, g := range right {
+		t.right[g]++
+	}
+	if len(right) == 1 {
+		t.only[right[0]]++
+	}
+	return len(right) > 0 && len(right) < len(grade.Graders)
 }
 
 // question is what was asked and expected, as hashes.
@@ -74,16 +91,11 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 		answers[key].right += metric.Indicator(s.Verdict)
 		cell := [2]string{s.Benchmark, s.Language}
 		if o.tallies[cell] == nil {
-			o.tallies[cell] = &tally{}
+			o.tallies[cell] = newTally()
 		}
 		t := o.tallies[cell]
-		t.samples++
-		t.qwen += int(metric.Indicator(s.VerdictQwen))
-		t.strict += int(metric.Indicator(s.VerdictStrict))
-		if s.VerdictQwen != s.VerdictStrict {
-			t.qwenOnly += int(metric.Indicator(s.VerdictQwen))
-			t.strictOnly += int(metric.Indicator(s.VerdictStrict))
-			o.disputes = append(o.disputes, dispute{s.Benchmark, s.Language, s.ID, s.Sample, s.Extracted, s.GT, s.VerdictQwen})
+		if right := s.RightBy(); t.add(right) {
+			o.disputes = append(o.disputes, dispute{s.Benchmark, s.Language, s.ID, s.Sample, s.Extracted, s.GT, strings.Join(right, " ")})
 		}
 	}
 	for key, a := range answers {
@@ -101,14 +113,15 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 // meanScore is the plain mean, without a standard error: translations are not
 // independent, and what is compared is not known yet.
 func meanScore(scores []eval.Score) eval.Score {
-	var m eval.Score
+	m := eval.Score{Accuracies: map[string]float64{}}
 	n := float64(len(scores))
 	for _, s := range scores {
 		m.Questions += s.Questions
 		m.Samples += s.Samples
 		m.Accuracy += s.Accuracy / n
-		m.AccuracyQwen += s.AccuracyQwen / n
-		m.AccuracyStrict += s.AccuracyStrict / n
+		for name, x := range s.Accuracies {
+			m.Accuracies[name] += x / n
+		}
 		m.OffTarget += s.OffTarget / n
 		m.AnswerOffTarget += s.AnswerOffTarget / n
 		m.MeanTokens += s.MeanTokens / n

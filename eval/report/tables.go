@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/metric"
 )
 
@@ -307,11 +308,19 @@ func severalTable(models []*model) (Table, bool) {
 // mostDisputes are listed in a table; the CSV beside it has all.
 const mostDisputes = 30
 
-// graderTables say where the two graders differ: how often, and on what.
+// graderTables say where the graders differ: how often, and on what.
 func graderTables(models []*model) []Table {
-	counts := Table{Name: "graders", Labels: 2,
-		Caption: "Verdicts of the two graders: share of samples right by qwen (the Qwen2.5-Math code) and by strict (as a person would judge), and how many of the samples only one of them calls right.",
-		Head:    []string{"benchmark", "model", "samples", "qwen, %", "strict, %", "only qwen", "only strict"}}
+	counts := Table{Name: "graders", Labels: 2, Head: []string{"benchmark", "model", "samples"}}
+	var by []string
+	for _, g := range grade.Graders {
+		counts.Head = append(counts.Head, g.Name+", %")
+		by = append(by, "by "+g.Name+" ("+g.About+")")
+	}
+	for _, g := range grade.Graders {
+		counts.Head = append(counts.Head, "only "+g.Name)
+	}
+	counts.Caption = "Verdicts of the two graders: share of samples right " + strings.Join(by, " and ") +
+		", and how many of the samples only one of them calls right."
 	list := Table{Name: "graders-differ", Labels: 8,
 		Caption: "Samples on which the graders differ.",
 		Head:    []string{"model", "benchmark", "language", "question", "sample", "extracted answer", "reference", "right by"}}
@@ -321,30 +330,32 @@ func graderTables(models []*model) []Table {
 			continue
 		}
 		for _, b := range m.results.Settings.Benchmarks {
-			var sum tally
+			sum := newTally()
 			for _, l := range m.results.Settings.Languages {
 				if t := m.answers.tallies[[2]string{b, l}]; t != nil {
 					sum.samples += t.samples
-					sum.qwen += t.qwen
-					sum.strict += t.strict
-					sum.qwenOnly += t.qwenOnly
-					sum.strictOnly += t.strictOnly
+					for _, g := range grade.Graders {
+						sum.right[g.Name] += t.right[g.Name]
+						sum.only[g.Name] += t.only[g.Name]
+					}
 				}
 			}
 			if sum.samples == 0 {
 				continue
 			}
 			n := float64(sum.samples)
-			counts.Rows = append(counts.Rows, []string{b, m.name, fmt.Sprint(sum.samples), fixed(100*float64(sum.qwen)/n, 1),
-				fixed(100*float64(sum.strict)/n, 1), fmt.Sprint(sum.qwenOnly), fmt.Sprint(sum.strictOnly)})
-			differ += sum.qwenOnly + sum.strictOnly
-		}
-		for _, d := range m.answers.disputes {
-			by := "strict"
-			if d.qwen {
-				by = "qwen"
+			row := []string{b, m.name, fmt.Sprint(sum.samples)}
+			for _, g := range grade.Graders {
+				row = append(row, fixed(100*float64(sum.right[g.Name])/n, 1))
 			}
-			row := []string{m.name, d.benchmark, d.language, d.id, fmt.Sprint(d.sample), brief(d.extracted), brief(d.reference), by}
+			for _, g := range grade.Graders {
+				row = append(row, fmt.Sprint(sum.only[g.Name]))
+			}
+			counts.Rows = append(counts.Rows, row)
+		}
+		differ += len(m.answers.disputes)
+		for _, d := range m.answers.disputes {
+			row := []string{m.name, d.benchmark, d.language, d.id, fmt.Sprint(d.sample), brief(d.extracted), brief(d.reference), d.right}
 			list.all = append(list.all, row)
 			if len(list.Rows) < mostDisputes {
 				list.Rows = append(list.Rows, row)

@@ -154,7 +154,7 @@ func (r *Record) Lacks(fields ...string) error {
 
 // Set adds a field at the end, or replaces it where it is.
 func (r *Record) Set(key string, v any) error {
-	value, err := encode(v)
+	value, err := Marshal(v)
 	if err != nil {
 		return fmt.Errorf("field %q: %w", key, err)
 	}
@@ -162,6 +162,20 @@ func (r *Record) Set(key string, v any) error {
 		r.keys = append(r.keys, key)
 	}
 	r.values[key] = value
+	return nil
+}
+
+// Insert adds a field behind another, or at the end where that is not there.
+func (r *Record) Insert(after, key string, v any) error {
+	if err := r.Set(key, v); err != nil {
+		return err
+	}
+	from, to := slices.Index(r.keys, key), slices.Index(r.keys, after)+1
+	if to == 0 || to >= len(r.keys) {
+		return nil
+	}
+	r.keys = slices.Delete(r.keys, from, from+1)
+	r.keys = slices.Insert(r.keys, to, key)
 	return nil
 }
 
@@ -199,7 +213,7 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		name, err := encode(key)
+		name, err := Marshal(key)
 		if err != nil {
 			return nil, err
 		}
@@ -211,9 +225,9 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// encode is JSON as a person reads it: text in any script and <, > and & as they
+// Marshal is JSON as a person reads it: text in any script and <, > and & as they
 // are.
-func encode(v any) ([]byte, error) {
+func Marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -39,7 +39,7 @@ func Create(path string) (*Writer, error) {
 
 // Write adds a line.
 func (w *Writer) Write(v any) error {
-	line, err := encode(v)
+	line, err := Marshal(v)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (w *Writer) Abort() {
 
 // WriteFile writes v as indented JSON to a file, whole or not at all.
 func WriteFile(path string, v any) error {
-	text, err := encode(v)
+	text, err := Marshal(v)
 	if err != nil {
 		return err
 	}

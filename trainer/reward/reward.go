@@ -51,7 +51,7 @@ func DefaultConfig() Config {
 // Validate refuses weights of Eq. 7 that are negative, no reward at all, and candidates that
 // are not among the known languages.
 func (c Config) Validate(known *language.Table) error {
-	if _, err := grade.ParseMode(c.Grader); err != nil && c.Grader != "" {
+	if _, err := grade.Named(c.Grader); err != nil && c.Grader != "" {
 		return fmt.Errorf("reward.grader: %w", err)
 	}
 	if c.Accuracy < 0 || c.Format < 0 || c.Language < 0 {
@@ -126,14 +126,17 @@ func (s *Score) scoredBy() int {
 // Scorer computes rewards; it is safe for concurrent use.
 type Scorer struct {
 	config   Config
-	grader   grade.Mode
+	grader   *grade.Grader
 	detector *langid.Detector
 }
 
 // NewScorer prepares a scorer. The detector is shared with the off-target metric,
 // so that reward and measurement agree.
 func NewScorer(config Config, detector *langid.Detector) *Scorer {
-	grader, _ := grade.ParseMode(config.Grader) // Validate has looked at it
+	grader, err := grade.Named(config.Grader)
+	if err != nil { // Validate has let nothing but an empty name through
+		grader = grade.Qwen
+	}
 	return &Scorer{config, grader, detector}
 }
 
