@@ -109,7 +109,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 		shape.Draws = shape.Draws && d.item == first+i
 	}
 	if shape.Draws {
-		shape.Form = formOf(draws)
+		shape.Filtering = filtering(draws)
 	}
 	feed, V := shape.Feed(), g.weights.Config.VocabSize
 	for i, item := range items {
@@ -177,7 +177,10 @@ func stepUp(n, least, factor int) int {
 
 // draw draws from logits [rows, V] on the device.
 func (g *graphs) draw(logits backend.Buffer, rows, first int, draws []draw) error {
-	shape := sampler.ProgramShape{Rows: rows, Vocab: g.weights.Config.VocabSize, Draws: stepUp(len(draws), 1, 4), Form: formOf(draws)}
+	shape := sampler.ProgramShape{
+		Rows: rows, Vocab: g.weights.Config.VocabSize,
+		Draws: stepUp(len(draws), 1, 4), Filtering: filtering(draws),
+	}
 	program := g.draws[shape]
 	if program == nil {
 		var err error
@@ -198,8 +201,8 @@ func (g *graphs) draw(logits backend.Buffer, rows, first int, draws []draw) erro
 	return nil
 }
 
-// formOf is the form of all draws.
-func formOf(draws []draw) (f sampler.Form) {
+// filtering returns the filters that the draws need together.
+func filtering(draws []draw) (f sampler.Filtering) {
 	for _, d := range draws {
 		f = f.With(d.params)
 	}

@@ -2,8 +2,8 @@ package sampler
 
 import "math"
 
-// block is how many tokens are handled together: their largest logit is found and
-// their weights are summed as one, and the first race is between blocks.
+// Tokens are handled in blocks of so many: each has its largest logit and the sum of its
+// weights, and the first race is between blocks.
 const block = 64
 
 // scale turns the difference of a logit to the largest into the logarithm of a
@@ -37,11 +37,10 @@ const (
 	exp7 = exp6 * math.Ln2 / 7
 )
 
-// The functions below come in two forms, in plain Go and for AVX2. They do the
-// same operations in the same order, so that their results are equal bit for bit:
-// no fused multiplication, and sums in lanes. What they leave of a block are four
-// lanes: to add those up between vector instructions costs more than the block.
-// logits have a multiple of block elements.
+// The functions below exist in plain Go and for AVX2. Both do the same operations in the same
+// order, so that their results are equal bit for bit: no fused multiplication, and sums in lanes.
+// They leave four lanes a block: to add those up between vector instructions costs more than the
+// block. logits have a multiple of block elements.
 var (
 	largestOf = largestGo
 	weighOf   = weighGo

@@ -34,8 +34,8 @@ func anyLogits(t *rapid.T, n int) []float32 {
 	return logits
 }
 
-// TestFormsAgree: what runs on this machine and plain Go give the same bits.
-func TestFormsAgree(t *testing.T) {
+// TestTiersAgree: what runs on this machine and plain Go give the same bits.
+func TestTiersAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 12).Draw(t, "blocks")
 		logits := anyLogits(t, n*block)

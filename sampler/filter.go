@@ -60,7 +60,7 @@ func (s *Sampler) raise(floor, limit float64) float64 {
 	return floor
 }
 
-// mass is the weight of the tokens that are kept.
+// mass returns the weight of the tokens that are kept.
 func (s *Sampler) mass() float64 {
 	mass := 0.0
 	for _, c := range s.kept {
@@ -69,7 +69,7 @@ func (s *Sampler) mass() float64 {
 	return mass
 }
 
-// floor32 is the largest float32 that is not above x.
+// floor32 returns the largest float32 that is not above x.
 func floor32(x float64) float32 {
 	f := float32(x)
 	if float64(f) > x {
@@ -182,7 +182,7 @@ func kthLargest(values []float32, k int) float32 {
 	for hi-lo > 16 {
 		a, b, c := values[lo], values[(lo+hi)/2], values[hi-1]
 		pivot := max(min(a, b), min(max(a, b), c))
-		// Three parts: larger, equal, smaller.
+		// Larger values first, then equal ones, then smaller ones.
 		larger, at, smaller := lo, lo, hi
 		for at < smaller {
 			switch v := values[at]; {

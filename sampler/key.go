@@ -11,8 +11,8 @@ type Key struct {
 	Position uint32 // which token of the sequence
 }
 
-// noise is the random numbers of one draw, one for each token and, with negative
-// numbers, for each block of them.
+// noise stands for the random numbers of one draw: one for each token's id and, with negative
+// ids, for each block of tokens.
 type noise uint64
 
 // noise returns the key's numbers. Each word is absorbed by a step of SplitMix64, a
@@ -23,8 +23,8 @@ func (k Key) noise() noise {
 	return noise(splitmix.Mix(h ^ (uint64(k.Sample)<<32 | uint64(k.Position))))
 }
 
-// uniform is the number of a token, in (0, 1): SplitMix64 started at the noise.
-func (n noise) uniform(token int32) float64 {
-	h := splitmix.Mix(uint64(n) + uint64(token)*splitmix.Gamma)
+// uniform returns the number of an id, in (0, 1): SplitMix64 started at the noise.
+func (n noise) uniform(id int32) float64 {
+	h := splitmix.Mix(uint64(n) + uint64(id)*splitmix.Gamma)
 	return (float64(h>>11) + 0.5) / (1 << 53)
 }

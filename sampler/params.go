@@ -35,12 +35,13 @@ func (p Params) Validate() error {
 	return nil
 }
 
-// NewParams are the parameters that a person asked for, checked. Unlike in Params, whose
-// zero value has no filter, a top-p of 0 is a request, and one that would keep no token.
+// NewParams checks the parameters that a person asked for. Unlike in Params, whose zero value has
+// no filter, a top-p of 0 is a request, and an error, because it would keep no token.
 func NewParams(temperature float64, topK int, topP, minP float64) (Params, error) {
 	p := Params{Temperature: temperature, TopK: topK, TopP: topP, MinP: minP}
 	if topP == 0 {
-		return p, errors.New("top-p is 0, which keeps no token: expected above 0 and at most 1, which is off; temperature 0 takes the likeliest token")
+		return p, errors.New("top-p is 0, which keeps no token: expected above 0 and at most 1, which is off; " +
+			"temperature 0 takes the likeliest token")
 	}
 	return p, p.Validate()
 }

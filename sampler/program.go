@@ -12,28 +12,27 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 )
 
-// ProgramShape is what a Program is compiled for.
+// ProgramShape gives the sizes that a Program is compiled for, and the filters that it has.
 type ProgramShape struct {
 	Rows, Vocab int // of the logits
 	Draws       int // tokens drawn, each from a row
-	Form
+	Filtering
 }
 
-// Form is what draws have in common that a graph depends on.
-type Form struct {
+// Filtering says which filters a graph needs for the draws that it makes.
+type Filtering struct {
 	Filters bool // top-k, top-p or min-p is on for one of them at least
 	TopK    bool // top-k is, which takes passes over the logits of its own
 }
 
-// With is the form of draws of which one has these parameters, too.
-func (f Form) With(p Params) Form {
-	return Form{Filters: f.Filters || p.Filters(), TopK: f.TopK || p.TopK > 0}
+// With adds the filters of a draw with these parameters.
+func (f Filtering) With(p Params) Filtering {
+	return Filtering{Filters: f.Filters || p.Filters(), TopK: f.TopK || p.TopK > 0}
 }
 
-// Program draws tokens on a device, from logits that never leave it. It follows the
-// rule of Sampler step by step, over the same random numbers: what it draws differs only
-// where float32 weights and sums of another order of operations decide a race, about
-// once in a million draws.
+// Program draws tokens on a device, from logits that never leave it. It follows the rule of
+// Sampler step by step, over the same random numbers. Its tokens differ only where float32
+// weights and sums of another order of operations decide a race, about once in a million draws.
 type Program struct {
 	shape   ProgramShape
 	program *backend.Program
@@ -47,8 +46,8 @@ type Draw struct {
 	Key    Key
 }
 
-// What a draw is on its way to a device: 64-bit words, some of them the bits of a
-// float64, each as two int32, the lower half first.
+// A draw goes to a device as 64-bit words, some of them the bits of a float64, each as two
+// int32, the lower half first.
 const (
 	wordRow = iota
 	wordNoise
@@ -60,10 +59,10 @@ const (
 	words
 )
 
-// DrawInts is how many int32 a draw is on its way to a device.
+// DrawInts counts the int32 that a draw takes on its way to a device.
 const DrawInts = 2 * words
 
-// Pack leaves the draw from logits of V tokens in ints [DrawInts]. Room for draws that
+// Pack writes the draw, from logits of V tokens, to ints [DrawInts]. Room for draws that
 // are not asked for may stay zero.
 func (d Draw) Pack(ints []int32, V int) {
 	put := func(word int, bits uint64) {
@@ -86,8 +85,8 @@ func (d Draw) Pack(ints []int32, V int) {
 	put(wordMinP, math.Float64bits(p.MinP))
 }
 
-// Unpack returns what was drawn: draw i of DrawGraph's result. A log-probability that is
-// NaN says that the row's logits are not finite (ErrNotFinite).
+// Unpack returns the token and log-probability of draw i of DrawGraph's result. A
+// log-probability that is NaN says that the row's logits are not finite (ErrNotFinite).
 func Unpack(drawn []int32, i int) (token int32, logprob float32) {
 	return drawn[2*i], math.Float32frombits(uint32(drawn[2*i+1]))
 }
@@ -100,7 +99,7 @@ func CompileProgram(d *backend.Device, shape ProgramShape) (*Program, error) {
 	}
 	p, err := backend.Compile(d, "sample", inputs, func(in []*Node) []*Node {
 		row := Slice(in[1], AxisRange(), AxisElem(2*wordRow))
-		return []*Node{DrawGraph(Gather(in[0], row), in[1], shape.Form)}
+		return []*Node{DrawGraph(Gather(in[0], row), in[1], shape.Filtering)}
 	})
 	if err != nil {
 		return nil, err
@@ -112,7 +111,7 @@ func CompileProgram(d *backend.Device, shape ProgramShape) (*Program, error) {
 func (p *Program) Close() { p.program.Close() }
 
 // Run draws from logits [Rows, Vocab], a buffer of the device, as many tokens as there
-// are draws, at most shape.Draws, and returns what Unpack reads.
+// are draws, at most shape.Draws, and returns them for Unpack.
 func (p *Program) Run(logits backend.Buffer, draws []Draw) ([]int32, error) {
 	N := p.shape.Draws
 	if len(draws) > N {
@@ -136,13 +135,13 @@ func (p *Program) Run(logits backend.Buffer, draws []Draw) ([]int32, error) {
 	return drawn, backend.Download(outputs[0], drawn)
 }
 
-// DrawGraph is graph code that draws a token from each row of logits [N, Vocab], float32,
-// as draws [N, DrawInts] (see Draw.Pack; their Row is not looked at) ask. The result
-// [N, 2], int32, is for Unpack.
+// DrawGraph is graph code that draws a token from each row of logits [N, Vocab], float32, with
+// the parameters and random numbers of draws [N, DrawInts] (see Draw.Pack; their Row is not
+// looked at). The result [N, 2], int32, is for Unpack.
 //
 // Legend of shapes: N draws, V tokens padded to whole blocks, C blocks, L tokens of a
 // block.
-func DrawGraph(logits, draws *Node, form Form) *Node {
+func DrawGraph(logits, draws *Node, filtering Filtering) *Node {
 	g, N, vocab := logits.Graph(), logits.Shape().Dim(0), logits.Shape().Dim(1)
 	C := blocks(vocab)
 	f32, f64, i32 := dtypes.Float32, dtypes.Float64, dtypes.Int32
@@ -155,7 +154,7 @@ func DrawGraph(logits, draws *Node, form Form) *Node {
 		z_NV = Concatenate([]*Node{z_NV, BroadcastToDims(Scalar(g, f32, math.Inf(-1)), N, pad)}, 1)
 	}
 	top_N1 := ReduceAndKeep(z_NV, ReduceMax, 1)
-	temperature_N := float(wordTemperature) // 0 where no draw is asked for: what comes out is not read
+	temperature_N := float(wordTemperature) // 0 where no draw is asked for, whose result is not read
 	inverse_N1 := Reshape(ConvertDType(MinScalar(Inverse(temperature_N), 1e30), f32), N, 1)
 	x_NV := Mul(Sub(z_NV, top_N1), inverse_N1)
 	// The smallest normal number has this logarithm. The comparison lets NaN through.
@@ -165,8 +164,9 @@ func DrawGraph(logits, draws *Node, form Form) *Node {
 	sum_N := ReduceSum(sums_NC, 1)
 
 	var tie *ties
-	if form.Filters {
-		w_NV, tie = filtered(w_NV, z_NV, sum_N, word(wordTopK), float(wordTail), float(wordMinP), form.TopK)
+	if filtering.Filters {
+		w_NV, tie = filtered(w_NV, z_NV, sum_N,
+			word(wordTopK), float(wordTail), float(wordMinP), filtering.TopK)
 		sums_NC = tie.sums(w_NV, N, C)
 	}
 
@@ -213,7 +213,8 @@ func mixed(x *Node) *Node {
 	return folded(x, 31)
 }
 
-// ties are the tokens whose weight equals top-p's threshold: the last of them may go.
+// ties counts, for each draw, the tokens whose weight equals top-p's threshold: the last of them
+// by id may go.
 type ties struct {
 	threshold_N1 *Node // float32
 	keep_N1      *Node // how many stay, the first by id; int32
@@ -221,9 +222,9 @@ type ties struct {
 	inBlock_NC   *Node
 }
 
-// filtered takes the weights of tokens that top-k, top-p and min-p leave out, as
-// Sampler.filter does, but for the ties at top-p's threshold. A threshold is found by
-// halving the range of its bits: those of a positive float32 grow with it.
+// filtered sets the weights of tokens that top-k, top-p and min-p leave out to zero, as
+// Sampler.filter does, but for the ties at top-p's threshold, which it returns. A threshold is
+// found by halving the range of its bits: those of a positive float32 grow with it.
 func filtered(w_NV, z_NV, sum_N, topK_N, tail_N, minP_N *Node, topK bool) (*Node, *ties) {
 	g, N := w_NV.Graph(), w_NV.Shape().Dim(0)
 	C := w_NV.Shape().Dim(1) / block
@@ -235,7 +236,8 @@ func filtered(w_NV, z_NV, sum_N, topK_N, tail_N, minP_N *Node, topK bool) (*Node
 		k_N := ConvertDType(topK_N, i32)
 		float := func(key_N *Node) *Node {
 			bits := ConvertDType(key_N, i32)
-			return column(Bitcast(Where(LessThan(bits, ZerosLike(bits)), BitwiseXor(bits, Scalar(g, i32, math.MaxInt32)), bits), f32))
+			negative := BitwiseXor(bits, Scalar(g, i32, math.MaxInt32))
+			return column(Bitcast(Where(LessThan(bits, ZerosLike(bits)), negative, bits), f32))
 		}
 		infinity := int64(math.Float32bits(float32(math.Inf(1))))
 		low, high := fill(g, i64, N, -infinity-1), fill(g, i64, N, infinity)
@@ -255,7 +257,8 @@ func filtered(w_NV, z_NV, sum_N, topK_N, tail_N, minP_N *Node, topK bool) (*Node
 	low, high := fill(g, i32, N, 0), fill(g, i32, N, int64(math.Float32bits(1)))
 	mass := func(bits_N *Node) *Node {
 		below := LessThan(w_NV, column(Bitcast(bits_N, f32)))
-		return ReduceSum(ConvertDType(ReduceSum(Reshape(Where(below, w_NV, zero_NV), N, C, block), 2), f64), 1)
+		sums := ReduceSum(Reshape(Where(below, w_NV, zero_NV), N, C, block), 2)
+		return ReduceSum(ConvertDType(sums, f64), 1)
 	}
 	for range 30 {
 		middle := BitwiseShiftRightArithmeticScalar(Add(low, AddScalar(high, int32(1))), int32(1))
@@ -268,20 +271,22 @@ func filtered(w_NV, z_NV, sum_N, topK_N, tail_N, minP_N *Node, topK bool) (*Node
 	equal_NC := ReduceSum(Reshape(ConvertDType(Equal(w_NV, threshold_N1), i32), N, C, block), 2)
 	equals_N1 := column(ReduceSum(equal_NC, 1))
 	room_N1 := Sub(column(limit_N), column(mass(low)))
-	gone_N1 := ConvertDType(Floor(MinScalar(Div(room_N1, MaxScalar(ConvertDType(threshold_N1, f64), 1e-300)), 1e9)), i32)
+	weight_N1 := MaxScalar(ConvertDType(threshold_N1, f64), 1e-300)
+	gone_N1 := ConvertDType(Floor(MinScalar(Div(room_N1, weight_N1), 1e9)), i32)
 	keep_N1 := Sub(equals_N1, Max(Min(gone_N1, AddScalar(equals_N1, int32(-1))), ZerosLike(gone_N1)))
 	floor_N1 := column(ConvertDType(minP_N, f32))
 	tie := &ties{
 		threshold_N1: threshold_N1,
-		keep_N1:      Where(GreaterOrEqual(threshold_N1, floor_N1), keep_N1, ZerosLike(keep_N1)), // min-p comes after top-p
-		before_NC:    Sub(CumSum(equal_NC, 1), equal_NC),
-		inBlock_NC:   equal_NC,
+		// min-p comes after top-p
+		keep_N1:    Where(GreaterOrEqual(threshold_N1, floor_N1), keep_N1, ZerosLike(keep_N1)),
+		before_NC:  Sub(CumSum(equal_NC, 1), equal_NC),
+		inBlock_NC: equal_NC,
 	}
 	keeps := LogicalAnd(GreaterOrEqual(w_NV, threshold_N1), GreaterOrEqual(w_NV, floor_N1))
 	return Where(keeps, w_NV, zero_NV), tie
 }
 
-// sums are the weights of the blocks [N, C], float64, without the ties that go.
+// sums returns the weights of the blocks [N, C], float64, without the ties that go.
 func (t *ties) sums(w_NV *Node, N, C int) *Node {
 	above := Where(GreaterThan(w_NV, t.threshold_N1), w_NV, ZerosLike(w_NV))
 	sums := ReduceSum(ConvertDType(Reshape(above, N, C, block), dtypes.Float64), 2)
@@ -290,7 +295,7 @@ func (t *ties) sums(w_NV *Node, N, C int) *Node {
 	return Add(sums, Mul(ConvertDType(stay, f64), MaxScalar(ConvertDType(t.threshold_N1, f64), 0)))
 }
 
-// cut takes the weights of the ties that go from block b's [N, L].
+// cut sets the weights of the ties that go to zero among block b's [N, L].
 func (t *ties) cut(w_NL, b_N *Node) *Node {
 	N, C := t.before_NC.Shape().Dim(0), t.before_NC.Shape().Dim(1)
 	g, i32 := w_NL.Graph(), dtypes.Int32
@@ -302,7 +307,7 @@ func (t *ties) cut(w_NL, b_N *Node) *Node {
 	return Where(goes, ZerosLike(w_NL), w_NL)
 }
 
-// fill is a vector of one value.
+// fill returns a vector of one value.
 func fill(g *Graph, dtype dtypes.DType, n int, value int64) *Node {
 	return BroadcastToDims(Scalar(g, dtype, value), n)
 }

@@ -32,8 +32,8 @@ func checkProgram(t *testing.T, d *backend.Device, V, trials int) {
 	const rows, draws = 4, 8
 	r := rand.New(rand.NewPCG(3, uint64(V)))
 	for _, shape := range []ProgramShape{
-		{Rows: rows, Vocab: V, Draws: draws}, {Rows: rows, Vocab: V, Draws: draws, Form: Form{Filters: true}},
-		{Rows: rows, Vocab: V, Draws: draws, Form: Form{Filters: true, TopK: true}},
+		{Rows: rows, Vocab: V, Draws: draws}, {Rows: rows, Vocab: V, Draws: draws, Filtering: Filtering{Filters: true}},
+		{Rows: rows, Vocab: V, Draws: draws, Filtering: Filtering{Filters: true, TopK: true}},
 	} {
 		p, err := CompileProgram(d, shape)
 		if err != nil {

@@ -2,8 +2,8 @@ package sampler
 
 import "math"
 
-// race is an exponential race: every runner's time is -ln(u) / weight, and the
-// chance to be first is the weight's share.
+// race is an exponential race: every runner's time is -ln(u) / weight, so that a runner is first
+// with a probability in proportion to its weight.
 //
 // A token is drawn by two races, between blocks of token ids by their sums and
 // then between the tokens of the block that won. That is the same distribution,
@@ -18,7 +18,7 @@ type race struct {
 
 func (n noise) race(favourite int32) race { return race{n, favourite, math.Inf(1)} }
 
-// enter lets a runner run, by its id for the noise.
+// enter lets a runner run; the noise has a number for its id.
 func (r *race) enter(id int32, weight float64) {
 	u := r.noise.uniform(id)
 	// -ln(u) ≥ 1 - u: most have lost before the logarithm is taken.
@@ -30,7 +30,7 @@ func (r *race) enter(id int32, weight float64) {
 	}
 }
 
-// blockID is the runner of a block; tokens have the numbers from 0 on.
+// blockID returns the id of a block as a runner; tokens have the ids from 0 on.
 func blockID(b int) int32 { return -1 - int32(b) }
 
 // draw races over all tokens, whose blocks have these sums. best is the likeliest

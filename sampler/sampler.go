@@ -21,7 +21,7 @@ type Sampler struct {
 	histogram []float64
 }
 
-// choice is a token that may be drawn, and its weight.
+// choice is a token that may be drawn, with its weight.
 type choice struct {
 	token  int32
 	weight float32
@@ -58,7 +58,7 @@ func (s *Sampler) Sample(logits []float32, p Params, key Key) (token int32, logp
 	return token, logProb(logits[token], logits[best], temperature, sum), nil
 }
 
-// logProb is the log-probability of logit z where the weights sum to sum.
+// logProb returns the log-probability of logit z where the weights sum to sum.
 func logProb(z, top float32, temperature, sum float64) float32 {
 	return float32((float64(z)-float64(top))/temperature - math.Log(sum))
 }
@@ -110,22 +110,23 @@ func Probabilities(logits []float32, p Params) (tokens []int32, probs []float64,
 	return tokens, probs, nil
 }
 
-// blocks is how many blocks n tokens make.
+// blocks returns the number of blocks that n tokens make.
 func blocks(n int) int { return (n + block - 1) / block }
 
-// pad makes a whole block of the last tokens: the others have no weight.
-func pad(whole *[block]float32, z []float32) []float32 {
+// pad makes a whole block of the last tokens' logits z, in room where it needs that: the tokens
+// that it adds have no weight.
+func pad(room *[block]float32, z []float32) []float32 {
 	if len(z) == block {
 		return z
 	}
-	for i := copy(whole[:], z); i < block; i++ {
-		whole[i] = float32(math.Inf(-1))
+	for i := copy(room[:], z); i < block; i++ {
+		room[i] = float32(math.Inf(-1))
 	}
-	return whole[:]
+	return room[:]
 }
 
-// argmax returns the first of the largest logits, and leaves those of the blocks
-// in s.maxima.
+// argmax returns the first of the largest logits, and leaves the largest of each block in
+// s.maxima. Logits without a finite largest are ErrNotFinite.
 func (s *Sampler) argmax(logits []float32) (int32, error) {
 	n, whole := blocks(len(logits)), len(logits)/block
 	s.tops = slices.Grow(s.tops[:0], n)[:n]
@@ -158,8 +159,8 @@ func (s *Sampler) argmax(logits []float32) (int32, error) {
 	return int32(b*block + slices.Index(logits[b*block:], top)), nil
 }
 
-// weigh fills s.sums, and s.weights when each token's is wanted, and returns the
-// sum of all.
+// weigh fills s.sums, and s.weights where each token's weight is wanted, and returns the sum
+// of all.
 func (s *Sampler) weigh(logits []float32, scale *scale, each bool) float64 {
 	n, whole := blocks(len(logits)), len(logits)/block
 	s.lanes = slices.Grow(s.lanes[:0], n)[:n]
@@ -177,9 +178,9 @@ func (s *Sampler) weigh(logits []float32, scale *scale, each bool) float64 {
 	s.sums = s.sums[:0]
 	sum := 0.0
 	for _, l := range s.lanes {
-		part := (l[0] + l[1]) + (l[2] + l[3])
-		s.sums = append(s.sums, part)
-		sum += part
+		ofBlock := (l[0] + l[1]) + (l[2] + l[3])
+		s.sums = append(s.sums, ofBlock)
+		sum += ofBlock
 	}
 	return sum
 }

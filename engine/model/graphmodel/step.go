@@ -18,9 +18,9 @@ type StepShape struct {
 	B     int // rows
 	T     int // tokens a row: 1 to decode, a chunk to prefill
 	Pages int // entries of a row's page table; the context is Pages × slots
-	// Draws: a step of one token a row also draws the next one of each, in this form.
-	Draws bool
-	Form  sampler.Form
+	// With Draws a step of one token a row also draws the next one of each, by these filters.
+	Draws     bool
+	Filtering sampler.Filtering
 }
 
 // Row puts a row into feed, the first input of a step program: int32 [B, T+2+Pages],
@@ -87,7 +87,7 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Pr
 		result := op.Linear(x_BD, p.get(m.Head.Name))
 		p.finish()
 		if shape.Draws {
-			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Pages)), shape.Form)
+			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Pages)), shape.Filtering)
 		}
 		return append([]*Node{result}, pools...)
 	})
