@@ -66,7 +66,8 @@ func weighAVX2(lanes [][4]float64, weights, logits []float32, s *scale) {
 			p = f.Mul(p).Add(c1)
 			p = f.Mul(p).Add(one)
 			// Where d is below the floor this is anything, even NaN.
-			w := p.Mul(n.ConvertToInt32().Add(bias).ShiftAllLeft(23).AsFloat32x8()).Masked(d.GreaterEqual(floor))
+			power := n.ConvertToInt32().Add(bias).ShiftAllLeft(23).AsFloat32x8()
+			w := p.Mul(power).Masked(d.GreaterEqual(floor))
 			w.Store((*[8]float32)(to[i : i+8]))
 			first = first.Add(w.GetLo().ConvertToFloat64())
 			second = second.Add(w.GetHi().ConvertToFloat64())

@@ -40,10 +40,12 @@ func TestTiersAgree(t *testing.T) {
 		n := rapid.IntRange(0, 12).Draw(t, "blocks")
 		logits := anyLogits(t, n*block)
 		tops, wantTops := make([][4]float32, n), make([][4]float32, n)
-		if got, want := largestOf(tops, logits), largestGo(wantTops, logits); got != want || !slices.Equal(tops, wantTops) {
+		if got, want := largestOf(tops, logits), largestGo(wantTops, logits); got != want ||
+			!slices.Equal(tops, wantTops) {
 			t.Fatalf("largest: %v %v, plain Go's %v %v", got, tops, want, wantTops)
 		}
-		temperature := rapid.SampledFrom([]float64{1e-300, 1e-3, 0.6, 1, 7, 1e30, 1e300}).Draw(t, "temperature")
+		temperatures := []float64{1e-300, 1e-3, 0.6, 1, 7, 1e30, 1e300}
+		temperature := rapid.SampledFrom(temperatures).Draw(t, "temperature")
 		top := float32(0)
 		if n > 0 {
 			top = slices.Max(logits)
@@ -58,14 +60,16 @@ func TestTiersAgree(t *testing.T) {
 			for weights[at] == wantWeights[at] && at < len(weights)-1 {
 				at++
 			}
-			t.Fatalf("weights differ from plain Go's: the logit %g has %g, not %g; sums %v, not %v", logits[at], weights[at], wantWeights[at], lanes, wantLanes)
+			t.Fatalf("weights differ from plain Go's: the logit %g has %g, not %g; sums %v, not %v",
+				logits[at], weights[at], wantWeights[at], lanes, wantLanes)
 		}
 		clear(lanes)
 		if weighOf(lanes, nil, logits, &scale); !slices.Equal(lanes, wantLanes) {
 			t.Fatalf("sums alone: %v, plain Go %v", lanes, wantLanes)
 		}
 		floor := float32(rapid.Float64Range(0, 1).Draw(t, "floor"))
-		if got, want := atLeastOf(nil, weights, floor), atLeastGo(nil, weights, floor); !slices.Equal(got, want) {
+		got, want := atLeastOf(nil, weights, floor), atLeastGo(nil, weights, floor)
+		if !slices.Equal(got, want) {
 			t.Fatalf("at least %g: %v, plain Go %v", floor, got, want)
 		}
 		var sums, wantSums [4][8]float32
@@ -110,8 +114,10 @@ func TestWeights(t *testing.T) {
 			}
 			for token := int32(0); token < 3001; token += 100 {
 				got, entropy := scored(t, logits, token, temperature)
-				if d := math.Abs(float64(entropy) - (math.Log(want) - mean/want)); d > 1e-6*(1+float64(entropy)) {
-					t.Errorf("temperature %g: entropy %g, want %g", temperature, entropy, math.Log(want)-mean/want)
+				off := math.Abs(float64(entropy) - (math.Log(want) - mean/want))
+				if off > 1e-6*(1+float64(entropy)) {
+					t.Errorf("temperature %g: entropy %g, want %g",
+						temperature, entropy, math.Log(want)-mean/want)
 				}
 				w := (float64(logits[token])-float64(logits[best]))/temperature - math.Log(want)
 				if d := math.Abs(float64(got) - w); d > 3e-7+math.Abs(w)*6e-8 {

@@ -24,7 +24,8 @@ type Params struct {
 func (p Params) Validate() error {
 	switch {
 	case !(p.Temperature >= 0) || math.IsInf(p.Temperature, 0):
-		return fmt.Errorf("temperature is %g, expected a finite number of at least 0, which is greedy", p.Temperature)
+		return fmt.Errorf("temperature is %g, expected a finite number of at least 0, which is greedy",
+			p.Temperature)
 	case p.TopK < 0:
 		return fmt.Errorf("top-k is %d, expected 0 (off) or more", p.TopK)
 	case !(p.TopP >= 0 && p.TopP <= 1):
@@ -40,8 +41,8 @@ func (p Params) Validate() error {
 func NewParams(temperature float64, topK int, topP, minP float64) (Params, error) {
 	p := Params{Temperature: temperature, TopK: topK, TopP: topP, MinP: minP}
 	if topP == 0 {
-		return p, errors.New("top-p is 0, which keeps no token: expected above 0 and at most 1, which is off; " +
-			"temperature 0 takes the likeliest token")
+		return p, errors.New("top-p is 0, which keeps no token: expected above 0 and at most 1, " +
+			"which is off; temperature 0 takes the likeliest token")
 	}
 	return p, p.Validate()
 }

@@ -19,7 +19,7 @@ type ProgramShape struct {
 	Filtering
 }
 
-// Filtering says which filters a graph needs for the draws that it makes.
+// Filtering names the filters that a graph needs for the draws that it makes.
 type Filtering struct {
 	Filters bool // top-k, top-p or min-p is on for one of them at least
 	TopK    bool // top-k is, which takes passes over the logits of its own
@@ -174,7 +174,8 @@ func DrawGraph(logits, draws *Node, filtering Filtering) *Node {
 	noise_N1 := Reshape(word(wordNoise), N, 1)
 	race := func(steps, weight *Node) *Node { // steps: ids of the runners in steps of the generator
 		h := mixed(Add(noise_N1, steps))
-		u := MulScalar(AddScalar(ConvertDType(BitwiseShiftRightLogicalScalar(h, uint64(11)), f64), 0.5), 1.0/(1<<53))
+		bits := ConvertDType(BitwiseShiftRightLogicalScalar(h, uint64(11)), f64)
+		u := MulScalar(AddScalar(bits, 0.5), 1.0/(1<<53))
 		return ArgMin(Div(Neg(Log(u)), weight), 1, i32)
 	}
 	ids := make([]uint64, C)
@@ -206,7 +207,9 @@ func DrawGraph(logits, draws *Node, filtering Filtering) *Node {
 // mixed is splitmix.Mix. The constants go in whole: GoMLX's scalars pass through float64.
 func mixed(x *Node) *Node {
 	g := x.Graph()
-	folded := func(x *Node, bits uint64) *Node { return BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, bits)) }
+	folded := func(x *Node, bits uint64) *Node {
+		return BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, bits))
+	}
 	x = Add(x, Const(g, splitmix.Gamma))
 	x = Mul(folded(x, 30), Const(g, splitmix.Factor1))
 	x = Mul(folded(x, 27), Const(g, splitmix.Factor2))

@@ -32,7 +32,8 @@ func checkProgram(t *testing.T, d *backend.Device, V, trials int) {
 	const rows, draws = 4, 8
 	r := rand.New(rand.NewPCG(3, uint64(V)))
 	for _, shape := range []ProgramShape{
-		{Rows: rows, Vocab: V, Draws: draws}, {Rows: rows, Vocab: V, Draws: draws, Filtering: Filtering{Filters: true}},
+		{Rows: rows, Vocab: V, Draws: draws},
+		{Rows: rows, Vocab: V, Draws: draws, Filtering: Filtering{Filters: true}},
 		{Rows: rows, Vocab: V, Draws: draws, Filtering: Filtering{Filters: true, TopK: true}},
 	} {
 		p, err := CompileProgram(d, shape)
@@ -54,7 +55,10 @@ func checkProgram(t *testing.T, d *backend.Device, V, trials int) {
 			}
 			asked := make([]Draw, 1+r.IntN(draws))
 			for i := range asked {
-				asked[i] = Draw{Row: r.IntN(rows), Key: Key{Seed: r.Uint64(), Prompt: r.Uint64(), Sample: uint32(i), Position: r.Uint32()}}
+				asked[i] = Draw{
+					Row: r.IntN(rows),
+					Key: Key{Seed: r.Uint64(), Prompt: r.Uint64(), Sample: uint32(i), Position: r.Uint32()},
+				}
 				asked[i].Params.Temperature = []float64{0, 0.6, 1, 1, 1.7}[r.IntN(5)]
 				if shape.Filters && r.IntN(4) > 0 {
 					asked[i].Params.TopP = []float64{0, 0.1, 0.5, 0.95, 0.95, 0.999, 1}[r.IntN(7)]
@@ -99,14 +103,17 @@ func checkProgram(t *testing.T, d *backend.Device, V, trials int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := p.Run(buffer, []Draw{{Row: 0, Params: Params{Temperature: 1}}, {Row: 1, Params: Params{Temperature: 1}}})
+			got, err := p.Run(buffer, []Draw{
+				{Row: 0, Params: Params{Temperature: 1}}, {Row: 1, Params: Params{Temperature: 1}},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			backend.Free(buffer)
 			_, good := Unpack(got, 0)
 			if _, broken := Unpack(got, 1); good != good || broken == broken {
-				t.Errorf("a logit of %g: log-probabilities %g and %g, want a number and NaN", bad, good, broken)
+				t.Errorf("a logit of %g: log-probabilities %g and %g, want a number and NaN",
+					bad, good, broken)
 			}
 		}
 	}

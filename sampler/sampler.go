@@ -66,7 +66,9 @@ func logProb(z, top float32, temperature, sum float64) float32 {
 // Score returns the log-probability of a token under the whole vocabulary at a
 // temperature above 0, as Sample computes it, and the entropy of that distribution in
 // nats.
-func (s *Sampler) Score(logits []float32, token int32, temperature float64) (logprob, entropy float32, err error) {
+func (s *Sampler) Score(
+	logits []float32, token int32, temperature float64,
+) (logprob, entropy float32, err error) {
 	best, err := s.argmax(logits)
 	if err != nil {
 		return 0, 0, err

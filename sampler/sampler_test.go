@@ -84,7 +84,10 @@ func randomLogits(seed uint64, n int) []float32 {
 func TestFrequencies(t *testing.T) {
 	for _, tokens := range []int{60, 200} { // one block, and four of which one is not full
 		logits := randomLogits(1, tokens)
-		for _, p := range []Params{{Temperature: 1}, {Temperature: 0.6, TopP: 0.95}, {Temperature: 1.5, TopK: 12}, {Temperature: 1, MinP: 0.1}} {
+		for _, p := range []Params{
+			{Temperature: 1}, {Temperature: 0.6, TopP: 0.95}, {Temperature: 1.5, TopK: 12},
+			{Temperature: 1, MinP: 0.1},
+		} {
 			frequencies(t, logits, p)
 		}
 	}
@@ -104,7 +107,8 @@ func frequencies(t *testing.T, logits []float32, p Params) {
 	count := map[int32]float64{}
 	var s Sampler
 	for i := range uint32(draws) {
-		token, logprob, err := s.Sample(logits, p, Key{Seed: 7, Prompt: uint64(i % 100), Sample: i / 100 % 20, Position: i / 2000})
+		token, logprob, err := s.Sample(logits, p,
+			Key{Seed: 7, Prompt: uint64(i % 100), Sample: i / 100 % 20, Position: i / 2000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +143,9 @@ func TestUniform(t *testing.T) {
 		"position": func(i uint32) Key { k := base; k.Position = i; return k },
 	}
 	tokens := base.noise()
-	numbers := map[string]func(uint32) float64{"token": func(i uint32) float64 { return tokens.uniform(int32(i)) }}
+	numbers := map[string]func(uint32) float64{
+		"token": func(i uint32) float64 { return tokens.uniform(int32(i)) },
+	}
 	for name, key := range next {
 		numbers[name] = func(i uint32) float64 { return key(i).noise().uniform(17) }
 	}
@@ -243,7 +249,8 @@ func TestNotFinite(t *testing.T) {
 			t.Errorf("%v: error %v, want %v", logits, err, ErrNotFinite)
 		}
 	}
-	if token, logprob, err := s.Sample([]float32{-inf, 2, -inf}, Params{Temperature: 1}, Key{}); token != 1 || logprob != 0 || err != nil {
+	if token, logprob, err := s.Sample([]float32{-inf, 2, -inf}, Params{Temperature: 1}, Key{}); token != 1 ||
+		logprob != 0 || err != nil {
 		t.Errorf("a single possible token: %d, %g, %v", token, logprob, err)
 	}
 }
@@ -272,14 +279,17 @@ func FuzzSample(f *testing.F) {
 			kept = kept || id == token
 		}
 		if !kept || math.Abs(sum-1) > 1e-9 || !(logprob <= 1e-6) {
-			t.Fatalf("%+v: drew %d (kept: %v), probabilities sum to %g, log-probability %g", p, token, kept, sum, logprob)
+			t.Fatalf("%+v: drew %d (kept: %v), probabilities sum to %g, log-probability %g",
+				p, token, kept, sum, logprob)
 		}
 	})
 }
 
 func BenchmarkSample(b *testing.B) {
 	logits := randomLogits(5, 151_936)
-	for name, p := range map[string]Params{"temperature": {Temperature: 1}, "top-p": {Temperature: 0.6, TopP: 0.95}, "greedy": {}} {
+	for name, p := range map[string]Params{
+		"temperature": {Temperature: 1}, "top-p": {Temperature: 0.6, TopP: 0.95}, "greedy": {},
+	} {
 		b.Run(name, func(b *testing.B) {
 			var s Sampler
 			for i := range b.N {
@@ -298,7 +308,9 @@ func BenchmarkBatch(b *testing.B) {
 	for i := range rows {
 		rows[i] = randomLogits(uint64(i), 151_936)
 	}
-	for name, p := range map[string]Params{"temperature": {Temperature: 1}, "top-p": {Temperature: 0.6, TopP: 0.95}} {
+	for name, p := range map[string]Params{
+		"temperature": {Temperature: 1}, "top-p": {Temperature: 0.6, TopP: 0.95},
+	} {
 		b.Run(name, func(b *testing.B) {
 			samplers := make([]Sampler, runtime.GOMAXPROCS(0))
 			for b.Loop() {
@@ -306,7 +318,8 @@ func BenchmarkBatch(b *testing.B) {
 				for w := range samplers {
 					wait.Go(func() {
 						for i := w; i < len(rows); i += len(samplers) {
-							if _, _, err := samplers[w].Sample(rows[i], p, Key{Sample: uint32(i)}); err != nil {
+							_, _, err := samplers[w].Sample(rows[i], p, Key{Sample: uint32(i)})
+							if err != nil {
 								b.Error(err)
 							}
 						}

@@ -22,23 +22,23 @@ type Allocator struct {
 	promises map[uint64]int32 // pages that are about to be computed
 }
 
-// name tells a page's content from what the same page held before it was reused.
-type name struct {
+// contents names what a page holds now, and not what it held before it was reused.
+type contents struct {
 	page   int32
 	serial uint32
 }
 
 // origin stands before the first page of every sequence.
-var origin = name{}
+var origin = contents{}
 
-// page is the state of one page.
+// page describes one page of the pool.
 type page struct {
 	users    int32
-	serial   uint32 // how often it was handed out
-	sealed   bool   // full, and found by its hash
-	promised bool   // will be full, and is waited for by its hash
-	hash     uint64 // of all tokens from the sequence's start to the page's end
-	parent   name   // the page before it when it was sealed
+	serial   uint32   // how often it was handed out
+	sealed   bool     // full, and found by its hash
+	promised bool     // will be full, and is waited for by its hash
+	hash     uint64   // of all tokens from the sequence's start to the page's end
+	parent   contents // of the page before it when it was sealed
 	tokens   []int32
 	older    int32
 	newer    int32
@@ -50,36 +50,39 @@ type Table struct {
 	Pages []int32
 	Len   int // slots in use
 
-	sealed int  // pages from the start that Seal is done with
-	parent name // the findable page that holds the content of the last of them
+	sealed int      // pages from the start that Seal is done with
+	parent contents // the findable page that holds the content of the last of them
 }
 
-// Copy asks for the content of page Src to be copied to page Dst.
+// Copy asks for the contents of page Src to be copied to page Dst.
 type Copy struct{ Src, Dst int32 }
 
 // New makes an allocator of numPages pages, page 0 included, of pageSize
 // token slots.
 func New(numPages, pageSize int) *Allocator {
-	a := &Allocator{size: pageSize, pages: make([]page, numPages), byHash: map[uint64]int32{}, promises: map[uint64]int32{}}
+	a := &Allocator{
+		size: pageSize, pages: make([]page, numPages),
+		byHash: map[uint64]int32{}, promises: map[uint64]int32{},
+	}
 	for i := numPages - 1; i > 0; i-- {
 		a.free = append(a.free, int32(i))
 	}
 	return a
 }
 
-// PageSize is the number of token slots of a page.
+// PageSize returns the number of token slots of a page.
 func (a *Allocator) PageSize() int { return a.size }
 
-// NumPages is the number of pages that can be handed out.
+// NumPages returns the number of pages that can be handed out.
 func (a *Allocator) NumPages() int { return len(a.pages) - 1 }
 
-// NumFree is the number of pages that can be taken now, cached ones included.
+// NumFree returns the number of pages that can be taken now, cached ones included.
 func (a *Allocator) NumFree() int { return len(a.free) + a.cached }
 
-// NumUsed is the number of pages that some table holds.
+// NumUsed returns the number of pages that some table holds.
 func (a *Allocator) NumUsed() int { return a.NumPages() - a.NumFree() }
 
-// PagesFor is how many pages hold tokens.
+// PagesFor returns how many pages so many tokens take.
 func (a *Allocator) PagesFor(tokens int) int { return (tokens + a.size - 1) / a.size }
 
 // Grow makes room for n more tokens at the end of t. Where the last page is
@@ -130,6 +133,7 @@ func (a *Allocator) Release(t *Table) {
 	*t = Table{}
 }
 
+// release takes a user from page p.
 func (a *Allocator) release(p int32) {
 	s := &a.pages[p]
 	if s.users--; s.users > 0 {
@@ -164,8 +168,8 @@ func (a *Allocator) hand(p int32) int32 {
 	return p
 }
 
-// name is the name of what page p holds.
-func (a *Allocator) name(p int32) name { return name{p, a.pages[p].serial} }
+// contentsOf names what page p holds.
+func (a *Allocator) contentsOf(p int32) contents { return contents{p, a.pages[p].serial} }
 
 // forget makes a sealed page an ordinary one.
 func (a *Allocator) forget(p int32) {

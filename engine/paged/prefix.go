@@ -16,9 +16,9 @@ func (a *Allocator) Hash(hashes []uint64, tokens []int32) []uint64 {
 	return hashes
 }
 
-// chain is the hash of a prefix that ends with piece, given that of what is
-// before: FNV's product with the high half folded in. Content is compared where a
-// hash is found, so a collision costs a hit and nothing else.
+// chain returns the hash of a prefix that ends with piece, given that of the tokens before: as in
+// FNV, a product for each, with the high half folded in. Tokens are compared where a hash is
+// found, so a collision costs a hit and nothing else.
 func chain(before uint64, piece []int32) uint64 {
 	h := before ^ 0xcbf29ce484222325
 	for _, id := range piece {
@@ -28,7 +28,7 @@ func chain(before uint64, piece []int32) uint64 {
 	return h
 }
 
-// Hit is what the pool knows of a sequence's beginning.
+// Hit counts the pages of a sequence's beginning that the pool holds.
 type Hit struct {
 	Pages  int // full pages that can be shared
 	Unused int // how many of them nobody uses: to share them takes them from NumFree
@@ -58,13 +58,13 @@ func (a *Allocator) Find(hashes []uint64, tokens []int32) Hit {
 		if a.pages[p].users == 0 {
 			hit.Unused++
 		}
-		parent = a.name(p)
+		parent = a.contentsOf(p)
 	}
 	return hit
 }
 
-// holds reports whether a sealed page has this content after this prefix.
-func (a *Allocator) holds(p int32, parent name, piece []int32) bool {
+// holds reports whether a sealed page holds these tokens after this prefix.
+func (a *Allocator) holds(p int32, parent contents, piece []int32) bool {
 	return a.pages[p].parent == parent && slices.Equal(a.pages[p].tokens, piece)
 }
 
@@ -78,7 +78,7 @@ func (a *Allocator) Share(hit Hit, hashes []uint64) Table {
 		}
 		a.pages[p].users++
 		t.Pages = append(t.Pages, p)
-		t.parent = a.name(p)
+		t.parent = a.contentsOf(p)
 	}
 	return t
 }
@@ -112,19 +112,19 @@ func (a *Allocator) Seal(t *Table, hashes []uint64, tokens []int32) {
 		s := &a.pages[p]
 		a.breakPromise(p)
 		if s.sealed { // by another member of the group
-			t.parent = a.name(p)
+			t.parent = a.contentsOf(p)
 			continue
 		}
 		if other, taken := a.byHash[hash]; taken && a.holds(other, t.parent, piece) {
 			// Somebody computed the same beside us. What follows hangs on the page
 			// that is found.
-			t.parent = a.name(other)
+			t.parent = a.contentsOf(other)
 			continue
 		}
 		s.sealed, s.hash, s.parent = true, hash, t.parent
 		s.tokens = append(s.tokens[:0], piece...)
 		a.byHash[hash] = p
-		t.parent = a.name(p)
+		t.parent = a.contentsOf(p)
 	}
 }
 

@@ -5,7 +5,8 @@ import "slices"
 // ages is a list of sequences, the oldest first.
 type ages []*Sequence
 
-// before is the order of age: requests as they came, samples as they are counted.
+// before compares ages: requests as they came, samples as they are counted. It is negative
+// where s is older.
 func (s *Sequence) before(o *Sequence) int {
 	if s.arrival != o.arrival {
 		return s.arrival - o.arrival
@@ -13,6 +14,7 @@ func (s *Sequence) before(o *Sequence) int {
 	return s.Sample - o.Sample
 }
 
+// insert puts seq where its age belongs.
 func (a *ages) insert(seq *Sequence) {
 	if n := len(*a); n == 0 || (*a)[n-1].before(seq) < 0 {
 		*a = append(*a, seq)

@@ -35,7 +35,7 @@ func (p *pool) copy(copies []paged.Copy) {
 	}
 }
 
-// extend is what a slot holds, given the slot before.
+// extend returns what a slot holds, given the slot before.
 func extend(before uint64, token int32) uint64 {
 	h := (before ^ uint64(uint32(token)) + 1) * 0x9e3779b97f4a7c15
 	return h ^ h>>29
@@ -84,7 +84,8 @@ func (w *watch) step(step *Step, holders []*Sequence, length func(request, sampl
 		rows[item.Seq] = true
 		if item.Start != w.computed[item.Seq] {
 			// Only the prefix cache may know more, and only at the start.
-			if w.computed[item.Seq] != 0 || !o.PrefixCache || item.Start%p.size != 0 || item.Start >= len(item.Seq.Tokens) {
+			if w.computed[item.Seq] != 0 || !o.PrefixCache || item.Start%p.size != 0 ||
+				item.Start >= len(item.Seq.Tokens) {
 				w.Fatalf("a row begins at %d, computed are %d", item.Start, w.computed[item.Seq])
 			}
 		}
@@ -108,12 +109,14 @@ func (w *watch) step(step *Step, holders []*Sequence, length func(request, sampl
 			hash := uint64(0)
 			for at, id := range seq.Tokens[:item.Start] {
 				if hash = extend(hash, id); p.slots[p.slot(&seq.Table, at)] != hash {
-					w.Fatalf("request %d sample %d reads something else at position %d", seq.Request, seq.Sample, at)
+					w.Fatalf("request %d sample %d reads something else at position %d",
+						seq.Request, seq.Sample, at)
 				}
 			}
 			w.hash[seq] = hash
 		} else if item.Start > 0 && p.slots[p.slot(&seq.Table, item.Start-1)] != w.hash[seq] {
-			w.Fatalf("request %d sample %d reads something else before position %d", seq.Request, seq.Sample, item.Start)
+			w.Fatalf("request %d sample %d reads something else before position %d",
+				seq.Request, seq.Sample, item.Start)
 		}
 		for _, id := range item.Tokens {
 			w.hash[seq] = extend(w.hash[seq], id)
@@ -241,7 +244,8 @@ func (w *watch) books() {
 func drive(t failer, s *Scheduler, thorough bool, length func(request, sample int) int) map[[2]int][]int32 {
 	w := &watch{
 		failer: t, Scheduler: s, pool: newPool(s.pages), thorough: thorough,
-		computed: map[*Sequence]int{}, hash: map[*Sequence]uint64{}, started: map[*Sequence]int{}, decoding: map[*Sequence]bool{}, results: map[[2]int][]int32{},
+		computed: map[*Sequence]int{}, hash: map[*Sequence]uint64{}, started: map[*Sequence]int{},
+		decoding: map[*Sequence]bool{}, results: map[[2]int][]int32{},
 	}
 	for steps := 0; ; steps++ {
 		if steps > 1_000_000 {

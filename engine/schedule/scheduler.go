@@ -54,15 +54,15 @@ type Sequence struct {
 	// Table has pages for all tokens of a prompt from its first chunk on.
 	Table paged.Table
 
-	arrival int          // place in the order of Add
+	arrival int          // number in the order of Add
 	known   int          // tokens that it had when it was started: a prompt, and more after a preemption
 	members int          // samples that a shared prefill has to serve, itself included
 	hashes  []uint64     // of its full pages, for the prefix cache
 	awaits  uint64       // a page that another sequence computes and this one wants
-	self    [1]*Sequence // what Item.Sample is most of the time
+	self    [1]*Sequence // Item.Sample most of the time
 }
 
-// left is how many tokens are not computed yet: one while it decodes.
+// left counts the tokens that are not computed yet: one while it decodes.
 func (s *Sequence) left() int { return len(s.Tokens) - s.Computed }
 
 // Item is one row of a step.
@@ -76,7 +76,7 @@ type Item struct {
 	Sample []*Sequence
 }
 
-// Step is what runs next. It is valid until Next is called again.
+// Step lists the rows that run next. It is valid until Next is called again.
 type Step struct {
 	// Items are the rows. Those of one token come first, longer ones follow.
 	Items []Item
@@ -117,17 +117,20 @@ func (s *Scheduler) Stats() Stats { return s.stats }
 // that could never fit in the pool is an error.
 func (s *Scheduler) Add(request int, prompt []int32, samples, maxNew int) error {
 	if len(prompt) == 0 || samples < 1 || maxNew < 1 {
-		return fmt.Errorf("prompt of %d tokens, %d samples, %d new tokens: each must be at least 1", len(prompt), samples, maxNew)
+		return fmt.Errorf("prompt of %d tokens, %d samples, %d new tokens: each must be at least 1",
+			len(prompt), samples, maxNew)
 	}
 	length := len(prompt) + maxNew
 	if s.options.MaxLen > 0 {
 		length = min(length, max(s.options.MaxLen, len(prompt)+1))
 	}
 	if need := s.pages.PagesFor(length); need > s.pages.NumPages() {
-		return fmt.Errorf("%d tokens need %d pages of %d, the key-value pool has %d", length, need, s.pages.PageSize(), s.pages.NumPages())
+		return fmt.Errorf("%d tokens need %d pages of %d, the key-value pool has %d",
+			length, need, s.pages.PageSize(), s.pages.NumPages())
 	}
 	seq := &Sequence{
-		Request: request, Tokens: slices.Clip(prompt), Prompt: len(prompt), arrival: s.added, members: samples,
+		Request: request, Tokens: slices.Clip(prompt), Prompt: len(prompt),
+		arrival: s.added, members: samples,
 	}
 	seq.self[0] = seq
 	s.fresh = append(s.fresh, seq)
@@ -277,8 +280,10 @@ func (s *Scheduler) split(leader *Sequence) []*Sequence {
 	group := []*Sequence{leader}
 	for sample := 1; sample < leader.members; sample++ {
 		member := &Sequence{
-			Request: leader.Request, Sample: sample, Tokens: slices.Clip(leader.Tokens), Prompt: leader.Prompt,
-			Computed: leader.Computed, Table: s.pages.Fork(&leader.Table), arrival: leader.arrival, members: 1,
+			Request: leader.Request, Sample: sample,
+			Tokens: slices.Clip(leader.Tokens), Prompt: leader.Prompt,
+			Computed: leader.Computed, Table: s.pages.Fork(&leader.Table),
+			arrival: leader.arrival, members: 1,
 			known: leader.known, hashes: slices.Clip(leader.hashes),
 		}
 		member.self[0] = member
@@ -306,17 +311,17 @@ func (s *Scheduler) preempt(seq *Sequence) {
 // and pages. One that wants a page which another is computing lets younger ones
 // pass, as many as a batch; one that lacks pages lets nobody pass.
 func (s *Scheduler) admit() {
-	places := len(s.parked)
+	rows := len(s.parked) // sequences that have a row or wait for one
 	for _, seq := range s.running {
-		places += seq.members
+		rows += seq.members
 	}
-	free := func() bool { return s.budget > 0 && places < s.options.MaxBatch }
+	free := func() bool { return s.budget > 0 && rows < s.options.MaxBatch }
 	for i := 0; i < len(s.returned) && free(); {
 		seq, members := s.returned[i], s.returned[i].members
-		switch s.start(seq, places) {
+		switch s.start(seq, rows) {
 		case started:
 			s.returned = slices.Delete(s.returned, i, i+1)
-			places += members
+			rows += members
 		case waits:
 			i++
 		case noRoom:
@@ -325,7 +330,7 @@ func (s *Scheduler) admit() {
 	}
 	for len(s.fresh) > 0 && len(s.returned) < s.options.MaxBatch && free() {
 		seq, members := s.fresh[0], s.fresh[0].members
-		outcome := s.start(seq, places)
+		outcome := s.start(seq, rows)
 		if outcome == noRoom {
 			return
 		}
@@ -334,12 +339,12 @@ func (s *Scheduler) admit() {
 		if outcome == waits {
 			s.returned.insert(seq)
 		} else {
-			places += members
+			rows += members
 		}
 	}
 }
 
-// outcome is what became of an attempt to start a sequence.
+// outcome is the result of an attempt to start a sequence.
 type outcome int
 
 const (
@@ -349,12 +354,12 @@ const (
 )
 
 // start finds what is known of a sequence, takes pages for all that it lacks and
-// adds its first chunk. places is how many sequences are running or will be when
+// adds its first chunk. rows counts the sequences that are running or will be when
 // the prompts under way are done.
-func (s *Scheduler) start(seq *Sequence, places int) outcome {
+func (s *Scheduler) start(seq *Sequence, rows int) outcome {
 	// It begins only when there is a page more for each that runs to grow into:
 	// otherwise it would soon be preempted, or preempt.
-	growth := min(places+seq.members, s.options.MaxBatch)
+	growth := min(rows+seq.members, s.options.MaxBatch)
 	if len(s.running) > 0 && 1+growth > s.pages.NumFree() {
 		return noRoom
 	}
@@ -403,6 +408,7 @@ func (s *Scheduler) seal() {
 	s.unsealed = s.unsealed[:0]
 }
 
+// sealOne makes the pages findable that the computed tokens of a sequence fill.
 func (s *Scheduler) sealOne(seq *Sequence) {
 	if s.options.PrefixCache {
 		computed := seq.Tokens[:min(seq.Computed, len(seq.Tokens), seq.Table.Len)]

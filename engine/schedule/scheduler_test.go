@@ -194,7 +194,12 @@ func TestMixedStep(t *testing.T) {
 		wantRows(t, step, want...)
 		appendAll(s, step)
 	}
-	if st := s.Stats(); st != (Stats{Steps: 4, PrefillTokens: 1 + 13 + 7, DecodeTokens: 2 + 2 + 4, SharedTokens: 1, PeakPages: st.PeakPages}) {
+	st := s.Stats()
+	want := Stats{
+		Steps: 4, PrefillTokens: 1 + 13 + 7, DecodeTokens: 2 + 2 + 4, SharedTokens: 1,
+		PeakPages: st.PeakPages,
+	}
+	if st != want {
 		t.Errorf("%+v", st)
 	}
 }
@@ -310,9 +315,12 @@ func TestPreempted(t *testing.T) {
 
 // BenchmarkNext is a step of a full batch with 10,000 requests behind it.
 func BenchmarkNext(b *testing.B) {
-	for _, c := range []struct{ batch, queued, pages int }{{64, 64, 64 * 64}, {256, 256, 256 * 64}, {256, 10_000, 256 * 64}, {256, 10_000, 3000}} {
+	for _, c := range []struct{ batch, queued, pages int }{
+		{64, 64, 64 * 64}, {256, 256, 256 * 64}, {256, 10_000, 256 * 64}, {256, 10_000, 3000},
+	} {
 		b.Run(fmt.Sprintf("batch=%d/queued=%d/pages=%d", c.batch, c.queued, c.pages), func(b *testing.B) {
-			s := New(paged.New(c.pages+1, 16), Options{MaxBatch: c.batch, StepTokens: 2048, ChunkTokens: 512, PrefixCache: true})
+			o := Options{MaxBatch: c.batch, StepTokens: 2048, ChunkTokens: 512, PrefixCache: true}
+			s := New(paged.New(c.pages+1, 16), o)
 			r := rand.New(rand.NewPCG(3, 4))
 			text := make([]int32, 1<<16)
 			for i := range text {

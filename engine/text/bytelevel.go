@@ -55,7 +55,7 @@ func lossy(b []byte) string {
 	return out.String()
 }
 
-// brokenLength is how many bytes at the start of b could have become a character.
+// brokenLength counts the bytes at the start of b that could have become a character.
 func brokenLength(b []byte) int {
 	n := 1
 	for n < len(b) && n < 4 && !utf8.FullRune(b[:n]) {

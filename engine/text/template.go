@@ -70,7 +70,8 @@ func LoadTemplate(dir string) (*Template, error) {
 		return nil, err
 	}
 	class := string(config["tokenizer_class"])
-	if string(model["model_type"]) == `"qwen2"` || class == `"Qwen2Tokenizer"` || class == `"Qwen2TokenizerFast"` {
+	if string(model["model_type"]) == `"qwen2"` || class == `"Qwen2Tokenizer"` ||
+		class == `"Qwen2TokenizerFast"` {
 		qwen2Tokens(config, t.special)
 	}
 	files := map[string]string{"default": filepath.Join(dir, "chat_template.jinja")}
@@ -200,7 +201,8 @@ func (t *Template) fromConfig(path string, raw json.RawMessage) {
 		Template string `json:"template"`
 	}
 	if err := json.Unmarshal(raw, &named); err != nil {
-		t.named["default"] = variant{path: path, err: chatError(path, errors.New("chat_template must be text, or a list of objects with name and template"))}
+		err := errors.New("chat_template must be text, or a list of objects with name and template")
+		t.named["default"] = variant{path: path, err: chatError(path, err)}
 		return
 	}
 	for _, n := range named {
@@ -243,7 +245,8 @@ func (t *Template) choose(tools bool) (variant, error) {
 	}
 	names := slices.Sorted(maps.Keys(t.named))
 	v := t.named[names[0]]
-	return v, chatError(v.path, fmt.Errorf("of several templates (%s) none is named default", strings.Join(names, ", ")))
+	return v, chatError(v.path, fmt.Errorf("of several templates (%s) none is named default",
+		strings.Join(names, ", ")))
 }
 
 // Render writes a conversation as the model's prompt; addGenerationPrompt ends it
@@ -336,7 +339,9 @@ func normalized(message *jinja.Dict) *jinja.Dict {
 	return kept
 }
 
-func (t *Template) render(messages, tools, documents *jinja.List, variables *jinja.Dict, addGenerationPrompt bool) (string, error) {
+func (t *Template) render(
+	messages, tools, documents *jinja.List, variables *jinja.Dict, addGenerationPrompt bool,
+) (string, error) {
 	v, err := t.choose(tools != nil)
 	if err != nil {
 		return "", err

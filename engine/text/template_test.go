@@ -9,11 +9,14 @@ import (
 	"testing"
 )
 
+// files maps the paths of a folder's files to their contents.
+type files map[string]string
+
 // folder writes files into a folder of its own.
-func folder(t *testing.T, files map[string]string) string {
+func folder(t *testing.T, all files) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, content := range files {
+	for name, content := range all {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -30,18 +33,26 @@ func TestTemplateFiles(t *testing.T) {
 	list := `{"chat_template": [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]}`
 	for _, c := range []struct {
 		what          string
-		files         map[string]string
+		files         files
 		plain, tools  string // what is rendered without and with tools
 		path, refusal string
 	}{
-		{"text", map[string]string{"tokenizer_config.json": `{"chat_template": "C"}`}, "C", "C", "tokenizer_config.json", ""},
-		{"a list", map[string]string{"tokenizer_config.json": list}, "D", "T", "tokenizer_config.json", ""},
-		{"a file before the config", map[string]string{"tokenizer_config.json": list, "chat_template.jinja": "F"}, "F", "F", "chat_template.jinja", ""},
-		{"files", map[string]string{"chat_template.jinja": "F", "additional_chat_templates/tool_use.jinja": "A"}, "F", "A", "chat_template.jinja", ""},
-		{"files that are not asked for", map[string]string{"chat_template.jinja": "F", "additional_chat_templates/rag.jinja": "R"}, "F", "F", "chat_template.jinja", ""},
-		{"no default", map[string]string{"tokenizer_config.json": list, "additional_chat_templates/rag.jinja": "R"}, "", "", "", "(rag) none is named default"},
-		{"a number", map[string]string{"tokenizer_config.json": `{"chat_template": 3}`}, "", "", "", "tokenizer_config.json: chat template: chat_template must be text"},
-		{"a bad template", map[string]string{"chat_template.jinja": "a\n{% trans %}"}, "", "", "", `chat_template.jinja: chat template: line 2, {% trans %}: unknown tag "trans"`},
+		{"text", files{"tokenizer_config.json": `{"chat_template": "C"}`}, "C", "C",
+			"tokenizer_config.json", ""},
+		{"a list", files{"tokenizer_config.json": list}, "D", "T", "tokenizer_config.json", ""},
+		{"a file before the config", files{"tokenizer_config.json": list, "chat_template.jinja": "F"}, "F",
+			"F", "chat_template.jinja", ""},
+		{"files", files{"chat_template.jinja": "F", "additional_chat_templates/tool_use.jinja": "A"}, "F",
+			"A", "chat_template.jinja", ""},
+		{"files that are not asked for",
+			files{"chat_template.jinja": "F", "additional_chat_templates/rag.jinja": "R"}, "F", "F",
+			"chat_template.jinja", ""},
+		{"no default", files{"tokenizer_config.json": list, "additional_chat_templates/rag.jinja": "R"},
+			"", "", "", "(rag) none is named default"},
+		{"a number", files{"tokenizer_config.json": `{"chat_template": 3}`}, "", "", "",
+			"tokenizer_config.json: chat template: chat_template must be text"},
+		{"a bad template", files{"chat_template.jinja": "a\n{% trans %}"}, "", "", "",
+			`chat_template.jinja: chat template: line 2, {% trans %}: unknown tag "trans"`},
 	} {
 		dir := folder(t, c.files)
 		template, err := LoadTemplate(dir)
@@ -50,44 +61,79 @@ func TestTemplateFiles(t *testing.T) {
 			continue
 		}
 		for _, with := range []struct{ tools, want string }{{"", c.plain}, {"[]", c.tools}} {
-			got, err := template.RenderConversation(Conversation{Messages: json.RawMessage("[]"), Tools: json.RawMessage(with.tools)}, true)
+			conversation := Conversation{Messages: json.RawMessage("[]"), Tools: json.RawMessage(with.tools)}
+			got, err := template.RenderConversation(conversation, true)
 			if c.refusal != "" {
-				if err == nil || !strings.Contains(err.Error(), c.refusal) || strings.Contains(err.Error(), "\n") || template.Err() == nil {
+				if err == nil || !strings.Contains(err.Error(), c.refusal) ||
+					strings.Contains(err.Error(), "\n") || template.Err() == nil {
 					t.Errorf("%s: error %v (%v), want %s", c.what, err, template.Err(), c.refusal)
 				}
 				continue
 			}
-			if got != with.want || err != nil || template.Err() != nil || filepath.Base(template.Path()) != c.path {
+			if got != with.want || err != nil || template.Err() != nil ||
+				filepath.Base(template.Path()) != c.path {
 				t.Errorf("%s: %q of %s, %v, want %q", c.what, got, template.Path(), err, with.want)
 			}
 		}
 	}
-	for _, files := range []map[string]string{nil, {"tokenizer_config.json": `{"chat_template": null}`}} {
-		if _, err := LoadTemplate(folder(t, files)); !errors.Is(err, ErrNoTemplate) {
-			t.Errorf("%v: %v, want %v", files, err, ErrNoTemplate)
+	for _, without := range []files{nil, {"tokenizer_config.json": `{"chat_template": null}`}} {
+		if _, err := LoadTemplate(folder(t, without)); !errors.Is(err, ErrNoTemplate) {
+			t.Errorf("%v: %v, want %v", without, err, ErrNoTemplate)
 		}
 	}
 }
 
 // TestSpecialTokens: what templates see of a tokenizer's special tokens.
 func TestSpecialTokens(t *testing.T) {
-	source := "{{ bos_token }}|{{ eos_token }}|{{ pad_token is defined }}|{{ image_token }}|{{ unk_token }}|{{ add_bos_token is defined }}"
+	source := "{{ bos_token }}|{{ eos_token }}|{{ pad_token is defined }}|" +
+		"{{ image_token }}|{{ unk_token }}|{{ add_bos_token is defined }}"
 	for _, c := range []struct {
-		files map[string]string
+		files files
 		want  string
 	}{
-		{map[string]string{"tokenizer_config.json": `{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": null, "image_token": "<i>", "add_bos_token": true}`},
-			"<s>|</s>|False|<i>||False"},
-		{map[string]string{"tokenizer_config.json": `{"bos_token": "<s>"}`, "special_tokens_map.json": `{"bos_token": "<b>", "unk_token": {"content": "<u>"}}`},
-			"<b>||False||<u>|False"},
-		{map[string]string{"tokenizer_config.json": `{"bos_token": "<s>", "added_tokens_decoder": {}}`, "special_tokens_map.json": `{"bos_token": "<b>"}`},
-			"<s>||False|||False"},
+		{
+			files{
+				"tokenizer_config.json": `{"bos_token": "<s>", "eos_token": {"content": "</s>"}, ` +
+					`"pad_token": null, "image_token": "<i>", "add_bos_token": true}`,
+			},
+			"<s>|</s>|False|<i>||False",
+		},
+		{
+			files{
+				"tokenizer_config.json":   `{"bos_token": "<s>"}`,
+				"special_tokens_map.json": `{"bos_token": "<b>", "unk_token": {"content": "<u>"}}`,
+			},
+			"<b>||False||<u>|False",
+		},
+		{
+			files{
+				"tokenizer_config.json":   `{"bos_token": "<s>", "added_tokens_decoder": {}}`,
+				"special_tokens_map.json": `{"bos_token": "<b>"}`,
+			},
+			"<s>||False|||False",
+		},
 		// Qwen2's tokenizer has some by itself, and a model of that type has this tokenizer.
-		{map[string]string{"config.json": `{"model_type": "qwen2"}`, "tokenizer_config.json": `{"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<e>"}`},
-			"|<e>|True||<|endoftext|>|False"},
-		{map[string]string{"config.json": `{"model_type": "llama"}`, "tokenizer_config.json": `{"tokenizer_class": "Qwen2Tokenizer", "unk_token": null}`},
-			"|<|endoftext|>|True|||False"},
-		{map[string]string{"config.json": `{"model_type": "llama"}`, "tokenizer_config.json": `{"tokenizer_class": "LlamaTokenizerFast"}`}, "||False|||False"},
+		{
+			files{
+				"config.json":           `{"model_type": "qwen2"}`,
+				"tokenizer_config.json": `{"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<e>"}`,
+			},
+			"|<e>|True||<|endoftext|>|False",
+		},
+		{
+			files{
+				"config.json":           `{"model_type": "llama"}`,
+				"tokenizer_config.json": `{"tokenizer_class": "Qwen2Tokenizer", "unk_token": null}`,
+			},
+			"|<|endoftext|>|True|||False",
+		},
+		{
+			files{
+				"config.json":           `{"model_type": "llama"}`,
+				"tokenizer_config.json": `{"tokenizer_class": "LlamaTokenizerFast"}`,
+			},
+			"||False|||False",
+		},
 	} {
 		c.files["chat_template.jinja"] = source
 		template, err := LoadTemplate(folder(t, c.files))
@@ -103,22 +149,26 @@ func TestSpecialTokens(t *testing.T) {
 // TestConversation: fields keep their order and their kind, null fields are not
 // there, reasoning goes by its names, and variables win over special tokens.
 func TestConversation(t *testing.T) {
-	template, err := NewTemplate("{{ messages|tojson }}{{ tools|tojson }}{{ documents }}{{ enable_thinking }}{{ bos_token }}{{ add_generation_prompt }}", "<s>", "")
+	template, err := NewTemplate("{{ messages|tojson }}{{ tools|tojson }}{{ documents }}"+
+		"{{ enable_thinking }}{{ bos_token }}{{ add_generation_prompt }}", "<s>", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := template.RenderConversation(Conversation{
-		Messages:  json.RawMessage(`[{"role": "user", "z": 1.0, "content": "<é>", "a": [1, null], "none": null}, {"role": "assistant", "thinking": "hm", "content": ""}]`),
+		Messages: json.RawMessage(`[{"role": "user", "z": 1.0, "content": "<é>", "a": [1, null], "none": null}, ` +
+			`{"role": "assistant", "thinking": "hm", "content": ""}]`),
 		Tools:     json.RawMessage(`[{"b": {"y": 1e2, "x": 0}, "a": true}]`),
 		Variables: json.RawMessage(`{"enable_thinking": false, "bos_token": "<b>"}`),
 	}, true)
-	want := `[{"role": "user", "z": 1.0, "content": "<é>", "a": [1, null]}, {"thinking": "hm", "role": "assistant", "content": "", "reasoning_content": "hm"}]` +
+	want := `[{"role": "user", "z": 1.0, "content": "<é>", "a": [1, null]}, ` +
+		`{"thinking": "hm", "role": "assistant", "content": "", "reasoning_content": "hm"}]` +
 		`[{"b": {"y": 100.0, "x": 0}, "a": true}]NoneFalse<b>True`
 	if got != want || err != nil {
 		t.Errorf("%v\n got %s\nwant %s", err, got, want)
 	}
 	for _, c := range []Conversation{
-		{Messages: json.RawMessage(`{}`)}, {Messages: json.RawMessage(`["x"]`)}, {Tools: json.RawMessage(`3`)}, {Documents: json.RawMessage(`[1]`)},
+		{Messages: json.RawMessage(`{}`)}, {Messages: json.RawMessage(`["x"]`)},
+		{Tools: json.RawMessage(`3`)}, {Documents: json.RawMessage(`[1]`)},
 		{Variables: json.RawMessage(`[]`)},
 	} {
 		if _, err := template.RenderConversation(c, true); err == nil {

@@ -39,7 +39,8 @@ func TestVocabularies(t *testing.T) {
 	}
 	for _, name := range []string{"qwen2_5", "llama3_1"} {
 		dir := t.TempDir()
-		unpack(t, filepath.Join(shared, "goldens", "tokenizers", name, "tokenizer.json.gz"), filepath.Join(dir, "tokenizer.json"))
+		unpack(t, filepath.Join(shared, "goldens", "tokenizers", name, "tokenizer.json.gz"),
+			filepath.Join(dir, "tokenizer.json"))
 		tokenizer := load(t, dir)
 		in, err := jsonl.Open(golden)
 		if err != nil {
@@ -119,10 +120,12 @@ func unpack(t *testing.T, from, to string) {
 
 // texts in the languages of the project, with what tokenizers stumble over.
 var texts = []string{
-	"What is 12 + 30?", "¿Cuánto es doce más treinta?", "Сколько будет 12 + 30?", "Wie viel ist zwölf plus dreißig?",
-	"Combien font douze plus trente ?", "বারো যোগ ত্রিশ কত?", "สิบสองบวกสามสิบเท่ากับเท่าไร", "Kumi na mbili ongeza thelathini ni ngapi?",
+	"What is 12 + 30?", "¿Cuánto es doce más treinta?", "Сколько будет 12 + 30?",
+	"Wie viel ist zwölf plus dreißig?", "Combien font douze plus trente ?", "বারো যোগ ত্রিশ কত?",
+	"สิบสองบวกสามสิบเท่ากับเท่าไร", "Kumi na mbili ongeza thelathini ni ngapi?",
 	"十二加三十等于多少？", "十二足す三十は？", "పన్నెండు కూడిక ముప్పై ఎంత?",
-	"  spaces\t\ttabs\n\n\nlines  ", "👩‍👩‍👧‍👦 🇩🇪", "\\boxed{\\frac{1}{2}}", "<|im_start|>user\nhi<|im_end|>", "",
+	"  spaces\t\ttabs\n\n\nlines  ", "👩‍👩‍👧‍👦 🇩🇪", "\\boxed{\\frac{1}{2}}",
+	"<|im_start|>user\nhi<|im_end|>", "",
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -184,7 +187,8 @@ func TestSpecials(t *testing.T) {
 func TestLossy(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"ok", "ok"}, {"\xe4\xbd", "\ufffd"}, {"a\xe4\xbdb", "a\ufffdb"}, {"\xff\xfe", "\ufffd\ufffd"},
-		{"\xf0\x9f\x91", "\ufffd"}, {"\xf0\x9f\x91\xe4\xbd\xa0", "\ufffd你"}, {"\xc0\x80", "\ufffd\ufffd"}, {"\xed\xa0\x80", "\ufffd\ufffd\ufffd"},
+		{"\xf0\x9f\x91", "\ufffd"}, {"\xf0\x9f\x91\xe4\xbd\xa0", "\ufffd你"}, {"\xc0\x80", "\ufffd\ufffd"},
+		{"\xed\xa0\x80", "\ufffd\ufffd\ufffd"},
 	} {
 		if got := lossy([]byte(c.in)); got != c.want {
 			t.Errorf("%q: %q, want %q", c.in, got, c.want)
@@ -254,10 +258,13 @@ func TestTemplateErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := refusing.Render(nil, true); err == nil || !strings.Contains(err.Error(), "roles must alternate") {
+	if _, err := refusing.Render(nil, true); err == nil ||
+		!strings.Contains(err.Error(), "roles must alternate") {
 		t.Errorf("error %v, want the template's own", err)
 	}
-	for _, source := range []string{"{% for %}", "{{ ", "{% include '/etc/passwd' %}", "{% for i in range(100000000000) %}x{% endfor %}"} {
+	for _, source := range []string{
+		"{% for %}", "{{ ", "{% include '/etc/passwd' %}", "{% for i in range(100000000000) %}x{% endfor %}",
+	} {
 		template, err := NewTemplate(source, "", "")
 		if err == nil {
 			_, err = template.Render(nil, true)
@@ -266,7 +273,8 @@ func TestTemplateErrors(t *testing.T) {
 			t.Errorf("%q gave no error", source)
 		}
 	}
-	counting, err := NewTemplate("{% for i in range(2, 7, 2) %}{{ i }},{% endfor %}{% for i in range(2) %}{{ i }};{% endfor %}", "", "")
+	counting, err := NewTemplate("{% for i in range(2, 7, 2) %}{{ i }},{% endfor %}"+
+		"{% for i in range(2) %}{{ i }};{% endfor %}", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type Tokenizer struct {
 	ids     map[string]int32 // of the added tokens
 }
 
-// tokenizerFile is what Stele itself reads of tokenizer.json.
+// tokenizerFile holds the fields that Stele itself reads of tokenizer.json.
 type tokenizerFile struct {
 	AddedTokens []struct {
 		ID      int32  `json:"id"`
@@ -85,7 +85,8 @@ func parse(data []byte) (*Tokenizer, error) {
 		return nil, err
 	}
 	if !f.Decoder.byteLevel() {
-		return nil, errors.New("only byte-level vocabularies are supported, and this decoder is not ByteLevel")
+		return nil, errors.New(
+			"only byte-level vocabularies are supported, and this decoder is not ByteLevel")
 	}
 	t := &Tokenizer{special: map[int32]bool{}, ids: map[string]int32{}}
 	set := func(id int32, token string) error {

@@ -60,7 +60,7 @@ type ffiBuffer struct {
 
 func (b *ffiBuffer) shape() []int64 { return unsafe.Slice(b.dims, b.rank) }
 
-// elements is the buffer as a slice of its elements, valid during the call.
+// elements returns the buffer as a slice of its elements, valid during the call.
 func elements[T any](b *ffiBuffer) []T {
 	n := int64(1)
 	for _, d := range b.shape() {
@@ -94,7 +94,7 @@ const (
 	errorInternal = 13
 )
 
-// entry is the C function of a handler. Its errors and panics become errors of the
+// entry returns the C function of a handler, whose errors and panics become errors of the
 // program's run.
 func entry(handle func(operands, results []*ffiBuffer) error) func(*ffiFrame) uintptr {
 	return func(f *ffiFrame) (failure uintptr) {
@@ -156,7 +156,8 @@ func registerCall(path, target string, handle func(operands, results []*ffiBuffe
 	}
 	for e := api.extensions; e != nil; e = e.next {
 		if e.kind == extensionFFI {
-			return api.register((*pjrtFFI)(unsafe.Pointer(e)).handlerRegister, target, purego.NewCallback(entry(handle)))
+			return api.register((*pjrtFFI)(unsafe.Pointer(e)).handlerRegister, target,
+				purego.NewCallback(entry(handle)))
 		}
 	}
 	return errors.New("the plugin has no FFI extension")

@@ -30,8 +30,8 @@ type Device struct {
 	// may never touch it.
 	start  func() (compute.Backend, error)
 	opened bool
-	// products is why programs of xla:cpu leave bfloat16 products to XLA: see
-	// registerProducts. nil, once the backend is open, is that they do not.
+	// products is the reason why programs of xla:cpu leave bfloat16 products to XLA (see
+	// registerProducts), and nil, once the backend is open, where host kernels compute them.
 	products error
 }
 
@@ -42,6 +42,7 @@ func (d *Device) backend() (compute.Backend, error) {
 	return b, err
 }
 
+// opened returns the device of a backend that is open already.
 func opened(name string, b compute.Backend) *Device {
 	return &Device{Name: name, start: func() (compute.Backend, error) { return b, nil }, opened: true}
 }
@@ -220,6 +221,7 @@ type Elem interface {
 	float32 | int32 | uint32 | uint8 | bfloat16.BFloat16
 }
 
+// dtypeOf returns the dtype of tensors with elements of type T.
 func dtypeOf[T Elem]() dtypes.DType {
 	switch any(*new(T)).(type) {
 	case float32:
@@ -320,7 +322,8 @@ func bytesOf[T Elem](b Buffer, dst []T) ([]byte, error) {
 	if err := b.ToFlatData(dst); err != nil {
 		return nil, err
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)*int(unsafe.Sizeof(*new(T)))), nil
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))),
+		len(dst)*int(unsafe.Sizeof(*new(T)))), nil
 }
 
 // UploadBytes is Bytes backwards; data must be that of the shape.

@@ -38,7 +38,7 @@ func markDonors(g *graph.Graph, donate []bool) (err error) {
 	return nil
 }
 
-// mainFunction is the StableHLO of a graph of XLA's, by way of two unexported fields,
+// mainFunction returns the StableHLO of a graph of XLA's, by way of two unexported fields,
 // graph.Graph.builder and xla.Function.fn. It panics when they are not as expected.
 func mainFunction(g *graph.Graph) *stablehlo.Function {
 	builder := unexported[compute.Builder](g, "builder").(*xla.Builder)
@@ -75,7 +75,7 @@ func (p *Program) Operations() []string {
 	return names
 }
 
-// Memory is what a compiled program needs, in bytes, as XLA planned it.
+// Memory gives the bytes that a compiled program needs, as XLA planned it.
 type Memory struct {
 	Inputs, Outputs int64
 	Aliased         int64 // outputs that take over a donated input

@@ -18,11 +18,13 @@ import (
 // dw = dyᵀ·x, which it computes in float32. There the products of a compiled program
 // are calls of host.Contraction. With AMX, which host has no kernels for, XLA's stay.
 
-// productTargets are the custom calls by the axis that each side contracts: 1 is its
+// productTargets names the custom calls by the axis that each side contracts: 1 is its
 // last one, 0 its first.
-var productTargets = [2][2]string{{"stele.product_tt", "stele.product_tn"}, {"stele.product_nt", "stele.product_nn"}}
+var productTargets = [2][2]string{
+	{"stele.product_tt", "stele.product_tn"}, {"stele.product_nt", "stele.product_nn"},
+}
 
-// LeastHostProduct is how many multiplications a product has at least that is worth a call.
+// LeastHostProduct is the least number of multiplications that makes a product worth a call.
 const LeastHostProduct = 1 << 17
 
 var registered sync.Map // path of a plugin → func() error
@@ -41,18 +43,22 @@ func registerProducts(path string) error {
 		contraction := host.NewContraction(host.NewTeam(0))
 		for left := range 2 {
 			for right := range 2 {
-				err := registerCall(path, productTargets[left][right], func(operands, results []*ffiBuffer) error {
+				multiply := func(operands, results []*ffiBuffer) error {
 					a, b := operands[0], operands[1]
-					x := host.Operand{Bits: elements[uint16](a), Rows: int(a.shape()[1-left]), Transposed: left == 0}
-					w := host.Operand{Bits: elements[uint16](b), Rows: int(b.shape()[1-right]), Transposed: right == 0}
+					x := host.Operand{
+						Bits: elements[uint16](a), Rows: int(a.shape()[1-left]), Transposed: left == 0,
+					}
+					w := host.Operand{
+						Bits: elements[uint16](b), Rows: int(b.shape()[1-right]), Transposed: right == 0,
+					}
 					lock.Lock()
 					defer lock.Unlock()
 					host.KeepSubnormals(func() {
 						contraction.Multiply(elements[float32](results[0]), x, w, int(a.shape()[left]))
 					})
 					return nil
-				})
-				if err != nil {
+				}
+				if err := registerCall(path, productTargets[left][right], multiply); err != nil {
 					return err
 				}
 			}
@@ -96,14 +102,15 @@ func useHostProducts(g *graph.Graph) (calls int, err error) {
 	return calls, nil
 }
 
-// customCall is a statement of that kind, whose type has no exported name.
+// customCall returns a statement that is a custom call: the operation has no exported name.
 var customCall = sync.OnceValues(func() (*stablehlo.Statement, error) {
 	fn := stablehlo.New("custom call").Main()
 	x, err := fn.Input(shapes.Make(dtypes.Float32))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := stablehlo.CustomCallV2("none", "", []*stablehlo.Value{x}, nil, []shapes.Shape{x.Shape()}, nil); err != nil {
+	_, err = stablehlo.CustomCallV2("none", "", []*stablehlo.Value{x}, nil, []shapes.Shape{x.Shape()}, nil)
+	if err != nil {
 		return nil, err
 	}
 	return fn.Statements[0], nil

@@ -15,13 +15,13 @@ import (
 // marked, nothing else. A mark hangs on the node's alias, which GoMLX hands on when it makes
 // the node again to compute a layer once more in the backward pass (Node.CloneWithInputs).
 
-// marks are what a graph's aliases stand for: an assignment or a hostProduct.
+// marks gives each alias of a graph its meaning: an assignment or a hostProduct.
 type marks map[string]any
 
 // marksKey finds a graph's marks among what is attached to it.
 type marksKey struct{}
 
-// mark notes on an operation of a graph for XLA what shall become of it.
+// mark marks an operation of a graph for XLA; on the Go backend it does nothing.
 func mark(n *graph.Node, as any) *graph.Node {
 	g := n.Graph()
 	if !IsXLA(g) {
@@ -37,9 +37,9 @@ func mark(n *graph.Node, as any) *graph.Node {
 	return n.WithAlias(alias)
 }
 
-// marked goes through the StableHLO statements of the nodes that have a mark of type T, those
-// that are computed again included. It reads unexported fields, and panics when they or the
-// statement are not as expected.
+// marked yields the StableHLO statements of the nodes that have a mark of type T, and the mark;
+// nodes that are computed again are among them. It reads unexported fields, and panics when they
+// are not as expected or a statement is of another operation.
 func marked[T any](g *graph.Graph, operation string) iter.Seq2[*stablehlo.Statement, T] {
 	return func(yield func(*stablehlo.Statement, T) bool) {
 		m, _ := g.State(marksKey{}).(marks)
@@ -48,7 +48,8 @@ func marked[T any](g *graph.Graph, operation string) iter.Seq2[*stablehlo.Statem
 			if !ok {
 				continue
 			}
-			value := unexported[*stablehlo.Value](unexported[[]compute.Value](n, "outputOps")[0].(*xla.Node), "value")
+			output := unexported[[]compute.Value](n, "outputOps")[0].(*xla.Node)
+			value := unexported[*stablehlo.Value](output, "value")
 			s := unexported[*stablehlo.Statement](value, "stmt")
 			if found := s.OpType.ToStableHLO(); found != operation {
 				panic(fmt.Sprintf("a marked operation is %s, not %s", found, operation))

@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/go-xla/pjrt"
 )
 
-// pjrtAPI is the head of PJRT_Api: what Stele asks of a plugin that go-xla does not.
+// pjrtAPI is the head of PJRT_Api, with the functions that Stele calls and go-xla does not.
 // Fields are only ever appended to it. See xla/pjrt/c/pjrt_c_api.h.
 type pjrtAPI struct {
 	_                          uintptr       // size
@@ -29,7 +29,7 @@ type pjrtAPI struct {
 	deviceMemoryStats          uintptr // PJRT_Device_MemoryStats
 }
 
-// openPJRT is the API of a plugin that go-xla has loaded.
+// openPJRT returns the API of a plugin that go-xla has loaded.
 func openPJRT(path string) (*pjrtAPI, error) {
 	library, err := purego.Dlopen(path, purego.RTLD_LAZY|purego.RTLD_LOCAL) // go-xla's handle
 	if err != nil {
@@ -68,7 +68,7 @@ func (api *pjrtAPI) call(function uintptr, args unsafe.Pointer) error {
 	return err
 }
 
-// Hardware is what a plugin says of the device that it runs on.
+// Hardware describes the device that a plugin runs on, as the plugin says.
 type Hardware struct {
 	Kind string // such as NVIDIA H200
 	// Bytes of the device's memory: what may be allocated in all, what is now, and the

@@ -28,7 +28,8 @@ func TestHardware(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("%s: %+v, then %+v", d.Name, before, after)
-		if !d.IsCPU() && (after.InUse < before.InUse+4*elements || after.Limit < after.InUse || after.Peak < after.InUse) {
+		if !d.IsCPU() && (after.InUse < before.InUse+4*elements || after.Limit < after.InUse ||
+			after.Peak < after.InUse) {
 			t.Errorf("%s: %+v, after 4 MiB %+v", d.Name, before, after)
 		}
 		backend.Free(x)

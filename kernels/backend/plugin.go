@@ -14,10 +14,13 @@ import (
 	"github.com/stele-lm/stele/internal/environment"
 )
 
-// pluginFiles are the names that PJRT plugins go by, for each platform.
+// pluginFiles lists the names that PJRT plugins go by, for each platform.
 var pluginFiles = map[string][]string{
-	"cpu":  {"pjrt_c_api_cpu_plugin.so", "pjrt_c_api_cpu_v*_plugin.so", "pjrt_c_api_cpu_plugin.dylib"},
-	"cuda": {"pjrt_c_api_cuda_plugin.so", "pjrt_c_api_cuda*_plugin.so", "pjrt-plugin-cuda.so", "xla_cuda_plugin.so"},
+	"cpu": {"pjrt_c_api_cpu_plugin.so", "pjrt_c_api_cpu_v*_plugin.so", "pjrt_c_api_cpu_plugin.dylib"},
+	"cuda": {
+		"pjrt_c_api_cuda_plugin.so", "pjrt_c_api_cuda*_plugin.so",
+		"pjrt-plugin-cuda.so", "xla_cuda_plugin.so",
+	},
 }
 
 // PluginDirs lists the folders that are searched for PJRT plugins, in order:
@@ -30,7 +33,8 @@ func PluginDirs() []string {
 		dirs = append(dirs, filepath.Join(cache, "stele", "pjrt"))
 	}
 	if home, err := os.UserHomeDir(); err == nil {
-		dirs = append(dirs, filepath.Join(home, ".local", "lib", "go-xla"), filepath.Join(home, ".local", "lib", "gomlx", "pjrt"))
+		dirs = append(dirs, filepath.Join(home, ".local", "lib", "go-xla"),
+			filepath.Join(home, ".local", "lib", "gomlx", "pjrt"))
 	}
 	dirs = append(dirs, "/usr/local/lib/go-xla", "/usr/local/lib/gomlx/pjrt")
 	for _, site := range sitePackages() {

@@ -41,7 +41,8 @@ func TestPipsPlugin(t *testing.T) {
 		{"", where + " --xla_gpu_exclude_nondeterministic_ops=true", false},
 		{"", where + " --xla_gpu_exclude_nondeterministic_ops=true --xla_gpu_deterministic_ops=true", true},
 		{"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda",
-			"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda --xla_gpu_exclude_nondeterministic_ops=true", true},
+			"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda " +
+				"--xla_gpu_exclude_nondeterministic_ops=true", true},
 	} {
 		t.Setenv("XLA_FLAGS", c.flags)
 		reproducible.Store(c.reproducible)

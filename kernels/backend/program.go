@@ -32,13 +32,16 @@ type Program struct {
 
 var compileTime atomic.Int64
 
-// CompileTime is how long this process has built and compiled programs so far.
+// CompileTime returns the time that this process has spent on building and compiling programs.
 func CompileTime() time.Duration { return time.Duration(compileTime.Load()) }
 
 // Compile builds and compiles a graph. build gets the parameters in the order
-// of inputs and returns the outputs. GoMLX reports a wrong graph by panicking;
+// of inputs and returns the outputs; operations that it marks are rewritten (see
+// MarkAssignment and MarkHostProduct). GoMLX reports a wrong graph by panicking;
 // here it is an error.
-func Compile(d *Device, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node) (program *Program, err error) {
+func Compile(
+	d *Device, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node,
+) (program *Program, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			program, err = nil, fmt.Errorf("compiling %s for %s: %v", name, d.Name, r)
@@ -96,7 +99,7 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 	return outputs, nil
 }
 
-// HostProducts is how many of the program's matrix products are computed by host kernels.
+// HostProducts counts the program's matrix products that host kernels compute.
 func (p *Program) HostProducts() int { return p.hostProducts }
 
 // Close releases the executable.

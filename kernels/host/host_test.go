@@ -280,7 +280,7 @@ func testAttend(t *testing.T) {
 						many, some := append(random(r, 2*G*E), q...), make([]float32, 3*G*E)
 						pool.Attend(0, 1, table, n-3, 3, many, some, G*E, G, &Scratch{})
 						if !slices.Equal(some[2*G*E:], out) {
-							t.Errorf("half %v, %v, pages of %d, context %d: other bits for three tokens together",
+							t.Errorf("half %v, %v, pages of %d, context %d: other bits for three tokens",
 								half, shape, slots, n)
 						}
 					}

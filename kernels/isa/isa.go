@@ -44,7 +44,9 @@ func (t Tier) String() string { return tiers[t].name }
 
 // Parse returns the tier of a name, in which case, - and _ do not matter.
 func Parse(name string) (Tier, error) {
-	plain := func(s string) string { return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s)) }
+	plain := func(s string) string {
+		return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s))
+	}
 	var names []string
 	for _, t := range All {
 		if plain(name) == plain(t.String()) {
@@ -55,7 +57,7 @@ func Parse(name string) (Tier, error) {
 	return 0, fmt.Errorf("unknown tier %q: expected one of %s", name, strings.Join(names, ", "))
 }
 
-// Machine is the highest tier that the processor has, capped or not.
+// Machine returns the highest tier that the processor has, capped or not.
 func Machine() Tier {
 	has := func(features ...cpuid.FeatureID) bool { return cpuid.CPU.Supports(features...) }
 	switch {
@@ -71,7 +73,7 @@ func Machine() Tier {
 	return AMX
 }
 
-// InForce is the tier that this process computes with: the machine's, capped by Setting,
+// InForce returns the tier that this process computes with: the machine's, capped by Setting,
 // by GODEBUG and by how the program was built.
 func InForce() Tier { return inForce }
 
@@ -87,7 +89,7 @@ var inForce = func() Tier {
 	return min(limit, seen())
 }()
 
-// limit is the tier that Setting names, which the machine must have.
+// limit returns the tier that Setting names, which the machine must have.
 func limit(setting string, machine Tier) (Tier, error) {
 	if setting == "" {
 		return machine, nil

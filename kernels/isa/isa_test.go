@@ -23,7 +23,8 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "avx", "sse2", "avx1024", "avx2 "} {
-		if got, err := Parse(name); err == nil || !strings.Contains(err.Error(), "expected one of scalar, avx2,") {
+		if got, err := Parse(name); err == nil ||
+			!strings.Contains(err.Error(), "expected one of scalar, avx2,") {
 			t.Errorf("%q is %v, %v, want an error with the names", name, got, err)
 		}
 	}
@@ -43,7 +44,8 @@ func TestLimit(t *testing.T) {
 		{"mmx", AVX2, 0, `STELE_CPU: unknown tier "mmx"`},
 	} {
 		got, err := limit(c.setting, c.machine)
-		if c.err == "" && (err != nil || got != c.want) || c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), c.err)) {
+		if c.err == "" && (err != nil || got != c.want) ||
+			c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), c.err)) {
 			t.Errorf("%q on %v: %v, %v; want %v, %q", c.setting, c.machine, got, err, c.want, c.err)
 		}
 	}
@@ -54,15 +56,18 @@ func TestEnvironment(t *testing.T) {
 		tier     Tier
 		in, want []string
 	}{
-		{AVX2, []string{"A=b"}, []string{"A=b", "GODEBUG=cpu.avx512f=off", "XLA_FLAGS=--xla_cpu_max_isa=AVX2"}},
+		{AVX2, []string{"A=b"}, []string{"A=b", "GODEBUG=cpu.avx512f=off",
+			"XLA_FLAGS=--xla_cpu_max_isa=AVX2"}},
 		{AVX512, []string{"A=b"}, []string{"A=b", "XLA_FLAGS=--xla_cpu_max_isa=AVX512_VNNI"}},
 		{AVX2, []string{"GODEBUG=gctrace=1", "XLA_FLAGS=--x=1"},
 			[]string{"GODEBUG=gctrace=1,cpu.avx512f=off", "XLA_FLAGS=--x=1 --xla_cpu_max_isa=AVX2"}},
 		{Scalar, []string{"GODEBUG=", "XLA_FLAGS="},
-			[]string{"GODEBUG=cpu.avx512f=off,cpu.avx2=off,cpu.fma=off", "XLA_FLAGS=--xla_cpu_max_isa=SSE4_2"}},
+			[]string{"GODEBUG=cpu.avx512f=off,cpu.avx2=off,cpu.fma=off",
+				"XLA_FLAGS=--xla_cpu_max_isa=SSE4_2"}},
 		// What is there and says otherwise is overruled.
 		{AVX2, []string{"GODEBUG=cpu.avx512f=on", "XLA_FLAGS=--xla_cpu_max_isa=AVX512 --x=1"},
-			[]string{"GODEBUG=cpu.avx512f=on,cpu.avx512f=off", "XLA_FLAGS=--xla_cpu_max_isa=AVX512 --x=1 --xla_cpu_max_isa=AVX2"}},
+			[]string{"GODEBUG=cpu.avx512f=on,cpu.avx512f=off",
+				"XLA_FLAGS=--xla_cpu_max_isa=AVX512 --x=1 --xla_cpu_max_isa=AVX2"}},
 	} {
 		before := slices.Clone(c.in)
 		got, changed := capped(c.in, c.tier)
@@ -87,7 +92,8 @@ func TestEnvironment(t *testing.T) {
 func TestInForce(t *testing.T) {
 	const child = "STELE_TEST_IN_FORCE"
 	if os.Getenv(child) != "" {
-		os.Stdout.WriteString("in force " + InForce().String() + ", seen " + min(seen(), AVX512).String() + "\n")
+		os.Stdout.WriteString("in force " + InForce().String() +
+			", seen " + min(seen(), AVX512).String() + "\n")
 		os.Exit(0)
 	}
 	run := func(setting string) (string, error) {
@@ -100,17 +106,20 @@ func TestInForce(t *testing.T) {
 	for _, tier := range All {
 		out, err := run(tier.String())
 		if tier > Machine() {
-			if err == nil || strings.Count(out, "\n") != 1 || !strings.Contains(out, "this machine has "+Machine().String()) {
+			if err == nil || strings.Count(out, "\n") != 1 ||
+				!strings.Contains(out, "this machine has "+Machine().String()) {
 				t.Errorf("%v, which is not here: %q, %v", tier, out, err)
 			}
 			continue
 		}
 		want := min(tier, machine)
-		if line := "in force " + want.String() + ", seen " + min(want, AVX512).String() + "\n"; out != line || err != nil {
+		if line := "in force " + want.String() + ", seen " + min(want, AVX512).String() + "\n"; out != line ||
+			err != nil {
 			t.Errorf("%v: %q, %v; want %q", tier, out, err, line)
 		}
 	}
-	if out, err := run("avx9"); err == nil || strings.Count(out, "\n") != 1 || !strings.Contains(out, "expected one of") {
+	if out, err := run("avx9"); err == nil || strings.Count(out, "\n") != 1 ||
+		!strings.Contains(out, "expected one of") {
 		t.Errorf("avx9: %q, %v", out, err)
 	}
 }

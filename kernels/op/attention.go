@@ -8,9 +8,10 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
+// inverseSqrt returns 1/√n.
 func inverseSqrt(n int) float64 { return 1 / math.Sqrt(float64(n)) }
 
-// CausalAttention is attention of q [B, T, H, E] over keys and values
+// CausalAttention computes attention of q [B, T, H, E] over keys and values
 // [B, T, K, E] of the same tokens: each position sees itself and those before, back
 // to the one that start [B, T] (int32) names, or to the row's first where start is
 // nil. Rows padded on the right need no mask. Products are taken in dtype, scores
@@ -38,7 +39,7 @@ func CausalAttention(q, keys, values, start *Node, dtype dtypes.DType) *Node {
 	return ungroupHeads(BatchDot(probs, 2, headMajor(values), 1), B, T, H, K)
 }
 
-// ContinuedAttention is attention of q [B, T, H, E] over keys and values
+// ContinuedAttention computes attention of q [B, T, H, E] over keys and values
 // [B, T, K, E] of the same tokens, each of which sees itself and those before in its
 // row, and over the first length [P] (int32) of promptKeys and promptValues
 // [P, S, K, E]: the rows are P groups in turn, and each goes on where its group's
@@ -54,7 +55,8 @@ func ContinuedAttention(q, keys, values, promptKeys, promptValues, length *Node,
 	q = Convert(MulScalar(q, inverseSqrt(E)), dtype)
 	q = TransposeAllAxes(Reshape(q, P, G, T, K, J, E), 0, 3, 1, 4, 2, 5) // [P, K, G, J, T, E]
 	own := func(x *Node) *Node {
-		return Reshape(TransposeAllAxes(Reshape(Convert(x, dtype), P, G, T, K, E), 0, 3, 1, 2, 4), P*K*G, T, E)
+		return Reshape(TransposeAllAxes(Reshape(Convert(x, dtype), P, G, T, K, E), 0, 3, 1, 2, 4),
+			P*K*G, T, E)
 	}
 	prompt := func(x *Node) *Node {
 		return Reshape(TransposeAllAxes(Convert(x, dtype), 0, 2, 1, 3), P*K, S, E)
@@ -66,15 +68,18 @@ func ContinuedAttention(q, keys, values, promptKeys, promptValues, length *Node,
 	before := hide(LessOrEqual(Iota(g, square, 4), Iota(g, square, 3)))
 	within := hide(LessThan(Iota(g, line, 4), Reshape(length, P, 1, 1, 1, 1)))
 	scores := Add(Reshape(BatchDot(Reshape(q, P*K*G, J*T, E), 2, own(keys), 2), P, K, G*J, T, T), before)
-	promptScores := Add(Reshape(BatchDot(Reshape(q, P*K, G*J*T, E), 2, prompt(promptKeys), 2), P, K, G*J, T, S), within)
+	promptScores := BatchDot(Reshape(q, P*K, G*J*T, E), 2, prompt(promptKeys), 2)
+	promptScores = Add(Reshape(promptScores, P, K, G*J, T, S), within)
 
 	// One softmax over both, its denominator applied at the end.
-	maximum := StopGradient(Max(ReduceAndKeep(scores, ReduceMax, -1), ReduceAndKeep(promptScores, ReduceMax, -1)))
+	maximum := StopGradient(Max(
+		ReduceAndKeep(scores, ReduceMax, -1), ReduceAndKeep(promptScores, ReduceMax, -1)))
 	e, promptE := Exp(Sub(scores, maximum)), Exp(Sub(promptScores, maximum))
 	sum := Add(ReduceAndKeep(e, ReduceSum, -1), ReduceAndKeep(promptE, ReduceSum, -1))
 	mixed := Add(
 		Reshape(BatchDot(Reshape(Convert(e, dtype), P*K*G, J*T, T), 2, own(values), 1), P, K, G*J, T, E),
-		Reshape(BatchDot(Reshape(Convert(promptE, dtype), P*K, G*J*T, S), 2, prompt(promptValues), 1), P, K, G*J, T, E))
+		Reshape(BatchDot(Reshape(Convert(promptE, dtype), P*K, G*J*T, S), 2, prompt(promptValues), 1),
+			P, K, G*J, T, E))
 	o := Reshape(Div(mixed, sum), P, K, G, J, T, E)
 	return Reshape(TransposeAllAxes(o, 0, 2, 4, 1, 3, 5), B, T, H, E)
 }

@@ -8,7 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// CodeBlock is how many numbers share a scale in an 8-bit block code.
+// CodeBlock is the length of a block: the numbers that share a scale in an 8-bit block code.
 const CodeBlock = 256
 
 // BlockCode is an 8-bit code of float32 tensors: each block of CodeBlock numbers, in
@@ -17,7 +17,7 @@ const CodeBlock = 256
 // Dettmers et al., "8-bit Optimizers via Block-wise Quantization" (2022), as
 // bitsandbytes' create_dynamic_map has them: seven decades below 1, each divided
 // into twice as many equal parts as the one below, whose middles are values; besides
-// them 0 and 1. A byte is the place of its value among all of them.
+// them 0 and 1. A byte is the index of its value among all of them, in ascending order.
 type BlockCode struct {
 	// Signed numbers have half the values on either side of 0.
 	Signed bool
@@ -25,7 +25,7 @@ type BlockCode struct {
 
 const decades = 7
 
-// parts is how many parts decade i has, on one side of zero. Decade 0 begins at
+// parts counts the parts of decade i on one side of zero. Decade 0 begins at
 // 10^-7, decade 6 ends at 1.
 func (c BlockCode) parts(i int) float64 {
 	if c.Signed {
@@ -34,22 +34,24 @@ func (c BlockCode) parts(i int) float64 {
 	return float64(int(2) << i)
 }
 
-// value is the middle of part k of decade i.
+// value returns the middle of part k of decade i.
 func (c BlockCode) value(i int, k float64) float64 {
 	return math.Pow10(i+1-decades) * (0.1 + 0.9*(k+0.5)/c.parts(i))
 }
 
-// Values above zero are counted from 1: first is that of decade i, one that of 1.
+// first returns the number of decade i's first value: values above zero are counted from 1.
 func (c BlockCode) first(i int) float64 { return 1 + c.parts(i) - c.parts(0) }
-func (c BlockCode) one() float64        { return c.first(decades) }
 
-// zero is the byte of 0.
+// one returns the number of the value 1.
+func (c BlockCode) one() float64 { return c.first(decades) }
+
+// zero returns the byte of 0.
 func (c BlockCode) zero() float64 { return 255 - c.one() }
 
-// Blocks is how many blocks n numbers make.
+// Blocks returns the number of blocks that n numbers make.
 func (c BlockCode) Blocks(n int) int { return (n + CodeBlock - 1) / CodeBlock }
 
-// Shapes are those of the two tensors that hold n numbers: codes [blocks,
+// Shapes returns the shapes of the two tensors that hold n numbers: codes [blocks,
 // CodeBlock], uint8, and scales [blocks, 1], float32.
 func (c BlockCode) Shapes(n int) (codes, scales shapes.Shape) {
 	return shapes.Make(dtypes.Uint8, c.Blocks(n), CodeBlock), shapes.Make(dtypes.Float32, c.Blocks(n), 1)
@@ -83,7 +85,8 @@ func (c BlockCode) Encode(x *Node) (codes, scales *Node) {
 	if c.Signed { // -1 is not among the values
 		number = Where(LessThan(x, ZerosLike(x)), Neg(number), number)
 	}
-	number = Where(GreaterThan(x, Scalar(x.Graph(), dtypes.Float32, (below+1)/2)), Scalar(x.Graph(), dtypes.Float32, c.one()), number)
+	scalar := func(value float64) *Node { return Scalar(x.Graph(), dtypes.Float32, value) }
+	number = Where(GreaterThan(x, scalar((below+1)/2)), scalar(c.one()), number)
 	return ConvertDType(AddScalar(number, c.zero()), dtypes.Uint8), scales
 }
 
@@ -107,11 +110,12 @@ func (c BlockCode) Decode(codes, scales *Node, dims ...int) *Node {
 	part := Sub(count, decade(c.one(), c.first))
 	size := Add(Mul(part, decade(0, func(i int) float64 { return c.value(i, 1) - c.value(i, 0) })),
 		decade(1, func(i int) float64 { return c.value(i, 0) }))
-	x := Reshape(Mul(Mul(size, Sign(number)), scales), c.Blocks(shapes.Make(dtypes.Float32, dims...).Size())*CodeBlock)
-	return Reshape(Slice(x, AxisRange(0, shapes.Make(dtypes.Float32, dims...).Size())), dims...)
+	n := shapes.Make(dtypes.Float32, dims...).Size()
+	x := Reshape(Mul(Mul(size, Sign(number)), scales), c.Blocks(n)*CodeBlock)
+	return Reshape(Slice(x, AxisRange(0, n)), dims...)
 }
 
-// staircase is f(i) for the last of the ascending edges that x is above, and first
+// staircase returns f(i) for the last of the ascending edges that x is above, and first
 // below all of them.
 func staircase(x *Node, first float64, edges []float64, f func(i int) float64) *Node {
 	g := x.Graph()

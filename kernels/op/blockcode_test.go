@@ -66,14 +66,16 @@ func TestBlockCode(t *testing.T) {
 			}
 			c := BlockCode{Signed: signed}
 			codesShape, scalesShape := c.Shapes(n)
-			encode, err := backend.Compile(d, "encode", []backend.Input{{Name: "x", Shape: shapes.Make(dtypes.Float32, 4, n/4)}}, func(in []*Node) []*Node {
+			of := []backend.Input{{Name: "x", Shape: shapes.Make(dtypes.Float32, 4, n/4)}}
+			encode, err := backend.Compile(d, "encode", of, func(in []*Node) []*Node {
 				codes, scales := c.Encode(in[0])
 				return []*Node{codes, scales}
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			decode, err := backend.Compile(d, "decode", []backend.Input{{Name: "codes", Shape: codesShape}, {Name: "scales", Shape: scalesShape}}, func(in []*Node) []*Node {
+			of = []backend.Input{{Name: "codes", Shape: codesShape}, {Name: "scales", Shape: scalesShape}}
+			decode, err := backend.Compile(d, "decode", of, func(in []*Node) []*Node {
 				return []*Node{c.Decode(in[0], in[1], 4, n/4)}
 			})
 			if err != nil {
@@ -100,7 +102,8 @@ func TestBlockCode(t *testing.T) {
 					scale = max(scale, float32(math.Abs(float64(v))))
 				}
 				if scales[i/CodeBlock] != scale {
-					t.Fatalf("%s: scale of block %d is %g, want %g", d.Name, i/CodeBlock, scales[i/CodeBlock], scale)
+					t.Fatalf("%s: scale of block %d is %g, want %g",
+						d.Name, i/CodeBlock, scales[i/CodeBlock], scale)
 				}
 				y := float32(0)
 				if scale > 0 {
@@ -113,11 +116,13 @@ func TestBlockCode(t *testing.T) {
 					}
 				}
 				if int(codes[i]) != want {
-					t.Fatalf("%s signed %v: %g is code %d, want %d (%g)", d.Name, signed, y, codes[i], want, values[want])
+					t.Fatalf("%s signed %v: %g is code %d, want %d (%g)",
+						d.Name, signed, y, codes[i], want, values[want])
 				}
 				used[codes[i]] = true
 				if v := values[want] * float64(scale); math.Abs(float64(decoded[i])-v) > 3e-7*math.Abs(v) {
-					t.Fatalf("%s signed %v: code %d decodes to %g, want %g", d.Name, signed, want, decoded[i], v)
+					t.Fatalf("%s signed %v: code %d decodes to %g, want %g",
+						d.Name, signed, want, decoded[i], v)
 				}
 			}
 			if len(used) != 256 {
@@ -138,7 +143,10 @@ func TestDither(t *testing.T) {
 	}
 	var first []float32
 	for _, d := range kernelstest.Open(t) {
-		p, err := backend.Compile(d, "dither", []backend.Input{{Name: "x", Shape: shapes.Make(dtypes.Float32, 128, n/128)}, {Name: "key", Shape: shapes.Make(dtypes.Uint32)}},
+		p, err := backend.Compile(d, "dither", []backend.Input{
+			{Name: "x", Shape: shapes.Make(dtypes.Float32, 128, n/128)},
+			{Name: "key", Shape: shapes.Make(dtypes.Uint32)},
+		},
 			func(in []*Node) []*Node { return []*Node{Dither(in[0], Noise(in[0], in[1]))} })
 		if err != nil {
 			t.Fatal(err)

@@ -19,7 +19,9 @@ import (
 func TestSum(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, d := range kernelstest.Open(t) {
-		for _, dims := range [][]int{{1}, {3, 1}, {64}, {2, 65}, {2, 3, 127}, {3, 4096}, {2, 4097}, {151937}, {1 << 20}} {
+		for _, dims := range [][]int{
+			{1}, {3, 1}, {64}, {2, 65}, {2, 3, 127}, {3, 4096}, {2, 4097}, {151937}, {1 << 20},
+		} {
 			n := dims[len(dims)-1]
 			rows := 1
 			for _, dim := range dims[:len(dims)-1] {
@@ -31,7 +33,8 @@ func TestSum(t *testing.T) {
 				want[i/n] += float64(x[i])
 				total += float64(x[i])
 			}
-			p, err := backend.Compile(d, "sum", []backend.Input{{Name: "x", Shape: shapes.Make(dtypes.Float32, dims...)}}, func(in []*Node) []*Node {
+			inputs := []backend.Input{{Name: "x", Shape: shapes.Make(dtypes.Float32, dims...)}}
+			p, err := backend.Compile(d, "sum", inputs, func(in []*Node) []*Node {
 				return []*Node{Sum(in[0]), SumAll(in[0])}
 			})
 			if err != nil {
@@ -95,7 +98,10 @@ func TestTokenLogProbsDigits(t *testing.T) {
 		}
 		for _, x := range rows {
 			h := []float32{float32(x.scale), float32(x.offset)}
-			out, err := p.Run([]backend.Buffer{upload(t, d, h, 1, D), upload(t, d, head, V, D), upload(t, d, []int32{x.target}, 1), upload(t, d, []float32{1})})
+			out, err := p.Run([]backend.Buffer{
+				upload(t, d, h, 1, D), upload(t, d, head, V, D),
+				upload(t, d, []int32{x.target}, 1), upload(t, d, []float32{1}),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

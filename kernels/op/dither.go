@@ -6,8 +6,8 @@ import (
 )
 
 // Noise returns pseudo-random uint32 numbers in the shape of x that depend on key, a
-// uint32 scalar, and on an element's place alone: Murmur3's finaliser of
-// place·2654435769 + key.
+// uint32 scalar, and on an element's index alone: Murmur3's finaliser of
+// index·2654435769 + key.
 func Noise(x, key *Node) *Node {
 	shape := x.Shape().Clone()
 	shape.DType = dtypes.Uint32

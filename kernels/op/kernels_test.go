@@ -73,7 +73,8 @@ func TestTokenLogProbs(t *testing.T) {
 				} else {
 					z := Div(Dot(in[0], in[1]).General([]int{1}, nil, []int{1}, nil), in[3])
 					logp := LogSoftmax(z, -1)
-					index := Concatenate([]*Node{Iota(z.Graph(), shapes.Make(dtypes.Int32, N, 1), 0), Reshape(in[2], N, 1)}, 1)
+					row := Iota(z.Graph(), shapes.Make(dtypes.Int32, N, 1), 0)
+					index := Concatenate([]*Node{row, Reshape(in[2], N, 1)}, 1)
 					logprob = Gather(logp, index)
 					entropy = Neg(ReduceSum(Mul(Exp(logp), logp), -1))
 				}
@@ -84,7 +85,10 @@ func TestTokenLogProbs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := p.Run([]backend.Buffer{upload(t, d, h, N, D), upload(t, d, head, V, D), upload(t, d, target, N), upload(t, d, []float32{0.7})})
+			out, err := p.Run([]backend.Buffer{
+				upload(t, d, h, N, D), upload(t, d, head, V, D),
+				upload(t, d, target, N), upload(t, d, []float32{0.7}),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +132,8 @@ func TestTokenLogProbsMemory(t *testing.T) {
 			few, many := temporary(2, gradient), temporary(6, gradient)
 			const logits, head = N * VocabularyBlock * 4, VocabularyBlock * D * 4 // bytes, of a block
 			if few > 5.5*logits || many-few > 4*2*head {
-				t.Errorf("%s, gradient %v: %d bytes for 2 blocks, %d for 6, a block of logits has %d", d.Name, gradient, few, many, logits)
+				t.Errorf("%s, gradient %v: %d bytes for 2 blocks, %d for 6, a block of logits has %d",
+					d.Name, gradient, few, many, logits)
 			}
 		}
 	}
@@ -150,27 +155,36 @@ func TestPages(t *testing.T) {
 	f32, i32 := dtypes.Float32, dtypes.Int32
 	for _, d := range kernelstest.Open(t) {
 		dense, err := backend.Compile(d, "dense", []backend.Input{
-			{Name: "q", Shape: shapes.Make(f32, 1, T, H, E)}, {Name: "k", Shape: shapes.Make(f32, 1, T, K, E)}, {Name: "v", Shape: shapes.Make(f32, 1, T, K, E)},
+			{Name: "q", Shape: shapes.Make(f32, 1, T, H, E)},
+			{Name: "k", Shape: shapes.Make(f32, 1, T, K, E)},
+			{Name: "v", Shape: shapes.Make(f32, 1, T, K, E)},
 		}, func(in []*Node) []*Node { return []*Node{CausalAttention(in[0], in[1], in[2], nil, f32)} })
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := dense.Run([]backend.Buffer{upload(t, d, q, 1, T, H, E), upload(t, d, k, 1, T, K, E), upload(t, d, v, 1, T, K, E)})
+		out, err := dense.Run([]backend.Buffer{
+			upload(t, d, q, 1, T, H, E), upload(t, d, k, 1, T, K, E), upload(t, d, v, 1, T, K, E),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := floats(t, out[0])
 
-		keys, values := upload(t, d, garbageK, p.Shape().Dimensions...), upload(t, d, garbageV, p.Shape().Dimensions...)
+		keys := upload(t, d, garbageK, p.Shape().Dimensions...)
+		values := upload(t, d, garbageV, p.Shape().Dimensions...)
 		table := []int32{7, 3, 9, 0} // the last entry is padding
 		// Chunks of 1 to 4 tokens; the second row of the batch is padding.
 		for start := 0; start < T; {
 			n := min(1+start%4, T-start)
 			width := 4
 			step, err := backend.Compile(d, "paged", []backend.Input{
-				{Name: "q", Shape: shapes.Make(f32, 2, width, H, E)}, {Name: "k", Shape: shapes.Make(f32, 2, width, K, E)}, {Name: "v", Shape: shapes.Make(f32, 2, width, K, E)},
-				{Name: "start", Shape: shapes.Make(i32, 2)}, {Name: "length", Shape: shapes.Make(i32, 2)}, {Name: "pages", Shape: shapes.Make(i32, 2, len(table))},
-				{Name: "keys", Shape: p.Shape(), Donated: true}, {Name: "values", Shape: p.Shape(), Donated: true},
+				{Name: "q", Shape: shapes.Make(f32, 2, width, H, E)},
+				{Name: "k", Shape: shapes.Make(f32, 2, width, K, E)},
+				{Name: "v", Shape: shapes.Make(f32, 2, width, K, E)},
+				{Name: "start", Shape: shapes.Make(i32, 2)}, {Name: "length", Shape: shapes.Make(i32, 2)},
+				{Name: "pages", Shape: shapes.Make(i32, 2, len(table))},
+				{Name: "keys", Shape: p.Shape(), Donated: true},
+				{Name: "values", Shape: p.Shape(), Donated: true},
 			}, func(in []*Node) []*Node {
 				a := p.Resolve(Feed{Start_B: in[3], Length_B: in[4], Table: in[5], T: width})
 				keys, values := p.Write(in[6], in[1], a), p.Write(in[7], in[2], a)
@@ -185,8 +199,10 @@ func TestPages(t *testing.T) {
 				return padded
 			}
 			out, err := step.Run([]backend.Buffer{
-				upload(t, d, row(q, H), 2, width, H, E), upload(t, d, row(k, K), 2, width, K, E), upload(t, d, row(v, K), 2, width, K, E),
-				upload(t, d, []int32{int32(start), 0}, 2), upload(t, d, []int32{int32(n), 0}, 2), upload(t, d, append(append([]int32{}, table...), make([]int32, len(table))...), 2, len(table)),
+				upload(t, d, row(q, H), 2, width, H, E), upload(t, d, row(k, K), 2, width, K, E),
+				upload(t, d, row(v, K), 2, width, K, E),
+				upload(t, d, []int32{int32(start), 0}, 2), upload(t, d, []int32{int32(n), 0}, 2),
+				upload(t, d, append(append([]int32{}, table...), make([]int32, len(table))...), 2, len(table)),
 				keys, values,
 			})
 			if err != nil {
@@ -229,13 +245,17 @@ func TestCopyPages(t *testing.T) {
 	copies := map[int]int{4: 1, 5: 2}
 	for _, d := range kernelstest.Open(t) {
 		program, err := backend.Compile(d, "copy", []backend.Input{
-			{Name: "src", Shape: shapes.Make(dtypes.Int32, 4)}, {Name: "dst", Shape: shapes.Make(dtypes.Int32, 4)},
+			{Name: "src", Shape: shapes.Make(dtypes.Int32, 4)},
+			{Name: "dst", Shape: shapes.Make(dtypes.Int32, 4)},
 			{Name: "pool", Shape: p.Shape(), Donated: true},
 		}, func(in []*Node) []*Node { return []*Node{p.CopyPages(in[2], in[0], in[1])} })
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := program.Run([]backend.Buffer{upload(t, d, []int32{1, 2, 0, 0}, 4), upload(t, d, []int32{4, 5, 0, 0}, 4), upload(t, d, before, p.Shape().Dimensions...)})
+		out, err := program.Run([]backend.Buffer{
+			upload(t, d, []int32{1, 2, 0, 0}, 4), upload(t, d, []int32{4, 5, 0, 0}, 4),
+			upload(t, d, before, p.Shape().Dimensions...),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +293,8 @@ func TestLinearGradient(t *testing.T) {
 			}
 			inputs := func(dtype dtypes.DType) []backend.Input {
 				return []backend.Input{
-					{Name: "x", Shape: shapes.Make(dtypes.Float32, N, in)}, {Name: "w", Shape: shapes.Make(dtype, out, in)},
+					{Name: "x", Shape: shapes.Make(dtypes.Float32, N, in)},
+					{Name: "w", Shape: shapes.Make(dtype, out, in)},
 					{Name: "dy", Shape: shapes.Make(dtypes.Float32, N, out)},
 				}
 			}
@@ -333,14 +354,16 @@ func TestUpdateInPlace(t *testing.T) {
 		}
 		const rows, width = 1 << 18, 64
 		p, err := backend.Compile(d, "write", []backend.Input{
-			{Name: "row", Shape: shapes.Make(dtypes.Int32, 1, 1)}, {Name: "x", Shape: shapes.Make(dtypes.Float32, 1, width)},
+			{Name: "row", Shape: shapes.Make(dtypes.Int32, 1, 1)},
+			{Name: "x", Shape: shapes.Make(dtypes.Float32, 1, width)},
 			{Name: "pool", Shape: shapes.Make(dtypes.Float32, rows, width), Donated: true},
 		}, func(in []*Node) []*Node { return []*Node{ScatterSum(in[2], in[0], in[1], false, false)} })
 		if err != nil {
 			t.Fatal(err)
 		}
 		if m := p.Memory(); m.Aliased < rows*width*4 || m.Temporary > 1<<20 {
-			t.Fatalf("%s: %d bytes aliased, %d temporary: the pool of %d bytes is copied", d.Name, m.Aliased, m.Temporary, rows*width*4)
+			t.Fatalf("%s: %d bytes aliased, %d temporary: the pool of %d bytes is copied",
+				d.Name, m.Aliased, m.Temporary, rows*width*4)
 		}
 	}
 }

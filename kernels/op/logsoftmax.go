@@ -6,7 +6,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// VocabularyBlock is how many tokens of the vocabulary are looked at together.
+// VocabularyBlock is the number of tokens of the vocabulary whose logits exist at a time.
 const VocabularyBlock = 16384
 
 // TokenLogProbs returns, for hidden states h [N, D], the log-probability of
@@ -47,7 +47,9 @@ func TokenLogProbs(h, head, target, temperature *Node) (logprob, entropy *Node) 
 		id := Iota(g, shapes.Make(dtypes.Int32, N, hi-lo), 1)
 		return Convert(Equal(Sub(Reshape(target, N, 1), Scalar(g, dtypes.Int32, lo)), id), dtypes.Float32)
 	}
-	var maximum, sum, weighted, chosen *Node // [N, 1]; sum of e^(z-max), of (z-max)·e^(z-max), logit of the target
+	// All [N, 1]: the largest logit, the sums of e^(z-max) and of (z-max)·e^(z-max), and the
+	// target's logit.
+	var maximum, sum, weighted, chosen *Node
 	states := x
 	for lo := 0; lo < V; lo += VocabularyBlock {
 		hi := min(lo+VocabularyBlock, V)
@@ -84,12 +86,12 @@ func TokenLogProbs(h, head, target, temperature *Node) (logprob, entropy *Node) 
 		states := after(dl) // other nodes than the forward blocks', which XLA would keep
 		for lo := 0; lo < V; lo += VocabularyBlock {
 			hi := min(lo+VocabularyBlock, V)
-			part := rows(lo, hi)
-			logp := Sub(Sub(logits(states, part), maximum), logSum)
+			block := rows(lo, hi)
+			logp := Sub(Sub(logits(states, block), maximum), logSum)
 			p := Exp(logp)
 			dz := Sub(Mul(Sub(hits(lo, hi), p), dl), Mul(Mul(p, Add(logp, H)), dh))
 			dz = Convert(Mul(dz, inverse), dtype)
-			dx := Product(dz, part, 1, 0)
+			dx := Product(dz, block, 1, 0)
 			blocks = append(blocks, Convert(Product(dz, Convert(states, dtype), 0, 0), dtype))
 			states = after(Slice(dx, AxisRange(), AxisElem(0)))
 			if gradH != nil {

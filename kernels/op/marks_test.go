@@ -72,7 +72,8 @@ func TestRecomputedHostProducts(t *testing.T) {
 			want, wantAgain = 0, 0
 		}
 		if calls != want || callsAgain != wantAgain {
-			t.Errorf("%s: %d host products, %d with recomputation; want %d and %d", d.Name, calls, callsAgain, want, wantAgain)
+			t.Errorf("%s: %d host products, %d with recomputation; want %d and %d",
+				d.Name, calls, callsAgain, want, wantAgain)
 		}
 	}
 }
@@ -83,12 +84,15 @@ func TestOwnOperationsStay(t *testing.T) {
 	const n = 64
 	for _, d := range kernelstest.Open(t) {
 		p, err := backend.Compile(d, "own", []backend.Input{
-			{Name: "a", Shape: shapes.Make(dtypes.BFloat16, n, n)}, {Name: "b", Shape: shapes.Make(dtypes.BFloat16, n, n)},
-			{Name: "pool", Shape: shapes.Make(dtypes.Float32, 3, 1)}, {Name: "index", Shape: shapes.Make(dtypes.Int32, 2, 1)},
-			{Name: "rows", Shape: shapes.Make(dtypes.Float32, 2, 1)}, {Name: "real", Shape: shapes.Make(dtypes.Float32, 2, 1)},
+			{Name: "a", Shape: shapes.Make(dtypes.BFloat16, n, n)},
+			{Name: "b", Shape: shapes.Make(dtypes.BFloat16, n, n)},
+			{Name: "pool", Shape: shapes.Make(dtypes.Float32, 3, 1)},
+			{Name: "index", Shape: shapes.Make(dtypes.Int32, 2, 1)},
+			{Name: "rows", Shape: shapes.Make(dtypes.Float32, 2, 1)},
+			{Name: "real", Shape: shapes.Make(dtypes.Float32, 2, 1)},
 		}, func(in []*Node) []*Node {
-			own := Dot(in[0], in[1]).WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32).
-				General([]int{1}, nil, []int{1}, nil)
+			own := Dot(in[0], in[1]).WithAccumulatorDType(dtypes.InvalidDType).
+				WithOutputDType(dtypes.Float32).General([]int{1}, nil, []int{1}, nil)
 			return []*Node{
 				Product(in[0], in[1], 1, 1), own,
 				assign(in[2], in[3], in[4], in[5]), ScatterMax(in[2], in[3], in[4], false, true),
@@ -107,7 +111,8 @@ func TestOwnOperationsStay(t *testing.T) {
 			}
 			buffers = append(buffers, b)
 		}
-		out, err := p.Run(append(buffers, upload(t, d, []float32{5, 6, 7}, 3, 1), upload(t, d, []int32{0, 2}, 2, 1),
+		out, err := p.Run(append(buffers,
+			upload(t, d, []float32{5, 6, 7}, 3, 1), upload(t, d, []int32{0, 2}, 2, 1),
 			upload(t, d, []float32{1, 9}, 2, 1), upload(t, d, []float32{1, 1}, 2, 1)))
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +132,8 @@ func TestOwnOperationsStay(t *testing.T) {
 			}
 		}
 		if products != 1 || p.HostProducts() != 1 {
-			t.Errorf("%s: %d products of XLA and %d of the host, want one of each", d.Name, products, p.HostProducts())
+			t.Errorf("%s: %d products of XLA and %d of the host, want one of each",
+				d.Name, products, p.HostProducts())
 		}
 	}
 }

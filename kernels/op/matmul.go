@@ -28,7 +28,7 @@ func Linear(x, w *Node) *Node {
 	return Reshape(y, append(dims, w.Shape().Dimensions[0])...)
 }
 
-// linear is Linear for x [rows, in].
+// linear returns x·wᵀ for x [rows, in], with its own gradient.
 func linear(x, w *Node) *Node {
 	dtype := w.DType()
 	if dtype == dtypes.Float32 {

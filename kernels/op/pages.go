@@ -15,12 +15,12 @@ type Pages struct {
 	DType                      dtypes.DType
 }
 
-// Shape is the shape of the keys, or the values, of one layer.
+// Shape returns the shape of the keys, or the values, of one layer.
 func (p Pages) Shape() shapes.Shape {
 	return shapes.Make(p.DType, p.Heads*p.Count*p.Slots, p.Width)
 }
 
-// Feed says where the tokens of a step belong. All nodes are int32.
+// Feed places the tokens of a step in their sequences and in the pool. All nodes are int32.
 type Feed struct {
 	Start_B  *Node // position of each row's first token
 	Length_B *Node // valid tokens in each row; the rest is padding
@@ -28,7 +28,7 @@ type Feed struct {
 	T        int   // tokens a row
 }
 
-// Address is what a Feed comes to once for all layers of a step.
+// Address locates the tokens of a Feed in a pool, once for all layers of a step.
 type Address struct {
 	Position_BT *Node // position of each token
 	slots       *Node // [B·T·K, 1] row of the pool each key goes to
@@ -56,7 +56,8 @@ func (p Pages) Resolve(f Feed) Address {
 
 	head := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads), 1), int32(p.Count*p.Slots))
 	a.slots = Reshape(Add(Reshape(slot_BT, B*T, 1), head), B*T*p.Heads, 1)
-	a.valid = Reshape(BroadcastToDims(Reshape(Convert(valid_BT, p.DType), B*T, 1, 1), B*T, p.Heads, 1), B*T*p.Heads, 1)
+	valid := BroadcastToDims(Reshape(Convert(valid_BT, p.DType), B*T, 1, 1), B*T, p.Heads, 1)
+	a.valid = Reshape(valid, B*T*p.Heads, 1)
 
 	headPages := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads, 1), 1), int32(p.Count))
 	a.pages = Reshape(Add(Reshape(f.Table, B, 1, pages), headPages), B*p.Heads*pages, 1)
@@ -74,7 +75,7 @@ func (p Pages) Write(pool, x *Node, a Address) *Node {
 	return assign(pool, a.slots, Reshape(Convert(x, p.DType), a.b*a.t*p.Heads, p.Width), a.valid)
 }
 
-// Attend is causal attention of q [B, T, H, E] over the pages of each row; the
+// Attend computes causal attention of q [B, T, H, E] over the pages of each row; the
 // new tokens' keys and values must have been written. Scores and softmax are
 // float32, products in the pool's dtype. The result is [B, T, H, E], float32.
 func (p Pages) Attend(q, keys, values *Node, a Address) *Node {
@@ -100,7 +101,8 @@ func (p Pages) CopyPages(pool, src, dst *Node) *Node {
 		return Reshape(Add(Reshape(page, n, 1), head), n*p.Heads, 1)
 	}
 	paged := Reshape(pool, p.Heads*p.Count, p.Slots*p.Width)
-	real := Reshape(BroadcastToDims(Reshape(Convert(NotEqual(src, dst), p.DType), n, 1), n, p.Heads), n*p.Heads, 1)
+	real := BroadcastToDims(Reshape(Convert(NotEqual(src, dst), p.DType), n, 1), n, p.Heads)
+	real = Reshape(real, n*p.Heads, 1)
 	// Without the barrier XLA for CUDA fuses the gather into what follows, reads the pool
 	// after it has begun to change, and copies all of it twice to be allowed to. On a CPU
 	// go-xla leaves a barrier of one operand out, and so this one has two.

@@ -22,20 +22,24 @@ func TestCopyPagesReadsFirst(t *testing.T) {
 			continue
 		}
 		program, err := backend.Compile(d, "copy", []backend.Input{
-			{Name: "src", Shape: shapes.Make(dtypes.Int32, 4)}, {Name: "dst", Shape: shapes.Make(dtypes.Int32, 4)},
+			{Name: "src", Shape: shapes.Make(dtypes.Int32, 4)},
+			{Name: "dst", Shape: shapes.Make(dtypes.Int32, 4)},
 			{Name: "pool", Shape: p.Shape(), Donated: true},
 		}, func(in []*Node) []*Node { return []*Node{p.CopyPages(in[2], in[0], in[1])} })
 		if err != nil {
 			t.Fatal(err)
 		}
 		operations := program.Operations()
-		gather, barrier := slices.Index(operations, "stablehlo.gather"), slices.Index(operations, "stablehlo.optimization_barrier")
+		gather := slices.Index(operations, "stablehlo.gather")
+		barrier := slices.Index(operations, "stablehlo.optimization_barrier")
 		scatter := slices.Index(operations, "stablehlo.scatter")
 		if gather < 0 || barrier < gather || scatter < barrier {
 			t.Errorf("%s: operations %v, want a barrier between gather and scatter", d.Name, operations)
 		}
-		if m, size := program.Memory(), int64(p.Shape().ByteSize()); m.Aliased < size || m.Temporary > size/100 {
-			t.Errorf("%s: %d bytes aliased, %d temporary: the pool of %d bytes is copied", d.Name, m.Aliased, m.Temporary, size)
+		if m, size := program.Memory(), int64(p.Shape().ByteSize()); m.Aliased < size ||
+			m.Temporary > size/100 {
+			t.Errorf("%s: %d bytes aliased, %d temporary: the pool of %d bytes is copied",
+				d.Name, m.Aliased, m.Temporary, size)
 		}
 		program.Close()
 	}

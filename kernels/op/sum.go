@@ -4,7 +4,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// sumPiece is how many numbers Sum adds up one after another at most.
+// sumPiece is the most numbers that Sum adds up one after another.
 const sumPiece = 64
 
 // Sum adds up the last axis of x, which stays with length 1: pieces of it, then their
@@ -18,7 +18,7 @@ func Sum(x *Node) *Node {
 	if n <= sumPiece {
 		return ReduceAndKeep(x, ReduceSum, axis)
 	}
-	part := func(lo, hi int) *Node {
+	slice := func(lo, hi int) *Node {
 		spec := make([]SliceAxisSpec, axis+1)
 		for i := range spec {
 			spec[i] = AxisRange()
@@ -29,12 +29,12 @@ func Sum(x *Node) *Node {
 	pieces := n / sumPiece
 	whole := x
 	if pieces*sumPiece < n {
-		whole = part(0, pieces*sumPiece)
+		whole = slice(0, pieces*sumPiece)
 	}
 	outer := append([]int{}, x.Shape().Dimensions[:axis]...)
 	sums := ReduceSum(Reshape(whole, append(append([]int{}, outer...), pieces, sumPiece)...), axis+1)
 	if pieces*sumPiece < n {
-		sums = Concatenate([]*Node{sums, ReduceAndKeep(part(pieces*sumPiece, n), ReduceSum, axis)}, axis)
+		sums = Concatenate([]*Node{sums, ReduceAndKeep(slice(pieces*sumPiece, n), ReduceSum, axis)}, axis)
 	}
 	return Sum(sums)
 }

@@ -24,7 +24,8 @@ func FLOPS(d *backend.Device, dtype dtypes.DType) (float64, error) {
 		n, products = 8192, 4
 	}
 	square := shapes.Make(dtype, n, n)
-	program, err := backend.Compile(d, "peak", []backend.Input{{Name: "a", Shape: square}, {Name: "b", Shape: square}}, func(in []*Node) []*Node {
+	inputs := []backend.Input{{Name: "a", Shape: square}, {Name: "b", Shape: square}}
+	program, err := backend.Compile(d, "peak", inputs, func(in []*Node) []*Node {
 		x := in[0]
 		for range products {
 			x = op.Convert(op.Product(x, in[1], 1, 1), dtype)
@@ -70,7 +71,7 @@ func Bandwidth(d *backend.Device) (float64, error) {
 	return passes * 4 * rows * columns / took.Seconds(), err
 }
 
-// best is the shortest of several runs of a program, until its first output is here.
+// best returns the time of the shortest of several runs of a program, until its first output is here.
 func best(program *backend.Program, inputs []backend.Buffer) (time.Duration, error) {
 	const repeat = 8
 	var least time.Duration
@@ -92,7 +93,7 @@ func best(program *backend.Program, inputs []backend.Buffer) (time.Duration, err
 	return least, nil
 }
 
-// noise are n values between -scale and scale: a product of zeros is faster than one
+// noise returns n values between -scale and scale: a product of zeros is faster than one
 // of numbers.
 func noise(n int, scale float64) []float32 {
 	values := make([]float32, n)
