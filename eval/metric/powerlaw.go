@@ -55,7 +55,9 @@ func Fit(points []Point) (PowerLaw, error) {
 		return PowerLaw{}, errors.New("power law: at least two points with different numbers of parallel languages are needed")
 	}
 	// For a given β the best α is known, so that one number is left to search: the
-	// squared error as a function of β, by golden section around the best of a grid.
+	// squared error as a function of β, by golden section around the best of a grid. Gonum
+	// has no least squares for a curve: its optimize searches in several dimensions, and
+	// would bring golang.org/x/tools into the program.
 	logs := make([]float64, len(x))
 	for i := range x {
 		logs[i] = math.Log(x[i])

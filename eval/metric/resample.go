@@ -1,6 +1,11 @@
 package metric
 
-import "slices"
+import (
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/interp"
+)
 
 // Interval is a 95 % confidence interval: low, high.
 type Interval [2]float64
@@ -34,14 +39,15 @@ func Percentiles(replicates []float64) Interval {
 }
 
 // quantile interpolates between the order statistics of sorted values by type 7 of Hyndman
-// and Fan, the default of R and NumPy. Gonum's stat.Quantile has types 1 and 4 only; type 4
-// at a shifted p is type 7 up to rounding, and would change the last digit of intervals that
-// runs have written.
+// and Fan, the default of R and NumPy; gonum's stat.Quantile has types 1 and 4 only.
 func quantile(sorted []float64, p float64) float64 {
-	at := p * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
+	if len(sorted) == 1 {
+		return sorted[0]
 	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+	ranks := floats.Span(make([]float64, len(sorted)), 0, float64(len(sorted)-1))
+	var between interp.PiecewiseLinear
+	if err := between.Fit(ranks, sorted); err != nil {
+		panic(err) // Fit has no error for as many ranks as values
+	}
+	return between.Predict(p * float64(len(sorted)-1))
 }

@@ -17,8 +17,10 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Languages returns the languages of the task, which are the study's.
-func Languages() []string { return language.Study() }
+// Languages returns the languages of the task: those of the study that it has phrases in.
+func Languages() []string {
+	return slices.DeleteFunc(language.Study(), func(code string) bool { _, ok := phrasebook[code]; return !ok })
+}
 
 // Levels is the number of levels of difficulty:
 //
