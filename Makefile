@@ -36,11 +36,12 @@ KILLS ?= 12
 kill-check: setup
 	@$(ENV) go test ./cmd/stele -count 1 -v -run TestTrainKilled -kills $(KILLS)
 
-# The tests as this machine runs them, what is computed again on every other tier of
-# instructions that it has, and what runs side by side again under the race detector.
-test: setup
+# What is checked without running, the tests as this machine runs them, what is computed again
+# on every other tier of instructions that it has and without any, what runs side by side again
+# under the race detector, and the module as arm64 has it.
+test: setup check
 	@$(ENV) go test -timeout 25m $(PACKAGES)
-	@$(MAKE) --no-print-directory tiers race
+	@$(MAKE) --no-print-directory tiers portable race arm64
 
 # STELE_CPU=avx2 go test ./... is all tests as on a machine that has no more.
 tiers: setup
@@ -57,20 +58,31 @@ race: setup
 	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m -run '$(RACE_ENGINE)' ./engine && \
 	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m -run '$(RACE_TRAINER)' ./trainer
 
-check: setup fmt vet lint test
+# Kernels in plain Go, which processors without a tier of their own run: tested here by the tag
+# purego, which leaves assembly and vector code out, and built by a Go without simd.
+PORTABLE ?= ./kernels/host ./kernels/isa ./sampler
+portable: setup
+	@$(ENV) go test -tags purego $(PORTABLE) && GOEXPERIMENT=none go build $(PACKAGES) && \
+	  echo "portable: kernels in plain Go tested; built without simd"
+
+arm64: setup
+	@third_party/check-arm64.sh
+
+# What needs no run: each says what it looked at.
+check: fmt vet lint generated
 
 fmt:
-	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not gofmt'ed: $$files" >&2; exit 1; fi
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "fmt: not as gofmt writes them: "$$files >&2; exit 1; fi; \
+	  echo "fmt: files are as gofmt writes them"
 
-vet:
-	@$(ENV) go vet $(PACKAGES)
+vet: setup
+	@$(ENV) go vet $(PACKAGES) && echo "vet: nothing found"
 
-lint:
-	@$(ENV) go run $(STATICCHECK) $(PACKAGES)
+lint: setup
+	@$(ENV) go run $(STATICCHECK) $(PACKAGES) && echo "lint: staticcheck found nothing"
 
-# go install by the module's path, from this clone's commit.
-install-check: setup
-	@third_party/install-check.sh
+generated: setup
+	@third_party/check-generated.sh
 
 # Stele against transformers and llama.cpp, which it installs; a part of it by
 # FLAGS="--model smollm2 --batch 1 --context 256".
