@@ -301,7 +301,7 @@ func BenchmarkSample(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch is what a decode step of 64 sequences pays: rows that are not in
+// BenchmarkBatch times the draws of a decode step of 64 sequences: rows that are not in
 // any cache, on all cores.
 func BenchmarkBatch(b *testing.B) {
 	rows := make([][]float32, 64)

@@ -22,7 +22,7 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// Conversation is what a chat template renders, as JSON: messages with whatever
+// Conversation is the input of a chat template, as JSON: messages with whatever
 // fields the template reads, and the variables that transformers gives it.
 type Conversation struct {
 	Messages  json.RawMessage // a list of objects

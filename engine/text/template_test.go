@@ -155,7 +155,8 @@ func TestConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := template.RenderConversation(Conversation{
-		Messages: json.RawMessage(`[{"role": "user", "z": 1.0, "content": "<é>", "a": [1, null], "none": null}, ` +
+		Messages: json.RawMessage(`[` +
+			`{"role": "user", "z": 1.0, "content": "<é>", "a": [1, null], "none": null}, ` +
 			`{"role": "assistant", "thinking": "hm", "content": ""}]`),
 		Tools:     json.RawMessage(`[{"b": {"y": 1e2, "x": 0}, "a": true}]`),
 		Variables: json.RawMessage(`{"enable_thinking": false, "bos_token": "<b>"}`),

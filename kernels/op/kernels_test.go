@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -202,7 +203,7 @@ func TestPages(t *testing.T) {
 				upload(t, d, row(q, H), 2, width, H, E), upload(t, d, row(k, K), 2, width, K, E),
 				upload(t, d, row(v, K), 2, width, K, E),
 				upload(t, d, []int32{int32(start), 0}, 2), upload(t, d, []int32{int32(n), 0}, 2),
-				upload(t, d, append(append([]int32{}, table...), make([]int32, len(table))...), 2, len(table)),
+				upload(t, d, append(slices.Clone(table), make([]int32, len(table))...), 2, len(table)),
 				keys, values,
 			})
 			if err != nil {

@@ -10,7 +10,7 @@ type stmt interface {
 	exec(r *run, s *scope) signal
 }
 
-// signal says how a statement ended.
+// signal is the way in which a statement ended.
 type signal byte
 
 const (
@@ -19,8 +19,8 @@ const (
 	continued
 )
 
-// place is where a tag begins in the source.
-type place int
+// position is the byte of the source at which a tag begins.
+type position int
 
 type (
 	constExpr struct{ v Value }
@@ -82,16 +82,16 @@ type callArgs struct {
 type (
 	textStmt   struct{ text string }
 	outputStmt struct {
-		at    place
+		at    position
 		items []expr
 	}
 	ifStmt struct {
-		at      place
+		at      position
 		test    expr
 		yes, no []stmt
 	}
 	forStmt struct {
-		at        place
+		at        position
 		target    expr
 		iter      expr
 		test      expr // nil without a condition
@@ -100,49 +100,49 @@ type (
 		otherwise []stmt
 	}
 	setStmt struct {
-		at     place
+		at     position
 		target expr
 		value  expr
 	}
 	setBlockStmt struct {
-		at     place
+		at     position
 		target expr
 		filter expr // nil without filters
 		body   []stmt
 	}
 	macroStmt struct {
-		at    place
+		at    position
 		macro *macroDef
 	}
 	callStmt struct {
-		at   place
+		at   position
 		call *callExpr // nil for a generation block
 		body *macroDef
 	}
 	filterStmt struct {
-		at     place
+		at     position
 		filter expr
 		body   []stmt
 	}
 	withStmt struct {
-		at      place
+		at      position
 		targets []expr
 		values  []expr
 		body    []stmt
 	}
 	blockStmt struct {
-		at   place
+		at   position
 		name string
 		body []stmt
 	}
 	loopStmt struct{ signal signal } // break, continue
 	// loaderStmt is include, import, from or extends: there are no other templates.
 	loaderStmt struct {
-		at  place
+		at  position
 		tag string
 	}
 	autoescapeStmt struct {
-		at   place
+		at   position
 		on   expr
 		body []stmt
 	}
@@ -155,6 +155,6 @@ type macroDef struct {
 	params   []string
 	defaults []expr // of the last parameters
 	body     []stmt
-	// uses says which of varargs, kwargs and caller the body names.
+	// Whether the body names these.
 	varargs, kwargs, caller bool
 }

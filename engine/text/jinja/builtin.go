@@ -54,19 +54,19 @@ func (b *builtin) call(r *run, args []Value, named []keyword) Value {
 	}
 	copy(a, args)
 	for _, k := range named {
-		place := -1
+		index := -1
 		for i, p := range b.params {
 			if p == k.name {
-				place = i
+				index = i
 			}
 		}
 		switch {
-		case place < 0 || b.positions:
+		case index < 0 || b.positions:
 			throw("%s takes no keyword argument %s", b.name, k.name)
-		case place < len(args):
+		case index < len(args):
 			throw("%s has two values for %s", b.name, k.name)
 		}
-		a[place] = k.value
+		a[index] = k.value
 	}
 	for i := range b.needed {
 		if a[i] == absent {

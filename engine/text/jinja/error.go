@@ -21,14 +21,18 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("line %d, %s: %s", e.Line, e.Construct, message)
 }
 
-// fault is the error at a place of a source.
+// fault returns the error at a byte of a source.
 func fault(source string, at int, format string, args ...any) *Error {
-	return &Error{Line: 1 + strings.Count(source[:at], "\n"), Construct: construct(source, at), Message: fmt.Sprintf(format, args...)}
+	return &Error{
+		Line: 1 + strings.Count(source[:at], "\n"), Construct: construct(source, at),
+		Message: fmt.Sprintf(format, args...),
+	}
 }
 
-// construct is the tag around a place, in one line and not longer than people read.
+// construct returns the tag around a byte, in one line and not longer than people read.
 func construct(source string, at int) string {
-	start := max(strings.LastIndex(source[:min(at+2, len(source))], "{%"), strings.LastIndex(source[:min(at+2, len(source))], "{{"),
+	before := source[:min(at+2, len(source))]
+	start := max(strings.LastIndex(before, "{%"), strings.LastIndex(before, "{{"),
 		strings.LastIndex(source[:min(at+2, len(source))], "{#"))
 	if start < 0 {
 		return ""
@@ -46,7 +50,7 @@ func construct(source string, at int) string {
 	return tag
 }
 
-// failure is what the interpreter throws; Render puts the place to it.
+// failure is the panic of the interpreter, to which Render adds the line.
 type failure struct{ message string }
 
 func throw(format string, args ...any) {

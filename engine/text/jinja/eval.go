@@ -44,7 +44,8 @@ func (c *condExpr) eval(r *run, s *scope) Value {
 	case truth(c.test.eval(r, s)):
 		return c.yes.eval(r, s)
 	case c.no == nil:
-		return &Undefined{message: "the inline if-expression evaluated to false and no else section was defined"}
+		return &Undefined{message: "the inline if-expression evaluated to false " +
+			"and no else section was defined"}
 	}
 	return c.no.eval(r, s)
 }
@@ -72,9 +73,9 @@ func (b *binExpr) eval(r *run, s *scope) Value {
 func (c *concatExpr) eval(r *run, s *scope) Value {
 	var b strings.Builder
 	for _, x := range c.items {
-		part := str(r, x.eval(r, s))
-		r.spend(len(part))
-		b.WriteString(part)
+		text := str(r, x.eval(r, s))
+		r.spend(len(text))
+		b.WriteString(text)
 	}
 	r.spend(b.Len())
 	return b.String()
@@ -154,13 +155,13 @@ func (r *run) element(v, index Value) Value {
 type slice struct{ start, stop, step Value }
 
 func (e *sliceExpr) eval(r *run, s *scope) Value {
-	part := func(x expr) Value {
+	bound := func(x expr) Value {
 		if x == nil {
 			return nil
 		}
 		return x.eval(r, s)
 	}
-	return &slice{part(e.start), part(e.stop), part(e.step)}
+	return &slice{bound(e.start), bound(e.stop), bound(e.step)}
 }
 
 func (e *itemExpr) eval(r *run, s *scope) Value {
@@ -172,11 +173,11 @@ func (e *itemExpr) eval(r *run, s *scope) Value {
 		if u, ok := v.(*Undefined); ok {
 			u.fail()
 		}
-		part, ok := sliced(r, v, p)
+		result, ok := sliced(r, v, p)
 		if !ok {
 			throw("'%s' object cannot be sliced so", typeName(v))
 		}
-		return part
+		return result
 	}
 	return r.element(v, at)
 }
@@ -345,7 +346,7 @@ func (c *callExpr) eval(r *run, s *scope) Value {
 	return r.call(f, args, named)
 }
 
-// callable is what a template can call.
+// callable is a value that a template can call.
 type callable interface {
 	call(r *run, args []Value, named []keyword) Value
 }

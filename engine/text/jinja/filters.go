@@ -83,14 +83,20 @@ func textFilters() []*builtin {
 			}
 			return a[0]
 		}),
-		onSoft("trim chars?", func(_ *run, s string, a []Value) Value { return trimmed(s, or(a[0], nil), strings.TrimFunc) }),
+		onSoft("trim chars?", func(_ *run, s string, a []Value) Value {
+			return trimmed(s, or(a[0], nil), strings.TrimFunc)
+		}),
 		onSoft("upper", func(_ *run, s string, _ []Value) Value { return upper(s) }),
 		onSoft("lower", func(_ *run, s string, _ []Value) Value { return lower(s) }),
 		onSoft("capitalize", func(_ *run, s string, _ []Value) Value { return capitalize(s) }),
 		onSoft("title", func(_ *run, s string, _ []Value) Value { return titled(s) }),
-		onSoft("center width?", func(r *run, s string, a []Value) Value { return padded(r, s, count(or(a[0], int64(80))), " ", '^') }),
+		onSoft("center width?", func(r *run, s string, a []Value) Value {
+			return padded(r, s, count(or(a[0], int64(80))), " ", '^')
+		}),
 		onSoft("string", func(_ *run, s string, _ []Value) Value { return s }),
-		onSoft("wordcount", func(_ *run, s string, _ []Value) Value { return int64(len(wordChars.FindAllString(s, -1))) }),
+		onSoft("wordcount", func(_ *run, s string, _ []Value) Value {
+			return int64(len(wordChars.FindAllString(s, -1)))
+		}),
 		define("wordwrap s width? break_long_words? wrapstring? break_on_hyphens?", wordWrap),
 		define("replace s old new count?", func(r *run, a []Value) Value {
 			n := int64(-1)
@@ -169,7 +175,9 @@ func textFilters() []*builtin {
 		define("striptags value", func(r *run, a []Value) Value {
 			s := tags.ReplaceAllString(str(r, a[0]), "")
 			s = strings.Join(splitSpaces(s, -1), " ")
-			return strings.NewReplacer("&amp;", "&", "&gt;", ">", "&lt;", "<", "&#39;", "'", "&#34;", `"`).Replace(s)
+			entities := strings.NewReplacer(
+				"&amp;", "&", "&gt;", ">", "&lt;", "<", "&#39;", "'", "&#34;", `"`)
+			return entities.Replace(s)
 		}),
 		define("attr obj name", func(r *run, a []Value) Value {
 			name := str(r, a[1])

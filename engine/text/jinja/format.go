@@ -134,7 +134,7 @@ func percent(r *run, format string, v Value) string {
 	return b.String()
 }
 
-// isListLike says what % takes as a mapping, whose parts may stay unused.
+// isListLike reports whether % takes v as a mapping, whose items may stay unused.
 func isListLike(v Value) bool {
 	switch v.(type) {
 	case *List, *Range, *Undefined:

@@ -31,7 +31,8 @@ func FuzzRender(f *testing.F) {
 			_, err = template.Render(given, then)
 		}
 		var located *Error
-		if err != nil && (!errors.As(err, &located) || located.Line < 1 || strings.ContainsAny(err.Error(), "\n\r")) {
+		if err != nil && (!errors.As(err, &located) || located.Line < 1 ||
+			strings.ContainsAny(err.Error(), "\n\r")) {
 			t.Fatalf("%q: the error names no line, or has several: %q", source, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "runtime error") {
@@ -42,7 +43,9 @@ func FuzzRender(f *testing.F) {
 
 // FuzzFromJSON: reading JSON never panics, and what is read can be written.
 func FuzzFromJSON(f *testing.F) {
-	for _, seed := range []string{`{"b": 1.0, "a": [true, null, "x\u00e9"]}`, "[1e400]", "-0", "[[[]]]", `{"a":{}}`} {
+	for _, seed := range []string{
+		`{"b": 1.0, "a": [true, null, "x\u00e9"]}`, "[1e400]", "-0", "[[[]]]", `{"a":{}}`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
@@ -56,7 +59,8 @@ func FuzzFromJSON(f *testing.F) {
 		}
 		context := NewDict()
 		context.Set("v", v)
-		if _, err := template.Render(context, then); err != nil && strings.Contains(err.Error(), "runtime error") {
+		if _, err := template.Render(context, then); err != nil &&
+			strings.Contains(err.Error(), "runtime error") {
 			t.Fatal(err)
 		}
 	})

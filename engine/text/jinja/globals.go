@@ -28,7 +28,9 @@ func init() {
 			}
 			return r
 		}),
-		"dict":      &builtin{name: "dict", raw: func(r *run, args []Value, named []keyword) Value { return newDict(r, args, named) }},
+		"dict": &builtin{name: "dict", raw: func(r *run, args []Value, named []keyword) Value {
+			return newDict(r, args, named)
+		}},
 		"namespace": &builtin{name: "namespace", raw: newNamespace},
 		"raise_exception": define("raise_exception message", func(r *run, a []Value) Value {
 			throw("the template refuses the conversation: %s", str(r, a[0]))
@@ -178,15 +180,17 @@ func strftime(t time.Time, format string) string {
 	return out.String()
 }
 
-// layouts are Go's forms of the directives that have one.
+// layouts lists Go's layouts for the directives that have one.
 var layouts = map[byte]string{
-	'd': "02", 'e': "_2", 'm': "01", 'Y': "2006", 'y': "06", 'b': "Jan", 'h': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
-	'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'P': "pm", 'j': "002", 'D': "01/02/06", 'F': "2006-01-02",
-	'T': "15:04:05", 'R': "15:04", 'r': "03:04:05 PM", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05",
+	'd': "02", 'e': "_2", 'm': "01", 'Y': "2006", 'y': "06", 'j': "002",
+	'b': "Jan", 'h': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
+	'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM", 'P': "pm",
+	'D': "01/02/06", 'F': "2006-01-02", 'T': "15:04:05", 'R': "15:04", 'r': "03:04:05 PM",
+	'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05",
 	'Z': "", 'z': "", 'n': "\n", 't': "\t", '%': "%",
 }
 
-// directive is what a directive of strftime stands for.
+// directive returns the text of a directive of strftime, and false for one that it does not know.
 func directive(t time.Time, c byte) (string, bool) {
 	if layout, ok := layouts[c]; ok {
 		return t.Format(layout), true

@@ -128,7 +128,9 @@ func (w *jsonWriter) write(v Value, depth int) {
 			order[i] = i
 		}
 		if w.sorted {
-			sort.SliceStable(order, func(i, j int) bool { return ordered(w.r, "<", v.keys[order[i]], v.keys[order[j]]) })
+			sort.SliceStable(order, func(i, j int) bool {
+				return ordered(w.r, "<", v.keys[order[i]], v.keys[order[j]])
+			})
 		}
 		w.sequence("{", "}", v.Len(), depth, func(i int) {
 			w.text(jsonKey(v.keys[order[i]]))
@@ -221,8 +223,12 @@ func (w *jsonWriter) text(s string) {
 }
 
 // toJSON is the filter tojson of transformers: nothing is escaped for HTML.
-var toJSON = define("tojson value ensure_ascii? indent? separators? sort_keys?", func(r *run, a []Value) Value {
-	w := &jsonWriter{r: r, ascii: truth(or(a[1], false)), item: ", ", key: ": ", sorted: truth(or(a[4], false))}
+const toJSONParameters = "tojson value ensure_ascii? indent? separators? sort_keys?"
+
+var toJSON = define(toJSONParameters, func(r *run, a []Value) Value {
+	w := &jsonWriter{
+		r: r, ascii: truth(or(a[1], false)), item: ", ", key: ": ", sorted: truth(or(a[4], false)),
+	}
 	if indent := or(a[2], nil); indent != nil {
 		text, ok := isText(indent)
 		if !ok {

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// kind is what a token is.
+// kind names a kind of token.
 type kind byte
 
 const (
@@ -35,8 +35,10 @@ var (
 	rawBegin = regexp.MustCompile(`^\{%([-+]?)\s*raw\s*(-%\}\s*|%\})`)
 	rawEnd   = regexp.MustCompile(`\{%([-+]?)\s*endraw\s*(\+%\}|-%\}\s*|%\}\n?)`)
 
-	floatLiteral = regexp.MustCompile(`^(?i:(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+))`)
-	intLiteral   = regexp.MustCompile(`^(?i:0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[0-9a-f])+|[1-9](?:_?\d)*|0(?:_?0)*)`)
+	floatLiteral = regexp.MustCompile(
+		`^(?i:(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+))`)
+	intLiteral = regexp.MustCompile(
+		`^(?i:0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[0-9a-f])+|[1-9](?:_?\d)*|0(?:_?0)*)`)
 )
 
 // operators holds the longest first.
@@ -166,12 +168,12 @@ func (l *lexer) comment(at, inner int) {
 	}
 }
 
-// spaces is where the white space that begins at i ends.
+// spaces returns the end of the white space that begins at i.
 func (l *lexer) spaces(i int) int {
 	return len(l.source) - len(strings.TrimLeftFunc(l.source[i:], isSpace))
 }
 
-// lineEnd is i, or behind the line end that i is at.
+// lineEnd returns i, or the byte after the line end that is at i.
 func (l *lexer) lineEnd(i int) int {
 	if i < len(l.source) && l.source[i] == '\n' {
 		i++
@@ -204,7 +206,8 @@ func (l *lexer) expression(end kind, at int) {
 			if len(open) > 0 {
 				l.fail(at, "the tag is not closed: %q is missing", string(closing(open[len(open)-1])))
 			}
-			l.fail(at, "the tag is not closed: %s is missing", map[kind]string{variableEnd: "}}", blockEnd: "%}"}[end])
+			l.fail(at, "the tag is not closed: %s is missing",
+				map[kind]string{variableEnd: "}}", blockEnd: "%}"}[end])
 		}
 		rest := l.source[l.pos:]
 		if len(open) == 0 && l.tagEnd(end) {
@@ -322,9 +325,12 @@ func (l *lexer) literal() {
 	l.fail(at, "the string is not closed: %q is missing", string(quote))
 }
 
-var escapes = map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', 'a': '\a', 'b': '\b', 'f': '\f', 'v': '\v', '\\': '\\', '\'': '\'', '"': '"'}
+var escapes = map[byte]byte{
+	'n': '\n', 't': '\t', 'r': '\r', 'a': '\a', 'b': '\b', 'f': '\f', 'v': '\v',
+	'\\': '\\', '\'': '\'', '"': '"',
+}
 
-// escape reads the escape whose letter is at i, and returns its last place.
+// escape reads the escape whose letter is at i, and returns the index of its last byte.
 func (l *lexer) escape(b *strings.Builder, i int) int {
 	c := l.source[i]
 	if plain, ok := escapes[c]; ok {

@@ -13,7 +13,8 @@ import (
 // attr is Python's getattr as the sandbox lets templates use it.
 func attr(r *run, v Value, name string) (Value, bool) {
 	if internal[name] {
-		return &Undefined{message: "access to attribute " + quoted(name) + " of " + named(v) + " is unsafe"}, true
+		message := "access to attribute " + quoted(name) + " of " + named(v) + " is unsafe"
+		return &Undefined{message: message}, true
 	}
 	var table map[string]*builtin
 	switch v := v.(type) {
@@ -21,7 +22,7 @@ func attr(r *run, v Value, name string) (Value, bool) {
 		table = textMethods
 	case *List:
 		if strings.Contains(" append clear extend insert pop remove reverse sort ", " "+name+" ") {
-			return kept(v, name), true
+			return changes(v, name), true
 		}
 		table = listMethods
 	case *Tuple:
@@ -36,7 +37,7 @@ func attr(r *run, v Value, name string) (Value, bool) {
 		table = tupleMethods
 	case *Dict:
 		if strings.Contains(" clear pop popitem setdefault update ", " "+name+" ") {
-			return kept(v, name), true
+			return changes(v, name), true
 		}
 		table = dictMethods
 	case bool, int64, *big.Int:
@@ -96,8 +97,9 @@ func attr(r *run, v Value, name string) (Value, bool) {
 var internal = map[string]bool{}
 
 func init() {
-	for name := range strings.FieldsSeq("class delattr dir doc eq format ge getattribute getstate gt hash init init_subclass le lt ne " +
-		"new reduce reduce_ex repr setattr sizeof str subclasshook call len getitem iter contains add mul mod dict module name") {
+	for name := range strings.FieldsSeq(`class delattr dir doc eq format ge getattribute getstate gt
+		hash init init_subclass le lt ne new reduce reduce_ex repr setattr sizeof str subclasshook
+		call len getitem iter contains add mul mod dict module name`) {
 		internal["__"+name+"__"] = true
 	}
 }
@@ -107,12 +109,17 @@ func mustNumber(v Value) Value {
 	return n
 }
 
-// kept is a method that would change a value, which the sandbox keeps back.
-func kept(v Value, name string) Value {
-	return &Undefined{message: "access to attribute " + quoted(name) + " of " + named(v) + " is unsafe: it would change the value"}
+// changes stands for a method that would change a value, which the sandbox keeps back.
+func changes(v Value, name string) Value {
+	return &Undefined{message: "access to attribute " + quoted(name) + " of " + named(v) +
+		" is unsafe: it would change the value"}
 }
 
-var textMethods, listMethods, tupleMethods, dictMethods, intMethods, floatMethods, rangeMethods map[string]*builtin
+// Methods by name, of values of each type.
+var (
+	textMethods, listMethods, tupleMethods, dictMethods map[string]*builtin
+	intMethods, floatMethods, rangeMethods              map[string]*builtin
+)
 
 // onText makes a method of a function on a text; what it gives is Markup for Markup.
 func onText(spec string, f func(r *run, s string, a []Value) Value) *builtin {
@@ -144,7 +151,9 @@ func trimmed(s string, chars Value, trim func(string, func(rune) bool) string) s
 }
 
 // splitter makes split and rsplit.
-func splitter(name string, spaces func(string, int64) []string, at func(string, string, int64) []string) *builtin {
+func splitter(
+	name string, spaces func(string, int64) []string, at func(string, string, int64) []string,
+) *builtin {
 	return define(name+" self sep? maxsplit?", func(r *run, a []Value) Value {
 		s, _ := isText(a[0])
 		n := count(or(a[2], int64(-1)))
@@ -167,9 +176,9 @@ func split(s, sep string, n int64) []string {
 	return strings.SplitN(s, sep, int(n)+1)
 }
 
-// part is s[start:end] as methods take it, in characters; ok is false when start
+// sliceText returns s[start:end] as methods take it, in characters; ok is false when start
 // lies behind the text.
-func part(s string, start, end Value) (cut string, from int, ok bool) {
+func sliceText(s string, start, end Value) (cut string, from int, ok bool) {
 	if or(start, nil) == nil && or(end, nil) == nil {
 		return s, 0, true
 	}
@@ -192,7 +201,7 @@ func part(s string, start, end Value) (cut string, from int, ok bool) {
 // finder makes find, rfind, index and rindex.
 func finder(name string, find func(s, sub string) int, must bool) *builtin {
 	return onText(name+" sub start? end? /", func(_ *run, s string, a []Value) Value {
-		cut, from, ok := part(s, a[1], a[2])
+		cut, from, ok := sliceText(s, a[1], a[2])
 		i := -1
 		if sub := textArg(a[0], "the text to find"); ok {
 			i = find(cut, sub)
@@ -210,7 +219,7 @@ func finder(name string, find func(s, sub string) int, must bool) *builtin {
 // affix makes startswith and endswith.
 func affix(name string, has func(s, affix string) bool) *builtin {
 	return onText(name+" affix start? end? /", func(_ *run, s string, a []Value) Value {
-		cut, _, ok := part(s, a[1], a[2])
+		cut, _, ok := sliceText(s, a[1], a[2])
 		options := []Value{a[0]}
 		if t, isTuple := a[0].(*Tuple); isTuple {
 			options = t.Items
@@ -240,8 +249,8 @@ func aligned(name string, side byte) *builtin {
 	})
 }
 
-// parted makes partition and rpartition.
-func parted(name string, last bool) *builtin {
+// partitioner makes partition and rpartition.
+func partitioner(name string, last bool) *builtin {
 	return define(name+" self sep /", func(_ *run, a []Value) Value {
 		s, _ := isText(a[0])
 		sep := textArg(a[1], "separator")
@@ -265,13 +274,14 @@ func parted(name string, last bool) *builtin {
 
 func init() {
 	textMethods = collect(
-		trimmer("strip", strings.TrimFunc), trimmer("lstrip", strings.TrimLeftFunc), trimmer("rstrip", strings.TrimRightFunc),
+		trimmer("strip", strings.TrimFunc), trimmer("lstrip", strings.TrimLeftFunc),
+		trimmer("rstrip", strings.TrimRightFunc),
 		splitter("split", splitSpaces, split), splitter("rsplit", rsplitSpaces, rsplit),
 		finder("find", strings.Index, false), finder("rfind", strings.LastIndex, false),
 		finder("index", strings.Index, true), finder("rindex", strings.LastIndex, true),
 		affix("startswith", strings.HasPrefix), affix("endswith", strings.HasSuffix),
 		aligned("ljust", '<'), aligned("rjust", '>'), aligned("center", '^'),
-		parted("partition", false), parted("rpartition", true),
+		partitioner("partition", false), partitioner("rpartition", true),
 		define("splitlines self keepends?", func(r *run, a []Value) Value {
 			s, _ := isText(a[0])
 			return words(r, splitLines(s, truth(or(a[1], false))), a[0])
@@ -284,12 +294,13 @@ func init() {
 		onText("casefold /", func(_ *run, s string, _ []Value) Value { return cases.Fold().String(s) }),
 		define("replace self old new count? /", func(r *run, a []Value) Value {
 			s, _ := isText(a[0])
-			old, to := textArg(a[1], "replace() argument 1"), textArg(escapedFor(r, a[0], a[2]), "replace() argument 2")
+			old := textArg(a[1], "replace() argument 1")
+			to := textArg(escapedFor(r, a[0], a[2]), "replace() argument 2")
 			return like(a[0], replaced(r, s, old, to, count(or(a[3], int64(-1)))))
 		}),
 		onText("count sub start? end? /", func(_ *run, s string, a []Value) Value {
 			sub := textArg(a[0], "the text to count")
-			cut, _, ok := part(s, a[1], a[2])
+			cut, _, ok := sliceText(s, a[1], a[2])
 			if !ok {
 				return int64(0)
 			}
@@ -403,7 +414,8 @@ func init() {
 		return func(_ *run, a []Value) Value { return &dictView{a[0].(*Dict), kind} }
 	}
 	dictMethods = collect(
-		define("keys self /", view("dict_keys")), define("values self /", view("dict_values")), define("items self /", view("dict_items")),
+		define("keys self /", view("dict_keys")), define("values self /", view("dict_values")),
+		define("items self /", view("dict_items")),
 		define("copy self /", func(_ *run, a []Value) Value { return a[0] }),
 		define("get self key default? /", func(_ *run, a []Value) Value {
 			if v, ok := a[0].(*Dict).Get(a[1]); ok {
@@ -411,10 +423,14 @@ func init() {
 			}
 			return or(a[2], nil)
 		}),
-		define("fromkeys self iterable value? /", func(r *run, a []Value) Value { return fromKeys.f(r, a[1:]) }),
+		define("fromkeys self iterable value? /", func(r *run, a []Value) Value {
+			return fromKeys.f(r, a[1:])
+		}),
 	)
 	intMethods = collect(
-		define("bit_length self /", func(_ *run, a []Value) Value { return int64(wide(mustNumber(a[0])).BitLen()) }),
+		define("bit_length self /", func(_ *run, a []Value) Value {
+			return int64(wide(mustNumber(a[0])).BitLen())
+		}),
 		define("bit_count self /", func(_ *run, a []Value) Value {
 			n := int64(0)
 			for _, c := range new(big.Int).Abs(wide(mustNumber(a[0]))).Text(2) {
@@ -423,7 +439,9 @@ func init() {
 			return n
 		}),
 		define("conjugate self /", func(_ *run, a []Value) Value { return mustNumber(a[0]) }),
-		define("as_integer_ratio self /", func(_ *run, a []Value) Value { return &Tuple{[]Value{mustNumber(a[0]), int64(1)}} }),
+		define("as_integer_ratio self /", func(_ *run, a []Value) Value {
+			return &Tuple{[]Value{mustNumber(a[0]), int64(1)}}
+		}),
 	)
 	floatMethods = collect(
 		define("is_integer self /", func(_ *run, a []Value) Value {
@@ -443,9 +461,10 @@ var fromKeys = define("fromkeys iterable value? /", func(r *run, a []Value) Valu
 	return d
 })
 
-// isDigit is what Python counts as a digit: decimals, superscripts and the like.
+// isDigit reports whether Python counts c as a digit: decimals, superscripts and the like.
 func isDigit(c rune) bool {
-	return unicode.IsDigit(c) || c == '²' || c == '³' || c == '¹' || c >= '⁰' && c <= '⁹' && unicode.IsNumber(c) || c >= '₀' && c <= '₉' ||
+	return unicode.IsDigit(c) || c == '²' || c == '³' || c == '¹' ||
+		c >= '⁰' && c <= '⁹' && unicode.IsNumber(c) || c >= '₀' && c <= '₉' ||
 		c >= '①' && c <= '⑨'
 }
 

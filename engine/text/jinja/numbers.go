@@ -25,7 +25,8 @@ func trimInt(s string, base int) (Value, bool) {
 		case 'b':
 			prefix = "0b"
 		}
-		if at := map[string]int{"0x": 16, "0o": 8, "0b": 2}[prefix]; prefix != "" && (at == base || base == 0) {
+		if at := map[string]int{"0x": 16, "0o": 8, "0b": 2}[prefix]; prefix != "" &&
+			(at == base || base == 0) {
 			s = strings.TrimPrefix(s[2:], "_")
 			base = at
 		}
@@ -36,7 +37,8 @@ func trimInt(s string, base int) (Value, bool) {
 			return nil, false
 		}
 	}
-	if s == "" || s[0] == '_' || strings.HasSuffix(s, "_") || strings.Contains(s, "__") || len(s) > maxDigits {
+	if s == "" || s[0] == '_' || strings.HasSuffix(s, "_") || strings.Contains(s, "__") ||
+		len(s) > maxDigits {
 		return nil, false
 	}
 	s = strings.Map(func(c rune) rune {
@@ -72,7 +74,8 @@ func decimal(c rune) int {
 // trimFloat reads text as Python's float(text).
 func trimFloat(s string) (float64, bool) {
 	s = strings.TrimFunc(s, isSpace)
-	if strings.HasPrefix(s, "_") || strings.HasSuffix(s, "_") || strings.Contains(s, "__") || strings.ContainsAny(s, "xXpP") {
+	if strings.HasPrefix(s, "_") || strings.HasSuffix(s, "_") || strings.Contains(s, "__") ||
+		strings.ContainsAny(s, "xXpP") {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)

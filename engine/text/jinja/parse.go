@@ -158,7 +158,7 @@ func (p *parser) statements(ends []string) []stmt {
 			p.next()
 			x := p.tuple(true, nil, false)
 			p.expectKind(variableEnd, `"}}"`)
-			body = append(body, &outputStmt{place(t.at), []expr{x}})
+			body = append(body, &outputStmt{position(t.at), []expr{x}})
 		case blockBegin:
 			p.next()
 			if p.current().kind == name && slices.Contains(ends, p.current().value) {
@@ -198,7 +198,7 @@ func (p *parser) statement(at int) stmt {
 		p.unexpected("a tag's name")
 	}
 	p.next()
-	where := place(at)
+	where := position(at)
 	switch t.value {
 	case "if":
 		return p.ifTag(at)
@@ -264,7 +264,7 @@ func softly[T any](p *parser, soft bool, read func() T) T {
 }
 
 func (p *parser) ifTag(at int) stmt {
-	s := &ifStmt{at: place(at)}
+	s := &ifStmt{at: position(at)}
 	s.test = softly(p, true, func() expr { return p.tuple(false, nil, false) })
 	s.yes = softly(p, true, func() []stmt { return p.block("if", at, "elif", "else", "endif") })
 	switch p.next().value {
@@ -277,7 +277,7 @@ func (p *parser) ifTag(at int) stmt {
 }
 
 func (p *parser) forTag(at int) stmt {
-	s := &forStmt{at: place(at)}
+	s := &forStmt{at: position(at)}
 	s.target = p.target([]string{"in"}, false)
 	if !p.skipName("in") {
 		p.unexpected(`"in"`)
@@ -299,9 +299,9 @@ func (p *parser) forTag(at int) stmt {
 func (p *parser) setTag(at int) stmt {
 	target := p.target(nil, true)
 	if p.skipOp("=") {
-		return &setStmt{place(at), target, p.tuple(true, nil, false)}
+		return &setStmt{position(at), target, p.tuple(true, nil, false)}
 	}
-	s := &setBlockStmt{at: place(at), target: target}
+	s := &setBlockStmt{at: position(at), target: target}
 	if f := p.filters(inputExpr{}, false); f != (inputExpr{}) {
 		s.filter = f
 	}
@@ -325,7 +325,7 @@ func (p *parser) macroTag(at int) stmt {
 	def := &macroDef{name: p.assignable()}
 	p.signature(def)
 	def.body = p.inMacro(def, func() []stmt { return p.closed("macro", at) })
-	return &macroStmt{place(at), def}
+	return &macroStmt{position(at), def}
 }
 
 func (p *parser) callTag(at int) stmt {
@@ -338,11 +338,11 @@ func (p *parser) callTag(at int) stmt {
 		p.fail("expected a call")
 	}
 	def.body = p.inMacro(def, func() []stmt { return p.closed("call", at) })
-	return &callStmt{place(at), call, def}
+	return &callStmt{position(at), call, def}
 }
 
 func (p *parser) withTag(at int) stmt {
-	s := &withStmt{at: place(at)}
+	s := &withStmt{at: position(at)}
 	for p.current().kind != blockEnd {
 		if len(s.targets) > 0 {
 			p.expectOp(",")
@@ -356,7 +356,7 @@ func (p *parser) withTag(at int) stmt {
 }
 
 func (p *parser) blockTag(at int) stmt {
-	s := &blockStmt{at: place(at), name: p.expectWord()}
+	s := &blockStmt{at: position(at), name: p.expectWord()}
 	if p.blocks[s.name] != nil {
 		p.fail("block %q defined twice", s.name)
 	}
@@ -386,7 +386,9 @@ func (p *parser) signature(def *macroDef) {
 }
 
 // constants are names that are values.
-var constants = map[string]Value{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
+var constants = map[string]Value{
+	"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil,
+}
 
 // assignable reads a name that can be given a value.
 func (p *parser) assignable() string {
@@ -420,7 +422,8 @@ func (p *parser) target(ends []string, namespace bool) expr {
 			items = append(items, p.target(nil, namespace))
 			p.leave()
 			p.expectOp(")")
-		} else if namespace && p.look().kind == operator && p.look().value == "." && p.current().kind == name {
+		} else if namespace && p.look().kind == operator && p.look().value == "." &&
+			p.current().kind == name {
 			ns := p.assignable()
 			p.next()
 			items = append(items, &nsTarget{ns, p.expectWord()})

@@ -70,13 +70,15 @@ func (p *parser) known(start int) {
 		t := p.tokens[i]
 		following := p.tokens[min(i+1, len(p.tokens)-1)]
 		switch {
-		case t.kind == operator && t.value == "|" && following.kind == name && filters[following.value] == nil:
+		case t.kind == operator && t.value == "|" && following.kind == name &&
+			filters[following.value] == nil:
 			panic(fault(p.source, following.at, "no filter named %q", following.value))
 		case t.kind == name && t.value == "is":
 			if following.kind == name && following.value == "not" {
 				following = p.tokens[min(i+2, len(p.tokens)-1)]
 			}
-			if following.kind == name && tests[following.value] == nil && !(i > start && p.tokens[i-1].value == ".") {
+			if following.kind == name && tests[following.value] == nil &&
+				!(i > start && p.tokens[i-1].value == ".") {
 				panic(fault(p.source, following.at, "no test named %q", following.value))
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// maxDigits is how many digits Python writes or reads of an integer.
+// maxDigits is the most digits that Python writes or reads of an integer.
 const maxDigits = 4300
 
 // str is Python's str(v).

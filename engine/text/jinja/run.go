@@ -31,13 +31,13 @@ type run struct {
 	now      time.Time
 	top      *scope
 	out      *strings.Builder
-	at       place
+	at       position
 	steps    int
 	spent    int
 	calls    int
 }
 
-// scope holds what a part of the template sets; what is not there is looked for
+// scope holds what a macro, loop or block of the template sets; what is not there is looked for
 // in its parent.
 type scope struct {
 	vars   map[string]Value
@@ -104,23 +104,23 @@ func (r *run) write(s string) {
 	r.out.WriteString(s)
 }
 
-// captured is what a part of the template writes.
-func (r *run) captured(part func()) string {
+// captured returns the text that do writes.
+func (r *run) captured(do func()) string {
 	out := r.out
 	r.out = &strings.Builder{}
-	part()
+	do()
 	text := r.out.String()
 	r.out = out
 	return text
 }
 
-// within counts how deep calls nest, and comes back to the caller's place.
-func (r *run) within(part func()) {
+// within runs do as a call: it bounds how deep calls nest, and comes back to the caller's tag.
+func (r *run) within(do func()) {
 	if r.calls++; r.calls > maxCalls {
 		throw("calls nested deeper than %d", maxCalls)
 	}
 	at := r.at
-	part()
+	do()
 	r.at = at
 	r.calls--
 }
@@ -227,7 +227,7 @@ func (t *setBlockStmt) exec(r *run, s *scope) signal {
 	return normal
 }
 
-// inputName is where filter blocks keep their text; no template can name it.
+// inputName is the variable in which filter blocks keep their text; no template can name it.
 const inputName = "<input>"
 
 func (inputExpr) eval(r *run, s *scope) Value { return r.lookup(s, inputName) }

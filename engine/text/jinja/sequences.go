@@ -118,7 +118,8 @@ func chosen(name string, want, attribute bool) *builtin {
 func mapped(r *run, args []Value, named []keyword) Value {
 	value, args := args[0], args[1:]
 	var each func(Value) Value
-	if len(args) == 0 && len(named) > 0 && slices.ContainsFunc(named, func(k keyword) bool { return k.name == "attribute" }) {
+	isAttribute := func(k keyword) bool { return k.name == "attribute" }
+	if len(args) == 0 && slices.ContainsFunc(named, isAttribute) {
 		var parts []Value
 		var otherwise Value
 		for _, k := range named {

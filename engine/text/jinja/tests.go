@@ -73,7 +73,9 @@ func init() {
 		asks("upper", func(r *run, v Value) bool { return allCased(str(r, v), isUpper) }),
 		asks("odd", func(r *run, v Value) bool { return divides(r, v, 2, 1) }),
 		asks("even", func(r *run, v Value) bool { return divides(r, v, 2, 0) }),
-		define("divisibleby value num", func(r *run, a []Value) Value { return equal(r, operate(r, "%", a[0], a[1]), int64(0)) }),
+		define("divisibleby value num", func(r *run, a []Value) Value {
+			return equal(r, operate(r, "%", a[0], a[1]), int64(0))
+		}),
 		define("sameas value other", func(_ *run, a []Value) Value {
 			if i, ok := a[0].(*big.Int); ok {
 				j, ok := a[1].(*big.Int)
@@ -81,10 +83,17 @@ func init() {
 			}
 			return a[0] == a[1]
 		}),
-		define("filter value", func(_ *run, a []Value) Value { s, ok := isText(a[0]); return ok && filters[s] != nil }),
-		define("test value", func(_ *run, a []Value) Value { s, ok := isText(a[0]); return ok && tests[s] != nil }),
+		define("filter value", func(_ *run, a []Value) Value {
+			s, ok := isText(a[0])
+			return ok && filters[s] != nil
+		}),
+		define("test value", func(_ *run, a []Value) Value {
+			s, ok := isText(a[0])
+			return ok && tests[s] != nil
+		}),
 		define("in value seq", func(r *run, a []Value) Value { return contains(r, a[1], a[0]) }),
-		compares("eq,equalto,==", "=="), compares("ne,!=", "!="), compares("lt,lessthan,<", "<"), compares("le,<=", "<="),
+		compares("eq,equalto,==", "=="), compares("ne,!=", "!="), compares("lt,lessthan,<", "<"),
+		compares("le,<=", "<="),
 		compares("gt,greaterthan,>", ">"), compares("ge,>=", ">="),
 	)
 }

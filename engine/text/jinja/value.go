@@ -23,7 +23,7 @@ type List struct{ Items []Value }
 // Tuple is a Python tuple.
 type Tuple struct{ Items []Value }
 
-// group is what groupby gives: a tuple whose items have names.
+// group is an item of groupby: a tuple whose items have names.
 type group struct {
 	Tuple
 }
@@ -71,7 +71,7 @@ func (d *Dict) All() iter.Seq2[Value, Value] {
 // Len is the number of keys.
 func (d *Dict) Len() int { return len(d.keys) }
 
-// dictView is what keys(), values() and items() give.
+// dictView is the result of keys(), values() or items().
 type dictView struct {
 	d    *Dict
 	kind string // dict_keys, dict_values or dict_items
@@ -629,7 +629,8 @@ func contains(r *run, v, item Value) bool {
 			n = int64(f)
 		}
 		i, isInt := n.(int64)
-		return ok && isInt && v.n > 0 && (i-v.start)%v.step == 0 && (i-v.start)/v.step >= 0 && (i-v.start)/v.step < v.n
+		return ok && isInt && v.n > 0 && (i-v.start)%v.step == 0 && (i-v.start)/v.step >= 0 &&
+			(i-v.start)/v.step < v.n
 	}
 	items, ok := iterate(r, v)
 	if !ok {

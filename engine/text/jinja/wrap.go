@@ -22,7 +22,8 @@ func wordWrap(r *run, a []Value) Value {
 	}
 	var lines []string
 	for _, line := range splitLines(s, false) {
-		lines = append(lines, strings.Join(wrapLine(r, line, width, truth(or(a[2], true)), truth(or(a[4], true))), between))
+		wrapped := wrapLine(r, line, width, truth(or(a[2], true)), truth(or(a[4], true)))
+		lines = append(lines, strings.Join(wrapped, between))
 	}
 	out := strings.Join(lines, between)
 	r.spend(len(out))
@@ -44,15 +45,22 @@ func chunks(line string, hyphens bool) []string {
 		if hyphens && !space {
 			runes := []rune(part)
 			from := 0
-			letter := func(i int) bool { return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || runes[i] == '_') }
-			word := func(i int) bool { return letter(i) || i >= 0 && i < len(runes) && unicode.IsDigit(runes[i]) }
+			letter := func(i int) bool {
+				return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || runes[i] == '_')
+			}
+			word := func(i int) bool {
+				return letter(i) || i >= 0 && i < len(runes) && unicode.IsDigit(runes[i])
+			}
 			for i := 0; i < len(runes); i++ {
 				switch {
-				case runes[i] == '-' && i-from >= 2 && letter(i-1) && word(i-2) && letter(i-2) && letter(i+1) && (letter(i+2) || i+2 < len(runes) && runes[i+2] == '-'),
-					runes[i] == '-' && i-from >= 1 && letter(i-1) && (i-from == 1 || runes[i-2] == '-' || letter(i-2)) && letter(i+1) && letter(i+2):
+				case runes[i] == '-' && i-from >= 2 && letter(i-1) && word(i-2) && letter(i-2) &&
+					letter(i+1) && (letter(i+2) || i+2 < len(runes) && runes[i+2] == '-'),
+					runes[i] == '-' && i-from >= 1 && letter(i-1) &&
+						(i-from == 1 || runes[i-2] == '-' || letter(i-2)) && letter(i+1) && letter(i+2):
 					out = append(out, string(runes[from:i+1]))
 					from = i + 1
-				case runes[i] == '-' && i+1 < len(runes) && runes[i+1] == '-' && i > from && (word(i-1) || strings.ContainsRune("!\"'&.,?", runes[i-1])):
+				case runes[i] == '-' && i+1 < len(runes) && runes[i+1] == '-' && i > from &&
+					(word(i-1) || strings.ContainsRune("!\"'&.,?", runes[i-1])):
 					j := i
 					for j < len(runes) && runes[j] == '-' {
 						j++
@@ -132,7 +140,7 @@ func head(s string, n int) int {
 	return -1
 }
 
-// lastHyphen is the place of the last hyphen that follows something else, or -1.
+// lastHyphen returns the index of the last hyphen that follows something else, or -1.
 func lastHyphen(runes []rune) int {
 	for i := len(runes) - 1; i > 0; i-- {
 		if runes[i] == '-' {
