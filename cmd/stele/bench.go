@@ -82,8 +82,8 @@ if none is given.`,
 }
 
 func (f *benchFlags) check() error {
-	if !slices.Contains([]string{"md", "csv", "json", "jsonl"}, f.output) {
-		return usagef("unknown output %q: expected md, csv, json or jsonl%s", f.output, nearest.Hint(f.output, []string{"md", "csv", "json", "jsonl"}))
+	if !slices.Contains(benchFormats, f.output) {
+		return usagef("unknown output %q: expected md, csv, json or jsonl%s", f.output, nearest.Hint(f.output, benchFormats))
 	}
 	if f.repeat < 1 {
 		return usagef("-r %d must be at least 1", f.repeat)

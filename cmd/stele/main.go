@@ -102,6 +102,7 @@ func newRootCommand() *cobra.Command {
 		newDoctorCommand(g),
 		newVersionCommand(g),
 	)
+	completeFlags(root)
 	return root
 }
 
@@ -174,15 +175,14 @@ func flagValue(f *pflag.Flag) string {
 
 // validate refuses global flags that no command understands.
 func (g *globals) validate() error {
-	backends := []string{"auto", "go", "xla:cpu", "xla:cuda"}
 	for _, flag := range []struct {
 		name, value string
 		known       []string
 		also        string // the beginning of others that are right
 	}{
 		{"backend", g.backend, backends, "xla:"},
-		{"dtype", g.dtype, []string{"float32", "bfloat16", "int8"}, ""},
-		{"kernels", g.kernels, []string{"auto", "host", "graph"}, ""},
+		{"dtype", g.dtype, dtypes, ""},
+		{"kernels", g.kernels, kernels, ""},
 	} {
 		if slices.Contains(flag.known, flag.value) || flag.also != "" && strings.HasPrefix(flag.value, flag.also) {
 			continue

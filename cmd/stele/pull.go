@@ -41,6 +41,9 @@ What is there is not fetched again, what was cut off goes on. Every file's hash 
 HF_HUB_CACHE or HF_HOME say where the cache is, HF_ENDPOINT names a mirror, HF_TOKEN (or
 what "hf auth login" saved) is sent to it and to no other host, HF_HUB_OFFLINE=1 forbids
 the network. A gated repository needs its terms accepted on its page first.`, strings.Join(pullable(), ", ")),
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, written string) ([]string, cobra.ShellCompDirective) {
+			return goingOn(pullable(), "", written), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(c *cobra.Command, names []string) error {
 			if len(names) == 0 {
 				return usagef("nothing to pull: see %s --help", c.CommandPath())

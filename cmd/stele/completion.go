@@ -1,0 +1,112 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/stele-lm/stele/engine/builtin"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/language"
+	"github.com/stele-lm/stele/eval/prompt"
+	"github.com/stele-lm/stele/internal/hub"
+	"github.com/stele-lm/stele/trainer"
+)
+
+// backends, dtypes and kernels are the values of the global flags; a backend may also be
+// xla:PATH.
+var (
+	backends = []string{"auto", "go", "xla:cpu", "xla:cuda"}
+	dtypes   = []string{"float32", "bfloat16", "int8"}
+	kernels  = []string{"auto", "host", "graph"}
+	// benchFormats are those of the table that stele bench prints.
+	benchFormats = []string{"md", "csv", "json", "jsonl"}
+)
+
+// flagValues returns the values that a shell offers for a flag, by the flag's name, which
+// means the same in every command. Flags of files have the shell's own completion.
+var flagValues = map[string]func() []string{
+	"backend":         func() []string { return backends },
+	"dtype":           func() []string { return dtypes },
+	"kernels":         func() []string { return kernels },
+	"model":           builtinModels,
+	"grader":          grade.Names,
+	"bench":           bench.Names,
+	"lang":            languages,
+	"lang-candidates": func() []string { return append([]string{"all"}, languages()...) },
+	"template":        func() []string { return append([]string{"auto"}, prompt.Templates()...) },
+	"preset":          func() []string { return slices.Sorted(maps.Keys(eval.Presets)) },
+	"output":          func() []string { return benchFormats },
+	"type":            func() []string { return []string{"auto", string(hub.Model), string(hub.Dataset)} },
+	"set":             settingValues,
+}
+
+// folderFlags are the flags whose values are folders.
+var folderFlags = []string{"out", "run", "data", "base", "trained"}
+
+func builtinModels() (models []string) {
+	for _, name := range builtin.Names() {
+		models = append(models, "builtin:"+name)
+	}
+	return models
+}
+
+func languages() []string { return append([]string{"study"}, language.Builtin().All()...) }
+
+// settingValues returns the settings of stele train as --set has them: those with a list of
+// values with each value, the others up to their =.
+func settingValues() (values []string) {
+	for _, preset := range slices.Sorted(maps.Keys(trainer.Presets)) {
+		values = append(values, "preset="+preset)
+	}
+	for _, model := range builtinModels() {
+		values = append(values, "model="+model)
+	}
+	return values
+}
+
+// completeFlags gives the flags of a command and of those below it what a shell offers.
+func completeFlags(c *cobra.Command) {
+	complete := func(f *pflag.Flag) {
+		if values := flagValues[f.Name]; values != nil && f.Value.Type() != "bool" {
+			must(c.RegisterFlagCompletionFunc(f.Name, func(_ *cobra.Command, _ []string, written string) ([]string, cobra.ShellCompDirective) {
+				return offered(f, values(), written)
+			}))
+		} else if slices.Contains(folderFlags, f.Name) && f.DefValue == "" {
+			must(c.MarkFlagDirname(f.Name))
+		}
+	}
+	c.LocalFlags().VisitAll(complete)
+	for _, sub := range c.Commands() {
+		completeFlags(sub)
+	}
+}
+
+// offered returns the values that go on from what is written, of a list after its last comma.
+// Models and benchmarks may be files too, which the shell offers where none of the values fits.
+func offered(f *pflag.Flag, values []string, written string) ([]string, cobra.ShellCompDirective) {
+	before := ""
+	if f.Value.Type() == "stringSlice" {
+		before = written[:strings.LastIndexByte(written, ',')+1]
+	}
+	list := goingOn(values, before, written)
+	if f.Name == "model" || f.Name == "bench" {
+		return list, cobra.ShellCompDirectiveDefault
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+// goingOn returns the values, each after what is before it, that begin with what is written.
+func goingOn(values []string, before, written string) (list []string) {
+	for _, value := range values {
+		if strings.HasPrefix(before+value, written) {
+			list = append(list, before+value)
+		}
+	}
+	return list
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stele-lm/stele/eval/bench"
+)
+
+// complete returns what a shell is offered after words, the last of which may be a beginning.
+func complete(t *testing.T, words ...string) []string {
+	t.Helper()
+	root := newRootCommand()
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&bytes.Buffer{})
+	root.SetArgs(append([]string{"__complete"}, words...))
+	if err := root.Execute(); err != nil {
+		t.Fatalf("%v: %v", words, err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var offered []string
+	for _, line := range lines[:len(lines)-1] { // the last is :N, what else the shell may offer
+		value, _, _ := strings.Cut(line, "\t")
+		offered = append(offered, value)
+	}
+	return offered
+}
+
+func TestCompletion(t *testing.T) {
+	for _, c := range []struct {
+		words []string
+		want  []string
+	}{
+		{[]string{"eval", "--backend", "x"}, []string{"xla:cpu", "xla:cuda"}},
+		{[]string{"generate", "--dtype", "b"}, []string{"bfloat16"}},
+		{[]string{"generate", "--kernels", ""}, []string{"auto", "host", "graph"}},
+		{[]string{"generate", "-m", "builtin:t"}, []string{"builtin:tiny"}},
+		{[]string{"grade", "--grader", "st"}, []string{"strict"}},
+		{[]string{"eval", "--bench", "mgs"}, []string{"mgsm"}},
+		{[]string{"eval", "--bench", "mgsm,ari"}, []string{"mgsm,arith"}},
+		{[]string{"eval", "--lang", "en,stu"}, []string{"en,study"}},
+		{[]string{"eval", "--lang-candidates", "a"}, []string{"all", "ar", "af", "as", "am", "az"}},
+		{[]string{"eval", "--preset", "paper"}, []string{"paper", "paper-32b"}},
+		{[]string{"eval", "--template", "auto"}, []string{"auto"}},
+		{[]string{"bench", "--output", "json"}, []string{"json", "jsonl"}},
+		{[]string{"pull", "--type", "d"}, []string{"dataset"}},
+		{[]string{"pull", "mgs"}, []string{"mgsm"}},
+		{[]string{"train", "--set", "preset=d"}, []string{"preset=dapo", "preset=dr-grpo"}},
+		{[]string{"completion", ""}, []string{"bash", "fish", "powershell", "zsh"}},
+	} {
+		got := complete(t, c.words...)
+		for _, want := range c.want {
+			if !slices.Contains(got, want) {
+				t.Errorf("%q: offered %q, expected %q among them", c.words, got, want)
+			}
+		}
+		last := c.words[len(c.words)-1]
+		for _, value := range got {
+			if !strings.HasPrefix(value, last) {
+				t.Errorf("%q: offered %q, which does not go on from it", c.words, value)
+			}
+		}
+	}
+	if got := complete(t, "eval", "--bench", ""); !slices.Equal(got, bench.Names()) {
+		t.Errorf("benchmarks offered: %q, expected %q", got, bench.Names())
+	}
+}
+
+// Each shell's script is made and names the program.
+func TestCompletionScripts(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		root := newRootCommand()
+		var out bytes.Buffer
+		root.SetOut(&out)
+		root.SetArgs([]string{"completion", shell})
+		if err := root.Execute(); err != nil {
+			t.Errorf("%s: %v", shell, err)
+		}
+		if !strings.Contains(out.String(), "__complete") {
+			t.Errorf("%s: the script asks nothing of stele:\n%.300s", shell, out.String())
+		}
+	}
+}
