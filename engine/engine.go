@@ -87,7 +87,7 @@ type Engine struct {
 	team       *host.Team
 	host       *hostmodel.Model // nil when steps are graphs
 	pool       *pool
-	scores     map[dense.Shape]*backend.Program
+	scores     map[dense.Shape]*backend.NamedProgram
 	stats      schedule.Stats // of the last call of Generate
 }
 

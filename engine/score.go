@@ -104,15 +104,15 @@ func (e *Engine) scoreBatch(w *model.Weights, batch *dense.Batch, temperature fl
 	if err != nil {
 		return nil, nil, err
 	}
-	defer backend.Free(inputs...)
-	outputs, err := program.Run(append(inputs, w.Buffers...))
+	defer inputs.Free()
+	outputs, err := program.Run(inputs.With("weights", w.Buffers))
 	if err != nil {
 		return nil, nil, err
 	}
-	defer backend.Free(outputs...)
-	if logprobs, err = backend.Float32s(outputs[0]); err != nil {
+	defer outputs.Free()
+	if logprobs, err = backend.Float32s(outputs["logprob"][0]); err != nil {
 		return nil, nil, err
 	}
-	entropy, err = backend.Float32s(outputs[1])
+	entropy, err = backend.Float32s(outputs["entropy"][0])
 	return logprobs, entropy, err
 }

@@ -110,7 +110,7 @@ func (s *Source) Load() (*Engine, error) {
 	lean() // what comes until here is not needed for what follows
 	e := &Engine{
 		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype), Tokenizer: s.Tokenizer, Template: s.Template,
-		options: s.options, folder: s.folder, scores: map[dense.Shape]*backend.Program{},
+		options: s.options, folder: s.folder, scores: map[dense.Shape]*backend.NamedProgram{},
 	}
 	s.folder, s.Tokenizer = nil, nil
 	var err error

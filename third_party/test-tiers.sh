@@ -16,9 +16,10 @@ declare -A tests=(
   [sampler]='Goldens|FormsAgree|Filters|Weights|Shift|Program'
   [engine/model]='Host|Dense|Step|Packed'
   [engine]='Greedy'
-  [trainer]='Goldens|Objective|TokensInFloat64|SmallDivergence'
+  [trainer]='Objective'
+  [trainer/learner]='Goldens|TokensInFloat64|SmallDivergence'
 )
-packages=(kernels/backend kernels/op kernels/host kernels/isa sampler engine/model engine trainer)
+packages=(kernels/backend kernels/op kernels/host kernels/isa sampler engine/model engine trainer trainer/learner)
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

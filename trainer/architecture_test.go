@@ -252,12 +252,12 @@ func hasGradients(t *testing.T, d *backend.Device, dir string, want described) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outputs, err := program.Run(append(inputs, w.Buffers...))
+	outputs, err := program.Run(inputs.With("weights", w.Buffers))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, tensor := range w.Specs {
-		values, err := backend.Float32s(outputs[i])
+		values, err := backend.Float32s(outputs["gradients"][i])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,13 +315,13 @@ func hasGradients(t *testing.T, d *backend.Device, dir string, want described) {
 }
 
 // gradient compiles the gradient of the sum of -log p of n entries of a batch from first on.
-func gradient(t *testing.T, w *model.Weights, shape dense.Shape, first, n int) *backend.Program {
+func gradient(t *testing.T, w *model.Weights, shape dense.Shape, first, n int) *backend.NamedProgram {
 	t.Helper()
-	inputs := append(shape.Inputs(), w.Inputs(false)...)
-	program, err := backend.Compile(w.Device, "gradient", inputs, func(in []*Node) []*Node {
-		weights := in[dense.NumInputs:]
-		logprob, _ := graphmodel.TokenLogProbs(w, shape, in[:dense.NumInputs], weights, false)
-		return Gradient(Neg(ReduceAllSum(Slice(logprob, AxisRange(first, first+n)))), weights...)
+	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
+	program, err := backend.CompileNamed(w.Device, "gradient", inputs, []string{"gradients"}, func(in backend.Nodes) backend.Nodes {
+		logprob, _ := graphmodel.TokenLogProbs(w, shape, in, in["weights"], false)
+		loss := Neg(ReduceAllSum(Slice(logprob, AxisRange(first, first+n))))
+		return backend.Nodes{"gradients": Gradient(loss, in["weights"]...)}
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/stele-lm/stele/engine"
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/objective"
 )
 
 // Part is one part of a training step and its speed in tokens a second.
@@ -37,7 +39,8 @@ const (
 func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error) {
 	config := defaults()
 	config.Loss.Beta = 0
-	l, err := NewLearner(e.Weights, LearnerOptions{AdamW: config.Optimizer, Loss: config.Loss})
+	policy := objective.Policy(config.Loss)
+	l, err := learner.New(e.Weights, learner.Options{AdamW: config.Optimizer, Objective: policy})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +48,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 	const rollouts = benchPrompts * benchGroup
 	const tokens = rollouts * benchCompletion
 	prompts := e.BenchPairs(benchPrompts, benchPrompt, benchCompletion)
-	pairs := make([]model.Pair, rollouts) // of the last rollout
+	pairs := make([]dense.Pair, rollouts) // of the last rollout
 	old := make([][]float32, rollouts)
 	steps := 0
 	rollout := func() error {
@@ -59,23 +62,23 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		}
 		return e.Generate(ctx, requests, func(c engine.Completion) error {
 			at := c.Request*benchGroup + c.Sample
-			pairs[at] = model.Pair{Prompt: prompts[c.Request].Prompt, Completion: c.Tokens}
+			pairs[at] = dense.Pair{Prompt: prompts[c.Request].Prompt, Completion: c.Tokens}
 			old[at] = c.LogProbs
 			return nil
 		})
 	}
 	update := func() error {
 		for indices, batch := range config.layout().Batches(pairs) {
-			values := NewTokens(batch.Shape.N)
+			columns := policy.Columns(batch.Shape.N)
 			for i, index := range indices {
 				first := batch.First[i]
-				copy(values.Old[first:], old[index])
+				copy(columns[objective.Old][first:], old[index])
 				for j := range pairs[index].Completion {
-					values.Weight[first+j] = 1.0 / tokens
-					values.Advantage[first+j] = float32(index%2)*2 - 1
+					columns[objective.Weight][first+j] = 1.0 / tokens
+					columns[objective.Advantage][first+j] = float32(index%2)*2 - 1
 				}
 			}
-			if _, err := l.Accumulate(batch, values, 1); err != nil {
+			if _, err := l.Accumulate(batch, columns, 1); err != nil {
 				return err
 			}
 		}

@@ -102,7 +102,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			n, c.Rollout.MaxPrompt, c.Data.MaxSolution)
 	}
 	asked, name := c.Rollout.Questions, "rollout.questions"
-	if c.Algorithm == AlgorithmSFT {
+	if !c.samples() {
 		asked, name = c.Update.Batch, "update.batch"
 	}
 	if n := len(found.set.Problems); asked > n {
@@ -156,7 +156,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			return found, fmt.Errorf("eval: %w", err)
 		}
 	}
-	if c.Algorithm == AlgorithmGRPO {
+	if c.samples() {
 		p := found.set.Problems[0]
 		return found, c.Reward.Try(ctx, reward.Rollout{
 			ID: p.ID, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + `\boxed{` + p.Answer + "}",
@@ -232,7 +232,7 @@ func (r *run) findRun(found *checked) error {
 // where some of them end earlier than they may. SFT leaves long solutions out instead.
 func (r *run) checkPositions(positions, prompt int) error {
 	c := r.config
-	if c.Algorithm == AlgorithmSFT || prompt+c.Rollout.MaxTokens <= positions {
+	if !c.samples() || prompt+c.Rollout.MaxTokens <= positions {
 		return nil
 	}
 	what := fmt.Sprintf("rollout.max_tokens is %d, the longest prompt has %d tokens and the model %d positions", c.Rollout.MaxTokens, prompt, positions)

@@ -67,7 +67,7 @@ func (r *run) stage() error {
 			return err
 		}
 	}
-	if err := tensorfile.Write(filepath.Join(staging, momentsFile), r.learner.optimizer.State()); err != nil {
+	if err := tensorfile.Write(filepath.Join(staging, momentsFile), r.learner.Optimizer().State()); err != nil {
 		return fmt.Errorf("optimiser state: %w", err)
 	}
 	files, err := hashFolder(staging)
@@ -75,7 +75,7 @@ func (r *run) stage() error {
 		return err
 	}
 	s := state{
-		Step: r.done, Updates: r.learner.optimizer.Updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta,
+		Step: r.done, Updates: r.learner.Optimizer().Updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta,
 		Interim: r.interim, Files: files,
 	}
 	return jsonl.WriteFile(filepath.Join(staging, stateFile), s)
@@ -172,14 +172,18 @@ func isInterim(dir string) bool {
 	return err == nil && json.Unmarshal(data, &s) == nil && s.Interim
 }
 
-// sweep removes what a killed process left of a checkpoint it was writing or
-// removing.
+// sweep removes what a killed process left of a checkpoint that it was writing or
+// removing, and of other files that it was writing (see jsonl.Create).
 func sweep(dir string) error {
-	partial, err := filepath.Glob(filepath.Join(dir, "checkpoints", ".*"))
-	for _, path := range partial {
-		err = errors.Join(err, os.RemoveAll(path))
+	var errs []error
+	for _, pattern := range []string{"checkpoints/.*", ".*.partial-*", "rollouts/.*.partial-*"} {
+		left, err := filepath.Glob(filepath.Join(dir, pattern))
+		errs = append(errs, err)
+		for _, path := range left {
+			errs = append(errs, os.RemoveAll(path))
+		}
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // checkpointSteps lists the steps that have a checkpoint, ascending.
@@ -246,16 +250,6 @@ func readState(dir string) (s state, err error) {
 		}
 	}
 	return s, nil
-}
-
-// restore reads a checkpoint's optimiser state. The weights, or the adapter, were
-// loaded from the same folder.
-func (l *Learner) restore(dir string, s state) error {
-	if err := tensorfile.Read(filepath.Join(dir, momentsFile), l.weights.Device, l.optimizer.State()); err != nil {
-		return err
-	}
-	l.optimizer.Updates, l.weights.Version = s.Updates, s.Version
-	return nil
 }
 
 func (r *run) metricsPath() string { return filepath.Join(r.dir, "metrics.jsonl") }

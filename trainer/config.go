@@ -26,15 +26,32 @@ import (
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
-// Algorithms of a run.
-const (
-	AlgorithmGRPO = "grpo"
-	AlgorithmSFT  = "sft"
-)
+// samples reports whether the algorithm learns from completions that the model samples,
+// not from reference solutions.
+func (c *Config) samples() bool {
+	a, err := objective.Named(c.Algorithm)
+	return err != nil || a.Rollouts
+}
+
+// compares reports whether rollouts are compared with a reference model: for the KL
+// divergence in the reward, or in an objective that reads it.
+func (c *Config) compares() bool {
+	o, err := c.objective()
+	return err == nil && c.samples() && c.Loss.Beta > 0 && (c.Loss.KLIn == objective.KLInReward || o.Reads(objective.Ref))
+}
+
+// objective is what the algorithm minimises.
+func (c *Config) objective() (objective.Objective, error) {
+	a, err := objective.Named(c.Algorithm)
+	if err != nil {
+		return objective.Objective{}, err
+	}
+	return a.New(c.Loss)
+}
 
 // Config is a training run, whole: its YAML file and manifest hold exactly this.
 type Config struct {
-	// Algorithm is grpo or sft.
+	// Algorithm is grpo or sft (see objective.Algorithm).
 	Algorithm string `yaml:"algorithm" json:"algorithm"`
 	// Preset names the recipe that the other settings started from.
 	Preset string `yaml:"preset" json:"preset"`
@@ -44,15 +61,15 @@ type Config struct {
 	// Steps is the number of rollout steps (GRPO) or optimiser steps (SFT).
 	Steps int `yaml:"steps" json:"steps"`
 
-	Data      problems.Options `yaml:"data" json:"data"`
-	Rollout   Rollout          `yaml:"rollout" json:"rollout"`
-	Reward    reward.Config    `yaml:"reward" json:"reward"`
-	Loss      objective.Loss   `yaml:"loss" json:"loss"`
-	Optimizer optimizer.AdamW  `yaml:"optimizer" json:"optimizer"`
-	Update    Update           `yaml:"update" json:"update"`
-	LoRA      lora.Options     `yaml:"lora" json:"lora"`
-	Save      Save             `yaml:"save" json:"save"`
-	Eval      Eval             `yaml:"eval" json:"eval"`
+	Data      problems.Options  `yaml:"data" json:"data"`
+	Rollout   Rollout           `yaml:"rollout" json:"rollout"`
+	Reward    reward.Config     `yaml:"reward" json:"reward"`
+	Loss      objective.Options `yaml:"loss" json:"loss"`
+	Optimizer optimizer.AdamW   `yaml:"optimizer" json:"optimizer"`
+	Update    Update            `yaml:"update" json:"update"`
+	LoRA      lora.Options      `yaml:"lora" json:"lora"`
+	Save      Save              `yaml:"save" json:"save"`
+	Eval      Eval              `yaml:"eval" json:"eval"`
 }
 
 // Rollout says how completions are sampled.
@@ -127,51 +144,40 @@ type Eval struct {
 // Presets maps a recipe's name to the settings it starts from (MISSION, §3).
 var Presets = map[string]func(*Config){
 	"paper": func(c *Config) {
-		c.Loss = plainLoss()
+		c.Loss = objective.Default()
 		c.Loss.Beta = 0.001
 	},
 	"verl-v0.2": func(c *Config) {
-		c.Loss = plainLoss()
+		c.Loss = objective.Default()
 		c.Loss.Aggregation, c.Loss.Beta, c.Loss.Entropy = objective.MicroTokenMean, 0.001, 0.001
 	},
 	"dapo": func(c *Config) {
-		c.Loss = plainLoss()
+		c.Loss = objective.Default()
 		c.Loss.Aggregation, c.Loss.ClipHigh = objective.TokenMean, 0.28
 		c.Rollout.DynamicSampling, c.Rollout.FilterBy, c.Rollout.MaxGenBatches = true, FilterByAccuracy, 10
 		c.Reward.OverlongBuffer, c.Reward.OverlongPenalty = 0.2, 1
 	},
 	"dr-grpo": func(c *Config) {
-		c.Loss = plainLoss()
+		c.Loss = objective.Default()
 		c.Loss.Aggregation, c.Loss.Std = objective.SeqMeanTokenSumNorm, false
 	},
-}
-
-// plainLoss is Eq. 5 without the KL term; every option that a recipe adds is off.
-func plainLoss() objective.Loss {
-	return objective.Loss{
-		Aggregation: objective.SeqMeanTokenMean, MicroSequences: 8, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3", KLIn: objective.KLInLoss, KLHorizon: 10000,
-		Std: true, ImportanceSampling: objective.CorrectionNone, ImportanceCap: 2,
-	}
 }
 
 // defaults is the paper's run where the paper states a value.
 func defaults() Config {
 	c := Config{
-		Algorithm: AlgorithmGRPO, Preset: "paper", Seed: 0, Steps: 100,
+		Algorithm: objective.GRPO, Preset: "paper", Seed: 0, Steps: 100,
 		Data: problems.Options{Split: "train", Languages: []string{"en"}, Template: "auto"},
 		Rollout: Rollout{
 			Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64, MaxDifference: 0.1,
 			MaxGenBatches: 10, FilterBy: FilterByAccuracy,
 		},
-		Reward: reward.DefaultConfig(),
-		Optimizer: optimizer.AdamW{
-			LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
-			State: optimizer.StateFloat32, Masters: true,
-		},
-		Update: Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
-		LoRA:   lora.Options{Alpha: 32, Targets: architecture.Projections(), Merge: true},
-		Save:   Save{Every: 20, KeepLast: 3, Rollouts: true},
-		Eval:   Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
+		Reward:    reward.DefaultConfig(),
+		Optimizer: optimizer.Default(),
+		Update:    Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
+		LoRA:      lora.Options{Alpha: 32, Targets: architecture.Projections(), Merge: true},
+		Save:      Save{Every: 20, KeepLast: 3, Rollouts: true},
+		Eval:      Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
 	}
 	Presets["paper"](&c)
 	return c
@@ -303,8 +309,9 @@ func (c *Config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.Algorithm == AlgorithmGRPO || c.Algorithm == AlgorithmSFT, "unknown algorithm %q: expected grpo or sft%s", c.Algorithm,
-		nearest.Hint(c.Algorithm, []string{AlgorithmGRPO, AlgorithmSFT}))
+	if _, err := c.objective(); err != nil {
+		errs = append(errs, err)
+	}
 	check(c.Model != "", "model is not set")
 	check(c.Data.Bench != "", "data.bench is not set")
 	check(len(c.Data.Languages) > 0, "data.languages is empty")
@@ -317,7 +324,7 @@ func (c *Config) validate() error {
 		"save.keep_best %d and eval.patience %d need eval.bench and eval.every", c.Save.KeepBest, c.Eval.Patience)
 	errs = append(errs, c.Data.Validate(), c.LoRA.Validate(), c.Eval.validate())
 	check(c.Update.MicroTokens > 0, "update.micro_tokens is %d, expected at least 1", c.Update.MicroTokens)
-	if c.Algorithm == AlgorithmSFT {
+	if !c.samples() {
 		check(c.Update.Batch > 0, "update.batch is %d, expected at least 1", c.Update.Batch)
 	} else {
 		r, u := c.Rollout, c.Update

@@ -3,10 +3,10 @@ package trainer
 import (
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/trainer/problems"
 )
@@ -26,23 +26,6 @@ type offender struct {
 	TokenIDs  []int32   `json:"token_ids"`
 	LogProbs  []float32 `json:"logprobs,omitempty"` // as the engine reported them
 	Advantage float32   `json:"advantage"`
-}
-
-// nonFinite looks for the first of n tokens from entry at that has a number that
-// is not finite.
-func (t TokenStats) nonFinite(at, n int) (position int, what string, found bool) {
-	rows := []struct {
-		name   string
-		values []float32
-	}{{"logprob", t.LogProb}, {"entropy", t.Entropy}, {"policy loss", t.Policy}, {"kl", t.KL}, {"ratio", t.Ratio}}
-	for i := range n {
-		for _, row := range rows {
-			if x := float64(row.values[at+i]); math.IsNaN(x) || math.IsInf(x, 0) {
-				return i, row.name, true
-			}
-		}
-	}
-	return 0, "", false
 }
 
 // stop writes the offending sequences and returns the error that ends the run.
@@ -69,7 +52,7 @@ func (r *run) stop(step int, reason error, offenders []offender) error {
 		reason, first, len(offenders), path)
 }
 
-func newOffender(p *problems.Problem, pair model.Pair, position int, what string) offender {
+func newOffender(p *problems.Problem, pair dense.Pair, position int, what string) offender {
 	return offender{
 		ID: p.ID, Language: p.Language, What: what, Position: position, Prompt: p.Text, PromptIDs: pair.Prompt, TokenIDs: pair.Completion,
 	}

@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/stele-lm/stele/engine"
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
@@ -30,14 +31,36 @@ type rollout struct {
 	correction []float32 // weights of importance sampling; nil is 1
 }
 
-func (o *rollout) pair() model.Pair {
-	return model.Pair{Prompt: o.problem.IDs, Completion: o.Tokens}
+func (o *rollout) pair() dense.Pair {
+	return dense.Pair{Prompt: o.problem.IDs, Completion: o.Tokens}
+}
+
+// fill puts the numbers of the rollout's tokens into those of the columns that there are,
+// from entry first (see objective.Offered).
+func (o *rollout) fill(columns objective.Columns, first int) {
+	for name, values := range columns {
+		entries := values[first : first+len(o.Tokens)]
+		switch name {
+		case objective.Sampled:
+			copy(entries, o.LogProbs)
+		case objective.Old:
+			copy(entries, o.old)
+		case objective.Ref:
+			copy(entries, o.ref)
+		case objective.Correction:
+			copy(entries, o.correction) // none leaves 1
+		case objective.Advantage:
+			for i := range entries {
+				entries[i] = o.advantage
+			}
+		}
+	}
 }
 
 func (o *rollout) truncated() bool { return o.FinishReason == engine.FinishLength }
 
-// stepGRPO samples, scores and learns from one step's questions.
-func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
+// stepRollouts samples, scores and learns from one step's questions.
+func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 	clock := newStopwatch()
 	drawing, err := r.interruption.enter(ctx, sampling, step)
 	if err != nil {
@@ -62,7 +85,7 @@ func (r *run) stepGRPO(ctx context.Context, step int) (Metrics, error) {
 		}
 		clock.lap("ref")
 	}
-	if r.config.Loss.ImportanceSampling != objective.CorrectionNone {
+	if r.config.Loss.ImportanceSampling != objective.NoImportanceSampling {
 		if err := r.scoreOld(ctx, rollouts, m); err != nil {
 			return nil, err
 		}
@@ -200,8 +223,8 @@ func setAdvantages(group []*rollout, std bool) {
 	}
 }
 
-func pairsOf(rollouts []*rollout) []model.Pair {
-	pairs := make([]model.Pair, len(rollouts))
+func pairsOf(rollouts []*rollout) []dense.Pair {
+	pairs := make([]dense.Pair, len(rollouts))
 	for i, o := range rollouts {
 		pairs[i] = o.pair()
 	}
@@ -214,7 +237,7 @@ func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metric
 	u, l := r.config.Update, r.config.Loss
 	rate := r.config.Optimizer.Rate(step, r.config.Steps)
 	m["learning_rate"] = rate
-	r.learner.beta = r.kl.Beta
+	r.learner.Beta = r.kl.Beta
 	var total passStats
 	for epoch := range u.Epochs {
 		for mini := range u.MiniBatches {
@@ -224,7 +247,7 @@ func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metric
 			if err != nil {
 				return 0, err
 			}
-			if stats.tokens == 0 {
+			if stats.Tokens == 0 {
 				continue // every group was dropped, or every rollout cut off
 			}
 			norm, err := r.learner.Update(rate)
@@ -239,10 +262,10 @@ func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metric
 			total.add(stats)
 		}
 	}
-	total.report(m, l, r.kl.Beta)
-	if l.Beta != 0 && l.KLIn == objective.KLInLoss && total.tokens > 0 {
+	total.report(m, r.objective, r.kl.Beta)
+	if r.config.compares() && l.KLIn == objective.KLInLoss && total.Tokens > 0 {
 		m["actor/kl_coef"] = r.kl.Beta
-		r.kl.Update(total.plainKL/total.tokens, len(slices.Concat(groups...)))
+		r.kl.Update(total.Sum[objective.KL]/total.Tokens, len(slices.Concat(groups...)))
 	}
 	return total.flops, nil
 }
@@ -264,9 +287,9 @@ func (o *rollout) offender(position int, what string) offender {
 // pass sums the gradient of a mini-batch. With fresh weights, the ones that
 // sampled, it also compares the trainer's log-probabilities with the engine's.
 func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh bool) (passStats, error) {
-	stats := passStats{updates: 1}
+	stats := passStats{Totals: objective.NewTotals()}
 	lengths := make([]int, len(rollouts))
-	var pairs []model.Pair
+	var pairs []dense.Pair
 	var at []int // index of each pair's rollout
 	for i, o := range rollouts {
 		if r.config.Loss.MaskTruncated && o.truncated() {
@@ -286,35 +309,27 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		for i, index := range indices {
 			members[i] = rollouts[at[index]]
 		}
-		tokens := NewTokens(batch.Shape.N)
-		if r.config.Loss.ImportanceSampling != objective.CorrectionNone {
-			tokens.Correction = make([]float32, batch.Shape.N)
-		}
+		columns := r.objective.Columns(batch.Shape.N)
 		for i, o := range members {
 			first := batch.First[i]
-			copy(tokens.Old[first:], o.old)
-			copy(tokens.Ref[first:], o.ref)
-			if tokens.Correction != nil {
-				copy(tokens.Correction[first:], o.correction)
-			}
+			o.fill(columns, first)
 			for j := range o.Tokens {
-				tokens.Advantage[first+j] = o.advantage
-				tokens.Weight[first+j] = weights[at[indices[i]]]
+				columns[objective.Weight][first+j] = weights[at[indices[i]]]
 			}
 		}
-		seen, err := r.learner.Accumulate(batch, tokens, float32(r.config.Rollout.Temperature))
+		seen, err := r.learner.Accumulate(batch, columns, float32(r.config.Rollout.Temperature))
 		if err != nil {
 			return stats, err
 		}
 		for i, o := range members {
 			first, n := batch.First[i], len(o.Tokens)
-			if position, what, found := seen.nonFinite(first, n); found {
+			if position, what, found := r.objective.NonFinite(seen, first, n); found {
 				offenders = append(offenders, o.offender(position, what))
 				continue
 			}
-			stats.see(seen, tokens, first, n)
+			stats.See(r.objective, seen, columns, first, n)
 			if fresh {
-				stats.compare(seen.LogProb[first:first+n], o.LogProbs)
+				stats.compare(seen[objective.LogProb][first:first+n], o.LogProbs)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -55,11 +56,14 @@ type without struct {
 var idle = []without{
 	{"preset,reward.*,loss.*,update.mini_batches,update.epochs,save.rollouts,rollout.questions,rollout.group_size,rollout.temperature," +
 		"rollout.max_tokens,rollout.max_difference,rollout.dynamic_sampling,rollout.max_gen_batches,rollout.filter_by",
-		when("algorithm is sft", func(c *Config) bool { return c.Algorithm == AlgorithmSFT })},
-	{"rollout.batch,rollout.stop", when("algorithm is sft and eval.bench is not set", func(c *Config) bool {
-		return c.Algorithm == AlgorithmSFT && c.Eval.Bench == ""
-	})},
-	{"update.batch,update.packing,data.max_solution", when("algorithm is grpo", func(c *Config) bool { return c.Algorithm == AlgorithmGRPO })},
+		of(func(c *Config) bool { return !c.samples() })},
+	{"rollout.batch,rollout.stop", func(c *Config, _ string) string {
+		if !c.samples() && c.Eval.Bench == "" {
+			return "algorithm is " + c.Algorithm + " and eval.bench is not set"
+		}
+		return ""
+	}},
+	{"update.batch,update.packing,data.max_solution", of((*Config).samples)},
 	{"eval.*", when("eval.bench is not set", func(c *Config) bool { return c.Eval.Bench == "" })},
 	{"data.fields", func(c *Config, _ string) string {
 		entry, err := bench.Lookup(c.Data.Bench, c.Data.Source(nil))
@@ -76,7 +80,7 @@ var idle = []without{
 	{"data.seed", when("data.count is 0", func(c *Config) bool { return c.Data.Count == 0 })},
 	{"loss.kl,loss.kl_in,loss.kl_horizon", when("loss.beta is 0", func(c *Config) bool { return c.Loss.Beta == 0 })},
 	{"loss.kl_horizon", when("loss.kl_target is 0", func(c *Config) bool { return c.Loss.KLTarget == 0 })},
-	{"loss.importance_cap", when("loss.importance_sampling is none", func(c *Config) bool { return c.Loss.ImportanceSampling == objective.CorrectionNone })},
+	{"loss.importance_cap", when("loss.importance_sampling is none", func(c *Config) bool { return c.Loss.ImportanceSampling == objective.NoImportanceSampling })},
 	{"loss.micro_sequences", when("loss.aggregation is not "+string(objective.MicroTokenMean), func(c *Config) bool { return c.Loss.Aggregation != objective.MicroTokenMean })},
 	{"loss.length", when("loss.aggregation is not "+string(objective.SeqMeanTokenSumNorm), func(c *Config) bool { return c.Loss.Aggregation != objective.SeqMeanTokenSumNorm })},
 	{"rollout.max_gen_batches,rollout.filter_by", when("rollout.dynamic_sampling is false", func(c *Config) bool { return !c.Rollout.DynamicSampling })},
@@ -89,6 +93,16 @@ var idle = []without{
 		}
 		return "weights in float32 need no masters"
 	}},
+}
+
+// of is for settings that an algorithm has no use for.
+func of(holds func(*Config) bool) func(*Config, string) string {
+	return func(c *Config, _ string) string {
+		if holds(c) {
+			return "algorithm is " + c.Algorithm
+		}
+		return ""
+	}
 }
 
 func when(reason string, holds func(*Config) bool) func(*Config, string) string {
@@ -111,12 +125,16 @@ func (c Config) ignored(dtype string) []string {
 	for key, v := range from.settings() {
 		usual[key] = v.Interface()
 	}
+	off := idle
+	if a, err := objective.Named(c.Algorithm); err == nil && len(a.Unused) > 0 {
+		off = append(slices.Clone(idle), without{strings.Join(a.Unused, ","), of(func(*Config) bool { return true })})
+	}
 	var all []string
 	for key, v := range c.settings() {
 		if same(usual[key], v) {
 			continue
 		}
-		for _, w := range idle {
+		for _, w := range off {
 			if reason := w.reason(&c, dtype); reason != "" && w.names(key) {
 				value, err := yaml.MarshalWithOptions(v.Interface(), yaml.Flow(true))
 				if err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -101,7 +102,7 @@ func TestDroppedWithAnError(t *testing.T) {
 func TestStopAnywhere(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
 	grpo, sft := richRun(t, 5), tinyRun(t, 8)
-	sft.Algorithm, sft.Update.Batch = AlgorithmSFT, 4
+	sft.Algorithm, sft.Update.Batch = objective.SFT, 4
 	for name, c := range map[string]Config{"grpo": grpo, "sft": sft} {
 		c.Save.Every, c.Save.KeepLast = 3, 1
 		whole, stopped := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "stopped")

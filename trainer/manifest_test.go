@@ -11,6 +11,7 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/trainer/objective"
 )
 
 // TestOlderManifest: a run whose manifest is from before other languages than the study's
@@ -98,7 +99,7 @@ func TestManifestFollows(t *testing.T) {
 		t.Errorf("with fewer steps than it took: %v", err)
 	}
 	lineage, err := eval.LineageOf(filepath.Join(dir, "checkpoints", "step-3"))
-	if err != nil || lineage == nil || lineage.Algorithm != AlgorithmGRPO || strings.Join(lineage.Languages, " ") != "en sw" ||
+	if err != nil || lineage == nil || lineage.Algorithm != objective.GRPO || strings.Join(lineage.Languages, " ") != "en sw" ||
 		lineage.Weights["model.safetensors"] != weights["model.safetensors"] {
 		t.Errorf("lineage %+v, %v", lineage, err)
 	}

@@ -208,34 +208,12 @@ func (s *series) definedStd() float64 {
 	return math.Sqrt(s.squares / (s.n - 1))
 }
 
-// passStats sums what gradient passes saw of tokens.
+// passStats sums what gradient passes saw.
 type passStats struct {
-	updates                             float64
-	policy, kl, bonus                   float64 // weighted as the loss is
-	tokens, entropy, ratio, plainKL     float64 // of each token alike
-	clipLow, clipHigh, dualClip, oldKL  float64
-	lowest, highest                     float64 // share of clipped tokens in an update, the extremes
+	objective.Totals
 	compared, difference, maxDifference float64
 	gradNorm                            float64
 	flops                               float64 // see learner.FLOPs
-}
-
-// see adds n tokens from entry at.
-func (s *passStats) see(t TokenStats, tokens Tokens, at, n int) {
-	for i := at; i < at+n; i++ {
-		w := float64(tokens.Weight[i])
-		s.policy += w * float64(t.Policy[i])
-		s.kl += w * float64(t.KL[i])
-		s.bonus += w * float64(t.Entropy[i])
-		s.plainKL += float64(t.KL[i])
-		s.entropy += float64(t.Entropy[i])
-		s.ratio += float64(t.Ratio[i])
-		s.clipLow += float64(t.ClipLow[i])
-		s.clipHigh += float64(t.ClipHigh[i])
-		s.dualClip += float64(t.DualClip[i])
-		s.oldKL += float64(tokens.Old[i] - t.LogProb[i])
-	}
-	s.tokens += float64(n)
 }
 
 // compare notes the distance of the trainer's log-probabilities from the engine's.
@@ -252,23 +230,7 @@ func (s *passStats) compare(trainer, engine []float32) {
 
 // add joins the statistics of an update.
 func (s *passStats) add(o passStats) {
-	low, high := o.clipLow/max(o.tokens, 1), o.clipHigh/max(o.tokens, 1)
-	if s.updates == 0 {
-		s.lowest = low
-	}
-	s.lowest, s.highest = min(s.lowest, low), max(s.highest, high)
-	s.updates += o.updates
-	s.policy += o.policy
-	s.kl += o.kl
-	s.bonus += o.bonus
-	s.tokens += o.tokens
-	s.plainKL += o.plainKL
-	s.entropy += o.entropy
-	s.ratio += o.ratio
-	s.clipLow += o.clipLow
-	s.clipHigh += o.clipHigh
-	s.dualClip += o.dualClip
-	s.oldKL += o.oldKL
+	s.Totals.Add(o.Totals)
 	s.compared += o.compared
 	s.difference += o.difference
 	s.maxDifference = max(s.maxDifference, o.maxDifference)
@@ -278,28 +240,12 @@ func (s *passStats) add(o passStats) {
 
 // report writes the means over updates and tokens; of a step without an update
 // there is nothing to say.
-func (s *passStats) report(m Metrics, l objective.Loss, beta float64) {
-	if s.tokens == 0 {
+func (s *passStats) report(m Metrics, o objective.Objective, beta float64) {
+	if s.Tokens == 0 {
 		return
 	}
-	m["actor/pg_loss"] = s.policy / s.updates
-	m["entropy"] = s.entropy / s.tokens
-	loss := m["actor/pg_loss"]
-	if l.Beta != 0 && l.KLIn != objective.KLInReward {
-		m["kl"] = s.kl / s.updates
-		loss += beta * m["kl"]
-	}
-	loss -= l.Entropy * s.bonus / s.updates
-	m["loss"] = loss
-	m["clip_ratio/low_mean"], m["clip_ratio/low_min"] = s.clipLow/s.tokens, s.lowest
-	m["clip_ratio/high_mean"], m["clip_ratio/high_max"] = s.clipHigh/s.tokens, s.highest
-	m["clip_ratio/region_mean"] = (s.clipLow + s.clipHigh) / s.tokens
-	if l.DualClip != 0 {
-		m["actor/pg_clipfrac_lower"] = s.dualClip / s.tokens
-	}
-	m["actor/ppo_kl"] = s.oldKL / s.tokens
-	m["actor/ratio_mean"] = s.ratio / s.tokens
-	m["grad_norm"] = s.gradNorm / s.updates
+	o.Report(&s.Totals, beta, m)
+	m["grad_norm"] = s.gradNorm / s.Updates
 	if s.compared > 0 {
 		m["sampling/sampling_logp_difference/mean"] = s.difference / s.compared
 		m["sampling/sampling_logp_difference/max"] = s.maxDifference

@@ -6,11 +6,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
-
-	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/problems"
@@ -29,18 +24,18 @@ type objectiveGolden struct {
 	Rewards  []float64   `json:"rewards"`
 	Group    int         `json:"group"`
 	Variants []struct {
-		Name              string         `json:"name"`
-		Settings          objective.Loss `json:"settings"`
-		Loss              float64        `json:"loss"`
-		PGLoss            float64        `json:"pg_loss"`
-		KLLoss            float64        `json:"kl_loss"`
-		EntropyLoss       float64        `json:"entropy_loss"`
-		ClipFraction      float64        `json:"clip_fraction"`
-		ClipFractionLower float64        `json:"clip_fraction_lower"`
-		RewardKL          *float64       `json:"reward_kl"`
-		Weights           [][]float32    `json:"weights"`
-		Advantages        []float64      `json:"advantages"`
-		Gradient          [][]float32    `json:"gradient"`
+		Name              string            `json:"name"`
+		Settings          objective.Options `json:"settings"`
+		Loss              float64           `json:"loss"`
+		PGLoss            float64           `json:"pg_loss"`
+		KLLoss            float64           `json:"kl_loss"`
+		EntropyLoss       float64           `json:"entropy_loss"`
+		ClipFraction      float64           `json:"clip_fraction"`
+		ClipFractionLower float64           `json:"clip_fraction_lower"`
+		RewardKL          *float64          `json:"reward_kl"`
+		Weights           [][]float32       `json:"weights"`
+		Advantages        []float64         `json:"advantages"`
+		Gradient          [][]float32       `json:"gradient"`
 	} `json:"variants"`
 	Controller struct {
 		Beta    float64 `json:"beta"`
@@ -81,7 +76,6 @@ func TestObjective(t *testing.T) {
 	}
 	for _, name := range kernelstest.Backends(t) {
 		device := trainertest.OpenDevice(t, name)
-		programs := map[bool]*backend.Program{}
 		for _, v := range g.Variants {
 			t.Run(name+"/"+v.Name, func(t *testing.T) {
 				l := v.Settings
@@ -95,7 +89,7 @@ func TestObjective(t *testing.T) {
 					o := &rollout{problem: &problems.Problem{}, old: g.Engine[i], ref: g.Ref[i]}
 					o.Tokens = make([]int32, len(g.Engine[i]))
 					o.score.Total = g.Rewards[i]
-					if l.ImportanceSampling != objective.CorrectionNone {
+					if l.ImportanceSampling != objective.NoImportanceSampling {
 						o.old = g.Old[i]
 						o.correction, _ = l.ImportanceSampling.Weights(g.Old[i], g.Engine[i], l.ImportanceCap)
 						for j, w := range v.Weights[i] {
@@ -118,109 +112,47 @@ func TestObjective(t *testing.T) {
 					lengths[i] = len(o.Tokens)
 				}
 				weights := l.Aggregation.Weights(lengths, r.config.aggregationConstant())
-				flat := flatten(g, rollouts, weights)
-				bonus := l.Entropy != 0
-				if programs[bonus] == nil {
-					programs[bonus] = compileObjective(t, device, len(flat[0]), bonus)
+				policy := objective.Policy(l)
+				n, at := 0, 0
+				for _, length := range lengths {
+					n += length
 				}
-				out := runObjective(t, programs[bonus], device, append(flat, l.Knobs(l.Beta)))
-				n := len(flat[0])
-				row := func(i int) []float32 { return out[i*n : (i+1)*n] }
-				// Rows: policy, kl, clipLo, clipHi, dual, gradient.
-				var pg, kl, entropy, clipped, dual float64
-				for i := range n {
-					w := float64(flat[6][i])
-					pg += w * float64(row(0)[i])
-					kl += w * float64(row(1)[i])
-					entropy += w * float64(flat[1][i])
-					clipped += float64(row(2)[i]+row(3)[i]) / float64(n)
-					dual += float64(row(4)[i]) / float64(n)
+				columns, logprob, entropies := policy.Columns(n), []float32{}, []float32{}
+				for i, o := range rollouts {
+					o.fill(columns, at)
+					for range o.Tokens {
+						columns[objective.Weight][at] = weights[i]
+						at++
+					}
+					logprob, entropies = append(logprob, g.Policy[i]...), append(entropies, g.Entropy[i]...)
 				}
+				got, seen, gradients := trainertest.Objective(t, device, policy, l.Beta, logprob, entropies, columns, make([]int32, n))
+				totals := objective.NewTotals()
+				totals.See(policy, seen, columns, 0, n)
+				pg, kl, entropy := totals.Weighted[objective.PolicyLoss], totals.Weighted[objective.KL], totals.Weighted[objective.Entropy]
+				clipped := (totals.Sum[objective.ClipLow] + totals.Sum[objective.ClipHigh]) / totals.Tokens
+				dual := totals.Sum[objective.DualClip] / totals.Tokens
 				loss := pg - l.Entropy*entropy
 				if l.KLIn == objective.KLInLoss {
 					loss += l.Beta * kl
 				}
 				near(t, "loss", loss, v.Loss)
+				near(t, "loss on the device", got, v.Loss)
 				near(t, "policy loss", pg, v.PGLoss)
 				near(t, "KL", kl, v.KLLoss)
 				near(t, "entropy", entropy, v.EntropyLoss)
 				near(t, "clip fraction", clipped, v.ClipFraction)
 				near(t, "dual-clip fraction", dual, v.ClipFractionLower)
-				at := 0
+				at = 0
 				for _, gradient := range v.Gradient {
 					for _, want := range gradient {
-						near(t, "gradient", float64(row(5)[at]), float64(want))
+						near(t, "gradient", float64(gradients[at]), float64(want))
 						at++
 					}
 				}
 			})
 		}
-		for _, p := range programs {
-			p.Close()
-		}
 	}
-}
-
-// flatten lays the tokens out one after another: policy, entropy, old, ref,
-// advantage, correction, weight.
-func flatten(g objectiveGolden, rollouts []*rollout, weights []float32) [][]float32 {
-	flat := make([][]float32, 7)
-	for i, o := range rollouts {
-		for j := range o.Tokens {
-			correction := float32(1)
-			if o.correction != nil {
-				correction = o.correction[j]
-			}
-			for k, x := range []float32{g.Policy[i][j], g.Entropy[i][j], o.old[j], o.ref[j], o.advantage, correction, weights[i]} {
-				flat[k] = append(flat[k], x)
-			}
-		}
-	}
-	return flat
-}
-
-// compileObjective builds the objective alone, without a model.
-func compileObjective(t *testing.T, d *backend.Device, n int, bonus bool) *backend.Program {
-	t.Helper()
-	var inputs []backend.Input
-	for _, name := range []string{"logprob", "entropy", "old", "ref", "advantage", "correction", "weight"} {
-		inputs = append(inputs, backend.Input{Name: name, Shape: shapes.Make(dtypes.Float32, n)})
-	}
-	inputs = append(inputs, backend.Input{Name: "knobs", Shape: shapes.Make(dtypes.Float32, objective.NumKnobs)})
-	p, err := backend.Compile(d, "objective", inputs, func(in []*Node) []*Node {
-		l := objective.PerToken(objective.TokenNodes{
-			Logprob: in[0], Entropy: in[1], Old: in[2], Ref: in[3], Advantage: in[4], Correction: in[5], Knobs: in[7],
-		}, bonus)
-		gradient := Gradient(ReduceAllSum(Mul(l.Loss, in[6])), in[0])[0]
-		return []*Node{Stack([]*Node{l.Policy, l.KL, l.ClipLo, l.ClipHi, l.Dual, gradient}, 0)}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func runObjective(t *testing.T, p *backend.Program, d *backend.Device, inputs [][]float32) []float32 {
-	t.Helper()
-	var buffers []backend.Buffer
-	for _, values := range inputs {
-		b, err := backend.Upload(d, values, len(values))
-		if err != nil {
-			t.Fatal(err)
-		}
-		buffers = append(buffers, b)
-	}
-	defer backend.Free(buffers...)
-	out, err := p.Run(buffers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer backend.Free(out...)
-	values, err := backend.Float32s(out[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return values
 }
 
 func TestKLController(t *testing.T) {

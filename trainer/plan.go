@@ -42,6 +42,7 @@ type Plan struct {
 	Memory memory.Plan `json:"memory"`
 	// Tokens of the longest sequence, and of the longest prompt.
 	longest, prompt int
+	solutions       bool // are learnt from, not rollouts
 	// Notes are what a person must know of how the model's folder was read.
 	Notes []string `json:"notes,omitempty"`
 	// Ignored are settings that will have no effect, with the reason.
@@ -53,7 +54,7 @@ type Plan struct {
 // newPlan says what a run on a model and its problems is going to do.
 func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtype string) *Plan {
 	p := &Plan{
-		Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages, Ignored: c.ignored(dtype),
+		solutions: !c.samples(), Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages, Ignored: c.ignored(dtype),
 		Problems: map[string]map[int]int{}, Prompts: len(set.Problems), TooLong: set.Long, Steps: c.Steps,
 	}
 	var prompts, solutions series
@@ -68,7 +69,7 @@ func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtyp
 	p.PromptMean, p.PromptMost = prompts.mean(), prompts.max
 	p.SolutionMean, p.SolutionMost = solutions.mean(), solutions.max
 	most := 0.0 // tokens of a sequence beside its prompt
-	if c.Algorithm == AlgorithmSFT {
+	if !c.samples() {
 		p.Sequences, p.Updates = c.Update.Batch, c.Steps
 		p.Epochs = float64(c.Steps) * float64(c.Update.Batch) / float64(p.Prompts)
 		most = solutions.mean()
@@ -92,19 +93,18 @@ func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt in
 		Model: m, DType: dtype, Longest: longest, Prompt: prompt, LoRA: c.LoRA, Optimizer: c.Optimizer,
 		Layout: c.layout(), Remat: c.Update.Remat, Sequences: c.Update.Batch, Group: 1, Decoded: c.Rollout.Batch,
 	}
-	if c.Algorithm == AlgorithmGRPO {
+	if c.samples() {
 		r := c.Rollout
-		w.Reference, w.Group, w.Rollouts = c.Loss.Beta > 0, r.GroupSize, r.Questions*r.GroupSize
+		w.Reference, w.Group, w.Rollouts = c.compares(), r.GroupSize, r.Questions*r.GroupSize
 		w.Sequences = (r.Questions + c.Update.MiniBatches - 1) / c.Update.MiniBatches * r.GroupSize
 	}
 	return w
 }
 
-// layout says how gradient passes are laid out: what GRPO's sequences have in common, a
-// group's prompt, is computed once; examples of SFT have nothing in common and may be
-// packed.
+// layout says how gradient passes are laid out: what rollouts have in common, a group's
+// prompt, is computed once; solutions have nothing in common and may be packed.
 func (c *Config) layout() learner.Layout {
-	return learner.Layout{MicroTokens: c.Update.MicroTokens, Packed: c.Update.Packing && c.Algorithm == AlgorithmSFT}
+	return learner.Layout{MicroTokens: c.Update.MicroTokens, Packed: c.Update.Packing && !c.samples()}
 }
 
 // longestSequence is how many tokens the longest sequence of a run may have.
@@ -112,7 +112,7 @@ func longestSequence(c *Config, m *checkpoint.Config, set *problems.Set) int {
 	longest := 0
 	for _, q := range set.Problems {
 		n := len(q.IDs) + c.Rollout.MaxTokens
-		if c.Algorithm == AlgorithmSFT {
+		if !c.samples() {
 			n = len(q.IDs) + len(q.SolutionIDs)
 		}
 		longest = max(longest, n)
@@ -153,7 +153,7 @@ func (p *Plan) Write(w io.Writer) error {
 		fmt.Fprintf(&b, "\n%d questions are left out because a prompt or a solution is too long\n", p.TooLong)
 	}
 	fmt.Fprintf(&b, "\nprompts     %d, %.0f tokens in the mean, %.0f at most\n", p.Prompts, p.PromptMean, p.PromptMost)
-	if p.Algorithm == AlgorithmSFT {
+	if p.solutions {
 		fmt.Fprintf(&b, "solutions   %.0f tokens in the mean, %.0f at most\n", p.SolutionMean, p.SolutionMost)
 		fmt.Fprintf(&b, "steps       %d of %d examples, %.1f epochs\n", p.Steps, p.Sequences, p.Epochs)
 	} else {

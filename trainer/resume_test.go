@@ -322,7 +322,7 @@ func TestLoRA(t *testing.T) {
 // TestNotFinite: a run whose numbers explode stops and says which sequences did it.
 func TestNotFinite(t *testing.T) {
 	c := tinyRun(t, 3)
-	c.Algorithm = AlgorithmSFT
+	c.Algorithm = objective.SFT
 	c.Update.Batch, c.Optimizer.LR = 4, 1e30
 	dir := filepath.Join(t.TempDir(), "run")
 	err := Run(context.Background(), c, dir, Options{Backend: "go", DType: "float32"})

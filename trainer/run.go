@@ -19,11 +19,13 @@ import (
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
+	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
 // Options are what a run needs besides its configuration.
@@ -59,7 +61,8 @@ type run struct {
 	engine      *engine.Engine
 	reference   *model.Weights // nil without KL
 	adapter     *lora.Adapter  // nil without LoRA
-	learner     *Learner
+	objective   objective.Objective
+	learner     *learner.Learner
 	order       problems.Order
 	scorer      *reward.Scorer
 	dataName    string
@@ -231,10 +234,10 @@ func (r *run) saves(step int) bool {
 }
 
 func (r *run) step(ctx context.Context, step int) (Metrics, error) {
-	if r.config.Algorithm == AlgorithmSFT {
-		return r.stepSFT(ctx, step)
+	if r.config.samples() {
+		return r.stepRollouts(ctx, step)
 	}
-	return r.stepGRPO(ctx, step)
+	return r.stepSolutions(ctx, step)
 }
 
 // load opens the models and goes back to where the checkpoint was written that the run
@@ -253,22 +256,24 @@ func (r *run) load(found *checked) error {
 		r.logf("%s", n)
 	}
 	now := found.now
-	grpo := c.Algorithm == AlgorithmGRPO
+	if r.objective, err = c.objective(); err != nil {
+		return err
+	}
 	r.order = problems.Order{Problems: found.set.Problems, Seed: c.Seed, Curriculum: c.Data.Curriculum}
 	if c.LoRA.Rank > 0 {
 		if r.adapter, err = lora.New(e.Weights, c.LoRA, c.Seed); err != nil {
 			return err
 		}
 	}
-	if grpo && c.Loss.Beta > 0 {
+	if c.compares() {
 		if r.adapter != nil {
 			r.reference = r.adapter.Base()
 		} else if r.reference, err = r.loadReference(); err != nil {
 			return err
 		}
 	}
-	r.learner, err = NewLearner(e.Weights, LearnerOptions{
-		AdamW: c.Optimizer, Loss: c.Loss, SFT: !grpo, Remat: c.Update.Remat, Adapter: r.adapter, Seed: c.Seed,
+	r.learner, err = learner.New(e.Weights, learner.Options{
+		AdamW: c.Optimizer, Objective: r.objective, Beta: c.Loss.Beta, Remat: c.Update.Remat, Adapter: r.adapter, Seed: c.Seed,
 	})
 	if err != nil {
 		return err
@@ -281,7 +286,7 @@ func (r *run) load(found *checked) error {
 	if err := r.rewind(r.done); err != nil {
 		return err
 	}
-	if grpo {
+	if c.samples() {
 		if r.scorer, r.dataName, err = c.scorer(); err != nil {
 			return err
 		}
@@ -329,9 +334,11 @@ func (r *run) restore(latest string, s state) error {
 			return err
 		}
 	}
-	if err := r.learner.restore(latest, s); err != nil {
+	o := r.learner.Optimizer()
+	if err := tensorfile.Read(filepath.Join(latest, momentsFile), r.engine.Device(), o.State()); err != nil {
 		return err
 	}
+	o.Updates, r.engine.Weights.Version = s.Updates, s.Version
 	r.done, r.cursor, r.kl.Beta = s.Step, s.Cursor, s.Beta
 	r.logf("resumed after step %d from %s", r.done, latest)
 	return nil
@@ -341,7 +348,7 @@ func (r *run) restore(latest string, s state) error {
 func (c *Config) reader(tokenizer *text.Tokenizer, template *text.Template, m *checkpoint.Config) *problems.Reader {
 	return &problems.Reader{
 		Options: c.Data, Tokenizer: tokenizer, Template: template, MaxPrompt: c.Rollout.MaxPrompt, EOS: m.EOS,
-		Solutions: c.Algorithm == AlgorithmSFT, MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions), Positions: m.MaxPositions,
+		Solutions: !c.samples(), MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions), Positions: m.MaxPositions,
 	}
 }
 

@@ -61,6 +61,8 @@ func TestResumeIsExact(t *testing.T) {
 	// checkpoint, a torn line, half a checkpoint.
 	appendTo(t, filepath.Join(halved, "metrics.jsonl"), `{"step":3,"reward":9}`+"\n"+`{"step":4,"rew`)
 	appendTo(t, filepath.Join(halved, "rollouts", "step-3.jsonl"), "{}\n")
+	appendTo(t, filepath.Join(halved, "rollouts", ".step-3.jsonl.partial-7"), "{")
+	appendTo(t, filepath.Join(halved, ".manifest.json.partial-7"), "{")
 	if err := os.MkdirAll(filepath.Join(halved, "checkpoints", ".step-3.partial"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +105,11 @@ func TestResumeIsExact(t *testing.T) {
 		entries, err := os.ReadDir(filepath.Join(dir, "checkpoints"))
 		if err != nil || len(entries) != 1 {
 			t.Errorf("%s: %d entries, %v; want the last checkpoint alone", dir, len(entries), err)
+		}
+		for _, pattern := range []string{".*.partial-*", "rollouts/.*"} {
+			if left, _ := filepath.Glob(filepath.Join(dir, pattern)); left != nil {
+				t.Errorf("%v is left of a file in the making", left)
+			}
 		}
 		e, err := engine.Load(filepath.Join(dir, "checkpoints", "step-4"), engine.Options{Backend: "go"})
 		if err != nil {
@@ -155,7 +162,7 @@ func TestMicroBatches(t *testing.T) {
 
 func TestSFTLearns(t *testing.T) {
 	c := tinyRun(t, 12)
-	c.Algorithm = AlgorithmSFT
+	c.Algorithm = objective.SFT
 	c.Update.Batch, c.Optimizer.LR, c.Save.Every = 8, 1e-2, 12
 	dir := filepath.Join(t.TempDir(), "sft")
 	mustRun(t, c, dir, Options{})

@@ -3,61 +3,56 @@ package trainer
 import (
 	"context"
 	"errors"
-	"math"
 
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 )
 
-// stepSFT takes one optimiser step on reference solutions: the mean negative
+// stepSolutions takes one optimiser step on reference solutions: the mean negative
 // log-likelihood of the solutions' tokens, prompts masked. No sequence sees another:
 // each has a row of its own, or a segment of a packed one.
-func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
+func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	clock := newStopwatch()
 	if _, err := r.interruption.enter(ctx, updating, step); err != nil {
 		return nil, err
 	}
 	chosen := r.order.Take(r.cursor, r.config.Update.Batch)
 	r.cursor += len(chosen)
-	pairs := make([]model.Pair, len(chosen))
+	pairs := make([]dense.Pair, len(chosen))
 	lengths := make([]int, len(chosen))
 	for i, p := range chosen {
-		pairs[i] = model.Pair{Prompt: p.IDs, Completion: p.SolutionIDs}
+		pairs[i] = dense.Pair{Prompt: p.IDs, Completion: p.SolutionIDs}
 		lengths[i] = len(p.SolutionIDs)
 	}
 	weights := objective.TokenMean.Weights(lengths, 0)
 	m := Metrics{"step": float64(step)}
-	correct, entropy, tokens, padded := 0.0, 0.0, 0.0, 0.0
+	totals, padded := objective.NewTotals(), 0.0
 	var offenders []offender
 	for indices, batch := range r.config.layout().Batches(pairs) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		values := NewTokens(batch.Shape.N)
+		columns := r.objective.Columns(batch.Shape.N)
 		for i, index := range indices {
 			for j := range lengths[index] {
-				values.Weight[batch.First[i]+j] = weights[index]
+				columns[objective.Weight][batch.First[i]+j] = weights[index]
 			}
 		}
 		padded += float64(batch.Shape.Tokens())
-		seen, err := r.learner.Accumulate(batch, values, 1)
+		seen, err := r.learner.Accumulate(batch, columns, 1)
 		if err != nil {
 			return nil, err
 		}
 		for i, index := range indices {
 			at := batch.First[i]
-			if position, what, found := seen.nonFinite(at, lengths[index]); found {
+			if position, what, found := r.objective.NonFinite(seen, at, lengths[index]); found {
 				offenders = append(offenders, newOffender(&chosen[index], pairs[index], position, what))
 				continue
 			}
-			for j := at; j < at+lengths[index]; j++ {
-				m["loss"] -= float64(weights[index]) * float64(seen.LogProb[j])
-				entropy += float64(seen.Entropy[j])
-				correct += math.Exp(float64(seen.LogProb[j]))
-				tokens++
-			}
+			totals.See(r.objective, seen, columns, at, lengths[index])
 			m["perf/total_num_tokens"] += float64(len(pairs[index].Prompt) + lengths[index])
 		}
 	}
@@ -77,7 +72,7 @@ func (r *run) stepSFT(ctx context.Context, step int) (Metrics, error) {
 	}
 	r.engine.WeightsChanged()
 	m["grad_norm"], m["learning_rate"] = norm, rate
-	m["entropy"], m["mean_token_probability"] = entropy/tokens, correct/tokens
+	r.objective.Report(&totals, 0, m)
 	m["train/padding"] = 1 - m["perf/total_num_tokens"]/padded
 	clock.lap("update_actor")
 	clock.report(m)

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stele-lm/stele/engine"
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -70,7 +70,7 @@ else is kept.`,
 }
 
 // readPairs reads the input of stele score; where is the place of each record.
-func readPairs(path string) (records []*jsonl.Record, pairs []model.Pair, where []string, err error) {
+func readPairs(path string) (records []*jsonl.Record, pairs []dense.Pair, where []string, err error) {
 	in, err := jsonl.Open(path)
 	if err != nil {
 		return nil, nil, nil, err
@@ -97,7 +97,7 @@ func readPairs(path string) (records []*jsonl.Record, pairs []model.Pair, where 
 
 // pairOf reads a line of stele score's input; completion ids have the name token_ids in
 // what stele generate writes.
-func pairOf(record *jsonl.Record) (p model.Pair, err error) {
+func pairOf(record *jsonl.Record) (p dense.Pair, err error) {
 	for _, field := range []struct {
 		keys []string
 		ids  *[]int32

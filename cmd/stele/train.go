@@ -65,7 +65,7 @@ null} for each, in the same order:
 			if out == "" && !dryRun {
 				return usagef("--out is not set: name the folder of the run, or use --dry-run")
 			}
-			live := newTrainProgress(os.Stderr, cfg.Algorithm)
+			live := newTrainProgress(os.Stderr)
 			options := trainer.Options{
 				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Memory: limit, Log: g.log(), Say: live,
 				OnStep: live.step,
@@ -158,18 +158,17 @@ func parseBytes(size string) (int64, error) {
 // trainProgress says how training goes: a line that renews itself on a terminal,
 // a plain line every few seconds elsewhere.
 type trainProgress struct {
-	mu        sync.Mutex
-	w         io.Writer
-	terminal  bool
-	open      bool // a line that renews itself stands on the terminal
-	algorithm string
-	pace      progress.Pace // from the end of the first step, which compiles, on
-	began     time.Time
-	last      time.Time
+	mu       sync.Mutex
+	w        io.Writer
+	terminal bool
+	open     bool          // a line that renews itself stands on the terminal
+	pace     progress.Pace // from the end of the first step, which compiles, on
+	began    time.Time
+	last     time.Time
 }
 
-func newTrainProgress(f *os.File, algorithm string) *trainProgress {
-	return &trainProgress{w: f, terminal: term.IsTerminal(int(f.Fd())), algorithm: algorithm}
+func newTrainProgress(f *os.File) *trainProgress {
+	return &trainProgress{w: f, terminal: term.IsTerminal(int(f.Fd()))}
 }
 
 func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
@@ -185,7 +184,7 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 	p.last = now
 	var b strings.Builder
 	fmt.Fprintf(&b, "step %d/%d", step, steps)
-	if p.algorithm == trainer.AlgorithmSFT {
+	if _, sampled := m["reward"]; !sampled {
 		fmt.Fprintf(&b, "  loss %.3f  token probability %.2f", m["loss"], m["mean_token_probability"])
 	} else {
 		fmt.Fprintf(&b, "  reward %.3f  accuracy %.2f  language %.2f  length %.1f  cut off %.0f %%  entropy %.2f",

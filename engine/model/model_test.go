@@ -84,14 +84,14 @@ func scoreBatch(t *testing.T, w *model.Weights, batch *dense.Batch) (logprobs, e
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := program.Run(append(inputs, w.Buffers...))
+	out, err := program.Run(inputs.With("weights", w.Buffers))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if logprobs, err = backend.Float32s(out[0]); err != nil {
+	if logprobs, err = backend.Float32s(out["logprob"][0]); err != nil {
 		t.Fatal(err)
 	}
-	if entropy, err = backend.Float32s(out[1]); err != nil {
+	if entropy, err = backend.Float32s(out["entropy"][0]); err != nil {
 		t.Fatal(err)
 	}
 	return logprobs, entropy

@@ -33,7 +33,7 @@ var rooms = []struct {
 	{"internal", nil},
 	{"third_party", []string{"internal"}},
 
-	{"trainer/objective", []string{"internal"}},
+	{"trainer/objective", []string{"kernels", "internal"}},
 	{"trainer/optimizer", []string{"engine/checkpoint", "kernels", "internal", "trainer/tensorfile"}},
 	{"trainer/reward", []string{"eval", "internal"}},
 	{"eval/dataset", []string{"internal"}},

@@ -3,15 +3,16 @@ package learner
 import (
 	"slices"
 
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/stele-lm/stele/engine/checkpoint"
-	"github.com/stele-lm/stele/engine/model"
 )
 
 // FLOPs is how many floating-point operations the gradient of pairs needs,
 // two a multiplication and addition: the products with the weights and attention's,
 // once forward and twice back, the head at the completions' tokens alone, a prompt
 // that several in turn share once. Padding and what is computed again are not in it.
-func FLOPs(m *checkpoint.Config, pairs []model.Pair) float64 {
+func FLOPs(m *checkpoint.Config, pairs []dense.Pair) float64 {
 	token, score := 0.0, 0.0 // multiplications for a token, and for a query and a key that it sees
 	for _, layer := range m.Model().Layers {
 		for _, p := range layer.Projections() {

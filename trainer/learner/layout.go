@@ -3,7 +3,7 @@ package learner
 import (
 	"iter"
 
-	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
 )
 
 // Layout says how the sequences of a mini-batch are laid out for gradient passes.
@@ -16,17 +16,17 @@ type Layout struct {
 
 // Batches yields the passes: the indices of their pairs in the order of the batch, and
 // the batch. No pair is divided between passes.
-func (l Layout) Batches(pairs []model.Pair) iter.Seq2[[]int, *model.Batch] {
-	return func(yield func([]int, *model.Batch) bool) {
+func (l Layout) Batches(pairs []dense.Pair) iter.Seq2[[]int, *dense.Batch] {
+	return func(yield func([]int, *dense.Batch) bool) {
 		if l.Packed {
-			for _, p := range model.Pack(pairs, l.MicroTokens) {
+			for _, p := range dense.Pack(pairs, l.MicroTokens) {
 				if !yield(p.Indices(), p.Batch(pairs)) {
 					return
 				}
 			}
 			return
 		}
-		for _, g := range model.Plan(pairs, l.MicroTokens) {
+		for _, g := range dense.Plan(pairs, l.MicroTokens) {
 			if !yield(g.Indices(), g.Batch(pairs)) {
 				return
 			}

@@ -5,9 +5,10 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/op"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
@@ -26,7 +27,7 @@ type Plan struct {
 	Program     int64 `json:"program"`     // the process itself: detector, tokenizer, compiled code
 	Total       int64 `json:"total"`
 	// MicroBatch is the gradient pass of the longest sequences that there may be.
-	MicroBatch model.DenseShape `json:"micro_batch"`
+	MicroBatch dense.Shape `json:"micro_batch"`
 }
 
 // programBytes is what a process takes before it loads a model: mostly the
@@ -149,10 +150,10 @@ func normalised(m *checkpoint.Config) int64 {
 // largestPass is the shape of a gradient pass over sequences that are all as long as
 // they may be. Shorter ones may fill a pass better: fill says to what a number of
 // the shape's then grows.
-func (w Workload) largestPass() (shape model.DenseShape, fill func(int) int64) {
+func (w Workload) largestPass() (shape dense.Shape, fill func(int) int64) {
 	group, micro := w.Group, w.Layout.MicroTokens
 	sequences := min(w.Sequences, group*(micro/w.Longest+1)) // more do not fit into one
-	pairs := make([]model.Pair, sequences)
+	pairs := make([]dense.Pair, sequences)
 	completion := make([]int32, max(w.Longest-w.Prompt, 1))
 	for i := range pairs {
 		if i%group == 0 {
@@ -177,7 +178,7 @@ func (w Workload) largestPass() (shape model.DenseShape, fill func(int) int64) {
 }
 
 // describe says what a pass computes: rows × tokens, after prompts × tokens.
-func describe(s model.DenseShape) string {
+func describe(s dense.Shape) string {
 	rows := fmt.Sprintf("%d × %d tokens", s.B, s.T)
 	if s.Group == 0 {
 		return rows

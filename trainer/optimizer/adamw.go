@@ -29,6 +29,15 @@ type AdamW struct {
 	Masters bool `yaml:"masters" json:"masters"`
 }
 
+// Default is torch's, at a learning rate for reinforcement and with the gradient's norm
+// clipped at 1.
+func Default() AdamW {
+	return AdamW{
+		LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
+		State: StateFloat32, Masters: true,
+	}
+}
+
 func (a AdamW) Validate() error {
 	switch {
 	case !(a.LR > 0):

@@ -50,22 +50,39 @@ func (b *Batch) completion(p Pair, prompt, at int) {
 	}
 }
 
-// Upload returns the inputs that Shape declares.
-func (b *Batch) Upload(d *backend.Device, temperature float32) (buffers []backend.Buffer, err error) {
-	for _, ints := range [][]int32{b.token, b.position, b.row, b.target} {
-		buffer, err := backend.Upload(d, ints, len(ints))
-		if err != nil {
-			backend.Free(buffers...)
-			return nil, err
+// Sequences returns to which pair each of the Shape.N entries belongs, counted in the
+// order of First, and -1 for padding.
+func (b *Batch) Sequences() []int32 {
+	sequences := make([]int32, b.Shape.N)
+	pair := int32(-1)
+	for i := range sequences {
+		if i >= b.asked {
+			sequences[i] = -1
+			continue
 		}
-		buffers = append(buffers, buffer)
+		for int(pair)+1 < len(b.First) && b.First[pair+1] <= i {
+			pair++
+		}
+		sequences[i] = pair
 	}
+	return sequences
+}
+
+// Upload returns the inputs that Shape declares.
+func (b *Batch) Upload(d *backend.Device, temperature float32) (backend.Buffers, error) {
 	buffer, err := backend.Upload(d, []float32{temperature})
 	if err != nil {
-		backend.Free(buffers...)
 		return nil, err
 	}
-	return append(buffers, buffer), nil
+	buffers := backend.Buffers{"temperature": {buffer}}
+	for name, ints := range map[string][]int32{"token": b.token, "position": b.position, "row": b.row, "target": b.target} {
+		if buffer, err = backend.Upload(d, ints, len(ints)); err != nil {
+			buffers.Free()
+			return nil, err
+		}
+		buffers[name] = []backend.Buffer{buffer}
+	}
+	return buffers, nil
 }
 
 // Bucket rounds n up to a power of two, at least least: programs are compiled

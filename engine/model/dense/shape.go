@@ -32,20 +32,17 @@ func (s Shape) Prompts() int {
 // Tokens is how many tokens a pass computes, padding included.
 func (s Shape) Tokens() int { return s.Prompts()*s.Prompt + s.B*s.T }
 
-// NumInputs is how many inputs a dense program has before the weights: token and
-// position [Tokens], the prompts' before the rows', row and target [N], all int32,
-// and temperature, a float32 scalar. A position is a token's place in its sequence.
-// Entry i asks for the log-probability of target[i] after the token at row[i].
-const NumInputs = 5
-
-// Inputs declares those inputs.
-func (s Shape) Inputs() []backend.Input {
+// Inputs declares the inputs of a dense program beside the weights: token and position
+// [Tokens], the prompts' before the rows', row and target [N], all int32, and
+// temperature, a float32 scalar. A position is a token's place in its sequence. Entry i
+// asks for the log-probability of target[i] after the token at row[i].
+func (s Shape) Inputs() []backend.Group {
 	i32 := dtypes.Int32
-	return []backend.Input{
+	return backend.Each([]backend.Input{
 		{Name: "token", Shape: shapes.Make(i32, s.Tokens())},
 		{Name: "position", Shape: shapes.Make(i32, s.Tokens())},
 		{Name: "row", Shape: shapes.Make(i32, s.N)},
 		{Name: "target", Shape: shapes.Make(i32, s.N)},
 		{Name: "temperature", Shape: shapes.Make(dtypes.Float32)},
-	}
+	}...)
 }

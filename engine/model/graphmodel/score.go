@@ -11,13 +11,13 @@ import (
 	"github.com/stele-lm/stele/kernels/op"
 )
 
-// TokenLogProbs computes a dense pass as graph code: in holds the inputs of shape.Inputs,
-// weights the parameters in the order of w.Buffers. It returns log-probabilities
+// TokenLogProbs computes a dense pass as graph code: in has the inputs of shape.Inputs,
+// weights are the parameters in the order of w.Buffers. It returns log-probabilities
 // and entropies [N], float32. See op.TokenLogProbs for the definition, which
 // is the only one in Stele. With remat each layer's inside is computed again in the backward
 // pass instead of being kept.
-func TokenLogProbs(w *model.Weights, shape dense.Shape, in, weights []*Node, remat bool) (logprob, entropy *Node) {
-	token, position, row, target, temperature := in[0], in[1], in[2], in[3], in[4]
+func TokenLogProbs(w *model.Weights, shape dense.Shape, in backend.Nodes, weights []*Node, remat bool) (logprob, entropy *Node) {
+	token, position, row, target := in.One("token"), in.One("position"), in.One("row"), in.One("target")
 	m, p, M := w.Config.Model(), newParams(w, weights), shape.Tokens()
 	attend := attendPacked
 	if shape.Group > 0 {
@@ -29,7 +29,7 @@ func TokenLogProbs(w *model.Weights, shape dense.Shape, in, weights []*Node, rem
 	x_ND := Gather(Reshape(x_1MD, M, m.HiddenSize), Reshape(row, shape.N, 1))
 	head := p.get(m.Head.Name)
 	p.finish()
-	return op.TokenLogProbs(x_ND, head, target, temperature)
+	return op.TokenLogProbs(x_ND, head, target, in.One("temperature"))
 }
 
 // attendPacked is the attention of packed rows: q [1, M, H, E], k and v
@@ -62,12 +62,12 @@ func attendGroups(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *N
 	}, 1)
 }
 
-// CompileScore builds the program that returns log-probabilities and entropies
-// [N]. Inputs: those of shape, then the weights.
-func CompileScore(w *model.Weights, shape dense.Shape) (*backend.Program, error) {
-	inputs := append(shape.Inputs(), w.Inputs(false)...)
-	return backend.Compile(w.Device, "score", inputs, func(in []*Node) []*Node {
-		logprob, entropy := TokenLogProbs(w, shape, in[:dense.NumInputs], in[dense.NumInputs:], false)
-		return []*Node{logprob, entropy}
+// CompileScore builds the program that returns logprob and entropy [N]. Its inputs are
+// the shape's, and weights.
+func CompileScore(w *model.Weights, shape dense.Shape) (*backend.NamedProgram, error) {
+	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
+	return backend.CompileNamed(w.Device, "score", inputs, []string{"logprob", "entropy"}, func(in backend.Nodes) backend.Nodes {
+		logprob, entropy := TokenLogProbs(w, shape, in, in["weights"], false)
+		return backend.Nodes{"logprob": {logprob}, "entropy": {entropy}}
 	})
 }

@@ -7,27 +7,27 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Correction says how a rollout's tokens are weighted by how likely the trainer
+// ImportanceSampling says how a rollout's tokens are weighted by how likely the trainer
 // finds them against how likely the engine that sampled them did, in the words of
 // TRL's vllm_importance_sampling_mode. (verl calls token_truncate and
 // sequence_truncate rollout_is "token" and "sequence", masks rollout_rs.) With a
 // correction, π_old of the ratio is the trainer's own, computed before the first
 // update; without, it is what the engine reported.
-type Correction string
+type ImportanceSampling string
 
-// The corrections.
+// The kinds of importance sampling.
 const (
-	CorrectionNone     Correction = "none"
-	TokenTruncate      Correction = "token_truncate"    // min(w, cap) for each token
-	TokenMask          Correction = "token_mask"        // w, and 0 where w is above cap
-	SequenceTruncate   Correction = "sequence_truncate" // w of the whole sequence, for each of its tokens
-	SequenceMask       Correction = "sequence_mask"
-	correctionExponent            = 20 // the largest |log w|, as verl has it
+	NoImportanceSampling ImportanceSampling = "none"
+	TokenTruncate        ImportanceSampling = "token_truncate"    // min(w, cap) for each token
+	TokenMask            ImportanceSampling = "token_mask"        // w, and 0 where w is above cap
+	SequenceTruncate     ImportanceSampling = "sequence_truncate" // w of the whole sequence, for each of its tokens
+	SequenceMask         ImportanceSampling = "sequence_mask"
+	correctionExponent                      = 20 // the largest |log w|, as verl has it
 )
 
-func (c Correction) Validate() error {
+func (c ImportanceSampling) Validate() error {
 	switch c {
-	case CorrectionNone, TokenTruncate, TokenMask, SequenceTruncate, SequenceMask:
+	case NoImportanceSampling, TokenTruncate, TokenMask, SequenceTruncate, SequenceMask:
 		return nil
 	}
 	return fmt.Errorf("loss: unknown importance_sampling %q: expected none, token_truncate, token_mask, sequence_truncate or sequence_mask%s", c,
@@ -38,7 +38,7 @@ func (c Correction) Validate() error {
 // log-probabilities under the trainer and under the engine, and the ratios w
 // before the cap: truncated importance sampling (Yao et al., "Your Efficient RL
 // Framework Secretly Brings You Off-Policy RL Training").
-func (c Correction) Weights(trainer, engine []float32, limit float64) (weights, ratios []float32) {
+func (c ImportanceSampling) Weights(trainer, engine []float32, limit float64) (weights, ratios []float32) {
 	weights, ratios = make([]float32, len(trainer)), make([]float32, len(trainer))
 	sum := 0.0
 	for i := range trainer {
@@ -52,7 +52,7 @@ func (c Correction) Weights(trainer, engine []float32, limit float64) (weights, 
 		w := math.Exp(min(max(log, -correctionExponent), correctionExponent))
 		ratios[i] = float32(w)
 		switch {
-		case c == CorrectionNone:
+		case c == NoImportanceSampling:
 			w = 1
 		case w <= limit:
 		case c == TokenMask || c == SequenceMask:

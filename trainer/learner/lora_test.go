@@ -1,4 +1,4 @@
-package trainer
+package learner
 
 import (
 	"math"
@@ -59,14 +59,14 @@ func TestLoRAGradient(t *testing.T) {
 		gradients := func(adapter *lora.Adapter, remat bool) [][]float32 {
 			o := v.options()
 			o.Adapter, o.Remat = adapter, remat
-			l, err := NewLearner(w, o)
+			l, err := New(w, o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer l.Close()
 			moved := g
 			moved.Entropy = make([][]float32, len(g.Entropy)) // of other weights
-			moved.accumulate(t, l, v, Update{MicroTokens: 4096})
+			moved.accumulate(t, l, v, Layout{MicroTokens: 4096})
 			var all [][]float32
 			for _, buffer := range l.gradients {
 				values, err := backend.Float32s(buffer)

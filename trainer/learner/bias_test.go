@@ -1,4 +1,4 @@
-package trainer
+package learner
 
 import (
 	"encoding/json"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine/architecture"
@@ -17,6 +19,7 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
@@ -25,7 +28,7 @@ import (
 // with torch, every element of a bias and the size of all others; then it sees that an
 // adapter has the gradients of the same model, and that an update moves every bias.
 func TestBiasGradients(t *testing.T) {
-	data, err := os.ReadFile("../testdata/variants/forward.json")
+	data, err := os.ReadFile("../../testdata/variants/forward.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +42,11 @@ func TestBiasGradients(t *testing.T) {
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
 	}
-	options := LearnerOptions{SFT: true, AdamW: optimizer.AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: optimizer.StateFloat32}}
+	options := Options{Objective: objective.Likelihood(), AdamW: optimizer.AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: optimizer.StateFloat32}}
 	for _, name := range kernelstest.Backends(t) {
 		d := trainertest.OpenDevice(t, name)
 		for _, name := range []string{"llama-biases"} {
-			folder, err := checkpoint.Open(filepath.Join("../testdata/variants", name))
+			folder, err := checkpoint.Open(filepath.Join("../../testdata/variants", name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,14 +57,14 @@ func TestBiasGradients(t *testing.T) {
 			}
 			defer w.Close()
 			c := golden[name].Cases[1]
-			pair := model.Pair{Prompt: c.IDs[:1], Completion: c.IDs[1:]}
+			pair := dense.Pair{Prompt: c.IDs[:1], Completion: c.IDs[1:]}
 			gradients := func(l *Learner) [][]float32 {
-				for _, batch := range (&Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 64}}).layout().Batches([]model.Pair{pair}) {
-					tokens := NewTokens(batch.Shape.N)
+				for _, batch := range (Layout{MicroTokens: 64}).Batches([]dense.Pair{pair}) {
+					columns := l.options.Objective.Columns(batch.Shape.N)
 					for j := range pair.Completion {
-						tokens.Weight[batch.First[0]+j] = 1
+						columns[objective.Weight][batch.First[0]+j] = 1
 					}
-					if _, err := l.Accumulate(batch, tokens, 1); err != nil {
+					if _, err := l.Accumulate(batch, columns, 1); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -75,7 +78,7 @@ func TestBiasGradients(t *testing.T) {
 				}
 				return all
 			}
-			l, err := NewLearner(w, options)
+			l, err := New(w, options)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +115,7 @@ func TestBiasGradients(t *testing.T) {
 			}
 			o := options
 			o.Adapter = a
-			adapted, err := NewLearner(w, o)
+			adapted, err := New(w, o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package trainer
+package learner
 
 import (
 	"iter"
@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
@@ -23,7 +25,7 @@ func TestLayouts(t *testing.T) {
 		d := trainertest.OpenDevice(t, name)
 		w := trainertest.TinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
-		l, err := NewLearner(w, LearnerOptions{AdamW: defaults().Optimizer, Loss: defaults().Loss})
+		l, err := New(w, Options{AdamW: optimizer.Default(), Objective: objective.Policy(objective.Default())})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +38,7 @@ func TestLayouts(t *testing.T) {
 			}
 			return ids
 		}
-		var pairs []model.Pair
+		var pairs []dense.Pair
 		var lengths []int
 		for _, group := range []struct {
 			prompt      int
@@ -44,30 +46,30 @@ func TestLayouts(t *testing.T) {
 		}{{7, []int{20, 3, 24, 17}}, {1, []int{9}}, {13, []int{30, 1, 28}}} {
 			prompt := ids(group.prompt)
 			for _, n := range group.completions {
-				pairs, lengths = append(pairs, model.Pair{Prompt: prompt, Completion: ids(n)}), append(lengths, n)
+				pairs, lengths = append(pairs, dense.Pair{Prompt: prompt, Completion: ids(n)}), append(lengths, n)
 			}
 		}
 		advantages := objective.Advantages([]float64{1, 0, 0.3, 0.5, 1, 0.1, 1, 0}, true)
 		weights := objective.TokenMean.Weights(lengths, 0)
-		pass := func(batches iter.Seq2[[]int, *model.Batch]) (loss float64, logprobs [][]float32, gradients [][]float32) {
+		pass := func(batches iter.Seq2[[]int, *dense.Batch]) (loss float64, logprobs [][]float32, gradients [][]float32) {
 			logprobs = make([][]float32, len(pairs))
 			for indices, batch := range batches {
-				tokens := NewTokens(batch.Shape.N)
+				columns := l.options.Objective.Columns(batch.Shape.N)
 				for i, index := range indices {
 					for j := range lengths[index] {
 						at := batch.First[i] + j
-						tokens.Weight[at], tokens.Advantage[at] = weights[index], advantages[index]
-						tokens.Old[at] = -6 - float32(j%3) // some ratios are clipped
+						columns[objective.Weight][at], columns[objective.Advantage][at] = weights[index], advantages[index]
+						columns[objective.Old][at] = -6 - float32(j%3) // some ratios are clipped
 					}
 				}
-				seen, err := l.Accumulate(batch, tokens, 1)
+				seen, err := l.Accumulate(batch, columns, 1)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for i, index := range indices {
-					logprobs[index] = seen.LogProb[batch.First[i] : batch.First[i]+lengths[index]]
+					logprobs[index] = seen[objective.LogProb][batch.First[i] : batch.First[i]+lengths[index]]
 					for j := range logprobs[index] {
-						loss += float64(weights[index]) * float64(seen.Policy[batch.First[i]+j])
+						loss += float64(weights[index]) * float64(seen[objective.PolicyLoss][batch.First[i]+j])
 					}
 				}
 			}
@@ -86,20 +88,20 @@ func TestLayouts(t *testing.T) {
 			}
 			return loss, logprobs, gradients
 		}
-		alone := func(yield func([]int, *model.Batch) bool) {
+		alone := func(yield func([]int, *dense.Batch) bool) {
 			for i := range pairs {
-				p := model.Packing{Width: 48, Rows: [][]int{{i}}}
+				p := dense.Packing{Width: 48, Rows: [][]int{{i}}}
 				if !yield(p.Indices(), p.Batch(pairs)) {
 					return
 				}
 			}
 		}
 		wantLoss, wantLogprobs, want := pass(alone)
-		for _, u := range []Update{{MicroTokens: 4096}, {MicroTokens: 256, Packing: true}, {MicroTokens: 80}} {
+		for _, u := range []Layout{{MicroTokens: 4096}, {MicroTokens: 256, Packed: true}, {MicroTokens: 80}} {
 			if u.MicroTokens == 80 && name != "go" {
 				continue // XLA takes seconds to compile each of the many shapes
 			}
-			loss, logprobs, got := pass((&Config{Algorithm: AlgorithmSFT, Update: u}).layout().Batches(pairs))
+			loss, logprobs, got := pass(u.Batches(pairs))
 			if math.Abs(loss-wantLoss) > 1e-5 {
 				t.Errorf("%s, %+v: the loss is %.8g, alone %.8g", name, u, loss, wantLoss)
 			}

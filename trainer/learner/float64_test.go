@@ -1,4 +1,4 @@
-package trainer
+package learner
 
 import (
 	"encoding/json"
@@ -7,10 +7,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/trainertest"
@@ -28,7 +25,7 @@ type exact struct {
 
 func readExact(t *testing.T) exact {
 	t.Helper()
-	data, err := os.ReadFile("../testdata/grpo-float64.json")
+	data, err := os.ReadFile("../../testdata/grpo-float64.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +70,14 @@ const rounding = 3e-5
 func TestTokensInFloat64(t *testing.T) {
 	g, want := readGolden(t), readExact(t)
 	for _, v := range g.Variants { // verl's float32 means are themselves as far off as that
-		if kl := v.divergence(want.estimates(v.options().Loss.KL)); math.Abs(kl-v.KLTerm) > 1e-5 {
+		if kl := v.divergence(want.estimates(v.loss().KL)); math.Abs(kl-v.KLTerm) > 1e-5 {
 			t.Errorf("%s: the golden's divergence is %.8g, in float64 %.8g", v.Name, v.KLTerm, kl)
 		}
 	}
 	for _, name := range kernelstest.Backends(t) {
 		w := trainertest.TinyWeights(t, trainertest.OpenDevice(t, name), dtypes.Float32)
 		defer w.Close()
-		l, err := NewLearner(w, g.Variants[0].options())
+		l, err := New(w, g.Variants[0].options())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,13 +88,15 @@ func TestTokensInFloat64(t *testing.T) {
 			"k3": func(d float64) float64 { return math.Abs(math.Expm1(-d)) + math.Exp(-d)*rounding },
 		} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
-				l.options.Loss.KL = kind
-				for indices, batch := range (&Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 4096}}).layout().Batches(g.pairs()) {
-					tokens := NewTokens(batch.Shape.N)
+				loss := g.Variants[0].loss()
+				loss.KL = kind
+				l.options.Objective = objective.Policy(loss)
+				for indices, batch := range (Layout{MicroTokens: 4096}).Batches(g.pairs()) {
+					columns := l.options.Objective.Columns(batch.Shape.N)
 					for i, index := range indices {
-						copy(tokens.Ref[batch.First[i]:], g.Ref[index])
+						copy(columns[objective.Ref][batch.First[i]:], g.Ref[index])
 					}
-					seen, err := l.Accumulate(batch, tokens, 1)
+					seen, err := l.Accumulate(batch, columns, 1)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -110,12 +109,12 @@ func TestTokensInFloat64(t *testing.T) {
 									t.Errorf("sample %d token %d: %s is %.9g, in float64 %.9g", index, j, what, got, want)
 								}
 							}
-							near("log-probability", seen.LogProb[at], logprob, rounding)
-							near("entropy", seen.Entropy[at], want.Entropy[index][j], rounding)
+							near("log-probability", seen[objective.LogProb][at], logprob, rounding)
+							near("entropy", seen[objective.Entropy][at], want.Entropy[index][j], rounding)
 							kl := want.estimates(kind)[index][j]
-							near("divergence", seen.KL[at], kl, slope(want.K1[index][j])*rounding)
-							formula := objective.KLEstimate(kind, seen.LogProb[at], g.Ref[index][j])
-							near("the formula", seen.KL[at], formula, 2e-6*math.Abs(formula))
+							near("divergence", seen[objective.KL][at], kl, slope(want.K1[index][j])*rounding)
+							formula := objective.KLEstimate(kind, seen[objective.LogProb][at], g.Ref[index][j])
+							near("the formula", seen[objective.KL][at], formula, 2e-6*math.Abs(formula))
 						}
 					}
 				}
@@ -146,29 +145,19 @@ func TestSmallDivergence(t *testing.T) {
 				return math.Expm1(-d) + d, -math.Expm1(-d)
 			},
 		} {
-			own := objective.Loss{KL: kind, KLIn: objective.KLInLoss, ClipLow: 0.2, ClipHigh: 0.2}.Knobs(1)
-			vector := shapes.Make(dtypes.Float32, n)
-			p, err := backend.Compile(device, "divergence", []backend.Input{
-				{Name: "policy", Shape: vector}, {Name: "ref", Shape: vector}, {Name: "zeros", Shape: vector},
-				{Name: "knobs", Shape: shapes.Make(dtypes.Float32, objective.NumKnobs)},
-			}, func(in []*Node) []*Node {
-				l := objective.PerToken(objective.TokenNodes{
-					Logprob: in[0], Entropy: in[2], Old: in[0], Ref: in[1], Advantage: in[2], Correction: in[2], Knobs: in[3],
-				}, false)
-				return []*Node{Stack([]*Node{l.KL, Gradient(ReduceAllSum(l.Loss), in[0])[0]}, 0)}
-			})
-			if err != nil {
-				t.Fatal(err)
+			o := objective.Policy(objective.Options{KL: kind, KLIn: objective.KLInLoss, ClipLow: 0.2, ClipHigh: 0.2})
+			columns := o.Columns(n)
+			for i := range n {
+				columns[objective.Weight][i], columns[objective.Old][i], columns[objective.Ref][i] = 1, policy[i], ref[i]
 			}
-			out := runObjective(t, p, device, [][]float32{policy, ref, make([]float32, n), own})
-			p.Close()
+			_, seen, gradient := trainertest.Objective(t, device, o, 1, policy, make([]float32, n), columns, make([]int32, n))
 			for i := range n {
 				d := float64(policy[i]) - float64(ref[i])
 				value, slope := of(d)
-				if got := float64(out[i]); !(math.Abs(got-value) <= 2e-6*math.Abs(value)) {
+				if got := float64(seen[objective.KL][i]); !(math.Abs(got-value) <= 2e-6*math.Abs(value)) {
 					t.Errorf("%s, %s of %g is %.9g, want %.9g", name, kind, d, got, value)
 				}
-				if got := float64(out[n+i]); !(math.Abs(got-slope) <= 2e-6*math.Abs(slope)) {
+				if got := float64(gradient[i]); !(math.Abs(got-slope) <= 2e-6*math.Abs(slope)) {
 					t.Errorf("%s, slope of %s at %g is %.9g, want %.9g", name, kind, d, got, slope)
 				}
 				if got := objective.KLEstimate(kind, policy[i], ref[i]); math.Abs(got-value) > 1e-9*math.Abs(value) && math.Abs(d) > 1e-5 {

@@ -1,4 +1,4 @@
-package trainer
+package learner
 
 import (
 	"slices"
@@ -10,6 +10,7 @@ import (
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
+	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
@@ -44,8 +45,8 @@ func checkBFloat16(t *testing.T, d *backend.Device) {
 			}
 		}
 		options := v.options()
-		options.SFT = true // without clipping, which a rounding can flip
-		l, err := NewLearner(w, options)
+		options.Objective = objective.Likelihood() // without clipping, which a rounding can flip
+		l, err := New(w, options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,7 @@ func checkBFloat16(t *testing.T, d *backend.Device) {
 		var first [][]float32
 		for range 2 {
 			var sums [][]float32
-			g.accumulate2(t, l, v, Update{MicroTokens: 4096})
+			g.accumulate2(t, l, v, Layout{MicroTokens: 4096})
 			for i, spec := range l.specs {
 				values, err := backend.Float32s(l.gradients[i])
 				if err != nil {

@@ -1,14 +1,16 @@
-package trainer
+package learner
 
 import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"testing"
+
+	"github.com/stele-lm/stele/engine/model/dense"
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
@@ -71,7 +73,7 @@ type variant struct {
 
 func readGolden(t *testing.T) golden {
 	t.Helper()
-	data, err := os.ReadFile("../testdata/grpo.json")
+	data, err := os.ReadFile("../../testdata/grpo.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,26 +84,36 @@ func readGolden(t *testing.T) golden {
 	return g
 }
 
-func (v variant) options() LearnerOptions {
-	a := v.AdamW
-	return LearnerOptions{
-		AdamW: optimizer.AdamW{LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm, Schedule: "constant", State: optimizer.StateFloat32},
-		Loss: objective.Loss{Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm, KLIn: objective.KLInLoss,
-			KL: map[string]string{"low_var_kl": "k3", "kl": "k1", "mse": "k2"}[v.KL]},
+// loss are the options of the policy objective.
+func (v variant) loss() objective.Options {
+	return objective.Options{
+		Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm, KLIn: objective.KLInLoss,
+		KL: map[string]string{"low_var_kl": "k3", "kl": "k1", "mse": "k2"}[v.KL],
 	}
 }
 
-func (g golden) pairs() []model.Pair {
-	var pairs []model.Pair
+func (v variant) options() Options {
+	a := v.AdamW
+	return Options{
+		AdamW: optimizer.AdamW{
+			LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm,
+			Schedule: "constant", State: optimizer.StateFloat32,
+		},
+		Objective: objective.Policy(v.loss()), Beta: v.Beta,
+	}
+}
+
+func (g golden) pairs() []dense.Pair {
+	var pairs []dense.Pair
 	for _, s := range g.Samples {
-		pairs = append(pairs, model.Pair{Prompt: s.Prompt, Completion: s.Completion})
+		pairs = append(pairs, dense.Pair{Prompt: s.Prompt, Completion: s.Completion})
 	}
 	return pairs
 }
 
-// accumulate sums the gradient of the goldens' batch in micro-batches as u says
-// and returns what was seen.
-func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Update) passStats {
+// accumulate sums the gradient of the goldens' batch in micro-batches as u says and
+// returns what was seen, and the largest difference from the golden log-probabilities.
+func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Layout) (totals objective.Totals, difference float64) {
 	t.Helper()
 	pairs := g.pairs()
 	lengths := make([]int, len(pairs))
@@ -114,34 +126,38 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Update) passSt
 	if !v.Norm {
 		advantages = g.AdvantagesNoStd
 	}
-	var stats passStats
-	for indices, batch := range (&Config{Algorithm: AlgorithmSFT, Update: u}).layout().Batches(pairs) {
-		tokens := NewTokens(batch.Shape.N)
+	totals = objective.NewTotals()
+	for indices, batch := range u.Batches(pairs) {
+		columns := l.options.Objective.Columns(batch.Shape.N)
 		for i, index := range indices {
 			at := batch.First[i]
-			copy(tokens.Old[at:], g.Old[index])
-			copy(tokens.Ref[at:], g.Ref[index])
-			for j := range lengths[index] {
-				tokens.Advantage[at+j] = float32(advantages[index])
-				tokens.Weight[at+j] = weights[index]
+			constant := func(x float32) []float32 { return slices.Repeat([]float32{x}, lengths[index]) }
+			for name, values := range map[string][]float32{
+				objective.Old: g.Old[index], objective.Ref: g.Ref[index],
+				objective.Advantage: constant(float32(advantages[index])), objective.Weight: constant(weights[index]),
+			} {
+				if l.options.Objective.Reads(name) || name == objective.Weight {
+					copy(columns[name][at:], values)
+				}
 			}
 		}
-		seen, err := l.Accumulate(batch, tokens, 1)
+		seen, err := l.Accumulate(batch, columns, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, index := range indices {
-			stats.see(seen, tokens, batch.First[i], lengths[index])
-			stats.compare(seen.LogProb[batch.First[i]:batch.First[i]+lengths[index]], g.Policy[index])
+			totals.See(l.options.Objective, seen, columns, batch.First[i], lengths[index])
+			for j, want := range g.Policy[index] {
+				difference = max(difference, math.Abs(float64(seen[objective.LogProb][batch.First[i]+j]-want)))
+			}
 			for j, want := range g.Entropy[index] {
-				if got := seen.Entropy[batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {
+				if got := seen[objective.Entropy][batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {
 					t.Errorf("entropy of sample %d token %d is %g, want %g", index, j, got, want)
 				}
 			}
 		}
 	}
-	stats.updates = 1
-	return stats
+	return totals, difference
 }
 
 // TestGoldens compares loss, its parts, every gradient and three AdamW steps with
@@ -155,7 +171,7 @@ func TestGoldens(t *testing.T) {
 		d := trainertest.OpenDevice(t, name)
 		w := trainertest.TinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
-		l, err := NewLearner(w, g.Variants[0].options())
+		l, err := New(w, g.Variants[0].options())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,13 +182,13 @@ func TestGoldens(t *testing.T) {
 					t.Skip("the Go backend is slow")
 				}
 				options := v.options()
-				checkVariant(t, l, g, v, options, Update{MicroTokens: 4096})
+				checkVariant(t, l, g, v, options, Layout{MicroTokens: 4096})
 				if v.Name == "paper" {
-					checkVariant(t, l, g, v, options, Update{MicroTokens: 256, Packing: true})
+					checkVariant(t, l, g, v, options, Layout{MicroTokens: 256, Packed: true})
 				}
 				if v.Name == "paper" || name == "go" { // XLA takes seconds to compile
 					options.Remat = true
-					checkVariant(t, l, g, v, options, Update{MicroTokens: 64})
+					checkVariant(t, l, g, v, options, Layout{MicroTokens: 64})
 				}
 			})
 		}
@@ -180,7 +196,7 @@ func TestGoldens(t *testing.T) {
 }
 
 // reset makes a learner as good as new: the weights of the folder, no moments.
-func reset(t *testing.T, l *Learner, options LearnerOptions) {
+func reset(t *testing.T, l *Learner, options Options) {
 	t.Helper()
 	if options.AdamW != l.options.AdamW {
 		t.Fatal("the optimiser's settings are part of its program")
@@ -208,29 +224,31 @@ func reset(t *testing.T, l *Learner, options LearnerOptions) {
 	for _, state := range l.optimizer.State() {
 		clear(state.Shape.Dimensions, state.Buffer)
 	}
-	l.options, l.beta, l.optimizer.Updates = options, options.Loss.Beta, 0
+	l.options, l.Beta, l.optimizer.Updates = options, options.Beta, 0
 }
 
-func checkVariant(t *testing.T, l *Learner, g golden, v variant, options LearnerOptions, u Update) {
+func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Options, u Layout) {
 	t.Helper()
 	// verl's divergence is the mean of float32 passes that are as far from float64 as
 	// Stele's (TestTokensInFloat64), so the bound is kept from what both stand for.
-	divergence := v.divergence(readExact(t).estimates(options.Loss.KL))
+	divergence := v.divergence(readExact(t).estimates(v.loss().KL))
 	reset(t, l, options)
 	w := l.weights
-	stats := g.accumulate(t, l, v, u)
-	m := Metrics{}
-	stats.report(m, options.Loss, options.Loss.Beta)
-	loss := stats.policy + v.Beta*stats.kl
+	totals, difference := g.accumulate(t, l, v, u)
+	m := map[string]float64{}
+	options.Objective.Report(&totals, v.Beta, m)
+	lossOf := func(t objective.Totals) float64 {
+		return t.Weighted[objective.PolicyLoss] + v.Beta*t.Weighted[objective.KL]
+	}
 	for _, c := range []struct {
 		what      string
 		got, want float64
 		tolerance float64
 	}{
-		{"loss", loss, v.Loss, 1e-5}, {"pg_loss", m["actor/pg_loss"], v.PGLoss, 1e-5}, {"kl", stats.kl, divergence, 1e-5},
+		{"loss", lossOf(totals), v.Loss, 1e-5}, {"pg_loss", m["actor/pg_loss"], v.PGLoss, 1e-5}, {"kl", totals.Weighted[objective.KL], divergence, 1e-5},
 		{"clip fraction", m["clip_ratio/region_mean"], v.ClipFraction, 1e-7},
 		{"ratio", m["actor/ratio_mean"], v.RatioMean, 1e-5}, {"entropy", m["entropy"], v.EntropyMean, 1e-4},
-		{"log-probability", stats.maxDifference, 0, 1e-4},
+		{"log-probability", difference, 0, 1e-4},
 	} {
 		if !(math.Abs(c.got-c.want) <= c.tolerance) {
 			t.Errorf("%s is %.8g, want %.8g", c.what, c.got, c.want)
@@ -255,9 +273,9 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Learner
 	}
 	for i, step := range v.AdamW.Steps {
 		if i > 0 {
-			stats = g.accumulate2(t, l, v, u)
+			totals = g.accumulate2(t, l, v, u)
 		}
-		if loss := stats.policy + v.Beta*stats.kl; math.Abs(loss-step.Loss) > 1e-5*max(1, 10*float64(i)) {
+		if loss := lossOf(totals); math.Abs(loss-step.Loss) > 1e-5*max(1, 10*float64(i)) {
 			t.Errorf("loss of step %d is %.8g, want %.8g", i+1, loss, step.Loss)
 		}
 		norm, err := l.Update(v.AdamW.LR)
@@ -287,11 +305,12 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Learner
 
 // accumulate2 is accumulate once the weights have moved away from the goldens'
 // log-probabilities, which are then no longer compared.
-func (g golden) accumulate2(t *testing.T, l *Learner, v variant, u Update) passStats {
+func (g golden) accumulate2(t *testing.T, l *Learner, v variant, u Layout) objective.Totals {
 	t.Helper()
 	moved := g
-	moved.Entropy = make([][]float32, len(g.Entropy))
-	return moved.accumulate(t, l, v, u)
+	moved.Entropy, moved.Policy = make([][]float32, len(g.Entropy)), make([][]float32, len(g.Policy))
+	totals, _ := moved.accumulate(t, l, v, u)
+	return totals
 }
 
 func TestAdvantages(t *testing.T) {

@@ -1,18 +1,17 @@
-package trainer
+package learner
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/stele-lm/stele/engine/model/dense"
+
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
@@ -22,7 +21,7 @@ const chains = 5
 
 // chain draws a pair from a noisy rule: a token is three times the one before plus 7
 // modulo 61, and one in five is drawn freely.
-func chain(r *rand.Rand) model.Pair {
+func chain(r *rand.Rand) dense.Pair {
 	ids := []int32{int32(r.IntN(61))}
 	for len(ids) < 24 {
 		next := (3*ids[len(ids)-1] + 7) % 61
@@ -31,7 +30,7 @@ func chain(r *rand.Rand) model.Pair {
 		}
 		ids = append(ids, next)
 	}
-	return model.Pair{Prompt: ids[:1], Completion: ids[1:]}
+	return dense.Pair{Prompt: ids[:1], Completion: ids[1:]}
 }
 
 // learnChain trains tiny-qwen2 on the rule and returns the loss of each step, and the
@@ -40,28 +39,28 @@ func learnChain(t *testing.T, d *backend.Device, dtype dtypes.DType, a optimizer
 	t.Helper()
 	w := trainertest.TinyWeights(t, d, dtype)
 	defer w.Close()
-	l, err := NewLearner(w, LearnerOptions{AdamW: a, Loss: defaults().Loss, SFT: true, Seed: 3})
+	l, err := New(w, Options{AdamW: a, Objective: objective.Likelihood(), Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	r := rand.New(rand.NewPCG(1, 2))
 	for step := range steps {
-		pairs := make([]model.Pair, chains)
+		pairs := make([]dense.Pair, chains)
 		for i := range pairs {
 			pairs[i] = chain(r)
 		}
 		loss := 0.0
-		for indices, batch := range (&Config{Algorithm: AlgorithmSFT, Update: Update{MicroTokens: 512, Packing: true}}).layout().Batches(pairs) {
-			tokens := NewTokens(batch.Shape.N)
+		for indices, batch := range (Layout{MicroTokens: 512, Packed: true}).Batches(pairs) {
+			columns := l.options.Objective.Columns(batch.Shape.N)
 			for i := range 23 * len(indices) {
-				tokens.Weight[i] = 1.0 / 23 / chains
+				columns[objective.Weight][i] = 1.0 / 23 / chains
 			}
-			seen, err := l.Accumulate(batch, tokens, 1)
+			seen, err := l.Accumulate(batch, columns, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, x := range seen.LogProb[:23*len(indices)] {
+			for _, x := range seen[objective.LogProb][:23*len(indices)] {
 				loss -= float64(x) / 23 / chains
 			}
 		}
@@ -95,7 +94,7 @@ func TestStates(t *testing.T) {
 		}
 		return sum / float64(len(losses))
 	}
-	a := defaults().Optimizer
+	a := optimizer.Default()
 	a.LR = 2e-3
 	want, first := learnChain(t, d, dtypes.Float32, a, steps)
 	early, late := mean(want[:50]), mean(want[150:])
@@ -128,35 +127,6 @@ func TestStates(t *testing.T) {
 		t.Logf("weights %s, state %s, masters %v: loss %+.4f of %.4f in the first 50 steps, %+.4f of %.4f in the last", c.dtype, c.state, c.masters, e, early, l, late)
 		if !(math.Abs(e) <= c.bound) || !(math.Abs(l) <= c.bound) {
 			t.Errorf("weights %s, state %s: the loss is off by %.4f in the first 50 steps, by %.4f in the last", c.dtype, c.state, e, l)
-		}
-	}
-}
-
-// TestStateResume: a run with a smaller state goes on bit for bit.
-func TestStateResume(t *testing.T) {
-	for _, state := range []string{optimizer.StateBFloat16, optimizer.StateInt8} {
-		c := tinyRun(t, 4)
-		c.Algorithm, c.Optimizer.State = AlgorithmSFT, state
-		c.Update.Batch = 4
-		whole, halved := runTwice(t, c)
-		checkSame(t, whole, halved, "checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors")
-
-		file, err := checkpoint.OpenFile(filepath.Join(whole, "checkpoints/step-4/trainer_state.safetensors"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		kinds := map[string]int{}
-		for _, name := range file.Names() {
-			tensor, err := file.Tensor(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			kinds[tensor.DType.String()]++
-		}
-		want := map[string]string{optimizer.StateBFloat16: "BF16", optimizer.StateInt8: "U8"}[state]
-		if kinds[want] == 0 {
-			t.Errorf("state %s is stored as %v", state, fmt.Sprint(kinds))
 		}
 	}
 }

@@ -1,0 +1,218 @@
+package learner
+
+import (
+	"fmt"
+
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/graphmodel"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/op"
+	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
+)
+
+// Learner owns the optimiser's state and moves the weights: all of them, or the
+// factors of an adapter that is merged into them. The step from a batch to its
+// gradient is a pure function; gradients are summed in one place.
+type Learner struct {
+	weights *model.Weights
+	options Options
+	// Beta is the weight of the KL divergence now.
+	Beta float64
+
+	specs     []checkpoint.TensorSpec // of what is trained
+	gradients []backend.Buffer        // float32, one a parameter
+	optimizer *optimizer.Optimizer
+	programs  map[programKey]*backend.NamedProgram
+}
+
+// programKey is what a gradient program is compiled for.
+type programKey struct {
+	shape     dense.Shape
+	formula   string
+	sequences int // that the objective may ask sums of; 0 where it asks none
+	remat     bool
+}
+
+// Options are fixed for a run.
+type Options struct {
+	AdamW     optimizer.AdamW
+	Objective objective.Objective
+	// Beta is the weight of the KL divergence in the beginning.
+	Beta float64
+	// Remat computes each layer's inside again in the backward pass instead of
+	// keeping it: less memory for a third more work.
+	Remat bool
+	// Adapter trains its factors instead of the weights.
+	Adapter *lora.Adapter
+	// Seed is of what chance decides in an update, together with its number.
+	Seed uint64
+}
+
+// New allocates the optimiser's state for weights, or for the adapter of the options.
+func New(w *model.Weights, options Options) (*Learner, error) {
+	if err := w.Upload(); err != nil {
+		return nil, err
+	}
+	l := newLearner(w, options)
+	for _, spec := range l.specs {
+		zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
+		if err != nil {
+			return nil, fmt.Errorf("gradient of %s: %w", spec.Name, err)
+		}
+		l.gradients = append(l.gradients, zeros)
+	}
+	held := w.HeldAs()
+	if options.Adapter != nil {
+		held = dtypes.Float32
+	}
+	var err error
+	l.optimizer, err = optimizer.New(w.Device, l.specs, held, options.AdamW, options.Seed, w.Float32s)
+	return l, err
+}
+
+func newLearner(w *model.Weights, options Options) *Learner {
+	l := &Learner{weights: w, options: options, Beta: options.Beta, specs: w.Specs, programs: map[programKey]*backend.NamedProgram{}}
+	if options.Adapter != nil {
+		l.specs = options.Adapter.Specs
+	}
+	return l
+}
+
+// Accumulate adds a batch's gradient to the sum and returns what the pass saw of each
+// token. columns has the objective's inputs, others are not uploaded.
+func (l *Learner) Accumulate(batch *dense.Batch, columns objective.Columns, temperature float32) (objective.Seen, error) {
+	program, err := l.program(batch)
+	if err != nil {
+		return nil, err
+	}
+	dense, err := batch.Upload(l.weights.Device, temperature)
+	if err != nil {
+		return nil, err
+	}
+	defer dense.Free()
+	o := l.options.Objective
+	inputs, err := o.Upload(l.weights.Device, columns, batch.Sequences(), l.Beta)
+	if err != nil {
+		return nil, err
+	}
+	defer inputs.Free()
+	inputs = inputs.With("weights", l.weights.Buffers).With("gradients", l.gradients)
+	for name, buffers := range dense {
+		inputs[name] = buffers
+	}
+	if l.options.Adapter != nil {
+		inputs["factors"] = l.options.Adapter.Factors
+	}
+	outputs, err := program.Run(inputs)
+	if err != nil {
+		return nil, err
+	}
+	copy(l.gradients, outputs["gradients"])
+	defer backend.Free(outputs["statistics"]...)
+	values, err := backend.Float32s(outputs["statistics"][0])
+	if err != nil {
+		return nil, err
+	}
+	return o.Seen(values, batch.Shape.N), nil
+}
+
+// program returns the gradient program of a batch's shape.
+func (l *Learner) program(batch *dense.Batch) (*backend.NamedProgram, error) {
+	key := programKey{batch.Shape, l.options.Objective.Formula, 0, l.options.Remat}
+	if l.options.Objective.Sequences {
+		key.sequences = sequencesOf(batch)
+	}
+	if program := l.programs[key]; program != nil {
+		return program, nil
+	}
+	program, err := l.compile(key)
+	if err == nil {
+		l.programs[key] = program
+	}
+	return program, err
+}
+
+// sequencesOf bounds the number of a batch's sequences: by its rows where each has one,
+// else by a power of two, so that few programs are compiled.
+func sequencesOf(batch *dense.Batch) int {
+	if batch.Shape.Group > 0 {
+		return batch.Shape.B
+	}
+	return dense.Bucket(len(batch.First), 1)
+}
+
+// compile builds the program that adds a batch's gradient to the donated sums and returns
+// the statistics of the objective (see objective.Build).
+func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
+	w, o, adapter := l.weights, l.options.Objective, l.options.Adapter
+	inputs := append(key.shape.Inputs(), o.Groups(key.shape.N)...)
+	inputs = append(inputs, backend.Group{Name: "weights", Inputs: w.Inputs(false)})
+	if adapter != nil {
+		inputs = append(inputs, backend.Group{Name: "factors", Inputs: optimizer.Floats("factor", l.specs, false)})
+	}
+	inputs = append(inputs, backend.Group{Name: "gradients", Inputs: optimizer.Floats("gradient", l.specs, true)})
+	return backend.CompileNamed(w.Device, "gradient", inputs, []string{"statistics", "gradients"}, func(in backend.Nodes) backend.Nodes {
+		parameters, trained := in["weights"], in["weights"]
+		if adapter != nil {
+			trained = in["factors"]
+			parameters = append(parameters, trained...)
+		}
+		logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in, parameters, key.remat)
+		loss, statistics := o.Build(in, logprob, entropy, key.sequences)
+		sums := make([]*Node, len(trained))
+		for i, g := range Gradient(loss, trained...) {
+			sums[i] = Add(in["gradients"][i], op.Convert(g, dtypes.Float32))
+		}
+		return backend.Nodes{"statistics": {statistics}, "gradients": sums}
+	})
+}
+
+// Update takes an optimiser step with the summed gradient at a learning rate and
+// clears the sum. It returns the gradient's norm before clipping. A norm that is
+// not finite moves nothing and is optimizer.ErrNotFinite.
+func (l *Learner) Update(rate float64) (norm float64, err error) {
+	parameters := l.weights.Buffers
+	if l.options.Adapter != nil {
+		parameters = l.options.Adapter.Factors
+	}
+	if norm, err = l.optimizer.Step(rate, parameters, l.gradients); err != nil {
+		return norm, err
+	}
+	l.weights.Version++
+	if l.options.Adapter != nil {
+		err = l.options.Adapter.Merge()
+	}
+	return norm, err
+}
+
+// Optimizer returns the optimiser, whose state a checkpoint keeps.
+func (l *Learner) Optimizer() *optimizer.Optimizer { return l.optimizer }
+
+// Close frees the optimiser's state and programs, not the weights nor the adapter.
+func (l *Learner) Close() {
+	backend.Free(l.gradients...)
+	for _, p := range l.programs {
+		p.Close()
+	}
+	l.optimizer.Close()
+}
+
+// Temporary returns how many bytes XLA assigns to a gradient pass of a shape beside its
+// inputs and outputs. The weights need no buffers.
+func Temporary(w *model.Weights, options Options, shape dense.Shape) (int64, error) {
+	l := newLearner(w, options)
+	program, err := l.compile(programKey{shape: shape, remat: options.Remat})
+	if err != nil {
+		return 0, err
+	}
+	defer program.Close()
+	return program.Memory().Temporary, nil
+}
