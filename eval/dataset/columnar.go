@@ -191,7 +191,8 @@ func newArrow(path string, in seekable, size int64) (*batches, error) {
 	b := &batches{path: path, limit: int64(limitFor(size).limit)}
 	err := guarded(path, func() error {
 		options := []ipc.Option{
-			ipc.WithAllocator(limitFor(size)), ipc.WithMetadataSizeLimit(max(1, size)), ipc.WithBodySizeLimit(max(1, size)),
+			ipc.WithAllocator(limitFor(size)), ipc.WithMetadataSizeLimit(max(1, size)),
+			ipc.WithBodySizeLimit(max(1, size)),
 		}
 		magic := make([]byte, 6)
 		if n, err := in.ReadAt(magic, 0); n == 0 {
@@ -257,8 +258,10 @@ func checkChunks(m *metadata.FileMetaData, size int64) error {
 			if chunk.HasDictionaryPage() {
 				first = min(first, chunk.DictionaryPageOffset())
 			}
-			if first < 0 || length < 0 || first > size || length > size-first || chunk.NumValues() < 0 || chunk.TotalUncompressedSize() < 0 {
-				return fmt.Errorf("the file is damaged: row group %d, column %d is said to have %d bytes at byte %d of %d", i, j, length, first, size)
+			if first < 0 || length < 0 || first > size || length > size-first || chunk.NumValues() < 0 ||
+				chunk.TotalUncompressedSize() < 0 {
+				return fmt.Errorf("the file is damaged: row group %d, column %d is said to have %d bytes "+
+					"at byte %d of %d", i, j, length, first, size)
 			}
 		}
 	}

@@ -144,7 +144,8 @@ func openSource(name string, o Options) (source, error) {
 	case ".arrow":
 		return openArrow(name)
 	}
-	return nil, fmt.Errorf("%s: format not known: expected a name that ends in %s", name, strings.Join(Extensions, ", "))
+	return nil, fmt.Errorf("%s: format not known: expected a name that ends in %s", name,
+		strings.Join(Extensions, ", "))
 }
 
 // checkKind refuses a file that is something else than its name says.
@@ -170,11 +171,14 @@ func checkKind(name string) error {
 	case kind == filetype.Gzip && extension != "":
 		return fmt.Errorf("%s is a gzip file: rename it to %s.gz, or unpack it", name, filepath.Base(name))
 	case kind == filetype.Parquet || kind == filetype.Arrow:
-		return fmt.Errorf("%s is %s: rename it to end in .%s", name, kind, strings.ToLower(strings.Fields(string(kind))[1]))
+		return fmt.Errorf("%s is %s: rename it to end in .%s", name, kind,
+			strings.ToLower(strings.Fields(string(kind))[1]))
 	case extension == "":
-		return fmt.Errorf("%s is %s (expected data: a name that ends in %s)", name, kind, strings.Join(Extensions, ", "))
+		return fmt.Errorf("%s is %s (expected data: a name that ends in %s)", name, kind,
+			strings.Join(Extensions, ", "))
 	}
-	return fmt.Errorf("%s is %s (expected what its name says, %s)", name, kind, strings.TrimPrefix(extension, "."))
+	return fmt.Errorf("%s is %s (expected what its name says, %s)", name, kind,
+		strings.TrimPrefix(extension, "."))
 }
 
 // Files lists the data files of a path, in order: the path itself where it is a
@@ -191,7 +195,8 @@ func Files(name string, o Options) ([]string, error) {
 	if what := notDataset(name); what != "" {
 		return nil, fmt.Errorf("%s is %s: expected a dataset", name, what)
 	}
-	for _, layout := range []func(string, Options) ([]string, error){dictFiles, savedFiles, declaredFiles, namedFiles} {
+	for _, layout := range []func(string, Options) ([]string, error){dictFiles, savedFiles, declaredFiles,
+		namedFiles} {
 		files, err := layout(name, o)
 		if !errors.Is(err, errOtherLayout) {
 			return files, err

@@ -268,7 +268,8 @@ func messageAt(in io.ReaderAt, at, size int64) (metadata []byte, body int64, err
 		length, begin = binary.LittleEndian.Uint32(head[4:]), at+8
 	}
 	if int64(length) > size-begin {
-		return nil, 0, fmt.Errorf("cut off or damaged: metadata of %d bytes at byte %d of %d", length, begin, size)
+		return nil, 0, fmt.Errorf("cut off or damaged: metadata of %d bytes at byte %d of %d", length, begin,
+			size)
 	}
 	metadata = make([]byte, length)
 	if _, err := in.ReadAt(metadata, begin); err != nil {

@@ -73,7 +73,8 @@ func dictFiles(dir string, o Options) ([]string, error) {
 	}
 	files, err := savedFiles(filepath.Join(dir, split), o)
 	if errors.Is(err, errOtherLayout) {
-		return nil, fmt.Errorf("%s names split %s, but %s has no state.json", file, split, filepath.Join(dir, split))
+		return nil, fmt.Errorf("%s names split %s, but %s has no state.json", file, split,
+			filepath.Join(dir, split))
 	}
 	return files, err
 }
@@ -92,7 +93,8 @@ func savedFiles(dir string, _ Options) ([]string, error) {
 		return nil, err
 	}
 	if len(state.Indices) > 0 && string(state.Indices) != "null" && string(state.Indices) != "[]" {
-		return nil, fmt.Errorf("%s: the rows are chosen by an index file: save the dataset again after flatten_indices()", file)
+		return nil, fmt.Errorf("%s: the rows are chosen by an index file: save the dataset again after "+
+			"flatten_indices()", file)
 	}
 	if len(state.DataFiles) == 0 {
 		return nil, fmt.Errorf(`%s: field "_data_files" names none`, file)
@@ -233,11 +235,13 @@ func texts(v any) []string {
 }
 
 // notData are JSON files that describe a repository.
-var notData = []string{"dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "config.json"}
+var notData = []string{"dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json",
+	"config.json"}
 
 // splitWords are the names that mark a split in the name of a file or folder.
 var splitWords = map[string]string{
-	"train": "train", "training": "train", "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+	"train": "train", "training": "train", "test": "test", "testing": "test", "eval": "test",
+	"evaluation": "test",
 	"validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
 }
 
@@ -272,7 +276,8 @@ func namedFiles(dir string, o Options) ([]string, error) {
 	bySplit := map[string][]string{}
 	var splits []string
 	for _, name := range names {
-		if Extension(name) == "" || slices.Contains(notData, path.Base(name)) || !strings.HasPrefix(name, under) {
+		if Extension(name) == "" || slices.Contains(notData, path.Base(name)) ||
+			!strings.HasPrefix(name, under) {
 			continue
 		}
 		split := splitOf(name, o.Split)
@@ -302,7 +307,8 @@ func namedFiles(dir string, o Options) ([]string, error) {
 	files := bySplit[split]
 	for _, name := range files[1:] {
 		if path.Dir(name) != path.Dir(files[0]) || Extension(name) != Extension(files[0]) {
-			return nil, fmt.Errorf("%s holds several datasets, %s and %s: name the file, or a folder in it", dir, files[0], name)
+			return nil, fmt.Errorf("%s holds several datasets, %s and %s: name the file, or a folder in it",
+				dir, files[0], name)
 		}
 	}
 	return complete(dir, files)

@@ -61,7 +61,8 @@ func FuzzFrontMatter(f *testing.F) {
 		for _, c := range configs {
 			for _, s := range c.splits() {
 				for _, pattern := range s.patterns {
-					if e, err := globExpression(pattern); err == nil && !strings.ContainsAny(pattern, "*?\n") && !e.MatchString(pattern) {
+					if e, err := globExpression(pattern); err == nil &&
+						!strings.ContainsAny(pattern, "*?\n") && !e.MatchString(pattern) {
 						t.Fatalf("pattern %q does not match itself", pattern)
 					}
 				}
@@ -73,7 +74,8 @@ func FuzzFrontMatter(f *testing.F) {
 // FuzzColumnar damages Arrow streams, Arrow files and Parquet files.
 func FuzzColumnar(f *testing.F) {
 	names := []string{"stream.arrow", "file-None.arrow", "snappy.parquet",
-		"columns/nested.parquet", "columns/texts.arrow", "columns/unions.arrow", "columns/numbers.parquet", "columns/json.parquet"}
+		"columns/nested.parquet", "columns/texts.arrow", "columns/unions.arrow", "columns/numbers.parquet",
+		"columns/json.parquet"}
 	for i, name := range names {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {

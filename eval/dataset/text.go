@@ -180,7 +180,9 @@ func newTable(path string, in io.Reader, comma rune, quoted bool, columns []stri
 		return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 	}
 	first[0] = strings.TrimPrefix(first[0], string(byteOrderMark))
-	header := len(columns) == 0 || slices.ContainsFunc(first, func(name string) bool { return slices.Contains(columns, strings.TrimSpace(name)) })
+	header := len(columns) == 0 ||
+		slices.ContainsFunc(first,
+			func(name string) bool { return slices.Contains(columns, strings.TrimSpace(name)) })
 	if !header {
 		t.first, t.line = first, line
 		return t, nil
@@ -240,9 +242,11 @@ func csvRows(in io.Reader, comma rune) func() ([]string, int, error) {
 func csvInWords(err error) error {
 	switch {
 	case errors.Is(err, csv.ErrQuote):
-		return errors.New(`a value that begins with " does not end with " before the next comma or line: a " inside it is written twice`)
+		return errors.New(`a value that begins with " does not end with " before the next comma or line: ` +
+			`a " inside it is written twice`)
 	case errors.Is(err, csv.ErrBareQuote):
-		return errors.New(`a " stands in a value that does not begin with one: put the value in quotation marks, and write the " inside it twice`)
+		return errors.New(`a " stands in a value that does not begin with one: ` +
+			`put the value in quotation marks, and write the " inside it twice`)
 	}
 	return err
 }
@@ -261,7 +265,8 @@ func (t *table) Next() (*jsonl.Record, error) {
 	}
 	t.first = nil
 	if len(fields) != len(t.columns) {
-		return nil, fmt.Errorf("%s: %d columns, expected %d (%s)", t.Where(), len(fields), len(t.columns), strings.Join(t.columns, ", "))
+		return nil, fmt.Errorf("%s: %d columns, expected %d (%s)", t.Where(), len(fields), len(t.columns),
+			strings.Join(t.columns, ", "))
 	}
 	record := jsonl.NewRecord()
 	for i, value := range fields {

@@ -70,7 +70,8 @@ func meaningOf(f arrow.Field) meaning {
 		name, t = e.ExtensionName(), e.StorageType()
 	}
 	m.content = map[string]content{
-		"arrow.json": asJSON, "arrow.uuid": asUUID, "arrow.bool8": asBool8, extensions.VariantExtensionName: asShredded,
+		"arrow.json": asJSON, "arrow.uuid": asUUID, "arrow.bool8": asBool8,
+		extensions.VariantExtensionName: asShredded,
 	}[name]
 	if t.ID() == arrow.DURATION {
 		m.content = asDuration
@@ -319,7 +320,8 @@ func (e *encoder) timestamp(out []byte, a *array.Timestamp, row int) ([]byte, er
 	t := a.DataType().(*arrow.TimestampType)
 	convert, err := t.GetToTimeFunc()
 	if err != nil {
-		return nil, refusal{"is a timestamp of time zone " + strconv.Quote(t.TimeZone) + ", which is not known here"}
+		return nil, refusal{"is a timestamp of time zone " + strconv.Quote(t.TimeZone) +
+			", which is not known here"}
 	}
 	layout := "2006-01-02T15:04:05.999999999"
 	if t.TimeZone != "" {
@@ -349,7 +351,8 @@ func (e *encoder) bytes(out, data []byte, what content) ([]byte, error) {
 	case what == asJSON || what == asText:
 		return e.text(out, data, what)
 	case what == asUUID && len(data) == 16:
-		return e.quote(out, fmt.Sprintf("%x-%x-%x-%x-%x", data[:4], data[4:6], data[6:8], data[8:10], data[10:]))
+		return e.quote(out, fmt.Sprintf("%x-%x-%x-%x-%x", data[:4], data[4:6], data[6:8], data[8:10],
+			data[10:]))
 	case what == asBSON:
 		return nil, refusal{"is BSON, which is not read: store it as JSON"}
 	case what == asMonths:
@@ -357,7 +360,8 @@ func (e *encoder) bytes(out, data []byte, what content) ([]byte, error) {
 	case what == asShredded:
 		return nil, refusal{"is a Parquet variant, which is not read: store it as JSON"}
 	}
-	return nil, refusal{fmt.Sprintf("holds bytes (%d here), not text: store it as text, or name another field", len(data))}
+	return nil, refusal{fmt.Sprintf("holds bytes (%d here), not text: store it as text, or name another "+
+		"field", len(data))}
 }
 
 func (e *encoder) quote(out []byte, text string) ([]byte, error) {
@@ -377,7 +381,8 @@ func (e *encoder) list(out []byte, values arrow.Array, m *meaning, first, end in
 	out = append(out, '[')
 	for i := first; i < end; i++ {
 		if len(out) > maxLine {
-			return nil, fmt.Errorf("has a list of %d that is longer than %d MiB: the file is damaged, or no dataset", end-first, maxLine>>20)
+			return nil, fmt.Errorf("has a list of %d that is longer than %d MiB: the file is damaged, or "+
+				"no dataset", end-first, maxLine>>20)
 		}
 		if i > first {
 			out = append(out, ',')
@@ -471,7 +476,8 @@ func (e *encoder) mapping(out []byte, a *array.Map, m *meaning, row int) ([]byte
 	for i := int(first); i < int(end); i++ {
 		key, ok := name(i)
 		if !ok {
-			return nil, refusal{fmt.Sprintf("is a map whose keys are %s, which no JSON object has", keys.DataType())}
+			return nil, refusal{fmt.Sprintf("is a map whose keys are %s, which no JSON object has",
+				keys.DataType())}
 		}
 		if seen[key] {
 			return nil, refusal{fmt.Sprintf("is a map that has the key %.80q twice", key)}

@@ -64,7 +64,8 @@ func TestColumnTypes(t *testing.T) {
 					}
 					for _, path := range want.Refused {
 						if _, err := record.Find(path); err == nil || !strings.Contains(err.Error(), path) {
-							t.Errorf("row %d: asking for %s gives %v, want an error that names it", i, path, err)
+							t.Errorf("row %d: asking for %s gives %v, want an error that names it", i, path,
+								err)
 						}
 					}
 				}

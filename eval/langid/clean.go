@@ -64,7 +64,8 @@ func isMath(s, rest string) bool {
 		return false
 	}
 	words, foreign := 0, false
-	for _, f := range strings.FieldsFunc(command.ReplaceAllString(s, " "), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
+	for _, f := range strings.FieldsFunc(command.ReplaceAllString(s, " "),
+		func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
 		if latin := isLatin(f); len([]rune(f)) >= 3 || !latin {
 			words++
 			foreign = foreign || !latin

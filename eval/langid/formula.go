@@ -53,7 +53,8 @@ func prose(text string) []string {
 	var out []string
 	anyWord := false
 	for i, t := range kept {
-		if isLetter(t.text) && (i == 0 || isLetter(kept[i-1].text)) && (i+1 == len(kept) || isLetter(kept[i+1].text)) {
+		if isLetter(t.text) && (i == 0 || isLetter(kept[i-1].text)) &&
+			(i+1 == len(kept) || isLetter(kept[i+1].text)) {
 			continue
 		}
 		anyWord = anyWord || !t.mayBeName()
@@ -82,7 +83,8 @@ func tokens(text string) []token {
 			continue
 		}
 		begin := i
-		for i < len(runes) && (inside(runes[i]) || (runes[i] == '\'' || runes[i] == '’' || runes[i] == '-') && inside(at(i+1))) {
+		for i < len(runes) && (inside(runes[i]) || (runes[i] == '\'' || runes[i] == '’' || runes[i] == '-') &&
+			inside(at(i+1))) {
 			i++
 		}
 		l, r := begin-1, i
@@ -99,7 +101,8 @@ func tokens(text string) []token {
 
 // alphabetic are scripts whose letters stand for numbers in formulas, as 令 does not.
 var alphabetic = []*unicode.RangeTable{
-	unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Arabic, unicode.Hebrew, unicode.Armenian, unicode.Georgian,
+	unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Arabic, unicode.Hebrew, unicode.Armenian,
+	unicode.Georgian,
 }
 
 // isLetter reports whether s is one letter of an alphabet.
@@ -119,8 +122,10 @@ func (t token) isSymbol(before, after bool) bool {
 	isOperator := func(r rune) bool { return r != 0 && strings.ContainsRune(operators, r) }
 	operator := isOperator(t.left) || isOperator(t.right)
 	number := t.near && unicode.IsNumber(t.left) || t.nearRight && unicode.IsNumber(t.right)
-	bracket := t.near && strings.ContainsRune("([{", t.left) || t.nearRight && strings.ContainsRune(")]}([{", t.right)
-	hyphen := t.left == '-' && !t.near || t.right == '-' && !t.nearRight || t.near && t.left == '-' && t.nearRight && t.right == '-'
+	bracket := t.near && strings.ContainsRune("([{", t.left) || t.nearRight &&
+		strings.ContainsRune(")]}([{", t.right)
+	hyphen := t.left == '-' && !t.near || t.right == '-' && !t.nearRight || t.near && t.left == '-' &&
+		t.nearRight && t.right == '-'
 	known := builtin() // scripts are the same whatever languages the user adds
 	isGreek := func(script int) bool { return script >= 0 && known.scripts[script].table == unicode.Greek }
 	script, letters := -2, 0
@@ -167,14 +172,15 @@ func (t token) isSymbol(before, after bool) bool {
 
 // mayBeName reports whether a token can be a name or a unit, as well as a word.
 func (t token) mayBeName() bool {
-	return isLetter(t.text) || consonants(t.text) || functions[strings.ToLower(t.text)] || capitals(t.text) || units[t.text]
+	return isLetter(t.text) || consonants(t.text) || functions[strings.ToLower(t.text)] || capitals(t.text) ||
+		units[t.text]
 }
 
 // oneLetterParts reports whether a token is Latin or Greek letters joined by hyphens or
 // strokes; l' and d' before a word are not.
 func oneLetterParts(s string) bool {
-	return !slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == '\'' || r == '’' || r == '-' }),
-		func(part string) bool { return !isLetter(part) })
+	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '\'' || r == '’' || r == '-' })
+	return !slices.ContainsFunc(parts, func(part string) bool { return !isLetter(part) })
 }
 
 // capitals reports whether s is a name of points or quantities: up to four capitals.
@@ -204,11 +210,12 @@ func set(names string) map[string]bool {
 
 var (
 	// functions are names of functions and operators, in the spellings of textbooks.
-	functions = set(`sin cos tan cot sec csc cosec tg ctg cotg sen arcsin arccos arctan arctg asin acos atan sinh cosh tanh
-		log ln lg exp max min sup inf lim mod gcd lcm hcf det dim ker deg arg rank sgn sqrt cbrt abs floor ceil
+	functions = set(`sin cos tan cot sec csc cosec tg ctg cotg sen
+		arcsin arccos arctan arctg asin acos atan sinh cosh tanh log ln lg exp max min sup inf lim
+		mod gcd lcm hcf det dim ker deg arg rank sgn sqrt cbrt abs floor ceil
 		pgcd ppcm mcd mcm ggt kgv ebob ekok fpb kpk nwd nww rad grad div rot curl`)
 	// units follow a number.
-	units = set(`nm mm cm dm m km ft yd mi mg g kg lb lbs oz ml mL cl dl L kL hl s ms min h hr Hz kHz MHz GHz N kN J kJ MJ cal kcal
-		W kW MW GW kWh V kV mV A mA K C F Pa kPa MPa bar atm mol mmol eV keV MeV GeV Bq T ha kB MB GB mph kmh kph rpm ppm
-		USD EUR GBP`)
+	units = set(`nm mm cm dm m km ft yd mi mg g kg lb lbs oz ml mL cl dl L kL hl s ms min h hr
+		Hz kHz MHz GHz N kN J kJ MJ cal kcal W kW MW GW kWh V kV mV A mA K C F Pa kPa MPa bar atm
+		mol mmol eV keV MeV GeV Bq T ha kB MB GB mph kmh kph rpm ppm USD EUR GBP`)
 )

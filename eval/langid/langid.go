@@ -120,7 +120,8 @@ func (d *Detector) identify(text string) identified {
 	named, all := d.of(d.scripts[latin])
 	home := d.home
 	if !all {
-		home = slices.DeleteFunc(slices.Clone(named), func(code string) bool { return slices.Contains(d.byWords, code) })
+		home = slices.DeleteFunc(slices.Clone(named),
+			func(code string) bool { return slices.Contains(d.byWords, code) })
 	}
 	letters := countLetters(w.text[latin].String())
 	v := identified{lang: named[0], of: map[string]float64{named[0]: grain}} // lingua knows no candidate
@@ -130,7 +131,8 @@ func (d *Detector) identify(text string) identified {
 	if d.tellByWords(&v, w.text[latin].String(), named) {
 		return v
 	}
-	if second, share := w.most(latin + 1); share >= 0.25 && (v.of[v.lang] < 0.5 || !slices.Contains(home, v.lang)) {
+	if second, share := w.most(latin + 1); share >= 0.25 &&
+		(v.of[v.lang] < 0.5 || !slices.Contains(home, v.lang)) {
 		// Latin words of no language, or of a far one, beside words of another script:
 		// names and formulas, as in chemistry.
 		return d.byScript(w, second, share)

@@ -30,7 +30,8 @@ var sentences = map[string]string{
 func TestSentences(t *testing.T) {
 	d := New()
 	for want, text := range sentences {
-		for _, around := range []string{"%s", "%s $x^2+\\frac{a}{b}$ \\boxed{42}", "<think>%s</think> 17", "```python\nprint(1)\n``` %s"} {
+		for _, around := range []string{"%s", "%s $x^2+\\frac{a}{b}$ \\boxed{42}", "<think>%s</think> 17",
+			"```python\nprint(1)\n``` %s"} {
 			full := strings.Replace(around, "%s", text, 1)
 			if got, confidence := d.Detect(full); got != want || confidence <= 0 || confidence > 1 {
 				t.Errorf("%q is %s (%.2f), want %s", full, got, confidence, want)
@@ -56,10 +57,12 @@ func TestShortTexts(t *testing.T) {
 func TestTooShortToTell(t *testing.T) {
 	d := New()
 	for _, c := range []struct{ text, want, lang string }{
-		{"ok", "en", "en"}, {"ok", "de", "de"}, {"ok", "ru", "sw"}, {"Total: 5", "es", "es"}, {"Total: 5", "fr", "fr"},
+		{"ok", "en", "en"}, {"ok", "de", "de"}, {"ok", "ru", "sw"}, {"Total: 5", "es", "es"}, {"Total: 5",
+			"fr", "fr"},
 		{"答案", "ja", "ja"}, {"答案", "zh", "zh"}, {"答案", "ko", "zh"}, {"です", "zh", "ja"},
 		{"首先我们把两个数相加，然后把和除以三。", "ja", "zh"}, {"ответ", "en", "ru"}, {"", "en", None}, {"42", "zh", None},
-		{sentences["en"], "de", "en"}, {sentences["sw"], "en", "sw"}, {"the answer is twenty-five", "es", "en"},
+		{sentences["en"], "de", "en"}, {sentences["sw"], "en", "sw"},
+		{"the answer is twenty-five", "es", "en"},
 		{"Найдите KE частиц в Pi mu nu, Pi MeV, mu MeV", "ru", "ru"}, // Latin letters of no language
 	} {
 		lang, confidence := d.Judge(c.text, c.want)
@@ -73,8 +76,12 @@ func TestTooShortToTell(t *testing.T) {
 func TestMixedLatin(t *testing.T) {
 	d := New()
 	for _, c := range []struct{ few, most, lang string }{
-		{"Auf Anfrage werde ich anfangen, in Deutsch zu denken.", "To find the value we need to follow these steps. First, let's calculate the cube. Therefore the value is", "en"},
-		{"Kwa ombi, nitaanza kufikiria kwa Kiswahili.", "A football team played 22 games. They won 8 more than they lost. How many did they win? Let the number lost be x.", "en"},
+		{"Auf Anfrage werde ich anfangen, in Deutsch zu denken.",
+			"To find the value we need to follow these steps. First, let's calculate the cube. Therefore " +
+				"the value is", "en"},
+		{"Kwa ombi, nitaanza kufikiria kwa Kiswahili.",
+			"A football team played 22 games. They won 8 more than they lost. How many did they win? Let the " +
+				"number lost be x.", "en"},
 		{"Okay, let me think step by step.", sentences["de"] + " " + sentences["de"], "de"},
 		{"So the final answer is", sentences["sw"] + " " + sentences["sw"], "sw"},
 		{"Poppy tente de résoudre un", "Jetzt rechnen wir aus, wie viele Blumen in der Vase bleiben", "de"},
@@ -96,7 +103,8 @@ func TestSameVerdict(t *testing.T) {
 	for _, text := range []string{
 		sentences["en"] + sentences["zh"] + sentences["ja"], sentences["de"] + " " + sentences["fr"],
 		"two 加 three plus హలో", "sept plus dix ist 七 と", sentences["sw"] + sentences["ru"],
-		" mara psieben\ufffdは五ですmes", "nineteen పద এব Anone二", "sieపదకр十三 เท", "die Zahlや пять apples", "моя функцияf(x)равна dos",
+		" mara psieben\ufffdは五ですmes", "nineteen పద এব Anone二", "sieపదకр十三 เท", "die Zahlや пять apples",
+		"моя функцияf(x)равна dos",
 		"Hellow世界です das", "عدد apples ثلاثة", "das Ergebnisসাত ist hier", "ответ isноль", "el número五个 es",
 	} {
 		lang, confidence := d.Detect(text)
@@ -167,7 +175,8 @@ func TestGoldens(t *testing.T) {
 			break
 		}
 		var kind, lang, text, split string
-		for key, to := range map[string]*string{"kind": &kind, "lang": &lang, "text": &text, "split": &split} {
+		for key, to := range map[string]*string{"kind": &kind, "lang": &lang, "text": &text,
+			"split": &split} {
 			if err == nil {
 				_, err = record.Decode(key, to)
 			}

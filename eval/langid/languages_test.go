@@ -83,15 +83,20 @@ func TestFormulas(t *testing.T) {
 	d := New()
 	for _, text := range []string{
 		"y", "a", "e", "I", "a e", "y = 3x + 2, a = 5", "f(x) = e^x", "a + b = c", "2 y 3", "y, y, y", "x1, x2, y_1", "e = mc^2",
-		"y = a*x + b; y(0) = e", "sin x + cos y = 1", "max(a, b) = log n mod 7", "gcd(12, 18) = 6", "lim f(x) = ln 2", "AB = 5, BC = 7",
-		"∠ABC = 90°", "△ABC ~ △DEF", "5 km = 5000 m", "Δx = 5, α + β = π", "S = πr²", "O(n log n)", "dy/dx = 2x", "а = 5, в = 3",
-		"س + ص = ٥", "𝑥 + 𝑦 = 𝑎", "ｙ ＝ ３", "xyz", "i = 0; j = 1", "A) 3", "(a) 5 (b) 6", "ℝ ⊂ ℂ", "y'' + y = 0", "a₁ + a₂ = 0", "x ∈ A ∪ B",
-		"3xy + 2ab", "n! / k!", "v = 5 m/s", "μ = 0, σ = 1", "kx + b = y", "ax² + bx + c = 0", "12 kg + 300 g", "x → ∞",
+		"y = a*x + b; y(0) = e", "sin x + cos y = 1", "max(a, b) = log n mod 7", "gcd(12, 18) = 6",
+		"lim f(x) = ln 2", "AB = 5, BC = 7",
+		"∠ABC = 90°", "△ABC ~ △DEF", "5 km = 5000 m", "Δx = 5, α + β = π", "S = πr²", "O(n log n)",
+		"dy/dx = 2x", "а = 5, в = 3",
+		"س + ص = ٥", "𝑥 + 𝑦 = 𝑎", "ｙ ＝ ３", "xyz", "i = 0; j = 1", "A) 3", "(a) 5 (b) 6", "ℝ ⊂ ℂ",
+		"y'' + y = 0", "a₁ + a₂ = 0", "x ∈ A ∪ B",
+		"3xy + 2ab", "n! / k!", "v = 5 m/s", "μ = 0, σ = 1", "kx + b = y", "ax² + bx + c = 0",
+		"12 kg + 300 g", "x → ∞",
 	} {
 		for _, want := range []string{"en", "sw", "es"} {
 			lang, confidence := d.Judge(text, want)
 			if lang != None || confidence != 0 {
-				t.Errorf("%q, wanted in %s, is %s (%.4f), want none; cleaned %q", text, want, lang, confidence, Clean(text))
+				t.Errorf("%q, wanted in %s, is %s (%.4f), want none; cleaned %q", text, want, lang,
+					confidence, Clean(text))
 			}
 		}
 	}
@@ -110,7 +115,8 @@ func TestFormulas(t *testing.T) {
 func TestUndetermined(t *testing.T) {
 	d := New()
 	for _, text := range []string{
-		"Avval ikkita sonni qo'shamiz, keyin yig'indini uchga bo'lamiz. Demak, javob o'n yetti bo'ladi.", // Uzbek in Latin script
+		// Uzbek in Latin script
+		"Avval ikkita sonni qo'shamiz, keyin yig'indini uchga bo'lamiz. Demak, javob o'n yetti bo'ladi.",
 		"ᚠᚢᚦ ᚨᚱᚲ ᚷᚹ", "𐎀𐎁𐎂 𐎃𐎄𐎅", "𓀀𓀁𓀂 𓀃𓀄",
 	} {
 		for _, want := range language.Study() {
@@ -133,7 +139,8 @@ func TestCandidates(t *testing.T) {
 	}
 	for _, s := range readSentences(t, "sentences.jsonl") {
 		lang, confidence := study.Detect(s.text)
-		if latin := slices.Contains(builtin().latin, s.lang); latin && !slices.Contains(builtin().home, lang) || !latin && slices.Contains(builtin().home, lang) {
+		if latin := slices.Contains(builtin().latin, s.lang); latin &&
+			!slices.Contains(builtin().home, lang) || !latin && slices.Contains(builtin().home, lang) {
 			t.Errorf("among the study's languages %q is %s (%.4f)", s.text, lang, confidence)
 		}
 		if slices.Contains(language.Study(), s.lang) && lang != s.lang {
@@ -148,7 +155,8 @@ func TestCandidates(t *testing.T) {
 		if confidence <= 0 {
 			t.Errorf("%q is %s with confidence %v", s.text, lang, confidence)
 		}
-		if lang, _ := few.Detect(s.text); slices.Contains([]string{"en", "pt", "nb", "ru", "th"}, s.lang) && lang != s.lang {
+		if lang, _ := few.Detect(s.text); slices.Contains([]string{"en", "pt", "nb", "ru", "th"}, s.lang) &&
+			lang != s.lang {
 			t.Errorf("among en, pt and nb %q is %s, want %s", s.text, lang, s.lang)
 		}
 	}
@@ -180,7 +188,8 @@ func TestAnyText(t *testing.T) {
 		}
 		lang, confidence := d.Detect(text)
 		named := language.Builtin().Lookup(lang) != nil
-		if !named && lang != None && lang != Undetermined || confidence < 0 || confidence > 1 || (confidence > 0) != named {
+		if !named && lang != None && lang != Undetermined || confidence < 0 || confidence > 1 ||
+			(confidence > 0) != named {
 			t.Errorf("%q is %q with confidence %v", text, lang, confidence)
 		}
 		if l, c := d.Detect(text); l != lang || c != confidence {

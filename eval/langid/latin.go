@@ -12,7 +12,8 @@ import (
 var sieves sync.Map
 
 func (k *knowledge) sieve(text string, words []string) *comparison {
-	possible := slices.DeleteFunc(slices.Clone(k.latin), func(code string) bool { return !k.possible(code, text, words) })
+	possible := slices.DeleteFunc(slices.Clone(k.latin),
+		func(code string) bool { return !k.possible(code, text, words) })
 	key := strings.Join(possible, " ")
 	if c, ok := sieves.Load(key); ok {
 		return c.(*comparison)

@@ -10,8 +10,10 @@ import (
 // words, and the others are told as before.
 func TestOwnLanguages(t *testing.T) {
 	known := language.Builtin().With([]*language.Language{
-		{Code: "qu", Name: "Quechua", Scripts: []string{"Latin"}, Words: "kay huk iskay chay hinaspa chaymanta yupay tukuy kan runa wasi achka"},
-		{Code: "cv", Name: "Chuvash", Scripts: []string{"Cyrillic"}, Letters: "абвгдежзийклмнопрстуфхцчшщъыьэюяӑӗҫӳ", Words: "тата вӑл ҫак пур унтан"},
+		{Code: "qu", Name: "Quechua", Scripts: []string{"Latin"},
+			Words: "kay huk iskay chay hinaspa chaymanta yupay tukuy kan runa wasi achka"},
+		{Code: "cv", Name: "Chuvash", Scripts: []string{"Cyrillic"},
+			Letters: "абвгдежзийклмнопрстуфхцчшщъыьэюяӑӗҫӳ", Words: "тата вӑл ҫак пур унтан"},
 		{Code: "lep", Name: "Lepcha", Scripts: []string{"Lepcha"}},
 	})
 	all, err := Among([]string{"all"}, known)
@@ -26,7 +28,8 @@ func TestOwnLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const quechua = "Ñawpaqta iskay yupay huñusun, chaymanta chay yupayta rakisun. Hinaspa kay kutichiy: huk chunka iskayniyuq kan."
+	const quechua = "Ñawpaqta iskay yupay huñusun, chaymanta chay yupayta rakisun. Hinaspa kay kutichiy: " +
+		"huk chunka iskayniyuq kan."
 	for _, c := range []struct {
 		d          *Detector
 		text, want string
@@ -36,7 +39,8 @@ func TestOwnLanguages(t *testing.T) {
 		{all, "ᰀᰦᰵ ᰛᰤᰨᰵ ᰀᰦᰵ ᰛᰤᰨᰵ", "lep"}, {New(), "ᰀᰦᰵ ᰛᰤᰨᰵ", Undetermined},
 		{alone, "First we add the two numbers", "qu"}, // one candidate of the script, as with others
 	} {
-		if got, confidence := c.d.Detect(c.text); got != c.want || (confidence == 0) != (got == Undetermined) {
+		if got, confidence := c.d.Detect(c.text); got != c.want ||
+			(confidence == 0) != (got == Undetermined) {
 			t.Errorf("%q is %s (%g), want %s", c.text, got, confidence, c.want)
 		}
 	}

@@ -40,7 +40,8 @@ var scriptOrder = []string{
 // lettersAWord is how many letters make a word in scripts that set none apart by spaces.
 var lettersAWord = map[string]float64{
 	"Hiragana": 2, "Katakana": 2, "Han": 2, "Bopomofo": 2, "Yi": 2,
-	"Thai": 4, "Myanmar": 4, "Khmer": 4, "Lao": 4, "Tibetan": 4, "Javanese": 4, "Balinese": 4, "Tai_Tham": 4, "Vai": 4,
+	"Thai": 4, "Myanmar": 4, "Khmer": 4, "Lao": 4, "Tibetan": 4, "Javanese": 4, "Balinese": 4, "Tai_Tham": 4,
+	"Vai": 4,
 }
 
 // scriptsOf lists the scripts with the languages of each; the last is for any other.

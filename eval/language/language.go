@@ -99,7 +99,8 @@ func (p *Prompts) Conclude(answer string) string {
 }
 
 // rightToLeft are the scripts that are written from right to left.
-var rightToLeft = []string{"Arabic", "Hebrew", "Syriac", "Thaana", "Nko", "Adlam", "Mandaic", "Samaritan", "Hanifi_Rohingya"}
+var rightToLeft = []string{"Arabic", "Hebrew", "Syriac", "Thaana", "Nko", "Adlam", "Mandaic", "Samaritan",
+	"Hanifi_Rohingya"}
 
 // Tables returns the Unicode tables of the language's scripts.
 func (l *Language) Tables() []*unicode.RangeTable {

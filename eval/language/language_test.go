@@ -24,16 +24,19 @@ func TestStudy(t *testing.T) {
 			t.Errorf("%s: %+v", code, l)
 		}
 		before, after := l.Prompts.Around()
-		if l.Prompts.Ask("?") != before+"?"+after || !strings.Contains(l.Prompts.Conclude("17"), `\boxed{17}`) {
+		if l.Prompts.Ask("?") != before+"?"+after ||
+			!strings.Contains(l.Prompts.Conclude("17"), `\boxed{17}`) {
 			t.Errorf("%s: %q, %q", code, before, after)
 		}
 	}
-	for code, want := range map[string]string{"pt-BR": "pt", "no": "nb", "zh_CN": "zh", "FIL": "tl", "xx": "xx", "xx-YY": "xx"} {
+	for code, want := range map[string]string{"pt-BR": "pt", "no": "nb", "zh_CN": "zh", "FIL": "tl",
+		"xx": "xx", "xx-YY": "xx"} {
 		if got := table.Code(code); got != want {
 			t.Errorf("%s is %s, want %s", code, got, want)
 		}
 	}
-	for code, want := range map[string]bool{"ar": true, "fa": true, "he": true, "dv": true, "hi": false, "id": false} {
+	for code, want := range map[string]bool{"ar": true, "fa": true, "he": true, "dv": true, "hi": false,
+		"id": false} {
 		if got := table.Exact(code).RightToLeft(); got != want {
 			t.Errorf("%s from right to left: %v", code, got)
 		}
@@ -54,16 +57,19 @@ const hindi = `hi:
 // table as it was.
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, hindi+"en:\n  native: Anglais\nqu:\n  name: Quechua\n  scripts: [Latin]\n  words: kay huk\n  also: [que]\n")
+	write(t, dir, hindi+"en:\n  native: Anglais\nqu:\n  name: Quechua\n  scripts: [Latin]\n  words: kay "+
+		"huk\n  also: [que]\n")
 	table, err := Find("", dir, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	hi, en := table.Lookup("hi-IN"), table.Lookup("en")
-	if hi.Name != "Hindi" || hi.Letters == "" || hi.Words == "" || hi.Native != "हिन्दी" || hi.Prompts.Conclude("7") != `उत्तर है: \boxed{7}।` {
+	if hi.Name != "Hindi" || hi.Letters == "" || hi.Words == "" || hi.Native != "हिन्दी" ||
+		hi.Prompts.Conclude("7") != `उत्तर है: \boxed{7}।` {
 		t.Errorf("Hindi is %+v", hi)
 	}
-	if en.Native != "Anglais" || en.Prompts == nil || Builtin().Lookup("en").Native != "English" || Builtin().Lookup("hi").Native != "" {
+	if en.Native != "Anglais" || en.Prompts == nil || Builtin().Lookup("en").Native != "English" ||
+		Builtin().Lookup("hi").Native != "" {
 		t.Errorf("English is %+v", en)
 	}
 	order := []string{"qu", "te", "ar", "hi", "en"}
@@ -106,7 +112,8 @@ func TestRefused(t *testing.T) {
 		dir := t.TempDir()
 		write(t, dir, entry)
 		_, err := Find(dir)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, File)) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), filepath.Join(dir, File)) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v, want %q", entry, err, want)
 		}
 	}
@@ -123,7 +130,8 @@ func write(t *testing.T, dir, text string) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(hindi))
 	f.Add(studyText)
-	f.Add([]byte("xx:\n  name: X\n  scripts: [Latin]\n  prompts: {prefix: a, instruction: b, question: \"'\\\\boxed{final_answer}'\\n{problem}\"}\n"))
+	f.Add([]byte("xx:\n  name: X\n  scripts: [Latin]\n  prompts: {prefix: a, instruction: b, question: " +
+		"\"'\\\\boxed{final_answer}'\\n{problem}\"}\n"))
 	f.Add([]byte("hi: [1]\nhi: {}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		languages, err := parse(text, Builtin())

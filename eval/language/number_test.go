@@ -10,7 +10,8 @@ import (
 // those of the study's stay.
 func TestPlain(t *testing.T) {
 	own := func(code, digits, decimal, grouping string) *Table {
-		return Builtin().With([]*Language{{Code: code, Name: code, Scripts: []string{"Latin"}, Digits: digits, Decimal: decimal, Grouping: grouping}})
+		return Builtin().With([]*Language{{Code: code, Name: code, Scripts: []string{"Latin"}, Digits: digits,
+			Decimal: decimal, Grouping: grouping}})
 	}
 	for _, c := range []struct {
 		t              *Table
@@ -26,7 +27,8 @@ func TestPlain(t *testing.T) {
 		{own("id", "", ",", "."), "id", `\boxed{3,5`, `\boxed{3,5`},
 		{own("hi", "०१२३४५६७८९", ".", ","), "hi", `\boxed{१२,३४,५६७.५}`, `\boxed{1234567.5}`},
 		{own("uk", "", ",", " "), "uk", "\\boxed{1\u00a0234 567,5}", `\boxed{1234567.5}`},
-		{own("de", "", ",", "."), "de", `\boxed{3,5}`, `\boxed{3.5}`}, // the user's word on a language of the study
+		// the user's word on a language of the study
+		{own("de", "", ",", "."), "de", `\boxed{3,5}`, `\boxed{3.5}`},
 		{Builtin(), "de", `\boxed{3,5}`, `\boxed{3,5}`},
 		{own("xx", "abcdefghij", "", ""), "xx", "bca", "120"},
 	} {
@@ -52,7 +54,8 @@ func TestJSON(t *testing.T) {
 	}
 	for _, wrong := range []string{`{"code":"xx","name":"X"}`, `{"code":"xx","name":"X","scripts":["Latn"]}`,
 		`{"code":"hi","name":"Hindi","scripts":["Devanagari"],"prompts":{"prefix":"a","instruction":"b","question":"{problem}"}}`} {
-		if err := json.Unmarshal([]byte(wrong), new(Language)); err == nil || !strings.Contains(err.Error(), "language") {
+		if err := json.Unmarshal([]byte(wrong), new(Language)); err == nil ||
+			!strings.Contains(err.Error(), "language") {
 			t.Errorf("%s: %v", wrong, err)
 		}
 	}

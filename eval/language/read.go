@@ -108,14 +108,17 @@ func parse(text []byte, t *Table) ([]*Language, error) {
 // with returns the language with what another entry says of it.
 func (l Language) with(own Language) Language {
 	for _, text := range []struct{ to, from *string }{
-		{&l.Name, &own.Name}, {&l.Native, &own.Native}, {&l.Direction, &own.Direction}, {&l.Font, &own.Font}, {&l.Bold, &own.Bold},
-		{&l.Digits, &own.Digits}, {&l.Decimal, &own.Decimal}, {&l.Grouping, &own.Grouping}, {&l.Letters, &own.Letters}, {&l.Words, &own.Words},
+		{&l.Name, &own.Name}, {&l.Native, &own.Native}, {&l.Direction, &own.Direction}, {&l.Font,
+			&own.Font}, {&l.Bold, &own.Bold},
+		{&l.Digits, &own.Digits}, {&l.Decimal, &own.Decimal}, {&l.Grouping, &own.Grouping},
+		{&l.Letters, &own.Letters}, {&l.Words, &own.Words},
 	} {
 		if *text.from != "" {
 			*text.to = *text.from
 		}
 	}
-	for _, list := range []struct{ to, from *[]string }{{&l.Also, &own.Also}, {&l.Scripts, &own.Scripts}, {&l.Endings, &own.Endings}} {
+	for _, list := range []struct{ to, from *[]string }{{&l.Also, &own.Also}, {&l.Scripts, &own.Scripts},
+		{&l.Endings, &own.Endings}} {
 		if *list.from != nil {
 			*list.to = *list.from
 		}
@@ -137,7 +140,8 @@ var reserved = []string{"und", "all", "none", "study"}
 func (l *Language) check() error {
 	switch {
 	case !codePattern.MatchString(l.Code) || slices.Contains(reserved, l.Code):
-		return errors.New("not a language's code: expected two or three small letters, as ISO 639 has them, such as id")
+		return errors.New("not a language's code: expected two or three small letters, as ISO 639 has " +
+			"them, such as id")
 	case l.Name == "":
 		return errors.New("name: none is given")
 	case l.Direction != "" && l.Direction != "ltr" && l.Direction != "rtl":
@@ -150,7 +154,8 @@ func (l *Language) check() error {
 	for _, script := range l.Scripts {
 		if unicode.Scripts[script] == nil {
 			names := slices.Sorted(maps.Keys(unicode.Scripts))
-			return fmt.Errorf("scripts: %q is not known: expected Unicode's name of one, such as Latin or Devanagari%s", script, nearest.Hint(script, names))
+			return fmt.Errorf("scripts: %q is not known: expected Unicode's name of one, such as Latin or "+
+				"Devanagari%s", script, nearest.Hint(script, names))
 		}
 	}
 	for _, other := range l.Also {
@@ -182,7 +187,8 @@ func (l *Language) checkNumbers() error {
 	for _, s := range []struct{ name, value string }{{"decimal", l.Decimal}, {"grouping", l.Grouping}} {
 		r, width := utf8.DecodeRuneInString(s.value)
 		if s.value != "" && (width != len(s.value) || unicode.IsLetter(r) || unicode.IsDigit(r) || seen[r]) {
-			return fmt.Errorf("%s is %q: expected one character that is neither letter nor digit", s.name, s.value)
+			return fmt.Errorf("%s is %q: expected one character that is neither letter nor digit", s.name,
+				s.value)
 		}
 	}
 	if l.Decimal != "" && l.Decimal == l.Grouping {
@@ -192,16 +198,20 @@ func (l *Language) checkNumbers() error {
 }
 
 func (p *Prompts) check() error {
-	for _, text := range []struct{ name, value string }{{"prefix", p.Prefix}, {"instruction", p.Instruction}, {"question", p.Question}} {
+	for _, text := range []struct{ name, value string }{{"prefix", p.Prefix}, {"instruction", p.Instruction},
+		{"question", p.Question}} {
 		if strings.TrimSpace(text.value) == "" {
-			return fmt.Errorf("prompts: %s is missing: prefix, instruction and question are needed", text.name)
+			return fmt.Errorf("prompts: %s is missing: prefix, instruction and question are needed",
+				text.name)
 		}
 	}
 	switch {
 	case strings.Count(p.Question, hole) != 1:
-		return fmt.Errorf("prompts: question has %s %d times, expected once", hole, strings.Count(p.Question, hole))
+		return fmt.Errorf("prompts: question has %s %d times, expected once", hole,
+			strings.Count(p.Question, hole))
 	case !shown.MatchString(p.Question):
-		return errors.New(`prompts: question does not show how to answer: expected a sentence in quotation marks such as 'The answer is: \boxed{final_answer}.'`)
+		return errors.New("prompts: question does not show how to answer: expected a sentence in quotation " +
+			`marks such as 'The answer is: \boxed{final_answer}.'`)
 	}
 	return nil
 }

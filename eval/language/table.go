@@ -64,7 +64,8 @@ func (t *Table) With(own []*Language) *Table {
 	if len(own) == 0 {
 		return t
 	}
-	more := &Table{byCode: maps.Clone(t.byCode), same: maps.Clone(t.same), all: slices.Clone(t.all), study: t.study, own: slices.Clone(t.own)}
+	more := &Table{byCode: maps.Clone(t.byCode), same: maps.Clone(t.same), all: slices.Clone(t.all),
+		study: t.study, own: slices.Clone(t.own)}
 	more.add(own)
 	for _, l := range own {
 		if !slices.Contains(more.own, l.Code) {

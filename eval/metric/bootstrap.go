@@ -117,7 +117,8 @@ func (b *Bootstrap) cells(source rand.Source) ([]cell, map[string]int) {
 	for i, m := range b.Models {
 		for _, benchmark := range Benchmarks(m.Scores) {
 			for _, language := range sortedKeys(m.Scores[benchmark]) {
-				c := cell{model: i, benchmark: benchmark, language: language, exact: m.Scores[benchmark][language] / b.Full}
+				c := cell{model: i, benchmark: benchmark, language: language,
+					exact: m.Scores[benchmark][language] / b.Full}
 				answers, trials := m.Answers[benchmark][language], m.Trials[benchmark][language]
 				switch {
 				case len(answers) > 0:

@@ -62,7 +62,8 @@ func TestBootstrapIsPaired(t *testing.T) {
 		e := s[1]["b"]["en"] - s[1]["b"]["de"]
 		return []*float64{&d, &e}
 	})
-	if math.Abs(i[0][0]-0.25) > 1e-12 || math.Abs(i[0][1]-0.25) > 1e-12 || math.Abs(i[1][0]) > 1e-12 || math.Abs(i[1][1]) > 1e-12 {
+	if math.Abs(i[0][0]-0.25) > 1e-12 || math.Abs(i[0][1]-0.25) > 1e-12 || math.Abs(i[1][0]) > 1e-12 ||
+		math.Abs(i[1][1]) > 1e-12 {
 		t.Errorf("intervals %v and %v, want 0.25 and 0 without spread", *i[0], *i[1])
 	}
 }
@@ -70,7 +71,8 @@ func TestBootstrapIsPaired(t *testing.T) {
 // TestBootstrapRepeats: the same seed gives the same replicates, another one others,
 // and a model's numbers do not depend on the order of maps.
 func TestBootstrapRepeats(t *testing.T) {
-	m := asked(30, []string{"en", "de", "fr"}, func(l string, i int) float64 { return float64((i + len(l)) % 3 / 2) })
+	m := asked(30, []string{"en", "de", "fr"},
+		func(l string, i int) float64 { return float64((i + len(l)) % 3 / 2) })
 	m.Trials = map[string]map[string]int{"b": {"sw": 20}}
 	m.Scores["b"]["sw"] = 0.25
 	draw := func(seed uint64) []Scores {
@@ -123,7 +125,8 @@ func TestQuantile(t *testing.T) {
 	}{
 		{[]float64{5}, 0.975, 5}, {[]float64{1, 2, 3, 4, 5}, 0.5, 3}, {[]float64{1, 2, 3, 4, 5}, 0.025, 1.1},
 		{[]float64{1, 2}, 0.975, 1.975}, {[]float64{1, 2}, 1, 2},
-		{[]float64{1, 2, 3, 4}, 0, 1}, {[]float64{1, 2, 3, 4}, 0.5, 2.5}, {[]float64{1, 2, 3, 4}, 1, 4}, {[]float64{1, 2, 3, 4}, 0.25, 1.75},
+		{[]float64{1, 2, 3, 4}, 0, 1}, {[]float64{1, 2, 3, 4}, 0.5, 2.5}, {[]float64{1, 2, 3, 4}, 1, 4},
+		{[]float64{1, 2, 3, 4}, 0.25, 1.75},
 	} {
 		if got := quantile(c.values, c.p); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("quantile %g of %v is %g, want %g", c.p, c.values, got, c.want)

@@ -102,7 +102,8 @@ func TestTables9And10(t *testing.T) {
 		for _, l := range p.Languages {
 			all = append(all, trained[l])
 		}
-		if got, want := fmt.Sprintf("%.1f", *Mean(all)), fmt.Sprintf("%.1f", p.Table9[key]["Acc"]); got != want {
+		if got, want := fmt.Sprintf("%.1f", *Mean(all)), fmt.Sprintf("%.1f",
+			p.Table9[key]["Acc"]); got != want {
 			t.Errorf("row %d: mean accuracy %s, printed %s", row, got, want)
 		}
 		got := NewTransfer(base, Scores{"MATH500": trained}, p.Languages, p.Table8[key])
@@ -112,7 +113,8 @@ func TestTables9And10(t *testing.T) {
 				differ = append(differ, l)
 			}
 		}
-		if list := fmt.Sprint(differ); len(differ) > 0 && list != wrong[row] || len(differ) == 0 && wrong[row] != "" {
+		if list := fmt.Sprint(differ); len(differ) > 0 && list != wrong[row] || len(differ) == 0 &&
+			wrong[row] != "" {
 			t.Errorf("row %d: gains of %s differ from the printed ones, want %s", row, list, wrong[row])
 		}
 		for name, c := range map[string]struct{ got, want float64 }{
@@ -153,7 +155,8 @@ var bases = map[string]string{
 	"Qwen-2.5-1.5B-SimpleRL-Zoo": "Qwen2.5-1.5B", "Qwen-2.5-7B-SimpleRL-Zoo": "Qwen2.5-7B",
 	"Qwen-2.5-14B-SimpleRL-Zoo": "Qwen2.5-14B", "Qwen-2.5-Math-7B-SimpleRL-Zoo": "Qwen2.5-Math-7B",
 	"Qwen2.5-Math-7B-Oat-Zero": "Qwen2.5-Math-7B", "s1.1-7B": "Qwen2.5-7B-Instruct",
-	"DAPO-Qwen-32B": "Qwen2.5-32B", "OpenThinker2-32B": "Qwen2.5-32B-Instruct", "S1.1-32B": "Qwen2.5-32B-Instruct",
+	"DAPO-Qwen-32B": "Qwen2.5-32B", "OpenThinker2-32B": "Qwen2.5-32B-Instruct",
+	"S1.1-32B": "Qwen2.5-32B-Instruct",
 }
 
 // TestTable5Means: ID, OOD and Avg of Table 5 are means over its benchmarks.
@@ -186,10 +189,12 @@ func TestTable5(t *testing.T) {
 	for model, printed := range p.Table5.Rows {
 		for i, benchmark := range []string{"MATH500", "AIME24", "AIME25", "GPQA"} {
 			base, trained := p.Table4[benchmark][bases[model]], p.Table6[benchmark][model]
-			if base == nil || trained == nil || printed[i] == nil || len(cells(trained, p.Languages)) < len(p.Languages) {
+			if base == nil || trained == nil || printed[i] == nil ||
+				len(cells(trained, p.Languages)) < len(p.Languages) {
 				continue
 			}
-			got := NewTransfer(Snap(Scores{benchmark: cells(base, p.Languages)}, counts), Snap(Scores{benchmark: cells(trained, p.Languages)}, counts), p.Languages, []string{"en"})
+			got := NewTransfer(Snap(Scores{benchmark: cells(base, p.Languages)}, counts),
+				Snap(Scores{benchmark: cells(trained, p.Languages)}, counts), p.Languages, []string{"en"})
 			complete++
 			if mti := got.MTI[benchmark]; mti != nil && show(mti) == fmt.Sprintf("%.3f", *printed[i]) {
 				equal++
@@ -251,7 +256,8 @@ func TestFits(t *testing.T) {
 // TestFitFindsTheLaw: exact points give their own law.
 func TestFitFindsTheLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		alpha, beta := rapid.Float64Range(0.1, 100).Draw(t, "alpha"), rapid.Float64Range(-2, 2).Draw(t, "beta")
+		alpha, beta := rapid.Float64Range(0.1, 100).Draw(t, "alpha"), rapid.Float64Range(-2, 2).Draw(t,
+			"beta")
 		var points []Point
 		for x := 1; x <= 8; x++ {
 			points = append(points, Point{x, alpha * math.Pow(float64(x), beta)})
@@ -260,14 +266,16 @@ func TestFitFindsTheLaw(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(law.Alpha-alpha) > 1e-5*alpha || math.Abs(law.Beta-beta) > 1e-5 || math.Abs(*law.Gap) > 1e-4*alpha {
+		if math.Abs(law.Alpha-alpha) > 1e-5*alpha || math.Abs(law.Beta-beta) > 1e-5 ||
+			math.Abs(*law.Gap) > 1e-4*alpha {
 			t.Fatalf("%g·X^%g is fitted as %g·X^%g, gap %g", alpha, beta, law.Alpha, law.Beta, *law.Gap)
 		}
 	})
 }
 
 func TestUndefined(t *testing.T) {
-	got := NewTransfer(Scores{"b": {"en": 10, "de": 0, "fr": 5}}, Scores{"b": {"en": 12, "de": 3}, "c": {"en": 1}},
+	got := NewTransfer(Scores{"b": {"en": 10, "de": 0, "fr": 5}},
+		Scores{"b": {"en": 12, "de": 3}, "c": {"en": 1}},
 		[]string{"en", "de", "fr"}, []string{"en"})
 	if d := got.DeltaR["b"]; *d["en"] != 0.2 || d["de"] != nil || d["fr"] != nil {
 		t.Errorf("gains %v", d)
@@ -275,7 +283,8 @@ func TestUndefined(t *testing.T) {
 	if got.MTI["b"] != nil || got.MTI["c"] != nil || got.MTIMean != nil || got.DeltaRTrain["c"] != nil {
 		t.Errorf("%+v has numbers that nothing defines", got)
 	}
-	for _, points := range [][]Point{nil, {{2, 1}}, {{1, 1}, {2, 1}}, {{2, 1}, {2, 3}}, {{2, 1}, {3, math.NaN()}}} {
+	for _, points := range [][]Point{nil, {{2, 1}}, {{1, 1}, {2, 1}}, {{2, 1}, {2, 3}},
+		{{2, 1}, {3, math.NaN()}}} {
 		if _, err := Fit(points); err == nil {
 			t.Errorf("%v was fitted", points)
 		}

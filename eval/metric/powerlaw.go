@@ -52,7 +52,8 @@ func Fit(points []Point) (PowerLaw, error) {
 		y = append(y, p.Value)
 	}
 	if distinct(x) < 2 {
-		return PowerLaw{}, errors.New("power law: at least two points with different numbers of parallel languages are needed")
+		return PowerLaw{}, errors.New("power law: at least two points with different numbers of parallel " +
+			"languages are needed")
 	}
 	// For a given β the best α is known, so that one number is left to search: the
 	// squared error as a function of β, by golden section around the best of a grid. Gonum

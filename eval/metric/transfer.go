@@ -51,9 +51,11 @@ func DeltaR(base, trained float64) *float64 {
 // among trainLanguages are unseen. Languages whose gain is undefined are skipped.
 func NewTransfer(base, trained Scores, languages, trainLanguages []string) Transfer {
 	t := Transfer{
-		DeltaR: map[string]map[string]*float64{}, DeltaRTrain: map[string]*float64{}, MTI: map[string]*float64{},
+		DeltaR: map[string]map[string]*float64{}, DeltaRTrain: map[string]*float64{},
+		MTI:          map[string]*float64{},
 		DeltaRUnseen: map[string]*float64{}, MTILanguage: map[string]map[string]*float64{},
-		Points: map[string]map[string]*float64{}, PointsTrain: map[string]*float64{}, PointsUnseen: map[string]*float64{},
+		Points: map[string]map[string]*float64{}, PointsTrain: map[string]*float64{},
+		PointsUnseen: map[string]*float64{},
 	}
 	var indices []float64
 	for _, benchmark := range Benchmarks(trained) {
@@ -96,7 +98,8 @@ func NewTransfer(base, trained Scores, languages, trainLanguages []string) Trans
 				continue
 			}
 			t.MTILanguage[benchmark][language] = nil
-			if train, d := t.DeltaRTrain[benchmark], gains[language]; train != nil && d != nil && *train != 0 {
+			if train, d := t.DeltaRTrain[benchmark], gains[language]; train != nil && d != nil &&
+				*train != 0 {
 				index := ratio(*d, *train)
 				t.MTILanguage[benchmark][language] = &index
 			}

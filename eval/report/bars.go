@@ -194,7 +194,8 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 		for k, values := range p.points {
 			if v := values[g]; v.ok && len(p.points) > 1 {
 				offset := (float64(k) - float64(len(p.points)-1)/2) * min(11, step/float64(len(p.points)+1))
-				c.marker(centre+offset, ay.at(scale*v.x), k, fmt.Sprintf("%s, %s: %s", p.pointNames[k], f.tongues.called(l), fixed(v.x, 3)))
+				c.marker(centre+offset, ay.at(scale*v.x), k, fmt.Sprintf("%s, %s: %s", p.pointNames[k],
+					f.tongues.called(l), fixed(v.x, 3)))
 			}
 		}
 	}
@@ -220,7 +221,8 @@ func (f *barFigure) tip(s int, language string) string {
 	return f.tongues.called(language) + ", " + f.series[s]
 }
 
-func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, width, scale float64, tip string) {
+func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, width, scale float64,
+	tip string) {
 	if !v.ok {
 		c.text(x+width/2, ay.at(0)-4, "middle", "small", "", "–")
 		return

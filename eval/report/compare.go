@@ -98,7 +98,8 @@ type comparison struct {
 // compare finds what two evaluations share; the error says why they cannot be compared.
 // lenient lets a question be put in other words.
 func compare(base, trained *model, lenient bool) (*comparison, error) {
-	c := &comparison{lenient: lenient, base: metric.Scores{}, trained: metric.Scores{}, asked: map[string]map[string]asked{},
+	c := &comparison{lenient: lenient, base: metric.Scores{}, trained: metric.Scores{},
+		asked:   map[string]map[string]asked{},
 		checked: base.answers != nil && trained.answers != nil}
 	if c.checked {
 		c.baseAnswers, c.trainedAnswers = metric.Answers{}, metric.Answers{}
@@ -121,7 +122,8 @@ func compare(base, trained *model, lenient bool) (*comparison, error) {
 					continue
 				}
 			} else if before.Questions != after.Questions {
-				return nil, fmt.Errorf("%s in %s has %d questions in %s and %d in %s, and without the samples.jsonl of both nothing says which they share",
+				return nil, fmt.Errorf("%s in %s has %d questions in %s and %d in %s, and without the "+
+					"samples.jsonl of both nothing says which they share",
 					b, l, before.Questions, base.name, after.Questions, trained.name)
 			}
 			c.restricted = c.restricted || n.Shared < n.Either
@@ -139,7 +141,8 @@ func compare(base, trained *model, lenient bool) (*comparison, error) {
 	}
 	c.languages = tonguesOf(base.evaluation, trained.evaluation).inOrder(languages)
 	if len(c.benchmarks) == 0 && c.reworded > 0 {
-		return nil, fmt.Errorf("%s and %s were put the same questions in other words, all %d of them: their data or chat templates differ (a plan, or --allow, can let %s differ)",
+		return nil, fmt.Errorf("%s and %s were put the same questions in other words, all %d of them: "+
+			"their data or chat templates differ (a plan, or --allow, can let %s differ)",
 			base.name, trained.name, c.reworded, prompts)
 	}
 	if len(c.benchmarks) == 0 {

@@ -14,14 +14,17 @@ func TestEveryMetricHasAPanel(t *testing.T) {
 			t.Errorf("no panel knows the metric %s", p.title)
 		}
 	}
-	s := Step{"step": 1, "reward/en": 0.5, "reward/ru": 0.25, "rewards/accuracy/mean": 0.5, "rewards/brief/mean": 0.75,
-		"rewards/brief/std": 0.1, "rewards/brief/en": 1, "rewards/brief/ru": 0.5, "rewards/format/en": 1, "new/metric": 3,
+	s := Step{"step": 1, "reward/en": 0.5, "reward/ru": 0.25, "rewards/accuracy/mean": 0.5,
+		"rewards/brief/mean": 0.75,
+		"rewards/brief/std":  0.1, "rewards/brief/en": 1, "rewards/brief/ru": 0.5, "rewards/format/en": 1,
+		"new/metric":         3,
 		"clip_ratio/low_min": 0}
 	var titles []string
 	for _, p := range panelsOf([]Step{s}) {
 		titles = append(titles, p.title)
 	}
-	want := []string{"Parts of the reward", "Reward by language", "Brief of rollouts by language", "new/metric"}
+	want := []string{"Parts of the reward", "Reward by language", "Brief of rollouts by language",
+		"new/metric"}
 	if !slices.Equal(titles, want) {
 		t.Errorf("panels %q, want %q", titles, want)
 	}

@@ -79,20 +79,26 @@ func (s *study) difficultyFigures() []Figure {
 			if part > 0 {
 				name += fmt.Sprintf("-%d", part+1)
 			}
-			figures = append(figures, drawDifficulty(name, b, len(have[part*styles:min(len(have), (part+1)*styles)]), func(i int) (string, map[string]map[string]float64) {
-				m := have[part*styles+i]
-				return m.name, m.answers[b]
-			})...)
+			figures = append(figures,
+				drawDifficulty(name, b, len(have[part*styles:min(len(have), (part+1)*styles)]),
+					func(i int) (string, map[string]map[string]float64) {
+						m := have[part*styles+i]
+						return m.name, m.answers[b]
+					})...)
 		}
 	}
 	return figures
 }
 
-func drawDifficulty(name, benchmark string, n int, model func(int) (string, map[string]map[string]float64)) []Figure {
+func drawDifficulty(name, benchmark string, n int,
+	model func(int) (string, map[string]map[string]float64)) []Figure {
 	byBin := barFigure{name: name, languages: difficultyBins, groups: "samples of a question that were right"}
-	byLanguage := barFigure{name: name + "-languages", groups: "languages in which a question was solved (half of its samples or more)"}
-	bins := barPanel{title: "Questions by how often they were solved, " + benchmark, axis: "questions, %", height: 170, percent: true}
-	counts := barPanel{title: "Questions by the number of languages in which they were solved, " + benchmark, axis: "questions, %", height: 170, percent: true}
+	byLanguage := barFigure{name: name + "-languages",
+		groups: "languages in which a question was solved (half of its samples or more)"}
+	bins := barPanel{title: "Questions by how often they were solved, " + benchmark, axis: "questions, %",
+		height: 170, percent: true}
+	counts := barPanel{title: "Questions by the number of languages in which they were solved, " + benchmark,
+		axis: "questions, %", height: 170, percent: true}
 	most := 0
 	for i := range n {
 		label, answers := model(i)
@@ -101,7 +107,8 @@ func drawDifficulty(name, benchmark string, n int, model func(int) (string, map[
 		paint := modelPaints[i%styles]
 		byBin.series, byBin.paints = append(byBin.series, label), append(byBin.paints, paint)
 		byLanguage.series, byLanguage.paints = byBin.series, byBin.paints
-		bins.values, counts.values = append(bins.values, shares(d.bins)), append(counts.values, shares(d.languages))
+		bins.values, counts.values = append(bins.values, shares(d.bins)), append(counts.values,
+			shares(d.languages))
 	}
 	for i := range counts.values {
 		for len(counts.values[i]) < most+1 {
@@ -113,10 +120,14 @@ func drawDifficulty(name, benchmark string, n int, model func(int) (string, map[
 	}
 	byBin.panels, byLanguage.panels = []barPanel{bins}, []barPanel{counts}
 	figures := []Figure{{Name: byBin.name, Title: "Difficulty, " + benchmark, canvas: byBin.draw(),
-		Caption: "Difficulty of " + benchmark + ": share of questions (each in each language) by how many of their samples were right."}}
+		Caption: "Difficulty of " + benchmark +
+			": share of questions (each in each language) by how many of their samples were right."}}
 	if most > 1 {
-		figures = append(figures, Figure{Name: byLanguage.name, Title: "Difficulty across languages, " + benchmark, canvas: byLanguage.draw(),
-			Caption: "Difficulty of " + benchmark + " across languages: share of questions by the number of languages in which at least half of their samples were right."})
+		figures = append(figures, Figure{Name: byLanguage.name, Title: "Difficulty across languages, " +
+			benchmark, canvas: byLanguage.draw(),
+			Caption: "Difficulty of " + benchmark +
+				" across languages: share of questions by the number of languages in which at least half " +
+				"of their samples were right."})
 	}
 	return figures
 }

@@ -14,7 +14,8 @@ type dotRow struct {
 
 // dotPlot draws a line for each row with a marker for each series; whiskers are
 // intervals of the first series. A dotted line marks a reference.
-func dotPlot(name, axisTitle string, groups []string, rows map[string][]dotRow, series []string, reference float64) *canvas {
+func dotPlot(name, axisTitle string, groups []string, rows map[string][]dotRow, series []string,
+	reference float64) *canvas {
 	const rowHeight, titleHeight, top, bottom = 22.0, 24.0, 26.0, 46.0
 	left, n := 80.0, 0
 	low, high := min(0, reference), reference
@@ -36,7 +37,8 @@ func dotPlot(name, axisTitle string, groups []string, rows map[string][]dotRow, 
 		}
 	}
 	left = min(left, 320)
-	c := &canvas{name: name, width: figureWidth, height: top + float64(len(groups))*titleHeight + float64(n)*rowHeight + bottom}
+	c := &canvas{name: name, width: figureWidth, height: top + float64(len(groups))*titleHeight +
+		float64(n)*rowHeight + bottom}
 	ax := newAxis(low, high, left, figureWidth-24, 8)
 	end := c.height - bottom
 	for _, t := range ax.ticks {
@@ -125,9 +127,11 @@ func (s *study) transferFigure() Figure {
 			rows[orOther(m)] = append(rows[orOther(m)], r)
 		}
 	}
-	caption := "Multilingual transferability index (MTI) by model, mean over benchmarks. Dotted: as much gained in the languages not trained on as in those trained on."
+	caption := "Multilingual transferability index (MTI) by model, mean over benchmarks. Dotted: as much " +
+		"gained in the languages not trained on as in those trained on."
 	if s.resampled {
-		caption += " Whiskers: 95 % intervals of a bootstrap over questions; an arrow where one goes on outside the frame."
+		caption += " Whiskers: 95 % intervals of a bootstrap over questions; an arrow where one goes on " +
+			"outside the frame."
 	}
 	return Figure{Name: "transfer-by-model", Title: "Transfer by model", Caption: caption,
 		canvas: dotPlot("transfer-by-model", "MTI", groups, rows, series, 1)}
@@ -164,5 +168,7 @@ func (s *study) transferByLanguage() (Figure, bool) {
 	}
 	f.panels = []barPanel{panel}
 	return Figure{Name: name, Title: "Transfer by language", canvas: f.draw(),
-		Caption: "Multilingual transferability index (MTI) by language, mean over models and benchmarks; a model counts for the languages that it was not trained on. Dotted: as much as in the languages trained on."}, any
+		Caption: "Multilingual transferability index (MTI) by language, mean over models and benchmarks; " +
+			"a model counts for the languages that it was not trained on. Dotted: as much as in the " +
+			"languages trained on."}, any
 }

@@ -120,7 +120,8 @@ func (run *Run) openEvaluation(dir string) (bool, error) {
 		}
 		var progress eval.Progress
 		results, progress, err = eval.Partial(dir)
-		run.unfinished = fmt.Sprintf("%d samples so far of %d questions", progress.Samples, progress.Questions)
+		run.unfinished = fmt.Sprintf("%d samples so far of %d questions", progress.Samples,
+			progress.Questions)
 	}
 	if err != nil {
 		return true, err
@@ -235,7 +236,7 @@ func (t *Training) readManifest(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	c := m.Config
-	t.Model, t.Algorithm, t.Planned, t.Languages = c.Model, c.Algorithm, c.Steps, tongues{}.inOrder(c.Data.Languages)
-	t.Bench = c.Data.Bench
+	t.Model, t.Algorithm, t.Planned, t.Bench = c.Model, c.Algorithm, c.Steps, c.Data.Bench
+	t.Languages = tongues{}.inOrder(c.Data.Languages)
 	return nil
 }

@@ -30,7 +30,10 @@ var fontSubsets = []fontSubset{
 	{"Bengali", "U+0980-09FF", func(r rune) bool { return r >= 0x980 && r <= 0x9ff }},
 	{"Thai", "U+0E00-0E7F", func(r rune) bool { return r >= 0xe00 && r <= 0xe7f }},
 	{"Telugu", "U+0C00-0C7F", func(r rune) bool { return r >= 0xc00 && r <= 0xc7f }},
-	{"CJK", "U+3000-30FF, U+4E00-9FFF", func(r rune) bool { return r >= 0x3000 && r <= 0x30ff || r >= 0x4e00 && r <= 0x9fff }},
+	{"CJK", "U+3000-30FF, U+4E00-9FFF", func(r rune) bool {
+		return r >= 0x3000 && r <= 0x30ff ||
+			r >= 0x4e00 && r <= 0x9fff
+	}},
 	{"Signs", "U+2190-22FF, U+25CA", func(r rune) bool { return r >= 0x2190 && r <= 0x22ff || r == 0x25ca }},
 	{"Latin", "U+0000-218F", func(rune) bool { return true }},
 }
@@ -104,7 +107,8 @@ func shapeIn(own *font.Face, text string, size float64, bold bool) ([]glyph, flo
 		for i, position := range buffer.Pos {
 			id := buffer.Info[i].Glyph
 			if outline, ok := face.GlyphData(id).(font.GlyphOutline); ok {
-				glyphs = append(glyphs, glyph{id, outline, x + float64(position.XOffset)*scale, -float64(position.YOffset) * scale, scale})
+				glyphs = append(glyphs, glyph{id, outline, x + float64(position.XOffset)*scale,
+					-float64(position.YOffset) * scale, scale})
 			}
 			x += float64(position.XAdvance) * scale
 		}
@@ -162,7 +166,8 @@ func fontCSS(latin bool, texts ...string) string {
 			continue
 		}
 		for i, weight := range []string{"Regular", "Bold"} {
-			fmt.Fprintf(&b, "@font-face { font-family: \"Stele Sans\"; font-weight: %d; unicode-range: %s; src: url(data:font/ttf;base64,%s); }\n",
+			fmt.Fprintf(&b, "@font-face { font-family: \"Stele Sans\"; font-weight: %d; unicode-range: "+
+				"%s; src: url(data:font/ttf;base64,%s); }\n",
 				400+300*i, s.unicode, base64.StdEncoding.EncodeToString(fontData(s.name+"-"+weight)))
 		}
 	}

@@ -36,7 +36,8 @@ func heatmap(name string, groups []heatGroup, languages []string, t tongues) *ca
 		}
 	}
 	left = min(left, 300)
-	c := &canvas{name: name, width: figureWidth, height: headHeight + float64(len(groups))*titleHeight + float64(rows)*rowHeight + legendHeight}
+	c := &canvas{name: name, width: figureWidth, height: headHeight + float64(len(groups))*titleHeight +
+		float64(rows)*rowHeight + legendHeight}
 	step := (figureWidth - left - marginRight) / float64(len(languages))
 	for i, l := range languages {
 		c.language(left+(float64(i)+0.5)*step, 15, "", l, l, t)
@@ -48,7 +49,8 @@ func heatmap(name string, groups []heatGroup, languages []string, t tongues) *ca
 		for _, r := range g.rows {
 			c.text(left-8, y+16, "end", "", "", cut(r.label, left-14))
 			for i, v := range r.values {
-				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i], r.label+", "+t.called(languages[i]))
+				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i],
+					r.label+", "+t.called(languages[i]))
 			}
 			y += rowHeight
 		}
@@ -103,7 +105,8 @@ func heatLegend(c *canvas, x, y float64) {
 			if k == 1 {
 				bound = -bound
 			}
-			c.text(left+float64(i+1)*size, y+25, "middle", "small", "", strings.Replace(number(bound), "-", "−", 1))
+			c.text(left+float64(i+1)*size, y+25, "middle", "small", "",
+				strings.Replace(number(bound), "-", "−", 1))
 		}
 	}
 	at := x + 2*(6*size+30)
@@ -139,7 +142,8 @@ func (s *study) heatmaps() []Figure {
 		for _, method := range s.methods() {
 			g := heatGroup{title: orOther(method)}
 			for _, p := range s.pairs {
-				if p.method != method || !slices.ContainsFunc(languages, func(l string) bool { return of(p, l).ok }) {
+				if p.method != method ||
+					!slices.ContainsFunc(languages, func(l string) bool { return of(p, l).ok }) {
 					continue
 				}
 				row := heatRow{label: p.name()}
@@ -156,13 +160,15 @@ func (s *study) heatmaps() []Figure {
 			}
 		}
 		return Figure{Name: "heatmap-" + name, Title: "Relative change by model and language, " + title,
-			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and language, " + title + ". Darker is further from zero; what fell is underlined.",
-			canvas:  heatmap("heatmap-"+name, groups, languages, s.tongues)}, any
+			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and " +
+				"language, " + title + ". Darker is further from zero; what fell is underlined.",
+			canvas: heatmap("heatmap-"+name, groups, languages, s.tongues)}, any
 	}
 	var figures []Figure
 	benchmarks := s.pairBenchmarks()
 	if len(benchmarks) > 1 {
-		if f, ok := draw("mean", "mean over benchmarks", func(p *pair, l string) value { return p.deltaOfLanguage[l] }); ok {
+		if f, ok := draw("mean", "mean over benchmarks",
+			func(p *pair, l string) value { return p.deltaOfLanguage[l] }); ok {
 			figures = append(figures, f)
 		}
 	}

@@ -115,7 +115,8 @@ func (r *Report) JSON() ([]byte, error) {
 		Scaling  []jsonArm   `json:"scaling"`
 	}{Title: r.Title, Models: []jsonModel{}, Pairs: []jsonPair{}, Scaling: []jsonArm{}}
 	if r.study.resampled {
-		out.Interval = "95 %, percentile bootstrap over questions, the same for all models and languages; binomial where only counts are known"
+		out.Interval = "95 %, percentile bootstrap over questions, the same for all models and languages; " +
+			"binomial where only counts are known"
 	}
 	for _, m := range r.study.models {
 		out.Models = append(out.Models, m.json())
@@ -161,11 +162,17 @@ func (m *model) json() jsonModel {
 
 func (p *pair) json() jsonPair {
 	t := p.transfer
-	return jsonPair{Trained: p.name(), Base: p.base.name, Method: p.method, Languages: p.languages, InDistribution: t.inDistribution,
-		DeltaR: jsonCells(t.delta), DeltaRTrain: jsonValues(t.deltaTrained), DeltaRUnseen: jsonValues(t.deltaUnseen),
-		Questions: p.on.asked, Before: p.on.base, After: p.on.trained, Checked: p.on.checked, Differing: p.on.allowed,
-		DeltaPoints: jsonCells(inPoints(t.points)), MTI: jsonValues(t.mtiOfBenchmark), MTIByLanguage: jsonValues(t.mtiOfLanguage),
-		MTIID: t.id.json(), MTIOOD: t.ood.json(), MTIAvg: t.mean.json(), AccuracyTrained: t.accuracy.json()}
+	return jsonPair{
+		Trained: p.name(), Base: p.base.name, Method: p.method, Languages: p.languages,
+		InDistribution: t.inDistribution,
+		DeltaR:         jsonCells(t.delta),
+		DeltaRTrain:    jsonValues(t.deltaTrained), DeltaRUnseen: jsonValues(t.deltaUnseen),
+		Questions: p.on.asked, Before: p.on.base, After: p.on.trained,
+		Checked: p.on.checked, Differing: p.on.allowed,
+		DeltaPoints: jsonCells(inPoints(t.points)),
+		MTI:         jsonValues(t.mtiOfBenchmark), MTIByLanguage: jsonValues(t.mtiOfLanguage),
+		MTIID: t.id.json(), MTIOOD: t.ood.json(), MTIAvg: t.mean.json(), AccuracyTrained: t.accuracy.json(),
+	}
 }
 
 // inPoints are differences of fractions as percentage points.

@@ -29,7 +29,8 @@ func (t *Table) LaTeX() string {
 		} else {
 			b.WriteString("\\small\n")
 		}
-		fmt.Fprintf(&b, "\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", t.Labels), strings.Repeat("r", len(t.Head)-t.Labels))
+		fmt.Fprintf(&b, "\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", t.Labels),
+			strings.Repeat("r", len(t.Head)-t.Labels))
 		t.latexRow(&b, t.Head)
 		b.WriteString("\\midrule\n")
 		for i := first; i < min(len(t.Rows), first+tallTable); i++ {
@@ -82,10 +83,13 @@ func (t *Table) repeats() bool {
 // commands.
 var latexSigns = strings.NewReplacer(
 	`\`, `\textbackslash{}`, "{", `\{`, "}", `\}`, "$", `\$`, "&", `\&`, "#", `\#`, "_", `\_`, "%", `\%`,
-	"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "<", `\textless{}`, ">", `\textgreater{}`, "|", `\textbar{}`, `"`, `''`,
-	"−", `$-$`, "–", "--", "…", `\dots{}`, "±", `$\pm$`, "·", `$\cdot$`, "×", `$\times$`, "≥", `$\geq$`, "≤", `$\leq$`, "→", `$\rightarrow$`,
+	"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "<", `\textless{}`, ">", `\textgreater{}`, "|",
+	`\textbar{}`, `"`, `''`,
+	"−", `$-$`, "–", "--", "…", `\dots{}`, "±", `$\pm$`, "·", `$\cdot$`, "×", `$\times$`, "≥", `$\geq$`, "≤",
+	`$\leq$`, "→", `$\rightarrow$`,
 	"Δ", `$\Delta$`, "α", `$\alpha$`, "β", `$\beta$`, "λ", `$\lambda$`, "ε", `$\varepsilon$`, "π", `$\pi$`,
-	"⁻", `$^{-}$`, "⁰", `$^{0}$`, "¹", `$^{1}$`, "²", `$^{2}$`, "³", `$^{3}$`, "⁴", `$^{4}$`, "⁵", `$^{5}$`, "⁶", `$^{6}$`, "⁷", `$^{7}$`, "⁸", `$^{8}$`, "⁹", `$^{9}$`)
+	"⁻", `$^{-}$`, "⁰", `$^{0}$`, "¹", `$^{1}$`, "²", `$^{2}$`, "³", `$^{3}$`, "⁴", `$^{4}$`, "⁵", `$^{5}$`,
+	"⁶", `$^{6}$`, "⁷", `$^{7}$`, "⁸", `$^{8}$`, "⁹", `$^{9}$`)
 
 // latexText escapes text. Characters that pdfTeX's Latin fonts lack are written as
 // their code points: a table that does not compile is worth nothing.
@@ -127,7 +131,10 @@ func (r *Report) LaTeX() string {
 			b.WriteString(latexText(strings.Join(s.Facts, " ")) + "\n")
 		}
 		for _, f := range s.Figures {
-			fmt.Fprintf(&b, "\\begin{figure}[htbp]\n\\centering\n\\includegraphics[width=\\textwidth,height=0.8\\textheight,keepaspectratio]{figures/%s.png}\n\\caption{%s}\n\\label{fig:%s}\n\\end{figure}\n",
+			fmt.Fprintf(&b, "\\begin{figure}[htbp]\n\\centering\n"+
+				"\\includegraphics[width=\\textwidth,height=0.8\\textheight,keepaspectratio]"+
+				"{figures/%s.png}\n"+
+				"\\caption{%s}\n\\label{fig:%s}\n\\end{figure}\n",
 				f.Name, latexText(f.Caption), f.Name)
 		}
 		for i := range s.Tables {

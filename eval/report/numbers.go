@@ -20,14 +20,17 @@ type numbers struct {
 
 // numbers are all that the report rests on.
 func (r *Report) numbers() []numbers {
-	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions", "samples",
+	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions",
+		"samples",
 		"accuracy", "accuracy_se"}}
 	for _, g := range grade.Graders {
 		accuracy.head = append(accuracy.head, "accuracy_"+g.Name)
 	}
-	accuracy.head = append(accuracy.head, "off_target", "off_target_se", "answer_off_target", "mean_tokens", "truncated",
-		"accuracy_low", "accuracy_high", "off_target_low", "off_target_high")
-	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained", "delta_r", "delta_points", "mti", "questions", "questions_either", "accuracy_before", "accuracy_after"}}
+	accuracy.head = append(accuracy.head, "off_target", "off_target_se", "answer_off_target", "mean_tokens",
+		"truncated", "accuracy_low", "accuracy_high", "off_target_low", "off_target_high")
+	change := numbers{name: "transfer", head: []string{"run", "base", "benchmark", "language", "trained",
+		"delta_r", "delta_points", "mti", "questions", "questions_either",
+		"accuracy_before", "accuracy_after"}}
 	steps := numbers{name: "steps"}
 	var keys []string
 	for _, run := range r.runs {
@@ -67,7 +70,8 @@ func (r *Report) numbers() []numbers {
 	for _, p := range r.study.pairs {
 		change.addTransfer(p)
 	}
-	return slices.DeleteFunc([]numbers{accuracy, change, steps}, func(n numbers) bool { return len(n.rows) == 0 })
+	return slices.DeleteFunc([]numbers{accuracy, change, steps},
+		func(n numbers) bool { return len(n.rows) == 0 })
 }
 
 func (n *numbers) addResults(run, when string, r *eval.Results) {
@@ -83,8 +87,10 @@ func (n *numbers) addResults(run, when string, r *eval.Results) {
 				row = append(row, number(s.Accuracies[g.Name]))
 			}
 			n.rows = append(n.rows, append(row,
-				number(s.OffTarget), optional(s.OffTargetSE), number(s.AnswerOffTarget), number(s.MeanTokens), number(s.Truncated),
-				bound(s.AccuracyCI, 0), bound(s.AccuracyCI, 1), bound(s.OffTargetCI, 0), bound(s.OffTargetCI, 1)))
+				number(s.OffTarget), optional(s.OffTargetSE), number(s.AnswerOffTarget), number(s.MeanTokens),
+				number(s.Truncated),
+				bound(s.AccuracyCI, 0), bound(s.AccuracyCI, 1), bound(s.OffTargetCI, 0),
+				bound(s.OffTargetCI, 1)))
 		}
 	}
 }
@@ -94,9 +100,11 @@ func (n *numbers) addTransfer(p *pair) {
 	points := inPoints(t.points)
 	for _, b := range t.benchmarks {
 		for _, l := range t.languages {
-			n.rows = append(n.rows, []string{p.run, p.base.name, b, l, strconv.FormatBool(slices.Contains(p.languages, l)),
-				defined(t.delta[b][l]), defined(points[b][l]), defined(t.mti[b][l]),
-				strconv.Itoa(p.on.asked[b][l].Shared), strconv.Itoa(p.on.asked[b][l].Either), cell(p.on.base, b, l), cell(p.on.trained, b, l)})
+			n.rows = append(n.rows,
+				[]string{p.run, p.base.name, b, l, strconv.FormatBool(slices.Contains(p.languages, l)),
+					defined(t.delta[b][l]), defined(points[b][l]), defined(t.mti[b][l]),
+					strconv.Itoa(p.on.asked[b][l].Shared), strconv.Itoa(p.on.asked[b][l].Either),
+					cell(p.on.base, b, l), cell(p.on.trained, b, l)})
 		}
 	}
 }

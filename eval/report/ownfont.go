@@ -114,7 +114,8 @@ func ownFontCSS(languages []*language.Language) string {
 					codes = append(codes, code)
 				}
 			}
-			fmt.Fprintf(&b, "@font-face { font-family: \"Stele Sans\"; font-weight: %d; unicode-range: %s; src: url(data:font/ttf;base64,%s); }\n",
+			fmt.Fprintf(&b, "@font-face { font-family: \"Stele Sans\"; font-weight: %d; unicode-range: "+
+				"%s; src: url(data:font/ttf;base64,%s); }\n",
 				400+300*i, strings.Join(codes, ", "), base64.StdEncoding.EncodeToString(f.data))
 		}
 	}

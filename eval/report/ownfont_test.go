@@ -24,7 +24,8 @@ func TestOwnFont(t *testing.T) {
 		t.Fatal(err)
 	}
 	arabic := func(font string) *language.Language {
-		return &language.Language{Code: "ar", Name: "Arabic", Native: "العربية", Scripts: []string{"Arabic"}, Font: font}
+		return &language.Language{Code: "ar", Name: "Arabic", Native: "العربية", Scripts: []string{"Arabic"},
+			Font: font}
 	}
 	text, own := drawnName(arabic(file), true)
 	glyphs, width := shapeIn(own, text, 1000, true)
@@ -37,23 +38,28 @@ func TestOwnFont(t *testing.T) {
 		t.Errorf("glyphs %v of width %g", ids, width)
 	}
 	for _, c := range []struct{ font, name, remark string }{
-		{file, "العربية", ""}, {"", "Arabic", "has no font for العربية"}, {broken, "Arabic", "not a TrueType font"},
-		{"gone.ttf", "Arabic", "no such file"}, {filepath.Join("fonts", "Thai-Regular.ttf"), "Arabic", "has not all letters"},
+		{file, "العربية", ""}, {"", "Arabic", "has no font for العربية"}, {broken, "Arabic",
+			"not a TrueType font"},
+		{"gone.ttf", "Arabic", "no such file"}, {filepath.Join("fonts", "Thai-Regular.ttf"), "Arabic",
+			"has not all letters"},
 	} {
 		l := arabic(c.font)
 		if text, _ := drawnName(l, false); text != c.name {
 			t.Errorf("with font %q the name is %q, want %q", c.font, text, c.name)
 		}
-		remarks := strings.Join(tonguesOf(evaluation{results: &eval.Results{Settings: eval.Spec{OwnLanguages: []*language.Language{l}}}}).remarks(), "\n")
+		results := &eval.Results{Settings: eval.Spec{OwnLanguages: []*language.Language{l}}}
+		remarks := strings.Join(tonguesOf(evaluation{results: results}).remarks(), "\n")
 		if !strings.Contains(remarks, c.remark) || (remarks == "") != (c.remark == "") {
 			t.Errorf("with font %q: %q, want %q", c.font, remarks, c.remark)
 		}
 		css := ownFontCSS([]*language.Language{l})
-		if (strings.Count(css, "@font-face") == 2 && strings.Contains(css, "unicode-range: U+0627, U+0644,")) != (c.remark == "") {
+		if (strings.Count(css, "@font-face") == 2 &&
+			strings.Contains(css, "unicode-range: U+0627, U+0644,")) != (c.remark == "") {
 			t.Errorf("with font %q the style is %.200q", c.font, css)
 		}
 	}
-	if text, own := drawnName(&language.Language{Name: "Indonesian", Native: "Bahasa Indonesia"}, false); text != "Bahasa Indonesia" || own != nil {
+	if text, own := drawnName(&language.Language{Name: "Indonesian", Native: "Bahasa Indonesia"},
+		false); text != "Bahasa Indonesia" || own != nil {
 		t.Errorf("a name in Latin letters is %q in %v", text, own)
 	}
 }

@@ -32,7 +32,8 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 	distinguish(runs)
 	for _, r := range trained {
 		if _, twice := plan.Runs[r.Name]; twice || base != nil && base.Name == r.Name {
-			return nil, fmt.Errorf("%s is named twice: a training run without a base is compared with its own first evaluation", r.dir)
+			return nil, fmt.Errorf("%s is named twice: a training run without a base is compared with its "+
+				"own first evaluation", r.dir)
 		}
 		p := PlanRun{Allow: allow, Arm: "none"}
 		switch {
@@ -41,7 +42,8 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 		case base != nil:
 			p.Base = base.Name
 		case r.Training == nil || r.Training.Before == nil || r.Training.After == nil:
-			return nil, fmt.Errorf("%s: no base is named, and this is no training run with evaluations before and after: name the base model's evaluation", r.dir)
+			return nil, fmt.Errorf("%s: no base is named, and this is no training run with evaluations "+
+				"before and after: name the base model's evaluation", r.dir)
 		}
 		plan.Runs[r.Name] = p
 	}
@@ -58,16 +60,20 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 			continue
 		}
 		if len(p.languages) == 0 {
-			return nil, fmt.Errorf("%s: nothing says which languages its model was trained on: evaluate the checkpoint where it lies, in RUN/checkpoints, beside RUN's manifest.json", p.run)
+			return nil, fmt.Errorf("%s: nothing says which languages its model was trained on: evaluate "+
+				"the checkpoint where it lies, in RUN/checkpoints, beside RUN's manifest.json", p.run)
 		}
 		c := p.on
 		all = append(all, Comparison{
-			Name: p.run, TrainLanguages: p.languages, Languages: c.languages, Questions: p.questions(), Differing: c.allowed, Precision: c.precision,
-			Base: c.measured(p.base, c.base, c.baseAnswers), Trained: c.measured(p.trained, c.trained, c.trainedAnswers),
+			Name: p.run, TrainLanguages: p.languages, Languages: c.languages, Questions: p.questions(),
+			Differing: c.allowed, Precision: c.precision,
+			Base: c.measured(p.base, c.base, c.baseAnswers), Trained: c.measured(p.trained, c.trained,
+				c.trainedAnswers),
 		})
 	}
 	if len(all) < len(trained) {
-		return nil, fmt.Errorf("%d of %d runs have a base to be compared with: %v", len(all), len(trained), s.refused)
+		return nil, fmt.Errorf("%d of %d runs have a base to be compared with: %v", len(all), len(trained),
+			s.refused)
 	}
 	return all, nil
 }

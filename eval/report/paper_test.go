@@ -33,12 +33,14 @@ type paperTables struct {
 type paperModel struct{ name, base, method string }
 
 var paperModels = []paperModel{
-	{"DeepSeek-R1-Distill-Qwen-7B", "Qwen2.5-Math-7B", "SFT"}, {"OpenThinker2-7B", "Qwen2.5-7B-Instruct", "SFT"},
+	{"DeepSeek-R1-Distill-Qwen-7B", "Qwen2.5-Math-7B", "SFT"}, {"OpenThinker2-7B", "Qwen2.5-7B-Instruct",
+		"SFT"},
 	{"OpenThinker3-7B", "Qwen2.5-7B-Instruct", "SFT"}, {"s1.1-7B", "Qwen2.5-7B-Instruct", "SFT"},
 	{"OpenThinker2-32B", "Qwen2.5-32B-Instruct", "SFT"}, {"S1.1-32B", "Qwen2.5-32B-Instruct", "SFT"},
 	{"Open-Reasoner-Zero-7B", "Qwen2.5-7B", "RL"}, {"Qwen-2.5-1.5B-SimpleRL-Zoo", "Qwen2.5-1.5B", "RL"},
 	{"Qwen-2.5-7B-SimpleRL-Zoo", "Qwen2.5-7B", "RL"}, {"Qwen-2.5-14B-SimpleRL-Zoo", "Qwen2.5-14B", "RL"},
-	{"Qwen-2.5-Math-7B-SimpleRL-Zoo", "Qwen2.5-Math-7B", "RL"}, {"Qwen2.5-Math-7B-Oat-Zero", "Qwen2.5-Math-7B", "RL"},
+	{"Qwen-2.5-Math-7B-SimpleRL-Zoo", "Qwen2.5-Math-7B", "RL"},
+	{"Qwen2.5-Math-7B-Oat-Zero", "Qwen2.5-Math-7B", "RL"},
 	{"DAPO-Qwen-32B", "Qwen2.5-32B", "RL"},
 }
 
@@ -46,12 +48,15 @@ var paperModels = []paperModel{
 var paperBenchmarks = []struct {
 	name, table        string
 	questions, samples int
-}{{"math500", "MATH500", 500, 1}, {"aime24", "AIME24", 30, 16}, {"aime25", "AIME25", 30, 16}, {"gpqa_diamond", "GPQA", 198, 1}}
+}{{"math500", "MATH500", 500, 1}, {"aime24", "AIME24", 30, 16}, {"aime25", "AIME25", 30, 16}, {"gpqa_diamond",
+	"GPQA", 198, 1}}
 
 // paperRun turns rows of accuracies in percent, by benchmark, into results.
 func paperRun(model, template string, rows map[string]map[string]any, languages []string) *eval.Results {
-	r := &eval.Results{Model: model, Benchmarks: map[string]eval.BenchmarkResult{}, Languages: map[string]eval.Score{},
-		Settings: eval.Spec{Languages: languages, Samples: map[string]int{}, Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95},
+	r := &eval.Results{Model: model, Benchmarks: map[string]eval.BenchmarkResult{},
+		Languages: map[string]eval.Score{},
+		Settings: eval.Spec{Languages: languages, Samples: map[string]int{},
+			Sampling:  eval.Sampling{Temperature: 0.6, TopP: 0.95},
 			MaxTokens: 8912, Template: template, Hack: true, Grader: "qwen"}}
 	byLanguage := map[string][]eval.Score{}
 	var means []eval.Score
@@ -75,7 +80,8 @@ func paperRun(model, template string, rows map[string]map[string]any, languages 
 				x = 100 * exact
 			}
 			se := math.Sqrt(x / 100 * (1 - x/100) / trials) // as if samples were independent
-			s := eval.Score{Questions: b.questions, Samples: b.questions * b.samples, Accuracy: x / 100, AccuracySE: &se,
+			s := eval.Score{Questions: b.questions, Samples: b.questions * b.samples, Accuracy: x / 100,
+				AccuracySE: &se,
 				Accuracies: map[string]float64{"qwen": x / 100, "strict": x / 100}, OffTarget: off / 100}
 			result.Languages[l] = s
 			byLanguage[l] = append(byLanguage[l], s)
@@ -127,8 +133,10 @@ func paperStudy(t *testing.T, dir string) []string {
 		}
 		return rows
 	}
-	for _, name := range []string{"Qwen2.5-1.5B", "Qwen2.5-7B", "Qwen2.5-7B-Instruct", "Qwen2.5-Math-7B", "Qwen2.5-14B", "Qwen2.5-32B", "Qwen2.5-32B-Instruct"} {
-		write(slug(name), paperRun("Qwen/"+name, "Qwen-Instruct", rowsOf(p.Table4, name), p.Languages), "label: "+name)
+	for _, name := range []string{"Qwen2.5-1.5B", "Qwen2.5-7B", "Qwen2.5-7B-Instruct", "Qwen2.5-Math-7B",
+		"Qwen2.5-14B", "Qwen2.5-32B", "Qwen2.5-32B-Instruct"} {
+		write(slug(name), paperRun("Qwen/"+name, "Qwen-Instruct", rowsOf(p.Table4, name), p.Languages),
+			"label: "+name)
 	}
 	for _, m := range paperModels {
 		write(slug(m.name), paperRun(m.name, "Qwen-Instruct", rowsOf(p.Table6, m.name), p.Languages),
@@ -146,8 +154,11 @@ func paperStudy(t *testing.T, dir string) []string {
 	}
 	for row := range 8 {
 		trained := p.Table8[fmt.Sprint(row)]
-		write(fmt.Sprintf("parallel-%d", len(trained)), paperRun("parallel", "Qwen-Instruct", map[string]map[string]any{"MATH500": scaling(row)}, p.Languages),
-			fmt.Sprintf("label: GRPO %s", strings.Join(trained, "-")), "base: qwen2-5-7b-instruct", "method: RL, parallel",
+		write(fmt.Sprintf("parallel-%d", len(trained)),
+			paperRun("parallel", "Qwen-Instruct", map[string]map[string]any{"MATH500": scaling(row)},
+				p.Languages),
+			fmt.Sprintf("label: GRPO %s", strings.Join(trained, "-")), "base: qwen2-5-7b-instruct",
+			"method: RL, parallel",
 			fmt.Sprintf("languages: [%s]", strings.Join(trained, ", ")), "arm: parallel")
 	}
 	for i, second := range []string{"bn", "de", "zh"} {
@@ -156,8 +167,10 @@ func paperStudy(t *testing.T, dir string) []string {
 			cells[l] = cells[l].(float64) - float64(2*(i+1))/10
 		}
 		cells[second] = cells[second].(float64) + 3
-		write("second-"+second, paperRun("second", "Qwen-Instruct", map[string]map[string]any{"MATH500": cells}, p.Languages),
-			"label: GRPO en-"+second, "base: qwen2-5-7b-instruct", "method: RL, parallel", fmt.Sprintf("languages: [en, %s]", second), "arm: none")
+		write("second-"+second,
+			paperRun("second", "Qwen-Instruct", map[string]map[string]any{"MATH500": cells}, p.Languages),
+			"label: GRPO en-"+second, "base: qwen2-5-7b-instruct", "method: RL, parallel",
+			fmt.Sprintf("languages: [en, %s]", second), "arm: none")
 	}
 	for _, family := range []string{"Qwen2.5-7B", "Qwen2.5-Math-7B"} {
 		for _, template := range []string{"Qwen-Math Template", "No Template"} { // the third is in Table 4
@@ -167,7 +180,8 @@ func paperStudy(t *testing.T, dir string) []string {
 				cells[k] = v
 			}
 			short := strings.TrimSuffix(template, " Template")
-			write(slug(family+"-"+short), paperRun("Qwen/"+family, short, map[string]map[string]any{"MATH500": cells}, p.Languages),
+			write(slug(family+"-"+short),
+				paperRun("Qwen/"+family, short, map[string]map[string]any{"MATH500": cells}, p.Languages),
 				fmt.Sprintf("label: %s, %s", family, short))
 		}
 	}
@@ -241,12 +255,14 @@ func checkTable(t *testing.T, out string, table *Table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`\toprule`, `\midrule`, `\bottomrule`, `\caption{`, `\label{tab:` + table.Name + `}`} {
+	for _, want := range []string{`\toprule`, `\midrule`, `\bottomrule`, `\caption{`,
+		`\label{tab:` + table.Name + `}`} {
 		if !bytes.Contains(tex, []byte(want)) {
 			t.Errorf("%s.tex lacks %s", table.Name, want)
 		}
 	}
-	if open, closed := bytes.Count(tex, []byte("{"))-bytes.Count(tex, []byte(`\{`)), bytes.Count(tex, []byte("}"))-bytes.Count(tex, []byte(`\}`)); open != closed {
+	if open, closed := bytes.Count(tex, []byte("{"))-bytes.Count(tex, []byte(`\{`)), bytes.Count(tex,
+		[]byte("}"))-bytes.Count(tex, []byte(`\}`)); open != closed {
 		t.Errorf("%s.tex has %d opening braces and %d closing", table.Name, open, closed)
 	}
 	if _, err := os.Stat(filepath.Join(out, "tables", table.Name+".csv")); err != nil {
@@ -307,7 +323,8 @@ func checkPaperNumbers(t *testing.T, out string) {
 				continue
 			}
 			if !equal(pair.MTI[b.name], printed[i]) {
-				t.Errorf("%s, %s: MTI %v, printed %g", pair.Trained, b.name, show(pair.MTI[b.name]), *printed[i])
+				t.Errorf("%s, %s: MTI %v, printed %g", pair.Trained, b.name, show(pair.MTI[b.name]),
+					*printed[i])
 			}
 			if ci := pair.MTI[b.name].CI95; ci != nil && !(ci[0] < ci[1]) {
 				t.Errorf("%s, %s: interval %v", pair.Trained, b.name, *ci)
@@ -317,7 +334,8 @@ func checkPaperNumbers(t *testing.T, out string) {
 			whole++
 			for k, v := range []jsonValue{pair.ID, pair.OOD, pair.Avg} {
 				if !equal(v, printed[4+k]) {
-					t.Errorf("%s: %s %v, printed %g", pair.Trained, []string{"ID", "OOD", "Avg"}[k], show(v), *printed[4+k])
+					t.Errorf("%s: %s %v, printed %g", pair.Trained, []string{"ID", "OOD", "Avg"}[k], show(v),
+						*printed[4+k])
 				}
 			}
 		}
@@ -330,7 +348,8 @@ func checkPaperNumbers(t *testing.T, out string) {
 	}
 	// Row 6 of Table 10 prints another MTI than its accuracies give, so that α and β
 	// differ in the third digit from the printed 2.00 and 0.29.
-	if l := got.Scaling[0].MTI; math.Abs(*l.Alpha.Value-2) > 0.01 || math.Abs(*l.Beta.Value-0.29) > 0.01 || l.Alpha.CI95 == nil || l.Beta.CI95 == nil {
+	if l := got.Scaling[0].MTI; math.Abs(*l.Alpha.Value-2) > 0.01 || math.Abs(*l.Beta.Value-0.29) > 0.01 ||
+		l.Alpha.CI95 == nil || l.Beta.CI95 == nil {
 		t.Errorf("law of MTI: %v, %v", show(l.Alpha), show(l.Beta))
 	}
 	if l := got.Scaling[0].Accuracy; fmt.Sprintf("%.2f %.2f", *l.Alpha.Value, *l.Beta.Value) != "56.98 0.02" {

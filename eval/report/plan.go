@@ -118,14 +118,16 @@ func (p Plan) given(runs []*Run) (Plan, []string, error) {
 			left = append(left, name)
 			continue
 		}
-		if at := p.lying[strings.TrimSuffix(run.Base, "/before")]; run.Base != "" && !known[run.Base] && at != "" {
+		if at := p.lying[strings.TrimSuffix(run.Base, "/before")]; run.Base != "" && !known[run.Base] &&
+			at != "" {
 			run.Base, run.baseAt = "", at
 		}
 		about.Runs[name] = run
 	}
 	var said []string
 	if left != nil {
-		said = []string{fmt.Sprintf("The plan also names %s, not among the runs given.", strings.Join(left, ", "))}
+		said = []string{fmt.Sprintf("The plan also names %s, not among the runs given.",
+			strings.Join(left, ", "))}
 	}
 	return about, said, about.check(runs)
 }
@@ -145,16 +147,19 @@ func (p *Plan) check(runs []*Run) error {
 		run := p.Runs[name]
 		for _, a := range run.Allow {
 			if !slices.ContainsFunc(mustAgree, func(c setting) bool { return c.name == a }) {
-				return fmt.Errorf("the plan allows %s to differ in %q, which is no setting: expected %s", name, a, strings.Join(settingNames(), ", "))
+				return fmt.Errorf("the plan allows %s to differ in %q, which is no setting: expected %s",
+					name, a, strings.Join(settingNames(), ", "))
 			}
 		}
 		switch {
 		case !known[name]:
-			return fmt.Errorf("the plan names the run %s, but no run's folder is called so: there are %s", name, strings.Join(names, ", "))
+			return fmt.Errorf("the plan names the run %s, but no run's folder is called so: there are %s",
+				name, strings.Join(names, ", "))
 		case run.Base == name:
 			return fmt.Errorf("the plan names %s as its own base", name)
 		case run.Base != "" && !known[run.Base]:
-			return fmt.Errorf("the plan names %s as the base of %s, but no run's folder is called so: there are %s", run.Base, name, strings.Join(names, ", "))
+			return fmt.Errorf("the plan names %s as the base of %s, but no run's folder is called so: "+
+				"there are %s", run.Base, name, strings.Join(names, ", "))
 		}
 	}
 	return nil

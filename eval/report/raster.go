@@ -23,7 +23,8 @@ type raster struct {
 
 // png is the picture as a PNG file, on white.
 func (c *canvas) png() ([]byte, error) {
-	r := &raster{image.NewRGBA(image.Rect(0, 0, int(math.Ceil(c.width*pngScale)), int(math.Ceil(c.height*pngScale))))}
+	r := &raster{image.NewRGBA(image.Rect(0, 0, int(math.Ceil(c.width*pngScale)),
+		int(math.Ceil(c.height*pngScale))))}
 	draw.Draw(r.image, r.image.Bounds(), image.White, image.Point{}, draw.Src)
 	for i := range c.ops {
 		r.paint(&c.ops[i])
@@ -97,7 +98,8 @@ func (r *raster) stroke(points []point, closed bool, l look) {
 				continue
 			}
 			nx, ny := -dy/length*half, dx/length*half
-			shapes = append(shapes, []point{{a[0] - nx, a[1] - ny}, {b[0] - nx, b[1] - ny}, {b[0] + nx, b[1] + ny}, {a[0] + nx, a[1] + ny}})
+			shapes = append(shapes, []point{{a[0] - nx, a[1] - ny}, {b[0] - nx, b[1] - ny},
+				{b[0] + nx, b[1] + ny}, {a[0] + nx, a[1] + ny}})
 			if i+1 < len(line) && half > 0.6 {
 				shapes = append(shapes, circle(b, half, 12))
 			}
@@ -222,7 +224,8 @@ func outline(segments []opentype.Segment, at func(opentype.SegmentPoint) point) 
 			for i := 1; i <= pieces; i++ {
 				t := float64(i) / pieces
 				u := 1 - t
-				shape = append(shape, point{u*u*pen[0] + 2*u*t*a[0] + t*t*b[0], u*u*pen[1] + 2*u*t*a[1] + t*t*b[1]})
+				shape = append(shape, point{u*u*pen[0] + 2*u*t*a[0] + t*t*b[0], u*u*pen[1] + 2*u*t*a[1] +
+					t*t*b[1]})
 			}
 			pen = b
 		case opentype.SegmentOpCubeTo:

@@ -21,7 +21,8 @@ func checkPicture(t *testing.T, name string, c *canvas, data []byte) {
 		t.Fatalf("%s: %v", name, err)
 	}
 	box := picture.Bounds()
-	if want := image.Pt(int(math.Ceil(c.width*pngScale)), int(math.Ceil(c.height*pngScale))); box.Size() != want {
+	if want := image.Pt(int(math.Ceil(c.width*pngScale)),
+		int(math.Ceil(c.height*pngScale))); box.Size() != want {
 		t.Errorf("%s: %v, want %v", name, box.Size(), want)
 	}
 	white := func(x, y int) bool {
@@ -102,11 +103,13 @@ func TestLookOf(t *testing.T) {
 		{"text", "head", look{fill: hexColour("#1f2328"), width: 1, size: 13, bold: true}},
 		{"text", "small", look{fill: hexColour("#59636e"), width: 1, size: 11}},
 		{"path", "curve k1", look{stroke: hexColour("#d55e00"), width: 2, size: 12, dash: []float64{7, 4}}},
-		{"path", "marker m1", look{fill: hexColour("#1f2328"), stroke: hexColour("#1f2328"), width: 1.2, size: 12}},
+		{"path", "marker m1", look{fill: hexColour("#1f2328"), stroke: hexColour("#1f2328"), width: 1.2,
+			size: 12}},
 		{"rect", "frame", look{stroke: hexColour("#1f2328"), width: 1.6, size: 12}},
 	} {
 		got := lookOf(c.element, c.class)
-		if got.fill != c.want.fill || got.stroke != c.want.stroke || got.width != c.want.width || got.size != c.want.size ||
+		if got.fill != c.want.fill || got.stroke != c.want.stroke || got.width != c.want.width ||
+			got.size != c.want.size ||
 			got.bold != c.want.bold || len(got.dash) != len(c.want.dash) {
 			t.Errorf("%s.%s looks like %+v, want %+v", c.element, c.class, got, c.want)
 		}

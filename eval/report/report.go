@@ -149,7 +149,9 @@ func styleSheet(t tongues) string {
 		fmt.Fprintf(&dark, "--%s: %s; ", c.name, c.dark)
 		names = append(names, "$"+c.name, "var(--"+c.name+")")
 	}
-	return fontCSS(true, t.names()...) + ownFontCSS(t.known().Own()) + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: dark) { :root { %s} }\n", light.String(), dark.String()) +
+	return fontCSS(true, t.names()...) + ownFontCSS(t.known().Own()) +
+		fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: "+
+			"dark) { :root { %s} }\n", light.String(), dark.String()) +
 		strings.NewReplacer(names...).Replace(pageCSS+figureCSS)
 }
 
@@ -169,7 +171,8 @@ func (r *Report) Markdown() string {
 		}
 		for _, f := range s.Figures {
 			figures++
-			fmt.Fprintf(&b, "\n![%s](figures/%s.svg)\n\n**Figure %d.** %s\n", f.Title, f.Name, figures, f.Caption)
+			fmt.Fprintf(&b, "\n![%s](figures/%s.svg)\n\n**Figure %d.** %s\n", f.Title, f.Name, figures,
+				f.Caption)
 		}
 		for _, t := range s.Tables {
 			table(&t)

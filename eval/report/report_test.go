@@ -28,14 +28,18 @@ var allLanguages = []string{"en", "es", "ru", "de", "fr", "bn", "th", "sw", "zh"
 // scores makes results in which language i of benchmark k has the accuracy
 // (start + step·i) / (k+1).
 func scores(benchmarks []string, start, step float64) *eval.Results {
-	r := &eval.Results{Model: "tiny", Benchmarks: map[string]eval.BenchmarkResult{}, Languages: map[string]eval.Score{},
-		Settings: eval.Spec{Benchmarks: benchmarks, Languages: allLanguages, Samples: eval.SamplesFor(benchmarks, 1),
-			Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 64, Seed: 1, Template: "qwen-math", Grader: "qwen"}}
+	r := &eval.Results{Model: "tiny", Benchmarks: map[string]eval.BenchmarkResult{},
+		Languages: map[string]eval.Score{},
+		Settings: eval.Spec{Benchmarks: benchmarks, Languages: allLanguages,
+			Samples:  eval.SamplesFor(benchmarks, 1),
+			Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 64, Seed: 1,
+			Template: "qwen-math", Grader: "qwen"}}
 	se := 0.025
 	score := func(i int, k float64) eval.Score {
 		a := (start + step*float64(i)) / k
-		return eval.Score{Questions: 100, Samples: 100, Accuracy: a, AccuracySE: &se, Accuracies: map[string]float64{"qwen": a, "strict": a},
-			OffTarget: float64(i) / 20, OffTargetSE: &se, MeanTokens: 40 + float64(i), Truncated: 0.125}
+		return eval.Score{Questions: 100, Samples: 100, Accuracy: a, AccuracySE: &se,
+			Accuracies: map[string]float64{"qwen": a, "strict": a},
+			OffTarget:  float64(i) / 20, OffTargetSE: &se, MeanTokens: 40 + float64(i), Truncated: 0.125}
 	}
 	for k, b := range benchmarks {
 		result := eval.BenchmarkResult{Languages: map[string]eval.Score{}, Mean: score(5, float64(k+1))}
@@ -135,11 +139,13 @@ func TestTables(t *testing.T) {
 	evaluated := filepath.Join(t.TempDir(), "base")
 	writeResults(t, evaluated, scores([]string{"mgsm"}, 0.3, 0.01))
 	out := t.TempDir()
-	runs := open(t, trainingFolder(t, "grpo", 3, []string{"mgsm", "aime24"}), trainingFolder(t, "short", 1, []string{"mgsm"}), evaluated)
+	runs := open(t, trainingFolder(t, "grpo", 3, []string{"mgsm", "aime24"}),
+		trainingFolder(t, "short", 1, []string{"mgsm"}), evaluated)
 	if err := reportOf(t, runs).Write(out); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"report.md", "tables/accuracy.csv", "tables/transfer.csv", "tables/steps.csv"} {
+	for _, name := range []string{"report.md", "tables/accuracy.csv", "tables/transfer.csv",
+		"tables/steps.csv"} {
 		data, err := os.ReadFile(filepath.Join(out, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
@@ -203,7 +209,8 @@ func TestPage(t *testing.T) {
 	evaluated := filepath.Join(t.TempDir(), `a & "b" <c>`)
 	writeResults(t, evaluated, scores([]string{"mgsm"}, 0.3, 0.01))
 	out := t.TempDir()
-	runs := open(t, trainingFolder(t, "grpo", 60, []string{"mgsm", "aime24"}), trainingFolder(t, "grpo", 1, []string{"mgsm"}), evaluated)
+	runs := open(t, trainingFolder(t, "grpo", 60, []string{"mgsm", "aime24"}),
+		trainingFolder(t, "grpo", 1, []string{"mgsm"}), evaluated)
 	if err := reportOf(t, runs).Write(out); err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +229,8 @@ func TestPage(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"Reward, mean", "Parts of the reward", "Completion length", "trained on", "MTI", "mean of the last 4 steps"} {
+	for _, want := range []string{"Reward, mean", "Parts of the reward", "Completion length", "trained on",
+		"MTI", "mean of the last 4 steps"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -287,8 +295,10 @@ func TestFoldersThatAreNoRun(t *testing.T) {
 		"empty":         {nil, "is no run"},
 		"results":       {map[string]string{"results.json": "{"}, "results.json: the JSON ends early"},
 		"a broken step": {map[string]string{"metrics.jsonl": "{\n{\"step\": 1}\n"}, "metrics.jsonl:1:"},
-		"no step":       {map[string]string{"metrics.jsonl": "{\"reward\": 1}\n"}, `metrics.jsonl:1: no number "step"`},
-		"manifest":      {map[string]string{"metrics.jsonl": "{\"step\": 1}\n", "manifest.json": "[]"}, "manifest.json:"},
+		"no step": {map[string]string{"metrics.jsonl": "{\"reward\": 1}\n"},
+			`metrics.jsonl:1: no number "step"`},
+		"manifest": {map[string]string{"metrics.jsonl": "{\"step\": 1}\n", "manifest.json": "[]"},
+			"manifest.json:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -362,12 +372,14 @@ func TestSpread(t *testing.T) {
 
 // TestCalled: languages beyond the paper's have names, and unknown codes are no fault.
 func TestCalled(t *testing.T) {
-	for code, want := range map[string]string{"de": "Deutsch", "ko": "Korean", "pt-BR": "Portuguese", "no": "Norwegian Bokmål", "xx": "xx", "": "", "none": "no words", "und": "undetermined"} {
+	for code, want := range map[string]string{"de": "Deutsch", "ko": "Korean", "pt-BR": "Portuguese",
+		"no": "Norwegian Bokmål", "xx": "xx", "": "", "none": "no words", "und": "undetermined"} {
 		if got := (tongues{}).called(code); got != want {
 			t.Errorf("%q is called %q, want %q", code, got, want)
 		}
 	}
-	if got := (tongues{}).inOrder([]string{"ko", "xx", "sw", "en", "ar"}); !slices.Equal(got, []string{"en", "sw", "ar", "ko", "xx"}) {
+	if got := (tongues{}).inOrder([]string{"ko", "xx", "sw", "en", "ar"}); !slices.Equal(got,
+		[]string{"en", "sw", "ar", "ko", "xx"}) {
 		t.Errorf("in order: %v", got)
 	}
 }

@@ -23,7 +23,8 @@ func readRollouts(dir string, steps []Step) error {
 		bySteps[s["step"]] = s
 	}
 	for _, path := range paths {
-		number, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "step-"), ".jsonl"), 64)
+		number, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "step-"),
+			".jsonl"), 64)
 		if err != nil || bySteps[number] == nil {
 			continue
 		}

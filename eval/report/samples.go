@@ -95,7 +95,8 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 		}
 		t := o.tallies[cell]
 		if right := s.RightBy(); t.add(right) {
-			o.disputes = append(o.disputes, dispute{s.Benchmark, s.Language, s.ID, s.Sample, s.Extracted, s.GT, strings.Join(right, " ")})
+			o.disputes = append(o.disputes, dispute{s.Benchmark, s.Language, s.ID, s.Sample, s.Extracted,
+				s.GT, strings.Join(right, " ")})
 		}
 	}
 	for key, a := range answers {

@@ -27,8 +27,10 @@ func (s *study) scalingFigures() []Figure {
 			name += fmt.Sprintf("-%d", part+1)
 		}
 		panels := []scalingPanel{
-			{"Transfer", func(p *pair) value { return p.mean }, func(a *arm) *law { return &a.mti }, 1, "MTI"},
-			{"Accuracy", func(p *pair) value { return p.accuracy }, func(a *arm) *law { return &a.accuracy }, 100, "accuracy, %"},
+			{"Transfer", func(p *pair) value { return p.mean }, func(a *arm) *law { return &a.mti }, 1,
+				"MTI"},
+			{"Accuracy", func(p *pair) value { return p.accuracy }, func(a *arm) *law { return &a.accuracy },
+				100, "accuracy, %"},
 		}
 		const height, legend = 330.0, 24.0
 		legendHeight := 0.0
@@ -47,11 +49,15 @@ func (s *study) scalingFigures() []Figure {
 				c.text(104, y+4, "start", "", "", a.name)
 			}
 		}
-		caption := "Transfer and accuracy by the number of training languages, with the power law fitted to two languages and more. Dashed on to one language: what the law expects there; the bracket beside it is the monolingual generalization gap, the one between one and two languages the first-parallel leap."
+		caption := "Transfer and accuracy by the number of training languages, with the power law fitted " +
+			"to two languages and more. Dashed on to one language: what the law expects there; the " +
+			"bracket beside it is the monolingual generalization gap, the one between one and two " +
+			"languages the first-parallel leap."
 		if s.resampled {
 			caption += " Whiskers: 95 % intervals of a bootstrap over questions."
 		}
-		figures = append(figures, Figure{Name: name, Title: "Scaling with training languages", Caption: caption, canvas: c})
+		figures = append(figures, Figure{Name: name, Title: "Scaling with training languages",
+			Caption: caption, canvas: c})
 	}
 	return figures
 }
@@ -139,7 +145,8 @@ func (p *scalingPanel) points(c *canvas, ax, ay axis, a *arm, i int) {
 			whiskerEnd(c, x, upper, v.ci[1]*p.scale > ay.high, 1)
 			whiskerEnd(c, x, lower, v.ci[0]*p.scale < ay.low, -1)
 		}
-		c.marker(x, y, i, fmt.Sprintf("%s (%s): %s", q.name(), strings.Join(q.languages, " "), v.text(2, p.scale)))
+		c.marker(x, y, i, fmt.Sprintf("%s (%s): %s", q.name(), strings.Join(q.languages, " "),
+			v.text(2, p.scale)))
 	}
 }
 
@@ -149,14 +156,17 @@ func (p *scalingPanel) annotate(c *canvas, ax, ay axis, a *arm, right, bottom fl
 	if !l.ok {
 		return
 	}
-	c.text(right, bottom-12, "end", "", "", fmt.Sprintf("f(X) = %s · X^%s,  R² = %s", fixed(l.alpha.x, 2), fixed(l.beta.x, 2), fixed(l.r2, 3)))
+	c.text(right, bottom-12, "end", "", "", fmt.Sprintf("f(X) = %s · X^%s,  R² = %s", fixed(l.alpha.x, 2),
+		fixed(l.beta.x, 2), fixed(l.r2, 3)))
 	one := ax.at(1)
 	if !l.gap.ok {
 		return
 	}
 	measured := l.expected.x - l.gap.x
-	c.path([]point{{one - 6, ay.at(l.expected.x)}, {one - 12, ay.at(l.expected.x)}, {one - 12, ay.at(measured)}, {one - 6, ay.at(measured)}}, false, "bracket", "")
-	c.path(circle(point{one, ay.at(l.expected.x)}, 3.5, 20), true, "marker m0", "expected for one language: "+fixed(l.expected.x, 2))
+	c.path([]point{{one - 6, ay.at(l.expected.x)}, {one - 12, ay.at(l.expected.x)},
+		{one - 12, ay.at(measured)}, {one - 6, ay.at(measured)}}, false, "bracket", "")
+	c.path(circle(point{one, ay.at(l.expected.x)}, 3.5, 20), true, "marker m0",
+		"expected for one language: "+fixed(l.expected.x, 2))
 	c.vertical(one-17, (ay.at(l.expected.x)+ay.at(measured))/2, "small", "gap "+fixed(l.gap.x, 2))
 	if l.leap.ok {
 		x, from, to := ax.at(1.5), ay.at(measured), ay.at(measured+l.leap.x)
@@ -184,7 +194,8 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 			groups = append(groups, &group{key: key})
 			i = len(groups) - 1
 		}
-		if !slices.ContainsFunc(groups[i].pairs, func(q *pair) bool { return q.languages[1] == p.languages[1] }) {
+		if !slices.ContainsFunc(groups[i].pairs,
+			func(q *pair) bool { return q.languages[1] == p.languages[1] }) {
 			groups[i].pairs = append(groups[i].pairs, p)
 		}
 	}
@@ -194,7 +205,8 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	}
 	g := groups[0]
 	mti := barPanel{title: "MTI", axis: "MTI", height: 150, numbers: true}
-	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150, percent: true, numbers: true}
+	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150,
+		percent: true, numbers: true}
 	f := barFigure{name: name, series: []string{""}, paints: []int{1}, tongues: s.tongues}
 	var m, a []value
 	for _, p := range g.pairs {
@@ -203,9 +215,11 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	}
 	mti.values, accuracy.values = [][]value{m}, [][]value{a}
 	f.panels = []barPanel{mti, accuracy}
-	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one other language (%s).", s.tongues.called(g.pairs[0].languages[0]), g.pairs[0].base.name)
+	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one "+
+		"other language (%s).", s.tongues.called(g.pairs[0].languages[0]), g.pairs[0].base.name)
 	if s.resampled {
 		caption += " Whiskers: 95 % intervals of a bootstrap over questions."
 	}
-	return Figure{Name: name, Title: "Choice of the second language", Caption: caption, canvas: f.draw()}, true
+	return Figure{Name: name, Title: "Choice of the second language", Caption: caption,
+		canvas: f.draw()}, true
 }

@@ -91,10 +91,12 @@ func (s *study) sections(runs []*Run) []Section {
 		}
 	}
 	if len(s.models) > 0 {
-		add(Section{ID: "overview", Title: "Overview", Facts: s.facts(runs), Tables: []Table{s.overviewTable()}})
+		add(Section{ID: "overview", Title: "Overview", Facts: s.facts(runs),
+			Tables: []Table{s.overviewTable()}})
 	}
 	if len(s.pairs) > 0 {
-		x := Section{ID: "transfer", Title: "Transfer to other languages", Figures: []Figure{s.transferFigure()}}
+		x := Section{ID: "transfer", Title: "Transfer to other languages",
+			Figures: []Figure{s.transferFigure()}}
 		if f, ok := s.transferByLanguage(); ok {
 			x.Figures = append(x.Figures, f)
 		}
@@ -103,7 +105,8 @@ func (s *study) sections(runs []*Run) []Section {
 		add(x)
 	}
 	if len(s.arms) > 0 {
-		x := Section{ID: "scaling", Title: "Scaling with training languages", Figures: s.scalingFigures(), Tables: []Table{s.scalingTable()}}
+		x := Section{ID: "scaling", Title: "Scaling with training languages", Figures: s.scalingFigures(),
+			Tables: []Table{s.scalingTable()}}
 		if f, ok := s.secondLanguageFigure(); ok {
 			x.Figures = append(x.Figures, f)
 		}
@@ -113,10 +116,12 @@ func (s *study) sections(runs []*Run) []Section {
 		add(x)
 	}
 	if groups := s.templateGroups(); len(groups) > 0 {
-		add(Section{ID: "templates", Title: "Prompt templates", Figures: s.templateFigures(groups), Tables: []Table{s.templateTable(groups)}})
+		add(Section{ID: "templates", Title: "Prompt templates", Figures: s.templateFigures(groups),
+			Tables: []Table{s.templateTable(groups)}})
 	}
 	if len(s.models) > 0 {
-		x := Section{ID: "evaluation", Title: "Accuracy and language by benchmark", Figures: s.accuracyFigures(), Tables: scoreTables(s.models, s.partly())}
+		x := Section{ID: "evaluation", Title: "Accuracy and language by benchmark",
+			Figures: s.accuracyFigures(), Tables: scoreTables(s.models, s.partly())}
 		if t, ok := severalTable(s.models); ok {
 			x.Tables = append(x.Tables, t)
 		}
@@ -152,11 +157,13 @@ func (s *study) facts(runs []*Run) []string {
 		evaluations = append(evaluations, m.evaluation)
 	}
 	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
-	facts := []string{fmt.Sprintf("%s on %s (%s) in %s.", count(len(s.models), "evaluation"), count(len(benchmarks), "benchmark"),
+	facts := []string{fmt.Sprintf("%s on %s (%s) in %s.", count(len(s.models), "evaluation"),
+		count(len(benchmarks), "benchmark"),
 		strings.Join(benchmarks, ", "), count(len(languages), "language"))}
 	for _, r := range runs {
 		if r.unfinished != "" {
-			facts = append(facts, fmt.Sprintf("%s is not done: %s; its numbers will change.", r.Name, r.unfinished))
+			facts = append(facts, fmt.Sprintf("%s is not done: %s; its numbers will change.", r.Name,
+				r.unfinished))
 		}
 	}
 	for _, m := range s.models {
@@ -169,19 +176,28 @@ func (s *study) facts(runs []*Run) []string {
 	}
 	for _, p := range s.pairs {
 		if p.on.restricted {
-			facts = append(facts, fmt.Sprintf("%s and %s were put other questions, and are compared on those that both were put: %s; tables of accuracy have rows for these (“shared with”) beside those of all questions of each.",
-				p.name(), p.base.name, p.questions()))
+			facts = append(facts,
+				fmt.Sprintf("%s and %s were put other questions, and are compared on those that both were "+
+					"put: %s; tables of accuracy have rows for these (“shared with”) beside those of all "+
+					"questions of each.",
+					p.name(), p.base.name, p.questions()))
 		}
 		if p.on.allowed != "" {
-			facts = append(facts, fmt.Sprintf("%s and %s were evaluated differently, which the plan allows: %s.", p.base.name, p.name(), p.on.allowed))
+			facts = append(facts,
+				fmt.Sprintf("%s and %s were evaluated differently, which the plan allows: %s.", p.base.name,
+					p.name(), p.on.allowed))
 		}
 		if p.on.precision != "" {
 			facts = append(facts, p.on.precision+".")
 		}
 		if n := p.on.reworded; n > 0 && p.on.lenient {
-			facts = append(facts, fmt.Sprintf("%s and %s were put %d of the questions that they share in other words, which the plan allows.", p.base.name, p.name(), n))
+			facts = append(facts,
+				fmt.Sprintf("%s and %s were put %d of the questions that they share in other words, which "+
+					"the plan allows.", p.base.name, p.name(), n))
 		} else if n > 0 {
-			facts = append(facts, fmt.Sprintf("%s and %s were put %d questions of the same names in other words; these do not count.", p.base.name, p.name(), n))
+			facts = append(facts,
+				fmt.Sprintf("%s and %s were put %d questions of the same names in other words; these do not "+
+					"count.", p.base.name, p.name(), n))
 		}
 	}
 	return append(facts, s.remarks()...)
@@ -202,7 +218,8 @@ func (s *study) trainingSection(id string, run *Run) Section {
 		if p.run == run.Name {
 			x.Figures = append(x.Figures, p.languageFigure(id))
 			if p.mean.ok {
-				x.Facts = append(x.Facts, fmt.Sprintf("Multilingual transferability index (MTI) %s.", p.mean.text(2, 1)))
+				x.Facts = append(x.Facts, fmt.Sprintf("Multilingual transferability index (MTI) %s.",
+					p.mean.text(2, 1)))
 			}
 		}
 	}
@@ -228,9 +245,11 @@ func (t *Training) facts() []string {
 		}
 	}
 	if t.Before != nil && t.After != nil {
-		facts = append(facts, fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; reasoning in another language than asked %s before and %s after.",
-			printAccuracy(t.Before.Mean)+" %", printAccuracy(t.After.Mean)+" %",
-			percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
+		facts = append(facts,
+			fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; reasoning in "+
+				"another language than asked %s before and %s after.",
+				printAccuracy(t.Before.Mean)+" %", printAccuracy(t.After.Mean)+" %",
+				percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
 	}
 	return facts
 }
@@ -263,7 +282,8 @@ func (s *study) accuracyFigures() []Figure {
 			trained[l] = true
 		}
 		x := []evaluation{{p.base.name + " (before)", p.before()}, {p.name() + " (after)", p.after()}}
-		drawn := languageFigures(fmt.Sprintf("pair-%d", i+1), x, []int{0, 1}, p.benchmarks, trained, len(s.pairs) <= fewPairs)
+		drawn := languageFigures(fmt.Sprintf("pair-%d", i+1), x, []int{0, 1}, p.benchmarks, trained,
+			len(s.pairs) <= fewPairs)
 		if p.on.restricted {
 			for k := range drawn {
 				drawn[k].Caption += " Of the questions a language that both were put: " + p.questions() + "."
@@ -283,7 +303,8 @@ func (s *study) accuracyFigures() []Figure {
 		if part++; part > 1 {
 			id += fmt.Sprintf("-%d", part)
 		}
-		figures = append(figures, languageFigures(id, group, modelPaints[:], benchmarksOf(group), nil, true)...)
+		figures = append(figures, languageFigures(id, group, modelPaints[:], benchmarksOf(group), nil,
+			true)...)
 	}
 	return figures
 }
@@ -299,7 +320,8 @@ func (s *study) templateFigures(groups map[string][]*model) []Figure {
 		if len(x) > styles {
 			x = x[:styles]
 		}
-		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, modelPaints[:], commonBenchmarks(groups[family]), nil, true) {
+		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, modelPaints[:],
+			commonBenchmarks(groups[family]), nil, true) {
 			f.Title, f.Caption = family+": "+f.Title, family+" with several prompt templates. "+f.Caption
 			figures = append(figures, f)
 		}
@@ -309,7 +331,8 @@ func (s *study) templateFigures(groups map[string][]*model) []Figure {
 
 // languageFigures draw accuracy and off-target rate by language, a figure a
 // benchmark when each is set, and one of their mean where there are several.
-func languageFigures(id string, evaluations []evaluation, paints []int, benchmarks []string, trained map[string]bool, each bool) []Figure {
+func languageFigures(id string, evaluations []evaluation, paints []int, benchmarks []string,
+	trained map[string]bool, each bool) []Figure {
 	var languages []string
 	for _, l := range languagesOf(evaluations) {
 		if slices.ContainsFunc(evaluations, func(e evaluation) bool {
@@ -330,7 +353,8 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 	draw := func(name, title string, of func(e evaluation, language string) (eval.Score, bool)) Figure {
 		f.name = id + "-" + name
 		accuracy := barPanel{title: "Accuracy, " + title, axis: "accuracy, %", height: 190, percent: true}
-		off := barPanel{title: "Reasoning in another language than asked (off-target)", axis: "off-target, %", height: 88, percent: true}
+		off := barPanel{title: "Reasoning in another language than asked (off-target)", axis: "off-target, %",
+			height: 88, percent: true}
 		for _, e := range evaluations {
 			var a, o []value
 			for _, l := range f.languages {
@@ -341,16 +365,24 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 			accuracy.values, off.values = append(accuracy.values, a), append(off.values, o)
 		}
 		f.panels = []barPanel{accuracy, off}
-		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; whiskers ± one standard error, or Wilson's 95 %% interval where all questions came out alike.", strings.Join(names, ", "), title)
-		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption, canvas: f.draw()}
+		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; whiskers ± one standard "+
+			"error, or Wilson's 95 %% interval where all questions came out alike.", strings.Join(names,
+			", "), title)
+		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption,
+			canvas: f.draw()}
 	}
 	var figures []Figure
 	if len(benchmarks) > 1 {
-		figures = append(figures, draw("accuracy-mean", "mean over benchmarks", func(e evaluation, l string) (eval.Score, bool) { return meanOver(e, benchmarks, l) }))
+		figures = append(figures, draw("accuracy-mean", "mean over benchmarks",
+			func(e evaluation, l string) (eval.Score, bool) { return meanOver(e, benchmarks, l) }))
 	}
 	if each || len(benchmarks) == 1 {
 		for _, b := range benchmarks {
-			figures = append(figures, draw("accuracy-"+slug(b), b, func(e evaluation, l string) (eval.Score, bool) { return e.score(b, l) }))
+			figures = append(figures,
+				draw("accuracy-"+slug(b), b, func(e evaluation, l string) (eval.Score,
+					bool) {
+					return e.score(b, l)
+				}))
 		}
 	}
 	return figures
@@ -389,7 +421,8 @@ func (p *pair) languageFigure(id string) Figure {
 		trained[l] = true
 	}
 	delta := barPanel{title: "Relative change of accuracy, ΔR (ratio)", axis: "ΔR", height: 150}
-	mti := barPanel{title: "Transfer to unseen languages, MTI (dotted: as much as in the languages trained on)", axis: "MTI", height: 150, reference: &one, unseen: true}
+	mti := barPanel{title: "Transfer to unseen languages, MTI (dotted: as much as in the languages " +
+		"trained on)", axis: "MTI", height: 150, reference: &one, unseen: true}
 	var d, m []value
 	for _, l := range t.languages {
 		d = append(d, t.deltaOfLanguage[l])
@@ -410,12 +443,15 @@ func (p *pair) languageFigure(id string) Figure {
 		mti.pointNames = t.benchmarks
 	}
 	f := barFigure{name: id + "-transfer", series: []string{""}, paints: []int{1},
-		languages: t.languages, trained: trained, tongues: tonguesOf(p.base.evaluation, p.trained.evaluation), panels: []barPanel{delta, mti}}
-	caption := "Relative change of accuracy (ΔR) by language; for languages that were not trained on, their change over that of the languages trained on (MTI)."
+		languages: t.languages, trained: trained, tongues: tonguesOf(p.base.evaluation, p.trained.evaluation),
+		panels: []barPanel{delta, mti}}
+	caption := "Relative change of accuracy (ΔR) by language; for languages that were not trained on, " +
+		"their change over that of the languages trained on (MTI)."
 	if len(t.benchmarks) > 1 {
 		caption += " Bars are means over benchmarks, marks are the benchmarks."
 	}
-	caption += " Whiskers: 95 % intervals of a bootstrap over questions. A dash: undefined, because nothing was right before training or the languages trained on did not change."
+	caption += " Whiskers: 95 % intervals of a bootstrap over questions. A dash: undefined, because " +
+		"nothing was right before training or the languages trained on did not change."
 	return Figure{Name: f.name, Title: "Transfer by language", Caption: caption, canvas: f.draw()}
 }
 

@@ -81,13 +81,15 @@ func (s *study) partly() []evaluation {
 	}
 	var all []evaluation
 	for _, x := range parts {
-		all = append(all, evaluation{fmt.Sprintf("%s, shared with %s", x.model, strings.Join(x.with, ", ")), x.result})
+		all = append(all, evaluation{fmt.Sprintf("%s, shared with %s", x.model, strings.Join(x.with, ", ")),
+			x.result})
 	}
 	return all
 }
 
 // partlyNote says what rows of shared questions are.
-const partlyNote = " Rows “shared with” are of what a model and the one that it is compared with were both put: ΔR, points and MTI come from these."
+const partlyNote = " Rows “shared with” are of what a model and the one that it is compared with were " +
+	"both put: ΔR, points and MTI come from these."
 
 // questionsOf says how many questions a benchmark's results rest on, a language.
 func questionsOf(r eval.BenchmarkResult) string {

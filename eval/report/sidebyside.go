@@ -20,7 +20,10 @@ var comparedPanels = []curvePanel{
 // sideBySide lays the curves of training runs over each other, by step: of two to as
 // many as can be told apart.
 func sideBySide(runs []*Run) (Figure, bool) {
-	runs = slices.DeleteFunc(slices.Clone(runs), func(r *Run) bool { return r.Training == nil || len(r.Training.Steps) == 0 })
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r *Run) bool {
+		return r.Training == nil ||
+			len(r.Training.Steps) == 0
+	})
 	if len(runs) < 2 || len(runs) > styles {
 		return Figure{}, false
 	}
@@ -58,7 +61,9 @@ func sideBySide(runs []*Run) (Figure, bool) {
 	}
 	caption := "Training runs by step."
 	if most >= smoothFrom {
-		caption += fmt.Sprintf(" Thin: each step; thick: mean of the last steps, of %d in a run of %d.", window(most), most)
+		caption += fmt.Sprintf(" Thin: each step; thick: mean of the last steps, of %d in a run of %d.",
+			window(most), most)
 	}
-	return Figure{Name: "side-by-side", Title: "Training runs side by side", Caption: caption, canvas: c}, true
+	return Figure{Name: "side-by-side", Title: "Training runs side by side", Caption: caption,
+		canvas: c}, true
 }

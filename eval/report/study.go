@@ -145,9 +145,11 @@ func (s *study) pair(r *Run, p PlanRun, named, trained, before *model) error {
 	if p.Base != "" {
 		switch {
 		case trained == nil:
-			return fmt.Errorf("the plan names %s as the base of %s, which has no evaluation after its training", p.Base, r.Name)
+			return fmt.Errorf("the plan names %s as the base of %s, which has no evaluation after its "+
+				"training", p.Base, r.Name)
 		case named == nil:
-			return fmt.Errorf("the plan names %s as the base of %s, and it has no evaluation: a training run's own first one is %s/before", p.Base, r.Name, p.Base)
+			return fmt.Errorf("the plan names %s as the base of %s, and it has no evaluation: a training "+
+				"run's own first one is %s/before", p.Base, r.Name, p.Base)
 		}
 		if err := s.addPair(r.Name, p, named, trained, r.origin); err != nil {
 			if s.flagged {
@@ -158,7 +160,9 @@ func (s *study) pair(r *Run, p PlanRun, named, trained, before *model) error {
 		return nil
 	}
 	if p.baseAt != "" && trained != nil {
-		s.refused = append(s.refused, fmt.Sprintf("%s is not compared with its base: the plan names %s, not among the runs given.", trained.name, p.baseAt))
+		s.refused = append(s.refused,
+			fmt.Sprintf("%s is not compared with its base: the plan names %s, not among the runs given.",
+				trained.name, p.baseAt))
 		trained.spoken = true
 		return nil
 	}
@@ -180,9 +184,13 @@ func (s *study) pair(r *Run, p PlanRun, named, trained, before *model) error {
 	}
 	switch {
 	case why != nil:
-		s.refused = append(s.refused, fmt.Sprintf("%s is not compared with the model that it was trained from: %s.", trained.name, strings.Join(why, "; ")))
+		s.refused = append(s.refused,
+			fmt.Sprintf("%s is not compared with the model that it was trained from: %s.", trained.name,
+				strings.Join(why, "; ")))
 	default:
-		s.refused = append(s.refused, fmt.Sprintf("%s was trained from %s, of which there is no evaluation here to compare with.", trained.name, modelLabel(r.origin.Model)))
+		s.refused = append(s.refused,
+			fmt.Sprintf("%s was trained from %s, of which there is no evaluation here to compare with.",
+				trained.name, modelLabel(r.origin.Model)))
 	}
 	return nil
 }
@@ -210,13 +218,17 @@ func (s *study) remarks() []string {
 	}
 	all := slices.Concat(s.said, s.refused)
 	for _, name := range copied {
-		all = append(all, name+" is of a training run's checkpoint that lies outside RUN/checkpoints, and nothing says of which run: evaluate it where it was written, or name its base in a plan (stele report --help).")
+		all = append(all, name+" is of a training run's checkpoint that lies outside RUN/checkpoints, and "+
+			"nothing says of which run: evaluate it where it was written, or name its base in a plan "+
+			"(stele report --help).")
 	}
 	switch {
 	case len(alone) > 1 && len(s.pairs)+len(s.refused) == 0:
-		all = append(all, "Nothing says which model was trained from which: a plan can (stele report --help).")
+		all = append(all, "Nothing says which model was trained from which: a plan can (stele report "+
+			"--help).")
 	case len(alone) > 0 && len(s.pairs) > 0:
-		all = append(all, fmt.Sprintf("Nothing says whether %s was trained from another: a plan can (stele report --help).", strings.Join(alone, ", ")))
+		all = append(all, fmt.Sprintf("Nothing says whether %s was trained from another: a plan can "+
+			"(stele report --help).", strings.Join(alone, ", ")))
 	}
 	return all
 }
@@ -233,7 +245,8 @@ func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answer
 	for n := 2; taken(unique); n++ {
 		unique = fmt.Sprintf("%s (%d)", label, n)
 	}
-	m := &model{evaluation: evaluation{unique, r}, run: run, family: p.Model, template: p.Template, answers: answers}
+	m := &model{evaluation: evaluation{unique, r}, run: run, family: p.Model, template: p.Template,
+		answers: answers}
 	if m.family == "" {
 		m.family = modelLabel(r.Model)
 	}
@@ -251,7 +264,8 @@ func (s *study) evaluated(origin *eval.Lineage, like *model) []*model {
 	var found []*model
 	for _, m := range s.models {
 		if m != like && sameModel(m, origin) &&
-			slices.ContainsFunc(m.results.Settings.Benchmarks, func(b string) bool { return slices.Contains(like.results.Settings.Benchmarks, b) }) {
+			slices.ContainsFunc(m.results.Settings.Benchmarks,
+				func(b string) bool { return slices.Contains(like.results.Settings.Benchmarks, b) }) {
 			found = append(found, m)
 		}
 	}
@@ -276,7 +290,8 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		}
 		return fmt.Errorf("%s and %s were evaluated differently: %s (%s)", base.name, trained.name, said, how)
 	}
-	x := &pair{run: run, base: base, trained: trained, method: p.Method, languages: s.tongues.inOrder(p.Languages), arm: p.Arm}
+	x := &pair{run: run, base: base, trained: trained, method: p.Method,
+		languages: s.tongues.inOrder(p.Languages), arm: p.Arm}
 	id := s.id
 	if origin != nil {
 		if len(p.Languages) == 0 {
@@ -290,7 +305,9 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		}
 	}
 	var err error
-	if x.on, err = compare(base, trained, slices.ContainsFunc(p.Allow, func(a string) bool { return slices.Contains(rewords, a) })); err != nil {
+	if x.on, err = compare(base, trained,
+		slices.ContainsFunc(p.Allow,
+			func(a string) bool { return slices.Contains(rewords, a) })); err != nil {
 		return err
 	}
 	if err = x.on.measureShared(base, trained); err != nil {
@@ -300,8 +317,10 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 	if a, b := base.dtype, trained.dtype; a != "" && b != "" && a != b {
 		x.on.precision = fmt.Sprintf("%s was evaluated in %s, %s in %s", base.name, a, trained.name, b)
 	}
-	if a, b := base.results.Settings.LangCandidates, trained.results.Settings.LangCandidates; a != nil && b != nil && !slices.Equal(a, b) {
-		said := fmt.Sprintf("languages of %s were told apart among %s, of %s among %s: their off-target rates say other things",
+	if a, b := base.results.Settings.LangCandidates, trained.results.Settings.LangCandidates; a != nil &&
+		b != nil && !slices.Equal(a, b) {
+		said := fmt.Sprintf("languages of %s were told apart among %s, of %s among %s: their off-target "+
+			"rates say other things",
 			base.name, strings.Join(a, " "), trained.name, strings.Join(b, " "))
 		x.on.precision = strings.TrimPrefix(x.on.precision+"; "+said, "; ")
 	}
@@ -352,7 +371,8 @@ func (a *arm) fit(of func(*pair) *transfer) {
 			mti = append(mti, metric.Point{Languages: len(p.languages), Value: metric.Round(t.mean.x, 3)})
 		}
 		if t.accuracy.ok {
-			accuracy = append(accuracy, metric.Point{Languages: len(p.languages), Value: metric.Round(100*t.accuracy.x, 2)})
+			accuracy = append(accuracy, metric.Point{Languages: len(p.languages),
+				Value: metric.Round(100*t.accuracy.x, 2)})
 		}
 	}
 	a.mti, a.accuracy = fitted(mti), fitted(accuracy)
@@ -411,7 +431,8 @@ func (s *study) intervals() {
 	for _, p := range s.pairs {
 		if c := p.on; c.restricted {
 			at[p] = [2]int{len(b.Models), len(b.Models) + 1}
-			b.Models = append(b.Models, c.measured(p.base, c.base, c.baseAnswers), c.measured(p.trained, c.trained, c.trainedAnswers))
+			b.Models = append(b.Models, c.measured(p.base, c.base, c.baseAnswers),
+				c.measured(p.trained, c.trained, c.trainedAnswers))
 		} else {
 			at[p] = [2]int{of(p.base), of(p.trained)}
 		}
@@ -427,7 +448,8 @@ func (s *study) intervals() {
 			}
 		}
 		for _, p := range s.pairs {
-			t := transferOf(scores[at[p][0]], scores[at[p][1]], p.benchmarks, p.transfer.languages, p.languages, p.inDistribution)
+			t := transferOf(scores[at[p][0]], scores[at[p][1]], p.benchmarks, p.transfer.languages,
+				p.languages, p.inDistribution)
 			t.sameMeans(p.transfer)
 			drawn[p] = t
 			t.each(func(v *value) { copied := *v; see(&copied) })

@@ -32,7 +32,8 @@ func evaluated(t *testing.T, dir, name, model string, change func(*eval.Results)
 func pairsOf(r *Report) []string {
 	var pairs []string
 	for _, p := range r.study.pairs {
-		pairs = append(pairs, fmt.Sprintf("%s < %s, %s, %s", p.base.name, p.name(), p.method, strings.Join(p.languages, " ")))
+		pairs = append(pairs, fmt.Sprintf("%s < %s, %s, %s", p.base.name, p.name(), p.method,
+			strings.Join(p.languages, " ")))
 	}
 	return pairs
 }
@@ -47,7 +48,8 @@ func TestPairsFromManifests(t *testing.T) {
 	checkpoint := filepath.Join(trained, "checkpoints", "step-20")
 	dirs := []string{
 		evaluated(t, dir, "base", "hub/base", nil),
-		evaluated(t, dir, "other-template", "hub/base", func(r *eval.Results) { r.Settings.Template = "none" }),
+		evaluated(t, dir, "other-template", "hub/base",
+			func(r *eval.Results) { r.Settings.Template = "none" }),
 		evaluated(t, dir, "after", checkpoint, nil),
 		evaluated(t, dir, "lonely", "hub/lonely", nil),
 	}
@@ -131,7 +133,8 @@ func TestArmsOfTrainingRuns(t *testing.T) {
 		dir := trainingFolder(t, fmt.Sprintf("run%d", i+1), 1, []string{"mgsm"})
 		writeFile(t, filepath.Join(dir, "manifest.json"),
 			[]byte(`{"config": {"model": "tiny", "algorithm": "grpo", "steps": 1, "data": {"languages": [`+languages+`]}}}`))
-		writeResults(t, filepath.Join(dir, "eval", "after"), scores([]string{"mgsm"}, 0.2, 0.02+0.01*float64(i)))
+		writeResults(t, filepath.Join(dir, "eval", "after"),
+			scores([]string{"mgsm"}, 0.2, 0.02+0.01*float64(i)))
 		dirs = append(dirs, dir)
 	}
 	r := reportOf(t, open(t, dirs...))
@@ -167,7 +170,8 @@ func TestEvaluationThatIsGoingOn(t *testing.T) {
 	}
 	for l, want := range done.Results.Benchmarks["arith"].Languages {
 		got := going.Results.Benchmarks["arith"].Languages[l]
-		if fmt.Sprintf("%.9f %.9f %.9f", got.Accuracy, *got.AccuracySE, got.OffTarget) != fmt.Sprintf("%.9f %.9f %.9f", want.Accuracy, *want.AccuracySE, want.OffTarget) {
+		if fmt.Sprintf("%.9f %.9f %.9f", got.Accuracy, *got.AccuracySE,
+			got.OffTarget) != fmt.Sprintf("%.9f %.9f %.9f", want.Accuracy, *want.AccuracySE, want.OffTarget) {
 			t.Errorf("%s: %+v from samples, %+v in the results", l, got, want)
 		}
 	}
@@ -193,7 +197,8 @@ func TestEvaluationThatIsGoingOn(t *testing.T) {
 // TestGradersDiffer lists what only one grader calls right, and shortens what a
 // model wrote.
 func TestGradersDiffer(t *testing.T) {
-	dir := evaluated(t, t.TempDir(), "run", "x", func(r *eval.Results) { r.Settings.Languages = []string{"en"} })
+	dir := evaluated(t, t.TempDir(), "run", "x",
+		func(r *eval.Results) { r.Settings.Languages = []string{"en"} })
 	var lines strings.Builder
 	for i := range 40 {
 		fmt.Fprintf(&lines, `{"id":"q%d","benchmark":"mgsm","language":"en","extracted":"%s","gt":"7","verdict":%t,"verdict_qwen":%t,"verdict_strict":%t}`+"\n",
@@ -204,7 +209,8 @@ func TestGradersDiffer(t *testing.T) {
 	if len(tables) != 2 {
 		t.Fatalf("%d tables", len(tables))
 	}
-	if diff := cmp.Diff([][]string{{"mgsm", "run", "40", "50.0", "50.0", "20", "20"}}, tables[0].Rows); diff != "" {
+	if diff := cmp.Diff([][]string{{"mgsm", "run", "40", "50.0", "50.0", "20", "20"}},
+		tables[0].Rows); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 	if len(tables[1].Rows) != mostDisputes || len(tables[1].all) != 40 {
@@ -246,7 +252,8 @@ func TestSeveralSamples(t *testing.T) {
 
 func TestRunsWithOneName(t *testing.T) {
 	dir := t.TempDir()
-	runs := open(t, evaluated(t, filepath.Join(dir, "x"), "base", "m", nil), evaluated(t, filepath.Join(dir, "y"), "base", "m", nil))
+	runs := open(t, evaluated(t, filepath.Join(dir, "x"), "base", "m", nil),
+		evaluated(t, filepath.Join(dir, "y"), "base", "m", nil))
 	reportOf(t, runs)
 	if runs[0].Name != "x/base" || runs[1].Name != "y/base" {
 		t.Errorf("names %q and %q", runs[0].Name, runs[1].Name)
@@ -352,7 +359,8 @@ func FuzzLatexText(f *testing.F) {
 	f.Add(`\a{b}$c$ % # & _ ^ ~`)
 	f.Fuzz(func(t *testing.T, text string) {
 		got := latexText(text)
-		for _, command := range []string{`\textbackslash{}`, `\textasciitilde{}`, `\textasciicircum{}`, `\textless{}`, `\textgreater{}`, `\textbar{}`, `\dots{}`} {
+		for _, command := range []string{`\textbackslash{}`, `\textasciitilde{}`, `\textasciicircum{}`,
+			`\textless{}`, `\textgreater{}`, `\textbar{}`, `\dots{}`} {
 			got = strings.ReplaceAll(got, command, "")
 		}
 		for _, escaped := range []string{`\{`, `\}`, `\$`, `\&`, `\#`, `\_`, `\%`} {

@@ -63,7 +63,8 @@ type canvas struct {
 
 // rect draws a rectangle; paint is a series to hatch it as, or -1 for what class says.
 func (c *canvas) rect(x, y, w, h float64, paint int, class, tip string) {
-	o := op{element: "rect", class: class, points: []point{{x, y}, {x + w, y}, {x + w, y + h}, {x, y + h}}, closed: true}
+	o := op{element: "rect", class: class, points: []point{{x, y}, {x + w, y}, {x + w, y + h}, {x, y + h}},
+		closed: true}
 	fill := ""
 	if paint >= 0 {
 		o.hatch = &hatches[paint%styles]
@@ -78,7 +79,8 @@ func (c *canvas) rect(x, y, w, h float64, paint int, class, tip string) {
 
 func (c *canvas) line(x1, y1, x2, y2 float64, class string) {
 	c.ops = append(c.ops, op{element: "line", class: class, points: []point{{x1, y1}, {x2, y2}}})
-	fmt.Fprintf(&c.body, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="%s"/>`+"\n", px(x1), px(y1), px(x2), px(y2), class)
+	fmt.Fprintf(&c.body, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="%s"/>`+"\n", px(x1), px(y1), px(x2),
+		px(y2), class)
 }
 
 // path draws a line through points, closed or open.
@@ -109,15 +111,19 @@ func (c *canvas) text(x, y float64, anchor, class, lang, s string) {
 // where it is one of t's; lang says which language the words are, or nothing.
 func (c *canvas) language(x, y float64, class, lang, code string, t tongues) {
 	name := t.native(code)
-	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle", text: name, tongue: t.named(code)})
+	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle",
+		text: name, tongue: t.named(code)})
 	fmt.Fprintf(&c.body, `<text x="%s" y="%s" text-anchor="middle"%s%s%s>%s</text>`+"\n",
-		px(x), px(y), attribute("class", class), attribute("lang", lang), attribute("direction", t.direction(code)), html.EscapeString(name))
+		px(x), px(y), attribute("class", class), attribute("lang", lang),
+		attribute("direction", t.direction(code)), html.EscapeString(name))
 }
 
 // vertical writes s upwards, centred at a place: the title of a vertical axis.
 func (c *canvas) vertical(x, y float64, class, s string) {
-	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle", text: s, turned: true})
-	fmt.Fprintf(&c.body, `<text transform="translate(%s %s) rotate(-90)" text-anchor="middle"%s>%s</text>`+"\n",
+	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle",
+		text: s, turned: true})
+	fmt.Fprintf(&c.body,
+		`<text transform="translate(%s %s) rotate(-90)" text-anchor="middle"%s>%s</text>`+"\n",
 		px(x), px(y), attribute("class", class), html.EscapeString(s))
 }
 
@@ -183,7 +189,8 @@ func (h *hatch) pattern(id string) string {
 	if h.across {
 		inside += fmt.Sprintf(` class="hatch s-%s" stroke-width="%s"/>`, h.ink, px(h.width))
 	}
-	return fmt.Sprintf(`<pattern id="%s" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(%s)"><rect width="6" height="6" class="f-%s"/>%s</pattern>`+"\n",
+	return fmt.Sprintf(`<pattern id="%s" width="6" height="6" patternUnits="userSpaceOnUse" `+
+		`patternTransform="rotate(%s)"><rect width="6" height="6" class="f-%s"/>%s</pattern>`+"\n",
 		id, px(h.turn), h.tint, inside)
 }
 
@@ -238,7 +245,8 @@ func (c *canvas) patterns() string {
 
 // svg is the picture as an element for a page whose style has the colours.
 func (c *canvas) svg(title string) string {
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="fig" viewBox="0 0 %s %s" role="img" aria-labelledby="%s-title">`+
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="fig" viewBox="0 0 %s %s" role="img" `+
+		`aria-labelledby="%s-title">`+
 		"\n<title id=\"%s-title\">%s</title>\n%s%s</svg>\n",
 		px(c.width), px(c.height), c.name, c.name, html.EscapeString(title), c.patterns(), c.body.String())
 }
@@ -256,8 +264,10 @@ func (c *canvas) file(title string) string {
 	}
 	style := "<style>\n" + fontCSS(false, texts...) + ownFontCSS(named) + lightCSS(figureCSS) + "</style>\n"
 	svg := c.svg(title)
-	svg = strings.Replace(svg, "<svg ", fmt.Sprintf(`<svg width="%s" height="%s" `, px(c.width), px(c.height)), 1)
-	return strings.Replace(svg, "<defs>", style+`<rect width="100%" height="100%" fill="#ffffff"/>`+"\n<defs>", 1)
+	svg = strings.Replace(svg, "<svg ", fmt.Sprintf(`<svg width="%s" height="%s" `, px(c.width),
+		px(c.height)), 1)
+	return strings.Replace(svg, "<defs>",
+		style+`<rect width="100%" height="100%" fill="#ffffff"/>`+"\n<defs>", 1)
 }
 
 // px formats a coordinate: a tenth of a pixel is enough.

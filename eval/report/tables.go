@@ -29,7 +29,8 @@ func hundred(x float64, se *float64, ci *eval.Interval) string {
 }
 
 // alikeNote says what brackets beside standard errors are.
-const alikeNote = " In brackets, where all questions came out alike and resampling says nothing, Wilson's 95 % interval."
+const alikeNote = " In brackets, where all questions came out alike and resampling says nothing, Wilson's " +
+	"95 % interval."
 
 // text prints a number with so many digits, and its interval behind it.
 func (v value) text(digits int, scale float64) string {
@@ -49,7 +50,8 @@ func (v value) signed(digits int, scale float64) string {
 		return none
 	}
 	s := v.text(digits, scale)
-	if number := fixed(scale*v.x, digits); !strings.HasPrefix(number, "−") && strings.Trim(number, "0.") != "" {
+	if number := fixed(scale*v.x, digits); !strings.HasPrefix(number, "−") &&
+		strings.Trim(number, "0.") != "" {
 		s = "+" + s
 	}
 	return s
@@ -119,8 +121,11 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 	var tables []Table
 	for _, b := range benchmarks {
 		t := Table{Name: "accuracy-" + slug(b), Labels: 2,
-			Caption: "Accuracy on " + b + " by language, in percent ± standard error; at the right the mean over languages and samples that reason in another language than asked (off-target)." + alikeNote,
-			Head:    languageHead([]string{"model", "questions a language"}, languages, nil, "mean", "off-target")}
+			Caption: "Accuracy on " + b +
+				" by language, in percent ± standard error; at the right the mean over languages and " +
+				"samples that reason in another language than asked (off-target)." + alikeNote,
+			Head: languageHead([]string{"model", "questions a language"}, languages, nil, "mean",
+				"off-target")}
 		for _, e := range evaluations {
 			result, ok := e.results.Benchmarks[b]
 			if !ok {
@@ -136,7 +141,8 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 		tables = append(tables, t)
 	}
 	by := func(evaluations []evaluation, name, caption string, print func(eval.Score) string) Table {
-		t := Table{Name: name, Caption: caption, Head: languageHead([]string{"benchmark", "model"}, languages, nil, "mean"), Labels: 2}
+		t := Table{Name: name, Caption: caption, Head: languageHead([]string{"benchmark", "model"}, languages,
+			nil, "mean"), Labels: 2}
 		row := func(benchmark string, e evaluation, of func(string) (eval.Score, bool), mean eval.Score) {
 			cells := []string{benchmark, e.name}
 			for _, l := range languages {
@@ -162,13 +168,17 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 		return t
 	}
 	tables = append(tables,
-		by(evaluations, "off-target", "Samples that reason in another language than asked (off-target), in percent ± standard error."+alikeNote, printOff),
-		by(evaluations, "length", "Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.", func(s eval.Score) string {
-			if s.MeanTokens == 0 {
-				return "–"
-			}
-			return fixed(s.MeanTokens, 0) + " (" + fixed(100*s.Truncated, 0) + " %)"
-		}))
+		by(evaluations, "off-target",
+			"Samples that reason in another language than asked (off-target), in percent ± standard "+
+				"error."+alikeNote, printOff),
+		by(evaluations, "length",
+			"Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.",
+			func(s eval.Score) string {
+				if s.MeanTokens == 0 {
+					return "–"
+				}
+				return fixed(s.MeanTokens, 0) + " (" + fixed(100*s.Truncated, 0) + " %)"
+			}))
 	// Results from elsewhere, without samples, know nothing of the answers' language.
 	var sampled []evaluation
 	for _, m := range models {
@@ -178,7 +188,9 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 	}
 	sampled = append(sampled, partly...)
 	if sampled != nil {
-		answers := by(sampled, "answer-off-target", "Samples that answer in another language than asked, in percent. An answer without words, such as a number, is in none.", printAnswerOff)
+		answers := by(sampled, "answer-off-target",
+			"Samples that answer in another language than asked, in percent. An answer without words, "+
+				"such as a number, is in none.", printAnswerOff)
 		tables = slices.Insert(tables, len(tables)-1, answers)
 	}
 	return tables
@@ -193,8 +205,10 @@ func (s *study) overviewTable() Table {
 	}
 	benchmarks, partly := benchmarksOf(evaluations), s.partly()
 	t := Table{Name: "overview", Labels: 4,
-		Caption: "Models: accuracy by benchmark in percent, mean over languages ± standard error; samples that reason in another language than asked (off-target), in percent; multilingual transferability index (MTI) with its 95 % interval.",
-		Head:    append([]string{"model", "base", "method", "trained on"}, benchmarks...)}
+		Caption: "Models: accuracy by benchmark in percent, mean over languages ± standard error; samples " +
+			"that reason in another language than asked (off-target), in percent; multilingual " +
+			"transferability index (MTI) with its 95 % interval.",
+		Head: append([]string{"model", "base", "method", "trained on"}, benchmarks...)}
 	if partly != nil {
 		t.Labels = 5
 		t.Head = slices.Insert(t.Head, 4, "questions a language")
@@ -223,7 +237,8 @@ func (s *study) overviewTable() Table {
 		labels, mti := []string{m.name, "–", "–", "–"}, "–"
 		for _, p := range s.pairs {
 			if p.trained == m {
-				labels = []string{m.name, p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " "))}
+				labels = []string{m.name, p.base.name, orDash(p.method),
+					orDash(strings.Join(p.languages, " "))}
 				mti = p.mean.text(2, 1)
 			}
 		}
@@ -245,7 +260,8 @@ func orDash(s string) string {
 // settingsTable says how each evaluation was done.
 func settingsTable(models []*model) Table {
 	t := Table{Name: "settings", Caption: "Settings of the evaluations.", Labels: 2,
-		Head: []string{"model", "weights", "questions a language", "samples a question", "temperature", "top-p", "top-k", "max tokens", "seed", "template", "prefix", "grader"}}
+		Head: []string{"model", "weights", "questions a language", "samples a question", "temperature",
+			"top-p", "top-k", "max tokens", "seed", "template", "prefix", "grader"}}
 	for _, m := range models {
 		s := &m.results.Settings
 		var samples, questions []string
@@ -265,7 +281,8 @@ func settingsTable(models []*model) Table {
 		if m.after { // results name what the training began with
 			weights += ", trained"
 		}
-		t.Rows = append(t.Rows, []string{m.name, weights, strings.Join(questions, ", "), strings.Join(samples, ", "),
+		t.Rows = append(t.Rows, []string{m.name, weights, strings.Join(questions, ", "),
+			strings.Join(samples, ", "),
 			fmt.Sprint(s.Temperature), fmt.Sprint(s.TopP), fmt.Sprint(s.TopK), fmt.Sprint(s.MaxTokens),
 			fmt.Sprint(s.Seed), s.Template, prefix, s.Grader})
 	}
@@ -283,7 +300,10 @@ func severalTable(models []*model) (Table, bool) {
 		}
 	}
 	names := eval.SeveralNames(all)
-	t := Table{Name: "samples", Labels: 2, Caption: "Several samples a question, in percent, mean over languages: avg@n the share right, pass@k the chance that one of k is right, maj@n whether most agree on the right answer. In brackets 95 % intervals, as the evaluation made them.",
+	t := Table{Name: "samples", Labels: 2,
+		Caption: "Several samples a question, in percent, mean over languages: avg@n the share right, " +
+			"pass@k the chance that one of k is right, maj@n whether most agree on the right answer. " +
+			"In brackets 95 % intervals, as the evaluation made them.",
 		Head: append([]string{"benchmark", "model"}, names...)}
 	for _, m := range models {
 		for _, b := range m.results.Settings.Benchmarks {
@@ -323,7 +343,8 @@ func graderTables(models []*model) []Table {
 		", and how many of the samples only one of them calls right."
 	list := Table{Name: "graders-differ", Labels: 8,
 		Caption: "Samples on which the graders differ.",
-		Head:    []string{"model", "benchmark", "language", "question", "sample", "extracted answer", "reference", "right by"}}
+		Head: []string{"model", "benchmark", "language", "question", "sample", "extracted answer",
+			"reference", "right by"}}
 	differ := 0
 	for _, m := range models {
 		if m.answers == nil {
@@ -355,7 +376,8 @@ func graderTables(models []*model) []Table {
 		}
 		differ += len(m.answers.disputes)
 		for _, d := range m.answers.disputes {
-			row := []string{m.name, d.benchmark, d.language, d.id, fmt.Sprint(d.sample), brief(d.extracted), brief(d.reference), d.right}
+			row := []string{m.name, d.benchmark, d.language, d.id, fmt.Sprint(d.sample), brief(d.extracted),
+				brief(d.reference), d.right}
 			list.all = append(list.all, row)
 			if len(list.Rows) < mostDisputes {
 				list.Rows = append(list.Rows, row)
@@ -369,7 +391,8 @@ func graderTables(models []*model) []Table {
 		counts.Caption += " They agree on every sample."
 		return []Table{counts}
 	case differ > mostDisputes:
-		list.Caption = fmt.Sprintf("The first %d of %d samples on which the graders differ; the CSV has all.", mostDisputes, differ)
+		list.Caption = fmt.Sprintf("The first %d of %d samples on which the graders differ; the CSV has all.",
+			mostDisputes, differ)
 	}
 	return []Table{counts, list}
 }

@@ -10,8 +10,11 @@ import (
 func (s *study) mtiTable() Table {
 	benchmarks := s.pairBenchmarks()
 	t := Table{Name: "mti", Labels: 5,
-		Caption: "Multilingual transferability index (MTI): mean relative gain of the languages not trained on over that of the languages trained on. None: undefined, since nothing was right before or the languages trained on did not change. " + s.intervalNote(),
-		Head:    append([]string{"model", "base", "method", "trained on", "questions a language"}, benchmarks...)}
+		Caption: "Multilingual transferability index (MTI): mean relative gain of the languages not " +
+			"trained on over that of the languages trained on. None: undefined, since nothing was right " +
+			"before or the languages trained on did not change. " + s.intervalNote(),
+		Head: append([]string{"model", "base", "method", "trained on", "questions a language"},
+			benchmarks...)}
 	t.Caption = strings.TrimSpace(t.Caption) + questionsNote
 	in := s.inDistribution()
 	if len(in) > 0 {
@@ -22,7 +25,8 @@ func (s *study) mtiTable() Table {
 		t.Head = append(t.Head, "Avg")
 	}
 	for _, p := range s.pairs {
-		row := []string{p.name(), p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " ")), p.questions()}
+		row := []string{p.name(), p.base.name, orDash(p.method), orDash(strings.Join(p.languages, " ")),
+			p.questions()}
 		for _, b := range benchmarks {
 			if v, ok := p.mtiOfBenchmark[b]; ok {
 				row = append(row, v.text(2, 1))
@@ -35,7 +39,8 @@ func (s *study) mtiTable() Table {
 				of value
 				in bool
 			}{{p.id, true}, {p.ood, false}} {
-				if slices.ContainsFunc(p.benchmarks, func(b string) bool { return slices.Contains(p.inDistribution, b) == v.in }) {
+				if slices.ContainsFunc(p.benchmarks,
+					func(b string) bool { return slices.Contains(p.inDistribution, b) == v.in }) {
 					row = append(row, v.of.text(2, 1))
 				} else {
 					row = append(row, "–")
@@ -51,7 +56,8 @@ func (s *study) mtiTable() Table {
 }
 
 // questionsNote says what the column of questions is.
-const questionsNote = " Questions: those that base and trained model were both put, of those that either was; by number: without both samples.jsonl they are only counted."
+const questionsNote = " Questions: those that base and trained model were both put, of those that either " +
+	"was; by number: without both samples.jsonl they are only counted."
 
 // inDistribution are the benchmarks that count so for any pair, where that tells
 // benchmarks apart.
@@ -73,7 +79,8 @@ func (s *study) intervalNote() string {
 	if !s.resampled {
 		return ""
 	}
-	return fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates); none where too many replicates leave the number undefined.", replicates)
+	return fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates); none "+
+		"where too many replicates leave the number undefined.", replicates)
 }
 
 // deltaTables are the changes in points and relative to the base, by language.
@@ -84,12 +91,16 @@ func (s *study) deltaTables() []Table {
 			append([]string{"trained on, " + unit, "other, " + unit}, rest...)...)
 	}
 	points := Table{Name: "delta-points", Labels: 3, Head: head("pp"),
-		Caption: "ΔPerformance: accuracy after less before, in percentage points (pp). * trained on; at the right the means over the languages trained on and the others." + questionsNote}
+		Caption: "ΔPerformance: accuracy after less before, in percentage points (pp). * trained on; at " +
+			"the right the means over the languages trained on and the others." + questionsNote}
 	delta := Table{Name: "delta-r", Labels: 3, Head: head("ratio", "MTI"),
-		Caption: "ΔR = (after − before) / before, a ratio: 0.25 is a quarter more than before. None where nothing was right before, – not measured. * trained on; at the right the means over the languages trained on and the others, and their ratio, MTI." + questionsNote}
+		Caption: "ΔR = (after − before) / before, a ratio: 0.25 is a quarter more than before. None where " +
+			"nothing was right before, – not measured. * trained on; at the right the means over the " +
+			"languages trained on and the others, and their ratio, MTI." + questionsNote}
 	for _, p := range s.pairs {
 		for _, b := range p.benchmarks {
-			inPoints, relative := []string{p.name(), b, p.on.questions(b)}, []string{p.name(), b, p.on.questions(b)}
+			inPoints, relative := []string{p.name(), b, p.on.questions(b)}, []string{p.name(), b,
+				p.on.questions(b)}
 			for _, l := range languages {
 				on := slices.Contains(p.languages, l)
 				if !p.points[b][l].ok {
@@ -99,8 +110,10 @@ func (s *study) deltaTables() []Table {
 				inPoints = append(inPoints, starIf(on, p.points[b][l].signed(1, 100)))
 				relative = append(relative, starIf(on, p.delta[b][l].change()))
 			}
-			points.Rows = append(points.Rows, append(inPoints, p.pointsTrained[b].signed(1, 100), p.pointsUnseen[b].signed(1, 100)))
-			delta.Rows = append(delta.Rows, append(relative, p.deltaTrained[b].change(), p.deltaUnseen[b].change(), p.mtiOfBenchmark[b].text(2, 1)))
+			points.Rows = append(points.Rows, append(inPoints, p.pointsTrained[b].signed(1, 100),
+				p.pointsUnseen[b].signed(1, 100)))
+			delta.Rows = append(delta.Rows, append(relative, p.deltaTrained[b].change(),
+				p.deltaUnseen[b].change(), p.mtiOfBenchmark[b].text(2, 1)))
 		}
 	}
 	return []Table{points, delta}
@@ -110,7 +123,8 @@ func (s *study) deltaTables() []Table {
 func (s *study) languageMTITable() Table {
 	languages := s.pairLanguages()
 	t := Table{Name: "mti-by-language", Labels: 1, Head: languageHead([]string{"model"}, languages, nil),
-		Caption: "MTI by language that was not trained on, mean over benchmarks. –: trained on. " + s.intervalNote()}
+		Caption: "MTI by language that was not trained on, mean over benchmarks. –: trained on. " +
+			s.intervalNote()}
 	for _, p := range s.pairs {
 		row := []string{p.name()}
 		for _, l := range languages {
@@ -129,8 +143,10 @@ func (s *study) languageMTITable() Table {
 func (s *study) scalingTable() Table {
 	languages := s.pairLanguages()
 	t := Table{Name: "scaling", Labels: 2,
-		Caption: "Accuracy by language for a growing number of training languages, in percent, mean over benchmarks. * trained on.",
-		Head:    languageHead([]string{"arm", "training languages"}, languages, nil, "mean", "off-target", "MTI")}
+		Caption: "Accuracy by language for a growing number of training languages, in percent, mean over " +
+			"benchmarks. * trained on.",
+		Head: languageHead([]string{"arm", "training languages"}, languages, nil, "mean", "off-target",
+			"MTI")}
 	for _, a := range s.arms {
 		t.Rows = append(t.Rows, s.armRow(a, languages, a.pairs[0].base, nil))
 		for _, p := range a.pairs {
@@ -174,7 +190,11 @@ func (s *study) armRow(a *arm, languages []string, m *model, p *pair) []string {
 		r, ok := results.Benchmarks[b]
 		return r.Mean.Accuracy, ok
 	})
-	off := mean(func(b string) (float64, bool) { r, ok := results.Benchmarks[b]; return r.Mean.OffTarget, ok })
+	off := mean(func(b string) (float64, bool) {
+		r, ok := results.Benchmarks[b]
+		return r.Mean.OffTarget,
+			ok
+	})
 	mti := "–"
 	if p != nil {
 		accuracy, mti = p.accuracy, p.mean.text(2, 1)
@@ -185,10 +205,14 @@ func (s *study) armRow(a *arm, languages []string, m *model, p *pair) []string {
 // lawTable holds the power laws of the arms.
 func (s *study) lawTable() (Table, bool) {
 	t := Table{Name: "scaling-laws", Labels: 2,
-		Caption: "Power laws f(X) = α·X^β over X ≥ 2 training languages, by nonlinear least squares; the expected value for one language f(1); the monolingual generalization gap, f(1) less what was measured for one language; the first-parallel leap, the measured value for two languages less that for one. ",
-		Head:    []string{"arm", "of", "α", "β", "R²", "f(1)", "gap", "leap"}}
+		Caption: "Power laws f(X) = α·X^β over X ≥ 2 training languages, by nonlinear least squares; the " +
+			"expected value for one language f(1); the monolingual generalization gap, f(1) less what was " +
+			"measured for one language; the first-parallel leap, the measured value for two languages " +
+			"less that for one. ",
+		Head: []string{"arm", "of", "α", "β", "R²", "f(1)", "gap", "leap"}}
 	if s.resampled {
-		t.Caption += fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates).", replicates)
+		t.Caption += fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates).",
+			replicates)
 	} else {
 		t.Caption += "In brackets 95 % intervals from the fit's covariance."
 	}
@@ -198,7 +222,8 @@ func (s *study) lawTable() (Table, bool) {
 			law  law
 		}{{"MTI", a.mti}, {"accuracy, %", a.accuracy}} {
 			if l := c.law; l.ok {
-				t.Rows = append(t.Rows, []string{a.name, c.name, l.alpha.text(2, 1), l.beta.text(2, 1), fixed(l.r2, 3),
+				t.Rows = append(t.Rows, []string{a.name, c.name, l.alpha.text(2, 1), l.beta.text(2, 1),
+					fixed(l.r2, 3),
 					l.expected.text(2, 1), l.gap.text(2, 1), l.leap.text(2, 1)})
 			}
 		}
@@ -236,8 +261,10 @@ func (s *study) templateTable(groups map[string][]*model) Table {
 	}
 	languages := languagesOf(evaluations)
 	t := Table{Name: "templates", Labels: 3,
-		Caption: "Prompt templates: accuracy in percent ± standard error, and samples that reason in another language than asked (off-target)." + alikeNote,
-		Head:    languageHead([]string{"model", "benchmark", "template"}, languages, nil, "mean", "off-target")}
+		Caption: "Prompt templates: accuracy in percent ± standard error, and samples that reason in " +
+			"another language than asked (off-target)." + alikeNote,
+		Head: languageHead([]string{"model", "benchmark", "template"}, languages, nil, "mean",
+			"off-target")}
 	for _, family := range sortedKeys(groups) {
 		for _, b := range commonBenchmarks(groups[family]) {
 			for _, m := range groups[family] {
@@ -257,6 +284,7 @@ func (s *study) templateTable(groups map[string][]*model) Table {
 // commonBenchmarks are those that all models were put.
 func commonBenchmarks(models []*model) []string {
 	return slices.DeleteFunc(slices.Clone(models[0].results.Settings.Benchmarks), func(b string) bool {
-		return slices.ContainsFunc(models, func(m *model) bool { _, ok := m.results.Benchmarks[b]; return !ok })
+		return slices.ContainsFunc(models,
+			func(m *model) bool { _, ok := m.results.Benchmarks[b]; return !ok })
 	})
 }

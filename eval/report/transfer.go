@@ -31,9 +31,11 @@ type transfer struct {
 // transferOf computes a transfer from accuracies.
 func transferOf(before, after metric.Scores, benchmarks, languages, trained, id []string) *transfer {
 	t := &transfer{benchmarks: benchmarks, languages: languages, trained: trained, inDistribution: id,
-		delta: map[string]map[string]value{}, deltaTrained: map[string]value{}, deltaUnseen: map[string]value{},
-		points: map[string]map[string]value{}, pointsTrained: map[string]value{}, pointsUnseen: map[string]value{},
-		mti: map[string]map[string]value{}, deltaOfLanguage: map[string]value{},
+		delta: map[string]map[string]value{}, deltaTrained: map[string]value{},
+		deltaUnseen: map[string]value{},
+		points:      map[string]map[string]value{}, pointsTrained: map[string]value{},
+		pointsUnseen: map[string]value{},
+		mti:          map[string]map[string]value{}, deltaOfLanguage: map[string]value{},
 		mtiOfLanguage: map[string]value{}, mtiOfBenchmark: map[string]value{}}
 	base, gained := metric.Scores{}, metric.Scores{}
 	for _, b := range benchmarks {
@@ -43,7 +45,8 @@ func transferOf(before, after metric.Scores, benchmarks, languages, trained, id 
 	var means []value
 	for _, b := range benchmarks {
 		t.delta[b], t.mti[b], t.points[b] = map[string]value{}, map[string]value{}, map[string]value{}
-		t.deltaTrained[b], t.deltaUnseen[b], t.mtiOfBenchmark[b] = orUndefined(m.DeltaRTrain[b]), orUndefined(m.DeltaRUnseen[b]), orUndefined(m.MTI[b])
+		t.deltaTrained[b], t.deltaUnseen[b] = orUndefined(m.DeltaRTrain[b]), orUndefined(m.DeltaRUnseen[b])
+		t.mtiOfBenchmark[b] = orUndefined(m.MTI[b])
 		t.pointsTrained[b], t.pointsUnseen[b] = orUndefined(m.PointsTrain[b]), orUndefined(m.PointsUnseen[b])
 		var accuracies []value
 		for _, l := range languages {
@@ -132,7 +135,8 @@ func (t *transfer) sameMeans(as *transfer) {
 
 // unseen are the languages that were not trained on.
 func (t *transfer) unseen() []string {
-	return slices.DeleteFunc(slices.Clone(t.languages), func(l string) bool { return slices.Contains(t.trained, l) })
+	return slices.DeleteFunc(slices.Clone(t.languages),
+		func(l string) bool { return slices.Contains(t.trained, l) })
 }
 
 // scoresOf are the measured cells of an evaluation.
