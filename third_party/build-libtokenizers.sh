@@ -3,6 +3,7 @@
 # inside the Go module itself; needs only the Go module proxy, crates.io and a
 # C/C++ compiler, never GitHub.
 #   usage: build-libtokenizers.sh OUTDIR
+#          build-libtokenizers.sh --crates     prints cargo's metadata of what it is made of
 # Safe when two run at once: the library is put in place by one rename.
 # Integrity: go.sum checks the module zip, Cargo.lock (out of that zip) checks
 # every crate.
@@ -10,6 +11,8 @@ set -euo pipefail
 
 MODULE=github.com/daulet/tokenizers
 VERSION=${TOKENIZERS_VERSION:-v1.24.0}
+CRATES=
+if [ "$1" = --crates ]; then CRATES=1; set -- "$(mktemp -d)"; fi
 OUT=$(realpath -m "$1")
 LIB=$OUT/lib/libtokenizers.a
 STAMP=$OUT/lib/stamp
@@ -86,6 +89,12 @@ T
 # The lock keeps upstream's pin and checksum for every crate that is left; the
 # one entry without a registry source is dropped, and cargo removes orphans.
 awk 'BEGIN{RS="";ORS="\n\n"} !/source = "git\+/' "$SRC/Cargo.lock" >"$W/Cargo.lock"
+
+if [ -n "$CRATES" ]; then
+  cargo metadata --format-version 1 --filter-platform x86_64-unknown-linux-gnu --manifest-path "$W/Cargo.toml"
+  rm -rf "$OUT"
+  exit
+fi
 
 export CARGO_TARGET_DIR=$BUILD/target
 export RUSTFLAGS="--remap-path-prefix=$W=/tokenizers --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"

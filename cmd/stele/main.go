@@ -101,6 +101,7 @@ func newRootCommand() *cobra.Command {
 		newBenchCommand(g),
 		newDoctorCommand(g),
 		newVersionCommand(g),
+		newNoticesCommand(g),
 	)
 	completeFlags(root)
 	return root

@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/stele-lm/stele/third_party/notices"
 )
 
 func newVersionCommand(*globals) *cobra.Command {
@@ -15,6 +18,18 @@ func newVersionCommand(*globals) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), "stele", buildVersion())
+			return err
+		},
+	}
+}
+
+func newNoticesCommand(*globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "notices",
+		Short: "Licences of the software of others that is in this program",
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := io.WriteString(c.OutOrStdout(), notices.Text)
 			return err
 		},
 	}
