@@ -147,7 +147,7 @@ func (m limitedMemory) Reallocate(size int, b []byte) []byte {
 	return m.Allocator.Reallocate(size, b)
 }
 
-// seekable is what the columnar formats are read from.
+// seekable is a file that the columnar formats are read from.
 type seekable interface {
 	io.Reader
 	io.ReaderAt

@@ -41,7 +41,7 @@ type Options struct {
 // arrow may be followed by .gz.
 var Extensions = []string{".jsonl", ".ndjson", ".json", ".tsv", ".csv", ".parquet", ".arrow"}
 
-// Extension is the ending of a name that tells its format, without .gz, or "".
+// Extension returns the ending of a name that tells its format, without .gz, or "".
 func Extension(name string) string {
 	name = strings.ToLower(name)
 	bare := strings.TrimSuffix(name, ".gz")
@@ -112,7 +112,7 @@ func (r *Reader) Next() (*jsonl.Record, error) {
 	}
 }
 
-// Where is the file and row of the last record, for errors about its content.
+// Where returns the file and row of the last record, for errors about its content.
 func (r *Reader) Where() string { return r.where }
 
 // Close closes the file that is open.

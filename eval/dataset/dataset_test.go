@@ -38,7 +38,7 @@ func read(path string, o Options) ([]string, error) {
 	}
 }
 
-// fixture is row i of the files that testdata/make.py made.
+// fixture returns row i of the files that testdata/make.py made.
 func fixture(i int) string {
 	level := fmt.Sprint(i%5 + 1)
 	if i == 3 {

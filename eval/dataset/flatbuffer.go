@@ -15,7 +15,7 @@ import (
 // errMetadata says that a flatbuffer of metadata points out of itself.
 var errMetadata = errors.New("the file is damaged: its metadata points out of itself")
 
-// maxDepth is how deep types may nest.
+// maxDepth limits the nesting of types.
 const maxDepth = 64
 
 // flatbuffer is metadata of Arrow IPC that is being checked.
@@ -43,7 +43,7 @@ func (f *flatbuffer) u32(at int) (int, error) {
 	return int(binary.LittleEndian.Uint32(f.data[at:])), nil
 }
 
-// follow is where the offset at a place points to.
+// follow returns the position that the offset at another position points to.
 func (f *flatbuffer) follow(at int) (int, error) {
 	offset, err := f.u32(at)
 	if err != nil || at+offset > len(f.data) {
@@ -52,7 +52,7 @@ func (f *flatbuffer) follow(at int) (int, error) {
 	return at + offset, nil
 }
 
-// field is the place of a table's field, or 0 where the table leaves it out.
+// field returns the position of a table's field, or 0 where the table leaves it out.
 func (f *flatbuffer) field(table, index int) (int, error) {
 	back, err := f.u32(table)
 	if err != nil {
@@ -70,7 +70,7 @@ func (f *flatbuffer) field(table, index int) (int, error) {
 	return table + offset, nil
 }
 
-// vector is the first element and the number of elements of a vector field.
+// vector returns the first element and the number of elements of a vector field.
 func (f *flatbuffer) vector(table, index, size int) (first, count int, err error) {
 	at, err := f.field(table, index)
 	if err != nil || at == 0 {
@@ -107,7 +107,7 @@ func (f *flatbuffer) tables(table, index int, visit func(int) error) error {
 	return nil
 }
 
-// child is the table that a field points to, or 0.
+// child returns the table that a field points to, or 0.
 func (f *flatbuffer) child(table, index int) (int, error) {
 	at, err := f.field(table, index)
 	if err != nil || at == 0 {
@@ -252,7 +252,7 @@ func checkMessage(data []byte, in *views) (body int64, err error) {
 // continuation begins every message since Arrow 0.15.
 const continuation = 0xffffffff
 
-// messageAt reads the metadata of the message at a place, and says where its body
+// messageAt reads the metadata of the message at a position, and returns where its body
 // begins; empty metadata is the end of a stream.
 func messageAt(in io.ReaderAt, at, size int64) (metadata []byte, body int64, err error) {
 	var head [8]byte

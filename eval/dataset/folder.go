@@ -51,7 +51,7 @@ func pick(where, what string, names []string, wanted string) (string, error) {
 	return "", fmt.Errorf("%s has several %ss: name one of %s", where, what, strings.Join(names, ", "))
 }
 
-// dictFiles are the files of a DatasetDict that save_to_disk wrote: a folder for
+// dictFiles returns the files of a DatasetDict that save_to_disk wrote: a folder for
 // each split.
 func dictFiles(dir string, o Options) ([]string, error) {
 	file := filepath.Join(dir, "dataset_dict.json")
@@ -79,7 +79,7 @@ func dictFiles(dir string, o Options) ([]string, error) {
 	return files, err
 }
 
-// savedFiles are the shards of a Dataset that save_to_disk wrote, as its state.json
+// savedFiles returns the shards of a Dataset that save_to_disk wrote, as its state.json
 // lists them.
 func savedFiles(dir string, _ Options) ([]string, error) {
 	file := filepath.Join(dir, "state.json")
@@ -113,7 +113,7 @@ func savedFiles(dir string, _ Options) ([]string, error) {
 	return files, nil
 }
 
-// declaredFiles are the files that the front matter of a dataset repository's
+// declaredFiles returns the files that the front matter of a dataset repository's
 // README.md names.
 func declaredFiles(dir string, o Options) ([]string, error) {
 	file := filepath.Join(dir, "README.md")
@@ -199,7 +199,7 @@ type declaredSplit struct {
 	patterns []string
 }
 
-// splits are the data files of a config: without names they are the split train,
+// splits returns the data files of a config: without names they are the split train,
 // as the datasets library has it.
 func (c config) splits() []declaredSplit {
 	if patterns := texts(c.DataFiles); len(patterns) > 0 {
@@ -217,7 +217,7 @@ func (c config) splits() []declaredSplit {
 	return out
 }
 
-// texts is a string or a list of nothing but strings, as a list.
+// texts returns a string or a list of nothing but strings, as a list.
 func texts(v any) []string {
 	if s, ok := v.(string); ok {
 		return []string{s}
@@ -247,7 +247,7 @@ var splitWords = map[string]string{
 
 var word = regexp.MustCompile(`[A-Za-z]+`)
 
-// splitOf is the split that a file's path tells of, the last word first: the wanted
+// splitOf returns the split that a file's path tells of, the last word first: the wanted
 // one, whatever its name, or one of the usual; "" where it tells of none.
 func splitOf(name, wanted string) string {
 	words := word.FindAllString(strings.ToLower(name), -1)
@@ -262,7 +262,7 @@ func splitOf(name, wanted string) string {
 	return ""
 }
 
-// namedFiles are the data files of a folder that says nothing about itself, by the
+// namedFiles returns the data files of a folder that says nothing about itself, by the
 // splits that their names tell of.
 func namedFiles(dir string, o Options) ([]string, error) {
 	names, err := tree(dir)

@@ -24,8 +24,8 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// content is what the bytes or texts of a column hold beyond what their Arrow type
-// says.
+// content says how the bytes or texts of a column are read where their Arrow type does not
+// say.
 type content int
 
 const (
@@ -46,7 +46,7 @@ type meaning struct {
 	children []meaning
 }
 
-// child is the meaning of a column's i-th part.
+// child returns the meaning of a column's i-th child.
 func (m *meaning) child(i int) *meaning {
 	if m == nil || i >= len(m.children) {
 		return nil
@@ -54,7 +54,7 @@ func (m *meaning) child(i int) *meaning {
 	return &m.children[i]
 }
 
-// extensionKey is where IPC metadata names an extension type that the library does
+// extensionKey is the key under which IPC metadata names an extension type that the library does
 // not know, or could not take.
 const extensionKey = "ARROW:extension:name"
 
@@ -84,8 +84,8 @@ func meaningOf(f arrow.Field) meaning {
 	return m
 }
 
-// parquetMeaning is what the schema of a Parquet file says of a field and, where the
-// file has one, the Arrow schema that it was written from, which knows more.
+// parquetMeaning reads the meaning of a field from the schema of a Parquet file and, where the
+// file has one, from the Arrow schema that it was written from, which knows more.
 func parquetMeaning(f *pqarrow.SchemaField, columns *schema.Schema, origin *meaning) meaning {
 	m := meaningOf(*f.Field)
 	if f.ColIndex >= 0 && f.ColIndex < columns.NumColumns() && m.content == asTyped && len(f.Children) == 0 {
@@ -114,7 +114,7 @@ func parquetMeaning(f *pqarrow.SchemaField, columns *schema.Schema, origin *mean
 	return m
 }
 
-// arrowSchemaKey is where Arrow's writers keep the schema that a Parquet file was
+// arrowSchemaKey is the key under which Arrow's writers keep the schema that a Parquet file was
 // written from.
 const arrowSchemaKey = "ARROW:schema"
 
@@ -165,7 +165,7 @@ type encoder struct {
 	refused int // values within objects, which the record keeps by name
 }
 
-// maxRefused is how many refused values a record keeps by name before their column is
+// maxRefused is the number of refused values that a record keeps by name before their column is
 // refused as a whole.
 const maxRefused = 1000
 
@@ -308,7 +308,7 @@ func number(out []byte, v float64, bits int) ([]byte, error) {
 	return append(out, text...), err
 }
 
-// trimFraction is a time without the zeros at the end of its seconds.
+// trimFraction returns a time without the zeros at the end of its seconds.
 func trimFraction(time string) string {
 	if strings.Contains(time, ".") {
 		return strings.TrimSuffix(strings.TrimRight(time, "0"), ".")

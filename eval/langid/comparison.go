@@ -30,7 +30,7 @@ func compare(codes []string, trigrams bool) *comparison {
 	return c
 }
 
-// models are what lingua loads together for a language.
+// models names a set of n-gram models of a language, which lingua loads together.
 type models struct {
 	language lingua.Language
 	all      bool
@@ -44,7 +44,7 @@ var (
 // onTrigrams: lingua judges texts of so many letters by trigrams alone.
 const onTrigrams = 120
 
-// confidences are lingua's, in each language. The first texts are judged one by one:
+// confidences returns lingua's, in each language. The first texts are judged one by one:
 // lingua would load a model in each goroutine that does not find it.
 func (c *comparison) confidences(text string) []lingua.ConfidenceValue {
 	letters := utf8.RuneCountInString(strings.ReplaceAll(text, " ", ""))
@@ -64,7 +64,7 @@ func (c *comparison) confidences(text string) []lingua.ConfidenceValue {
 	return c.detector.ComputeLanguageConfidenceValues(text)
 }
 
-// byWindows is the mean confidence in each language over a text's windows. Lingua on
+// byWindows returns the mean confidence in each language over a text's windows. Lingua on
 // its own multiplies the probabilities of letter sequences, so that a few words whose
 // sequences are rare elsewhere ("werde ich anfangen") would outweigh a long text in
 // another language.

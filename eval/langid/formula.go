@@ -40,7 +40,7 @@ type token struct {
 // operators join the names of a formula.
 const operators = "=+*/^_<>|≤≥≦≧≠≈≡≅∼±∓×÷·∙⋅∘−√∑∏∫∂∈∉⊂⊆∪∩→⇒⇔↔↦∠∡△▲⊥∥∣°′″"
 
-// prose is the words of a text; none where only names are left, as in "y = 3x + 2".
+// prose returns the words of a text; none where only names are left, as in "y = 3x + 2".
 func prose(text string) []string {
 	tokens := tokens(text)
 	kept := tokens[:0]

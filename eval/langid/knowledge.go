@@ -10,7 +10,8 @@ import (
 	"github.com/stele-lm/stele/eval/language"
 )
 
-// knowledge is what languages are told apart by, made of a table of languages once.
+// knowledge holds the scripts, letters and words that tell languages apart, made of a table
+// of languages once.
 type knowledge struct {
 	table   *language.Table
 	scripts []script

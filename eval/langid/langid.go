@@ -55,7 +55,7 @@ func Among(codes []string, t *language.Table) (*Detector, error) {
 // Languages returns the table of the languages that are told apart.
 func (d *Detector) Languages() *language.Table { return d.table }
 
-// of are the languages of a script that may be named, and whether these are all.
+// of returns the languages of a script that may be named, and whether these are all.
 func (d *Detector) of(s script) (languages []string, all bool) {
 	for _, code := range s.languages {
 		if slices.Contains(d.among, code) {
@@ -79,7 +79,7 @@ func (d *Detector) Detect(text string) (lang string, confidence float64) {
 	return v.lang, v.of[v.lang]
 }
 
-// Judge is Detect for a text that ought to be in the language want. A text that is
+// Judge does as Detect for a text that ought to be in the language want. A text that is
 // too short to tell the languages of its script apart, such as "ok", is taken for
 // want if want is written in that script.
 func (d *Detector) Judge(text, want string) (lang string, confidence float64) {
@@ -100,7 +100,7 @@ func (d *Detector) OffTarget(output, want string) (off bool, lang string) {
 	return lang != want, lang
 }
 
-// identified is what a text is known to be.
+// identified is a verdict with the confidences that it rests on.
 type identified struct {
 	lang  string
 	of    map[string]float64 // confidences
@@ -148,7 +148,7 @@ func (d *Detector) identify(text string) identified {
 	return v
 }
 
-// byScript is the language of a text most of which is in a script other than Latin.
+// byScript returns the language of a text most of which is in a script other than Latin.
 func (d *Detector) byScript(w *words, script int, share float64) identified {
 	text := w.text[script].String()
 	of, _ := d.of(d.scripts[script])

@@ -80,7 +80,8 @@ func TestMixedLatin(t *testing.T) {
 			"To find the value we need to follow these steps. First, let's calculate the cube. Therefore " +
 				"the value is", "en"},
 		{"Kwa ombi, nitaanza kufikiria kwa Kiswahili.",
-			"A football team played 22 games. They won 8 more than they lost. How many did they win? Let the " +
+			"A football team played 22 games. They won 8 more than they lost. How many did they win? Let " +
+				"the " +
 				"number lost be x.", "en"},
 		{"Okay, let me think step by step.", sentences["de"] + " " + sentences["de"], "de"},
 		{"So the final answer is", sentences["sw"] + " " + sentences["sw"], "sw"},

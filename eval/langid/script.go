@@ -37,7 +37,7 @@ var scriptOrder = []string{
 	"Tai_Tham", "Yi", "Vai", "Adlam", "Coptic", "Gothic",
 }
 
-// lettersAWord is how many letters make a word in scripts that set none apart by spaces.
+// lettersAWord counts the letters of a word in scripts that set none apart by spaces.
 var lettersAWord = map[string]float64{
 	"Hiragana": 2, "Katakana": 2, "Han": 2, "Bopomofo": 2, "Yi": 2,
 	"Thai": 4, "Myanmar": 4, "Khmer": 4, "Lao": 4, "Tibetan": 4, "Javanese": 4, "Balinese": 4, "Tai_Tham": 4,
@@ -132,8 +132,8 @@ func (k *knowledge) countWords(text string) *words {
 	return w
 }
 
-// most is the script that most words are written in, and its share of them; among
-// scripts from one place on.
+// most returns the index of the script that most words are written in, and its share of
+// them; scripts before from do not count.
 func (w *words) most(from int) (script int, share float64) {
 	script = from
 	for s := from; s < len(w.by); s++ {

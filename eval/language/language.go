@@ -75,7 +75,7 @@ type Prompts struct {
 	Question string `yaml:"question" json:"question"`
 }
 
-// hole is where a problem stands in Prompts.Question.
+// hole marks the problem in Prompts.Question.
 const hole = "{problem}"
 
 // Around returns the words before and after a problem.

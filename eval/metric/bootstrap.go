@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Answers are what a model got right: the share of right samples, 0 to 1, by
+// Answers holds the share of right samples, 0 to 1, by
 // benchmark, language and question.
 type Answers map[string]map[string]map[string]float64
 
@@ -147,7 +147,7 @@ func sortedKeys(m map[string]float64) []string {
 	return keys
 }
 
-// Intervals are the percentile intervals of some statistics of the models'
+// Intervals returns the percentile intervals of some statistics of the models'
 // accuracies. stat returns as many numbers each time, nil for undefined ones; a
 // statistic that fewer than nine in ten replicates define has no interval.
 func (b *Bootstrap) Intervals(stat func([]Scores) []*float64) []*Interval {

@@ -76,7 +76,7 @@ func TestTable10(t *testing.T) {
 	}
 }
 
-// table9 is a row of Table 9 with Swahili and Chinese in their places.
+// table9 returns a row of Table 9 with Swahili and Chinese in their places.
 func (p *tables) table9(row int) map[string]float64 {
 	cells := map[string]float64{}
 	for _, l := range p.Languages {

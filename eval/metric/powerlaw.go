@@ -29,7 +29,7 @@ type PowerLaw struct {
 	Gap *float64
 }
 
-// At is f(X).
+// At returns f(X).
 func (p PowerLaw) At(languages float64) float64 { return p.Alpha * math.Pow(languages, p.Beta) }
 
 // Fit fits a power law by nonlinear least squares on the values themselves, not

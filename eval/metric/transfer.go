@@ -14,8 +14,8 @@ import (
 // a missing key.
 type Scores map[string]map[string]float64
 
-// Transfer is what a trained model gained over its base, and what of that the
-// languages it was not trained on gained.
+// Transfer holds the gain of a trained model over its base, and of the languages that it was
+// not trained on.
 type Transfer struct {
 	// DeltaR is Eq. 1, the relative gain by benchmark and language. It is nil where
 	// the base has 0 or either score is missing.
@@ -38,7 +38,7 @@ type Transfer struct {
 	PointsTrain, PointsUnseen map[string]*float64
 }
 
-// DeltaR is Eq. 1: (trained - base) / base; nil when the base is 0.
+// DeltaR returns Eq. 1: (trained - base) / base; nil when the base is 0.
 func DeltaR(base, trained float64) *float64 {
 	if base == 0 {
 		return nil
@@ -109,7 +109,7 @@ func NewTransfer(base, trained Scores, languages, trainLanguages []string) Trans
 	return t
 }
 
-// ratio is x / y, and 0 where x is, never −0.
+// ratio returns x / y, and 0 where x is, never −0.
 func ratio(x, y float64) float64 {
 	if x == 0 {
 		return 0
@@ -127,7 +127,7 @@ func Benchmarks(s Scores) []string {
 	return names
 }
 
-// MeanOf is the mean of those of the named values that are defined, nil of none: a
+// MeanOf returns the mean of those of the named values that are defined, nil of none: a
 // row's average over benchmarks or languages.
 func MeanOf(values map[string]*float64, names []string) *float64 {
 	var defined []float64
@@ -139,7 +139,7 @@ func MeanOf(values map[string]*float64, names []string) *float64 {
 	return Mean(defined)
 }
 
-// Mean is the arithmetic mean, nil of nothing.
+// Mean returns the arithmetic mean, nil of nothing.
 func Mean(values []float64) *float64 {
 	if len(values) == 0 {
 		return nil

@@ -269,7 +269,7 @@ func whiskerEnd(c *canvas, x, y float64, cut bool, direction float64) {
 	}
 }
 
-// bounds are a value's interval, or a standard error to each side.
+// bounds returns a value's interval, or a standard error to each side.
 func (v value) bounds() (low, high float64, ok bool) {
 	switch {
 	case v.ci != nil:

@@ -37,7 +37,7 @@ var mustAgree = []setting{
 // prompts is the name under which questions may be put in other words.
 const prompts = "prompt"
 
-// rewords are what makes other words of a question when a plan lets it differ.
+// rewords are the settings that change the words of a question; a plan may let them differ.
 var rewords = []string{prompts, "template", "hack", "few_shot"}
 
 func settingNames() []string {
@@ -195,7 +195,7 @@ func (c *comparison) share(base, trained *outcomes, b, l string, before, after *
 	return n
 }
 
-// measured are the base or the trained model for the bootstrap, on what both share.
+// measured returns the base or the trained model for the bootstrap, on what both share.
 func (c *comparison) measured(m *model, scores metric.Scores, answers metric.Answers) metric.Measured {
 	out := metric.Measured{Scores: scores, Answers: answers, Trials: map[string]map[string]int{}}
 	for b, result := range m.results.Benchmarks {
@@ -254,7 +254,7 @@ func sameModel(m *model, origin *eval.Lineage) bool {
 	return false
 }
 
-// digests are the SHA-256 of a model's files, whatever the files are called. What a
+// digests returns the SHA-256 of a model's files, whatever the files are called. What a
 // checkpoint holds for its training besides is no part of the model.
 func digests(weights map[string]string) []string {
 	var all []string
@@ -273,8 +273,8 @@ func sameFolder(a, b string) bool {
 	return errX == nil && errY == nil && x.IsDir() && os.SameFile(x, y)
 }
 
-// lineageOf is what is known of the training run that made the model of the
-// evaluation in dir: what its manifest says; of older ones, the manifest of the run
+// lineageOf returns what is known of the training run that made the model of the
+// evaluation in dir: from its manifest or, for older ones, from the manifest of the run
 // whose checkpoint the model's name is, seen from here or from a folder above dir, which
 // is where it was given.
 func lineageOf(dir string, m *eval.Manifest, name string) (*eval.Lineage, error) {

@@ -195,10 +195,11 @@ func TestPairsOfOneWayOfAsking(t *testing.T) {
 		"top_k": func(s *eval.Spec) { s.TopK = 5 }, "min_p": func(s *eval.Spec) { s.MinP = 0.1 },
 		"max_tokens": func(s *eval.Spec) { s.MaxTokens = 128 },
 		"stop":       func(s *eval.Spec) { s.Stop = []string{"\n"} },
-		"template":   func(s *eval.Spec) { s.Template = "none" }, "hack": func(s *eval.Spec) { s.Hack = true },
-		"few_shot": func(s *eval.Spec) { s.FewShot = 4 },
-		"grader":   func(s *eval.Spec) { s.Grader = "strict" },
-		"":         func(s *eval.Spec) { s.Seed, s.Limit = 9, 10 },
+		"template":   func(s *eval.Spec) { s.Template = "none" },
+		"hack":       func(s *eval.Spec) { s.Hack = true },
+		"few_shot":   func(s *eval.Spec) { s.FewShot = 4 },
+		"grader":     func(s *eval.Spec) { s.Grader = "strict" },
+		"":           func(s *eval.Spec) { s.Seed, s.Limit = 9, 10 },
 	} {
 		dir := t.TempDir()
 		dirs := []string{put{model: "b", weights: "base", until: 10, right: allRight}.write(t,
@@ -342,7 +343,8 @@ func TestPairsOfOtherLanguages(t *testing.T) {
 	lineage := &eval.Lineage{Model: "b", Algorithm: "grpo", Languages: []string{"en"},
 		Weights: map[string]string{"a": "base"}}
 	r := reportOf(t, open(t, put{model: "b", weights: "base", until: 20,
-		right: func(l string, i int) bool { return l != "ru" && i < 10 }}.write(t, filepath.Join(dir, "base")),
+		right: func(l string, i int) bool { return l != "ru" && i < 10 }}.write(t,
+		filepath.Join(dir, "base")),
 		put{model: "t", weights: "t", trained: lineage, until: 20, right: allRight,
 			languages: []string{"de", "en"}}.write(t, filepath.Join(dir, "trained"))))
 	if page := r.Markdown(); !strings.Contains(page,

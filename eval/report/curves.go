@@ -75,7 +75,7 @@ var undrawn = []string{
 // smoothFrom is the number of steps from which curves get a moving mean.
 const smoothFrom = 40
 
-// window is how many steps a moving mean spans.
+// window returns the number of steps in a moving mean.
 func window(steps int) int { return max(1, steps/15) }
 
 // series is a curve: where it is defined.
@@ -88,7 +88,7 @@ func seriesOf(steps []Step, key string) (points [][2]float64) {
 	return points
 }
 
-// moving is the mean of the last n points at each point.
+// moving returns the mean of the last n points at each point.
 func moving(points [][2]float64, n int) [][2]float64 {
 	out := make([][2]float64, len(points))
 	for i := range points {
@@ -102,7 +102,7 @@ func moving(points [][2]float64, n int) [][2]float64 {
 	return out
 }
 
-// rewardPanels are the parts of the reward and, where there are several languages,
+// rewardPanels returns the parts of the reward and, where there are several languages,
 // the reward and each part by language.
 func rewardPanels(metrics []string) []curvePanel {
 	parts := curvePanel{title: "Parts of the reward"}
@@ -140,7 +140,7 @@ func rewardPanels(metrics []string) []curvePanel {
 	return panels
 }
 
-// panelsOf are the panels that have data: those that are known, and one for each
+// panelsOf returns the panels that have data: those that are known, and one for each
 // metric that is not, such as a newer version's, under its own name.
 func panelsOf(steps []Step) []curvePanel {
 	all := map[string]bool{}
@@ -271,7 +271,7 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 	}
 }
 
-// bandPoints is the outline of mean ± deviation.
+// bandPoints returns the outline of mean ± deviation.
 func (p *curvePanel) bandPoints(steps []Step) [][2]float64 {
 	if p.band == "" {
 		return nil

@@ -22,7 +22,7 @@ func there(err error) (bool, error) {
 	return err == nil, err
 }
 
-// Run is what a run folder holds.
+// Run is the content of a run folder.
 type Run struct {
 	Name string // of the folder, with its parent's where two are called the same
 	dir  string

@@ -18,7 +18,7 @@ import (
 //go:embed fonts/*.ttf
 var fontFiles embed.FS
 
-// fontSubset is a part of the font that figures are set in.
+// fontSubset is one of the subsets that make up the font of figures.
 type fontSubset struct {
 	name    string
 	unicode string // as CSS has it
@@ -65,7 +65,7 @@ func fontData(name string) []byte {
 // shaping is guarded: faces keep caches.
 var shaping sync.Mutex
 
-// glyph is an outline at a place, in pixels right of a text's start.
+// glyph is an outline with its position, in pixels right of a text's start.
 type glyph struct {
 	id      font.GID
 	outline font.GlyphOutline
@@ -141,7 +141,7 @@ func fontRuns(text string) []fontRun {
 	return runs
 }
 
-// textWidth is the width of a label at the size that most have.
+// textWidth returns the width of a label at the size that most have.
 func textWidth(s string) float64 { return widthAt(s, 12, false) }
 
 func widthAt(s string, size float64, bold bool) float64 {

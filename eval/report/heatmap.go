@@ -59,7 +59,7 @@ func heatmap(name string, groups []heatGroup, languages []string, t tongues) *ca
 	return c
 }
 
-// heatLevel is one of six shades.
+// heatLevel returns one of six shades.
 func heatLevel(x float64) int {
 	level := 0
 	for level < len(heatSteps) && math.Abs(x) >= heatSteps[level] {

@@ -175,7 +175,7 @@ func (p *pair) json() jsonPair {
 	}
 }
 
-// inPoints are differences of fractions as percentage points.
+// inPoints returns differences of fractions as percentage points.
 func inPoints(of map[string]map[string]value) map[string]map[string]value {
 	out := map[string]map[string]value{}
 	for k, cells := range of {

@@ -12,7 +12,7 @@ import (
 // The zero value has the built-in ones.
 type tongues struct{ table *language.Table }
 
-// tonguesOf are the languages of some evaluations. Where two describe one in two ways, the
+// tonguesOf returns the languages of some evaluations. Where two describe one in two ways, the
 // later one's holds.
 func tonguesOf(evaluations ...evaluation) tongues {
 	t := language.Builtin()

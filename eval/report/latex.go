@@ -13,7 +13,7 @@ const wideTable = 8
 // not break over pages.
 const tallTable = 32
 
-// LaTeX is the table for a paper: booktabs, with a caption and a label. It needs
+// LaTeX returns the table for a paper: booktabs, with a caption and a label. It needs
 // the packages booktabs and graphicx.
 func (t *Table) LaTeX() string {
 	var b strings.Builder
@@ -79,8 +79,8 @@ func (t *Table) repeats() bool {
 	return false
 }
 
-// latexSigns are what captions and cells use beyond ASCII, and what TeX reads as
-// commands.
+// latexSigns replaces signs beyond ASCII that captions and cells use, and characters that
+// TeX reads as commands.
 var latexSigns = strings.NewReplacer(
 	`\`, `\textbackslash{}`, "{", `\{`, "}", `\}`, "$", `\$`, "&", `\&`, "#", `\#`, "_", `\_`, "%", `\%`,
 	"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "<", `\textless{}`, ">", `\textgreater{}`, "|",
@@ -120,7 +120,7 @@ const latexHead = `\documentclass[10pt]{article}
 \begin{document}
 `
 
-// LaTeX is the report as a document: text, figures and tables.
+// LaTeX returns the report as a document: text, figures and tables.
 func (r *Report) LaTeX() string {
 	var b strings.Builder
 	b.WriteString(latexHead)

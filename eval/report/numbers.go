@@ -18,7 +18,7 @@ type numbers struct {
 	rows [][]string
 }
 
-// numbers are all that the report rests on.
+// numbers returns all that the report rests on.
 func (r *Report) numbers() []numbers {
 	accuracy := numbers{name: "accuracy", head: []string{"run", "when", "benchmark", "language", "questions",
 		"samples",
@@ -109,7 +109,7 @@ func (n *numbers) addTransfer(p *pair) {
 	}
 }
 
-// cell is an accuracy where there is one.
+// cell returns an accuracy where there is one.
 func cell(s metric.Scores, benchmark, language string) string {
 	x, ok := s[benchmark][language]
 	return defined(value{x: x, ok: ok})
@@ -117,7 +117,7 @@ func cell(s metric.Scores, benchmark, language string) string {
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
-// bound is an end of an interval.
+// bound returns an end of an interval.
 func bound(i *eval.Interval, end int) string {
 	if i == nil {
 		return ""

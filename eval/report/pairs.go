@@ -78,7 +78,7 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 	return all, nil
 }
 
-// Settings are the names of the settings that Compare may be told to let differ.
+// Settings returns the names of the settings that Compare may be told to let differ.
 func Settings() []string { return settingNames() }
 
 // Unfinished says of a run that is going on how far it is; "" for others.

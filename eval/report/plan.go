@@ -26,7 +26,7 @@ type Plan struct {
 	lying map[string]string
 }
 
-// PlanRun is what a plan says of a run.
+// PlanRun is a run's entry in a plan.
 type PlanRun struct {
 	Label string `yaml:"label"` // instead of the folder's name
 	// Base is the folder's name of the evaluation of the model that this one was
@@ -102,7 +102,7 @@ func (p *Plan) look(place, name string) {
 	}
 }
 
-// given is the plan as far as it is about the runs, and what it says of others that lie
+// given returns the plan as far as it is about the runs, and what it says of others that lie
 // where it was found; the error names one that is nowhere.
 func (p Plan) given(runs []*Run) (Plan, []string, error) {
 	known := map[string]bool{}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// pngScale is how many pixels of a PNG make one of the picture: about 200 dots an
+// pngScale is the number of pixels of a PNG for one of the picture: about 200 dots an
 // inch when a figure is as wide as a text column.
 const pngScale = 2
 
@@ -21,7 +21,7 @@ type raster struct {
 	image *image.RGBA
 }
 
-// png is the picture as a PNG file, on white.
+// png returns the picture as a PNG file, on white.
 func (c *canvas) png() ([]byte, error) {
 	r := &raster{image.NewRGBA(image.Rect(0, 0, int(math.Ceil(c.width*pngScale)),
 		int(math.Ceil(c.height*pngScale))))}
@@ -110,7 +110,7 @@ func (r *raster) stroke(points []point, closed bool, l look) {
 	}
 }
 
-// circle is a polygon that turns as stroke's pieces do.
+// circle returns a polygon that turns as stroke's pieces do.
 func circle(centre point, radius float64, corners int) []point {
 	points := make([]point, corners)
 	for i := range points {

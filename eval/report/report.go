@@ -14,7 +14,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// Report is what is said about some runs.
+// Report holds the tables and figures of some runs, in sections.
 type Report struct {
 	Title    string
 	Sections []Section
@@ -50,8 +50,8 @@ func New(runs []*Run, plan Plan) (*Report, error) {
 	return r, nil
 }
 
-// Remarks are what a person should know of how the runs belong together: those that are
-// not compared, and why; and languages whose names pictures cannot write.
+// Remarks returns sentences for the user: which runs are not compared, and why, and languages whose names
+// pictures cannot write.
 func (r *Report) Remarks() []string { return append(r.study.remarks(), r.study.tongues.remarks()...) }
 
 // distinguish calls runs whose folders have the same name by their parents' too.
@@ -90,7 +90,7 @@ func splitCell(cell string) (number, aside string) {
 	return cell, ""
 }
 
-// HTML is the report as one page that needs nothing else.
+// HTML returns the report as one page that needs nothing else.
 func (r *Report) HTML() ([]byte, error) {
 	var b strings.Builder
 	type figure struct {
@@ -140,7 +140,7 @@ func (r *Report) HTML() ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// styleSheet is the page's style with its colours for light, dark and paper.
+// styleSheet returns the page's style with its colours for light, dark and paper.
 func styleSheet(t tongues) string {
 	var light, dark strings.Builder
 	var names []string
@@ -155,7 +155,7 @@ func styleSheet(t tongues) string {
 		strings.NewReplacer(names...).Replace(pageCSS+figureCSS)
 }
 
-// Markdown is the report's text, tables and links to the figures' files.
+// Markdown returns the report's text, tables and links to the figures' files.
 func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n", r.Title)

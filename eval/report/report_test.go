@@ -154,7 +154,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// external is what a page must not have: anything fetched from elsewhere.
+// external matches what a page must not have: anything fetched from elsewhere.
 var external = regexp.MustCompile(`(?i)(src|href)="[^#]|url\([^#)]|@import|<script|<link|<iframe`)
 
 // embedded is a font inside the file.

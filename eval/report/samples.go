@@ -41,7 +41,7 @@ func (t *tally) add(right []string) (differ bool) {
 	return len(right) > 0 && len(right) < len(grade.Graders)
 }
 
-// question is what was asked and expected, as hashes.
+// question holds hashes of the prompt and of the reference answer.
 type question struct{ prompt, reference uint64 }
 
 func hash(s string) uint64 {
@@ -50,7 +50,7 @@ func hash(s string) uint64 {
 	return h.Sum64()
 }
 
-// outcomes are what samples.jsonl says beyond the results.
+// outcomes are numbers from samples.jsonl that the results do not have.
 type outcomes struct {
 	samples  int
 	right    metric.Answers         // by the grader of the settings
@@ -111,7 +111,7 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 	return o, nil
 }
 
-// meanScore is the plain mean, without a standard error: translations are not
+// meanScore returns the plain mean, without a standard error: translations are not
 // independent, and what is compared is not known yet.
 func meanScore(scores []eval.Score) eval.Score {
 	m := eval.Score{Accuracies: map[string]float64{}}

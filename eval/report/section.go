@@ -15,7 +15,7 @@ type Figure struct {
 	canvas               *canvas
 }
 
-// SVG is the picture for a page.
+// SVG returns the picture for a page.
 func (f *Figure) SVG() string { return f.canvas.svg(f.Title) }
 
 // Section is a question that is answered, or a run.
@@ -37,7 +37,7 @@ func (e evaluation) score(benchmark, language string) (eval.Score, bool) {
 	return s, ok && s.Samples > 0
 }
 
-// mean is a language's score over benchmarks.
+// mean returns a language's score over benchmarks.
 func (e evaluation) mean(language string) (eval.Score, bool) {
 	s, ok := e.results.Languages[language]
 	return s, ok && s.Samples > 0
@@ -61,7 +61,7 @@ func evaluationsOf(runs []*Run) []evaluation {
 	return all
 }
 
-// union is what any of the evaluations has, in the order of the first.
+// union returns the names that any of the evaluations has, in the order of the first.
 func union(evaluations []evaluation, of func(*eval.Spec) []string) []string {
 	var all []string
 	for _, e := range evaluations {
@@ -82,7 +82,7 @@ func languagesOf(e []evaluation) []string {
 	return tonguesOf(e...).inOrder(union(e, func(s *eval.Spec) []string { return s.Languages }))
 }
 
-// sections are the report's, in order.
+// sections returns the sections of the report in order.
 func (s *study) sections(runs []*Run) []Section {
 	var all []Section
 	add := func(x Section) {
@@ -388,7 +388,7 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 	return figures
 }
 
-// measured is a share with its standard error, or with its interval where it has none.
+// measured returns a share with its standard error, or with its interval where it has none.
 func measured(x float64, se *float64, ci *eval.Interval, ok bool) value {
 	v := value{x: x, se: se, ok: ok}
 	if se == nil {
@@ -397,7 +397,7 @@ func measured(x float64, se *float64, ci *eval.Interval, ok bool) value {
 	return v
 }
 
-// meanOver is a language's score over some benchmarks: what the results have when
+// meanOver returns a language's score over some benchmarks: what the results have when
 // they are all that was measured.
 func meanOver(e evaluation, benchmarks []string, language string) (eval.Score, bool) {
 	if len(benchmarks) == len(e.results.Benchmarks) {

@@ -52,7 +52,7 @@ func orElse(r, other *eval.Results) *eval.Results {
 	return other
 }
 
-// partly are the models' results on those of their questions that a pair is compared on,
+// partly returns the models' results on those of their questions that a pair is compared on,
 // with the names of the pair in theirs. What is alike is there once.
 func (s *study) partly() []evaluation {
 	type part struct {

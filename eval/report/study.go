@@ -63,7 +63,7 @@ type arm struct {
 	mti, accuracy law
 }
 
-// study is how the runs belong together.
+// study groups the runs: models, pairs of base and trained model, arms of pairs.
 type study struct {
 	id      []string // benchmarks in distribution
 	tongues tongues  // languages of all runs
@@ -407,7 +407,7 @@ func (l *law) each(f func(*value)) {
 	}
 }
 
-// at is the law's value for a number of languages.
+// at returns the law's value for a number of languages.
 func (l *law) at(x float64) float64 { return metric.PowerLaw{Alpha: l.alpha.x, Beta: l.beta.x}.At(x) }
 
 // intervals resamples all models together and gives every number of pairs and arms
@@ -478,7 +478,7 @@ func (s *study) intervals() {
 	}
 }
 
-// measured is the model for the bootstrap: its answers where it kept them, else
+// measured returns the model for the bootstrap: its answers where it kept them, else
 // binomial trials.
 func (m *model) measured() metric.Measured {
 	out := metric.Measured{Scores: scoresOf(m.results), Trials: map[string]map[string]int{}}
@@ -494,7 +494,7 @@ func (m *model) measured() metric.Measured {
 	return out
 }
 
-// trials is the number of independent trials that would have the standard error of
+// trials returns the number of independent trials that would have the standard error of
 // a score: its questions where each has one sample, more where samples of a
 // question differ.
 func trials(s eval.Score) int {
@@ -505,7 +505,7 @@ func trials(s eval.Score) int {
 	return max(s.Questions, min(n, s.Samples))
 }
 
-// modelLabel is a model's name without where it lies: a hub id as it is, a
+// modelLabel returns a model's name without where it lies: a hub id as it is, a
 // checkpoint as its run and step, another folder as its name.
 func modelLabel(name string) string {
 	clean := filepath.ToSlash(filepath.Clean(name))
@@ -531,7 +531,7 @@ func (s *study) methods() []string {
 	return all
 }
 
-// pairBenchmarks are the benchmarks of any pair in the order of the first.
+// pairBenchmarks returns the benchmarks of any pair in the order of the first.
 func (s *study) pairBenchmarks() []string {
 	var all []string
 	for _, p := range s.pairs {
@@ -544,7 +544,7 @@ func (s *study) pairBenchmarks() []string {
 	return all
 }
 
-// pairLanguages are the languages of any pair.
+// pairLanguages returns the languages of any pair.
 func (s *study) pairLanguages() []string {
 	var all []string
 	for _, p := range s.pairs {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// look is what a style sheet says of an element, as far as figures use it.
+// look holds the properties that a style sheet gives an element, as far as figures use them.
 type look struct {
 	fill, stroke color.NRGBA // transparent where there is none
 	width        float64     // of the stroke
@@ -63,7 +63,7 @@ func parseRules(css string) []rule {
 	return rules
 }
 
-// lookOf is the look of an element with classes; later rules win, as all of
+// lookOf returns the look of an element with classes; later rules win, as all of
 // figure.css has equal weight or goes from the general to the particular.
 func lookOf(element, class string) look {
 	l := look{width: 1, size: 12}

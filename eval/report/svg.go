@@ -39,7 +39,7 @@ const styles = 6
 // figure; paint 0 is what was before a training, where 1 is what came of it.
 var modelPaints = [styles]int{1, 2, 3, 0, 4, 5}
 
-// point is a place, in pixels from the top left corner.
+// point is a position, in pixels from the top left corner.
 type point = [2]float64
 
 // op is one thing drawn, for those who do not read SVG.
@@ -107,7 +107,7 @@ func (c *canvas) text(x, y float64, anchor, class, lang, s string) {
 		px(x), px(y), anchor, attribute("class", class), attribute("lang", lang), html.EscapeString(s))
 }
 
-// language writes the name of a language centred at a place, in its own words and direction
+// language writes the name of a language centred at a point, in its own words and direction
 // where it is one of t's; lang says which language the words are, or nothing.
 func (c *canvas) language(x, y float64, class, lang, code string, t tongues) {
 	name := t.native(code)
@@ -118,7 +118,7 @@ func (c *canvas) language(x, y float64, class, lang, code string, t tongues) {
 		attribute("direction", t.direction(code)), html.EscapeString(name))
 }
 
-// vertical writes s upwards, centred at a place: the title of a vertical axis.
+// vertical writes s upwards, centred at a point: the title of a vertical axis.
 func (c *canvas) vertical(x, y float64, class, s string) {
 	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle",
 		text: s, turned: true})
@@ -175,7 +175,7 @@ var hatches = [styles]hatch{
 	{tint: "paper", ink: "c5", across: true, width: 1.8},
 }
 
-// pattern is the hatch as an SVG element.
+// pattern returns the hatch as an SVG element.
 func (h *hatch) pattern(id string) string {
 	inside := ""
 	switch {
@@ -194,7 +194,7 @@ func (h *hatch) pattern(id string) string {
 		id, px(h.turn), h.tint, inside)
 }
 
-// at is the hatch's colour at a place, smoothed over the size of a pixel.
+// at returns the hatch's colour at a point, smoothed over the size of a pixel.
 func (h *hatch) at(x, y, pixel float64) color.NRGBA {
 	sin, cos := math.Sincos(-h.turn * math.Pi / 180)
 	u := remainder(x*cos-y*sin) - hatchSize/2
@@ -215,7 +215,7 @@ func (h *hatch) at(x, y, pixel float64) color.NRGBA {
 	return color.NRGBA{mix(ground.R, ink.R), mix(ground.G, ink.G), mix(ground.B, ink.B), 255}
 }
 
-// remainder is x modulo the size of a hatch, never negative.
+// remainder returns x modulo the size of a hatch, never negative.
 func remainder(x float64) float64 { return x - hatchSize*math.Floor(x/hatchSize) }
 
 func lightColour(name string) color.NRGBA {
@@ -243,7 +243,7 @@ func (c *canvas) patterns() string {
 	return b.String()
 }
 
-// svg is the picture as an element for a page whose style has the colours.
+// svg returns the picture as an element for a page whose style has the colours.
 func (c *canvas) svg(title string) string {
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" class="fig" viewBox="0 0 %s %s" role="img" `+
 		`aria-labelledby="%s-title">`+
@@ -251,7 +251,7 @@ func (c *canvas) svg(title string) string {
 		px(c.width), px(c.height), c.name, c.name, html.EscapeString(title), c.patterns(), c.body.String())
 }
 
-// file is the picture as a file of its own, on white, with the letters that a
+// file returns the picture as a file of its own, on white, with the letters that a
 // machine may have no font for.
 func (c *canvas) file(title string) string {
 	var texts []string
@@ -286,7 +286,7 @@ func attribute(name, value string) string {
 	return fmt.Sprintf(` %s="%s"`, name, html.EscapeString(value))
 }
 
-// polyline is the path through points.
+// polyline returns the path through points.
 func polyline(points []point) string {
 	var b strings.Builder
 	for i, p := range points {

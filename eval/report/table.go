@@ -28,7 +28,7 @@ func (t *Table) Markdown() string {
 	return (&markdown.Table{Head: t.Head, Right: right, Rows: t.Rows}).Plain()
 }
 
-// grouped are the rows with the first label only where it changes.
+// grouped returns the rows with the first label only where it changes.
 func (t *Table) grouped() [][]string {
 	if t.Labels < 2 {
 		return t.Rows
@@ -43,7 +43,7 @@ func (t *Table) grouped() [][]string {
 	return rows
 }
 
-// CSV is the table as it is printed, with the hyphen as its minus sign. Numbers
+// CSV returns the table as it is printed, with the hyphen as its minus sign. Numbers
 // that are not rounded are in the report's own CSV files.
 func (t *Table) CSV() ([]byte, error) {
 	rows := t.Rows

@@ -11,12 +11,12 @@ import (
 	"github.com/stele-lm/stele/eval/metric"
 )
 
-// none is what a table prints where a number is undefined.
+// none stands in a table where a number is undefined.
 const none = "None"
 
 func percent(x float64) string { return fixed(100*x, 1) + " %" }
 
-// hundred is a fraction in percent, without the sign, with its standard error; where it
+// hundred returns a fraction in percent, without the sign, with its standard error; where it
 // has none, because all questions came out alike, with its 95 % interval.
 func hundred(x float64, se *float64, ci *eval.Interval) string {
 	switch {
@@ -66,7 +66,7 @@ func (v value) change() string {
 	return v.signed(2, 1)
 }
 
-// languageHead is a table's head: labels, then languages, then rest. A star marks
+// languageHead returns a table's head: labels, then languages, then rest. A star marks
 // languages trained on.
 func languageHead(labels, languages []string, trained map[string]bool, rest ...string) []string {
 	head := slices.Clone(labels)
@@ -103,7 +103,7 @@ func printAccuracy(s eval.Score) string  { return hundred(s.Accuracy, s.Accuracy
 func printOff(s eval.Score) string       { return hundred(s.OffTarget, s.OffTargetSE, s.OffTargetCI) }
 func printAnswerOff(s eval.Score) string { return fixed(100*s.AnswerOffTarget, 1) }
 
-// scoreTables are accuracy with off-target rate, one table a benchmark as in the
+// scoreTables returns accuracy with off-target rate, one table a benchmark as in the
 // paper's appendix, then off-target rates by language, of the reasoning and of the
 // answer, and length with truncation; of models on all their questions, then partly on
 // those that pairs share.

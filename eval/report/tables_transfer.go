@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// mtiTable is MTI by model and benchmark, with its means in and out of distribution.
+// mtiTable returns MTI by model and benchmark, with its means in and out of distribution.
 func (s *study) mtiTable() Table {
 	benchmarks := s.pairBenchmarks()
 	t := Table{Name: "mti", Labels: 5,
@@ -59,7 +59,7 @@ func (s *study) mtiTable() Table {
 const questionsNote = " Questions: those that base and trained model were both put, of those that either " +
 	"was; by number: without both samples.jsonl they are only counted."
 
-// inDistribution are the benchmarks that count so for any pair, where that tells
+// inDistribution returns the benchmarks that count so for any pair, where that tells
 // benchmarks apart.
 func (s *study) inDistribution() []string {
 	var in []string
@@ -83,7 +83,7 @@ func (s *study) intervalNote() string {
 		"where too many replicates leave the number undefined.", replicates)
 }
 
-// deltaTables are the changes in points and relative to the base, by language.
+// deltaTables returns the changes in points and relative to the base, by language.
 func (s *study) deltaTables() []Table {
 	languages := s.pairLanguages()
 	head := func(unit string, rest ...string) []string {
@@ -119,7 +119,7 @@ func (s *study) deltaTables() []Table {
 	return []Table{points, delta}
 }
 
-// languageMTITable is MTI by unseen language, mean over benchmarks (Eq. 4).
+// languageMTITable returns MTI by unseen language, mean over benchmarks (Eq. 4).
 func (s *study) languageMTITable() Table {
 	languages := s.pairLanguages()
 	t := Table{Name: "mti-by-language", Labels: 1, Head: languageHead([]string{"model"}, languages, nil),
@@ -139,7 +139,7 @@ func (s *study) languageMTITable() Table {
 	return t
 }
 
-// scalingTable is accuracy by language for each set of training languages.
+// scalingTable returns accuracy by language for each set of training languages.
 func (s *study) scalingTable() Table {
 	languages := s.pairLanguages()
 	t := Table{Name: "scaling", Labels: 2,
@@ -231,7 +231,7 @@ func (s *study) lawTable() (Table, bool) {
 	return t, len(t.Rows) > 0
 }
 
-// templateGroups are models that were measured with several prompt templates.
+// templateGroups returns models that were measured with several prompt templates.
 func (s *study) templateGroups() map[string][]*model {
 	groups := map[string][]*model{}
 	for _, m := range s.models {
@@ -281,7 +281,7 @@ func (s *study) templateTable(groups map[string][]*model) Table {
 	return t
 }
 
-// commonBenchmarks are those that all models were put.
+// commonBenchmarks returns those that all models were put.
 func commonBenchmarks(models []*model) []string {
 	return slices.DeleteFunc(slices.Clone(models[0].results.Settings.Benchmarks), func(b string) bool {
 		return slices.ContainsFunc(models,

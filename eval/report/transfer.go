@@ -7,7 +7,7 @@ import (
 	"github.com/stele-lm/stele/eval/metric"
 )
 
-// transfer is what training changed, by benchmark and language (Eq. 1-4 of the
+// transfer holds the change by training, by benchmark and language (Eq. 1-4 of the
 // paper). What is undefined is not ok.
 type transfer struct {
 	benchmarks, languages []string
@@ -133,13 +133,13 @@ func (t *transfer) sameMeans(as *transfer) {
 	}
 }
 
-// unseen are the languages that were not trained on.
+// unseen returns the languages that were not trained on.
 func (t *transfer) unseen() []string {
 	return slices.DeleteFunc(slices.Clone(t.languages),
 		func(l string) bool { return slices.Contains(t.trained, l) })
 }
 
-// scoresOf are the measured cells of an evaluation.
+// scoresOf returns the measured cells of an evaluation.
 func scoresOf(r *eval.Results) metric.Scores {
 	out := metric.Scores{}
 	for b, result := range r.Benchmarks {
@@ -160,7 +160,7 @@ func orUndefined(x *float64) value {
 	return value{x: *x, ok: true}
 }
 
-// meanOf is the mean of what is defined.
+// meanOf returns the mean of what is defined.
 func meanOf(values []value) value {
 	sum, n := 0.0, 0
 	for _, v := range values {
