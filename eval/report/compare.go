@@ -281,20 +281,20 @@ func lineageOf(dir string, m *eval.Manifest, name string) (*eval.Lineage, error)
 	if m != nil && m.Trained != nil {
 		return m.Trained, nil
 	}
-	places := []string{name}
+	folders := []string{name}
 	if m != nil && m.ModelDir != "" {
-		places = append(places, m.ModelDir)
+		folders = append(folders, m.ModelDir)
 	}
 	if !filepath.IsAbs(name) {
 		for above := filepath.Dir(dir); ; above = filepath.Dir(above) {
-			places = append(places, filepath.Join(above, name))
+			folders = append(folders, filepath.Join(above, name))
 			if filepath.Dir(above) == above {
 				break
 			}
 		}
 	}
-	for _, place := range places {
-		if l, err := eval.LineageOf(place); err != nil || l != nil {
+	for _, folder := range folders {
+		if l, err := eval.LineageOf(folder); err != nil || l != nil {
 			return l, err
 		}
 	}

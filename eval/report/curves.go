@@ -102,37 +102,38 @@ func moving(points [][2]float64, n int) [][2]float64 {
 	return out
 }
 
-// rewardPanels returns the parts of the reward and, where there are several languages,
-// the reward and each part by language.
+// rewardPanels returns the components of the reward and, where there are several languages,
+// the reward and each component by language.
 func rewardPanels(metrics []string) []curvePanel {
-	parts := curvePanel{title: "Parts of the reward"}
-	byPart := map[string][]string{} // the languages of a part; "" is the whole reward
+	components := curvePanel{title: "Parts of the reward"}
+	byComponent := map[string][]string{} // the languages of a component; "" is the whole reward
 	for _, key := range metrics {
 		if language, ok := strings.CutPrefix(key, "reward/"); ok {
-			byPart[""] = append(byPart[""], language)
+			byComponent[""] = append(byComponent[""], language)
 			continue
 		}
-		part, what, ok := strings.Cut(strings.TrimPrefix(key, "rewards/"), "/")
+		component, what, ok := strings.Cut(strings.TrimPrefix(key, "rewards/"), "/")
 		switch {
 		case !ok || !strings.HasPrefix(key, "rewards/"):
 		case what == "mean":
-			parts.keys, parts.names = append(parts.keys, key), append(parts.names, part)
+			components.keys, components.names = append(components.keys, key), append(components.names,
+				component)
 		case what != "std":
-			byPart[part] = append(byPart[part], what)
+			byComponent[component] = append(byComponent[component], what)
 		}
 	}
-	panels := []curvePanel{parts}
-	for _, part := range sortedKeys(byPart) {
-		if len(byPart[part]) < 2 {
+	panels := []curvePanel{components}
+	for _, component := range sortedKeys(byComponent) {
+		if len(byComponent[component]) < 2 {
 			continue
 		}
 		p := curvePanel{title: "Reward by language"}
 		prefix := "reward/"
-		if part != "" {
-			p.title = strings.ToUpper(part[:1]) + part[1:] + " of rollouts by language"
-			prefix = "rewards/" + part + "/"
+		if component != "" {
+			p.title = strings.ToUpper(component[:1]) + component[1:] + " of rollouts by language"
+			prefix = "rewards/" + component + "/"
 		}
-		for _, language := range (tongues{}).inOrder(byPart[part]) {
+		for _, language := range (tongues{}).inOrder(byComponent[component]) {
 			p.keys, p.names = append(p.keys, prefix+language), append(p.names, language)
 		}
 		panels = append(panels, p)
@@ -233,7 +234,7 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 	}
 	c.line(x0, y0, x1, y0, "axis")
 	c.text((x0+x1)/2, y0+31, "middle", "small", "", "step")
-	place := func(points [][2]float64) [][2]float64 {
+	toPixels := func(points [][2]float64) [][2]float64 {
 		out := make([][2]float64, len(points))
 		for i, q := range points {
 			out[i] = [2]float64{ax.at(q[0]), ay.at(q[1])}
@@ -241,7 +242,7 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		return out
 	}
 	if len(band) > 0 {
-		c.path(place(band), true, "band", "")
+		c.path(toPixels(band), true, "band", "")
 	}
 	ends := make([]float64, len(curves))
 	for i, points := range curves {
@@ -250,14 +251,14 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		}
 		style := i % styles
 		if len(points) == 1 {
-			at := place(points)[0]
+			at := toPixels(points)[0]
 			c.marker(at[0], at[1], i, "")
 		}
 		if n := len(points); n >= smoothFrom {
-			c.path(place(points), false, fmt.Sprintf("raw k%d", style), "")
+			c.path(toPixels(points), false, fmt.Sprintf("raw k%d", style), "")
 			points = moving(points, window(n))
 		}
-		at := place(points)
+		at := toPixels(points)
 		c.path(at, false, fmt.Sprintf("curve k%d", style), "")
 		ends[i] = at[len(at)-1][1]
 	}

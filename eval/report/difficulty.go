@@ -74,15 +74,15 @@ func (s *study) difficultyFigures() []Figure {
 	var figures []Figure
 	for _, b := range benchmarks {
 		have := slices.DeleteFunc(slices.Clone(models), func(m chosen) bool { return len(m.answers[b]) == 0 })
-		for part := 0; part*styles < len(have); part++ {
+		for group := 0; group*styles < len(have); group++ {
 			name := "difficulty-" + slug(b)
-			if part > 0 {
-				name += fmt.Sprintf("-%d", part+1)
+			if group > 0 {
+				name += fmt.Sprintf("-%d", group+1)
 			}
 			figures = append(figures,
-				drawDifficulty(name, b, len(have[part*styles:min(len(have), (part+1)*styles)]),
+				drawDifficulty(name, b, len(have[group*styles:min(len(have), (group+1)*styles)]),
 					func(i int) (string, map[string]map[string]float64) {
-						m := have[part*styles+i]
+						m := have[group*styles+i]
 						return m.name, m.answers[b]
 					})...)
 		}

@@ -63,17 +63,17 @@ func ReadPlan(path string) (Plan, error) {
 // they all lie in, and puts them together. It is empty when there are none.
 func FindPlan(dirs []string) (Plan, error) {
 	merged := Plan{Runs: map[string]PlanRun{}, lying: map[string]string{}}
-	var places []string
+	var folders []string
 	for _, dir := range dirs {
 		absolute, err := filepath.Abs(dir)
 		if err != nil {
 			return merged, err
 		}
-		places = append(places, filepath.Dir(absolute), absolute)
+		folders = append(folders, filepath.Dir(absolute), absolute)
 	}
-	slices.Sort(places)
-	for _, place := range slices.Compact(places) {
-		p, err := ReadPlan(filepath.Join(place, PlanFile))
+	slices.Sort(folders)
+	for _, folder := range slices.Compact(folders) {
+		p, err := ReadPlan(filepath.Join(folder, PlanFile))
 		if ok, err := there(err); err != nil {
 			return merged, err
 		} else if !ok {
@@ -85,16 +85,16 @@ func FindPlan(dirs []string) (Plan, error) {
 		merged.ID = append(merged.ID, p.ID...)
 		for name, run := range p.Runs {
 			merged.Runs[name] = run
-			merged.look(place, name)
-			merged.look(place, strings.TrimSuffix(run.Base, "/before"))
+			merged.look(folder, name)
+			merged.look(folder, strings.TrimSuffix(run.Base, "/before"))
 		}
 	}
 	return merged, nil
 }
 
-// look notes where a run lies that a plan in place names: in it or beside it.
-func (p *Plan) look(place, name string) {
-	for _, above := range []string{place, filepath.Dir(place)} {
+// look notes where a run lies that a plan in folder names: in it or beside it.
+func (p *Plan) look(folder, name string) {
+	for _, above := range []string{folder, filepath.Dir(folder)} {
 		dir := filepath.Join(above, name)
 		if info, err := os.Stat(dir); err == nil && info.IsDir() && name != "" {
 			p.lying[name] = dir

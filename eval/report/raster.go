@@ -65,12 +65,12 @@ func (r *raster) fill(shapes [][]point, source image.Image) {
 		return
 	}
 	z := vector.NewRasterizer(box.Dx(), box.Dy())
-	place := func(p point) (float32, float32) {
+	toPixels := func(p point) (float32, float32) {
 		return float32(p[0]*pngScale) - float32(box.Min.X), float32(p[1]*pngScale) - float32(box.Min.Y)
 	}
 	for _, shape := range shapes {
 		for i, p := range shape {
-			if x, y := place(p); i == 0 {
+			if x, y := toPixels(p); i == 0 {
 				z.MoveTo(x, y)
 			} else {
 				z.LineTo(x, y)

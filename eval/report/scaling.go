@@ -20,11 +20,11 @@ type scalingPanel struct {
 // languages, with the fitted law, the first-parallel leap and the monolingual gap.
 func (s *study) scalingFigures() []Figure {
 	var figures []Figure
-	for part := 0; part*styles < len(s.arms); part++ {
-		arms := s.arms[part*styles : min(len(s.arms), (part+1)*styles)]
+	for group := 0; group*styles < len(s.arms); group++ {
+		arms := s.arms[group*styles : min(len(s.arms), (group+1)*styles)]
 		name := "scaling"
-		if part > 0 {
-			name += fmt.Sprintf("-%d", part+1)
+		if group > 0 {
+			name += fmt.Sprintf("-%d", group+1)
 		}
 		panels := []scalingPanel{
 			{"Transfer", func(p *pair) value { return p.mean }, func(a *arm) *law { return &a.mti }, 1,

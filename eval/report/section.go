@@ -121,7 +121,7 @@ func (s *study) sections(runs []*Run) []Section {
 	}
 	if len(s.models) > 0 {
 		x := Section{ID: "evaluation", Title: "Accuracy and language by benchmark",
-			Figures: s.accuracyFigures(), Tables: scoreTables(s.models, s.partly())}
+			Figures: s.accuracyFigures(), Tables: scoreTables(s.models, s.sharedOnly())}
 		if t, ok := severalTable(s.models); ok {
 			x.Tables = append(x.Tables, t)
 		}
@@ -297,11 +297,11 @@ func (s *study) accuracyFigures() []Figure {
 			alone = append(alone, m.evaluation)
 		}
 	}
-	part := 0
+	n := 0
 	for group := range slices.Chunk(alone, styles) {
 		id := "evaluation"
-		if part++; part > 1 {
-			id += fmt.Sprintf("-%d", part)
+		if n++; n > 1 {
+			id += fmt.Sprintf("-%d", n)
 		}
 		figures = append(figures, languageFigures(id, group, modelPaints[:], benchmarksOf(group), nil,
 			true)...)

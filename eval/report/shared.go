@@ -52,24 +52,24 @@ func orElse(r, other *eval.Results) *eval.Results {
 	return other
 }
 
-// partly returns the models' results on those of their questions that a pair is compared on,
+// sharedOnly returns the models' results on those of their questions that a pair is compared on,
 // with the names of the pair in theirs. What is alike is there once.
-func (s *study) partly() []evaluation {
-	type part struct {
-		model  string
-		with   []string
-		result *eval.Results
+func (s *study) sharedOnly() []evaluation {
+	type result struct {
+		model   string
+		with    []string
+		results *eval.Results
 	}
-	var parts []*part
-	byPrint := map[string]*part{}
+	var shared []*result
+	byPrint := map[string]*result{}
 	add := func(m, other *model, r *eval.Results) {
 		if r == nil {
 			return
 		}
 		print := m.name + "\n" + fingerprint(r)
 		if byPrint[print] == nil {
-			byPrint[print] = &part{model: m.name, result: r}
-			parts = append(parts, byPrint[print])
+			byPrint[print] = &result{model: m.name, results: r}
+			shared = append(shared, byPrint[print])
 		}
 		if x := byPrint[print]; !slices.Contains(x.with, other.name) {
 			x.with = append(x.with, other.name)
@@ -80,15 +80,15 @@ func (s *study) partly() []evaluation {
 		add(p.trained, p.base, p.on.trainedOn)
 	}
 	var all []evaluation
-	for _, x := range parts {
+	for _, x := range shared {
 		all = append(all, evaluation{fmt.Sprintf("%s, shared with %s", x.model, strings.Join(x.with, ", ")),
-			x.result})
+			x.results})
 	}
 	return all
 }
 
-// partlyNote says what rows of shared questions are.
-const partlyNote = " Rows “shared with” are of what a model and the one that it is compared with were " +
+// sharedNote says what rows of shared questions are.
+const sharedNote = " Rows “shared with” are of what a model and the one that it is compared with were " +
 	"both put: ΔR, points and MTI come from these."
 
 // questionsOf says how many questions a benchmark's results rest on, a language.

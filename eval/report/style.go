@@ -56,8 +56,8 @@ func parseRules(css string) []rule {
 			if !ok {
 				continue
 			}
-			parts := strings.Split(selector, ".")
-			rules = append(rules, rule{parts[0], parts[1:], set})
+			names := strings.Split(selector, ".")
+			rules = append(rules, rule{names[0], names[1:], set})
 		}
 	}
 	return rules
@@ -87,8 +87,8 @@ func lookOf(element, class string) look {
 				l.width = pixels(value)
 			case "stroke-dasharray":
 				l.dash = nil
-				for part := range strings.FieldsSeq(value) {
-					l.dash = append(l.dash, pixels(part))
+				for length := range strings.FieldsSeq(value) {
+					l.dash = append(l.dash, pixels(length))
 				}
 			case "font-size":
 				l.size = pixels(value)

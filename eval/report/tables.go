@@ -115,7 +115,7 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 	evaluations = append(evaluations, partly...)
 	alikeNote := alikeNote
 	if partly != nil {
-		alikeNote += partlyNote
+		alikeNote += sharedNote
 	}
 	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
 	var tables []Table
@@ -203,7 +203,7 @@ func (s *study) overviewTable() Table {
 	for _, m := range s.models {
 		evaluations = append(evaluations, m.evaluation)
 	}
-	benchmarks, partly := benchmarksOf(evaluations), s.partly()
+	benchmarks, partly := benchmarksOf(evaluations), s.sharedOnly()
 	t := Table{Name: "overview", Labels: 4,
 		Caption: "Models: accuracy by benchmark in percent, mean over languages ± standard error; samples " +
 			"that reason in another language than asked (off-target), in percent; multilingual " +
@@ -212,7 +212,7 @@ func (s *study) overviewTable() Table {
 	if partly != nil {
 		t.Labels = 5
 		t.Head = slices.Insert(t.Head, 4, "questions a language")
-		t.Caption += partlyNote
+		t.Caption += sharedNote
 	}
 	several := len(benchmarks) > 1
 	if several {
