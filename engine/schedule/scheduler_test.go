@@ -28,7 +28,7 @@ func everythingEnds(t *rapid.T) {
 		longest int
 	}
 	least := rapid.IntRange(8, 60).Draw(t, "tokens of the smaller pool")
-	// Prompts share beginnings: each goes on from a place in one text.
+	// Prompts share beginnings: each goes on from a position in one text.
 	text := rapid.SliceOfN(rapid.Int32Range(0, 1), least, least).Draw(t, "text")
 	var load []request
 	for range rapid.IntRange(1, 12).Draw(t, "requests") {
@@ -204,15 +204,15 @@ func TestMixedStep(t *testing.T) {
 	}
 }
 
-// TestPlaces: a group counts as many places as it has samples. The next request
+// TestRowsOfAGroup: a group counts as many rows as it has samples. The next request
 // starts when one of them is free, and rows are never more than the batch.
-func TestPlaces(t *testing.T) {
+func TestRowsOfAGroup(t *testing.T) {
 	s := New(paged.New(100, 4), Options{MaxBatch: 4, StepTokens: 64, ChunkTokens: 64})
 	add(t, s, 0, []int32{1, 2}, 3, 9)
 	add(t, s, 1, []int32{1, 2}, 3, 9)
 	add(t, s, 2, []int32{1, 2}, 3, 9)
 	step := next(t, s)
-	wantRows(t, step, [2]int{0, 2}, [2]int{1, 2}) // 3 places, and 3 where one is left
+	wantRows(t, step, [2]int{0, 2}, [2]int{1, 2}) // 3 rows, and 3 where one is left
 	appendAll(s, step)
 	step = next(t, s)
 	wantRows(t, step, [2]int{0, 1}, [2]int{0, 1}, [2]int{0, 1}, [2]int{1, 1})

@@ -8,7 +8,7 @@ import (
 )
 
 // readAll adds up x, all but a rest of at most 255 bytes, and reads it as a product of
-// one row reads weights: in four places at once.
+// one row reads weights: in four streams at once.
 func readAll(x []int32) int32 {
 	if !vector {
 		return readAllScalar(x)

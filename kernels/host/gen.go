@@ -316,7 +316,7 @@ func (t tier) loop(format string, rows, ratio int) {
 	p("\tADDQ %s, DX\n\tADDQ $%d, AX\n\tJNE loop", field("pace"), t.bits/8/ratio)
 }
 
-// stream goes over one row of x and 4·groups outputs in four places at once, each in
+// stream goes over one row of x and 4·groups outputs in four streams at once, each in
 // the order in which its weights lie in memory. The processor fetches each by itself:
 // four at once keep more of memory busy than one, and a fetch ahead would take a slot of
 // those that wait for it. Sums are those of dot, bit for bit.
@@ -325,8 +325,8 @@ func (t tier) stream(format string) {
 	step := t.bits / 8 / ratio
 	one := func(offset int) {
 		p("\tVMOVUPS %d(SI)(AX*%d), %s", offset*ratio, ratio, t.x(0))
-		for j, place := range ws {
-			w := fmt.Sprintf("%d(%s)(AX*1)", offset, place)
+		for j, stream := range ws {
+			w := fmt.Sprintf("%d(%s)(AX*1)", offset, stream)
 			if format == "F32" {
 				p("\tVFMADD231PS %s, %s, %s", w, t.x(0), t.acc(0, j))
 				continue
@@ -341,7 +341,7 @@ func (t tier) stream(format string) {
 	move(field("groups"), groups)
 	p("\tMOVQ %s, %s", field("w"), ws[0])
 	strides(ws, field("ldw"))
-	// The places' outputs and scales are R12 bytes apart, and R11 is three times that.
+	// The streams' outputs and scales are R12 bytes apart, and R11 is three times that.
 	p("\tMOVQ %s, DX\n\tMOVQ %s, R12\n\tSHLQ $2, R12\n\tLEAQ (R12)(R12*2), R11", field("y"), field("groups"))
 	if isInt {
 		p("\tMOVQ %s, R8", field("wscale"))
@@ -354,8 +354,8 @@ func (t tier) stream(format string) {
 	p("piece:\n\tMOVQ %s, AX\n\tCMPQ %s, $1\n\tJNE full\n\tMOVQ %s, AX\nfull:",
 		field("k"), pieces, field("last"))
 	// Pointers are to the end of the piece, and AX counts up to 0.
-	for j, place := range ws {
-		p("\tADDQ AX, %s\n\t%s %s, %[3]s, %[3]s", place, t.xor, t.acc(0, j))
+	for j, stream := range ws {
+		p("\tADDQ AX, %s\n\t%s %s, %[3]s, %[3]s", stream, t.xor, t.acc(0, j))
 	}
 	p("\tLEAQ (SI)(AX*%d), SI\n\tNEGQ AX", ratio)
 	p("\tADDQ $%d, AX\n\tJGT tail\n\tPCALIGN $32\nloop:", 2*step)
@@ -595,7 +595,7 @@ func expSum() { // x = e^(x - shift); the lanes of the sum go to sums
 }
 
 func siluMul() { // gate = gate / (1 + e^-gate) · up
-	head("siluMul", 24, "gate", "up", "n")
+	head("siluMulRow", 24, "gate", "up", "n")
 	p("\tSHLQ $2, CX\n\tXORQ AX, AX\nloop:")
 	p("\tVMOVUPS (SI)(AX*1), Y4")
 	p("\tVPXOR Y0, Y0, Y0\n\tVSUBPS Y4, Y0, Y0")

@@ -115,7 +115,7 @@ func testProduct(t *testing.T) {
 	}
 }
 
-// TestPlain: the forms in plain Go, for machines without AVX2, agree with the
+// TestPlain: plain Go, for machines without AVX2, agrees with the
 // vector kernels up to rounding.
 func TestPlain(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))

@@ -40,10 +40,10 @@ func roundRow(dst, src unsafe.Pointer, n int)
 //go:noescape
 func expSum(x, sums unsafe.Pointer, n int, shift float32)
 
-// siluMul sets gate to gate·σ(gate)·up over n elements, a multiple of 8.
+// siluMulRow sets gate to gate·σ(gate)·up over n elements, a multiple of 8.
 //
 //go:noescape
-func siluMul(gate, up unsafe.Pointer, n int)
+func siluMulRow(gate, up unsafe.Pointer, n int)
 
 // maxAbs sets most to the largest magnitude of each of eight lanes; n is a multiple
 // of 8.

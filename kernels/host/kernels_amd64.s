@@ -10654,7 +10654,7 @@ loop:
 	VZEROUPPER
 	RET
 
-TEXT ·siluMul(SB), NOSPLIT, $0-24
+TEXT ·siluMulRow(SB), NOSPLIT, $0-24
 	MOVQ gate+0(FP), SI
 	MOVQ up+8(FP), DI
 	MOVQ n+16(FP), CX

@@ -10,7 +10,8 @@ const vector = false
 // tiers is empty.
 var tiers []*tier
 
-// KeepSubnormals runs f.
+// KeepSubnormals runs f with the floating-point settings of Go's own threads; here it need not
+// change any.
 func KeepSubnormals(f func()) { f() }
 
 func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr) {
@@ -20,8 +21,8 @@ func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr) {
 func fetchLines(unsafe.Pointer, int)                    {}
 func widenVector(dst []float32, src []uint16)           { widen(dst, src) }
 func quantize(dst []int16, src []float32) float32       { return quantizeScalar(dst, src) }
-func RMSNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, weight, epsilon) }
-func SiLUMul(gate, up []float32)                        { siluMulScalar(gate, up) }
+func rmsNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, weight, epsilon) }
+func siluMul(gate, up []float32)                        { siluMulScalar(gate, up) }
 func rotate(a, b, cos, sin []float32, scale float32)    { rotateScalar(a, b, cos, sin, scale) }
 func softmax(x []float32)                               { softmaxScalar(x) }
 func readAll(x []int32) int32                           { return readAllScalar(x) }

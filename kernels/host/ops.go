@@ -2,13 +2,19 @@ package host
 
 import "math"
 
-// Add adds b to a, element by element.
+// Add adds b to a, element by element; b is at least as long as a.
 func Add(a, b []float32) {
 	b = b[:len(a)]
 	for i := range a {
 		a[i] += b[i]
 	}
 }
+
+// RMSNorm sets dst to x / √(mean(x²) + ε) · weight; the three are of one length.
+func RMSNorm(dst, x, weight []float32, epsilon float32) { rmsNorm(dst, x, weight, epsilon) }
+
+// SiLUMul sets gate to gate·σ(gate)·up, element by element.
+func SiLUMul(gate, up []float32) { siluMul(gate, up) }
 
 func rmsNormScalar(dst, x, weight []float32, epsilon float32) {
 	sum := 0.0

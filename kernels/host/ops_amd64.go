@@ -32,8 +32,8 @@ func largest(x f32x8) float32 {
 	return max(l[0], l[1], l[2], l[3], l[4], l[5], l[6], l[7])
 }
 
-// RMSNorm sets dst to x / √(mean(x²) + ε) · weight.
-func RMSNorm(dst, x, weight []float32, epsilon float32) {
+// rmsNorm is RMSNorm with vectors where they are there.
+func rmsNorm(dst, x, weight []float32, epsilon float32) {
 	if !vector || len(x)%8 != 0 {
 		rmsNormScalar(dst, x, weight, epsilon)
 		return
@@ -71,15 +71,15 @@ func rotate(a, b, cos, sin []float32, scale float32) {
 	rotateScalar(a[n:], b[n:], cos[n:], sin[n:], scale)
 }
 
-// SiLUMul sets gate to gate·σ(gate)·up.
-func SiLUMul(gate, up []float32) {
+// siluMul is SiLUMul with vectors where they are there.
+func siluMul(gate, up []float32) {
 	n := 0
 	if vector {
 		n = len(gate) &^ 7
 	}
 	_ = up[:len(gate)]
 	if n > 0 {
-		siluMul(unsafe.Pointer(&gate[0]), unsafe.Pointer(&up[0]), n)
+		siluMulRow(unsafe.Pointer(&gate[0]), unsafe.Pointer(&up[0]), n)
 	}
 	siluMulScalar(gate[n:], up[n:])
 }

@@ -31,27 +31,27 @@ type group struct {
 // Dict is a Python dict: it keeps the order of its keys.
 type Dict struct {
 	keys, values []Value
-	places       map[any]int
+	indices      map[any]int // of the keys, by their hashes
 }
 
-// NewDict is an empty dict.
-func NewDict() *Dict { return &Dict{places: map[any]int{}} }
+// NewDict returns an empty dict.
+func NewDict() *Dict { return &Dict{indices: map[any]int{}} }
 
 // Set puts a value under a key, which must be hashable.
 func (d *Dict) Set(key, value Value) {
 	h := hash(key)
-	if i, ok := d.places[h]; ok {
+	if i, ok := d.indices[h]; ok {
 		d.values[i] = value
 		return
 	}
-	d.places[h] = len(d.keys)
+	d.indices[h] = len(d.keys)
 	d.keys = append(d.keys, key)
 	d.values = append(d.values, value)
 }
 
-// Get is the value under a key.
+// Get returns the value under a key.
 func (d *Dict) Get(key Value) (Value, bool) {
-	if i, ok := d.places[hash(key)]; ok {
+	if i, ok := d.indices[hash(key)]; ok {
 		return d.values[i], true
 	}
 	return nil, false
@@ -68,7 +68,7 @@ func (d *Dict) All() iter.Seq2[Value, Value] {
 	}
 }
 
-// Len is the number of keys.
+// Len returns the number of keys.
 func (d *Dict) Len() int { return len(d.keys) }
 
 // dictView is the result of keys(), values() or items().
