@@ -57,7 +57,8 @@ const hindi = `hi:
 // table as it was.
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, hindi+"en:\n  native: Anglais\nqu:\n  name: Quechua\n  scripts: [Latin]\n  words: kay "+
+	write(t, dir, hindi+"en:\n  native: Anglais\n  prompts: {prefix: In English.}\nqu:\n  name: Quechua\n "+
+		" scripts: [Latin]\n  words: kay "+
 		"huk\n  also: [que]\n")
 	table, err := Find("", dir, dir)
 	if err != nil {
@@ -68,7 +69,9 @@ func TestFind(t *testing.T) {
 		hi.Prompts.Conclude("7") != `उत्तर है: \boxed{7}।` {
 		t.Errorf("Hindi is %+v", hi)
 	}
-	if en.Native != "Anglais" || en.Prompts == nil || Builtin().Lookup("en").Native != "English" ||
+	if en.Native != "Anglais" || en.Prompts.Prefix != "In English." ||
+		en.Prompts.Instruction != Builtin().Lookup("en").Prompts.Instruction ||
+		Builtin().Lookup("en").Native != "English" ||
 		Builtin().Lookup("hi").Native != "" {
 		t.Errorf("English is %+v", en)
 	}
@@ -144,6 +147,7 @@ func FuzzParse(f *testing.F) {
 				l.Prompts.Conclude("1")
 			}
 			l.Tables()
+			table.Plain(l.Code, string(text))
 			l.RightToLeft()
 			if table.Lookup(l.Code) != l {
 				t.Errorf("%s is not in the table", l.Code)

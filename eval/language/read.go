@@ -1,6 +1,7 @@
 package language
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -123,8 +124,13 @@ func (l Language) with(own Language) Language {
 			*list.to = *list.from
 		}
 	}
-	if own.Prompts != nil {
+	if known := l.Prompts; own.Prompts != nil {
 		l.Prompts = own.Prompts
+		if known != nil {
+			l.Prompts.Prefix = cmp.Or(own.Prompts.Prefix, known.Prefix)
+			l.Prompts.Instruction = cmp.Or(own.Prompts.Instruction, known.Instruction)
+			l.Prompts.Question = cmp.Or(own.Prompts.Question, known.Question)
+		}
 	}
 	if own.OwnLetters.Letters != "" {
 		l.OwnLetters = own.OwnLetters
