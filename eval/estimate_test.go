@@ -63,7 +63,7 @@ func TestMajority(t *testing.T) {
 		{"no answer does not vote", []outcome{o("", false), o("", false), o("3", true)}, true},
 		{"nobody answers", []outcome{o("", false), o("", false)}, false},
 	} {
-		if got := majority(c.outcomes, grade.Qwen); got != c.want {
+		if got := majority(c.outcomes, func(p []string) []int { return grade.Groups(p, grade.Qwen) }); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}

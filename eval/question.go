@@ -16,6 +16,7 @@ type Question struct {
 	Prefix                  string  // the end of Prompt that counts as the model's own words
 	Answer                  string  // the reference
 	DataName                string  // the benchmark's name as the grader knows it
+	AnswerType              string  `json:",omitempty"` // the answer.Label of the type of Answer
 }
 
 // key names a question in a run.

@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/progress"
@@ -70,6 +71,11 @@ func Regrade(ctx context.Context, dir, grader, out, version string, identify fun
 		}
 		defer w.Abort()
 	}
+	judges, err := newJudge(&m.Settings, identify)
+	if err != nil {
+		return nil, err
+	}
+	defer judges.close()
 	c := &collected{hash: newQuestionHash()}
 	var meter *progress.Meter
 	if log != nil {
@@ -84,7 +90,9 @@ func Regrade(ctx context.Context, dir, grader, out, version string, identify fun
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		judgeAll(batch, &m.Settings, identify)
+		if err := judges.all(batch); err != nil {
+			return nil, err
+		}
 		for _, samples := range batch {
 			for i := range samples {
 				if w == nil {
@@ -140,15 +148,18 @@ func (r *reader) batch(n int) (batch [][]Sample, err error) {
 	return batch, nil
 }
 
-// judgeAll judges the samples of some questions, several at a time.
-func judgeAll(batch [][]Sample, settings *Spec, identify func(output, language string) Identified) {
+// all judges the samples of some questions, several at a time.
+func (j *judge) all(batch [][]Sample) error {
 	queue := make(chan *Sample)
-	var workers sync.WaitGroup
+	var workers errgroup.Group
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
+		workers.Go(func() (err error) {
 			for s := range queue {
-				s.judge(settings, identify)
+				if err == nil {
+					err = j.judge(s)
+				}
 			}
+			return err
 		})
 	}
 	for _, samples := range batch {
@@ -157,5 +168,5 @@ func judgeAll(batch [][]Sample, settings *Spec, identify func(output, language s
 		}
 	}
 	close(queue)
-	workers.Wait()
+	return workers.Wait()
 }

@@ -135,7 +135,7 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 		r.compare(q, all[i].outcomes)
 	}
 	grader, _ := grade.Named(spec.Grader) // Validate has looked at it
-	vote(all, grader)
+	vote(all, func(i int, predictions []string) []int { return spec.groups(&questions[i], grader, predictions) })
 	for i := range questions {
 		cell := [2]string{questions[i].Benchmark, questions[i].Language}
 		cells[cell] = append(cells[cell], all[i])
@@ -178,14 +178,14 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 
 // vote finds the majority of each question's samples, question by question beside
 // each other: comparing answers takes longer than all the rest.
-func vote(all []answered, g *grade.Grader) {
+func vote(all []answered, groups func(i int, predictions []string) []int) {
 	var workers sync.WaitGroup
 	n := runtime.GOMAXPROCS(0)
 	for w := range n {
 		workers.Go(func() {
 			for i := w; i < len(all); i += n {
 				if len(all[i].outcomes) > 1 {
-					all[i].majority = majority(all[i].outcomes, g)
+					all[i].majority = majority(all[i].outcomes, func(predictions []string) []int { return groups(i, predictions) })
 				}
 			}
 		})

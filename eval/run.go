@@ -72,6 +72,13 @@ func Check(spec Spec, questions []Question, shard Shard, origin Origin, out stri
 	if err != nil {
 		return err
 	}
+	judges, err := newJudge(&spec, nil)
+	if err == nil {
+		err = judges.close()
+	}
+	if err != nil {
+		return err
+	}
 	if out == "" {
 		return nil // a plan alone
 	}
@@ -130,6 +137,7 @@ type running struct {
 	questions []Question
 	deps      Deps
 	journal   *journal
+	judges    *judge
 
 	mu            sync.Mutex
 	judged, right int // of the run, for the meter: what an earlier start left counts too
@@ -138,7 +146,7 @@ type running struct {
 // fill generates the samples that are missing. A question with some of its
 // samples on disk is asked as a whole again, so that a sample keeps its index;
 // what is there already is not graded twice.
-func (r *running) fill(ctx context.Context) error {
+func (r *running) fill(ctx context.Context) (err error) {
 	var requests []Request
 	var asked []*Question // of each request
 	var slots []int       // first entry of each request
@@ -173,6 +181,10 @@ func (r *running) fill(ctx context.Context) error {
 	} else {
 		r.logf("%d samples of %d questions, at most %d tokens each", missing, len(requests), r.spec.MaxTokens)
 	}
+	if r.judges, err = newJudge(&r.spec, r.deps.Identify); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.judges.close()) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
@@ -190,7 +202,7 @@ func (r *running) fill(ctx context.Context) error {
 		})
 	}
 	sent := make(map[int]bool, missing)
-	err := r.deps.Generator.Generate(ctx, requests, func(c Completion) error {
+	err = r.deps.Generator.Generate(ctx, requests, func(c Completion) error {
 		if c.Request < 0 || c.Request >= len(requests) || c.Sample < 0 || c.Sample >= requests[c.Request].N {
 			return fmt.Errorf("the engine returned sample %d of request %d, which was not asked for", c.Sample, c.Request)
 		}
@@ -223,7 +235,10 @@ type judgement struct {
 }
 
 func (r *running) judge(task judgement, meter *progress.Meter) error {
-	sample := judge(task.question, &task.done, &r.spec, r.deps.Identify)
+	sample := sampleOf(task.question, &task.done)
+	if err := r.judges.judge(&sample); err != nil {
+		return err
+	}
 	if err := r.journal.append(task.slot, &sample); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package eval
 import (
 	"math"
 
-	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -21,9 +20,11 @@ type Sample struct {
 	Output    string `json:"output"`
 	Reference string `json:"reference"` // the benchmark's answer
 	DataName  string `json:"data_name"` // the benchmark's name as the grader knows it
-	Extracted string `json:"extracted"` // final answer as found in Output
-	Pred      string `json:"pred"`      // what was compared
-	GT        string `json:"gt"`        // with what
+	// AnswerType is the answer.Label of the type of Reference.
+	AnswerType string `json:"answer_type,omitempty"`
+	Extracted  string `json:"extracted"` // final answer as found in Output
+	Pred       string `json:"pred"`      // what was compared
+	GT         string `json:"gt"`        // with what
 	// Verdict is that of the grader that the settings name. Verdicts are those of all
 	// graders by name; in JSON they follow Verdict, as "verdict_qwen".
 	Verdict  bool            `json:"verdict"`
@@ -48,7 +49,7 @@ type Identified struct {
 // question is the question that the sample answers.
 func (s *Sample) question() Question {
 	return Question{Benchmark: s.Benchmark, Language: s.Language, ID: s.ID, Prompt: s.Prompt, PromptIDs: s.PromptIDs,
-		Prefix: s.Prefix, Answer: s.Reference, DataName: s.DataName}
+		Prefix: s.Prefix, Answer: s.Reference, DataName: s.DataName, AnswerType: s.AnswerType}
 }
 
 // bareSample is Sample without its methods.
@@ -72,30 +73,14 @@ func (s *Sample) UnmarshalJSON(text []byte) (err error) {
 	return err
 }
 
-// judge makes the sample of a completion of q.
-func judge(q *Question, done *Completion, settings *Spec, identify func(output, language string) Identified) Sample {
-	s := Sample{
+// sampleOf is the sample of a completion of q, not judged yet.
+func sampleOf(q *Question, done *Completion) Sample {
+	return Sample{
 		ID: q.ID, Benchmark: q.Benchmark, Language: q.Language, Sample: done.Sample,
 		Prompt: q.Prompt, PromptIDs: q.PromptIDs, Prefix: q.Prefix, Output: q.Prefix + done.Text,
-		Reference: q.Answer, DataName: q.DataName, Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
+		Reference: q.Answer, DataName: q.DataName, AnswerType: q.AnswerType,
+		Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
 	}
-	s.judge(settings, identify)
-	return s
-}
-
-// judge grades the output anew and identifies its language.
-func (s *Sample) judge(settings *Spec, identify func(output, language string) Identified) {
-	output := settings.LanguageTable().Plain(s.Language, s.Output)
-	s.Verdicts = map[string]bool{}
-	for _, g := range grade.Graders {
-		r := grade.Grade(output, s.Reference, s.DataName, g)
-		s.Verdicts[g.Name] = r.Verdict
-		if g.Name == settings.Grader {
-			s.Extracted, s.Pred, s.GT, s.Verdict, s.Via = r.Extracted, r.Pred, r.GT, r.Verdict, r.Via
-		}
-	}
-	s.Identified = identify(s.Output, s.Language)
-	s.Confidence = rounded(s.Confidence)
 }
 
 // rounded drops the digits in which a detector that sums in no fixed order, as

@@ -3,7 +3,6 @@ package eval
 import (
 	"fmt"
 
-	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/metric"
 )
 
@@ -35,7 +34,7 @@ func passAt(n, c, k int) float64 {
 // finds equal to several counts for the earliest. Of answers that are equally
 // frequent, the one given first wins. Samples without an answer do not vote; the
 // verdict is that of the first sample that gave the winning answer.
-func majority(outcomes []outcome, g *grade.Grader) bool {
+func majority(outcomes []outcome, groups func(predictions []string) []int) bool {
 	var given []int // samples with an answer
 	var predictions []string
 	for i, o := range outcomes {
@@ -44,7 +43,7 @@ func majority(outcomes []outcome, g *grade.Grader) bool {
 		}
 	}
 	votes := make([]int, len(given))
-	for _, group := range grade.Groups(predictions, g) {
+	for _, group := range groups(predictions) {
 		votes[group]++
 	}
 	best, most := -1, 0

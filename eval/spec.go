@@ -37,6 +37,8 @@ type Spec struct {
 	FewShotStop map[string][]string `json:"few_shot_stop,omitempty"`
 	// Grader names whose verdicts make the accuracy. Samples hold those of all graders.
 	Grader string `json:"grader"`
+	// AnswerCommands are the programs that judge answers, by benchmark.
+	AnswerCommands map[string]bench.AnswerCommand `json:"answer_commands,omitempty"`
 	// LangCandidates are the languages among which the language of an output is chosen
 	// where they share a script (see langid.Among); empty for all.
 	LangCandidates []string `json:"lang_candidates,omitempty"`
@@ -74,6 +76,11 @@ func (s *Spec) Validate() error {
 			return fmt.Errorf("samples for %s is %d, expected at least 1", b, s.Samples[b])
 		}
 	}
+	for name, c := range s.AnswerCommands {
+		if _, err := c.Type(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	for _, b := range s.Benchmarks {
 		if len(s.Languages) > 0 && len(s.LanguagesOf(b)) == 0 {
 			return fmt.Errorf("%s is in none of the languages %s", b, strings.Join(s.Languages, " "))
@@ -105,6 +112,7 @@ func repeated(names []string) (string, bool) {
 func (s *Spec) SetDefaults(o bench.Options) error {
 	samples := make(map[string]int, len(s.Benchmarks))
 	limit := 0
+	entries := map[string]bench.Entry{}
 	for _, b := range s.Benchmarks {
 		entry, err := bench.Lookup(b, o)
 		if err != nil {
@@ -114,7 +122,9 @@ func (s *Spec) SetDefaults(o bench.Options) error {
 			samples[b] = max(1, entry.Samples)
 		}
 		limit = max(limit, entry.MaxTokens)
+		entries[b] = entry
 	}
+	s.AnswerCommands = answerCommands(entries)
 	s.Samples = samples
 	if s.MaxTokens == 0 {
 		s.MaxTokens = limit

@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
@@ -158,9 +159,17 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	}
 	if c.samples() {
 		p := found.set.Problems[0]
+		_, _, own, err := c.scorer()
+		if err != nil {
+			return found, err
+		}
+		of, err := answer.Labelled(p.AnswerType, own)
+		if err != nil {
+			return found, err
+		}
 		return found, c.Reward.Try(ctx, reward.Rollout{
 			ID: p.ID, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + `\boxed{` + p.Answer + "}",
-			Answer: p.Answer, Language: p.Language, Tokens: 1, MaxTokens: c.Rollout.MaxTokens,
+			Answer: p.Answer, Type: of, Language: p.Language, Tokens: 1, MaxTokens: c.Rollout.MaxTokens,
 		})
 	}
 	return found, nil

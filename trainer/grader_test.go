@@ -35,12 +35,15 @@ func TestRewardGradesAsEvaluation(t *testing.T) {
 				c := defaults()
 				c.Data = source
 				c.Data.Bench, c.Reward.Grader = name, grader.String()
-				scorer, got, err := c.scorer()
+				scorer, got, _, err := c.scorer()
 				if err != nil || got != dataName {
 					t.Fatalf("%s: graded as %q, want %q: %v", name, got, dataName, err)
 				}
 				for _, o := range outputs {
-					score := scorer.Score(reward.Rollout{Output: o.output, Answer: o.answer, DataName: got, Language: "en", MaxTokens: 9})
+					score, err := scorer.Score(reward.Rollout{Output: o.output, Answer: o.answer, DataName: got, Language: "en", MaxTokens: 9})
+					if err != nil {
+						t.Fatal(err)
+					}
 					want := grade.Grade(o.output, o.answer, dataName, grader).Verdict
 					if (score.Accuracy == 1) != want {
 						t.Errorf("%s, %s: %q for %q is rewarded with %g, evaluation says %v", name, grader, o.output, o.answer, score.Accuracy, want)

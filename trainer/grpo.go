@@ -10,6 +10,7 @@ import (
 	"github.com/stele-lm/stele/engine/model/dense"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
@@ -138,9 +139,13 @@ func (r *run) sample(ctx context.Context, step, first int, chosen []problems.Pro
 		p := &chosen[completion.Request]
 		o := &rollout{Completion: completion, problem: p, old: completion.LogProbs}
 		groups[completion.Request][completion.Sample] = o
+		of, err := answer.Labelled(p.AnswerType, r.answers)
+		if err != nil {
+			return err
+		}
 		return session.Add(reward.Rollout{
 			ID: p.ID, Sample: o.Sample, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + o.Text,
-			Answer: p.Answer, DataName: r.dataName, Language: p.Language,
+			Answer: p.Answer, DataName: r.dataName, Type: of, Language: p.Language,
 			Truncated: o.truncated(), Tokens: len(o.Tokens), MaxTokens: c.MaxTokens,
 		}, &o.score)
 	})

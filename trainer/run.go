@@ -16,6 +16,7 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -65,7 +66,8 @@ type run struct {
 	learner     *learner.Learner
 	order       problems.Order
 	scorer      *reward.Scorer
-	dataName    string
+	dataName    string      // the benchmark's, as the grader knows it
+	answers     answer.Type // of the benchmark
 	events      eventWriter
 	evaluations evaluations
 	memory      memory.Plan
@@ -287,7 +289,7 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	if c.samples() {
-		if r.scorer, r.dataName, err = c.scorer(); err != nil {
+		if r.scorer, r.dataName, r.answers, err = c.scorer(); err != nil {
 			return err
 		}
 	}
@@ -314,17 +316,20 @@ func (r *run) load(found *checked) error {
 
 // scorer judges as an evaluation of the same benchmark does: dataName is what its
 // registry entry, be it the user's own, says the grader knows it by.
-func (c *Config) scorer() (s *reward.Scorer, dataName string, err error) {
+func (c *Config) scorer() (s *reward.Scorer, dataName string, answers answer.Type, err error) {
 	entry, err := bench.Lookup(c.Data.Bench, c.Data.Source(nil))
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
+	}
+	if answers, err = entry.Answer.Type(); err != nil {
+		return nil, "", nil, err
 	}
 	known, err := c.Data.Source(nil).LanguageTable()
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	detector, err := langid.Among(c.Reward.LangCandidates, known)
-	return reward.NewScorer(c.Reward, detector), entry.DataName, err
+	return reward.NewScorer(c.Reward, detector), entry.DataName, answers, err
 }
 
 // restore goes back to where a checkpoint was written.

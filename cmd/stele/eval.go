@@ -259,6 +259,9 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 		if err != nil {
 			return nil, nil, err
 		}
+		if options.Answer, err = entry.Answer.Type(); err != nil {
+			return nil, nil, err
+		}
 		problems, err := bench.Load(name, spec.LanguagesOf(name), source)
 		if err != nil {
 			return nil, nil, err
@@ -288,7 +291,7 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 			}
 			questions = append(questions, eval.Question{
 				Benchmark: name, Language: p.Language, ID: p.ID, Prompt: built.Text, PromptIDs: ids,
-				Prefix: built.Prefix, Answer: p.Answer, DataName: entry.DataName,
+				Prefix: built.Prefix, Answer: p.Answer, DataName: entry.DataName, AnswerType: p.AnswerType,
 			})
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/bench/arith"
 	"github.com/stele-lm/stele/eval/dataset"
 	"github.com/stele-lm/stele/internal/hub"
@@ -36,6 +37,8 @@ type Problem struct {
 	Solution  string `json:"solution"` // worked out; empty where the benchmark has none
 	Level     int    `json:"level"`    // of difficulty; 0 where the benchmark has none
 	Type      string `json:"type"`
+	// AnswerType is the answer.Label of the type of Answer.
+	AnswerType string `json:"answer_type,omitempty"`
 	// Messages are the conversation that the data ask with, the user's Problem last;
 	// nil where they ask with a text.
 	Messages []text.Message `json:"messages,omitempty"`
@@ -201,6 +204,10 @@ func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 	if split == "" {
 		split = defaultSplit
 	}
+	of, err := e.Answer.Type()
+	if err != nil {
+		return nil, err
+	}
 	var sought []string
 	for _, s := range e.Sources {
 		if !slices.Contains(s.languages(e), language) {
@@ -215,7 +222,7 @@ func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 			continue
 		}
 		in := dataset.OpenFiles(files, s.options(language, split))
-		problems, err := s.read(in, e.Answer, split, []string{language})
+		problems, err := s.read(in, of, split, []string{language})
 		if err := errors.Join(err, in.Close()); err != nil {
 			return nil, err
 		}
@@ -326,7 +333,7 @@ func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, 
 	if err != nil {
 		return nil, err
 	}
-	problems, err := source.read(in, e.Answer, o.Split, languages)
+	problems, err := source.read(in, answer.Math, o.Split, languages)
 	if err := errors.Join(err, in.Close()); err != nil {
 		return nil, err
 	}
@@ -369,12 +376,12 @@ type records interface {
 
 // readProblems reads problems from columns of the usual names.
 func readProblems(in records, languages []string) ([]Problem, error) {
-	return (&Source{}).read(in, Math, defaultSplit, languages)
+	return (&Source{}).read(in, answer.Math, defaultSplit, languages)
 }
 
 // read reads all problems in the given languages; the first is that of records
 // which name none.
-func (s *Source) read(in records, kind Answer, split string, languages []string) ([]Problem, error) {
+func (s *Source) read(in records, of answer.Type, split string, languages []string) ([]Problem, error) {
 	var problems []Problem
 	others := map[string]int{} // records in languages that were not asked for
 	own := *s
@@ -394,7 +401,7 @@ func (s *Source) read(in records, kind Answer, split string, languages []string)
 		if err != nil {
 			return nil, err
 		}
-		p, err := s.problem(record, kind, split, row)
+		p, err := s.problem(record, of, split, row)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -54,6 +55,7 @@ type places struct {
 	long    int                       // answers that are too long to be an answer alone
 	unused  []string                  // fields of the first record that nothing was read from
 	repeats bool                      // ids that were guessed are not unique
+	choices int                       // questions with more options than are graded as mathematics
 }
 
 func (p *places) count(part, place string) {
@@ -75,7 +77,7 @@ func (p *places) say(w io.Writer, path string) {
 	if p == nil || w == nil || len(p.found) == 0 {
 		return
 	}
-	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && !p.repeats
+	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 && !p.repeats
 	var said []string
 	for _, part := range parts {
 		names := slices.Sorted(maps.Keys(p.found[part]))
@@ -102,6 +104,9 @@ func (p *places) say(w io.Writer, path string) {
 	}
 	if p.long > 0 {
 		line += fmt.Sprintf("; %d answers are longer than %d bytes, and final answers are compared", p.long, mostAnswer)
+	}
+	if p.choices > 0 {
+		line += fmt.Sprintf("; %d questions have more than %d lettered choices and are judged by the letter alone", p.choices, answer.GradedChoices)
 	}
 	if p.repeats {
 		line += "; ids repeat, so rows are counted instead"

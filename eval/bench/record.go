@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,12 +13,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // problem reads a record. row counts the records of the source from 0; ids and
 // answers may be numbers.
-func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row int) (Problem, error) {
+func (s *Source) problem(record *jsonl.Record, of answer.Type, split string, row int) (Problem, error) {
 	var p Problem
 	var level string
 	if len(s.Fields) == 0 || s.ofPath {
@@ -35,8 +35,10 @@ func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row in
 	}
 	// "Level 3", as MATH has it, is a level too; what is no number is none.
 	p.Level, _ = strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(level, "Level ")))
+	options := 0
 	if s.Choices != nil {
-		if err := s.Choices.apply(record, &p); err != nil {
+		var err error
+		if options, err = s.Choices.apply(record, &p); err != nil {
 			return p, err
 		}
 	}
@@ -45,10 +47,9 @@ func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row in
 			return p, s.lacks(record, must.name)
 		}
 	}
-	var err error
-	answer := p.Answer
-	if p.Answer, err = kind.read(answer); err != nil {
-		if hidden := decoded(answer); hidden != "" {
+	found := p.Answer
+	if err := p.typed(of, options); err != nil {
+		if hidden := decoded(found); hidden != "" {
 			err = fmt.Errorf("%w; it is base64 of %.60q", err, hidden)
 		}
 		return p, fmt.Errorf("field %q: %w", s.columnOf("answer"), err)
@@ -58,21 +59,10 @@ func (s *Source) problem(record *jsonl.Record, kind Answer, split string, row in
 			return p, err
 		}
 	}
-	if m := letter.FindStringSubmatch(strings.TrimSpace(p.Answer)); m != nil {
-		if n := lettered(p.Problem); n > mostChoices {
-			return p, tooManyChoices(fmt.Sprintf("the problem has %d choices", n))
-		}
+	if p.AnswerType != "" && s.places != nil && answer.Label(of) == "" {
+		s.places.choices++
 	}
 	return p, nil
-}
-
-// mostChoices is how many choices the graders tell apart: the Qwen2.5-Math code has
-// rules for the letters A to E, and the strict grader begins from them.
-const mostChoices = 5
-
-func tooManyChoices(found string) error {
-	return fmt.Errorf("%s, and the graders know the letters A to E only: beside a sixth choice they would misjudge answers; "+
-		"leave such questions out, or make the right choice's text the answer, with answer: math", found)
 }
 
 // option is a choice in a problem's text: its letter alone, marked off from the text.
@@ -247,66 +237,31 @@ func fromBase64(s string) string {
 	return string(data)
 }
 
-var letter = regexp.MustCompile(`^\(?([A-Z])\)?\.?$`)
-
-// numeral is a number as answers have it; its exponent is short, since what it
-// stands for is written out when it is compared.
-var numeral = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?([eE][+-]?\d{1,3})?|\.\d+|\d+/\d+)$`)
-
-// read checks an answer and writes it the way the grader wants it: numbers without
-// thousands separators, choices as a letter.
-func (a Answer) read(text string) (string, error) {
-	switch a {
-	case Integer, Number:
-		number := strings.ReplaceAll(strings.TrimSpace(text), ",", "")
-		value, ok := new(big.Rat), len(number) < 1000 && numeral.MatchString(number)
-		if ok {
-			_, ok = value.SetString(number)
-		}
-		if !ok || a == Integer && !value.IsInt() {
-			return "", fmt.Errorf("answer is %.60q: expected a %s", text, map[Answer]string{Integer: "whole number", Number: "number"}[a])
-		}
-		return number, nil
-	case Choice:
-		m := letter.FindStringSubmatch(strings.TrimSpace(text))
-		if m == nil {
-			return "", fmt.Errorf("answer is %.60q: expected a letter", text)
-		}
-		if m[1] > string(rune('A'+mostChoices-1)) {
-			return "", tooManyChoices("answer is " + m[1])
-		}
-		return m[1], nil
-	}
-	return text, nil
-}
-
-// apply writes the options under the problem and makes the answer a letter.
-func (c *Choices) apply(record *jsonl.Record, p *Problem) error {
+// apply writes the options under the problem, makes the answer a letter and returns how
+// many options there are.
+func (c *Choices) apply(record *jsonl.Record, p *Problem) (int, error) {
 	options, err := c.options(record)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if len(options) < 2 {
-		return fmt.Errorf("field %q: %d choices, expected 2 to %d", c.where(), len(options), mostChoices)
-	}
-	if len(options) > mostChoices {
-		return fmt.Errorf("field %q: %w", c.where(), tooManyChoices(fmt.Sprintf("%d choices", len(options))))
+	if len(options) < 2 || len(options) > answer.MostChoices {
+		return 0, fmt.Errorf("field %q: %d choices, expected 2 to %d", c.where(), len(options), answer.MostChoices)
 	}
 	right := -1
-	switch answer := strings.TrimSpace(p.Answer); c.Answer {
+	switch named := strings.TrimSpace(p.Answer); c.Answer {
 	case "text":
 		right = slices.Index(options, p.Answer)
 	case "index":
-		if i, err := strconv.Atoi(answer); err == nil {
+		if i, err := strconv.Atoi(named); err == nil {
 			right = i
 		}
 	default:
-		if m := letter.FindStringSubmatch(answer); m != nil {
-			right = int(m[1][0] - 'A')
+		if letter := answer.Letter(named); letter != "" {
+			right = int(letter[0] - 'A')
 		}
 	}
 	if right < 0 || right >= len(options) {
-		return fmt.Errorf("answer is %.60q, which names none of %d choices by its %s", p.Answer, len(options), c.Answer)
+		return 0, fmt.Errorf("answer is %.60q, which names none of %d choices by its %s", p.Answer, len(options), c.Answer)
 	}
 	order := make([]int, len(options))
 	for i := range order {
@@ -329,7 +284,7 @@ func (c *Choices) apply(record *jsonl.Record, p *Problem) error {
 		}
 	}
 	p.Problem = text.String() + c.Suffix
-	return nil
+	return len(options), nil
 }
 
 // where names the column or columns, for errors.

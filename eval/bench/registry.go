@@ -12,20 +12,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/eval/answer"
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/internal/hub"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/settings"
-)
-
-// Answer is what the answers of a benchmark are.
-type Answer string
-
-// The types of answers.
-const (
-	Math    Answer = "math"    // anything that mathematics writes
-	Integer Answer = "integer" // a whole number
-	Number  Answer = "number"  // a number
-	Choice  Answer = "choice"  // a letter
 )
 
 // Entry describes a benchmark: where its data lie and how it is asked. The comment
@@ -112,7 +103,7 @@ func Lookup(name string, o Options) (Entry, error) {
 	}
 	if strings.ContainsAny(name, `/\.`) {
 		return Entry{
-			Answer: Math, DataName: "math", Samples: 1, MaxTokens: defaultMaxTokens,
+			DataName: "math", Samples: 1, MaxTokens: defaultMaxTokens,
 			Sources: []Source{{Columns: []string{"problem", "answer"}}}, name: name, byPath: true,
 		}, nil
 	}
@@ -182,9 +173,7 @@ func parseRegistry(text []byte) (map[string]Entry, error) {
 
 func (e *Entry) check(name string) error {
 	e.name = name
-	if e.Answer == "" {
-		e.Answer = Math
-	}
+	_, wrongAnswer := e.Answer.Type()
 	if e.DataName == "" {
 		e.DataName = "math"
 	}
@@ -199,12 +188,12 @@ func (e *Entry) check(name string) error {
 		return errors.New("not a name: expected letters, digits, _ and -")
 	case len(e.Languages) == 0:
 		return errors.New("languages: none is named")
-	case !slices.Contains([]Answer{Math, Integer, Number, Choice}, e.Answer):
-		return fmt.Errorf("answer is %q: expected math, integer, number or choice", e.Answer)
-	case slices.Contains([]string{"qwen", "strict"}, e.DataName):
+	case wrongAnswer != nil:
+		return wrongAnswer
+	case grade.Known(e.DataName):
 		return fmt.Errorf("grader is %q, which is chosen for a run (--grader, or reward.grader and eval.grader in training): "+
 			"here stands the benchmark's name in the Qwen2.5-Math grader, such as math, mmlu_stem or minerva_math", e.DataName)
-	case slices.Contains([]Answer{Integer, Number, Choice}, Answer(e.DataName)):
+	case e.DataName != "math" && answer.Known(e.DataName):
 		return fmt.Errorf("grader is %q, which is a type of answer: write answer: %s, and for the grader the benchmark's name "+
 			"in the Qwen2.5-Math grader, such as math or mmlu_stem", e.DataName, e.DataName)
 	case e.Samples < 0:

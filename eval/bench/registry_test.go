@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stele-lm/stele/eval/answer"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -318,12 +320,12 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if s, err := Choice.read(text); err == nil && (len(s) != 1 || s[0] < 'A' || s[0] > 'Z') {
+		if s, err := answer.Choice.Read(text); err == nil && (len(s) != 1 || s[0] < 'A' || s[0] > 'Z') {
 			t.Fatalf("%q is choice %q", text, s)
 		}
-		for _, a := range []Answer{Integer, Number} {
-			if s, err := a.read(text); err == nil {
-				if again, err := a.read(s); again != s || err != nil {
+		for _, a := range []answer.Type{answer.Integer, answer.Number} {
+			if s, err := a.Read(text); err == nil {
+				if again, err := a.Read(s); again != s || err != nil {
 					t.Fatal(fmt.Sprintf("%q is %q, which is %q", text, s, again), err)
 				}
 			}
@@ -331,32 +333,53 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// TestManyChoices: a set with more choices than the graders know is refused as it is
-// loaded, however it names them; five are taken, and so is mathematics with letters.
+// TestManyChoices: a set with more choices than the graders of mathematics know is asked,
+// and its answers are of the type of so many choices, however it names them; up to five
+// stay what they were.
 func TestManyChoices(t *testing.T) {
 	ten := `["o","p","q","r","s","t","u","v","w","x"]`
-	for _, c := range []struct{ name, entry, record, want string }{
-		{"list", "choices: {column: options, answer: index}", `{"question":"?","options":` + ten + `,"answer":1}`, "10 choices"},
-		{"letters", "choices: {column: options}", `{"question":"?","options":` + ten + `,"answer":"B"}`, "10 choices"},
-		{"five", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s"],"answer":"E"}`, ""},
-		{"six", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s","t"],"answer":"E"}`, "6 choices"},
-		{"answer", "", `{"question":"? A or G","answer":"G"}`, "answer is G"},
-		{"text", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) 6","answer":"B"}`, "6 choices"},
-		{"dots", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6 G. 7","answer":"(C)"}`, "7 choices"},
-		{"chinese", "", `{"question":"？A、一 B、二 C、三 D、四 E、五 F、六","answer":"B"}`, "6 choices"},
-		{"four", "", `{"question":"Let F) be. (A) 1 (B) 2 (C) 3 (D) 4","answer":"D"}`, ""},
+	load := func(answer, entry, record string) ([]Problem, error) {
+		dir := lay(t, t.TempDir(), map[string]string{"q.jsonl": record + "\n",
+			"benchmarks.yaml": "q:\n  languages: [en]\n  answer: " + answer + "\n  sources:\n  - path: q.jsonl\n    fields: {problem: question, answer: answer}\n    " + entry + "\n"})
+		return Load("q", []string{"en"}, Options{Dir: dir})
+	}
+	for _, c := range []struct{ name, answer, entry, record, reference, kind string }{
+		{"list", "choice", "choices: {column: options, answer: index}", `{"question":"?","options":` + ten + `,"answer":9}`, "J", "choice of 10"},
+		{"letters", "choice", "choices: {column: options}", `{"question":"?","options":` + ten + `,"answer":"B"}`, "B", "choice of 10"},
+		{"five", "choice", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s"],"answer":"E"}`, "E", ""},
+		{"six", "choice", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s","t"],"answer":"E"}`, "E", "choice of 6"},
+		{"answer", "choice", "", `{"question":"? A or G","answer":"G"}`, "G", "choice of 26"},
+		{"text", "choice", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) 6","answer":"B"}`, "B", "choice of 6"},
+		{"dots", "choice", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6 G. 7","answer":"(C)"}`, "C", "choice of 7"},
+		{"chinese", "choice", "", `{"question":"？A、一 B、二 C、三 D、四 E、五 F、六","answer":"B"}`, "B", "choice of 6"},
+		{"four", "choice", "", `{"question":"Let F) be. (A) 1 (B) 2 (C) 3 (D) 4","answer":"D"}`, "D", ""},
+		{"declared", "choice of 10", "", `{"question":"Which of them?","answer":"(J)"}`, "J", "choice of 10"},
+		{"declared, few", "choice of 4", "", `{"question":"Which of them?","answer":"D"}`, "D", ""},
+		{"letters of mathematics", "math", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) 6","answer":"(B)"}`, "B", "choice of 6"},
+		{"words", "text", "", `{"question":"Who?","answer":" Ada Lovelace "}`, "Ada Lovelace", "text"},
 	} {
-		dir := lay(t, t.TempDir(), map[string]string{"q.jsonl": c.record + "\n",
-			"benchmarks.yaml": "q:\n  languages: [en]\n  answer: choice\n  sources:\n  - path: q.jsonl\n    fields: {problem: question, answer: answer}\n    " + c.entry + "\n"})
-		_, err := Load("q", []string{"en"}, Options{Dir: dir})
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "A to E")) {
+		got, err := load(c.answer, c.entry, c.record)
+		if err != nil || got[0].Answer != c.reference || got[0].AnswerType != c.kind {
+			t.Errorf("%s: %+v, %v, want %s of type %q", c.name, got, err, c.reference, c.kind)
+		}
+	}
+	for _, c := range []struct{ name, answer, entry, record, want string }{
+		{"one", "choice", "choices: {column: options}", `{"question":"?","options":["o"],"answer":"A"}`, "1 choices, expected 2 to 26"},
+		{"27", "choice", "choices: {column: options}", `{"question":"?","options":[` + strings.Repeat(`"x",`, 26) + `"x"],"answer":"A"}`, "27 choices, expected 2 to 26"},
+		{"more than declared", "choice of 4", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6","answer":"B"}`, "the problem has 6 choices, and answer is choice of 4"},
+		{"beyond", "choice of 4", "", `{"question":"Which?","answer":"E"}`, "expected a letter from A to D"},
+		{"unknown type", "words", "", `{"question":"?","answer":"E"}`, `answer is "words": expected choice, integer, math, number, text, choice of N`},
+		{"too many", "choice of 27", "", `{"question":"?","answer":"E"}`, `answer is "choice of 27"`},
+	} {
+		if _, err := load(c.answer, c.entry, c.record); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
-	// By its path nothing says that a set is of choices but its text.
+	// By its path nothing says that a set is of choices but its text, which is said.
 	path := filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"?\nA) 1\nB) 2\nC) 3\nD) 4\nE) 5\nF) 6","answer":"B"}` + "\n"}), "q.jsonl")
-	if _, err := Load(path, []string{"en"}, Options{}); err == nil || !strings.Contains(err.Error(), "6 choices") {
-		t.Errorf("by path: %v", err)
+	var said strings.Builder
+	if got, err := Load(path, []string{"en"}, Options{Say: &said}); err != nil || got[0].AnswerType != "choice of 6" || !strings.Contains(said.String(), "1 questions have more than 5 lettered choices") {
+		t.Errorf("by path: %+v, %v, said %q", got, err, said.String())
 	}
 	// Choices that are in no question would not be asked, and their letters or numbers
 	// not be what the model can answer.

@@ -94,6 +94,21 @@ func lastBox(s string) (string, bool) {
 	return "", false
 }
 
+// Box returns the content of the last \boxed in a text that is not empty.
+func Box(output string) (string, bool) { return lastBox(tail(output)) }
+
+// Announced returns the line after the last words in a text that announce an answer, in
+// the languages of the lexicon.
+func Announced(output string) (string, bool) {
+	output = tail(output)
+	at := answerPhrases.FindAllStringIndex(output, -1)
+	if at == nil {
+		return "", false
+	}
+	line, _, _ := strings.Cut(strip(strings.TrimLeft(output[at[len(at)-1][1]:], "* ")), "\n")
+	return line, true
+}
+
 // sentence cuts a sentence off at its end.
 func sentence(s string) string {
 	for i, r := range s {
@@ -176,14 +191,6 @@ func decimalComma(s string) string {
 	return s
 }
 
-var (
-	// onlyLetter is a box with one letter, perhaps with the option's text.
-	onlyLetter = regexp.MustCompile(`(?i)^[^a-z0-9]*(?:option|choice|answer)?[^a-z0-9]*([a-e])(?:[^a-z0-9+*/=^\-]*$|[).:][^a-z].*$|[).:]\s.*$|[).:].*$)`)
-	twoLetters = regexp.MustCompile(`^[^A-Za-z0-9]*[A-E](?:[^A-Za-z0-9]|or|and)*[A-E][^A-Za-z0-9]*$`)
-	// leadingLetter is what follows an announcement.
-	leadingLetter = regexp.MustCompile(`^[^A-Za-z0-9]*(?i:option |choice )?[^A-Za-z0-9]*([A-E])(?:[^A-Za-z]|$)`)
-)
-
 // judgeChoice decides a multiple-choice question: the box must name the letter
 // and no other; without a box, the first letter after the last announcement
 // counts; without that, capital letters that stand alone, if they agree.
@@ -197,8 +204,8 @@ func judgeChoice(output, reference string) judgement {
 	}
 	// short judges a text that should be nothing but the letter.
 	short := func(plain string) judgement {
-		switch m := onlyLetter.FindStringSubmatch(plain); {
-		case twoLetters.MatchString(plain):
+		switch m := fiveLetters.only.FindStringSubmatch(plain); {
+		case fiveLetters.two.MatchString(plain):
 			return wrong
 		case m != nil:
 			return judge(m[1])
@@ -218,14 +225,14 @@ func judgeChoice(output, reference string) judgement {
 				return verdict
 			}
 		}
-		if m := leadingLetter.FindStringSubmatch(writeAlike(after)); m != nil {
+		if m := fiveLetters.leading.FindStringSubmatch(writeAlike(after)); m != nil {
 			return judge(m[1])
 		}
 	}
 	if _, after, ok := strings.Cut(output, "final answer is $"); ok {
 		if answer, _, ok := strings.Cut(after, "$. I hope"); ok {
 			plain := writeAlike(answer)
-			if m := onlyLetter.FindStringSubmatch(plain); m != nil && !twoLetters.MatchString(plain) {
+			if m := fiveLetters.only.FindStringSubmatch(plain); m != nil && !fiveLetters.two.MatchString(plain) {
 				return judge(m[1])
 			}
 			return wrong

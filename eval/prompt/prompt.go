@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -33,6 +34,8 @@ type Options struct {
 	Chat Chat
 	// Shots are worked examples in the problem's language that go before it.
 	Shots []bench.Problem
+	// Answer is the type of the benchmark's answers where it is not registered, or nil.
+	Answer answer.Type
 	// Languages has the words to ask with; nil is the built-in table.
 	Languages *language.Table
 }
@@ -68,7 +71,31 @@ func (p Prompt) Encode(t *text.Tokenizer) ([]int32, error) { return t.Encode(p.T
 // problem is a problem with the words to ask it with.
 type problem struct {
 	bench.Problem
-	words *language.Prompts
+	words words
+}
+
+// words are those to ask with; instruction, where the type of answers has its own, stands
+// in place of what follows a problem.
+type words struct {
+	*language.Prompts
+	instruction string
+}
+
+// Ask writes a problem in the words around it.
+func (w words) Ask(problem string) string {
+	if w.instruction == "" {
+		return w.Prompts.Ask(problem)
+	}
+	before, _ := w.Around()
+	return before + problem + "\n\n" + w.instruction
+}
+
+// Conclude writes the sentence with which an answer ends.
+func (w words) Conclude(answer string) string {
+	if w.instruction == "" {
+		return w.Prompts.Conclude(answer)
+	}
+	return answer
 }
 
 // asker builds the text before the prefix, and says whether it is bare.
@@ -127,22 +154,27 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	if !ok {
 		return Prompt{}, UnknownTemplate(name)
 	}
-	words, err := o.words(p.Language)
+	own, err := o.words(p.Language)
 	if err != nil {
 		return Prompt{}, fmt.Errorf("question %s is %w", p.ID, err)
 	}
+	of, err := answer.Labelled(p.AnswerType, o.Answer)
+	if err != nil {
+		return Prompt{}, fmt.Errorf("question %s: %w", p.ID, err)
+	}
+	words := words{own, of.Instruction(p.Language)}
 	for _, s := range o.Shots {
 		if s.Language != p.Language {
 			return Prompt{}, fmt.Errorf("worked example %s is in %s, the problem in %s", s.ID, s.Language, p.Language)
 		}
 	}
 	if len(p.Messages) > 0 {
-		own, err := conversation(name, p)
+		asIs, err := conversation(name, p)
 		if err != nil {
 			return Prompt{}, err
 		}
-		if own != nil {
-			ask = own
+		if asIs != nil {
+			ask = asIs
 		}
 	}
 	asked, bare, err := ask(problem{p, words}, o)
@@ -176,7 +208,7 @@ func shot(p bench.Problem) bench.Problem {
 }
 
 // turns are the worked examples as a conversation.
-func turns(shots []bench.Problem, words *language.Prompts) []text.Message {
+func turns(shots []bench.Problem, words words) []text.Message {
 	var messages []text.Message
 	for _, s := range shots {
 		s = shot(s)

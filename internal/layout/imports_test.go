@@ -36,6 +36,7 @@ var rooms = []struct {
 	{"trainer/objective", []string{"kernels", "internal"}},
 	{"trainer/optimizer", []string{"engine/checkpoint", "kernels", "internal", "trainer/tensorfile"}},
 	{"trainer/reward", []string{"eval", "internal"}},
+	{"eval/answer", []string{"eval/grade", "internal"}},
 	{"eval/dataset", []string{"internal"}},
 	{"eval/grade", []string{"eval/language", "internal"}},
 	{"eval/language", []string{"internal"}},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/prompt"
@@ -44,6 +45,7 @@ type Reader struct {
 	Say         io.Writer // gets what was guessed of the data's fields; may be nil
 
 	languages *language.Table
+	answers   answer.Type // of the benchmark
 }
 
 // Load reads the training set. A question whose prompt (or solution, for SFT) is
@@ -53,6 +55,13 @@ func (r *Reader) Load() (*Set, error) {
 	source := r.Options.Source(r.Say)
 	loaded, err := bench.Load(r.Options.Bench, r.Options.Languages, source)
 	if err != nil {
+		return nil, err
+	}
+	entry, err := bench.Lookup(r.Options.Bench, source)
+	if err != nil {
+		return nil, err
+	}
+	if r.answers, err = entry.Answer.Type(); err != nil {
 		return nil, err
 	}
 	if r.languages, err = source.LanguageTable(); err != nil {
@@ -255,7 +264,7 @@ func quotas(count int, shares map[int]float64) map[int]int {
 // build writes a problem's prompt and, for SFT, its solution; fits is false when
 // one of them is too long.
 func (r *Reader) build(p bench.Problem) (built Problem, fits bool, err error) {
-	options := prompt.Options{Template: r.Options.Template, Hack: r.Options.Hack, Languages: r.languages}
+	options := prompt.Options{Template: r.Options.Template, Hack: r.Options.Hack, Languages: r.languages, Answer: r.answers}
 	if r.Template != nil {
 		options.Chat = r.Template.Render
 	}

@@ -11,8 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/language"
@@ -86,16 +86,17 @@ func (c Config) builtIn() bool {
 
 // Rollout is what is scored.
 type Rollout struct {
-	ID        string // of the problem
-	Sample    int    // among the rollouts of the problem
-	Prompt    string // without the reasoning prefix
-	Output    string // the model's text, with the reasoning prefix it was given
-	Answer    string // the reference answer
-	DataName  string // the benchmark's name as the grader knows it
-	Language  string // the language that was asked for
-	Truncated bool   // ended by length rather than by itself
-	Tokens    int    // generated
-	MaxTokens int    // that could have been
+	ID        string      // of the problem
+	Sample    int         // among the rollouts of the problem
+	Prompt    string      // without the reasoning prefix
+	Output    string      // the model's text, with the reasoning prefix it was given
+	Answer    string      // the reference answer
+	DataName  string      // the benchmark's name as the grader knows it
+	Type      answer.Type // of the answers; nil is answer.Math
+	Language  string      // the language that was asked for
+	Truncated bool        // ended by length rather than by itself
+	Tokens    int         // generated
+	MaxTokens int         // that could have been
 }
 
 // Score is a rollout's reward and what it is made of, unweighted.
@@ -141,59 +142,28 @@ func NewScorer(config Config, detector *langid.Detector) *Scorer {
 }
 
 // Score is Eq. 7, λ1·R_acc + λ2·R_format + λ3·R_lang, and the overlong punishment;
-// commands have their say in a Session.
-func (s *Scorer) Score(r Rollout) Score {
+// commands have their say in a Session. An error is that of a program that judges answers.
+func (s *Scorer) Score(r Rollout) (Score, error) {
 	c := s.config
-	result := grade.Grade(s.detector.Languages().Plain(r.Language, r.Output), r.Answer, r.DataName, s.grader)
+	if r.Type == nil {
+		r.Type = answer.Math
+	}
+	results, err := r.Type.Grade(answer.Output{
+		ID: r.ID, Sample: r.Sample, Language: r.Language, Prompt: r.Prompt,
+		Text: s.detector.Languages().Plain(r.Language, r.Output), Reference: r.Answer, DataName: r.DataName,
+	}, s.grader)
+	if err != nil {
+		return Score{}, err
+	}
 	off, detected := s.detector.OffTarget(r.Output, r.Language)
 	score := Score{
-		Accuracy:  metric.Indicator(result.Verdict),
-		Format:    metric.Indicator(!r.Truncated && WellFormed(r.Output, c.Think)),
+		Accuracy:  metric.Indicator(results[0].Verdict),
+		Format:    metric.Indicator(!r.Truncated && r.Type.WellFormed(r.Output, c.Think)),
 		Language:  metric.Indicator(!off),
 		Overlong:  Overlong(r.Tokens, r.MaxTokens, int(c.OverlongBuffer*float64(r.MaxTokens)), c.OverlongPenalty),
-		Extracted: result.Extracted,
+		Extracted: results[0].Extracted,
 		Detected:  detected,
 	}
 	score.Total = c.Accuracy*score.Accuracy + c.Format*score.Format + c.Language*score.Language + score.Overlong
-	return score
-}
-
-// WellFormed reports whether a text gives exactly one final answer in \boxed{},
-// closed and not empty, after a reasoning that is not empty; with think, the
-// reasoning is inside one <think>…</think>.
-func WellFormed(output string, think bool) bool {
-	reasoning, answer := output, output
-	if think {
-		if strings.Count(output, "<think>") > 1 || strings.Count(output, "</think>") != 1 {
-			return false
-		}
-		reasoning, answer, _ = strings.Cut(output, "</think>")
-		reasoning = strings.TrimPrefix(strings.TrimSpace(reasoning), "<think>")
-	}
-	const open = `\boxed{`
-	i := strings.Index(answer, open)
-	if i < 0 || strings.Count(answer, open) != 1 {
-		return false
-	}
-	if !think {
-		reasoning = answer[:i]
-	}
-	content, closed := braced(answer[i+len(open):])
-	return closed && strings.TrimSpace(content) != "" && strings.TrimSpace(reasoning) != ""
-}
-
-// braced returns the text up to the brace that closes one already open.
-func braced(text string) (content string, closed bool) {
-	depth := 1
-	for i, r := range text {
-		switch r {
-		case '{':
-			depth++
-		case '}':
-			if depth--; depth == 0 {
-				return text[:i], true
-			}
-		}
-	}
-	return text, false
+	return score, nil
 }

@@ -1,13 +1,19 @@
 package reward
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
+
+	"github.com/stele-lm/stele/eval/answer"
+	"github.com/stele-lm/stele/internal/command"
 )
 
 // Session scores the rollouts of one sampling, beside it.
@@ -18,14 +24,16 @@ type Session struct {
 	working   sync.WaitGroup
 
 	mu     sync.Mutex
-	scores []*Score // in the order of Add
+	types  []io.Closer // the types of the answers so far that hold something open
+	err    error       // the first of grading
+	scores []*Score    // in the order of Add
 }
 
 // NewSession starts the commands. The session must be ended with Close.
 func (s *Scorer) NewSession() (*Session, error) {
 	session := &Session{scorer: s, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
-	for _, command := range s.config.Commands {
-		p, err := command.start()
+	for _, c := range s.config.Commands {
+		p, err := c.start()
 		if err != nil {
 			return nil, errors.Join(err, session.abandon())
 		}
@@ -36,8 +44,8 @@ func (s *Scorer) NewSession() (*Session, error) {
 
 func (s *Session) abandon() error {
 	for _, p := range s.processes {
-		p.fail(errors.New("another command did not start"))
-		_, _ = p.finish(context.Background())
+		p.Fail(errors.New("another command did not start"))
+		_, _ = p.Finish(context.Background())
 	}
 	return nil
 }
@@ -47,11 +55,21 @@ func (s *Session) abandon() error {
 func (s *Session) Add(r Rollout, score *Score) error {
 	s.working.Go(func() {
 		s.slots <- struct{}{}
-		*score = s.scorer.Score(r)
+		scored, err := s.scorer.Score(r)
+		*score = scored
+		s.mu.Lock()
+		s.err = cmp.Or(s.err, err)
+		s.mu.Unlock()
 		<-s.slots
 	})
-	if len(s.processes) == 0 {
-		return nil
+	s.mu.Lock()
+	failed := s.err
+	if closer, ok := r.Type.(io.Closer); ok && !slices.Contains(s.types, closer) {
+		s.types = append(s.types, closer)
+	}
+	s.mu.Unlock()
+	if len(s.processes) == 0 || failed != nil {
+		return failed
 	}
 	line, err := r.line()
 	if err != nil {
@@ -62,7 +80,7 @@ func (s *Session) Add(r Rollout, score *Score) error {
 	s.scores = append(s.scores, score)
 	errs := make([]error, len(s.processes))
 	for i, p := range s.processes {
-		errs[i] = p.send(asked{r.ID, r.Sample}, line)
+		errs[i] = p.Send(command.Asked{ID: r.ID, Sample: r.Sample}, line)
 	}
 	return errors.Join(errs...)
 }
@@ -75,21 +93,24 @@ func (s *Session) Close(ctx context.Context) error {
 	rewards := make([][]float64, len(s.processes))
 	var ending sync.WaitGroup
 	for i, p := range s.processes {
-		ending.Go(func() { rewards[i], errs[i] = p.finish(ctx) })
+		ending.Go(func() { rewards[i], errs[i] = p.Finish(ctx) })
 	}
 	ending.Wait()
-	if err := errors.Join(errs...); err != nil {
+	for _, of := range s.types {
+		errs = append(errs, of.Close())
+	}
+	if err := errors.Join(append(errs, s.err)...); err != nil {
 		return err
 	}
-	for i, p := range s.processes {
+	for i, c := range s.scorer.config.Commands {
 		for j, reward := range rewards[i] {
 			score := s.scores[j]
 			if score.Commands == nil {
 				score.Commands = map[string]float64{}
 			}
-			score.Commands[p.command.Name] = reward
+			score.Commands[c.Name] = reward
 			if !math.IsNaN(reward) {
-				score.Total += p.command.Weight * reward
+				score.Total += c.Weight * reward
 			}
 		}
 	}
@@ -104,21 +125,26 @@ func (s *Session) Close(ctx context.Context) error {
 	return nil
 }
 
-// Try has each command judge one rollout, so that one that cannot is found before
-// anything is sampled.
+// Try has each command judge one rollout, and the program that judges answers of its type
+// start, so that one that cannot is found before anything is sampled.
 func (c Config) Try(ctx context.Context, r Rollout) error {
+	if r.Type != nil {
+		if err := errors.Join(answer.Open(r.Type), answer.Close(r.Type)); err != nil {
+			return err
+		}
+	}
 	line, err := r.line()
 	if err != nil {
 		return err
 	}
 	errs := make([]error, len(c.Commands))
 	var trying sync.WaitGroup
-	for i, command := range c.Commands {
+	for i, own := range c.Commands {
 		trying.Go(func() {
-			p, err := command.start()
+			p, err := own.start()
 			if err == nil {
-				_ = p.send(asked{r.ID, r.Sample}, line) // finish says what went wrong
-				_, err = p.finish(ctx)
+				_ = p.Send(command.Asked{ID: r.ID, Sample: r.Sample}, line) // finish says what went wrong
+				_, err = p.Finish(ctx)
 			}
 			if errs[i] = err; err != nil && ctx.Err() == nil {
 				errs[i] = fmt.Errorf("tried with one rollout: %w", err)

@@ -1,0 +1,141 @@
+// Package answer holds the types of answers that benchmarks have: math, integer, number,
+// choice and its forms of more than five options, text, and a user's own, which a program
+// judges. A type says how a reference is read from the data, how it is asked for, how the
+// final answer is found in a model's text, whether it is right, and which answers are the
+// same; a registry's `answer:` names it, and everything from the prompt to the report
+// follows. A file and a call of Register add one.
+package answer
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/internal/nearest"
+)
+
+// Type is what the answers of a benchmark are. Its methods may be called from several
+// goroutines.
+type Type interface {
+	// Name is what a registry's `answer:` and samples call the type.
+	Name() string
+	// Read checks a reference as the data have it and writes it the way Grade wants it.
+	Read(reference string) (string, error)
+	// Instruction says, in a language, how to answer. "" leaves it to the template's
+	// words, which ask for \boxed{}.
+	Instruction(language string) string
+	// Grade finds the final answer in a model's text and judges it: a result for each
+	// grader, in their order.
+	Grade(o Output, graders ...*grade.Grader) ([]grade.Result, error)
+	// Groups tells which of a question's predictions, Result.Pred, are the same answer, as
+	// grade.Groups does. maj@n counts votes by it.
+	Groups(predictions []string, g *grade.Grader) []int
+	// WellFormed reports whether a text gives its answer as it was asked to; with think,
+	// after reasoning in <think>…</think>. The format reward is this.
+	WellFormed(output string, think bool) bool
+}
+
+// Output is a model's text with what it answers.
+type Output struct {
+	ID        string // of the question
+	Sample    int
+	Language  string // that was asked for
+	Prompt    string
+	Text      string
+	Reference string // as Type.Read wrote it
+	DataName  string // the benchmark's name in the Qwen2.5-Math grader, which has rules for some
+}
+
+// types are all types by name.
+var types = map[string]Type{}
+
+// Register adds a type. It is called before benchmarks are read, by an init function or
+// a variable's initialiser; a name that is there already panics.
+func Register(t Type) Type {
+	if _, there := types[t.Name()]; there {
+		panic("answer: type " + t.Name() + " is registered twice")
+	}
+	types[t.Name()] = t
+	return t
+}
+
+// Names lists the registered types, "choice of N" once.
+func Names() []string {
+	names := slices.Sorted(maps.Keys(types))
+	return append(slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, choiceOf) }), choiceOf+"N")
+}
+
+// Named returns the registered type of a name. "" is Math.
+func Named(name string) (Type, error) {
+	if t, ok := types[name]; ok {
+		return t, nil
+	}
+	if name == "" {
+		return Math, nil
+	}
+	return nil, fmt.Errorf("answer is %q: expected %s, or {command: [program, arguments]}%s",
+		name, strings.Join(Names(), ", "), nearest.Hint(name, Names()))
+}
+
+// Known reports whether a type has the name.
+func Known(name string) bool { return types[name] != nil }
+
+// Open starts what a type needs to grade, such as a program; Grade does so itself where
+// it was not called.
+func Open(t Type) error {
+	if o, ok := t.(interface{ Open() error }); ok {
+		return o.Open()
+	}
+	return nil
+}
+
+// Close ends what Open or Grade started.
+func Close(t Type) error {
+	if c, ok := t.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// Label is what samples call a type: "" for all that are judged as mathematics, else its
+// name.
+func Label(t Type) string {
+	if _, ok := t.(mathematics); ok || t == nil || 0 < Options(t) && Options(t) <= GradedChoices {
+		return ""
+	}
+	return t.Name()
+}
+
+// Labelled returns the type of a Label. own is the benchmark's type where it is not
+// registered, or nil.
+func Labelled(label string, own Type) (Type, error) {
+	if own != nil && label == own.Name() {
+		return own, nil
+	}
+	if label == commandName {
+		return nil, fmt.Errorf("answers are judged by a command, and nothing says which")
+	}
+	return Named(label)
+}
+
+// same groups predictions that have the same key.
+func same(predictions []string, key func(string) string) []int {
+	groups := make([]int, len(predictions))
+	first := map[string]int{}
+	for i, p := range predictions {
+		k := key(p)
+		if _, known := first[k]; !known {
+			first[k] = i
+		}
+		groups[i] = first[k]
+	}
+	return groups
+}
+
+// alike gives the same result for each grader.
+func alike(r grade.Result, graders []*grade.Grader) []grade.Result {
+	return slices.Repeat([]grade.Result{r}, len(graders))
+}

@@ -1,0 +1,101 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/stele-lm/stele/eval/answer"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/language"
+)
+
+// judge grades samples and identifies their languages as a run's settings say. It must be
+// closed.
+type judge struct {
+	grader    string // whose verdict is the sample's
+	languages *language.Table
+	identify  func(output, language string) Identified
+	commands  map[string]answer.Type // types that programs judge, by benchmark
+}
+
+// newJudge starts the programs that judge answers.
+func newJudge(spec *Spec, identify func(output, language string) Identified) (*judge, error) {
+	j := &judge{spec.Grader, spec.LanguageTable(), identify, map[string]answer.Type{}}
+	for name, c := range spec.AnswerCommands {
+		of, err := c.Type()
+		if err == nil {
+			err = answer.Open(of)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), j.close())
+		}
+		j.commands[name] = of
+	}
+	return j, nil
+}
+
+// close ends the programs.
+func (j *judge) close() error {
+	var errs []error
+	for name, of := range j.commands {
+		if err := answer.Close(of); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// judge grades a sample's output anew and identifies its language.
+func (j *judge) judge(s *Sample) error {
+	of, err := answer.Labelled(s.AnswerType, j.commands[s.Benchmark])
+	if err != nil {
+		return fmt.Errorf("sample %d of %s (%s) of %s: %w", s.Sample, s.ID, s.Language, s.Benchmark, err)
+	}
+	results, err := of.Grade(answer.Output{
+		ID: s.ID, Sample: s.Sample, Language: s.Language, Prompt: s.Prompt,
+		Text: j.languages.Plain(s.Language, s.Output), Reference: s.Reference, DataName: s.DataName,
+	}, grade.Graders...)
+	if err != nil {
+		return fmt.Errorf("sample %d of %s (%s) of %s: %w", s.Sample, s.ID, s.Language, s.Benchmark, err)
+	}
+	s.Verdicts = map[string]bool{}
+	for i, g := range grade.Graders {
+		r := results[i]
+		s.Verdicts[g.Name] = r.Verdict
+		if g.Name == j.grader {
+			s.Extracted, s.Pred, s.GT, s.Verdict, s.Via = r.Extracted, r.Pred, r.GT, r.Verdict, r.Via
+		}
+	}
+	s.Identified = j.identify(s.Output, s.Language)
+	s.Confidence = rounded(s.Confidence)
+	return nil
+}
+
+// groups tells which predictions on a question are the same answer.
+func (s *Spec) groups(q *Question, g *grade.Grader, predictions []string) []int {
+	var own answer.Type
+	if c, ok := s.AnswerCommands[q.Benchmark]; ok {
+		own, _ = c.Type() // the manifest was checked
+	}
+	of, err := answer.Labelled(q.AnswerType, own)
+	if err != nil { // of a program with types that this one has not; its predictions are texts
+		of = answer.Text
+	}
+	return of.Groups(predictions, g)
+}
+
+// answerCommands are the programs that judge the answers of some benchmarks.
+func answerCommands(entries map[string]bench.Entry) map[string]bench.AnswerCommand {
+	var commands map[string]bench.AnswerCommand
+	for name, e := range entries {
+		if e.Answer.AnswerCommand == nil {
+			continue
+		}
+		if commands == nil {
+			commands = map[string]bench.AnswerCommand{}
+		}
+		commands[name] = *e.Answer.AnswerCommand
+	}
+	return commands
+}
