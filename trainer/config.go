@@ -51,47 +51,65 @@ func (c *Config) objective() (objective.Objective, error) {
 
 // Config is a training run, whole: its YAML file and manifest hold exactly this.
 type Config struct {
-	// Algorithm is grpo or sft (see objective.Algorithm).
+	// Algorithm is what trains: grpo, sft, or another that is registered (see objective.Algorithm).
 	Algorithm string `yaml:"algorithm" json:"algorithm"`
-	// Preset names the recipe that the other settings started from.
+	// Preset names the recipe that the other settings start from, wherever it is written: paper,
+	// verl-v0.2, dapo or dr-grpo.
 	Preset string `yaml:"preset" json:"preset"`
 	// Model is a folder, a hub id in the local cache, or builtin:NAME.
 	Model string `yaml:"model" json:"model"`
-	Seed  uint64 `yaml:"seed" json:"seed"`
-	// Steps is the number of rollout steps (GRPO) or optimiser steps (SFT).
+	// Seed decides the order of problems, the rollouts and what an adapter begins with.
+	Seed uint64 `yaml:"seed" json:"seed"`
+	// Steps is the number of rollout steps, or in SFT of optimiser steps.
 	Steps int `yaml:"steps" json:"steps"`
 
-	Data      problems.Options  `yaml:"data" json:"data"`
-	Rollout   Rollout           `yaml:"rollout" json:"rollout"`
-	Reward    reward.Config     `yaml:"reward" json:"reward"`
-	Loss      objective.Options `yaml:"loss" json:"loss"`
-	Optimizer optimizer.AdamW   `yaml:"optimizer" json:"optimizer"`
-	Update    Update            `yaml:"update" json:"update"`
-	LoRA      lora.Options      `yaml:"lora" json:"lora"`
-	Save      Save              `yaml:"save" json:"save"`
-	Eval      Eval              `yaml:"eval" json:"eval"`
+	// Data chooses the problems that are trained on.
+	Data problems.Options `yaml:"data" json:"data"`
+	// Rollout says how completions are sampled.
+	Rollout Rollout `yaml:"rollout" json:"rollout"`
+	// Reward weighs what a completion is rewarded for.
+	Reward reward.Config `yaml:"reward" json:"reward"`
+	// Loss holds the options of the objective.
+	Loss objective.Options `yaml:"loss" json:"loss"`
+	// Optimizer is torch's AdamW, with the gradient's norm clipped.
+	Optimizer optimizer.AdamW `yaml:"optimizer" json:"optimizer"`
+	// Update says how a step's completions become optimiser steps.
+	Update Update `yaml:"update" json:"update"`
+	// LoRA trains an adapter instead of the weights.
+	LoRA lora.Options `yaml:"lora" json:"lora"`
+	// Save says what is kept.
+	Save Save `yaml:"save" json:"save"`
+	// Eval measures the model: before the run, after it, and every few steps if wanted.
+	Eval Eval `yaml:"eval" json:"eval"`
 }
 
 // Rollout says how completions are sampled.
 type Rollout struct {
-	Questions   int      `yaml:"questions" json:"questions"`   // a step
-	GroupSize   int      `yaml:"group_size" json:"group_size"` // G rollouts a question
-	Temperature float64  `yaml:"temperature" json:"temperature"`
-	MaxPrompt   int      `yaml:"max_prompt" json:"max_prompt"` // tokens; longer problems are left out
-	MaxTokens   int      `yaml:"max_tokens" json:"max_tokens"` // tokens generated
-	Stop        []string `yaml:"stop" json:"stop"`
-	Batch       int      `yaml:"batch" json:"batch"` // sequences decoded together
-	// MaxDifference stops the run when a sampled token's log-probability in the
-	// engine and in the trainer, before any update, differ by more.
+	// Questions is the number of problems of a step.
+	Questions int `yaml:"questions" json:"questions"`
+	// GroupSize is the number of completions of each problem, which are compared with each other.
+	GroupSize int `yaml:"group_size" json:"group_size"`
+	// Temperature is that of sampling, above 0; log-probabilities are of the same distribution.
+	Temperature float64 `yaml:"temperature" json:"temperature"`
+	// MaxPrompt is the most tokens a prompt may have; problems with longer ones are left out.
+	MaxPrompt int `yaml:"max_prompt" json:"max_prompt"`
+	// MaxTokens is the most tokens of a completion.
+	MaxTokens int `yaml:"max_tokens" json:"max_tokens"`
+	// Stop lists texts before which a completion ends, beside the model's end of sequence.
+	Stop []string `yaml:"stop" json:"stop"`
+	// Batch is the number of sequences that are decoded together; results do not depend on it.
+	Batch int `yaml:"batch" json:"batch"`
+	// MaxDifference stops the run when a sampled token's log-probability in the engine and in the
+	// trainer, before any update, differ by more.
 	MaxDifference float64 `yaml:"max_difference" json:"max_difference"`
 
-	// DynamicSampling leaves groups without contrast out and samples further
-	// questions in their place (DAPO; verl's filter_groups), at most
-	// MaxGenBatches times a step. FilterBy says what must differ within a group:
-	// accuracy or reward.
-	DynamicSampling bool   `yaml:"dynamic_sampling" json:"dynamic_sampling"`
-	MaxGenBatches   int    `yaml:"max_gen_batches" json:"max_gen_batches"`
-	FilterBy        string `yaml:"filter_by" json:"filter_by"`
+	// DynamicSampling leaves groups without contrast out and samples further problems in their place
+	// (DAPO; verl's filter_groups).
+	DynamicSampling bool `yaml:"dynamic_sampling" json:"dynamic_sampling"`
+	// MaxGenBatches is how many times in a step DynamicSampling may sample Questions problems.
+	MaxGenBatches int `yaml:"max_gen_batches" json:"max_gen_batches"`
+	// FilterBy says what must differ within a group for DynamicSampling to keep it: accuracy or reward.
+	FilterBy string `yaml:"filter_by" json:"filter_by"`
 }
 
 // What dynamic sampling looks at.
@@ -102,42 +120,67 @@ const (
 
 // Update says how a step's rollouts become optimiser steps.
 type Update struct {
-	MiniBatches int  `yaml:"mini_batches" json:"mini_batches"` // optimiser steps an epoch
-	Epochs      int  `yaml:"epochs" json:"epochs"`             // passes over a step's rollouts
-	MicroTokens int  `yaml:"micro_tokens" json:"micro_tokens"` // padded tokens of one gradient pass
-	Batch       int  `yaml:"batch" json:"batch"`               // SFT: examples an optimiser step
-	Remat       bool `yaml:"remat" json:"remat"`               // recompute layers in the backward pass
-	Packing     bool `yaml:"packing" json:"packing"`           // SFT: several examples a row, none of which sees another
+	// MiniBatches is the number of optimiser steps in a pass over a step's rollouts; SFT does not read
+	// it.
+	MiniBatches int `yaml:"mini_batches" json:"mini_batches"`
+	// Epochs is the number of passes over a step's rollouts; SFT does not read it.
+	Epochs int `yaml:"epochs" json:"epochs"`
+	// MicroTokens is the most tokens of one gradient pass, padding among them: less needs less memory.
+	// Results do not depend on it beyond rounding.
+	MicroTokens int `yaml:"micro_tokens" json:"micro_tokens"`
+	// Batch is the number of examples of an optimiser step in SFT.
+	Batch int `yaml:"batch" json:"batch"`
+	// Remat computes each layer again in the backward pass instead of keeping its activations.
+	Remat bool `yaml:"remat" json:"remat"`
+	// Packing puts several examples of SFT in a row, none of which sees another.
+	Packing bool `yaml:"packing" json:"packing"`
 }
 
 // Save says what is kept.
 type Save struct {
-	Every    int `yaml:"every" json:"every"`         // steps between checkpoints; the last step always has one
-	KeepLast int `yaml:"keep_last" json:"keep_last"` // older ones are removed; 0 keeps all
-	// KeepBest checkpoints of the highest accuracy in evaluation stay besides; each
-	// step that is evaluated then has one.
-	KeepBest int  `yaml:"keep_best" json:"keep_best"`
-	Rollouts bool `yaml:"rollouts" json:"rollouts"` // write rollouts/step-N.jsonl
+	// Every is the number of steps between checkpoints; the last step always has one.
+	Every int `yaml:"every" json:"every"`
+	// KeepLast is the number of latest checkpoints that stay; 0 keeps all.
+	KeepLast int `yaml:"keep_last" json:"keep_last"`
+	// KeepBest is the number of checkpoints with the highest accuracy in evaluation that stay besides;
+	// each step that is evaluated then has one.
+	KeepBest int `yaml:"keep_best" json:"keep_best"`
+	// Rollouts writes rollouts/step-N.jsonl: each completion with its rewards.
+	Rollouts bool `yaml:"rollouts" json:"rollouts"`
 }
 
 // Eval says how the model is measured: before the run, after it, and every few
 // steps if wanted.
 type Eval struct {
-	Bench       string   `yaml:"bench" json:"bench"` // empty: no evaluation
-	Dir         string   `yaml:"dir" json:"dir"`
-	Registry    string   `yaml:"registry" json:"registry"` // file of your own benchmarks
-	Grader      string   `yaml:"grader" json:"grader"`     // whose verdicts make the accuracy: qwen, which empty is too, or strict
-	Languages   []string `yaml:"languages" json:"languages"`
-	Levels      []int    `yaml:"levels" json:"levels"`
-	Limit       int      `yaml:"limit" json:"limit"`
-	Samples     int      `yaml:"samples" json:"samples"` // a question; 0 for the benchmark's own number
-	Temperature float64  `yaml:"temperature" json:"temperature"`
-	TopP        float64  `yaml:"top_p" json:"top_p"`
-	MaxTokens   int      `yaml:"max_tokens" json:"max_tokens"`
-	Before      bool     `yaml:"before" json:"before"` // measure the initial model
-	Every       int      `yaml:"every" json:"every"`   // steps between evaluations; 0: only before and after
-	// Patience ends the run when this many evaluations in a row have not been more
-	// accurate than the best before them; 0 never does.
+	// Bench names benchmarks as data.bench does, with commas between several; empty evaluates nothing.
+	Bench string `yaml:"bench" json:"bench"`
+	// Dir is the folder of benchmarks.
+	Dir string `yaml:"dir" json:"dir"`
+	// Registry is a file of your own benchmarks, over those of benchmarks.yaml in Dir.
+	Registry string `yaml:"registry" json:"registry"`
+	// Grader names whose verdicts make the accuracy: qwen, which empty is too, or strict.
+	Grader string `yaml:"grader" json:"grader"`
+	// Languages are the codes of the languages of the questions; empty takes those of the benchmark.
+	Languages []string `yaml:"languages" json:"languages"`
+	// Levels are the levels of difficulty; empty takes all.
+	Levels []int `yaml:"levels" json:"levels"`
+	// Limit is how many questions are asked, the first, the same in each language; 0 asks all.
+	Limit int `yaml:"limit" json:"limit"`
+	// Samples is the number of completions of a question; 0 takes the benchmark's own number.
+	Samples int `yaml:"samples" json:"samples"`
+	// Temperature is that of sampling; 0 is greedy.
+	Temperature float64 `yaml:"temperature" json:"temperature"`
+	// TopP keeps the likeliest tokens that have this much of the probability (nucleus sampling); 1
+	// keeps all.
+	TopP float64 `yaml:"top_p" json:"top_p"`
+	// MaxTokens is the most tokens of a completion; 0 takes the benchmark's own limit.
+	MaxTokens int `yaml:"max_tokens" json:"max_tokens"`
+	// Before measures the initial model, too.
+	Before bool `yaml:"before" json:"before"`
+	// Every is the number of steps between evaluations; 0 evaluates only before and after.
+	Every int `yaml:"every" json:"every"`
+	// Patience ends the run when this many evaluations in a row have not been more accurate than the
+	// best before them; 0 never does.
 	Patience int `yaml:"patience" json:"patience"`
 }
 

@@ -2,12 +2,14 @@ package main
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/stele-lm/stele/docs"
 	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
@@ -58,9 +60,15 @@ func builtinModels() (models []string) {
 
 func languages() []string { return append([]string{"study"}, language.Builtin().All()...) }
 
-// settingValues returns the settings of stele train as --set has them: those with a list of
-// values with each value, the others up to their =.
+// settingKeys finds the settings in docs.Config that --set can give.
+var settingKeys = regexp.MustCompile("(?m)^- `([a-z0-9_.]+)`")
+
+// settingValues returns the settings of stele train as --set has them: up to the =, and
+// presets and built-in models whole.
 func settingValues() (values []string) {
+	for _, key := range settingKeys.FindAllStringSubmatch(docs.Config, -1) {
+		values = append(values, key[1]+"=")
+	}
 	for _, preset := range slices.Sorted(maps.Keys(trainer.Presets)) {
 		values = append(values, "preset="+preset)
 	}
@@ -95,8 +103,11 @@ func offered(f *pflag.Flag, values []string, written string) ([]string, cobra.Sh
 		before = written[:strings.LastIndexByte(written, ',')+1]
 	}
 	list := goingOn(values, before, written)
-	if f.Name == "model" || f.Name == "bench" {
+	switch f.Name {
+	case "model", "bench":
 		return list, cobra.ShellCompDirectiveDefault
+	case "set":
+		return list, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
 	return list, cobra.ShellCompDirectiveNoFileComp
 }

@@ -49,6 +49,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"pull", "--type", "d"}, []string{"dataset"}},
 		{[]string{"pull", "mgs"}, []string{"mgsm"}},
 		{[]string{"train", "--set", "preset=d"}, []string{"preset=dapo", "preset=dr-grpo"}},
+		{[]string{"train", "--set", "optimizer.l"}, []string{"optimizer.lr="}},
 		{[]string{"completion", ""}, []string{"bash", "fish", "powershell", "zsh"}},
 	} {
 		got := complete(t, c.words...)

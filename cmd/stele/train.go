@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/stele-lm/stele/docs"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/internal/progress"
@@ -24,14 +25,15 @@ import (
 func newTrainCommand(g *globals) *cobra.Command {
 	var config, out, memory string
 	var settings []string
-	var resume, dryRun bool
+	var resume, dryRun, helpConfig bool
 	c := &cobra.Command{
-		Use:   "train [--config FILE.yaml] [--set key=value]... (--out RUN [--resume] | --dry-run)",
+		Use:   "train [--config FILE.yaml] [--set key=value]... (--out RUN [--resume] | --dry-run | --help-config)",
 		Short: "Train with GRPO or SFT",
 		Long: `Train with GRPO or SFT.
 
 The configuration is a YAML file, settings on the command line, or both; --set
 takes dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'.
+--help-config explains every setting and says its default.
 RUN gets metrics.jsonl, eval.jsonl, rollouts/, checkpoints/step-N (Hugging Face
 folders), TensorBoard events and manifest.json.
 
@@ -54,6 +56,10 @@ null} for each, in the same order:
       - {name: short, run: [python3, short.py], weight: 0.2, timeout_s: 30}`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if helpConfig {
+				_, err := io.WriteString(c.OutOrStdout(), docs.Config)
+				return err
+			}
 			cfg, err := trainConfig(c, g, config, settings, out, resume)
 			if err != nil {
 				return usageError{err}
@@ -89,6 +95,7 @@ null} for each, in the same order:
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out; it has its own configuration")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and do nothing")
+	c.Flags().BoolVar(&helpConfig, "help-config", false, "explain every setting, with its default and what presets have")
 	c.Flags().StringVar(&memory, "memory", "", "memory of the device that may be planned for, as in 24GiB; by default what it has free")
 	return c
 }

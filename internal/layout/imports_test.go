@@ -23,7 +23,8 @@ var rooms = []struct {
 	prefix string
 	may    []string
 }{
-	{"cmd", []string{"trainer", "eval", "engine", "sampler", "kernels", "internal", "third_party"}},
+	{"docs", []string{"trainer"}},
+	{"cmd", []string{"docs", "trainer", "eval", "engine", "sampler", "kernels", "internal", "third_party"}},
 	{"examples", []string{"trainer", "eval", "engine", "internal"}},
 	{"trainer", []string{"eval", "engine", "sampler", "kernels", "internal"}},
 	{"eval", []string{"engine", "sampler", "internal"}},

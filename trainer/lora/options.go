@@ -12,12 +12,14 @@ import (
 // Options trains factors B·A of rank r that are added to some of the weights,
 // W = W₀ + alpha/r · B·A (Hu et al., "LoRA", 2021), instead of the weights.
 type Options struct {
-	Rank  int     `yaml:"rank" json:"rank"` // 0 trains all weights
+	// Rank is that of the factors; 0 trains all weights.
+	Rank int `yaml:"rank" json:"rank"`
+	// Alpha multiplies the factors' product, as Alpha / Rank.
 	Alpha float64 `yaml:"alpha" json:"alpha"`
 	// Targets are the projections that get factors, in PEFT's names.
 	Targets []string `yaml:"targets" json:"targets"`
-	// Merge writes the merged model to checkpoints, which any program loads; the
-	// adapter alone is there either way.
+	// Merge writes the merged model to checkpoints, which any program loads; the adapter alone is there
+	// either way.
 	Merge bool `yaml:"merge" json:"merge"`
 }
 

@@ -14,47 +14,50 @@ import (
 // for each token, computed on the host over the whole mini-batch (see Aggregation),
 // so that micro-batches add up to the same gradient whatever their size.
 type Options struct {
+	// Aggregation makes one number of the tokens' losses: seq-mean-token-mean (Eq. 5), token-mean
+	// (DAPO), micro-token-mean (verl v0.2), seq-mean-token-sum or seq-mean-token-sum-norm (Dr. GRPO).
 	Aggregation Aggregation `yaml:"aggregation" json:"aggregation"`
-	// Length is the constant of Aggregation seq-mean-token-sum-norm; 0 means the
-	// most tokens a completion may have.
+	// Length is the constant that Aggregation seq-mean-token-sum-norm divides by; 0 means the most
+	// tokens a completion may have.
 	Length int `yaml:"length" json:"length"`
-	// MicroSequences is how many rollouts Aggregation micro-token-mean takes the
-	// mean over at a time, verl's ppo_micro_batch_size_per_gpu.
-	MicroSequences int     `yaml:"micro_sequences" json:"micro_sequences"`
-	ClipLow        float64 `yaml:"clip_low" json:"clip_low"`   // ε below 1: ratios under 1-ε are clipped
-	ClipHigh       float64 `yaml:"clip_high" json:"clip_high"` // ε above 1
-	// DualClip c > 1 bounds the loss of negative advantages at -c·A, as verl does
-	// with 3; 0 is off.
+	// MicroSequences is how many rollouts Aggregation micro-token-mean takes the mean over at a time,
+	// verl's ppo_micro_batch_size_per_gpu.
+	MicroSequences int `yaml:"micro_sequences" json:"micro_sequences"`
+	// ClipLow is ε below 1: ratios under 1-ε are clipped.
+	ClipLow float64 `yaml:"clip_low" json:"clip_low"`
+	// ClipHigh is ε above 1: ratios over 1+ε are clipped.
+	ClipHigh float64 `yaml:"clip_high" json:"clip_high"`
+	// DualClip c > 1 bounds the loss of negative advantages at -c·A, as verl does with 3; 0 is off.
 	DualClip float64 `yaml:"dual_clip" json:"dual_clip"`
 
-	// Beta is the weight of the KL divergence to the reference model; 0 needs no
-	// reference. KLIn says where it counts: in the loss (Eq. 5), or in the reward.
+	// Beta is the weight of the KL divergence to the reference model; 0 needs no reference.
 	Beta float64 `yaml:"beta" json:"beta"`
-	KLIn string  `yaml:"kl_in" json:"kl_in"`
-	// KL is the estimator: k1, k2 or k3 (Schulman, "Approximating KL divergence").
+	// KLIn says where the KL divergence counts: in the loss (Eq. 5), or in the reward.
+	KLIn string `yaml:"kl_in" json:"kl_in"`
+	// KL is the estimator of the divergence: k1, k2 or k3 (Schulman, "Approximating KL divergence").
 	KL string `yaml:"kl" json:"kl"`
-	// KLTarget makes β adaptive: it moves so that the KL divergence of a sequence in
-	// the reward, of a token in the loss, comes to this; 0 keeps β fixed. KLHorizon
-	// is the number of rollouts in which it moves by its own size (see KLController).
-	KLTarget  float64 `yaml:"kl_target" json:"kl_target"`
-	KLHorizon int     `yaml:"kl_horizon" json:"kl_horizon"`
+	// KLTarget makes Beta adaptive: it moves so that the KL divergence of a sequence in the reward, of
+	// a token in the loss, comes to this; 0 keeps it fixed.
+	KLTarget float64 `yaml:"kl_target" json:"kl_target"`
+	// KLHorizon is the number of rollouts in which an adaptive Beta moves by its own size.
+	KLHorizon int `yaml:"kl_horizon" json:"kl_horizon"`
 
 	// Entropy is the weight of the entropy bonus.
 	Entropy float64 `yaml:"entropy" json:"entropy"`
 	// Std divides advantages by the group's standard deviation (off in Dr. GRPO).
 	Std bool `yaml:"std" json:"std"`
-	// MaskTruncated leaves rollouts that were cut off out of the loss; they still
-	// count in their group's mean (DAPO, "overlong filtering").
+	// MaskTruncated leaves rollouts that were cut off out of the loss; they still count in their
+	// group's mean (DAPO, "overlong filtering").
 	MaskTruncated bool `yaml:"mask_truncated" json:"mask_truncated"`
 
-	// ImportanceSampling corrects for the sampling engine's probabilities being
-	// others than the trainer's, in TRL's words: none, token_truncate, token_mask,
-	// sequence_truncate or sequence_mask, with ImportanceCap as the largest weight.
+	// ImportanceSampling corrects for the sampling engine's probabilities being others than the
+	// trainer's, in TRL's words: none, token_truncate, token_mask, sequence_truncate or sequence_mask.
 	ImportanceSampling ImportanceSampling `yaml:"importance_sampling" json:"importance_sampling"`
-	ImportanceCap      float64            `yaml:"importance_cap" json:"importance_cap"`
+	// ImportanceCap is the largest weight of ImportanceSampling.
+	ImportanceCap float64 `yaml:"importance_cap" json:"importance_cap"`
 
-	// Own are settings of an algorithm that others do not have, by name. Each algorithm
-	// says which it takes.
+	// Own are settings of an algorithm that others do not have, by name, as in {tau: 0.5}. Each
+	// algorithm says which it takes.
 	Own Own `yaml:"options,omitempty" json:"options,omitempty"`
 }
 

@@ -10,22 +10,28 @@ import (
 // AdamW holds the optimiser's settings; the update is torch.optim.AdamW's, on
 // every parameter, after clipping the gradient's norm as clip_grad_norm_ does.
 type AdamW struct {
-	LR          float64 `yaml:"lr" json:"lr"`
-	Beta1       float64 `yaml:"beta1" json:"beta1"`
-	Beta2       float64 `yaml:"beta2" json:"beta2"`
-	Epsilon     float64 `yaml:"epsilon" json:"epsilon"`
+	// LR is the learning rate after the warm-up.
+	LR float64 `yaml:"lr" json:"lr"`
+	// Beta1 is the decay of the gradient's mean.
+	Beta1 float64 `yaml:"beta1" json:"beta1"`
+	// Beta2 is the decay of the mean of its squares.
+	Beta2 float64 `yaml:"beta2" json:"beta2"`
+	// Epsilon is added to the root of the mean of squares.
+	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	// WeightDecay takes this times the learning rate off each weight.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
-	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"` // 0 does not clip
-	// Warmup is the number of steps over which the learning rate rises from 0.
+	// MaxGradNorm is the gradient's norm above which it is scaled down; 0 does not clip.
+	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"`
+	// Warmup is the number of the run's steps over which the learning rate rises from 0.
 	Warmup int `yaml:"warmup" json:"warmup"`
-	// Schedule after the warm-up: constant or cosine (to zero at the last step).
+	// Schedule is the learning rate's course after the warm-up: constant or cosine (to zero at the last
+	// step).
 	Schedule string `yaml:"schedule" json:"schedule"`
-	// State is how the moments are held: float32, bfloat16 or int8. docs/memory.md
-	// says what the smaller ones cost.
+	// State is how the moments are held: float32, bfloat16 or int8. docs/memory.md says what the
+	// smaller ones cost.
 	State string `yaml:"state" json:"state"`
-	// Masters keeps float32 copies of weights that are held in bfloat16. Without
-	// them an update rounds each weight up or down by chance, so that its mean moves
-	// as it should.
+	// Masters keeps float32 copies of weights that are held in bfloat16. Without them an update rounds
+	// each weight up or down by chance, so that its mean moves as it should.
 	Masters bool `yaml:"masters" json:"masters"`
 }
 

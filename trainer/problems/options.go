@@ -10,37 +10,48 @@ import (
 
 // Options say which problems are trained on.
 type Options struct {
-	Bench     string   `yaml:"bench" json:"bench"`       // a benchmark's name or a file
-	Dir       string   `yaml:"dir" json:"dir"`           // folder of benchmarks
-	Registry  string   `yaml:"registry" json:"registry"` // file of your own benchmarks, beside dir/benchmarks.yaml
-	Split     string   `yaml:"split" json:"split"`       // train or test, where the benchmark has both
+	// Bench is a benchmark's name, a file, a folder or a hub id in the local cache.
+	Bench string `yaml:"bench" json:"bench"`
+	// Dir is the folder of benchmarks.
+	Dir string `yaml:"dir" json:"dir"`
+	// Registry is a file of your own benchmarks, over those of benchmarks.yaml in Dir.
+	Registry string `yaml:"registry" json:"registry"`
+	// Split is train or test, where the benchmark has both.
+	Split string `yaml:"split" json:"split"`
+	// Languages are the codes of the languages of the problems.
 	Languages []string `yaml:"languages" json:"languages"`
-	Levels    []int    `yaml:"levels" json:"levels"` // difficulty levels; empty for all
-	Types     []string `yaml:"types" json:"types"`   // types of problem; empty for all
-	Limit     int      `yaml:"limit" json:"limit"`   // first N problems of each language; 0 for all
-	// Fields say where the parts of a problem are in a file or folder of one's own, as in
-	// {answer: reward_model.ground_truth}; what they leave out is looked for at the usual
-	// places.
+	// Levels are the levels of difficulty; empty takes all.
+	Levels []int `yaml:"levels" json:"levels"`
+	// Types are the types of problem; empty takes all.
+	Types []string `yaml:"types" json:"types"`
+	// Limit is how many problems of each language are taken, the first; 0 takes all.
+	Limit int `yaml:"limit" json:"limit"`
+	// Fields say where the parts of a problem are in a file or folder of your own, as in {answer:
+	// reward_model.ground_truth}; what they leave out is looked for at the usual places.
 	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
-	// Count is how many problems of each language are chosen, by Seed and their ids
-	// alone; 0 takes all. Shares is what part of them each level has, as in
-	// {1: 0.1, 2: 0.2, 3: 0.7}; empty leaves it to chance.
-	Count  int             `yaml:"count" json:"count"`
-	Seed   uint64          `yaml:"seed" json:"seed"`
+	// Count is how many problems of each language are chosen, by Seed and their ids alone; 0 takes all.
+	Count int `yaml:"count" json:"count"`
+	// Seed decides what Count chooses.
+	Seed uint64 `yaml:"seed" json:"seed"`
+	// Shares is the share of Count that each level has, as in {1: 0.1, 2: 0.2, 3: 0.7}; empty leaves it
+	// to chance.
 	Shares map[int]float64 `yaml:"shares" json:"shares"`
-	// Unparallel gives each language problems of its own, that no other language
-	// has, instead of the same ones.
+	// Unparallel gives each language problems of its own, that no other language has, instead of the
+	// same ones.
 	Unparallel bool `yaml:"unparallel" json:"unparallel"`
-	// MaxSolution leaves longer solutions out of SFT, in tokens; 0 leaves out only
-	// what the model has no positions for.
+	// MaxSolution leaves solutions with more tokens out of SFT; 0 leaves out only what the model has no
+	// positions for.
 	MaxSolution int `yaml:"max_solution" json:"max_solution"`
-	// Curriculum goes through each epoch from the lowest level to the highest
-	// instead of in random order.
+	// Curriculum goes through each epoch from the lowest level to the highest instead of in random
+	// order.
 	Curriculum bool `yaml:"curriculum" json:"curriculum"`
 
+	// Template makes the prompt: auto, chat, qwen-instruct, qwen-math, r1-like, none, plain or
+	// native-cot (docs/evaluation.md).
 	Template string `yaml:"template" json:"template"`
-	Hack     bool   `yaml:"hack" json:"hack"` // begin the reasoning with the language's prefix
+	// Hack begins the completion with a prefix in the problem's language (the paper's prompt hacking).
+	Hack bool `yaml:"hack" json:"hack"`
 }
 
 // Source says where the problems come from; say gets what was guessed.

@@ -21,9 +21,12 @@ import (
 // as Python writes it) does not count for that rollout. An answer may repeat "id" and
 // "sample", which must then be those of the line it answers.
 type Command struct {
-	Name   string   `yaml:"name" json:"name"`
-	Run    []string `yaml:"run" json:"run"` // the program and its arguments; no shell
-	Weight float64  `yaml:"weight" json:"weight"`
+	// Name is the reward's in metrics and rollouts.
+	Name string `yaml:"name" json:"name"`
+	// Run is the program and its arguments; no shell reads them.
+	Run []string `yaml:"run" json:"run"`
+	// Weight is that of the reward in the sum.
+	Weight float64 `yaml:"weight" json:"weight"`
 	// TimeoutS is how many seconds it has after its input ended; 0 means 60.
 	TimeoutS float64 `yaml:"timeout_s" json:"timeout_s"`
 }

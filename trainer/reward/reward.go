@@ -21,25 +21,28 @@ import (
 
 // Config holds the weights λ of Eq. 7.
 type Config struct {
-	Accuracy float64 `yaml:"accuracy" json:"accuracy"` // λ1
-	Format   float64 `yaml:"format" json:"format"`     // λ2
-	Language float64 `yaml:"language" json:"language"` // λ3
+	// Accuracy is λ1, the weight of a right answer.
+	Accuracy float64 `yaml:"accuracy" json:"accuracy"`
+	// Format is λ2, the weight of an answer in the format that the prompt asks for.
+	Format float64 `yaml:"format" json:"format"`
+	// Language is λ3, the weight of reasoning in the language of the problem.
+	Language float64 `yaml:"language" json:"language"`
 	// Grader names whose verdicts the accuracy is: qwen, which empty is too, or strict.
 	Grader string `yaml:"grader" json:"grader"`
 	// Think asks the format reward for <think>…</think> before the answer.
 	Think bool `yaml:"think" json:"think"`
 
-	// LangCandidates are the languages among which the language of a rollout is chosen
-	// where they share a script: codes, all, or study for the eleven. It holds for
-	// evaluations during training too.
+	// LangCandidates are the languages among which the language of a rollout is chosen where they share
+	// a script: codes, all, or study for the eleven. It holds for evaluations during training too.
 	LangCandidates []string `yaml:"lang_candidates" json:"lang_candidates"`
 
-	// OverlongBuffer is the share of the most tokens, at the end, in which long
-	// completions are punished, up to OverlongPenalty; 0 is off. DAPO has 0.2 and 1.
-	OverlongBuffer  float64 `yaml:"overlong_buffer" json:"overlong_buffer"`
+	// OverlongBuffer is the share of the most tokens, at the end, in which long completions are
+	// punished; 0 is off (DAPO).
+	OverlongBuffer float64 `yaml:"overlong_buffer" json:"overlong_buffer"`
+	// OverlongPenalty is the most that is taken off within OverlongBuffer.
 	OverlongPenalty float64 `yaml:"overlong_penalty" json:"overlong_penalty"`
 
-	// Commands are rewards that the user's programs compute.
+	// Commands are rewards that your own programs compute (docs/training.md).
 	Commands []Command `yaml:"commands" json:"commands"`
 }
 
