@@ -6,14 +6,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
 
-# What is run of each package: values against goldens and float64, forms against each
+# What is run of each package: values against goldens and float64, tiers against each
 # other. What they need to be fast stays in the machine's own run.
 declare -A tests=(
   [kernels/backend]='.'
   [kernels/op]='.'
   [kernels/host]='.'
   [kernels/isa]='.'
-  [sampler]='Goldens|FormsAgree|Filters|Weights|Shift|Program'
+  [sampler]='Goldens|TiersAgree|Filters|Weights|Shift|Program'
   [engine/model]='Host|Dense|Step|Packed'
   [engine]='Greedy'
   [trainer]='Objective'
