@@ -9,7 +9,6 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
-	"github.com/stele-lm/stele/kernels/op"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/optimizer"
@@ -30,11 +29,11 @@ type Plan struct {
 	MicroBatch dense.Shape `json:"micro_batch"`
 }
 
-// programBytes is what a process takes before it loads a model: mostly the
-// language detector's tables and XLA.
+// programBytes is the resident memory of a process before it loads a model, mostly the
+// language detector's tables and XLA: measured as VmRSS of stele train.
 const programBytes = 1100 << 20
 
-// Workload is what a plan is made for.
+// Workload describes a run to plan for.
 type Workload struct {
 	Model *checkpoint.Config
 	DType string // of the weights: float32 or bfloat16
@@ -54,13 +53,6 @@ type Workload struct {
 }
 
 // Plan computes the plan.
-//
-// Activations and logits are those of XLA's buffer assignment, fitted to the
-// plans that it made for two models, seven shapes and both settings of remat: kept
-// for each token and layer are 4·I + 4·D + 3·H·E + 2·K·E numbers, two for each that is
-// normalised, and two rows of attention scores; for a token that continues a prompt H·E more and five quarters of
-// a row; for each completion token three rows of a block of logits. With remat only
-// the layers' inputs are kept, and either the logits or one layer is the peak.
 func (w Workload) Plan() Plan {
 	m := w.Model
 	held := checkpoint.F32
@@ -98,59 +90,17 @@ func (w Workload) Plan() Plan {
 		p.KVPool = max(min(pool, engine.DefaultPoolBytes), sequence)
 	}
 
-	shape, fill := w.largestPass()
-	p.MicroBatch = shape
-	M, N := fill(shape.Tokens()), fill(shape.N)
-	D, I, L := int64(m.HiddenSize), int64(m.IntermediateSize), int64(m.NumLayers)
-	HE, KE, V := int64(m.NumHeads*m.HeadDim), int64(m.NumKVHeads*m.HeadDim), int64(m.VocabSize)
-	rows := shape.B * shape.T
-	alone, continued := shape.Prompts()*shape.Prompt*shape.Prompt, rows*(shape.Prompt+shape.T)
-	layer := 4 * M * (4*I + 4*D + 3*HE + 2*KE + 2*normalised(m))
-	if shape.Group == 0 {
-		alone, continued = continued, 0
-	} else {
-		layer += 4 * fill(rows) * HE
-	}
-	scores := 4 * fill(alone+continued) * int64(m.NumHeads)
-	kept := 4 * fill(2*alone+continued*5/4) * int64(m.NumHeads)
-	p.Logits = 4 * (3*N*min(V, op.VocabularyBlock) + V*D) // and the head's gradient, or its blocks cut out
-	if !w.Remat {
-		p.Activations = L * (layer + kept)
-	} else {
-		inputs := 4 * L * M * D
-		atHead, inLayer := inputs+scores+34*M*D+p.Logits, inputs+3*scores+layer*11/10
-		if inLayer > atHead {
-			p.Activations, p.Logits = inLayer, 0
-		} else {
-			p.Activations = atHead - p.Logits
-		}
-	}
+	var scale func(int) int64
+	p.MicroBatch, scale = w.largestPass()
+	p.Activations, p.Logits = w.temporary(p.MicroBatch, scale)
 	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits + p.Program
 	return p
 }
 
-// normalised returns how many numbers of a token a layer normalises: D for each norm of the
-// residual stream or of what is added to it, H·E and K·E for those of queries and keys.
-func normalised(m *checkpoint.Config) int64 {
-	layer := m.Architecture.Layer(&m.Config, 0)
-	n := 0
-	for _, norm := range layer.Norms() {
-		switch norm {
-		case layer.Attention.QueryNorm:
-			n += layer.Attention.Query.Out
-		case layer.Attention.KeyNorm:
-			n += layer.Attention.Key.Out
-		default:
-			n += norm.Size
-		}
-	}
-	return int64(n)
-}
-
-// largestPass is the shape of a gradient pass over sequences that are all as long as
-// they may be. Shorter ones may fill a pass better: fill says to what a number of
-// the shape's then grows.
-func (w Workload) largestPass() (shape dense.Shape, fill func(int) int64) {
+// largestPass returns the shape of a gradient pass over sequences that are all as long as
+// they may be. Shorter ones may fill a pass better: scale returns what a number of the
+// shape's then grows to.
+func (w Workload) largestPass() (shape dense.Shape, scale func(int) int64) {
 	group, micro := w.Group, w.Layout.MicroTokens
 	sequences := min(w.Sequences, group*(micro/w.Longest+1)) // more do not fit into one
 	pairs := make([]dense.Pair, sequences)

@@ -1,0 +1,90 @@
+package memory
+
+import (
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/kernels/op"
+)
+
+// What XLA keeps of a gradient pass between its forward and its backward half. The constants
+// were rounded so that plans come out as XLA's buffer assignment for SmolLM2-135M and
+// tiny-qwen2, seven shapes and both settings of remat: TestMemoryIsXLAs, within 15 %. TestFit
+// has passes that differ in one property each; without remat plans are within 10 % of XLA there,
+// and least squares over them, which it prints, is given with each constant as its fit. Where
+// constant and fit differ, other constants of the sum make up for it in a model of usual
+// proportions (I from 2.5 to 6 times D, H·E about D).
+const (
+	// Of each token in each layer, numbers as many as the row is wide:
+	keptIntermediate = 4 // rows of I: gate, up, SiLU(gate), their product. Fit 5.0
+	keptHidden       = 4 // rows of D: the residual stream, outputs of attention and MLP. Fit, with norms, 6.1 (here 8)
+	keptNormalised   = 2 // rows of what a norm is applied to: normalised, and scaled
+	keptQuery        = 3 // rows of H·E: queries as projected and as rotated, attention's output. Fit 1.0
+	keptKeyValue     = 2 // rows of K·E: keys, values. Fit 2.3
+	keptContinued    = 1 // further rows of H·E where a prompt is continued: two attentions joined. Fit 3.2
+
+	// Of each query and each key that is computed with it, in each head:
+	keptScores          = 2    // in a row of whole sequences: scores and their softmax. Fit 2.1
+	keptContinuedScores = 1.25 // in a row that continues a prompt. Fit 1.0
+
+	// Of each completion token, rows of a block of the vocabulary: logits, their softmax, its
+	// gradient. Fit 2.9, and 1.2 for the head's gradient, which counts once.
+	logitRows = 3
+
+	// With remat a layer keeps its input alone, and the peak is at the head or in one layer.
+	rematHeadBytes = 34 // at the head, of each token and unit of D: what XLA has not freed yet
+	rematScores    = 3  // in a layer, instead of keptScores
+	rematMore      = 10 // in a layer a tenth more than is kept of it without remat
+)
+
+// temporary plans the activations and logits of a gradient pass, in bytes.
+func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activations, logits int64) {
+	const float = 4 // bytes
+	m := w.Model
+	tokens, completions := scale(shape.Tokens()), scale(shape.N)
+	D, I, layers := int64(m.HiddenSize), int64(m.IntermediateSize), int64(m.NumLayers)
+	queries, keys := int64(m.NumHeads*m.HeadDim), int64(m.NumKVHeads*m.HeadDim)
+
+	// Pairs of a query and a key in rows that are whole sequences, and in rows that
+	// continue a prompt.
+	rows := shape.B * shape.T
+	whole, continued := rows*shape.T, 0
+	layer := tokens * (keptIntermediate*I + keptHidden*D + keptNormalised*normalised(m) + keptQuery*queries + keptKeyValue*keys)
+	if shape.Group > 0 {
+		whole, continued = shape.Prompts()*shape.Prompt*shape.Prompt, rows*(shape.Prompt+shape.T)
+		layer += keptContinued * scale(rows) * queries
+	}
+	layer *= float
+	scores := float * scale(whole+continued) * int64(m.NumHeads)
+	kept := float * scale(keptScores*whole+int(keptContinuedScores*float64(continued))) * int64(m.NumHeads)
+
+	// The head's gradient, or its blocks cut out, is as large as the head.
+	logits = float * (logitRows*completions*min(int64(m.VocabSize), op.VocabularyBlock) + int64(m.VocabSize)*D)
+	if !w.Remat {
+		return layers * (layer + kept), logits
+	}
+	inputs := float * layers * tokens * D
+	atHead := inputs + scores + rematHeadBytes*tokens*D + logits
+	inLayer := inputs + rematScores*scores + layer + layer/rematMore
+	if inLayer > atHead {
+		return inLayer, 0
+	}
+	return atHead - logits, logits
+}
+
+// normalised returns how many numbers of a token a layer normalises: D for each norm of the
+// residual stream or of what is added to it, H·E and K·E for those of queries and keys.
+func normalised(m *checkpoint.Config) int64 {
+	layer := m.Architecture.Layer(&m.Config, 0)
+	n := 0
+	for _, norm := range layer.Norms() {
+		switch norm {
+		case layer.Attention.QueryNorm:
+			n += layer.Attention.Query.Out
+		case layer.Attention.KeyNorm:
+			n += layer.Attention.Key.Out
+		default:
+			n += norm.Size
+		}
+	}
+	return int64(n)
+}
