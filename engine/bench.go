@@ -118,8 +118,8 @@ func (e *Engine) BenchDecodeFrom(ctx context.Context, depth, batch, n, repeat in
 	})
 }
 
-// readSpeed is how many bytes a second of the weights all cores read now; 0 without
-// host kernels.
+// readSpeed measures the bytes a second that all cores together read of the weights now; 0
+// without host kernels.
 func (e *Engine) readSpeed() float64 {
 	if e.host == nil {
 		return 0
@@ -143,13 +143,13 @@ func (e *Engine) benchGenerate(ctx context.Context, requests []Request, depth in
 	size := e.options.PageSize
 	want := len(requests) * (depth / size * size)
 	if got := e.stats.CachedTokens; warm && got < want {
-		return fmt.Errorf("the prefix cache kept %d of %d tokens: the key-value pool is too small for %d sequences of depth %d",
-			got, want, len(requests), depth)
+		return fmt.Errorf("the prefix cache kept %d of %d tokens: "+
+			"the key-value pool is too small for %d sequences of depth %d", got, want, len(requests), depth)
 	}
 	return nil
 }
 
-// Offline is what BenchOffline measured.
+// Offline holds the measurements of BenchOffline.
 type Offline struct {
 	Requests, InputTokens, OutputTokens int
 	Seconds                             float64       // without Compile
@@ -190,7 +190,7 @@ func (e *Engine) BenchOffline(ctx context.Context, count int) (Offline, error) {
 	return o, err
 }
 
-// Footprint is what a loaded model holds, in bytes.
+// Footprint holds the sizes of a loaded model in memory, in bytes.
 type Footprint struct {
 	Weights    int64 // every parameter, in the dtype that is held
 	StepReads  int64 // what a step of one token reads of them
@@ -198,7 +198,7 @@ type Footprint struct {
 	TokenReads int64 // keys and values of one token, all layers
 }
 
-// Footprint says what the model and its pool take.
+// Footprint returns the sizes of the model and of its key-value pool.
 func (e *Engine) Footprint() Footprint {
 	c := e.Weights.Config
 	held := checkpointDType(e.Weights.HeldAs())
@@ -229,15 +229,16 @@ func (e *Engine) Footprint() Footprint {
 // benchRequests makes requests of pseudo-random tokens that differ from run to
 // run, so that no prefix is found in the cache.
 func (e *Engine) benchRequests(count, prompt, generate, run int) []Request {
+	vocabulary := uint64(e.Weights.Config.VocabSize)
 	requests := make([]Request, count)
 	for i := range requests {
 		ids := make([]int32, prompt)
 		for j := range ids {
-			ids[j] = int32((uint64(run*count+i)*1000003 + uint64(j)*7919 + 13) % uint64(e.Weights.Config.VocabSize))
+			ids[j] = int32((uint64(run*count+i)*1000003 + uint64(j)*7919 + 13) % vocabulary)
 		}
 		requests[i] = Request{
-			ID: fmt.Sprintf("bench-%d-%d", run, i), Prompt: ids, Sampling: sampler.Params{Temperature: 1, TopP: 1},
-			MaxTokens: generate, IgnoreEOS: true,
+			ID: fmt.Sprintf("bench-%d-%d", run, i), Prompt: ids, MaxTokens: generate, IgnoreEOS: true,
+			Sampling: sampler.Params{Temperature: 1, TopP: 1},
 		}
 	}
 	return requests

@@ -91,7 +91,7 @@ type Engine struct {
 	stats      schedule.Stats // of the last call of Generate
 }
 
-// Device is where the model runs.
+// Device returns the device that the model runs on.
 func (e *Engine) Device() *backend.Device { return e.Weights.Device }
 
 // Executor names what generates: "host" for Stele's own kernels, which are the same
@@ -104,7 +104,7 @@ func (e *Engine) Executor() string {
 	return e.Device().Name
 }
 
-// Stats says what the last call of Generate ran: steps, tokens of prompts and of
+// Stats returns what the last call of Generate ran: steps, tokens of prompts and of
 // completions, what the prefix cache saved, preemptions, most pages in use.
 func (e *Engine) Stats() schedule.Stats { return e.stats }
 
@@ -203,7 +203,7 @@ func (e *Engine) dropPool() {
 	}
 }
 
-// poolDType is how keys and values are held.
+// poolDType returns the dtype of keys and values in the pool.
 func (e *Engine) poolDType() checkpoint.DType {
 	if e.host != nil && e.Weights.DType != dtypes.Float32 || e.Weights.HeldAs() == dtypes.BFloat16 {
 		return checkpoint.BF16

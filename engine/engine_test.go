@@ -19,27 +19,27 @@ import (
 
 const testdata = "../testdata"
 
-// form is a backend and what runs steps there.
-type form struct {
+// setup is a backend and what runs steps there.
+type setup struct {
 	backend string
 	kernels Kernels
 	dtype   string // "" is float32
 }
 
-func (f form) String() string {
-	return strings.TrimSuffix(f.backend+"/"+string(f.kernels)+"/"+f.dtype, "/")
+func (s setup) String() string {
+	return strings.TrimSuffix(s.backend+"/"+string(s.kernels)+"/"+s.dtype, "/")
 }
 
-// entropyBounds are the largest differences of an entropy between the forms, by dtype.
+// entropyBounds are the largest differences of an entropy between the setups, by dtype.
 var entropyBounds = map[string]float64{"": 1e-4, "bfloat16": 0.02}
 
-// forms lists those that are here: host kernels, which are the same on every CPU
+// setups lists those that are here: host kernels, which are the same on every CPU
 // backend, then graphs on each backend.
-func forms(t *testing.T) []form {
+func setups(t *testing.T) []setup {
 	t.Helper()
-	all := []form{{"go", KernelsHost, ""}}
+	all := []setup{{"go", KernelsHost, ""}}
 	for _, backend := range kernelstest.Backends(t) {
-		all = append(all, form{backend, KernelsGraph, ""})
+		all = append(all, setup{backend, KernelsGraph, ""})
 	}
 	return all
 }
@@ -78,7 +78,7 @@ func generate(t *testing.T, e *Engine, requests []Request) map[[2]int]Completion
 // TestGreedy compares greedy tokens with transformers, in one batch of prompts of
 // 1 to 300 tokens.
 func TestGreedy(t *testing.T) {
-	for _, f := range forms(t) {
+	for _, f := range setups(t) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			e := load(t, filepath.Join(testdata, "models", name), Options{Backend: f.backend, Kernels: f.kernels})
 			var golden struct {
@@ -144,7 +144,7 @@ func groups() []Request {
 // preempted, the order of arrival, the kernels and the backend.
 func TestSameTokens(t *testing.T) {
 	var want map[[2]int]Completion
-	for _, f := range forms(t) {
+	for _, f := range setups(t) {
 		for i, o := range []Options{
 			{}, {MaxBatch: 1}, {MaxBatch: 3}, {MaxBatch: 16, PageSize: 4}, {PageSize: 32}, {ChunkSize: 7},
 			{NoPrefixCache: true}, {PoolTokens: 96, PageSize: 8}, {PoolTokens: 96, MaxBatch: 5, ChunkSize: 9, PageSize: 4},
@@ -194,7 +194,7 @@ func TestSameTokens(t *testing.T) {
 // that a group shares, the tokens are those that host kernels draw from logits in memory.
 func TestDeviceDraws(t *testing.T) {
 	params := []sampler.Params{{}, {Temperature: 1}, {Temperature: 0.6, TopP: 0.95}, {Temperature: 1.2, TopK: 40}, {Temperature: 1, MinP: 0.001}}
-	for _, several := range []bool{false, true} { // forms of drawing in a step
+	for _, several := range []bool{false, true} { // ways to draw in a step
 		requests := groups()
 		for i := range requests {
 			requests[i].Sampling = params[1]
@@ -221,7 +221,7 @@ func TestDeviceDraws(t *testing.T) {
 // TestScoreAgrees: the log-probabilities of generation are those of scoring, at a
 // temperature and with filters that score knows nothing of.
 func TestScoreAgrees(t *testing.T) {
-	for _, f := range append(forms(t), form{"go", KernelsHost, "int8"}, form{"go", KernelsHost, "bfloat16"}) {
+	for _, f := range append(setups(t), setup{"go", KernelsHost, "int8"}, setup{"go", KernelsHost, "bfloat16"}) {
 		e := nano(t, Options{Backend: f.backend, Kernels: f.kernels, DType: f.dtype, ChunkSize: 5})
 		bound := 1e-4
 		if f.kernels == KernelsHost {

@@ -36,7 +36,7 @@ func mixture(vocabulary int) []Request {
 
 // TestExact: on models of both architectures tokens do not depend on how many run
 // together, on pages, chunks, the prefix cache, its content, preemption, the order
-// of arrival, the kernels or the backend; and in one form log-probabilities do so
+// of arrival, the kernels or the backend; and in one setup log-probabilities do so
 // within its bound, bit for bit on host kernels.
 func TestExact(t *testing.T) {
 	schedules := []struct {
@@ -67,9 +67,9 @@ func TestExact(t *testing.T) {
 		{name: "pages of 32", options: Options{MaxBatch: 16, PageSize: 32}},
 	}
 	for _, model := range []string{"tiny-qwen2", "tiny-llama31"} {
-		var want map[[2]int]Completion // of the first form's first schedule
-		for _, f := range forms(t) {
-			var first map[[2]int]Completion // of this form's first schedule
+		var want map[[2]int]Completion // of the first setup's first schedule
+		for _, f := range setups(t) {
+			var first map[[2]int]Completion // of this setup's first schedule
 			worst := 0.0
 			var e *Engine
 			for i, s := range schedules {

@@ -25,10 +25,10 @@ type executor interface {
 	close()
 }
 
-// Kernels names the two forms of a step.
+// Kernels names what runs the steps of a generation.
 type Kernels string
 
-// The two forms, and the choice between them.
+// The two executors, and the choice between them.
 const (
 	KernelsAuto  Kernels = "auto"
 	KernelsHost  Kernels = "host"  // Stele's own, on the memory of this process
@@ -36,7 +36,7 @@ const (
 )
 
 // chooseKernels resolves "auto" by the machine alone, never by a measurement: the
-// two forms differ in the last bits, and a run that goes on tomorrow must draw
+// two differ in the last bits, and a run that goes on tomorrow must draw
 // what it would have drawn today. Graphs win on a GPU, and where XLA has
 // instructions for bfloat16 matrices that the host kernels do not use.
 func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Kernels, error) {
@@ -54,7 +54,8 @@ func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Ke
 		}
 	case KernelsHost, KernelsGraph:
 	default:
-		return "", fmt.Errorf("unknown kernels %q: expected auto, host or graph%s", want, nearest.Hint(string(want), []string{"auto", "host", "graph"}))
+		return "", fmt.Errorf("unknown kernels %q: expected auto, host or graph%s", want,
+			nearest.Hint(string(want), []string{"auto", "host", "graph"}))
 	}
 	if want == KernelsHost && !device.IsCPU() {
 		return "", fmt.Errorf("host kernels run on the memory of this process: the backend is %s", device.Name)

@@ -70,7 +70,9 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 	if err := e.ensurePool(longest, min(total, longest*e.options.MaxBatch)); err != nil {
 		return err
 	}
-	run := &generation{Engine: e, requests: requests, stops: make([][]int32, len(requests)), live: map[*schedule.Sequence]*sample{}}
+	run := &generation{
+		Engine: e, requests: requests, stops: make([][]int32, len(requests)), live: map[*schedule.Sequence]*sample{},
+	}
 	run.scheduler = schedule.New(e.pool.allocator, schedule.Options{
 		MaxBatch:    e.options.MaxBatch,
 		StepTokens:  e.stepTokens(),
@@ -127,7 +129,7 @@ func (e *Engine) CheckRequest(r *Request) error {
 	return r.Sampling.Validate()
 }
 
-// generation is the state of one call of Generate.
+// generation is one call of Generate.
 type generation struct {
 	*Engine
 	requests  []Request
@@ -170,7 +172,7 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 	}
 }
 
-// draws says what a step has to draw.
+// draws lists the tokens that a step has to draw.
 func (g *generation) draws(step *schedule.Step) []draw {
 	g.asked = g.asked[:0]
 	row := 0
@@ -178,7 +180,8 @@ func (g *generation) draws(step *schedule.Step) []draw {
 		for _, seq := range item.Sample {
 			r := &g.requests[seq.Request]
 			g.asked = append(g.asked, draw{sequence: seq, item: i, row: row, params: r.Sampling, key: sampler.Key{
-				Seed: r.Seed, Prompt: promptKey(r.ID), Sample: uint32(seq.Sample), Position: uint32(len(seq.Tokens)),
+				Seed: r.Seed, Prompt: promptKey(r.ID),
+				Sample: uint32(seq.Sample), Position: uint32(len(seq.Tokens)),
 			}})
 		}
 		row += min(1, len(item.Sample))

@@ -149,7 +149,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	return g.draw(outputs[0], shape.B, first, draws)
 }
 
-// shape is what a step of so many rows, tokens a row and pages a row is padded to. A GPU
+// shape pads a step of so many rows, tokens a row and pages a row to one of few shapes. A GPU
 // takes about as long for four times the rows and for a longer prompt, and seconds to
 // compile: there the shapes are fewer.
 func (g *graphs) shape(rows, tokens, pages int) graphmodel.StepShape {

@@ -10,7 +10,7 @@ import (
 	"github.com/stele-lm/stele/sampler"
 )
 
-// scoreRows is how many tokens a step of scoring has at most: the logits of each are
+// scoreRows is the largest number of tokens in a step of scoring: the logits of all of them are
 // held at once.
 const scoreRows = 64
 
@@ -55,7 +55,8 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []dense.Pair, temperatur
 			}
 			to := min(from+scoreRows, len(ids))
 			asked := max(0, to-max(from, first))
-			logits, err := e.host.Step([]hostmodel.Item{{Tokens: ids[from:to], Start: from, Table: table, Logits: asked}}, pool)
+			item := hostmodel.Item{Tokens: ids[from:to], Start: from, Table: table, Logits: asked}
+			logits, err := e.host.Step([]hostmodel.Item{item}, pool)
 			if err != nil {
 				return nil, err
 			}

@@ -11,10 +11,10 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 )
 
-// ScoreTokens is how many padded tokens a scoring pass takes at once.
+// ScoreTokens is the largest number of tokens in a scoring pass, padding included.
 const ScoreTokens = 4096
 
-// Score is what a model thinks of a completion, token by token.
+// Score holds what a model computes for a completion, token by token.
 type Score struct {
 	LogProbs []float32 // log-probability of each completion token
 	Entropy  []float32 // entropy in nats of the distribution it was one of

@@ -85,8 +85,8 @@ func (s *Source) Open(options Options) error {
 	return nil
 }
 
-// Notes are what a person must know of how the model's folder was read; there are none
-// before Open.
+// Notes returns what a person must know of how the model's folder was read, a line each. There
+// are none before Open.
 func (s *Source) Notes() []string {
 	if s.folder == nil {
 		return nil
@@ -94,10 +94,10 @@ func (s *Source) Notes() []string {
 	return s.folder.Notes
 }
 
-// Device is what Open opened.
+// Device returns the device that Open opened.
 func (s *Source) Device() *backend.Device { return s.device }
 
-// Executor names what will generate, as Engine.Executor does.
+// Executor returns the name of what will generate, as Engine.Executor does.
 func (s *Source) Executor() string {
 	if s.options.Kernels == KernelsHost {
 		return string(KernelsHost)
@@ -107,9 +107,10 @@ func (s *Source) Executor() string {
 
 // Load loads what Open opened. The source is the engine's from then on.
 func (s *Source) Load() (*Engine, error) {
-	lean() // what comes until here is not needed for what follows
+	releaseMemory() // what comes until here is not needed for what follows
 	e := &Engine{
-		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype), Tokenizer: s.Tokenizer, Template: s.Template,
+		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype),
+		Tokenizer: s.Tokenizer, Template: s.Template,
 		options: s.options, folder: s.folder, scores: map[dense.Shape]*backend.NamedProgram{},
 	}
 	s.folder, s.Tokenizer = nil, nil
@@ -124,7 +125,7 @@ func (s *Source) Load() (*Engine, error) {
 		e.Close()
 		return nil, err
 	}
-	lean()
+	releaseMemory()
 	return e, nil
 }
 

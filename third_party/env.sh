@@ -18,7 +18,7 @@ export GOMLX_NO_AUTO_INSTALL=1                  # go-xla must not try the networ
 # to a hundred times slower on Intel CPUs.
 export GODEBUG="asyncpreemptoff=1${GODEBUG:+,$GODEBUG}"
 # Addresses and places in the program's file must not agree modulo 2 MiB: where they do,
-# Linux makes two megabytes resident at a touch. See engine/lean_linux.go.
+# Linux makes two megabytes resident at a touch. See engine/release_linux.go.
 STELE_LDFLAGS=
 if ld --help 2>/dev/null | grep -e -Ttext-segment >/dev/null; then STELE_LDFLAGS=-extldflags=-Wl,-Ttext-segment=0x410000; fi
 export STELE_LDFLAGS

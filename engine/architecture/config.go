@@ -2,7 +2,7 @@ package architecture
 
 import "math"
 
-// Config is what every family reads of config.json, and the flags of its own.
+// Config has the fields of config.json that every family reads, and the flags of its own.
 type Config struct {
 	Architecture     *Architecture
 	HiddenSize       int
@@ -61,13 +61,12 @@ func (c *Config) InverseFrequencies() []float64 {
 		case "linear":
 			f /= r.Factor
 		case "llama3":
-			length := 2 * math.Pi / f
-			low, high := float64(r.OriginalMaxPositions)/r.LowFreqFactor, float64(r.OriginalMaxPositions)/r.HighFreqFactor
+			length, original := 2*math.Pi/f, float64(r.OriginalMaxPositions)
 			switch {
-			case length > low:
+			case length > original/r.LowFreqFactor:
 				f /= r.Factor
-			case length >= high:
-				smooth := (float64(r.OriginalMaxPositions)/length - r.LowFreqFactor) / (r.HighFreqFactor - r.LowFreqFactor)
+			case length >= original/r.HighFreqFactor:
+				smooth := (original/length - r.LowFreqFactor) / (r.HighFreqFactor - r.LowFreqFactor)
 				f = (1-smooth)*f/r.Factor + smooth*f
 			}
 		}

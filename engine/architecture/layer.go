@@ -114,7 +114,8 @@ func (a *Architecture) check() error {
 	D, I, queries, keys := c.HiddenSize, c.IntermediateSize, c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim
 	for i, want := range [][2]int{{queries, D}, {keys, D}, {keys, D}, {D, queries}, {I, D}, {I, D}, {D, I}} {
 		if p := l.Projections()[i]; p.Name == "" || p.Out != want[0] || p.In != want[1] {
-			return fmt.Errorf("projection %d, %q, is [%d, %d], expected a name and [%d, %d]", i, p.Name, p.Out, p.In, want[0], want[1])
+			return fmt.Errorf("projection %d, %q, is [%d, %d], expected a name and [%d, %d]",
+				i, p.Name, p.Out, p.In, want[0], want[1])
 		}
 	}
 	for _, n := range l.Norms() {

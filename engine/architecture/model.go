@@ -22,7 +22,7 @@ type Tensor struct {
 	Kind  Kind
 }
 
-// Kind is what a tensor is for.
+// Kind names the purpose of a tensor.
 type Kind int
 
 // The kinds.
@@ -57,7 +57,8 @@ const (
 // Model returns the description of the model that a configuration stands for.
 func (c *Config) Model() *Model {
 	table := []int{c.VocabSize, c.HiddenSize}
-	m := &Model{Config: c, Embedding: Tensor{EmbeddingName, table, Table}, Norm: Norm{normModule, c.HiddenSize}}
+	m := &Model{Config: c, Norm: Norm{normModule, c.HiddenSize}}
+	m.Embedding = Tensor{EmbeddingName, table, Table}
 	if m.Head = m.Embedding; !c.TieEmbeddings {
 		m.Head.Name = HeadName
 	}

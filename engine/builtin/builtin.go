@@ -43,9 +43,9 @@ func qwen2(hidden, layers, intermediate int) checkpoint.Config {
 	return checkpoint.Config{
 		BOS: -1, EOS: []int32{2},
 		Config: architecture.Config{
-			Architecture: architecture.Qwen2, HiddenSize: hidden, IntermediateSize: intermediate, NumLayers: layers,
-			NumHeads: 4, NumKVHeads: 2, HeadDim: hidden / 4, VocabSize: 2048, MaxPositions: 1024, RMSNormEps: 1e-6,
-			Rope: architecture.Rope{Type: "default", Theta: 10000}, TieEmbeddings: true,
+			Architecture: architecture.Qwen2, HiddenSize: hidden, IntermediateSize: intermediate,
+			NumLayers: layers, NumHeads: 4, NumKVHeads: 2, HeadDim: hidden / 4, VocabSize: 2048, MaxPositions: 1024,
+			RMSNormEps: 1e-6, Rope: architecture.Rope{Type: "default", Theta: 10000}, TieEmbeddings: true,
 		},
 	}
 }
@@ -78,7 +78,8 @@ func Dir(name string) (string, error) {
 func find(name string) (checkpoint.Config, error) {
 	c, ok := models[name]
 	if !ok {
-		return c, fmt.Errorf("no built-in model %q: expected builtin:%s%s", name, strings.Join(Names(), " or builtin:"), nearest.Hint(name, Names()))
+		return c, fmt.Errorf("no built-in model %q: expected builtin:%s%s",
+			name, strings.Join(Names(), " or builtin:"), nearest.Hint(name, Names()))
 	}
 	return c, nil
 }
@@ -99,7 +100,8 @@ func Write(dir, name string, seed uint64) error {
 			return err
 		}
 	}
-	return checkpoint.Write(dir, &c, random(&c, seed), checkpoint.WriteOptions{DType: checkpoint.F32, Companions: companions})
+	options := checkpoint.WriteOptions{DType: checkpoint.F32, Companions: companions}
+	return checkpoint.Write(dir, &c, random(&c, seed), options)
 }
 
 // random yields the initial tensors.

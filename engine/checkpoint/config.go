@@ -21,7 +21,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// Config is what config.json says of a model.
+// Config has the fields of config.json that Stele uses.
 type Config struct {
 	architecture.Config
 	BOS   int32   // -1 for none
@@ -33,7 +33,7 @@ type Config struct {
 	notes []string // what of config.json is not followed
 }
 
-// configFile is config.json in both layouts: rope_theta, rope_scaling and
+// configFile has the fields of config.json in both layouts: rope_theta, rope_scaling and
 // torch_dtype of transformers 4; rope_parameters and dtype of transformers 5.
 type configFile struct {
 	ModelType             string          `json:"model_type"`
@@ -119,11 +119,13 @@ func ParseConfig(data []byte) (*Config, error) {
 	case f.ModelType == "":
 		return nil, errors.New("no model_type")
 	case family == nil:
-		return nil, fmt.Errorf("model_type %q is not supported: expected %s", f.ModelType, strings.Join(architecture.Names(), " or "))
+		return nil, fmt.Errorf("model_type %q is not supported: expected %s",
+			f.ModelType, strings.Join(architecture.Names(), " or "))
 	}
 	c := &Config{BOS: -1, Raw: slices.Clone(data), Config: architecture.Config{
-		Architecture: family, HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize, NumLayers: f.NumHiddenLayers,
-		NumHeads: f.NumAttentionHeads, VocabSize: f.VocabSize, TieEmbeddings: f.TieWordEmbeddings,
+		Architecture: family, HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize,
+		NumLayers: f.NumHiddenLayers, NumHeads: f.NumAttentionHeads, VocabSize: f.VocabSize,
+		TieEmbeddings: f.TieWordEmbeddings,
 	}}
 	if err := c.readFlags(f.raw); err != nil {
 		return nil, err
@@ -148,7 +150,8 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, err
 	}
 	if _, key, _ := f.ropeFields(); strings.Contains(key, ".") {
-		c.note("%s is read: transformers does not look into it for %s, and goes by rope_theta beside it, or 10000", key, c.Architecture)
+		c.note("%s is read: transformers does not look into it for %s, and goes by rope_theta beside it, or 10000",
+			key, c.Architecture)
 	}
 	if !empty(f.RopeScaling) && !empty(f.RopeParameters) {
 		c.bothRopes(f)
@@ -197,8 +200,8 @@ func (c *Config) readHeads(f *configFile) error {
 	if n := c.Architecture.Defaults.KVHeads; n > 0 && absent("num_key_value_heads") {
 		c.NumKVHeads = n
 		if c.NumHeads > 0 && c.NumHeads%n != 0 {
-			return fmt.Errorf("num_key_value_heads is absent, which is %d for %s, and num_attention_heads %d is not a multiple of it",
-				n, c.Architecture, c.NumHeads)
+			return fmt.Errorf("num_key_value_heads is absent, which is %d for %s, "+
+				"and num_attention_heads %d is not a multiple of it", n, c.Architecture, c.NumHeads)
 		}
 	}
 	if c.NumHeads > 0 {
@@ -234,7 +237,8 @@ func (c *Config) checkSizes() error {
 		}
 	}
 	if c.NumHeads%c.NumKVHeads != 0 {
-		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.NumHeads, c.NumKVHeads)
+		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d",
+			c.NumHeads, c.NumKVHeads)
 	}
 	if c.HeadDim%2 != 0 {
 		return fmt.Errorf("head_dim %d is odd, and rotary embeddings pair its halves", c.HeadDim)

@@ -70,7 +70,7 @@ func (m *members) add(key string, value any) {
 	m.set(key, text)
 }
 
-// text is the object, indented.
+// text returns the object, indented.
 func (m members) text() ([]byte, error) {
 	var b, out bytes.Buffer
 	b.WriteByte('{')
@@ -109,7 +109,7 @@ func float(v float64) json.RawMessage {
 	return json.RawMessage(text)
 }
 
-// file is the text of config.json: the one that was read, with the dtype of the weights as
+// file returns the text of config.json: the one that was read, with the dtype of the weights as
 // they are now and whether the head is tied, or one made from the fields.
 func (c *Config) file(dtype DType) ([]byte, error) {
 	if c.Raw == nil {
@@ -130,7 +130,7 @@ func (c *Config) file(dtype DType) ([]byte, error) {
 	return fields.text()
 }
 
-// fields are config.json of a new model.
+// fields returns config.json of a new model.
 func (c *Config) fields(dtype DType) members {
 	var m members
 	m.add("architectures", []string{c.Architecture.Class})
@@ -140,8 +140,9 @@ func (c *Config) fields(dtype DType) members {
 		key   string
 		value int
 	}{
-		{"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize}, {"num_hidden_layers", c.NumLayers},
-		{"num_attention_heads", c.NumHeads}, {"num_key_value_heads", c.NumKVHeads}, {"head_dim", c.HeadDim},
+		{"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize},
+		{"num_hidden_layers", c.NumLayers}, {"num_attention_heads", c.NumHeads},
+		{"num_key_value_heads", c.NumKVHeads}, {"head_dim", c.HeadDim},
 		{"vocab_size", c.VocabSize}, {"max_position_embeddings", c.MaxPositions},
 	} {
 		m.add(size.key, size.value)

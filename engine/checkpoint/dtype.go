@@ -14,25 +14,30 @@ import (
 // DType is the type of a stored tensor's elements, little endian.
 type DType int
 
-// The types that a model or a trainer's state may hold.
+// The types that a model, or a trainer's checkpoint of its optimiser, may hold.
 const (
 	F32 DType = iota
 	BF16
 	F16
-	U8 // codes of a trainer's state, never of a model
+	U8 // codes of an optimiser's moments, never of a model
 	// The others are only known by name and size: a file that has them beside the model's
 	// weights can be read.
 )
 
-var dtypeNames = [...]string{"F32", "BF16", "F16", "U8", "BOOL", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ",
-	"F8_E5M2FNUZ", "I16", "U16", "I32", "U32", "F64", "I64", "U64", "C64", "F4", "F6_E2M3", "F6_E3M2"}
+var dtypeNames = [...]string{
+	"F32", "BF16", "F16", "U8", "BOOL", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
+	"I16", "U16", "I32", "U32", "F64", "I64", "U64", "C64", "F4", "F6_E2M3", "F6_E3M2",
+}
 
-var dtypeBits = [len(dtypeNames)]int{32, 16, 16, 8, 8, 8, 8, 8, 8, 8, 8, 16, 16, 32, 32, 64, 64, 64, 64, 4, 6, 6}
+var dtypeBits = [len(dtypeNames)]int{
+	32, 16, 16, 8, 8, 8, 8, 8, 8, 8, 8,
+	16, 16, 32, 32, 64, 64, 64, 64, 4, 6, 6,
+}
 
-// String is the name that safetensors uses.
+// String returns the name that safetensors uses.
 func (d DType) String() string { return dtypeNames[d] }
 
-// Size is the number of bytes of an element of the four types.
+// Size returns the number of bytes of an element of the four types.
 func (d DType) Size() int { return dtypeBits[d] / 8 }
 
 // isFloat reports whether a model's weights may be of the type.
@@ -44,7 +49,7 @@ func (d DType) isReal() bool {
 	return strings.HasPrefix(d.String(), "F") || d == BF16
 }
 
-// torchName is the name that config.json uses.
+// torchName returns the name that config.json uses.
 func (d DType) torchName() string {
 	return [...]string{F32: "float32", BF16: "bfloat16", F16: "float16"}[d]
 }
@@ -67,7 +72,7 @@ type Tensor struct {
 	Data  []byte
 }
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (t Tensor) Len() int { return elements(t.Shape) }
 
 // Forget lets the system take back the memory of a mapped tensor that was copied

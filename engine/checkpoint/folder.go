@@ -30,7 +30,7 @@ type Folder struct {
 	index map[string]string // file of each tensor; nil if there is none
 }
 
-// stored is where a tensor is, and under which name.
+// stored names the file that holds a tensor, and the name of the tensor there.
 type stored struct {
 	file *File
 	name string
@@ -104,7 +104,7 @@ func (f *Folder) open() error {
 	return f.noteFiles(shards, index)
 }
 
-// noteFiles names the files of tensors that are not read, but for a trainer's state.
+// noteFiles names the files of tensors that are not read, but for a trainer's own.
 func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
@@ -121,8 +121,8 @@ func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 	}
 	if i := slices.Index(others, "adapter_model.safetensors"); i >= 0 && exists(f.Dir, "adapter_config.json") {
 		others = slices.Delete(others, i, i+1)
-		f.note("%s: adapter_model.safetensors is not applied to %s: transformers adds it where PEFT is installed, which is right unless it is merged already",
-			f.Dir, strings.Join(shards, ", "))
+		f.note("%s: adapter_model.safetensors is not applied to %s: transformers adds it where PEFT is installed, "+
+			"which is right unless it is merged already", f.Dir, strings.Join(shards, ", "))
 	}
 	if len(others) > 0 {
 		f.note("%s: not read: %s", f.Dir, strings.Join(others, ", "))
@@ -162,7 +162,8 @@ func (f *Folder) gather() error {
 		}
 	}
 	for name, shard := range f.index {
-		if i := slices.IndexFunc(f.files, func(file *File) bool { return filepath.Base(file.Path) == shard }); i >= 0 {
+		named := func(file *File) bool { return filepath.Base(file.Path) == shard }
+		if i := slices.IndexFunc(f.files, named); i >= 0 {
 			if _, ok := f.files[i].tensors[name]; !ok {
 				elsewhere = append(elsewhere, name)
 			}
@@ -218,8 +219,8 @@ func (f *Folder) tie() error {
 		f.where[embedding] = own
 	case !equal(embed.tensor(), own.tensor()):
 		f.Config.TieEmbeddings = false
-		f.note("%s: tie_word_embeddings is true, but %s and %s are there and differ: they are not tied, as in transformers",
-			f.Dir, embedding, head)
+		f.note("%s: tie_word_embeddings is true, but %s and %s are there and differ: "+
+			"they are not tied, as in transformers", f.Dir, embedding, head)
 		return nil
 	}
 	delete(f.where, head)
@@ -235,16 +236,18 @@ func (f *Folder) check() error {
 		}
 		t := at.tensor()
 		if !slices.Equal(t.Shape, spec.Shape) {
-			return fmt.Errorf("%s: tensor %s has shape %v, expected %v", at.file.Path, at.name, t.Shape, spec.Shape)
+			return fmt.Errorf("%s: tensor %s has shape %v, expected %v",
+				at.file.Path, at.name, t.Shape, spec.Shape)
 		}
 		if !t.DType.isFloat() {
-			return fmt.Errorf("%s: tensor %s is %s, expected F32, BF16 or F16", at.file.Path, at.name, t.DType)
+			return fmt.Errorf("%s: tensor %s is %s, expected F32, BF16 or F16",
+				at.file.Path, at.name, t.DType)
 		}
 	}
 	return nil
 }
 
-// whyMissing says what there is instead of a tensor.
+// whyMissing names what the folder has instead of a tensor, for the end of an error.
 func (f *Folder) whyMissing(name string) string {
 	for _, other := range slices.Sorted(maps.Keys(f.where)) {
 		if prefix, ok := strings.CutSuffix(other, name); ok && prefix != "" {
@@ -255,14 +258,16 @@ func (f *Folder) whyMissing(name string) string {
 	module, kind := name[:dot], name[dot:]
 	for _, wrapped := range []string{module + ".base_layer" + kind, module + ".original_module" + kind} {
 		if f.where[wrapped].file != nil {
-			return fmt.Sprintf(": %s is there, so an adapter was saved with the model and not merged into it", wrapped)
+			return fmt.Sprintf(": %s is there, so an adapter was saved with the model and not merged into it",
+				wrapped)
 		}
 	}
 	if shard, ok := f.index[name]; ok {
 		return fmt.Sprintf(": %s says that it is in %s", indexFile, shard)
 	}
 	if name == head {
-		return ": the folder has no head, and tie_word_embeddings is not true, which would take the embedding for it"
+		return ": the folder has no head, and tie_word_embeddings is not true, " +
+			"which would take the embedding for it"
 	}
 	if f.index != nil {
 		return fmt.Sprintf(": %s says nothing of it", indexFile)
@@ -296,7 +301,8 @@ func parseIndex(data []byte) (map[string]string, error) {
 	}
 	for name, file := range index.WeightMap {
 		if file == "" || file != filepath.Base(file) || !strings.HasSuffix(file, ".safetensors") {
-			return nil, fmt.Errorf("tensor %.80q is said to be in %.80q, which is not a safetensors file of the folder", name, file)
+			return nil, fmt.Errorf("tensor %.80q is said to be in %.80q, "+
+				"which is not a safetensors file of the folder", name, file)
 		}
 	}
 	return index.WeightMap, nil
@@ -313,7 +319,7 @@ func (f *Folder) Tensor(name string) (Tensor, error) {
 	return t, err
 }
 
-// Forget is Tensor.Forget for everything at once: pages that tensors share, or that
+// Forget does what Tensor.Forget does for all tensors at once: pages that tensors share, or that
 // the system mapped along with others, are then let go as well.
 func (f *Folder) Forget() {
 	for _, file := range f.files {

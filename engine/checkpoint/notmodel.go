@@ -15,7 +15,8 @@ import (
 // a Git LFS pointer, and a folder that is no model's at all.
 func CheckFiles(dir string) error {
 	if !exists(dir, "config.json") && !exists(dir, "tokenizer.json") {
-		return NotModel(dir, fmt.Errorf("%s has neither config.json nor tokenizer.json: expected the folder of a Hugging Face model", dir))
+		return NotModel(dir, fmt.Errorf("%s has neither config.json nor tokenizer.json: "+
+			"expected the folder of a Hugging Face model", dir))
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -27,7 +28,8 @@ func CheckFiles(dir string) error {
 		switch {
 		case strings.HasSuffix(name, ".safetensors"):
 			expected = "a safetensors file"
-		case strings.HasSuffix(name, ".json") && (name == "config.json" || name == "generation_config.json" || name == indexFile || strings.HasPrefix(name, "tokenizer")):
+		case name == "config.json" || name == "generation_config.json" || name == indexFile,
+			strings.HasPrefix(name, "tokenizer") && strings.HasSuffix(name, ".json"):
 			expected = "JSON"
 		default:
 			continue
@@ -40,8 +42,8 @@ func CheckFiles(dir string) error {
 	return nil
 }
 
-// NotModel is the error of a folder in which there is no model that Stele reads: what the
-// folder is where its files tell, else err.
+// NotModel returns the error of a folder without a model that Stele reads. It says what the
+// folder is where its files tell; otherwise it is err.
 func NotModel(dir string, err error) error {
 	if exists(dir, "config.json") && (exists(dir, singleFile) || exists(dir, indexFile)) {
 		return err
@@ -52,15 +54,16 @@ func NotModel(dir string, err error) error {
 	return err
 }
 
-// NoTokenizer is the error of a folder without tokenizer.json: it names what there is in
-// its place, and how to make one.
+// NoTokenizer returns the error of a folder without tokenizer.json: it names the file that the
+// folder has instead, and how to make one.
 func NoTokenizer(dir string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) || exists(dir, "tokenizer.json") {
 		return err
 	}
 	for _, other := range []string{"tokenizer.model", "vocab.json", "tekken.json", "tiktoken.model", "spiece.model"} {
 		if exists(dir, other) {
-			return fmt.Errorf("%s has no tokenizer.json, but %s: write one with AutoTokenizer.from_pretrained(...).save_pretrained(...) of transformers", dir, other)
+			return fmt.Errorf("%s has no tokenizer.json, but %s: write one with "+
+				"AutoTokenizer.from_pretrained(...).save_pretrained(...) of transformers", dir, other)
 		}
 	}
 	return fmt.Errorf("%s has no tokenizer.json: fetch it with the model", dir)

@@ -13,7 +13,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// ropeFile is rope_scaling or rope_parameters.
+// ropeFile has the fields of rope_scaling or rope_parameters.
 type ropeFile struct {
 	RopeType       string   `json:"rope_type"`
 	OldType        string   `json:"type"`
@@ -93,7 +93,8 @@ func (f *configFile) rope(positions int) (architecture.Rope, error) {
 		}
 		r.Theta = or(source.Theta, r.Theta)
 		r.Type = cmp.Or(source.RopeType, source.OldType, r.Type)
-		r.Factor, r.LowFreqFactor, r.HighFreqFactor = source.Factor, source.LowFreqFactor, source.HighFreqFactor
+		r.Factor = source.Factor
+		r.LowFreqFactor, r.HighFreqFactor = source.LowFreqFactor, source.HighFreqFactor
 		r.OriginalMaxPositions = cmp.Or(f.Original, source.Original, positions)
 	}
 	if !(r.Theta > 1) || math.IsInf(r.Theta, 0) {
@@ -108,8 +109,10 @@ func (f *configFile) rope(positions int) (architecture.Rope, error) {
 		}
 		r.LowFreqFactor, r.HighFreqFactor, r.OriginalMaxPositions = 0, 0, 0
 	case "llama3":
-		if !(r.Factor >= 1) || !(r.LowFreqFactor > 0) || !(r.HighFreqFactor > r.LowFreqFactor) || r.OriginalMaxPositions < 1 {
-			return r, fmt.Errorf("rope type llama3: factor %g, low_freq_factor %g, high_freq_factor %g, original_max_position_embeddings %d do not go together",
+		if !(r.Factor >= 1) || !(r.LowFreqFactor > 0) || !(r.HighFreqFactor > r.LowFreqFactor) ||
+			r.OriginalMaxPositions < 1 {
+			return r, fmt.Errorf("rope type llama3: factor %g, low_freq_factor %g, high_freq_factor %g, "+
+				"original_max_position_embeddings %d do not go together",
 				r.Factor, r.LowFreqFactor, r.HighFreqFactor, r.OriginalMaxPositions)
 		}
 	default:

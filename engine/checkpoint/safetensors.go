@@ -92,7 +92,8 @@ type entry struct {
 func (f *File) parse(data []byte) error {
 	length := binary.LittleEndian.Uint64(data)
 	if length > maxHeader || length > uint64(len(data)-8) {
-		return fmt.Errorf("header of %d bytes in a file of %d: truncated, or not a safetensors file", length, len(data))
+		return fmt.Errorf("header of %d bytes in a file of %d: truncated, or not a safetensors file",
+			length, len(data))
 	}
 	entries, names, err := parseHeader(data[8 : 8+length])
 	if err != nil {
@@ -112,34 +113,23 @@ func (f *File) parse(data []byte) error {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		x, y := entries[a].Offsets, entries[b].Offsets
-		if x[0] != y[0] {
-			return compare(x[0], y[0])
-		}
-		return compare(x[1], y[1]) // an empty tensor shares its start with the next
+		// By the end, too: an empty tensor shares its start with the next.
+		return slices.Compare(entries[a].Offsets, entries[b].Offsets)
 	})
 	end := uint64(0)
 	for _, i := range order {
 		if o := entries[i].Offsets; o[0] != end {
-			return fmt.Errorf("tensor %.80q begins at byte %d, expected %d: tensors overlap or leave a hole", names[i], o[0], end)
+			return fmt.Errorf("tensor %.80q begins at byte %d, expected %d: tensors overlap or leave a hole",
+				names[i], o[0], end)
 		}
 		end = entries[i].Offsets[1]
 		f.names = append(f.names, names[i])
 	}
 	if end != uint64(len(body)) {
-		return fmt.Errorf("tensors end at byte %d of %d: truncated, or with bytes that belong to none", end, len(body))
+		return fmt.Errorf("tensors end at byte %d of %d: truncated, or with bytes that belong to none",
+			end, len(body))
 	}
 	return nil
-}
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // tensor checks an entry against the bytes that follow the header.
@@ -149,7 +139,8 @@ func (e entry) tensor(name string, body []byte) (Tensor, error) {
 		return Tensor{}, err
 	}
 	if len(e.Offsets) != 2 || e.Offsets[0] > e.Offsets[1] || e.Offsets[1] > uint64(len(body)) {
-		return Tensor{}, fmt.Errorf("data_offsets %v are outside the %d bytes of the file", e.Offsets, len(body))
+		return Tensor{}, fmt.Errorf("data_offsets %v are outside the %d bytes of the file",
+			e.Offsets, len(body))
 	}
 	size := int64(dtypeBits[dtype])
 	shape := make([]int, len(e.Shape))
@@ -164,7 +155,8 @@ func (e entry) tensor(name string, body []byte) (Tensor, error) {
 		return Tensor{}, fmt.Errorf("shape %v of dtype %q needs %g bytes, data_offsets %v hold %d",
 			e.Shape, e.DType, float64(size)/8, e.Offsets, e.Offsets[1]-e.Offsets[0])
 	}
-	return Tensor{Name: name, DType: dtype, Shape: shape, Data: body[e.Offsets[0]:e.Offsets[1]:e.Offsets[1]]}, nil
+	own := body[e.Offsets[0]:e.Offsets[1]:e.Offsets[1]]
+	return Tensor{Name: name, DType: dtype, Shape: shape, Data: own}, nil
 }
 
 // parseHeader reads the JSON object token by token, because encoding/json would

@@ -20,7 +20,8 @@ var (
 	harmless = regexp.MustCompile(`rotary_emb\.|_extra_state$|lora_|\.[qkv]_scale$|position_ids$|masked_bias$`)
 	drafts   = regexp.MustCompile(`\.(eh_proj|enorm|hnorm|shared_head|embed_tokens)\.`)
 	// outside are tensors beside the layers that take part in what a model computes.
-	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|(lm_head|embed_tokens)\.bias|\w*logits_bias|(embed_positions|wpe)\..*)$`)
+	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|(lm_head|embed_tokens)\.bias|` +
+		`\w*logits_bias|(embed_positions|wpe)\..*)$`)
 )
 
 const noCodes = "quantised checkpoints are not supported: take the model's float weights"
@@ -29,7 +30,8 @@ const noCodes = "quantised checkpoints are not supported: take the model's float
 func (f *Folder) checkQuantised() error {
 	for _, name := range slices.Sorted(maps.Keys(f.where)) {
 		if quantised.MatchString(name) {
-			return fmt.Errorf("%s: tensor %s: the weights are quantised, and %s", f.where[name].file.Path, name, noCodes)
+			return fmt.Errorf("%s: tensor %s: the weights are quantised, and %s",
+				f.where[name].file.Path, name, noCodes)
 		}
 	}
 	return nil
@@ -59,14 +61,17 @@ func (f *Folder) checkUnread() error {
 		counts := outside.MatchString(name)
 		if l != nil {
 			index, err := strconv.Atoi(l[1])
-			counts = !harmless.MatchString(l[2]) && !(drafted[l[1]] && (err != nil || index >= f.Config.NumLayers))
+			draft := drafted[l[1]] && (err != nil || index >= f.Config.NumLayers)
+			counts = !harmless.MatchString(l[2]) && !draft
 		}
-		if counts && f.where[name].tensor().DType.isReal() && !(strings.HasSuffix(name, "bias") && f.isZero(name)) {
+		counts = counts && f.where[name].tensor().DType.isReal()
+		if counts && !(strings.HasSuffix(name, "bias") && f.isZero(name)) {
 			wanted = append(wanted, name)
 		}
 	}
 	if len(wanted) > 0 {
-		return fmt.Errorf("%s holds tensors that change what a model computes, and a %s with this config.json does not read them: %s: %s",
+		return fmt.Errorf("%s holds tensors that change what a model computes, "+
+			"and a %s with this config.json does not read them: %s: %s",
 			f.Dir, f.Config.Architecture, summary(wanted), f.remedy(wanted))
 	}
 	if len(unread) > 0 {
@@ -75,7 +80,7 @@ func (f *Folder) checkUnread() error {
 	return nil
 }
 
-// remedy says what to do about tensors without which the model would be another.
+// remedy returns advice about tensors that the model needs and config.json leaves out.
 func (f *Folder) remedy(names []string) string {
 	c := f.Config
 	for _, name := range names {
@@ -95,8 +100,8 @@ func (f *Folder) remedy(names []string) string {
 	return "model_type may be wrong, or the tensors do not belong there"
 }
 
-// flags says what the family's flags are and that they could be set: "attention_bias is false
-// and mlp_bias false, set them".
+// flags names the family's flags with their values and advises to set them: "attention_bias is
+// false and mlp_bias false, set them".
 func (c *Config) flags() string {
 	text, verb, object := "", " is", "it"
 	for i, flag := range c.Architecture.Flags {

@@ -13,7 +13,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// condition is what a field must be for the model to be a plain Llama or Qwen2.
+// condition is met by the values of some fields with which Stele computes the model.
 type condition struct {
 	fields   *regexp.Regexp
 	holds    func(value any, c *Config) bool
@@ -21,7 +21,7 @@ type condition struct {
 }
 
 // conditions are on fields of config.json that stand for something Stele does not compute:
-// parts of related models, which training frameworks also set on these two families. The
+// features of related models, which training frameworks also set on plain families. The
 // first that fits a field's name decides. A field that nothing here knows is not looked at.
 var conditions = []condition{
 	{named(`hidden_act|hidden_activation|activation_function`), isSiLU, "silu"},
@@ -32,16 +32,23 @@ var conditions = []condition{
 	}, "scores divided by the square root of head_dim"},
 	{named(`.*soft_?cap(ping)?|clip_qkv|qkv_clip|clip_q|alibi|use_alibi|.*qk_(layer)?norm.*`), isOff, "off"},
 	{named(`output_router_logits|.*logits_to_keep|return_.*logits`), isAny, ""},
-	{named(`.*logits?_.*scal.*|.*multiplier.*|scale_emb|scale_depth|.*embed.*_scale|scale_embed.*|residual_(scale|alpha).*`),
-		isOne, "1"},
+	{named(`.*logits?_.*scal.*|.*multiplier.*|scale_emb|scale_depth|.*embed.*_scale|scale_embed.*|` +
+		`residual_(scale|alpha).*`), isOne, "1"},
 	{named(`.*partial_rotary_factor|rotary_(pct|percent.*|fraction)|rope_pct|rope_percent.*`), isOne, "1"},
-	{named(`rotary_dim`), func(v any, c *Config) bool { return off(v) || v == float64(c.HeadDim) }, "head_dim"},
-	{named(`rope_interleaved?|.*parallel_(residual|attn|attention).*|no_rope.*|nope_.*|rope_local_base_freq`), isOff, "off"},
-	{named(`num_experts|num_local_experts|n_routed_experts|moe_num_experts`), func(v any, _ *Config) bool { return off(v) || v == 1.0 }, "at most 1"},
-	{named(`n_shared_experts|num_shared_experts|q_lora_rank|kv_lora_rank|num_kv_shared_layers`), isOff, "off"},
-	{named(`attention_chunk_size|sliding_window_pattern|interleaved_sliding_window|attention_sinks?|attn_temperature_tuning`),
+	{named(`rotary_dim`), func(v any, c *Config) bool {
+		return off(v) || v == float64(c.HeadDim)
+	}, "head_dim"},
+	{named(`rope_interleaved?|.*parallel_(residual|attn|attention).*|no_rope.*|nope_.*|rope_local_base_freq`),
 		isOff, "off"},
-	{named(`is_causal|causal|use_causal_mask`), func(v any, _ *Config) bool { return v == nil || v == true }, "true"},
+	{named(`num_experts|num_local_experts|n_routed_experts|moe_num_experts`), func(v any, _ *Config) bool {
+		return off(v) || v == 1.0
+	}, "at most 1"},
+	{named(`n_shared_experts|num_shared_experts|q_lora_rank|kv_lora_rank|num_kv_shared_layers`), isOff, "off"},
+	{named(`attention_chunk_size|sliding_window_pattern|interleaved_sliding_window|attention_sinks?|` +
+		`attn_temperature_tuning`), isOff, "off"},
+	{named(`is_causal|causal|use_causal_mask`), func(v any, _ *Config) bool {
+		return v == nil || v == true
+	}, "true"},
 	{named(`.*bidirectional.*|is_encoder_decoder|add_cross_attention|pruned_heads`), isOff, "off"},
 	{named(`.*zero_centered.*|.*unit_offset`), isOff, "off"},
 	{named(`norm_type|normalization|normalization_type|norm_class`), func(v any, _ *Config) bool {
@@ -53,7 +60,8 @@ var conditions = []condition{
 		return off(v) || strings.HasPrefix(strings.ToLower(name), "ro")
 	}, "rotary"},
 	{named(`per_layer_config`), isOff, "absent: every layer is the same"},
-	{named(`transformers_weights`), isOff, "absent: weights are read from " + singleFile + " or the files of its index"},
+	{named(`transformers_weights`), isOff,
+		"absent: weights are read from " + singleFile + " or the files of its index"},
 	{named(`quantization_config|compression_config|quantization|quant_config`), isOff, ""},
 }
 
@@ -95,7 +103,8 @@ func isAny(any, *Config) bool     { return true }
 // that the family reads needs to meet none.
 func (c *Config) checkFields(raw map[string]json.RawMessage) error {
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
-		if slices.ContainsFunc(c.Architecture.Flags, func(f architecture.Flag) bool { return f.Name == name }) {
+		isNamed := func(f architecture.Flag) bool { return f.Name == name }
+		if slices.ContainsFunc(c.Architecture.Flags, isNamed) {
 			continue
 		}
 		for _, condition := range conditions {
@@ -110,7 +119,8 @@ func (c *Config) checkFields(raw map[string]json.RawMessage) error {
 				if condition.expected == "" {
 					return fmt.Errorf("%s: the weights are quantised%s, and %s", name, method(value), noCodes)
 				}
-				return fmt.Errorf("%s %s is not supported: expected %s", name, brief(raw[name]), condition.expected)
+				return fmt.Errorf("%s %s is not supported: expected %s",
+					name, brief(raw[name]), condition.expected)
 			}
 			break
 		}
@@ -147,7 +157,8 @@ func brief(raw json.RawMessage) string {
 func (c *Config) checkWindow(f *configFile) error {
 	for l, kind := range f.LayerTypes {
 		if kind != "full_attention" {
-			return fmt.Errorf("layer_types: layer %d has %q, and only full_attention is supported (not sliding)", l, kind)
+			return fmt.Errorf("layer_types: layer %d has %q, and only full_attention is supported (not sliding)",
+				l, kind)
 		}
 	}
 	if n := len(f.LayerTypes); n > 0 && n != c.NumLayers {
@@ -165,9 +176,10 @@ func (c *Config) checkWindow(f *configFile) error {
 		c.note("sliding_window %d is not applied: transformers has none for %s", *window, c.Architecture)
 		return nil
 	}
-	if first := or(f.MaxWindowLayers, own.FirstLayer); f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
-		return fmt.Errorf("use_sliding_window is true and sliding_window %d for layers from max_window_layers %d on: sliding-window attention is not supported",
-			*window, first)
+	first := or(f.MaxWindowLayers, own.FirstLayer)
+	if f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
+		return fmt.Errorf("use_sliding_window is true and sliding_window %d for layers from max_window_layers %d on: "+
+			"sliding-window attention is not supported", *window, first)
 	}
 	return nil
 }
@@ -181,11 +193,13 @@ func (c *Config) note(format string, args ...any) {
 func (c *Config) remarks(raw map[string]json.RawMessage) {
 	var code map[string]any
 	if json.Unmarshal(raw["auto_map"], &code) == nil && len(code) > 0 {
-		c.note("auto_map names the model's own code, which is not run: it is taken for a plain %s", c.Architecture)
+		c.note("auto_map names the model's own code, which is not run: it is taken for a plain %s",
+			c.Architecture)
 	}
 	var names []string
 	class := c.Architecture.Class
-	if json.Unmarshal(raw["architectures"], &names) == nil && len(names) > 0 && !slices.Contains(names, class) {
+	read := json.Unmarshal(raw["architectures"], &names) == nil
+	if read && len(names) > 0 && !slices.Contains(names, class) {
 		c.note("architectures names %q: it is run as %s", names[0], class)
 	}
 }

@@ -102,7 +102,7 @@ func Write(dir string, c *Config, tensors iter.Seq2[Tensor, error], o WriteOptio
 }
 
 // replaceDir gives a finished folder its name; an older folder steps aside first
-// and goes when the new one is in place.
+// and goes when the new one has its name.
 func replaceDir(staging, dir string) error {
 	old := staging + ".old"
 	err := os.Rename(dir, old)
@@ -155,7 +155,8 @@ func writeTensors(path string, heads []Tensor, tensors iter.Seq2[Tensor, error])
 			return err
 		}
 		if i >= len(heads) || t.Name != heads[i].Name || !slices.Equal(t.Shape, heads[i].Shape) {
-			return fmt.Errorf("%s: tensor %d is %s %v, which is not what was expected there", path, i, t.Name, t.Shape)
+			return fmt.Errorf("%s: tensor %d is %s %v, which is not what was expected there",
+				path, i, t.Name, t.Shape)
 		}
 		if _, err := w.Write(t.As(heads[i].DType).Data); err != nil {
 			return err
@@ -175,7 +176,9 @@ func makeHeader(heads []Tensor) ([]byte, error) {
 	at := 0
 	for _, t := range heads {
 		end := at + t.Len()*t.DType.Size()
-		header[t.Name] = map[string]any{"dtype": t.DType.String(), "shape": t.Shape, "data_offsets": []int{at, end}}
+		header[t.Name] = map[string]any{
+			"dtype": t.DType.String(), "shape": t.Shape, "data_offsets": []int{at, end},
+		}
 		at = end
 	}
 	text, err := json.Marshal(header)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Reading is which parameters an executor has read, by name.
+// Reading records the parameters that an executor has read, by name.
 type Reading map[string]bool
 
 // All returns an error that names those of a model's parameters that were not read: what

@@ -51,8 +51,10 @@ type Weights struct {
 // on a CPU alone, Int8. Nothing is copied yet: the folder stays mapped until Close,
 // host kernels read it there, and Upload makes the buffers that graphs need.
 func Open(folder *checkpoint.Folder, device *backend.Device, dtype dtypes.DType) *Weights {
-	return &Weights{Config: folder.Config, Device: device, DType: dtype, Specs: folder.Config.Model().Tensors(),
-		folder: folder, matrices: map[string]host.Matrix{}}
+	return &Weights{
+		Config: folder.Config, Device: device, DType: dtype, Specs: folder.Config.Model().Tensors(),
+		folder: folder, matrices: map[string]host.Matrix{},
+	}
 }
 
 // LoadWeights copies a folder's tensors to the device as dtype; the folder can be
@@ -69,7 +71,8 @@ func (w *Weights) Upload() error {
 		return nil
 	}
 	if w.DType == dtypes.Int8 {
-		return errors.New("int8 weights are for generating on a CPU: use float32 or bfloat16 for graphs and training")
+		return errors.New("int8 weights are for generating on a CPU: " +
+			"use float32 or bfloat16 for graphs and training")
 	}
 	buffers := make([]backend.Buffer, len(w.Specs))
 	for i, spec := range w.Specs {
@@ -78,7 +81,8 @@ func (w *Weights) Upload() error {
 			return err
 		}
 		if tensor.DType == checkpoint.BF16 && w.HeldAs() == dtypes.BFloat16 {
-			buffers[i], err = backend.UploadBytes(w.Device, tensor.Data, shapes.Make(dtypes.BFloat16, spec.Shape...))
+			shape := shapes.Make(dtypes.BFloat16, spec.Shape...)
+			buffers[i], err = backend.UploadBytes(w.Device, tensor.Data, shape)
 		} else {
 			values := make([]float32, spec.Len())
 			tensor.Float32s(values)
@@ -103,7 +107,7 @@ func (w *Weights) upload(values []float32, shape []int) (backend.Buffer, error) 
 	return backend.UploadFloat32(w.Device, w.HeldAs(), values, shape...)
 }
 
-// HeldAs is the dtype of the buffers.
+// HeldAs returns the dtype of the buffers.
 func (w *Weights) HeldAs() dtypes.DType {
 	if w.Device.IsXLA() {
 		return w.DType
@@ -210,7 +214,7 @@ func (w *Weights) Forget() {
 	}
 }
 
-// deviceMatrix is a view of a buffer that lives in this process.
+// deviceMatrix returns a view of a buffer that lives in this process.
 func deviceMatrix(b backend.Buffer, spec architecture.Tensor) (host.Matrix, error) {
 	data, err := b.Data()
 	if err != nil {
@@ -226,9 +230,11 @@ func deviceMatrix(b backend.Buffer, spec architecture.Tensor) (host.Matrix, erro
 	return host.Matrix{}, fmt.Errorf("%s is a %T, expected float32 or bfloat16", spec.Name, data)
 }
 
-// storedMatrix is a stored tensor as dtype: a view of the mapped file where the
+// storedMatrix returns a stored tensor as dtype: a view of the mapped file where the
 // file holds just that, a copy otherwise.
-func storedMatrix(t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory) (host.Matrix, error) {
+func storedMatrix(
+	t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory,
+) (host.Matrix, error) {
 	out, in := t.Shape[0], t.Shape[1]
 	data := unsafe.Pointer(unsafe.SliceData(t.Data))
 	aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }

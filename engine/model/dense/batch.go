@@ -26,10 +26,12 @@ type Batch struct {
 
 func newBatch(s Shape) *Batch {
 	ints := func(n int) []int32 { return make([]int32, n) }
-	return &Batch{Shape: s, token: ints(s.Tokens()), position: ints(s.Tokens()), row: ints(s.N), target: ints(s.N)}
+	return &Batch{
+		Shape: s, token: ints(s.Tokens()), position: ints(s.Tokens()), row: ints(s.N), target: ints(s.N),
+	}
 }
 
-// prompt puts a prompt at a place of the flat tokens.
+// prompt puts a prompt at an index of the flat tokens.
 func (b *Batch) prompt(ids []int32, at int) {
 	copy(b.token[at:], ids)
 	for i := range ids {
@@ -37,7 +39,7 @@ func (b *Batch) prompt(ids []int32, at int) {
 	}
 }
 
-// completion puts the completion of a pair at a place of the flat tokens and asks
+// completion puts the completion of a pair at an index of the flat tokens and asks
 // for its log-probabilities; its prompt is at another.
 func (b *Batch) completion(p Pair, prompt, at int) {
 	b.First = append(b.First, b.asked)

@@ -12,7 +12,7 @@ type Grouping struct {
 	shape  rectangle
 }
 
-// rectangle is what a batch of groups is padded to.
+// rectangle has the sizes that a batch of groups is padded to.
 type rectangle struct {
 	prompts, prompt int // prompts and tokens of each
 	group, rest     int // completions of a prompt and tokens of each
@@ -22,7 +22,10 @@ func (r rectangle) tokens() int { return r.prompts * (r.prompt + r.group*r.rest)
 
 // join is the rectangle that holds two, one below the other.
 func (r rectangle) join(s rectangle) rectangle {
-	return rectangle{r.prompts + s.prompts, max(r.prompt, s.prompt), max(r.group, s.group), max(r.rest, s.rest)}
+	return rectangle{
+		prompts: r.prompts + s.prompts, prompt: max(r.prompt, s.prompt),
+		group: max(r.group, s.group), rest: max(r.rest, s.rest),
+	}
 }
 
 // Plan divides pairs into batches of at most maxTokens padded tokens each, at least
@@ -66,23 +69,25 @@ func Plan(pairs []Pair, maxTokens int) []Grouping {
 // divide makes groups of pairs with the same prompt, of at most maxTokens tokens.
 func divide(pairs []Pair, maxTokens int) []Grouping {
 	var members [][]int
-	place := map[string]int{} // of a prompt in members
+	index := map[string]int{} // of a prompt in members
 	for i, p := range pairs {
 		key := make([]byte, 0, 4*len(p.Prompt))
 		for _, id := range p.Prompt {
 			key = append(key, byte(id), byte(id>>8), byte(id>>16), byte(id>>24))
 		}
-		at, known := place[string(key)]
+		at, known := index[string(key)]
 		if !known {
 			at = len(members)
-			place[string(key)] = at
+			index[string(key)] = at
 			members = append(members, nil)
 		}
 		members[at] = append(members[at], i)
 	}
 	var groups []Grouping
 	for _, all := range members {
-		slices.SortStableFunc(all, func(a, b int) int { return len(pairs[b].Completion) - len(pairs[a].Completion) })
+		slices.SortStableFunc(all, func(a, b int) int {
+			return len(pairs[b].Completion) - len(pairs[a].Completion)
+		})
 		width := func(i int) int { return Width(len(pairs[all[i]].Completion)) }
 		prompt := Width(len(pairs[all[0]].Prompt))
 		for from := 0; from < len(all); {

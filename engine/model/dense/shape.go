@@ -9,7 +9,7 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 )
 
-// Shape is what a scoring or training program is compiled for: rows that are
+// Shape has the sizes that a scoring or training program is compiled for: rows that are
 // packed with whole sequences, or rows that go on where a prompt, computed once for
 // all of a group, ends.
 type Shape struct {
@@ -21,7 +21,7 @@ type Shape struct {
 	Prompt int // tokens a prompt, padded on the right
 }
 
-// Prompts is how many prompts are computed apart from the rows.
+// Prompts returns the number of prompts that are computed apart from the rows.
 func (s Shape) Prompts() int {
 	if s.Group == 0 {
 		return 0
@@ -29,13 +29,13 @@ func (s Shape) Prompts() int {
 	return s.B / s.Group
 }
 
-// Tokens is how many tokens a pass computes, padding included.
+// Tokens returns the number of tokens that a pass computes, padding included.
 func (s Shape) Tokens() int { return s.Prompts()*s.Prompt + s.B*s.T }
 
 // Inputs declares the inputs of a dense program beside the weights: token and position
 // [Tokens], the prompts' before the rows', row and target [N], all int32, and
-// temperature, a float32 scalar. A position is a token's place in its sequence. Entry i
-// asks for the log-probability of target[i] after the token at row[i].
+// temperature, a float32 scalar. A position counts the tokens before a token in its
+// sequence. Entry i asks for the log-probability of target[i] after the token at row[i].
 func (s Shape) Inputs() []backend.Group {
 	i32 := dtypes.Int32
 	return backend.Each([]backend.Input{

@@ -16,7 +16,9 @@ import (
 // and entropies [N], float32. See op.TokenLogProbs for the definition, which
 // is the only one in Stele. With remat each layer's inside is computed again in the backward
 // pass instead of being kept.
-func TokenLogProbs(w *model.Weights, shape dense.Shape, in backend.Nodes, weights []*Node, remat bool) (logprob, entropy *Node) {
+func TokenLogProbs(
+	w *model.Weights, shape dense.Shape, in backend.Nodes, weights []*Node, remat bool,
+) (logprob, entropy *Node) {
 	token, position, row, target := in.One("token"), in.One("position"), in.One("row"), in.One("target")
 	m, p, M := w.Config.Model(), newParams(w, weights), shape.Tokens()
 	attend := attendPacked
@@ -32,7 +34,7 @@ func TokenLogProbs(w *model.Weights, shape dense.Shape, in backend.Nodes, weight
 	return op.TokenLogProbs(x_ND, head, target, in.One("temperature"))
 }
 
-// attendPacked is the attention of packed rows: q [1, M, H, E], k and v
+// attendPacked computes the attention of packed rows: q [1, M, H, E], k and v
 // [1, M, K, E], position [M] to [1, M, H, E].
 func attendPacked(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *Node {
 	rows := func(x *Node) *Node { return Reshape(x, s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3)) }
@@ -42,24 +44,26 @@ func attendPacked(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *N
 	return Reshape(o, q.Shape().Dimensions...)
 }
 
-// attendGroups is the attention of prompts and the rows that continue them, in
+// attendGroups computes the attention of prompts and the rows that continue them, in
 // the shapes of attendPacked.
 func attendGroups(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *Node {
 	P := s.Prompts()
 	first := P * s.Prompt // token of the rows
 	prompts := func(x *Node) *Node {
-		return Reshape(Slice(x, AxisRange(), AxisRange(0, first)), P, s.Prompt, x.Shape().Dim(2), x.Shape().Dim(3))
+		x = Slice(x, AxisRange(), AxisRange(0, first))
+		return Reshape(x, P, s.Prompt, x.Shape().Dim(2), x.Shape().Dim(3))
 	}
 	rows := func(x *Node) *Node {
-		return Reshape(Slice(x, AxisRange(), AxisRange(first)), s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3))
+		x = Slice(x, AxisRange(), AxisRange(first))
+		return Reshape(x, s.B, s.T, x.Shape().Dim(2), x.Shape().Dim(3))
 	}
-	length := Reshape(Slice(Reshape(Slice(position, AxisRange(first)), P, s.Group*s.T), AxisRange(), AxisElem(0)), P)
+	position = Reshape(Slice(position, AxisRange(first)), P, s.Group*s.T)
+	length := Reshape(Slice(position, AxisRange(), AxisElem(0)), P) // of each prompt
 	promptK, promptV := prompts(k), prompts(v)
 	H, E := q.Shape().Dim(2), q.Shape().Dim(3)
-	return Concatenate([]*Node{
-		Reshape(op.CausalAttention(prompts(q), promptK, promptV, nil, dtype), 1, first, H, E),
-		Reshape(op.ContinuedAttention(rows(q), rows(k), rows(v), promptK, promptV, length, dtype), 1, s.B*s.T, H, E),
-	}, 1)
+	before := Reshape(op.CausalAttention(prompts(q), promptK, promptV, nil, dtype), 1, first, H, E)
+	after := op.ContinuedAttention(rows(q), rows(k), rows(v), promptK, promptV, length, dtype)
+	return Concatenate([]*Node{before, Reshape(after, 1, s.B*s.T, H, E)}, 1)
 }
 
 // CompileScore builds the program that returns logprob and entropy [N]. Its inputs are

@@ -13,7 +13,7 @@ import (
 	"github.com/stele-lm/stele/sampler"
 )
 
-// StepShape is what a step program is compiled for.
+// StepShape has the sizes that a step program is compiled for.
 type StepShape struct {
 	B     int // rows
 	T     int // tokens a row: 1 to decode, a chunk to prefill
@@ -34,7 +34,7 @@ func (s StepShape) Row(feed []int32, row int, tokens []int32, start int, table [
 	copy(at[s.T+2:s.T+2+s.Pages], table)
 }
 
-// Draw is where in feed a row has its draw (see sampler.Draw.Pack).
+// Draw returns the part of feed that has the draw of a row (see sampler.Draw.Pack).
 func (s StepShape) Draw(feed []int32, row int) []int32 {
 	end := (row + 1) * s.width()
 	return feed[end-sampler.DrawInts : end]
@@ -72,7 +72,8 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Pr
 		p := newParams(w, in[1:firstPool])
 		pools := append([]*Node{}, in[firstPool:]...)
 		column := func(i int) *Node { return Reshape(Slice(in[0], AxisRange(), AxisElem(i)), shape.B) }
-		token, start, length := Slice(in[0], AxisRange(), AxisRange(0, shape.T)), column(shape.T), column(shape.T+1)
+		token := Slice(in[0], AxisRange(), AxisRange(0, shape.T))
+		start, length := column(shape.T), column(shape.T+1)
 		table := Slice(in[0], AxisRange(), AxisRange(shape.T+2, shape.T+2+shape.Pages))
 		address := pages.Resolve(op.Feed{Start_B: start, Length_B: length, Table: table, T: shape.T})
 		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
@@ -87,7 +88,8 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Pr
 		result := op.Linear(x_BD, p.get(m.Head.Name))
 		p.finish()
 		if shape.Draws {
-			result = sampler.DrawGraph(result, Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Pages)), shape.Filtering)
+			draws := Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Pages))
+			result = sampler.DrawGraph(result, draws, shape.Filtering)
 		}
 		return append([]*Node{result}, pools...)
 	})

@@ -40,28 +40,27 @@ type Model struct {
 	x, h, q, k, v, o, gate, up, logits []float32
 }
 
-// step is what the loops of a step work on.
+// step holds what the loops of a step work on.
 type step struct {
 	N      int // rows
 	items  []Item
 	pool   *host.Pool
-	places []place // of each row
-	spans  []span
+	tokens []token // of each row
+	tiles  []tile
 
 	layer int
 	loop  *loop     // whose products are computed
 	norm  []float32 // weight [D] of the norm that is computed
 }
 
-// place is where a row is: the token of an item at a position.
-type place struct{ item, position int }
+// token is the token that a row computes: that of an item at a position of its sequence.
+type token struct{ item, position int }
 
-// span is some tokens of an item, whose attention is computed together: the rows
-// from row on.
-type span struct{ row, tokens int }
+// tile is tokens of one item whose attention is computed together: the rows from row on.
+type tile struct{ row, tokens int }
 
-// spanTokens is how many that are at most.
-const spanTokens = 4
+// tileTokens is the largest number of tokens in a tile.
+const tileTokens = 4
 
 // Item is one row of a step.
 type Item struct {
@@ -75,7 +74,7 @@ type Item struct {
 func New(w *model.Weights, team *host.Team) (*Model, error) {
 	h := &Model{weights: w, team: team, rotary: host.NewRotary(w.Config.InverseFrequencies()),
 		scratch: make([]host.Scratch, team.Size())}
-	h.bodies = bodies{h.normaliseRow, h.placeRow, h.addNormalisedRow, h.attend, h.multiplyBlocks, h.mlpBlocks}
+	h.bodies = bodies{h.normaliseRow, h.storeRow, h.addNormalisedRow, h.attend, h.multiplyBlocks, h.mlpBlocks}
 	return h, h.refresh()
 }
 
@@ -86,8 +85,8 @@ func (h *Model) NewPool(pages, slots int) (*host.Pool, error) {
 	return host.NewPool(c.NumLayers, pages, slots, c.NumKVHeads, c.HeadDim, h.weights.DType != dtypes.Float32)
 }
 
-// Bytes is what a step of one token reads of the weights: everything but the
-// embedding's other rows.
+// Bytes returns the size of the weights that a step of one token reads: all but the other
+// tokens' rows of the embedding.
 func (h *Model) Bytes() int {
 	n := h.unembed.Bytes()
 	for i := range h.layers {
@@ -98,9 +97,9 @@ func (h *Model) Bytes() int {
 	return n
 }
 
-// ReadTime is how long all threads take to read what Bytes counts, layer after layer
-// where it lies, without computing anything: the limit of a step of one token. It is the
-// mean of the passes that fit into a time, at least one, as the speed of steps is a mean.
+// ReadTime measures how long all threads take to read the weights that Bytes counts, layer by
+// layer in memory, without computing anything: no step of one token can be faster. It returns
+// the mean of as many passes as fit into a time, at least one, as the speed of steps is a mean.
 func (h *Model) ReadTime(within time.Duration) time.Duration {
 	read := func(list host.Matrices) {
 		h.team.RunRanges(list.Blocks(), func(first, end, member int) {
@@ -190,7 +189,8 @@ func (h *Model) refresh() error {
 		l.readQKV = h.newLoop(norm(a.Before),
 			linear(a.Query, &l.q, &h.q), linear(a.Key, &l.k, &h.k), linear(a.Value, &l.v, &h.v))
 		l.writeAttention = h.newLoop(nil, write(a.Output, &l.o, l.afterAttention))
-		l.readMLP = h.newLoop(norm(mlp.Before), linear(mlp.Gate, &l.gate, &h.gate), linear(mlp.Up, &l.up, &h.up))
+		l.readMLP = h.newLoop(norm(mlp.Before),
+			linear(mlp.Gate, &l.gate, &h.gate), linear(mlp.Up, &l.up, &h.up))
 		l.writeMLP = h.newLoop(nil, write(mlp.Down, &l.down, l.afterMLP))
 	}
 	h.seen = slices.Clone(w.Buffers)
@@ -209,13 +209,13 @@ func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 	}
 	c, now := h.weights.Config, &h.now
 	N, longest, wanted := 0, 0, 0
-	*now = step{items: items, pool: pool, places: now.places[:0], spans: now.spans[:0]}
+	*now = step{items: items, pool: pool, tokens: now.tokens[:0], tiles: now.tiles[:0]}
 	for i, item := range items {
-		for t := 0; t < len(item.Tokens); t += spanTokens {
-			now.spans = append(now.spans, span{N + t, min(spanTokens, len(item.Tokens)-t)})
+		for t := 0; t < len(item.Tokens); t += tileTokens {
+			now.tiles = append(now.tiles, tile{N + t, min(tileTokens, len(item.Tokens)-t)})
 		}
 		for t := range item.Tokens {
-			now.places = append(now.places, place{i, item.Start + t})
+			now.tokens = append(now.tokens, token{i, item.Start + t})
 		}
 		N += len(item.Tokens)
 		longest = max(longest, item.Start+len(item.Tokens))

@@ -47,7 +47,7 @@ func (h *Model) newLoop(norm []float32, products ...product) loop {
 // bodies are the bodies of a step's loops, made once: functions that are made for
 // every loop would keep the garbage collector busy.
 type bodies struct {
-	normalise, place, add, attend func(i, member int)
+	normalise, store, add, attend func(i, member int)
 	multiply, mlp                 func(first, end, member int)
 }
 
@@ -61,9 +61,9 @@ func (h *Model) run(index int) {
 
 	h.multiply(&l.readQKV, h.normalise(&l.readQKV), &l.writeAttention)
 	if !h.alone() {
-		h.forRows(h.bodies.place)
+		h.forRows(h.bodies.store)
 	}
-	h.team.Run(len(now.spans)*h.weights.Config.NumKVHeads, h.bodies.attend)
+	h.team.Run(len(now.tiles)*h.weights.Config.NumKVHeads, h.bodies.attend)
 	h.multiply(&l.writeAttention, h.o, &l.readMLP)
 	h.addNormalised(l.afterAttention)
 
@@ -83,7 +83,7 @@ func (h *Model) run(index int) {
 
 // alone reports whether all rows are of different sequences: none sees the key and value
 // of another, and what attends to a row's may store them first.
-func (h *Model) alone() bool { return h.now.N == len(h.now.spans) }
+func (h *Model) alone() bool { return h.now.N == len(h.now.tiles) }
 
 // prepare sets the rows of a loop's products, and has idle threads fetch what the next
 // one reads where few rows wait for memory.
@@ -177,16 +177,16 @@ func (h *Model) addNormalisedRow(i, _ int) {
 	host.Add(h.x[i*D:(i+1)*D], row)
 }
 
-// placeRow normalises and rotates a row's queries and keys and stores keys and values.
-func (h *Model) placeRow(i, _ int) {
+// storeRow normalises and rotates a row's queries and keys and stores keys and values.
+func (h *Model) storeRow(i, _ int) {
 	for head := range h.weights.Config.NumKVHeads {
-		h.placeHead(i, head)
+		h.storeHead(i, head)
 	}
 }
 
-// placeHead is placeRow for one key-value head and the query heads that share it.
-func (h *Model) placeHead(i, head int) {
-	c, at, l := h.weights.Config, h.now.places[i], &h.layers[h.now.layer]
+// storeHead does so for one key-value head and the query heads that share it.
+func (h *Model) storeHead(i, head int) {
+	c, at, l := h.weights.Config, h.now.tokens[i], &h.layers[h.now.layer]
 	E, G := c.HeadDim, c.NumHeads/c.NumKVHeads
 	scale := float32(1 / math.Sqrt(float64(E)))
 	for a := i*c.NumHeads + head*G; a < i*c.NumHeads+(head+1)*G; a++ {
@@ -205,16 +205,16 @@ func (h *Model) placeHead(i, head int) {
 	h.now.pool.Write(h.now.layer, head, h.now.items[at.item].Table, at.position, key, value)
 }
 
-// attend is the attention of a span in the query heads that share a key-value head.
+// attend computes the attention of a tile in the query heads that share a key-value head.
 func (h *Model) attend(unit, member int) {
 	c, now := h.weights.Config, &h.now
-	span, head := now.spans[unit/c.NumKVHeads], unit%c.NumKVHeads
+	tile, head := now.tiles[unit/c.NumKVHeads], unit%c.NumKVHeads
 	if h.alone() {
-		h.placeHead(span.row, head)
+		h.storeHead(tile.row, head)
 	}
 	QD, G := c.NumHeads*c.HeadDim, c.NumHeads/c.NumKVHeads
-	at, from := now.places[span.row], span.row*QD+head*G*c.HeadDim
-	now.pool.Attend(now.layer, head, now.items[at.item].Table, at.position, span.tokens,
+	at, from := now.tokens[tile.row], tile.row*QD+head*G*c.HeadDim
+	now.pool.Attend(now.layer, head, now.items[at.item].Table, at.position, tile.tokens,
 		h.q[from:], h.o[from:], QD, G, &h.scratch[member])
 }
 

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lean gives back what is not in use: garbage, and what the system has mapped of this
+// releaseMemory gives back what is not in use: garbage, and what the system has mapped of this
 // program beyond what runs now. It is for moments when much is done and much is to come;
 // what is let go is read from the program's file again when it is needed. Nothing
 // depends on it.
 //
-// Where the file lies in large pages of the page cache, and at places that agree with
+// Where the file lies in large pages of the page cache, and at offsets that agree with
 // addresses modulo two megabytes, a touch makes all of a page resident: `make build`
 // links the program so that they do not agree.
-func lean() {
+func releaseMemory() {
 	debug.FreeOSMemory()
 	path, err := os.Executable()
 	if err != nil {
