@@ -13,13 +13,13 @@ import (
 // knowledge holds the scripts, letters and words that tell languages apart, made of a table
 // of languages once.
 type knowledge struct {
-	table   *language.Table
-	scripts []script
-	latin   []string                   // languages of Latin script that lingua knows, the study's first
-	home    []string                   // those of the study among them
-	byWords []string                   // those of Latin script that it does not know
-	told    map[rune]bool              // letters that not all languages of their script have
-	words   map[string]map[string]bool // the commonest words of languages
+	table     *language.Table
+	scripts   []script
+	latin     []string                   // languages of Latin script that lingua knows, the study's first
+	preferred []string                   // those of the study among them
+	byWords   []string                   // those of Latin script that it does not know
+	told      map[rune]bool              // letters that not all languages of their script have
+	words     map[string]map[string]bool // the commonest words of languages
 }
 
 // builtin is the knowledge of the built-in languages.
@@ -56,7 +56,7 @@ func newKnowledge(t *language.Table) *knowledge {
 		default:
 			k.latin = append(k.latin, code)
 			if slices.Contains(study, code) {
-				k.home = append(k.home, code)
+				k.preferred = append(k.preferred, code)
 			}
 		}
 	}

@@ -118,21 +118,21 @@ func (d *Detector) identify(text string) identified {
 		return d.byScript(w, script, share)
 	}
 	named, all := d.of(d.scripts[latin])
-	home := d.home
+	preferred := d.preferred
 	if !all {
-		home = slices.DeleteFunc(slices.Clone(named),
+		preferred = slices.DeleteFunc(slices.Clone(named),
 			func(code string) bool { return slices.Contains(d.byWords, code) })
 	}
 	letters := countLetters(w.text[latin].String())
 	v := identified{lang: named[0], of: map[string]float64{named[0]: grain}} // lingua knows no candidate
-	if len(home) > 0 {
-		v = d.latinAmong(w.text[latin].String(), home, all)
+	if len(preferred) > 0 {
+		v = d.latinAmong(w.text[latin].String(), preferred, all)
 	}
 	if d.tellByWords(&v, w.text[latin].String(), named) {
 		return v
 	}
 	if second, share := w.most(latin + 1); share >= 0.25 &&
-		(v.of[v.lang] < 0.5 || !slices.Contains(home, v.lang)) {
+		(v.of[v.lang] < 0.5 || !slices.Contains(preferred, v.lang)) {
 		// Latin words of no language, or of a far one, beside words of another script:
 		// names and formulas, as in chemistry.
 		return d.byScript(w, second, share)

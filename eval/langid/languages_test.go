@@ -140,7 +140,8 @@ func TestCandidates(t *testing.T) {
 	for _, s := range readSentences(t, "sentences.jsonl") {
 		lang, confidence := study.Detect(s.text)
 		if latin := slices.Contains(builtin().latin, s.lang); latin &&
-			!slices.Contains(builtin().home, lang) || !latin && slices.Contains(builtin().home, lang) {
+			!slices.Contains(builtin().preferred, lang) || !latin &&
+			slices.Contains(builtin().preferred, lang) {
 			t.Errorf("among the study's languages %q is %s (%.4f)", s.text, lang, confidence)
 		}
 		if slices.Contains(language.Study(), s.lang) && lang != s.lang {

@@ -47,16 +47,16 @@ const (
 )
 
 // The sieve alone decides on a text of several windows where it is that sure of a
-// language at home, or of another: nothing but its trigrams is loaded for those.
+// preferred language, or of another: nothing but its trigrams is loaded for those.
 const (
-	sureAtHome  = 0.9
-	sureForeign = 0.7
+	surePreferred = 0.9
+	sureForeign   = 0.7
 )
 
-// A text is compared with nearestOnes languages beyond those at home, unless the sieve
-// finds one at home and hardly any of it in another. It is in one of them where lingua is
-// clearly as sure of that, and of its relatives, as of the best at home: names of chemistry
-// look like a far language a little.
+// A text is compared with nearestOnes languages beyond the preferred ones, unless the sieve
+// finds a preferred one and hardly any of it in another. It is in one of them where lingua is
+// clearly as sure of that, and of its relatives, as of the best preferred one: names of
+// chemistry look like a far language a little.
 const (
 	nearestOnes = 4
 	hardly      = 0.2
@@ -69,18 +69,18 @@ const (
 	swahiliCommon = 25
 )
 
-// latinAmong tells languages of the Latin script apart, those at home and, with others,
-// all. The ones at home are the first choice: the nearest of the others take part only
-// where the sieve, which knows them all, finds some of the text in one of them.
-func (k *knowledge) latinAmong(text string, home []string, others bool) identified {
+// latinAmong tells languages of the Latin script apart, the preferred ones and, with others,
+// all. The nearest of the others take part only where the sieve, which knows them all, finds
+// some of the text in one of them.
+func (k *knowledge) latinAmong(text string, preferred []string, others bool) identified {
 	words := strings.Fields(text)
 	windows := min(max(1, len(words)/windowWords), maxWindows)
 	var foreign []string
 	if others {
 		of := k.sieve(text, words).byWindows(words, windows)
 		v := best(k.latin, of)
-		sure := sureAtHome
-		if !slices.Contains(home, v.lang) {
+		sure := surePreferred
+		if !slices.Contains(preferred, v.lang) {
 			sure = sureForeign
 		}
 		if windows > 1 && v.withRelatives() >= sure {
@@ -88,13 +88,14 @@ func (k *knowledge) latinAmong(text string, home []string, others bool) identifi
 			v.tellNeighbours(words, k)
 			return v
 		}
-		foreign = k.nearest(of, home)
+		foreign = k.nearest(of, preferred)
 	}
-	if len(home)+len(foreign) == 1 {
+	if len(preferred)+len(foreign) == 1 {
 		of := k.sieve(text, words).byWindows(words, windows)
-		return identified{lang: home[0], of: map[string]float64{home[0]: max(of[home[0]], grain)}}
+		return identified{lang: preferred[0],
+			of: map[string]float64{preferred[0]: max(of[preferred[0]], grain)}}
 	}
-	candidates := slices.Concat(home, foreign)
+	candidates := slices.Concat(preferred, foreign)
 	compared := compare(candidates, false)
 	v := best(candidates, compared.byWindows(words, windows))
 	switch {
@@ -103,7 +104,7 @@ func (k *knowledge) latinAmong(text string, home []string, others bool) identifi
 		if countLetters(text) < shortLatin {
 			margin = clearlyShort
 		}
-		if h := best(home, v.of); h.lang != Undetermined && v.withRelatives() < margin*v.of[h.lang] {
+		if h := best(preferred, v.of); h.lang != Undetermined && v.withRelatives() < margin*v.of[h.lang] {
 			v.lang = h.lang
 		}
 		v.tellRelatives(words, k)
@@ -120,17 +121,17 @@ func (k *knowledge) latinAmong(text string, home []string, others bool) identifi
 	return v
 }
 
-// nearest returns the languages beyond those at home that a text is nearest to; none where
-// the sieve finds it in a language at home and hardly any of it in another.
-func (k *knowledge) nearest(of map[string]float64, home []string) []string {
+// nearest returns the languages beyond the preferred ones that a text is nearest to; none where
+// the sieve finds it in a preferred language and hardly any of it in another.
+func (k *knowledge) nearest(of map[string]float64, preferred []string) []string {
 	order := slices.Clone(k.latin)
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(of[b], of[a]) })
-	atHome := slices.Contains(home, order[0])
+	isPreferred := slices.Contains(preferred, order[0])
 	order = slices.DeleteFunc(order, func(code string) bool {
 		_, there := of[code]
-		return slices.Contains(home, code) || !there
+		return slices.Contains(preferred, code) || !there
 	})
-	if atHome && of[order[0]] < hardly {
+	if isPreferred && of[order[0]] < hardly {
 		return nil
 	}
 	return order[:nearestOnes]
