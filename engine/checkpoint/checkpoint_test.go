@@ -243,7 +243,7 @@ func TestDuplicateKey(t *testing.T) {
 // all yields a folder's tensors in the order that Write expects.
 func all(f *Folder) iter.Seq2[Tensor, error] {
 	return func(yield func(Tensor, error) bool) {
-		for _, spec := range f.Config.TensorSpecs() {
+		for _, spec := range f.Config.Model().Tensors() {
 			if t, err := f.Tensor(spec.Name); !yield(t, err) {
 				return
 			}
@@ -467,7 +467,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		if c.NumLayers <= 64 {
-			c.TensorSpecs()
+			c.Model().Tensors()
 		}
 		for _, x := range c.InverseFrequencies() {
 			if !(x > 0) {

@@ -1,13 +1,5 @@
 package checkpoint
 
-import "github.com/stele-lm/stele/engine/architecture"
-
-// TensorSpec is a tensor that a model must have.
-type TensorSpec = architecture.Tensor
-
-// TensorSpecs lists every tensor of the model.
-func (c *Config) TensorSpecs() []TensorSpec { return c.Model().Tensors() }
-
 // WeightBytes returns the size of the weights in dtype.
 func (c *Config) WeightBytes(dtype DType) int64 { return c.NumParameters() * int64(dtype.Size()) }
 

@@ -158,7 +158,7 @@ func TestUnread(t *testing.T) {
 		}
 		defer folder.Close()
 		w := model.Open(folder, devices(t)[0], dtypes.Float32)
-		w.Specs = slices.DeleteFunc(w.Specs, func(s checkpoint.TensorSpec) bool { return s.Name == gone })
+		w.Specs = slices.DeleteFunc(w.Specs, func(s architecture.Tensor) bool { return s.Name == gone })
 		team := host.NewTeam(1)
 		defer team.Close()
 		if _, err := hostmodel.New(w, team); err == nil || !strings.Contains(err.Error(), gone) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
@@ -29,7 +29,7 @@ func TestBFloat16(t *testing.T) {
 func checkBFloat16(t *testing.T, d *backend.Device) {
 	g := readGolden(t)
 	v := g.Variants[0]
-	var specs []checkpoint.TensorSpec
+	var specs []architecture.Tensor
 	gradients := func(dtype dtypes.DType) [][]float32 {
 		w := trainertest.TinyWeights(t, d, dtype)
 		specs = w.Specs

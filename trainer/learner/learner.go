@@ -3,14 +3,13 @@ package learner
 import (
 	"fmt"
 
-	"github.com/stele-lm/stele/engine/model/dense"
-	"github.com/stele-lm/stele/engine/model/graphmodel"
-
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/engine/model/graphmodel"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
 	"github.com/stele-lm/stele/trainer/lora"
@@ -27,8 +26,8 @@ type Learner struct {
 	// Beta is the weight of the KL divergence now.
 	Beta float64
 
-	specs     []checkpoint.TensorSpec // of what is trained
-	gradients []backend.Buffer        // float32, one a parameter
+	specs     []architecture.Tensor // of what is trained
+	gradients []backend.Buffer      // float32, one a parameter
 	optimizer *optimizer.Optimizer
 	programs  map[programKey]*backend.NamedProgram
 }

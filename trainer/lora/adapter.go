@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/splitmix"
@@ -31,7 +31,7 @@ type Adapter struct {
 	Indices []int
 	base    []backend.Buffer // their values without the factors
 	// Specs and Factors are A [r, in] and B [out, r] of each such weight in turn, float32.
-	Specs   []checkpoint.TensorSpec
+	Specs   []architecture.Tensor
 	Factors []backend.Buffer
 	merges  map[string]*backend.Program // by the target's shape
 }

@@ -81,7 +81,7 @@ func TestFit(t *testing.T) {
 		for i := range passes {
 			for remat, noted := range map[bool]*int64{false: &passes[i].assigned, true: &passes[i].assignedRemat} {
 				w := passes[i].workload(remat)
-				weights := &model.Weights{Config: w.Model, Device: d, DType: dtypes.Float32, Specs: w.Model.TensorSpecs()}
+				weights := &model.Weights{Config: w.Model, Device: d, DType: dtypes.Float32, Specs: w.Model.Model().Tensors()}
 				options := learner.Options{Objective: objective.Policy(objective.Default()), Remat: remat}
 				now, err := learner.Temporary(weights, options, w.Plan().MicroBatch)
 				if err != nil {

@@ -5,10 +5,9 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/stele-lm/stele/engine/model/dense"
-
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/optimizer"
@@ -60,10 +59,10 @@ func (w Workload) Plan() Plan {
 		held = checkpoint.BF16
 	}
 	p := Plan{Weights: m.WeightBytes(held), Program: programBytes}
-	trained := m.TensorSpecs()
+	trained := m.Model().Tensors()
 	if w.LoRA.Rank > 0 {
 		trained = nil
-		for _, spec := range m.TensorSpecs() {
+		for _, spec := range m.Model().Tensors() {
 			if factors := w.LoRA.Factors(spec); factors != nil {
 				trained = append(trained, factors...)
 				p.Reference += int64(spec.Shape[0]*spec.Shape[1]) * int64(held.Size()) // the base

@@ -5,12 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stele-lm/stele/engine/architecture"
-	"github.com/stele-lm/stele/engine/model/dense"
-
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/objective"
@@ -78,7 +77,7 @@ func TestMemoryIsXLAs(t *testing.T) {
 	} {
 		c := rollouts(x.longest, x.longest-x.completion)
 		c.Group, c.Sequences, c.Layout.MicroTokens, c.Remat, c.LoRA.Rank = x.group, 128*x.group, x.micro, x.remat, x.rank
-		w := &model.Weights{Config: trainertest.SmolLM2, Device: d, DType: dtypes.Float32, Specs: trainertest.SmolLM2.TensorSpecs()}
+		w := &model.Weights{Config: trainertest.SmolLM2, Device: d, DType: dtypes.Float32, Specs: trainertest.SmolLM2.Model().Tensors()}
 		check(w, c, x.noted)
 	}
 	w := trainertest.TinyWeights(t, d, dtypes.Float32)

@@ -7,7 +7,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
 )
@@ -28,7 +28,7 @@ const codedSize = 4096
 type moment struct {
 	name    string
 	forms   []form // by tensor
-	specs   []checkpoint.TensorSpec
+	specs   []architecture.Tensor
 	buffers []backend.Buffer // the parts of each tensor in turn
 }
 
@@ -104,7 +104,7 @@ func (f rootForm) load(parts []*Node, dims []int) *Node {
 func (f rootForm) store(x, key *Node) []*Node { return f.codeForm.store(Sqrt(x), key) }
 
 // newMoment makes a moment of zeros.
-func newMoment(device *backend.Device, name, state string, specs []checkpoint.TensorSpec) (*moment, error) {
+func newMoment(device *backend.Device, name, state string, specs []architecture.Tensor) (*moment, error) {
 	m := &moment{name: name, specs: specs}
 	for _, spec := range specs {
 		f := formOf(name, state, spec.Shape)

@@ -10,7 +10,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/splitmix"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
@@ -25,8 +25,8 @@ var ErrNotFinite = errors.New("training has left the finite numbers")
 type Optimizer struct {
 	options AdamW
 	device  *backend.Device
-	specs   []checkpoint.TensorSpec // of what is trained
-	held    dtypes.DType            // of its buffers
+	specs   []architecture.Tensor // of what is trained
+	held    dtypes.DType          // of its buffers
 	seed    uint64
 	// Updates is the number of steps taken.
 	Updates int
@@ -39,7 +39,7 @@ type Optimizer struct {
 // New allocates the state for parameters of specs, held as held, and compiles the step.
 // values returns the float32 values of a parameter, which masters begin with. seed is of
 // what chance decides in a step, together with the step's number.
-func New(device *backend.Device, specs []checkpoint.TensorSpec, held dtypes.DType, options AdamW, seed uint64,
+func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW, seed uint64,
 	values func(i int) ([]float32, error)) (*Optimizer, error) {
 	o := &Optimizer{options: options, device: device, specs: specs, held: held, seed: seed}
 	var err error
@@ -242,7 +242,7 @@ func (o *Optimizer) compileUpdate() (*backend.Program, error) {
 }
 
 // Floats declares one float32 input of each parameter's shape.
-func Floats(kind string, specs []checkpoint.TensorSpec, donated bool) []backend.Input {
+func Floats(kind string, specs []architecture.Tensor, donated bool) []backend.Input {
 	inputs := make([]backend.Input, len(specs))
 	for i, spec := range specs {
 		inputs[i] = backend.Input{
