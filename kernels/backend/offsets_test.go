@@ -23,7 +23,7 @@ func TestPJRTOffsets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := pjrtAPI{}
+	var api pjrtAPI
 	offsets := []struct {
 		field string
 		ours  uintptr
