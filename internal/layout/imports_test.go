@@ -35,7 +35,7 @@ var rooms = []struct {
 	{"third_party", []string{"internal"}},
 
 	{"trainer/objective", []string{"kernels", "internal"}},
-	{"trainer/optimizer", []string{"engine/checkpoint", "kernels", "internal", "trainer/tensorfile"}},
+	{"trainer/optimizer", []string{"engine/architecture", "engine/checkpoint", "kernels", "internal", "trainer/tensorfile"}},
 	{"trainer/reward", []string{"eval", "internal"}},
 	{"eval/answer", []string{"eval/grade", "internal"}},
 	{"eval/dataset", []string{"internal"}},
