@@ -107,7 +107,8 @@ func (e *Engine) BenchDecodeFrom(ctx context.Context, depth, batch, n, repeat in
 		return Speed{}, err
 	}
 	if batch > e.options.MaxBatch {
-		return Speed{}, fmt.Errorf("%d sequences together: the engine was loaded for %d", batch, e.options.MaxBatch)
+		return Speed{}, fmt.Errorf("%d sequences together: the engine was loaded for %d",
+			batch, e.options.MaxBatch)
 	}
 	requests := e.benchRequests(batch, depth+1, n, 1)
 	warm := false

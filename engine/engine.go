@@ -156,8 +156,8 @@ func (e *Engine) ensurePool(longest, want int) error {
 	}
 	count := pagesFor(tokens) + 1 // page 0 is padding's
 	if need := pagesFor(longest) + 1; count < need {
-		return fmt.Errorf("a sequence of %d tokens needs %d pages of %d, the pool of %d tokens has %d: give it more",
-			longest, need-1, size, tokens, count-1)
+		return fmt.Errorf("a sequence of %d tokens needs %d pages of %d, "+
+			"the pool of %d tokens has %d: give it more", longest, need-1, size, tokens, count-1)
 	}
 	if e.pool != nil && e.pool.pages >= count {
 		return nil

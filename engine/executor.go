@@ -58,7 +58,8 @@ func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Ke
 			nearest.Hint(string(want), []string{"auto", "host", "graph"}))
 	}
 	if want == KernelsHost && !device.IsCPU() {
-		return "", fmt.Errorf("host kernels run on the memory of this process: the backend is %s", device.Name)
+		return "", fmt.Errorf("host kernels run on the memory of this process: the backend is %s",
+			device.Name)
 	}
 	if want == KernelsGraph && dtype == dtypes.Int8 {
 		return "", fmt.Errorf("int8 weights need host kernels; kernels are graph")

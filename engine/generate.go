@@ -71,7 +71,8 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 		return err
 	}
 	run := &generation{
-		Engine: e, requests: requests, stops: make([][]int32, len(requests)), live: map[*schedule.Sequence]*sample{},
+		Engine: e, requests: requests, stops: make([][]int32, len(requests)),
+		live: map[*schedule.Sequence]*sample{},
 	}
 	run.scheduler = schedule.New(e.pool.allocator, schedule.Options{
 		MaxBatch:    e.options.MaxBatch,
@@ -119,7 +120,8 @@ func (e *Engine) CheckRequest(r *Request) error {
 	case r.MaxTokens < 1:
 		return fmt.Errorf("max tokens is %d, expected at least 1", r.MaxTokens)
 	case len(r.Prompt) >= c.MaxPositions:
-		return fmt.Errorf("the prompt has %d tokens, the model has %d positions", len(r.Prompt), c.MaxPositions)
+		return fmt.Errorf("the prompt has %d tokens, the model has %d positions",
+			len(r.Prompt), c.MaxPositions)
 	}
 	for _, id := range r.Prompt {
 		if id < 0 || int(id) >= c.VocabSize {
@@ -179,10 +181,11 @@ func (g *generation) draws(step *schedule.Step) []draw {
 	for i, item := range step.Items {
 		for _, seq := range item.Sample {
 			r := &g.requests[seq.Request]
-			g.asked = append(g.asked, draw{sequence: seq, item: i, row: row, params: r.Sampling, key: sampler.Key{
+			key := sampler.Key{
 				Seed: r.Seed, Prompt: promptKey(r.ID),
 				Sample: uint32(seq.Sample), Position: uint32(len(seq.Tokens)),
-			}})
+			}
+			g.asked = append(g.asked, draw{sequence: seq, item: i, row: row, params: r.Sampling, key: key})
 		}
 		row += min(1, len(item.Sample))
 	}

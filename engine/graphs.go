@@ -43,7 +43,9 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 	c := w.Config
 	g := &graphs{
 		weights: w, logf: logf, device: !w.Device.IsCPU(),
-		pages:  op.Pages{Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs()},
+		pages: op.Pages{
+			Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs(),
+		},
 		steps:  map[graphmodel.StepShape]*backend.Program{},
 		copies: map[int]*backend.Program{},
 		draws:  map[sampler.ProgramShape]*sampler.Program{},
@@ -237,7 +239,9 @@ type input struct {
 // run executes a program whose inputs are some int32 tensors, then constant
 // buffers, then the pools, and takes the updated pools back from the end of its
 // outputs.
-func (g *graphs) run(program *backend.Program, inputs []input, constant []backend.Buffer) ([]backend.Buffer, error) {
+func (g *graphs) run(
+	program *backend.Program, inputs []input, constant []backend.Buffer,
+) ([]backend.Buffer, error) {
 	var buffers []backend.Buffer
 	for _, in := range inputs {
 		b, err := backend.Upload(g.weights.Device, in.data, in.dims...)

@@ -43,8 +43,9 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []dense.Pair, temperatur
 		if scores[i] = s; n == 0 {
 			continue
 		}
-		ids := slices.Concat(p.Prompt, p.Completion[:n-1]) // the last is asked for, and feeds nothing
-		first := len(p.Prompt) - 1                         // the token whose logits the completion begins with
+		// The last token is asked for, and feeds nothing.
+		ids := slices.Concat(p.Prompt, p.Completion[:n-1])
+		first := len(p.Prompt) - 1 // the token whose logits the completion begins with
 		from := 0
 		for from < min(len(known), len(ids), first) && known[from] == ids[from] {
 			from++

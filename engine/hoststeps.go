@@ -29,7 +29,8 @@ func (h *hostSteps) step(items []schedule.Item, draws []draw) error {
 	h.items = h.items[:0]
 	for _, item := range items {
 		h.items = append(h.items, hostmodel.Item{
-			Tokens: item.Tokens, Start: item.Start, Table: item.Seq.Table.Pages, Logits: min(1, len(item.Sample)),
+			Tokens: item.Tokens, Start: item.Start, Table: item.Seq.Table.Pages,
+			Logits: min(1, len(item.Sample)),
 		})
 	}
 	logits, err := h.host.Step(h.items, h.pool)

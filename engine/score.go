@@ -36,7 +36,9 @@ func (e *Engine) Score(ctx context.Context, pairs []dense.Pair, temperature floa
 
 // ScoreWith is Score by the dense graph that training differentiates, under the
 // engine's weights or others of the same configuration, such as a reference model's.
-func (e *Engine) ScoreWith(ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64) ([]Score, error) {
+func (e *Engine) ScoreWith(
+	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64,
+) ([]Score, error) {
 	temperature = cmp.Or(temperature, 1)
 	if err := e.checkPairs(pairs); err != nil {
 		return nil, err
@@ -76,7 +78,8 @@ func (e *Engine) CheckPair(p dense.Pair) error {
 		return fmt.Errorf("the prompt is empty")
 	}
 	if n := len(p.Prompt) + len(p.Completion); n > c.MaxPositions {
-		return fmt.Errorf("prompt and completion have %d tokens, the model has %d positions", n, c.MaxPositions)
+		return fmt.Errorf("prompt and completion have %d tokens, the model has %d positions",
+			n, c.MaxPositions)
 	}
 	for _, ids := range [][]int32{p.Prompt, p.Completion} {
 		for _, id := range ids {
@@ -89,7 +92,9 @@ func (e *Engine) CheckPair(p dense.Pair) error {
 }
 
 // scoreBatch runs the dense graph over a batch.
-func (e *Engine) scoreBatch(w *model.Weights, batch *dense.Batch, temperature float32) (logprobs, entropy []float32, err error) {
+func (e *Engine) scoreBatch(
+	w *model.Weights, batch *dense.Batch, temperature float32,
+) (logprobs, entropy []float32, err error) {
 	if err := w.Upload(); err != nil {
 		return nil, nil, err
 	}

@@ -42,7 +42,9 @@ func init() {
 			l.Attention.QueryNorm = &architecture.Norm{Name: "self_attn.q_norm", Size: c.HeadDim}
 			l.Attention.KeyNorm = &architecture.Norm{Name: "self_attn.k_norm", Size: c.HeadDim}
 			bias := c.Flag("attention_bias")
-			l.Attention.Query.Bias, l.Attention.Key.Bias, l.Attention.Value.Bias, l.Attention.Output.Bias = bias, bias, bias, bias
+			for _, p := range l.Projections()[:4] {
+				p.Bias = bias
+			}
 			return l
 		},
 	})
@@ -136,7 +138,7 @@ func generates(t *testing.T, dir string, want described) {
 			requests = append(requests, engine.Request{
 				Prompt: c.IDs, MaxTokens: len(c.Greedy), IgnoreEOS: true, Sampling: sampler.Params{TopP: 1},
 			})
-			pairs = append(pairs, dense.Pair{Prompt: c.IDs[:1], Completion: append(slices.Clone(c.IDs[1:]), c.Greedy...)})
+			pairs = append(pairs, dense.Pair{Prompt: c.IDs[:1], Completion: slices.Concat(c.IDs[1:], c.Greedy)})
 		}
 		err = e.Generate(context.Background(), requests, func(c engine.Completion) error {
 			if greedy := want.Cases[c.Request].Greedy; !slices.Equal(c.Tokens, greedy) {
@@ -155,7 +157,8 @@ func generates(t *testing.T, dir string, want described) {
 			all := append(slices.Clone(c.TokenLogProbs), logProb(c.LastLogits, c.Greedy[0]))
 			for j, logprob := range all {
 				if got := scores[i].LogProbs[j]; math.Abs(float64(got-logprob)) > 1e-4 {
-					t.Fatalf("%s: case %d, log-probability of token %d is %g, want %g", e.Executor(), i, j+1, got, logprob)
+					t.Fatalf("%s: case %d, log-probability of token %d is %g, want %g",
+						e.Executor(), i, j+1, got, logprob)
 				}
 			}
 			if got := float64(scores[i].Entropy[len(c.IDs)-1]); math.Abs(got-c.Entropy) > 1e-4 {
@@ -214,7 +217,8 @@ func saves(t *testing.T, dir string, want described) {
 		}
 		read, again := *folder.Config, *written.Config
 		read.Raw, again.Raw = nil, nil
-		if a, b := asJSON(t, read.Model().Tensors()), asJSON(t, again.Model().Tensors()); a != b || read.Rope != again.Rope {
+		a, b := asJSON(t, read.Model().Tensors()), asJSON(t, again.Model().Tensors())
+		if a != b || read.Rope != again.Rope {
 			t.Errorf("written anew the model is another:\n%s\n%s", a, b)
 		}
 	}
@@ -280,7 +284,8 @@ func hasGradients(t *testing.T, d *backend.Device, dir string, want described) {
 			matrices += tensor.Len()
 		}
 	}
-	table, scores := w.Config.VocabSize*w.Config.HiddenSize, 3*2*w.Config.NumLayers*w.Config.NumHeads*w.Config.HeadDim
+	table := w.Config.VocabSize * w.Config.HiddenSize
+	scores := 3 * 2 * w.Config.NumLayers * w.Config.NumHeads * w.Config.HeadDim
 	if n := float64(6 * (2*matrices + table + scores)); operations != n {
 		t.Errorf("%g operations, want %g", operations, n)
 	}
@@ -298,8 +303,8 @@ func hasGradients(t *testing.T, d *backend.Device, dir string, want described) {
 		return
 	}
 	sized := *w.Config // large enough that the passes weigh more than what XLA adds to any
-	sized.HiddenSize, sized.IntermediateSize, sized.NumLayers, sized.HeadDim, sized.VocabSize = 256, 512, 2, 64, 2048
-	sized.MaxPositions = 512
+	sized.HiddenSize, sized.IntermediateSize, sized.NumLayers, sized.HeadDim = 256, 512, 2, 64
+	sized.VocabSize, sized.MaxPositions = 2048, 512
 	big := &model.Weights{Config: &sized, Device: d, DType: dtypes.Float32, Specs: sized.Model().Tensors()}
 	plan := memory.Workload{
 		Model: &sized, DType: "float32", Longest: 128, Prompt: 64, Sequences: 8, Group: 4,
@@ -318,7 +323,8 @@ func hasGradients(t *testing.T, d *backend.Device, dir string, want described) {
 func gradient(t *testing.T, w *model.Weights, shape dense.Shape, first, n int) *backend.NamedProgram {
 	t.Helper()
 	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
-	program, err := backend.CompileNamed(w.Device, "gradient", inputs, []string{"gradients"}, func(in backend.Nodes) backend.Nodes {
+	outputs := []string{"gradients"}
+	program, err := backend.CompileNamed(w.Device, "gradient", inputs, outputs, func(in backend.Nodes) backend.Nodes {
 		logprob, _ := graphmodel.TokenLogProbs(w, shape, in, in["weights"], false)
 		loss := Neg(ReduceAllSum(Slice(logprob, AxisRange(first, first+n))))
 		return backend.Nodes{"gradients": Gradient(loss, in["weights"]...)}

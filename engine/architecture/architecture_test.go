@@ -23,8 +23,8 @@ func TestFamilies(t *testing.T) {
 // TestTensors: a description's tensors are those of the checkpoint, in its order.
 func TestTensors(t *testing.T) {
 	c := &Config{
-		Architecture: Llama, HiddenSize: 6, IntermediateSize: 10, NumLayers: 2, NumHeads: 4, NumKVHeads: 2, HeadDim: 8,
-		VocabSize: 12, Flags: map[string]bool{"attention_bias": true},
+		Architecture: Llama, HiddenSize: 6, IntermediateSize: 10, NumLayers: 2, NumHeads: 4, NumKVHeads: 2,
+		HeadDim: 8, VocabSize: 12, Flags: map[string]bool{"attention_bias": true},
 	}
 	var got []string
 	count := int64(0)
@@ -35,8 +35,10 @@ func TestTensors(t *testing.T) {
 	layer := func(i string) []string {
 		var names []string
 		for _, name := range []string{
-			"self_attn.q_proj.weight", "self_attn.q_proj.bias", "self_attn.k_proj.weight", "self_attn.k_proj.bias",
-			"self_attn.v_proj.weight", "self_attn.v_proj.bias", "self_attn.o_proj.weight", "self_attn.o_proj.bias",
+			"self_attn.q_proj.weight", "self_attn.q_proj.bias",
+			"self_attn.k_proj.weight", "self_attn.k_proj.bias",
+			"self_attn.v_proj.weight", "self_attn.v_proj.bias",
+			"self_attn.o_proj.weight", "self_attn.o_proj.bias",
 			"mlp.gate_proj.weight", "mlp.up_proj.weight", "mlp.down_proj.weight",
 			"input_layernorm.weight", "post_attention_layernorm.weight",
 		} {
@@ -50,11 +52,14 @@ func TestTensors(t *testing.T) {
 		t.Errorf("tensors %q, want %q", got, want)
 	}
 	// Matrices and biases of two layers, norms, and two tables.
-	if n := int64(2*(32*6+32+2*(16*6+16)+6*32+6+3*10*6) + 5*6 + 2*12*6); count != n || c.NumParameters() != n {
+	n := int64(2*(32*6+32+2*(16*6+16)+6*32+6+3*10*6) + 5*6 + 2*12*6)
+	if count != n || c.NumParameters() != n {
 		t.Errorf("%d parameters, counted %d, want %d", count, c.NumParameters(), n)
 	}
 	c.TieEmbeddings = true
-	if m := c.Model(); m.Head.Name != m.Embedding.Name || slices.ContainsFunc(m.Tensors(), func(t Tensor) bool { return t.Name == HeadName }) {
+	m := c.Model()
+	isHead := func(t Tensor) bool { return t.Name == HeadName }
+	if m.Head.Name != m.Embedding.Name || slices.ContainsFunc(m.Tensors(), isHead) {
 		t.Errorf("a tied model has the head %s", m.Head.Name)
 	}
 }
@@ -68,7 +73,7 @@ func TestRegister(t *testing.T) {
 	}{
 		"sizes": {func(l *Layer) { l.Attention.Key.Out *= 2 }, "self_attn.k_proj"},
 		"empty": {func(l *Layer) { l.MLP = MLP{} }, "expected a name"},
-		"heads": {func(l *Layer) { l.Attention.QueryNorm = &Norm{"self_attn.q_norm", 3} }, "self_attn.q_norm"},
+		"heads": {func(l *Layer) { l.Attention.QueryNorm = &Norm{"q_norm", 3} }, "q_norm"},
 		"twice": {func(l *Layer) { l.MLP.Before = l.Attention.Before }, "input_layernorm.weight"},
 		"llama": {func(*Layer) {}, "twice"},
 	} {

@@ -150,8 +150,8 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, err
 	}
 	if _, key, _ := f.ropeFields(); strings.Contains(key, ".") {
-		c.note("%s is read: transformers does not look into it for %s, and goes by rope_theta beside it, or 10000",
-			key, c.Architecture)
+		c.note("%s is read: transformers does not look into it for %s, "+
+			"and goes by rope_theta beside it, or 10000", key, c.Architecture)
 	}
 	if !empty(f.RopeScaling) && !empty(f.RopeParameters) {
 		c.bothRopes(f)

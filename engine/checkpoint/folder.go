@@ -78,7 +78,8 @@ func (f *Folder) open() error {
 	case single:
 		for _, name := range slices.Sorted(maps.Keys(index)) {
 			if index[name] != singleFile {
-				f.note("%s: %s is read, and %s, which has %s in %s, is not", f.Dir, singleFile, indexFile, name, index[name])
+				f.note("%s: %s is read, and %s, which has %s in %s, is not",
+					f.Dir, singleFile, indexFile, name, index[name])
 				break
 			}
 		}
@@ -119,10 +120,11 @@ func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 			others = append(others, name)
 		}
 	}
-	if i := slices.Index(others, "adapter_model.safetensors"); i >= 0 && exists(f.Dir, "adapter_config.json") {
+	i := slices.Index(others, "adapter_model.safetensors")
+	if i >= 0 && exists(f.Dir, "adapter_config.json") {
 		others = slices.Delete(others, i, i+1)
-		f.note("%s: adapter_model.safetensors is not applied to %s: transformers adds it where PEFT is installed, "+
-			"which is right unless it is merged already", f.Dir, strings.Join(shards, ", "))
+		f.note("%s: adapter_model.safetensors is not applied to %s: "+
+			"transformers adds it where PEFT is installed, which is right unless it is merged already", f.Dir, strings.Join(shards, ", "))
 	}
 	if len(others) > 0 {
 		f.note("%s: not read: %s", f.Dir, strings.Join(others, ", "))

@@ -20,7 +20,8 @@ func Resolve(name string) (string, error) {
 			if kind := filetype.OfFile(name); kind != filetype.Unknown {
 				what = string(kind)
 			}
-			return "", fmt.Errorf("model %s is %s: expected a folder with config.json and safetensors", name, what)
+			return "", fmt.Errorf("model %s is %s: expected a folder with config.json and safetensors",
+				name, what)
 		}
 		return name, nil
 	}
@@ -31,8 +32,8 @@ func Resolve(name string) (string, error) {
 	dir, err := hub.Snapshot(hub.Model, id, revision)
 	if errors.Is(err, hub.ErrNotCached) {
 		cache, _ := hub.Cache()
-		return "", fmt.Errorf("model %q is neither a folder nor in the hub cache %s: fetch it with stele pull %s",
-			name, cache, name)
+		return "", fmt.Errorf("model %q is neither a folder nor in the hub cache %s: "+
+			"fetch it with stele pull %s", name, cache, name)
 	}
 	return dir, err
 }

@@ -60,7 +60,8 @@ func NoTokenizer(dir string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) || exists(dir, "tokenizer.json") {
 		return err
 	}
-	for _, other := range []string{"tokenizer.model", "vocab.json", "tekken.json", "tiktoken.model", "spiece.model"} {
+	others := []string{"tokenizer.model", "vocab.json", "tekken.json", "tiktoken.model", "spiece.model"}
+	for _, other := range others {
 		if exists(dir, other) {
 			return fmt.Errorf("%s has no tokenizer.json, but %s: write one with "+
 				"AutoTokenizer.from_pretrained(...).save_pretrained(...) of transformers", dir, other)

@@ -17,8 +17,9 @@ var (
 	ofLayer = regexp.MustCompile(`^(?:model\.)?layers\.(\d+)\.(.+)$`)
 	// harmless tensors of a layer are tables that are computed anew, notes of other
 	// programs, and adapters, which a merged model may have kept.
-	harmless = regexp.MustCompile(`rotary_emb\.|_extra_state$|lora_|\.[qkv]_scale$|position_ids$|masked_bias$`)
-	drafts   = regexp.MustCompile(`\.(eh_proj|enorm|hnorm|shared_head|embed_tokens)\.`)
+	harmless = regexp.MustCompile(
+		`rotary_emb\.|_extra_state$|lora_|\.[qkv]_scale$|position_ids$|masked_bias$`)
+	drafts = regexp.MustCompile(`\.(eh_proj|enorm|hnorm|shared_head|embed_tokens)\.`)
 	// outside are tensors beside the layers that take part in what a model computes.
 	outside = regexp.MustCompile(`^(?:model\.)?(\w*norm\w*\.(weight|bias)|(lm_head|embed_tokens)\.bias|` +
 		`\w*logits_bias|(embed_positions|wpe)\..*)$`)

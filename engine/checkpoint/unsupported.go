@@ -43,7 +43,8 @@ var conditions = []condition{
 	{named(`num_experts|num_local_experts|n_routed_experts|moe_num_experts`), func(v any, _ *Config) bool {
 		return off(v) || v == 1.0
 	}, "at most 1"},
-	{named(`n_shared_experts|num_shared_experts|q_lora_rank|kv_lora_rank|num_kv_shared_layers`), isOff, "off"},
+	{named(`n_shared_experts|num_shared_experts|q_lora_rank|kv_lora_rank|num_kv_shared_layers`),
+		isOff, "off"},
 	{named(`attention_chunk_size|sliding_window_pattern|interleaved_sliding_window|attention_sinks?|` +
 		`attn_temperature_tuning`), isOff, "off"},
 	{named(`is_causal|causal|use_causal_mask`), func(v any, _ *Config) bool {
@@ -157,8 +158,8 @@ func brief(raw json.RawMessage) string {
 func (c *Config) checkWindow(f *configFile) error {
 	for l, kind := range f.LayerTypes {
 		if kind != "full_attention" {
-			return fmt.Errorf("layer_types: layer %d has %q, and only full_attention is supported (not sliding)",
-				l, kind)
+			return fmt.Errorf("layer_types: layer %d has %q, "+
+				"and only full_attention is supported (not sliding)", l, kind)
 		}
 	}
 	if n := len(f.LayerTypes); n > 0 && n != c.NumLayers {
@@ -178,8 +179,8 @@ func (c *Config) checkWindow(f *configFile) error {
 	}
 	first := or(f.MaxWindowLayers, own.FirstLayer)
 	if f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
-		return fmt.Errorf("use_sliding_window is true and sliding_window %d for layers from max_window_layers %d on: "+
-			"sliding-window attention is not supported", *window, first)
+		return fmt.Errorf("use_sliding_window is true and sliding_window %d "+
+			"for layers from max_window_layers %d on: sliding-window attention is not supported", *window, first)
 	}
 	return nil
 }

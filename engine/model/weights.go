@@ -120,7 +120,8 @@ func (w *Weights) HeldAs() dtypes.DType {
 func (w *Weights) Inputs(donated bool) []backend.Input {
 	inputs := make([]backend.Input, len(w.Specs))
 	for i, spec := range w.Specs {
-		inputs[i] = backend.Input{Name: spec.Name, Shape: shapes.Make(w.HeldAs(), spec.Shape...), Donated: donated}
+		shape := shapes.Make(w.HeldAs(), spec.Shape...)
+		inputs[i] = backend.Input{Name: spec.Name, Shape: shape, Donated: donated}
 	}
 	return inputs
 }

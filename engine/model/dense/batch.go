@@ -77,7 +77,8 @@ func (b *Batch) Upload(d *backend.Device, temperature float32) (backend.Buffers,
 		return nil, err
 	}
 	buffers := backend.Buffers{"temperature": {buffer}}
-	for name, ints := range map[string][]int32{"token": b.token, "position": b.position, "row": b.row, "target": b.target} {
+	inputs := map[string][]int32{"token": b.token, "position": b.position, "row": b.row, "target": b.target}
+	for name, ints := range inputs {
 		if buffer, err = backend.Upload(d, ints, len(ints)); err != nil {
 			buffers.Free()
 			return nil, err

@@ -70,7 +70,8 @@ func attendGroups(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *N
 // the shape's, and weights.
 func CompileScore(w *model.Weights, shape dense.Shape) (*backend.NamedProgram, error) {
 	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
-	return backend.CompileNamed(w.Device, "score", inputs, []string{"logprob", "entropy"}, func(in backend.Nodes) backend.Nodes {
+	outputs := []string{"logprob", "entropy"}
+	return backend.CompileNamed(w.Device, "score", inputs, outputs, func(in backend.Nodes) backend.Nodes {
 		logprob, entropy := TokenLogProbs(w, shape, in, in["weights"], false)
 		return backend.Nodes{"logprob": {logprob}, "entropy": {entropy}}
 	})
