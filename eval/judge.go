@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/stele-lm/stele/eval/answer"
-	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/language"
 )
@@ -72,6 +71,20 @@ func (j *judge) judge(s *Sample) error {
 	return nil
 }
 
+// checkCommands finds the programs that judge answers.
+func (s *Spec) checkCommands() error {
+	for name, c := range s.AnswerCommands {
+		of, err := c.Type()
+		if err == nil {
+			err = answer.Check(of)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // groups tells which predictions on a question are the same answer.
 func (s *Spec) groups(q *Question, g *grade.Grader, predictions []string) []int {
 	var own answer.Type
@@ -83,19 +96,4 @@ func (s *Spec) groups(q *Question, g *grade.Grader, predictions []string) []int 
 		of = answer.Text
 	}
 	return of.Groups(predictions, g)
-}
-
-// answerCommands are the programs that judge the answers of some benchmarks.
-func answerCommands(entries map[string]bench.Entry) map[string]bench.AnswerCommand {
-	var commands map[string]bench.AnswerCommand
-	for name, e := range entries {
-		if e.Answer.AnswerCommand == nil {
-			continue
-		}
-		if commands == nil {
-			commands = map[string]bench.AnswerCommand{}
-		}
-		commands[name] = *e.Answer.AnswerCommand
-	}
-	return commands
 }

@@ -72,11 +72,7 @@ func Check(spec Spec, questions []Question, shard Shard, origin Origin, out stri
 	if err != nil {
 		return err
 	}
-	judges, err := newJudge(&spec, nil)
-	if err == nil {
-		err = judges.close()
-	}
-	if err != nil {
+	if err := spec.checkCommands(); err != nil {
 		return err
 	}
 	if out == "" {

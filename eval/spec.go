@@ -38,7 +38,7 @@ type Spec struct {
 	// Grader names whose verdicts make the accuracy. Samples hold those of all graders.
 	Grader string `json:"grader"`
 	// AnswerCommands are the programs that judge answers, by benchmark.
-	AnswerCommands map[string]bench.AnswerCommand `json:"answer_commands,omitempty"`
+	AnswerCommands map[string]bench.Answer `json:"answer_commands,omitempty"`
 	// LangCandidates are the languages among which the language of an output is chosen
 	// where they share a script (see langid.Among); empty for all.
 	LangCandidates []string `json:"lang_candidates,omitempty"`
@@ -112,7 +112,7 @@ func repeated(names []string) (string, bool) {
 func (s *Spec) SetDefaults(o bench.Options) error {
 	samples := make(map[string]int, len(s.Benchmarks))
 	limit := 0
-	entries := map[string]bench.Entry{}
+	s.AnswerCommands = nil
 	for _, b := range s.Benchmarks {
 		entry, err := bench.Lookup(b, o)
 		if err != nil {
@@ -122,9 +122,13 @@ func (s *Spec) SetDefaults(o bench.Options) error {
 			samples[b] = max(1, entry.Samples)
 		}
 		limit = max(limit, entry.MaxTokens)
-		entries[b] = entry
+		if len(entry.Answer.Command) > 0 {
+			if s.AnswerCommands == nil {
+				s.AnswerCommands = map[string]bench.Answer{}
+			}
+			s.AnswerCommands[b] = entry.Answer
+		}
 	}
-	s.AnswerCommands = answerCommands(entries)
 	s.Samples = samples
 	if s.MaxTokens == 0 {
 		s.MaxTokens = limit

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -23,7 +24,8 @@ func newGradeCommand(g *globals) *cobra.Command {
 		Long: `Whether answers are right.
 
 Lines of --in hold "output" (a model's text) and "reference", and may hold "data_name",
-a benchmark's name with rules of its own in the Qwen2.5-Math code. Without "reference",
+a benchmark's name with rules of its own in the Qwen2.5-Math code, and "answer_type",
+such as text or choice of 10, where answers are not mathematics. Without "reference",
 "gt" is the reference, normalised already. With "prediction" in
 place of "output", the strings are compared as they are. The output adds "extracted",
 "pred", "gt", "verdict" and "via", the rule that decided.
@@ -110,17 +112,18 @@ func regradeRun(c *cobra.Command, g *globals, run, grader, out string) error {
 
 // gradeRecord adds the verdict to one line of the input of stele grade.
 func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) error {
-	var output, prediction, reference, gt, dataName, code string
+	var output, prediction, reference, gt, dataName, label, code string
 	hasReference, errReference := record.Decode("reference", &reference)
 	hasGT, errGT := record.Decode("gt", &gt)
 	hasOutput, errOutput := record.Decode("output", &output)
 	hasPrediction, errPrediction := record.Decode("prediction", &prediction)
 	_, errName := record.Decode("data_name", &dataName)
+	_, errLabel := record.Decode("answer_type", &label)
 	var errLanguage error
 	if known.Own() != nil {
 		_, errLanguage = record.Decode("language", &code)
 	}
-	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName, errLanguage); {
+	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName, errLabel, errLanguage); {
 	case err != nil:
 		return err
 	case !hasReference && !hasGT:
@@ -128,11 +131,21 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 	case hasOutput == hasPrediction:
 		return errors.New(`one of "output" and "prediction" is needed`)
 	}
+	of, err := answer.Labelled(label, nil)
+	if err != nil {
+		return fmt.Errorf("field \"answer_type\": %w", err)
+	}
 	output = known.Plain(code, output)
 	var result grade.Result
 	switch {
 	case hasOutput && hasReference:
-		result = grade.Grade(output, reference, dataName, g)
+		results, err := of.Grade(answer.Output{Text: output, Reference: reference, DataName: dataName}, g)
+		if err != nil {
+			return err
+		}
+		result = results[0]
+	case of != answer.Math:
+		return fmt.Errorf("answer_type %s needs \"output\" and \"reference\"", label)
 	case hasOutput:
 		result = grade.GradeNormalized(output, gt, dataName, g)
 	default:

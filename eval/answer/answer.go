@@ -24,8 +24,8 @@ type Type interface {
 	Name() string
 	// Read checks a reference as the data have it and writes it the way Grade wants it.
 	Read(reference string) (string, error)
-	// Instruction says, in a language, how to answer. "" leaves it to the template's
-	// words, which ask for \boxed{}.
+	// Instruction says, in a language, how to think and answer, in place of a template's
+	// words. "" leaves these, which ask for \boxed{}.
 	Instruction(language string) string
 	// Grade finds the final answer in a model's text and judges it: a result for each
 	// grader, in their order.
@@ -82,6 +82,14 @@ func Named(name string) (Type, error) {
 
 // Known reports whether a type has the name.
 func Known(name string) bool { return types[name] != nil }
+
+// Check finds what a type needs to grade, such as a program, and starts nothing.
+func Check(t Type) error {
+	if c, ok := t.(interface{ Check() error }); ok {
+		return c.Check()
+	}
+	return nil
+}
 
 // Open starts what a type needs to grade, such as a program; Grade does so itself where
 // it was not called.

@@ -30,7 +30,7 @@ type Command struct {
 	Run []string // the program and its arguments; no shell
 	// TimeoutS is how many seconds it has for an answer; 0 means 60.
 	TimeoutS float64
-	// Instructions say how to answer, by language; without one the template's words do.
+	// Instructions are those of Type.Instruction, by language.
 	Instructions map[string]string
 
 	mu      sync.Mutex
@@ -75,6 +75,9 @@ func verdictOf(answer map[string]json.RawMessage) (v verdict, ok bool) {
 	return v, true
 }
 
+// Check finds the program.
+func (c *Command) Check() error { return c.program().Find() }
+
 // Open starts the program, so that one that cannot be run is found out before anything is
 // generated.
 func (c *Command) Open() error {
@@ -88,12 +91,16 @@ func (c *Command) open() (*command.Process[verdict], error) {
 	if c.process != nil {
 		return c.process, nil
 	}
-	p, err := command.Program[verdict]{Name: "answers", Run: c.Run, Sent: "output", Limit: command.Seconds(c.TimeoutS),
-		Expects: `{"verdict": true or false, "extracted": text, "group": text}`, Read: verdictOf}.Start()
+	p, err := c.program().Start()
 	if err == nil {
 		c.process = p
 	}
 	return p, err
+}
+
+func (c *Command) program() command.Program[verdict] {
+	return command.Program[verdict]{Name: "answers", Run: c.Run, Sent: "output", Limit: command.Seconds(c.TimeoutS),
+		Expects: `{"verdict": true or false, "extracted": text, "group": text}`, Read: verdictOf}
 }
 
 // Close ends the program. Grade starts it again.

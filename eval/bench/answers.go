@@ -6,19 +6,16 @@ import (
 	"github.com/stele-lm/stele/eval/answer"
 )
 
-// Answer is a registry's `answer:`: the name of a registered type, or a command.
+// Answer is a registry's `answer:`: the name of a registered type, or a command that judges
+// answers, as in {command: [program, arguments]}.
 type Answer struct {
-	Name string // "" is math
-	*AnswerCommand
-}
-
-// AnswerCommand is a program of the user's that judges answers, as in {command: [program,
-// arguments]}.
-type AnswerCommand struct {
+	Name     string   `yaml:"-" json:"-"` // "" is math, or that of a command
 	Command  []string `yaml:"command" json:"command"`
 	TimeoutS float64  `yaml:"timeout_s" json:"timeout_s,omitempty"` // for an answer; 0 means 60
 	// Instruction says how to answer, by language.
 	Instruction map[string]string `yaml:"instruction" json:"instruction,omitempty"`
+
+	byCommand bool
 }
 
 // UnmarshalYAML reads a name or the settings of a command.
@@ -26,21 +23,18 @@ func (a *Answer) UnmarshalYAML(read func(any) error) error {
 	if err := read(&a.Name); err == nil {
 		return nil
 	}
-	a.AnswerCommand = &AnswerCommand{}
-	return read(a.AnswerCommand)
+	type bare Answer
+	err := read((*bare)(a))
+	a.byCommand = true
+	return err
 }
 
 // Type is the type that is named, or a new one of the command.
 func (a Answer) Type() (answer.Type, error) {
-	if a.AnswerCommand != nil {
-		return a.AnswerCommand.Type()
+	if !a.byCommand && len(a.Command) == 0 {
+		return answer.Named(a.Name)
 	}
-	return answer.Named(a.Name)
-}
-
-// Type is a type of answers that the command judges.
-func (c *AnswerCommand) Type() (answer.Type, error) {
-	t := &answer.Command{Run: c.Command, TimeoutS: c.TimeoutS, Instructions: c.Instruction}
+	t := &answer.Command{Run: a.Command, TimeoutS: a.TimeoutS, Instructions: a.Instruction}
 	return t, t.Validate()
 }
 

@@ -75,12 +75,12 @@ type Prompts struct {
 	Question string `yaml:"question" json:"question"`
 }
 
-// hole marks the problem in Prompts.Question.
-const hole = "{problem}"
+// Hole marks the problem in Prompts.Question.
+const Hole = "{problem}"
 
 // Around returns the words before and after a problem.
 func (p *Prompts) Around() (before, after string) {
-	before, after, _ = strings.Cut(p.Question, hole)
+	before, after, _ = strings.Cut(p.Question, Hole)
 	return before, after
 }
 
@@ -95,7 +95,11 @@ var shown = regexp.MustCompile(`['"“„«「](.*\\boxed\{final_answer\}.*?)['"
 
 // Conclude writes the sentence with which an answer ends: "The answer is: \boxed{11}."
 func (p *Prompts) Conclude(answer string) string {
-	return strings.Replace(shown.FindStringSubmatch(p.Question)[1], "final_answer", answer, 1)
+	m := shown.FindStringSubmatch(p.Question)
+	if m == nil { // a type of answers with an instruction of its own
+		return answer
+	}
+	return strings.Replace(m[1], "final_answer", answer, 1)
 }
 
 // rightToLeft are the scripts that are written from right to left.

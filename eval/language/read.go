@@ -212,9 +212,9 @@ func (p *Prompts) check() error {
 		}
 	}
 	switch {
-	case strings.Count(p.Question, hole) != 1:
-		return fmt.Errorf("prompts: question has %s %d times, expected once", hole,
-			strings.Count(p.Question, hole))
+	case strings.Count(p.Question, Hole) != 1:
+		return fmt.Errorf("prompts: question has %s %d times, expected once", Hole,
+			strings.Count(p.Question, Hole))
 	case !shown.MatchString(p.Question):
 		return errors.New("prompts: question does not show how to answer: expected a sentence in quotation " +
 			`marks such as 'The answer is: \boxed{final_answer}.'`)

@@ -71,31 +71,7 @@ func (p Prompt) Encode(t *text.Tokenizer) ([]int32, error) { return t.Encode(p.T
 // problem is a problem with the words to ask it with.
 type problem struct {
 	bench.Problem
-	words words
-}
-
-// words are those to ask with; instruction, where the type of answers has its own, stands
-// in place of what follows a problem.
-type words struct {
-	*language.Prompts
-	instruction string
-}
-
-// Ask writes a problem in the words around it.
-func (w words) Ask(problem string) string {
-	if w.instruction == "" {
-		return w.Prompts.Ask(problem)
-	}
-	before, _ := w.Around()
-	return before + problem + "\n\n" + w.instruction
-}
-
-// Conclude writes the sentence with which an answer ends.
-func (w words) Conclude(answer string) string {
-	if w.instruction == "" {
-		return w.Prompts.Conclude(answer)
-	}
-	return answer
+	words *language.Prompts
 }
 
 // asker builds the text before the prefix, and says whether it is bare.
@@ -154,7 +130,7 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	if !ok {
 		return Prompt{}, UnknownTemplate(name)
 	}
-	own, err := o.words(p.Language)
+	words, err := o.words(p.Language)
 	if err != nil {
 		return Prompt{}, fmt.Errorf("question %s is %w", p.ID, err)
 	}
@@ -162,7 +138,10 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, fmt.Errorf("question %s: %w", p.ID, err)
 	}
-	words := words{own, of.Instruction(p.Language)}
+	if instruction := of.Instruction(p.Language); instruction != "" {
+		before, _ := words.Around()
+		words = &language.Prompts{Prefix: words.Prefix, Instruction: instruction, Question: before + language.Hole}
+	}
 	for _, s := range o.Shots {
 		if s.Language != p.Language {
 			return Prompt{}, fmt.Errorf("worked example %s is in %s, the problem in %s", s.ID, s.Language, p.Language)
@@ -208,7 +187,7 @@ func shot(p bench.Problem) bench.Problem {
 }
 
 // turns are the worked examples as a conversation.
-func turns(shots []bench.Problem, words words) []text.Message {
+func turns(shots []bench.Problem, words *language.Prompts) []text.Message {
 	var messages []text.Message
 	for _, s := range shots {
 		s = shot(s)

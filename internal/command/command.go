@@ -145,6 +145,23 @@ type Process[T any] struct {
 	read chan struct{} // closed when nothing more is read
 }
 
+// Find looks for the program and starts nothing.
+func (c Program[T]) Find() error {
+	_, err := exec.LookPath(c.Run[0])
+	return c.named(err)
+}
+
+// named is an error of starting the program, in words.
+func (c Program[T]) named(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("%s: there is no program %q in PATH", c.Name, c.Run[0])
+	}
+	return fmt.Errorf("%s: %w", c.Name, err)
+}
+
 // Start runs the program. It must be finished, whatever happens.
 func (c Program[T]) Start() (*Process[T], error) {
 	p := &Process[T]{program: c, cmd: exec.Command(c.Run[0], c.Run[1:]...), read: make(chan struct{}), arrived: make(chan struct{})}
@@ -161,11 +178,8 @@ func (c Program[T]) Start() (*Process[T], error) {
 	if err == nil {
 		err = p.cmd.Start()
 	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, fmt.Errorf("%s: there is no program %q in PATH", c.Name, c.Run[0])
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Name, err)
+		return nil, c.named(err)
 	}
 	go p.write()
 	go p.readAll()

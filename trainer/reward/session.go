@@ -125,11 +125,11 @@ func (s *Session) Close(ctx context.Context) error {
 	return nil
 }
 
-// Try has each command judge one rollout, and the program that judges answers of its type
-// start, so that one that cannot is found before anything is sampled.
+// Try has each command judge one rollout, and finds the program that judges answers of its
+// type, so that one that cannot is found before anything is sampled.
 func (c Config) Try(ctx context.Context, r Rollout) error {
 	if r.Type != nil {
-		if err := errors.Join(answer.Open(r.Type), answer.Close(r.Type)); err != nil {
+		if err := answer.Check(r.Type); err != nil {
 			return err
 		}
 	}
