@@ -30,11 +30,11 @@ experiment: build
 resume-check: build
 	@examples/resume-check.sh $(MODEL) $(DATA) runs/resume-check $(FLAGS)
 
-# Kills GRPO runs on XLA with signal 9, KILLS times each, resumes them, and compares
-# what they leave with runs that were let alone, byte for byte.
+# Kills GRPO runs on XLA, and a study, with signal 9, KILLS times each, resumes them, and
+# compares what they leave with runs that were let alone, byte for byte.
 KILLS ?= 12
 kill-check: setup
-	@$(ENV) go test ./cmd/stele -count 1 -v -run TestTrainKilled -kills $(KILLS)
+	@$(ENV) go test ./cmd/stele -count 1 -v -run 'TestTrainKilled|TestStudyKilled' -kills $(KILLS)
 
 # What is checked without running, the tests as this machine runs them, what is computed again
 # on every other tier of instructions that it has and without any, what runs side by side again

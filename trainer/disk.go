@@ -25,9 +25,14 @@ func (c Config) checkpoints() int {
 	return min(all, c.Save.KeepLast+c.Save.KeepBest+1)
 }
 
+// DiskBytes is how many bytes a run's checkpoints take at most, by its memory's plan.
+func (c Config) DiskBytes(p memory.Plan) int64 {
+	return int64(c.checkpoints()) * p.CheckpointBytes(c.LoRA)
+}
+
 // checkDisk refuses a run whose checkpoints its disk has no room for.
 func (r *run) checkDisk(p memory.Plan) error {
-	need := int64(r.config.checkpoints()) * p.CheckpointBytes(r.config.LoRA)
+	need := r.config.DiskBytes(p)
 	err := filepath.WalkDir(filepath.Join(r.dir, "checkpoints"), func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

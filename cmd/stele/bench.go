@@ -171,6 +171,9 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		}
 	}
 	b.finish()
+	if err := keepSpeed(e.Weights.Config, &b.report); err != nil {
+		fmt.Fprintf(os.Stderr, "the speed is not kept for stele study --dry-run: %v\n", err)
+	}
 	return b.report.write(out, f.output)
 }
 

@@ -154,33 +154,12 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 			return usageError{err}
 		}
 	}
-	model, err := engine.Find(f.model)
+	found, err := g.findEvaluation(f.model, "--max-tokens", spec, source, f.batch)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	if err := model.Open(g.engineOptions(f.batch)); err != nil {
-		return err
-	}
-	questions, stops, err := questionsFor(model.Tokenizer, model.Template, spec, source)
-	if err != nil {
-		return err
-	}
-	spec.FewShotStop = stops
-	if err := checkPositions(os.Stderr, "--max-tokens", spec.MaxTokens, questions, model.Config.MaxPositions); err != nil {
-		return err
-	}
-	weights, err := eval.HashWeights(model.Dir)
-	if err != nil {
-		return err
-	}
-	origin := evalOrigin(g, model.Executor(), f.model, weights)
-	if origin.Trained, err = eval.LineageOf(model.Dir); err != nil {
-		return err
-	}
-	if origin.ModelDir, err = filepath.Abs(model.Dir); err != nil {
-		return err
-	}
+	defer found.model.Close()
+	spec, questions, model, origin := found.spec, found.questions, found.model, found.origin
 	if err := eval.Check(spec, questions, shard, origin, f.out); err != nil {
 		return err
 	}
@@ -208,6 +187,48 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	return showResults(c.OutOrStdout(), g, results)
+}
+
+// evaluation is one that nothing speaks against so far, of a model that is not loaded yet.
+type evaluation struct {
+	model     *engine.Source // to be closed
+	spec      eval.Spec
+	questions []eval.Question
+	origin    eval.Origin
+}
+
+// findEvaluation finds a model and writes the questions of a spec for it. length is what
+// messages call the setting of the most tokens.
+func (g *globals) findEvaluation(name, length string, spec eval.Spec, source bench.Options, batch int) (_ *evaluation, err error) {
+	model, err := engine.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			model.Close()
+		}
+	}()
+	if err := model.Open(g.engineOptions(batch)); err != nil {
+		return nil, err
+	}
+	found := &evaluation{model: model, spec: spec}
+	if found.questions, found.spec.FewShotStop, err = questionsFor(model.Tokenizer, model.Template, spec, source); err != nil {
+		return nil, err
+	}
+	if err := checkPositions(os.Stderr, length, spec.MaxTokens, found.questions, model.Config.MaxPositions); err != nil {
+		return nil, err
+	}
+	weights, err := eval.HashWeights(model.Dir)
+	if err != nil {
+		return nil, err
+	}
+	found.origin = evalOrigin(g, model.Executor(), name, weights)
+	if found.origin.Trained, err = eval.LineageOf(model.Dir); err != nil {
+		return nil, err
+	}
+	found.origin.ModelDir, err = filepath.Abs(model.Dir)
+	return found, err
 }
 
 // resolve is what the flags ask for: the preset, and over it what is given beside.
@@ -438,12 +459,13 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	_ = printResults(os.Stderr, results) // a terminal that is gone does not end the run
+	_ = printResults(os.Stderr, results, "eval.max_tokens") // a terminal that is gone does not end the run
 	return results, nil
 }
 
-// printResults is a short table of a run: a line for each benchmark and language.
-func printResults(w io.Writer, r *eval.Results) error {
+// printResults is a short table of a run: a line for each benchmark and language. length is
+// what messages call the setting of the most tokens.
+func printResults(w io.Writer, r *eval.Results, length string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se or 95 %\toff-target\ttokens\tcut off")
 	row := func(name, language string, s eval.Score) {
@@ -467,7 +489,7 @@ func printResults(w io.Writer, r *eval.Results) error {
 		return err
 	}
 	if warning := r.Truncation(); warning != "" {
-		fmt.Fprintf(w, "warning: %s: raise eval.max_tokens\n", warning)
+		fmt.Fprintf(w, "warning: %s: raise %s\n", warning, length)
 	}
 	return nil
 }

@@ -27,8 +27,8 @@ type evalPlanPart struct {
 	PromptMost int     `json:"prompt_most"`
 }
 
-// printEvalPlan prints what would be asked of a model with so many positions.
-func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Question, positions int) error {
+// newEvalPlan says what would be asked of a model with so many positions.
+func newEvalPlan(spec eval.Spec, questions []eval.Question, positions int) evalPlan {
 	p := evalPlan{Settings: spec}
 	parts := map[[2]string]*evalPlanPart{}
 	for i := range questions {
@@ -48,6 +48,12 @@ func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Que
 		p.Samples += samples
 		p.Tokens += samples * min(spec.MaxTokens, positions-n)
 	}
+	return p
+}
+
+// printEvalPlan prints what would be asked of a model with so many positions.
+func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Question, positions int) error {
+	p := newEvalPlan(spec, questions, positions)
 	if g.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")

@@ -92,6 +92,7 @@ func newRootCommand() *cobra.Command {
 		newScoreCommand(g),
 		newTokenizeCommand(g),
 		newTrainCommand(g),
+		newStudyCommand(g),
 		newReportCommand(g),
 		newLangidCommand(g),
 		newMetricsCommand(g),

@@ -72,15 +72,8 @@ null} for each, in the same order:
 				return usagef("--out is not set: name the folder of the run, or use --dry-run")
 			}
 			live := newTrainProgress(os.Stderr)
-			options := trainer.Options{
-				Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(), Resume: resume, Memory: limit, Log: g.log(), Say: live,
-				OnStep: live.step,
-				Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
-					live.settle()
-					return evaluateDuring(ctx, g, e, cfg, out)
-				},
-				CheckEvaluation: func(model *engine.Source) error { return checkEvaluation(model, cfg, live) },
-			}
+			options := g.trainOptions(cfg, live)
+			options.Resume, options.Memory, options.OnStep = resume, limit, live.step
 			if dryRun { // has nothing to finish
 				return printPlan(c.Context(), c.OutOrStdout(), g, cfg, out, options)
 			}
@@ -98,6 +91,19 @@ null} for each, in the same order:
 	c.Flags().BoolVar(&helpConfig, "help-config", false, "explain every setting, with its default and what presets have")
 	c.Flags().StringVar(&memory, "memory", "", "memory of the device that may be planned for, as in 24GiB; by default what it has free")
 	return c
+}
+
+// trainOptions are the options of the global flags for a run; live gets what is said.
+func (g *globals) trainOptions(cfg trainer.Config, live *trainProgress) trainer.Options {
+	return trainer.Options{
+		Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(),
+		Log: g.log(), Say: live,
+		Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
+			live.settle()
+			return evaluateDuring(ctx, g, e, cfg, out)
+		},
+		CheckEvaluation: func(model *engine.Source) error { return checkEvaluation(model, cfg, live) },
+	}
 }
 
 // trainConfig is the configuration that the flags ask for. A run that goes on without

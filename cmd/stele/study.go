@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/trainer"
+	"github.com/stele-lm/stele/trainer/study"
+)
+
+func newStudyCommand(g *globals) *cobra.Command {
+	var out, job string
+	var dryRun, list, update bool
+	var tokens float64
+	c := &cobra.Command{
+		Use:   "study FILE.yaml --out DIR [--dry-run | --jobs | --job NAME]",
+		Short: "All the trainings and evaluations of a study, and its report, from one file",
+		Long: `All the trainings and evaluations of a study, and its report, from one file.
+
+The file says how models are evaluated, which are evaluated as they are, which are
+trained (arms) with which seeds, and what is reported; examples/studies has some, and
+docs/studies.md explains it. DIR gets eval/NAME, train/ARM.SEED and eval/ARM.SEED, which
+are folders of stele eval and stele train, and report/.
+
+The same command goes on after a stop or a kill, and ends with the same bytes. A run that
+fails is said, and the others go on. What was begun with other settings than the file's
+is refused, or run anew with --update.
+
+--job runs one job, named or by its number, and what it needs that is not done: on many
+machines that share DIR, in any order. The job report is made of what is done.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s needs one study's file: see --help", c.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := study.Read(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			for _, said := range s.Ignored {
+				fmt.Fprintln(c.ErrOrStderr(), said)
+			}
+			if c.Flags().Changed("tokens-per-second") && !(tokens > 0) {
+				return usagef("--tokens-per-second %g: expected a number above 0", tokens)
+			}
+			backend.Reproducible() // a study goes on exactly, whatever it did before in this process
+			w := &studyWork{g: g, perSecond: tokens, known: map[string]study.Estimate{}}
+			options := study.Options{Backend: g.backend, DType: g.dtype, Kernels: g.kernels}
+			switch {
+			case dryRun:
+				return printStudyPlan(c.Context(), c.OutOrStdout(), g, s, out, options, w)
+			case list:
+				return printJobs(c.OutOrStdout(), g, s, out, options)
+			}
+			r := &study.Run{Study: s, Dir: out, Runner: w, Options: options, Update: update, Say: c.ErrOrStderr()}
+			if job == "" {
+				return r.All(c.Context())
+			}
+			j, err := s.Find(job)
+			if err != nil {
+				return usageError{err}
+			}
+			return r.One(c.Context(), j)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&out, "out", "", "folder of the study")
+	flags.BoolVar(&dryRun, "dry-run", false,
+		"print every job, what is missing, memory, tokens and hours, and do nothing")
+	flags.BoolVar(&list, "jobs", false, "list the jobs, how far they are and what they need, and do nothing")
+	flags.StringVar(&job, "job", "", "run one job, by name or number, and what it needs")
+	flags.BoolVar(&update, "update", false,
+		"run anew what was begun with other settings, and what depends on it")
+	flags.Float64Var(&tokens, "tokens-per-second", 0,
+		"speed for the hours of --dry-run; by default what stele bench measured here")
+	must(c.MarkFlagRequired("out"))
+	c.MarkFlagsMutuallyExclusive("dry-run", "jobs", "job")
+	c.MarkFlagsMutuallyExclusive("dry-run", "update")
+	c.MarkFlagsMutuallyExclusive("jobs", "update")
+	return c
+}
+
+// printStudyPlan says what a study would do. What is missing does not make it fail: it is
+// what the plan is for.
+func printStudyPlan(
+	ctx context.Context, w io.Writer, g *globals, s *study.Study, dir string, options study.Options, planner study.Planner,
+) error {
+	plan, err := s.Plan(ctx, dir, options, planner)
+	if err != nil {
+		return err
+	}
+	if g.json {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(plan)
+	}
+	return plan.Write(w)
+}
+
+// listedJob is a job in the list of --jobs --json.
+type listedJob struct {
+	Number int         `json:"number"`
+	Job    string      `json:"job"`
+	Kind   study.Kind  `json:"kind"`
+	Needs  []string    `json:"needs"`
+	State  study.State `json:"state"`
+}
+
+func printJobs(w io.Writer, g *globals, s *study.Study, dir string, options study.Options) error {
+	states, err := s.State(dir, options)
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, j := range s.Jobs {
+		listed := listedJob{Number: i, Job: j.Name, Kind: j.Kind, Needs: append([]string{}, j.Needs...),
+			State: states[j.Name]}
+		if g.json {
+			if err := json.NewEncoder(w).Encode(listed); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s", i, j.Name, listed.State)
+		for _, need := range j.Needs {
+			fmt.Fprintf(t, "\t%s", need)
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}
+
+// studyWork does the work of a study's jobs, and says what it will be.
+type studyWork struct {
+	g         *globals
+	perSecond float64                   // given; 0 for what was measured
+	known     map[string]study.Estimate // of jobs that are alike
+}
+
+// Train implements study.Runner.
+func (w *studyWork) Train(ctx context.Context, config trainer.Config, out string) error {
+	live := newTrainProgress(os.Stderr)
+	options := w.g.trainOptions(config, live)
+	options.Resume, options.OnStep = true, live.step
+	hard, stop, done := twoSignals(ctx)
+	defer done()
+	options.Stop = stop
+	return trainer.Run(hard, config, out, options)
+}
+
+// spec is what an evaluation asks for, with the languages that there are data in.
+func (w *studyWork) spec(e study.Evaluation, say io.Writer) (eval.Spec, bench.Options, error) {
+	source := e.Source()
+	source.Say = say
+	spec, err := e.Spec()
+	if err != nil {
+		return spec, source, err
+	}
+	if err := settleLanguages(&spec, source, say); err != nil {
+		return spec, source, err
+	}
+	spec.Samples = eval.SamplesFor(spec.Benchmarks, e.Samples)
+	if err := spec.SetDefaults(source); err != nil {
+		return spec, source, err
+	}
+	return spec, source, spec.Validate()
+}
+
+// evaluationBatch is how many samples are generated together when a study does not say.
+const evaluationBatch = 32
+
+// Evaluate implements study.Runner.
+func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, called, out string) error {
+	spec, source, err := w.spec(e, os.Stderr)
+	if err != nil {
+		return err
+	}
+	batch := cmp.Or(e.Batch, evaluationBatch)
+	found, err := w.g.findEvaluation(model, "evaluate.max_tokens", spec, source, batch)
+	if err != nil {
+		return err
+	}
+	defer found.model.Close()
+	found.origin.Model = called // the same wherever the study lies
+	if err := eval.Check(found.spec, found.questions, eval.Shard{}, found.origin, out); err != nil {
+		return err
+	}
+	loaded, err := found.model.Load()
+	if err != nil {
+		return err
+	}
+	defer loaded.Close()
+	deps, err := evalDeps(loaded, found.spec, found.origin, batch, os.Stderr)
+	if err != nil {
+		return err
+	}
+	results, err := eval.Run(ctx, found.spec, found.questions, deps, out)
+	if err != nil {
+		return err
+	}
+	_ = printResults(os.Stderr, results, "evaluate.max_tokens") // a terminal that is gone does not end the study
+	return nil
+}

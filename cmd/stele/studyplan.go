@@ -1,0 +1,275 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/internal/hub"
+	"github.com/stele-lm/stele/trainer"
+	"github.com/stele-lm/stele/trainer/memory"
+	"github.com/stele-lm/stele/trainer/study"
+)
+
+// once computes an estimate, or finds it where a job that is alike had it.
+func (w *studyWork) once(
+	kind study.Kind, of any, compute func() (study.Estimate, error),
+) (study.Estimate, error) {
+	key, err := json.Marshal([]any{kind, of})
+	if err != nil {
+		return study.Estimate{}, err
+	}
+	if e, ok := w.known[string(key)]; ok {
+		return e, nil
+	}
+	e, err := compute()
+	w.known[string(key)] = e
+	return e, err
+}
+
+// PlanTrain implements study.Planner.
+func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study.Estimate, error) {
+	alike := config
+	alike.Seed = 0
+	return w.once(study.Train, alike, func() (e study.Estimate, err error) {
+		e.Missing = append(missingModel(config.Model),
+			missingData(config.Data.Bench, "data.dir", config.Data.Languages, config.Data.Source(io.Discard))...)
+		if len(e.Missing) > 0 {
+			if study.Samples(&config) {
+				e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
+				e.Tokens = e.Generated // and prompts, which nobody has read
+			}
+			w.speed(&e, nil, nil)
+			return e, nil
+		}
+		live := newTrainProgress(os.Stderr)
+		options := w.g.trainOptions(config, live)
+		options.Say, options.Log = nil, nil
+		options.CheckEvaluation = func(model *engine.Source) error {
+			return checkEvaluation(model, config, io.Discard)
+		}
+		plan, refusal := trainer.Check(ctx, config, "", options)
+		if ctx.Err() != nil {
+			return e, ctx.Err()
+		}
+		if refusal != nil {
+			e.Refusal = refusal.Error()
+		}
+		if plan == nil {
+			return e, nil
+		}
+		e.Notes = append(append([]string{}, plan.Notes...), plan.Ignored...)
+		e.Memory, e.Tokens, e.Disk = plan.Memory.Total, plan.TokensTotal, config.DiskBytes(plan.Memory)
+		if study.Samples(&config) {
+			e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
+		}
+		shape, err := checkpoint.LoadConfig(plan.Model)
+		w.speed(&e, shape, &config)
+		return e, err
+	})
+}
+
+// rollouts is how many a GRPO run samples, without dynamic sampling's further batches.
+func rollouts(c trainer.Config) int64 {
+	return int64(c.Steps) * int64(c.Rollout.Questions) * int64(c.Rollout.GroupSize)
+}
+
+// PlanEvaluate implements study.Planner.
+func (w *studyWork) PlanEvaluate(
+	_ context.Context, e study.Evaluation, model string,
+) (study.Estimate, error) {
+	return w.once(study.Evaluate, []any{e, model},
+		func() (study.Estimate, error) { return w.planEvaluate(e, model) })
+}
+
+func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estimate, error) {
+	out := study.Estimate{Missing: missingModel(model)}
+	for _, name := range e.Benchmarks {
+		out.Missing = append(out.Missing, missingData(name, "evaluate.data", e.Languages, e.Source())...)
+	}
+	dataThere := len(out.Missing) == len(missingModel(model))
+	if !dataThere {
+		w.speed(&out, nil, nil)
+		return out, nil
+	}
+	var said bytes.Buffer
+	spec, source, err := w.spec(e, &said)
+	for line := range strings.Lines(said.String()) {
+		out.Notes = append(out.Notes, strings.TrimSpace(line))
+	}
+	if err != nil {
+		out.Refusal = err.Error()
+		return out, nil
+	}
+	if len(out.Missing) > 0 { // the model alone: questions can be counted
+		for _, name := range spec.Benchmarks {
+			problems, err := bench.Load(name, spec.LanguagesOf(name), source)
+			if err != nil {
+				out.Refusal = err.Error()
+				return out, nil
+			}
+			out.Generated += int64(len(problems)) * int64(spec.Samples[name]) * int64(spec.MaxTokens)
+		}
+		out.Tokens = out.Generated
+		w.speed(&out, nil, nil)
+		return out, nil
+	}
+	source.Say = io.Discard
+	found, err := engine.Find(model)
+	if err != nil {
+		out.Refusal = err.Error()
+		return out, nil
+	}
+	defer found.Close()
+	questions, _, err := questionsFor(found.Tokenizer, found.Template, spec, source)
+	if err != nil {
+		out.Refusal = err.Error()
+		return out, nil
+	}
+	said.Reset()
+	if err := checkPositions(&said, "max_tokens", spec.MaxTokens, questions,
+		found.Config.MaxPositions); err != nil {
+		out.Refusal = err.Error()
+		return out, nil
+	}
+	if note := strings.TrimSpace(said.String()); note != "" {
+		out.Notes = append(out.Notes, note)
+	}
+	if err := found.Open(w.g.engineOptions(cmp.Or(e.Batch, evaluationBatch))); err != nil {
+		out.Refusal = err.Error()
+		return out, nil
+	}
+	p := newEvalPlan(spec, questions, found.Config.MaxPositions)
+	out.Generated = int64(p.Tokens)
+	out.Tokens, out.Memory = out.Generated, evaluationMemory(found.Config, w.g.dtype,
+		cmp.Or(e.Batch, evaluationBatch), spec.MaxTokens, &p)
+	if free := memory.Available(); found.Device().IsCPU() && free > 0 && out.Memory > free {
+		out.Refusal = fmt.Sprintf("weights and key-value pool need %s, and %s are available here",
+			binarySize(out.Memory), binarySize(free))
+	}
+	for _, part := range p.Parts {
+		out.Tokens += int64(part.PromptMean * float64(part.Questions)) // a question's samples share its prompt
+	}
+	w.speed(&out, found.Config, nil)
+	return out, nil
+}
+
+// evaluationMemory is what weights and key-value pool of an evaluation take; the program
+// comes to it.
+func evaluationMemory(c *checkpoint.Config, dtype string, batch, tokens int, p *evalPlan) int64 {
+	held := checkpoint.F32
+	if dtype != "float32" {
+		held = checkpoint.BF16
+	}
+	longest := 0
+	for _, part := range p.Parts {
+		longest = max(longest, part.PromptMost)
+	}
+	sequence := c.KVBytesPerToken(held) * int64(min(longest+tokens, c.MaxPositions))
+	pool := min(sequence*int64(min(batch, p.Samples)), engine.DefaultPoolBytes)
+	return c.WeightBytes(held) + max(pool, sequence)
+}
+
+// speed adds to an estimate how fast a job is: as given, or as stele bench measured a
+// model of that shape here. training is nil for an evaluation.
+func (w *studyWork) speed(e *study.Estimate, shape *checkpoint.Config, training *trainer.Config) {
+	if w.perSecond > 0 {
+		e.PerSecond, e.SpeedOf = w.perSecond, fmt.Sprintf("%g tokens a second as given", w.perSecond)
+		return
+	}
+	if shape == nil {
+		return
+	}
+	path, err := speedPath()
+	if err != nil {
+		return
+	}
+	all, err := readSpeeds(path)
+	if err != nil {
+		return
+	}
+	s := all[speedKey(shape, w.g.dtype)]
+	switch {
+	case training == nil:
+		e.PerSecond = s.Decode
+	case study.Samples(training):
+		e.PerSecond = s.Step
+	default:
+		e.PerSecond = s.Update
+	}
+	if e.PerSecond > 0 {
+		e.SpeedOf = "speeds of stele bench, in " + path
+	}
+}
+
+// missingModel says that a model is not here, and what gets it.
+func missingModel(name string) []study.Missing {
+	_, err := engine.Resolve(name)
+	if err == nil {
+		return nil
+	}
+	id, _, _ := strings.Cut(name, "@")
+	if !hub.IsID(id) {
+		return []study.Missing{{What: err.Error()}}
+	}
+	if _, there := os.Stat(name); there == nil {
+		return []study.Missing{{What: err.Error()}} // a folder that is no model
+	}
+	return []study.Missing{{What: "model " + name, Get: "stele pull " + name}}
+}
+
+// missingData says that a benchmark's data cannot be read in the languages that it is known
+// to have of those asked for, and what gets them. setting names the folder of benchmarks.
+func missingData(name, setting string, languages []string, source bench.Options) []study.Missing {
+	source.Say = nil
+	entry, err := bench.Lookup(name, source)
+	if err != nil {
+		return []study.Missing{{What: err.Error()}}
+	}
+	here, away, named, err := bench.Languages(name, source)
+	var absent []string
+	if err == nil {
+		asked := languages
+		switch {
+		case len(asked) == 0 && named && len(here) > 0:
+			asked = here
+		case len(asked) == 0 && named:
+			asked = away
+		case len(asked) == 0:
+			asked = []string{"en"}
+		case named:
+			asked = slices.DeleteFunc(slices.Clone(asked),
+				func(l string) bool { return !slices.Contains(here, l) && !slices.Contains(away, l) })
+		default:
+			asked = asked[:1] // records that name no language are in the first
+		}
+		absent = slices.DeleteFunc(slices.Clone(asked), func(l string) bool { return !slices.Contains(away, l) })
+		if len(absent) > 0 {
+			asked = absent
+		}
+		if len(asked) == 0 {
+			return nil // in none of these languages: what the evaluation says itself
+		}
+		_, err = bench.Load(name, asked, source)
+	}
+	if err == nil {
+		return nil
+	}
+	missing := study.Missing{What: strings.ReplaceAll(err.Error(), "with --data", "with "+setting),
+		Languages: absent}
+	if len(entry.Repositories()) > 0 {
+		missing.Get = "stele pull " + name
+	} else if hub.IsID(name) {
+		missing.Get = "stele pull --type dataset " + name
+	}
+	return []study.Missing{missing}
+}

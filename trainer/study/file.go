@@ -1,0 +1,441 @@
+package study
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stele-lm/stele/eval/report"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/internal/settings"
+	"github.com/stele-lm/stele/trainer"
+)
+
+// Model is evaluated as it is.
+type Model struct {
+	Name  string `yaml:"name"`
+	Model string `yaml:"model"` // folder, hub id in the local cache, or builtin:NAME
+	Label string `yaml:"label"` // in the report, instead of the name
+	// Base names the model of the study that this one was trained from, Method how (such
+	// as RL or SFT), Languages in which.
+	Base      string   `yaml:"base"`
+	Method    string   `yaml:"method"`
+	Languages []string `yaml:"languages"`
+	// Family is the row's name in the table of templates, for models that differ in nothing
+	// else.
+	Family string   `yaml:"family"`
+	Curve  string   `yaml:"curve"` // scaling curve that it is a point of; none: of no curve
+	Allow  []string `yaml:"allow"` // settings of evaluation in which it may differ from its base
+	// Evaluate has the settings in which its evaluation differs from the study's.
+	Evaluate Evaluation `yaml:"evaluate"`
+}
+
+// Arm is trained here, once with each seed. Any setting of training may stand in it, over
+// those of the study.
+type Arm struct {
+	Name      string   `yaml:"name"`
+	Label     string   `yaml:"label"`
+	Method    string   `yaml:"method"` // in the report; RL for GRPO and SFT when not given
+	Curve     string   `yaml:"curve"`
+	Allow     []string `yaml:"allow"`
+	Seeds     []uint64 `yaml:"seeds"`     // instead of the study's
+	Languages []string `yaml:"languages"` // data.languages
+	Template  string   `yaml:"template"`  // data.template
+
+	// Its model is a model of the study, another arm, or what stele train takes.
+	trainer.Config `yaml:",inline"`
+}
+
+// armKeys are the keys of an arm that are no settings of training.
+var armKeys = []string{"name", "label", "method", "curve", "allow", "seeds", "languages", "template", "model"}
+
+// Report says what is reported.
+type Report struct {
+	Title          string   `yaml:"title"`
+	InDistribution []string `yaml:"in_distribution"` // benchmarks of the kind trained on
+	// Comparisons get a page each, of their runs and these runs' bases alone.
+	Comparisons []Comparison `yaml:"comparisons"`
+}
+
+// Comparison is a page of the report, REPORT/NAME.
+type Comparison struct {
+	Name  string   `yaml:"name"`
+	Title string   `yaml:"title"`
+	Runs  []string `yaml:"runs"` // models and arms
+}
+
+// document is a study's file. T is what train is: settings, or the path of a file of them.
+type document[T any] struct {
+	Evaluate Evaluation `yaml:"evaluate"`
+	Train    T          `yaml:"train"`
+	Models   []Model    `yaml:"models"`
+	Arms     []Arm      `yaml:"arms"`
+	Seeds    []uint64   `yaml:"seeds"`
+	Report   Report     `yaml:"report"`
+}
+
+// file is a study's file as it was read, with the settings of each arm and model as far as
+// they are given.
+type file struct {
+	document[string]
+	text []byte
+	base []string   // settings of training, as --set takes them
+	arms [][]string // those of each arm
+}
+
+// parse reads a study's file. Unknown keys are errors.
+func parse(data []byte, dir string) (*file, error) {
+	f := &file{text: data}
+	var raw yaml.MapSlice
+	var kind struct {
+		Train any `yaml:"train"`
+	}
+	text, err := settings.Text(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := settings.Unmarshal(text, &kind); err != nil {
+		return nil, settings.Explain(text, err)
+	}
+	_, isPath := kind.Train.(string)
+	if isPath {
+		err = settings.Read(data, &f.document)
+	} else {
+		var inline document[trainer.Config]
+		err = settings.Read(data, &inline)
+		f.document = document[string]{inline.Evaluate, "", inline.Models, inline.Arms, inline.Seeds, inline.Report}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := yaml.UnmarshalWithOptions(text, &raw, yaml.UseOrderedMap()); err != nil {
+		return nil, err
+	}
+	var models, arms []any
+	for _, item := range raw {
+		switch item.Key {
+		case "train":
+			if !isPath {
+				f.base = flags(item.Value, nil)
+			}
+		case "models":
+			models, _ = item.Value.([]any)
+		case "arms":
+			arms, _ = item.Value.([]any)
+		}
+	}
+	if isPath {
+		if f.Train, err = beside(dir, f.Train); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+	}
+	if err := f.Evaluate.validate(); err != nil {
+		return nil, fmt.Errorf("evaluate: %w", err)
+	}
+	for i := range f.Arms {
+		if err := f.arm(&f.Arms[i], arms[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", place("arm", f.Arms[i].Name, i), err)
+		}
+	}
+	for i := range f.Models {
+		m := &f.Models[i]
+		if m.Evaluate, err = f.Evaluate.with(models[i]); err == nil {
+			err = m.Evaluate.validate()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: evaluate: %w", place("model", m.Name, i), err)
+		}
+	}
+	return f, f.check()
+}
+
+// place names an entry of a list, which may have no name yet.
+func place(kind, name string, i int) string {
+	if name == "" {
+		return fmt.Sprintf("%s %d", kind, i+1)
+	}
+	return kind + " " + name
+}
+
+// beside finds a file that a study names: beside the study's, or from the current folder.
+func beside(dir, path string) (string, error) {
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	near := filepath.Join(dir, path)
+	for _, at := range []string{near, path} {
+		if _, err := os.Stat(at); err == nil {
+			return at, nil
+		}
+	}
+	return "", fmt.Errorf("there is no %s, and no %s: expected a file of settings for training", near, path)
+}
+
+// arm collects the settings of training in an arm.
+func (f *file) arm(a *Arm, raw any) error {
+	entry, _ := raw.(yaml.MapSlice)
+	set := flags(entry, armKeys)
+	for _, item := range entry {
+		if item.Key == "seed" {
+			return errors.New("seed is set: the seeds of an arm are its seeds, or the study's")
+		}
+		inner, _ := item.Value.(yaml.MapSlice)
+		for _, data := range inner {
+			twice := data.Key == "languages" && a.Languages != nil || data.Key == "template" && a.Template != ""
+			if item.Key == "data" && twice {
+				return fmt.Errorf("%s and data.%s are the same setting: give one", data.Key, data.Key)
+			}
+		}
+	}
+	if a.Languages != nil {
+		set = append(set, "data.languages="+flow(a.Languages))
+	}
+	if a.Template != "" {
+		set = append(set, "data.template="+flow(a.Template))
+	}
+	f.arms = append(f.arms, set)
+	return nil
+}
+
+// with is the evaluation with what a model's entry says over it.
+func (e Evaluation) with(model any) (Evaluation, error) {
+	entry, _ := model.(yaml.MapSlice)
+	for _, item := range entry {
+		if item.Key != "evaluate" {
+			continue
+		}
+		own, _ := item.Value.(yaml.MapSlice)
+		text := []byte(flow(own))
+		var given Evaluation
+		if err := settings.Read(text, &given); err != nil {
+			return e, err
+		}
+		if given.Preset != "" {
+			e.unsetPreset()
+		}
+		for _, shared := range []any{&e.Temperature, &e.TopP, &e.MinP, &e.TopK, &e.MaxTokens, &e.Hack} {
+			detach(shared)
+		}
+		return e, settings.Read(text, &e)
+	}
+	return e, nil
+}
+
+// detach gives a setting that may not be given a value of its own.
+func detach(setting any) {
+	switch s := setting.(type) {
+	case **float64:
+		copied(s)
+	case **int:
+		copied(s)
+	case **bool:
+		copied(s)
+	}
+}
+
+func copied[T any](s **T) {
+	if *s != nil {
+		v := **s
+		*s = &v
+	}
+}
+
+// flags are the settings of a configuration's mapping, as --set takes them: a setting for
+// each key, and for each one in the groups, such as data. Keys that are left out are none.
+func flags(mapping any, leaveOut []string) (set []string) {
+	entry, _ := mapping.(yaml.MapSlice)
+	for _, item := range entry {
+		key := fmt.Sprint(item.Key)
+		if slices.Contains(leaveOut, key) {
+			continue
+		}
+		group, ok := item.Value.(yaml.MapSlice)
+		if !ok {
+			set = append(set, key+"="+flow(item.Value))
+		}
+		for _, inner := range group {
+			set = append(set, fmt.Sprintf("%s.%v=%s", key, inner.Key, flow(inner.Value)))
+		}
+	}
+	return set
+}
+
+// flow writes a value as a line of YAML, texts as JSON does.
+func flow(value any) string {
+	var b strings.Builder
+	switch v := value.(type) {
+	case yaml.MapSlice:
+		for i, item := range v {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(flow(item.Key) + ": " + flow(item.Value))
+		}
+		return "{" + b.String() + "}"
+	case []any:
+		for i, e := range v {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(flow(e))
+		}
+		return "[" + b.String() + "]"
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value) // .inf and .nan, which YAML has
+	}
+	return string(text)
+}
+
+// naming is what models and arms may be called: their names are folders.
+var naming = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+-]*$`)
+
+// check refuses names that are not there, or twice.
+func (f *file) check() error {
+	if len(f.Models)+len(f.Arms) == 0 {
+		return errors.New("there are neither models nor arms")
+	}
+	kinds := map[string]string{}
+	name := func(kind, name string, i int) error {
+		switch {
+		case name == "":
+			return fmt.Errorf("%s %d has no name", kind, i+1)
+		case !naming.MatchString(name):
+			return fmt.Errorf("the name %q of %s %d is no folder's: expected letters, digits, and . _ + - within",
+				name, kind, i+1)
+		case kinds[name] != "":
+			return fmt.Errorf("%s is the name of two: choose another for one", name)
+		}
+		kinds[name] = kind
+		return nil
+	}
+	for i, m := range f.Models {
+		if err := name("model", m.Name, i); err != nil {
+			return err
+		}
+		if m.Model == "" {
+			return fmt.Errorf("model %s: model is not set: a folder, a hub id or builtin:NAME", m.Name)
+		}
+	}
+	for i, a := range f.Arms {
+		if err := name("arm", a.Name, i); err != nil {
+			return err
+		}
+		if err := distinct(a.Seeds); err != nil {
+			return fmt.Errorf("arm %s: %w", a.Name, err)
+		}
+	}
+	if err := distinct(f.Seeds); err != nil {
+		return err
+	}
+	known := func(list []string, of string) func(kind, name string) error {
+		return func(where, name string) error {
+			if slices.Contains(list, name) {
+				return nil
+			}
+			return fmt.Errorf("%s names %q, which is no %s of the study%s", where, name, of, nearest.Hint(name, list))
+		}
+	}
+	var models, all []string
+	for _, m := range f.Models {
+		models = append(models, m.Name)
+	}
+	all = slices.Clone(models)
+	for _, a := range f.Arms {
+		all = append(all, a.Name)
+	}
+	model, run := known(models, "model"), known(all, "model or arm")
+	for _, m := range f.Models {
+		if m.Base == m.Name {
+			return fmt.Errorf("model %s: base names itself", m.Name)
+		}
+		if err := allowable(m.Allow); err != nil {
+			return fmt.Errorf("model %s: %w", m.Name, err)
+		}
+		if m.Base != "" {
+			if err := model("model "+m.Name+": base", m.Base); err != nil {
+				return err
+			}
+			if err := f.comparable(&m); err != nil {
+				return fmt.Errorf("model %s: %w", m.Name, err)
+			}
+		}
+	}
+	for _, a := range f.Arms {
+		if err := allowable(a.Allow); err != nil {
+			return fmt.Errorf("arm %s: %w", a.Name, err)
+		}
+	}
+	pages := map[string]bool{}
+	for i, c := range f.Report.Comparisons {
+		if !naming.MatchString(c.Name) || pages[c.Name] || c.Name == "figures" || c.Name == "tables" {
+			return fmt.Errorf("report.comparisons %d: the name %q is taken, or no folder's", i+1, c.Name)
+		}
+		pages[c.Name] = true
+		for _, r := range c.Runs {
+			if err := run("report.comparisons "+c.Name, r); err != nil {
+				return err
+			}
+		}
+		if len(c.Runs) == 0 {
+			return fmt.Errorf("report.comparisons %s names no runs", c.Name)
+		}
+	}
+	return nil
+}
+
+// allowable refuses names that are no settings in which evaluations may differ.
+func allowable(names []string) error {
+	known := report.Allowable()
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("allow names %q: expected %s%s", name, strings.Join(known, ", "),
+				nearest.Hint(name, known))
+		}
+	}
+	return nil
+}
+
+// comparable refuses a model that is evaluated in another way than its base, where that is
+// not allowed: the report would refuse it when all is done.
+func (f *file) comparable(m *Model) error {
+	for i := range f.Models {
+		base := &f.Models[i]
+		if base.Name != m.Base {
+			continue
+		}
+		was, err := base.Evaluate.Spec()
+		if err != nil {
+			return err
+		}
+		is, err := m.Evaluate.Spec()
+		if err != nil {
+			return err
+		}
+		differ := slices.DeleteFunc(report.Differ(&was, &is),
+			func(name string) bool { return slices.Contains(m.Allow, name) })
+		if len(differ) > 0 {
+			return fmt.Errorf("it is evaluated in another way than its base %s (%s): evaluate both alike, "+
+				"or add allow: [%s]",
+				m.Base, strings.Join(differ, ", "), strings.Join(append(slices.Clone(m.Allow), differ...), ", "))
+		}
+	}
+	return nil
+}
+
+func distinct(seeds []uint64) error {
+	for i, s := range seeds {
+		if slices.Contains(seeds[:i], s) {
+			return fmt.Errorf("seeds: %d is there twice", s)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,340 @@
+package study
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/trainer"
+	"github.com/stele-lm/stele/trainer/objective"
+)
+
+// Kind is what a job does.
+type Kind string
+
+// The kinds of jobs.
+const (
+	Train    Kind = "train"
+	Evaluate Kind = "eval"
+	Reports  Kind = "report"
+)
+
+// Job is a run of a study. Its name is also the path of its folder in the study's.
+type Job struct {
+	Name string
+	Kind Kind
+	// Needs are the jobs that must be done first. The report needs none: it is made of
+	// the evaluations that are done.
+	Needs []string
+	// Model is what is trained or evaluated, as --model takes it; empty where it is the
+	// last checkpoint of the training job From.
+	Model, From string
+	// Start is the model that From, or the one it began with, started from.
+	Start      string
+	Config     trainer.Config // of a training
+	Evaluation Evaluation     // of an evaluation
+}
+
+// settings are what decides a job's numbers, by dotted keys, values as JSON.
+func (s *Study) settings(dir string, j *Job, options Options) (map[string]string, error) {
+	var of any
+	switch j.Kind {
+	case Train:
+		config := j.Config
+		config.Model = "" // the one that From has lies elsewhere on another machine
+		of = config
+	case Evaluate:
+		e := &j.Evaluation
+		spec, err := e.Spec()
+		if err != nil {
+			return nil, err
+		}
+		of = map[string]any{"evaluate": struct {
+			eval.Spec
+			Samples  int               `json:"samples"`
+			Data     string            `json:"data"`
+			Registry string            `json:"registry"`
+			Fields   map[string]string `json:"fields"`
+		}{spec, e.Samples, e.Data, e.Registry, e.Fields}}
+	case Reports:
+		done, err := s.evaluated(dir)
+		if err != nil {
+			return nil, err
+		}
+		if of, err = described(dir, s.Report, done); err != nil {
+			return nil, err
+		}
+	}
+	data, err := json.Marshal(of)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	if err := flatten(all, "", data); err != nil {
+		return nil, err
+	}
+	if j.Kind == Reports {
+		return all, nil
+	}
+	all["model"] = j.model()
+	all["--backend"], all["--dtype"], all["--kernels"] = options.Backend, options.DType, options.Kernels
+	return all, nil
+}
+
+// model names what a job works on: the training that makes it, where one does.
+func (j *Job) model() string {
+	if j.From != "" {
+		return j.From
+	}
+	return j.Model
+}
+
+// flatten writes an object's values by dotted keys.
+func flatten(into map[string]string, prefix string, data json.RawMessage) error {
+	if !bytes.HasPrefix(data, []byte("{")) {
+		if text := string(data); text != "null" && text != "[]" && text != `""` {
+			into[prefix] = text // what is empty is not set
+		}
+		return nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return err
+	}
+	for key, value := range object {
+		if prefix != "" {
+			key = prefix + "." + key
+		}
+		if err := flatten(into, key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run is a model's evaluation, or an arm's with one seed, as the report has it.
+type run struct {
+	name  string // of the model or arm
+	job   string // of the evaluation
+	base  string // of the base's evaluation; empty for none
+	label string
+	model *Model // nil for an arm
+	arm   *Arm   // nil for a model
+	// Languages and method of an arm's training.
+	languages []string
+	method    string
+}
+
+// described is all that the report is made of: what it is told of runs, and their results.
+func described(dir string, report Report, runs []run) (any, error) {
+	all := map[string]string{}
+	for _, r := range runs {
+		line := []any{r.base, r.label, r.languages, r.method}
+		if r.model != nil {
+			line = append(line, r.model.Family, r.model.Curve, r.model.Allow)
+		} else {
+			line = append(line, r.arm.Curve, r.arm.Allow)
+		}
+		results, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(r.job), "results.json"))
+		if err != nil {
+			return nil, err
+		}
+		all[r.job] = fmt.Sprintf("%s %x", flow(line), sha256.Sum256(results))
+	}
+	return map[string]any{"report": report, "runs": all}, nil
+}
+
+// builder makes the jobs of a file.
+type builder struct {
+	file    *file
+	study   *Study
+	seeds   []uint64 // of arms that have none of their own
+	state   map[string]int
+	implied map[string]string // models that only arms name → their names
+}
+
+// initial finds the evaluation of the model that an arm starts from with a seed, and the
+// training that makes it, if one does.
+func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err error) {
+	for i := range b.file.Arms {
+		parent := &b.file.Arms[i]
+		if parent.Name != a.Model {
+			continue
+		}
+		if err := b.arm(i); err != nil {
+			return "", "", err
+		}
+		seeds := b.seedsOf(parent)
+		switch {
+		case slices.Contains(seeds, seed):
+		case len(seeds) == 1:
+			seed = seeds[0]
+		default:
+			return "", "", fmt.Errorf("it starts from %s, which is not trained with seed %d: give %s that seed, or one alone",
+				parent.Name, seed, parent.Name)
+		}
+		name := runName(parent.Name, seed)
+		return folder(Evaluate, name), folder(Train, name), nil
+	}
+	var same []string
+	for _, m := range b.file.Models {
+		switch {
+		case m.Name == a.Model:
+			return folder(Evaluate, m.Name), "", nil
+		case m.Model == a.Model:
+			same = append(same, m.Name)
+		}
+	}
+	switch {
+	case len(same) == 1:
+		return folder(Evaluate, same[0]), "", nil
+	case len(same) > 1:
+		return "", "", fmt.Errorf("model %s is evaluated in several ways: name one of %v", a.Model, same)
+	case b.implied[a.Model] != "":
+		return folder(Evaluate, b.implied[a.Model]), "", nil
+	}
+	return "", "", fmt.Errorf("model %q is no model or arm of the study%s", a.Model,
+		nearest.Hint(a.Model, b.names()))
+}
+
+func (b *builder) names() (all []string) {
+	for _, m := range b.file.Models {
+		all = append(all, m.Name)
+	}
+	for _, a := range b.file.Arms {
+		all = append(all, a.Name)
+	}
+	return all
+}
+
+func (b *builder) seedsOf(a *Arm) []uint64 {
+	if len(a.Seeds) > 0 {
+		return a.Seeds
+	}
+	return b.seeds
+}
+
+// Samples reports whether a training learns from completions that its model samples, not
+// from reference solutions.
+func Samples(c *trainer.Config) bool {
+	algorithm, err := objective.Named(c.Algorithm)
+	return err == nil && algorithm.Rollouts
+}
+
+// runName is what an arm's run with a seed is called.
+func runName(arm string, seed uint64) string { return fmt.Sprintf("%s.%d", arm, seed) }
+
+// folder is a job's name.
+func folder(kind Kind, run string) string { return string(kind) + "/" + run }
+
+// States of an arm in the making.
+const (
+	begun = 1
+	built = 2
+)
+
+// arm adds an arm's jobs, after those of the arm that it starts from.
+func (b *builder) arm(i int) error {
+	a := &b.file.Arms[i]
+	switch b.state[a.Name] {
+	case built:
+		return nil
+	case begun:
+		return fmt.Errorf("arm %s starts from itself", a.Name)
+	}
+	b.state[a.Name] = begun
+	if a.Model == "" {
+		return fmt.Errorf("arm %s: model is not set: a model or arm of the study, a folder, a hub id or builtin:NAME",
+			a.Name)
+	}
+	for _, seed := range b.seedsOf(a) {
+		initial, from, err := b.initial(a, seed)
+		if err != nil {
+			return fmt.Errorf("arm %s: %w", a.Name, err)
+		}
+		base := b.study.Job(initial)
+		train := &Job{Name: folder(Train, runName(a.Name, seed)), Kind: Train, From: from, Model: base.Model,
+			Start: base.Start}
+		if from != "" {
+			train.Needs = []string{from}
+		}
+		set := slices.Concat(b.file.base, b.file.arms[i], []string{
+			"model=" + flow(base.Start), fmt.Sprint("seed=", seed),
+		})
+		if train.Config, err = trainer.LoadConfig(b.file.Train, set); err != nil {
+			return fmt.Errorf("arm %s: %w", a.Name, err)
+		}
+		evaluation := &Job{
+			Name: folder(Evaluate, runName(a.Name, seed)), Kind: Evaluate, Needs: []string{train.Name},
+			From: train.Name, Start: base.Start, Evaluation: base.Evaluation,
+		}
+		r := run{
+			name: a.Name, job: evaluation.Name, base: initial, label: a.Label, arm: a, method: a.Method,
+			languages: train.Config.Data.Languages,
+		}
+		if r.label == "" {
+			r.label = a.Name
+		}
+		if len(b.seedsOf(a)) > 1 {
+			r.label += fmt.Sprintf(", seed %d", seed)
+		}
+		if r.method == "" {
+			r.method = "SFT"
+			if Samples(&train.Config) {
+				r.method = "RL"
+			}
+		}
+		if err := b.add(train, evaluation); err != nil {
+			return err
+		}
+		b.study.runs = append(b.study.runs, r)
+	}
+	b.state[a.Name] = built
+	return nil
+}
+
+// add adds jobs.
+func (b *builder) add(jobs ...*Job) error {
+	for _, j := range jobs {
+		if b.study.Job(j.Name) != nil {
+			return fmt.Errorf("two runs would be %s: rename a model or an arm", j.Name)
+		}
+		b.study.Jobs = append(b.study.Jobs, j)
+	}
+	return nil
+}
+
+// model adds the evaluation of a model.
+func (b *builder) model(m *Model) error {
+	j := &Job{Name: folder(Evaluate, m.Name), Kind: Evaluate, Model: m.Model, Start: m.Model,
+		Evaluation: m.Evaluate}
+	now, err := json.Marshal(m.Evaluate)
+	if err != nil {
+		return err
+	}
+	for _, other := range b.file.Models {
+		if other.Name == m.Name {
+			break
+		}
+		if was, err := json.Marshal(other.Evaluate); err != nil {
+			return err
+		} else if other.Model == m.Model && bytes.Equal(was, now) {
+			return fmt.Errorf("models %s and %s are one model, evaluated alike: leave one out", other.Name, m.Name)
+		}
+	}
+	r := run{name: m.Name, job: j.Name, label: m.Label, model: m, languages: m.Languages, method: m.Method}
+	if m.Base != "" {
+		r.base = folder(Evaluate, m.Base)
+	}
+	if r.label == "" {
+		r.label = m.Name
+	}
+	b.study.runs = append(b.study.runs, r)
+	return b.add(j)
+}

@@ -1,0 +1,354 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer"
+)
+
+// Runner does a job's work. Each goes on with what is in the folder already, and returns
+// the context's error when that ends.
+type Runner interface {
+	Train(ctx context.Context, config trainer.Config, out string) error
+	// Evaluate measures the model in a folder, or of a name; called is what the results
+	// call it.
+	Evaluate(ctx context.Context, e Evaluation, model, called, out string) error
+}
+
+// Run is a study in the making.
+type Run struct {
+	Study   *Study
+	Dir     string
+	Runner  Runner
+	Options Options
+	// Update does again what the file changed; otherwise a change is an error.
+	Update bool
+	// Say gets what everybody must know.
+	Say io.Writer
+
+	failed []string // jobs that were not done, with the reason
+	missed map[string]bool
+	total  int
+	number int
+}
+
+// All does every job that is not done, and then the report. A job that fails is said, and
+// the others go on; the error says how many were not done.
+func (r *Run) All(ctx context.Context) error {
+	if err := r.prepare(r.Study.Jobs); err != nil {
+		return err
+	}
+	r.missed, r.total = map[string]bool{}, len(r.Study.Jobs)
+	for i, j := range r.Study.Jobs {
+		r.number = i + 1
+		err := r.job(ctx, j, false)
+		if ctx.Err() != nil {
+			r.say("stopped at %s: the same command goes on from there", j.Name)
+			return ctx.Err()
+		}
+		if err != nil {
+			r.missed[j.Name] = true
+			r.failed = append(r.failed, fmt.Sprintf("%s: %v", j.Name, err))
+			r.say("%s: not done: %v", j.Name, err)
+		}
+	}
+	if len(r.failed) > 0 {
+		return fmt.Errorf("%d of %d jobs were not done; the same command tries them again: %s", len(r.failed),
+			len(r.Study.Jobs), strings.Join(r.failed, "; "))
+	}
+	return nil
+}
+
+// One does a job, and before it those of the jobs that it needs that are not done. A job
+// that another process has is waited for.
+func (r *Run) One(ctx context.Context, j *Job) error {
+	jobs := r.before(j)
+	if err := r.prepare(jobs); err != nil {
+		return err
+	}
+	r.missed, r.total = map[string]bool{}, len(jobs)
+	for i, j := range jobs {
+		r.number = i + 1
+		if err := r.job(ctx, j, true); err != nil {
+			if ctx.Err() != nil {
+				r.say("stopped at %s: the same command goes on from there", j.Name)
+				return ctx.Err()
+			}
+			return fmt.Errorf("%s: %w", j.Name, err)
+		}
+	}
+	return nil
+}
+
+// before lists a job after all that it needs.
+func (r *Run) before(j *Job) (all []*Job) {
+	for _, need := range j.Needs {
+		for _, k := range r.before(r.Study.Job(need)) {
+			if !slices.Contains(all, k) {
+				all = append(all, k)
+			}
+		}
+	}
+	return append(all, j)
+}
+
+// prepare refuses a folder of something else, and a file that changed what was begun.
+func (r *Run) prepare(jobs []*Job) error {
+	if err := r.owns(); err != nil {
+		return err
+	}
+	if _, err := r.Study.changes(r.Dir, jobs, r.Options); err != nil && !r.Update {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(r.Dir, jobsName), 0o755); err != nil {
+		return err
+	}
+	if r.Update {
+		if err := r.forget(jobs); err != nil {
+			return err
+		}
+	}
+	return jsonl.WriteBytes(filepath.Join(r.Dir, "study.yaml"), r.Study.text)
+}
+
+// owns refuses a folder that holds something that is no study.
+func (r *Run) owns() error {
+	if err := jsonl.CheckFolder(r.Dir); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) || len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(r.Dir, jobsName)); err != nil {
+		return fmt.Errorf("%s is not empty (%s) and holds no study: choose another folder", r.Dir,
+			entries[0].Name())
+	}
+	return nil
+}
+
+// changes finds the jobs that were begun with other settings; the error names the settings.
+func (s *Study) changes(dir string, jobs []*Job, options Options) (map[string]bool, error) {
+	changed := map[string]bool{}
+	of := map[string][]string{} // jobs by what differs
+	var order []string
+	for _, j := range jobs {
+		r, err := readRecord(dir, j.Name)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil || j.Kind == Reports || !r.produced(dir) {
+			continue
+		}
+		now, err := s.settings(dir, j, options)
+		if err != nil {
+			return nil, err
+		}
+		for _, differ := range r.changed(now) {
+			changed[j.Name] = true
+			if of[differ] == nil {
+				order = append(order, differ)
+			}
+			of[differ] = append(of[differ], j.Name)
+		}
+	}
+	if len(order) == 0 {
+		return changed, nil
+	}
+	for i, differ := range order {
+		order[i] = fmt.Sprintf("%s (%s)", differ, some(of[differ]))
+	}
+	return changed, fmt.Errorf("%s was begun with other settings: %s: put them back, choose another folder, "+
+		"or run what they touch anew with --update", dir, strings.Join(order, "; "))
+}
+
+// some names jobs: all where they are few.
+func some(jobs []string) string {
+	if n := len(jobs); n > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(jobs[:2], ", "), n-2)
+	}
+	return strings.Join(jobs, ", ")
+}
+
+// forget removes the jobs whose settings changed, and what was made from them: those that
+// depend on others first, so that what is there is always of what is there.
+func (r *Run) forget(jobs []*Job) error {
+	changed, err := r.Study.changes(r.Dir, r.Study.Jobs, r.Options)
+	if err != nil && len(changed) == 0 {
+		return err
+	}
+	mine := map[string]bool{}
+	for _, j := range jobs {
+		mine[j.Name] = true
+	}
+	var gone []*Job
+	for _, j := range r.Study.Jobs { // in the order in which they depend on each other
+		stale := changed[j.Name] && mine[j.Name]
+		for _, need := range j.Needs {
+			stale = stale || slices.ContainsFunc(gone, func(g *Job) bool { return g.Name == need })
+		}
+		if stale {
+			gone = append(gone, j)
+		}
+	}
+	for _, j := range slices.Backward(gone) {
+		if err := r.remove(j); err != nil {
+			return fmt.Errorf("%s: %w", j.Name, err)
+		}
+	}
+	return nil
+}
+
+// remove removes a job's folder and record.
+func (r *Run) remove(j *Job) error {
+	record, err := readRecord(r.Dir, j.Name)
+	if err != nil || record == nil {
+		return err
+	}
+	release, err := take(context.Background(), r.Dir, j.Name, false, r.say)
+	if err != nil {
+		return err
+	}
+	r.say("%s: removed, to be run anew", j.Name)
+	folder := filepath.Join(r.Dir, filepath.FromSlash(j.Name))
+	removed := filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".removed")
+	err = os.RemoveAll(removed)
+	if moved := os.Rename(folder, removed); err == nil && !errors.Is(moved, fs.ErrNotExist) {
+		err = moved
+	}
+	if err == nil {
+		err = os.Remove(recordPath(r.Dir, j.Name))
+	}
+	return errors.Join(err, os.RemoveAll(removed), release())
+}
+
+// job does a job, or finds that it is done.
+func (r *Run) job(ctx context.Context, j *Job, wait bool) (err error) {
+	for _, need := range j.Needs {
+		if r.missed[need] {
+			return fmt.Errorf("it needs %s, which was not done", need)
+		}
+	}
+	release, err := take(ctx, r.Dir, j.Name, wait, r.say)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	settings, err := r.Study.settings(r.Dir, j, r.Options)
+	if err != nil {
+		return err
+	}
+	now, err := readRecord(r.Dir, j.Name)
+	if err != nil {
+		return err
+	}
+	if now != nil && j.Kind == Reports && now.changed(settings) != nil {
+		now = nil // it is made of what is done now
+	}
+	if now != nil && !now.produced(r.Dir) {
+		now = nil // it left nothing that other settings could change
+	}
+	if now != nil { // another process may have begun it since
+		if differ := now.changed(settings); len(differ) > 0 {
+			return fmt.Errorf("it was begun with other settings: %s", strings.Join(differ, ", "))
+		}
+		if now.State == Done {
+			r.say("[%d/%d] %s is done", r.number, r.total, j.Name)
+			return nil
+		}
+	}
+	now = &record{Job: j.Name, State: Begun, Settings: settings}
+	if err := now.write(r.Dir); err != nil {
+		return err
+	}
+	r.say("[%d/%d] %s", r.number, r.total, j.Name)
+	err = r.work(ctx, j, now)
+	switch {
+	case err == nil:
+		now.State = Done
+	case ctx.Err() != nil:
+		return err
+	default:
+		now.State, now.Error = Failed, err.Error()
+	}
+	return errors.Join(err, now.write(r.Dir))
+}
+
+// work does a training or an evaluation.
+func (r *Run) work(ctx context.Context, j *Job, now *record) error {
+	out := filepath.Join(r.Dir, filepath.FromSlash(j.Name))
+	model, called := j.Model, j.Model
+	if j.From != "" {
+		from, err := readRecord(r.Dir, j.From)
+		if err != nil {
+			return err
+		}
+		if from == nil || from.State != Done {
+			return fmt.Errorf("it needs %s, which is not done", j.From)
+		}
+		called = j.From + "/" + from.Checkpoint
+		model = filepath.Join(r.Dir, filepath.FromSlash(called))
+	}
+	switch j.Kind {
+	case Reports:
+		return r.report()
+	case Evaluate:
+		return r.Runner.Evaluate(ctx, j.Evaluation, model, called, out)
+	}
+	config := j.Config
+	config.Model = model
+	if err := sweep(out); err != nil {
+		return err
+	}
+	if err := r.Runner.Train(ctx, config, out); err != nil {
+		return err
+	}
+	var err error
+	now.Checkpoint, err = lastCheckpoint(out)
+	return err
+}
+
+// sweep removes what a training run that was killed before it wrote its manifest left of it.
+func sweep(out string) error {
+	partial, err := filepath.Glob(filepath.Join(out, ".manifest.json.partial-*"))
+	for _, path := range partial {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+// lastCheckpoint finds the newest checkpoint of a training run that is done.
+func lastCheckpoint(out string) (string, error) {
+	const folder = "checkpoints"
+	entries, err := os.ReadDir(filepath.Join(out, folder))
+	last := -1
+	for _, e := range entries {
+		number, ok := strings.CutPrefix(e.Name(), "step-")
+		if step, err := strconv.Atoi(number); ok && err == nil {
+			last = max(last, step)
+		}
+	}
+	if err == nil && last < 0 {
+		err = fmt.Errorf("%s has no checkpoint", out)
+	}
+	return fmt.Sprintf("%s/step-%d", folder, last), err
+}
+
+func (r *Run) say(format string, args ...any) {
+	if r.Say != nil {
+		fmt.Fprintf(r.Say, format+"\n", args...)
+	}
+}
