@@ -71,8 +71,8 @@ func (j *judge) judge(s *Sample) error {
 	return nil
 }
 
-// checkCommands finds the programs that judge answers.
-func (s *Spec) checkCommands() error {
+// CheckCommands finds the programs that judge answers.
+func (s *Spec) CheckCommands() error {
 	for name, c := range s.AnswerCommands {
 		of, err := c.Type()
 		if err == nil {

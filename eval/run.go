@@ -72,7 +72,7 @@ func Check(spec Spec, questions []Question, shard Shard, origin Origin, out stri
 	if err != nil {
 		return err
 	}
-	if err := spec.checkCommands(); err != nil {
+	if err := spec.CheckCommands(); err != nil {
 		return err
 	}
 	if out == "" {

@@ -409,6 +409,9 @@ func checkEvaluation(model *engine.Source, c trainer.Config, say io.Writer) erro
 	if err != nil {
 		return err
 	}
+	if err := spec.CheckCommands(); err != nil {
+		return err
+	}
 	questions, _, err := questionsFor(model.Tokenizer, model.Template, spec, source)
 	if err != nil {
 		return err

@@ -117,6 +117,10 @@ func Label(t Type) string {
 	return t.Name()
 }
 
+// Universal reports whether a question's answer is the same text in every language, as
+// numbers and letters are: of the type of a Label.
+func Universal(label string) bool { return label == "" || strings.HasPrefix(label, choiceOf) }
+
 // Labelled returns the type of a Label. own is the benchmark's type where it is not
 // registered, or nil.
 func Labelled(label string, own Type) (Type, error) {

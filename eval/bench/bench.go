@@ -148,8 +148,9 @@ func choose(name string, all []Problem, languages []string, limit int) ([]Proble
 			seen[p.ID] = true
 			if i == 0 {
 				answers[p.ID] = p.Answer
-			} else if first, ok := answers[p.ID]; ok && first != p.Answer {
-				return nil, fmt.Errorf("%s: question %s has answer %q in %s and %q in %s", name, p.ID, first, languages[0], p.Answer, language)
+			} else if first, ok := answers[p.ID]; ok && first != p.Answer && answer.Universal(p.AnswerType) {
+				return nil, fmt.Errorf("%s: question %s has answer %q in %s and %q in %s",
+					name, p.ID, first, languages[0], p.Answer, language)
 			}
 			out = append(out, p)
 			n++

@@ -333,6 +333,20 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
+// TestTranslatedAnswers: a question's answer in words is another in each language, a number
+// or a letter is not.
+func TestTranslatedAnswers(t *testing.T) {
+	for kind, same := range map[string]bool{"text": false, "{command: [cat]}": false, "math": true, "choice of 10": true} {
+		dir := lay(t, t.TempDir(), map[string]string{
+			"en.jsonl": `{"id":"1","problem":"?","answer":"H"}` + "\n", "de.jsonl": `{"id":"1","problem":"?","answer":"I"}` + "\n",
+			"benchmarks.yaml": "q: {languages: [en, de], answer: " + kind + ", sources: [{path: \"{language}.jsonl\"}]}\n"})
+		_, err := Load("q", []string{"en", "de"}, Options{Dir: dir})
+		if same && (err == nil || !strings.Contains(err.Error(), `question 1 has answer "H" in en and "I" in de`)) || !same && err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 // TestManyChoices: a set with more choices than the graders of mathematics know is asked,
 // and its answers are of the type of so many choices, however it names them; up to five
 // stay what they were.
