@@ -7,7 +7,8 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: install-check experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers race check fmt vet lint fuzz goldens clean
+.PHONY: install-check experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers \
+  race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -ldflags "$$STELE_LDFLAGS $$(third_party/commit.sh)" -o bin/stele ./cmd/stele
@@ -49,7 +50,8 @@ tiers: setup
 
 # Packages that start goroutines of their own, without tests that only take long.
 # GoMLX's backend does arithmetic with pointers that the detector's other check refuses.
-RACE ?= ./kernels/host ./internal/hub ./internal/progress ./engine/text ./eval ./eval/langid ./trainer/reward
+RACE ?= ./kernels/host ./internal/hub ./internal/progress ./engine/text ./eval ./eval/langid ./eval/answer \
+  ./internal/command ./trainer/reward
 RACE_ENGINE ?= TestCancel|TestRefuses|TestFindStop
 RACE_TRAINER ?= TestDroppedWithAnError|TestCommandThatFails
 race: setup
