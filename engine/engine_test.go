@@ -80,7 +80,8 @@ func generate(t *testing.T, e *Engine, requests []Request) map[[2]int]Completion
 func TestGreedy(t *testing.T) {
 	for _, f := range setups(t) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
-			e := load(t, filepath.Join(testdata, "models", name), Options{Backend: f.backend, Kernels: f.kernels})
+			e := load(t, filepath.Join(testdata, "models", name),
+				Options{Backend: f.backend, Kernels: f.kernels})
 			var golden struct {
 				Cases []struct {
 					PromptIDs []int32 `json:"prompt_ids"`
@@ -90,12 +91,16 @@ func TestGreedy(t *testing.T) {
 			readJSON(t, filepath.Join(testdata, name+".forward.json"), &golden)
 			var requests []Request
 			for i, c := range golden.Cases {
-				requests = append(requests, Request{ID: fmt.Sprint(i), Prompt: c.PromptIDs, MaxTokens: len(c.GreedyIDs), IgnoreEOS: true})
+				requests = append(requests, Request{
+					ID: fmt.Sprint(i), Prompt: c.PromptIDs, MaxTokens: len(c.GreedyIDs), IgnoreEOS: true,
+				})
 			}
 			done := generate(t, e, requests)
 			for i, c := range golden.Cases {
-				if got := done[[2]int{i, 0}]; !slices.Equal(got.Tokens, c.GreedyIDs) || got.FinishReason != FinishLength {
-					t.Errorf("%s %s case %d: %v %s, want %v", f, name, i, got.Tokens, got.FinishReason, c.GreedyIDs)
+				if got := done[[2]int{i, 0}]; !slices.Equal(got.Tokens, c.GreedyIDs) ||
+					got.FinishReason != FinishLength {
+					t.Errorf("%s %s case %d: %v %s, want %v", f, name, i, got.Tokens, got.FinishReason,
+						c.GreedyIDs)
 				}
 			}
 		}
@@ -132,7 +137,8 @@ func groups() []Request {
 			prompt[j] = int32(300 + (j*7+i/3*11)%900)
 		}
 		requests = append(requests, Request{
-			ID: fmt.Sprintf("q%d", i), Prompt: prompt, N: 1 + i%4, MaxTokens: 6 + 5*(i%3), IgnoreEOS: true, Seed: 3,
+			ID: fmt.Sprintf("q%d", i), Prompt: prompt, N: 1 + i%4, MaxTokens: 6 + 5*(i%3), IgnoreEOS: true,
+			Seed:     3,
 			Sampling: sampler.Params{Temperature: 1, TopP: 1},
 		})
 	}
@@ -147,7 +153,8 @@ func TestSameTokens(t *testing.T) {
 	for _, f := range setups(t) {
 		for i, o := range []Options{
 			{}, {MaxBatch: 1}, {MaxBatch: 3}, {MaxBatch: 16, PageSize: 4}, {PageSize: 32}, {ChunkSize: 7},
-			{NoPrefixCache: true}, {PoolTokens: 96, PageSize: 8}, {PoolTokens: 96, MaxBatch: 5, ChunkSize: 9, PageSize: 4},
+			{NoPrefixCache: true}, {PoolTokens: 96, PageSize: 8},
+			{PoolTokens: 96, MaxBatch: 5, ChunkSize: 9, PageSize: 4},
 		} {
 			if f.kernels == KernelsGraph && i%4 != 3 && i > 0 {
 				continue // compiling takes seconds a schedule; TestExact has more on graphs
@@ -193,7 +200,8 @@ func TestSameTokens(t *testing.T) {
 // TestDeviceDraws: where logits stay on the device, in the decode step or after a prompt
 // that a group shares, the tokens are those that host kernels draw from logits in memory.
 func TestDeviceDraws(t *testing.T) {
-	params := []sampler.Params{{}, {Temperature: 1}, {Temperature: 0.6, TopP: 0.95}, {Temperature: 1.2, TopK: 40}, {Temperature: 1, MinP: 0.001}}
+	params := []sampler.Params{{}, {Temperature: 1}, {Temperature: 0.6, TopP: 0.95},
+		{Temperature: 1.2, TopK: 40}, {Temperature: 1, MinP: 0.001}}
 	for _, several := range []bool{false, true} { // ways to draw in a step
 		requests := groups()
 		for i := range requests {
@@ -221,7 +229,8 @@ func TestDeviceDraws(t *testing.T) {
 // TestScoreAgrees: the log-probabilities of generation are those of scoring, at a
 // temperature and with filters that score knows nothing of.
 func TestScoreAgrees(t *testing.T) {
-	for _, f := range append(setups(t), setup{"go", KernelsHost, "int8"}, setup{"go", KernelsHost, "bfloat16"}) {
+	for _, f := range append(setups(t), setup{"go", KernelsHost, "int8"},
+		setup{"go", KernelsHost, "bfloat16"}) {
 		e := nano(t, Options{Backend: f.backend, Kernels: f.kernels, DType: f.dtype, ChunkSize: 5})
 		bound := 1e-4
 		if f.kernels == KernelsHost {
@@ -269,7 +278,8 @@ func TestScoreAgrees(t *testing.T) {
 // sequence end it.
 func TestStops(t *testing.T) {
 	e := nano(t, Options{Backend: "go"})
-	free := Request{ID: "s", Prompt: []int32{300, 301}, MaxTokens: 24, IgnoreEOS: true, Sampling: sampler.Params{Temperature: 1}}
+	free := Request{ID: "s", Prompt: []int32{300, 301}, MaxTokens: 24, IgnoreEOS: true,
+		Sampling: sampler.Params{Temperature: 1}}
 	whole := generate(t, e, []Request{free})[[2]int{0, 0}]
 	text, err := e.Tokenizer.Decode(whole.Tokens, true)
 	if err != nil || text != whole.Text || whole.FinishReason != FinishLength {
@@ -286,7 +296,8 @@ func TestStops(t *testing.T) {
 	ended := free
 	ended.StopTokens = whole.Tokens[5:6]
 	at := slices.Index(whole.Tokens, whole.Tokens[5])
-	if got := generate(t, e, []Request{ended})[[2]int{0, 0}]; len(got.Tokens) != at+1 || got.FinishReason != FinishStop {
+	if got := generate(t, e, []Request{ended})[[2]int{0, 0}]; len(got.Tokens) != at+1 ||
+		got.FinishReason != FinishStop {
 		t.Errorf("stop token: %d tokens %s, want %d", len(got.Tokens), got.FinishReason, at+1)
 	}
 }
@@ -301,7 +312,8 @@ func TestStopsAtSpecialToken(t *testing.T) {
 		t.Fatalf("%s is no special token", end)
 	}
 	// So hot that every token is about as likely.
-	r := Request{ID: "s", Prompt: []int32{300, 301}, N: 64, MaxTokens: 200, IgnoreEOS: true, Sampling: sampler.Params{Temperature: 100}}
+	r := Request{ID: "s", Prompt: []int32{300, 301}, N: 64, MaxTokens: 200, IgnoreEOS: true,
+		Sampling: sampler.Params{Temperature: 100}}
 	whole := generate(t, e, []Request{r})
 	r.Stop = []string{end}
 	stopped := 0
@@ -313,7 +325,8 @@ func TestStopsAtSpecialToken(t *testing.T) {
 		stopped++
 		text, err := e.Tokenizer.Decode(whole[key].Tokens[:at], true)
 		if err != nil || got.Text != text || len(got.Tokens) != at+1 || got.FinishReason != FinishStop {
-			t.Errorf("%v: %q of %d tokens, %s, want %q of %d", key, got.Text, len(got.Tokens), got.FinishReason, text, at+1)
+			t.Errorf("%v: %q of %d tokens, %s, want %q of %d", key, got.Text, len(got.Tokens),
+				got.FinishReason, text, at+1)
 		}
 	}
 	if stopped == 0 {
@@ -333,15 +346,19 @@ func cutAt(text, stop string) (before, after string, found bool) {
 func TestRefuses(t *testing.T) {
 	e := nano(t, Options{Backend: "go"})
 	for name, r := range map[string]Request{
-		"empty prompt": {MaxTokens: 1}, "no tokens": {Prompt: []int32{1}}, "id": {Prompt: []int32{5000}, MaxTokens: 1},
-		"length": {Prompt: make([]int32, 1024), MaxTokens: 1}, "temperature": {Prompt: []int32{1}, MaxTokens: 1, Sampling: sampler.Params{Temperature: -1}},
+		"empty prompt": {MaxTokens: 1}, "no tokens": {Prompt: []int32{1}},
+		"id":          {Prompt: []int32{5000}, MaxTokens: 1},
+		"length":      {Prompt: make([]int32, 1024), MaxTokens: 1},
+		"temperature": {Prompt: []int32{1}, MaxTokens: 1, Sampling: sampler.Params{Temperature: -1}},
 	} {
-		if err := e.Generate(context.Background(), []Request{r}, func(Completion) error { return nil }); err == nil {
+		err := e.Generate(context.Background(), []Request{r}, func(Completion) error { return nil })
+		if err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
 	small := nano(t, Options{Backend: "go", PoolTokens: 32})
-	err := small.Generate(context.Background(), []Request{{Prompt: make([]int32, 40), MaxTokens: 8}}, func(Completion) error { return nil })
+	long := []Request{{Prompt: make([]int32, 40), MaxTokens: 8}}
+	err := small.Generate(context.Background(), long, func(Completion) error { return nil })
 	if err == nil {
 		t.Error("a sequence longer than the pool was taken")
 	}

@@ -27,7 +27,8 @@ func mixture(vocabulary int) []Request {
 			prompt[j] = int32(100 + (j*13+i/4*17)%(vocabulary-200)) // four in a row begin alike
 		}
 		requests = append(requests, Request{
-			ID: fmt.Sprintf("m%d", i), Prompt: prompt, N: 1 + i%3*6, MaxTokens: 2 + 3*(i%4), IgnoreEOS: true, Seed: 11,
+			ID: fmt.Sprintf("m%d", i), Prompt: prompt, N: 1 + i%3*6, MaxTokens: 2 + 3*(i%4), IgnoreEOS: true,
+			Seed:     11,
 			Sampling: sampler.Params{Temperature: 0.8, TopP: 0.5 + 0.5*float64(i%2)},
 		})
 	}
@@ -47,23 +48,26 @@ func TestExact(t *testing.T) {
 		check    func(t *testing.T, e *Engine)
 	}{
 		{name: "batch 16", options: Options{MaxBatch: 16}},
-		{name: "batch 16, prefixes known", options: Options{MaxBatch: 16}, check: func(t *testing.T, e *Engine) {
-			if e.Stats().CachedTokens == 0 {
-				t.Error("no prefix was found")
-			}
-		}},
+		{name: "batch 16, prefixes known", options: Options{MaxBatch: 16},
+			check: func(t *testing.T, e *Engine) {
+				if e.Stats().CachedTokens == 0 {
+					t.Error("no prefix was found")
+				}
+			}},
 		{name: "batch 64, shuffled", options: Options{MaxBatch: 64}, shuffled: 1},
 		{name: "batch 3, chunks", options: Options{MaxBatch: 3, ChunkSize: 9}, shuffled: 2},
-		{name: "batch 1", options: Options{MaxBatch: 1, NoPrefixCache: true}, check: func(t *testing.T, e *Engine) {
-			if e.Stats().CachedTokens != 0 {
-				t.Error("a prefix was found without a cache")
-			}
-		}},
-		{name: "preemption", options: Options{MaxBatch: 16}, pages: 20, shuffled: 3, check: func(t *testing.T, e *Engine) {
-			if e.Stats().Preemptions == 0 {
-				t.Error("nobody was preempted")
-			}
-		}},
+		{name: "batch 1", options: Options{MaxBatch: 1, NoPrefixCache: true},
+			check: func(t *testing.T, e *Engine) {
+				if e.Stats().CachedTokens != 0 {
+					t.Error("a prefix was found without a cache")
+				}
+			}},
+		{name: "preemption", options: Options{MaxBatch: 16}, pages: 20, shuffled: 3,
+			check: func(t *testing.T, e *Engine) {
+				if e.Stats().Preemptions == 0 {
+					t.Error("nobody was preempted")
+				}
+			}},
 		{name: "pages of 32", options: Options{MaxBatch: 16, PageSize: 32}},
 	}
 	for _, model := range []string{"tiny-qwen2", "tiny-llama31"} {
@@ -106,9 +110,11 @@ func TestExact(t *testing.T) {
 				compare(t, fmt.Sprintf("%s %s %s", model, f, s.name), got, want)
 				worst = max(worst, difference(got, first))
 			}
-			t.Logf("%s %s: log-probabilities differ by %.2g at most, bound %.2g", model, f, worst, exactBounds[f.kernels])
+			t.Logf("%s %s: log-probabilities differ by %.2g at most, bound %.2g", model, f, worst,
+				exactBounds[f.kernels])
 			if worst > exactBounds[f.kernels] {
-				t.Errorf("%s %s: log-probabilities differ by %g, bound %g", model, f, worst, exactBounds[f.kernels])
+				t.Errorf("%s %s: log-probabilities differ by %g, bound %g", model, f, worst,
+					exactBounds[f.kernels])
 			}
 		}
 	}
@@ -140,8 +146,10 @@ func compare(t *testing.T, name string, got, want map[[2]int]Completion) {
 		t.Fatalf("%s: %d completions, want %d", name, len(got), len(want))
 	}
 	for key, w := range want {
-		if g := got[key]; !slices.Equal(g.Tokens, w.Tokens) || g.Text != w.Text || g.FinishReason != w.FinishReason {
-			t.Errorf("%s: %v is %v %q, want %v %q", name, key, g.Tokens, g.FinishReason, w.Tokens, w.FinishReason)
+		if g := got[key]; !slices.Equal(g.Tokens, w.Tokens) || g.Text != w.Text ||
+			g.FinishReason != w.FinishReason {
+			t.Errorf("%s: %v is %v %q, want %v %q", name, key, g.Tokens, g.FinishReason, w.Tokens,
+				w.FinishReason)
 		}
 	}
 }

@@ -28,7 +28,8 @@ func Example() {
 		Sampling: sampler.Params{Temperature: 1},
 	}
 	err = e.Generate(ctx, []engine.Request{request}, func(c engine.Completion) error {
-		scores, err := e.Score(ctx, []dense.Pair{{Prompt: prompt, Completion: c.Tokens}}, request.Sampling.Temperature)
+		scores, err := e.Score(ctx, []dense.Pair{{Prompt: prompt, Completion: c.Tokens}},
+			request.Sampling.Temperature)
 		if err != nil {
 			return err
 		}

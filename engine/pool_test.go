@@ -9,11 +9,13 @@ import (
 // BenchmarkPool shows that a decode step costs the same whatever the size of the
 // key-value pool: 64 MiB and 2 GiB, in every setup that is here.
 func BenchmarkPool(b *testing.B) {
-	for _, f := range []setup{{"go", KernelsHost, ""}, {"xla:cpu", KernelsGraph, ""}, {"xla:cuda", KernelsGraph, ""}} {
+	for _, f := range []setup{{"go", KernelsHost, ""}, {"xla:cpu", KernelsGraph, ""},
+		{"xla:cuda", KernelsGraph, ""}} {
 		for _, mebibytes := range []int{64, 2048} {
 			b.Run(fmt.Sprintf("%s/%d MiB", f, mebibytes), func(b *testing.B) {
 				const perToken = 4 * 2 * 2 * 32 * 4 // builtin:tiny: layers, keys and values, heads, width, bytes
-				e, err := Load("builtin:tiny", Options{Backend: f.backend, Kernels: f.kernels, PoolTokens: mebibytes << 20 / perToken})
+				e, err := Load("builtin:tiny",
+					Options{Backend: f.backend, Kernels: f.kernels, PoolTokens: mebibytes << 20 / perToken})
 				if err != nil {
 					b.Skipf("%s is not here: %v", f, err)
 				}

@@ -28,7 +28,8 @@ func TestFindStop(t *testing.T) {
 				}
 			}
 			if cut != want || found != there {
-				t.Fatalf("%q with stops %q is cut at %d (%v), want %d (%v)", text.String(), stops, cut, found, want, there)
+				t.Fatalf("%q with stops %q is cut at %d (%v), want %d (%v)", text.String(), stops, cut, found,
+					want, there)
 			}
 			if found {
 				return

@@ -16,7 +16,8 @@ import (
 func TestWrite(t *testing.T) {
 	parent := t.TempDir()
 	for _, name := range Names() {
-		a, b, c := filepath.Join(parent, name+"a"), filepath.Join(parent, name+"b"), filepath.Join(parent, name+"c")
+		a, b, c := filepath.Join(parent, name+"a"), filepath.Join(parent, name+"b"), filepath.Join(parent,
+			name+"c")
 		for dir, seed := range map[string]uint64{a: 1, b: 1, c: 2} {
 			if err := Write(dir, name, seed); err != nil {
 				t.Fatal(err)

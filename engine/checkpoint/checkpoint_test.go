@@ -42,7 +42,8 @@ func TestConfigs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if llama.HeadDim != 16 || llama.NumHeads*llama.HeadDim == llama.HiddenSize || llama.TieEmbeddings || llama.Rope.Type != "llama3" ||
+	if llama.HeadDim != 16 || llama.NumHeads*llama.HeadDim == llama.HiddenSize || llama.TieEmbeddings ||
+		llama.Rope.Type != "llama3" ||
 		!slices.Equal(llama.EOS, []int32{2041, 2045, 2046}) || llama.DType != BF16 {
 		t.Errorf("%+v", llama)
 	}
@@ -51,7 +52,9 @@ func TestConfigs(t *testing.T) {
 // TestLlama3Frequencies: low frequencies are divided by the factor, high ones are
 // kept, those between lie between.
 func TestLlama3Frequencies(t *testing.T) {
-	c := architecture.Config{HeadDim: 128, Rope: architecture.Rope{Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 8192}}
+	c := architecture.Config{HeadDim: 128, Rope: architecture.Rope{
+		Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 8192,
+	}}
 	plain := architecture.Config{HeadDim: 128, Rope: architecture.Rope{Type: "default", Theta: 500000}}
 	got, base := c.InverseFrequencies(), plain.InverseFrequencies()
 	between := 0
@@ -110,9 +113,12 @@ func TestConfigsThatCannotRun(t *testing.T) {
 		{map[string]any{"model_type": "mamba"}, `model_type "mamba"`},
 		{map[string]any{"model_type": nil}, "no model_type"},
 		{map[string]any{"hidden_act": "gelu"}, `hidden_act "gelu"`},
-		{map[string]any{"rope_scaling": map[string]any{"rope_type": "yarn", "factor": 4}}, `rope type "yarn"`},
-		{map[string]any{"rope_scaling": map[string]any{"type": "dynamic", "factor": 4}}, `rope type "dynamic"`},
-		{map[string]any{"rope_scaling": map[string]any{"rope_type": "llama3", "factor": 8}}, "low_freq_factor 0"},
+		{map[string]any{"rope_scaling": map[string]any{"rope_type": "yarn", "factor": 4}},
+			`rope type "yarn"`},
+		{map[string]any{"rope_scaling": map[string]any{"type": "dynamic", "factor": 4}},
+			`rope type "dynamic"`},
+		{map[string]any{"rope_scaling": map[string]any{"rope_type": "llama3", "factor": 8}},
+			"low_freq_factor 0"},
 		{map[string]any{"rope_theta": -1}, "rope_theta is -1"},
 		{map[string]any{"hidden_size": nil}, "hidden_size is 0"},
 		{map[string]any{"num_hidden_layers": 1e9}, "num_hidden_layers"},
@@ -121,7 +127,8 @@ func TestConfigsThatCannotRun(t *testing.T) {
 		{map[string]any{"rms_norm_eps": 0}, "rms_norm_eps"},
 		{map[string]any{"eos_token_id": 99999}, "outside the vocabulary"},
 		{map[string]any{"eos_token_id": "x"}, "neither a token id"},
-		{map[string]any{"use_sliding_window": true, "max_window_layers": 1, "sliding_window": 32}, "sliding_window 32 for layers from max_window_layers 1"},
+		{map[string]any{"use_sliding_window": true, "max_window_layers": 1, "sliding_window": 32},
+			"sliding_window 32 for layers from max_window_layers 1"},
 		{map[string]any{"num_key_value_heads": nil}, "num_key_value_heads is absent, which is 32"},
 		{map[string]any{"quantization_config": map[string]any{"bits": 4}}, "quantised"},
 		{map[string]any{"torch_dtype": "int8"}, `dtype "int8"`},
@@ -131,8 +138,12 @@ func TestConfigsThatCannotRun(t *testing.T) {
 			t.Errorf("%v: error %v, want one line with %q", c.change, err, c.want)
 		}
 	}
-	defaults, err := ParseConfig(edit(t, map[string]any{"num_key_value_heads": json.RawMessage("null"), "head_dim": nil, "rope_theta": nil, "tie_word_embeddings": nil, "torch_dtype": nil}))
-	if err != nil || defaults.NumKVHeads != 4 || defaults.HeadDim != 16 || defaults.Rope.Theta != 10000 || defaults.TieEmbeddings {
+	defaults, err := ParseConfig(edit(t, map[string]any{
+		"num_key_value_heads": json.RawMessage("null"), "head_dim": nil, "rope_theta": nil,
+		"tie_word_embeddings": nil, "torch_dtype": nil,
+	}))
+	if err != nil || defaults.NumKVHeads != 4 || defaults.HeadDim != 16 || defaults.Rope.Theta != 10000 ||
+		defaults.TieEmbeddings {
 		t.Errorf("defaults %+v, %v", defaults, err)
 	}
 }
@@ -170,6 +181,12 @@ func header(t *testing.T, path string, change func(map[string]any)) {
 	}
 }
 
+// setEntry changes a field of the header's entry of model.norm.weight.
+func setEntry(t *testing.T, path, field string, value any) {
+	t.Helper()
+	header(t, path, func(h map[string]any) { h["model.norm.weight"].(map[string]any)[field] = value })
+}
+
 func TestBadFolders(t *testing.T) {
 	file := func(dir string) string { return filepath.Join(dir, singleFile) }
 	for name, c := range map[string]struct {
@@ -177,11 +194,16 @@ func TestBadFolders(t *testing.T) {
 		damage func(t *testing.T, dir string)
 		want   string
 	}{
-		"no config":   {"tiny-qwen2", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "config.json")) }, "config.json"},
-		"no weights":  {"tiny-qwen2", func(t *testing.T, dir string) { os.Remove(file(dir)) }, "neither model.safetensors nor"},
-		"truncated":   {"tiny-qwen2", func(t *testing.T, dir string) { os.Truncate(file(dir), 500_000) }, "outside the 4"},
-		"header only": {"tiny-qwen2", func(t *testing.T, dir string) { os.Truncate(file(dir), 100) }, "truncated"},
-		"empty":       {"tiny-qwen2", func(t *testing.T, dir string) { os.Truncate(file(dir), 0) }, "0 bytes"},
+		"no config": {"tiny-qwen2",
+			func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "config.json")) }, "config.json"},
+		"no weights": {"tiny-qwen2", func(t *testing.T, dir string) { os.Remove(file(dir)) },
+			"neither model.safetensors nor"},
+		"truncated": {"tiny-qwen2", func(t *testing.T, dir string) { os.Truncate(file(dir), 500_000) },
+			"outside the 4"},
+		"header only": {"tiny-qwen2", func(t *testing.T, dir string) { os.Truncate(file(dir), 100) },
+			"truncated"},
+		"empty": {"tiny-qwen2", func(t *testing.T, dir string) { os.Truncate(file(dir), 0) },
+			"0 bytes"},
 		"huge header": {"tiny-qwen2", func(t *testing.T, dir string) {
 			os.WriteFile(file(dir), []byte("\xff\xff\xff\xff\xff\xff\xff\xff{}"), 0o644)
 		}, "header of"},
@@ -189,37 +211,47 @@ func TestBadFolders(t *testing.T) {
 			os.WriteFile(file(dir), []byte("\x04\x00\x00\x00\x00\x00\x00\x00abcd"), 0o644)
 		}, "not a JSON object"},
 		"missing": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["x"] = h["model.norm.weight"]; delete(h, "model.norm.weight") })
+			header(t, file(dir), func(h map[string]any) {
+				h["x"] = h["model.norm.weight"]
+				delete(h, "model.norm.weight")
+			})
 		}, "tensor model.norm.weight is missing"},
 		"shape": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = []int{8, 8} })
+			setEntry(t, file(dir), "shape", []int{8, 8})
 		}, "shape [8 8], expected [64]"},
 		"bytes": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = []int{65} })
+			setEntry(t, file(dir), "shape", []int{65})
 		}, "needs 260 bytes"},
 		"shape in words": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = "64" })
+			setEntry(t, file(dir), "shape", "64")
 		}, `tensor "model.norm.weight": field "shape": found text, expected a list of whole numbers`},
 		"overflow": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = []int64{1 << 62, 1 << 62} })
+			setEntry(t, file(dir), "shape", []int64{1 << 62, 1 << 62})
 		}, "not possible"},
 		"negative": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["shape"] = []int{-64} })
+			setEntry(t, file(dir), "shape", []int{-64})
 		}, "not possible"},
 		"dtype": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["dtype"] = "I64" })
+			setEntry(t, file(dir), "dtype", "I64")
 		}, `dtype "I64"`},
 		"overlap": {"tiny-qwen2", func(t *testing.T, dir string) {
-			header(t, file(dir), func(h map[string]any) { h["model.norm.weight"].(map[string]any)["data_offsets"] = []int{0, 256} })
+			setEntry(t, file(dir), "data_offsets", []int{0, 256})
 		}, "overlap"},
-		"no shard": {"tiny-llama31", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors")) }, "model-00002"},
+		"no shard": {"tiny-llama31", func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors"))
+		}, "model-00002"},
 		"escaping": {"tiny-llama31", func(t *testing.T, dir string) {
-			os.WriteFile(filepath.Join(dir, indexFile), []byte(`{"weight_map":{"a":"../x.safetensors"}}`), 0o644)
+			os.WriteFile(filepath.Join(dir, indexFile), []byte(`{"weight_map":{"a":"../x.safetensors"}}`),
+				0o644)
 		}, "not a safetensors file of the folder"},
 		"wrong index": {"tiny-llama31", func(t *testing.T, dir string) {
-			os.WriteFile(filepath.Join(dir, indexFile), []byte(`{"weight_map":{"a":"model-00001-of-00002.safetensors"}}`), 0o644)
+			os.WriteFile(filepath.Join(dir, indexFile),
+				[]byte(`{"weight_map":{"a":"model-00001-of-00002.safetensors"}}`), 0o644)
 		}, "says"},
-		"folder named": {"tiny-qwen2", func(t *testing.T, dir string) { os.Remove(file(dir)); os.Mkdir(file(dir), 0o755) }, "not a file"},
+		"folder named": {"tiny-qwen2", func(t *testing.T, dir string) {
+			os.Remove(file(dir))
+			os.Mkdir(file(dir), 0o755)
+		}, "not a file"},
 	} {
 		dir := copyModel(t, c.model)
 		c.damage(t, dir)
@@ -234,7 +266,8 @@ func TestBadFolders(t *testing.T) {
 }
 
 func TestDuplicateKey(t *testing.T) {
-	_, _, err := parseHeader([]byte(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`))
+	const entry = `"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}`
+	_, _, err := parseHeader([]byte("{" + entry + "," + entry + "}"))
 	if err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("error %v, want one about a tensor that is there twice", err)
 	}
@@ -271,7 +304,8 @@ func TestWriteRoundTrip(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := Write(dir, f.Config, all(f), WriteOptions{DType: dtype, Companions: companions}); err != nil {
+				options := WriteOptions{DType: dtype, Companions: companions}
+				if err := Write(dir, f.Config, all(f), options); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -309,7 +343,8 @@ func TestCompanions(t *testing.T) {
 	files := map[string]string{"chat_template.jinja": "a", "additional_chat_templates/tool_use.jinja": "b"}
 	for name, content := range files {
 		path := filepath.Join(source, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -353,7 +388,8 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 			}
 		}
 	}
-	if err := Write(dir, f.Config, broken, WriteOptions{}); err == nil || !strings.Contains(err.Error(), "device lost") {
+	if err := Write(dir, f.Config, broken, WriteOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "device lost") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -379,7 +415,8 @@ func TestHalf(t *testing.T) {
 			t.Fatalf("%#x is %g and comes back as %#x", h, v, back)
 		}
 	}
-	for v, want := range map[float32]uint16{65519: 0x7bff, 65520: 0x7c00, 1e-8: 0, 1.0 + 1.0/2048: 0x3c00, 1.0 + 3.0/2048: 0x3c02, -0.5: 0xb800} {
+	for v, want := range map[float32]uint16{65519: 0x7bff, 65520: 0x7c00, 1e-8: 0, 1.0 + 1.0/2048: 0x3c00,
+		1.0 + 3.0/2048: 0x3c02, -0.5: 0xb800} {
 		if got := floatToHalf(v); got != want {
 			t.Errorf("%g becomes %#x, want %#x", v, got, want)
 		}
@@ -396,7 +433,8 @@ func TestBFloat(t *testing.T) {
 			}
 			return
 		}
-		if d := math.Abs(float64(got) - float64(v)); !math.IsInf(float64(got), 0) && d > math.Abs(float64(v))/256 && d > 1e-40 {
+		if d := math.Abs(float64(got) - float64(v)); !math.IsInf(float64(got), 0) &&
+			d > math.Abs(float64(v))/256 && d > 1e-40 {
 			t.Fatalf("%g becomes %g", v, got)
 		}
 	})
@@ -406,16 +444,19 @@ func TestResolve(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("HF_HUB_CACHE", cache)
 	snapshot := filepath.Join(cache, "models--org--name", "snapshots", "abc123")
-	if err := errors.Join(os.MkdirAll(snapshot, 0o755), os.MkdirAll(filepath.Join(cache, "models--org--name", "refs"), 0o755),
+	if err := errors.Join(os.MkdirAll(snapshot, 0o755),
+		os.MkdirAll(filepath.Join(cache, "models--org--name", "refs"), 0o755),
 		os.WriteFile(filepath.Join(cache, "models--org--name", "refs", "main"), []byte("abc123\n"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"org/name": snapshot, "org/name@abc123": snapshot, cache: cache} {
+	for name, want := range map[string]string{"org/name": snapshot, "org/name@abc123": snapshot,
+		cache: cache} {
 		if got, err := Resolve(name); got != want || err != nil {
 			t.Errorf("%s is %s, %v; want %s", name, got, err, want)
 		}
 	}
-	for _, name := range []string{"org/other", "../etc/passwd", "org/../x", "org/name@../../x", "nothing", "", "a/b/c", "org/na\x00me"} {
+	for _, name := range []string{"org/other", "../etc/passwd", "org/../x", "org/name@../../x", "nothing", "",
+		"a/b/c", "org/na\x00me"} {
 		if got, err := Resolve(name); err == nil {
 			t.Errorf("%q is %s", name, got)
 		}

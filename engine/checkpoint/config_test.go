@@ -14,9 +14,12 @@ import (
 // TestConfigText: what is written has the keys, the order and the numbers of what was read,
 // but for what changed.
 func TestConfigText(t *testing.T) {
-	const text = `{"model_type":"llama","b":[8.0,500000.0,1e-06,1E+2,-0.0],"hidden_size":8,"rope_scaling":{"rope_type":"llama3","factor":8.0,` +
-		`"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64},"rms_norm_eps":1e-05,"num_attention_heads":2,` +
-		`"intermediate_size":8,"num_hidden_layers":1,"vocab_size":8,"torch_dtype":"float16","big":12345678901234567890,"rope_theta":500000.0}`
+	const text = `{"model_type":"llama","b":[8.0,500000.0,1e-06,1E+2,-0.0],"hidden_size":8,` +
+		`"rope_scaling":{"rope_type":"llama3","factor":8.0,` +
+		`"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64},` +
+		`"rms_norm_eps":1e-05,"num_attention_heads":2,` +
+		`"intermediate_size":8,"num_hidden_layers":1,"vocab_size":8,"torch_dtype":"float16",` +
+		`"big":12345678901234567890,"rope_theta":500000.0}`
 	c, err := ParseConfig([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -38,12 +41,17 @@ func TestConfigText(t *testing.T) {
 	same("tied", c, F16, strings.TrimSuffix(text, "}")+`,"tie_word_embeddings":true}`)
 	c.TieEmbeddings = false
 	c.Raw = nil
-	same("anew", c, F32, `{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu","hidden_size":8,"intermediate_size":8,`+
-		`"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":2,"head_dim":4,"vocab_size":8,"max_position_embeddings":2048,`+
-		`"rms_norm_eps":1e-05,"rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,`+
-		`"high_freq_factor":4.0,"original_max_position_embeddings":64},"tie_word_embeddings":false,"torch_dtype":"float32","eos_token_id":null,`+
+	same("anew", c, F32, `{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu",`+
+		`"hidden_size":8,"intermediate_size":8,`+
+		`"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":2,"head_dim":4,`+
+		`"vocab_size":8,"max_position_embeddings":2048,`+
+		`"rms_norm_eps":1e-05,"rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,`+
+		`"low_freq_factor":1.0,`+
+		`"high_freq_factor":4.0,"original_max_position_embeddings":64},"tie_word_embeddings":false,`+
+		`"torch_dtype":"float32","eos_token_id":null,`+
 		`"attention_bias":false,"mlp_bias":false}`)
-	for v, want := range map[float64]string{10000: "10000.0", 1e-6: "1e-06", 0.0001: "0.0001", 1e15: "1000000000000000.0", 1e16: "1e+16", 1.5e-7: "1.5e-07", 8: "8.0", 0.5: "0.5", 1234567.25: "1234567.25"} {
+	for v, want := range map[float64]string{10000: "10000.0", 1e-6: "1e-06", 0.0001: "0.0001",
+		1e15: "1000000000000000.0", 1e16: "1e+16", 1.5e-7: "1.5e-07", 8: "8.0", 0.5: "0.5", 1234567.25: "1234567.25"} {
 		if got := string(float(v)); got != want {
 			t.Errorf("%g is written %s, want %s as Python does", v, got, want)
 		}
@@ -59,25 +67,36 @@ func TestFieldsThatChangeTheModel(t *testing.T) {
 		on    any
 		off   any
 	}{
-		{"hidden_act", "gelu_pytorch_tanh", "swish"}, {"hidden_activation", "gelu", nil}, {"attn_logit_softcapping", 50.0, nil},
-		{"final_logit_softcapping", 30.0, 0.0}, {"logits_soft_cap", 30.0, nil}, {"logit_scale", 0.0625, 1.0}, {"embedding_multiplier", 0, nil}, {"logits_scaling", 8.0, 1},
-		{"residual_multiplier", 0.22, 1.0}, {"embedding_multiplier", 12.0, 1.0}, {"attention_multiplier", 0.0078125, 0.25}, {"lm_head_multiplier", 0.5, 1},
-		{"query_pre_attn_scalar", 256, 16}, {"partial_rotary_factor", 0.5, 1.0}, {"rotary_pct", 0.25, 1.0}, {"rope_interleaved", true, false},
-		{"scale_emb", 12, 1}, {"scale_depth", 1.4, 1}, {"use_qk_norm", true, false}, {"qk_layernorm", true, false}, {"clip_qkv", 8.0, nil},
-		{"num_experts", 8, 0}, {"num_local_experts", 8, 1}, {"no_rope_layers", []int{1, 1, 0}, []int{}}, {"is_causal", false, true},
-		{"use_bidirectional_attention", true, false}, {"alibi", true, false}, {"use_parallel_residual", true, false},
-		{"per_layer_config", m{"0": m{"rms_norm_eps": 0.5}}, m{}}, {"attention_chunk_size", 8192, nil}, {"sliding_window_pattern", 6, nil}, {"norm_type", "layernorm", "rms_norm"},
+		{"hidden_act", "gelu_pytorch_tanh", "swish"}, {"hidden_activation", "gelu", nil},
+		{"attn_logit_softcapping", 50.0, nil},
+		{"final_logit_softcapping", 30.0, 0.0}, {"logits_soft_cap", 30.0, nil}, {"logit_scale", 0.0625, 1.0},
+		{"embedding_multiplier", 0, nil}, {"logits_scaling", 8.0, 1},
+		{"residual_multiplier", 0.22, 1.0}, {"embedding_multiplier", 12.0, 1.0},
+		{"attention_multiplier", 0.0078125, 0.25}, {"lm_head_multiplier", 0.5, 1},
+		{"query_pre_attn_scalar", 256, 16}, {"partial_rotary_factor", 0.5, 1.0}, {"rotary_pct", 0.25, 1.0},
+		{"rope_interleaved", true, false},
+		{"scale_emb", 12, 1}, {"scale_depth", 1.4, 1}, {"use_qk_norm", true, false},
+		{"qk_layernorm", true, false}, {"clip_qkv", 8.0, nil},
+		{"num_experts", 8, 0}, {"num_local_experts", 8, 1}, {"no_rope_layers", []int{1, 1, 0}, []int{}},
+		{"is_causal", false, true},
+		{"use_bidirectional_attention", true, false}, {"alibi", true, false},
+		{"use_parallel_residual", true, false},
+		{"per_layer_config", m{"0": m{"rms_norm_eps": 0.5}}, m{}}, {"attention_chunk_size", 8192, nil},
+		{"sliding_window_pattern", 6, nil}, {"norm_type", "layernorm", "rms_norm"},
 		{"position_embedding_type", "alibi", "rope"}, {"quantization_config", m{"quant_method": "awq"}, nil},
 		{"compression_config", m{"format": "int-quantized"}, m{}},
-		{"layer_types", []string{"full_attention", "linear_attention", "full_attention"}, []string{"full_attention", "full_attention", "full_attention"}},
+		{"layer_types", []string{"full_attention", "linear_attention", "full_attention"},
+			[]string{"full_attention", "full_attention", "full_attention"}},
 		{"layer_types", []string{"full_attention", "full_attention", "sliding_attention"}, nil},
 		{"rope_scaling", m{"rope_type": "longrope"}, m{"rope_type": "default"}},
 		{"rope_scaling", m{"type": "linear", "factor": 2.0, "partial_rotary_factor": 0.5}, m{}},
-		{"rope_parameters", m{"sliding_attention": m{"rope_type": "default"}}, m{"full_attention": m{"rope_type": "default", "rope_theta": 1e6}}},
+		{"rope_parameters", m{"sliding_attention": m{"rope_type": "default"}},
+			m{"full_attention": m{"rope_type": "default", "rope_theta": 1e6}}},
 		{"rope_parameters", m{"full_attention": m{"rope_type": "yarn"}}, nil}, {"rope_parameters", 3, nil},
 	} {
 		_, err := ParseConfig(edit(t, m{c.field: c.on}))
-		if err == nil || !strings.Contains(err.Error(), strings.Split(c.field, "_")[0]) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), strings.Split(c.field, "_")[0]) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s %v: error %v, want one line with the field", c.field, c.on, err)
 		}
 		if _, err := ParseConfig(edit(t, m{c.field: c.off})); err != nil {
@@ -97,15 +116,19 @@ func TestWindows(t *testing.T) {
 	}{
 		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 0}, true},
 		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 2}, true},
-		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 3}, false},   // of 3 layers none
+		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 3}, false},   // of 3
 		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": nil}, false}, // absent: 28
-		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 0, "layer_types": full}, false},
+		{m{"use_sliding_window": true, "sliding_window": 32, "max_window_layers": 0, "layer_types": full},
+			false},
 		{m{"use_sliding_window": true, "sliding_window": 100000, "max_window_layers": 0}, false},
 		{m{"use_sliding_window": true, "sliding_window": null, "max_window_layers": 0}, false},
-		{m{"use_sliding_window": true, "sliding_window": nil, "max_window_layers": 0, "max_position_embeddings": 8192}, true}, // absent: 4096
+		// An absent sliding_window is 4096.
+		{m{"use_sliding_window": true, "sliding_window": nil, "max_window_layers": 0,
+			"max_position_embeddings": 8192}, true},
 		{m{"use_sliding_window": false, "sliding_window": 32, "max_window_layers": 0}, false},
 	} {
-		if _, err := ParseConfig(edit(t, c.change)); (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding_window") {
+		_, err := ParseConfig(edit(t, c.change))
+		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding_window") {
 			t.Errorf("%v: %v, refused should be %t", c.change, err, c.refused)
 		}
 	}
@@ -117,8 +140,11 @@ func TestAbsentHeads(t *testing.T) {
 		architecture *architecture.Architecture
 		value        any
 		want         int
-	}{{architecture.Qwen2, nil, 32}, {architecture.Qwen2, json.RawMessage("null"), 64}, {architecture.Llama, nil, 64}} {
-		got, err := ParseConfig(edit(t, map[string]any{"model_type": c.architecture.Type, "num_attention_heads": 64, "num_key_value_heads": c.value, "head_dim": 8}))
+	}{{architecture.Qwen2, nil, 32}, {architecture.Qwen2, json.RawMessage("null"), 64},
+		{architecture.Llama, nil, 64}} {
+		got, err := ParseConfig(edit(t, map[string]any{
+			"model_type": c.architecture.Type, "num_attention_heads": 64, "num_key_value_heads": c.value, "head_dim": 8,
+		}))
 		if err != nil || got.NumKVHeads != c.want {
 			t.Errorf("%s %v: %v, %v, want %d", c.architecture, c.value, got, err, c.want)
 		}
@@ -133,15 +159,22 @@ func TestRopeFields(t *testing.T) {
 		want   architecture.Rope
 	}{
 		{m{"rope_theta": 5e5}, architecture.Rope{Type: "default", Theta: 5e5}},
-		{m{"rope_theta": 5e5, "rope_parameters": m{"rope_type": "linear", "factor": 2.0}}, architecture.Rope{Type: "linear", Theta: 5e5, Factor: 2}},
-		{m{"rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}}, architecture.Rope{Type: "linear", Theta: 7e5, Factor: 2}},
-		{m{"rope_parameters": m{"full_attention": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}, "sliding_attention": m{"rope_theta": 1e4}}},
+		{m{"rope_theta": 5e5, "rope_parameters": m{"rope_type": "linear", "factor": 2.0}},
+			architecture.Rope{Type: "linear", Theta: 5e5, Factor: 2}},
+		{m{"rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}},
 			architecture.Rope{Type: "linear", Theta: 7e5, Factor: 2}},
-		{m{"rope_scaling": m{"type": "linear", "factor": 3.0}, "rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}},
+		{m{"rope_parameters": m{"full_attention": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5},
+			"sliding_attention": m{"rope_theta": 1e4}}},
+			architecture.Rope{Type: "linear", Theta: 7e5, Factor: 2}},
+		{m{"rope_scaling": m{"type": "linear", "factor": 3.0},
+			"rope_parameters": m{"rope_type": "linear", "factor": 2.0, "rope_theta": 7e5}},
 			architecture.Rope{Type: "linear", Theta: 1e6, Factor: 3}},
-		{m{"rope_scaling": m{}, "rope_parameters": m{"rope_type": "default", "rope_theta": 7e5}}, architecture.Rope{Type: "default", Theta: 7e5}},
-		{m{"rope_scaling": m{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}},
-			architecture.Rope{Type: "llama3", Theta: 1e6, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 4096}},
+		{m{"rope_scaling": m{}, "rope_parameters": m{"rope_type": "default", "rope_theta": 7e5}},
+			architecture.Rope{Type: "default", Theta: 7e5}},
+		{m{"rope_scaling": m{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+			"high_freq_factor": 4.0}},
+			architecture.Rope{Type: "llama3", Theta: 1e6, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4,
+				OriginalMaxPositions: 4096}},
 	} {
 		got, err := ParseConfig(edit(t, c.change))
 		if err != nil || got.Rope != c.want {
@@ -182,7 +215,8 @@ func FuzzConfigText(f *testing.F) {
 			t.Fatalf("%q became %q: %v", data, text, err)
 		}
 		var x, y map[string]any
-		if json.Unmarshal(data, &x) == nil && (json.Unmarshal(text, &y) != nil || fmt.Sprint(x) != fmt.Sprint(y)) {
+		if json.Unmarshal(data, &x) == nil &&
+			(json.Unmarshal(text, &y) != nil || fmt.Sprint(x) != fmt.Sprint(y)) {
 			t.Fatalf("%q became %q", data, text)
 		}
 	})
@@ -190,23 +224,35 @@ func FuzzConfigText(f *testing.F) {
 
 // TestUsualConfigs: what published models have in config.json is taken without a remark.
 func TestUsualConfigs(t *testing.T) {
-	const sizes = `"hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,"num_attention_heads":14,"num_key_value_heads":2,` +
-		`"vocab_size":151936,"rms_norm_eps":1e-06,"hidden_act":"silu","initializer_range":0.02,"attention_dropout":0.0,"use_cache":true,`
+	const sizes = `"hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,` +
+		`"num_attention_heads":14,"num_key_value_heads":2,` +
+		`"vocab_size":151936,"rms_norm_eps":1e-06,"hidden_act":"silu","initializer_range":0.02,` +
+		`"attention_dropout":0.0,"use_cache":true,`
 	for _, text := range []string{
-		`"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","bos_token_id":151643,"eos_token_id":151645,"max_position_embeddings":32768,` +
-			`"max_window_layers":21,"rope_theta":1000000.0,"sliding_window":32768,"use_sliding_window":false,"tie_word_embeddings":true,"use_mrope":false,` +
+		`"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","bos_token_id":151643,` +
+			`"eos_token_id":151645,"max_position_embeddings":32768,` +
+			`"max_window_layers":21,"rope_theta":1000000.0,"sliding_window":32768,` +
+			`"use_sliding_window":false,"tie_word_embeddings":true,"use_mrope":false,` +
 			`"torch_dtype":"bfloat16","transformers_version":"4.43.1"`,
-		`"architectures":["LlamaForCausalLM"],"model_type":"llama","attention_bias":false,"mlp_bias":false,"bos_token_id":128000,` +
-			`"eos_token_id":[128001,128008,128009],"max_position_embeddings":131072,"pretraining_tp":1,"rope_theta":500000.0,"rope_scaling":` +
-			`{"factor":32.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":8192,"rope_type":"llama3"},` +
+		`"architectures":["LlamaForCausalLM"],"model_type":"llama","attention_bias":false,` +
+			`"mlp_bias":false,"bos_token_id":128000,` +
+			`"eos_token_id":[128001,128008,128009],"max_position_embeddings":131072,"pretraining_tp":1,` +
+			`"rope_theta":500000.0,"rope_scaling":` +
+			`{"factor":32.0,"high_freq_factor":4.0,"low_freq_factor":1.0,` +
+			`"original_max_position_embeddings":8192,"rope_type":"llama3"},` +
 			`"head_dim":64,"tie_word_embeddings":true,"torch_dtype":"bfloat16"`,
-		`"architectures":["LlamaForCausalLM"],"model_type":"llama","is_llama_config":true,"rope_interleaved":false,"rope_scaling":null,` +
+		`"architectures":["LlamaForCausalLM"],"model_type":"llama","is_llama_config":true,` +
+			`"rope_interleaved":false,"rope_scaling":null,` +
 			`"transformers.js_config":{"kv_cache_dtype":{"q4f16":"float16"}},"max_position_embeddings":8192`,
 		// All fields that older versions wrote.
-		`"model_type":"llama","return_dict":true,"output_hidden_states":false,"output_attentions":false,"torchscript":false,"pruned_heads":{},` +
-			`"is_encoder_decoder":false,"is_decoder":false,"cross_attention_hidden_size":null,"add_cross_attention":false,"tie_encoder_decoder":false,` +
-			`"chunk_size_feed_forward":0,"output_scores":false,"problem_type":null,"id2label":{"0":"LABEL_0"},"num_logits_to_keep":0,` +
-			`"quantization_config":null,"sliding_window":null,"unsloth_version":"2025.1","neftune_noise_alpha":5,"_name_or_path":"x","temperature":1.0`,
+		`"model_type":"llama","return_dict":true,"output_hidden_states":false,"output_attentions":false,` +
+			`"torchscript":false,"pruned_heads":{},` +
+			`"is_encoder_decoder":false,"is_decoder":false,"cross_attention_hidden_size":null,` +
+			`"add_cross_attention":false,"tie_encoder_decoder":false,` +
+			`"chunk_size_feed_forward":0,"output_scores":false,"problem_type":null,` +
+			`"id2label":{"0":"LABEL_0"},"num_logits_to_keep":0,` +
+			`"quantization_config":null,"sliding_window":null,"unsloth_version":"2025.1",` +
+			`"neftune_noise_alpha":5,"_name_or_path":"x","temperature":1.0`,
 	} {
 		c, err := ParseConfig([]byte("{" + sizes + text + "}"))
 		if err != nil || len(c.notes) > 0 {

@@ -89,7 +89,8 @@ func copyVariant(t *testing.T, name string) string {
 func TestUnreadTensors(t *testing.T) {
 	f16 := func(tensor Tensor) Tensor { return tensor.As(F16) }
 	raw := func(name string, dtype DType, bytes int) Tensor {
-		return Tensor{Name: name, DType: dtype, Shape: []int{bytes * 8 / dtypeBits[dtype]}, Data: make([]byte, bytes)}
+		return Tensor{Name: name, DType: dtype, Shape: []int{bytes * 8 / dtypeBits[dtype]},
+			Data: make([]byte, bytes)}
 	}
 	typed := func(name string) DType { return DType(slices.Index(dtypeNames[:], name)) }
 	i64, truth, f64 := typed("I64"), typed("BOOL"), typed("F64")
@@ -99,36 +100,49 @@ func TestUnreadTensors(t *testing.T) {
 		named   []string // in a note
 		refused string   // or in an error
 	}{
-		{"qwen2-head-dim", []Tensor{ones("model.layers.0.self_attn.o_proj.bias", 32)}, nil, "model.layers.0.self_attn.o_proj.bias"},
-		{"qwen2-head-dim", []Tensor{f16(ones("model.layers.1.mlp.down_proj.bias", 32))}, nil, "model.layers.1.mlp.down_proj.bias"},
-		{"llama-mlp-bias", []Tensor{ones("model.layers.0.self_attn.q_proj.bias", 32), ones("model.layers.1.self_attn.q_proj.bias", 32)},
+		{"qwen2-head-dim", []Tensor{ones("model.layers.0.self_attn.o_proj.bias", 32)}, nil,
+			"model.layers.0.self_attn.o_proj.bias"},
+		{"qwen2-head-dim", []Tensor{f16(ones("model.layers.1.mlp.down_proj.bias", 32))}, nil,
+			"model.layers.1.mlp.down_proj.bias"},
+		{"llama-mlp-bias", []Tensor{ones("model.layers.0.self_attn.q_proj.bias", 32),
+			ones("model.layers.1.self_attn.q_proj.bias", 32)},
 			nil, "model.layers.*.self_attn.q_proj.bias (2): attention_bias is false and mlp_bias true"},
 		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.q_norm.weight", 8)}, nil, "q_norm"},
-		{"llama-biases", []Tensor{ones("model.layers.0.pre_feedforward_layernorm.weight", 32)}, nil, "pre_feedforward_layernorm"},
-		{"llama-biases", []Tensor{ones("model.layers.0.input_layernorm.bias", 32)}, nil, "input_layernorm.bias"},
+		{"llama-biases", []Tensor{ones("model.layers.0.pre_feedforward_layernorm.weight", 32)}, nil,
+			"pre_feedforward_layernorm"},
+		{"llama-biases", []Tensor{ones("model.layers.0.input_layernorm.bias", 32)}, nil,
+			"input_layernorm.bias"},
 		{"llama-biases", []Tensor{ones("model.layers.1.self_attn.sinks", 4)}, nil, "sinks"},
 		{"llama-biases", []Tensor{ones("model.norm.bias", 32)}, nil, "model.norm.bias"},
 		{"llama-biases", []Tensor{ones("model.embed_norm.weight", 32)}, nil, "model.embed_norm.weight"},
 		{"llama-biases", []Tensor{ones("lm_head.bias", 64)}, nil, "lm_head.bias"},
 		{"llama-biases", []Tensor{ones("final_logits_bias", 1, 64)}, nil, "final_logits_bias"},
 		{"base", []Tensor{ones("layers.0.mlp.up_proj.bias", 40)}, nil, "layers.0.mlp.up_proj.bias"},
-		{"llama-biases", []Tensor{ones("model.layers.2.self_attn.q_proj.weight", 32, 32)}, nil, "num_hidden_layers is 2"},
+		{"llama-biases", []Tensor{ones("model.layers.2.self_attn.q_proj.weight", 32, 32)}, nil,
+			"num_hidden_layers is 2"},
 		{"llama-biases", []Tensor{raw("model.layers.0.self_attn.q_proj.qweight", U8, 8)}, nil, "quantised"},
 		{"llama-biases", []Tensor{ones("model.layers.0.mlp.up_proj.weight_scale", 1)}, nil, "quantised"},
 
-		{"qwen2-head-dim", []Tensor{Float32Tensor("model.layers.0.self_attn.o_proj.bias", []int{32}, make([]float32, 32))},
+		{"qwen2-head-dim", []Tensor{Float32Tensor("model.layers.0.self_attn.o_proj.bias", []int{32},
+			make([]float32, 32))},
 			[]string{"model.layers.0.self_attn.o_proj.bias"}, ""},
-		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.rotary_emb.inv_freq", 4), ones("model.layers.1.self_attn.rotary_emb.inv_freq", 4)},
+		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.rotary_emb.inv_freq", 4),
+			ones("model.layers.1.self_attn.rotary_emb.inv_freq", 4)},
 			[]string{"model.layers.*.self_attn.rotary_emb.inv_freq (2)"}, ""},
-		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.q_proj.lora_A.weight", 2, 32), ones("model.layers.0.self_attn.q_proj.lora_B.weight", 32, 2)},
+		{"llama-biases", []Tensor{ones("model.layers.0.self_attn.q_proj.lora_A.weight", 2, 32),
+			ones("model.layers.0.self_attn.q_proj.lora_B.weight", 32, 2)},
 			[]string{"model.layers.0.self_attn.q_proj.lora_A.weight", "lora_B"}, ""},
-		{"llama-biases", []Tensor{ones("score.weight", 1, 32), ones("v_head.summary.weight", 1, 32), ones("visual.blocks.0.norm1.weight", 8)},
+		{"llama-biases", []Tensor{ones("score.weight", 1, 32), ones("v_head.summary.weight", 1, 32),
+			ones("visual.blocks.0.norm1.weight", 8)},
 			[]string{"score.weight", "v_head.summary.weight", "visual.blocks.0.norm1.weight"}, ""},
-		{"llama-biases", []Tensor{ones("mtp.layers.0.eh_proj.weight", 4, 4), ones("mtp.norm.weight", 4)}, []string{"mtp.layers.0.eh_proj.weight", "mtp.norm.weight"}, ""},
-		{"llama-biases", []Tensor{ones("model.layers.2.eh_proj.weight", 4, 4), ones("model.layers.2.mlp.up_proj.weight", 4, 4)},
+		{"llama-biases", []Tensor{ones("mtp.layers.0.eh_proj.weight", 4, 4), ones("mtp.norm.weight", 4)},
+			[]string{"mtp.layers.0.eh_proj.weight", "mtp.norm.weight"}, ""},
+		{"llama-biases", []Tensor{ones("model.layers.2.eh_proj.weight", 4, 4),
+			ones("model.layers.2.mlp.up_proj.weight", 4, 4)},
 			[]string{"model.layers.2.eh_proj.weight", "model.layers.2.mlp.up_proj.weight"}, ""},
 		{"llama-biases", []Tensor{raw("model.position_ids", i64, 64)}, []string{"model.position_ids"}, ""},
-		{"llama-biases", []Tensor{raw("model.layers.0.self_attn.causal_mask", truth, 64), raw("model.layers.1.self_attn.bias", truth, 64)},
+		{"llama-biases", []Tensor{raw("model.layers.0.self_attn.causal_mask", truth, 64),
+			raw("model.layers.1.self_attn.bias", truth, 64)},
 			[]string{"causal_mask", "self_attn.bias"}, ""},
 		{"llama-biases", []Tensor{raw("model.layers.0.layer_scalar", f64, 8)}, nil, "layer_scalar"},
 		{"llama-biases", nil, nil, ""},
@@ -138,8 +152,10 @@ func TestUnreadTensors(t *testing.T) {
 		writeTensorsOf(t, path, append(tensorsOf(t, path), c.tensors...))
 		f, err := Open(dir)
 		if c.refused != "" {
-			if err == nil || !strings.Contains(err.Error(), c.refused) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("%s with %s: error %v, want one line with %q", c.model, c.tensors[0].Name, err, c.refused)
+			if err == nil || !strings.Contains(err.Error(), c.refused) ||
+				strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s with %s: error %v, want one line with %q", c.model, c.tensors[0].Name, err,
+					c.refused)
 			}
 			continue
 		}
@@ -151,7 +167,8 @@ func TestUnreadTensors(t *testing.T) {
 			t.Errorf("%v: notes %q, want %d", c.named, f.Notes, want)
 		}
 		for _, name := range c.named {
-			if len(f.Notes) == 1 && (!strings.Contains(f.Notes[0], name) || strings.Contains(f.Notes[0], "\n")) {
+			if len(f.Notes) == 1 &&
+				(!strings.Contains(f.Notes[0], name) || strings.Contains(f.Notes[0], "\n")) {
 				t.Errorf("note %q, want one line with %q", f.Notes[0], name)
 			}
 		}
@@ -180,7 +197,8 @@ func TestTies(t *testing.T) {
 		if f.Config.TieEmbeddings != want.Tied {
 			t.Errorf("%s: tied is %t, want %t", name, f.Config.TieEmbeddings, want.Tied)
 		}
-		if said := strings.Contains(strings.Join(f.Notes, "\n"), "not tied"); said != (name == "tied-other-head") {
+		said := strings.Contains(strings.Join(f.Notes, "\n"), "not tied")
+		if said != (name == "tied-other-head") {
 			t.Errorf("%s: notes %q", name, f.Notes)
 		}
 		stored := int64(0)
@@ -230,7 +248,8 @@ func TestTies(t *testing.T) {
 	}
 	dir = copyVariant(t, "base")
 	setConfig(t, dir, map[string]any{"tie_word_embeddings": false})
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "lm_head.weight is missing: the folder has no head") {
+	if _, err := Open(dir); err == nil ||
+		!strings.Contains(err.Error(), "lm_head.weight is missing: the folder has no head") {
 		t.Errorf("an untied base model: %v", err)
 	}
 }
@@ -243,7 +262,9 @@ func TestShards(t *testing.T) {
 		noted  string
 		failed string
 	}{
-		"as it should be": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) { return one, two }, "", ""},
+		"as it should be": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) {
+			return one, two
+		}, "", ""},
 		"the same twice": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) {
 			return one, append(two, one[0])
 		},
@@ -259,12 +280,15 @@ func TestShards(t *testing.T) {
 			index[one[0].Name] = second
 			return one, two
 		}, "not in the file that", ""},
-		"nowhere": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) { return one[1:], two },
+		"nowhere": {func(_ string, one, two []Tensor, _ map[string]string) (a, b []Tensor) {
+			return one[1:], two
+		},
 			"", "says that it is in " + first},
-		"named, needless, nowhere": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
-			index["other.weight"] = second
-			return one, two
-		}, "names: other.weight", ""},
+		"named, needless, nowhere": {
+			func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+				index["other.weight"] = second
+				return one, two
+			}, "names: other.weight", ""},
 		"no such shard": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
 			index["other.weight"] = "model-00003-of-00002.safetensors"
 			return one, two
@@ -274,17 +298,20 @@ func TestShards(t *testing.T) {
 			writeTensorsOf(t, filepath.Join(dir, "trainer_state.safetensors"), one[:1])
 			return one, two
 		}, "not read: adapter_model.safetensors", ""},
-		"an adapter that transformers adds": {func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
-			writeTensorsOf(t, filepath.Join(dir, "adapter_model.safetensors"), one[:1])
-			if err := os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			return one, two
-		}, "adapter_model.safetensors is not applied", ""},
-		"a head that was trained with an adapter": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
-			one[0].Name = "lm_head.original_module.weight"
-			return one, two
-		}, "", "not merged"},
+		"an adapter that transformers adds": {
+			func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+				writeTensorsOf(t, filepath.Join(dir, "adapter_model.safetensors"), one[:1])
+				if err := os.WriteFile(filepath.Join(dir, "adapter_config.json"),
+					[]byte("{}"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return one, two
+			}, "adapter_model.safetensors is not applied", ""},
+		"a head that was trained with an adapter": {
+			func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
+				one[0].Name = "lm_head.original_module.weight"
+				return one, two
+			}, "", "not merged"},
 		// One file is read before an index is, in transformers and here.
 		"one file beside": {func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
 			all := slices.Concat(one, two)
@@ -328,7 +355,8 @@ func TestShards(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if notes := strings.Join(f.Notes, "\n"); !strings.Contains(notes, c.noted) || (c.noted == "") != (notes == "") {
+		if notes := strings.Join(f.Notes, "\n"); !strings.Contains(notes, c.noted) ||
+			(c.noted == "") != (notes == "") {
 			t.Errorf("%s: notes %q, want %q", name, notes, c.noted)
 		}
 		if name == "one file beside" {

@@ -66,7 +66,8 @@ func hostPrefill(t *testing.T, h *hostmodel.Model, ids []int32, slots, chunk int
 		if to == len(ids) {
 			logitsOf = 1
 		}
-		logits, err = h.Step([]hostmodel.Item{{Tokens: ids[from:to], Start: from, Table: table, Logits: logitsOf}}, pool)
+		logits, err = h.Step([]hostmodel.Item{{Tokens: ids[from:to], Start: from, Table: table,
+			Logits: logitsOf}}, pool)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +92,8 @@ func TestHost(t *testing.T) {
 				threads, slots, chunk int
 			}{{two, 2, 16, 512}, {one, 1, 4, 19}, {two, 2, 6, 7}, {one, 1, 32, 1}} {
 				if got := hostPrefill(t, run.h, c.PromptIDs, run.slots, run.chunk); !slices.Equal(got, want) {
-					t.Errorf("%s case %d: pages of %d, chunks of %d, %d threads: other bits", name, index, run.slots, run.chunk, run.threads)
+					t.Errorf("%s case %d: pages of %d, chunks of %d, %d threads: other bits", name, index,
+						run.slots, run.chunk, run.threads)
 				}
 			}
 		}
@@ -156,7 +158,8 @@ func TestHostDTypes(t *testing.T) {
 			relative := math.Sqrt(difference / square)
 			t.Logf("%s %s: relative difference of the logits %.4f", name, held.dtype, relative)
 			if relative > held.bound {
-				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, held.dtype, relative, held.bound)
+				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, held.dtype,
+					relative, held.bound)
 			}
 		}
 	}

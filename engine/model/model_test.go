@@ -106,7 +106,9 @@ func TestDense(t *testing.T) {
 			var pairs []dense.Pair
 			cases := readForward(t, name)
 			for _, c := range cases {
-				pairs = append(pairs, dense.Pair{Prompt: c.PromptIDs[:1], Completion: append(append([]int32{}, c.PromptIDs[1:]...), 0)})
+				pairs = append(pairs,
+					dense.Pair{Prompt: c.PromptIDs[:1],
+						Completion: append(append([]int32{}, c.PromptIDs[1:]...), 0)})
 			}
 			for _, grouping := range dense.Plan(pairs, 1024) {
 				batch := grouping.Batch(pairs)
@@ -115,7 +117,8 @@ func TestDense(t *testing.T) {
 					c := cases[index]
 					for j, want := range c.TokenLogProbs {
 						if got := logprobs[batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {
-							t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name, name, index, j+1, got, want)
+							t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name,
+								name, index, j+1, got, want)
 						}
 					}
 					if got := float64(entropy[batch.First[i]+len(c.TokenLogProbs)]); math.Abs(got-c.Entropy) > 1e-4 {
@@ -133,7 +136,8 @@ func TestStep(t *testing.T) {
 	for _, d := range devices(t) {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			w := loadWeights(t, name, d)
-			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
+			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim,
+				DType: w.HeldAs()}
 			shape := graphmodel.StepShape{B: 1, T: 32, Pages: 40}
 			program, err := graphmodel.CompileStep(w, pages, shape)
 			if err != nil {
@@ -147,7 +151,8 @@ func TestStep(t *testing.T) {
 				got := prefill(t, program, shape, w, pages, c.PromptIDs)
 				for i, want := range c.LastLogits {
 					if math.Abs(float64(got[i]-want)) > 1e-4 {
-						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got[i], want)
+						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got[i],
+							want)
 					}
 				}
 			}
@@ -155,7 +160,8 @@ func TestStep(t *testing.T) {
 	}
 }
 
-func prefill(t *testing.T, program *backend.Program, shape graphmodel.StepShape, w *model.Weights, pages op.Pages, ids []int32) []float32 {
+func prefill(t *testing.T, program *backend.Program, shape graphmodel.StepShape, w *model.Weights,
+	pages op.Pages, ids []int32) []float32 {
 	t.Helper()
 	var pools []backend.Buffer
 	for range 2 * w.Config.NumLayers {

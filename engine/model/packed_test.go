@@ -47,7 +47,8 @@ func TestPacked(t *testing.T) {
 			for index, got := range scorePacked(t, w, packed, pairs) {
 				for j, want := range cases[index].TokenLogProbs {
 					if math.Abs(float64(got[j]-want)) > 1e-4 {
-						t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name, name, index, j+1, got[j], want)
+						t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name, name,
+							index, j+1, got[j], want)
 					}
 				}
 			}
@@ -77,7 +78,8 @@ func TestPackedApart(t *testing.T) {
 			after := scorePacked(t, w, packed, others)
 			for i := range pairs {
 				if same := slices.Equal(before[i], after[i]); same != (i != changed) {
-					t.Errorf("%s: pair %d was changed, log-probabilities of pair %d stay the same: %v", d.Name, changed, i, same)
+					t.Errorf("%s: pair %d was changed, log-probabilities of pair %d stay the same: %v",
+						d.Name, changed, i, same)
 				}
 			}
 		}

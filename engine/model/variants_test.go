@@ -51,7 +51,8 @@ func TestVariants(t *testing.T) {
 	for name, cases := range all {
 		name = filepath.Join("..", "variants", name)
 		exact, rounded := openHost(t, name, dtypes.Float32, 2), map[dtypes.DType]*hostmodel.Model{
-			dtypes.BFloat16: openHost(t, name, dtypes.BFloat16, 2), dtypes.Int8: openHost(t, name, dtypes.Int8, 2),
+			dtypes.BFloat16: openHost(t, name, dtypes.BFloat16, 2), dtypes.Int8: openHost(t, name,
+				dtypes.Int8, 2),
 		}
 		difference, square := map[dtypes.DType]float64{}, 0.0
 		for index, c := range cases {
@@ -59,7 +60,8 @@ func TestVariants(t *testing.T) {
 				t.Helper()
 				for i, want := range c.LastLogits {
 					if math.Abs(float64(got[i]-want)) > 1e-4 {
-						t.Fatalf("%s %s case %d: logit %d is %g, want %g", executor, name, index, i, got[i], want)
+						t.Fatalf("%s %s case %d: logit %d is %g, want %g", executor, name, index, i, got[i],
+							want)
 					}
 				}
 			}
@@ -76,7 +78,8 @@ func TestVariants(t *testing.T) {
 		}
 		for dtype, bound := range map[dtypes.DType]float64{dtypes.BFloat16: 0.01, dtypes.Int8: 0.05} {
 			if relative := math.Sqrt(difference[dtype] / square); relative > bound {
-				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, dtype, relative, bound)
+				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, dtype, relative,
+					bound)
 			}
 		}
 		backends := devices(t)
@@ -85,7 +88,8 @@ func TestVariants(t *testing.T) {
 		}
 		for _, d := range backends {
 			w := loadWeights(t, name, d)
-			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim, DType: w.HeldAs()}
+			pages := op.Pages{Count: 48, Slots: 8, Heads: w.Config.NumKVHeads, Width: w.Config.HeadDim,
+				DType: w.HeldAs()}
 			shape := graphmodel.StepShape{B: 1, T: 32, Pages: 8}
 			program, err := graphmodel.CompileStep(w, pages, shape)
 			if err != nil {
@@ -95,10 +99,12 @@ func TestVariants(t *testing.T) {
 			for index, c := range cases {
 				for i, got := range prefill(t, program, shape, w, pages, c.PromptIDs) {
 					if math.Abs(float64(got-c.LastLogits[i])) > 1e-4 {
-						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got, c.LastLogits[i])
+						t.Fatalf("%s %s case %d: logit %d is %g, want %g", d.Name, name, index, i, got,
+							c.LastLogits[i])
 					}
 				}
-				pairs = append(pairs, dense.Pair{Prompt: c.PromptIDs[:1], Completion: append(slices.Clone(c.PromptIDs[1:]), 0)})
+				pairs = append(pairs,
+					dense.Pair{Prompt: c.PromptIDs[:1], Completion: append(slices.Clone(c.PromptIDs[1:]), 0)})
 			}
 			program.Close()
 			for _, grouping := range dense.Plan(pairs, 1024) {
@@ -107,7 +113,8 @@ func TestVariants(t *testing.T) {
 				for i, index := range grouping.Indices() {
 					for j, want := range cases[index].TokenLogProbs {
 						if got := logprobs[batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {
-							t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name, name, index, j+1, got, want)
+							t.Fatalf("%s %s case %d: log-probability of token %d is %g, want %g", d.Name,
+								name, index, j+1, got, want)
 						}
 					}
 				}
@@ -119,7 +126,8 @@ func TestVariants(t *testing.T) {
 // TestUnread: whatever a specification names that an executor does not read is an error of
 // it, and so is what an executor reads and the model does not have.
 func TestUnread(t *testing.T) {
-	for _, extra := range []string{"model.layers.1.self_attn.q_norm.weight", "model.layers.0.input_layernorm.bias", "model.extra.weight", "lm_head.bias"} {
+	for _, extra := range []string{"model.layers.1.self_attn.q_norm.weight",
+		"model.layers.0.input_layernorm.bias", "model.extra.weight", "lm_head.bias"} {
 		folder, err := checkpoint.Open(filepath.Join(testdata, "variants", "llama-biases"))
 		if err != nil {
 			t.Fatal(err)
@@ -144,14 +152,17 @@ func TestUnread(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = graphmodel.CompileStep(add(w), op.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8, DType: w.HeldAs()}, graphmodel.StepShape{B: 1, T: 1, Pages: 4})
+			_, err = graphmodel.CompileStep(add(w),
+				op.Pages{Count: 4, Slots: 8, Heads: 2, Width: 8,
+					DType: w.HeldAs()}, graphmodel.StepShape{B: 1, T: 1, Pages: 4})
 			fails(d.Name+" step", err)
 			_, err = graphmodel.CompileScore(w, dense.Shape{B: 1, T: 4, N: 4})
 			fails(d.Name+" score", err)
 		}
 	}
 	// What is not in the specification is not another tensor, or none.
-	for _, gone := range []string{"model.layers.1.mlp.up_proj.weight", "model.layers.0.post_attention_layernorm.weight", "model.norm.weight"} {
+	for _, gone := range []string{"model.layers.1.mlp.up_proj.weight",
+		"model.layers.0.post_attention_layernorm.weight", "model.norm.weight"} {
 		folder, err := checkpoint.Open(filepath.Join(testdata, "variants", "llama-biases"))
 		if err != nil {
 			t.Fatal(err)
@@ -167,7 +178,8 @@ func TestUnread(t *testing.T) {
 		if err := w.Upload(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := graphmodel.CompileScore(w, dense.Shape{B: 1, T: 4, N: 4}); err == nil || !strings.Contains(err.Error(), gone) {
+		if _, err := graphmodel.CompileScore(w, dense.Shape{B: 1, T: 4, N: 4}); err == nil ||
+			!strings.Contains(err.Error(), gone) {
 			t.Errorf("graph without %s: error %v", gone, err)
 		}
 	}

@@ -33,7 +33,8 @@ func TestPlan(t *testing.T) {
 			s := g.Batch(pairs).Shape
 			n := len(g.Groups)
 			padding := s.Tokens() / s.Prompts() * (s.Prompts() - n)
-			if s.Prompts() != Bucket(n, 1) || padding > maxTokens/8 || len(g.Indices()) > 1 && s.Tokens() > maxTokens {
+			if s.Prompts() != Bucket(n, 1) || padding > maxTokens/8 || len(g.Indices()) > 1 &&
+				s.Tokens() > maxTokens {
 				t.Fatalf("%d groups in %+v of %d tokens, the limit is %d", n, s, s.Tokens(), maxTokens)
 			}
 			for _, members := range g.Groups {
@@ -42,7 +43,8 @@ func TestPlan(t *testing.T) {
 					if !slices.Equal(p.Prompt, pairs[members[0]].Prompt) || len(p.Prompt) > s.Prompt {
 						t.Fatalf("group %v has prompts that differ, or are longer than %d", members, s.Prompt)
 					}
-					if len(p.Completion) > s.T || i > 0 && len(p.Completion) > len(pairs[members[i-1]].Completion) {
+					if len(p.Completion) > s.T || i > 0 &&
+						len(p.Completion) > len(pairs[members[i-1]].Completion) {
 						t.Fatalf("group %v is out of order, or has rows longer than %d", members, s.T)
 					}
 				}
@@ -69,10 +71,16 @@ func TestPlanGroups(t *testing.T) {
 	}{
 		{"one pass", 4, []int{64, 60, 57, 61}, 4096, []Shape{{B: 16, T: 64, N: 1024, Group: 4, Prompt: 32}}},
 		{"an odd number", 3, []int{64, 64}, 4096, []Shape{{B: 8, T: 64, N: 384, Group: 2, Prompt: 32}}},
-		{"an odd number that costs", 3, []int{64, 64}, 1024, []Shape{{B: 4, T: 64, N: 256, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
-		{"divided", 1, []int{64, 64, 64, 64}, 160, []Shape{{B: 2, T: 64, N: 128, Group: 2, Prompt: 32}, {B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
+		{"an odd number that costs", 3, []int{64, 64}, 1024,
+			[]Shape{{B: 4, T: 64, N: 256, Group: 2, Prompt: 32},
+				{B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
+		{"divided", 1, []int{64, 64, 64, 64}, 160,
+			[]Shape{{B: 2, T: 64, N: 128, Group: 2, Prompt: 32},
+				{B: 2, T: 64, N: 128, Group: 2, Prompt: 32}}},
 		{"longer than the limit", 1, []int{64}, 16, []Shape{{B: 1, T: 64, N: 64, Group: 1, Prompt: 32}}},
-		{"short ones apart", 1, []int{320, 310, 9, 7}, 4096, []Shape{{B: 2, T: 320, N: 640, Group: 2, Prompt: 32}, {B: 2, T: 16, N: 16, Group: 2, Prompt: 32}}},
+		{"short ones apart", 1, []int{320, 310, 9, 7}, 4096,
+			[]Shape{{B: 2, T: 320, N: 640, Group: 2, Prompt: 32},
+				{B: 2, T: 16, N: 16, Group: 2, Prompt: 32}}},
 		{"nothing to say", 1, []int{0}, 4096, []Shape{{B: 1, T: 8, N: 2, Group: 1, Prompt: 32}}},
 	} {
 		var pairs []Pair
