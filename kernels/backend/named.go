@@ -64,7 +64,9 @@ type NamedProgram struct {
 
 // CompileNamed compiles a graph between inputs and outputs with names. build gets all
 // inputs and returns the tensors of exactly the outputs that are named.
-func CompileNamed(d *Device, name string, inputs []Group, outputs []string, build func(in Nodes) Nodes) (*NamedProgram, error) {
+func CompileNamed(
+	d *Device, name string, inputs []Group, outputs []string, build func(in Nodes) Nodes,
+) (*NamedProgram, error) {
 	p := &NamedProgram{inputs: inputs, outputs: outputs}
 	var flat []Input
 	for i, group := range inputs {
@@ -105,7 +107,8 @@ func (p *NamedProgram) Run(in Buffers) (Buffers, error) {
 	var flat []Buffer
 	for _, group := range p.inputs {
 		if n := len(in[group.Name]); n != len(group.Inputs) {
-			return nil, fmt.Errorf("%s: input %q is %d tensors, expected %d", p.name, group.Name, n, len(group.Inputs))
+			return nil, fmt.Errorf("%s: input %q is %d tensors, expected %d",
+				p.name, group.Name, n, len(group.Inputs))
 		}
 		flat = append(flat, in[group.Name]...)
 	}

@@ -40,7 +40,8 @@ func TestPJRTOffsets(t *testing.T) {
 	var source strings.Builder
 	source.WriteString("#include <stddef.h>\n#include \"pjrt_c_api.h\"\n")
 	for _, o := range offsets {
-		fmt.Fprintf(&source, "_Static_assert(offsetof(PJRT_Api, %s) == %d, \"%[1]s is not where pjrtAPI has it\");\n",
+		fmt.Fprintf(&source,
+			"_Static_assert(offsetof(PJRT_Api, %s) == %d, \"%[1]s is not where pjrtAPI has it\");\n",
 			o.field, o.ours)
 	}
 	file := filepath.Join(t.TempDir(), "offsets.c")
