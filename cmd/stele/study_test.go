@@ -53,6 +53,15 @@ func writeStudy(t *testing.T, root, name, from, to string) string {
 	return path
 }
 
+// replaceIn replaces a text in a file.
+func replaceIn(path, from, to string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, bytes.ReplaceAll(text, []byte(from), []byte(to)), 0o644)
+}
+
 // studyFiles reads all that a study leaves, but for what the clock writes, with the
 // study's own folder as STUDY.
 func studyFiles(t *testing.T, dir string) map[string]string {
@@ -242,6 +251,17 @@ func TestStudyJobs(t *testing.T) {
 	}
 	if diff := cmp.Diff(studyFiles(t, at("whole")), studyFiles(t, at("jobs"))); diff != "" {
 		t.Errorf("jobs and an update (-want +got):\n%.4000s", diff)
+	}
+
+	// A file that names less.
+	less := writeStudy(t, root, "less.yaml", "- {name: en, model: warm, languages: [en]}",
+		"- {name: en2, model: nano, languages: [en], steps: 1}")
+	if err := replaceIn(less, "runs: [en]", "runs: [en2]"); err != nil {
+		t.Fatal(err)
+	}
+	code, _, said = studyRun(t, less, "--out", at("whole"))
+	if code != 0 || !strings.Contains(said, "also has eval/en.1, train/en.1, which the file does not name") {
+		t.Errorf("exit code %d: %s", code, said)
 	}
 
 	// A run that fails.

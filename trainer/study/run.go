@@ -48,6 +48,9 @@ func (r *Run) All(ctx context.Context) error {
 	if err := r.prepare(r.Study.Jobs); err != nil {
 		return err
 	}
+	if err := r.sayOthers(); err != nil {
+		return err
+	}
 	r.missed, r.total = map[string]bool{}, len(r.Study.Jobs)
 	for i, j := range r.Study.Jobs {
 		r.number = i + 1
@@ -100,6 +103,25 @@ func (r *Run) before(j *Job) (all []*Job) {
 		}
 	}
 	return append(all, j)
+}
+
+// sayOthers says which jobs of the folder are none of the file's.
+func (r *Run) sayOthers() error {
+	records, err := filepath.Glob(filepath.Join(r.Dir, jobsName, "*", "*.json"))
+	var others []string
+	for _, path := range records {
+		name, err := filepath.Rel(filepath.Join(r.Dir, jobsName), strings.TrimSuffix(path, ".json"))
+		if err != nil {
+			return err
+		}
+		if name = filepath.ToSlash(name); r.Study.Job(name) == nil && !strings.HasPrefix(filepath.Base(path), ".") {
+			others = append(others, name)
+		}
+	}
+	if len(others) > 0 {
+		r.say("%s also has %s, which the file does not name: left as it is, and not reported", r.Dir, some(others))
+	}
+	return err
 }
 
 // prepare refuses a folder of something else, and a file that changed what was begun.
@@ -223,8 +245,7 @@ func (r *Run) remove(j *Job) error {
 		return err
 	}
 	r.say("%s: removed, to be run anew", j.Name)
-	folder := filepath.Join(r.Dir, filepath.FromSlash(j.Name))
-	removed := filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".removed")
+	folder, removed := r.folder(j), r.removed(j)
 	err = os.RemoveAll(removed)
 	if moved := os.Rename(folder, removed); err == nil && !errors.Is(moved, fs.ErrNotExist) {
 		err = moved
@@ -233,6 +254,15 @@ func (r *Run) remove(j *Job) error {
 		err = os.Remove(recordPath(r.Dir, j.Name))
 	}
 	return errors.Join(err, os.RemoveAll(removed), release())
+}
+
+// folder is where a job writes.
+func (r *Run) folder(j *Job) string { return filepath.Join(r.Dir, filepath.FromSlash(j.Name)) }
+
+// removed is where a job's folder is while it is being removed.
+func (r *Run) removed(j *Job) string {
+	folder := r.folder(j)
+	return filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".removed")
 }
 
 // job does a job, or finds that it is done.
@@ -270,6 +300,9 @@ func (r *Run) job(ctx context.Context, j *Job, wait bool) (err error) {
 			return nil
 		}
 	}
+	if err := os.RemoveAll(r.removed(j)); err != nil { // of an update that was killed
+		return err
+	}
 	now = &record{Job: j.Name, State: Begun, Settings: settings}
 	if err := now.write(r.Dir); err != nil {
 		return err
@@ -289,7 +322,7 @@ func (r *Run) job(ctx context.Context, j *Job, wait bool) (err error) {
 
 // work does a training or an evaluation.
 func (r *Run) work(ctx context.Context, j *Job, now *record) error {
-	out := filepath.Join(r.Dir, filepath.FromSlash(j.Name))
+	out := r.folder(j)
 	model, called := j.Model, j.Model
 	if j.From != "" {
 		from, err := readRecord(r.Dir, j.From)
