@@ -14,11 +14,12 @@ import (
 	"github.com/stele-lm/stele/trainer/objective"
 )
 
-// Part is one part of a training step and its speed in tokens a second.
+// Part is the measured speed of one piece of a training step, in generated tokens a second.
 type Part struct {
 	Name string
 	engine.Speed
-	// FLOPs is what a repetition needs (see learner.FLOPs); 0 where it is not counted.
+	// FLOPs counts the floating-point operations of a repetition (see learner.FLOPs); 0 where
+	// they are not counted.
 	FLOPs float64
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
-// state is trainer_state.json of a checkpoint.
+// state is the content of a checkpoint's trainer_state.json.
 type state struct {
 	Step    int     `json:"step"`    // of the run
 	Updates int     `json:"updates"` // of the optimiser
@@ -42,8 +42,8 @@ const (
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%d", step) }
 
-// checkpointPath is where the checkpoint of the steps taken has its place, and where it
-// is written.
+// checkpointPath returns the folder of a checkpoint after the steps taken, and the hidden
+// one beside it in which it is written.
 func (r *run) checkpointPath() (final, staging string) {
 	parent := filepath.Join(r.dir, "checkpoints")
 	return filepath.Join(parent, checkpointName(r.done)), filepath.Join(parent, "."+checkpointName(r.done)+".partial")

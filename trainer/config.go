@@ -40,7 +40,7 @@ func (c *Config) compares() bool {
 	return err == nil && c.samples() && c.Loss.Beta > 0 && (c.Loss.KLIn == objective.KLInReward || o.Reads(objective.Ref))
 }
 
-// objective is what the algorithm minimises.
+// objective returns what the algorithm minimises, with the options of the loss.
 func (c *Config) objective() (objective.Objective, error) {
 	a, err := objective.Named(c.Algorithm)
 	if err != nil {
@@ -51,7 +51,7 @@ func (c *Config) objective() (objective.Objective, error) {
 
 // Config is a training run, whole: its YAML file and manifest hold exactly this.
 type Config struct {
-	// Algorithm is what trains: grpo, sft, or another that is registered (see objective.Algorithm).
+	// Algorithm is the way to train: grpo, sft, or another that is registered (see objective.Algorithm).
 	Algorithm string `yaml:"algorithm" json:"algorithm"`
 	// Preset names the recipe that the other settings start from, wherever it is written: paper,
 	// verl-v0.2, dapo or dr-grpo.
@@ -65,7 +65,7 @@ type Config struct {
 
 	// Data chooses the problems that are trained on.
 	Data problems.Options `yaml:"data" json:"data"`
-	// Rollout says how completions are sampled.
+	// Rollout holds the settings of sampling.
 	Rollout Rollout `yaml:"rollout" json:"rollout"`
 	// Reward weighs what a completion is rewarded for.
 	Reward reward.Config `yaml:"reward" json:"reward"`
@@ -77,13 +77,13 @@ type Config struct {
 	Update Update `yaml:"update" json:"update"`
 	// LoRA trains an adapter instead of the weights.
 	LoRA lora.Options `yaml:"lora" json:"lora"`
-	// Save says what is kept.
+	// Save holds the settings of checkpoints and kept rollouts.
 	Save Save `yaml:"save" json:"save"`
 	// Eval measures the model: before the run, after it, and every few steps if wanted.
 	Eval Eval `yaml:"eval" json:"eval"`
 }
 
-// Rollout says how completions are sampled.
+// Rollout holds the settings of sampling.
 type Rollout struct {
 	// Questions is the number of problems of a step.
 	Questions int `yaml:"questions" json:"questions"`
@@ -106,19 +106,20 @@ type Rollout struct {
 	// DynamicSampling leaves groups without contrast out and samples further problems in their place
 	// (DAPO; verl's filter_groups).
 	DynamicSampling bool `yaml:"dynamic_sampling" json:"dynamic_sampling"`
-	// MaxGenBatches is how many times in a step DynamicSampling may sample Questions problems.
+	// MaxGenBatches limits how often in a step DynamicSampling samples Questions problems.
 	MaxGenBatches int `yaml:"max_gen_batches" json:"max_gen_batches"`
-	// FilterBy says what must differ within a group for DynamicSampling to keep it: accuracy or reward.
+	// FilterBy is the number that must differ within a group for DynamicSampling to keep it: accuracy or
+	// reward.
 	FilterBy string `yaml:"filter_by" json:"filter_by"`
 }
 
-// What dynamic sampling looks at.
+// Values of Rollout.FilterBy.
 const (
 	FilterByAccuracy = "accuracy"
 	FilterByReward   = "reward"
 )
 
-// Update says how a step's rollouts become optimiser steps.
+// Update holds the settings that turn a step's rollouts into optimiser steps.
 type Update struct {
 	// MiniBatches is the number of optimiser steps in a pass over a step's rollouts; SFT does not read
 	// it.
@@ -136,7 +137,7 @@ type Update struct {
 	Packing bool `yaml:"packing" json:"packing"`
 }
 
-// Save says what is kept.
+// Save holds the settings of checkpoints and kept rollouts.
 type Save struct {
 	// Every is the number of steps between checkpoints; the last step always has one.
 	Every int `yaml:"every" json:"every"`
@@ -149,8 +150,8 @@ type Save struct {
 	Rollouts bool `yaml:"rollouts" json:"rollouts"`
 }
 
-// Eval says how the model is measured: before the run, after it, and every few
-// steps if wanted.
+// Eval holds the settings of evaluation: before the run, after it, and every few steps if
+// wanted.
 type Eval struct {
 	// Bench names benchmarks as data.bench does, with commas between several; empty evaluates nothing.
 	Bench string `yaml:"bench" json:"bench"`
@@ -164,7 +165,7 @@ type Eval struct {
 	Languages []string `yaml:"languages" json:"languages"`
 	// Levels are the levels of difficulty; empty takes all.
 	Levels []int `yaml:"levels" json:"levels"`
-	// Limit is how many questions are asked, the first, the same in each language; 0 asks all.
+	// Limit asks the first questions, so many, the same in each language; 0 asks all.
 	Limit int `yaml:"limit" json:"limit"`
 	// Samples is the number of completions of a question; 0 takes the benchmark's own number.
 	Samples int `yaml:"samples" json:"samples"`
@@ -246,7 +247,7 @@ func ResumeConfig(dir string, set []string) (Config, error) {
 	return m.Config.with("", set)
 }
 
-// with applies a file and settings.
+// with returns c with the settings of a file and of --set applied, checked.
 func (c Config) with(path string, set []string) (Config, error) {
 	var documents [][]byte
 	if path != "" {
@@ -293,10 +294,10 @@ func (c Config) with(path string, set []string) (Config, error) {
 	return c, c.validate()
 }
 
-// ofLine is the place in a document that --set made.
+// ofLine matches the line number that errors begin with, which a setting of --set has not.
 var ofLine = regexp.MustCompile(`^line \d+(, "[^"]*")?: `)
 
-// documentError says where a document that does not parse came from.
+// documentError adds to an error the file or the --set that document i came from.
 func documentError(path string, set []string, i int, err error) error {
 	if path != "" {
 		if i == 0 {
@@ -328,7 +329,8 @@ func settingYAML(setting string) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// validate finds what would stop an evaluation, which may come when the training is done.
+// validate refuses settings that would stop an evaluation, which may come when the training
+// is done.
 func (e Eval) validate() error {
 	if e.Bench == "" {
 		return nil

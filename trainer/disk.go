@@ -12,7 +12,7 @@ import (
 	"github.com/stele-lm/stele/trainer/memory"
 )
 
-// checkpoints is how many checkpoints a run has at most at a time: those that stay, and
+// checkpoints returns how many checkpoints a run has at most at a time: those that stay, and
 // the one that is written before the oldest goes.
 func (c Config) checkpoints() int {
 	all := (c.Steps + c.Save.Every - 1) / c.Save.Every

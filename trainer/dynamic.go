@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// sampled is what a step's sampling brought.
+// sampled holds the groups that a step sampled.
 type sampled struct {
 	groups  [][]*rollout // to learn from
 	all     [][]*rollout // with those that dynamic sampling left out
@@ -49,8 +49,8 @@ func (r *run) gather(ctx context.Context, step int, clock *stopwatch) (s sampled
 	}
 }
 
-// contrast reports whether the rollouts of a group differ in what is looked at; those
-// without a reward have no part in it.
+// contrast reports whether the rollouts of a group differ in accuracy or in reward; those
+// without a reward are left out.
 func contrast(group []*rollout, by string) bool {
 	value := func(o *rollout) float64 {
 		if by == FilterByAccuracy {
@@ -67,7 +67,7 @@ func contrast(group []*rollout, by string) bool {
 	return seen.min != seen.max
 }
 
-// refill is how many further questions to ask for missing groups, when kept of all
+// refill returns how many further questions to ask for missing groups, when kept of all
 // were kept so far: at most a whole step's.
 func refill(missing, kept, all, most int) int {
 	if kept == 0 {

@@ -19,7 +19,7 @@ import (
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
-// rollout is one sampled completion and what became of it.
+// rollout is one sampled completion with its score and its advantage.
 type rollout struct {
 	engine.Completion
 	problem    *problems.Problem
@@ -122,8 +122,7 @@ func (r *run) sample(ctx context.Context, step, first int, chosen []problems.Pro
 		p := &chosen[i]
 		groups[i] = make([]*rollout, c.GroupSize)
 		requests[i] = engine.Request{
-			// The place in the step is part of the name: a small training set may
-			// bring a problem twice.
+			// Numbered within the step: a small training set may have a problem twice.
 			ID:     fmt.Sprintf("%s/%s/%d/%d", p.ID, p.Language, step, first+i),
 			Prompt: p.IDs, N: c.GroupSize, Sampling: sampler.Params{Temperature: c.Temperature, TopP: 1},
 			MaxTokens: c.MaxTokens, Stop: c.Stop, Seed: r.config.Seed,

@@ -46,13 +46,13 @@ func (c Config) notFinite() error {
 	return nil
 }
 
-// without says when settings have no effect.
+// without is settings and when they have no effect; reason returns why, or "".
 type without struct {
 	keys   string // dotted, comma-separated; a last * is all that begin so
 	reason func(c *Config, dtype string) string
 }
 
-// idle are the settings that some other setting turns off.
+// idle lists the settings that some other setting turns off.
 var idle = []without{
 	{"preset,reward.*,loss.*,update.mini_batches,update.epochs,save.rollouts,rollout.questions,rollout.group_size,rollout.temperature," +
 		"rollout.max_tokens,rollout.max_difference,rollout.dynamic_sampling,rollout.max_gen_batches,rollout.filter_by",
@@ -95,7 +95,7 @@ var idle = []without{
 	}},
 }
 
-// of is for settings that an algorithm has no use for.
+// of gives the algorithm as the reason where holds does.
 func of(holds func(*Config) bool) func(*Config, string) string {
 	return func(c *Config, _ string) string {
 		if holds(c) {

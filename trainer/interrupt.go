@@ -15,7 +15,7 @@ import (
 // errStopped ends a run that was asked to stop, once what it could keep is on disk.
 var errStopped = fmt.Errorf("stopped as asked: %w", context.Canceled)
 
-// phase is what a run is doing, by what it does when it is asked to stop.
+// phase is what a run is doing; each phase ends in its own way when a stop is asked for.
 type phase int
 
 const (
@@ -27,7 +27,7 @@ const (
 	saving                  // carried to its end
 )
 
-// interruption is the state between a run and whoever asks it to stop.
+// interruption stops a run at a point from which it can go on.
 type interruption struct {
 	say func(format string, args ...any)
 
@@ -154,7 +154,7 @@ func (r *run) keep() error {
 	return errStopped
 }
 
-// sayKept says what is on disk of a run that was stopped, and how to go on.
+// sayKept prints what is on disk of a run that was stopped, and how to go on.
 func (r *run) sayKept() {
 	if _, err := os.Stat(filepath.Join(r.dir, "manifest.json")); err != nil {
 		r.sayf("stopped before the run began: nothing is kept, start it again as before")

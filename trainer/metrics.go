@@ -15,8 +15,8 @@ import (
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
-// Metrics is what is known of a step, under the names that TRL and verl log and with
-// their meaning (docs/training.md). What is not defined is NaN, in JSON null.
+// Metrics are the numbers of a step, under the names that TRL and verl log and with their
+// meaning (docs/training.md). What is not defined is NaN, in JSON null.
 type Metrics map[string]float64
 
 // MarshalJSON implements json.Marshaler.
@@ -54,13 +54,13 @@ func (n number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// component is a part of the reward, by the name it has in metrics.
+// component is one of the rewards that are added up, by its name in metrics.
 type component struct {
 	name  string
 	value func(reward.Score) float64
 }
 
-// components are the parts of the reward that the run has.
+// components lists the rewards that the run adds up.
 func (r *run) components() []component {
 	all := []component{
 		{"accuracy", func(s reward.Score) float64 { return s.Accuracy }},

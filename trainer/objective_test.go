@@ -65,7 +65,7 @@ func readObjectiveGolden(t *testing.T) objectiveGolden {
 
 // TestObjective compares every option of the loss with verl: the advantages, the
 // corrections, the parts of the loss and its gradient at every token. KL in the
-// reward, masks and weights take the way that a run takes.
+// reward, masks and weights are computed by the code of a run.
 func TestObjective(t *testing.T) {
 	g := readObjectiveGolden(t)
 	near := func(t *testing.T, what string, got, want float64) {

@@ -14,7 +14,7 @@ import (
 	"github.com/stele-lm/stele/trainer/problems"
 )
 
-// Plan is what a run is going to do, known before anything is computed.
+// Plan describes a run before anything is computed.
 type Plan struct {
 	Algorithm string   `json:"algorithm"`
 	Preset    string   `json:"preset"`
@@ -24,7 +24,7 @@ type Plan struct {
 	Problems map[string]map[int]int `json:"problems"`
 	Prompts  int                    `json:"prompts"`
 	TooLong  int                    `json:"too_long"` // questions left out for their length
-	// Layout says what was guessed of the data's fields; empty where nothing was.
+	// Layout is the line about what was guessed of the data's fields; empty where nothing was.
 	Layout string `json:"layout,omitempty"`
 	// Prompt and solution tokens, mean and most; solutions only for SFT.
 	PromptMean   float64 `json:"prompt_mean"`
@@ -43,7 +43,7 @@ type Plan struct {
 	// Tokens of the longest sequence, and of the longest prompt.
 	longest, prompt int
 	solutions       bool // are learnt from, not rollouts
-	// Notes are what a person must know of how the model's folder was read.
+	// Notes are lines about how the model's folder was read that a person must know.
 	Notes []string `json:"notes,omitempty"`
 	// Ignored are settings that will have no effect, with the reason.
 	Ignored []string `json:"ignored,omitempty"`
@@ -51,7 +51,7 @@ type Plan struct {
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// newPlan says what a run on a model and its problems is going to do.
+// newPlan plans a run on a model and its problems.
 func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtype string) *Plan {
 	p := &Plan{
 		solutions: !c.samples(), Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages, Ignored: c.ignored(dtype),
@@ -86,8 +86,8 @@ func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtyp
 	return p
 }
 
-// workload is what the memory of a run is planned for. longest is how many tokens the
-// longest sequence may have, prompt how many the longest prompt has.
+// workload returns what the memory plan is made for. longest counts the tokens that the
+// longest sequence may have, prompt those of the longest prompt.
 func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt int) memory.Workload {
 	w := memory.Workload{
 		Model: m, DType: dtype, Longest: longest, Prompt: prompt, LoRA: c.LoRA, Optimizer: c.Optimizer,
@@ -101,13 +101,13 @@ func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt in
 	return w
 }
 
-// layout says how gradient passes are laid out: what rollouts have in common, a group's
+// layout returns the layout of gradient passes: what rollouts have in common, a group's
 // prompt, is computed once; solutions have nothing in common and may be packed.
 func (c *Config) layout() learner.Layout {
 	return learner.Layout{MicroTokens: c.Update.MicroTokens, Packed: c.Update.Packing && !c.samples()}
 }
 
-// longestSequence is how many tokens the longest sequence of a run may have.
+// longestSequence returns how many tokens the longest sequence of a run may have.
 func longestSequence(c *Config, m *checkpoint.Config, set *problems.Set) int {
 	longest := 0
 	for _, q := range set.Problems {

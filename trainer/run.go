@@ -29,14 +29,14 @@ import (
 	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
-// Options are what a run needs besides its configuration.
+// Options of a run that are no settings: where it runs, whom it tells.
 type Options struct {
 	Backend, DType string
 	Kernels        engine.Kernels // of the rollouts
 	Version        string         // of stele, for the manifest
 	Resume         bool           // go on with the run in the output folder
-	// Memory is what the run may use of the device, bytes; 0 is what a CPU's machine
-	// has free, and is not checked elsewhere, where the device does not say.
+	// Memory is the limit on the run's use of the device, bytes; 0 takes what is free on a
+	// CPU's machine, and elsewhere what the device says, if it does.
 	Memory int64
 	// Log gets remarks for a person who wants to know more; Say what everybody must
 	// know. Either may be nil.

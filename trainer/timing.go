@@ -8,7 +8,7 @@ import (
 	"github.com/stele-lm/stele/trainer/memory"
 )
 
-// stopwatch sums how long the parts of a step take, by the names that verl gives them.
+// stopwatch sums the time of each phase of a step, by verl's name for it.
 type stopwatch struct {
 	last  time.Time
 	spent map[string]time.Duration
@@ -16,19 +16,19 @@ type stopwatch struct {
 
 func newStopwatch() *stopwatch { return &stopwatch{time.Now(), map[string]time.Duration{}} }
 
-// lap counts the time since the last lap, or the start, as that of a part.
-func (w *stopwatch) lap(part string) {
+// lap counts the time since the last lap, or the start, for a phase.
+func (w *stopwatch) lap(phase string) {
 	now := time.Now()
-	w.spent[part] += now.Sub(w.last)
+	w.spent[phase] += now.Sub(w.last)
 	w.last = now
 }
 
-// report writes timing_s of each part and of the step, which is their sum, seconds, and
+// report writes timing_s of each phase and of the step, which is their sum, in seconds, and
 // the tokens a second.
 func (w *stopwatch) report(m Metrics) {
 	var step time.Duration
-	for part, spent := range w.spent {
-		m["timing_s/"+part] = spent.Seconds()
+	for phase, spent := range w.spent {
+		m["timing_s/"+phase] = spent.Seconds()
 		step += spent
 	}
 	m["timing_s/step"] = step.Seconds()

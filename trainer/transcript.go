@@ -7,7 +7,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// line is one rollout as RUN/rollouts/step-N.jsonl keeps it.
+// line is one rollout in RUN/rollouts/step-N.jsonl.
 type line struct {
 	ID         string  `json:"id"`
 	Language   string  `json:"language"`

@@ -8,8 +8,8 @@ import (
 	"github.com/stele-lm/stele/engine/checkpoint"
 )
 
-// FLOPs is how many floating-point operations the gradient of pairs needs,
-// two a multiplication and addition: the products with the weights and attention's,
+// FLOPs counts the floating-point operations that the gradient of pairs needs, two a
+// multiplication and addition: the products with the weights and attention's,
 // once forward and twice back, the head at the completions' tokens alone, a prompt
 // that several in turn share once. Padding and what is computed again are not in it.
 func FLOPs(m *checkpoint.Config, pairs []dense.Pair) float64 {

@@ -6,7 +6,7 @@ import (
 	"github.com/stele-lm/stele/engine/model/dense"
 )
 
-// Layout says how the sequences of a mini-batch are laid out for gradient passes.
+// Layout divides the sequences of a mini-batch into gradient passes.
 type Layout struct {
 	MicroTokens int // tokens of a pass, padding included
 	// Packed puts several sequences into a row, none of which sees another. Otherwise

@@ -123,3 +123,49 @@ func TestLayouts(t *testing.T) {
 		}
 	}
 }
+
+// TestSequencesStayWhole: every layout has each pair in one pass, with all tokens of its
+// completion one after another; so sums over a sequence are of the whole of it.
+func TestSequencesStayWhole(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	for range 200 {
+		var pairs []dense.Pair
+		for range 1 + r.IntN(6) {
+			prompt := make([]int32, 1+r.IntN(40))
+			for i := range prompt {
+				prompt[i] = int32(r.IntN(100))
+			}
+			for range 1 + r.IntN(5) {
+				pairs = append(pairs, dense.Pair{Prompt: prompt, Completion: make([]int32, r.IntN(60))})
+			}
+		}
+		layout := Layout{MicroTokens: 1 + r.IntN(400), Packed: r.IntN(2) == 0}
+		taken := make([]int, len(pairs))
+		for indices, batch := range layout.Batches(pairs) {
+			counts := map[int32]int{}
+			for entry, sequence := range batch.Sequences() {
+				if sequence < 0 {
+					continue
+				}
+				if first := batch.First[sequence]; entry != first+counts[sequence] {
+					t.Fatalf("%+v: entry %d is of pair %d, whose tokens begin at %d", layout, entry, sequence, first)
+				}
+				counts[sequence]++
+			}
+			for i, index := range indices {
+				taken[index]++
+				if n := counts[int32(i)]; n != len(pairs[index].Completion) {
+					t.Fatalf("%+v: %d of the %d tokens of pair %d are in its pass", layout, n, len(pairs[index].Completion), index)
+				}
+			}
+			if n := sequencesOf(batch); n < len(indices) {
+				t.Fatalf("%+v: room for %d of %d sequences", layout, n, len(indices))
+			}
+		}
+		for i, n := range taken {
+			if n != 1 {
+				t.Fatalf("%+v: pair %d is in %d passes", layout, i, n)
+			}
+		}
+	}
+}

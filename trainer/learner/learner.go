@@ -32,7 +32,7 @@ type Learner struct {
 	programs  map[programKey]*backend.NamedProgram
 }
 
-// programKey is what a gradient program is compiled for.
+// programKey tells gradient programs apart.
 type programKey struct {
 	shape     dense.Shape
 	formula   string
@@ -51,7 +51,7 @@ type Options struct {
 	Remat bool
 	// Adapter trains its factors instead of the weights.
 	Adapter *lora.Adapter
-	// Seed is of what chance decides in an update, together with its number.
+	// Seed and an update's number make the random numbers of rounding in the update.
 	Seed uint64
 }
 

@@ -76,7 +76,7 @@ func New(w *model.Weights, options Options, seed uint64) (*Adapter, error) {
 	return a, a.Merge()
 }
 
-// Scale is what the product of the factors is multiplied by.
+// Scale returns alpha / rank, the factor of B·A.
 func (a *Adapter) Scale() float64 { return a.options.Alpha / float64(a.options.Rank) }
 
 // Merge sets the weights to base + scale·B·A, one after another.
@@ -137,7 +137,7 @@ func (a *Adapter) Close() {
 	}
 }
 
-// The adapter's place in a checkpoint and its files, in PEFT's layout.
+// The adapter's folder in a checkpoint and its files, in PEFT's layout.
 const (
 	Folder         = "adapter"
 	adapterConfig  = "adapter_config.json"

@@ -1,3 +1,3 @@
-// Package lora adds factors of low rank to a model's weights, trains them in the weights'
-// place and keeps them in PEFT's layout.
+// Package lora adds factors of low rank to a model's weights, which are trained instead of
+// the weights, and keeps them in PEFT's layout.
 package lora

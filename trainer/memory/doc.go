@@ -1,3 +1,3 @@
-// Package memory says what a run will need of a device's memory, which settings would
-// make it need less, and what this machine has.
+// Package memory plans how much of a device's memory a run needs, finds settings that make it
+// need less, and reads how much this machine has.
 package memory

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Available is what the machine has free, or the container that the process is in if
-// that is less, in bytes; 0 where neither says.
+// Available returns the bytes of memory that are free on this machine, or in its container
+// if that is less; 0 where neither says.
 func Available() int64 {
 	free := procValue("/proc/meminfo", "MemAvailable:")
 	if left := containerMemory("/sys/fs/cgroup"); left > 0 && (free == 0 || left < free) {
@@ -18,8 +18,8 @@ func Available() int64 {
 	return free
 }
 
-// containerMemory is what is left of a control group's limit, without what the system
-// would give back for it; 0 without a limit. root is where groups are mounted, version 2
+// containerMemory returns the bytes left of a control group's limit, counting as free what
+// the system would give back; 0 without a limit. root is where groups are mounted, version 2
 // or 1; within a container its own group is there.
 func containerMemory(root string) int64 {
 	number := func(name string) int64 {
@@ -48,12 +48,12 @@ func containerMemory(root string) int64 {
 	return max(limit-used, 1)
 }
 
-// Resident is what this process has now, in bytes; 0 where the system does
+// Resident returns the bytes that this process has in memory now; 0 where the system does
 // not say.
 func Resident() int64 { return procValue("/proc/self/status", "VmRSS:") }
 
-// Peak is the most memory that this process has had resident, in bytes; 0 where
-// the system does not say.
+// Peak returns the most bytes that this process has had in memory; 0 where the system does
+// not say.
 func Peak() int64 { return procValue("/proc/self/status", "VmHWM:") }
 
 func procValue(path, key string) int64 {

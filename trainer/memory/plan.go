@@ -13,7 +13,7 @@ import (
 	"github.com/stele-lm/stele/trainer/optimizer"
 )
 
-// Plan is what a run needs of the device, in bytes.
+// Plan is the memory that a run needs on its device, in bytes.
 type Plan struct {
 	Weights     int64 `json:"weights"`     // the model that is trained
 	Reference   int64 `json:"reference"`   // the model that it is compared with, or the base of an adapter
@@ -36,17 +36,17 @@ const programBytes = 1100 << 20
 type Workload struct {
 	Model *checkpoint.Config
 	DType string // of the weights: float32 or bfloat16
-	// Longest is how many tokens the longest sequence may have, Prompt how many the
-	// longest prompt has.
+	// Longest counts the tokens that the longest sequence may have, Prompt those of the
+	// longest prompt.
 	Longest, Prompt int
 	Reference       bool // sequences are compared with a reference model
 	LoRA            lora.Options
 	Optimizer       optimizer.AdamW
 	Layout          learner.Layout
 	Remat           bool // layers are computed again in the backward pass
-	// Sequences is how many sequences a mini-batch has; Group in turn share a prompt.
+	// Sequences counts those of a mini-batch; Group of them in turn share a prompt.
 	Sequences, Group int
-	// Rollouts is how many completions a step samples, 0 for none; Decoded is how many
+	// Rollouts counts the completions that a step samples, 0 for none; Decoded those that
 	// are decoded together.
 	Rollouts, Decoded int
 }
@@ -126,7 +126,7 @@ func (w Workload) largestPass() (shape dense.Shape, scale func(int) int64) {
 	return shape, func(n int) int64 { return int64(n) * int64(full) / int64(tokens) }
 }
 
-// describe says what a pass computes: rows × tokens, after prompts × tokens.
+// describe writes what a pass computes: rows × tokens, after prompts × tokens.
 func describe(s dense.Shape) string {
 	rows := fmt.Sprintf("%d × %d tokens", s.B, s.T)
 	if s.Group == 0 {
@@ -151,7 +151,7 @@ func (p Plan) Write(w io.Writer) error {
 	return t.Flush()
 }
 
-// CheckpointBytes is about how large a checkpoint is: the model, the moments, and the
+// CheckpointBytes estimates the size of a checkpoint: the model, the moments, and the
 // masters or the adapter.
 func (p Plan) CheckpointBytes(l lora.Options) int64 {
 	n := p.Optimizer

@@ -7,7 +7,7 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Aggregation says how token losses become one number, in verl's names.
+// Aggregation is a way to make one number of token losses, by verl's name for it.
 type Aggregation string
 
 // The aggregations.
@@ -16,8 +16,8 @@ const (
 	SeqMeanTokenMean Aggregation = "seq-mean-token-mean"
 	// TokenMean is DAPO's: the mean over all tokens.
 	TokenMean Aggregation = "token-mean"
-	// MicroTokenMean is what verl v0.2 did: the mean over the tokens of a few
-	// sequences at a time, in their order, and the mean of those.
+	// MicroTokenMean is verl v0.2's: the mean over the tokens of a few sequences at a
+	// time, in their order, and the mean of those.
 	MicroTokenMean Aggregation = "micro-token-mean"
 	// SeqMeanTokenSum is the mean over sequences of the sum over tokens.
 	SeqMeanTokenSum Aggregation = "seq-mean-token-sum"

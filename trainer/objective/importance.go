@@ -7,9 +7,9 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// ImportanceSampling says how a rollout's tokens are weighted by how likely the trainer
-// finds them against how likely the engine that sampled them did, in the words of
-// TRL's vllm_importance_sampling_mode. (verl calls token_truncate and
+// ImportanceSampling is a way to weight a rollout's tokens by the ratio of the trainer's
+// probability to that of the engine that sampled them, in the words of TRL's
+// vllm_importance_sampling_mode. (verl calls token_truncate and
 // sequence_truncate rollout_is "token" and "sequence", masks rollout_rs.) With a
 // correction, π_old of the ratio is the trainer's own, computed before the first
 // update; without, it is what the engine reported.

@@ -12,8 +12,7 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Objective is what an algorithm minimises: a loss for each completion token, as graph
-// code, with the tables of what it reads and what it returns. The sum of the losses, each
+// Objective is a loss for each completion token, as graph code, with the tables of what it reads and what it returns. The sum of the losses, each
 // times the token's Weight, is the loss of a batch.
 type Objective struct {
 	// Formula names the graph that Loss builds: objectives with the same name build the
@@ -65,7 +64,7 @@ const (
 // Columns are inputs of an objective: numbers by their name, one for each entry of a batch.
 type Columns map[string][]float32
 
-// Seen is what a pass saw: LogProb, Entropy and the objective's statistics by their name,
+// Seen are results of a pass: LogProb, Entropy and the objective's statistics by their name,
 // one number for each entry of a batch.
 type Seen map[string][]float32
 

@@ -20,8 +20,8 @@ type Options struct {
 	// Length is the constant that Aggregation seq-mean-token-sum-norm divides by; 0 means the most
 	// tokens a completion may have.
 	Length int `yaml:"length" json:"length"`
-	// MicroSequences is how many rollouts Aggregation micro-token-mean takes the mean over at a time,
-	// verl's ppo_micro_batch_size_per_gpu.
+	// MicroSequences counts the rollouts that Aggregation micro-token-mean takes the mean over at a
+	// time, verl's ppo_micro_batch_size_per_gpu.
 	MicroSequences int `yaml:"micro_sequences" json:"micro_sequences"`
 	// ClipLow is ε below 1: ratios under 1-ε are clipped.
 	ClipLow float64 `yaml:"clip_low" json:"clip_low"`
@@ -32,7 +32,7 @@ type Options struct {
 
 	// Beta is the weight of the KL divergence to the reference model; 0 needs no reference.
 	Beta float64 `yaml:"beta" json:"beta"`
-	// KLIn says where the KL divergence counts: in the loss (Eq. 5), or in the reward.
+	// KLIn is where the KL divergence counts: loss (Eq. 5) or reward.
 	KLIn string `yaml:"kl_in" json:"kl_in"`
 	// KL is the estimator of the divergence: k1, k2 or k3 (Schulman, "Approximating KL divergence").
 	KL string `yaml:"kl" json:"kl"`
@@ -56,8 +56,8 @@ type Options struct {
 	// ImportanceCap is the largest weight of ImportanceSampling.
 	ImportanceCap float64 `yaml:"importance_cap" json:"importance_cap"`
 
-	// Own are settings of an algorithm that others do not have, by name, as in {tau: 0.5}. Each
-	// algorithm says which it takes.
+	// Own are settings of an algorithm that others do not have, by name, as in {tau: 0.5}. Others
+	// than the algorithm's are refused.
 	Own Own `yaml:"options,omitempty" json:"options,omitempty"`
 }
 
@@ -88,7 +88,7 @@ func Default() Options {
 	}
 }
 
-// Where the KL divergence counts.
+// Values of KLIn.
 const (
 	KLInLoss   = "loss"
 	KLInReward = "reward"
@@ -120,7 +120,7 @@ func (l Options) Validate() error {
 	return l.Aggregation.Validate()
 }
 
-// ofLine is the place in the one line of a setting.
+// ofLine matches the line number that errors begin with, which one setting has not.
 var ofLine = regexp.MustCompile(`^line \d+(, "[^"]*")?: `)
 
 // ReadOwn puts the algorithm's own settings into a struct with yaml tags, which holds the

@@ -27,7 +27,7 @@ type AdamW struct {
 	// Schedule is the learning rate's course after the warm-up: constant or cosine (to zero at the last
 	// step).
 	Schedule string `yaml:"schedule" json:"schedule"`
-	// State is how the moments are held: float32, bfloat16 or int8. docs/memory.md says what the
+	// State is the precision of the moments: float32, bfloat16 or int8. docs/memory.md says what the
 	// smaller ones cost.
 	State string `yaml:"state" json:"state"`
 	// Masters keeps float32 copies of weights that are held in bfloat16. Without them an update rounds

@@ -12,14 +12,14 @@ import (
 	"github.com/stele-lm/stele/kernels/op"
 )
 
-// How AdamW's moments are held.
+// Precisions of AdamW's moments.
 const (
 	StateFloat32  = "float32"
 	StateBFloat16 = "bfloat16" // rounded up or down by chance: see op.Dither
 	StateInt8     = "int8"     // block codes: see op.BlockCode
 )
 
-// codedSize is the least number of elements of a tensor that state int8 codes, as in
+// codedSize is the fewest elements that a tensor must have for state int8 to code it, as in
 // bitsandbytes: norms and biases are a thousandth of a model, and stay float32.
 const codedSize = 4096
 
@@ -27,89 +27,93 @@ const codedSize = 4096
 // gradient, or v, of its square.
 type moment struct {
 	name    string
-	forms   []form // by tensor
+	formats []format // by tensor
 	specs   []architecture.Tensor
-	buffers []backend.Buffer // the parts of each tensor in turn
+	buffers []backend.Buffer // those of each tensor in turn
 }
 
-// form is how one tensor of a moment is held.
-type form interface {
-	// parts are the buffers of a tensor of dims.
-	parts(dims []int) []part
-	// load makes the tensor, float32, of its parts.
-	load(parts []*Node, dims []int) *Node
-	// store makes the parts of x; key is a uint32 scalar for what chance decides.
+// format stores one tensor of a moment in one buffer or in two.
+type format interface {
+	// buffers declares those of a tensor of dims.
+	buffers(dims []int) []layout
+	// load makes the tensor, float32, of its buffers.
+	load(buffers []*Node, dims []int) *Node
+	// store makes the buffers of x; key is a uint32 scalar that random numbers depend on.
 	store(x, key *Node) []*Node
 }
 
-// part is a buffer of a form: what its name has after the tensor's, and its shape.
-type part struct {
+// layout is the shape of a buffer, and what its name has after the tensor's.
+type layout struct {
 	suffix string
 	shape  shapes.Shape
 }
 
-// formOf returns how a moment of a tensor of dims is held as state.
-func formOf(moment, state string, dims []int) form {
+// formatOf returns the format of a moment of a tensor of dims with a state.
+func formatOf(moment, state string, dims []int) format {
 	switch {
 	case state == StateBFloat16:
-		return halfForm{}
+		return halfFormat{}
 	case state == StateInt8 && shapes.Make(dtypes.Float32, dims...).Size() >= codedSize:
 		if moment == "v" {
-			return rootForm{codeForm{op.BlockCode{}}}
+			return rootFormat{codeFormat{op.BlockCode{}}}
 		}
-		return codeForm{op.BlockCode{Signed: true}}
+		return codeFormat{op.BlockCode{Signed: true}}
 	}
-	return floatForm{}
+	return plainFormat{}
 }
 
-type floatForm struct{}
+type plainFormat struct{}
 
-func (floatForm) parts(dims []int) []part           { return []part{{"", shapes.Make(dtypes.Float32, dims...)}} }
-func (floatForm) load(parts []*Node, _ []int) *Node { return parts[0] }
-func (floatForm) store(x, _ *Node) []*Node          { return []*Node{x} }
-
-type halfForm struct{}
-
-func (halfForm) parts(dims []int) []part { return []part{{"", shapes.Make(dtypes.BFloat16, dims...)}} }
-func (halfForm) load(parts []*Node, _ []int) *Node {
-	return op.Convert(parts[0], dtypes.Float32)
+func (plainFormat) buffers(dims []int) []layout {
+	return []layout{{"", shapes.Make(dtypes.Float32, dims...)}}
 }
-func (halfForm) store(x, key *Node) []*Node {
+func (plainFormat) load(buffers []*Node, _ []int) *Node { return buffers[0] }
+func (plainFormat) store(x, _ *Node) []*Node            { return []*Node{x} }
+
+type halfFormat struct{}
+
+func (halfFormat) buffers(dims []int) []layout {
+	return []layout{{"", shapes.Make(dtypes.BFloat16, dims...)}}
+}
+func (halfFormat) load(buffers []*Node, _ []int) *Node {
+	return op.Convert(buffers[0], dtypes.Float32)
+}
+func (halfFormat) store(x, key *Node) []*Node {
 	return []*Node{op.Dither(x, op.Noise(x, key))}
 }
 
-type codeForm struct{ code op.BlockCode }
+type codeFormat struct{ code op.BlockCode }
 
-func (f codeForm) parts(dims []int) []part {
+func (f codeFormat) buffers(dims []int) []layout {
 	codes, scales := f.code.Shapes(shapes.Make(dtypes.Float32, dims...).Size())
-	return []part{{"", codes}, {".scale", scales}}
+	return []layout{{"", codes}, {".scale", scales}}
 }
-func (f codeForm) load(parts []*Node, dims []int) *Node {
-	return f.code.Decode(parts[0], parts[1], dims...)
+func (f codeFormat) load(buffers []*Node, dims []int) *Node {
+	return f.code.Decode(buffers[0], buffers[1], dims...)
 }
-func (f codeForm) store(x, _ *Node) []*Node {
+func (f codeFormat) store(x, _ *Node) []*Node {
 	codes, scales := f.code.Encode(x)
 	return []*Node{codes, scales}
 }
 
-// rootForm holds the root of v, which is what an update divides by. v itself spans
+// rootFormat holds the root of v, which is what an update divides by. v itself spans
 // twice the decades of m: in blocks whose gradients lie far apart its smaller values
 // would become zero while those of m do not, and the update m/√v would explode.
-type rootForm struct{ codeForm }
+type rootFormat struct{ codeFormat }
 
-func (f rootForm) load(parts []*Node, dims []int) *Node {
-	root := f.codeForm.load(parts, dims)
+func (f rootFormat) load(buffers []*Node, dims []int) *Node {
+	root := f.codeFormat.load(buffers, dims)
 	return Mul(root, root)
 }
-func (f rootForm) store(x, key *Node) []*Node { return f.codeForm.store(Sqrt(x), key) }
+func (f rootFormat) store(x, key *Node) []*Node { return f.codeFormat.store(Sqrt(x), key) }
 
 // newMoment makes a moment of zeros.
 func newMoment(device *backend.Device, name, state string, specs []architecture.Tensor) (*moment, error) {
 	m := &moment{name: name, specs: specs}
 	for _, spec := range specs {
-		f := formOf(name, state, spec.Shape)
-		m.forms = append(m.forms, f)
-		for _, p := range f.parts(spec.Shape) {
+		f := formatOf(name, state, spec.Shape)
+		m.formats = append(m.formats, f)
+		for _, p := range f.buffers(spec.Shape) {
 			zeros, err := device.Zeros(p.shape.DType, p.shape.Dimensions...)
 			if err != nil {
 				return nil, fmt.Errorf("optimiser state of %s: %w", spec.Name, err)
@@ -120,11 +124,11 @@ func newMoment(device *backend.Device, name, state string, specs []architecture.
 	return m, nil
 }
 
-// inputs declares the parts of all tensors, donated.
+// inputs declares the buffers of all tensors, donated.
 func (m *moment) inputs() []backend.Input {
 	var inputs []backend.Input
 	for i, spec := range m.specs {
-		for _, p := range m.forms[i].parts(spec.Shape) {
+		for _, p := range m.formats[i].buffers(spec.Shape) {
 			inputs = append(inputs, backend.Input{Name: m.name + " of " + spec.Name + p.suffix, Shape: p.shape, Donated: true})
 		}
 	}
@@ -134,15 +138,15 @@ func (m *moment) inputs() []backend.Input {
 // load takes tensor i off the front of the nodes that inputs declared.
 func (m *moment) load(i int, nodes []*Node) (tensor *Node, rest []*Node) {
 	dims := m.specs[i].Shape
-	n := len(m.forms[i].parts(dims))
-	return m.forms[i].load(nodes[:n], dims), nodes[n:]
+	n := len(m.formats[i].buffers(dims))
+	return m.formats[i].load(nodes[:n], dims), nodes[n:]
 }
 
-// MomentBytes is the size of the moments of a tensor of dims.
+// MomentBytes returns the size of the moments of a tensor of dims.
 func MomentBytes(state string, dims []int) int64 {
 	total := int64(0)
 	for _, name := range []string{"m", "v"} {
-		for _, p := range formOf(name, state, dims).parts(dims) {
+		for _, p := range formatOf(name, state, dims).buffers(dims) {
 			total += int64(p.shape.Size()) * int64(p.shape.DType.Size())
 		}
 	}

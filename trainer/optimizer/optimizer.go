@@ -37,8 +37,8 @@ type Optimizer struct {
 }
 
 // New allocates the state for parameters of specs, held as held, and compiles the step.
-// values returns the float32 values of a parameter, which masters begin with. seed is of
-// what chance decides in a step, together with the step's number.
+// values returns the float32 values of a parameter, which masters begin with. seed and a
+// step's number make the random numbers of rounding in the step.
 func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW, seed uint64,
 	values func(i int) ([]float32, error)) (*Optimizer, error) {
 	o := &Optimizer{options: options, device: device, specs: specs, held: held, seed: seed}
@@ -125,13 +125,13 @@ func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (
 	return norm, nil
 }
 
-// State lists what a checkpoint keeps: the buffers of the moments, and masters.
+// State lists the tensors that a checkpoint keeps: the moments' buffers, and masters.
 func (o *Optimizer) State() []tensorfile.Tensor {
 	var all []tensorfile.Tensor
 	for _, m := range []*moment{o.m, o.v} {
 		at := 0
 		for i, spec := range o.specs {
-			for _, p := range m.forms[i].parts(spec.Shape) {
+			for _, p := range m.formats[i].buffers(spec.Shape) {
 				all = append(all, tensorfile.Tensor{Name: m.name + "." + spec.Name + p.suffix, Shape: p.shape, Buffer: &m.buffers[at]})
 				at++
 			}
@@ -178,8 +178,8 @@ const (
 	scalars
 )
 
-// compileUpdate builds the optimiser's step. Inputs: the scalars, a uint32 key for
-// what chance decides, then for all trained parameters in turn the values, first
+// compileUpdate builds the optimiser's step. Inputs: the scalars, a uint32 key of
+// random numbers, then for all trained parameters in turn the values, first
 // moments, second moments, gradients and, where there are any, the values' float32
 // masters; all of these donated and all returned, gradients as zeros.
 func (o *Optimizer) compileUpdate() (*backend.Program, error) {
@@ -224,8 +224,8 @@ func (o *Optimizer) compileUpdate() (*backend.Program, error) {
 			v = Add(MulScalar(v, a.Beta2), MulScalar(Mul(g, g), 1-a.Beta2))
 			step := Div(Div(m, scalar(scalarBias1)), AddScalar(Div(Sqrt(v), scalar(scalarBias2)), a.Epsilon))
 			weight = Sub(Mul(weight, scalar(scalarDecay)), Mul(step, scalar(scalarRate)))
-			newM = append(newM, o.m.forms[i].store(m, keyed(0))...)
-			newV = append(newV, o.v.forms[i].store(v, keyed(1))...)
+			newM = append(newM, o.m.formats[i].store(m, keyed(0))...)
+			newV = append(newV, o.v.formats[i].store(v, keyed(1))...)
 			zeros = append(zeros, ZerosLike(g))
 			switch {
 			case o.masters != nil:

@@ -1,3 +1,3 @@
 // Package problems reads the problems that a run trains on, turns them into prompts and
-// solutions of bounded length, and says in which order they come.
+// solutions of bounded length, and puts them in order.
 package problems

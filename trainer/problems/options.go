@@ -8,7 +8,7 @@ import (
 	"github.com/stele-lm/stele/eval/bench"
 )
 
-// Options say which problems are trained on.
+// Options choose the problems that are trained on.
 type Options struct {
 	// Bench is a benchmark's name, a file, a folder or a hub id in the local cache.
 	Bench string `yaml:"bench" json:"bench"`
@@ -24,13 +24,13 @@ type Options struct {
 	Levels []int `yaml:"levels" json:"levels"`
 	// Types are the types of problem; empty takes all.
 	Types []string `yaml:"types" json:"types"`
-	// Limit is how many problems of each language are taken, the first; 0 takes all.
+	// Limit takes the first problems of each language, so many; 0 takes all.
 	Limit int `yaml:"limit" json:"limit"`
-	// Fields say where the parts of a problem are in a file or folder of your own, as in {answer:
-	// reward_model.ground_truth}; what they leave out is looked for at the usual places.
+	// Fields name the fields that hold a problem, its answer and so on in a file or folder of your
+	// own, as in {answer: reward_model.ground_truth}; those left out have the usual names.
 	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
-	// Count is how many problems of each language are chosen, by Seed and their ids alone; 0 takes all.
+	// Count problems of each language are chosen, by Seed and their ids alone; 0 takes all.
 	Count int `yaml:"count" json:"count"`
 	// Seed decides what Count chooses.
 	Seed uint64 `yaml:"seed" json:"seed"`
@@ -54,7 +54,7 @@ type Options struct {
 	Hack bool `yaml:"hack" json:"hack"`
 }
 
-// Source says where the problems come from; say gets what was guessed.
+// Source returns the options of bench.Load; say gets what was guessed.
 func (d Options) Source(say io.Writer) bench.Options {
 	return bench.Options{
 		Dir: d.Dir, Registry: d.Registry, Limit: d.Limit, Split: d.Split, Levels: d.Levels, Fields: d.Fields, Say: say,

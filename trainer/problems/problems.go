@@ -21,7 +21,7 @@ import (
 type Problem struct {
 	bench.Problem
 	Text        string  // the prompt, with the reasoning prefix when there is one
-	Prefix      string  // the part of it that counts as the model's output
+	Prefix      string  // its end, which counts as the model's output
 	IDs         []int32 // the prompt's tokens
 	SolutionIDs []int32 // SFT: the reference solution's tokens and the end of sequence
 }

@@ -27,7 +27,7 @@ type Command struct {
 	Run []string `yaml:"run" json:"run"`
 	// Weight is that of the reward in the sum.
 	Weight float64 `yaml:"weight" json:"weight"`
-	// TimeoutS is how many seconds it has after its input ended; 0 means 60.
+	// TimeoutS is the time it has after its input ended, seconds; 0 means 60.
 	TimeoutS float64 `yaml:"timeout_s" json:"timeout_s"`
 }
 

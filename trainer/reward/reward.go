@@ -87,7 +87,7 @@ func (c Config) builtIn() bool {
 	return c.Accuracy+c.Format+c.Language > 0 || c.OverlongBuffer > 0 && c.OverlongPenalty > 0
 }
 
-// Rollout is what is scored.
+// Rollout is one completion to score, and its question.
 type Rollout struct {
 	ID        string      // of the problem
 	Sample    int         // among the rollouts of the problem
@@ -116,7 +116,7 @@ type Score struct {
 	Detected  string
 }
 
-// scoredBy is how many commands gave a reward other than null.
+// scoredBy counts the commands that gave a reward other than null.
 func (s *Score) scoredBy() int {
 	n := 0
 	for _, reward := range s.Commands {
