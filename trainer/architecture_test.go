@@ -138,7 +138,8 @@ func generates(t *testing.T, dir string, want described) {
 			requests = append(requests, engine.Request{
 				Prompt: c.IDs, MaxTokens: len(c.Greedy), IgnoreEOS: true, Sampling: sampler.Params{TopP: 1},
 			})
-			pairs = append(pairs, dense.Pair{Prompt: c.IDs[:1], Completion: slices.Concat(c.IDs[1:], c.Greedy)})
+			pairs = append(pairs, dense.Pair{Prompt: c.IDs[:1],
+				Completion: slices.Concat(c.IDs[1:], c.Greedy)})
 		}
 		err = e.Generate(context.Background(), requests, func(c engine.Completion) error {
 			if greedy := want.Cases[c.Request].Greedy; !slices.Equal(c.Tokens, greedy) {
@@ -324,11 +325,12 @@ func gradient(t *testing.T, w *model.Weights, shape dense.Shape, first, n int) *
 	t.Helper()
 	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
 	outputs := []string{"gradients"}
-	program, err := backend.CompileNamed(w.Device, "gradient", inputs, outputs, func(in backend.Nodes) backend.Nodes {
-		logprob, _ := graphmodel.TokenLogProbs(w, shape, in, in["weights"], false)
-		loss := Neg(ReduceAllSum(Slice(logprob, AxisRange(first, first+n))))
-		return backend.Nodes{"gradients": Gradient(loss, in["weights"]...)}
-	})
+	program, err := backend.CompileNamed(w.Device, "gradient", inputs, outputs,
+		func(in backend.Nodes) backend.Nodes {
+			logprob, _ := graphmodel.TokenLogProbs(w, shape, in, in["weights"], false)
+			loss := Neg(ReduceAllSum(Slice(logprob, AxisRange(first, first+n))))
+			return backend.Nodes{"gradients": Gradient(loss, in["weights"]...)}
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

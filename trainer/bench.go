@@ -57,7 +57,8 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		requests := make([]engine.Request, benchPrompts)
 		for i := range requests {
 			requests[i] = engine.Request{
-				ID: fmt.Sprint(steps, i), Prompt: prompts[i].Prompt, N: benchGroup, MaxTokens: benchCompletion, IgnoreEOS: true,
+				ID: fmt.Sprint(steps, i), Prompt: prompts[i].Prompt, N: benchGroup,
+				MaxTokens: benchCompletion, IgnoreEOS: true,
 				Sampling: sampler.Params{Temperature: 1, TopP: 1},
 			}
 		}

@@ -99,7 +99,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		r.sayf("%s", setting)
 	}
 	if n := found.set.Long; n > 0 {
-		r.sayf("data: %d questions are left out, their prompts or solutions are too long (rollout.max_prompt %d, data.max_solution %d)",
+		r.sayf("data: %d questions are left out, their prompts or solutions are too long "+
+			"(rollout.max_prompt %d, data.max_solution %d)",
 			n, c.Rollout.MaxPrompt, c.Data.MaxSolution)
 	}
 	asked, name := c.Rollout.Questions, "rollout.questions"
@@ -107,14 +108,16 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		asked, name = c.Update.Batch, "update.batch"
 	}
 	if n := len(found.set.Problems); asked > n {
-		r.sayf("%s is %d and the data has %d prompts: a step takes some of them more than once", name, asked, n)
+		r.sayf("%s is %d and the data has %d prompts: a step takes some of them more than once", name, asked,
+			n)
 	}
 	if err := r.checkPositions(s.Config.MaxPositions, found.plan.prompt); err != nil {
 		return found, err
 	}
 	backend.Reproducible() // a run goes on exactly
 	if err := s.Open(engine.Options{
-		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels, MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
+		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels,
+		MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
 		PoolBytes: engine.DefaultPoolBytes, // as memory.Workload counts
 	}); err != nil {
 		return found, err
@@ -141,7 +144,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			was, is = r.started.CPU, found.now.CPU
 		}
 		if was != is {
-			r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit as it would have there", is, was)
+			r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit "+
+				"as it would have there", is, was)
 		}
 	}
 	if err := r.checkMemory(found); err != nil {
@@ -168,7 +172,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			return found, err
 		}
 		return found, c.Reward.Try(ctx, reward.Rollout{
-			ID: p.ID, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + `\boxed{` + p.Answer + "}",
+			ID: p.ID, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + `\boxed{` + p.Answer +
+				"}",
 			Answer: p.Answer, Type: of, Language: p.Language, Tokens: 1, MaxTokens: c.Rollout.MaxTokens,
 		})
 	}
@@ -225,14 +230,16 @@ func (r *run) findRun(found *checked) error {
 	}
 	r.started = old
 	if old.older {
-		r.sayf("%s was written by an older Stele: the run goes on, but not bit for bit as it would have with that, and tells apart the "+
+		r.sayf("%s was written by an older Stele: the run goes on, but not bit for bit as it would have "+
+			"with that, and tells apart the "+
 			"languages that it knew (reward.lang_candidates %v)", path, old.Config.Reward.LangCandidates)
 	}
 	if found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf); err != nil {
 		return err
 	}
 	if taken := found.at.Step; found.latest != "" && r.config.Steps < taken {
-		return fmt.Errorf("%s: steps is %d, and the run has taken %d: set steps to that or more", path, r.config.Steps, taken)
+		return fmt.Errorf("%s: steps is %d, and the run has taken %d: set steps to that or more", path,
+			r.config.Steps, taken)
 	}
 	return nil
 }
@@ -244,7 +251,8 @@ func (r *run) checkPositions(positions, prompt int) error {
 	if !c.samples() || prompt+c.Rollout.MaxTokens <= positions {
 		return nil
 	}
-	what := fmt.Sprintf("rollout.max_tokens is %d, the longest prompt has %d tokens and the model %d positions", c.Rollout.MaxTokens, prompt, positions)
+	what := fmt.Sprintf("rollout.max_tokens is %d, the longest prompt has %d tokens and the model %d "+
+		"positions", c.Rollout.MaxTokens, prompt, positions)
 	if c.Rollout.MaxTokens > positions {
 		return fmt.Errorf("%s: at most %d fit", what, positions-prompt)
 	}
@@ -263,8 +271,10 @@ func (r *run) checkMemory(found *checked) error {
 			return err
 		}
 	}
-	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, activations and logits %d)",
-		p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20, (p.Activations+p.Logits)>>20)
+	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, "+
+		"activations and logits %d)",
+		p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20,
+		(p.Activations+p.Logits)>>20)
 	available := r.options.Memory
 	if available == 0 && device.IsCPU() {
 		if free := memory.Available(); free > 0 {
@@ -278,5 +288,6 @@ func (r *run) checkMemory(found *checked) error {
 	if available == 0 {
 		return nil
 	}
-	return r.config.workload(found.source.Config, r.options.DType, found.plan.longest, found.plan.prompt).Check(available)
+	return r.config.workload(found.source.Config, r.options.DType, found.plan.longest,
+		found.plan.prompt).Check(available)
 }

@@ -22,40 +22,57 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(foreign, "photos"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	command := func(run ...string) func(*Config, *Options, *string) {
-		return func(c *Config, _ *Options, _ *string) {
+	type change = func(*Config, *Options, *string)
+	config := func(f func(*Config)) change { return func(c *Config, _ *Options, _ *string) { f(c) } }
+	option := func(f func(*Options)) change { return func(_ *Config, o *Options, _ *string) { f(o) } }
+	folder := func(path string) change { return func(_ *Config, _ *Options, dir *string) { *dir = path } }
+	command := func(run ...string) change {
+		return config(func(c *Config) {
 			c.Reward.Commands = []reward.Command{{Name: "mine", Weight: 1, Run: run, TimeoutS: 0.3}}
-		}
+		})
 	}
 	for name, x := range map[string]struct {
-		change func(c *Config, o *Options, dir *string)
+		change change
 		want   string
 	}{
-		"more tokens than positions": {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxTokens = 100000 },
+		"more tokens than positions": {config(func(c *Config) { c.Rollout.MaxTokens = 100000 }),
 			"rollout.max_tokens is 100000, the longest prompt has"},
-		"one token more than positions": {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxTokens = 1025 }, "at most"},
-		"int8":                          {func(_ *Config, o *Options, _ *string) { o.DType = "int8" }, "train with float32 or bfloat16"},
-		"no such dtype":                 {func(_ *Config, o *Options, _ *string) { o.DType = "float8" }, `unknown dtype "float8"`},
-		"no such backend":               {func(_ *Config, o *Options, _ *string) { o.Backend = "tpu" }, `unknown backend "tpu"`},
-		"no such plugin":                {func(_ *Config, o *Options, _ *string) { o.Backend = "xla:/no/plugin.so" }, "/no/plugin.so"},
-		"no such kernels":               {func(_ *Config, o *Options, _ *string) { o.Kernels = "fast" }, `unknown kernels "fast"`},
-		"no such program":               {command("/no/such/program"), "/no/such/program"},
-		"a program that dies":           {command("sh", "-c", "echo why >&2; exit 3"), "why"},
-		"a program that says nothing":   {command("sh", "-c", "cat >/dev/null"), "after 0 answers to 1 lines"},
-		"a program that hangs":          {command("sh", "-c", "sleep 100"), "did not end within 300ms"},
-		"a program that talks":          {command("sh", "-c", "cat >/dev/null; echo loading; echo '{\"reward\": 1}'"), `"loading": expected {"reward": number or null}`},
-		"a little memory":               {func(_ *Config, o *Options, _ *string) { o.Memory = 1 << 20 }, "there are 1 MiB"},
-		"a little disk":                 {func(c *Config, _ *Options, _ *string) { c.Steps, c.Save.KeepLast = 1<<40, 0 }, "of disk"},
-		"a file for a folder":           {func(_ *Config, _ *Options, dir *string) { *dir = file }, "is no folder"},
-		"a folder in a file":            {func(_ *Config, _ *Options, dir *string) { *dir = filepath.Join(file, "run") }, "is no folder"},
-		"a folder of something else":    {func(_ *Config, _ *Options, dir *string) { *dir = foreign }, "holds no run"},
-		"no such model":                 {func(c *Config, _ *Options, _ *string) { c.Model = "/no/such/model" }, "/no/such/model"},
-		"no such benchmark":             {func(c *Config, _ *Options, _ *string) { c.Data.Bench = "nothing" }, "nothing"},
-		"no such language":              {func(c *Config, _ *Options, _ *string) { c.Data.Languages = []string{"en", "xx"} }, "xx"},
-		"no chat template":              {func(c *Config, _ *Options, _ *string) { c.Data.Template = "no-such-template" }, "no-such-template"},
-		"prompts that are too long":     {func(c *Config, _ *Options, _ *string) { c.Rollout.MaxPrompt = 3 }, "at most 3 tokens"},
-		"NaN":                           {func(c *Config, _ *Options, _ *string) { c.Loss.Beta = math.NaN() }, "loss.beta is NaN"},
-		"infinity":                      {func(c *Config, _ *Options, _ *string) { c.Optimizer.LR = math.Inf(1) }, "optimizer.lr is +Inf"},
+		"one token more than positions": {config(func(c *Config) { c.Rollout.MaxTokens = 1025 }), "at most"},
+		"int8": {option(func(o *Options) { o.DType = "int8" }),
+			"train with float32 or bfloat16"},
+		"no such dtype": {option(func(o *Options) { o.DType = "float8" }),
+			`unknown dtype "float8"`},
+		"no such backend": {option(func(o *Options) { o.Backend = "tpu" }),
+			`unknown backend "tpu"`},
+		"no such plugin": {option(func(o *Options) { o.Backend = "xla:/no/plugin.so" }),
+			"/no/plugin.so"},
+		"no such kernels": {option(func(o *Options) { o.Kernels = "fast" }),
+			`unknown kernels "fast"`},
+		"no such program":     {command("/no/such/program"), "/no/such/program"},
+		"a program that dies": {command("sh", "-c", "echo why >&2; exit 3"), "why"},
+		"a program that says nothing": {command("sh", "-c", "cat >/dev/null"),
+			"after 0 answers to 1 lines"},
+		"a program that hangs": {command("sh", "-c", "sleep 100"), "did not end within 300ms"},
+		"a program that talks": {command("sh", "-c",
+			"cat >/dev/null; echo loading; echo '{\"reward\": 1}'"),
+			`"loading": expected {"reward": number or null}`},
+		"a little memory": {option(func(o *Options) { o.Memory = 1 << 20 }), "there are 1 MiB"},
+		"a little disk": {config(func(c *Config) { c.Steps, c.Save.KeepLast = 1<<40, 0 }),
+			"of disk"},
+		"a file for a folder":        {folder(file), "is no folder"},
+		"a folder in a file":         {folder(filepath.Join(file, "run")), "is no folder"},
+		"a folder of something else": {folder(foreign), "holds no run"},
+		"no such model": {config(func(c *Config) { c.Model = "/no/such/model" }),
+			"/no/such/model"},
+		"no such benchmark": {config(func(c *Config) { c.Data.Bench = "nothing" }), "nothing"},
+		"no such language": {config(func(c *Config) { c.Data.Languages = []string{"en", "xx"} }),
+			"xx"},
+		"no chat template": {config(func(c *Config) { c.Data.Template = "no-such-template" }),
+			"no-such-template"},
+		"prompts that are too long": {config(func(c *Config) { c.Rollout.MaxPrompt = 3 }),
+			"at most 3 tokens"},
+		"NaN":      {config(func(c *Config) { c.Loss.Beta = math.NaN() }), "loss.beta is NaN"},
+		"infinity": {config(func(c *Config) { c.Optimizer.LR = math.Inf(1) }), "optimizer.lr is +Inf"},
 		"an evaluation that cannot be": {func(c *Config, o *Options, _ *string) {
 			c.Eval.Bench = "mgsm"
 			o.CheckEvaluation = func(model *engine.Source) error {
@@ -70,16 +87,19 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 		}, "model.safetensors"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, o, dir := tinyRun(t, 1), Options{Backend: "go", DType: "float32"}, filepath.Join(t.TempDir(), "run")
+			c, o, dir := tinyRun(t, 1), Options{Backend: "go", DType: "float32"}, filepath.Join(t.TempDir(),
+				"run")
 			x.change(&c, &o, &dir)
 			plan, refusal := Check(context.Background(), c, dir, o)
-			if refusal == nil || !strings.Contains(refusal.Error(), x.want) || strings.Contains(refusal.Error(), "\n") {
+			if refusal == nil || !strings.Contains(refusal.Error(), x.want) ||
+				strings.Contains(refusal.Error(), "\n") {
 				t.Errorf("the check says %v, want %q in a line", refusal, x.want)
 			}
 			if plan != nil && plan.Refusal != refusal.Error() {
 				t.Errorf("the plan says %q", plan.Refusal)
 			}
-			if err := Run(context.Background(), c, dir, o); err == nil || withoutNumbers(err) != withoutNumbers(refusal) {
+			if err := Run(context.Background(), c, dir, o); err == nil ||
+				withoutNumbers(err) != withoutNumbers(refusal) {
 				t.Errorf("the run says  %v\nthe check says %v", err, refusal)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "metrics.jsonl")); err == nil {
@@ -103,7 +123,8 @@ func TestOneWriter(t *testing.T) {
 	}
 	o := Options{Backend: "go", DType: "float32"}
 	_, refusal := Check(context.Background(), c, dir, o)
-	if err := Run(context.Background(), c, dir, o); err == nil || !strings.Contains(err.Error(), "another process") || err.Error() != refusal.Error() {
+	if err := Run(context.Background(), c, dir, o); err == nil ||
+		!strings.Contains(err.Error(), "another process") || err.Error() != refusal.Error() {
 		t.Errorf("%v; the check says %v", err, refusal)
 	}
 	if err := release(); err != nil {
@@ -132,20 +153,33 @@ func TestIgnored(t *testing.T) {
 		{nil, "float32", nil},
 		{[]string{"preset=dapo"}, "float32", nil},
 		{[]string{"preset=dapo", "rollout.max_gen_batches=3", "optimizer.masters=false"}, "bfloat16", nil},
-		{[]string{"rollout.max_gen_batches=3"}, "float32", []string{"rollout.max_gen_batches=3 has no effect: rollout.dynamic_sampling is false"}},
-		{[]string{"algorithm=sft", "rollout.group_size=8", "rollout.max_prompt=9", "reward.commands=[{name: a, run: [b], weight: 1}]"}, "float32",
-			[]string{"rollout.group_size=8 has no effect: algorithm is sft", "reward.commands=[{name: a, run: [b], weight: 1.0, timeout_s: 0.0}] has no effect: algorithm is sft"}},
-		{[]string{"preset=dapo", "loss.kl=k1"}, "float32", []string{"loss.kl=k1 has no effect: loss.beta is 0"}},
+		{[]string{"rollout.max_gen_batches=3"}, "float32",
+			[]string{"rollout.max_gen_batches=3 has no effect: rollout.dynamic_sampling is false"}},
+		{[]string{"algorithm=sft", "rollout.group_size=8", "rollout.max_prompt=9",
+			"reward.commands=[{name: a, run: [b], weight: 1}]"}, "float32",
+			[]string{"rollout.group_size=8 has no effect: algorithm is sft",
+				"reward.commands=[{name: a, run: [b], weight: 1.0, timeout_s: 0.0}] has no effect: " +
+					"algorithm is sft"}},
+		{[]string{"preset=dapo", "loss.kl=k1"}, "float32",
+			[]string{"loss.kl=k1 has no effect: loss.beta is 0"}},
 		{[]string{"update.batch=4", "lora.alpha=3", "eval.every=2", "loss.length=5"}, "float32", []string{
-			"loss.length=5 has no effect: loss.aggregation is not seq-mean-token-sum-norm", "update.batch=4 has no effect: algorithm is grpo",
-			"lora.alpha=3.0 has no effect: lora.rank is 0", "eval.every=2 has no effect: eval.bench is not set"}},
-		{[]string{"data.fields={answer: a.b}", "data.dir=x", "eval.bench=arith", "eval.dir=there", "reward.accuracy=0", "reward.grader=strict"}, "float32", []string{
+			"loss.length=5 has no effect: loss.aggregation is not seq-mean-token-sum-norm",
+			"update.batch=4 has no effect: algorithm is grpo",
+			"lora.alpha=3.0 has no effect: lora.rank is 0",
+			"eval.every=2 has no effect: eval.bench is not set"}},
+		{[]string{"data.fields={answer: a.b}", "data.dir=x", "eval.bench=arith", "eval.dir=there",
+			"reward.accuracy=0", "reward.grader=strict"}, "float32", []string{
 			"data.dir=x has no effect: data.bench is arith, which is built in",
-			"data.fields={answer: a.b} has no effect: data.bench is not a path or a hub id, and arith has its own",
-			"reward.grader=strict has no effect: reward.accuracy is 0", "eval.dir=there has no effect: eval.bench is arith, which is built in"}},
-		{[]string{"data.bench=x/y.jsonl", "data.fields={answer: a.b}", "data.dir=x", "reward.grader=strict"}, "float32", nil},
-		{[]string{"preset=dapo", "reward.accuracy=0", "reward.grader=strict"}, "float32", nil}, // groups are kept by it
-		{[]string{"optimizer.masters=false"}, "float32", []string{"optimizer.masters=false has no effect: weights in float32 need no masters"}},
+			"data.fields={answer: a.b} has no effect: data.bench is not a path or a hub id, and arith has " +
+				"its own",
+			"reward.grader=strict has no effect: reward.accuracy is 0",
+			"eval.dir=there has no effect: eval.bench is arith, which is built in"}},
+		{[]string{"data.bench=x/y.jsonl", "data.fields={answer: a.b}", "data.dir=x", "reward.grader=strict"},
+			"float32", nil},
+		// groups are kept by it
+		{[]string{"preset=dapo", "reward.accuracy=0", "reward.grader=strict"}, "float32", nil},
+		{[]string{"optimizer.masters=false"}, "float32",
+			[]string{"optimizer.masters=false has no effect: weights in float32 need no masters"}},
 	} {
 		c, err := LoadConfig("", append([]string{"model=m", "data.bench=arith"}, x.settings...))
 		if err != nil {
@@ -197,11 +231,13 @@ func TestResumeConfig(t *testing.T) {
 		if now := want; now.sameAs(got) != nil || got.Steps != want.Steps {
 			t.Errorf("%v: %+v, want %+v", x.settings, got, want)
 		}
-		if _, err := Check(context.Background(), got, dir, Options{Backend: "go", DType: "float32", Resume: true}); (err == nil) != x.same {
+		if _, err := Check(context.Background(), got, dir,
+			Options{Backend: "go", DType: "float32", Resume: true}); (err == nil) != x.same {
 			t.Errorf("%v: the check says %v", x.settings, err)
 		}
 	}
-	if _, err := ResumeConfig(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "holds no run") {
+	if _, err := ResumeConfig(t.TempDir(), nil); err == nil ||
+		!strings.Contains(err.Error(), "holds no run") {
 		t.Errorf("without a run: %v", err)
 	}
 }
@@ -210,13 +246,15 @@ func TestResumeConfig(t *testing.T) {
 // written to.
 func TestAnotherKindOfRun(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"stele": "1", "settings": {"benchmarks": ["arith"]}}`), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"),
+		[]byte(`{"stele": "1", "settings": {"benchmarks": ["arith"]}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, err := ResumeConfig(dir, nil)
 	errs := []error{err}
 	for _, resume := range []bool{false, true} {
-		_, err := Check(t.Context(), tinyRun(t, 1), dir, Options{Backend: "go", DType: "float32", Resume: resume})
+		_, err := Check(t.Context(), tinyRun(t, 1), dir,
+			Options{Backend: "go", DType: "float32", Resume: resume})
 		errs = append(errs, err)
 	}
 	for _, err := range errs {
@@ -231,10 +269,12 @@ func TestCheckSpeaks(t *testing.T) {
 	c := tinyRun(t, 1)
 	c.Rollout.MaxPrompt, c.Rollout.Questions, c.Rollout.MaxTokens = 7, 1000, 1020
 	var said words
-	if _, err := Check(context.Background(), c, "", Options{Backend: "go", DType: "float32", Say: &said}); err != nil {
+	if _, err := Check(context.Background(), c, "",
+		Options{Backend: "go", DType: "float32", Say: &said}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"questions are left out", "a completion ends at 1017 and counts as cut off", "rollout.questions is 1000 and the data has", "memory planned"} {
+	for _, want := range []string{"questions are left out", "a completion ends at 1017 and counts as cut off",
+		"rollout.questions is 1000 and the data has", "memory planned"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it did not say %q: %s", want, said.String())
 		}

@@ -46,7 +46,8 @@ func checkpointName(step int) string { return fmt.Sprintf("step-%d", step) }
 // one beside it in which it is written.
 func (r *run) checkpointPath() (final, staging string) {
 	parent := filepath.Join(r.dir, "checkpoints")
-	return filepath.Join(parent, checkpointName(r.done)), filepath.Join(parent, "."+checkpointName(r.done)+".partial")
+	return filepath.Join(parent, checkpointName(r.done)),
+		filepath.Join(parent, "."+checkpointName(r.done)+".partial")
 }
 
 // stage writes what publish will make RUN/checkpoints/step-N: a Hugging Face folder
@@ -67,7 +68,8 @@ func (r *run) stage() error {
 			return err
 		}
 	}
-	if err := tensorfile.Write(filepath.Join(staging, momentsFile), r.learner.Optimizer().State()); err != nil {
+	if err := tensorfile.Write(filepath.Join(staging, momentsFile),
+		r.learner.Optimizer().State()); err != nil {
 		return fmt.Errorf("optimiser state: %w", err)
 	}
 	files, err := hashFolder(staging)
@@ -75,7 +77,8 @@ func (r *run) stage() error {
 		return err
 	}
 	s := state{
-		Step: r.done, Updates: r.learner.Optimizer().Updates, Version: r.engine.Weights.Version, Cursor: r.cursor, Beta: r.kl.Beta,
+		Step: r.done, Updates: r.learner.Optimizer().Updates, Version: r.engine.Weights.Version,
+		Cursor: r.cursor, Beta: r.kl.Beta,
 		Interim: r.interim, Files: files,
 	}
 	return jsonl.WriteFile(filepath.Join(staging, stateFile), s)
@@ -84,7 +87,8 @@ func (r *run) stage() error {
 // publish gives what stage wrote its name, all at once, and removes older checkpoints.
 func (r *run) publish() error {
 	final, staging := r.checkpointPath()
-	if err := errors.Join(remove(final), os.Rename(staging, final), syncFolder(filepath.Dir(final))); err != nil {
+	if err := errors.Join(remove(final), os.Rename(staging, final),
+		syncFolder(filepath.Dir(final))); err != nil {
 		return err
 	}
 	return r.prune()
@@ -150,7 +154,10 @@ func (r *run) prune() error {
 		return err
 	}
 	newest := all[len(all)-1]
-	steps := slices.DeleteFunc(slices.Clone(all), func(step int) bool { return isInterim(filepath.Join(parent, checkpointName(step))) })
+	steps := slices.DeleteFunc(slices.Clone(all), func(step int) bool {
+		return isInterim(filepath.Join(parent,
+			checkpointName(step)))
+	})
 	stay := steps
 	if n := len(steps); keep.KeepLast > 0 && n > keep.KeepLast {
 		stay = append(slices.Clone(steps[n-keep.KeepLast:]), r.evaluations.best(steps, keep.KeepBest)...)
@@ -220,7 +227,8 @@ func latestCheckpoint(dir string, logf func(format string, args ...any)) (string
 		}
 		logf("checkpoint %s is passed over: %v", path, bad)
 	}
-	return "", state{}, fmt.Errorf("none of the %d checkpoints in %s is whole: restore one, or remove the folder to begin again", len(steps), parent)
+	return "", state{}, fmt.Errorf("none of the %d checkpoints in %s is whole: restore one, or remove the "+
+		"folder to begin again", len(steps), parent)
 }
 
 // readState reads a checkpoint's state and checks that its files are those that
@@ -246,7 +254,8 @@ func readState(dir string) (s state, err error) {
 			return s, err
 		}
 		if got != want {
-			return s, fmt.Errorf("%s is not the file that was written: its SHA-256 is %.12s…, expected %.12s…", name, got, want)
+			return s, fmt.Errorf("%s is not the file that was written: its SHA-256 is %.12s…, expected "+
+				"%.12s…", name, got, want)
 		}
 	}
 	return s, nil

@@ -37,7 +37,8 @@ func (c *Config) samples() bool {
 // divergence in the reward, or in an objective that reads it.
 func (c *Config) compares() bool {
 	o, err := c.objective()
-	return err == nil && c.samples() && c.Loss.Beta > 0 && (c.Loss.KLIn == objective.KLInReward || o.Reads(objective.Ref))
+	return err == nil && c.samples() && c.Loss.Beta > 0 &&
+		(c.Loss.KLIn == objective.KLInReward || o.Reads(objective.Ref))
 }
 
 // objective returns what the algorithm minimises, with the options of the loss.
@@ -165,7 +166,8 @@ type Eval struct {
 	Languages []string `yaml:"languages" json:"languages"`
 	// Levels are the levels of difficulty; empty takes all.
 	Levels []int `yaml:"levels" json:"levels"`
-	// Limit asks the first questions, so many, the same in each language; 0 asks all.
+	// Limit is the number of questions that are asked, the first, the same in each language; 0 asks
+	// all.
 	Limit int `yaml:"limit" json:"limit"`
 	// Samples is the number of completions of a question; 0 takes the benchmark's own number.
 	Samples int `yaml:"samples" json:"samples"`
@@ -213,7 +215,8 @@ func defaults() Config {
 		Algorithm: objective.GRPO, Preset: "paper", Seed: 0, Steps: 100,
 		Data: problems.Options{Split: "train", Languages: []string{"en"}, Template: "auto"},
 		Rollout: Rollout{
-			Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64, MaxDifference: 0.1,
+			Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64,
+			MaxDifference: 0.1,
 			MaxGenBatches: 10, FilterBy: FilterByAccuracy,
 		},
 		Reward:    reward.DefaultConfig(),
@@ -221,7 +224,8 @@ func defaults() Config {
 		Update:    Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
 		LoRA:      lora.Options{Alpha: 32, Targets: architecture.Projections(), Merge: true},
 		Save:      Save{Every: 20, KeepLast: 3, Rollouts: true},
-		Eval:      Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512, Before: true},
+		Eval: Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512,
+			Before: true},
 	}
 	Presets["paper"](&c)
 	return c
@@ -239,7 +243,8 @@ func LoadConfig(path string, set []string) (Config, error) {
 func ResumeConfig(dir string, set []string) (Config, error) {
 	m, err := readManifest(filepath.Join(dir, "manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf("%s holds no run to go on with: name its folder, or begin one with --config", dir)
+		return Config{}, fmt.Errorf("%s holds no run to go on with: name its folder, or begin one with "+
+			"--config", dir)
 	}
 	if err != nil {
 		return Config{}, err
@@ -279,7 +284,8 @@ func (c Config) with(path string, set []string) (Config, error) {
 		apply := Presets[named.Preset]
 		if apply == nil {
 			names := slices.Sorted(maps.Keys(Presets))
-			return c, fmt.Errorf("unknown preset %q: expected %s%s", named.Preset, strings.Join(names, ", "), nearest.Hint(named.Preset, names))
+			return c, fmt.Errorf("unknown preset %q: expected %s%s", named.Preset, strings.Join(names, ", "),
+				nearest.Hint(named.Preset, names))
 		}
 		apply(&c)
 	}
@@ -342,7 +348,8 @@ func (e Eval) validate() error {
 		return fmt.Errorf("eval.grader: %w", err)
 	}
 	if e.Limit < 0 || e.Samples < 0 || e.MaxTokens < 0 {
-		return fmt.Errorf("eval: limit %d, samples %d and max_tokens %d must not be negative", e.Limit, e.Samples, e.MaxTokens)
+		return fmt.Errorf("eval: limit %d, samples %d and max_tokens %d must not be negative", e.Limit,
+			e.Samples, e.MaxTokens)
 	}
 	return nil
 }
@@ -362,11 +369,14 @@ func (c *Config) validate() error {
 	check(len(c.Data.Languages) > 0, "data.languages is empty")
 	check(c.Steps > 0, "steps is %d, expected at least 1", c.Steps)
 	check(c.Save.Every > 0, "save.every is %d, expected at least 1", c.Save.Every)
-	check(c.Save.KeepLast >= 0 && c.Save.KeepBest >= 0, "save.keep_last %d and keep_best %d must not be negative", c.Save.KeepLast, c.Save.KeepBest)
-	check(c.Eval.Every >= 0 && c.Eval.Patience >= 0, "eval.every %d and patience %d must not be negative", c.Eval.Every, c.Eval.Patience)
+	check(c.Save.KeepLast >= 0 && c.Save.KeepBest >= 0,
+		"save.keep_last %d and keep_best %d must not be negative", c.Save.KeepLast, c.Save.KeepBest)
+	check(c.Eval.Every >= 0 && c.Eval.Patience >= 0, "eval.every %d and patience %d must not be negative",
+		c.Eval.Every, c.Eval.Patience)
 	measured := c.Eval.Bench != "" && c.Eval.Every > 0
 	check(measured || c.Save.KeepBest == 0 && c.Eval.Patience == 0,
-		"save.keep_best %d and eval.patience %d need eval.bench and eval.every", c.Save.KeepBest, c.Eval.Patience)
+		"save.keep_best %d and eval.patience %d need eval.bench and eval.every", c.Save.KeepBest,
+		c.Eval.Patience)
 	errs = append(errs, c.Data.Validate(), c.LoRA.Validate(), c.Eval.validate())
 	check(c.Update.MicroTokens > 0, "update.micro_tokens is %d, expected at least 1", c.Update.MicroTokens)
 	if !c.samples() {
@@ -374,14 +384,21 @@ func (c *Config) validate() error {
 	} else {
 		r, u := c.Rollout, c.Update
 		check(r.Questions > 0, "rollout.questions is %d, expected at least 1", r.Questions)
-		check(r.GroupSize > 1, "rollout.group_size is %d, expected at least 2: advantages compare rollouts of a group", r.GroupSize)
-		check(r.Temperature > 0 && !math.IsInf(r.Temperature, 1), "rollout.temperature is %g, expected a finite number above 0", r.Temperature)
-		check(r.MaxTokens > 0 && r.MaxPrompt > 0, "rollout.max_tokens %d and max_prompt %d must be positive", r.MaxTokens, r.MaxPrompt)
+		check(r.GroupSize > 1, "rollout.group_size is %d, expected at least 2: advantages compare "+
+			"rollouts of a group", r.GroupSize)
+		check(r.Temperature > 0 && !math.IsInf(r.Temperature, 1),
+			"rollout.temperature is %g, expected a finite number above 0", r.Temperature)
+		check(r.MaxTokens > 0 && r.MaxPrompt > 0, "rollout.max_tokens %d and max_prompt %d must be positive",
+			r.MaxTokens, r.MaxPrompt)
 		check(r.Batch > 0, "rollout.batch is %d, expected at least 1", r.Batch)
-		check(u.MiniBatches > 0 && u.Epochs > 0, "update.mini_batches %d and epochs %d must be positive", u.MiniBatches, u.Epochs)
-		check(u.MiniBatches <= r.Questions, "update.mini_batches %d is more than rollout.questions %d", u.MiniBatches, r.Questions)
-		check(!r.DynamicSampling || r.MaxGenBatches > 0, "rollout.max_gen_batches is %d, expected at least 1", r.MaxGenBatches)
-		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward, "rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
+		check(u.MiniBatches > 0 && u.Epochs > 0, "update.mini_batches %d and epochs %d must be positive",
+			u.MiniBatches, u.Epochs)
+		check(u.MiniBatches <= r.Questions, "update.mini_batches %d is more than rollout.questions %d",
+			u.MiniBatches, r.Questions)
+		check(!r.DynamicSampling || r.MaxGenBatches > 0, "rollout.max_gen_batches is %d, expected at least 1",
+			r.MaxGenBatches)
+		check(r.FilterBy == FilterByAccuracy || r.FilterBy == FilterByReward,
+			"rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
 	check(!slices.Contains(c.Rollout.Stop, ""), "rollout.stop has an empty text, which ends nothing")
 	known, err := c.Data.Source(nil).LanguageTable()

@@ -12,7 +12,7 @@ import (
 	"github.com/stele-lm/stele/trainer/memory"
 )
 
-// checkpoints returns how many checkpoints a run has at most at a time: those that stay, and
+// checkpoints is how many checkpoints a run has at most at a time: those that stay, and
 // the one that is written before the oldest goes.
 func (c Config) checkpoints() int {
 	all := (c.Steps + c.Save.Every - 1) / c.Save.Every
@@ -33,16 +33,17 @@ func (c Config) DiskBytes(p memory.Plan) int64 {
 // checkDisk refuses a run whose checkpoints its disk has no room for.
 func (r *run) checkDisk(p memory.Plan) error {
 	need := r.config.DiskBytes(p)
-	err := filepath.WalkDir(filepath.Join(r.dir, "checkpoints"), func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+	err := filepath.WalkDir(filepath.Join(r.dir, "checkpoints"),
+		func(_ string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			info, err := entry.Info()
+			if err == nil {
+				need -= info.Size() // what is there is overwritten in time
+			}
 			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			need -= info.Size() // what is there is overwritten in time
-		}
-		return err
-	})
+		})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -55,8 +56,10 @@ func (r *run) checkDisk(p memory.Plan) error {
 		return nil // it does not say
 	}
 	if free := int64(disk.Bavail) * disk.Bsize; need > free {
-		return fmt.Errorf("the checkpoints need about %d MiB of disk, %s has %d MiB free: lower save.keep_last (%d; 0 keeps all), "+
-			"set optimizer.state=int8, or choose another --out", need>>20, there, free>>20, r.config.Save.KeepLast)
+		return fmt.Errorf("the checkpoints need about %d MiB of disk, %s has %d MiB free: lower "+
+			"save.keep_last (%d; 0 keeps all), "+
+			"set optimizer.state=int8, or choose another --out", need>>20, there, free>>20,
+			r.config.Save.KeepLast)
 	}
 	return nil
 }

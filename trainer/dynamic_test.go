@@ -47,7 +47,8 @@ func TestDynamicSampling(t *testing.T) {
 			t.Errorf("contrast by %s is %v, want %v", c.by, got, c.want)
 		}
 	}
-	for _, c := range [][5]int{{2, 0, 8, 8, 8}, {2, 4, 8, 8, 4}, {1, 7, 8, 8, 2}, {6, 2, 8, 8, 8}} { // missing, kept, all, most, want
+	// missing, kept, all, most, want
+	for _, c := range [][5]int{{2, 0, 8, 8, 8}, {2, 4, 8, 8, 4}, {1, 7, 8, 8, 2}, {6, 2, 8, 8, 8}} {
 		if got := refill(c[0], c[1], c[2], c[3]); got != c[4] {
 			t.Errorf("refill%v is %d", c, got)
 		}

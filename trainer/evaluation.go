@@ -100,7 +100,8 @@ func (e *evaluations) rewind(keep func(step int) bool) error {
 		return err
 	}
 	for _, folder := range folders {
-		if at, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(folder), "step-")); err == nil && !keep(at) {
+		if at, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(folder), "step-")); err == nil &&
+			!keep(at) {
 			if err := os.RemoveAll(folder); err != nil {
 				return err
 			}
@@ -140,7 +141,8 @@ func (e *evaluations) stalled(patience int) bool {
 // add sums results up and compares them with the initial model's.
 func (e *evaluations) add(step int, results *eval.Results, trained []string) Evaluation {
 	one := Evaluation{
-		Step: step, Accuracy: results.Mean.Accuracy, AccuracySE: results.Mean.AccuracySE, OffTarget: results.Mean.OffTarget, Truncated: results.Mean.Truncated,
+		Step: step, Accuracy: results.Mean.Accuracy, AccuracySE: results.Mean.AccuracySE,
+		OffTarget: results.Mean.OffTarget, Truncated: results.Mean.Truncated,
 		Scores: metric.Scores{}, OffTargets: map[string]float64{},
 	}
 	for name, b := range results.Benchmarks {
@@ -162,7 +164,8 @@ func (e *evaluations) add(step int, results *eval.Results, trained []string) Eva
 
 // metrics are an evaluation's numbers for TensorBoard.
 func (one Evaluation) metrics() Metrics {
-	m := Metrics{"step": float64(one.Step), "eval/accuracy": one.Accuracy, "eval/off_target": one.OffTarget, "eval/truncated": one.Truncated}
+	m := Metrics{"step": float64(one.Step), "eval/accuracy": one.Accuracy, "eval/off_target": one.OffTarget,
+		"eval/truncated": one.Truncated}
 	for name, languages := range one.Scores {
 		for language, accuracy := range languages {
 			m["eval/"+name+"/"+language] = accuracy

@@ -46,14 +46,17 @@ func (r *run) stop(step int, reason error, offenders []offender) error {
 	}
 	first := ""
 	if len(offenders) > 0 && offenders[0].What != "" {
-		first = fmt.Sprintf(": %s of token %d of %s (%s)", offenders[0].What, offenders[0].Position, offenders[0].ID, offenders[0].Language)
+		first = fmt.Sprintf(": %s of token %d of %s (%s)", offenders[0].What, offenders[0].Position,
+			offenders[0].ID, offenders[0].Language)
 	}
-	return fmt.Errorf("%w%s; the sequences (%d) are in %s; go on from the last checkpoint with a smaller optimizer.lr or max_grad_norm, or without them",
+	return fmt.Errorf("%w%s; the sequences (%d) are in %s; go on from the last checkpoint with a smaller "+
+		"optimizer.lr or max_grad_norm, or without them",
 		reason, first, len(offenders), path)
 }
 
 func newOffender(p *problems.Problem, pair dense.Pair, position int, what string) offender {
 	return offender{
-		ID: p.ID, Language: p.Language, What: what, Position: position, Prompt: p.Text, PromptIDs: pair.Prompt, TokenIDs: pair.Completion,
+		ID: p.ID, Language: p.Language, What: what, Position: position, Prompt: p.Text,
+		PromptIDs: pair.Prompt, TokenIDs: pair.Completion,
 	}
 }

@@ -76,7 +76,8 @@ func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 	}
 	m := r.rolloutMetrics(step, s)
 	if null := m["frac_reward_null"]; null > 0 {
-		r.sayf("step %d: %.0f of %d rollouts have no reward, every command said null: they count in no mean and teach nothing",
+		r.sayf("step %d: %.0f of %d rollouts have no reward, every command said null: they count in no "+
+			"mean and teach nothing",
 			step, null*float64(len(s.all)*r.config.Rollout.GroupSize), len(s.all)*r.config.Rollout.GroupSize)
 	}
 	rollouts := slices.Concat(s.groups...)
@@ -114,7 +115,9 @@ func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 // sample draws a group for each problem; rewards are computed beside generation, and
 // the clock's "reward" is what is still to wait for then. first is how many problems
 // the step has sampled before.
-func (r *run) sample(ctx context.Context, step, first int, chosen []problems.Problem, clock *stopwatch) (groups [][]*rollout, err error) {
+func (r *run) sample(
+	ctx context.Context, step, first int, chosen []problems.Problem, clock *stopwatch,
+) (groups [][]*rollout, err error) {
 	c := r.config.Rollout
 	requests := make([]engine.Request, len(chosen))
 	groups = make([][]*rollout, len(chosen))
@@ -237,7 +240,9 @@ func pairsOf(rollouts []*rollout) []dense.Pair {
 
 // learn takes the optimiser steps of a rollout step: epochs × mini-batches, each
 // summed over micro-batches. It returns the operations that their gradients needed.
-func (r *run) learn(ctx context.Context, step int, groups [][]*rollout, m Metrics) (flops float64, err error) {
+func (r *run) learn(
+	ctx context.Context, step int, groups [][]*rollout, m Metrics,
+) (flops float64, err error) {
 	u, l := r.config.Update, r.config.Loss
 	rate := r.config.Optimizer.Rate(step, r.config.Steps)
 	m["learning_rate"] = rate
@@ -341,7 +346,8 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		return stats, r.stop(step, optimizer.ErrNotFinite, offenders)
 	}
 	if bound := r.config.Rollout.MaxDifference; fresh && bound > 0 && !(stats.maxDifference <= bound) {
-		return stats, fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more than rollout.max_difference %g: "+
+		return stats, fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more "+
+			"than rollout.max_difference %g: "+
 			"the gradient would be of another policy than the one that sampled", stats.maxDifference, bound)
 	}
 	return stats, nil

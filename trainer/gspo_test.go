@@ -50,7 +50,8 @@ func newGSPO(options objective.Options) (objective.Objective, error) {
 		return objective.Objective{}, err
 	}
 	if own.Low <= 0 || own.High <= 0 {
-		return objective.Objective{}, fmt.Errorf("loss.options: low %g and high %g must be positive", own.Low, own.High)
+		return objective.Objective{}, fmt.Errorf("loss.options: low %g and high %g must be positive", own.Low,
+			own.High)
 	}
 	return objective.Objective{
 		Formula:   "gspo",
@@ -64,7 +65,8 @@ func newGSPO(options objective.Options) (objective.Objective, error) {
 		Loss: func(t *objective.Tokens) *Node {
 			against := Neg(t.Input(objective.Advantage))
 			ratio := Exp(t.SequenceMean(Sub(t.LogProb, t.Input(objective.Old))))
-			free, clipped := Mul(against, ratio), Mul(against, Max(Min(ratio, t.Scalar("highest")), t.Scalar("lowest")))
+			free := Mul(against, ratio)
+			clipped := Mul(against, Max(Min(ratio, t.Scalar("highest")), t.Scalar("lowest")))
 			t.Return(objective.Ratio, ratio)
 			t.Return(clippedSequence, Where(GreaterThan(clipped, free), OnesLike(free), ZerosLike(free)))
 			loss := Max(free, clipped)
@@ -108,7 +110,8 @@ func newGSPOCase() gspoCase {
 			}
 			c.pairs = append(c.pairs, dense.Pair{Prompt: prompt, Completion: completion})
 			c.old, c.policy = append(c.old, old), append(c.policy, policy)
-			c.advantages, lengths = append(c.advantages, float64(float32(r.NormFloat64()))), append(lengths, n)
+			c.advantages = append(c.advantages, float64(float32(r.NormFloat64())))
+			lengths = append(lengths, n)
 		}
 	}
 	c.weights = objective.SeqMeanTokenMean.Weights(lengths, 0)
@@ -161,7 +164,8 @@ func TestGSPO(t *testing.T) {
 	}
 	for _, name := range kernelstest.Backends(t) {
 		d := trainertest.OpenDevice(t, name)
-		for _, layout := range []learner.Layout{{MicroTokens: 4096}, {MicroTokens: 80}, {MicroTokens: 256, Packed: true}, {MicroTokens: 64, Packed: true}} {
+		for _, layout := range []learner.Layout{{MicroTokens: 4096}, {MicroTokens: 80},
+			{MicroTokens: 256, Packed: true}, {MicroTokens: 64, Packed: true}} {
 			if name != "go" && layout.MicroTokens < 256 {
 				continue // XLA takes longer to compile each of the many shapes
 			}
@@ -175,25 +179,31 @@ func TestGSPO(t *testing.T) {
 				for i, index := range indices {
 					for j := range c.policy[index] {
 						at := batch.First[i] + j
-						logprob[at], columns[objective.Old][at] = float32(c.policy[index][j]), float32(c.old[index][j])
-						columns[objective.Advantage][at], columns[objective.Weight][at] = float32(c.advantages[index]), c.weights[index]
+						logprob[at] = float32(c.policy[index][j])
+						columns[objective.Old][at] = float32(c.old[index][j])
+						columns[objective.Advantage][at] = float32(c.advantages[index])
+						columns[objective.Weight][at] = c.weights[index]
 					}
 				}
-				got, seen, gradient := trainertest.Objective(t, d, o, 0, logprob, make([]float32, batch.Shape.N), columns, batch.Sequences())
+				got, seen, gradient := trainertest.Objective(t, d, o, 0, logprob,
+					make([]float32, batch.Shape.N), columns, batch.Sequences())
 				loss += got
 				for i, index := range indices {
 					shares += float64(seen[clippedSequence][batch.First[i]])
 					for j := range c.policy[index] {
 						want := c.slope(0.1, 0.2, index, j)
-						if x := float64(gradient[batch.First[i]+j]); !(math.Abs(x-want) <= 2e-6*max(1, math.Abs(want))) {
-							t.Errorf("%s, %+v: gradient of token %d of sequence %d is %.8g, want %.8g", name, layout, j, index, x, want)
+						x := float64(gradient[batch.First[i]+j])
+						if !(math.Abs(x-want) <= 2e-6*max(1, math.Abs(want))) {
+							t.Errorf("%s, %+v: gradient of token %d of sequence %d is %.8g, want %.8g", name,
+								layout, j, index, x, want)
 						}
 						seenTokens++
 					}
 				}
 			}
 			if !(math.Abs(loss-want) <= 2e-6) || shares != float64(clipped) {
-				t.Errorf("%s, %+v: the loss is %.8g with %g sequences clipped, want %.8g with %d", name, layout, loss, shares, want, clipped)
+				t.Errorf("%s, %+v: the loss is %.8g with %g sequences clipped, want %.8g with %d", name,
+					layout, loss, shares, want, clipped)
 			}
 			if seenTokens != 133 {
 				t.Errorf("%s, %+v: %d tokens, want 133", name, layout, seenTokens)
@@ -230,7 +240,8 @@ func TestGSPOLayouts(t *testing.T) {
 					for j := range c.old[index] {
 						at := batch.First[i] + j
 						columns[objective.Old][at] = -6 // about what the model says
-						columns[objective.Advantage][at], columns[objective.Weight][at] = float32(c.advantages[index]), c.weights[index]
+						columns[objective.Advantage][at] = float32(c.advantages[index])
+						columns[objective.Weight][at] = c.weights[index]
 					}
 				}
 				seen, err := l.Accumulate(batch, columns, 1)
@@ -265,13 +276,15 @@ func TestGSPOLayouts(t *testing.T) {
 		for _, layout := range []learner.Layout{{MicroTokens: 4096}, {MicroTokens: 256, Packed: true}} {
 			norm, loss, got := pass(layout)
 			if math.Abs(norm-wantNorm) > 1e-4*wantNorm || math.Abs(loss-wantLoss) > 1e-5 {
-				t.Errorf("%s, %+v: norm %g, loss %g, alone %g and %g", name, layout, norm, loss, wantNorm, wantLoss)
+				t.Errorf("%s, %+v: norm %g, loss %g, alone %g and %g", name, layout, norm, loss, wantNorm,
+					wantLoss)
 			}
 			for i := range want {
 				scale := trainertest.Norm(want[i]) / math.Sqrt(float64(len(want[i])))
 				for j, x := range want[i] {
 					if d := math.Abs(float64(got[i][j] - x)); d > 5e-4*max(scale, math.Abs(float64(x))) {
-						t.Fatalf("%s, %+v: gradient of parameter %d[%d] is %g, alone %g", name, layout, i, j, got[i][j], x)
+						t.Fatalf("%s, %+v: gradient of parameter %d[%d] is %g, alone %g", name, layout, i, j,
+							got[i][j], x)
 					}
 				}
 			}
@@ -317,25 +330,32 @@ func TestOwnAlgorithm(t *testing.T) {
 		settings []string
 		want     string
 	}{
-		{[]string{"algorithm=gspo", "loss.options.lo=0.1"}, `"lo"`}, {[]string{"algorithm=gspo", "loss.options.low=x"}, "loss.options.low"},
-		{[]string{"algorithm=gspo", "loss.options.low=-1"}, "must be positive"}, {[]string{"loss.options.low=0.1"}, `"low"`},
-		{[]string{"algorithm=sft", "loss.options.low=0.1"}, `"low"`}, {[]string{"algorithm=gsp"}, `expected grpo, gspo or sft, did you mean "gspo"?`},
+		{[]string{"algorithm=gspo", "loss.options.lo=0.1"}, `"lo"`},
+		{[]string{"algorithm=gspo", "loss.options.low=x"}, "loss.options.low"},
+		{[]string{"algorithm=gspo", "loss.options.low=-1"}, "must be positive"},
+		{[]string{"loss.options.low=0.1"}, `"low"`},
+		{[]string{"algorithm=sft", "loss.options.low=0.1"}, `"low"`},
+		{[]string{"algorithm=gsp"}, `expected grpo, gspo or sft, did you mean "gspo"?`},
 	} {
-		if _, err := set(x.settings...); err == nil || !strings.Contains(err.Error(), x.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := set(x.settings...); err == nil || !strings.Contains(err.Error(), x.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v: %v, want %q", x.settings, err, x.want)
 		}
 	}
-	c, err = set("algorithm=gspo", "loss.options.low=1e-3", "loss.options.high=0.5", "loss.clip_low=0.3", "update.batch=7")
+	c, err = set("algorithm=gspo", "loss.options.low=1e-3", "loss.options.high=0.5", "loss.clip_low=0.3",
+		"update.batch=7")
 	if err != nil || c.Loss.Own["low"] != "1e-3" || c.Loss.Own["high"] != "0.5" {
 		t.Errorf("options %v: %v", c.Loss.Own, err)
 	}
 	ignored := strings.Join(c.ignored("float32"), "\n")
-	for _, want := range []string{"loss.clip_low=0.3 has no effect: algorithm is gspo", "update.batch=7 has no effect: algorithm is gspo"} {
+	for _, want := range []string{"loss.clip_low=0.3 has no effect: algorithm is gspo",
+		"update.batch=7 has no effect: algorithm is gspo"} {
 		if !strings.Contains(ignored, want) {
 			t.Errorf("%q is not said: %s", want, ignored)
 		}
 	}
-	if _, err := Check(context.Background(), tinyRun(t, 1), "", Options{Backend: "go", DType: "float32"}); err != nil {
+	if _, err := Check(context.Background(), tinyRun(t, 1), "",
+		Options{Backend: "go", DType: "float32"}); err != nil {
 		t.Error(err)
 	}
 }

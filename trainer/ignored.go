@@ -54,8 +54,9 @@ type without struct {
 
 // idle lists the settings that some other setting turns off.
 var idle = []without{
-	{"preset,reward.*,loss.*,update.mini_batches,update.epochs,save.rollouts,rollout.questions,rollout.group_size,rollout.temperature," +
-		"rollout.max_tokens,rollout.max_difference,rollout.dynamic_sampling,rollout.max_gen_batches,rollout.filter_by",
+	{"preset,reward.*,loss.*,update.mini_batches,update.epochs,save.rollouts,rollout.questions," +
+		"rollout.group_size,rollout.temperature,rollout.max_tokens,rollout.max_difference," +
+		"rollout.dynamic_sampling,rollout.max_gen_batches,rollout.filter_by",
 		of(func(c *Config) bool { return !c.samples() })},
 	{"rollout.batch,rollout.stop", func(c *Config, _ string) string {
 		if !c.samples() && c.Eval.Bench == "" {
@@ -72,19 +73,28 @@ var idle = []without{
 		}
 		return "data.bench is not a path or a hub id, and " + c.Data.Bench + " has its own"
 	}},
-	{"data.dir,data.registry", when("data.bench is "+bench.Arith+", which is built in", func(c *Config) bool { return c.Data.Bench == bench.Arith })},
-	{"eval.dir,eval.registry", when("eval.bench is "+bench.Arith+", which is built in", func(c *Config) bool { return c.Eval.Bench == bench.Arith })},
+	{"data.dir,data.registry", when("data.bench is "+bench.Arith+", which is built in",
+		func(c *Config) bool { return c.Data.Bench == bench.Arith })},
+	{"eval.dir,eval.registry", when("eval.bench is "+bench.Arith+", which is built in",
+		func(c *Config) bool { return c.Eval.Bench == bench.Arith })},
 	{"reward.grader", when("reward.accuracy is 0", func(c *Config) bool {
-		return c.Reward.Accuracy == 0 && !(c.Rollout.DynamicSampling && c.Rollout.FilterBy == FilterByAccuracy)
+		return c.Reward.Accuracy == 0 && !(c.Rollout.DynamicSampling &&
+			c.Rollout.FilterBy == FilterByAccuracy)
 	})},
 	{"data.seed", when("data.count is 0", func(c *Config) bool { return c.Data.Count == 0 })},
-	{"loss.kl,loss.kl_in,loss.kl_horizon", when("loss.beta is 0", func(c *Config) bool { return c.Loss.Beta == 0 })},
+	{"loss.kl,loss.kl_in,loss.kl_horizon", when("loss.beta is 0",
+		func(c *Config) bool { return c.Loss.Beta == 0 })},
 	{"loss.kl_horizon", when("loss.kl_target is 0", func(c *Config) bool { return c.Loss.KLTarget == 0 })},
-	{"loss.importance_cap", when("loss.importance_sampling is none", func(c *Config) bool { return c.Loss.ImportanceSampling == objective.NoImportanceSampling })},
-	{"loss.micro_sequences", when("loss.aggregation is not "+string(objective.MicroTokenMean), func(c *Config) bool { return c.Loss.Aggregation != objective.MicroTokenMean })},
-	{"loss.length", when("loss.aggregation is not "+string(objective.SeqMeanTokenSumNorm), func(c *Config) bool { return c.Loss.Aggregation != objective.SeqMeanTokenSumNorm })},
-	{"rollout.max_gen_batches,rollout.filter_by", when("rollout.dynamic_sampling is false", func(c *Config) bool { return !c.Rollout.DynamicSampling })},
-	{"reward.overlong_penalty", when("reward.overlong_buffer is 0", func(c *Config) bool { return c.Reward.OverlongBuffer == 0 })},
+	{"loss.importance_cap", when("loss.importance_sampling is none",
+		func(c *Config) bool { return c.Loss.ImportanceSampling == objective.NoImportanceSampling })},
+	{"loss.micro_sequences", when("loss.aggregation is not "+string(objective.MicroTokenMean),
+		func(c *Config) bool { return c.Loss.Aggregation != objective.MicroTokenMean })},
+	{"loss.length", when("loss.aggregation is not "+string(objective.SeqMeanTokenSumNorm),
+		func(c *Config) bool { return c.Loss.Aggregation != objective.SeqMeanTokenSumNorm })},
+	{"rollout.max_gen_batches,rollout.filter_by", when("rollout.dynamic_sampling is false",
+		func(c *Config) bool { return !c.Rollout.DynamicSampling })},
+	{"reward.overlong_penalty", when("reward.overlong_buffer is 0",
+		func(c *Config) bool { return c.Reward.OverlongBuffer == 0 })},
 	{"reward.think", when("reward.format is 0", func(c *Config) bool { return c.Reward.Format == 0 })},
 	{"lora.*", when("lora.rank is 0", func(c *Config) bool { return c.LoRA.Rank == 0 })},
 	{"optimizer.masters", func(_ *Config, dtype string) string {
@@ -127,7 +137,8 @@ func (c Config) ignored(dtype string) []string {
 	}
 	off := idle
 	if a, err := objective.Named(c.Algorithm); err == nil && len(a.Unused) > 0 {
-		off = append(slices.Clone(idle), without{strings.Join(a.Unused, ","), of(func(*Config) bool { return true })})
+		off = append(slices.Clone(idle), without{strings.Join(a.Unused, ","),
+			of(func(*Config) bool { return true })})
 	}
 	var all []string
 	for key, v := range c.settings() {
@@ -140,7 +151,8 @@ func (c Config) ignored(dtype string) []string {
 				if err != nil {
 					value = fmt.Append(nil, v.Interface())
 				}
-				all = append(all, fmt.Sprintf("%s=%s has no effect: %s", key, strings.TrimSpace(string(value)), reason))
+				all = append(all, fmt.Sprintf("%s=%s has no effect: %s", key,
+					strings.TrimSpace(string(value)), reason))
 				break
 			}
 		}

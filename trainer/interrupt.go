@@ -115,7 +115,8 @@ func (i *interruption) leave() {
 func (i *interruption) updated(m Metrics) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.update = time.Duration((m["timing_s/step"] - m["timing_s/gen"] - m["timing_s/reward"]) * float64(time.Second))
+	seconds := m["timing_s/step"] - m["timing_s/gen"] - m["timing_s/reward"]
+	i.update = time.Duration(seconds * float64(time.Second))
 }
 
 // stopped reports whether the run was asked to stop.
@@ -167,7 +168,8 @@ func (r *run) sayKept() {
 		return
 	}
 	last := steps[len(steps)-1]
-	r.sayf("stopped: the checkpoint, the metrics and the rollouts of step %d of %d are kept, what came after is done again; %s",
+	r.sayf("stopped: the checkpoint, the metrics and the rollouts of step %d of %d are kept, what came "+
+		"after is done again; %s",
 		last, r.config.Steps, again)
 }
 

@@ -54,13 +54,15 @@ func interrupted(c Config, dir string, after time.Duration, firstStep bool) (sai
 		begin()
 	}
 	return said, Run(context.Background(), c, dir, Options{
-		Backend: "go", DType: "float32", Say: said, Stop: stop, Resume: true, OnStep: func(int, int, Metrics) { begin() },
+		Backend: "go", DType: "float32", Say: said, Stop: stop, Resume: true,
+		OnStep: func(int, int, Metrics) { begin() },
 	})
 }
 
 // TestShellWord: a folder's name in a command that is to be typed is what a shell reads.
 func TestShellWord(t *testing.T) {
-	for _, name := range []string{"runs/a", "a run", "über lauf", "it's", `a"b`, "cost $HOME", "a`b`", `a\b`, "x!y", "new\nline", "(a)&b;c", "-x", ""} {
+	for _, name := range []string{"runs/a", "a run", "über lauf", "it's", `a"b`, "cost $HOME", "a`b`", `a\b`,
+		"x!y", "new\nline", "(a)&b;c", "-x", ""} {
 		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(name)).Output()
 		if string(out) != name || err != nil {
 			t.Errorf("%q becomes %s, which is %q: %v", name, shellWord(name), out, err)
@@ -86,11 +88,15 @@ func TestDroppedWithAnError(t *testing.T) {
 	} {
 		var said words
 		ctx, cancel := context.WithCancel(context.Background())
-		i := interruption{asked: c.asked, say: func(format string, args ...any) { fmt.Fprintf(&said, format, args...) }}
+		i := interruption{asked: c.asked, say: func(format string, args ...any) {
+			fmt.Fprintf(&said, format,
+				args...)
+		}}
 		if c.second {
 			cancel()
 		}
-		if err := i.dropped(ctx, c.err); err != c.want || !strings.Contains(said.String(), c.said) || c.said == "" && said.String() != "" {
+		if err := i.dropped(ctx, c.err); err != c.want || !strings.Contains(said.String(), c.said) ||
+			c.said == "" && said.String() != "" {
 			t.Errorf("%+v: %v, said %q", c, err, said.String())
 		}
 		cancel()
@@ -124,7 +130,8 @@ func TestStopAnywhere(t *testing.T) {
 				break
 			}
 			if !errors.Is(err, context.Canceled) || !strings.Contains(said, "stop") ||
-				!strings.Contains(said, "stele train --out "+stopped+" --resume") && !strings.Contains(said, "start it again") {
+				!strings.Contains(said, "stele train --out "+stopped+" --resume") &&
+					!strings.Contains(said, "start it again") {
 				t.Fatalf("%s: %v\n%s", name, err, said)
 			}
 			if partial, _ := filepath.Glob(filepath.Join(stopped, "checkpoints", ".*")); len(partial) > 0 {
@@ -148,7 +155,8 @@ func TestStopAnywhere(t *testing.T) {
 		}
 		t.Logf("%s: %d checkpoints beyond those of save.every", name, interim)
 		final := checkpointName(c.Steps)
-		paths := []string{filepath.Join("checkpoints", final, "model.safetensors"), filepath.Join("checkpoints", final, "trainer_state.safetensors"),
+		paths := []string{filepath.Join("checkpoints", final, "model.safetensors"),
+			filepath.Join("checkpoints", final, "trainer_state.safetensors"),
 			filepath.Join("checkpoints", final, "trainer_state.json")}
 		rollouts, _ := filepath.Glob(filepath.Join(whole, "rollouts", "*"))
 		for _, path := range rollouts {
@@ -170,7 +178,8 @@ func TestStopSaysWhatComesOfIt(t *testing.T) {
 	c.Save.Every = 4
 	// It answers the trial, and of a step only when half a minute has gone.
 	c.Reward.Commands = []reward.Command{{Name: "slow", Weight: 1, Run: []string{
-		"sh", "-c", `n=0; while IFS= read -r x; do n=$((n+1)); done; if [ $n -gt 1 ]; then sleep 30; fi; while [ $n -gt 0 ]; do echo '{"reward": 1}'; n=$((n-1)); done`,
+		"sh", "-c", `n=0; while IFS= read -r x; do n=$((n+1)); done; if [ $n -gt 1 ]; then sleep 30; fi;` +
+			` while [ $n -gt 0 ]; do echo '{"reward": 1}'; n=$((n-1)); done`,
 	}}}
 	dir := filepath.Join(t.TempDir(), "a run")
 	began := time.Now()
@@ -208,11 +217,13 @@ func TestStopSaysWhatComesOfIt(t *testing.T) {
 
 	// The second signal ends the context: the step is dropped, and what came before it stays.
 	ctx, cancel := context.WithCancel(context.Background())
-	o = Options{Backend: "go", DType: "float32", Say: &heard, Resume: true, OnStep: func(int, int, Metrics) { cancel() }}
+	o = Options{Backend: "go", DType: "float32", Say: &heard, Resume: true,
+		OnStep: func(int, int, Metrics) { cancel() }}
 	if err := Run(ctx, c, dir, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if steps, err := checkpointSteps(filepath.Join(dir, "checkpoints")); err != nil || !slices.Equal(steps, []int{2}) {
+	if steps, err := checkpointSteps(filepath.Join(dir, "checkpoints")); err != nil ||
+		!slices.Equal(steps, []int{2}) {
 		t.Errorf("checkpoints of %v, %v", steps, err)
 	}
 	if _, err := os.Stat(path); err != nil {

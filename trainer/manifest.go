@@ -76,7 +76,8 @@ func (c Config) sameAs(now Config) error {
 	var changed []string
 	for _, key := range slices.Sorted(maps.Keys(was)) {
 		if was[key] != is[key] {
-			changed = append(changed, fmt.Sprintf("%s was %s, is %s", key, orUnset(was[key]), orUnset(is[key])))
+			changed = append(changed, fmt.Sprintf("%s was %s, is %s", key, orUnset(was[key]),
+				orUnset(is[key])))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(is)) {
@@ -159,12 +160,15 @@ func (m Manifest) goesOnAs(now Manifest) error {
 		{"rollout executor", m.Rollout, now.Rollout, "--kernels " + string(m.kernels())},
 	} {
 		if c.was != c.is {
-			return fmt.Errorf("the run was started with %s %s, here it is %s, and would not go on bit for bit: "+
-				"resume with %s, or begin a new run with model set to its last checkpoint", c.what, c.was, c.is, c.remedy)
+			return fmt.Errorf("the run was started with %s %s, here it is %s, and would not go on bit for "+
+				"bit: "+
+				"resume with %s, or begin a new run with model set to its last checkpoint", c.what, c.was,
+				c.is, c.remedy)
 		}
 	}
 	if !reflect.DeepEqual(m.OwnLanguages, now.OwnLanguages) {
-		return fmt.Errorf("the run was started with other languages of your own: make %s beside the data what it was, or begin a new run", language.File)
+		return fmt.Errorf("the run was started with other languages of your own: make %s beside the data "+
+			"what it was, or begin a new run", language.File)
 	}
 	return nil
 }

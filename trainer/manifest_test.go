@@ -40,7 +40,8 @@ func TestOlderManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	half := filepath.Join(dir, "eval", "step-2", "manifest.json")
-	if err := errors.Join(os.WriteFile(path, data, 0o644), os.MkdirAll(filepath.Dir(half), 0o755), os.WriteFile(half, []byte("{}"), 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(path, data, 0o644), os.MkdirAll(filepath.Dir(half), 0o755),
+		os.WriteFile(half, []byte("{}"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	again, err := ResumeConfig(dir, []string{"steps=2"})
@@ -49,18 +50,21 @@ func TestOlderManifest(t *testing.T) {
 	}
 	var said strings.Builder
 	measured := false
-	mustRun(t, again, dir, Options{Resume: true, Say: &said, Evaluate: func(_ context.Context, _ *engine.Engine, out string) (*eval.Results, error) {
-		_, err := os.Stat(out)
-		measured = out == filepath.Dir(half) && os.IsNotExist(err)
-		return &eval.Results{}, os.MkdirAll(out, 0o755)
-	}})
+	mustRun(t, again, dir, Options{Resume: true, Say: &said,
+		Evaluate: func(_ context.Context, _ *engine.Engine, out string) (*eval.Results, error) {
+			_, err := os.Stat(out)
+			measured = out == filepath.Dir(half) && os.IsNotExist(err)
+			return &eval.Results{}, os.MkdirAll(out, 0o755)
+		}})
 	if !measured {
 		t.Error("the half evaluation is still there")
 	}
-	if !strings.Contains(said.String(), "older Stele") || !strings.Contains(said.String(), "reward.lang_candidates [study]") {
+	if !strings.Contains(said.String(), "older Stele") ||
+		!strings.Contains(said.String(), "reward.lang_candidates [study]") {
 		t.Errorf("it said %s", said.String())
 	}
-	if m, err := readManifest(path); err != nil || m.older || m.Config.Steps != 2 || strings.Join(m.Config.Reward.LangCandidates, " ") != "study" {
+	if m, err := readManifest(path); err != nil || m.older || m.Config.Steps != 2 ||
+		strings.Join(m.Config.Reward.LangCandidates, " ") != "study" {
 		t.Errorf("the manifest is %+v, %v", m, err)
 	}
 }
@@ -79,7 +83,8 @@ func TestManifestFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	weights, err := eval.HashWeights(c.Model)
-	if err != nil || len(weights) != 1 || first.Weights["model.safetensors"] != weights["model.safetensors"] || !filepath.IsAbs(first.Model) {
+	if err != nil || len(weights) != 1 ||
+		first.Weights["model.safetensors"] != weights["model.safetensors"] || !filepath.IsAbs(first.Model) {
 		t.Errorf("the manifest has weights %v of %s, want %v: %v", first.Weights, first.Model, weights, err)
 	}
 	c.Steps = 3
@@ -89,17 +94,20 @@ func TestManifestFollows(t *testing.T) {
 		t.Fatalf("the manifest says %d steps, 3 were taken: %v", now.Config.Steps, err)
 	}
 	now.Config.Steps = 1
-	if err := now.Config.sameAs(first.Config); err != nil || now.Stele != "1.0" || now.Model != first.Model || now.Backend != first.Backend {
+	if err := now.Config.sameAs(first.Config); err != nil || now.Stele != "1.0" || now.Model != first.Model ||
+		now.Backend != first.Backend {
 		t.Errorf("the manifest was %+v, is %+v: %v", first, now, err)
 	}
 	// A run cannot have taken more steps than it has.
 	fewer := c
 	fewer.Steps = 2
-	if err := Run(t.Context(), fewer, dir, Options{Backend: "go", DType: "float32", Resume: true}); err == nil || !strings.Contains(err.Error(), "steps is 2, and the run has taken 3") {
+	if err := Run(t.Context(), fewer, dir, Options{Backend: "go", DType: "float32",
+		Resume: true}); err == nil || !strings.Contains(err.Error(), "steps is 2, and the run has taken 3") {
 		t.Errorf("with fewer steps than it took: %v", err)
 	}
 	lineage, err := eval.LineageOf(filepath.Join(dir, "checkpoints", "step-3"))
-	if err != nil || lineage == nil || lineage.Algorithm != objective.GRPO || strings.Join(lineage.Languages, " ") != "en sw" ||
+	if err != nil || lineage == nil || lineage.Algorithm != objective.GRPO ||
+		strings.Join(lineage.Languages, " ") != "en sw" ||
 		lineage.Weights["model.safetensors"] != weights["model.safetensors"] {
 		t.Errorf("lineage %+v, %v", lineage, err)
 	}
@@ -109,7 +117,8 @@ func TestManifestFollows(t *testing.T) {
 	}
 	for _, m := range metrics {
 		if m["response_length/clip_ratio"] != m["completions/clipped_ratio"] {
-			t.Errorf("step %g: clip ratios %g and %g", m["step"], m["response_length/clip_ratio"], m["completions/clipped_ratio"])
+			t.Errorf("step %g: clip ratios %g and %g", m["step"], m["response_length/clip_ratio"],
+				m["completions/clipped_ratio"])
 		}
 	}
 	if share := metrics[0]["completions/clipped_ratio"]; share <= eval.ManyTruncated {
@@ -130,7 +139,8 @@ func TestManifestFollows(t *testing.T) {
 			old = append(old, line)
 		}
 	}
-	if err := os.WriteFile(path, []byte(strings.Replace(strings.Join(old, "\n"), "\"weights\"", "\"wights\"", 1)), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Replace(strings.Join(old, "\n"), "\"weights\"", "\"wights\"",
+		1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	before, err := readManifest(path)

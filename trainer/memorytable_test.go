@@ -17,8 +17,10 @@ var updateTable = flag.Bool("update", false, "write the table of docs/memory.md 
 // qwen25 is the shape of a Qwen2.5.
 func qwen25(hidden, intermediate, layers, heads, kvHeads, vocabulary int, tied bool) *checkpoint.Config {
 	return &checkpoint.Config{Config: architecture.Config{
-		Architecture: architecture.Qwen2, VocabSize: vocabulary, HiddenSize: hidden, IntermediateSize: intermediate, NumLayers: layers,
-		NumHeads: heads, NumKVHeads: kvHeads, HeadDim: hidden / heads, MaxPositions: 32768, TieEmbeddings: tied,
+		Architecture: architecture.Qwen2, VocabSize: vocabulary, HiddenSize: hidden,
+		IntermediateSize: intermediate, NumLayers: layers,
+		NumHeads: heads, NumKVHeads: kvHeads, HeadDim: hidden / heads, MaxPositions: 32768,
+		TieEmbeddings: tied,
 	}}
 }
 
@@ -70,7 +72,8 @@ func memoryTable() string {
 // TestMemoryTable: the table in the docs is what the planner says today. With
 // -update it is written anew.
 func TestMemoryTable(t *testing.T) {
-	const path, begin, end = "../docs/memory.md", "<!-- table: go test ./trainer -run TestMemoryTable -update -->\n", "<!-- end of table -->\n"
+	const path, begin, end = "../docs/memory.md", "<!-- table: go test ./trainer -run TestMemoryTable " +
+		"-update -->\n", "<!-- end of table -->\n"
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

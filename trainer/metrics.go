@@ -121,13 +121,16 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 		m[name+"/mean"], m[name+"/std"] = by[name].definedMean(), by[name].definedStd()
 		delete(m, name)
 	}
-	m["reward"], m["reward_std"], m["reward_group_std"] = rewards.definedMean(), rewards.definedStd(), spread.definedMean()
+	m["reward"], m["reward_std"], m["reward_group_std"] = rewards.definedMean(), rewards.definedStd(),
+		spread.definedMean()
 	m["frac_reward_zero_std"] = flat.mean()
 	if len(r.config.Reward.Commands) > 0 {
 		m["frac_reward_null"] = unscored.mean()
 	}
-	m["prompt_length/mean"], m["prompt_length/min"], m["prompt_length/max"] = prompts.mean(), prompts.min, prompts.max
-	m["completions/mean_length"], m["completions/min_length"], m["completions/max_length"] = lengths.mean(), lengths.min, lengths.max
+	m["prompt_length/mean"], m["prompt_length/min"], m["prompt_length/max"] = prompts.mean(), prompts.min,
+		prompts.max
+	m["completions/mean_length"], m["completions/min_length"], m["completions/max_length"] = lengths.mean(),
+		lengths.min, lengths.max
 	m["completions/mean_terminated_length"] = ended.mean()
 	m["completions/min_terminated_length"], m["completions/max_terminated_length"] = ended.min, ended.max
 	m["completions/clipped_ratio"] = truncated.mean() // TRL's name, and verl's
@@ -154,12 +157,14 @@ func advantageMetrics(rollouts []*rollout, m Metrics) {
 			advantages.add(float64(o.advantage))
 		}
 	}
-	for name, s := range map[string]*series{"score": &scores, "rewards": &rewards, "advantages": &advantages} {
+	for name, s := range map[string]*series{"score": &scores, "rewards": &rewards,
+		"advantages": &advantages} {
 		lowest, highest := s.min, s.max
 		if s.n == 0 {
 			lowest, highest = math.NaN(), math.NaN()
 		}
-		m["critic/"+name+"/mean"], m["critic/"+name+"/min"], m["critic/"+name+"/max"] = s.definedMean(), lowest, highest
+		m["critic/"+name+"/mean"], m["critic/"+name+"/min"], m["critic/"+name+"/max"] = s.definedMean(),
+			lowest, highest
 	}
 }
 

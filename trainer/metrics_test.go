@@ -50,7 +50,8 @@ func (c *rewardCase) scored(t *testing.T) (*run, [][]*rollout) {
 			t.Fatal(err)
 		}
 		r.config.Reward.Commands = append(r.config.Reward.Commands,
-			reward.Command{Name: fmt.Sprintf("r%d", k), Weight: weight, Run: []string{"sh", "-c", "cat >/dev/null; cat " + path}})
+			reward.Command{Name: fmt.Sprintf("r%d", k), Weight: weight,
+				Run: []string{"sh", "-c", "cat >/dev/null; cat " + path}})
 	}
 	session, err := reward.NewScorer(r.config.Reward, langid.New()).NewSession()
 	if err != nil {
@@ -162,7 +163,8 @@ func TestContrast(t *testing.T) {
 		rewards []float64
 		want    bool
 	}{
-		{[]float64{1, 1, 1}, false}, {[]float64{0, 1}, true}, {[]float64{1, null, 1}, false}, {[]float64{null, null}, false},
+		{[]float64{1, 1, 1}, false}, {[]float64{0, 1}, true}, {[]float64{1, null, 1}, false},
+		{[]float64{null, null}, false},
 		{[]float64{null, 0, 1}, true}, {[]float64{null, 1}, false},
 	} {
 		var group []*rollout

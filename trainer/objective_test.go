@@ -126,10 +126,12 @@ func TestObjective(t *testing.T) {
 					}
 					logprob, entropies = append(logprob, g.Policy[i]...), append(entropies, g.Entropy[i]...)
 				}
-				got, seen, gradients := trainertest.Objective(t, device, policy, l.Beta, logprob, entropies, columns, make([]int32, n))
+				got, seen, gradients := trainertest.Objective(t, device, policy, l.Beta, logprob, entropies,
+					columns, make([]int32, n))
 				totals := objective.NewTotals()
 				totals.See(policy, seen, columns, 0, n)
-				pg, kl, entropy := totals.Weighted[objective.PolicyLoss], totals.Weighted[objective.KL], totals.Weighted[objective.Entropy]
+				pg, kl, entropy := totals.Weighted[objective.PolicyLoss], totals.Weighted[objective.KL],
+					totals.Weighted[objective.Entropy]
 				clipped := (totals.Sum[objective.ClipLow] + totals.Sum[objective.ClipHigh]) / totals.Tokens
 				dual := totals.Sum[objective.DualClip] / totals.Tokens
 				loss := pg - l.Entropy*entropy

@@ -54,7 +54,8 @@ type Plan struct {
 // newPlan plans a run on a model and its problems.
 func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtype string) *Plan {
 	p := &Plan{
-		solutions: !c.samples(), Algorithm: c.Algorithm, Preset: c.Preset, Model: dir, Languages: c.Data.Languages, Ignored: c.ignored(dtype),
+		solutions: !c.samples(), Algorithm: c.Algorithm, Preset: c.Preset, Model: dir,
+		Languages: c.Data.Languages, Ignored: c.ignored(dtype),
 		Problems: map[string]map[int]int{}, Prompts: len(set.Problems), TooLong: set.Long, Steps: c.Steps,
 	}
 	var prompts, solutions series
@@ -91,7 +92,8 @@ func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtyp
 func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt int) memory.Workload {
 	w := memory.Workload{
 		Model: m, DType: dtype, Longest: longest, Prompt: prompt, LoRA: c.LoRA, Optimizer: c.Optimizer,
-		Layout: c.layout(), Remat: c.Update.Remat, Sequences: c.Update.Batch, Group: 1, Decoded: c.Rollout.Batch,
+		Layout: c.layout(), Remat: c.Update.Remat, Sequences: c.Update.Batch, Group: 1,
+		Decoded: c.Rollout.Batch,
 	}
 	if c.samples() {
 		r := c.Rollout
@@ -152,12 +154,14 @@ func (p *Plan) Write(w io.Writer) error {
 	if p.TooLong > 0 {
 		fmt.Fprintf(&b, "\n%d questions are left out because a prompt or a solution is too long\n", p.TooLong)
 	}
-	fmt.Fprintf(&b, "\nprompts     %d, %.0f tokens in the mean, %.0f at most\n", p.Prompts, p.PromptMean, p.PromptMost)
+	fmt.Fprintf(&b, "\nprompts     %d, %.0f tokens in the mean, %.0f at most\n", p.Prompts, p.PromptMean,
+		p.PromptMost)
 	if p.solutions {
 		fmt.Fprintf(&b, "solutions   %.0f tokens in the mean, %.0f at most\n", p.SolutionMean, p.SolutionMost)
 		fmt.Fprintf(&b, "steps       %d of %d examples, %.1f epochs\n", p.Steps, p.Sequences, p.Epochs)
 	} else {
-		fmt.Fprintf(&b, "steps       %d of %d rollouts, %.1f epochs, %d optimiser steps\n", p.Steps, p.Sequences, p.Epochs, p.Updates)
+		fmt.Fprintf(&b, "steps       %d of %d rollouts, %.1f epochs, %d optimiser steps\n", p.Steps,
+			p.Sequences, p.Epochs, p.Updates)
 	}
 	fmt.Fprintf(&b, "tokens      %d a step and %d in all, at most\n\n", p.TokensStep, p.TokensTotal)
 	if _, err := io.WriteString(w, b.String()); err != nil {

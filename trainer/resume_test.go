@@ -37,7 +37,8 @@ func richRun(t *testing.T, steps int) Config {
 	Presets["dapo"](&c)
 	c.Reward.Commands = []reward.Command{lineLength()}
 	c.Rollout.FilterBy, c.Rollout.GroupSize = FilterByReward, 2
-	c.Loss.Beta, c.Loss.KLIn, c.Loss.KL, c.Loss.KLTarget, c.Loss.KLHorizon = 0.1, objective.KLInReward, "k1", 0.5, 20
+	c.Loss.Beta, c.Loss.KLIn, c.Loss.KL, c.Loss.KLTarget, c.Loss.KLHorizon = 0.1, objective.KLInReward, "k1",
+		0.5, 20
 	c.Loss.ImportanceSampling = objective.TokenTruncate
 	c.Update.Epochs = 2
 	return c
@@ -162,7 +163,8 @@ func TestKill(t *testing.T) {
 	}
 	mustRun(t, c, killed, Options{Resume: true})
 	checkSame(t, whole, killed,
-		"checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors", "checkpoints/step-4/trainer_state.json",
+		"checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors",
+		"checkpoints/step-4/trainer_state.json",
 		"rollouts/step-1.jsonl", "rollouts/step-2.jsonl", "rollouts/step-3.jsonl", "rollouts/step-4.jsonl")
 }
 
@@ -188,10 +190,12 @@ func TestDamagedCheckpoint(t *testing.T) {
 	damage(2)
 	var said bytes.Buffer
 	mustRun(t, c, dir, Options{Resume: true, Say: &said})
-	if !strings.Contains(said.String(), "step-2 is passed over: model.safetensors is not the file that was written") {
+	if !strings.Contains(said.String(), "step-2 is passed over: model.safetensors is not the file that "+
+		"was written") {
 		t.Errorf("it said %q", said.String())
 	}
-	checkSame(t, whole, dir, "checkpoints/step-2/model.safetensors", "checkpoints/step-2/trainer_state.json", "rollouts/step-2.jsonl")
+	checkSame(t, whole, dir, "checkpoints/step-2/model.safetensors", "checkpoints/step-2/trainer_state.json",
+		"rollouts/step-2.jsonl")
 
 	damage(1)
 	damage(2)
@@ -208,13 +212,16 @@ func TestDamagedCheckpoint(t *testing.T) {
 // checkpoint, and never leads out of the folder.
 func FuzzReadState(f *testing.F) {
 	for _, text := range []string{
-		`{}`, `{"step":1}`, `{"step":1,"files":{"../x":"0"}}`, `{"step":1,"files":{"a":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}`, `[`,
+		`{}`, `{"step":1}`, `{"step":1,"files":{"../x":"0"}}`,
+		`{"step":1,"files":{"a":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}`,
+		`[`,
 	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		dir := t.TempDir()
-		if err := errors.Join(os.WriteFile(filepath.Join(dir, stateFile), text, 0o644), os.WriteFile(filepath.Join(dir, "a"), nil, 0o644)); err != nil {
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, stateFile), text, 0o644),
+			os.WriteFile(filepath.Join(dir, "a"), nil, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		s, err := readState(dir)
@@ -239,7 +246,8 @@ func TestPrune(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(r.dir, "checkpoints", checkpointName(step)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		r.evaluations.all = append(r.evaluations.all, Evaluation{Step: step, Accuracy: []float64{0, .1, .5, .2, .5, .3, .4}[step]})
+		r.evaluations.all = append(r.evaluations.all,
+			Evaluation{Step: step, Accuracy: []float64{0, .1, .5, .2, .5, .3, .4}[step]})
 	}
 	if err := r.prune(); err != nil {
 		t.Fatal(err)
@@ -259,8 +267,10 @@ func TestStalled(t *testing.T) {
 		patience   int
 		want       bool
 	}{
-		{[]float64{.1, .2, .3}, 0, false}, {[]float64{.3}, 1, false}, {[]float64{.3, .3}, 1, true}, {[]float64{.3, .4}, 1, false},
-		{[]float64{.3, .4, .35, .39}, 2, true}, {[]float64{.3, .4, .35, .41}, 2, false}, {[]float64{.3, .2}, 2, false},
+		{[]float64{.1, .2, .3}, 0, false}, {[]float64{.3}, 1, false}, {[]float64{.3, .3}, 1, true},
+		{[]float64{.3, .4}, 1, false},
+		{[]float64{.3, .4, .35, .39}, 2, true}, {[]float64{.3, .4, .35, .41}, 2, false},
+		{[]float64{.3, .2}, 2, false},
 	} {
 		var e evaluations
 		for i, a := range c.accuracies {
@@ -282,14 +292,18 @@ func TestLoRA(t *testing.T) {
 	c.Optimizer.LR = 0.02    // one step takes the policy measurably away from the base
 	c.Update.MiniBatches = 1 // else the first step has a second update, by when it has moved
 	whole, halved := runTwice(t, c)
-	checkSame(t, whole, halved, "checkpoints/step-2/model.safetensors", "checkpoints/step-2/adapter/adapter_model.safetensors",
-		"checkpoints/step-2/adapter/adapter_config.json", "checkpoints/step-2/trainer_state.safetensors", "rollouts/step-2.jsonl")
+	checkSame(t, whole, halved, "checkpoints/step-2/model.safetensors",
+		"checkpoints/step-2/adapter/adapter_model.safetensors",
+		"checkpoints/step-2/adapter/adapter_config.json", "checkpoints/step-2/trainer_state.safetensors",
+		"rollouts/step-2.jsonl")
 
-	base, merged := readTensors(t, c.Model, "model.safetensors"), readTensors(t, filepath.Join(whole, "checkpoints/step-2"), "model.safetensors")
+	base, merged := readTensors(t, c.Model, "model.safetensors"), readTensors(t,
+		filepath.Join(whole, "checkpoints/step-2"), "model.safetensors")
 	factors := readTensors(t, filepath.Join(whole, "checkpoints/step-2/adapter"), "adapter_model.safetensors")
 	for name, before := range base {
 		module := strings.TrimSuffix(name, ".weight")
-		A, B := factors["base_model.model."+module+".lora_A.weight"], factors["base_model.model."+module+".lora_B.weight"]
+		A, B := factors["base_model.model."+module+".lora_A.weight"],
+			factors["base_model.model."+module+".lora_B.weight"]
 		target := strings.HasSuffix(module, "q_proj") || strings.HasSuffix(module, "down_proj")
 		if (A != nil) != target {
 			t.Errorf("%s has a factor: %v, want %v", name, A != nil, target)
@@ -335,7 +349,8 @@ func TestNotFinite(t *testing.T) {
 	}
 	for i, line := range bytes.Split(bytes.TrimSpace(data), []byte("\n")) {
 		var o offender
-		if err := json.Unmarshal(line, &o); err != nil || len(o.TokenIDs) == 0 || len(o.PromptIDs) == 0 || o.ID == "" {
+		if err := json.Unmarshal(line, &o); err != nil || len(o.TokenIDs) == 0 || len(o.PromptIDs) == 0 ||
+			o.ID == "" {
 			t.Errorf("line %d: %s, %v", i+1, line, err)
 		}
 	}
@@ -349,9 +364,11 @@ func TestNotFinite(t *testing.T) {
 func TestCommandThatFails(t *testing.T) {
 	c := tinyRun(t, 1)
 	c.Reward.Commands = []reward.Command{{Name: "liar", Weight: 1, Run: []string{
-		"sh", "-c", `read -r x; echo '{"reward": 1}'; if read -r x; then echo oh no >&2; echo hello; cat >/dev/null; fi`,
+		"sh", "-c", `read -r x; echo '{"reward": 1}';` +
+			` if read -r x; then echo oh no >&2; echo hello; cat >/dev/null; fi`,
 	}}}
-	err := Run(context.Background(), c, filepath.Join(t.TempDir(), "run"), Options{Backend: "go", DType: "float32"})
+	err := Run(context.Background(), c, filepath.Join(t.TempDir(), "run"),
+		Options{Backend: "go", DType: "float32"})
 	for _, want := range []string{"step 1", "reward liar", `"hello"`, "oh no"} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("the error is %v, want it to say %q", err, want)
@@ -367,8 +384,10 @@ func TestResumeElsewhere(t *testing.T) {
 	short.Steps = 1
 	dir := filepath.Join(t.TempDir(), "run")
 	mustRun(t, short, dir, Options{Kernels: engine.KernelsGraph})
-	err := Run(context.Background(), c, dir, Options{Backend: "go", DType: "float32", Kernels: engine.KernelsHost, Resume: true})
-	if err == nil || !strings.Contains(err.Error(), "rollout executor go, here it is host") || !strings.Contains(err.Error(), "--kernels graph") {
+	err := Run(context.Background(), c, dir, Options{Backend: "go", DType: "float32",
+		Kernels: engine.KernelsHost, Resume: true})
+	if err == nil || !strings.Contains(err.Error(), "rollout executor go, here it is host") ||
+		!strings.Contains(err.Error(), "--kernels graph") {
 		t.Errorf("resumed with other kernels: %v", err)
 	}
 	elsewise := Options{Backend: "go", DType: "bfloat16", Kernels: engine.KernelsGraph, Resume: true}
@@ -387,13 +406,15 @@ func TestResumeElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := bytes.Replace(manifest, []byte(`"host_kernels": "`+host.Tier().String()), []byte(`"host_kernels": "vax`), 1)
+	elsewhere := bytes.Replace(manifest, []byte(`"host_kernels": "`+host.Tier().String()),
+		[]byte(`"host_kernels": "vax`), 1)
 	if err := os.WriteFile(path, elsewhere, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
 	here := Options{Backend: "go", DType: "float32", Kernels: engine.KernelsGraph, Resume: true, Say: &said}
-	if _, err := Check(context.Background(), c, dir, here); err != nil || !strings.Contains(said.String(), "the run began with vax") {
+	if _, err := Check(context.Background(), c, dir, here); err != nil ||
+		!strings.Contains(said.String(), "the run began with vax") {
 		t.Errorf("checked on another processor, it said %q, %v", said.String(), err)
 	}
 	said.Reset()

@@ -160,7 +160,8 @@ func (r *run) run(ctx context.Context) error {
 		}
 		if last {
 			if stalled && r.done < config.Steps {
-				r.sayf("stopped after step %d: accuracy has not risen in %d evaluations", r.done, config.Eval.Patience)
+				r.sayf("stopped after step %d: accuracy has not risen in %d evaluations", r.done,
+					config.Eval.Patience)
 			}
 			return r.prune()
 		}
@@ -222,8 +223,10 @@ func (r *run) warnTruncated(step int, m Metrics) {
 		if r.config.Loss.MaskTruncated {
 			advice = "raise rollout.max_tokens: loss.mask_truncated leaves them out of the loss"
 		}
-		r.sayf("warning: step %d: %.0f %% of the rollouts were cut off at rollout.max_tokens %d, and what they did not reach is "+
-			"rewarded as wrong: %s (completions/clipped_ratio has each step's share)", step, 100*share, r.config.Rollout.MaxTokens, advice)
+		r.sayf("warning: step %d: %.0f %% of the rollouts were cut off at rollout.max_tokens %d, and what "+
+			"they did not reach is "+
+			"rewarded as wrong: %s (completions/clipped_ratio has each step's share)", step, 100*share,
+			r.config.Rollout.MaxTokens, advice)
 	}
 }
 
@@ -275,7 +278,8 @@ func (r *run) load(found *checked) error {
 		}
 	}
 	r.learner, err = learner.New(e.Weights, learner.Options{
-		AdamW: c.Optimizer, Objective: r.objective, Beta: c.Loss.Beta, Remat: c.Update.Remat, Adapter: r.adapter, Seed: c.Seed,
+		AdamW: c.Optimizer, Objective: r.objective, Beta: c.Loss.Beta, Remat: c.Update.Remat,
+		Adapter: r.adapter, Seed: c.Seed,
 	})
 	if err != nil {
 		return err
@@ -350,10 +354,13 @@ func (r *run) restore(latest string, s state) error {
 }
 
 // reader prepares the data of a configuration for a model.
-func (c *Config) reader(tokenizer *text.Tokenizer, template *text.Template, m *checkpoint.Config) *problems.Reader {
+func (c *Config) reader(
+	tokenizer *text.Tokenizer, template *text.Template, m *checkpoint.Config,
+) *problems.Reader {
 	return &problems.Reader{
 		Options: c.Data, Tokenizer: tokenizer, Template: template, MaxPrompt: c.Rollout.MaxPrompt, EOS: m.EOS,
-		Solutions: !c.samples(), MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions), Positions: m.MaxPositions,
+		Solutions: !c.samples(), MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions),
+		Positions: m.MaxPositions,
 	}
 }
 

@@ -30,7 +30,8 @@ func tinyRun(t *testing.T, steps int) Config {
 	}
 	c := defaults()
 	c.Model, c.Steps, c.Seed = dir, steps, 5
-	c.Data = problems.Options{Bench: "arith", Split: "train", Languages: []string{"en", "sw"}, Levels: []int{1}, Template: "plain"}
+	c.Data = problems.Options{Bench: "arith", Split: "train", Languages: []string{"en", "sw"},
+		Levels: []int{1}, Template: "plain"}
 	c.Rollout.Questions, c.Rollout.GroupSize, c.Rollout.MaxTokens, c.Rollout.MaxPrompt = 3, 4, 6, 64
 	c.Update.MiniBatches, c.Update.MicroTokens = 2, 256
 	c.Optimizer.LR = 1e-3
@@ -69,7 +70,8 @@ func TestResumeIsExact(t *testing.T) {
 	mustRun(t, c, halved, Options{Resume: true})
 
 	for _, path := range []string{
-		"checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors", "checkpoints/step-4/trainer_state.json",
+		"checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors",
+		"checkpoints/step-4/trainer_state.json",
 		"rollouts/step-1.jsonl", "rollouts/step-3.jsonl", "rollouts/step-4.jsonl",
 	} {
 		a, errA := os.ReadFile(filepath.Join(whole, path))
@@ -181,7 +183,10 @@ func TestRunRefuses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	mustRun(t, c, dir, Options{})
 	for name, call := range map[string]func() error{
-		"an existing run without --resume": func() error { return Run(context.Background(), c, dir, Options{Backend: "go"}) },
+		"an existing run without --resume": func() error {
+			return Run(context.Background(), c, dir,
+				Options{Backend: "go"})
+		},
 		"other settings": func() error {
 			other := c
 			other.Rollout.GroupSize = 2
@@ -230,24 +235,30 @@ func TestLoadConfig(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c, err := LoadConfig(path, []string{"steps=7", "data.languages=[fr]", "loss.clip_high=0.3", "eval.bench="})
+	c, err := LoadConfig(path, []string{"steps=7", "data.languages=[fr]", "loss.clip_high=0.3",
+		"eval.bench="})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Loss.Aggregation != objective.TokenMean || c.Loss.ClipHigh != 0.3 || c.Loss.Beta != 0 || c.Steps != 7 || c.Optimizer.LR != 1e-5 ||
+	if c.Loss.Aggregation != objective.TokenMean || c.Loss.ClipHigh != 0.3 || c.Loss.Beta != 0 ||
+		c.Steps != 7 || c.Optimizer.LR != 1e-5 ||
 		!slices.Equal(c.Data.Languages, []string{"fr"}) || c.Rollout.GroupSize != 16 {
 		t.Errorf("%+v", c)
 	}
 	for _, settings := range [][]string{
 		{"nonsense"}, {"no.such.key=1"}, {"steps=x"}, {"steps=0"}, {"preset=unknown"}, {"algorithm=ppo"},
-		{"loss.kl=k9"}, {"optimizer.lr=-1"}, {"rollout.group_size=1"}, {"reward.accuracy=-1"}, {"steps=1.5"}, {"data.levels=[1, 2.5]"},
-		{"loss.beta=.nan"}, {"optimizer.lr=.inf"}, {"steps=0", "rollout.group_size=1"}, {"data.languages=en"}, {"seed=-1"},
+		{"loss.kl=k9"}, {"optimizer.lr=-1"}, {"rollout.group_size=1"}, {"reward.accuracy=-1"}, {"steps=1.5"},
+		{"data.levels=[1, 2.5]"},
+		{"loss.beta=.nan"}, {"optimizer.lr=.inf"}, {"steps=0", "rollout.group_size=1"}, {"data.languages=en"},
+		{"seed=-1"},
 	} {
-		if _, err := LoadConfig(path, settings); err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "struct") {
+		if _, err := LoadConfig(path, settings); err == nil || strings.Contains(err.Error(), "\n") ||
+			strings.Contains(err.Error(), "struct") {
 			t.Errorf("%v: %v, want a refusal of one line", settings, err)
 		}
 	}
-	if c, err := LoadConfig(path, []string{"steps=2.0", "optimizer.lr=1"}); err != nil || c.Steps != 2 || c.Optimizer.LR != 1 {
+	if c, err := LoadConfig(path, []string{"steps=2.0", "optimizer.lr=1"}); err != nil || c.Steps != 2 ||
+		c.Optimizer.LR != 1 {
 		t.Errorf("whole numbers: %v, %v", c.Steps, err)
 	}
 }
@@ -270,7 +281,8 @@ func TestExamples(t *testing.T) {
 // checked by hand.)
 func TestEvents(t *testing.T) {
 	w := eventWriter{dir: t.TempDir()}
-	if err := errors.Join(w.write(1, 10, Metrics{"step": 1, "reward": 0.5}), w.write(2, 11, Metrics{"step": 2, "reward": 0.75}), w.close()); err != nil {
+	if err := errors.Join(w.write(1, 10, Metrics{"step": 1, "reward": 0.5}),
+		w.write(2, 11, Metrics{"step": 2, "reward": 0.75}), w.close()); err != nil {
 		t.Fatal(err)
 	}
 	files, _ := filepath.Glob(filepath.Join(w.dir, "events.out.tfevents.*"))
@@ -284,14 +296,16 @@ func TestEvents(t *testing.T) {
 	var records [][]byte
 	for len(data) > 0 {
 		n := int(binary.LittleEndian.Uint64(data))
-		if binary.LittleEndian.Uint32(data[8:]) != maskedCRC(data[:8]) || binary.LittleEndian.Uint32(data[12+n:]) != maskedCRC(data[12:12+n]) {
+		if binary.LittleEndian.Uint32(data[8:]) != maskedCRC(data[:8]) ||
+			binary.LittleEndian.Uint32(data[12+n:]) != maskedCRC(data[12:12+n]) {
 			t.Fatal("a checksum is wrong")
 		}
 		records = append(records, data[12:12+n])
 		data = data[16+n:]
 	}
 	value := binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.75))
-	if len(records) != 3 || !bytes.Contains(records[2], []byte("reward")) || !bytes.Contains(records[2], value) || bytes.Contains(records[2], []byte("step")) {
+	if len(records) != 3 || !bytes.Contains(records[2], []byte("reward")) ||
+		!bytes.Contains(records[2], value) || bytes.Contains(records[2], []byte("step")) {
 		t.Errorf("records %q", records)
 	}
 }

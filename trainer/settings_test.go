@@ -20,11 +20,13 @@ func TestOtherSettings(t *testing.T) {
 		{"data.languages=[en, ru]", "data.languages was [en], is [en, ru]"},
 		{"data.levels=[2]", "data.levels was [], is [2]"},
 		{"data.fields={answer: a.b}", "data.fields.answer was not set, is a.b"},
-		{"reward.commands=[{name: short, run: [python3, short.py], weight: 0.2}]", "reward.commands was [], is [{"},
+		{"reward.commands=[{name: short, run: [python3, short.py], weight: 0.2}]",
+			"reward.commands was [], is [{"},
 		{"preset=dapo", "loss.clip_high was 0.2, is 0.28"},
 	} {
 		err := was.sameAs(load(c.setting))
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.ContainsAny(err.Error(), "\n") || strings.Contains(err.Error(), "{Bench") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.ContainsAny(err.Error(), "\n") ||
+			strings.Contains(err.Error(), "{Bench") {
 			t.Errorf("%s: error %v, want %q", c.setting, err, c.want)
 		}
 	}
@@ -37,10 +39,12 @@ func TestOtherSettings(t *testing.T) {
 // side it is on.
 func TestNegativeSeed(t *testing.T) {
 	for setting, want := range map[string]string{
-		"seed=-1": "found -1, expected a whole number from 0 on", "seed=99999999999999999999": "99999999999999999999",
-		`rollout.stop=["a", ""]`: "rollout.stop has an empty text",
+		"seed=-1":                   "found -1, expected a whole number from 0 on",
+		"seed=99999999999999999999": "99999999999999999999",
+		`rollout.stop=["a", ""]`:    "rollout.stop has an empty text",
 	} {
-		if _, err := LoadConfig("", []string{"model=m", "data.bench=arith", setting}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := LoadConfig("", []string{"model=m", "data.bench=arith", setting}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", setting, err, want)
 		}
 	}

@@ -17,7 +17,8 @@ func TestStateResume(t *testing.T) {
 		c.Algorithm, c.Optimizer.State = objective.SFT, state
 		c.Update.Batch = 4
 		whole, halved := runTwice(t, c)
-		checkSame(t, whole, halved, "checkpoints/step-4/model.safetensors", "checkpoints/step-4/trainer_state.safetensors")
+		checkSame(t, whole, halved, "checkpoints/step-4/model.safetensors",
+			"checkpoints/step-4/trainer_state.safetensors")
 
 		file, err := checkpoint.OpenFile(filepath.Join(whole, "checkpoints/step-4/trainer_state.safetensors"))
 		if err != nil {

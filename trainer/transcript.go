@@ -56,9 +56,11 @@ func (r *run) keepRollouts(step int, rollouts []*rollout) error {
 		}
 		err := w.Write(line{
 			ID: o.problem.ID, Language: o.problem.Language, Sample: o.Sample, Prompt: o.problem.Text,
-			Output: o.problem.Prefix + o.Text, Answer: o.problem.Answer, Extracted: o.score.Extracted, Lang: o.score.Detected,
-			Reward: number(o.score.Total), Accuracy: o.score.Accuracy, Format: o.score.Format, LanguageOK: o.score.Language,
-			Overlong: o.score.Overlong, Commands: commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
+			Output: o.problem.Prefix + o.Text, Answer: o.problem.Answer, Extracted: o.score.Extracted,
+			Lang:   o.score.Detected,
+			Reward: number(o.score.Total), Accuracy: o.score.Accuracy, Format: o.score.Format,
+			LanguageOK: o.score.Language,
+			Overlong:   o.score.Overlong, Commands: commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
 			Advantage: o.advantage, Tokens: len(o.Tokens), FinishReason: string(o.FinishReason),
 			Version: r.engine.Weights.Version, TokenIDs: o.Tokens,
 		})

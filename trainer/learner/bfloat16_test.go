@@ -71,7 +71,8 @@ func checkBFloat16(t *testing.T, d *backend.Device) {
 			}
 			for i := range sums {
 				if !slices.Equal(sums[i], first[i]) {
-					t.Errorf("%s: the gradient of %s has other bits at the second pass", dtype, l.specs[i].Name)
+					t.Errorf("%s: the gradient of %s has other bits at the second pass", dtype,
+						l.specs[i].Name)
 				}
 			}
 		}

@@ -42,7 +42,9 @@ func TestBiasGradients(t *testing.T) {
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
 	}
-	options := Options{Objective: objective.Likelihood(), AdamW: optimizer.AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: optimizer.StateFloat32}}
+	options := Options{Objective: objective.Likelihood(),
+		AdamW: optimizer.AdamW{LR: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant",
+			State: optimizer.StateFloat32}}
 	for _, name := range kernelstest.Backends(t) {
 		d := trainertest.OpenDevice(t, name)
 		for _, name := range []string{"llama-biases"} {
@@ -91,7 +93,8 @@ func TestBiasGradients(t *testing.T) {
 					square += float64(v) * float64(v)
 				}
 				if math.Abs(math.Sqrt(square)-want) > 1e-3*want {
-					t.Errorf("%s %s: gradient of %s is %g long, want %g", d.Name, name, spec.Name, math.Sqrt(square), want)
+					t.Errorf("%s %s: gradient of %s is %g long, want %g", d.Name, name, spec.Name,
+						math.Sqrt(square), want)
 				}
 				exact, ok := c.Bias[spec.Name]
 				if !ok {
@@ -100,7 +103,8 @@ func TestBiasGradients(t *testing.T) {
 				biases++
 				for j, v := range exact {
 					if math.Abs(float64(whole[i][j]-v)) > 1e-3*want {
-						t.Fatalf("%s %s: gradient of %s[%d] is %g, want %g", d.Name, name, spec.Name, j, whole[i][j], v)
+						t.Fatalf("%s %s: gradient of %s[%d] is %g, want %g", d.Name, name, spec.Name, j,
+							whole[i][j], v)
 					}
 				}
 			}
@@ -132,8 +136,10 @@ func TestBiasGradients(t *testing.T) {
 						for k := range in {
 							want += a.Scale() * float64(whole[index][j*in+k]) * float64(A[r*in+k])
 						}
-						if got := float64(factors[2*i+1][j*2+r]); math.Abs(got-want) > 1e-3*c.Norms[w.Specs[index].Name] {
-							t.Fatalf("%s %s: gradient of %s is %g, want %g", d.Name, name, a.Specs[2*i+1].Name, got, want)
+						bound := 1e-3 * c.Norms[w.Specs[index].Name]
+						if got := float64(factors[2*i+1][j*2+r]); math.Abs(got-want) > bound {
+							t.Fatalf("%s %s: gradient of %s is %g, want %g", d.Name, name,
+								a.Specs[2*i+1].Name, got, want)
 						}
 					}
 				}

@@ -106,14 +106,16 @@ func TestTokensInFloat64(t *testing.T) {
 							near := func(what string, got float32, want, bound float64) {
 								t.Helper()
 								if !(math.Abs(float64(got)-want) <= bound) {
-									t.Errorf("sample %d token %d: %s is %.9g, in float64 %.9g", index, j, what, got, want)
+									t.Errorf("sample %d token %d: %s is %.9g, in float64 %.9g", index, j,
+										what, got, want)
 								}
 							}
 							near("log-probability", seen[objective.LogProb][at], logprob, rounding)
 							near("entropy", seen[objective.Entropy][at], want.Entropy[index][j], rounding)
 							kl := want.estimates(kind)[index][j]
 							near("divergence", seen[objective.KL][at], kl, slope(want.K1[index][j])*rounding)
-							formula := objective.KLEstimate(kind, seen[objective.LogProb][at], g.Ref[index][j])
+							formula := objective.KLEstimate(kind, seen[objective.LogProb][at],
+								g.Ref[index][j])
 							near("the formula", seen[objective.KL][at], formula, 2e-6*math.Abs(formula))
 						}
 					}
@@ -145,12 +147,15 @@ func TestSmallDivergence(t *testing.T) {
 				return math.Expm1(-d) + d, -math.Expm1(-d)
 			},
 		} {
-			o := objective.Policy(objective.Options{KL: kind, KLIn: objective.KLInLoss, ClipLow: 0.2, ClipHigh: 0.2})
+			o := objective.Policy(objective.Options{KL: kind, KLIn: objective.KLInLoss, ClipLow: 0.2,
+				ClipHigh: 0.2})
 			columns := o.Columns(n)
 			for i := range n {
-				columns[objective.Weight][i], columns[objective.Old][i], columns[objective.Ref][i] = 1, policy[i], ref[i]
+				columns[objective.Weight][i], columns[objective.Old][i], columns[objective.Ref][i] = 1,
+					policy[i], ref[i]
 			}
-			_, seen, gradient := trainertest.Objective(t, device, o, 1, policy, make([]float32, n), columns, make([]int32, n))
+			_, seen, gradient := trainertest.Objective(t, device, o, 1, policy, make([]float32, n), columns,
+				make([]int32, n))
 			for i := range n {
 				d := float64(policy[i]) - float64(ref[i])
 				value, slope := of(d)
@@ -160,7 +165,8 @@ func TestSmallDivergence(t *testing.T) {
 				if got := float64(gradient[i]); !(math.Abs(got-slope) <= 2e-6*math.Abs(slope)) {
 					t.Errorf("%s, slope of %s at %g is %.9g, want %.9g", name, kind, d, got, slope)
 				}
-				if got := objective.KLEstimate(kind, policy[i], ref[i]); math.Abs(got-value) > 1e-9*math.Abs(value) && math.Abs(d) > 1e-5 {
+				if got := objective.KLEstimate(kind, policy[i],
+					ref[i]); math.Abs(got-value) > 1e-9*math.Abs(value) && math.Abs(d) > 1e-5 {
 					t.Errorf("%s in the reward of %g is %.12g, want %.12g", kind, d, got, value)
 				}
 			}

@@ -13,7 +13,8 @@ import (
 // little more for attention; a group's prompt counts once.
 func TestGradientFLOPs(t *testing.T) {
 	prompt := make([]int32, 32)
-	pairs := []dense.Pair{{Prompt: prompt, Completion: make([]int32, 64)}, {Prompt: prompt, Completion: make([]int32, 64)}}
+	pairs := []dense.Pair{{Prompt: prompt, Completion: make([]int32, 64)},
+		{Prompt: prompt, Completion: make([]int32, 64)}}
 	const head = 49152 * 576
 	linear := float64(trainertest.SmolLM2.NumParameters() - head)
 	want := 6 * ((32+2*64)*linear + 2*64*head)

@@ -87,8 +87,9 @@ func readGolden(t *testing.T) golden {
 // loss are the options of the policy objective.
 func (v variant) loss() objective.Options {
 	return objective.Options{
-		Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm, KLIn: objective.KLInLoss,
-		KL: map[string]string{"low_var_kl": "k3", "kl": "k1", "mse": "k2"}[v.KL],
+		Aggregation: v.Mode, ClipLow: v.Lo, ClipHigh: v.Hi, Beta: v.Beta, Std: v.Norm,
+		KLIn: objective.KLInLoss,
+		KL:   map[string]string{"low_var_kl": "k3", "kl": "k1", "mse": "k2"}[v.KL],
 	}
 }
 
@@ -96,8 +97,9 @@ func (v variant) options() Options {
 	a := v.AdamW
 	return Options{
 		AdamW: optimizer.AdamW{
-			LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay, MaxGradNorm: a.MaxGradNorm,
-			Schedule: "constant", State: optimizer.StateFloat32,
+			LR: a.LR, Beta1: a.Betas[0], Beta2: a.Betas[1], Epsilon: a.Eps, WeightDecay: a.WeightDecay,
+			MaxGradNorm: a.MaxGradNorm,
+			Schedule:    "constant", State: optimizer.StateFloat32,
 		},
 		Objective: objective.Policy(v.loss()), Beta: v.Beta,
 	}
@@ -113,7 +115,9 @@ func (g golden) pairs() []dense.Pair {
 
 // accumulate sums the gradient of the goldens' batch in micro-batches as u says and
 // returns what was seen, and the largest difference from the golden log-probabilities.
-func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Layout) (totals objective.Totals, difference float64) {
+func (g golden) accumulate(
+	t *testing.T, l *Learner, v variant, u Layout,
+) (totals objective.Totals, difference float64) {
 	t.Helper()
 	pairs := g.pairs()
 	lengths := make([]int, len(pairs))
@@ -134,7 +138,8 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Layout) (total
 			constant := func(x float32) []float32 { return slices.Repeat([]float32{x}, lengths[index]) }
 			for name, values := range map[string][]float32{
 				objective.Old: g.Old[index], objective.Ref: g.Ref[index],
-				objective.Advantage: constant(float32(advantages[index])), objective.Weight: constant(weights[index]),
+				objective.Advantage: constant(float32(advantages[index])),
+				objective.Weight:    constant(weights[index]),
 			} {
 				if l.options.Objective.Reads(name) || name == objective.Weight {
 					copy(columns[name][at:], values)
@@ -148,7 +153,8 @@ func (g golden) accumulate(t *testing.T, l *Learner, v variant, u Layout) (total
 		for i, index := range indices {
 			totals.See(l.options.Objective, seen, columns, batch.First[i], lengths[index])
 			for j, want := range g.Policy[index] {
-				difference = max(difference, math.Abs(float64(seen[objective.LogProb][batch.First[i]+j]-want)))
+				got := seen[objective.LogProb][batch.First[i]+j]
+				difference = max(difference, math.Abs(float64(got-want)))
 			}
 			for j, want := range g.Entropy[index] {
 				if got := seen[objective.Entropy][batch.First[i]+j]; math.Abs(float64(got-want)) > 1e-4 {
@@ -245,7 +251,8 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Options
 		got, want float64
 		tolerance float64
 	}{
-		{"loss", lossOf(totals), v.Loss, 1e-5}, {"pg_loss", m["actor/pg_loss"], v.PGLoss, 1e-5}, {"kl", totals.Weighted[objective.KL], divergence, 1e-5},
+		{"loss", lossOf(totals), v.Loss, 1e-5}, {"pg_loss", m["actor/pg_loss"], v.PGLoss, 1e-5},
+		{"kl", totals.Weighted[objective.KL], divergence, 1e-5},
 		{"clip fraction", m["clip_ratio/region_mean"], v.ClipFraction, 1e-7},
 		{"ratio", m["actor/ratio_mean"], v.RatioMean, 1e-5}, {"entropy", m["entropy"], v.EntropyMean, 1e-4},
 		{"log-probability", difference, 0, 1e-4},

@@ -19,13 +19,15 @@ import (
 
 // TestLayouts: pairs of which some share a prompt give the loss, the log-probabilities
 // and every gradient that they give alone, each a row of a pass of its own, to
-// rounding (half the goldens' bound: advantages of a group cancel in sums): with the prompt computed once, with groups divided, and packed.
+// rounding (half the goldens' bound: advantages of a group cancel in sums): with the prompt computed once,
+// with groups divided, and packed.
 func TestLayouts(t *testing.T) {
 	for _, name := range kernelstest.Backends(t) {
 		d := trainertest.OpenDevice(t, name)
 		w := trainertest.TinyWeights(t, d, dtypes.Float32)
 		defer w.Close()
-		l, err := New(w, Options{AdamW: optimizer.Default(), Objective: objective.Policy(objective.Default())})
+		l, err := New(w, Options{AdamW: optimizer.Default(),
+			Objective: objective.Policy(objective.Default())})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,19 +48,22 @@ func TestLayouts(t *testing.T) {
 		}{{7, []int{20, 3, 24, 17}}, {1, []int{9}}, {13, []int{30, 1, 28}}} {
 			prompt := ids(group.prompt)
 			for _, n := range group.completions {
-				pairs, lengths = append(pairs, dense.Pair{Prompt: prompt, Completion: ids(n)}), append(lengths, n)
+				pairs, lengths = append(pairs, dense.Pair{Prompt: prompt,
+					Completion: ids(n)}), append(lengths, n)
 			}
 		}
 		advantages := objective.Advantages([]float64{1, 0, 0.3, 0.5, 1, 0.1, 1, 0}, true)
 		weights := objective.TokenMean.Weights(lengths, 0)
-		pass := func(batches iter.Seq2[[]int, *dense.Batch]) (loss float64, logprobs [][]float32, gradients [][]float32) {
+		pass := func(batches iter.Seq2[[]int, *dense.Batch]) (loss float64, logprobs [][]float32,
+			gradients [][]float32) {
 			logprobs = make([][]float32, len(pairs))
 			for indices, batch := range batches {
 				columns := l.options.Objective.Columns(batch.Shape.N)
 				for i, index := range indices {
 					for j := range lengths[index] {
 						at := batch.First[i] + j
-						columns[objective.Weight][at], columns[objective.Advantage][at] = weights[index], advantages[index]
+						columns[objective.Weight][at], columns[objective.Advantage][at] = weights[index],
+							advantages[index]
 						columns[objective.Old][at] = -6 - float32(j%3) // some ratios are clipped
 					}
 				}
@@ -69,7 +74,8 @@ func TestLayouts(t *testing.T) {
 				for i, index := range indices {
 					logprobs[index] = seen[objective.LogProb][batch.First[i] : batch.First[i]+lengths[index]]
 					for j := range logprobs[index] {
-						loss += float64(weights[index]) * float64(seen[objective.PolicyLoss][batch.First[i]+j])
+						policy := seen[objective.PolicyLoss][batch.First[i]+j]
+						loss += float64(weights[index]) * float64(policy)
 					}
 				}
 			}
@@ -108,7 +114,8 @@ func TestLayouts(t *testing.T) {
 			for i := range logprobs {
 				for j, x := range wantLogprobs[i] {
 					if math.Abs(float64(logprobs[i][j]-x)) > 5e-5 {
-						t.Fatalf("%s, %+v: log-probability of token %d of pair %d is %g, alone %g", name, u, j, i, logprobs[i][j], x)
+						t.Fatalf("%s, %+v: log-probability of token %d of pair %d is %g, alone %g", name, u,
+							j, i, logprobs[i][j], x)
 					}
 				}
 			}
@@ -116,7 +123,8 @@ func TestLayouts(t *testing.T) {
 				scale := trainertest.Norm(want[i]) / math.Sqrt(float64(len(want[i])))
 				for j, x := range want[i] {
 					if d := math.Abs(float64(got[i][j] - x)); d > 5e-4*max(scale, math.Abs(float64(x))) {
-						t.Fatalf("%s, %+v: gradient of %s[%d] is %g, alone %g", name, u, spec.Name, j, got[i][j], x)
+						t.Fatalf("%s, %+v: gradient of %s[%d] is %g, alone %g", name, u, spec.Name, j,
+							got[i][j], x)
 					}
 				}
 			}
@@ -148,14 +156,16 @@ func TestSequencesStayWhole(t *testing.T) {
 					continue
 				}
 				if first := batch.First[sequence]; entry != first+counts[sequence] {
-					t.Fatalf("%+v: entry %d is of pair %d, whose tokens begin at %d", layout, entry, sequence, first)
+					t.Fatalf("%+v: entry %d is of pair %d, whose tokens begin at %d", layout, entry, sequence,
+						first)
 				}
 				counts[sequence]++
 			}
 			for i, index := range indices {
 				taken[index]++
 				if n := counts[int32(i)]; n != len(pairs[index].Completion) {
-					t.Fatalf("%+v: %d of the %d tokens of pair %d are in its pass", layout, n, len(pairs[index].Completion), index)
+					t.Fatalf("%+v: %d of the %d tokens of pair %d are in its pass", layout, n,
+						len(pairs[index].Completion), index)
 				}
 			}
 			if n := sequencesOf(batch); n < len(indices) {

@@ -78,7 +78,8 @@ func New(w *model.Weights, options Options) (*Learner, error) {
 }
 
 func newLearner(w *model.Weights, options Options) *Learner {
-	l := &Learner{weights: w, options: options, Beta: options.Beta, specs: w.Specs, programs: map[programKey]*backend.NamedProgram{}}
+	l := &Learner{weights: w, options: options, Beta: options.Beta, specs: w.Specs,
+		programs: map[programKey]*backend.NamedProgram{}}
 	if options.Adapter != nil {
 		l.specs = options.Adapter.Specs
 	}
@@ -87,7 +88,9 @@ func newLearner(w *model.Weights, options Options) *Learner {
 
 // Accumulate adds a batch's gradient to the sum and returns what the pass saw of each
 // token. columns has the objective's inputs, others are not uploaded.
-func (l *Learner) Accumulate(batch *dense.Batch, columns objective.Columns, temperature float32) (objective.Seen, error) {
+func (l *Learner) Accumulate(
+	batch *dense.Batch, columns objective.Columns, temperature float32,
+) (objective.Seen, error) {
 	program, err := l.program(batch)
 	if err != nil {
 		return nil, err
@@ -155,23 +158,26 @@ func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 	inputs := append(key.shape.Inputs(), o.Groups(key.shape.N)...)
 	inputs = append(inputs, backend.Group{Name: "weights", Inputs: w.Inputs(false)})
 	if adapter != nil {
-		inputs = append(inputs, backend.Group{Name: "factors", Inputs: optimizer.Floats("factor", l.specs, false)})
+		inputs = append(inputs, backend.Group{Name: "factors",
+			Inputs: optimizer.Floats("factor", l.specs, false)})
 	}
-	inputs = append(inputs, backend.Group{Name: "gradients", Inputs: optimizer.Floats("gradient", l.specs, true)})
-	return backend.CompileNamed(w.Device, "gradient", inputs, []string{"statistics", "gradients"}, func(in backend.Nodes) backend.Nodes {
-		parameters, trained := in["weights"], in["weights"]
-		if adapter != nil {
-			trained = in["factors"]
-			parameters = append(parameters, trained...)
-		}
-		logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in, parameters, key.remat)
-		loss, statistics := o.Build(in, logprob, entropy, key.sequences)
-		sums := make([]*Node, len(trained))
-		for i, g := range Gradient(loss, trained...) {
-			sums[i] = Add(in["gradients"][i], op.Convert(g, dtypes.Float32))
-		}
-		return backend.Nodes{"statistics": {statistics}, "gradients": sums}
-	})
+	inputs = append(inputs, backend.Group{Name: "gradients",
+		Inputs: optimizer.Floats("gradient", l.specs, true)})
+	return backend.CompileNamed(w.Device, "gradient", inputs, []string{"statistics", "gradients"},
+		func(in backend.Nodes) backend.Nodes {
+			parameters, trained := in["weights"], in["weights"]
+			if adapter != nil {
+				trained = in["factors"]
+				parameters = append(parameters, trained...)
+			}
+			logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in, parameters, key.remat)
+			loss, statistics := o.Build(in, logprob, entropy, key.sequences)
+			sums := make([]*Node, len(trained))
+			for i, g := range Gradient(loss, trained...) {
+				sums[i] = Add(in["gradients"][i], op.Convert(g, dtypes.Float32))
+			}
+			return backend.Nodes{"statistics": {statistics}, "gradients": sums}
+		})
 }
 
 // Update takes an optimiser step with the summed gradient at a learning rate and

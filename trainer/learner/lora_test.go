@@ -106,7 +106,8 @@ func TestLoRAGradient(t *testing.T) {
 					worst = max(worst, math.Abs(float64(got[j]-want[j])))
 				}
 				if !(scale > 0) || !(worst <= c.bound*scale) {
-					t.Fatalf("%s %s remat %v: gradient of %s is off by %g, its size is %g", c.name, c.dtype, remat, a.Specs[i].Name, worst, scale)
+					t.Fatalf("%s %s remat %v: gradient of %s is off by %g, its size is %g", c.name, c.dtype,
+						remat, a.Specs[i].Name, worst, scale)
 				}
 			}
 		}

@@ -35,7 +35,9 @@ func chain(r *rand.Rand) dense.Pair {
 
 // learnChain trains tiny-qwen2 on the rule and returns the loss of each step, and the
 // weights after the first.
-func learnChain(t *testing.T, d *backend.Device, dtype dtypes.DType, a optimizer.AdamW, steps int) (losses []float64, first [][]float32) {
+func learnChain(
+	t *testing.T, d *backend.Device, dtype dtypes.DType, a optimizer.AdamW, steps int,
+) (losses []float64, first [][]float32) {
 	t.Helper()
 	w := trainertest.TinyWeights(t, d, dtype)
 	defer w.Close()
@@ -107,8 +109,10 @@ func TestStates(t *testing.T) {
 		masters bool
 		bound   float64
 	}{
-		{dtypes.Float32, optimizer.StateBFloat16, true, 0.001}, {dtypes.Float32, optimizer.StateInt8, true, 0.005},
-		{dtypes.BFloat16, optimizer.StateFloat32, true, 0.005}, {dtypes.BFloat16, optimizer.StateInt8, false, 0.05},
+		{dtypes.Float32, optimizer.StateBFloat16, true, 0.001},
+		{dtypes.Float32, optimizer.StateInt8, true, 0.005},
+		{dtypes.BFloat16, optimizer.StateFloat32, true, 0.005},
+		{dtypes.BFloat16, optimizer.StateInt8, false, 0.05},
 	} {
 		b := a
 		b.State, b.Masters = c.state, c.masters
@@ -124,9 +128,11 @@ func TestStates(t *testing.T) {
 			}
 		}
 		e, l := mean(losses[:50])-early, mean(losses[150:])-late
-		t.Logf("weights %s, state %s, masters %v: loss %+.4f of %.4f in the first 50 steps, %+.4f of %.4f in the last", c.dtype, c.state, c.masters, e, early, l, late)
+		t.Logf("weights %s, state %s, masters %v: loss %+.4f of %.4f in the first 50 steps, %+.4f of %.4f "+
+			"in the last", c.dtype, c.state, c.masters, e, early, l, late)
 		if !(math.Abs(e) <= c.bound) || !(math.Abs(l) <= c.bound) {
-			t.Errorf("weights %s, state %s: the loss is off by %.4f in the first 50 steps, by %.4f in the last", c.dtype, c.state, e, l)
+			t.Errorf("weights %s, state %s: the loss is off by %.4f in the first 50 steps, by %.4f in the "+
+				"last", c.dtype, c.state, e, l)
 		}
 	}
 }

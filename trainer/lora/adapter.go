@@ -154,9 +154,12 @@ func (a *Adapter) Save(dir, base string) error {
 		return fmt.Errorf("adapter: %w", err)
 	}
 	return jsonl.WriteFile(filepath.Join(dir, adapterConfig), map[string]any{
-		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
-		"r": a.options.Rank, "lora_alpha": a.options.Alpha, "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": false,
-		"use_rslora": false, "use_dora": false, "init_lora_weights": true, "target_modules": a.options.Targets,
+		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
+		"inference_mode": true,
+		"r":              a.options.Rank, "lora_alpha": a.options.Alpha, "lora_dropout": 0.0, "bias": "none",
+		"fan_in_fan_out": false,
+		"use_rslora":     false, "use_dora": false, "init_lora_weights": true,
+		"target_modules": a.options.Targets,
 	})
 }
 
@@ -173,7 +176,8 @@ func (a *Adapter) tensors() []tensorfile.Tensor {
 	all := make([]tensorfile.Tensor, len(a.Specs))
 	for i, spec := range a.Specs {
 		all[i] = tensorfile.Tensor{
-			Name: adapterPrefix + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...), Buffer: &a.Factors[i],
+			Name: adapterPrefix + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...),
+			Buffer: &a.Factors[i],
 		}
 	}
 	return all

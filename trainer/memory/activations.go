@@ -16,11 +16,12 @@ import (
 const (
 	// Of each token in each layer, numbers as many as the row is wide:
 	keptIntermediate = 4 // rows of I: gate, up, SiLU(gate), their product. Fit 5.0
-	keptHidden       = 4 // rows of D: the residual stream, outputs of attention and MLP. Fit, with norms, 6.1 (here 8)
-	keptNormalised   = 2 // rows of what a norm is applied to: normalised, and scaled
-	keptQuery        = 3 // rows of H·E: queries as projected and as rotated, attention's output. Fit 1.0
-	keptKeyValue     = 2 // rows of K·E: keys, values. Fit 2.3
-	keptContinued    = 1 // further rows of H·E where a prompt is continued: two attentions joined. Fit 3.2
+	// rows of D: the residual stream, outputs of attention and MLP. Fit, with norms, 6.1 (here 8)
+	keptHidden     = 4
+	keptNormalised = 2 // rows of what a norm is applied to: normalised, and scaled
+	keptQuery      = 3 // rows of H·E: queries as projected and as rotated, attention's output. Fit 1.0
+	keptKeyValue   = 2 // rows of K·E: keys, values. Fit 2.3
+	keptContinued  = 1 // further rows of H·E where a prompt is continued: two attentions joined. Fit 3.2
 
 	// Of each query and each key that is computed with it, in each head:
 	keptScores          = 2    // in a row of whole sequences: scores and their softmax. Fit 2.1
@@ -48,7 +49,8 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 	// continue a prompt.
 	rows := shape.B * shape.T
 	whole, continued := rows*shape.T, 0
-	layer := tokens * (keptIntermediate*I + keptHidden*D + keptNormalised*normalised(m) + keptQuery*queries + keptKeyValue*keys)
+	layer := tokens * (keptIntermediate*I + keptHidden*D + keptNormalised*normalised(m) + keptQuery*queries +
+		keptKeyValue*keys)
 	if shape.Group > 0 {
 		whole, continued = shape.Prompts()*shape.Prompt*shape.Prompt, rows*(shape.Prompt+shape.T)
 		layer += keptContinued * scale(rows) * queries
@@ -58,7 +60,8 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 	kept := float * scale(keptScores*whole+int(keptContinuedScores*float64(continued))) * int64(m.NumHeads)
 
 	// The head's gradient, or its blocks cut out, is as large as the head.
-	logits = float * (logitRows*completions*min(int64(m.VocabSize), op.VocabularyBlock) + int64(m.VocabSize)*D)
+	logits = float * (logitRows*completions*min(int64(m.VocabSize), op.VocabularyBlock) +
+		int64(m.VocabSize)*D)
 	if !w.Remat {
 		return layers * (layer + kept), logits
 	}

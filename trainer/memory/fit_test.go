@@ -29,7 +29,8 @@ type fitPass struct {
 func fitPasses() []fitPass {
 	var all []fitPass
 	add := func(assigned, remat int64, change func(*fitPass)) {
-		p := fitPass{D: 256, I: 1024, H: 4, K: 2, E: 64, V: 4096, L: 4, prompt: 64, completion: 64, group: 4, micro: 1280}
+		p := fitPass{D: 256, I: 1024, H: 4, K: 2, E: 64, V: 4096, L: 4, prompt: 64, completion: 64, group: 4,
+			micro: 1280}
 		change(&p)
 		p.assigned, p.assignedRemat = assigned, remat
 		all = append(all, p)
@@ -48,7 +49,10 @@ func fitPasses() []fitPass {
 	add(257964036, 62216192, func(p *fitPass) { p.prompt, p.completion = 256, 256 })
 	add(452882436, 121714688, func(p *fitPass) { p.micro = 2560 })
 	add(161196036, 42008576, func(p *fitPass) { p.group, p.micro = 1, 1024 })
-	add(169584644, 44630016, func(p *fitPass) { p.group, p.prompt, p.completion, p.micro = 1, 128, 128, 1024 })
+	add(169584644, 44630016, func(p *fitPass) {
+		p.group, p.prompt, p.completion, p.micro = 1, 128, 128,
+			1024
+	})
 	add(209769476, 59798532, func(p *fitPass) { p.group, p.micro = 8, 1152 })
 	add(157107204, 40690688, func(p *fitPass) { p.prompt, p.micro = 192, 896 })
 	add(159487492, 44574212, func(p *fitPass) { p.completion, p.micro = 192, 832 })
@@ -61,8 +65,9 @@ func fitPasses() []fitPass {
 func (p fitPass) workload(remat bool) Workload {
 	w := rollouts(p.prompt+p.completion, p.prompt)
 	w.Model = &checkpoint.Config{Config: architecture.Config{
-		Architecture: architecture.Llama, VocabSize: p.V, HiddenSize: p.D, IntermediateSize: p.I, NumLayers: p.L,
-		NumHeads: p.H, NumKVHeads: p.K, HeadDim: p.E, MaxPositions: 4096, TieEmbeddings: true,
+		Architecture: architecture.Llama, VocabSize: p.V, HiddenSize: p.D, IntermediateSize: p.I,
+		NumLayers: p.L,
+		NumHeads:  p.H, NumKVHeads: p.K, HeadDim: p.E, MaxPositions: 4096, TieEmbeddings: true,
 	}}
 	w.Group, w.Layout.Packed, w.Layout.MicroTokens, w.Remat = max(p.group, 1), p.group == 0, p.micro, remat
 	w.Sequences = 64 * w.Group
@@ -79,9 +84,11 @@ func TestFit(t *testing.T) {
 	if *compileAll {
 		d := trainertest.OpenDevice(t, "xla:cpu")
 		for i := range passes {
-			for remat, noted := range map[bool]*int64{false: &passes[i].assigned, true: &passes[i].assignedRemat} {
+			for remat, noted := range map[bool]*int64{false: &passes[i].assigned,
+				true: &passes[i].assignedRemat} {
 				w := passes[i].workload(remat)
-				weights := &model.Weights{Config: w.Model, Device: d, DType: dtypes.Float32, Specs: w.Model.Model().Tensors()}
+				weights := &model.Weights{Config: w.Model, Device: d, DType: dtypes.Float32,
+					Specs: w.Model.Model().Tensors()}
 				options := learner.Options{Objective: objective.Policy(objective.Default()), Remat: remat}
 				now, err := learner.Temporary(weights, options, w.Plan().MicroBatch)
 				if err != nil {
@@ -93,7 +100,8 @@ func TestFit(t *testing.T) {
 		}
 	}
 	names := []string{
-		"intermediate", "hidden with norms", "query", "keys and values", "continued", "scores", "continued scores", "logit rows", "head",
+		"intermediate", "hidden with norms", "query", "keys and values", "continued", "scores",
+		"continued scores", "logit rows", "head",
 	}
 	rows, ones := mat.NewDense(len(passes), len(names), nil), mat.NewVecDense(len(passes), nil)
 	for i, p := range passes {
@@ -110,8 +118,10 @@ func TestFit(t *testing.T) {
 			whole, continued, continuing = s.Prompts()*s.Prompt*s.Prompt, s.B*s.T*(s.Prompt+s.T), s.B*s.T
 		}
 		for j, n := range []int{
-			p.L * s.Tokens() * p.I, p.L * s.Tokens() * p.D, p.L * s.Tokens() * p.H * p.E, p.L * s.Tokens() * p.K * p.E,
-			p.L * continuing * p.H * p.E, p.L * p.H * whole, p.L * p.H * continued, s.N * min(p.V, op.VocabularyBlock), p.V * p.D,
+			p.L * s.Tokens() * p.I, p.L * s.Tokens() * p.D, p.L * s.Tokens() * p.H * p.E,
+			p.L * s.Tokens() * p.K * p.E,
+			p.L * continuing * p.H * p.E, p.L * p.H * whole, p.L * p.H * continued,
+			s.N * min(p.V, op.VocabularyBlock), p.V * p.D,
 		} {
 			rows.Set(i, j, 4*float64(n)/float64(p.assigned))
 		}

@@ -32,7 +32,8 @@ func containerMemory(root string) int64 {
 	}
 	limit, used, stat := number("memory.max"), number("memory.current"), "memory.stat"
 	if limit == 0 {
-		limit, used, stat = number("memory/memory.limit_in_bytes"), number("memory/memory.usage_in_bytes"), "memory/memory.stat"
+		limit, used, stat = number("memory/memory.limit_in_bytes"), number("memory/memory.usage_in_bytes"),
+			"memory/memory.stat"
 	}
 	if limit <= 0 || limit >= 1<<60 { // version 1 has a number close to 2^63 for none
 		return 0

@@ -15,10 +15,11 @@ import (
 
 // Plan is the memory that a run needs on its device, in bytes.
 type Plan struct {
-	Weights     int64 `json:"weights"`     // the model that is trained
-	Reference   int64 `json:"reference"`   // the model that it is compared with, or the base of an adapter
-	Gradients   int64 `json:"gradients"`   // float32
-	Optimizer   int64 `json:"optimizer"`   // two moments, masters of weights held in less than float32, factors of an adapter
+	Weights   int64 `json:"weights"`   // the model that is trained
+	Reference int64 `json:"reference"` // the model that it is compared with, or the base of an adapter
+	Gradients int64 `json:"gradients"` // float32
+	// two moments, masters of weights held in less than float32, factors of an adapter
+	Optimizer   int64 `json:"optimizer"`
 	KVPool      int64 `json:"kv_pool"`     // keys and values of the rollouts
 	Activations int64 `json:"activations"` // of one gradient pass, without the logits
 	Logits      int64 `json:"logits"`      // those of a block of the vocabulary, and the head's gradient
@@ -92,7 +93,8 @@ func (w Workload) Plan() Plan {
 	var scale func(int) int64
 	p.MicroBatch, scale = w.largestPass()
 	p.Activations, p.Logits = w.temporary(p.MicroBatch, scale)
-	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits + p.Program
+	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits +
+		p.Program
 	return p
 }
 
@@ -143,8 +145,10 @@ func (p Plan) Write(w io.Writer) error {
 		name  string
 		bytes int64
 	}{
-		{"weights", p.Weights}, {"reference", p.Reference}, {"gradients", p.Gradients}, {"optimizer", p.Optimizer}, {"kv pool", p.KVPool},
-		{"activations of " + describe(p.MicroBatch), p.Activations}, {"logits", p.Logits}, {"program", p.Program}, {"total", p.Total},
+		{"weights", p.Weights}, {"reference", p.Reference}, {"gradients", p.Gradients},
+		{"optimizer", p.Optimizer}, {"kv pool", p.KVPool},
+		{"activations of " + describe(p.MicroBatch), p.Activations}, {"logits", p.Logits},
+		{"program", p.Program}, {"total", p.Total},
 	} {
 		fmt.Fprintf(t, "%s\t%d\t\n", row.name, row.bytes>>20)
 	}

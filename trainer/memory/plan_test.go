@@ -21,7 +21,8 @@ import (
 func rollouts(longest, prompt int) Workload {
 	return Workload{
 		Model: trainertest.SmolLM2, DType: "float32", Longest: longest, Prompt: prompt, Reference: true,
-		LoRA: lora.Options{Alpha: 32, Targets: architecture.Projections()}, Optimizer: optimizer.Default(), Layout: learner.Layout{MicroTokens: 4096},
+		LoRA: lora.Options{Alpha: 32, Targets: architecture.Projections()}, Optimizer: optimizer.Default(),
+		Layout:    learner.Layout{MicroTokens: 4096},
 		Sequences: 2048, Group: 16, Rollouts: 2048, Decoded: 64,
 	}
 }
@@ -41,7 +42,8 @@ func TestMemoryIsXLAs(t *testing.T) {
 			options.Adapter = &lora.Adapter{}
 			for i, spec := range w.Specs {
 				if factors := c.LoRA.Factors(spec); factors != nil {
-					w.Adapted, options.Adapter.Specs = append(w.Adapted, i), append(options.Adapter.Specs, factors...)
+					w.Adapted, options.Adapter.Specs = append(w.Adapted, i), append(options.Adapter.Specs,
+						factors...)
 				}
 			}
 		}
@@ -59,9 +61,11 @@ func TestMemoryIsXLAs(t *testing.T) {
 			want = assigned(c, w, p.MicroBatch)
 		}
 		got := p.Activations + p.Logits
-		t.Logf("%+v, remat %v, rank %d: %d planned, XLA has %d", p.MicroBatch, c.Remat, c.LoRA.Rank, got, want)
+		t.Logf("%+v, remat %v, rank %d: %d planned, XLA has %d", p.MicroBatch, c.Remat, c.LoRA.Rank, got,
+			want)
 		if ratio := float64(got) / float64(want); ratio < 0.85 || ratio > 1.15 {
-			t.Errorf("%+v, remat %v, rank %d: %d MiB planned, XLA has %d", p.MicroBatch, c.Remat, c.LoRA.Rank, got>>20, want>>20)
+			t.Errorf("%+v, remat %v, rank %d: %d MiB planned, XLA has %d", p.MicroBatch, c.Remat, c.LoRA.Rank,
+				got>>20, want>>20)
 		}
 	}
 	for _, x := range []struct {
@@ -70,14 +74,18 @@ func TestMemoryIsXLAs(t *testing.T) {
 		rank                              int
 		noted                             int64
 	}{
-		{4, 96, 64, 1152, false, 0, 2335251460}, {4, 96, 64, 1152, true, 0, 404739076}, {8, 128, 64, 1152, false, 0, 2379488260},
-		{8, 128, 64, 1152, true, 0, 404886532}, {1, 256, 128, 1024, false, 0, 2099462148}, {1, 256, 128, 1024, true, 0, 295362564},
+		{4, 96, 64, 1152, false, 0, 2335251460}, {4, 96, 64, 1152, true, 0, 404739076},
+		{8, 128, 64, 1152, false, 0, 2379488260},
+		{8, 128, 64, 1152, true, 0, 404886532}, {1, 256, 128, 1024, false, 0, 2099462148},
+		{1, 256, 128, 1024, true, 0, 295362564},
 		{4, 512, 256, 1280, false, 0, 3124996100}, {4, 512, 256, 1280, true, 0, 416684036},
 		{1, 64, 32, 512, false, 16, 944689156}, {4, 64, 32, 320, true, 16, 198595076},
 	} {
 		c := rollouts(x.longest, x.longest-x.completion)
-		c.Group, c.Sequences, c.Layout.MicroTokens, c.Remat, c.LoRA.Rank = x.group, 128*x.group, x.micro, x.remat, x.rank
-		w := &model.Weights{Config: trainertest.SmolLM2, Device: d, DType: dtypes.Float32, Specs: trainertest.SmolLM2.Model().Tensors()}
+		c.Group, c.Sequences, c.Layout.MicroTokens, c.Remat, c.LoRA.Rank = x.group, 128*x.group, x.micro,
+			x.remat, x.rank
+		w := &model.Weights{Config: trainertest.SmolLM2, Device: d, DType: dtypes.Float32,
+			Specs: trainertest.SmolLM2.Model().Tensors()}
 		check(w, c, x.noted)
 	}
 	w := trainertest.TinyWeights(t, d, dtypes.Float32)

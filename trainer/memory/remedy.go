@@ -20,15 +20,18 @@ func (w Workload) remedies() []Remedy {
 	set := func(setting string, apply func(*Workload)) Remedy { return Remedy{"--set " + setting, apply} }
 	all := []Remedy{set("update.remat=true", func(w *Workload) { w.Remat = true })}
 	for micro := w.Layout.MicroTokens / 2; micro >= 64; micro /= 2 {
-		all = append(all, set(fmt.Sprintf("update.micro_tokens=%d", micro), func(w *Workload) { w.Layout.MicroTokens = micro }))
+		all = append(all, set(fmt.Sprintf("update.micro_tokens=%d", micro),
+			func(w *Workload) { w.Layout.MicroTokens = micro }))
 	}
 	for batch := w.Decoded / 2; batch >= 1; batch /= 2 {
-		all = append(all, set(fmt.Sprintf("rollout.batch=%d", batch), func(w *Workload) { w.Decoded = batch }))
+		all = append(all, set(fmt.Sprintf("rollout.batch=%d", batch),
+			func(w *Workload) { w.Decoded = batch }))
 	}
 	return append(all,
 		set("optimizer.state=int8", func(w *Workload) { w.Optimizer.State = optimizer.StateInt8 }),
 		Remedy{"--dtype bfloat16", func(w *Workload) { w.DType = "bfloat16" }},
-		Remedy{"--dtype bfloat16 --set optimizer.masters=false", func(w *Workload) { w.Optimizer.Masters, w.DType = false, "bfloat16" }},
+		Remedy{"--dtype bfloat16 --set optimizer.masters=false",
+			func(w *Workload) { w.Optimizer.Masters, w.DType = false, "bfloat16" }},
 		set("lora.rank=16", func(w *Workload) { w.LoRA.Rank = max(w.LoRA.Rank, 16) }))
 }
 
@@ -100,9 +103,11 @@ func (w Workload) Check(available int64) error {
 	if p.Total <= available {
 		return nil
 	}
-	reason := fmt.Sprintf("the run needs about %d MiB of memory, there are %d MiB", p.Total>>20, available>>20)
+	reason := fmt.Sprintf("the run needs about %d MiB of memory, there are %d MiB", p.Total>>20,
+		available>>20)
 	if settings, _, ok := w.Fit(available, nil); ok {
 		return fmt.Errorf("%s: it fits with %s", reason, strings.Join(settings, " "))
 	}
-	return fmt.Errorf("%s: no setting makes it fit, a smaller model or shorter sequences (rollout.max_tokens) would", reason)
+	return fmt.Errorf("%s: no setting makes it fit, a smaller model or shorter sequences "+
+		"(rollout.max_tokens) would", reason)
 }

@@ -27,7 +27,8 @@ const (
 
 // aggregations are the names of all.
 var aggregations = []string{
-	string(SeqMeanTokenMean), string(TokenMean), string(MicroTokenMean), string(SeqMeanTokenSum), string(SeqMeanTokenSumNorm),
+	string(SeqMeanTokenMean), string(TokenMean), string(MicroTokenMean), string(SeqMeanTokenSum),
+	string(SeqMeanTokenSumNorm),
 }
 
 func (a Aggregation) Validate() error {
@@ -35,7 +36,8 @@ func (a Aggregation) Validate() error {
 	case SeqMeanTokenMean, TokenMean, MicroTokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm:
 		return nil
 	}
-	return fmt.Errorf("loss: unknown aggregation %q: expected %s%s", a, strings.Join(aggregations, ", "), nearest.Hint(string(a), aggregations))
+	return fmt.Errorf("loss: unknown aggregation %q: expected %s%s", a, strings.Join(aggregations, ", "),
+		nearest.Hint(string(a), aggregations))
 }
 
 // Weights returns the weight of each token of sequences with these lengths, so

@@ -9,7 +9,8 @@ func TestAggregation(t *testing.T) {
 		want []float32
 	}{
 		{SeqMeanTokenMean, []float32{1. / 6, 0, 1. / 18}}, {TokenMean, []float32{1. / 8, 0, 1. / 8}},
-		{SeqMeanTokenSum, []float32{1. / 3, 0, 1. / 3}}, {SeqMeanTokenSumNorm, []float32{1. / 30, 0, 1. / 30}},
+		{SeqMeanTokenSum, []float32{1. / 3, 0, 1. / 3}},
+		{SeqMeanTokenSumNorm, []float32{1. / 30, 0, 1. / 30}},
 	} {
 		got := c.a.Weights(lengths, 10)
 		for i := range got {

@@ -18,11 +18,12 @@ type ImportanceSampling string
 // The kinds of importance sampling.
 const (
 	NoImportanceSampling ImportanceSampling = "none"
-	TokenTruncate        ImportanceSampling = "token_truncate"    // min(w, cap) for each token
-	TokenMask            ImportanceSampling = "token_mask"        // w, and 0 where w is above cap
-	SequenceTruncate     ImportanceSampling = "sequence_truncate" // w of the whole sequence, for each of its tokens
-	SequenceMask         ImportanceSampling = "sequence_mask"
-	correctionExponent                      = 20 // the largest |log w|, as verl has it
+	TokenTruncate        ImportanceSampling = "token_truncate" // min(w, cap) for each token
+	TokenMask            ImportanceSampling = "token_mask"     // w, and 0 where w is above cap
+	// w of the whole sequence, for each of its tokens
+	SequenceTruncate   ImportanceSampling = "sequence_truncate"
+	SequenceMask       ImportanceSampling = "sequence_mask"
+	correctionExponent                    = 20 // the largest |log w|, as verl has it
 )
 
 func (c ImportanceSampling) Validate() error {
@@ -30,8 +31,10 @@ func (c ImportanceSampling) Validate() error {
 	case NoImportanceSampling, TokenTruncate, TokenMask, SequenceTruncate, SequenceMask:
 		return nil
 	}
-	return fmt.Errorf("loss: unknown importance_sampling %q: expected none, token_truncate, token_mask, sequence_truncate or sequence_mask%s", c,
-		nearest.Hint(string(c), []string{"none", string(TokenTruncate), string(TokenMask), string(SequenceTruncate), string(SequenceMask)}))
+	return fmt.Errorf("loss: unknown importance_sampling %q: expected none, token_truncate, token_mask, "+
+		"sequence_truncate or sequence_mask%s", c,
+		nearest.Hint(string(c), []string{"none", string(TokenTruncate), string(TokenMask),
+			string(SequenceTruncate), string(SequenceMask)}))
 }
 
 // Weights returns the weight of each token of a sequence from its

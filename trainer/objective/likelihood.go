@@ -24,7 +24,9 @@ func Likelihood() Objective {
 		Formula: "likelihood",
 		Loss:    func(t *Tokens) *Node { return Neg(t.LogProb) },
 		Derived: map[string]func(Seen, Columns, int) float64{
-			probability: func(seen Seen, _ Columns, i int) float64 { return math.Exp(float64(seen[LogProb][i])) },
+			probability: func(seen Seen, _ Columns, i int) float64 {
+				return math.Exp(float64(seen[LogProb][i]))
+			},
 		},
 		Report: func(t *Totals, _ float64, m map[string]float64) {
 			m["loss"] = -t.Weighted[LogProb] / t.Updates

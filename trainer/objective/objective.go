@@ -12,8 +12,8 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Objective is a loss for each completion token, as graph code, with the tables of what it reads and what it returns. The sum of the losses, each
-// times the token's Weight, is the loss of a batch.
+// Objective is a loss for each completion token, as graph code, with the tables of what it reads and what
+// it returns. The sum of the losses, each times the token's Weight, is the loss of a batch.
 type Objective struct {
 	// Formula names the graph that Loss builds: objectives with the same name build the
 	// same, and share compiled programs.

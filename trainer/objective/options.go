@@ -83,7 +83,8 @@ func (o *Own) UnmarshalYAML(unmarshal func(any) error) error {
 // Default is Eq. 5 without the KL term; every option that a recipe adds is off.
 func Default() Options {
 	return Options{
-		Aggregation: SeqMeanTokenMean, MicroSequences: 8, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3", KLIn: KLInLoss,
+		Aggregation: SeqMeanTokenMean, MicroSequences: 8, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3",
+		KLIn:      KLInLoss,
 		KLHorizon: 10000, Std: true, ImportanceSampling: NoImportanceSampling, ImportanceCap: 2,
 	}
 }
@@ -97,20 +98,24 @@ const (
 func (l Options) Validate() error {
 	switch {
 	case l.ClipLow <= 0 || l.ClipLow > 1 || l.ClipHigh <= 0:
-		return fmt.Errorf("loss: clip_low %g and clip_high %g must be positive, clip_low at most 1", l.ClipLow, l.ClipHigh)
+		return fmt.Errorf("loss: clip_low %g and clip_high %g must be positive, clip_low at most 1",
+			l.ClipLow, l.ClipHigh)
 	case l.DualClip != 0 && l.DualClip <= 1:
 		return fmt.Errorf("loss: dual_clip %g must be above 1, or 0 for off", l.DualClip)
 	case l.Beta < 0 || l.Length < 0 || l.KLTarget < 0:
-		return fmt.Errorf("loss: beta %g, length %d and kl_target %g must not be negative", l.Beta, l.Length, l.KLTarget)
+		return fmt.Errorf("loss: beta %g, length %d and kl_target %g must not be negative", l.Beta, l.Length,
+			l.KLTarget)
 	case l.KL != "k1" && l.KL != "k2" && l.KL != "k3":
 		return fmt.Errorf("loss: unknown kl %q: expected k1, k2 or k3", l.KL)
 	case l.KLIn != KLInLoss && l.KLIn != KLInReward:
 		return fmt.Errorf("loss: unknown kl_in %q: expected loss or reward", l.KLIn)
 	case l.KLTarget > 0 && (l.Beta == 0 || l.KLHorizon < 1):
-		return fmt.Errorf("loss: kl_target %g needs a beta to begin with (it is %g) and a kl_horizon of at least 1 (it is %d)",
+		return fmt.Errorf("loss: kl_target %g needs a beta to begin with (it is %g) and a kl_horizon of "+
+			"at least 1 (it is %d)",
 			l.KLTarget, l.Beta, l.KLHorizon)
 	case l.Aggregation == MicroTokenMean && l.MicroSequences < 1:
-		return fmt.Errorf("loss: aggregation %s needs micro_sequences of at least 1, it is %d", l.Aggregation, l.MicroSequences)
+		return fmt.Errorf("loss: aggregation %s needs micro_sequences of at least 1, it is %d", l.Aggregation,
+			l.MicroSequences)
 	case l.ImportanceSampling != NoImportanceSampling && !(l.ImportanceCap > 0):
 		return fmt.Errorf("loss: importance_cap %g must be positive", l.ImportanceCap)
 	}

@@ -52,7 +52,9 @@ func Policy(options Options) Objective {
 		Statistics: []string{PolicyLoss, KL, Ratio, ClipLow, ClipHigh, DualClip},
 		Loss:       func(t *Tokens) *Node { return policyLoss(t, bonus) },
 		Derived: map[string]func(Seen, Columns, int) float64{
-			oldKL: func(seen Seen, columns Columns, i int) float64 { return float64(columns[Old][i] - seen[LogProb][i]) },
+			oldKL: func(seen Seen, columns Columns, i int) float64 {
+				return float64(columns[Old][i] - seen[LogProb][i])
+			},
 		},
 		Report: options.reportPolicy,
 	}
@@ -105,7 +107,8 @@ func policyLoss(t *Tokens, bonus bool) *Node {
 	d := Sub(t.LogProb, t.Input(Ref))
 	back := ClipScalar(Neg(d), -20, 20) // k3 with verl's clamps
 	k3 := ClipScalar(expBeyondLinear(back), -10, 10)
-	kl := Add(Add(Mul(d, t.Scalar("k1")), Mul(MulScalar(Mul(d, d), 0.5), t.Scalar("k2"))), Mul(k3, t.Scalar("k3")))
+	kl := Add(Add(Mul(d, t.Scalar("k1")), Mul(MulScalar(Mul(d, d), 0.5), t.Scalar("k2"))),
+		Mul(k3, t.Scalar("k3")))
 
 	t.Return(Ratio, ratio)
 	t.Return(PolicyLoss, policy)

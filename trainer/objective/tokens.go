@@ -51,7 +51,9 @@ func (o Objective) Groups(n int) []backend.Group {
 
 // Upload returns the buffers of Groups. sequences has each token's sequence, counted from
 // 0, and -1 for padding; beta is the weight of the KL divergence now.
-func (o Objective) Upload(d *backend.Device, columns Columns, sequences []int32, beta float64) (buffers backend.Buffers, err error) {
+func (o Objective) Upload(
+	d *backend.Device, columns Columns, sequences []int32, beta float64,
+) (buffers backend.Buffers, err error) {
 	buffers = backend.Buffers{}
 	defer func() {
 		if err != nil {
@@ -68,7 +70,8 @@ func (o Objective) Upload(d *backend.Device, columns Columns, sequences []int32,
 	for _, in := range append([]Input{{Name: Weight}}, o.Inputs...) {
 		values, ok := columns[in.Name]
 		if !ok || len(values) != len(sequences) {
-			return buffers, fmt.Errorf("%s: %q has %d numbers, expected %d", o.Formula, in.Name, len(values), len(sequences))
+			return buffers, fmt.Errorf("%s: %q has %d numbers, expected %d", o.Formula, in.Name, len(values),
+				len(sequences))
 		}
 		if err := put(in.Name, values); err != nil {
 			return buffers, err
@@ -157,7 +160,8 @@ func (t *Tokens) Scalar(name string) *Node {
 // Return makes a statistic of what it has of each token.
 func (t *Tokens) Return(name string, values *Node) {
 	if !slices.Contains(t.objective.Statistics, name) || t.statistics[name] != nil {
-		panic(fmt.Errorf("%s returns %q, which it does not declare or returns twice", t.objective.Formula, name))
+		panic(fmt.Errorf("%s returns %q, which it does not declare or returns twice", t.objective.Formula,
+			name))
 	}
 	t.statistics[name] = values
 }

@@ -17,7 +17,8 @@ import (
 // through them, with float64; sequences lie in any order, padding among them.
 func TestSequenceSums(t *testing.T) {
 	o := objective.Objective{
-		Formula: "sums", Inputs: []objective.Input{{Name: "factor"}}, Statistics: []string{"sum", "mean"}, Sequences: true,
+		Formula: "sums", Inputs: []objective.Input{{Name: "factor"}}, Statistics: []string{"sum", "mean"},
+		Sequences: true,
 		Loss: func(t *objective.Tokens) *Node {
 			sum := t.SequenceSum(Mul(t.LogProb, t.Input("factor")))
 			mean := t.SequenceMean(t.LogProb)
@@ -32,14 +33,16 @@ func TestSequenceSums(t *testing.T) {
 		sequences := make([]int32, n)
 		logprob, entropy := make([]float32, n), make([]float32, n)
 		columns := o.Columns(n)
-		tokens, sums, plain, weights := make([]float64, count), make([]float64, count), make([]float64, count), make([]float64, count)
+		tokens, sums, plain, weights := make([]float64, count), make([]float64, count), make([]float64,
+			count), make([]float64, count)
 		sizes := make([]float64, count) // of what is added up
 		for i := range n {
 			sequences[i] = int32(r.IntN(count+1)) - 1
 			if i == 0 {
 				sequences[i] = int32(count - 1)
 			}
-			logprob[i], columns["factor"][i], columns[objective.Weight][i] = float32(-4*r.Float64()), float32(r.NormFloat64()), float32(r.Float64())
+			logprob[i], columns["factor"][i], columns[objective.Weight][i] = float32(-4*r.Float64()),
+				float32(r.NormFloat64()), float32(r.Float64())
 			if s := sequences[i]; s >= 0 {
 				tokens[s]++
 				sums[s] += float64(logprob[i]) * float64(columns["factor"][i])
@@ -49,7 +52,8 @@ func TestSequenceSums(t *testing.T) {
 			}
 		}
 		for _, name := range kernelstest.Backends(t) {
-			_, seen, gradient := trainertest.Objective(t, trainertest.OpenDevice(t, name), o, 0, logprob, entropy, columns, sequences)
+			_, seen, gradient := trainertest.Objective(t, trainertest.OpenDevice(t, name), o, 0, logprob,
+				entropy, columns, sequences)
 			near := func(what string, i int, got float32, want, size float64) {
 				t.Helper()
 				if !(math.Abs(float64(got)-want) <= 1e-6*size) {
@@ -80,7 +84,9 @@ func TestTables(t *testing.T) {
 		`x does not read its input "old"`:      {Inputs: []objective.Input{{Name: "old"}}, Loss: loss},
 		`x does not read its scalar "a"`:       {Scalars: []string{"a"}, Loss: loss},
 		`x does not return its statistic "kl"`: {Statistics: []string{"kl"}, Loss: loss},
-		`x does not declare the input "old"`:   {Loss: func(t *objective.Tokens) *Node { return t.Input("old") }},
+		`x does not declare the input "old"`: {Loss: func(t *objective.Tokens) *Node {
+			return t.Input("old")
+		}},
 		`no number "b", only ["a"]`: {Scalars: []string{"a"}, Loss: func(t *objective.Tokens) *Node {
 			return Add(t.LogProb, Add(t.Scalar("a"), t.Scalar("b")))
 		}},
@@ -88,7 +94,8 @@ func TestTables(t *testing.T) {
 			t.Return("kl", t.LogProb)
 			return t.LogProb
 		}},
-		"x does not declare that it reads sequences": {Loss: func(t *objective.Tokens) *Node { return t.SequenceMean(t.LogProb) }},
+		"x does not declare that it reads " +
+			"sequences": {Loss: func(t *objective.Tokens) *Node { return t.SequenceMean(t.LogProb) }},
 	} {
 		o.Formula = "x"
 		_, err := trainertest.CompileObjective(trainertest.OpenDevice(t, "go"), o, 4, 1)

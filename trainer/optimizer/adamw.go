@@ -39,8 +39,9 @@ type AdamW struct {
 // clipped at 1.
 func Default() AdamW {
 	return AdamW{
-		LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1, Schedule: "constant",
-		State: StateFloat32, Masters: true,
+		LR: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, MaxGradNorm: 1,
+		Schedule: "constant",
+		State:    StateFloat32, Masters: true,
 	}
 }
 
@@ -51,13 +52,16 @@ func (a AdamW) Validate() error {
 	case a.Beta1 < 0 || a.Beta1 >= 1 || a.Beta2 < 0 || a.Beta2 >= 1:
 		return fmt.Errorf("optimizer: beta1 %g and beta2 %g must be in [0, 1)", a.Beta1, a.Beta2)
 	case !(a.Epsilon > 0) || a.WeightDecay < 0 || a.MaxGradNorm < 0 || a.Warmup < 0:
-		return fmt.Errorf("optimizer: epsilon %g must be positive; weight_decay %g, max_grad_norm %g and warmup %d must not be negative",
+		return fmt.Errorf("optimizer: epsilon %g must be positive; weight_decay %g, max_grad_norm %g and "+
+			"warmup %d must not be negative",
 			a.Epsilon, a.WeightDecay, a.MaxGradNorm, a.Warmup)
 	case a.Schedule != "constant" && a.Schedule != "cosine":
-		return fmt.Errorf("optimizer: unknown schedule %q: expected constant or cosine%s", a.Schedule, nearest.Hint(a.Schedule, []string{"constant", "cosine"}))
+		return fmt.Errorf("optimizer: unknown schedule %q: expected constant or cosine%s", a.Schedule,
+			nearest.Hint(a.Schedule, []string{"constant", "cosine"}))
 	case a.State != StateFloat32 && a.State != StateBFloat16 && a.State != StateInt8:
 		return fmt.Errorf("optimizer: unknown state %q: expected float32, bfloat16 or int8%s", a.State,
-			nearest.Hint(string(a.State), []string{string(StateFloat32), string(StateBFloat16), string(StateInt8)}))
+			nearest.Hint(string(a.State), []string{string(StateFloat32), string(StateBFloat16),
+				string(StateInt8)}))
 	}
 	return nil
 }

@@ -129,7 +129,8 @@ func (m *moment) inputs() []backend.Input {
 	var inputs []backend.Input
 	for i, spec := range m.specs {
 		for _, p := range m.formats[i].buffers(spec.Shape) {
-			inputs = append(inputs, backend.Input{Name: m.name + " of " + spec.Name + p.suffix, Shape: p.shape, Donated: true})
+			inputs = append(inputs, backend.Input{Name: m.name + " of " + spec.Name + p.suffix,
+				Shape: p.shape, Donated: true})
 		}
 	}
 	return inputs

@@ -105,7 +105,8 @@ func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (
 		return norm, err
 	}
 	defer backend.Free(buffer)
-	key, err := backend.Upload(o.device, []uint32{uint32(splitmix.Mix(splitmix.Mix(o.seed) + uint64(o.Updates)))})
+	key, err := backend.Upload(o.device, []uint32{uint32(splitmix.Mix(splitmix.Mix(o.seed) +
+		uint64(o.Updates)))})
 	if err != nil {
 		return norm, err
 	}
@@ -132,7 +133,8 @@ func (o *Optimizer) State() []tensorfile.Tensor {
 		at := 0
 		for i, spec := range o.specs {
 			for _, p := range m.formats[i].buffers(spec.Shape) {
-				all = append(all, tensorfile.Tensor{Name: m.name + "." + spec.Name + p.suffix, Shape: p.shape, Buffer: &m.buffers[at]})
+				all = append(all, tensorfile.Tensor{Name: m.name + "." + spec.Name + p.suffix, Shape: p.shape,
+					Buffer: &m.buffers[at]})
 				at++
 			}
 		}
@@ -140,7 +142,8 @@ func (o *Optimizer) State() []tensorfile.Tensor {
 	for i, spec := range o.specs {
 		if o.masters != nil {
 			all = append(all, tensorfile.Tensor{
-				Name: "master." + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...), Buffer: &o.masters[i],
+				Name: "master." + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...),
+				Buffer: &o.masters[i],
 			})
 		}
 	}
@@ -159,13 +162,14 @@ func (o *Optimizer) Close() {
 // compileNorm builds the program that returns the sum of squares of all
 // gradients, a float32 scalar for each parameter.
 func (o *Optimizer) compileNorm() (*backend.Program, error) {
-	return backend.Compile(o.device, "gradient norm", Floats("gradient", o.specs, false), func(in []*Node) []*Node {
-		out := make([]*Node, len(in))
-		for i, g := range in {
-			out[i] = op.SumAll(Mul(g, g))
-		}
-		return []*Node{Stack(out, 0)}
-	})
+	return backend.Compile(o.device, "gradient norm", Floats("gradient", o.specs, false),
+		func(in []*Node) []*Node {
+			out := make([]*Node, len(in))
+			for i, g := range in {
+				out[i] = op.SumAll(Mul(g, g))
+			}
+			return []*Node{Stack(out, 0)}
+		})
 }
 
 // Scalars of an update, in this order.
@@ -189,7 +193,8 @@ func (o *Optimizer) compileUpdate() (*backend.Program, error) {
 		{Name: "key", Shape: shapes.Make(dtypes.Uint32)},
 	}
 	for _, spec := range o.specs {
-		inputs = append(inputs, backend.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...), Donated: true})
+		inputs = append(inputs, backend.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...),
+			Donated: true})
 	}
 	inputs = append(inputs, o.m.inputs()...)
 	inputs = append(inputs, o.v.inputs()...)
@@ -211,7 +216,10 @@ func (o *Optimizer) compileUpdate() (*backend.Program, error) {
 		var newWeights, newM, newV, zeros, newMasters []*Node
 		for i, weight := range weights {
 			// Each tensor that is rounded by chance has numbers of its own.
-			keyed := func(tensor int) *Node { return AddScalar(key, uint32(splitmix.Mix(uint64(3*i+tensor)))) }
+			keyed := func(tensor int) *Node {
+				return AddScalar(key,
+					uint32(splitmix.Mix(uint64(3*i+tensor))))
+			}
 			if o.masters != nil {
 				weight = masters[i]
 			}
@@ -246,7 +254,8 @@ func Floats(kind string, specs []architecture.Tensor, donated bool) []backend.In
 	inputs := make([]backend.Input, len(specs))
 	for i, spec := range specs {
 		inputs[i] = backend.Input{
-			Name: kind + " of " + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...), Donated: donated,
+			Name: kind + " of " + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...),
+			Donated: donated,
 		}
 	}
 	return inputs

@@ -20,10 +20,12 @@ func TestInPlace(t *testing.T) {
 		state   string
 		masters bool
 	}{
-		{dtypes.Float32, StateFloat32, true}, {dtypes.Float32, StateBFloat16, true}, {dtypes.Float32, StateInt8, true},
+		{dtypes.Float32, StateFloat32, true}, {dtypes.Float32, StateBFloat16, true},
+		{dtypes.Float32, StateInt8, true},
 		{dtypes.BFloat16, StateFloat32, true}, {dtypes.BFloat16, StateInt8, false},
 	} {
-		a := AdamW{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: c.state, Masters: c.masters}
+		a := AdamW{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Schedule: "constant", State: c.state,
+			Masters: c.masters}
 		o, err := New(d, w.Specs, c.held, a, 1, w.Float32s)
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +45,8 @@ func TestInPlace(t *testing.T) {
 			}
 		}
 		if aliased := o.update.Memory().Aliased; aliased < donated {
-			t.Errorf("weights %s, state %s: %d bytes are updated in place, want all %d", c.held, c.state, aliased, donated)
+			t.Errorf("weights %s, state %s: %d bytes are updated in place, want all %d", c.held, c.state,
+				aliased, donated)
 		}
 		o.Close()
 	}

@@ -24,13 +24,14 @@ type Options struct {
 	Levels []int `yaml:"levels" json:"levels"`
 	// Types are the types of problem; empty takes all.
 	Types []string `yaml:"types" json:"types"`
-	// Limit takes the first problems of each language, so many; 0 takes all.
+	// Limit is the number of problems that are taken of each language, the first; 0 takes all.
 	Limit int `yaml:"limit" json:"limit"`
 	// Fields name the fields that hold a problem, its answer and so on in a file or folder of your
 	// own, as in {answer: reward_model.ground_truth}; those left out have the usual names.
 	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
-	// Count problems of each language are chosen, by Seed and their ids alone; 0 takes all.
+	// Count is the number of problems of each language that are chosen, by Seed and their ids
+	// alone; 0 takes all.
 	Count int `yaml:"count" json:"count"`
 	// Seed decides what Count chooses.
 	Seed uint64 `yaml:"seed" json:"seed"`
@@ -57,13 +58,15 @@ type Options struct {
 // Source returns the options of bench.Load; say gets what was guessed.
 func (d Options) Source(say io.Writer) bench.Options {
 	return bench.Options{
-		Dir: d.Dir, Registry: d.Registry, Limit: d.Limit, Split: d.Split, Levels: d.Levels, Fields: d.Fields, Say: say,
+		Dir: d.Dir, Registry: d.Registry, Limit: d.Limit, Split: d.Split, Levels: d.Levels, Fields: d.Fields,
+		Say: say,
 	}
 }
 
 func (d Options) Validate() error {
 	if d.Count < 0 || d.Limit < 0 || d.MaxSolution < 0 {
-		return fmt.Errorf("data: count %d, limit %d and max_solution %d must not be negative", d.Count, d.Limit, d.MaxSolution)
+		return fmt.Errorf("data: count %d, limit %d and max_solution %d must not be negative", d.Count,
+			d.Limit, d.MaxSolution)
 	}
 	if d.Count == 0 && (d.Unparallel || len(d.Shares) > 0) {
 		return fmt.Errorf("data: unparallel and shares need a count of problems to choose")

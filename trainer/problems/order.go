@@ -27,7 +27,10 @@ func (o *Order) Take(position, count int) []Problem {
 		if o.held == nil || o.epoch != epoch {
 			o.epoch, o.held = epoch, permutation(len(o.Problems), o.Seed, uint64(epoch))
 			if o.Curriculum {
-				slices.SortStableFunc(o.held, func(a, b int) int { return cmp.Compare(o.Problems[a].Level, o.Problems[b].Level) })
+				slices.SortStableFunc(o.held, func(a, b int) int {
+					return cmp.Compare(o.Problems[a].Level,
+						o.Problems[b].Level)
+				})
 			}
 		}
 		take := min(count-len(chosen), len(o.Problems)-at)
@@ -47,6 +50,9 @@ func permutation(n int, seed, epoch uint64) []int {
 		order[i] = i
 		rank[i] = splitmix.Mix(splitmix.Mix(splitmix.Mix(seed)+epoch) + uint64(i))
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(rank[a], rank[b]), cmp.Compare(a, b)) })
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]),
+			cmp.Compare(a, b))
+	})
 	return order
 }

@@ -76,7 +76,8 @@ func (r *Reader) Load() (*Set, error) {
 	}
 	for _, language := range d.Languages {
 		if len(byLanguage[language]) == 0 {
-			return nil, fmt.Errorf("data: %s has no problem in %s of type %s: its types are %s", d.Bench, language, strings.Join(d.Types, " or "), typesOf(loaded))
+			return nil, fmt.Errorf("data: %s has no problem in %s of type %s: its types are %s", d.Bench,
+				language, strings.Join(d.Types, " or "), typesOf(loaded))
 		}
 	}
 	set := &Set{}
@@ -87,7 +88,8 @@ func (r *Reader) Load() (*Set, error) {
 	case d.Unparallel:
 		taken := map[string]bool{}
 		for i, language := range d.Languages {
-			own := slices.DeleteFunc(slices.Clone(byLanguage[language]), func(p bench.Problem) bool { return taken[p.ID] })
+			own := slices.DeleteFunc(slices.Clone(byLanguage[language]),
+				func(p bench.Problem) bool { return taken[p.ID] })
 			var rows [][]Problem
 			if rows, err = r.choose([][]bench.Problem{own}, set); err != nil {
 				break
@@ -109,7 +111,8 @@ func (r *Reader) Load() (*Set, error) {
 	}
 	set.Problems = interleave(columns)
 	if len(set.Problems) == 0 {
-		return nil, fmt.Errorf("data: no problem of %s has a prompt of at most %d tokens", d.Bench, r.MaxPrompt)
+		return nil, fmt.Errorf("data: no problem of %s has a prompt of at most %d tokens", d.Bench,
+			r.MaxPrompt)
 	}
 	return set, nil
 }
@@ -181,7 +184,10 @@ func (r *Reader) choose(columns [][]bench.Problem, set *Set) ([][]Problem, error
 		}
 	}
 	candidates := slices.DeleteFunc(slices.Clone(columns[0]), func(p bench.Problem) bool {
-		return slices.ContainsFunc(at, func(column map[string]bench.Problem) bool { _, ok := column[p.ID]; return !ok })
+		return slices.ContainsFunc(at, func(column map[string]bench.Problem) bool {
+			_, ok := column[p.ID]
+			return !ok
+		})
 	})
 	rank := func(p bench.Problem) uint64 {
 		h := fnv.New64a()
@@ -233,7 +239,8 @@ func (r *Reader) choose(columns [][]bench.Problem, set *Set) ([][]Problem, error
 			}
 			missing = "; missing are " + strings.Join(lacks, ", ")
 		}
-		return nil, fmt.Errorf("data: %d problems are asked for, %s has %d that fit%s", r.Options.Count, r.Options.Bench, r.Options.Count-left, missing)
+		return nil, fmt.Errorf("data: %d problems are asked for, %s has %d that fit%s", r.Options.Count,
+			r.Options.Bench, r.Options.Count-left, missing)
 	}
 	return chosen, nil
 }
@@ -254,7 +261,10 @@ func quotas(count int, shares map[int]float64) map[int]int {
 	rest := func(level int) float64 {
 		return shares[level]*float64(count) - float64(int(shares[level]*float64(count)))
 	}
-	slices.SortFunc(levels, func(a, b int) int { return cmp.Or(cmp.Compare(rest(b), rest(a)), cmp.Compare(a, b)) })
+	slices.SortFunc(levels, func(a, b int) int {
+		return cmp.Or(cmp.Compare(rest(b), rest(a)),
+			cmp.Compare(a, b))
+	})
 	for i := range max(left, 0) {
 		quota[levels[i%len(levels)]]++
 	}
@@ -264,7 +274,8 @@ func quotas(count int, shares map[int]float64) map[int]int {
 // build writes a problem's prompt and, for SFT, its solution; fits is false when
 // one of them is too long.
 func (r *Reader) build(p bench.Problem) (built Problem, fits bool, err error) {
-	options := prompt.Options{Template: r.Options.Template, Hack: r.Options.Hack, Languages: r.languages, Answer: r.answers}
+	options := prompt.Options{Template: r.Options.Template, Hack: r.Options.Hack, Languages: r.languages,
+		Answer: r.answers}
 	if r.Template != nil {
 		options.Chat = r.Template.Render
 	}

@@ -24,7 +24,8 @@ func writeProblems(t *testing.T, n int, languages ...string) string {
 			if id == 3 && i == 1 {
 				question = strings.Repeat("long ", 100)
 			}
-			fmt.Fprintf(&b, `{"id": "q%d", "language": %q, "problem": %q, "answer": "1", "solution": "s %d", "level": "Level %d", "type": %q}`+"\n",
+			fmt.Fprintf(&b, `{"id": "q%d", "language": %q, "problem": %q, "answer": "1", "solution": "s %d",`+
+				` "level": "Level %d", "type": %q}`+"\n",
 				id, language, question, id, 1+id%5, []string{"algebra", "geometry"}[id%2])
 		}
 	}
@@ -43,7 +44,8 @@ func loadSet(t *testing.T, d Options, sft bool) (*Set, error) {
 	}
 	defer tokenizer.Close()
 	d.Template = "plain"
-	r := Reader{Options: d, Tokenizer: tokenizer, MaxPrompt: 64, Positions: 4096, MaxSolution: 4096, Solutions: sft, EOS: []int32{7}}
+	r := Reader{Options: d, Tokenizer: tokenizer, MaxPrompt: 64, Positions: 4096, MaxSolution: 4096,
+		Solutions: sft, EOS: []int32{7}}
 	return r.Load()
 }
 
@@ -64,7 +66,8 @@ func TestParallelSets(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := idsOf(whole)
-	if len(ids["en"]) != 39 || whole.Long != 1 || slices.Contains(ids["en"], "q3") || !slices.Equal(ids["en"], ids["ru"]) || !slices.Equal(ids["en"], ids["fr"]) {
+	if len(ids["en"]) != 39 || whole.Long != 1 || slices.Contains(ids["en"], "q3") ||
+		!slices.Equal(ids["en"], ids["ru"]) || !slices.Equal(ids["en"], ids["fr"]) {
 		t.Errorf("a question too long in one language is not left out in all: %v", ids)
 	}
 
@@ -79,7 +82,8 @@ func TestParallelSets(t *testing.T) {
 	}
 	alone, err := loadSet(t, Options{Bench: path, Languages: []string{"en"}, Count: 9, Seed: 1}, false)
 	if err != nil || !slices.Equal(idsOf(alone)["en"], ids["en"][:9]) {
-		t.Errorf("the choice depends on its size or on the other languages: %v and %v, %v", idsOf(alone), ids, err)
+		t.Errorf("the choice depends on its size or on the other languages: %v and %v, %v",
+			idsOf(alone), ids, err)
 	}
 	d.Seed = 2
 	if other, err := loadSet(t, d, false); err != nil || slices.Equal(idsOf(other)["en"], ids["en"]) {
@@ -106,7 +110,8 @@ func TestParallelSets(t *testing.T) {
 func TestSelection(t *testing.T) {
 	path := writeProblems(t, 100, "en", "ru")
 	set, err := loadSet(t, Options{
-		Bench: path, Languages: []string{"en", "ru"}, Types: []string{"geometry"}, Count: 10, Shares: map[int]float64{1: 0.1, 2: 0.25, 5: 0.65},
+		Bench: path, Languages: []string{"en", "ru"}, Types: []string{"geometry"}, Count: 10,
+		Shares: map[int]float64{1: 0.1, 2: 0.25, 5: 0.65},
 	}, false)
 	if err != nil {
 		t.Fatal(err)
@@ -122,12 +127,14 @@ func TestSelection(t *testing.T) {
 	if want := map[int]int{1: 2, 2: 6, 5: 12}; !maps.Equal(levels, want) {
 		t.Errorf("levels %v, want %v", levels, want)
 	}
-	if _, err := loadSet(t, Options{Bench: path, Languages: []string{"en"}, Count: 50, Shares: map[int]float64{1: 1}}, false); err == nil ||
+	if _, err := loadSet(t, Options{Bench: path, Languages: []string{"en"}, Count: 50,
+		Shares: map[int]float64{1: 1}}, false); err == nil ||
 		!strings.Contains(err.Error(), "20 that fit") {
 		t.Errorf("more questions of a level than there are: %v", err)
 	}
 	for _, d := range []Options{
-		{Count: -1}, {Unparallel: true}, {Shares: map[int]float64{1: 1}}, {Count: 4, Shares: map[int]float64{1: 0.4}},
+		{Count: -1}, {Unparallel: true}, {Shares: map[int]float64{1: 1}},
+		{Count: 4, Shares: map[int]float64{1: 0.4}},
 		{Count: 4, Shares: map[int]float64{1: 2, 2: -1}}, {Languages: []string{"en", "en"}},
 	} {
 		if d.Validate() == nil {

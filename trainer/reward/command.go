@@ -34,7 +34,8 @@ type Command struct {
 func (c Command) validate() error {
 	switch {
 	case c.Name == "" || strings.ContainsAny(c.Name, "/ \t\n"):
-		return fmt.Errorf("reward: command %q needs a name without spaces and slashes", strings.Join(c.Run, " "))
+		return fmt.Errorf("reward: command %q needs a name without spaces and slashes",
+			strings.Join(c.Run, " "))
 	case len(c.Run) == 0 || c.Run[0] == "":
 		return fmt.Errorf("reward: command %s has nothing to run", c.Name)
 	case c.Weight == 0 || math.IsNaN(c.Weight) || math.IsInf(c.Weight, 0):
@@ -65,7 +66,8 @@ func (c Command) start() (*process, error) {
 }
 
 func (c Command) program() command.Program[float64] {
-	return command.Program[float64]{Name: "reward " + c.Name, Run: c.Run, Sent: "rollout", Limit: command.Seconds(c.TimeoutS),
+	return command.Program[float64]{Name: "reward " + c.Name, Run: c.Run, Sent: "rollout",
+		Limit:   command.Seconds(c.TimeoutS),
 		Expects: `{"reward": number or null}`, Read: rewardOf}
 }
 

@@ -33,7 +33,8 @@ func ask(t *testing.T, c Command, n int) ([]Score, error) {
 	scores := make([]Score, n)
 	for i := range scores {
 		// Once the command failed Add says so, and Close says it again.
-		_ = session.Add(Rollout{ID: "p", Sample: i, Output: strings.Repeat("7", i), Answer: "7", Language: "en"}, &scores[i])
+		_ = session.Add(Rollout{ID: "p", Sample: i, Output: strings.Repeat("7", i), Answer: "7",
+			Language: "en"}, &scores[i])
 	}
 	return scores, session.Close(context.Background())
 }
@@ -42,8 +43,9 @@ func ask(t *testing.T, c Command, n int) ([]Score, error) {
 // answers line by line or at the end.
 func TestCommand(t *testing.T) {
 	for name, script := range map[string]string{
-		"at once":    `while IFS= read -r line; do echo "{\"reward\": ${#line}}"; done`,
-		"at the end": `all=""; while IFS= read -r line; do all="$all ${#line}"; done; for n in $all; do echo; echo "{\"x\": [], \"reward\": $n}"; done`,
+		"at once": `while IFS= read -r line; do echo "{\"reward\": ${#line}}"; done`,
+		"at the end": `all=""; while IFS= read -r line; do all="$all ${#line}"; done;` +
+			` for n in $all; do echo; echo "{\"x\": [], \"reward\": $n}"; done`,
 	} {
 		scores, err := ask(t, shell(script), 30)
 		if err != nil {
@@ -75,7 +77,8 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 	defer os.Unsetenv("STELE_TEST_ADDED")
-	scores, err := ask(t, shell(`while IFS= read -r line; do echo "{\"reward\": $STELE_TEST_USERS$STELE_TEST_CHANGED$STELE_TEST_ADDED}"; done`), 2)
+	scores, err := ask(t, shell(`while IFS= read -r line; do`+
+		` echo "{\"reward\": $STELE_TEST_USERS$STELE_TEST_CHANGED$STELE_TEST_ADDED}"; done`), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,36 +97,45 @@ func TestCommandsThatFail(t *testing.T) {
 		command Command
 		want    string
 	}{
-		"hangs":            {quick(shell(`sleep 1000`)), "did not end within 200ms"},
-		"never reads":      {quick(shell(`exec sleep 1000 <&-`)), "did not end within"},
-		"leaves a child":   {quick(shell(`cat >/dev/null; sleep 1000 & exit 0`)), "did not end within"},
-		"ignores SIGTERM":  {quick(shell(`trap "" TERM; cat; while :; do sleep 1; done`)), "expected {"},
-		"dies":             {shell(`echo why >&2; exit 3`), "exit status 3"},
-		"says why":         {shell(`echo because of this >&2; exit 3`), "because of this"},
-		"dies half-way":    {shell(`read -r x; echo '{"reward": 1}'; kill -9 $$`), "killed"},
-		"answers too few":  {shell(`read -r x; echo '{"reward": 1}'; cat >/dev/null`), "after 1 answers to 3 lines"},
-		"answers too many": {shell(`cat >/dev/null; for i in 1 2 3 4; do echo '{"reward": 1}'; done`), "more lines than it was sent"},
-		"prints garbage":   {shell(`cat >/dev/null; echo '<html>'`), `line 1 of its output is wrong: "<html>"`},
-		"prints for ever":  {shell(`yes '{"reward": 1}'`), "more lines than it was sent"},
-		"one long line":    {shell(`head -c 3000000 /dev/zero | tr '\0' x`), "longer than"},
-		"no number":        {shell(`cat >/dev/null; echo '{"reward": "1"}'`), "number or null"},
-		"true":             {shell(`cat >/dev/null; echo '{"reward": true}'`), "number or null"},
-		"infinite":         {shell(`cat >/dev/null; echo '{"reward": -Infinity}'`), "number or null"},
-		"too large":        {shell(`cat >/dev/null; echo '{"reward": 1e999}'`), "number or null"},
-		"a bare number":    {shell(`cat >/dev/null; echo 1.5`), "number or null"},
-		"a list":           {shell(`cat >/dev/null; echo '[1, 1, 1]'`), "number or null"},
-		"misspelt":         {shell(`cat >/dev/null; echo '{"Reward": 1}'`), "number or null"},
-		"another rollout":  {shell(`cat >/dev/null; echo '{"id": "p", "sample": 1, "reward": 1}'`), `line 1 of its output is wrong: "{\"id\": \"p\", \"sample\": 1, \"reward\": 1}": it answers sample "1", expected the answer to "0"`},
-		"another question": {shell(`cat >/dev/null; echo '{"id": "q", "reward": 1}'`), `it answers id "q", expected the answer to "p"`},
+		"hangs":           {quick(shell(`sleep 1000`)), "did not end within 200ms"},
+		"never reads":     {quick(shell(`exec sleep 1000 <&-`)), "did not end within"},
+		"leaves a child":  {quick(shell(`cat >/dev/null; sleep 1000 & exit 0`)), "did not end within"},
+		"ignores SIGTERM": {quick(shell(`trap "" TERM; cat; while :; do sleep 1; done`)), "expected {"},
+		"dies":            {shell(`echo why >&2; exit 3`), "exit status 3"},
+		"says why":        {shell(`echo because of this >&2; exit 3`), "because of this"},
+		"dies half-way":   {shell(`read -r x; echo '{"reward": 1}'; kill -9 $$`), "killed"},
+		"answers too few": {shell(`read -r x; echo '{"reward": 1}'; cat >/dev/null`),
+			"after 1 answers to 3 lines"},
+		"answers too many": {shell(`cat >/dev/null; for i in 1 2 3 4; do echo '{"reward": 1}'; done`),
+			"more lines than it was sent"},
+		"prints garbage": {shell(`cat >/dev/null; echo '<html>'`),
+			`line 1 of its output is wrong: "<html>"`},
+		"prints for ever": {shell(`yes '{"reward": 1}'`), "more lines than it was sent"},
+		"one long line":   {shell(`head -c 3000000 /dev/zero | tr '\0' x`), "longer than"},
+		"no number":       {shell(`cat >/dev/null; echo '{"reward": "1"}'`), "number or null"},
+		"true":            {shell(`cat >/dev/null; echo '{"reward": true}'`), "number or null"},
+		"infinite":        {shell(`cat >/dev/null; echo '{"reward": -Infinity}'`), "number or null"},
+		"too large":       {shell(`cat >/dev/null; echo '{"reward": 1e999}'`), "number or null"},
+		"a bare number":   {shell(`cat >/dev/null; echo 1.5`), "number or null"},
+		"a list":          {shell(`cat >/dev/null; echo '[1, 1, 1]'`), "number or null"},
+		"misspelt":        {shell(`cat >/dev/null; echo '{"Reward": 1}'`), "number or null"},
+		"another rollout": {shell(`cat >/dev/null; echo '{"id": "p", "sample": 1, "reward": 1}'`),
+			`line 1 of its output is wrong: "{\"id\": \"p\", \"sample\": 1, \"reward\": 1}": ` +
+				`it answers sample "1", expected the answer to "0"`},
+		"another question": {shell(`cat >/dev/null; echo '{"id": "q", "reward": 1}'`),
+			`it answers id "q", expected the answer to "p"`},
 		"says it in lines": {shell(`echo one >&2; echo two >&2; exit 3`), "one | two"},
-		"no such program":  {Command{Name: "mine", Weight: 1, Run: []string{"/no/such/program"}}, "/no/such/program"},
-		"no such name":     {Command{Name: "mine", Weight: 1, Run: []string{"no-such-program"}}, `reward mine: there is no program "no-such-program" in PATH`},
+		"no such program": {Command{Name: "mine", Weight: 1, Run: []string{"/no/such/program"}},
+			"/no/such/program"},
+		"no such name": {Command{Name: "mine", Weight: 1, Run: []string{"no-such-program"}},
+			`reward mine: there is no program "no-such-program" in PATH`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
 			_, err := ask(t, c.command, 3)
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "reward mine") ||
+			if err == nil || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(err.Error(), "reward mine") ||
 				strings.Contains(err.Error(), "\n") {
 				t.Errorf("the error is %v, want it to say %q", err, c.want)
 			}
@@ -137,7 +149,8 @@ func TestCommandsThatFail(t *testing.T) {
 // TestNull: null, and NaN as Python writes it, is no reward: it counts for nothing, and
 // a rollout that nothing else judges has none.
 func TestNull(t *testing.T) {
-	answers := shell(`cat >/dev/null; echo '{"reward": null, "why": "NaN"}'; echo '{"x": [NaN], "reward": NaN, "id": "p", "sample": 1}'; echo '{"reward": 0.5}'`)
+	answers := shell(`cat >/dev/null; echo '{"reward": null, "why": "NaN"}';` +
+		` echo '{"x": [NaN], "reward": NaN, "id": "p", "sample": 1}'; echo '{"reward": 0.5}'`)
 	for _, c := range []struct {
 		accuracy float64
 		want     []float64
@@ -250,8 +263,10 @@ func TestValidateCommands(t *testing.T) {
 
 func FuzzParseAnswer(f *testing.F) {
 	for _, text := range []string{
-		`{"reward": 1}`, `{"reward": "1"}`, `{"reward": 1e999}`, `{}`, `null`, `[`, `{"reward":-0.5,"x":{}}`, `{"reward": null}`,
-		`{"reward": NaN}`, `{"reward": -Infinity}`, `{"id": "a", "sample": 1, "reward": 2}`, `{"id": "\"NaN", "reward": 0}`, `{"sample": 1.0, "reward": 2}`,
+		`{"reward": 1}`, `{"reward": "1"}`, `{"reward": 1e999}`, `{}`, `null`, `[`, `{"reward":-0.5,"x":{}}`,
+		`{"reward": null}`,
+		`{"reward": NaN}`, `{"reward": -Infinity}`, `{"id": "a", "sample": 1, "reward": 2}`,
+		`{"id": "\"NaN", "reward": 0}`, `{"sample": 1.0, "reward": 2}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -261,7 +276,8 @@ func FuzzParseAnswer(f *testing.F) {
 		if err == nil && math.IsInf(reward, 0) {
 			t.Fatalf("%q is %g", line, reward)
 		}
-		if err == nil && math.IsNaN(reward) && !bytes.Contains(line, []byte("null")) && !bytes.Contains(line, []byte("NaN")) {
+		if err == nil && math.IsNaN(reward) && !bytes.Contains(line, []byte("null")) &&
+			!bytes.Contains(line, []byte("NaN")) {
 			t.Fatalf("%q is null", line)
 		}
 		if err != nil && len(fmt.Sprint(err)) > 1000 {

@@ -48,7 +48,8 @@ type Config struct {
 
 // DefaultConfig is the paper's λ = 0.8, 0.1, 0.1.
 func DefaultConfig() Config {
-	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Qwen.String(), LangCandidates: []string{"all"}}
+	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Qwen.String(),
+		LangCandidates: []string{"all"}}
 }
 
 // Validate refuses weights of Eq. 7 that are negative, no reward at all, and candidates that
@@ -58,13 +59,15 @@ func (c Config) Validate(known *language.Table) error {
 		return fmt.Errorf("reward.grader: %w", err)
 	}
 	if c.Accuracy < 0 || c.Format < 0 || c.Language < 0 {
-		return fmt.Errorf("reward: accuracy %g, format %g and language %g must not be negative", c.Accuracy, c.Format, c.Language)
+		return fmt.Errorf("reward: accuracy %g, format %g and language %g must not be negative", c.Accuracy,
+			c.Format, c.Language)
 	}
 	if c.Accuracy+c.Format+c.Language == 0 && len(c.Commands) == 0 {
 		return errors.New("reward: all weights are zero and there is no command: nothing would be learnt")
 	}
 	if c.OverlongBuffer < 0 || c.OverlongBuffer > 1 || c.OverlongPenalty < 0 {
-		return fmt.Errorf("reward: overlong_buffer %g must be from 0 to 1, overlong_penalty %g not negative", c.OverlongBuffer, c.OverlongPenalty)
+		return fmt.Errorf("reward: overlong_buffer %g must be from 0 to 1, overlong_penalty %g not negative",
+			c.OverlongBuffer, c.OverlongPenalty)
 	}
 	if _, err := langid.Among(c.LangCandidates, known); err != nil {
 		return fmt.Errorf("reward: lang_candidates: %w", err)
@@ -160,13 +163,15 @@ func (s *Scorer) Score(r Rollout) (Score, error) {
 	}
 	off, detected := s.detector.OffTarget(r.Output, r.Language)
 	score := Score{
-		Accuracy:  metric.Indicator(results[0].Verdict),
-		Format:    metric.Indicator(!r.Truncated && r.Type.WellFormed(r.Output, c.Think)),
-		Language:  metric.Indicator(!off),
-		Overlong:  Overlong(r.Tokens, r.MaxTokens, int(c.OverlongBuffer*float64(r.MaxTokens)), c.OverlongPenalty),
+		Accuracy: metric.Indicator(results[0].Verdict),
+		Format:   metric.Indicator(!r.Truncated && r.Type.WellFormed(r.Output, c.Think)),
+		Language: metric.Indicator(!off),
+		Overlong: Overlong(r.Tokens, r.MaxTokens, int(c.OverlongBuffer*float64(r.MaxTokens)),
+			c.OverlongPenalty),
 		Extracted: results[0].Extracted,
 		Detected:  detected,
 	}
-	score.Total = c.Accuracy*score.Accuracy + c.Format*score.Format + c.Language*score.Language + score.Overlong
+	score.Total = c.Accuracy*score.Accuracy + c.Format*score.Format + c.Language*score.Language +
+		score.Overlong
 	return score, nil
 }

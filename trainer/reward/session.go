@@ -162,6 +162,7 @@ func (c Config) Try(ctx context.Context, r Rollout) error {
 
 // line is a rollout as a command reads it.
 func (r Rollout) line() ([]byte, error) {
-	line, err := json.Marshal(query{r.ID, r.Sample, r.Language, r.Prompt, r.Output, r.Answer, r.Tokens, r.Truncated})
+	line, err := json.Marshal(query{r.ID, r.Sample, r.Language, r.Prompt, r.Output, r.Answer, r.Tokens,
+		r.Truncated})
 	return append(line, '\n'), err
 }

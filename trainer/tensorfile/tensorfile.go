@@ -30,7 +30,8 @@ func Write(path string, tensors []Tensor) error {
 	return checkpoint.WriteFile(path, func(yield func(checkpoint.Tensor, error) bool) {
 		for _, t := range tensors {
 			data, err := backend.Bytes(*t.Buffer)
-			tensor := checkpoint.Tensor{Name: t.Name, DType: stored[t.Shape.DType], Shape: t.Shape.Dimensions, Data: data}
+			tensor := checkpoint.Tensor{Name: t.Name, DType: stored[t.Shape.DType], Shape: t.Shape.Dimensions,
+				Data: data}
 			if !yield(tensor, err) || err != nil {
 				return
 			}
@@ -59,7 +60,8 @@ func (t Tensor) read(file *checkpoint.File, device *backend.Device) error {
 	if err != nil {
 		return err
 	}
-	if dtype := stored[t.Shape.DType]; !slices.Equal(found.Shape, t.Shape.Dimensions) || found.DType != dtype {
+	if dtype := stored[t.Shape.DType]; !slices.Equal(found.Shape, t.Shape.Dimensions) ||
+		found.DType != dtype {
 		return fmt.Errorf("%s: %s is %s %v, expected %s %v",
 			file.Path, t.Name, found.DType, found.Shape, dtype, t.Shape.Dimensions)
 	}

@@ -21,7 +21,8 @@ import (
 
 // SmolLM2 is the shape of SmolLM2-135M.
 var SmolLM2 = &checkpoint.Config{Config: architecture.Config{
-	Architecture: architecture.Llama, VocabSize: 49152, HiddenSize: 576, IntermediateSize: 1536, NumLayers: 30, NumHeads: 9,
+	Architecture: architecture.Llama, VocabSize: 49152, HiddenSize: 576, IntermediateSize: 1536,
+	NumLayers: 30, NumHeads: 9,
 	NumKVHeads: 3, HeadDim: 64, MaxPositions: 2048, TieEmbeddings: true,
 }}
 
@@ -71,20 +72,25 @@ func Norm(values []float32) float64 {
 // CompileObjective builds a program of an objective without a model: of n tokens, of at
 // most so many sequences, its loss, what it returns of each token (statistics), and the
 // loss's gradient by each log-probability.
-func CompileObjective(d *backend.Device, o objective.Objective, n, sequences int) (*backend.NamedProgram, error) {
+func CompileObjective(
+	d *backend.Device, o objective.Objective, n, sequences int,
+) (*backend.NamedProgram, error) {
 	vector := shapes.Make(dtypes.Float32, n)
 	inputs := append(o.Groups(n), backend.Each(
-		backend.Input{Name: objective.LogProb, Shape: vector}, backend.Input{Name: objective.Entropy, Shape: vector})...)
+		backend.Input{Name: objective.LogProb, Shape: vector},
+		backend.Input{Name: objective.Entropy, Shape: vector})...)
 	outputs := []string{"loss", "statistics", "gradient"}
 	return backend.CompileNamed(d, "objective", inputs, outputs, func(in backend.Nodes) backend.Nodes {
 		logprob := in.One(objective.LogProb)
 		loss, statistics := o.Build(in, logprob, in.One(objective.Entropy), sequences)
-		return backend.Nodes{"loss": {loss}, "statistics": {statistics}, "gradient": graph.Gradient(loss, logprob)}
+		return backend.Nodes{"loss": {loss}, "statistics": {statistics},
+			"gradient": graph.Gradient(loss, logprob)}
 	})
 }
 
 // Objective runs that program. sequences is as in Objective.Upload.
-func Objective(t *testing.T, d *backend.Device, o objective.Objective, beta float64, logprob, entropy []float32,
+func Objective(t *testing.T, d *backend.Device, o objective.Objective, beta float64,
+	logprob, entropy []float32,
 	columns objective.Columns, sequences []int32) (loss float64, seen objective.Seen, gradient []float32) {
 	t.Helper()
 	n := len(logprob)
