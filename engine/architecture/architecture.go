@@ -5,8 +5,8 @@
 //
 // # Adding a model
 //
-// A family is one file with one value of Architecture, and one line in the list of families
-// below. qwen2.go and llama.go are the examples to copy:
+// A family is one file with one value of Architecture, and one line that registers it, in
+// architecture.go. qwen2.go and llama.go are the examples to copy:
 //
 //  1. Type and Class are model_type in config.json and the class of transformers that
 //     computes it.
@@ -20,7 +20,7 @@
 //  4. A golden: a tiny random model of the family by transformers, as in
 //     third_party/architecture-goldens.py, and a test as TestArchitecture of package trainer.
 //
-// Nothing else has to know. What a checkpoint holds and the description does not name is
+// Nothing else changes. What a checkpoint holds and the description does not name is
 // refused when it is opened, and an executor that leaves out a tensor of the description
 // does not run.
 //
