@@ -43,10 +43,12 @@ func TestCutAtAnyByte(t *testing.T) {
 func TestHalfWrittenFiles(t *testing.T) {
 	want := whole(t)
 	for name, left := range map[string]map[string]string{
-		"before the manifest":    {lockName: ""},
-		"in the manifest":        {lockName: "", ".manifest.json.partial-1": "{"},
-		"in the samples' order":  {lockName: "", manifestName: want[manifestName], samplesName: want[samplesName], ".samples.jsonl.partial-12": "{"},
-		"in the results":         {manifestName: want[manifestName], samplesName: want[samplesName], ".results.json.partial-3": `{"stele"`},
+		"before the manifest": {lockName: ""},
+		"in the manifest":     {lockName: "", ".manifest.json.partial-1": "{"},
+		"in the samples' order": {lockName: "", manifestName: want[manifestName],
+			samplesName: want[samplesName], ".samples.jsonl.partial-12": "{"},
+		"in the results": {manifestName: want[manifestName], samplesName: want[samplesName],
+			".results.json.partial-3": `{"stele"`},
 		"before the first words": {manifestName: want[manifestName]},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +58,8 @@ func TestHalfWrittenFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+				dir); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, evaltest.Files(t, dir)); diff != "" {

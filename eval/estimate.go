@@ -50,7 +50,8 @@ func wilson(p, n float64) (interval Interval, se float64) {
 func (e *Estimate) wilson(n float64, r *resample) {
 	interval, se := wilson(min(1, max(0, e.Value)), n)
 	e.CI, e.SE, e.spread = &interval, nil, &se
-	beta := distuv.Beta{Alpha: n*e.Value + 0.5, Beta: n*(1-e.Value) + 0.5, Src: rand.NewPCG(r.seed, math.Float64bits(e.Value))}
+	beta := distuv.Beta{Alpha: n*e.Value + 0.5, Beta: n*(1-e.Value) + 0.5,
+		Src: rand.NewPCG(r.seed, math.Float64bits(e.Value))}
 	e.replicates = make([]float64, len(r.weights))
 	for b := range e.replicates {
 		e.replicates[b] = beta.Rand()

@@ -59,18 +59,22 @@ func TestMajority(t *testing.T) {
 		{"most frequent is wrong", []outcome{o("3", true), o("2", false), o("2", false)}, false},
 		{"tie, first is right", []outcome{o("3", true), o("2", false), o("2", false), o("3", true)}, true},
 		{"tie, first is wrong", []outcome{o("2", false), o("3", true), o("3", true), o("2", false)}, false},
-		{"the grader finds them equal", []outcome{o("2", false), o(`\frac{1}{2}`, true), o("2", false), o("0.5", true), o("1/2", true)}, true},
+		{"the grader finds them equal", []outcome{o("2", false), o(`\frac{1}{2}`, true), o("2", false),
+			o("0.5", true), o("1/2", true)}, true},
 		{"no answer does not vote", []outcome{o("", false), o("", false), o("3", true)}, true},
 		{"nobody answers", []outcome{o("", false), o("", false)}, false},
 	} {
-		if got := majority(c.outcomes, func(p []string) []int { return grade.Groups(p, grade.Qwen) }); got != c.want {
+		if got := majority(c.outcomes, func(p []string) []int {
+			return grade.Groups(p, grade.Qwen)
+		}); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }
 
 func TestPassSizes(t *testing.T) {
-	for n, want := range map[int]string{1: "[1]", 2: "[1 2]", 4: "[1 2 4]", 6: "[1 2 4 6]", 16: "[1 2 4 8 16]"} {
+	for n, want := range map[int]string{1: "[1]", 2: "[1 2]", 4: "[1 2 4]", 6: "[1 2 4 6]",
+		16: "[1 2 4 8 16]"} {
 		if got := fmt.Sprint(passSizes(n)); got != want {
 			t.Errorf("%d samples: %s, want %s", n, got, want)
 		}
@@ -106,7 +110,8 @@ func TestBootstrapAgrees(t *testing.T) {
 		for i, sign := range []float64{-1, 1} {
 			want := e.Value + sign*1.96**e.SE
 			if math.Abs(e.CI[i]-want) > 0.15**e.SE {
-				t.Errorf("%s: bound %d is %.4f, want about %.4f (value %.4f, error %.4f)", name, i, e.CI[i], want, e.Value, *e.SE)
+				t.Errorf("%s: bound %d is %.4f, want about %.4f (value %.4f, error %.4f)", name, i, e.CI[i],
+					want, e.Value, *e.SE)
 			}
 		}
 	}
@@ -117,19 +122,22 @@ func TestBootstrapAgrees(t *testing.T) {
 func TestIntervals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "random"), 0))
-		s := drawn(random, rapid.IntRange(2, 30).Draw(t, "questions"), rapid.IntRange(1, 3).Draw(t, "languages"), rapid.IntRange(1, 4).Draw(t, "n"))
+		s := drawn(random, rapid.IntRange(2, 30).Draw(t, "questions"),
+			rapid.IntRange(1, 3).Draw(t, "languages"), rapid.IntRange(1, 4).Draw(t, "n"))
 		seed := rapid.Uint64().Draw(t, "seed")
 		e := s.mean(rightShare(), newResample("a", seed, s))
 		again := s.mean(rightShare(), newResample("a", seed, s))
 		if *e.CI != *again.CI {
 			t.Fatalf("intervals %v and %v of the same questions", *e.CI, *again.CI)
 		}
-		if low, high := e.CI[0], e.CI[1]; low < -1e-12 || high > 1+1e-12 || low > e.Value+1e-12 || high < e.Value-1e-12 {
+		if low, high := e.CI[0], e.CI[1]; low < -1e-12 || high > 1+1e-12 || low > e.Value+1e-12 ||
+			high < e.Value-1e-12 {
 			t.Fatalf("interval %v around %g", *e.CI, e.Value)
 		}
 	})
 	s := drawn(rand.New(rand.NewPCG(1, 2)), 20, 1, 1)
-	if a, b := s.mean(rightShare(), newResample("a", 0, s)), s.mean(rightShare(), newResample("a", 1, s)); slices.Equal(a.replicates, b.replicates) {
+	if a, b := s.mean(rightShare(), newResample("a", 0, s)),
+		s.mean(rightShare(), newResample("a", 1, s)); slices.Equal(a.replicates, b.replicates) {
 		t.Error("the seed does not matter")
 	}
 }
@@ -163,7 +171,8 @@ func TestAllAlike(t *testing.T) {
 		{"0 of 20 with 16 samples", of(20, 1, 16, 0), Interval{0, 0.16113}},
 		{"half of the samples of each of 20", of(20, 1, 4, 2), Interval{0.29930, 0.70070}},
 	} {
-		if c.got.SE != nil || c.got.CI == nil || math.Abs(c.got.CI[0]-c.want[0]) > 1e-5 || math.Abs(c.got.CI[1]-c.want[1]) > 1e-5 {
+		if c.got.SE != nil || c.got.CI == nil || math.Abs(c.got.CI[0]-c.want[0]) > 1e-5 ||
+			math.Abs(c.got.CI[1]-c.want[1]) > 1e-5 {
 			t.Errorf("%s: %v (error %v), want %v", c.name, c.got.CI, c.got.SE, c.want)
 		}
 	}
@@ -171,10 +180,14 @@ func TestAllAlike(t *testing.T) {
 	none, some := of(20, 1, 1, 0), drawn(rand.New(rand.NewPCG(1, 2)), 40, 1, 1)
 	varied := some.mean(rightShare(), newResample("b", 1, some))
 	both := average([]Estimate{none, varied})
-	if both.SE == nil || *both.SE <= *varied.SE/2 || both.CI[1]-both.CI[0] <= (varied.CI[1]-varied.CI[0])/2 || both.CI[0] > both.Value || both.CI[1] < both.Value {
-		t.Errorf("mean with 0 of 20: %g ± %v, %v; alone %g ± %g", both.Value, both.SE, both.CI, varied.Value, *varied.SE)
+	if both.SE == nil || *both.SE <= *varied.SE/2 ||
+		both.CI[1]-both.CI[0] <= (varied.CI[1]-varied.CI[0])/2 || both.CI[0] > both.Value ||
+		both.CI[1] < both.Value {
+		t.Errorf("mean with 0 of 20: %g ± %v, %v; alone %g ± %g", both.Value, both.SE, both.CI, varied.Value,
+			*varied.SE)
 	}
-	if nothing := average([]Estimate{none, of(30, 1, 1, 0)}); nothing.SE != nil || nothing.CI == nil || nothing.CI[0] != 0 || nothing.CI[1] < 0.02 || nothing.CI[1] > 0.17 {
+	if nothing := average([]Estimate{none, of(30, 1, 1, 0)}); nothing.SE != nil || nothing.CI == nil ||
+		nothing.CI[0] != 0 || nothing.CI[1] < 0.02 || nothing.CI[1] > 0.17 {
 		t.Errorf("mean of 0 of 20 and 0 of 30: %v, %v", nothing.SE, nothing.CI)
 	}
 }
@@ -183,7 +196,8 @@ func TestAllAlike(t *testing.T) {
 // written now; others stay as they are.
 func TestOlderResults(t *testing.T) {
 	dir := t.TempDir()
-	text := `{"benchmarks": {"a": {"languages": {"en": {"questions": 20, "samples": 20, "accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0],
+	text := `{"benchmarks": {"a": {"languages": {"en": {"questions": 20, "samples": 20, "accuracy": 0, ` +
+		`"accuracy_se": 0, "accuracy_ci95": [0, 0],
 		"off_target": 0.25, "off_target_se": 0.1, "off_target_ci95": [0.05, 0.45], "pass@2": 1, "pass@2_se": 0, "pass@2_ci95": [1, 1]}},
 		"mean": {"questions": 20, "accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0]}}}, "mean": {"accuracy": 0, "accuracy_se": 0, "accuracy_ci95": [0, 0]}}`
 	if err := os.WriteFile(filepath.Join(dir, resultsName), []byte(text), 0o644); err != nil {
@@ -194,8 +208,10 @@ func TestOlderResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	en, mean := r.Benchmarks["a"].Languages["en"], r.Benchmarks["a"].Mean
-	if en.AccuracySE != nil || math.Abs(en.AccuracyCI[1]-0.16113) > 1e-5 || math.Abs(mean.AccuracyCI[1]-0.16113) > 1e-5 ||
-		*en.OffTargetSE != 0.1 || en.OffTargetCI[1] != 0.45 || en.Several["pass@2"].SE != nil || math.Abs(en.Several["pass@2"].CI[0]-0.83887) > 1e-5 {
+	if en.AccuracySE != nil || math.Abs(en.AccuracyCI[1]-0.16113) > 1e-5 ||
+		math.Abs(mean.AccuracyCI[1]-0.16113) > 1e-5 ||
+		*en.OffTargetSE != 0.1 || en.OffTargetCI[1] != 0.45 || en.Several["pass@2"].SE != nil ||
+		math.Abs(en.Several["pass@2"].CI[0]-0.83887) > 1e-5 {
 		t.Errorf("read as %+v, mean %+v", en, mean)
 	}
 	if r.Mean.AccuracySE != nil || r.Mean.AccuracyCI != nil {
@@ -206,7 +222,8 @@ func TestOlderResults(t *testing.T) {
 // TestMeanOfOne: a mean over one benchmark is that benchmark, with its error and interval,
 // also where all its questions came out alike.
 func TestMeanOfOne(t *testing.T) {
-	for _, right := range []func(i int) bool{func(int) bool { return false }, func(i int) bool { return i%3 == 0 }} {
+	for _, right := range []func(i int) bool{func(int) bool { return false },
+		func(i int) bool { return i%3 == 0 }} {
 		var cell []answered
 		for i := range 14 {
 			cell = append(cell, answered{id: fmt.Sprint(i), outcomes: []outcome{{right: right(i)}}})

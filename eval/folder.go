@@ -67,7 +67,8 @@ func goesInto(dir string, m *Manifest) error {
 		return err
 	}
 	if difference != "" {
-		return fmt.Errorf("%s: the run was started with other settings: %s: use the same, or choose another folder", filepath.Join(dir, manifestName), difference)
+		return fmt.Errorf("%s: the run was started with other settings: %s: use the same, or choose "+
+			"another folder", filepath.Join(dir, manifestName), difference)
 	}
 	return nil
 }
@@ -107,7 +108,8 @@ func checkFolder(dir string) error {
 		}
 	}
 	if foreign != "" {
-		return fmt.Errorf("%s is not empty (%s) and holds no evaluation: choose another folder", dir, strings.ToValidUTF8(foreign, "?"))
+		return fmt.Errorf("%s is not empty (%s) and holds no evaluation: choose another folder", dir,
+			strings.ToValidUTF8(foreign, "?"))
 	}
 	return nil
 }

@@ -12,14 +12,17 @@ import (
 // one that is judged anew: never a panic, and what is accepted is all asked for.
 func FuzzSamples(f *testing.F) {
 	line := `{"id":"mgsm-0","benchmark":"mgsm","language":"en","sample":0,"prompt":"Q","prompt_ids":[1],"output":"5","verdict":true}` + "\n"
-	for _, text := range []string{"", line, line + line, line[:40], strings.Replace(line, `"sample":0`, `"sample":-1`, 1), "\x00\x00\n", "null\n", `{"benchmark":"mgsm"}` + "\n"} {
+	for _, text := range []string{"", line, line + line, line[:40],
+		strings.Replace(line, `"sample":0`, `"sample":-1`, 1), "\x00\x00\n", "null\n",
+		`{"benchmark":"mgsm"}` + "\n"} {
 		f.Add(text)
 	}
 	spec := testSpec()
 	questions := testQuestions(spec)
 	f.Fuzz(func(t *testing.T, text string) {
 		j := newJournal("fuzz", questions, &spec)
-		if err := j.read(strings.NewReader(text)); err == nil && (j.size > int64(len(text)) || j.done > strings.Count(text, "\n")) {
+		if err := j.read(strings.NewReader(text)); err == nil &&
+			(j.size > int64(len(text)) || j.done > strings.Count(text, "\n")) {
 			t.Errorf("%d samples in %d bytes of %q", j.done, j.size, text)
 		}
 		r := &reader{SampleReader: NewSampleReader("fuzz", strings.NewReader(text)), spec: &spec}

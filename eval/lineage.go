@@ -71,6 +71,7 @@ func TrainingLineage(run string) (*Lineage, error) {
 		return nil, nil
 	}
 	run, err = filepath.Abs(run)
-	return &Lineage{Run: run, Algorithm: m.Config.Algorithm, Bench: m.Config.Data.Bench, Languages: m.Config.Data.Languages,
-		Model: m.Config.Model, Dir: m.Dir, Weights: m.Weights}, err
+	return &Lineage{Run: run, Algorithm: m.Config.Algorithm, Bench: m.Config.Data.Bench,
+		Languages: m.Config.Data.Languages,
+		Model:     m.Config.Model, Dir: m.Dir, Weights: m.Weights}, err
 }

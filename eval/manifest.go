@@ -107,7 +107,8 @@ func readManifest(dir string) (*Manifest, error) {
 func (m *Manifest) difference(now *Manifest) (string, error) {
 	old, is := *m, *now
 	old.ModelDir, old.Trained = now.ModelDir, now.Trained
-	old.Settings.OwnLanguages, is.Settings.OwnLanguages = withoutFonts(old.Settings.OwnLanguages), withoutFonts(is.Settings.OwnLanguages)
+	old.Settings.OwnLanguages, is.Settings.OwnLanguages = withoutFonts(old.Settings.OwnLanguages),
+		withoutFonts(is.Settings.OwnLanguages)
 	if old.Weights != nil && now.Weights != nil {
 		old.Model = now.Model // the same files under another name are the same model
 	}

@@ -38,7 +38,8 @@ func Merge(ctx context.Context, dirs []string, out string) (*Results, error) {
 	}
 	c := &collected{hash: newQuestionHash()}
 	// The parts are read to the end before anything is written.
-	err = eachQuestion(ctx, parts, whole.Questions, func(samples []Sample, _ []json.RawMessage) error { return c.add(samples) })
+	err = eachQuestion(ctx, parts, whole.Questions,
+		func(samples []Sample, _ []json.RawMessage) error { return c.add(samples) })
 	if err == nil {
 		err = c.check(&whole)
 	}
@@ -127,7 +128,8 @@ func orderParts(dirs []string) ([]part, error) {
 
 // eachQuestion calls f for each question of a run in its order, reading from the
 // parts in turn.
-func eachQuestion(ctx context.Context, parts []part, questions int, f func([]Sample, []json.RawMessage) error) error {
+func eachQuestion(ctx context.Context, parts []part, questions int,
+	f func([]Sample, []json.RawMessage) error) error {
 	for k := range questions {
 		if err := ctx.Err(); err != nil {
 			return err

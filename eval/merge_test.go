@@ -19,7 +19,8 @@ func shards(t *testing.T, of int) []string {
 	var dirs []string
 	for i := 1; i <= of; i++ {
 		dir := filepath.Join(root, fmt.Sprint(i))
-		samples, err := RunShard(t.Context(), testSpec(), testQuestions(testSpec()), Shard{i, of}, testDeps(&script{order: uint64(i)}), dir)
+		samples, err := RunShard(t.Context(), testSpec(), testQuestions(testSpec()), Shard{i, of},
+			testDeps(&script{order: uint64(i)}), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +52,8 @@ func TestMergeIsTheWhole(t *testing.T) {
 		}
 		// The merged folder is a run that is done.
 		g := &script{}
-		if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(g), out); err != nil || g.asked > 0 {
+		if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(g), out); err != nil ||
+			g.asked > 0 {
 			t.Errorf("the merged run goes on with %d samples, %v", g.asked, err)
 		}
 	}
@@ -74,14 +76,19 @@ func TestMergeNamesWhatIsWrong(t *testing.T) {
 		change func(t *testing.T, dirs []string) []string
 		want   string
 	}{
-		"missing":      {func(_ *testing.T, d []string) []string { return []string{d[1]} }, "parts are missing: 1/3, 3/3"},
-		"none":         {func(*testing.T, []string) []string { return nil }, "no part to merge"},
-		"twice":        {func(_ *testing.T, d []string) []string { return append(d, d[1]) }, "are both part 2/3"},
-		"other number": {func(t *testing.T, d []string) []string { return append(d[:2], shards(t, 4)[2]) }, "it is part 3/4"},
-		"no run":       {func(t *testing.T, d []string) []string { return append(d, t.TempDir()) }, "holds no manifest.json"},
+		"missing": {func(_ *testing.T, d []string) []string { return []string{d[1]} },
+			"parts are missing: 1/3, 3/3"},
+		"none": {func(*testing.T, []string) []string { return nil }, "no part to merge"},
+		"twice": {func(_ *testing.T, d []string) []string { return append(d, d[1]) },
+			"are both part 2/3"},
+		"other number": {func(t *testing.T, d []string) []string { return append(d[:2], shards(t, 4)[2]) },
+			"it is part 3/4"},
+		"no run": {func(t *testing.T, d []string) []string { return append(d, t.TempDir()) },
+			"holds no manifest.json"},
 		"whole": {func(t *testing.T, d []string) []string {
 			dir := t.TempDir()
-			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+				dir); err != nil {
 				t.Fatal(err)
 			}
 			return append(d, dir)

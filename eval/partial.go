@@ -68,8 +68,10 @@ func resultsOf(dir string, keep func(benchmark, language, id string) bool) (*Res
 			return !slices.ContainsFunc(questions, func(q Question) bool { return of(q) == name })
 		}
 	}
-	m.Settings.Benchmarks = slices.DeleteFunc(m.Settings.Benchmarks, without(func(q Question) string { return q.Benchmark }))
-	m.Settings.Languages = slices.DeleteFunc(m.Settings.Languages, without(func(q Question) string { return q.Language }))
+	m.Settings.Benchmarks = slices.DeleteFunc(m.Settings.Benchmarks,
+		without(func(q Question) string { return q.Benchmark }))
+	m.Settings.Languages = slices.DeleteFunc(m.Settings.Languages,
+		without(func(q Question) string { return q.Language }))
 	var outcomes []outcome
 	for i := range questions {
 		outcomes = append(outcomes, byQuestion[questions[i].key()]...)

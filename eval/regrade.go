@@ -29,7 +29,8 @@ func ReadSpec(dir string) (Spec, error) {
 // the results. grader is the name of one; empty is the run's own. Apart from the
 // manifest's graded_by, which is version where another made the run, the outcome is
 // that of a run with this grader.
-func Regrade(ctx context.Context, dir, grader, out, version string, identify func(output, language string) Identified, log io.Writer) (*Results, error) {
+func Regrade(ctx context.Context, dir, grader, out, version string,
+	identify func(output, language string) Identified, log io.Writer) (*Results, error) {
 	m, err := manifestOf(dir)
 	if err != nil {
 		return nil, err

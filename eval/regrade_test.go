@@ -32,7 +32,8 @@ func TestRegradeIsTheRunWithThatGrader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a, b := evaltest.Files(t, runs["qwen"])["results.json"], evaltest.Files(t, runs["strict"])["results.json"]; a == b || !strings.Contains(a, `"right": "qwen"`) {
+	if a, b := evaltest.Files(t, runs["qwen"])["results.json"],
+		evaltest.Files(t, runs["strict"])["results.json"]; a == b || !strings.Contains(a, `"right": "qwen"`) {
 		t.Fatal("the graders do not differ")
 	}
 	for from := range runs {
@@ -60,20 +61,23 @@ func TestRegradeIsTheRunWithThatGrader(t *testing.T) {
 
 func TestRegradeSaysWho(t *testing.T) {
 	dir, out := t.TempDir(), t.TempDir()
-	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+		dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Regrade(t.Context(), dir, "", out, "1.1", identifyScript, nil); err != nil {
 		t.Fatal(err)
 	}
-	if m := evaltest.Files(t, out)["manifest.json"]; !strings.Contains(m, `"graded_by": "1.1"`) || !strings.Contains(m, `"stele": "1.0"`) {
+	if m := evaltest.Files(t, out)["manifest.json"]; !strings.Contains(m, `"graded_by": "1.1"`) ||
+		!strings.Contains(m, `"stele": "1.0"`) {
 		t.Errorf("manifest %s", m)
 	}
 }
 
 func TestRegradeRefuses(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+		dir); err != nil {
 		t.Fatal(err)
 	}
 	shard := shards(t, 2)[0]

@@ -45,7 +45,8 @@ func (r *reader) next() (samples []Sample, lines []json.RawMessage, err error) {
 		case err == io.EOF && len(samples) == 0 && !r.torn:
 			return nil, nil, io.EOF
 		case err == io.EOF:
-			return nil, nil, fmt.Errorf("%s ends after line %d: %w: finish the run with stele eval", r.path, r.number, errMissing)
+			return nil, nil, fmt.Errorf("%s ends after line %d: %w: finish the run with stele eval", r.path,
+				r.number, errMissing)
 		case err != nil:
 			return nil, nil, err
 		}
@@ -57,7 +58,8 @@ func (r *reader) next() (samples []Sample, lines []json.RawMessage, err error) {
 		}
 		a, b := first.question(), s.question()
 		if s.Sample != len(samples) || a.key() != b.key() {
-			return nil, nil, r.errorf("sample %d of %s where sample %d of %s belongs: %w: finish the run with stele eval",
+			return nil, nil, r.errorf("sample %d of %s where sample %d of %s belongs: %w: finish the run "+
+				"with stele eval",
 				s.Sample, b.key(), len(samples), a.key(), errMissing)
 		}
 		samples, lines = append(samples, *s), append(lines, line)
@@ -90,11 +92,13 @@ func (c *collected) add(samples []Sample) error {
 func (c *collected) check(m *Manifest) error {
 	switch {
 	case len(c.questions) < m.Questions:
-		return fmt.Errorf("%w: %d questions of %d are there: finish the run with stele eval", errMissing, len(c.questions), m.Questions)
+		return fmt.Errorf("%w: %d questions of %d are there: finish the run with stele eval", errMissing,
+			len(c.questions), m.Questions)
 	case len(c.questions) > m.Questions:
 		return fmt.Errorf("%d questions are there, the manifest says %d", len(c.questions), m.Questions)
 	case c.hash.sum() != m.QuestionsSHA256:
-		return fmt.Errorf("the questions are not those of the manifest: their SHA-256 is %s, expected %s", c.hash.sum(), m.QuestionsSHA256)
+		return fmt.Errorf("the questions are not those of the manifest: their SHA-256 is %s, expected %s",
+			c.hash.sum(), m.QuestionsSHA256)
 	}
 	return nil
 }

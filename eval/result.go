@@ -135,7 +135,9 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 		r.compare(q, all[i].outcomes)
 	}
 	grader, _ := grade.Named(spec.Grader) // Validate has looked at it
-	vote(all, func(i int, predictions []string) []int { return spec.groups(&questions[i], grader, predictions) })
+	vote(all, func(i int, predictions []string) []int {
+		return spec.groups(&questions[i], grader, predictions)
+	})
 	for i := range questions {
 		cell := [2]string{questions[i].Benchmark, questions[i].Language}
 		cells[cell] = append(cells[cell], all[i])
@@ -185,7 +187,8 @@ func vote(all []answered, groups func(i int, predictions []string) []int) {
 		workers.Go(func() {
 			for i := w; i < len(all); i += n {
 				if len(all[i].outcomes) > 1 {
-					all[i].majority = majority(all[i].outcomes, func(predictions []string) []int { return groups(i, predictions) })
+					all[i].majority = majority(all[i].outcomes,
+						func(predictions []string) []int { return groups(i, predictions) })
 				}
 			}
 		})
@@ -202,7 +205,8 @@ func (r *Results) compare(q *Question, outcomes []outcome) {
 			r.Graders[key] = a
 		}
 		if right := rightBy(o.verdicts); len(right) > 0 && len(right) < len(grade.Graders) {
-			r.Differences = append(r.Differences, Difference{q.Benchmark, q.Language, q.ID, k, strings.Join(right, " "), o.pred, o.gt})
+			r.Differences = append(r.Differences, Difference{q.Benchmark, q.Language, q.ID, k,
+				strings.Join(right, " "), o.pred, o.gt})
 		}
 	}
 }
@@ -210,8 +214,9 @@ func (r *Results) compare(q *Question, outcomes []outcome) {
 // tabulate adds a row of Table.
 func (r *Results) tabulate(key string, s Score) {
 	row := map[string]*float64{
-		"acc": &s.Accuracy, "acc_stderr": s.AccuracySE, "off_target": &s.OffTarget, "off_target_stderr": s.OffTargetSE,
-		"truncated": &s.Truncated, "truncated_stderr": nil,
+		"acc": &s.Accuracy, "acc_stderr": s.AccuracySE, "off_target": &s.OffTarget,
+		"off_target_stderr": s.OffTargetSE,
+		"truncated":         &s.Truncated, "truncated_stderr": nil,
 	}
 	for name, e := range s.Several {
 		row[name], row[name+"_stderr"] = &e.Value, e.SE

@@ -11,14 +11,17 @@ import (
 )
 
 func TestSummary(t *testing.T) {
-	yes, no := outcome{right: true, verdicts: map[string]bool{"qwen": true}, tokens: 10, pred: "1"}, outcome{off: true, cut: true, tokens: 30, verdicts: map[string]bool{"strict": true}, pred: "2"}
-	spec := Spec{Benchmarks: []string{"a"}, Languages: []string{"en", "ru"}, Samples: map[string]int{"a": 2}, Grader: "qwen"}
+	yes, no := outcome{right: true, verdicts: map[string]bool{"qwen": true}, tokens: 10, pred: "1"},
+		outcome{off: true, cut: true, tokens: 30, verdicts: map[string]bool{"strict": true}, pred: "2"}
+	spec := Spec{Benchmarks: []string{"a"}, Languages: []string{"en", "ru"}, Samples: map[string]int{"a": 2},
+		Grader: "qwen"}
 	questions := []Question{
 		{Benchmark: "a", Language: "en", ID: "1"}, {Benchmark: "a", Language: "en", ID: "2"},
 		{Benchmark: "a", Language: "ru", ID: "1"}, {Benchmark: "a", Language: "ru", ID: "2"},
 	}
 	r := summarize(&Manifest{Settings: spec}, questions, []outcome{yes, yes, no, no, yes, no, no, no})
-	en, ru, mean := r.Benchmarks["a"].Languages["en"], r.Benchmarks["a"].Languages["ru"], r.Benchmarks["a"].Mean
+	en, ru, mean := r.Benchmarks["a"].Languages["en"], r.Benchmarks["a"].Languages["ru"],
+		r.Benchmarks["a"].Mean
 	for _, c := range []struct {
 		name      string
 		got, want float64
@@ -52,13 +55,15 @@ func TestSummary(t *testing.T) {
 	if en.Questions != 2 || en.Samples != 4 || mean.Samples != 8 {
 		t.Errorf("counts %d %d %d", en.Questions, en.Samples, mean.Samples)
 	}
-	if diff := cmp.Diff(Agreement{Only: map[string]int{"qwen": 1, "strict": 3}}, r.Graders["a|ru"]); diff != "" {
+	if diff := cmp.Diff(Agreement{Only: map[string]int{"qwen": 1, "strict": 3}},
+		r.Graders["a|ru"]); diff != "" {
 		t.Errorf("graders: %s", diff)
 	}
 	if len(r.Differences) != 8 || r.Differences[2] != (Difference{"a", "en", "2", 0, "strict", "2", ""}) {
 		t.Errorf("differences: %+v", r.Differences)
 	}
-	one := summarize(&Manifest{Settings: Spec{Benchmarks: []string{"a"}, Languages: []string{"en"}, Samples: map[string]int{"a": 1}}},
+	one := summarize(&Manifest{Settings: Spec{Benchmarks: []string{"a"}, Languages: []string{"en"},
+		Samples: map[string]int{"a": 1}}},
 		questions[:1], []outcome{yes})
 	if se := one.Benchmarks["a"].Languages["en"].AccuracySE; se != nil {
 		t.Errorf("a single question has a standard error of %g", *se)
@@ -69,9 +74,12 @@ func TestSummary(t *testing.T) {
 // back.
 func TestScoreJSON(t *testing.T) {
 	se := 0.125
-	score := Score{Questions: 4, Samples: 16, Accuracy: 0.5, AccuracySE: &se, AccuracyCI: &Interval{0.25, 0.75}, Accuracies: map[string]float64{"qwen": 0, "strict": 0}, Several: map[string]Estimate{
-		"pass@16": {Value: 1, SE: &se}, "pass@2": {Value: 0.75, CI: &Interval{0, 1}}, "maj@16": {Value: 0.5}, "avg@16": {Value: 0.5},
-	}}
+	score := Score{Questions: 4, Samples: 16, Accuracy: 0.5, AccuracySE: &se,
+		AccuracyCI: &Interval{0.25, 0.75}, Accuracies: map[string]float64{"qwen": 0, "strict": 0},
+		Several: map[string]Estimate{
+			"pass@16": {Value: 1, SE: &se}, "pass@2": {Value: 0.75, CI: &Interval{0, 1}}, "maj@16": {Value: 0.5},
+			"avg@16": {Value: 0.5},
+		}}
 	text, err := json.Marshal(score)
 	if err != nil {
 		t.Fatal(err)
@@ -96,13 +104,15 @@ func TestScoreJSON(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	spec := Spec{Benchmarks: []string{"mgsm"}, Languages: []string{"en", "ru"}, Samples: map[string]int{"mgsm": 2}, FewShot: 8, Grader: "qwen"}
+	spec := Spec{Benchmarks: []string{"mgsm"}, Languages: []string{"en", "ru"},
+		Samples: map[string]int{"mgsm": 2}, FewShot: 8, Grader: "qwen"}
 	var questions []Question
 	var outcomes []outcome
 	for _, l := range spec.Languages {
 		for _, id := range []string{"1", "2", "3"} {
 			questions = append(questions, Question{Benchmark: "mgsm", Language: l, ID: id})
-			outcomes = append(outcomes, outcome{right: id != "3", pred: "1"}, outcome{off: l == "ru", pred: id})
+			outcomes = append(outcomes, outcome{right: id != "3", pred: "1"},
+				outcome{off: l == "ru", pred: id})
 		}
 	}
 	var b strings.Builder

@@ -44,8 +44,10 @@ func TestResumedProgress(t *testing.T) {
 		samples++
 		right += int(metric.Indicator(s.Verdict))
 	}
-	want := fmt.Sprintf("eval %d/%d samples, %.1f %% right", samples, samples, 100*float64(right)/float64(samples))
-	if !strings.Contains(said.String(), want) || !strings.Contains(said.String(), fmt.Sprintf("going on after 50 of %d", samples)) {
+	want := fmt.Sprintf("eval %d/%d samples, %.1f %% right", samples, samples,
+		100*float64(right)/float64(samples))
+	if !strings.Contains(said.String(), want) || !strings.Contains(said.String(),
+		fmt.Sprintf("going on after 50 of %d", samples)) {
 		t.Errorf("it said\n%swant %q", said.String(), want)
 	}
 }
@@ -84,7 +86,8 @@ func TestFewShotStop(t *testing.T) {
 		}
 	}
 	spec.FewShotStop = nil
-	if _, err := Run(t.Context(), spec, testQuestions(spec), testDeps(g), dir); err == nil || !strings.Contains(err.Error(), "few_shot_stop") {
+	if _, err := Run(t.Context(), spec, testQuestions(spec), testDeps(g), dir); err == nil ||
+		!strings.Contains(err.Error(), "few_shot_stop") {
 		t.Errorf("without the stop it goes on: %v", err)
 	}
 }
@@ -105,11 +108,13 @@ func TestManifestFollowsNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, err := ReadManifest(dir)
-	if err != nil || m.Model != "moved" || m.ModelDir != "/models/moved" || m.Trained == nil || results.Model != "moved" {
+	if err != nil || m.Model != "moved" || m.ModelDir != "/models/moved" || m.Trained == nil ||
+		results.Model != "moved" {
 		t.Errorf("manifest %+v, results of %s: %v", m, results.Model, err)
 	}
 	deps.Origin.Weights = map[string]string{"model.safetensors": "cd"}
-	if _, err := Run(t.Context(), spec, testQuestions(spec), deps, dir); err == nil || !strings.Contains(err.Error(), "weights") {
+	if _, err := Run(t.Context(), spec, testQuestions(spec), deps, dir); err == nil ||
+		!strings.Contains(err.Error(), "weights") {
 		t.Errorf("other weights: %v", err)
 	}
 }

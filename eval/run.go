@@ -52,7 +52,9 @@ func Run(ctx context.Context, spec Spec, questions []Question, deps Deps, out st
 
 // RunShard is Run for a part of the questions. The folder gets no results.json:
 // Merge makes that of all parts. The number of the part's samples is returned.
-func RunShard(ctx context.Context, spec Spec, questions []Question, shard Shard, deps Deps, out string) (samples int, err error) {
+func RunShard(
+	ctx context.Context, spec Spec, questions []Question, shard Shard, deps Deps, out string,
+) (samples int, err error) {
 	manifest, err := newManifest(spec, questions, deps.Origin, shard)
 	if err != nil {
 		return 0, err
@@ -95,7 +97,9 @@ func newManifest(spec Spec, questions []Question, origin Origin, shard Shard) (*
 }
 
 // run does what the manifest says; questions are those of its shard.
-func run(ctx context.Context, manifest *Manifest, questions []Question, deps Deps, out string) (_ *Results, err error) {
+func run(
+	ctx context.Context, manifest *Manifest, questions []Question, deps Deps, out string,
+) (_ *Results, err error) {
 	release, err := claim(out, manifest)
 	if err != nil {
 		return nil, err
@@ -109,7 +113,8 @@ func run(ctx context.Context, manifest *Manifest, questions []Question, deps Dep
 	r := &running{spec: manifest.Settings, questions: questions, deps: deps, journal: j}
 	if err := r.fill(ctx); err != nil {
 		if ctx.Err() != nil && !deps.Part {
-			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done, len(j.entries))
+			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done,
+				len(j.entries))
 		}
 		return nil, err
 	}
@@ -200,7 +205,8 @@ func (r *running) fill(ctx context.Context) (err error) {
 	sent := make(map[int]bool, missing)
 	err = r.deps.Generator.Generate(ctx, requests, func(c Completion) error {
 		if c.Request < 0 || c.Request >= len(requests) || c.Sample < 0 || c.Sample >= requests[c.Request].N {
-			return fmt.Errorf("the engine returned sample %d of request %d, which was not asked for", c.Sample, c.Request)
+			return fmt.Errorf("the engine returned sample %d of request %d, which was not asked for",
+				c.Sample, c.Request)
 		}
 		slot := slots[c.Request] + c.Sample
 		if sent[slot] || r.journal.has(slot) {
@@ -252,7 +258,8 @@ func (r *running) judge(task judgement, meter *progress.Meter) error {
 func (r *running) request(q *Question, n int) Request {
 	return Request{
 		ID: q.key(), Prompt: q.PromptIDs, N: n, Sampling: r.spec.Sampling,
-		MaxTokens: r.spec.MaxTokens, Stop: slices.Concat(r.spec.Stop, r.spec.FewShotStop[q.cell()]), Seed: r.spec.Seed,
+		MaxTokens: r.spec.MaxTokens, Stop: slices.Concat(r.spec.Stop, r.spec.FewShotStop[q.cell()]),
+		Seed: r.spec.Seed,
 	}
 }
 
@@ -260,7 +267,8 @@ func (r *running) meter() *progress.Meter {
 	if r.deps.Log == nil {
 		return nil
 	}
-	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries), r.deps.Parallel)
+	return progress.New(r.deps.Log, "eval", "samples", r.journal.done, len(r.journal.entries),
+		r.deps.Parallel)
 }
 
 func (r *running) logf(format string, args ...any) {

@@ -44,14 +44,16 @@ func testQuestions(spec Spec) []Question {
 
 func testDeps(g Generator) Deps {
 	return Deps{Generator: g, Identify: identifyScript, Origin: Origin{
-		Stele: "1.0", Model: "tiny", Weights: map[string]string{"model.safetensors": "ab"}, Backend: "go", DType: "float32"}}
+		Stele: "1.0", Model: "tiny", Weights: map[string]string{"model.safetensors": "ab"}, Backend: "go",
+		DType: "float32"}}
 }
 
 // whole is a run that nothing disturbs.
 func whole(t *testing.T) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
-	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+		dir); err != nil {
 		t.Fatal(err)
 	}
 	return evaltest.Files(t, dir)
@@ -61,7 +63,8 @@ func TestOrderOfSamplesLeavesNoTrace(t *testing.T) {
 	want := whole(t)
 	for order := uint64(1); order < 5; order++ {
 		dir := t.TempDir()
-		if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{order: order}), dir); err != nil {
+		if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{order: order}),
+			dir); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, evaltest.Files(t, dir)); diff != "" {
@@ -130,7 +133,8 @@ func TestTornEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			writeRun(t, dir, want["manifest.json"], torn)
-			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+			if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+				dir); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, evaltest.Files(t, dir)); diff != "" {
@@ -154,8 +158,9 @@ func TestDamageIsNamed(t *testing.T) {
 	lines := strings.SplitAfter(good["samples.jsonl"], "\n")
 	foreign := strings.Replace(lines[1], `"benchmark":"mgsm"`, `"benchmark":"gpqa"`, 1)
 	for name, c := range map[string]struct{ samples, want string }{
-		"a broken line":      {lines[0] + "{\n" + lines[2], "samples.jsonl:2: not a sample"},
-		"a foreign question": {lines[0] + foreign + lines[2], "samples.jsonl:2: sample 0 of gpqa/en/mgsm-1 is not asked for"},
+		"a broken line": {lines[0] + "{\n" + lines[2], "samples.jsonl:2: not a sample"},
+		"a foreign question": {lines[0] + foreign + lines[2],
+			"samples.jsonl:2: sample 0 of gpqa/en/mgsm-1 is not asked for"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -185,7 +190,8 @@ func TestDoneRunAsksNothing(t *testing.T) {
 // that it can always fill its batch.
 func TestOneQueue(t *testing.T) {
 	g := &script{}
-	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(g), t.TempDir()); err != nil {
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(g),
+		t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	if len(g.calls) != 1 {
@@ -217,20 +223,28 @@ func TestGenerationWaitsForNobody(t *testing.T) {
 
 func TestOtherSettingsAreRefused(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+		dir); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
 		change func(*Spec, *[]Question, *Deps)
 		want   string
 	}{
-		"seed":        {func(s *Spec, _ *[]Question, _ *Deps) { s.Seed = 8 }, "seed was 7, is 8"},
-		"temperature": {func(s *Spec, _ *[]Question, _ *Deps) { s.Temperature = 1 }, "settings.temperature was 0.6, is 1"},
-		"samples":     {func(s *Spec, _ *[]Question, _ *Deps) { s.Samples["mgsm"] = 2 }, "settings.samples.mgsm was 1, is 2"},
-		"answer":      {func(_ *Spec, q *[]Question, _ *Deps) { (*q)[3].Answer = "2" }, "questions_sha256 was"},
-		"weights": {func(_ *Spec, _ *[]Question, d *Deps) { d.Origin.Weights = map[string]string{"model.safetensors": "cd"} },
+		"seed": {func(s *Spec, _ *[]Question, _ *Deps) { s.Seed = 8 }, "seed was 7, is 8"},
+		"temperature": {func(s *Spec, _ *[]Question, _ *Deps) { s.Temperature = 1 },
+			"settings.temperature was 0.6, is 1"},
+		"samples": {func(s *Spec, _ *[]Question, _ *Deps) { s.Samples["mgsm"] = 2 },
+			"settings.samples.mgsm was 1, is 2"},
+		"answer": {func(_ *Spec, q *[]Question, _ *Deps) { (*q)[3].Answer = "2" },
+			"questions_sha256 was"},
+		"weights": {func(_ *Spec, _ *[]Question,
+			d *Deps) {
+			d.Origin.Weights = map[string]string{"model.safetensors": "cd"}
+		},
 			`weights.model.safetensors was "ab", is "cd"`},
-		"backend": {func(_ *Spec, _ *[]Question, d *Deps) { d.Origin.Backend = "xla:cpu" }, `backend was "go", is "xla:cpu"`},
+		"backend": {func(_ *Spec, _ *[]Question, d *Deps) { d.Origin.Backend = "xla:cpu" },
+			`backend was "go", is "xla:cpu"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec, deps := testSpec(), testDeps(&script{})
@@ -270,13 +284,15 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+		dir); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("error %v", err)
 	}
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}), dir); err != nil {
+	if _, err := Run(t.Context(), testSpec(), testQuestions(testSpec()), testDeps(&script{}),
+		dir); err != nil {
 		t.Error(err)
 	}
 }
@@ -298,8 +314,9 @@ func TestValidate(t *testing.T) {
 		change func(*Spec)
 		want   string
 	}{
-		"no benchmark":  {func(s *Spec) { s.Benchmarks = nil }, "no benchmark"},
-		"twice":         {func(s *Spec) { s.Languages = append(s.Languages, "en") }, "language en is named twice"},
+		"no benchmark": {func(s *Spec) { s.Benchmarks = nil }, "no benchmark"},
+		"twice": {func(s *Spec) { s.Languages = append(s.Languages, "en") },
+			"language en is named twice"},
 		"top-p":         {func(s *Spec) { s.TopP = math.NaN() }, "top-p"},
 		"temperature":   {func(s *Spec) { s.Temperature = -1 }, "temperature"},
 		"max tokens":    {func(s *Spec) { s.MaxTokens = 0 }, "max tokens"},
@@ -325,7 +342,8 @@ func TestPresets(t *testing.T) {
 		temperature, topP float64
 		maxTokens         int
 	}
-	want := map[string]paper{"paper": {0.6, 0.95, 8912}, "paper-32b": {0.6, 0.95, 32768}, "dapo-32b": {1, 0.7, 20480}}
+	want := map[string]paper{"paper": {0.6, 0.95, 8912}, "paper-32b": {0.6, 0.95, 32768},
+		"dapo-32b": {1, 0.7, 20480}}
 	got := map[string]paper{}
 	for name, apply := range Presets {
 		s := testSpec()

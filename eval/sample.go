@@ -48,8 +48,9 @@ type Identified struct {
 
 // question is the question that the sample answers.
 func (s *Sample) question() Question {
-	return Question{Benchmark: s.Benchmark, Language: s.Language, ID: s.ID, Prompt: s.Prompt, PromptIDs: s.PromptIDs,
-		Prefix: s.Prefix, Answer: s.Reference, DataName: s.DataName, AnswerType: s.AnswerType}
+	return Question{Benchmark: s.Benchmark, Language: s.Language, ID: s.ID, Prompt: s.Prompt,
+		PromptIDs: s.PromptIDs, Prefix: s.Prefix, Answer: s.Reference, DataName: s.DataName,
+		AnswerType: s.AnswerType}
 }
 
 // bareSample is Sample without its methods.
@@ -106,5 +107,6 @@ type outcome struct {
 
 func (s *Sample) outcome() outcome {
 	return outcome{right: s.Verdict, verdicts: s.Verdicts, off: s.OffTarget,
-		answerOff: s.AnswerOffTarget, cut: s.FinishReason == FinishLength, tokens: s.Tokens, pred: s.Pred, gt: s.GT}
+		answerOff: s.AnswerOffTarget, cut: s.FinishReason == FinishLength, tokens: s.Tokens, pred: s.Pred,
+		gt: s.GT}
 }

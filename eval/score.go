@@ -25,13 +25,14 @@ type Score struct {
 	AccuracyCI *Interval `json:"accuracy_ci95"`
 	// Accuracies are by the name of the grader; in JSON they stand here, as
 	// "accuracy_qwen".
-	Accuracies      map[string]float64 `json:"-"`
-	OffTarget       float64            `json:"off_target"` // share of samples that reason in another language
-	OffTargetSE     *float64           `json:"off_target_se"`
-	OffTargetCI     *Interval          `json:"off_target_ci95"`
-	AnswerOffTarget float64            `json:"answer_off_target"` // share of samples that answer in another language
-	MeanTokens      float64            `json:"mean_tokens"`       // generated, a sample
-	Truncated       float64            `json:"truncated"`         // share of samples cut off at the limit
+	Accuracies  map[string]float64 `json:"-"`
+	OffTarget   float64            `json:"off_target"` // share of samples that reason in another language
+	OffTargetSE *float64           `json:"off_target_se"`
+	OffTargetCI *Interval          `json:"off_target_ci95"`
+	// share of samples that answer in another language
+	AnswerOffTarget float64 `json:"answer_off_target"`
+	MeanTokens      float64 `json:"mean_tokens"` // generated, a sample
+	Truncated       float64 `json:"truncated"`   // share of samples cut off at the limit
 	// Several are the measures that need several samples a question, by name: avg@n,
 	// pass@k and maj@n. In JSON they stand beside the others, as "pass@4",
 	// "pass@4_se" and "pass@4_ci95".
@@ -217,7 +218,8 @@ func (e *estimates) score() Score {
 		Questions: e.questions, Samples: e.samples,
 		Accuracy: e.accuracy.Value, AccuracySE: e.accuracy.SE, AccuracyCI: e.accuracy.CI,
 		Accuracies: accuracies,
-		OffTarget:  e.off.Value, OffTargetSE: e.off.SE, OffTargetCI: e.off.CI, AnswerOffTarget: e.answerOff.Value,
-		MeanTokens: e.tokens.Value, Truncated: e.truncated.Value, Several: e.several,
+		OffTarget:  e.off.Value, OffTargetSE: e.off.SE, OffTargetCI: e.off.CI,
+		AnswerOffTarget: e.answerOff.Value,
+		MeanTokens:      e.tokens.Value, Truncated: e.truncated.Value, Several: e.several,
 	}
 }

@@ -83,7 +83,8 @@ func identifyScript(output, language string) Identified {
 	for code, text := range words {
 		if strings.Contains(output, text) {
 			// The last digits of a real detector's confidence are noise.
-			return Identified{Lang: code, Confidence: 0.75 + 1e-12*rand.Float64(), OffTarget: code != language, AnswerLang: "none"}
+			return Identified{Lang: code, Confidence: 0.75 + 1e-12*rand.Float64(),
+				OffTarget: code != language, AnswerLang: "none"}
 		}
 	}
 	return Identified{Lang: "none", OffTarget: true, AnswerLang: "none"}

@@ -14,12 +14,14 @@ import (
 // way is better. Beside that harness's columns stand the language and the
 // bootstrap interval.
 func (r *Results) WriteTable(w io.Writer) error {
-	t := markdown.Table{Head: []string{"Tasks", "Language", "n-shot", "Grader", "Metric", "", "Value", "", "Stderr", "95 % interval"},
+	t := markdown.Table{Head: []string{"Tasks", "Language", "n-shot", "Grader", "Metric", "", "Value", "",
+		"Stderr", "95 % interval"},
 		Right: []bool{2: true, 6: true, 8: true, 9: false}}
 	shots := strconv.Itoa(r.Settings.FewShot)
 	add := func(task, language string, s Score) {
 		for _, m := range r.metrics(s) {
-			row := []string{task, language, shots, m.grader, m.name, m.arrow, fmt.Sprintf("%.4f", m.Value), "±", "N/A", ""}
+			row := []string{task, language, shots, m.grader, m.name, m.arrow, fmt.Sprintf("%.4f", m.Value),
+				"±", "N/A", ""}
 			if m.SE != nil {
 				row[8] = fmt.Sprintf("%.4f", *m.SE)
 			}
@@ -55,7 +57,8 @@ type metricRow struct {
 
 // metrics are the rows of a score. Of pass@k, only the largest k is there.
 func (r *Results) metrics(s Score) []metricRow {
-	rows := []metricRow{{"acc", r.Settings.Grader, "↑", Estimate{Value: s.Accuracy, SE: s.AccuracySE, CI: s.AccuracyCI}}}
+	rows := []metricRow{{"acc", r.Settings.Grader, "↑",
+		Estimate{Value: s.Accuracy, SE: s.AccuracySE, CI: s.AccuracyCI}}}
 	names := SeveralNames(s.Several)
 	for i, name := range names {
 		last := i+1 == len(names) || !strings.HasPrefix(names[i+1], "pass@")
@@ -63,6 +66,7 @@ func (r *Results) metrics(s Score) []metricRow {
 			rows = append(rows, metricRow{name, r.Settings.Grader, "↑", s.Several[name]})
 		}
 	}
-	return append(rows, metricRow{"off_target", "none", "↓", Estimate{Value: s.OffTarget, SE: s.OffTargetSE, CI: s.OffTargetCI}},
+	return append(rows, metricRow{"off_target", "none", "↓",
+		Estimate{Value: s.OffTarget, SE: s.OffTargetSE, CI: s.OffTargetCI}},
 		metricRow{"truncated", "none", "↓", Estimate{Value: s.Truncated}})
 }

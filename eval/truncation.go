@@ -44,6 +44,7 @@ func (r *Results) Truncation() string {
 	if more := len(cells) - mostNamed; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	return fmt.Sprintf("%.0f %% of the samples were cut off at the limit of %d tokens, and an answer that is not reached counts as wrong (%s)",
+	return fmt.Sprintf("%.0f %% of the samples were cut off at the limit of %d tokens, and an answer that "+
+		"is not reached counts as wrong (%s)",
 		100*cut/samples, r.Settings.MaxTokens, strings.Join(names, ", "))
 }

@@ -65,7 +65,8 @@ func Register(t Type) Type {
 // Names lists the registered types, "choice of N" once.
 func Names() []string {
 	names := slices.Sorted(maps.Keys(types))
-	return append(slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, choiceOf) }), choiceOf+"N")
+	return append(slices.DeleteFunc(names,
+		func(name string) bool { return strings.HasPrefix(name, choiceOf) }), choiceOf+"N")
 }
 
 // Named returns the registered type of a name. "" is Math.

@@ -50,7 +50,8 @@ func TestText(t *testing.T) {
 			t.Errorf("%q for %q: %+v, want %q, %v", c.output, c.reference, r, c.extracted, c.right)
 		}
 	}
-	if got := Text.Groups([]string{"Rome", "Paris", "rome.", "PARIS "}, grade.Qwen); !slices.Equal(got, []int{0, 1, 0, 1}) {
+	if got := Text.Groups([]string{"Rome", "Paris", "rome.", "PARIS "}, grade.Qwen); !slices.Equal(got,
+		[]int{0, 1, 0, 1}) {
 		t.Errorf("groups %v", got)
 	}
 }
@@ -89,7 +90,8 @@ func TestFewChoices(t *testing.T) {
 		if err != nil || ChoiceOf(n) != Choice || Label(of) != "" {
 			t.Fatal(n, of, err)
 		}
-		for _, output := range []string{`\boxed{B}`, "The choice is (C).\n\nThe choice is (A).", "The answer is B. Or is it C?", "a", ""} {
+		for _, output := range []string{`\boxed{B}`, "The choice is (C).\n\nThe choice is (A).",
+			"The answer is B. Or is it C?", "a", ""} {
 			got, _ := of.Grade(Output{Text: output, Reference: "B"}, grade.Graders...)
 			want, _ := Math.Grade(Output{Text: output, Reference: "B"}, grade.Graders...)
 			if !slices.Equal(got, want) {
@@ -101,7 +103,8 @@ func TestFewChoices(t *testing.T) {
 
 // TestNames: every name leads to its type, and labels lead back.
 func TestNames(t *testing.T) {
-	for _, name := range []string{"math", "integer", "number", "choice", "choice of 2", "choice of 26", "text"} {
+	for _, name := range []string{"math", "integer", "number", "choice", "choice of 2", "choice of 26",
+		"text"} {
 		of, err := Named(name)
 		if err != nil || of.Name() != name {
 			t.Fatal(name, of, err)

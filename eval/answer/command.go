@@ -99,7 +99,8 @@ func (c *Command) open() (*command.Process[verdict], error) {
 }
 
 func (c *Command) program() command.Program[verdict] {
-	return command.Program[verdict]{Name: "answers", Run: c.Run, Sent: "output", Limit: command.Seconds(c.TimeoutS),
+	return command.Program[verdict]{Name: "answers", Run: c.Run, Sent: "output",
+		Limit:   command.Seconds(c.TimeoutS),
 		Expects: `{"verdict": true or false, "extracted": text, "group": text}`, Read: verdictOf}
 }
 
@@ -159,7 +160,8 @@ func (c *Command) Grade(o Output, graders ...*grade.Grader) ([]grade.Result, err
 		c.mu.Unlock()
 		return nil, err
 	}
-	return alike(grade.Result{Extracted: v.extracted, Pred: v.group, GT: o.Reference, Verdict: v.right, Via: ViaCommand}, graders), nil
+	return alike(grade.Result{Extracted: v.extracted, Pred: v.group, GT: o.Reference, Verdict: v.right,
+		Via: ViaCommand}, graders), nil
 }
 
 // Groups implements Type.

@@ -69,7 +69,9 @@ func unwrapped(s string) string {
 func folded(s string) string {
 	s = norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
 	s = strings.Join(strings.Fields(s), " ")
-	cut := strings.TrimRightFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(final, r) })
+	cut := strings.TrimRightFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune(final, r)
+	})
 	if cut == "" {
 		return s // nothing but marks
 	}

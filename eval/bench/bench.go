@@ -96,7 +96,8 @@ func Load(name string, languages []string, o Options) ([]Problem, error) {
 		}
 		all = slices.DeleteFunc(all, func(p Problem) bool { return !slices.Contains(o.Levels, p.Level) })
 		if len(all) == 0 && len(there) > 0 {
-			return nil, fmt.Errorf("%s has no question of level %s: %s", name, numbers(o.Levels), levelsOf(there))
+			return nil, fmt.Errorf("%s has no question of level %s: %s", name, numbers(o.Levels),
+				levelsOf(there))
 		}
 		if len(absent) > 0 && o.Say != nil {
 			fmt.Fprintf(o.Say, "%s has no question of level %s: %s\n", name, numbers(absent), levelsOf(there))
@@ -174,7 +175,8 @@ func loadArith(languages []string, o Options) ([]Problem, error) {
 	problems := make([]Problem, len(generated))
 	for i, p := range generated {
 		problems[i] = Problem{
-			ID: p.ID, Benchmark: Arith, Language: p.Language, Problem: p.Text, Answer: p.Answer, Solution: p.Solution, Level: p.Level,
+			ID: p.ID, Benchmark: Arith, Language: p.Language, Problem: p.Text, Answer: p.Answer,
+			Solution: p.Solution, Level: p.Level,
 		}
 	}
 	return problems, nil
@@ -189,7 +191,8 @@ func (e Entry) load(languages []string, o Options) ([]Problem, error) {
 	var all []Problem
 	for _, language := range languages {
 		if !slices.Contains(e.Languages, language) {
-			return nil, fmt.Errorf("%s is not there in %s: it has %s", e.name, language, strings.Join(e.Languages, " "))
+			return nil, fmt.Errorf("%s is not there in %s: it has %s", e.name, language,
+				strings.Join(e.Languages, " "))
 		}
 		problems, err := e.loadLanguage(language, o)
 		if err != nil {
@@ -245,7 +248,8 @@ func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 
 // options say how the source's files are read.
 func (s *Source) options(language, split string) dataset.Options {
-	return dataset.Options{Config: s.Config, Split: s.fill(s.Split, language, split), Columns: s.Columns, Quoted: s.Quoted}
+	return dataset.Options{Config: s.Config, Split: s.fill(s.Split, language, split), Columns: s.Columns,
+		Quoted: s.Quoted}
 }
 
 // files finds the data of a language; missing says what is not there.
@@ -310,7 +314,8 @@ func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error
 	source.Split, source.ofPath, source.places = o.Split, true, &places{}
 	for part, field := range o.Fields {
 		if !slices.Contains(parts, part) {
-			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
+			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part,
+				strings.Join(parts, ", "), nearest.Hint(part, parts))
 		}
 		if strings.TrimSpace(field) == "" {
 			return nil, nil, fmt.Errorf("fields: %s names no field", part)
@@ -320,7 +325,8 @@ func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error
 	root := path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hub.IsID(path) {
 		if root, err = hub.Snapshot(hub.Dataset, path, ""); err != nil {
-			return nil, nil, fmt.Errorf("%s is no file or folder here, and as a dataset of the hub: %w", path, err)
+			return nil, nil, fmt.Errorf("%s is no file or folder here, and as a dataset of the hub: %w",
+				path, err)
 		}
 	}
 	in, err := dataset.Open(root, source.options("", ""))
@@ -351,7 +357,8 @@ func checkEncoding(path string, problems []Problem) error {
 	for _, part := range []struct {
 		name string
 		of   func(Problem) string
-	}{{"answer", func(p Problem) string { return p.Answer }}, {"problem", func(p Problem) string { return p.Problem }}} {
+	}{{"answer", func(p Problem) string { return p.Answer }},
+		{"problem", func(p Problem) string { return p.Problem }}} {
 		all, padded := len(problems) > 0, ""
 		for _, p := range problems {
 			value := part.of(p)
@@ -363,7 +370,8 @@ func checkEncoding(path string, problems []Problem) error {
 			}
 		}
 		if all && padded != "" {
-			return fmt.Errorf("%s: every %s is base64, such as %.60q, which is %.60q: write the column as text, not as bytes", path, part.name, padded, fromBase64(padded))
+			return fmt.Errorf("%s: every %s is base64, such as %.60q, which is %.60q: write the column as "+
+				"text, not as bytes", path, part.name, padded, fromBase64(padded))
 		}
 	}
 	return nil
@@ -391,7 +399,8 @@ func (s *Source) read(in records, of answer.Type, split string, languages []stri
 		record, err := in.Next()
 		if err == io.EOF {
 			if len(problems) == 0 && len(others) > 0 {
-				return nil, fmt.Errorf("%s: no question in %s: its records are in %s", in.Where(), strings.Join(languages, " "), strings.Join(slices.Sorted(maps.Keys(others)), ", "))
+				return nil, fmt.Errorf("%s: no question in %s: its records are in %s", in.Where(),
+					strings.Join(languages, " "), strings.Join(slices.Sorted(maps.Keys(others)), ", "))
 			}
 			if row == 0 {
 				return nil, errors.New("no record")
@@ -465,7 +474,8 @@ func Exemplars(name, language string, n int, o Options) ([]Problem, error) {
 		return nil, err
 	}
 	if len(all) < n {
-		return nil, fmt.Errorf("%s: %d worked examples in %s, %d are asked for", files[0], len(all), language, n)
+		return nil, fmt.Errorf("%s: %d worked examples in %s, %d are asked for", files[0], len(all),
+			language, n)
 	}
 	for _, p := range all[:n] {
 		if p.Solution == "" {

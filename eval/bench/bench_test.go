@@ -16,7 +16,8 @@ func TestRealBenchmarks(t *testing.T) {
 	if _, err := os.Stat(shared); err != nil {
 		t.Skipf("the benchmarks are not here: %v", err)
 	}
-	for name, want := range map[string]int{"mgsm": 250, "aime24": 30, "aime25": 30, "gpqa_diamond": 198, "math500": 500, "gsm8k": 1319} {
+	for name, want := range map[string]int{"mgsm": 250, "aime24": 30, "aime25": 30, "gpqa_diamond": 198,
+		"math500": 500, "gsm8k": 1319} {
 		languages := Registry[name].Languages
 		problems, err := Load(name, languages, Options{Dir: shared})
 		if err != nil {
@@ -41,7 +42,8 @@ func write(t *testing.T, name, text string) string {
 }
 
 func TestOwnFile(t *testing.T) {
-	path := write(t, "mine.jsonl", `{"id": 1, "language": "en", "question": "2+2?", "answer": 4, "level": "Level 3"}
+	path := write(t, "mine.jsonl", `{"id": 1, "language": "en", "question": "2+2?", "answer": 4, "level": `+
+		`"Level 3"}
 {"id": 1, "language": "de", "problem": "2+2?", "answer": "4"}
 {"id": 2, "language": "en", "problem": "3+3?", "answer": "6"}
 `)
@@ -49,7 +51,8 @@ func TestOwnFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(problems) != 3 || problems[0].Language != "de" || problems[1].Answer != "4" || problems[1].Level != 3 {
+	if len(problems) != 3 || problems[0].Language != "de" || problems[1].Answer != "4" ||
+		problems[1].Level != 3 {
 		t.Errorf("%+v", problems)
 	}
 	if problems, err = Load(path, []string{"en"}, Options{Limit: 1}); err != nil || len(problems) != 1 {
@@ -64,7 +67,8 @@ func TestErrorsSayWhere(t *testing.T) {
 		{`{"id":"1","problem":["x","y"],"answer":"1"}`, "neither text nor a number"},
 		{`{"id":"1","problem":"x","answer":"1"}` + "\n" + `{"id":"1","problem":"x","answer":"1"}`, "twice"},
 		{"", "is empty"}, {"\n", "no record"},
-		{`{"id":"1","language":"en","problem":"x","answer":"1"}` + "\n" + `{"id":"1","language":"de","problem":"x","answer":"2"}`, `answer "1" in en and "2" in de`},
+		{`{"id":"1","language":"en","problem":"x","answer":"1"}` + "\n" +
+			`{"id":"1","language":"de","problem":"x","answer":"2"}`, `answer "1" in en and "2" in de`},
 	} {
 		languages := []string{"en"}
 		if strings.Contains(c.text, "de") {
@@ -78,7 +82,8 @@ func TestErrorsSayWhere(t *testing.T) {
 	for _, c := range []struct{ name, language, want string }{
 		{"nonsense", "en", "unknown benchmark"}, {"mgsm", "xx", "it has en es"}, {"mgsm", "en", "--data"},
 	} {
-		if _, err := Load(c.name, []string{c.language}, Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Load(c.name, []string{c.language}, Options{Dir: t.TempDir()}); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s in %s: error %v, want %q", c.name, c.language, err, c.want)
 		}
 	}

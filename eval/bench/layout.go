@@ -23,9 +23,10 @@ var usualPlaces = map[string][]string{
 	"problem":  {"problem", "question", "prompt", "messages", "conversations"},
 	"answer": {"answer", "reward_model.ground_truth", "ground_truth", "final_answer", "expected_answer",
 		"solution", "completion", "messages", "conversations", "extra_info.answer"},
-	"solution": {"solution", "completion", "extra_info.answer", "extra_info.solution", "messages", "conversations"},
-	"level":    {"level", "difficulty", "extra_info.level", "extra_info.difficulty"},
-	"type":     {"type", "subject", "ability"},
+	"solution": {"solution", "completion", "extra_info.answer", "extra_info.solution", "messages",
+		"conversations"},
+	"level": {"level", "difficulty", "extra_info.level", "extra_info.difficulty"},
+	"type":  {"type", "subject", "ability"},
 }
 
 // ownPlaces are where the files of a benchmark in the registry have them, when its entry
@@ -84,7 +85,8 @@ func (p *places) say(w io.Writer, path string) {
 		for _, name := range names {
 			plain = plain && (name == part || part == "problem" && name == "question")
 		}
-		if len(names) > 0 && (part == "problem" || part == "answer" || part == "id" || part == "language" || part == "level") {
+		if len(names) > 0 && (part == "problem" || part == "answer" || part == "id" || part == "language" ||
+			part == "level") {
 			word := map[string]string{"problem": "question"}[part]
 			if word == "" {
 				word = part
@@ -103,10 +105,12 @@ func (p *places) say(w io.Writer, path string) {
 		line += fmt.Sprintf(`; %d answers cut out of worked solutions (\boxed or ####)`, p.cut)
 	}
 	if p.long > 0 {
-		line += fmt.Sprintf("; %d answers are longer than %d bytes, and final answers are compared", p.long, mostAnswer)
+		line += fmt.Sprintf("; %d answers are longer than %d bytes, and final answers are compared", p.long,
+			mostAnswer)
 	}
 	if p.choices > 0 {
-		line += fmt.Sprintf("; %d questions have more than %d lettered choices and are judged by the letter alone", p.choices, answer.GradedChoices)
+		line += fmt.Sprintf("; %d questions have more than %d lettered choices and are judged by the "+
+			"letter alone", p.choices, answer.GradedChoices)
 	}
 	if p.repeats {
 		line += "; ids repeat, so rows are counted instead"
@@ -188,8 +192,11 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 		if part == "answer" && s.ofPath {
 			isWorked := slices.Contains(worked, strings.ToLower(found.name))
 			answer, cut := finalAnswer(value)
-			if isWorked && !cut && (strings.Contains(value, "\n") || len(value) > mostAnswer || isConversation(found.value)) {
-				return p, "", fmt.Errorf(`field %q: no final answer (\boxed{...} or ####) in %.60q: name the answer's field with --fields answer=FIELD (data.fields in training), or add one`, found.name, value)
+			if isWorked && !cut && (strings.Contains(value, "\n") || len(value) > mostAnswer ||
+				isConversation(found.value)) {
+				return p, "", fmt.Errorf(`field %q: no final answer (\boxed{...} or ####) in %.60q: name `+
+					`the answer's field with --fields answer=FIELD (data.fields in training), or add one`,
+					found.name, value)
 			}
 			if !cut && len(value) > mostAnswer && s.places != nil {
 				s.places.long++
@@ -411,7 +418,8 @@ func turn(raw json.RawMessage) (said, error) {
 	role, content := m.Role, m.Content
 	asIs := role != "" && (len(content) == 0 || content[0] != '[')
 	if role == "" {
-		role = map[string]string{"human": "user", "gpt": "assistant", "user": "user", "assistant": "assistant", "system": "system"}[m.From]
+		role = map[string]string{"human": "user", "gpt": "assistant", "user": "user",
+			"assistant": "assistant", "system": "system"}[m.From]
 		content = m.Value
 	}
 	if role == "" {
@@ -452,7 +460,8 @@ func (p *Problem) ask(found place) (string, error) {
 	if !isConversation(found.value) {
 		question, err := asText(found.name, found.value)
 		if err == nil && printedByPython.MatchString(question) {
-			err = fmt.Errorf("field %q is a list of messages as Python prints it, not JSON: write the file with to_parquet or to_json", found.name)
+			err = fmt.Errorf("field %q is a list of messages as Python prints it, not JSON: write the "+
+				"file with to_parquet or to_json", found.name)
 		}
 		return question, err
 	}
@@ -462,7 +471,8 @@ func (p *Problem) ask(found place) (string, error) {
 	}
 	if last := len(messages) - 1; messages[last].Role == "assistant" {
 		if found.name == "prompt" {
-			return "", fmt.Errorf("field %q ends with a message of the assistant's: expected the user's, which is answered", found.name)
+			return "", fmt.Errorf("field %q ends with a message of the assistant's: expected the user's, "+
+				"which is answered", found.name)
 		}
 		messages = messages[:last]
 	}

@@ -88,7 +88,8 @@ func (s *Source) lacks(record *jsonl.Record, part string) error {
 				return fmt.Errorf("no %s: field %q is empty", part, name)
 			}
 		}
-		return fmt.Errorf("no %s: looked for %s; the record has %s", part, strings.Join(s.usual(part), ", "), strings.Join(record.Keys(), ", "))
+		return fmt.Errorf("no %s: looked for %s; the record has %s", part, strings.Join(s.usual(part), ", "),
+			strings.Join(record.Keys(), ", "))
 	}
 	if value, err := record.Find(field); err != nil {
 		return err
@@ -189,11 +190,13 @@ func asText(field string, raw json.RawMessage) (text string, err error) {
 		if json.Unmarshal(raw, &list) == nil && len(list) == 1 && len(list[0]) > 0 && list[0][0] != '[' {
 			return asText(field, list[0])
 		}
-		return "", fmt.Errorf("field %q is a list of %d, neither text nor a number: name one of them, as in %s.0", field, len(list), field)
+		return "", fmt.Errorf("field %q is a list of %d, neither text nor a number: name one of them, as "+
+			"in %s.0", field, len(list), field)
 	case '{':
 		if object, err := jsonl.ParseRecord(raw); err == nil && len(object.Keys()) > 0 {
 			keys := object.Keys()
-			return "", fmt.Errorf("field %q is an object with %s, neither text nor a number: name one of them, as in %s.%s",
+			return "", fmt.Errorf("field %q is an object with %s, neither text nor a number: name one of "+
+				"them, as in %s.%s",
 				field, strings.Join(keys, ", "), field, keys[0])
 		}
 	}
@@ -245,7 +248,8 @@ func (c *Choices) apply(record *jsonl.Record, p *Problem) (int, error) {
 		return 0, err
 	}
 	if len(options) < 2 || len(options) > answer.MostChoices {
-		return 0, fmt.Errorf("field %q: %d choices, expected 2 to %d", c.where(), len(options), answer.MostChoices)
+		return 0, fmt.Errorf("field %q: %d choices, expected 2 to %d", c.where(), len(options),
+			answer.MostChoices)
 	}
 	right := -1
 	switch named := strings.TrimSpace(p.Answer); c.Answer {
@@ -261,7 +265,8 @@ func (c *Choices) apply(record *jsonl.Record, p *Problem) (int, error) {
 		}
 	}
 	if right < 0 || right >= len(options) {
-		return 0, fmt.Errorf("answer is %.60q, which names none of %d choices by its %s", p.Answer, len(options), c.Answer)
+		return 0, fmt.Errorf("answer is %.60q, which names none of %d choices by its %s", p.Answer,
+			len(options), c.Answer)
 	}
 	order := make([]int, len(options))
 	for i := range order {

@@ -108,7 +108,8 @@ func Lookup(name string, o Options) (Entry, error) {
 		}, nil
 	}
 	names := slices.Sorted(maps.Keys(entries))
-	return Entry{}, fmt.Errorf("unknown benchmark %q: expected %s, the path of a dataset (.jsonl, .parquet, a folder) or its hub id owner/name%s",
+	return Entry{}, fmt.Errorf("unknown benchmark %q: expected %s, the path of a dataset (.jsonl, "+
+		".parquet, a folder) or its hub id owner/name%s",
 		name, strings.Join(names, ", "), nearest.Hint(name, names))
 }
 
@@ -191,10 +192,13 @@ func (e *Entry) check(name string) error {
 	case wrongAnswer != nil:
 		return wrongAnswer
 	case grade.Known(e.DataName):
-		return fmt.Errorf("grader is %q, which is chosen for a run (--grader, or reward.grader and eval.grader in training): "+
-			"here stands the benchmark's name in the Qwen2.5-Math grader, such as math, mmlu_stem or minerva_math", e.DataName)
+		return fmt.Errorf("grader is %q, which is chosen for a run (--grader, or reward.grader and "+
+			"eval.grader in training): "+
+			"here stands the benchmark's name in the Qwen2.5-Math grader, such as math, mmlu_stem or "+
+			"minerva_math", e.DataName)
 	case e.DataName != "math" && answer.Known(e.DataName):
-		return fmt.Errorf("grader is %q, which is a type of answer: write answer: %s, and for the grader the benchmark's name "+
+		return fmt.Errorf("grader is %q, which is a type of answer: write answer: %s, and for the grader "+
+			"the benchmark's name "+
 			"in the Qwen2.5-Math grader, such as math or mmlu_stem", e.DataName, e.DataName)
 	case e.Samples < 0:
 		return fmt.Errorf("samples is %d: expected 1 or more", e.Samples)
@@ -228,7 +232,8 @@ func (s *Source) check(languages []string) error {
 	}
 	for part := range s.Fields {
 		if !slices.Contains(parts, part) {
-			return fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
+			return fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "),
+				nearest.Hint(part, parts))
 		}
 	}
 	if len(s.Fields) > 0 && (s.Fields["problem"] == "" || s.Fields["answer"] == "") {
@@ -237,7 +242,8 @@ func (s *Source) check(languages []string) error {
 	s.patterns = map[string]*regexp.Regexp{}
 	for part, pattern := range s.Patterns {
 		if !slices.Contains(parts, part) {
-			return fmt.Errorf("patterns: unknown part %q: expected %s%s", part, strings.Join(parts, ", "), nearest.Hint(part, parts))
+			return fmt.Errorf("patterns: unknown part %q: expected %s%s", part, strings.Join(parts, ", "),
+				nearest.Hint(part, parts))
 		}
 		expression, err := regexp.Compile(pattern)
 		if err != nil {

@@ -65,7 +65,8 @@ func TestCounts(t *testing.T) {
 // JSONL files made of them hold.
 func TestOriginals(t *testing.T) {
 	needShared(t)
-	for _, c := range []struct{ name, language string }{{"aime24", "en"}, {"aime25", "bn"}, {"gpqa_diamond", "zh"}, {"mgsm", "de"}} {
+	for _, c := range []struct{ name, language string }{{"aime24", "en"}, {"aime25", "bn"},
+		{"gpqa_diamond", "zh"}, {"mgsm", "de"}} {
 		original, err := Load(c.name, []string{c.language}, Options{Dir: shared + "/arrow_sample"})
 		if err != nil {
 			t.Error(err)
@@ -107,12 +108,18 @@ func TestHubCache(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("HF_HUB_CACHE", cache)
 	for id, files := range map[string]map[string]string{
-		"openai--gsm8k":                    {"main/test-00000-of-00001.parquet": "", "README.md": "# GSM8K"},
-		"HuggingFaceH4--MATH-500":          {"test.jsonl": `{"problem":"x","answer":"\\frac12","solution":"y","level":4,"subject":"Algebra","unique_id":"u"}`},
-		"juletxara--mgsm":                  {"mgsm_de.tsv": "Was ist \"2\"?\t2,125\n"},
-		"shanchen--aime_2024_multilingual": {"README.md": "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: en\n    path: data/en-*\n  - split: de\n    path: data/de-*\n---\n", "data/en-0.jsonl": `{"id":7,"problem":"x","answer":204.0}`, "data/de-0.jsonl": `{"id":7,"problem":"y","answer":"204"}`},
-		"Idavidrein--gpqa":                 {"gpqa_diamond.csv": "Record ID,Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3,High-level domain\nr,\"Which,\nif any?\",none,\"a, b\",c,d,Physics\n"},
-		"me--mine":                         {"data/train.csv": "question,answer\na,1\n", "data/test.csv": "question,answer\nb,2\n"},
+		"openai--gsm8k":           {"main/test-00000-of-00001.parquet": "", "README.md": "# GSM8K"},
+		"HuggingFaceH4--MATH-500": {"test.jsonl": `{"problem":"x","answer":"\\frac12","solution":"y","level":4,"subject":"Algebra","unique_id":"u"}`},
+		"juletxara--mgsm":         {"mgsm_de.tsv": "Was ist \"2\"?\t2,125\n"},
+		"shanchen--aime_2024_multilingual": {"README.md": "---\nconfigs:\n- config_name: default\n  " +
+			"data_files:\n  - split: en\n    path: data/en-*\n  - split: de\n    path: data/de-*\n---\n",
+			"data/en-0.jsonl": `{"id":7,"problem":"x","answer":204.0}`,
+			"data/de-0.jsonl": `{"id":7,"problem":"y","answer":"204"}`},
+		"Idavidrein--gpqa": {"gpqa_diamond.csv": "Record ID,Question,Correct " +
+			"Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3,High-level domain\n" +
+			"r,\"Which,\nif any?\",none,\"a, b\",c,d,Physics\n"},
+		"me--mine": {"data/train.csv": "question,answer\na,1\n",
+			"data/test.csv": "question,answer\nb,2\n"},
 	} {
 		root := lay(t, filepath.Join(cache, "datasets--"+id), map[string]string{"refs/main": "abc"})
 		lay(t, filepath.Join(root, "snapshots/abc"), files)
@@ -122,12 +129,18 @@ func TestHubCache(t *testing.T) {
 		languages   []string
 		want        []Problem
 	}{
-		{"math500", "", []string{"en"}, []Problem{{ID: "math500-0", Benchmark: "math500", Language: "en", Problem: "x", Answer: `\frac12`, Solution: "y", Level: 4, Type: "Algebra"}}},
-		{"mgsm", "", []string{"de"}, []Problem{{ID: "mgsm-0", Benchmark: "mgsm", Language: "de", Problem: `Was ist "2"?`, Answer: "2125"}}},
-		{"aime24", "", []string{"de", "en"}, []Problem{{ID: "aime24-0", Benchmark: "aime24", Language: "de", Problem: "y", Answer: "204"}, {ID: "aime24-0", Benchmark: "aime24", Language: "en", Problem: "x", Answer: "204"}}},
+		{"math500", "", []string{"en"},
+			[]Problem{{ID: "math500-0", Benchmark: "math500", Language: "en", Problem: "x",
+				Answer: `\frac12`, Solution: "y", Level: 4, Type: "Algebra"}}},
+		{"mgsm", "", []string{"de"}, []Problem{{ID: "mgsm-0", Benchmark: "mgsm", Language: "de",
+			Problem: `Was ist "2"?`, Answer: "2125"}}},
+		{"aime24", "", []string{"de", "en"},
+			[]Problem{{ID: "aime24-0", Benchmark: "aime24", Language: "de", Problem: "y", Answer: "204"},
+				{ID: "aime24-0", Benchmark: "aime24", Language: "en", Problem: "x", Answer: "204"}}},
 		{"gpqa_diamond", "", []string{"en"}, []Problem{{
 			ID: "gpqa-0", Benchmark: "gpqa_diamond", Language: "en", Answer: "D", Type: "Physics",
-			Problem: "Which,\nif any?\n\n(A) a, b\n(B) c\n(C) d\n(D) none\n\nPlease write your final answer in the form of \\boxed{A}, \\boxed{B}, \\boxed{C}, or \\boxed{D}",
+			Problem: "Which,\nif any?\n\n(A) a, b\n(B) c\n(C) d\n(D) none\n\nPlease write your final " +
+				"answer in the form of \\boxed{A}, \\boxed{B}, \\boxed{C}, or \\boxed{D}",
 		}}},
 		{"me/mine", "", []string{"en"}, []Problem{{ID: "0", Language: "en", Problem: "b", Answer: "2"}}},
 		{"me/mine", "train", []string{"en"}, []Problem{{ID: "0", Language: "en", Problem: "a", Answer: "1"}}},
@@ -146,7 +159,8 @@ func TestHubCache(t *testing.T) {
 		{"aime25", "en", "stele pull aime25"},
 		{"me/other", "en", "not in the hub cache"},
 	} {
-		if _, err := Load(c.name, []string{c.language}, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Load(c.name, []string{c.language}, Options{}); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -179,9 +193,12 @@ sums:
   - path: s-*.jsonl
     patterns: {answer: '#### (.*)'}
 `,
-		"t/en.csv":   "nr,topic,q,right,wrong\n1,sea,Salty?,yes,no\n2,sky,Green?,nope,yep\n3,x,y,r,w\n4,x,y,r,w\n",
-		"t/de.csv":   "nr,topic,q,right,wrong\n1,Meer,Salzig?,ja,nein\n2,Himmel,Grün?,nee,jo\n3,x,y,r,w\n4,x,y,r,w\n",
-		"l.jsonl":    `{"id":"a","question":"Which?","options":["x","y","z"],"answer":2}` + "\n" + `{"id":"b","question":"Which?","options":{"text":["x","y"]},"answer":0}`,
+		"t/en.csv": "nr,topic,q,right,wrong\n1,sea,Salty?,yes,no\n2,sky,Green?,nope,yep\n3,x,y,r,w\n" +
+			"4,x,y,r,w\n",
+		"t/de.csv": "nr,topic,q,right,wrong\n1,Meer,Salzig?,ja,nein\n2,Himmel,Grün?,nee,jo\n3,x,y,r,w\n" +
+			"4,x,y,r,w\n",
+		"l.jsonl": `{"id":"a","question":"Which?","options":["x","y","z"],"answer":2}` + "\n" +
+			`{"id":"b","question":"Which?","options":{"text":["x","y"]},"answer":0}`,
 		"s-1.jsonl":  `{"question":"?","answer":"so #### 1,000"}`,
 		"s-2.jsonl":  `{"question":"?","answer":"so #### -2.5"}`,
 		"other.yaml": "trivia: {languages: [fr], answer: math, sources: [{path: l.jsonl}]}\n",
@@ -206,17 +223,22 @@ sums:
 	if got[0].Problem[:24] != "About Meer: Salzig?\n\n(A)" || len(got) != 8 {
 		t.Errorf("%+v", got)
 	}
-	if e, err := Lookup("trivia", o); err != nil || e.Samples != 4 || e.MaxTokens != 99 || e.DataName != "math" {
+	if e, err := Lookup("trivia", o); err != nil || e.Samples != 4 || e.MaxTokens != 99 ||
+		e.DataName != "math" {
 		t.Errorf("%+v, %v", e, err)
 	}
-	if got, err = Load("listed", []string{"en"}, o); err != nil || got[0].Answer != "C" || got[1].Answer != "A" || got[0].Problem != "Which?\n\n(A) x\n(B) y\n(C) z" {
+	if got, err = Load("listed", []string{"en"}, o); err != nil || got[0].Answer != "C" ||
+		got[1].Answer != "A" || got[0].Problem != "Which?\n\n(A) x\n(B) y\n(C) z" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err = Load("sums", []string{"en"}, o); err != nil || got[0].Answer != "1000" || got[1].Answer != "-2.5" || got[1].ID != "1" {
+	if got, err = Load("sums", []string{"en"}, o); err != nil || got[0].Answer != "1000" ||
+		got[1].Answer != "-2.5" || got[1].ID != "1" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	// A file that is named goes before the one beside the data; paths are beside it.
-	if e, err := Lookup("trivia", Options{Dir: dir, Registry: filepath.Join(dir, "other.yaml")}); err != nil || !slices.Equal(e.Languages, []string{"fr"}) {
+	if e, err := Lookup("trivia", Options{Dir: dir,
+		Registry: filepath.Join(dir, "other.yaml")}); err != nil ||
+		!slices.Equal(e.Languages, []string{"fr"}) {
 		t.Errorf("%+v, %v", e, err)
 	}
 	if _, err := Load("mgsm", []string{"en"}, o); err == nil || !strings.Contains(err.Error(), "not found") {
@@ -227,13 +249,16 @@ sums:
 // TestBadRows has rows that are wrong name file, row and field.
 func TestBadRows(t *testing.T) {
 	dir := lay(t, t.TempDir(), map[string]string{
-		"aime24/en.jsonl":       `{"id":"1","problem":"x","answer":"12"}` + "\n" + `{"id":"2","problem":"x","answer":"twelve"}`,
+		"aime24/en.jsonl": `{"id":"1","problem":"x","answer":"12"}` + "\n" +
+			`{"id":"2","problem":"x","answer":"twelve"}`,
 		"gpqa_diamond/en.jsonl": `{"id":"1","problem":"x","answer":"AB"}`,
 		"gsm8k/test.jsonl":      `{"id":"1","problem":"x","answer":true}`,
 		"mgsm/en.jsonl":         `{"id":"1","problem":" ","answer":"1"}`,
 		"mgsm_de.tsv":           "frage ohne Antwort\n",
-		"benchmarks.yaml":       "own:\n  languages: [en]\n  sources:\n  - path: own.jsonl\n    fields: {problem: q, answer: a}\n    patterns: {answer: 'is (.)'}\n    choices: {column: c}\n",
-		"own.jsonl":             `{"q":"x","a":"is A","c":["x","y"]}` + "\n" + `{"q":"x","a":"is C","c":["x","y"]}`,
+		"benchmarks.yaml": "own:\n  languages: [en]\n  sources:\n  - path: own.jsonl\n    fields: " +
+			"{problem: q, answer: a}\n    patterns: {answer: 'is (.)'}\n    choices: {column: c}\n",
+		"own.jsonl": `{"q":"x","a":"is A","c":["x","y"]}` + "\n" +
+			`{"q":"x","a":"is C","c":["x","y"]}`,
 	})
 	for _, c := range []struct{ name, language, want string }{
 		{"aime24", "en", `en.jsonl:2: field "answer": answer is "twelve": expected a whole number`},
@@ -243,7 +268,8 @@ func TestBadRows(t *testing.T) {
 		{"mgsm", "de", `mgsm_de.tsv:1: 1 columns, expected 2`},
 		{"own", "en", `own.jsonl:2: answer is "C", which names none of 2 choices`},
 	} {
-		if _, err := Load(c.name, []string{c.language}, Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := Load(c.name, []string{c.language}, Options{Dir: dir}); err == nil ||
+			!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -256,7 +282,8 @@ func TestBadRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ text, want string }{
-		{"x: {languages: [en], sources: [{path: a}], sampels: 3}", `unknown setting "x.sampels", did you mean "x.samples"?`},
+		{"x: {languages: [en], sources: [{path: a}], sampels: 3}",
+			`unknown setting "x.sampels", did you mean "x.samples"?`},
 		{"x: [1]", "line 1, "},
 		{"a/b: {languages: [en], sources: [{path: a}]}", "a/b: not a name"},
 		{"x: {sources: [{path: a}]}", "x: languages"},
@@ -276,7 +303,8 @@ func TestBadRegistry(t *testing.T) {
 		{"x: {languages: [en], sources: [{path: a, choices: {}}]}", "either column or columns"},
 		{"x: {languages: [en], sources: [{path: a, choices: {column: c, answer: odd}}]}", `answer is "odd"`},
 	} {
-		if _, err := parseRegistry([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := parseRegistry([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %v, want %q", c.text, err, c.want)
 		}
 	}
@@ -293,7 +321,8 @@ func TestRegistryIsWhole(t *testing.T) {
 		}
 	}
 	repositories := Registry["gsm8k"].Repositories()
-	if want := []Repository{{ID: "openai/gsm8k", Paths: []string{"main/*-*.parquet"}, Languages: []string{"en"}}}; !cmp.Equal(want, repositories) {
+	if want := []Repository{{ID: "openai/gsm8k", Paths: []string{"main/*-*.parquet"},
+		Languages: []string{"en"}}}; !cmp.Equal(want, repositories) {
 		t.Errorf("%+v", repositories)
 	}
 }
@@ -336,12 +365,16 @@ func FuzzAnswer(f *testing.F) {
 // TestTranslatedAnswers: a question's answer in words is another in each language, a number
 // or a letter is not.
 func TestTranslatedAnswers(t *testing.T) {
-	for kind, same := range map[string]bool{"text": false, "{command: [cat]}": false, "math": true, "choice of 10": true} {
+	for kind, same := range map[string]bool{"text": false, "{command: [cat]}": false, "math": true,
+		"choice of 10": true} {
 		dir := lay(t, t.TempDir(), map[string]string{
-			"en.jsonl": `{"id":"1","problem":"?","answer":"H"}` + "\n", "de.jsonl": `{"id":"1","problem":"?","answer":"I"}` + "\n",
-			"benchmarks.yaml": "q: {languages: [en, de], answer: " + kind + ", sources: [{path: \"{language}.jsonl\"}]}\n"})
+			"en.jsonl": `{"id":"1","problem":"?","answer":"H"}` + "\n",
+			"de.jsonl": `{"id":"1","problem":"?","answer":"I"}` + "\n",
+			"benchmarks.yaml": "q: {languages: [en, de], answer: " + kind +
+				", sources: [{path: \"{language}.jsonl\"}]}\n"})
 		_, err := Load("q", []string{"en", "de"}, Options{Dir: dir})
-		if same && (err == nil || !strings.Contains(err.Error(), `question 1 has answer "H" in en and "I" in de`)) || !same && err != nil {
+		if same && (err == nil || !strings.Contains(err.Error(),
+			`question 1 has answer "H" in en and "I" in de`)) || !same && err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
@@ -354,22 +387,31 @@ func TestManyChoices(t *testing.T) {
 	ten := `["o","p","q","r","s","t","u","v","w","x"]`
 	load := func(answer, entry, record string) ([]Problem, error) {
 		dir := lay(t, t.TempDir(), map[string]string{"q.jsonl": record + "\n",
-			"benchmarks.yaml": "q:\n  languages: [en]\n  answer: " + answer + "\n  sources:\n  - path: q.jsonl\n    fields: {problem: question, answer: answer}\n    " + entry + "\n"})
+			"benchmarks.yaml": "q:\n  languages: [en]\n  answer: " + answer +
+				"\n  sources:\n  - path: q.jsonl\n    fields: {problem: question, answer: answer}\n    " +
+				entry + "\n"})
 		return Load("q", []string{"en"}, Options{Dir: dir})
 	}
 	for _, c := range []struct{ name, answer, entry, record, reference, kind string }{
-		{"list", "choice", "choices: {column: options, answer: index}", `{"question":"?","options":` + ten + `,"answer":9}`, "J", "choice of 10"},
-		{"letters", "choice", "choices: {column: options}", `{"question":"?","options":` + ten + `,"answer":"B"}`, "B", "choice of 10"},
-		{"five", "choice", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s"],"answer":"E"}`, "E", ""},
-		{"six", "choice", "choices: {column: options}", `{"question":"?","options":["o","p","q","r","s","t"],"answer":"E"}`, "E", "choice of 6"},
+		{"list", "choice", "choices: {column: options, answer: index}", `{"question":"?","options":` + ten +
+			`,"answer":9}`, "J", "choice of 10"},
+		{"letters", "choice", "choices: {column: options}", `{"question":"?","options":` + ten +
+			`,"answer":"B"}`, "B", "choice of 10"},
+		{"five", "choice", "choices: {column: options}",
+			`{"question":"?","options":["o","p","q","r","s"],"answer":"E"}`, "E", ""},
+		{"six", "choice", "choices: {column: options}",
+			`{"question":"?","options":["o","p","q","r","s","t"],"answer":"E"}`, "E", "choice of 6"},
 		{"answer", "choice", "", `{"question":"? A or G","answer":"G"}`, "G", "choice of 26"},
-		{"text", "choice", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) 6","answer":"B"}`, "B", "choice of 6"},
-		{"dots", "choice", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6 G. 7","answer":"(C)"}`, "C", "choice of 7"},
+		{"text", "choice", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) 6","answer":"B"}`,
+			"B", "choice of 6"},
+		{"dots", "choice", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6 G. 7","answer":"(C)"}`, "C",
+			"choice of 7"},
 		{"chinese", "choice", "", `{"question":"？A、一 B、二 C、三 D、四 E、五 F、六","answer":"B"}`, "B", "choice of 6"},
 		{"four", "choice", "", `{"question":"Let F) be. (A) 1 (B) 2 (C) 3 (D) 4","answer":"D"}`, "D", ""},
 		{"declared", "choice of 10", "", `{"question":"Which of them?","answer":"(J)"}`, "J", "choice of 10"},
 		{"declared, few", "choice of 4", "", `{"question":"Which of them?","answer":"D"}`, "D", ""},
-		{"letters of mathematics", "math", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) 6","answer":"(B)"}`, "B", "choice of 6"},
+		{"letters of mathematics", "math", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) ` +
+			`6","answer":"(B)"}`, "B", "choice of 6"},
 		{"words", "text", "", `{"question":"Who?","answer":" Ada Lovelace "}`, "Ada Lovelace", "text"},
 	} {
 		got, err := load(c.answer, c.entry, c.record)
@@ -378,11 +420,15 @@ func TestManyChoices(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ name, answer, entry, record, want string }{
-		{"one", "choice", "choices: {column: options}", `{"question":"?","options":["o"],"answer":"A"}`, "1 choices, expected 2 to 26"},
-		{"27", "choice", "choices: {column: options}", `{"question":"?","options":[` + strings.Repeat(`"x",`, 26) + `"x"],"answer":"A"}`, "27 choices, expected 2 to 26"},
-		{"more than declared", "choice of 4", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6","answer":"B"}`, "the problem has 6 choices, and answer is choice of 4"},
+		{"one", "choice", "choices: {column: options}", `{"question":"?","options":["o"],"answer":"A"}`,
+			"1 choices, expected 2 to 26"},
+		{"27", "choice", "choices: {column: options}", `{"question":"?","options":[` +
+			strings.Repeat(`"x",`, 26) + `"x"],"answer":"A"}`, "27 choices, expected 2 to 26"},
+		{"more than declared", "choice of 4", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. ` +
+			`6","answer":"B"}`, "the problem has 6 choices, and answer is choice of 4"},
 		{"beyond", "choice of 4", "", `{"question":"Which?","answer":"E"}`, "expected a letter from A to D"},
-		{"unknown type", "words", "", `{"question":"?","answer":"E"}`, `answer is "words": expected choice, integer, math, number, text, choice of N`},
+		{"unknown type", "words", "", `{"question":"?","answer":"E"}`,
+			`answer is "words": expected choice, integer, math, number, text, choice of N`},
 		{"too many", "choice of 27", "", `{"question":"?","answer":"E"}`, `answer is "choice of 27"`},
 	} {
 		if _, err := load(c.answer, c.entry, c.record); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -390,31 +436,41 @@ func TestManyChoices(t *testing.T) {
 		}
 	}
 	// By its path nothing says that a set is of choices but its text, which is said.
-	path := filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"?\nA) 1\nB) 2\nC) 3\nD) 4\nE) 5\nF) 6","answer":"B"}` + "\n"}), "q.jsonl")
+	path := filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"?\nA) 1\nB) 2\nC) ` +
+		`3\nD) 4\nE) 5\nF) 6","answer":"B"}` + "\n"}), "q.jsonl")
 	var said strings.Builder
-	if got, err := Load(path, []string{"en"}, Options{Say: &said}); err != nil || got[0].AnswerType != "choice of 6" || !strings.Contains(said.String(), "1 questions have more than 5 lettered choices") {
+	if got, err := Load(path, []string{"en"}, Options{Say: &said}); err != nil ||
+		got[0].AnswerType != "choice of 6" || !strings.Contains(said.String(),
+		"1 questions have more than 5 lettered choices") {
 		t.Errorf("by path: %+v, %v, said %q", got, err, said.String())
 	}
 	// Choices that are in no question would not be asked, and their letters or numbers
 	// not be what the model can answer.
 	for _, c := range []struct{ record, want string }{
-		{`{"question":"Which?","options":["1","2","3"],"answer":"B"}`, `field "options" holds 3 choices that are not in the question`},
+		{`{"question":"Which?","options":["1","2","3"],"answer":"B"}`,
+			`field "options" holds 3 choices that are not in the question`},
 		{`{"question":"Which?","choices":["1","2"],"answer":1}`, "choices: {column: choices, answer: index}"},
-		{`{"question":"Which?","choices":["one","two"],"answer":"two"}`, "choices: {column: choices, answer: text}"},
-		{`{"question":"Which?","choices":{"text":["one","two"],"label":["A","B"]},"answer":"A"}`, "choices: {column: choices, answer: letter}"},
-		{`{"question":"Which?","Options":"[\"one\", \"two\"]","answer":"A"}`, `field "Options" holds 2 choices`},
-		{`{"question":"Which?","A":"one","B":"two","C":"x","D":"y","answer":"A"}`, "choices: {columns: [A, B, C, D], answer: letter}"},
+		{`{"question":"Which?","choices":["one","two"],"answer":"two"}`,
+			"choices: {column: choices, answer: text}"},
+		{`{"question":"Which?","choices":{"text":["one","two"],"label":["A","B"]},"answer":"A"}`,
+			"choices: {column: choices, answer: letter}"},
+		{`{"question":"Which?","Options":"[\"one\", \"two\"]","answer":"A"}`,
+			`field "Options" holds 2 choices`},
+		{`{"question":"Which?","A":"one","B":"two","C":"x","D":"y","answer":"A"}`,
+			"choices: {columns: [A, B, C, D], answer: letter}"},
 		{`{"question":"Which: one or two?","choices":["one","two"],"answer":"two"}`, ""},
 		{`{"question":"Which?","choices":[],"options":["4"],"answer":"4"}`, ""},
 		{`{"question":"How many?","options":{"unit":"cm"},"answer":"4"}`, ""},
 	} {
 		path := filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": c.record + "\n"}), "q.jsonl")
 		_, err := Load(path, []string{"en"}, Options{})
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+		if c.want == "" && err != nil || c.want != "" &&
+			(err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.record, err, c.want)
 		}
 	}
-	path = filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"Points A, B, C, D, E, F lie on a line. Which is nearest?","answer":"F"}` + "\n"}), "q.jsonl")
+	path = filepath.Join(lay(t, t.TempDir(), map[string]string{"q.jsonl": `{"problem":"Points A, B, C, D, ` +
+		`E, F lie on a line. Which is nearest?","answer":"F"}` + "\n"}), "q.jsonl")
 	if _, err := Load(path, []string{"en"}, Options{}); err != nil {
 		t.Errorf("geometry: %v", err)
 	}

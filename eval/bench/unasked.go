@@ -49,7 +49,9 @@ func besideText(record *jsonl.Record, question string) (beside, error) {
 				continue
 			}
 			if choices := listOfTexts(value); len(choices) > 1 && !allIn(question, choices) {
-				return beside{"column: " + key, choices}, fmt.Errorf("field %q holds %d choices that are not in the question's text, and would not be asked", key, len(choices))
+				return beside{"column: " + key, choices},
+					fmt.Errorf("field %q holds %d choices that are not in the question's text, and would "+
+						"not be asked", key, len(choices))
 			}
 		}
 	}
@@ -66,7 +68,8 @@ func besideText(record *jsonl.Record, question string) (beside, error) {
 	}
 	names := strings.Join(letteredFields, ", ")
 	return beside{"columns: [" + names + "]", choices},
-		fmt.Errorf("fields %s hold choices that are not in the question's text, and would not be asked", names)
+		fmt.Errorf("fields %s hold choices that are not in the question's text, and would not be asked",
+			names)
 }
 
 // describe says how a registry names the choices.
@@ -80,7 +83,8 @@ func describe(where, answer string, choices []string) string {
 	if _, err := strconv.Atoi(strings.TrimSpace(answer)); err == nil {
 		by = "index"
 	}
-	return fmt.Sprintf("describe the set in benchmarks.yaml, with answer: choice and choices: {%s, answer: %s}", where, by)
+	return fmt.Sprintf("describe the set in benchmarks.yaml, with answer: choice and choices: {%s, "+
+		"answer: %s}", where, by)
 }
 
 // listOfTexts reads a list of texts or numbers, the list "text" of an object, or the

@@ -41,7 +41,8 @@ func (a *answer) cutPercent() {
 			}
 		}
 	}
-	if values, _ := readDecimal(body); body != "" && (values != nil || len(splitTop(markConjunctions(body))) == 1) {
+	if values, _ := readDecimal(body); body != "" &&
+		(values != nil || len(splitTop(markConjunctions(body))) == 1) {
 		a.text, a.percent = body, true
 	}
 }
@@ -69,13 +70,15 @@ func (a *answer) cutLead() {
 		}
 		word := longestWord(s, func(word string) bool {
 			return words.lead[word] || words.currencies[word] != "" || words.units[word] != "" &&
-				!words.changes[word] && (utf8.RuneCountInString(word) > 2 || strings.Contains(" km kg cm ", " "+word+" "))
+				!words.changes[word] && (utf8.RuneCountInString(word) > 2 ||
+				strings.Contains(" km kg cm ", " "+word+" "))
 		})
 		if word == "" {
 			break
 		}
 		rest := strings.TrimLeft(s[len(word):], " :.")
-		if number := longestWord(s, words.isNumber); len(number) >= len(word) && !numberStart.MatchString(rest) {
+		if number := longestWord(s, words.isNumber); len(number) >= len(word) &&
+			!numberStart.MatchString(rest) {
 			break // cent mille
 		}
 		if !startsWithNumber(rest) && !leads(rest) {
@@ -118,7 +121,9 @@ func startsWithNumber(s string) bool {
 
 // leads reports whether a text begins with another word that cutLead removes.
 func leads(s string) bool {
-	return longestWord(s, func(word string) bool { return words.lead[word] || words.currencies[word] != "" }) != ""
+	return longestWord(s, func(word string) bool {
+		return words.lead[word] || words.currencies[word] != ""
+	}) != ""
 }
 
 // swahiliNouns splits what look like Swahili nouns, with their links, off a number that

@@ -34,23 +34,29 @@ type answer struct {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?: ?\([a-zA-Z, ]*\))?|\\(?:math(?:bb|cal|bf|frak|scr)|vec|overrightarrow|hat) ?\{? ?[a-zA-Z]{1,2} ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=|\\approx\b ?)([^=].*)$`)
+	namePattern = regexp.MustCompile(`^(?:\\angle ?)?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w))?'?(?:` +
+		` ?\([a-zA-Z, ]*\))?|\\(?:math(?:bb|cal|bf|frak|scr)|vec|overrightarrow|hat) ?\{? ?[a-zA-Z]{1,2}` +
+		` ?\}?|\([a-zA-Z], ?[a-zA-Z](?:, ?[a-zA-Z])?\)) ?(?:=|\\in\b ?|:=|\\approx\b ?)([^=].*)$`)
 	approximate  = regexp.MustCompile(`^\\(?:approx|sim|simeq|cong)(?:$|[^a-zA-Z]) *`)
 	restated     = regexp.MustCompile(`^(.*\S) \(([^()]*[\pL\pM.][^()]*)\)$`)
 	zeroPattern  = regexp.MustCompile(`^(.*?) ?- ?\((.*)\) ?= ?0$`)
-	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)|\^\{-1\})?(?:\([a-z]\))?)$`)
+	reversedName = regexp.MustCompile(`^(.*[^=<> ]) ?= ?(\\?[A-Za-z]+(?:_(?:\{[^{}]*\}|\w)` +
+		`|\^\{-1\})?(?:\([a-z]\))?)$`)
 	basePattern  = regexp.MustCompile(`^\(?([0-9A-Za-z]+)\)?_(?:\{(\d{1,2})\}|(\d))$`)
 	pythonCall   = regexp.MustCompile(`(?:sqrt|log|exp|a?sin|a?cos|a?tan)\(`)
 	mixedPattern = regexp.MustCompile(`^(-?)(\d+) ?\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}$`)
 	mixedSlash   = regexp.MustCompile(`^(-?)(\d+) (\d+) ?/ ?(\d+)$`)
 	dozen        = regexp.MustCompile(`(?i)^(?:an?|one)? ?dozen$`)
-	transposed   = regexp.MustCompile(`^(\(.*\)|\[.*\]) ?\^ ?(?:\{ ?(?:T|t|\\top|\\intercal|\\prime) ?\}|T|t|\\top|\\intercal)$`)
+	transposed   = regexp.MustCompile(`^(\(.*\)|\[.*\]) ?\^ ?(?:\{ ?(?:T|t|\\top|\\intercal|\\prime) ?\}` +
+		`|T|t|\\top|\\intercal)$`)
 	// notExpression holds marks that a parser would take for variables.
-	notExpression = regexp.MustCompile(`\\(?:lor|land|unit|cup|cap|setminus|backslash|emptyset)(?:$|[^a-zA-Z])|[0-9.,]\\(?:bar|dot|overline)`)
-	proseRun      = regexp.MustCompile(`(?:^|[^\\a-zA-Z])[a-zA-Z]{3,}`)
-	commaInside   = regexp.MustCompile(`^([^,;]*\d),(\d[^,;]*)$`)
-	suffixed      = regexp.MustCompile(`^-?[\d.,]+[kKMB]$`)
-	angle         = regexp.MustCompile(`(\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?(?:\{\d\}|\d))?) ?(?:\( ?(\d+(?:\.\d+)?) ?\\degree ?\)|\{ ?(\d+(?:\.\d+)?) ?\\degree ?\}|(\d+(?:\.\d+)?) ?\\degree)`)
+	notExpression = regexp.MustCompile(`\\(?:lor|land|unit|cup|cap|setminus|backslash|emptyset)(?:$` +
+		`|[^a-zA-Z])|[0-9.,]\\(?:bar|dot|overline)`)
+	proseRun    = regexp.MustCompile(`(?:^|[^\\a-zA-Z])[a-zA-Z]{3,}`)
+	commaInside = regexp.MustCompile(`^([^,;]*\d),(\d[^,;]*)$`)
+	suffixed    = regexp.MustCompile(`^-?[\d.,]+[kKMB]$`)
+	angle       = regexp.MustCompile(`(\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?(?:\{\d\}|\d))?) ?(?:\(` +
+		` ?(\d+(?:\.\d+)?) ?\\degree ?\)|\{ ?(\d+(?:\.\d+)?) ?\\degree ?\}|(\d+(?:\.\d+)?) ?\\degree)`)
 )
 
 // readAnswer parses an answer in the notation of writeAlike.
@@ -68,7 +74,8 @@ func readAnswer(s string, b *budget, depth int) *answer {
 	} else if m := reversedName.FindStringSubmatch(a.text); m != nil && !strings.Contains(m[1], "=") {
 		a.name, a.text = m[2], strip(m[1])
 	}
-	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) && markConjunctions(a.text) == a.text && !notExpression.MatchString(a.text) && allExpressions(sides, b) {
+	if sides := strings.Split(a.text, "="); len(sides) > 1 && (a.name != "" || len(sides) > 2) &&
+		markConjunctions(a.text) == a.text && !notExpression.MatchString(a.text) && allExpressions(sides, b) {
 		a.text = strip(sides[len(sides)-1]) // t = 4/8 = 1/2
 	}
 	if m := restated.FindStringSubmatch(a.text); m != nil && a.isRestated(m[1], m[2], b, depth) {
@@ -82,7 +89,8 @@ func readAnswer(s string, b *budget, depth int) *answer {
 		}
 	}
 	if a.readSeveral() {
-		if list := (&answer{text: a.text, decimals: -1}); markConjunctions(a.text) != a.text && list.readList(b, depth) {
+		if list := (&answer{text: a.text, decimals: -1}); markConjunctions(a.text) != a.text &&
+			list.readList(b, depth) {
 			a.alternative = list // 3 m and 5 cm may be two answers
 		}
 		return a
@@ -105,7 +113,8 @@ func readAnswer(s string, b *budget, depth int) *answer {
 			return a
 		}
 		a.prose = true
-		if english := dozen.ReplaceAllString(convertNumberWords(a.text), "12"); isCanonicalInteger(english) && !strings.ContainsRune(a.text, ',') {
+		english := dozen.ReplaceAllString(convertNumberWords(a.text), "12")
+		if isCanonicalInteger(english) && !strings.ContainsRune(a.text, ',') {
 			a.prose = false
 			a.text = english
 		} else {
@@ -116,7 +125,8 @@ func readAnswer(s string, b *budget, depth int) *answer {
 		return a
 	}
 	if a.readList(b, depth) {
-		if m := commaInside.FindStringSubmatch(a.text); m != nil && a.open == "" && a.values == nil { // a decimal comma, perhaps
+		// a decimal comma, perhaps
+		if m := commaInside.FindStringSubmatch(a.text); m != nil && a.open == "" && a.values == nil {
 			if e, ok := parseWhole(m[1]+"."+m[2], b); ok {
 				a.values = []*expr{e}
 			}
@@ -142,7 +152,8 @@ func (a *answer) readNumberWord() bool {
 		n.Neg(n)
 	}
 	rest := strip(s[width:])
-	if part := longestWord(strings.TrimLeft(rest, "-"), func(word string) bool { return words.fractions[word] > 0 }); part != "" {
+	isFraction := func(word string) bool { return words.fractions[word] > 0 }
+	if part := longestWord(strings.TrimLeft(rest, "-"), isFraction); part != "" {
 		if strings.TrimLeft(rest, "-") != part {
 			return false
 		}
@@ -165,7 +176,8 @@ func (a *answer) readHalf(b *budget) bool {
 	for half := range words.andHalf {
 		before, ok := strings.CutSuffix(a.text, half)
 		head := &answer{text: strip(before), decimals: -1}
-		if !ok || !isUnspaced(firstRune(half)) && head.text == before || head.text == "" || head.text[0] == '-' {
+		if !ok || !isUnspaced(firstRune(half)) && head.text == before || head.text == "" ||
+			head.text[0] == '-' {
 			continue
 		}
 		if (head.readNumberWord() || head.readMeasure(b)) && head.unitKnown && len(head.values) == 1 {
@@ -222,7 +234,8 @@ func allExpressions(texts []string, b *budget) bool {
 // alone unless alone says that there is one number.
 func (a *answer) readNumber(alone bool) bool {
 	s := strip(strings.TrimSuffix(a.text, `\degree`))
-	if isCanonicalInteger(s) && !a.percent && !alone || commaDecimal.MatchString(s) && !alone && !a.percent && !thousands.MatchString(s) {
+	if isCanonicalInteger(s) && !a.percent && !alone || commaDecimal.MatchString(s) && !alone &&
+		!a.percent && !thousands.MatchString(s) {
 		return false
 	}
 	values, decimals := readDecimal(s)
@@ -299,7 +312,8 @@ func (a *answer) readList(b *budget, depth int) bool {
 			return true
 		}
 	}
-	if len(s) > 2 && strings.ContainsAny(s[:1], "([") && strings.ContainsAny(s[len(s)-1:], ")]") && balanced(s[1:len(s)-1]) {
+	if len(s) > 2 && strings.ContainsAny(s[:1], "([") && strings.ContainsAny(s[len(s)-1:], ")]") &&
+		balanced(s[1:len(s)-1]) {
 		if parts := splitItems(s[1 : len(s)-1]); len(parts) > 1 {
 			a.open, a.shut = s[:1], s[len(s)-1:]
 			a.items = readItems(parts, b, depth)
@@ -436,7 +450,8 @@ func (a *answer) readMeasure(b *budget) bool {
 	if number.cutPercent(); number.text == "" {
 		return false
 	}
-	if values, _ := readDecimal(number.text); values == nil && len(splitTop(markConjunctions(number.text))) > 1 {
+	if values, _ := readDecimal(number.text); values == nil &&
+		len(splitTop(markConjunctions(number.text))) > 1 {
 		if !number.readList(b, 6) || number.open == "" {
 			return false
 		}
@@ -487,7 +502,8 @@ func parseWhole(s string, b *budget) (*expr, bool) {
 	if ok && p.peek(0).kind == tokenEnd && !p.invalid {
 		return e, true
 	}
-	if e, ok := parsePython(strings.ReplaceAll(s, "^", "**"), b); ok && (e.isScalar() || e.kind == kindRelation) {
+	if e, ok := parsePython(strings.ReplaceAll(s, "^", "**"), b); ok &&
+		(e.isScalar() || e.kind == kindRelation) {
 		return e, true
 	}
 	if strings.Contains(s, "matrix") {

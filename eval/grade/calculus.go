@@ -26,7 +26,8 @@ func (e *expr) boundVariable() string {
 		return ""
 	}
 	switch e.name {
-	case operatorSum, operatorProduct, operatorIntegral, operatorLimit, operatorLimit + "+", operatorLimit + "-":
+	case operatorSum, operatorProduct, operatorIntegral, operatorLimit, operatorLimit + "+", operatorLimit +
+		"-":
 		return e.args[1].name
 	}
 	return ""
@@ -261,7 +262,8 @@ func (p *prober) limitPoint(e *expr) (z complex128, infinite, ok bool) {
 	switch {
 	case e.kind == kindInfinity:
 		return 1, true, true
-	case e.kind == kindProduct && len(e.args) == 2 && e.args[0].isNumber(-1) && e.args[1].kind == kindInfinity:
+	case e.kind == kindProduct && len(e.args) == 2 && e.args[0].isNumber(-1) &&
+		e.args[1].kind == kindInfinity:
 		return -1, true, true
 	}
 	v, ok := p.eval(e)

@@ -11,9 +11,10 @@ import (
 // written \land and \lor here.
 
 var (
-	uprightCommand = regexp.MustCompile(`\\(?:text|textrm|textup|textnormal|textbf|textit|textsf|texttt|mathrm|mathsf|mbox|hbox)\s*\{`)
-	conjunction    = regexp.MustCompile(` *[;,]? *\\l(?:or|and) *[,;]? *`)
-	quadList       = regexp.MustCompile(`([0-9}\])])[ ,]*\\q?quad *(-?[0-9]|[a-zA-Z] *=)`)
+	uprightCommand = regexp.MustCompile(`\\(?:text|textrm|textup|textnormal|textbf|textit|textsf|texttt` +
+		`|mathrm|mathsf|mbox|hbox)\s*\{`)
+	conjunction = regexp.MustCompile(` *[;,]? *\\l(?:or|and) *[,;]? *`)
+	quadList    = regexp.MustCompile(`([0-9}\])])[ ,]*\\q?quad *(-?[0-9]|[a-zA-Z] *=)`)
 	// letterOr and letterAnd are conjunctions of one letter that stand between numbers.
 	letterOr  = regexp.MustCompile(letterBefore + `[ouóOU]` + letterAfter)
 	letterAnd = regexp.MustCompile(letterBefore + `[yeYE]` + letterAfter)
@@ -80,7 +81,8 @@ func markConjunctions(s string) string {
 	for i := 0; i < len(s); {
 		r, width := utf8.DecodeRuneInString(s[i:])
 		before, _ := utf8.DecodeLastRuneInString(s[:i])
-		starts := unicode.IsLetter(r) && i > 0 && before != '\\' && (isUnspaced(r) || !unicode.IsLetter(before) && !unicode.IsMark(before))
+		starts := unicode.IsLetter(r) && i > 0 && before != '\\' &&
+			(isUnspaced(r) || !unicode.IsLetter(before) && !unicode.IsMark(before))
 		if starts {
 			word := longestWord(s[i:], func(word string) bool { return words.and[word] || words.or[word] })
 			rest := s[i+len(word):]

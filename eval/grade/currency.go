@@ -9,7 +9,8 @@ import (
 // currencySigns are signs that are dropped before an answer is read. The sign of yen and
 // yuan is the same.
 var currencySigns = []struct{ sign, name string }{
-	{`\$`, "dollar"}, {"€", "euro"}, {"£", "pound"}, {"₹", "rupee"}, {"৳", "taka"}, {"₽", "ruble"}, {"฿", "baht"},
+	{`\$`, "dollar"}, {"€", "euro"}, {"£", "pound"}, {"₹", "rupee"}, {"৳", "taka"}, {"₽", "ruble"},
+	{"฿", "baht"},
 }
 
 // currency names the money that an answer is in, or is "" where it names none. Cents are

@@ -12,7 +12,8 @@ import (
 
 // Numbers in digits as the eleven languages write them.
 var (
-	thousands      = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+|(?:\.\d{3})+|(?:'\d{3})+)$`)
+	thousands = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+|(?:\.\d{3})+` +
+		`|(?:'\d{3})+)$`)
 	thousandsTail  = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+|(?:'\d{3})+)\.\d+$`)
 	commaTail      = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:\.\d{3})+|(?: \d{3})+|(?:'\d{3})+),\d+$`)
 	indianNumber   = regexp.MustCompile(`^-?[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d+)?$`)
@@ -20,7 +21,8 @@ var (
 	decimalPattern = regexp.MustCompile(`^-?\d*\.(\d+)(?:e[+-]?\d+)?$`)
 	sciencePattern = regexp.MustCompile(`^-?\d+(?:\.\d+)?[eE][+-]?\d+$`)
 	wholePattern   = regexp.MustCompile(`^-?\d+$`)
-	repeating      = regexp.MustCompile(`^(-?)(\d*)[.,](\d*?)(?:\\(?:overline|bar) ?\{(\d+)\}|\((\d+)\)|\\(?:overline|bar) ?(\d)|\\dot ?\{?(\d)\}?(?:(\d*)\\dot ?\{?(\d)\}?)?|\[(\d+)\])(?:\.\.\.)?$`)
+	repeating      = regexp.MustCompile(`^(-?)(\d*)[.,](\d*?)(?:\\(?:overline|bar) ?\{(\d+)\}|\((\d+)\)` +
+		`|\\(?:overline|bar) ?(\d)|\\dot ?\{?(\d)\}?(?:(\d*)\\dot ?\{?(\d)\}?)?|\[(\d+)\])(?:\.\.\.)?$`)
 )
 
 // readDecimal reads a number that is nothing but digits and separators: its values, of
@@ -85,7 +87,9 @@ func (a *answer) allowComma(reference string, pointed bool) {
 // hasNativeDigits reports whether a text has digits of another script: Bengali, Telugu and
 // Thai numbers have decimal points.
 func hasNativeDigits(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 && r < 0xff00 && digitValue(r) >= 0 }) >= 0
+	return strings.IndexFunc(s, func(r rune) bool {
+		return r >= 0x80 && r < 0xff00 && digitValue(r) >= 0
+	}) >= 0
 }
 
 // pointScripts are the scripts of the study's languages that write decimal points; in Latin
@@ -128,7 +132,8 @@ func repeatingDecimal(s string) (*big.Rat, bool) {
 		s = strings.Replace(s, ",", ".", 1)
 		digits, ok := strings.CutSuffix(s, "...")
 		decimals := digits[strings.Index(digits, ".")+1:]
-		if !ok || len(decimals) < 3 || len(decimals) == len(digits) || digitsEnd(decimals, 0) != len(decimals) {
+		if !ok || len(decimals) < 3 || len(decimals) == len(digits) ||
+			digitsEnd(decimals, 0) != len(decimals) {
 			return nil, false
 		}
 		whole, cycle = digits[:len(digits)-len(decimals)-1], repeatedEnd(decimals)
@@ -166,7 +171,8 @@ func repeatedEnd(decimals string) string {
 		return decimals[n-1:]
 	}
 	for length := 2; length <= 6 && 2*length <= len(decimals); length++ {
-		if cycle := decimals[:length]; strings.HasPrefix(strings.Repeat(cycle, len(decimals)/length+1), decimals) {
+		if cycle := decimals[:length]; strings.HasPrefix(strings.Repeat(cycle, len(decimals)/length+1),
+			decimals) {
 			// Begun again in the middle, it goes on from there.
 			rest := len(decimals) % length
 			return cycle[rest:] + cycle[:rest]

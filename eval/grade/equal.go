@@ -104,8 +104,10 @@ var bracketRemover = strings.NewReplacer("{", "", "}", "", "(", "", ")", "")
 // does not begin with the other kind: so [1,2) equals (1,2).
 func equalWithoutBrackets(prediction, reference string) bool {
 	const brackets = "[]()"
-	square := strings.HasPrefix(prediction, "[") && strings.HasSuffix(prediction, "]") && !strings.HasPrefix(reference, "(")
-	round := strings.HasPrefix(prediction, "(") && strings.HasSuffix(prediction, ")") && !strings.HasPrefix(reference, "[")
+	square := strings.HasPrefix(prediction, "[") && strings.HasSuffix(prediction, "]") &&
+		!strings.HasPrefix(reference, "(")
+	round := strings.HasPrefix(prediction, "(") && strings.HasSuffix(prediction, ")") &&
+		!strings.HasPrefix(reference, "[")
 	if square || round {
 		prediction, reference = strings.Trim(prediction, brackets), strings.Trim(reference, brackets)
 	}
@@ -132,7 +134,8 @@ func (c *comparison) equalParts(prediction, reference string, depth int) bool {
 	if !startsBracketed(prediction) || !startsBracketed(reference) {
 		return false
 	}
-	return c.equalLists(strings.Split(trimEnds(prediction), ","), strings.Split(trimEnds(reference), ","), depth)
+	return c.equalLists(strings.Split(trimEnds(prediction), ","), strings.Split(trimEnds(reference), ","),
+		depth)
 }
 
 // equalLists compares two lists of answers element by element.

@@ -32,7 +32,8 @@ func TestEqualQwen(t *testing.T) {
 		{"(2,0.5)", `(2,\frac{1}{2})`, true, ViaParts},
 		{`[2,\sqrt{9}]`, "(2,3)", true, ViaParts},
 		{"(1,2,3)", "(1,2)", false, ViaNo},
-		{`\begin{pmatrix}1&\frac{1}{2}\\0&3\end{pmatrix}`, `\begin{pmatrix}1&0.5\\0&3\end{pmatrix}`, true, ViaMatrixParts},
+		{`\begin{pmatrix}1&\frac{1}{2}\\0&3\end{pmatrix}`, `\begin{pmatrix}1&0.5\\0&3\end{pmatrix}`, true,
+			ViaMatrixParts},
 		{`\begin{pmatrix}1&7\end{pmatrix}:`, `\begin{pmatrix}1&7\end{pmatrix}`, false, ViaNo},
 		{`\begin{matrix}1&7\\0&3\end{matrix}`, `\begin{pmatrix}1&7\\0&3\end{pmatrix}`, true, ViaSymbolic},
 		{"3x-2y=4", "2y-3x=-4", true, ViaEquation},
@@ -87,7 +88,8 @@ func TestEqualQwen(t *testing.T) {
 		{`\lim_{x\to0}\frac{1}{x}`, "0", false, ViaNo},
 		{`\frac{d}{dx}(x^3+\sin x)`, `3x^2+\cos x`, true, ViaSymbolic},
 		{`\frac{d}{dx}\ln x`, `\frac{1}{x}`, true, ViaSymbolic},
-		{`\frac{1}{2}\begin{pmatrix}2&4\\6&x\end{pmatrix}`, `\begin{pmatrix}1&2\\3&x/2\end{pmatrix}`, true, ViaSymbolic},
+		{`\frac{1}{2}\begin{pmatrix}2&4\\6&x\end{pmatrix}`, `\begin{pmatrix}1&2\\3&x/2\end{pmatrix}`, true,
+			ViaSymbolic},
 		{`5-\infty`, `-2\infty`, true, ViaSymbolic},
 		{`\{1,\frac{1}{2}\}`, `\{1,0.5\}`, true, ViaSymbolic}, // they print the same
 		{`10^{10^{10^{10}}}`, "1", false, ViaNo},
@@ -97,7 +99,8 @@ func TestEqualQwen(t *testing.T) {
 	for _, test := range tests {
 		verdict, via := Equal(test.prediction, test.reference, Qwen)
 		if verdict != test.verdict || via != test.via {
-			t.Errorf("Equal(%q, %q) = %v via %s, want %v via %s", test.prediction, test.reference, verdict, via, test.verdict, test.via)
+			t.Errorf("Equal(%q, %q) = %v via %s, want %v via %s", test.prediction, test.reference, verdict,
+				via, test.verdict, test.via)
 		}
 	}
 }
@@ -147,7 +150,8 @@ func TestEqualStrict(t *testing.T) {
 	}
 	for _, test := range tests {
 		if verdict, via := Equal(test.prediction, test.reference, Strict); verdict != test.verdict {
-			t.Errorf("Equal(%q, %q) = %v via %s, want %v", test.prediction, test.reference, verdict, via, test.verdict)
+			t.Errorf("Equal(%q, %q) = %v via %s, want %v", test.prediction, test.reference, verdict, via,
+				test.verdict)
 		}
 	}
 }
@@ -192,8 +196,10 @@ func TestEqualBounds(t *testing.T) {
 // own readers look for.
 func TestStrictBounds(t *testing.T) {
 	for _, piece := range []string{
-		"thousand ", "3 thousand ", "elfu ", "elfu 3 na ", `\cup(1,2)`, "]1,2[", `\text{m}`, "2 and ", `x<3 \lor `, "[[1,2],[3,4]],",
-		"0,(3)", "5 y 5 ", "of ", "m/s ", "^T", `\unit{m}`, "万", "千5", `(1,2)\setminus`, `|x|<3,`, "matofaa ", "5%", "minus ", "1;",
+		"thousand ", "3 thousand ", "elfu ", "elfu 3 na ", `\cup(1,2)`, "]1,2[", `\text{m}`, "2 and ",
+		`x<3 \lor `, "[[1,2],[3,4]],",
+		"0,(3)", "5 y 5 ", "of ", "m/s ", "^T", `\unit{m}`, "万", "千5", `(1,2)\setminus`, `|x|<3,`,
+		"matofaa ", "5%", "minus ", "1;",
 		`\frac{\text{m}}{\text{s}}`, "per ", "square ", `\mathbb{R}`, "分之", "Q: ", "\n", "answer is 5\nQ: ",
 	} {
 		for _, start := range []string{"", "5 ", `2\sqrt{3} `, "(1,2)"} {
@@ -218,9 +224,11 @@ func TestEmptyReference(t *testing.T) {
 		{`\boxed{5}`, `\text{east}`, true, false}, {`\boxed{\text{west}}`, `\text{east}`, true, false},
 		{`\boxed{\text{east}}`, `\text{east}`, true, true},
 	} {
-		qwen, strict := Grade(c.output, c.reference, "math", Qwen), Grade(c.output, c.reference, "math", Strict)
+		qwen, strict := Grade(c.output, c.reference, "math", Qwen),
+			Grade(c.output, c.reference, "math", Strict)
 		if qwen.Verdict != c.qwen || strict.Verdict != c.strict {
-			t.Errorf("%s by %q: qwen %v, strict %v; want %v, %v", c.output, c.reference, qwen.Verdict, strict.Verdict, c.qwen, c.strict)
+			t.Errorf("%s by %q: qwen %v, strict %v; want %v, %v", c.output, c.reference, qwen.Verdict,
+				strict.Verdict, c.qwen, c.strict)
 		}
 	}
 }

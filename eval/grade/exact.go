@@ -18,7 +18,8 @@ func parseRational(s string, b *budget) (*big.Rat, bool) {
 	if len(s) > maxNumberLength || !b.spend(len(s)) {
 		return nil, false
 	}
-	if _, exponent, ok := strings.Cut(strings.ToLower(s), "e"); ok && len(strings.TrimLeft(exponent, "+-")) > 3 {
+	if _, exponent, ok := strings.Cut(strings.ToLower(s), "e"); ok &&
+		len(strings.TrimLeft(exponent, "+-")) > 3 {
 		return nil, false
 	}
 	return new(big.Rat).SetString(s)

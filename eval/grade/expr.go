@@ -178,7 +178,8 @@ func (e *expr) fraction() string {
 		return ""
 	}
 	bottom = bottom.args[0]
-	if top.kind != kindNumber || !top.number.IsInt() || bottom.kind != kindNumber || !bottom.number.IsInt() || bottom.number.Sign() <= 0 {
+	if top.kind != kindNumber || !top.number.IsInt() || bottom.kind != kindNumber ||
+		!bottom.number.IsInt() || bottom.number.Sign() <= 0 {
 		return ""
 	}
 	return top.number.RatString() + "/" + bottom.number.RatString()

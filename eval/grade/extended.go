@@ -18,12 +18,14 @@ var extendedSpacing = strings.NewReplacer(
 
 // parseExtended parses the longest prefix of s that is a list or a relation.
 func parseExtended(s string, b *budget) (*expr, bool) {
-	p := &latexParser{lexer: lexer{source: strip(extendedSpacing.Replace(s)), extended: true}, extended: true, budget: b}
+	p := &latexParser{lexer: lexer{source: strip(extendedSpacing.Replace(s)), extended: true},
+		extended: true, budget: b}
 	e, ok := p.list()
 	if !ok {
 		e, ok = p.chain()
 	}
-	if next := p.peek(0); next.is("+") || next.is("-") || next.is("^") || isTimes(next) || isDivide(next) || next.kind == tokenRelation {
+	if next := p.peek(0); next.is("+") || next.is("-") || next.is("^") || isTimes(next) || isDivide(next) ||
+		next.kind == tokenRelation {
 		return nil, false // unlike the first grammar, it insists on what an operator lacks
 	}
 	if !ok || p.invalid {
@@ -210,7 +212,8 @@ func (l *lexer) extendedNumber() token {
 		}
 	}
 	digits()
-	for group := l.source[l.at:]; len(group) > 3 && group[0] == ',' && isDigit(group[1]) && isDigit(group[2]) && isDigit(group[3]); group = l.source[l.at:] {
+	for group := l.source[l.at:]; len(group) > 3 && group[0] == ',' && isDigit(group[1]) &&
+		isDigit(group[2]) && isDigit(group[3]); group = l.source[l.at:] {
 		l.at += 4
 	}
 	if rest := l.source[l.at:]; len(rest) > 1 && rest[0] == '.' && isDigit(rest[1]) {
@@ -272,7 +275,8 @@ func (p *latexParser) extendedAtom() (*expr, bool) {
 			return nil, false
 		}
 		return symbol(t.text + base.String()), true
-	case t.kind == tokenLetter || t.kind == tokenCommand && (slices.Contains(greekLetters, t.text) || slices.Contains(otherSymbols, t.text)):
+	case t.kind == tokenLetter || t.kind == tokenCommand &&
+		(slices.Contains(greekLetters, t.text) || slices.Contains(otherSymbols, t.text)):
 		name, ok := p.name()
 		return symbol(name), ok
 	}

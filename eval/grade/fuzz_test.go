@@ -10,8 +10,10 @@ var fuzzSeeds = [][2]string{
 	{`\begin{pmatrix}1&2\\3&4\end{pmatrix}`, `{1,2}`}, {"12%", `\%`}, {"৪২", "４２"},
 	{`\int_0^1 x dx`, `\sum_{i=1}^{3} i`}, {"{1,2;3}", "a<b<c"}, {"(x**2)!", `"a"`},
 	{"3万5千", "2 mil millones de pesos"}, {"elfu 3 na mia 5", "18k"}, {`2\sqrt{3}\text{ cm}`, "15 m/s^2"},
-	{"]-1,3[", `x<1 \lor x>2`}, {`\mathbb{R}\setminus\{2\}`, `|x-1|\le 2`}, {"1.234,5", `0.1\dot{4}285\dot{7}`},
-	{"[[1,2],[3,4]]^T", "(1;2)^T"}, {`12\frac{1}{2}\%`, "asilimia 5"}, {"2 и 5", "S/. 20"}, {"minus 5", "3と2分の1"},
+	{"]-1,3[", `x<1 \lor x>2`}, {`\mathbb{R}\setminus\{2\}`, `|x-1|\le 2`},
+	{"1.234,5", `0.1\dot{4}285\dot{7}`},
+	{"[[1,2],[3,4]]^T", "(1;2)^T"}, {`12\frac{1}{2}\%`, "asilimia 5"}, {"2 и 5", "S/. 20"},
+	{"minus 5", "3と2分の1"},
 	{"三分之一", `\lim_{x\to 0^+}x`}, {"|x|^{|y|}", "f'(x)_2"}, {`1\frac{1}{2}`, `\pm 3`},
 	{"9^9^9^9^9", `10!!!`}, {"twenty point two", "\x00\xff"},
 }
@@ -45,7 +47,8 @@ func FuzzGrade(f *testing.F) {
 		for _, grader := range Graders {
 			result := Grade(output, reference, dataName, grader)
 			if again := Grade(output, reference, dataName, grader); again != result {
-				t.Errorf("Grade(%q, %q, %q, %v) = %+v, then %+v", output, reference, dataName, grader, result, again)
+				t.Errorf("Grade(%q, %q, %q, %v) = %+v, then %+v", output, reference, dataName, grader,
+					result, again)
 			}
 		}
 	})
@@ -70,7 +73,8 @@ func FuzzSet(f *testing.F) {
 			return
 		}
 		both := &realSet{operator: `\cup`, parts: []*realSet{x, y}}
-		if !x.equal(x, &c.budget) || !both.equal(&realSet{operator: `\cup`, parts: []*realSet{y, x}}, &c.budget) {
+		if !x.equal(x, &c.budget) || !both.equal(&realSet{operator: `\cup`, parts: []*realSet{y, x}},
+			&c.budget) {
 			if c.budget.left >= 0 {
 				t.Errorf("%q and %q: not equal to itself, or the order of a union counts", a, b)
 			}

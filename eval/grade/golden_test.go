@@ -122,7 +122,8 @@ func short(s string) string {
 // knownDifferences lists the verdicts that are not the reference's, with the
 // reason. DIFFERENCES.md explains what else may differ.
 var knownDifferences = map[string]string{
-	"g16539": "latex2sympy remembers across calls that B is a matrix, and reads the same text differently the second time",
+	"g16539": "latex2sympy remembers across calls that B is a matrix, and reads the same text differently " +
+		"the second time",
 }
 
 // TestPipelineGoldens runs whole outputs through extraction and comparison.
@@ -138,7 +139,8 @@ func TestPipelineGoldens(t *testing.T) {
 		counts.add("pred", got.Pred == want.Pred)
 		counts.add("gt", got.GT == want.GT)
 		if got.GT != want.GT || got.Pred != want.Pred {
-			t.Logf("%s %s: pred %q gt %q, want pred %q gt %q", want.ID, want.DataName, short(got.Pred), short(got.GT), short(want.Pred), short(want.GT))
+			t.Logf("%s %s: pred %q gt %q, want pred %q gt %q", want.ID, want.DataName, short(got.Pred),
+				short(got.GT), short(want.Pred), short(want.GT))
 		}
 		via := "error"
 		if want.Via != nil {
@@ -152,7 +154,8 @@ func TestPipelineGoldens(t *testing.T) {
 		counts.add("verdict split "+want.Split, right)
 		counts.add("verdict via "+via, right)
 		if !right {
-			t.Logf("%s %s %s: %q for %q: %v via %s, want %v via %s", want.ID, want.DataName, want.Group, short(got.Pred), short(got.GT), got.Verdict, got.Via, want.Verdict, via)
+			t.Logf("%s %s %s: %q for %q: %v via %s, want %v via %s", want.ID, want.DataName, want.Group,
+				short(got.Pred), short(got.GT), got.Verdict, got.Via, want.Verdict, via)
 		}
 	}
 	counts.report(t, "verdict", pipelineFloor)
@@ -168,7 +171,8 @@ func TestDirectGoldens(t *testing.T) {
 		counts.add("verdict split "+want.Split, right)
 		counts.add("verdict via "+*want.Via, right)
 		if !right {
-			t.Logf("%s: %q for %q: %v via %s, want %v via %s", want.ID, short(want.Prediction), short(want.Reference), verdict, via, want.Verdict, *want.Via)
+			t.Logf("%s: %q for %q: %v via %s, want %v via %s", want.ID, short(want.Prediction),
+				short(want.Reference), verdict, via, want.Verdict, *want.Via)
 		}
 	}
 	counts.report(t, "verdict", directFloor)
@@ -214,7 +218,9 @@ func TestStrictGoldens(t *testing.T) {
 		counts.add(qwen, right)
 		counts.add(qwen+" "+want.Group, right)
 		if !right {
-			t.Logf("%s: %s %s: %q for %q: %v via %s, want %v (qwen: %q for %q %s)", qwen, want.ID, want.DataName, short(strictExtract(want.Output)), short(want.Reference), got.Verdict, got.Via, *want.Expected, short(want.Pred), short(want.GT), *want.Via)
+			t.Logf("%s: %s %s: %q for %q: %v via %s, want %v (qwen: %q for %q %s)", qwen, want.ID,
+				want.DataName, short(strictExtract(want.Output)), short(want.Reference), got.Verdict,
+				got.Via, *want.Expected, short(want.Pred), short(want.GT), *want.Via)
 		}
 	}
 	counts.report(t, "qwen right", strictKeptFloor)

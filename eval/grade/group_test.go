@@ -41,7 +41,8 @@ func TestGroupsBound(t *testing.T) {
 
 // BenchmarkGroups groups 16 answers that differ.
 func BenchmarkGroups(b *testing.B) {
-	for _, form := range []string{"%d", `\frac{%d}{7}`, `(x+%d)^3`, `\{1,\frac{%d}{3},\sqrt{2}\}`, `\prod_{k=1}^{200}\frac{k}{k+%d}`, "the value is %d and so on"} {
+	for _, form := range []string{"%d", `\frac{%d}{7}`, `(x+%d)^3`, `\{1,\frac{%d}{3},\sqrt{2}\}`,
+		`\prod_{k=1}^{200}\frac{k}{k+%d}`, "the value is %d and so on"} {
 		var predictions []string
 		for i := range 16 {
 			predictions = append(predictions, fmt.Sprintf(form, i+2))

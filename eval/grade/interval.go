@@ -13,7 +13,8 @@ var (
 
 // intervalText writes an inequality for one variable as an interval.
 func intervalText(s string) (string, bool) {
-	if m := halfLine.FindStringSubmatch(s); m != nil && !strings.Contains(m[3], `\le`) && !strings.Contains(m[3], `\ge`) {
+	if m := halfLine.FindStringSubmatch(s); m != nil && !strings.Contains(m[3], `\le`) &&
+		!strings.Contains(m[3], `\ge`) {
 		switch m[2] {
 		case ">":
 			return "(" + m[3] + `,\infty )`, true

@@ -12,14 +12,16 @@ import (
 
 // turnMarks end an answer in the templates of chat models.
 var turnMarks = []string{
-	"<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|start_header_id|>", "<|user|>",
+	"<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|start_header_id|>",
+	"<|user|>",
 	"<|end|>", "</s>", "<end_of_turn>", "[INST]", "<｜User｜>", "<｜end▁of▁sentence｜>",
 }
 
 var (
 	// labelEnd is what makes a word at the start of a line a label: a number, a colon.
-	labelEnd = regexp.MustCompile(`^(?:[ \t]*(?:no\.?|nr\.?|n[°º]|№|#|number|número|numéro|номер|ที่|ข้อ|ข้อที่|নং|নম্বর|la|namba)?[ \t]*` + numberPattern + `)?[ \t*_\]】）)]*(?:[:：.．、？]|\n|$)`)
-	ordinal  = regexp.MustCompile(`^第[ \t]*` + numberPattern + `[ \t]*(?:[题題问問道]+)`)
+	labelEnd = regexp.MustCompile(`^(?:[ \t]*(?:no\.?|nr\.?|n[°º]|№|#|number|número|numéro|номер|ที่|ข้อ` +
+		`|ข้อที่|নং|নম্বর|la|namba)?[ \t]*` + numberPattern + `)?[ \t*_\]】）)]*(?:[:：.．、？]|\n|$)`)
+	ordinal = regexp.MustCompile(`^第[ \t]*` + numberPattern + `[ \t]*(?:[题題问問道]+)`)
 )
 
 const numberPattern = `[\p{Nd}一二三四五六七八九十]+`
@@ -60,7 +62,8 @@ func nextQuestion(s string) int {
 }
 
 // announced is an answer after a phrase.
-var announced = regexp.MustCompile(answerPhrases.String() + `(?:[^\n.。।?？:：]{0,40}?\pN|[ *$\\(\[{:]*(?:[a-z]+ ?[({]|(?-i:[A-E])(?:$|[^\pL])))|#### *[-\pN\pL\\]`)
+var announced = regexp.MustCompile(answerPhrases.String() +
+	`(?:[^\n.。।?？:：]{0,40}?\pN|[ *$\\(\[{:]*(?:[a-z]+ ?[({]|(?-i:[A-E])(?:$|[^\pL])))|#### *[-\pN\pL\\]`)
 
 // firstAnswer returns where the first answer that a text gives ends, or -1.
 func firstAnswer(s string) int {

@@ -3,7 +3,8 @@ package grade
 // lexicons has the study's languages, and symbols that belong to none.
 var lexicons = map[string]lexicon{
 	"": {
-		changes:    "sin, cos, tan, cot, sec, csc, log, ln, lg, exp, sqrt, max, min, gcd, lcm, det, dim, arcsin, arccos, arctan, mod, inf",
+		changes: "sin, cos, tan, cot, sec, csc, log, ln, lg, exp, sqrt, max, min, gcd, lcm, det, dim, " +
+			"arcsin, arccos, arctan, mod, inf",
 		magnitudes: "1000: k, K\n1e6: M\n1e9: bn, B",
 		percent:    `%`,
 		units: `m: m
@@ -104,24 +105,34 @@ var lexicons = map[string]lexicon{
 			hryvnia: uah, ₴`,
 	},
 	"en": {
-		changes: "if, for, not, no, where, when, modulo, remainder, except, but, then, than, more, less, least, most, about, approximately, approx, around, base, factorial, plus, minus, over, divided, half, halves, third, thirds, quarter, quarters, twice, double, infinity, hundredth, hundredths, tenth, tenths, thousandth, thousandths, before, above, below, under, outside, inside, sine, cosine, to, until, only if, out, at, nearly, almost, roughly",
-		and:     "and", or: "or",
+		changes: "if, for, not, no, where, when, modulo, remainder, except, but, then, than, more, less, " +
+			"least, most, about, approximately, approx, around, base, factorial, plus, minus, over, " +
+			"divided, half, halves, third, thirds, quarter, quarters, twice, double, infinity, " +
+			"hundredth, hundredths, tenth, tenths, thousandth, thousandths, before, above, below, " +
+			"under, outside, inside, sine, cosine, to, until, only if, out, at, nearly, " +
+			"almost, roughly",
+		and: "and", or: "or",
 		numbers: "one two three four five six seven eight nine ten",
 		spelling: spelling{
-			zero:     "zero",
-			from11:   "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
-			tens:     "twenty thirty forty|fourty fifty sixty seventy eighty ninety",
-			joined:   "T_U",
-			hundreds: "one_hundred|a_hundred two_hundred three_hundred four_hundred five_hundred six_hundred seven_hundred eight_hundred nine_hundred",
-			above:    "H_R|H_and_R",
+			zero:   "zero",
+			from11: "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
+			tens:   "twenty thirty forty|fourty fifty sixty seventy eighty ninety",
+			joined: "T_U",
+			hundreds: "one_hundred|a_hundred two_hundred three_hundred four_hundred five_hundred " +
+				"six_hundred seven_hundred eight_hundred nine_hundred",
+			above: "H_R|H_and_R",
 		},
-		magnitudes: "12: dozen, dozens\n20: score\n144: gross\n100: hundred, hundreds\n1000: thousand, thousands\n1e6: million, millions, mn, mln\n1e9: billion, billions\n1e12: trillion, trillions\n1e5: lakh, lakhs, lac, lacs\n1e7: crore, crores",
-		percent:    "percent, per cent, pct",
-		half:       "half",
-		fractions:  "2: half, halves\n3: third, thirds\n4: quarter, quarters, fourth, fourths\n5: fifth, fifths\n6: sixth, sixths\n7: seventh, sevenths\n8: eighth, eighths\n9: ninth, ninths\n10: tenth, tenths",
-		andHalf:    "and a half, and one half",
-		mixed:      "0.25: a quarter of a, quarter of a, a quarter, quarter\n1.5: one and a half",
-		minus:      "minus, negative",
+		magnitudes: "12: dozen, dozens\n20: score\n144: gross\n100: hundred, hundreds\n1000: thousand, " +
+			"thousands\n1e6: million, millions, mn, mln\n1e9: billion, billions\n1e12: trillion, " +
+			"trillions\n1e5: lakh, lakhs, lac, lacs\n1e7: crore, crores",
+		percent: "percent, per cent, pct",
+		half:    "half",
+		fractions: "2: half, halves\n3: third, thirds\n4: quarter, quarters, fourth, fourths\n5: fifth, " +
+			"fifths\n6: sixth, sixths\n7: seventh, sevenths\n8: eighth, eighths\n9: ninth, ninths\n10: " +
+			"tenth, tenths",
+		andHalf: "and a half, and one half",
+		mixed:   "0.25: a quarter of a, quarter of a, a quarter, quarter\n1.5: one and a half",
+		minus:   "minus, negative",
 		units: `h: hour, hours
 			min: minute, minutes
 			s: second, seconds
@@ -155,32 +166,46 @@ var lexicons = map[string]lexicon{
 			cent: cent, cents
 			person: people, person, persons
 			apple: apple, apples`,
-		currencies: "dollar: dollar, dollars, bucks\neuro: euro, euros\nrupee: rupee, rupees\nyen: yen\nruble: ruble, rubles, rouble, roubles\nbaht: baht\nyuan: yuan\ntaka: taka\nshilling: shilling, shillings\npeso: peso, pesos",
-		square:     "square, sq, sq., squared", cubic: "cubic, cu, cu., cubed", per: "per",
-		lead:        "total, a total of, in total, total of, exactly, either, about, approximately, approx, approx., around, roughly, circa, ca, ca.",
+		currencies: "dollar: dollar, dollars, bucks\neuro: euro, euros\nrupee: rupee, rupees\nyen: yen\n" +
+			"ruble: ruble, rubles, rouble, roubles\nbaht: baht\nyuan: yuan\ntaka: taka\nshilling: " +
+			"shilling, shillings\npeso: peso, pesos",
+		square: "square, sq, sq., squared", cubic: "cubic, cu, cu., cubed", per: "per",
+		lead: "total, a total of, in total, total of, exactly, either, about, approximately, " +
+			"approx, approx., around, roughly, circa, ca, ca.",
 		answers:     "answer is, answer:, correct one is, correct choice is, correct option is, choice is",
 		conclusions: "so, therefore, thus, hence, in total, altogether, total",
 		another:     "another, next, new, a new, here is another, here's another",
-		questions:   "question, q, problem, exercise, example, user, human, instruction, task, input, next question, new question",
+		questions: "question, q, problem, exercise, example, user, human, instruction, task, input, " +
+			"next question, new question",
 	},
 	"es": {
-		changes: "si, cuando, donde, menos, más, mas, resto, hasta, medio, media, tercios, cuartos, aproximadamente, casi, entre, no, sobre, dividido",
-		and:     "y, e", or: "o, u, ó",
+		changes: "si, cuando, donde, menos, más, mas, resto, hasta, medio, media, tercios, cuartos, " +
+			"aproximadamente, casi, entre, no, sobre, dividido",
+		and: "y, e", or: "o, u, ó",
 		numbers: "un|uno|una dos tres cuatro cinco seis siete ocho nueve diez",
 		spelling: spelling{
-			zero:     "cero",
-			from11:   "once doce trece catorce quince dieciséis|dieciseis|diez_y_seis diecisiete dieciocho diecinueve veinte veintiuno|veintiún|veintiuna veintidós|veintidos veintitrés|veintitres veinticuatro veinticinco veintiséis|veintiseis veintisiete veintiocho veintinueve",
-			tens:     "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
-			joined:   "T_y_U",
-			hundreds: "ciento|cien doscientos|doscientas trescientos|trescientas cuatrocientos|cuatrocientas quinientos|quinientas seiscientos|seiscientas setecientos|setecientas ochocientos|ochocientas novecientos|novecientas",
-			above:    "H_R",
+			zero: "cero",
+			from11: "once doce trece catorce quince dieciséis|dieciseis|diez_y_seis diecisiete " +
+				"dieciocho diecinueve veinte veintiuno|veintiún|veintiuna veintidós|veintidos " +
+				"veintitrés|veintitres veinticuatro veinticinco veintiséis|veintiseis veintisiete " +
+				"veintiocho veintinueve",
+			tens:   "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+			joined: "T_y_U",
+			hundreds: "ciento|cien doscientos|doscientas trescientos|trescientas " +
+				"cuatrocientos|cuatrocientas quinientos|quinientas seiscientos|seiscientas " +
+				"setecientos|setecientas ochocientos|ochocientas novecientos|novecientas",
+			above: "H_R",
 		},
-		magnitudes: "12: docena, docenas\n100: cien, ciento, centenar, centenares\n1000: mil, millar, millares\n1e6: millón, millones, millon, mill.\n1e9: millardo, millardos\n1e12: billón, billones, billon\n1e18: trillón, trillones",
-		percent:    "por ciento, porciento",
-		half:       "medio, media",
-		fractions:  "2: medio, medios\n3: tercio, tercios\n4: cuarto, cuartos\n5: quinto, quintos\n6: sexto, sextos\n7: séptimo, séptimos\n8: octavo, octavos\n9: noveno, novenos\n10: décimo, décimos",
-		andHalf:    "y medio, y media",
-		minus:      "menos",
+		magnitudes: "12: docena, docenas\n100: cien, ciento, centenar, centenares\n1000: mil, millar, " +
+			"millares\n1e6: millón, millones, millon, mill.\n1e9: millardo, millardos\n1e12: billón, " +
+			"billones, billon\n1e18: trillón, trillones",
+		percent: "por ciento, porciento",
+		half:    "medio, media",
+		fractions: "2: medio, medios\n3: tercio, tercios\n4: cuarto, cuartos\n5: quinto, quintos\n6: " +
+			"sexto, sextos\n7: séptimo, séptimos\n8: octavo, octavos\n9: noveno, novenos\n10: décimo, " +
+			"décimos",
+		andHalf: "y medio, y media",
+		minus:   "menos",
 		units: `h: hora, horas
 			min: minuto, minutos
 			s: segundo, segundos
@@ -206,33 +231,44 @@ var lexicons = map[string]lexicon{
 			cent: centavo, centavos, céntimo, céntimos
 			person: persona, personas
 			apple: manzana, manzanas`,
-		currencies: "dollar: dólar, dólares, dolar, dolares\neuro: euro, euros\npeso: peso, pesos\nsol: sol, soles\nrupee: rupia, rupias\nyen: yen, yenes",
-		square:     "cuadrado, cuadrados, cuadrada, cuadradas", cubic: "cúbico, cúbicos, cúbica, cúbicas", per: "por, cada",
-		lead:        "un total de, total, en total, son, aproximadamente, aprox, aprox., alrededor de, cerca de, unos, unas, más o menos",
-		answers:     "la respuesta es, respuesta:, la respuesta final es, respuesta final:, respuesta correcta es",
+		currencies: "dollar: dólar, dólares, dolar, dolares\neuro: euro, euros\npeso: peso, pesos\nsol: " +
+			"sol, soles\nrupee: rupia, rupias\nyen: yen, yenes",
+		square: "cuadrado, cuadrados, cuadrada, cuadradas", cubic: "cúbico, cúbicos, cúbica, cúbicas",
+		per: "por, cada",
+		lead: "un total de, total, en total, son, aproximadamente, aprox, aprox., alrededor de, " +
+			"cerca de, unos, unas, más o menos",
+		answers: "la respuesta es, respuesta:, la respuesta final es, respuesta final:, respuesta " +
+			"correcta es",
 		conclusions: "por lo tanto, por tanto, entonces, en total, así que, luego",
 		another:     "otra, otro, nueva, nuevo, siguiente",
-		questions:   "pregunta, problema, ejercicio, ejemplo, usuario, humano, instrucción, tarea, siguiente pregunta",
+		questions: "pregunta, problema, ejercicio, ejemplo, usuario, humano, instrucción, tarea, " +
+			"siguiente pregunta",
 	},
 	"ru": {
-		changes: "если, не, больше, меньше, более, менее, остаток, при, пол, половина, около, до, примерно, почти, из, плюс, раза больше",
-		and:     "и", or: "или, либо",
+		changes: "если, не, больше, меньше, более, менее, остаток, при, пол, половина, около, до, " +
+			"примерно, почти, из, плюс, раза больше",
+		and: "и", or: "или, либо",
 		numbers: "один|одна|одно два|две три четыре пять шесть семь восемь девять десять",
 		spelling: spelling{
-			zero:     "ноль|нуль",
-			from11:   "одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать",
+			zero: "ноль|нуль",
+			from11: "одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать " +
+				"восемнадцать девятнадцать",
 			tens:     "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто",
 			joined:   "T_U",
 			hundreds: "сто двести триста четыреста пятьсот шестьсот семьсот восемьсот девятьсот",
 			above:    "H_R",
 		},
-		magnitudes: "12: дюжина, дюжины, дюжин, дюжину\n100: сотня, сотни, сотен, сотню, сто\n1000: тысяча, тысячи, тысяч, тысячу, тысячам, тысячами, тысячах, тыс, тыс.\n1e6: миллион, миллиона, миллионов, миллионы, млн, млн.\n1e9: миллиард, миллиарда, миллиардов, миллиарды, млрд, млрд.\n1e12: триллион, триллиона, триллионов, трлн, трлн.",
-		percent:    "процент, процента, процентов, проц.",
-		half:       "пол",
-		fractions:  "3: треть, трети\n4: четверть, четверти\n5: пятая, пятых\n6: шестая, шестых\n7: седьмая, седьмых\n8: восьмая, восьмых\n9: девятая, девятых\n10: десятая, десятых",
-		andHalf:    "с половиной",
-		mixed:      "1.5: полтора, полторы, полутора",
-		minus:      "минус",
+		magnitudes: "12: дюжина, дюжины, дюжин, дюжину\n100: сотня, сотни, сотен, сотню, сто\n1000: " +
+			"тысяча, тысячи, тысяч, тысячу, тысячам, тысячами, тысячах, тыс, тыс.\n1e6: миллион, " +
+			"миллиона, миллионов, миллионы, млн, млн.\n1e9: миллиард, миллиарда, миллиардов, " +
+			"миллиарды, млрд, млрд.\n1e12: триллион, триллиона, триллионов, трлн, трлн.",
+		percent: "процент, процента, процентов, проц.",
+		half:    "пол",
+		fractions: "3: треть, трети\n4: четверть, четверти\n5: пятая, пятых\n6: шестая, шестых\n7: " +
+			"седьмая, седьмых\n8: восьмая, восьмых\n9: девятая, девятых\n10: десятая, десятых",
+		andHalf: "с половиной",
+		mixed:   "1.5: полтора, полторы, полутора",
+		minus:   "минус",
 		units: `h: час, часа, часов, ч, ч.
 			min: минута, минуты, минут, минуту, мин, мин.
 			s: секунда, секунды, секунд, с, сек, сек.
@@ -264,34 +300,44 @@ var lexicons = map[string]lexicon{
 			person: человек, человека, чел.
 			apple: яблоко, яблока, яблок
 			piece: шт, шт., штук, штуки, штука`,
-		currencies: "dollar: доллар, доллара, долларов, долл.\neuro: евро\nruble: рубль, рубля, рублей, рублям, р\nrupee: рупия, рупии, рупий\nyen: иена, иены, иен",
-		square:     "кв, кв., квадратный, квадратных, квадратные, квадратная", cubic: "куб, куб., кубический, кубических, кубические", per: "в, за, на",
+		currencies: "dollar: доллар, доллара, долларов, долл.\neuro: евро\nruble: рубль, рубля, рублей, " +
+			"рублям, р\nrupee: рупия, рупии, рупий\nyen: иена, иены, иен",
+		square: "кв, кв., квадратный, квадратных, квадратные, квадратная",
+		cubic:  "куб, куб., кубический, кубических, кубические", per: "в, за, на",
 		lead:        "всего, итого, ровно, около, примерно, приблизительно, порядка",
 		answers:     "ответ:, ответ —, ответ",
 		conclusions: "итого, итак, значит, следовательно, всего, таким образом",
 		another:     "следующая, следующий, следующее, новая, новый, другая, ещё одна",
-		questions:   "вопрос, задача, упражнение, пример, пользователь, человек, инструкция, задание, следующий вопрос",
+		questions: "вопрос, задача, упражнение, пример, пользователь, человек, инструкция, задание, " +
+			"следующий вопрос",
 	},
 	"de": {
-		changes: "wenn, nicht, mehr, weniger, mindestens, höchstens, rest, bis, halb, halbe, drittel, viertel, etwa, ungefähr, fast, falls, mal, von, über, unter, hoch",
-		and:     "und, sowie", or: "oder, bzw., beziehungsweise",
+		changes: "wenn, nicht, mehr, weniger, mindestens, höchstens, rest, bis, halb, halbe, drittel, " +
+			"viertel, etwa, ungefähr, fast, falls, mal, von, über, unter, hoch",
+		and: "und, sowie", or: "oder, bzw., beziehungsweise",
 		numbers: "eins|ein|eine zwei drei vier fünf sechs sieben acht neun zehn",
 		spelling: spelling{
-			zero:     "",
-			from11:   "elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn",
-			tens:     "zwanzig dreißig|dreissig vierzig fünfzig sechzig siebzig achtzig neunzig",
-			joined:   "UundT",
-			units:    "ein|eins",
-			hundreds: "einhundert|hundert zweihundert dreihundert vierhundert fünfhundert sechshundert siebenhundert achthundert neunhundert",
-			above:    "HR|HundR",
+			zero:   "",
+			from11: "elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn",
+			tens:   "zwanzig dreißig|dreissig vierzig fünfzig sechzig siebzig achtzig neunzig",
+			joined: "UundT",
+			units:  "ein|eins",
+			hundreds: "einhundert|hundert zweihundert dreihundert vierhundert fünfhundert sechshundert " +
+				"siebenhundert achthundert neunhundert",
+			above: "HR|HundR",
 		},
-		magnitudes: "12: dutzend\n100: hundert\n1000: tausend, tsd, tsd.\n1e6: million, millionen, mio, mio.\n1e9: milliarde, milliarden, mrd, mrd.\n1e12: billionen, bio.\n1e15: billiarde, billiarden\n1e18: trillionen",
-		percent:    "prozent, v.h.",
-		half:       "halbe, halbes, eine halbe, ein halbes",
-		fractions:  "2: halb, halbe, halbes\n3: drittel\n4: viertel\n5: fünftel\n6: sechstel\n7: siebtel\n8: achtel\n9: neuntel\n10: zehntel",
-		andHalf:    "und ein halb, einhalb",
-		mixed:      "1.5: eineinhalb, anderthalb, einundeinhalb\n2.5: zweieinhalb\n3.5: dreieinhalb\n4.5: viereinhalb\n5.5: fünfeinhalb\n6.5: sechseinhalb\n7.5: siebeneinhalb\n8.5: achteinhalb\n9.5: neuneinhalb\n10.5: zehneinhalb",
-		minus:      "minus",
+		magnitudes: "12: dutzend\n100: hundert\n1000: tausend, tsd, tsd.\n1e6: million, millionen, mio, " +
+			"mio.\n1e9: milliarde, milliarden, mrd, mrd.\n1e12: billionen, bio.\n1e15: billiarde, " +
+			"billiarden\n1e18: trillionen",
+		percent: "prozent, v.h.",
+		half:    "halbe, halbes, eine halbe, ein halbes",
+		fractions: "2: halb, halbe, halbes\n3: drittel\n4: viertel\n5: fünftel\n6: sechstel\n7: siebtel\n" +
+			"8: achtel\n9: neuntel\n10: zehntel",
+		andHalf: "und ein halb, einhalb",
+		mixed: "1.5: eineinhalb, anderthalb, einundeinhalb\n2.5: zweieinhalb\n3.5: dreieinhalb\n4.5: " +
+			"viereinhalb\n5.5: fünfeinhalb\n6.5: sechseinhalb\n7.5: siebeneinhalb\n8.5: achteinhalb\n9.5: " +
+			"neuneinhalb\n10.5: zehneinhalb",
+		minus: "minus",
 		units: `h: stunde, stunden, std, std.
 			min: minute, minuten
 			s: sekunde, sekunden, sek, sek.
@@ -329,31 +375,41 @@ var lexicons = map[string]lexicon{
 			piece: stück`,
 		currencies: "dollar: dollar, us-dollar\neuro: euro\nfranc: franken\nrupee: rupien",
 		square:     "quadrat", cubic: "kubik", per: "pro, je",
-		lead:        "insgesamt, genau, zusammen, etwa, ungefähr, circa, rund, zirka",
-		answers:     "die antwort ist, antwort:, die antwort lautet, antwort lautet, endgültige antwort ist, richtige antwort ist",
+		lead: "insgesamt, genau, zusammen, etwa, ungefähr, circa, rund, zirka",
+		answers: "die antwort ist, antwort:, die antwort lautet, antwort lautet, endgültige antwort " +
+			"ist, richtige antwort ist",
 		conclusions: "also, insgesamt, daher, somit, folglich, deshalb",
 		another:     "weitere, eine weitere, neue, nächste, nächstes",
-		questions:   "frage, aufgabe, problem, übung, beispiel, benutzer, nutzer, mensch, anweisung, nächste frage",
+		questions: "frage, aufgabe, problem, übung, beispiel, benutzer, nutzer, mensch, anweisung, " +
+			"nächste frage",
 	},
 	"fr": {
-		changes: "plus, moins, reste, jusqu, demi, demie, tiers, quarts, environ, presque, si, pas, sauf, sur, fois plus, entre",
-		and:     "et", or: "ou, ou bien",
+		changes: "plus, moins, reste, jusqu, demi, demie, tiers, quarts, environ, presque, si, pas, sauf, " +
+			"sur, fois plus, entre",
+		and: "et", or: "ou, ou bien",
 		numbers: "un|une deux trois quatre cinq six sept huit neuf dix",
 		spelling: spelling{
-			zero:     "zéro",
-			from11:   "onze douze treize quatorze quinze seize dix_sept dix_huit dix_neuf",
-			tens:     "vingt trente quarante cinquante soixante septante quatre_vingts|quatre_vingt|huitante|octante nonante",
-			joined:   "T_U|T_et_U",
-			scores:   "soixante quatre_vingts",
-			hundreds: "cent deux_cents|deux_cent trois_cents|trois_cent quatre_cents|quatre_cent cinq_cents|cinq_cent six_cents|six_cent sept_cents|sept_cent huit_cents|huit_cent neuf_cents|neuf_cent",
-			above:    "H_R",
+			zero:   "zéro",
+			from11: "onze douze treize quatorze quinze seize dix_sept dix_huit dix_neuf",
+			tens: "vingt trente quarante cinquante soixante septante " +
+				"quatre_vingts|quatre_vingt|huitante|octante nonante",
+			joined: "T_U|T_et_U",
+			scores: "soixante quatre_vingts",
+			hundreds: "cent deux_cents|deux_cent trois_cents|trois_cent quatre_cents|quatre_cent " +
+				"cinq_cents|cinq_cent six_cents|six_cent sept_cents|sept_cent huit_cents|huit_cent " +
+				"neuf_cents|neuf_cent",
+			above: "H_R",
 		},
-		magnitudes: "12: douzaine, douzaines\n100: centaine, centaines\n1000: mille, millier, milliers\n1e6: million, millions\n1e9: milliard, milliards, md, mds, mrd, mrds\n1e12: billions\n1e18: trillions\n1e15: billiard, billiards",
-		percent:    "pour cent, pourcent, pourcents",
-		half:       "demi, un demi, une demi",
-		fractions:  "2: demi, demie, demis\n3: tiers\n4: quart, quarts\n5: cinquième, cinquièmes\n6: sixième, sixièmes\n7: septième, septièmes\n8: huitième, huitièmes\n9: neuvième, neuvièmes\n10: dixième, dixièmes",
-		andHalf:    "et demi, et demie",
-		minus:      "moins",
+		magnitudes: "12: douzaine, douzaines\n100: centaine, centaines\n1000: mille, millier, milliers\n" +
+			"1e6: million, millions\n1e9: milliard, milliards, md, mds, mrd, mrds\n1e12: billions\n1e18: " +
+			"trillions\n1e15: billiard, billiards",
+		percent: "pour cent, pourcent, pourcents",
+		half:    "demi, un demi, une demi",
+		fractions: "2: demi, demie, demis\n3: tiers\n4: quart, quarts\n5: cinquième, cinquièmes\n6: " +
+			"sixième, sixièmes\n7: septième, septièmes\n8: huitième, huitièmes\n9: neuvième, neuvièmes\n" +
+			"10: dixième, dixièmes",
+		andHalf: "et demi, et demie",
+		minus:   "moins",
 		units: `h: heure, heures
 			min: minute, minutes
 			s: seconde, secondes
@@ -379,29 +435,51 @@ var lexicons = map[string]lexicon{
 			cent: centime, centimes
 			person: personne, personnes
 			apple: pomme, pommes`,
-		currencies: "dollar: dollar, dollars\neuro: euro, euros\nfranc: franc, francs\nrupee: roupie, roupies\nyen: yen, yens",
-		square:     "carré, carrés, carrée, carrées", cubic: "cube, cubes", per: "par, à, chaque",
-		lead:        "au total, en tout, un total de, total, environ, à peu près, approximativement",
-		answers:     "la réponse est, réponse:, réponse :, la réponse finale est, réponse finale:, réponse finale :, bonne réponse est",
+		currencies: "dollar: dollar, dollars\neuro: euro, euros\nfranc: franc, francs\nrupee: roupie, " +
+			"roupies\nyen: yen, yens",
+		square: "carré, carrés, carrée, carrées", cubic: "cube, cubes", per: "par, à, chaque",
+		lead: "au total, en tout, un total de, total, environ, à peu près, approximativement",
+		answers: "la réponse est, réponse:, réponse :, la réponse finale est, réponse finale:, " +
+			"réponse finale :, bonne réponse est",
 		conclusions: "donc, ainsi, au total, par conséquent, en tout",
 		another:     "autre, une autre, nouvelle, nouveau",
-		questions:   "question, problème, exercice, exemple, utilisateur, humain, instruction, tâche, question suivante",
+		questions: "question, problème, exercice, exemple, utilisateur, humain, instruction, tâche, " +
+			"question suivante",
 	},
 	"bn": {
 		changes: "নয়, নয়, না, বেশি, কম, প্রায়, প্রায়, অর্ধেক, অন্তত, কমপক্ষে, যদি, থেকে, এর বেশি, ভাগ",
 		and:     "এবং, ও, আর", or: "বা, অথবা, কিংবা",
 		numbers: "এক দুই তিন চার পাঁচ ছয় সাত আট নয় দশ",
 		spelling: spelling{
-			zero:     "শূন্য",
-			from11:   "এগারো|এগার বারো তেরো|তের চৌদ্দ|চোদ্দ পনেরো|পনের ষোলো|ষোল সতেরো|সতের আঠারো|আঠার উনিশ|ঊনিশ বিশ|কুড়ি একুশ বাইশ তেইশ চব্বিশ পঁচিশ ছাব্বিশ সাতাশ আটাশ|আঠাশ উনত্রিশ|ঊনত্রিশ ত্রিশ|তিরিশ একত্রিশ বত্রিশ তেত্রিশ চৌত্রিশ পঁয়ত্রিশ|পঁইত্রিশ ছত্রিশ সাঁইত্রিশ|সাতত্রিশ আটত্রিশ উনচল্লিশ|ঊনচল্লিশ চল্লিশ একচল্লিশ বিয়াল্লিশ তেতাল্লিশ চুয়াল্লিশ|চৌচল্লিশ পঁয়তাল্লিশ ছেচল্লিশ সাতচল্লিশ আটচল্লিশ উনপঞ্চাশ|ঊনপঞ্চাশ পঞ্চাশ একান্ন বায়ান্ন|বাহান্ন তিপ্পান্ন চুয়ান্ন পঞ্চান্ন ছাপ্পান্ন সাতান্ন আটান্ন উনষাট|ঊনষাট ষাট একষট্টি বাষট্টি তেষট্টি চৌষট্টি পঁয়ষট্টি ছেষট্টি|ছিষট্টি সাতষট্টি আটষট্টি উনসত্তর|ঊনসত্তর সত্তর একাত্তর বাহাত্তর তিয়াত্তর চুয়াত্তর পঁচাত্তর ছিয়াত্তর সাতাত্তর আটাত্তর উনআশি|ঊনআশি|উনাশি আশি একাশি বিরাশি তিরাশি চুরাশি পঁচাশি ছিয়াশি সাতাশি আটাশি|অষ্টাশি উননব্বই|ঊননব্বই নব্বই একানব্বই বিরানব্বই তিরানব্বই চুরানব্বই পঁচানব্বই ছিয়ানব্বই সাতানব্বই আটানব্বই নিরানব্বই",
-			hundreds: "একশ|একশত|এক_শ|এক_শত|একশো|এক_শো দুইশ|দুইশত|দুই_শ|দুই_শত|দুইশো|দুই_শো|দুশ|দুশো তিনশ|তিনশত|তিন_শ|তিন_শত|তিনশো|তিন_শো চারশ|চারশত|চার_শ|চার_শত|চারশো|চার_শো পাঁচশ|পাঁচশত|পাঁচ_শ|পাঁচ_শত|পাঁচশো|পাঁচ_শো ছয়শ|ছয়শত|ছয়_শ|ছয়_শত|ছয়শো|ছয়_শো সাতশ|সাতশত|সাত_শ|সাত_শত|সাতশো|সাত_শো আটশ|আটশত|আট_শ|আট_শত|আটশো|আট_শো নয়শ|নয়শত|নয়_শ|নয়_শত|নয়শো|নয়_শো",
-			above:    "H_R",
+			zero: "শূন্য",
+			from11: "এগারো|এগার বারো তেরো|তের চৌদ্দ|চোদ্দ পনেরো|পনের ষোলো|ষোল সতেরো|সতের আঠারো|আঠার " +
+				"উনিশ|ঊনিশ বিশ|কুড়ি একুশ বাইশ তেইশ চব্বিশ পঁচিশ ছাব্বিশ সাতাশ আটাশ|আঠাশ উনত্রিশ|ঊনত্রিশ " +
+				"ত্রিশ|তিরিশ একত্রিশ বত্রিশ তেত্রিশ চৌত্রিশ পঁয়ত্রিশ|পঁইত্রিশ ছত্রিশ " +
+				"সাঁইত্রিশ|সাতত্রিশ আটত্রিশ উনচল্লিশ|ঊনচল্লিশ চল্লিশ একচল্লিশ বিয়াল্লিশ " +
+				"তেতাল্লিশ চুয়াল্লিশ|চৌচল্লিশ পঁয়তাল্লিশ ছেচল্লিশ সাতচল্লিশ আটচল্লিশ " +
+				"উনপঞ্চাশ|ঊনপঞ্চাশ পঞ্চাশ একান্ন বায়ান্ন|বাহান্ন তিপ্পান্ন চুয়ান্ন " +
+				"পঞ্চান্ন ছাপ্পান্ন সাতান্ন আটান্ন উনষাট|ঊনষাট ষাট একষট্টি বাষট্টি " +
+				"তেষট্টি চৌষট্টি পঁয়ষট্টি ছেষট্টি|ছিষট্টি সাতষট্টি আটষট্টি " +
+				"উনসত্তর|ঊনসত্তর সত্তর একাত্তর বাহাত্তর তিয়াত্তর চুয়াত্তর " +
+				"পঁচাত্তর ছিয়াত্তর সাতাত্তর আটাত্তর উনআশি|ঊনআশি|উনাশি " +
+				"আশি একাশি বিরাশি তিরাশি চুরাশি পঁচাশি ছিয়াশি সাতাশি " +
+				"আটাশি|অষ্টাশি উননব্বই|ঊননব্বই নব্বই একানব্বই " +
+				"বিরানব্বই তিরানব্বই চুরানব্বই পঁচানব্বই " +
+				"ছিয়ানব্বই সাতানব্বই আটানব্বই নিরানব্বই",
+			hundreds: "একশ|একশত|এক_শ|এক_শত|একশো|এক_শো দুইশ|দুইশত|দুই_শ|দুই_শত|দুইশো|দুই_শো|দুশ|দুশো " +
+				"তিনশ|তিনশত|তিন_শ|তিন_শত|তিনশো|তিন_শো চারশ|চারশত|চার_শ|চার_শত|চারশো|চার_শো " +
+				"পাঁচশ|পাঁচশত|পাঁচ_শ|পাঁচ_শত|পাঁচশো|পাঁচ_শো ছয়শ|ছয়শত|ছয়_শ|ছয়_শত|ছয়শো|ছয়_শো " +
+				"সাতশ|সাতশত|সাত_শ|সাত_শত|সাতশো|সাত_শো আটশ|আটশত|আট_শ|আট_শত|আটশো|আট_শো " +
+				"নয়শ|নয়শত|নয়_শ|নয়_শত|নয়শো|নয়_শো",
+			above: "H_R",
 		},
-		magnitudes: "12: ডজন\n100: শত, শ, শো\n1000: হাজার\n1e5: লক্ষ, লাখ\n1e6: মিলিয়ন, মিলিয়ন\n1e7: কোটি\n1e9: বিলিয়ন, বিলিয়ন\n1e12: ট্রিলিয়ন, ট্রিলিয়ন",
-		percent:    "শতাংশ, পার্সেন্ট, শতকরা",
-		half:       "আধা",
-		mixed:      "1.5: দেড়, দেড়\n2.5: আড়াই\n3.5: সাড়ে তিন\n4.5: সাড়ে চার\n5.5: সাড়ে পাঁচ\n6.5: সাড়ে ছয়\n7.5: সাড়ে সাত\n8.5: সাড়ে আট\n9.5: সাড়ে নয়\n10.5: সাড়ে দশ",
-		minus:      "ঋণাত্মক, মাইনাস, বিয়োগ",
+		magnitudes: "12: ডজন\n100: শত, শ, শো\n1000: হাজার\n1e5: লক্ষ, লাখ\n1e6: মিলিয়ন, মিলিয়ন\n1e7: " +
+			"কোটি\n1e9: বিলিয়ন, বিলিয়ন\n1e12: ট্রিলিয়ন, ট্রিলিয়ন",
+		percent: "শতাংশ, পার্সেন্ট, শতকরা",
+		half:    "আধা",
+		mixed: "1.5: দেড়, দেড়\n2.5: আড়াই\n3.5: সাড়ে তিন\n4.5: সাড়ে চার\n5.5: সাড়ে পাঁচ\n6.5: " +
+			"সাড়ে ছয়\n7.5: সাড়ে সাত\n8.5: সাড়ে আট\n9.5: সাড়ে নয়\n10.5: সাড়ে দশ",
+		minus: "ঋণাত্মক, মাইনাস, বিয়োগ",
 		units: `h: ঘণ্টা, ঘন্টা
 			min: মিনিট
 			s: সেকেন্ড, সেকেণ্ড
@@ -437,8 +515,9 @@ var lexicons = map[string]lexicon{
 		questions:   "প্রশ্ন, সমস্যা, উদাহরণ, ব্যবহারকারী, মানুষ, নির্দেশ, নির্দেশনা, পরবর্তী প্রশ্ন",
 	},
 	"th": {
-		changes: "เกิน, เกือบ, ที่, ข้อ, ละ, รากที่สอง, ไม่, มากกว่า, น้อยกว่า, ประมาณ, ครึ่ง, อย่างน้อย, ถ้า, เศษ, ถึง, ขึ้นไป, กว่า",
-		and:     "และ, กับ", or: "หรือ",
+		changes: "เกิน, เกือบ, ที่, ข้อ, ละ, รากที่สอง, ไม่, มากกว่า, น้อยกว่า, ประมาณ, ครึ่ง, อย่างน้อย, " +
+			"ถ้า, เศษ, ถึง, ขึ้นไป, กว่า",
+		and: "และ, กับ", or: "หรือ",
 		numbers: "หนึ่ง สอง สาม สี่ ห้า หก เจ็ด แปด เก้า สิบ",
 		spelling: spelling{
 			zero:     "ศูนย์",
@@ -488,18 +567,21 @@ var lexicons = map[string]lexicon{
 		questions:   "คำถาม, โจทย์, ปัญหา, ตัวอย่าง, ผู้ใช้, มนุษย์, คำสั่ง, ข้อ, คำถามถัดไป",
 	},
 	"sw": {
-		changes: "zaidi, chini, juu, kabla, baada, hadi, mpaka, karibu, takriban, takribani, angalau, sio, si, bila, isipokuwa, kasoro, toa, kama, ikiwa, baki, nusu, robo, theluthi, siyo, sawa",
-		and:     "na", or: "au, ama",
+		changes: "zaidi, chini, juu, kabla, baada, hadi, mpaka, karibu, takriban, takribani, angalau, " +
+			"sio, si, bila, isipokuwa, kasoro, toa, kama, ikiwa, baki, nusu, robo, theluthi, siyo, sawa",
+		and: "na", or: "au, ama",
 		numbers: "moja|mmoja mbili|wawili tatu|watatu nne|wanne tano|watano sita saba nane|wanane tisa kumi",
 		spelling: spelling{
-			zero:     "sifuri",
-			from11:   "kumi_na_moja kumi_na_mbili kumi_na_tatu kumi_na_nne kumi_na_tano kumi_na_sita kumi_na_saba kumi_na_nane kumi_na_tisa",
+			zero: "sifuri",
+			from11: "kumi_na_moja kumi_na_mbili kumi_na_tatu kumi_na_nne kumi_na_tano kumi_na_sita " +
+				"kumi_na_saba kumi_na_nane kumi_na_tisa",
 			tens:     "ishirini thelathini arobaini|arubaini hamsini sitini sabini themanini tisini",
 			joined:   "T_na_U",
 			hundreds: "mia_moja|mia mia_mbili mia_tatu mia_nne mia_tano mia_sita mia_saba mia_nane mia_tisa",
 			above:    "H_na_R|H_R",
 		},
-		magnitudes:     "12: dazeni, darzeni\n100: mia\n1000: elfu, alfu, maelfu\n1e5: laki, lakhi\n1e6: milioni\n1e9: bilioni\n1e12: trilioni",
+		magnitudes: "12: dazeni, darzeni\n100: mia\n1000: elfu, alfu, maelfu\n1e5: laki, lakhi\n1e6: " +
+			"milioni\n1e9: bilioni\n1e12: trilioni",
 		magnitudeFirst: true,
 		percent:        "asilimia",
 		half:           "nusu",
@@ -540,8 +622,9 @@ var lexicons = map[string]lexicon{
 		questions:   "swali, tatizo, zoezi, mfano, mtumiaji, binadamu, maelekezo, swali linalofuata",
 	},
 	"zh": {
-		changes: "超过, 大于, 小于, 少于, 多于, 至少, 最多, 约, 大约, 近, 不足, 不是, 第, 每, 除, 根号, 以上, 以下, 以内, 不, 不到, 多, 余, 餘, 左右, 的一半, 一半, 半, 倍以上, 到, 至, 如果, 除以, 乘, 加, 减, 分之, 点",
-		and:     "和, 与, 與, 及, 以及, 且, 并且", or: "或, 或者, 或是",
+		changes: "超过, 大于, 小于, 少于, 多于, 至少, 最多, 约, 大约, 近, 不足, 不是, 第, 每, 除, 根号, 以上, 以下, 以内, 不, 不到, 多, 余, 餘, " +
+			"左右, 的一半, 一半, 半, 倍以上, 到, 至, 如果, 除以, 乘, 加, 减, 分之, 点",
+		and: "和, 与, 與, 及, 以及, 且, 并且", or: "或, 或者, 或是",
 		numbers:    "一 二|两|兩 三 四 五 六 七 八 九 十",
 		magnitudes: "12: 打\n10: 十\n100: 百\n1000: 千\n1e4: 万, 萬\n1e8: 亿, 億\n1e12: 兆",
 		percent:    "百分之, 个百分点",
@@ -588,8 +671,9 @@ var lexicons = map[string]lexicon{
 		questions:   "问题, 問題, 题目, 題目, 例题, 练习, 用户, 人类, 指令, 问, 题, 下一题, 下一个问题",
 	},
 	"ja": {
-		changes: "少なくとも, 最大, 最小, およそ, 以外, 第, 毎, 各, ルート, 以上, 以下, 未満, 以内, ではない, でない, じゃない, くらい, ぐらい, ほど, 程度, 約, 半, から, まで, より, 余り, あまり, 分の, 強, 弱, 超",
-		and:     "と, 及び, および, 並びに, ならびに, かつ, そして", or: "または, 又は, もしくは, 若しくは, あるいは, 或いは, 或は, か",
+		changes: "少なくとも, 最大, 最小, およそ, 以外, 第, 毎, 各, ルート, 以上, 以下, 未満, 以内, ではない, でない, じゃない, くらい, ぐらい, ほど, " +
+			"程度, 約, 半, から, まで, より, 余り, あまり, 分の, 強, 弱, 超",
+		and: "と, 及び, および, 並びに, ならびに, かつ, そして", or: "または, 又は, もしくは, 若しくは, あるいは, 或いは, 或は, か",
 		numbers:    "一 二 三 四 五 六 七 八 九 十",
 		magnitudes: "12: ダース\n10: 十\n100: 百\n1000: 千\n1e4: 万\n1e8: 億\n1e12: 兆",
 		percent:    "パーセント, ％",
@@ -637,18 +721,24 @@ var lexicons = map[string]lexicon{
 		and:     "మరియు", or: "లేదా",
 		numbers: "ఒక|ఒకటి రెండు మూడు నాలుగు ఐదు|అయిదు ఆరు ఏడు ఎనిమిది తొమ్మిది పది",
 		spelling: spelling{
-			zero:     "సున్నా|సున్న",
-			from11:   "పదకొండు పన్నెండు పదమూడు పద్నాలుగు|పధ్నాలుగు పదిహేను|పదునయిదు పదహారు పదిహేడు పద్దెనిమిది|పధ్ధెనిమిది పంతొమ్మిది|పందొమ్మిది",
-			tens:     "ఇరవై ముప్పై|ముప్ఫై నలభై యాభై అరవై డెబ్బై|డెబ్భై ఎనభై తొంభై",
-			joined:   "T_U|TU",
-			hundreds: "నూరు|నూట|వంద|వందల|ఒక_వంద రెండు_వందల|రెండు_వందలు మూడు_వందల|మూడు_వందలు నాలుగు_వందల|నాలుగు_వందలు ఐదు_వందల|ఐదు_వందలు ఆరు_వందల|ఆరు_వందలు ఏడు_వందల|ఏడు_వందలు ఎనిమిది_వందల|ఎనిమిది_వందలు తొమ్మిది_వందల|తొమ్మిది_వందలు",
-			above:    "H_R",
+			zero: "సున్నా|సున్న",
+			from11: "పదకొండు పన్నెండు పదమూడు పద్నాలుగు|పధ్నాలుగు పదిహేను|పదునయిదు పదహారు పదిహేడు " +
+				"పద్దెనిమిది|పధ్ధెనిమిది పంతొమ్మిది|పందొమ్మిది",
+			tens:   "ఇరవై ముప్పై|ముప్ఫై నలభై యాభై అరవై డెబ్బై|డెబ్భై ఎనభై తొంభై",
+			joined: "T_U|TU",
+			hundreds: "నూరు|నూట|వంద|వందల|ఒక_వంద రెండు_వందల|రెండు_వందలు మూడు_వందల|మూడు_వందలు " +
+				"నాలుగు_వందల|నాలుగు_వందలు ఐదు_వందల|ఐదు_వందలు ఆరు_వందల|ఆరు_వందలు ఏడు_వందల|ఏడు_వందలు " +
+				"ఎనిమిది_వందల|ఎనిమిది_వందలు తొమ్మిది_వందల|తొమ్మిది_వందలు",
+			above: "H_R",
 		},
-		magnitudes: "12: డజను, డజన్, డజన్లు, డజన్ల\n100: వంద, వందలు, వందల\n1000: వెయ్యి, వేలు, వేల, వేయి, వేయిల\n1e5: లక్ష, లక్షలు, లక్షల\n1e6: మిలియన్, మిలియన్లు, మిలియన్ల\n1e7: కోటి, కోట్లు, కోట్ల\n1e9: బిలియన్, బిలియన్లు, బిలియన్ల\n1e12: ట్రిలియన్, ట్రిలియన్లు, ట్రిలియన్ల",
-		percent:    "శాతం",
-		half:       "అర",
-		mixed:      "1.5: ఒకటిన్నర\n2.5: రెండున్నర\n3.5: మూడున్నర\n4.5: నాలుగున్నర\n5.5: ఐదున్నర\n6.5: ఆరున్నర\n7.5: ఏడున్నర\n8.5: ఎనిమిదిన్నర\n9.5: తొమ్మిదిన్నర",
-		minus:      "మైనస్, రుణ, ఋణ",
+		magnitudes: "12: డజను, డజన్, డజన్లు, డజన్ల\n100: వంద, వందలు, వందల\n1000: వెయ్యి, వేలు, వేల, వేయి, " +
+			"వేయిల\n1e5: లక్ష, లక్షలు, లక్షల\n1e6: మిలియన్, మిలియన్లు, మిలియన్ల\n1e7: కోటి, కోట్లు, " +
+			"కోట్ల\n1e9: బిలియన్, బిలియన్లు, బిలియన్ల\n1e12: ట్రిలియన్, ట్రిలియన్లు, ట్రిలియన్ల",
+		percent: "శాతం",
+		half:    "అర",
+		mixed: "1.5: ఒకటిన్నర\n2.5: రెండున్నర\n3.5: మూడున్నర\n4.5: నాలుగున్నర\n5.5: ఐదున్నర\n6.5: " +
+			"ఆరున్నర\n7.5: ఏడున్నర\n8.5: ఎనిమిదిన్నర\n9.5: తొమ్మిదిన్నర",
+		minus: "మైనస్, రుణ, ఋణ",
 		units: `h: గంట, గంటలు, గంటల
 			min: నిమిషం, నిమిషాలు, నిమిషాల
 			s: సెకను, సెకన్లు, సెకండ్లు, సెకన్ల
@@ -674,8 +764,9 @@ var lexicons = map[string]lexicon{
 			cent: సెంట్లు, సెంట్
 			person: మంది
 			apple: ఆపిల్, ఆపిల్స్`,
-		currencies: "dollar: డాలర్, డాలర్లు, డాలర్ల\nrupee: రూపాయి, రూపాయలు, రూపాయల, రూ., రూ\neuro: యూరో, యూరోలు",
-		square:     "చదరపు, చ.", cubic: "ఘనపు, ఘన", per: "ప్రతి",
+		currencies: "dollar: డాలర్, డాలర్లు, డాలర్ల\nrupee: రూపాయి, రూపాయలు, రూపాయల, రూ., రూ\neuro: యూరో, " +
+			"యూరోలు",
+		square: "చదరపు, చ.", cubic: "ఘనపు, ఘన", per: "ప్రతి",
 		lead:        "మొత్తం, సుమారు, సుమారుగా, దాదాపు",
 		answers:     "సమాధానం:, సమాధానం",
 		conclusions: "మొత్తం, కాబట్టి, అందువల్ల, కనుక",

@@ -278,7 +278,8 @@ func (p *latexParser) power(functions bool) (*expr, bool) {
 			break
 		}
 		p.script("_") // the grammar allows a subscript here and drops it
-		if p.extended && base.kind == kindMatrix && exponent.kind == kindSymbol && (exponent.name == "T" || exponent.name == "top") {
+		if p.extended && base.kind == kindMatrix && exponent.kind == kindSymbol &&
+			(exponent.name == "T" || exponent.name == "top") {
 			base = transpose(base)
 		} else {
 			base = power(base, exponent)
@@ -478,7 +479,8 @@ func (p *latexParser) number() (*expr, bool) {
 	}
 	take()
 	first := p.at
-	for p.peek(0).is(",") && p.peek(1).kind == tokenDigit && p.peek(2).kind == tokenDigit && p.peek(3).kind == tokenDigit {
+	for p.peek(0).is(",") && p.peek(1).kind == tokenDigit && p.peek(2).kind == tokenDigit &&
+		p.peek(3).kind == tokenDigit {
 		for n := 1; n <= 3; n++ {
 			digits.WriteString(p.peek(n).text)
 		}
@@ -517,7 +519,8 @@ func (p *latexParser) beforePoint(digits string, start, first int) (*expr, bool)
 		return p.numberOf(digits[:1], start)
 	}
 	p.at = start
-	if last := p.tokens[max(start-1, 0)]; start > 0 && (last.kind == tokenRelation || strings.Contains(`+-*/:^\cdot\times\div`, last.text)) {
+	if last := p.tokens[max(start-1, 0)]; start > 0 &&
+		(last.kind == tokenRelation || strings.Contains(`+-*/:^\cdot\times\div`, last.text)) {
 		p.invalid = true // an operand is missing, and "3+1." no prefix
 	}
 	return nil, false

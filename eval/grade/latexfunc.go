@@ -29,7 +29,8 @@ func (p *latexParser) function() (*expr, bool) {
 	var e *expr
 	ok := false
 	switch {
-	case p.extended && (t.text == "e" || t.text == "I" || t.is(`\pi`) || t.is(`\infty`) || slices.Contains(accents, t.text)):
+	case p.extended && (t.text == "e" || t.text == "I" || t.is(`\pi`) || t.is(`\infty`) ||
+		slices.Contains(accents, t.text)):
 	case t.kind == tokenCommand && namedFunctions[t.text] != "":
 		e, ok = p.namedFunction(t.text)
 	case t.is(`\sqrt`):

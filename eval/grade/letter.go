@@ -23,9 +23,12 @@ func newLetters(n int) letters {
 	return letters{
 		only: regexp.MustCompile(`(?i)^[^a-z0-9]*(?:option|choice|answer)?[^a-z0-9]*(` + lower +
 			`)(?:[^a-z0-9+*/=^\-]*$|[).:][^a-z].*$|[).:]\s.*$|[).:].*$)`),
-		two:     regexp.MustCompile(`^[^A-Za-z0-9]*` + upper + `(?:[^A-Za-z0-9]|or|and)*` + upper + `[^A-Za-z0-9]*$`),
-		leading: regexp.MustCompile(`^[^A-Za-z0-9]*(?i:option |choice )?[^A-Za-z0-9]*(` + upper + `)(?:[^A-Za-z]|$)`),
-		alone:   regexp.MustCompile(`\((` + upper + `)\)|\*\*\(?(` + upper + `)[).:]?\*\*|(?:^|[^\p{L}\p{N}'’])(` + upper + `)(?:[).:,]|\s*$)`),
+		two: regexp.MustCompile(`^[^A-Za-z0-9]*` + upper + `(?:[^A-Za-z0-9]|or|and)*` + upper +
+			`[^A-Za-z0-9]*$`),
+		leading: regexp.MustCompile(`^[^A-Za-z0-9]*(?i:option |choice )?[^A-Za-z0-9]*(` + upper +
+			`)(?:[^A-Za-z]|$)`),
+		alone: regexp.MustCompile(`\((` + upper + `)\)|\*\*\(?(` + upper +
+			`)[).:]?\*\*|(?:^|[^\p{L}\p{N}'’])(` + upper + `)(?:[).:,]|\s*$)`),
 	}
 }
 

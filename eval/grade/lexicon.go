@@ -69,15 +69,20 @@ func meanings(table string, use func(meaning, word string)) {
 // not known, and hardly a word means two things. The sets hold what each word means.
 type vocabulary struct {
 	and, or, percent, minus, lead, per, changes, questions, another, half, andHalf wordSet
-	magnitudes                                                                     map[string][]*big.Rat // billions are two things
-	numbers                                                                        map[string]int64
-	first                                                                          wordSet // magnitudes that precede their number
-	units, currencies                                                              map[string]string
-	fractions                                                                      map[string]int64 // 4 for "quarters"
-	mixed                                                                          map[string]*big.Rat
-	powers                                                                         map[string]int // 2 for "square"
-	answers, conclusions                                                           []string
-	firsts                                                                         map[rune]bool // what words begin with
+	// billions are two things
+	magnitudes map[string][]*big.Rat
+	numbers    map[string]int64
+	// magnitudes that precede their number
+	first             wordSet
+	units, currencies map[string]string
+	// 4 for "quarters"
+	fractions map[string]int64
+	mixed     map[string]*big.Rat
+	// 2 for "square"
+	powers               map[string]int
+	answers, conclusions []string
+	// what words begin with
+	firsts map[rune]bool
 }
 
 type wordSet map[string]bool
@@ -92,7 +97,8 @@ func (set wordSet) add(list string) {
 var words = func() *vocabulary {
 	v := &vocabulary{
 		and: wordSet{}, or: wordSet{}, percent: wordSet{}, minus: wordSet{}, lead: wordSet{}, per: wordSet{},
-		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{}, half: wordSet{}, andHalf: wordSet{}, mixed: map[string]*big.Rat{}, fractions: map[string]int64{},
+		changes: wordSet{}, questions: wordSet{}, another: wordSet{}, first: wordSet{}, half: wordSet{},
+		andHalf: wordSet{}, mixed: map[string]*big.Rat{}, fractions: map[string]int64{},
 		magnitudes: map[string][]*big.Rat{}, numbers: map[string]int64{}, units: map[string]string{},
 		currencies: map[string]string{}, powers: map[string]int{}, firsts: map[rune]bool{},
 	}
@@ -105,12 +111,14 @@ var words = func() *vocabulary {
 		v.addLexicon(lexicons[code])
 	}
 	slices.SortFunc(v.answers, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions, v.another, v.first, v.half, v.andHalf} {
+	for _, set := range []wordSet{v.and, v.or, v.percent, v.minus, v.lead, v.per, v.changes, v.questions,
+		v.another, v.first, v.half, v.andHalf} {
 		addFirsts(v.firsts, set)
 	}
 	for _, code := range codes {
 		s := lexicons[code].spelling
-		for _, field := range strings.FieldsFunc(s.zero+" "+s.from11+" "+s.tens+" "+s.hundreds, func(r rune) bool { return r == ' ' || r == '|' }) {
+		for _, field := range strings.FieldsFunc(s.zero+" "+s.from11+" "+s.tens+" "+s.hundreds,
+			func(r rune) bool { return r == ' ' || r == '|' }) {
 			v.firsts[firstRune(field)] = true
 		}
 	}
@@ -138,7 +146,9 @@ func (v *vocabulary) addLexicon(l lexicon) {
 	v.half.add(l.half)
 	v.andHalf.add(l.andHalf)
 	meanings(l.mixed, func(meaning, word string) { v.mixed[word], _ = new(big.Rat).SetString(meaning) })
-	meanings(l.fractions, func(meaning, word string) { v.fractions[word], _ = strconv.ParseInt(meaning, 10, 64) })
+	meanings(l.fractions, func(meaning, word string) {
+		v.fractions[word], _ = strconv.ParseInt(meaning, 10, 64)
+	})
 	for i, spellings := range strings.Fields(l.numbers) {
 		for _, word := range forms(spellings) {
 			v.numbers[word] = int64(i + 1)

@@ -41,7 +41,9 @@ func (c *comparison) judgeListAgainstValue(prediction, reference *answer) judgem
 // judgeLists compares lists. Sets and bare lists have no order; tuples,
 // intervals and unions do, and their brackets count.
 func (c *comparison) judgeLists(a, b *answer) judgement {
-	unordered := func(x *answer) bool { return x.open == "" || x.open == "{" || strings.HasPrefix(x.open, `\`) }
+	unordered := func(x *answer) bool {
+		return x.open == "" || x.open == "{" || strings.HasPrefix(x.open, `\`)
+	}
 	if a.isNested() || b.isNested() {
 		a, b = a.union(), b.union()
 	}
@@ -117,7 +119,8 @@ func (a *answer) isUnderstood() bool {
 	if a.items == nil {
 		return len(a.values) > 0 || a.prose
 	}
-	return len(a.values) > 0 || !slices.ContainsFunc(a.items, func(item *answer) bool { return !item.isUnderstood() || item.prose })
+	return len(a.values) > 0 || !slices.ContainsFunc(a.items,
+		func(item *answer) bool { return !item.isUnderstood() || item.prose })
 }
 
 // understood returns the verdict if all items of both lists were read.
@@ -155,7 +158,9 @@ func (a *answer) distinct() *answer {
 	once := *a
 	once.items = []*answer{}
 	for _, item := range a.items {
-		same := func(other *answer) bool { return compact(other.text) == compact(item.text) && other.unit == item.unit }
+		same := func(other *answer) bool {
+			return compact(other.text) == compact(item.text) && other.unit == item.unit
+		}
 		if !slices.ContainsFunc(once.items, same) {
 			once.items = append(once.items, item)
 		}

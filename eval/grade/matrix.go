@@ -33,7 +33,8 @@ func matrixRows(s string) ([]string, bool) {
 	if strings.HasSuffix(s, `\end{bmatrix}`) {
 		s = s[:len(s)-len(matrixEnd)] + matrixEnd
 	}
-	if len(s) < len(matrixBegin)+len(matrixEnd) || !strings.HasPrefix(s, matrixBegin) || !strings.HasSuffix(s, matrixEnd) {
+	if len(s) < len(matrixBegin)+len(matrixEnd) || !strings.HasPrefix(s, matrixBegin) ||
+		!strings.HasSuffix(s, matrixEnd) {
 		return nil, false
 	}
 	var rows []string

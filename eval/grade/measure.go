@@ -20,13 +20,15 @@ var (
 	unitMark   = regexp.MustCompile(`\\unit ?\{([^{}]*)\}`)
 	unitTimes  = regexp.MustCompile(` ?(?:\\cdot|\\times|\*|·) ?`)
 	unitSlash  = regexp.MustCompile(` ?/ ?`)
-	unitFactor = regexp.MustCompile(`^\(?((?:[\pL\pM°Ω\\$€£¥₹৳₽฿][\pL\pM.'\-]*|/=))\)?(?: ?\^? ?\{? ?(-?[1-9]) ?\}?)?\)?$`)
+	unitFactor = regexp.MustCompile(`^\(?((?:[\pL\pM°Ω\\$€£¥₹৳₽฿][\pL\pM.'\-]*|/=))\)?(?: ?\^? ?\{?` +
+		` ?(-?[1-9]) ?\}?)?\)?$`)
 )
 
 // glue is what joins the words of a unit: 5 millones de pesos, a third of the total.
 var glue = func() map[string]bool {
 	set := map[string]bool{}
-	for word := range strings.FieldsSeq("of the de del la las los el le les des du von der den dem das die ya za wa cha vya 的") {
+	for word := range strings.FieldsSeq("of the de del la las los el le les des du von der den dem das " +
+		"die ya za wa cha vya 的") {
 		set[word] = true
 	}
 	return set
@@ -34,8 +36,10 @@ var glue = func() map[string]bool {
 
 // afterNouns are short words that may follow what is counted: ways to choose, $5 a day.
 var afterNouns = map[string]bool{
-	"to": true, "at": true, "for": true, "with": true, "from": true, "by": true, "on": true, "is": true, "are": true,
-	"in": true, "as": true, "it": true, "a": true, "an": true, "be": true, "do": true, "en": true, "al": true, "im": true,
+	"to": true, "at": true, "for": true, "with": true, "from": true, "by": true, "on": true, "is": true,
+	"are": true,
+	"in":  true, "as": true, "it": true, "a": true, "an": true, "be": true, "do": true, "en": true,
+	"al": true, "im": true,
 }
 
 // markUnit marks upright text that is a unit: content of a font command after which the
@@ -107,7 +111,8 @@ func readFactors(s string) (factors []string, known bool) {
 		if len(factors) > 0 && afterNouns[lower] {
 			continue
 		}
-		if words.unit(field) == "" && (words.joins(lower) || words.changesNumber(lower) || startsWithMagnitude(field)) {
+		if words.unit(field) == "" && (words.joins(lower) || words.changesNumber(lower) ||
+			startsWithMagnitude(field)) {
 			return nil, false
 		}
 		if glue[lower] {
@@ -129,12 +134,14 @@ func readFactors(s string) (factors []string, known bool) {
 			return nil, false
 		}
 		name, exponent := words.unit(m[1]), m[2]
-		if exponent != "" && !strings.Contains(field, "^") && (name == "" || exponent != "2" && exponent != "3") {
+		if exponent != "" && !strings.Contains(field, "^") &&
+			(name == "" || exponent != "2" && exponent != "3") {
 			return nil, false // 和5
 		}
 		if name == "" {
 			name, known = strings.ToLower(strings.Trim(m[1], ".'-")), false
-			if utf8.RuneCountInString(name) < 3 && firstRune(name) < 0x80 || unicode.Is(unicode.Greek, firstRune(name)) {
+			if utf8.RuneCountInString(name) < 3 && firstRune(name) < 0x80 ||
+				unicode.Is(unicode.Greek, firstRune(name)) {
 				return nil, false // a product of variables
 			}
 		}
@@ -173,7 +180,8 @@ func (v *vocabulary) changesNumber(word string) bool {
 		return true
 	}
 	first := firstRune(word)
-	return isUnspaced(first) && longestWord(word, func(word string) bool { return v.changes[word] }) != "" && v.unit(word) == ""
+	return isUnspaced(first) && longestWord(word, func(word string) bool { return v.changes[word] }) != "" &&
+		v.unit(word) == ""
 }
 
 // joins reports whether a word is a conjunction.
@@ -182,7 +190,8 @@ func (v *vocabulary) joins(word string) bool { return v.and[word] || v.or[word] 
 // unit returns what a word is the name of, units and money alike, or "". Letter case
 // counts in symbols.
 func (v *vocabulary) unit(word string) string {
-	for _, spelling := range []string{word, strings.TrimRight(word, "."), strings.ToLower(word), strings.TrimRight(strings.ToLower(word), ".")} {
+	for _, spelling := range []string{word, strings.TrimRight(word, "."), strings.ToLower(word),
+		strings.TrimRight(strings.ToLower(word), ".")} {
 		if len(spelling) == 1 && spelling != word && spelling != strings.TrimRight(word, ".") {
 			continue // N is no n
 		}
@@ -240,7 +249,8 @@ func splitUnit(s string) (head, unit string, known bool) {
 	for _, from := range wordStarts(s) {
 		head := strip(s[:from])
 		blank := from > 0 && s[from-1] == ' '
-		if head == "" || strings.HasSuffix(head, "+") || strings.HasSuffix(head, "-") || strings.HasSuffix(head, "=") {
+		if head == "" || strings.HasSuffix(head, "+") || strings.HasSuffix(head, "-") ||
+			strings.HasSuffix(head, "=") {
 			continue
 		}
 		unit, known := readUnit(s[from:])
@@ -249,7 +259,8 @@ func splitUnit(s string) (head, unit string, known bool) {
 		}
 		// One letter after an expression is a variable; so are letters at a variable.
 		plain := literal.FindString(strings.TrimPrefix(head, "-")) == strings.TrimPrefix(head, "-")
-		if utf8.RuneCountInString(strings.TrimRight(s[from:], "^{}23 ")) == 1 && s[from] < 0x80 && !(plain && strings.Contains(unitLetters, s[from:from+1])) {
+		if utf8.RuneCountInString(strings.TrimRight(s[from:], "^{}23 ")) == 1 && s[from] < 0x80 &&
+			!(plain && strings.Contains(unitLetters, s[from:from+1])) {
 			continue
 		}
 		if !blank && firstRune(s[from:]) < 0x80 && !(plain && known) {
@@ -272,7 +283,8 @@ func wordStarts(s string) []int {
 			depth--
 		}
 		letter := unicode.IsLetter(r) || strings.ContainsRune(`°Ω\`, r)
-		inWord := unicode.IsLetter(before) || unicode.IsMark(before) || before == '\\' || before == '^' || before == '_'
+		inWord := unicode.IsLetter(before) || unicode.IsMark(before) || before == '\\' || before == '^' ||
+			before == '_'
 		if letter && !inWord && depth == 0 && len(starts) < 24 {
 			starts = append(starts, i)
 		}
@@ -283,7 +295,8 @@ func wordStarts(s string) []int {
 
 // scriptOf tells scripts apart whose words cannot be compared with each other.
 func scriptOf(s string) *unicode.RangeTable {
-	for _, script := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Bengali, unicode.Thai, unicode.Telugu} {
+	for _, script := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Bengali,
+		unicode.Thai, unicode.Telugu} {
 		if strings.IndexFunc(s, func(r rune) bool { return unicode.Is(script, r) }) >= 0 {
 			return script
 		}

@@ -17,12 +17,14 @@ var foldRunes = map[rune]string{
 	'π': `\pi `, '√': `\sqrt`, '∞': `\infty `, '±': `\pm `, '×': `\times `, '÷': `\div `,
 	'·': `\cdot `, '⋅': `\cdot `, '≤': `\le `, '≥': `\ge `, '≠': `\ne `, '∪': `\cup `,
 	'∈': `\in `, '−': "-", '–': "-", '—': "-", '‐': "-", '。': ". ", '।': ". ", '｡': ". ", '、': ",",
-	'°': `\degree `, '…': "...", '⋯': "...", 'º': `\degree `, '℃': `\degree C`, '℉': `\degree F`, '⩽': `\le `, '≦': `\le `, '≧': `\ge `, '⩾': `\ge `, '∉': `\notin `,
+	'°': `\degree `, '…': "...", '⋯': "...", 'º': `\degree `, '℃': `\degree C`, '℉': `\degree F`,
+	'⩽': `\le `, '≦': `\le `, '≧': `\ge `, '⩾': `\ge `, '∉': `\notin `,
 	'∨': `\lor `, '∧': `\land `,
 	'∖': `\setminus `, '∩': `\cap `, 'ℝ': `\mathbb{R}`, '∅': `\emptyset `, '⟨': "(", '⟩': ")", 'ᵀ': "^T",
 	'㎝': "cm", '㎞': "km", '㎜': "mm", '㎏': "kg", '㎎': "mg", '㎡': "m^{2}", '㎠': "cm^{2}",
 	'㎢': "km^{2}", '㎥': "m^{3}", '㎤': "cm^{3}", 'ℓ': "L", '⅓': `\frac{1}{3}`, '⅔': `\frac{2}{3}`,
-	'⅕': `\frac{1}{5}`, '⅛': `\frac{1}{8}`, '￥': "", 'µ': "μ", 'Ω': "Ω", '²': "^{2}", '³': "^{3}", '½': `\frac{1}{2}`,
+	'⅕': `\frac{1}{5}`, '⅛': `\frac{1}{8}`, '￥': "", 'µ': "μ", 'Ω': "Ω", '²': "^{2}", '³': "^{3}",
+	'½': `\frac{1}{2}`,
 	'¼': `\frac{1}{4}`, '¾': `\frac{3}{4}`, '“': `"`, '”': `"`, '„': `"`, '’': "'",
 	'「': `"`, '」': `"`, '\u200b': "", '\ufeff': "", '\u200e': "", '\u200f': "",
 }
@@ -53,8 +55,9 @@ func fold(s string) string {
 
 var (
 	// fullStop ends a sentence between numbers: 3。5 is no decimal.
-	fullStop       = regexp.MustCompile(`(\pN)\s*[。।｡]\s*(\pN)`)
-	fontCommand    = regexp.MustCompile(`\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|hbox|operatorname|boldsymbol|bm|boxed|fbox)\s*\{`)
+	fullStop    = regexp.MustCompile(`(\pN)\s*[。।｡]\s*(\pN)`)
+	fontCommand = regexp.MustCompile(`\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox` +
+		`|hbox|operatorname|boldsymbol|bm|boxed|fbox)\s*\{`)
 	bold           = regexp.MustCompile(`(^|[^\w)}])\*\*([^*]+)\*\*($|[^\w({\\])`)
 	looseFraction  = regexp.MustCompile(`\\frac\s+`)
 	halfFraction   = regexp.MustCompile(`\\frac(\{[^{}]*\})\s*([0-9a-zA-Z])`)
@@ -65,15 +68,19 @@ var (
 	plainPi        = regexp.MustCompile(`(^|[^\\a-zA-Z])pi($|[^a-zA-Z])`)
 	rootWithoutArg = regexp.MustCompile(`\\sqrt\s*([0-9]+|[a-zA-Z])`)
 	choose         = regexp.MustCompile(`\{\s*([^{}]*?)\s*\\choose\s*([^{}]*?)\s*\}`)
-	realNumbers    = regexp.MustCompile(`(?i:all real numbers|the reals)|\\(?:mathbb|Bbb|mathds)\s*\{?R\}?|\\(?:R|reals|Reals)\b`)
-	rowSpacing     = regexp.MustCompile(`\\\\\[[^\]]*\]`)
-	infinityWord   = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
-	emptySet       = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?|(?:the )?empty set|\\\{ ?\\\})$`)
-	setBuilder     = regexp.MustCompile(`^\\?\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:|\\mid) ?([^|:]*?)\\?\}$`)
+	realNumbers    = regexp.MustCompile(`(?i:all real numbers|the reals)|\\(?:mathbb|Bbb` +
+		`|mathds)\s*\{?R\}?|\\(?:R|reals|Reals)\b`)
+	rowSpacing   = regexp.MustCompile(`\\\\\[[^\]]*\]`)
+	infinityWord = regexp.MustCompile(`(?i)(^|[^\\a-z])(infinity|infty|inf|oo)($|[^a-z])`)
+	emptySet     = regexp.MustCompile(`(?i)^(?:(?:there (?:is|are) )?no (?:real |integer )?solutions?` +
+		`|(?:the )?empty set|\\\{ ?\\\})$`)
+	setBuilder = regexp.MustCompile(`^\\?\{ ?([a-zA-Z]) ?(?:\\in ?\(-\\infty ,\\infty \) ?)?(?:\||:` +
+		`|\\mid) ?([^|:]*?)\\?\}$`)
 	positiveReals  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*[\^_]\s*(?:\{\s*(?:\+|>\s*0)\s*\}|\+)`)
 	realsFromZero  = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*_\s*\{\s*\\ge\s*0\s*\}`)
 	realsNotZero   = regexp.MustCompile(`\\mathbb\s*\{?R\}?\s*\^\s*\{?\s*(?:\*|\\ast)\s*\}?`)
-	unitInBrackets = regexp.MustCompile(`([0-9}\]) ,]) ?\( ?(\\(?:text|mathrm)\{[^{}]*\}(?:\^\{?\d\}?)?) ?\)$`)
+	unitInBrackets = regexp.MustCompile(`([0-9}\]) ,]) ?\( ?(\\(?:text|mathrm)\{[^{}]*\}(?:\^\{?\d\}?)?)` +
+		` ?\)$`)
 	matrixKind     = regexp.MustCompile(`\\(begin|end)\{(?:p|b|B|small)matrix\*?\}(?:\[[lcr]+\])?`)
 	matrixBody     = regexp.MustCompile(`\\begin\{matrix\}(.*?)\\end\{matrix\}`)
 	digitComma     = regexp.MustCompile(`(\d),(\d)`)
@@ -82,27 +89,33 @@ var (
 	degreeScale    = regexp.MustCompile(`\\degree ?(?:\\unit ?\{ ?([CF]) ?\}|([CF])(?:$| ))`)
 	transposition  = regexp.MustCompile(`(\\end\{matrix\}|[)\]]) ?\^ ?\{? ?(?:T|\\top|\\intercal) ?\}?$`)
 	micro          = regexp.MustCompile(`\\mu\s*(\\(?:text|mathrm|rm))\s*\{\s*`)
-	unitFraction   = regexp.MustCompile(`\\[dt]?frac\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}\s*\}\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}(\^\{?\d\}?)?\s*\}`)
-	bareFraction   = regexp.MustCompile(`^(-?[\d.,]+) ?\\[dt]?frac\s*\{\s*(k?m|cm|mm|mi|ft|k?g|mg|L|J|N)\s*\}\s*\{\s*(s|h|min|hr|mol|k?g|m|cm|mm|L)(\^\{?\d\}?)?\s*\}$`)
-	siunitx        = regexp.MustCompile(`\\(?:SI|qty)\s*\{([^{}]*)\}\s*\{\\?([^{}\\]*)\}`)
-	spaceCommand   = regexp.MustCompile(`\\(?:hspace|mspace)\*?\s*\{[^{}]*\}|\\(?:thinspace|enspace|enskip|nobreakspace|space)(?:$|[^a-zA-Z])`)
-	mathT          = regexp.MustCompile(`\\math(?:sf|rm|bf|it)\s+T`)
-	shillings      = regexp.MustCompile(`(\d) ?/[=\-]$`)
-	manyBlanks     = regexp.MustCompile(` +`)
-	leadingTimes   = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
-	bareSuperCirc  = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
+	unitFraction   = regexp.MustCompile(`\\[dt]?frac\s*\{\s*\\(?:text|mathrm` +
+		`|rm)\s*\{([^{}]*)\}\s*\}\s*\{\s*\\(?:text|mathrm|rm)\s*\{([^{}]*)\}(\^\{?\d\}?)?\s*\}`)
+	bareFraction = regexp.MustCompile(`^(-?[\d.,]+) ?\\[dt]?frac\s*\{\s*(k?m|cm|mm|mi|ft|k?g|mg|L|J` +
+		`|N)\s*\}\s*\{\s*(s|h|min|hr|mol|k?g|m|cm|mm|L)(\^\{?\d\}?)?\s*\}$`)
+	siunitx      = regexp.MustCompile(`\\(?:SI|qty)\s*\{([^{}]*)\}\s*\{\\?([^{}\\]*)\}`)
+	spaceCommand = regexp.MustCompile(`\\(?:hspace|mspace)\*?\s*\{[^{}]*\}|\\(?:thinspace|enspace` +
+		`|enskip|nobreakspace|space)(?:$|[^a-zA-Z])`)
+	mathT         = regexp.MustCompile(`\\math(?:sf|rm|bf|it)\s+T`)
+	shillings     = regexp.MustCompile(`(\d) ?/[=\-]$`)
+	manyBlanks    = regexp.MustCompile(` +`)
+	leadingTimes  = regexp.MustCompile(`([{(])\s*(?:\*|\\cdot|\\times)`)
+	bareSuperCirc = regexp.MustCompile(`\^\s*(?:\{\s*\\?circ\s*\}|\\?circ)`)
 )
 
 var notation = strings.NewReplacer(
-	`\leqslant`, `\le`, `\geqslant`, `\ge`, `\leqq`, `\le`, `\geqq`, `\ge`, `\lt`, "<", `\gt`, ">", `\vee`, `\lor `, `\wedge`, `\land `,
+	`\leqslant`, `\le`, `\geqslant`, `\ge`, `\leqq`, `\le`, `\geqq`, `\ge`, `\lt`, "<", `\gt`, ">", `\vee`,
+	`\lor `, `\wedge`, `\land `,
 	`\smallsetminus`, `\setminus `, `\bigcup`, `\cup `, `\bigcap`, `\cap `,
 	`\dfrac`, `\frac`, `\tfrac`, `\frac`, `\cfrac`, `\frac`,
 	`\left`, "", `\right`, "", `\bigl`, "", `\bigr`, "", `\Bigl`, "", `\Bigr`, "",
 	`\displaystyle`, "", `\quad`, " ", `\qquad`, " ", `\,`, " ", `\;`, " ", `\:`, " ", `\!`, "",
 	`\\`, `\\`, `\ `, " ", "~", " ", `\$`, "", "$", "", `\(`, "", `\)`, "",
 	`\leq`, `\le`, `\geq`, `\ge`, `\neq`, `\ne`, `{,}`, ",", "**", "^",
-	`\lvert`, "|", `\rvert`, "|", `\langle`, "(", `\rangle`, ")", `\lbrace`, `\{`, `\rbrace`, `\}`, `\ldots`, "...", `\dots`, "...", `\cdots`, "...",
-	`\degrees`, `\degree `, `\varnothing`, `\emptyset`, "€", "", "£", "", "¥", "", "₹", "", "৳", "", "₽", "", "฿", "",
+	`\lvert`, "|", `\rvert`, "|", `\langle`, "(", `\rangle`, ")", `\lbrace`, `\{`, `\rbrace`, `\}`, `\ldots`,
+	"...", `\dots`, "...", `\cdots`, "...",
+	`\degrees`, `\degree `, `\varnothing`, `\emptyset`, "€", "", "£", "", "¥", "", "₹", "", "৳", "", "₽", "",
+	"฿", "",
 )
 
 // writeAlike brings an answer to the notation that the strict grader reads.
@@ -163,7 +176,8 @@ func writeAlike(s string) string {
 	s = realNumbers.ReplaceAllString(s, `(-\infty ,\infty )`)
 	s = emptySet.ReplaceAllString(strip(manyBlanks.ReplaceAllString(s, " ")), `\emptyset`)
 	s = transposition.ReplaceAllString(turnBrackets(matrixBody.ReplaceAllStringFunc(s, matrixCommas)), "$1^T")
-	if m := setBuilder.FindStringSubmatch(s); m != nil && strings.Contains(m[2], m[1]) && strings.ContainsAny(m[2], `<>\`) {
+	if m := setBuilder.FindStringSubmatch(s); m != nil && strings.Contains(m[2], m[1]) &&
+		strings.ContainsAny(m[2], `<>\`) {
 		s = strip(m[2]) // {x | x > 0} is x > 0
 	}
 	return s
@@ -176,7 +190,8 @@ func matrixCommas(matrix string) string {
 	}
 	for row := range strings.SplitSeq(matrix, `\\`) {
 		for entry := range strings.SplitSeq(row, "&") {
-			if commas := strings.Count(entry, ","); commas > 1 || commas != len(digitComma.FindAllString(entry, -1)) {
+			if commas := strings.Count(entry, ","); commas > 1 ||
+				commas != len(digitComma.FindAllString(entry, -1)) {
 				return matrix
 			}
 		}
@@ -227,7 +242,8 @@ func turnBrackets(s string) string {
 			out.WriteByte(s[i])
 			continue
 		}
-		out.WriteString(strings.Replace(open, "]", "(", 1) + m[1:len(m)-1] + strings.Replace(shut, "[", ")", 1))
+		out.WriteString(strings.Replace(open, "]", "(", 1) + m[1:len(m)-1] +
+			strings.Replace(shut, "[", ")", 1))
 		i += len(m) - 1
 	}
 	return out.String()

@@ -164,7 +164,8 @@ func (p *prober) power(e *expr) (value, bool) {
 	if !ok {
 		return base, false
 	}
-	if p.real && imag(base.z) == 0 && real(base.z) < 0 && imag(exponent.z) == 0 && real(exponent.z) != math.Trunc(real(exponent.z)) {
+	if p.real && imag(base.z) == 0 && real(base.z) < 0 && imag(exponent.z) == 0 &&
+		real(exponent.z) != math.Trunc(real(exponent.z)) {
 		return p.realRoot(base, e.args[1])
 	}
 	if cmplx.Abs(base.z) <= 1e3*base.err {

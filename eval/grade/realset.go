@@ -92,12 +92,14 @@ func (s *realSet) isEmpty(b *budget) bool {
 }
 
 var (
-	setSigns      = regexp.MustCompile(`[<>]|\\(?:cup|cap|setminus|lor|land|le|ge|ne|notin)(?:$|[^a-zA-Z])`)
-	inequality    = regexp.MustCompile(` ?(<=|>=|<|>|=|\\(?:le|ge|ne))`)
-	variableName  = regexp.MustCompile(`^(?:[a-zA-Z]|\\[a-z]+)$`)
-	membership    = regexp.MustCompile(`^([a-zA-Z]|\\[a-z]+) ?(\\in|\\notin) ?([^a-z].*)$`)
-	setOperators  = regexp.MustCompile(`\\(cup|lor|cap|land|setminus|backslash)(?:$|[^a-zA-Z])|[\])] ?(U) ?[\[(]|\} ?(U) ?\\\{`)
-	exceptions    = regexp.MustCompile(`^(\(-\\infty ?, ?\\infty ?\),?) ?(?:except|except for|excluding|other than) (?:[a-z] ?= ?)?([^a-zA-Z]+)$`)
+	setSigns     = regexp.MustCompile(`[<>]|\\(?:cup|cap|setminus|lor|land|le|ge|ne|notin)(?:$|[^a-zA-Z])`)
+	inequality   = regexp.MustCompile(` ?(<=|>=|<|>|=|\\(?:le|ge|ne))`)
+	variableName = regexp.MustCompile(`^(?:[a-zA-Z]|\\[a-z]+)$`)
+	membership   = regexp.MustCompile(`^([a-zA-Z]|\\[a-z]+) ?(\\in|\\notin) ?([^a-z].*)$`)
+	setOperators = regexp.MustCompile(`\\(cup|lor|cap|land|setminus|backslash)(?:$|[^a-zA-Z])|[\])] ?(U)` +
+		` ?[\[(]|\} ?(U) ?\\\{`)
+	exceptions = regexp.MustCompile(`^(\(-\\infty ?, ?\\infty ?\),?) ?(?:except|except for|excluding` +
+		`|other than) (?:[a-z] ?= ?)?([^a-zA-Z]+)$`)
 	setDifference = regexp.MustCompile(`^(.*\)) ?(?:-|\\) ?(\\\{[^{}]*\\\})$`)
 )
 
@@ -140,7 +142,8 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 	if m := membership.FindStringSubmatch(s); m != nil && len(splitTop(s)) == 1 {
 		set, ok := c.readSet(m[3], depth+1)
 		if ok && m[2] == `\notin` {
-			set = &realSet{operator: `\setminus`, parts: []*realSet{{low: math.Inf(-1), high: math.Inf(1)}, set}}
+			set = &realSet{operator: `\setminus`, parts: []*realSet{{low: math.Inf(-1), high: math.Inf(1)},
+				set}}
 		}
 		return set, ok
 	}
@@ -155,8 +158,11 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 	}
 	if parts := splitOperator(s, "cap", "land"); len(parts) > 1 {
 		set, ok := c.readParts(`\cap`, parts, depth)
-		notPlain := func(part *realSet) bool { return !part.isSolution && (part.variable != "" || part.operator != "") }
-		if ok && strings.Contains(s, `\land`) && !slices.ContainsFunc(set.parts, notPlain) && set.isEmpty(&c.budget) {
+		notPlain := func(part *realSet) bool {
+			return !part.isSolution && (part.variable != "" || part.operator != "")
+		}
+		if ok && strings.Contains(s, `\land`) && !slices.ContainsFunc(set.parts, notPlain) &&
+			set.isEmpty(&c.budget) {
 			set.operator = `\cup` // x = 1 and x = 2; the intervals (0,1) and (2,3)
 		}
 		return set, ok
@@ -178,7 +184,8 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 		}
 		return set, ok
 	}
-	if body, ok := strings.CutPrefix(s, "{"); ok && strings.HasSuffix(body, "}") && balanced(strings.TrimSuffix(body, "}")) {
+	if body, ok := strings.CutPrefix(s, "{"); ok && strings.HasSuffix(body, "}") &&
+		balanced(strings.TrimSuffix(body, "}")) {
 		return c.readPoints(strings.TrimSuffix(body, "}"))
 	}
 	if body, ok := strings.CutPrefix(s, `\{`); ok && strings.HasSuffix(body, `\}`) {
@@ -197,7 +204,8 @@ func (c *comparison) readSet(s string, depth int) (*realSet, bool) {
 }
 
 // absolute is an inequality for the distance from a number.
-var absolute = regexp.MustCompile(`^\| ?([a-zA-Z]) ?(?:([+-]) ?([^|]*))?\| ?(<|>|\\le|\\ge) ?([^a-zA-Z|<>=].*)$`)
+var absolute = regexp.MustCompile(`^\| ?([a-zA-Z]) ?(?:([+-]) ?([^|]*))?\| ?(<|>|\\le|\\ge) ?([^a-zA-Z` +
+	`|<>=].*)$`)
 
 // readAbsolute reads |x - a| < b.
 func (c *comparison) readAbsolute(m []string) (*realSet, bool) {
@@ -268,7 +276,8 @@ func (c *comparison) readPoints(s string) (*realSet, bool) {
 
 // readInterval reads an interval in brackets.
 func (c *comparison) readInterval(s string) (*realSet, bool) {
-	if len(s) < 5 || !strings.Contains("([", s[:1]) || !strings.Contains(")]", s[len(s)-1:]) || !balanced(s[1:len(s)-1]) {
+	if len(s) < 5 || !strings.Contains("([", s[:1]) || !strings.Contains(")]", s[len(s)-1:]) ||
+		!balanced(s[1:len(s)-1]) {
 		return nil, false
 	}
 	parts := splitItems(s[1 : len(s)-1])
@@ -407,7 +416,8 @@ func balancedBraces(s string) bool {
 func splitItems(s string) []string {
 	if parts := splitMarks(s, ";"); len(parts) > 1 {
 		for _, part := range parts {
-			if commas := len(splitMarks(part, ",")); commas > 2 || commas == 2 && !commaDecimal.MatchString(strip(part)) {
+			if commas := len(splitMarks(part, ",")); commas > 2 || commas == 2 &&
+				!commaDecimal.MatchString(strip(part)) {
 				return splitTop(s)
 			}
 		}

@@ -17,7 +17,8 @@ func sidesExchanged(p, r string) bool {
 		return false
 	}
 	for i := range len(r) {
-		if r[i] == '=' && strings.HasPrefix(p, r[i+1:]) && strings.HasSuffix(p, r[:i]) && p[len(r)-i-1] == '=' {
+		if r[i] == '=' && strings.HasPrefix(p, r[i+1:]) && strings.HasSuffix(p, r[:i]) &&
+			p[len(r)-i-1] == '=' {
 			return true
 		}
 	}
@@ -45,7 +46,8 @@ var signsAndNumbers = regexp.MustCompile(`<=|>=|[=<>()\[\]]|\\(?:le|ge|ne)|\d+(?
 func sameButForMarks(p, r string) bool {
 	p, r = compact(p), compact(r)
 	x, y := signsAndNumbers.FindAllString(p, -1), signsAndNumbers.FindAllString(r, -1)
-	if len(x) != len(y) || signsAndNumbers.ReplaceAllString(p, "#") != signsAndNumbers.ReplaceAllString(r, "#") {
+	if len(x) != len(y) || signsAndNumbers.ReplaceAllString(p, "#") != signsAndNumbers.ReplaceAllString(r,
+		"#") {
 		return false
 	}
 	different := false

@@ -77,7 +77,8 @@ func (c *comparison) judgeEntries(rows [][]*answer, matrix *expr) judgement {
 	for i, row := range rows {
 		for j, entry := range row {
 			value := matrix.args[i*len(row)+j]
-			switch c.judgeAnswers(entry, &answer{text: value.String(), values: []*expr{value}, decimals: -1}) {
+			switch c.judgeAnswers(entry, &answer{text: value.String(), values: []*expr{value},
+				decimals: -1}) {
 			case wrong:
 				return wrong
 			case unsure:

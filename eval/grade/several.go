@@ -50,7 +50,8 @@ func (a *answer) readSeveral() bool {
 		}
 		unit := words.unit(word)
 		if scale == nil {
-			if at := slices.IndexFunc(scales, func(scale map[string]int64) bool { return scale[unit] > 0 }); at >= 0 {
+			if at := slices.IndexFunc(scales,
+				func(scale map[string]int64) bool { return scale[unit] > 0 }); at >= 0 {
 				scale = scales[at]
 			}
 		}

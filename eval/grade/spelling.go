@@ -51,7 +51,8 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 	fill := func(pattern string, mark string, first, second []string) (words []string) {
 		for _, a := range first {
 			for _, b := range second {
-				words = append(words, strings.Replace(strings.Replace(pattern, mark[:1], a, 1), mark[1:], b, 1))
+				words = append(words, strings.Replace(strings.Replace(pattern, mark[:1], a, 1), mark[1:], b,
+					1))
 			}
 		}
 		return words

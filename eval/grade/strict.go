@@ -31,7 +31,8 @@ func gradeStrict(qwen Result, output, reference, dataName string) Result {
 	}
 	c := &comparison{budget: budget{left: maxSteps}}
 	verdict := unsure
-	if letter := strip(writeAlike(reference[:min(len(reference), maxStrict)])); isChoice(strings.Trim(letter, "()")) {
+	if letter := strip(writeAlike(reference[:min(len(reference), maxStrict)])); isChoice(strings.Trim(letter,
+		"()")) {
 		verdict = judgeChoice(output, strings.Trim(letter, "()"))
 	} else {
 		answer := strictExtract(output)
@@ -298,7 +299,8 @@ func (c *comparison) sameOnIntegers(x, y *expr) bool {
 func (e *expr) forIntegers() bool {
 	switch {
 	case e.kind == kindFunction && (e.name == "floor" || e.name == "ceiling" || e.name == "mod"),
-		e.kind == kindPower && e.args[0].kind == kindNumber && e.args[0].number.Sign() < 0 && len(e.args[1].symbols(nil)) > 0:
+		e.kind == kindPower && e.args[0].kind == kindNumber && e.args[0].number.Sign() < 0 &&
+			len(e.args[1].symbols(nil)) > 0:
 		return true
 	}
 	return slices.ContainsFunc(e.args, (*expr).forIntegers)
@@ -358,7 +360,8 @@ func (c *comparison) surelyDifferent(x, y *expr) judgement {
 			continue
 		}
 		distance := u.z - v.z
-		if agree(u, v, max(real(distance), -real(distance))+max(imag(distance), -imag(distance))) == different {
+		if agree(u, v, max(real(distance), -real(distance))+max(imag(distance),
+			-imag(distance))) == different {
 			return wrong
 		}
 	}

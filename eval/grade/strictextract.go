@@ -232,7 +232,8 @@ func judgeChoice(output, reference string) judgement {
 	if _, after, ok := strings.Cut(output, "final answer is $"); ok {
 		if answer, _, ok := strings.Cut(after, "$. I hope"); ok {
 			plain := writeAlike(answer)
-			if m := fiveLetters.only.FindStringSubmatch(plain); m != nil && !fiveLetters.two.MatchString(plain) {
+			if m := fiveLetters.only.FindStringSubmatch(plain); m != nil &&
+				!fiveLetters.two.MatchString(plain) {
 				return judge(m[1])
 			}
 			return wrong

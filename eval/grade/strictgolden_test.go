@@ -46,7 +46,8 @@ func TestStrictPairs(t *testing.T) {
 		counts.add("kind "+pair.Kind, right)
 		counts.add("language "+pair.Lang, right)
 		if !right {
-			t.Errorf("%s %s: %q for %q: %v via %s", pair.Kind, pair.Lang, pair.Output, pair.Reference, got.Verdict, got.Via)
+			t.Errorf("%s %s: %q for %q: %v via %s", pair.Kind, pair.Lang, pair.Output, pair.Reference,
+				got.Verdict, got.Via)
 		}
 	}
 	counts.report(t, "all", 100)

@@ -277,7 +277,8 @@ func (c *comparison) sameRelation(a, b *expr) bool {
 	}
 	x := sum(a.args[0], negative(a.args[1]))
 	y := sum(b.args[0], negative(b.args[1]))
-	return c.sameFunction(x, y) || c.sameFunction(x, negative(y)) || c.sameFunction(function("abs", x), function("abs", y))
+	return c.sameFunction(x, y) || c.sameFunction(x, negative(y)) ||
+		c.sameFunction(function("abs", x), function("abs", y))
 }
 
 // sameMatrix compares matrices of the same shape entry by entry, as functions

@@ -31,7 +31,8 @@ func conversation(template string, p bench.Problem) (asker, error) {
 		}
 	}
 	if users != 1 {
-		return nil, fmt.Errorf("template %s asks one question, and the prompt of %s is a conversation with %d: use auto, chat, qwen-instruct or none", template, p.ID, users)
+		return nil, fmt.Errorf("template %s asks one question, and the prompt of %s is a conversation "+
+			"with %d: use auto, chat, qwen-instruct or none", template, p.ID, users)
 	}
 	return nil, nil
 }

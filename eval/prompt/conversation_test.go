@@ -22,9 +22,11 @@ func TestConversation(t *testing.T) {
 		}
 		return b.String(), nil
 	}
-	one := bench.Problem{ID: "1", Language: "en", Problem: "Q?", Messages: []text.Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Q?"}}}
+	one := bench.Problem{ID: "1", Language: "en", Problem: "Q?",
+		Messages: []text.Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Q?"}}}
 	two := bench.Problem{ID: "2", Language: "en", Problem: "R?",
-		Messages: []text.Message{{Role: "user", Content: "Q?"}, {Role: "assistant", Content: "A."}, {Role: "user", Content: "R?"}}}
+		Messages: []text.Message{{Role: "user", Content: "Q?"}, {Role: "assistant", Content: "A."},
+			{Role: "user", Content: "R?"}}}
 	prefix := language.Builtin().Lookup("en").Prompts.Prefix
 	for _, c := range []struct {
 		p    bench.Problem
@@ -36,7 +38,8 @@ func TestConversation(t *testing.T) {
 		{two, Options{Chat: render}, "[user]Q?[assistant]A.[user]R?[go]"},
 		{one, Options{}, "Be brief.\n\nQ?\n\n"},
 		{one, Options{Template: "none", Chat: render}, "Be brief.\n\nQ?\n\n"},
-		{one, Options{Template: "qwen-instruct"}, "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nQ?<|im_end|>\n<|im_start|>assistant\n"},
+		{one, Options{Template: "qwen-instruct"}, "<|im_start|>system\nBe brief.<|im_end|>\n" +
+			"<|im_start|>user\nQ?<|im_end|>\n<|im_start|>assistant\n"},
 		{one, Options{Template: "plain"}, "Q?\n"},
 	} {
 		got, err := Build(c.p, c.o)
@@ -49,7 +52,8 @@ func TestConversation(t *testing.T) {
 			t.Errorf("two questions with %q: %q", o.Template, got.Text)
 		}
 	}
-	if got, err := Build(one, Options{Template: "r1-like"}); err != nil || !strings.Contains(got.Text, "Q?") || strings.Contains(got.Text, "Be brief.") {
+	if got, err := Build(one, Options{Template: "r1-like"}); err != nil ||
+		!strings.Contains(got.Text, "Q?") || strings.Contains(got.Text, "Be brief.") {
 		t.Errorf("r1-like: %q, %v", got.Text, err)
 	}
 }

@@ -1,8 +1,8 @@
 // Package prompt turns a problem into the text that a model is given.
 //
 // Invariants: the words of the instructions are those of the language's entry in
-// eval/language, for the study's the paper's; the reasoning prefix of a language is the last thing in the prompt and counts as the
-// model's own words.
+// eval/language, for the study's the paper's; the reasoning prefix of a language is the last thing in the
+// prompt and counts as the model's own words.
 package prompt
 
 import (
@@ -50,7 +50,8 @@ func (o Options) words(code string) (*language.Prompts, error) {
 		return l.Prompts, nil
 	}
 	return nil, fmt.Errorf("in language %q, in which templates have no instructions: they have them in %s; "+
-		"for another, write prompts into %s beside the data", code, strings.Join(t.Asked(), " "), language.File)
+		"for another, write prompts into %s beside the data", code, strings.Join(t.Asked(), " "),
+		language.File)
 }
 
 // Prompt is what a model is given.
@@ -72,6 +73,11 @@ func (p Prompt) Encode(t *text.Tokenizer) ([]int32, error) { return t.Encode(p.T
 type problem struct {
 	bench.Problem
 	words *language.Prompts
+}
+
+// turn is the user's turn that asks the problem.
+func (p problem) turn() text.Message {
+	return text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)}
 }
 
 // asker builds the text before the prefix, and says whether it is bare.
@@ -114,7 +120,8 @@ func UnknownTemplate(name string) error {
 	if _, ok := askers[name]; ok || name == "" || older[name] != "" {
 		return nil
 	}
-	return fmt.Errorf("unknown template %q: expected %s%s", name, strings.Join(Templates(), ", "), nearest.Hint(name, Templates()))
+	return fmt.Errorf("unknown template %q: expected %s%s", name, strings.Join(Templates(), ", "),
+		nearest.Hint(name, Templates()))
 }
 
 // Build writes the prompt of a problem in its language.
@@ -140,11 +147,13 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	}
 	if instruction := of.Instruction(p.Language); instruction != "" {
 		before, _ := words.Around()
-		words = &language.Prompts{Prefix: words.Prefix, Instruction: instruction, Question: before + language.Hole}
+		words = &language.Prompts{Prefix: words.Prefix, Instruction: instruction,
+			Question: before + language.Hole}
 	}
 	for _, s := range o.Shots {
 		if s.Language != p.Language {
-			return Prompt{}, fmt.Errorf("worked example %s is in %s, the problem in %s", s.ID, s.Language, p.Language)
+			return Prompt{}, fmt.Errorf("worked example %s is in %s, the problem in %s", s.ID, s.Language,
+				p.Language)
 		}
 	}
 	if len(p.Messages) > 0 {
@@ -208,8 +217,9 @@ func chatted(p problem, o Options) (string, bool, error) {
 	if o.Chat == nil {
 		return "", false, errors.New("template chat: the model has no chat template")
 	}
-	messages := append([]text.Message{{Role: "system", Content: p.words.Instruction}}, turns(o.Shots, p.words)...)
-	asked, err := o.Chat(append(messages, text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)}), true)
+	messages := append([]text.Message{{Role: "system", Content: p.words.Instruction}},
+		turns(o.Shots, p.words)...)
+	asked, err := o.Chat(append(messages, p.turn()), true)
 	if err != nil {
 		return "", false, fmt.Errorf("template chat: %w; plain, none and the others do without it", err)
 	}
@@ -217,14 +227,15 @@ func chatted(p problem, o Options) (string, bool, error) {
 }
 
 func qwenInstruct(p problem, o Options) (string, bool, error) {
-	messages := append(turns(o.Shots, p.words), text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)})
+	messages := append(turns(o.Shots, p.words), p.turn())
 	return chatML(p.words.Instruction, messages), false, nil
 }
 
 func qwenMath(p problem, o Options) (string, bool, error) {
-	messages := append(turns(o.Shots, p.words), text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)})
+	messages := append(turns(o.Shots, p.words), p.turn())
 	messages[0].Content = p.words.Instruction + "\n\n" + messages[0].Content
-	return chatML(`Please reason step by step, and put your final answer within \boxed{}.`, messages), false, nil
+	system := `Please reason step by step, and put your final answer within \boxed{}.`
+	return chatML(system, messages), false, nil
 }
 
 // chatML is the form of Qwen's conversations, ready for the assistant's turn.
@@ -242,13 +253,15 @@ func writeChatML(b *strings.Builder, m text.Message) {
 
 func r1Like(p problem, o Options) (string, bool, error) {
 	var b strings.Builder
-	b.WriteString("A conversation between User and Assistant. The user asks a question, and the Assistant solves it. " +
-		"The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. " +
-		"The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., " +
+	b.WriteString("A conversation between User and Assistant. The user asks a question, and the Assistant " +
+		"solves it. The assistant first thinks about the reasoning process in the mind and then provides " +
+		"the user with the answer. The reasoning process and answer are enclosed within <think> </think> " +
+		"and <answer> </answer> tags, respectively, i.e., " +
 		"<think> reasoning process here </think> <answer> answer here </answer>. " + p.words.Instruction)
 	for _, s := range o.Shots {
 		s = shot(s)
-		b.WriteString("\nUser: " + p.words.Ask(s.Problem) + "\nAssistant: <think>\n" + s.Solution + "\n</think> <answer> " + p.words.Conclude(s.Answer) + " </answer>")
+		b.WriteString("\nUser: " + p.words.Ask(s.Problem) + "\nAssistant: <think>\n" + s.Solution +
+			"\n</think> <answer> " + p.words.Conclude(s.Answer) + " </answer>")
 	}
 	return b.String() + "\nUser: " + p.words.Ask(p.Problem.Problem) + "\nAssistant: <think>", true, nil
 }
@@ -279,7 +292,8 @@ func nativeCoT(p problem, o Options) (string, bool, error) {
 		ofProblem, ofAnswer = label.FindString(s.Problem), label.FindString(s.Solution)
 	}
 	if ofAnswer == "" {
-		return "", false, errors.New("template native-cot: needs worked examples with labels, as MGSM's are: name their number with --few-shot")
+		return "", false, errors.New("template native-cot: needs worked examples with labels, as MGSM's " +
+			"are: name their number with --few-shot")
 	}
 	return asked + ofProblem + p.Problem.Problem + "\n" + strings.TrimRight(ofAnswer, " "), true, nil
 }

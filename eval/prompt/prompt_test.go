@@ -32,7 +32,8 @@ func TestGoldens(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !strings.HasSuffix(built.Text, built.Prefix) || hack != (built.Prefix != "") || !strings.Contains(built.Text, p.Problem) {
+				if !strings.HasSuffix(built.Text, built.Prefix) || hack != (built.Prefix != "") ||
+					!strings.Contains(built.Text, p.Problem) {
 					t.Errorf("%s %s: %+v", template, language, built)
 				}
 				got[template+name+" "+language] = built

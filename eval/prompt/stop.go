@@ -58,7 +58,8 @@ func Stops(language string, o Options) ([]string, error) {
 		for _, s := range o.Shots {
 			s = shot(s)
 			if strings.Contains(s.Solution, "\n\n") {
-				return nil, fmt.Errorf("template plain: worked example %s has an empty line in its solution, "+
+				return nil, fmt.Errorf("template plain: worked example %s has an empty line in its "+
+					"solution, "+
 					"and nothing else tells where an example ends: use another template", s.ID)
 			}
 		}
@@ -100,14 +101,16 @@ var specialToken = regexp.MustCompile(`^\s*(<[^<>\s]{1,60}>|\[[^\[\]\s]{1,20}\])
 // nothing but space.
 func endOfTurn(chat Chat) (string, error) {
 	const asked, said, again = "QUESTION-ONE", "ANSWER-ONE", "QUESTION-TWO"
-	rendered, err := chat([]text.Message{{Role: "system", Content: "INSTRUCTION"}, {Role: "user", Content: asked},
+	rendered, err := chat([]text.Message{{Role: "system", Content: "INSTRUCTION"},
+		{Role: "user", Content: asked},
 		{Role: "assistant", Content: said}, {Role: "user", Content: again}}, false)
 	if err != nil {
 		return "", err
 	}
 	_, between, ok := strings.Cut(rendered, said)
 	if between, _, ok = cutIf(ok, between, again); !ok {
-		return "", errors.New("template chat: the model's template does not write a conversation's turns in their order, " +
+		return "", errors.New("template chat: the model's template does not write a conversation's turns " +
+			"in their order, " +
 			"so worked examples cannot be turns: use another template")
 	}
 	if m := specialToken.FindStringSubmatch(between); m != nil {

@@ -33,7 +33,8 @@ func worked(t *testing.T) map[string][]bench.Problem {
 			return all
 		}
 		var p bench.Problem
-		for key, to := range map[string]*string{"id": &p.ID, "language": &p.Language, "problem": &p.Problem, "solution": &p.Solution, "answer": &p.Answer} {
+		for key, to := range map[string]*string{"id": &p.ID, "language": &p.Language, "problem": &p.Problem,
+			"solution": &p.Solution, "answer": &p.Answer} {
 			if _, err := record.Decode(key, to); err != nil {
 				t.Fatal(err)
 			}
@@ -56,9 +57,11 @@ func TestStopsAtTheNextExample(t *testing.T) {
 	}
 	// Conversations in plain text, and without any mark between turns but a line.
 	for name, source := range map[string]string{
-		"words": "{% for m in messages %}{{ m.role | upper }}: {{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}ASSISTANT: {% endif %}",
+		"words": "{% for m in messages %}{{ m.role | upper }}: {{ m.content }}\n\n{% endfor %}{% if " +
+			"add_generation_prompt %}ASSISTANT: {% endif %}",
 		"lines": "{% for m in messages %}{{ m.content }}\n{% endfor %}",
-		"inst":  "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}</s>{% endif %}{% endfor %}",
+		"inst": "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else " +
+			"%} {{ m.content }}</s>{% endif %}{% endfor %}",
 	} {
 		template, err := text.NewTemplate(source, "", "</s>")
 		if err != nil {
@@ -111,7 +114,8 @@ func TestStopsAtTheNextExample(t *testing.T) {
 					template != "plain" && template != "native-cot" && !strings.Contains(got, conclusion) {
 					t.Errorf("%s, %s, %s: stops %q leave\n%q", template, name, code, stops, got)
 				}
-				if rest := strings.TrimRight(got[strings.Index(got, solution)+len(solution):], " \n"); len(rest) > len(conclusion)+40 {
+				if rest := strings.TrimRight(got[strings.Index(got, solution)+len(solution):],
+					" \n"); len(rest) > len(conclusion)+40 {
 					t.Errorf("%s, %s, %s: left is %q", template, name, code, rest)
 				}
 			}
@@ -137,8 +141,10 @@ func TestStopsAreOfExamplesOnly(t *testing.T) {
 			t.Errorf("%q: cut should be %v by %q", said, cut, stops)
 		}
 	}
-	gap := bench.Problem{ID: "7", Language: "en", Problem: "Question: 1 + 1?", Solution: "First.\n\nThen 2.", Answer: "2"}
-	if _, err := Stops("en", Options{Template: "plain", Shots: []bench.Problem{gap}}); err == nil || !strings.Contains(err.Error(), "empty line") {
+	gap := bench.Problem{ID: "7", Language: "en", Problem: "Question: 1 + 1?", Solution: "First.\n\nThen 2.",
+		Answer: "2"}
+	if _, err := Stops("en", Options{Template: "plain", Shots: []bench.Problem{gap}}); err == nil ||
+		!strings.Contains(err.Error(), "empty line") {
 		t.Errorf("an example with an empty line: %v", err)
 	}
 }

@@ -15,10 +15,14 @@ import (
 
 // shots are worked examples of the form that MGSM's have.
 var shots = map[string][]bench.Problem{
-	"en": {{ID: "1", Language: "en", Problem: "Question: Ann has 2 pears and buys 3. How many has she?", Solution: "Step-by-Step Answer: 2 + 3 = 5. The answer is 5.", Answer: "5"},
-		{ID: "2", Language: "en", Problem: "Question: What is 4 times 2?", Solution: "Step-by-Step Answer: 4 * 2 = 8. The answer is 8.", Answer: "8"}},
-	"zh": {{ID: "1", Language: "zh", Problem: "问题：安有 2 个梨，又买了 3 个。她有几个？", Solution: "逐步解答：2 + 3 = 5。答案是 5。", Answer: "5"}},
-	"te": {{ID: "1", Language: "te", Problem: "ప్రశ్న: 2 + 3 ఎంత?", Solution: "దశలవారీగా సమాధానం: 2 + 3 = 5. సమాధానం 5.", Answer: "5"}},
+	"en": {{ID: "1", Language: "en", Problem: "Question: Ann has 2 pears and buys 3. How many has she?",
+		Solution: "Step-by-Step Answer: 2 + 3 = 5. The answer is 5.", Answer: "5"},
+		{ID: "2", Language: "en", Problem: "Question: What is 4 times 2?",
+			Solution: "Step-by-Step Answer: 4 * 2 = 8. The answer is 8.", Answer: "8"}},
+	"zh": {{ID: "1", Language: "zh", Problem: "问题：安有 2 个梨，又买了 3 个。她有几个？", Solution: "逐步解答：2 + 3 = 5。答案是 5。",
+		Answer: "5"}},
+	"te": {{ID: "1", Language: "te", Problem: "ప్రశ్న: 2 + 3 ఎంత?",
+		Solution: "దశలవారీగా సమాధానం: 2 + 3 = 5. సమాధానం 5.", Answer: "5"}},
 }
 
 // golden is a prompt as it is put to a model.
@@ -48,7 +52,8 @@ func TestTokens(t *testing.T) {
 					what string
 					o    Options
 				}{
-					{"", Options{}}, {"+hack", Options{Hack: true}}, {"+few-shot", Options{Shots: examples}}, {"+few-shot+hack", Options{Hack: true, Shots: examples}},
+					{"", Options{}}, {"+hack", Options{Hack: true}}, {"+few-shot", Options{Shots: examples}},
+					{"+few-shot+hack", Options{Hack: true, Shots: examples}},
 				} {
 					c.o.Template, c.o.Chat = template, chat.Render
 					if template == "native-cot" && c.o.Shots == nil {
@@ -141,7 +146,8 @@ func TestThink(t *testing.T) {
 func TestConclusions(t *testing.T) {
 	for _, code := range language.Study() {
 		got := language.Builtin().Lookup(code).Prompts.Conclude("11")
-		if !strings.Contains(got, `\boxed{11}`) || strings.ContainsAny(got, `'“”「」`) || strings.Contains(got, "final_answer") {
+		if !strings.Contains(got, `\boxed{11}`) || strings.ContainsAny(got, `'“”「」`) ||
+			strings.Contains(got, "final_answer") {
 			t.Errorf("%s: %q", code, got)
 		}
 	}
@@ -159,7 +165,8 @@ func TestRealShots(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, template := range []string{"qwen-math", "r1-like", "none", "native-cot"} {
-			built, err := Build(bench.Problem{Language: language, Problem: "2 + 3 = ?"}, Options{Template: template, Shots: examples})
+			built, err := Build(bench.Problem{Language: language, Problem: "2 + 3 = ?"},
+				Options{Template: template, Shots: examples})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,7 +175,8 @@ func TestRealShots(t *testing.T) {
 				if bare.Problem == e.Problem || bare.Solution == e.Solution {
 					t.Errorf("%s: example %s has no label: %q, %q", language, e.ID, e.Problem, e.Solution)
 				}
-				if !strings.Contains(built.Text, bare.Problem) || !strings.Contains(built.Text, bare.Solution) {
+				if !strings.Contains(built.Text, bare.Problem) ||
+					!strings.Contains(built.Text, bare.Solution) {
 					t.Errorf("%s %s: example %s is not in it", language, template, e.ID)
 				}
 				if template != "native-cot" && !strings.Contains(built.Text, `\boxed{`+e.Answer+`}`) {

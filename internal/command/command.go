@@ -81,7 +81,8 @@ func (c *Program[T]) Parse(line []byte, to *Asked) (value T, err error) {
 			got = text
 		}
 		if got != want {
-			return value, fmt.Errorf(`%.80q: it answers %s %.40q, expected the answer to %q: answers come in the order of the lines`, line, name, got, want)
+			return value, fmt.Errorf(`%.80q: it answers %s %.40q, expected the answer to %q: answers come `+
+				`in the order of the lines`, line, name, got, want)
 		}
 	}
 	value, ok := c.Read(answer)
@@ -93,7 +94,8 @@ func (c *Program[T]) Parse(line []byte, to *Asked) (value T, err error) {
 
 // pythonNumbers are what Python's json module writes beside JSON, and what is read for
 // them: NaN is null, and an infinity is no number.
-var pythonNumbers = []struct{ name, meaning string }{{"NaN", "null"}, {"-Infinity", `"-Infinity"`}, {"Infinity", `"Infinity"`}}
+var pythonNumbers = []struct{ name, meaning string }{{"NaN", "null"}, {"-Infinity", `"-Infinity"`},
+	{"Infinity", `"Infinity"`}}
 
 // plainJSON replaces pythonNumbers outside of strings.
 func plainJSON(line []byte) []byte {
@@ -164,7 +166,8 @@ func (c Program[T]) named(err error) error {
 
 // Start runs the program. It must be finished, whatever happens.
 func (c Program[T]) Start() (*Process[T], error) {
-	p := &Process[T]{program: c, cmd: exec.Command(c.Run[0], c.Run[1:]...), read: make(chan struct{}), arrived: make(chan struct{})}
+	p := &Process[T]{program: c, cmd: exec.Command(c.Run[0], c.Run[1:]...), read: make(chan struct{}),
+		arrived: make(chan struct{})}
 	p.more = sync.NewCond(&p.mu)
 	// A group of its own, so that what it starts can be ended with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -230,7 +233,8 @@ func (p *Process[T]) Ask(of Asked, line []byte) (answer T, err error) {
 				continue
 			}
 		case <-limit.C:
-			p.Fail(fmt.Errorf("it did not answer within %v: it must write an answer as soon as it has read a line "+
+			p.Fail(fmt.Errorf("it did not answer within %v: it must write an answer as soon as it has "+
+				"read a line "+
 				"(in Python: print(…, flush=True))", p.program.Limit))
 		}
 		break
@@ -368,7 +372,8 @@ func (p *Process[T]) failed(err error) error {
 	if words := p.stderr.String(); words != "" {
 		said = "; it said: " + words
 	}
-	return fmt.Errorf("%s (%s): %w, after %d answers to %d lines%s", p.program.Name, strings.Join(p.program.Run, " "),
+	return fmt.Errorf("%s (%s): %w, after %d answers to %d lines%s", p.program.Name,
+		strings.Join(p.program.Run, " "),
 		err, len(p.answers), len(p.sent), said)
 }
 
@@ -395,7 +400,8 @@ func (t *tail) Write(b []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	said := strings.FieldsFunc(strings.ToValidUTF8(string(t.text), ""), func(r rune) bool { return r == '\n' || r == '\r' })
+	said := strings.FieldsFunc(strings.ToValidUTF8(string(t.text), ""),
+		func(r rune) bool { return r == '\n' || r == '\r' })
 	line := strings.TrimSpace(strings.Join(said, " | ")) // errors are one line
 	return strings.Map(func(r rune) rune {
 		if r == '\t' {

@@ -11,7 +11,8 @@ import (
 // TestWhatItSaid: the end of what a program said is a line that a terminal shows as it is.
 func TestWhatItSaid(t *testing.T) {
 	for said, want := range map[string]string{
-		"a\nb\r\nc\n": "a | b | c", "\x1b[31mred\x1b[0m\a\x00": "[31mred[0m", "\xff\xfeok": "ok", "a\tb": "a b", "é 中\u202e": "é 中",
+		"a\nb\r\nc\n": "a | b | c", "\x1b[31mred\x1b[0m\a\x00": "[31mred[0m", "\xff\xfeok": "ok",
+		"a\tb": "a b", "é 中\u202e": "é 中",
 	} {
 		var end tail
 		_, _ = end.Write([]byte(said))
@@ -23,7 +24,8 @@ func TestWhatItSaid(t *testing.T) {
 
 // FuzzPlainJSON holds that what JSON reads is not changed.
 func FuzzPlainJSON(f *testing.F) {
-	for _, text := range []string{`{"reward": NaN}`, `{"reward": -Infinity}`, `{"id": "\"NaN", "reward": 0}`, `[`} {
+	for _, text := range []string{`{"reward": NaN}`, `{"reward": -Infinity}`, `{"id": "\"NaN", "reward": 0}`,
+		`[`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -36,7 +38,8 @@ func FuzzPlainJSON(f *testing.F) {
 
 // echo answers with the field n of each line.
 func echo(script string, limit time.Duration) Program[int] {
-	return Program[int]{Name: "numbers", Run: []string{"sh", "-c", script}, Sent: "line", Limit: limit, Expects: `{"n": number}`,
+	return Program[int]{Name: "numbers", Run: []string{"sh", "-c", script}, Sent: "line", Limit: limit,
+		Expects: `{"n": number}`,
 		Read: func(answer map[string]json.RawMessage) (n int, ok bool) {
 			ok = json.Unmarshal(answer["n"], &n) == nil
 			return n, ok
@@ -74,7 +77,8 @@ func TestAsk(t *testing.T) {
 // TestAskFails: a program that dies, hangs or talks nonsense is an error that names it.
 func TestAskFails(t *testing.T) {
 	for name, c := range map[string]struct{ script, want string }{
-		"dies":     {`read -r line; echo gone >&2; exit 3`, "ended with exit status 3, after 0 answers to 1 lines; it said: gone"},
+		"dies": {`read -r line; echo gone >&2; exit 3`,
+			"ended with exit status 3, after 0 answers to 1 lines; it said: gone"},
 		"ends":     {`read -r line`, "it ended early, after 0 answers"},
 		"hangs":    {`sleep 60`, "it did not answer within 300ms"},
 		"nonsense": {`read -r line; echo '{"m": 1}'; sleep 60`, `expected {"n": number}`},
@@ -85,7 +89,8 @@ func TestAskFails(t *testing.T) {
 		}
 		for range 2 { // it is said again to whoever asks then
 			_, err = p.Ask(Asked{}, []byte("{\"n\": 1}\n"))
-			if want := strings.Replace(c.want, "1 lines", "", 1); err == nil || !strings.Contains(err.Error(), "numbers (sh -c") ||
+			if want := strings.Replace(c.want, "1 lines", "", 1); err == nil ||
+				!strings.Contains(err.Error(), "numbers (sh -c") ||
 				!strings.Contains(err.Error(), want[:len(want)/2]) {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
 			}

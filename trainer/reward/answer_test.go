@@ -15,7 +15,8 @@ func TestAnswerTypes(t *testing.T) {
 	judge := func(script string) answer.Type {
 		return &answer.Command{Run: []string{"sh", "-c", script}, TimeoutS: 20}
 	}
-	yes := judge(`while read -r line; do case "$line" in *good*) echo '{"verdict": true, "extracted": "x"}';; *) echo '{"verdict": false}';; esac; done`)
+	yes := judge(`while read -r line; do case "$line" in *good*) echo '{"verdict": true, "extracted": ` +
+		`"x"}';; *) echo '{"verdict": false}';; esac; done`)
 	config := DefaultConfig()
 	config.Commands = []Command{shell(`while read -r line; do echo '{"reward": 1}'; done`)}
 	rollouts := []struct {
@@ -44,7 +45,8 @@ func TestAnswerTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range rollouts {
-		if scores[i].Accuracy != r.accuracy || scores[i].Format != map[bool]float64{true: 1}[strings.Contains(r.Output, "boxed")] {
+		if scores[i].Accuracy != r.accuracy ||
+			scores[i].Format != map[bool]float64{true: 1}[strings.Contains(r.Output, "boxed")] {
 			t.Errorf("%q for %q: %+v", r.Output, r.Answer, scores[i])
 		}
 	}
@@ -53,8 +55,10 @@ func TestAnswerTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = session.Add(Rollout{Output: "x", Language: "en", Type: judge(`read -r line; echo tired >&2; exit 4`)}, new(Score))
-	if err := session.Close(context.Background()); err == nil || !strings.Contains(err.Error(), "exit status 4") || !strings.Contains(err.Error(), "tired") {
+	_ = session.Add(Rollout{Output: "x", Language: "en",
+		Type: judge(`read -r line; echo tired >&2; exit 4`)}, new(Score))
+	if err := session.Close(context.Background()); err == nil ||
+		!strings.Contains(err.Error(), "exit status 4") || !strings.Contains(err.Error(), "tired") {
 		t.Errorf("a program that dies: %v", err)
 	}
 	for run, want := range map[string]string{"no-such-program-here": "there is no program", "sh": ""} {

@@ -19,7 +19,11 @@ import (
 
 // Languages returns the languages of the task: those of the study that it has phrases in.
 func Languages() []string {
-	return slices.DeleteFunc(language.Study(), func(code string) bool { _, ok := phrasebook[code]; return !ok })
+	return slices.DeleteFunc(language.Study(), func(code string) bool {
+		_,
+			ok := phrasebook[code]
+		return !ok
+	})
 }
 
 // Levels is the number of levels of difficulty:
@@ -64,7 +68,8 @@ const (
 // questions, which is a fixed shuffle.
 func Generate(levels []int, split Split, languages []string) ([]Problem, error) {
 	if split != Train && split != Test && split != All {
-		return nil, fmt.Errorf("arith: unknown split %q: expected train, test or all%s", split, nearest.Hint(string(split), []string{"train", "test", "all"}))
+		return nil, fmt.Errorf("arith: unknown split %q: expected train, test or all%s", split,
+			nearest.Hint(string(split), []string{"train", "test", "all"}))
 	}
 	var questions []question
 	for level := 1; level <= Levels; level++ {
@@ -93,7 +98,8 @@ func Generate(levels []int, split Split, languages []string) ([]Problem, error) 
 	for _, language := range languages {
 		p, ok := phrasebook[language]
 		if !ok {
-			return nil, fmt.Errorf("arith: no language %q: expected one of %s", language, strings.Join(Languages(), " "))
+			return nil, fmt.Errorf("arith: no language %q: expected one of %s", language,
+				strings.Join(Languages(), " "))
 		}
 		for _, q := range questions {
 			problems = append(problems, q.in(language, p))

@@ -29,7 +29,8 @@ func TestNumerals(t *testing.T) {
 				t.Errorf("%s: %d and %d are both %q", language, before, n, word)
 			}
 			seen[word] = n
-			if want := reference[language]; want != nil && word != want[n] && !(language == "bn" && bengaliVariants[n]) {
+			if want := reference[language]; want != nil && word != want[n] &&
+				!(language == "bn" && bengaliVariants[n]) {
 				t.Errorf("%s: %d is %q, num2words says %q", language, n, word, want[n])
 			}
 		}
@@ -61,7 +62,8 @@ func TestCounts(t *testing.T) {
 		train, _ := Generate([]int{level}, Train, []string{"en"})
 		test, _ := Generate([]int{level}, Test, []string{"en"})
 		if len(all) != want[level-1] || len(train)+len(test) != len(all) {
-			t.Errorf("level %d: %d questions, %d + %d split; want %d", level, len(all), len(train), len(test), want[level-1])
+			t.Errorf("level %d: %d questions, %d + %d split; want %d", level, len(all), len(train),
+				len(test), want[level-1])
 		}
 		if share := float64(len(test)) / float64(len(all)); share < 0.1 || share > 0.3 {
 			t.Errorf("level %d: %.0f %% are for testing", level, 100*share)
@@ -86,13 +88,15 @@ func TestParallel(t *testing.T) {
 	}
 	n := len(test) / len(Languages())
 	for i, p := range test {
-		if first := test[i%n]; p.ID != first.ID || p.Answer != first.Answer || p.Language != Languages()[i/n] {
+		if first := test[i%n]; p.ID != first.ID || p.Answer != first.Answer ||
+			p.Language != Languages()[i/n] {
 			t.Fatalf("question %d: %+v does not go with %+v", i, p, first)
 		}
 		if trained[p.Language+p.Text] {
 			t.Errorf("%s is trained on: %s", p.ID, p.Text)
 		}
-		if strings.ContainsAny(p.Text+p.Solution, "{}") && strings.Count(p.Solution, "{") != 1 || !strings.HasSuffix(p.Solution, `\boxed{`+p.Answer+`}`) {
+		if strings.ContainsAny(p.Text+p.Solution, "{}") && strings.Count(p.Solution, "{") != 1 ||
+			!strings.HasSuffix(p.Solution, `\boxed{`+p.Answer+`}`) {
 			t.Errorf("%s: solution %q", p.ID, p.Solution)
 		}
 		if r, err := strconv.Atoi(p.Answer); err != nil || r < 0 || r > 99 {

@@ -9,25 +9,32 @@ var numerals = map[string]func(n int) string{
 }
 
 func english(n int) string {
-	return spaced(n, "-", words("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"),
+	return spaced(n, "-", words("zero one two three four five six seven eight nine ten eleven twelve "+
+		"thirteen fourteen fifteen sixteen seventeen eighteen nineteen"),
 		words("twenty thirty forty fifty sixty seventy eighty ninety"))
 }
 
 func spanish(n int) string {
-	small := words("cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve")
+	small := words("cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce " +
+		"quince dieciséis diecisiete dieciocho diecinueve veinte veintiuno veintidós veintitrés " +
+		"veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve")
 	if n < len(small) {
 		return small[n]
 	}
-	return spaced(n, " y ", small[:20], words("veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa"))
+	return spaced(n, " y ", small[:20], words("veinte treinta cuarenta cincuenta sesenta setenta ochenta "+
+		"noventa"))
 }
 
 func russian(n int) string {
-	return spaced(n, " ", words("ноль один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать"),
+	return spaced(n, " ", words("ноль один два три четыре пять шесть семь восемь девять десять "+
+		"одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать "+
+		"девятнадцать"),
 		words("двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто"))
 }
 
 func german(n int) string {
-	small := words("null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn")
+	small := words("null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn " +
+		"fünfzehn sechzehn siebzehn achtzehn neunzehn")
 	tens := words("zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig")
 	switch {
 	case n < 20:
@@ -41,7 +48,8 @@ func german(n int) string {
 }
 
 func french(n int) string {
-	small := words("zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit dix-neuf")
+	small := words("zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze " +
+		"quinze seize dix-sept dix-huit dix-neuf")
 	tens := words("vingt trente quarante cinquante soixante")
 	switch {
 	case n < 20:
@@ -134,7 +142,8 @@ func sinitic(n int, zero string) string {
 }
 
 func telugu(n int) string {
-	return spaced(n, " ", words("సున్నా ఒకటి రెండు మూడు నాలుగు ఐదు ఆరు ఏడు ఎనిమిది తొమ్మిది పది పదకొండు పన్నెండు పదమూడు పద్నాలుగు పదిహేను పదహారు పదిహేడు పద్దెనిమిది పంతొమ్మిది"),
+	return spaced(n, " ", words("సున్నా ఒకటి రెండు మూడు నాలుగు ఐదు ఆరు ఏడు ఎనిమిది తొమ్మిది పది పదకొండు "+
+		"పన్నెండు పదమూడు పద్నాలుగు పదిహేను పదహారు పదిహేడు పద్దెనిమిది పంతొమ్మిది"),
 		words("ఇరవై ముప్పై నలభై యాభై అరవై డెబ్బై ఎనభై తొంభై"))
 }
 

@@ -20,7 +20,8 @@ var phrasebook = map[string]phrases{
 	"de": {"Was ist {e}?", "{e} ist {r}.", " plus ", " minus ", " mal ",
 		"Anna hat {a} Äpfel. Sie kauft {b} dazu und verschenkt {c}. Wie viele Äpfel hat sie jetzt?"},
 	"fr": {"Combien font {e} ?", "{e} font {r}.", " plus ", " moins ", " fois ",
-		"Anna a {a} pommes. Elle en achète {b} de plus et en donne {c}. Combien de pommes a-t-elle maintenant ?"},
+		"Anna a {a} pommes. Elle en achète {b} de plus et en donne {c}. Combien de pommes a-t-elle " +
+			"maintenant ?"},
 	"bn": {"{e} কত?", "{e} সমান {r}।", " যোগ ", " বিয়োগ ", " গুণ ",
 		"আন্নার কাছে {a}টি আপেল আছে। সে আরও {b}টি কেনে এবং {c}টি দিয়ে দেয়। এখন তার কাছে কয়টি আপেল আছে?"},
 	"th": {"{e} เท่ากับเท่าไร", "{e} เท่ากับ {r}", " บวก ", " ลบ ", " คูณ ",
@@ -32,5 +33,6 @@ var phrasebook = map[string]phrases{
 	"ja": {"{e}はいくつですか？", "{e}は{r}です。", "足す", "引く", "掛ける",
 		"アンナはりんごを{a}個持っています。さらに{b}個買い、{c}個あげました。今りんごは何個ありますか？"},
 	"te": {"{e} ఎంత?", "{e} సమానం {r}.", " కూడిక ", " తీసివేత ", " గుణకారం ",
-		"అన్నా దగ్గర {a} ఆపిల్స్ ఉన్నాయి. ఆమె మరో {b} కొని {c} ఇచ్చేసింది. ఇప్పుడు ఆమె దగ్గర ఎన్ని ఆపిల్స్ ఉన్నాయి?"},
+		"అన్నా దగ్గర {a} ఆపిల్స్ ఉన్నాయి. ఆమె మరో {b} కొని {c} ఇచ్చేసింది. ఇప్పుడు ఆమె దగ్గర ఎన్ని " +
+			"ఆపిల్స్ ఉన్నాయి?"},
 }
