@@ -50,7 +50,8 @@ func (vowels) Grade(o answer.Output, graders ...*grade.Grader) ([]grade.Result, 
 	found := []string{"even", "odd"}[n%2]
 	results := make([]grade.Result, len(graders))
 	for i := range results {
-		results[i] = grade.Result{Extracted: strconv.Itoa(n), Pred: found, GT: o.Reference, Verdict: found == o.Reference, Via: "vowels"}
+		results[i] = grade.Result{Extracted: strconv.Itoa(n), Pred: found, GT: o.Reference,
+			Verdict: found == o.Reference, Via: "vowels"}
 	}
 	return results, nil
 }
@@ -81,7 +82,8 @@ func layOwn(t *testing.T, entry, records string) (dir string) {
 }
 
 func evalOwn(data, out string) []string {
-	return []string{"eval", "-m", "builtin:nano", "--backend", "go", "--bench", "own", "--data", data, "-n", "3", "--temperature", "1",
+	return []string{"eval", "-m", "builtin:nano", "--backend", "go", "--bench", "own", "--data", data, "-n",
+		"3", "--temperature", "1",
 		"--max-tokens", "24", "--template", "none", "--seed", "2", "--out", out}
 }
 
@@ -90,7 +92,8 @@ func evalOwn(data, out string) []string {
 func TestOwnAnswerType(t *testing.T) {
 	records := ""
 	for i := range 8 {
-		records += fmt.Sprintf(`{"id":"%d","problem":"What is %d + 7?","answer":" %s "}`+"\n", i, i, []string{"Even", "odd"}[i%2])
+		records += fmt.Sprintf(`{"id":"%d","problem":"What is %d + 7?","answer":" %s "}`+"\n", i, i,
+			[]string{"Even", "odd"}[i%2])
 	}
 	data := layOwn(t, "  answer: vowels\n", records)
 	root := t.TempDir()
@@ -107,10 +110,12 @@ func TestOwnAnswerType(t *testing.T) {
 	for i, s := range samples {
 		want, _ := vowels{}.Grade(answer.Output{Text: s.Output, Reference: s.Reference}, grade.Graders...)
 		got := grade.Result{Extracted: s.Extracted, Pred: s.Pred, GT: s.GT, Verdict: s.Verdict, Via: s.Via}
-		if diff := cmp.Diff(want[0], got); diff != "" || s.AnswerType != "vowels" || s.Verdicts["qwen"] != s.Verdict || s.Verdicts["strict"] != s.Verdict {
+		if diff := cmp.Diff(want[0], got); diff != "" || s.AnswerType != "vowels" ||
+			s.Verdicts["qwen"] != s.Verdict || s.Verdicts["strict"] != s.Verdict {
 			t.Errorf("%+v: %s", s, diff)
 		}
-		if !strings.HasPrefix(s.Prompt, "Mind your vowels.\n\nProblem: What is ") || strings.Contains(s.Prompt, "boxed") {
+		if !strings.HasPrefix(s.Prompt, "Mind your vowels.\n\nProblem: What is ") ||
+			strings.Contains(s.Prompt, "boxed") {
 			t.Errorf("it was asked with %q", s.Prompt)
 		}
 		if votes[s.Pred]++; s.Verdict {
@@ -130,8 +135,10 @@ func TestOwnAnswerType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := results.Mean; math.Abs(got.Accuracy-float64(right)/24) > 1e-12 || got.Several["maj@3"].Value != float64(majority)/8 {
-		t.Errorf("accuracy %g, maj@3 %g, want %d of 24 and %d of 8", got.Accuracy, got.Several["maj@3"].Value, right, majority)
+	if got := results.Mean; math.Abs(got.Accuracy-float64(right)/24) > 1e-12 ||
+		got.Several["maj@3"].Value != float64(majority)/8 {
+		t.Errorf("accuracy %g, maj@3 %g, want %d of 24 and %d of 8", got.Accuracy, got.Several["maj@3"].Value,
+			right, majority)
 	}
 	again := filepath.Join(root, "again")
 	if _, said, err := stele(t, "grade", "--run", run, "--out", again); err != nil {
@@ -147,7 +154,8 @@ func TestOwnAnswerType(t *testing.T) {
 	if err != nil || !strings.Contains(string(report), fmt.Sprintf("%.1f", 100*float64(right)/24)) {
 		t.Errorf("the report lacks the accuracy: %v", err)
 	}
-	if _, _, err := stele(t, evalOwn(layOwn(t, "  answer: vowels\n", `{"id":"1","problem":"?","answer":"7"}`), filepath.Join(root, "no"))...); err == nil || !strings.Contains(err.Error(), "expected even or odd") {
+	if _, _, err := stele(t, evalOwn(layOwn(t, "  answer: vowels\n", `{"id":"1","problem":"?","answer":"7"}`),
+		filepath.Join(root, "no"))...); err == nil || !strings.Contains(err.Error(), "expected even or odd") {
 		t.Errorf("a reference that is none: %v", err)
 	}
 }
@@ -167,12 +175,14 @@ done
 // TestAnswerCommand: a program judges the answers of a benchmark; one that dies is an error
 // that names it and what it said, what was judged stays, and the run goes on from there.
 func TestAnswerCommand(t *testing.T) {
-	records := `{"id":"1","problem":"What is 1 + 7?","answer":"yes"}` + "\n" + `{"id":"2","problem":"What is 2 + 7?","answer":"no"}` + "\n"
+	records := `{"id":"1","problem":"What is 1 + 7?","answer":"yes"}` + "\n" +
+		`{"id":"2","problem":"What is 2 + 7?","answer":"no"}` + "\n"
 	data := layOwn(t, "", records)
 	script := filepath.Join(data, "judge.sh")
 	entry := fmt.Sprintf("  answer: {command: [sh, %q, %q], timeout_s: 20, instruction: {en: Just say it.}}\n", script, data)
 	registry, _ := os.ReadFile(filepath.Join(data, "benchmarks.yaml"))
-	for name, text := range map[string]string{"judge.sh": judgeScript, "benchmarks.yaml": string(registry) + entry, "broken": ""} {
+	for name, text := range map[string]string{"judge.sh": judgeScript,
+		"benchmarks.yaml": string(registry) + entry, "broken": ""} {
 		if err := os.WriteFile(filepath.Join(data, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +190,8 @@ func TestAnswerCommand(t *testing.T) {
 	root := t.TempDir()
 	run, whole := filepath.Join(root, "run"), filepath.Join(root, "whole")
 	_, _, err := stele(t, evalOwn(data, run)...)
-	for _, want := range []string{"own", "sh " + script, "ended with exit status 7, after 2 answers", "it said: out of luck"} {
+	for _, want := range []string{"own", "sh " + script, "ended with exit status 7, after 2 answers",
+		"it said: out of luck"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Fatalf("%v, want %q", err, want)
 		}
@@ -205,10 +216,13 @@ func TestAnswerCommand(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, results.Mean, err)
 		}
 		for _, s := range samplesOf(t, filepath.Join(out, "samples.jsonl"))["en"] {
-			if s.AnswerType != "command" || s.Via != answer.ViaCommand || s.Verdict != (s.Reference == "yes") || s.Pred != "same" || !strings.HasPrefix(s.Extracted, "word ") {
+			if s.AnswerType != "command" || s.Via != answer.ViaCommand ||
+				s.Verdict != (s.Reference == "yes") || s.Pred != "same" ||
+				!strings.HasPrefix(s.Extracted, "word ") {
 				t.Errorf("%s: %+v", name, s)
 			}
-			if !strings.HasPrefix(s.Prompt, "Just say it.\n\nProblem: What is ") || strings.Contains(s.Prompt, "boxed") {
+			if !strings.HasPrefix(s.Prompt, "Just say it.\n\nProblem: What is ") ||
+				strings.Contains(s.Prompt, "boxed") {
 				t.Errorf("it was asked with %q", s.Prompt)
 			}
 		}
@@ -221,7 +235,8 @@ func TestAnswerCommand(t *testing.T) {
 		"has nothing to run":   "  answer: {command: []}\n",
 		`"own.answer.timeout"`: "  answer: {command: [cat], timeout: 3}\n",
 	} {
-		if _, _, err := stele(t, evalOwn(layOwn(t, entry, records), filepath.Join(root, "no"))...); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := stele(t, evalOwn(layOwn(t, entry, records),
+			filepath.Join(root, "no"))...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

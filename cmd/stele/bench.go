@@ -67,23 +67,27 @@ if none is given.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVarP(&f.model, "model", "m", "builtin:tiny", "folder, hub id in the local cache, or builtin:NAME")
+	flags.StringVarP(&f.model, "model", "m", "builtin:tiny",
+		"folder, hub id in the local cache, or builtin:NAME")
 	flags.IntSliceVarP(&f.prompts, "pp", "p", []int{512}, "tokens of the prefill tests; 0 leaves them out")
 	flags.IntSliceVarP(&f.generate, "tg", "n", []int{128}, "tokens of the decode tests; 0 leaves them out")
 	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence holds before a test")
 	flags.IntSliceVarP(&f.batches, "batch", "b", []int{1, 16}, "sequences decoded together")
 	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
-	flags.BoolVar(&f.train, "train", true, "a GRPO step: 4 prompts of 32 tokens, 4 rollouts each, 64 tokens; not with int8")
+	flags.BoolVar(&f.train, "train", true,
+		"a GRPO step: 4 prompts of 32 tokens, 4 rollouts each, 64 tokens; not with int8")
 	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
-	flags.StringVar(&f.profile, "cpuprofile", "", "write a profile of the tests for go tool pprof to this file")
+	flags.StringVar(&f.profile, "cpuprofile", "",
+		"write a profile of the tests for go tool pprof to this file")
 	return c
 }
 
 func (f *benchFlags) check() error {
 	if !slices.Contains(benchFormats, f.output) {
-		return usagef("unknown output %q: expected md, csv, json or jsonl%s", f.output, nearest.Hint(f.output, benchFormats))
+		return usagef("unknown output %q: expected md, csv, json or jsonl%s", f.output,
+			nearest.Hint(f.output, benchFormats))
 	}
 	if f.repeat < 1 {
 		return usagef("-r %d must be at least 1", f.repeat)
@@ -224,7 +228,8 @@ func (b *benchRun) run(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				b.add(benchRow{Test: benchName("tg", n, batch, depth), Generate: n, Depth: depth, Batch: batch}, speed)
+				b.add(benchRow{Test: benchName("tg", n, batch, depth), Generate: n, Depth: depth,
+					Batch: batch}, speed)
 			}
 		}
 	}
@@ -243,7 +248,8 @@ func (b *benchRun) runOffline(ctx context.Context) error {
 	b.add(benchRow{
 		Test: fmt.Sprintf("offline %d", count), Batch: slices.Max(b.flags.batches), Requests: o.Requests,
 		InputTokens: o.InputTokens, OutputTokens: o.OutputTokens, Seconds: o.Seconds,
-	}, engine.Speed{Mean: rate, Samples: []float64{rate}, Tokens: float64(o.OutputTokens), Compile: o.Compile})
+	}, engine.Speed{Mean: rate, Samples: []float64{rate}, Tokens: float64(o.OutputTokens),
+		Compile: o.Compile})
 	return nil
 }
 

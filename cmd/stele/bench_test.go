@@ -11,7 +11,8 @@ import (
 // TestBench: every form of the report holds the same tests, and its numbers fit
 // together.
 func TestBench(t *testing.T) {
-	args := []string{"bench", "-p", "32", "-n", "4", "-d", "0,32", "-b", "1,3", "-r", "2", "--train=false", "-o"}
+	args := []string{"bench", "-p", "32", "-n", "4", "-d", "0,32", "-b", "1,3", "-r", "2", "--train=false",
+		"-o"}
 	tests := []string{"pp32", "tg4", "tg4@3", "pp32 d32", "tg4 d32", "tg4@3 d32"}
 	out := map[string]string{}
 	for _, format := range []string{"md", "csv", "json", "jsonl"} {
@@ -75,18 +76,21 @@ func TestBenchOffline(t *testing.T) {
 		t.Fatalf("%d rows: %v", len(rows), err)
 	}
 	r := rows[0]
-	if r.Requests != 1 || r.InputTokens < 100 || r.InputTokens > 1024 || r.OutputTokens < 100 || r.OutputTokens > 1024 {
+	if r.Requests != 1 || r.InputTokens < 100 || r.InputTokens > 1024 || r.OutputTokens < 100 ||
+		r.OutputTokens > 1024 {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestBenchUsage(t *testing.T) {
 	for _, args := range [][]string{
-		{"-r", "0"}, {"-p", "-1"}, {"-b", "0"}, {"-d", "-5"}, {"-o", "xml"}, {"--offline", "--scale", "0"}, {"--scale", "nan"},
+		{"-r", "0"}, {"-p", "-1"}, {"-b", "0"}, {"-d", "-5"}, {"-o", "xml"}, {"--offline", "--scale", "0"},
+		{"--scale", "nan"},
 	} {
 		c := newRootCommand()
 		c.SetArgs(append([]string{"bench"}, args...))
-		if err := c.Execute(); err == nil || !strings.Contains(err.Error(), "must be") && !strings.Contains(err.Error(), "expected") {
+		if err := c.Execute(); err == nil || !strings.Contains(err.Error(), "must be") &&
+			!strings.Contains(err.Error(), "expected") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

@@ -40,8 +40,9 @@ type benchRow struct {
 	OutputTokens int     `json:"output_tokens,omitempty"`
 	Seconds      float64 `json:"seconds,omitempty"`
 
-	Bytes     float64 `json:"bytes_per_token"`      // read for a decoded token; 0 for other tests
-	Bandwidth float64 `json:"bandwidth"`            // bytes a second: of a decode test the limit, else that of other memory
+	Bytes float64 `json:"bytes_per_token"` // read for a decoded token; 0 for other tests
+	// bytes a second: of a decode test the limit, else that of other memory
+	Bandwidth float64 `json:"bandwidth"`
 	Share     float64 `json:"bandwidth_share"`      // of the limit, reached by a decode test
 	FLOPS     float64 `json:"flops,omitempty"`      // operations a second that a training pass's model needs
 	Peak      float64 `json:"peak_flops,omitempty"` // of a plain matrix product
@@ -116,7 +117,8 @@ func (p *benchReport) writeCSV(out io.Writer) error {
 
 func (p *benchReport) writeMarkdown(out io.Writer) error {
 	table := markdown.Table{
-		Head:  []string{"model", "size", "params", "backend", "dtype", "threads", "test", "t/s", "compile s", "MB/t", "% of limit"},
+		Head: []string{"model", "size", "params", "backend", "dtype", "threads", "test", "t/s", "compile s",
+			"MB/t", "% of limit"},
 		Right: []bool{false, true, true, false, false, true, false, true, true, true, true},
 	}
 	for _, r := range p.Rows {
@@ -127,23 +129,29 @@ func (p *benchReport) writeMarkdown(out io.Writer) error {
 		if r.MFU > 0 {
 			share = fmt.Sprintf("%.0f", 100*r.MFU)
 		}
-		table.Rows = append(table.Rows, []string{r.Model, mebibytes(r.Size), fmt.Sprintf("%.2f M", float64(r.Params)/1e6), r.Backend, r.DType,
-			strconv.Itoa(r.Threads), r.Test, fmt.Sprintf("%.2f ± %.2f", r.Tokens, r.Deviation), fmt.Sprintf("%.2f", r.CompileS), bytes, share})
+		table.Rows = append(table.Rows, []string{r.Model, mebibytes(r.Size),
+			fmt.Sprintf("%.2f M", float64(r.Params)/1e6), r.Backend, r.DType,
+			strconv.Itoa(r.Threads), r.Test, fmt.Sprintf("%.2f ± %.2f", r.Tokens, r.Deviation),
+			fmt.Sprintf("%.2f", r.CompileS), bytes, share})
 	}
 	var b strings.Builder
 	b.WriteString(table.Aligned(" ", 3))
 	for _, r := range p.Rows {
 		if r.Requests > 0 {
-			fmt.Fprintf(&b, "\n%s: %d prompt and %d output tokens in %.1f s, %.2f requests/s, %.1f tokens/s in all\n", r.Test, r.InputTokens, r.OutputTokens,
+			fmt.Fprintf(&b,
+				"\n%s: %d prompt and %d output tokens in %.1f s, %.2f requests/s, %.1f tokens/s in all\n",
+				r.Test, r.InputTokens, r.OutputTokens,
 				r.Seconds, float64(r.Requests)/r.Seconds, float64(r.InputTokens+r.OutputTokens)/r.Seconds)
 		}
 	}
 	weights, pool := p.Footprint.Weights, p.Footprint.Pool
 	fmt.Fprintf(&b, "\nmemory read: %.1f GB/s\n", p.Bandwidth/1e9)
 	if ratio := float64(p.PeakRSS) / float64(weights+pool); p.OnHost {
-		fmt.Fprintf(&b, "peak RSS: %s = %.2f × (weights %s + key-value pool %s)\n", mebibytes(p.PeakRSS), ratio, mebibytes(weights), mebibytes(pool))
+		fmt.Fprintf(&b, "peak RSS: %s = %.2f × (weights %s + key-value pool %s)\n", mebibytes(p.PeakRSS),
+			ratio, mebibytes(weights), mebibytes(pool))
 	} else {
-		fmt.Fprintf(&b, "%s: peak %s, weights %s, key-value pool %s\n", p.Hardware.Kind, mebibytes(p.Hardware.Peak), mebibytes(weights), mebibytes(pool))
+		fmt.Fprintf(&b, "%s: peak %s, weights %s, key-value pool %s\n", p.Hardware.Kind,
+			mebibytes(p.Hardware.Peak), mebibytes(weights), mebibytes(pool))
 	}
 	if p.Peak > 0 {
 		fmt.Fprintf(&b, "matrix product: %.0f GFLOP/s\n", p.Peak/1e9)

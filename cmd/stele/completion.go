@@ -82,9 +82,10 @@ func settingValues() (values []string) {
 func completeFlags(c *cobra.Command) {
 	complete := func(f *pflag.Flag) {
 		if values := flagValues[f.Name]; values != nil && f.Value.Type() != "bool" {
-			must(c.RegisterFlagCompletionFunc(f.Name, func(_ *cobra.Command, _ []string, written string) ([]string, cobra.ShellCompDirective) {
-				return offered(f, values(), written)
-			}))
+			must(c.RegisterFlagCompletionFunc(f.Name,
+				func(_ *cobra.Command, _ []string, written string) ([]string, cobra.ShellCompDirective) {
+					return offered(f, values(), written)
+				}))
 		} else if slices.Contains(folderFlags, f.Name) && f.DefValue == "" {
 			must(c.MarkFlagDirname(f.Name))
 		}

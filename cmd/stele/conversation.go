@@ -25,10 +25,12 @@ func (g *guesses) write(w io.Writer, path string) {
 		said = append(said, fmt.Sprintf("no prompt, so %s is asked", g.field))
 	}
 	if g.answered {
-		said = append(said, "conversations end with the assistant: its last message is left out and generated anew")
+		said = append(said,
+			"conversations end with the assistant: its last message is left out and generated anew")
 	}
 	if len(g.left) > 0 {
-		said = append(said, "left out of the output, since JSON cannot hold them: "+strings.Join(g.left, ", "))
+		said = append(said, "left out of the output, since JSON cannot hold them: "+strings.Join(g.left,
+			", "))
 	}
 	if g.unasked != nil {
 		said = append(said, "warning: "+g.unasked.Error())
@@ -87,7 +89,8 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 
 // rendered puts a line's messages, or its prompt as a user's message, through the
 // chat template, with the tools, documents and variables that the line has.
-func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, messages []json.RawMessage, prompt string) (string, error) {
+func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, messages []json.RawMessage,
+	prompt string) (string, error) {
 	turn := func(role, content string) json.RawMessage {
 		data, err := json.Marshal(text.Message{Role: role, Content: content})
 		must(err) // two strings
@@ -113,7 +116,8 @@ func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, 
 	if c.Messages, err = json.Marshal(messages); err != nil {
 		return "", err
 	}
-	for key, field := range map[string]*json.RawMessage{"tools": &c.Tools, "documents": &c.Documents, "chat_template_kwargs": &c.Variables} {
+	for key, field := range map[string]*json.RawMessage{"tools": &c.Tools, "documents": &c.Documents,
+		"chat_template_kwargs": &c.Variables} {
 		if _, err := record.Decode(key, field); err != nil {
 			return "", err
 		}

@@ -90,8 +90,10 @@ func newDoctorCommand(g *globals) *cobra.Command {
 
 func diagnose() diagnosis {
 	d := diagnosis{
-		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(), PluginDirs: backend.PluginDirs(),
-		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(), Kernels: host.Tier().String(),
+		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(),
+		PluginDirs: backend.PluginDirs(),
+		Tier:       isa.InForce().String(), MachineTier: isa.Machine().String(),
+		Kernels: host.Tier().String(),
 	}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
@@ -116,7 +118,8 @@ func cpuFeatures() []string {
 		name string
 		has  bool
 	}{
-		{"avx2", cpuid.CPU.Has(cpuid.AVX2)}, {"fma", cpuid.CPU.Has(cpuid.FMA3)}, {"avx512f", cpuid.CPU.Has(cpuid.AVX512F)},
+		{"avx2", cpuid.CPU.Has(cpuid.AVX2)}, {"fma", cpuid.CPU.Has(cpuid.FMA3)},
+		{"avx512f", cpuid.CPU.Has(cpuid.AVX512F)},
 		{"avx512_vnni", cpuid.CPU.Has(cpuid.AVX512VNNI)}, {"avx512_bf16", cpuid.CPU.Has(cpuid.AVX512BF16)},
 		{"amx_bf16", cpuid.CPU.Has(cpuid.AMXBF16)},
 		{"asimd", cpu.ARM64.HasASIMD}, {"sve", cpu.ARM64.HasSVE},
@@ -152,7 +155,8 @@ func machineMemory() (total, available int64) {
 }
 
 func estimate(name, dtypeName string) (*memoryEstimate, error) {
-	dtype, ok := map[string]checkpoint.DType{"float32": checkpoint.F32, "bfloat16": checkpoint.BF16}[dtypeName]
+	dtype, ok := map[string]checkpoint.DType{"float32": checkpoint.F32,
+		"bfloat16": checkpoint.BF16}[dtypeName]
 	if !ok {
 		return nil, usagef("--dtype %q: must be float32 or bfloat16", dtypeName)
 	}
@@ -198,7 +202,8 @@ func (d diagnosis) print(w io.Writer) error {
 	if d.Tier == d.MachineTier {
 		row("cpu tier", "%s", d.Tier)
 	} else {
-		row("cpu tier", "%s: %s, GODEBUG or the build keep it below %s, which this machine has", d.Tier, isa.Setting, d.MachineTier)
+		row("cpu tier", "%s: %s, GODEBUG or the build keep it below %s, which this machine has", d.Tier,
+			isa.Setting, d.MachineTier)
 	}
 	row("host kernels", "%s", d.Kernels)
 	if d.MemoryTotal > 0 {
@@ -214,7 +219,8 @@ func (d diagnosis) print(w io.Writer) error {
 	if m := d.Model; m != nil {
 		row("model", "%s, %.1f million parameters", m.Dir, float64(m.Parameters)/1e6)
 		row("weights", "%s in %s", binarySize(m.WeightBytes), m.DType)
-		row("kv cache", "%d bytes a token, %s for 1000 tokens", m.KVBytesPerToken, binarySize(1000*m.KVBytesPerToken))
+		row("kv cache", "%d bytes a token, %s for 1000 tokens", m.KVBytesPerToken,
+			binarySize(1000*m.KVBytesPerToken))
 		row("training", "%s with AdamW, before activations", binarySize(m.TrainingBytes))
 		switch {
 		case m.ChatTemplateError != "":

@@ -38,7 +38,8 @@ type evalFlags struct {
 }
 
 // langCandidatesUsage is for the flags that restrict language identification.
-const langCandidatesUsage = "name outputs' languages among these where a script is shared: codes, all, or study for the eleven"
+const langCandidatesUsage = "name outputs' languages among these where a script is shared: codes, all, or " +
+	"study for the eleven"
 
 func newEvalCommand(g *globals) *cobra.Command { return evalCommand(g, &evalFlags{}) }
 
@@ -62,18 +63,25 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
 	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
-	flags.StringSliceVar(&f.spec.Languages, "lang", nil, "languages, comma-separated; when not given, those that each benchmark has")
-	flags.StringToStringVar(&f.fields, "fields", nil, "where the parts of a problem are in a dataset of your own, as in answer=reward_model.ground_truth,problem=prompt.0.content")
+	flags.StringSliceVar(&f.spec.Languages, "lang", nil,
+		"languages, comma-separated; when not given, those that each benchmark has")
+	flags.StringToStringVar(&f.fields, "fields", nil,
+		"where the parts of a problem are in a dataset of your own, as in "+
+			"answer=reward_model.ground_truth,problem=prompt.0.content")
 	flags.StringVar(&f.data, "data", "", "folder of benchmarks")
-	flags.StringVar(&f.registry, "registry", "", "file of your own benchmarks, as eval/bench/registry.yaml is")
-	flags.IntVar(&f.spec.FewShot, "few-shot", 0, "worked examples before each question, where the benchmark has them (mgsm: 8)")
+	flags.StringVar(&f.registry, "registry", "",
+		"file of your own benchmarks, as eval/bench/registry.yaml is")
+	flags.IntVar(&f.spec.FewShot, "few-shot", 0,
+		"worked examples before each question, where the benchmark has them (mgsm: 8)")
 	flags.IntVar(&f.spec.Limit, "limit", 0, "first N questions, the same in each language; 0 for all")
 	flags.IntSliceVar(&f.spec.Levels, "level", nil, "levels of difficulty; all when not given")
-	flags.IntVarP(&f.samples, "samples", "n", 0, "samples a question; 0 for the benchmark's own number: 16 for AIME")
+	flags.IntVarP(&f.samples, "samples", "n", 0,
+		"samples a question; 0 for the benchmark's own number: 16 for AIME")
 	flags.Float64Var(&f.spec.Temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
 	flags.Float64Var(&f.spec.TopP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
 	flags.IntVar(&f.spec.TopK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
-	flags.Float64Var(&f.spec.MinP, "min-p", 0, "keep tokens at least this likely relative to the likeliest; 0 is off")
+	flags.Float64Var(&f.spec.MinP, "min-p", 0,
+		"keep tokens at least this likely relative to the likeliest; 0 is off")
 	flags.IntVar(&f.spec.MaxTokens, "max-tokens", 0, "most tokens generated; 0 for the benchmarks' own limit")
 	flags.StringArrayVar(&f.spec.Stop, "stop", nil, "end before this text; may be repeated")
 	flags.Uint64Var(&f.spec.Seed, "seed", 0, "same seed, same samples")
@@ -81,10 +89,12 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.BoolVar(&f.spec.Hack, "hack", false, "begin the reasoning with the language's prefix")
 	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
 	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
-	flags.StringVar(&f.spec.Grader, "grader", grade.Qwen.Name, "whose verdicts make the accuracy: "+strings.Join(grade.Names(), " or "))
+	flags.StringVar(&f.spec.Grader, "grader", grade.Qwen.Name,
+		"whose verdicts make the accuracy: "+strings.Join(grade.Names(), " or "))
 	flags.StringSliceVar(&f.spec.LangCandidates, "lang-candidates", []string{"all"}, langCandidatesUsage)
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
-	flags.StringVar(&f.preset, "preset", "", "the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
+	flags.StringVar(&f.preset, "preset", "",
+		"the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
 	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, as i/n, such as 3/8")
 	flags.StringVar(&f.out, "out", "", "folder of the run")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print what would be asked, and do nothing")
@@ -134,7 +144,8 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if f.out == "" && !f.dryRun {
 		return usagef("--out is not set: it is the folder of the run")
 	}
-	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: f.spec.Limit, Levels: f.spec.Levels, Fields: f.fields, Say: c.ErrOrStderr()}
+	source := bench.Options{Dir: f.data, Registry: f.registry, Limit: f.spec.Limit, Levels: f.spec.Levels,
+		Fields: f.fields, Say: c.ErrOrStderr()}
 	if c.Flags().Changed("limit") && f.spec.Limit == 0 {
 		fmt.Fprintln(c.ErrOrStderr(), "--limit 0 takes all questions")
 	}
@@ -146,7 +157,8 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		entry, err := bench.Lookup(name, source)
 		return err == nil && entry.ByPath()
 	}; len(f.fields) > 0 && !slices.ContainsFunc(spec.Benchmarks, byPath) {
-		fmt.Fprintln(c.ErrOrStderr(), "--fields has no effect: no benchmark is named by its path or hub id, and others have their own")
+		fmt.Fprintln(c.ErrOrStderr(),
+			"--fields has no effect: no benchmark is named by its path or hub id, and others have their own")
 	}
 	var shard eval.Shard
 	if f.shard != "" {
@@ -178,7 +190,9 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if f.shard != "" {
 		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
 		if err == nil {
-			fmt.Fprintf(os.Stderr, "part %s is done with %d samples: stele eval merge makes one run of all parts\n", shard, samples)
+			fmt.Fprintf(os.Stderr,
+				"part %s is done with %d samples: stele eval merge makes one run of all parts\n", shard,
+				samples)
 		}
 		return err
 	}
@@ -199,7 +213,8 @@ type evaluation struct {
 
 // findEvaluation finds a model and writes the questions of a spec for it. length is what
 // messages call the setting of the most tokens.
-func (g *globals) findEvaluation(name, length string, spec eval.Spec, source bench.Options, batch int) (_ *evaluation, err error) {
+func (g *globals) findEvaluation(name, length string, spec eval.Spec, source bench.Options,
+	batch int) (_ *evaluation, err error) {
 	model, err := engine.Find(name)
 	if err != nil {
 		return nil, err
@@ -213,10 +228,12 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 		return nil, err
 	}
 	found := &evaluation{model: model, spec: spec}
-	if found.questions, found.spec.FewShotStop, err = questionsFor(model.Tokenizer, model.Template, spec, source); err != nil {
+	if found.questions, found.spec.FewShotStop, err = questionsFor(model.Tokenizer, model.Template, spec,
+		source); err != nil {
 		return nil, err
 	}
-	if err := checkPositions(os.Stderr, length, spec.MaxTokens, found.questions, model.Config.MaxPositions); err != nil {
+	if err := checkPositions(os.Stderr, length, spec.MaxTokens, found.questions,
+		model.Config.MaxPositions); err != nil {
 		return nil, err
 	}
 	weights, err := eval.HashWeights(model.Dir)
@@ -238,12 +255,14 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 		apply := eval.Presets[f.preset]
 		if apply == nil {
 			names := slices.Sorted(maps.Keys(eval.Presets))
-			return spec, usagef("unknown preset %q: expected %s%s", f.preset, strings.Join(names, ", "), nearest.Hint(f.preset, names))
+			return spec, usagef("unknown preset %q: expected %s%s", f.preset, strings.Join(names, ", "),
+				nearest.Hint(f.preset, names))
 		}
 		apply(&spec)
 		for name, keep := range map[string]func(){
-			"temperature": func() { spec.Temperature = f.spec.Temperature }, "top-p": func() { spec.TopP = f.spec.TopP },
-			"top-k": func() { spec.TopK = f.spec.TopK }, "min-p": func() { spec.MinP = f.spec.MinP },
+			"temperature": func() { spec.Temperature = f.spec.Temperature },
+			"top-p":       func() { spec.TopP = f.spec.TopP },
+			"top-k":       func() { spec.TopK = f.spec.TopK }, "min-p": func() { spec.MinP = f.spec.MinP },
 			"max-tokens": func() { spec.MaxTokens = f.spec.MaxTokens },
 			"hack":       func() { spec.Hack = f.spec.Hack }, "no-hack": func() { spec.Hack = !f.noHack },
 		} {
@@ -270,7 +289,8 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 
 // questionsFor loads the problems of a spec and writes their prompts. With worked
 // examples, stops are the texts at which a next one would begin, by eval.Cell.
-func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.Spec, source bench.Options) (questions []eval.Question, stops map[string][]string, err error) {
+func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.Spec,
+	source bench.Options) (questions []eval.Question, stops map[string][]string, err error) {
 	options := prompt.Options{Template: spec.Template, Hack: spec.Hack, Languages: spec.LanguageTable()}
 	if template != nil {
 		options.Chat = template.Render
@@ -290,7 +310,8 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 		shots := map[string][]bench.Problem{}
 		for _, p := range problems {
 			if _, ok := shots[p.Language]; !ok && spec.FewShot > 0 {
-				if shots[p.Language], err = bench.Exemplars(name, p.Language, spec.FewShot, source); err != nil {
+				if shots[p.Language], err = bench.Exemplars(name, p.Language, spec.FewShot,
+					source); err != nil {
 					return nil, nil, err
 				}
 				options.Shots = shots[p.Language]
@@ -320,14 +341,17 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 }
 
 func evalOrigin(g *globals, executor, model string, weights map[string]string) eval.Origin {
-	return eval.Origin{Stele: buildVersion(), Model: model, Weights: weights, Backend: executor, DType: g.dtype}
+	return eval.Origin{Stele: buildVersion(), Model: model, Weights: weights, Backend: executor,
+		DType: g.dtype}
 }
 
 // evalDeps are what a run needs besides its questions; batch is how many samples are
 // generated at once.
-func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, batch int, log io.Writer) (eval.Deps, error) {
+func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, batch int, log io.Writer) (eval.Deps,
+	error) {
 	identify, err := identifyAmong(spec, log)
-	return eval.Deps{Parallel: batch, Generator: generator{e}, Identify: identify, Origin: origin, Log: log}, err
+	return eval.Deps{Parallel: batch, Generator: generator{e}, Identify: identify, Origin: origin, Log: log},
+		err
 }
 
 // identifyAmong is the identifier for a run's candidates. Languages asked for that no
@@ -336,7 +360,9 @@ func identifyAmong(spec eval.Spec, log io.Writer) (func(output, language string)
 	known := spec.LanguageTable()
 	for _, code := range spec.Languages {
 		if known.Lookup(code) == nil {
-			fmt.Fprintf(log, "warning: language identification does not know %q: all its samples count as off target\n", code)
+			fmt.Fprintf(log,
+				"warning: language identification does not know %q: all its samples count as off target\n",
+				code)
 		}
 	}
 	detector, err := langid.Among(spec.LangCandidates, known)
@@ -363,7 +389,8 @@ func identifier(detector *langid.Detector) func(output, language string) eval.Id
 type generator struct{ *engine.Engine }
 
 // Generate implements eval.Generator.
-func (g generator) Generate(ctx context.Context, requests []eval.Request, emit func(eval.Completion) error) error {
+func (g generator) Generate(ctx context.Context, requests []eval.Request,
+	emit func(eval.Completion) error) error {
 	own := make([]engine.Request, len(requests))
 	for i, r := range requests {
 		own[i] = engine.Request{
@@ -384,11 +411,14 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 	names := strings.Split(c.Eval.Bench, ",")
 	spec := eval.Spec{
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
-		Sampling: eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP}, MaxTokens: c.Eval.MaxTokens,
-		Stop: c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack, Grader: cmp.Or(c.Eval.Grader, "qwen"),
+		Sampling:  eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP},
+		MaxTokens: c.Eval.MaxTokens,
+		Stop:      c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack,
+		Grader:         cmp.Or(c.Eval.Grader, "qwen"),
 		LangCandidates: c.Reward.LangCandidates,
 	}
-	source := bench.Options{Dir: c.Eval.Dir, Registry: c.Eval.Registry, Limit: spec.Limit, Levels: spec.Levels, Say: os.Stderr}
+	source := bench.Options{Dir: c.Eval.Dir, Registry: c.Eval.Registry, Limit: spec.Limit,
+		Levels: spec.Levels, Say: os.Stderr}
 	if c.Eval.Bench == c.Data.Bench {
 		source.Fields = c.Data.Fields // the same file
 	}
@@ -421,13 +451,15 @@ func checkEvaluation(model *engine.Source, c trainer.Config, say io.Writer) erro
 
 // checkPositions refuses questions that a model has no positions for, and says where
 // completions end before the tokens that they may have.
-func checkPositions(say io.Writer, setting string, tokens int, questions []eval.Question, positions int) error {
+func checkPositions(say io.Writer, setting string, tokens int, questions []eval.Question,
+	positions int) error {
 	longest := 0
 	for i := range questions {
 		q := &questions[i]
 		n := len(q.PromptIDs)
 		if n >= positions {
-			return fmt.Errorf("the prompt of %s %s (%s) has %d tokens, the model has %d positions", q.Benchmark, q.ID, q.Language, n, positions)
+			return fmt.Errorf("the prompt of %s %s (%s) has %d tokens, the model has %d positions",
+				q.Benchmark, q.ID, q.Language, n, positions)
 		}
 		longest = max(longest, n)
 	}
@@ -438,13 +470,16 @@ func checkPositions(say io.Writer, setting string, tokens int, questions []eval.
 // sayPositions says where a model has fewer positions than completions may have tokens.
 func sayPositions(w io.Writer, setting string, tokens, prompt, positions int) {
 	if prompt+tokens > positions {
-		fmt.Fprintf(w, "%s %d is more than the model has positions for (%d): after the longest prompt, of %d tokens, a completion ends at %d\n",
+		fmt.Fprintf(w,
+			"%s %d is more than the model has positions for (%d): after the longest prompt, of %d tokens, "+
+				"a completion ends at %d\n",
 			setting, tokens, positions, prompt, max(positions-prompt, 0))
 	}
 }
 
 // evaluateDuring measures a model in training as its configuration says.
-func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config, out string) (*eval.Results, error) {
+func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config,
+	out string) (*eval.Results, error) {
 	spec, source, err := evaluationSpec(c)
 	if err != nil {
 		return nil, err
@@ -478,7 +513,8 @@ func printResults(w io.Writer, r *eval.Results, length string) error {
 		} else if s.AccuracyCI != nil {
 			se = fmt.Sprintf("[%.1f, %.1f]", 100*s.AccuracyCI[0], 100*s.AccuracyCI[1])
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\t%.0f %%\n", name, language, s.Questions, 100*s.Accuracy, se,
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\t%.0f %%\n", name, language, s.Questions,
+			100*s.Accuracy, se,
 			100*s.OffTarget, s.MeanTokens, 100*s.Truncated)
 	}
 	for _, name := range r.Settings.Benchmarks {

@@ -61,7 +61,8 @@ func TestEvalKilled(t *testing.T) {
 	root := t.TempDir()
 	at := func(name string) string { return filepath.Join(root, name) }
 	args := func(out string, batch int, more ...string) []string {
-		return append([]string{"eval", "-m", "builtin:nano", "--backend", "go", "--bench", "arith", "--level", "1", "--lang", "en,te",
+		return append([]string{"eval", "-m", "builtin:nano", "--backend", "go", "--bench", "arith", "--level",
+			"1", "--lang", "en,te",
 			"--limit", "4", "-n", "3", "--temperature", "1", "--max-tokens", "16", "--template", "plain",
 			"--batch", fmt.Sprint(batch), "--out", at(out)}, more...)
 	}
@@ -85,12 +86,14 @@ func TestEvalKilled(t *testing.T) {
 		before := sizeOf(at("killed/samples.jsonl"))
 		enough, late := before+size/12+random.Int64N(size/3), time.Duration(random.IntN(20))*time.Millisecond
 		signal := []syscall.Signal{syscall.SIGKILL, syscall.SIGKILL, syscall.SIGINT}[attempt%3]
-		err := interrupt(c, ended, func() bool { return sizeOf(at("killed/samples.jsonl")) >= enough }, late, signal)
+		err := interrupt(c, ended, func() bool { return sizeOf(at("killed/samples.jsonl")) >= enough }, late,
+			signal)
 		if err == nil {
 			break
 		}
 		code := c.ProcessState.ExitCode()
-		if killed := c.ProcessState.Sys().(syscall.WaitStatus).Signaled(); !killed && code != exitInterrupted {
+		if killed := c.ProcessState.Sys().(syscall.WaitStatus).Signaled(); !killed &&
+			code != exitInterrupted {
 			t.Fatalf("exit code %d\n%s", code, log.String())
 		} else if !killed && !strings.Contains(log.String(), "the same command goes on from there") {
 			t.Errorf("interrupted, it said\n%s", log.String())
@@ -122,7 +125,8 @@ func sizeOf(path string) int64 {
 
 // interrupt sends a signal once ready, and late after that; it returns what the
 // process ended with.
-func interrupt(c *exec.Cmd, ended chan error, ready func() bool, late time.Duration, signal syscall.Signal) error {
+func interrupt(c *exec.Cmd, ended chan error, ready func() bool, late time.Duration,
+	signal syscall.Signal) error {
 	for !ready() {
 		select {
 		case err := <-ended:
@@ -149,18 +153,21 @@ func TestEvalDryRun(t *testing.T) {
 	}
 	call := func(args ...string) (said string, code int) {
 		var log bytes.Buffer
-		c := program(&log, append([]string{"eval", "-m", "builtin:nano", "--backend", "go", "--level", "1", "--limit", "3", "--template", "plain"}, args...)...)
+		c := program(&log, append([]string{"eval", "-m", "builtin:nano", "--backend", "go", "--level", "1",
+			"--limit", "3", "--template", "plain"}, args...)...)
 		_ = c.Run()
 		return log.String(), c.ProcessState.ExitCode()
 	}
 	out := filepath.Join(root, "run")
-	said, code := call("--lang", "en,te", "-n", "2", "--max-tokens", "5000", "--out", out, "--dry-run", "--json")
+	said, code := call("--lang", "en,te", "-n", "2", "--max-tokens", "5000", "--out", out, "--dry-run",
+		"--json")
 	var plan evalPlan
 	at := strings.Index(said, "{")
 	if code != 0 || at < 0 || json.Unmarshal([]byte(said[at:]), &plan) != nil {
 		t.Fatalf("%d: %s", code, said)
 	}
-	if len(plan.Parts) != 2 || plan.Samples != 12 || plan.Parts[0].Questions != 3 || plan.Parts[0].Samples != 6 || plan.Tokens < 12*900 || plan.Tokens > 12*1024 {
+	if len(plan.Parts) != 2 || plan.Samples != 12 || plan.Parts[0].Questions != 3 ||
+		plan.Parts[0].Samples != 6 || plan.Tokens < 12*900 || plan.Tokens > 12*1024 {
 		t.Errorf("%+v", plan)
 	}
 	if !strings.Contains(said, "--max-tokens 5000 is more than the model has positions for (1024)") {
@@ -181,7 +188,8 @@ func TestEvalDryRun(t *testing.T) {
 	} {
 		plain, code := call(x.args...)
 		dry, dryCode := call(append(x.args, "--dry-run")...)
-		if code != x.code || dryCode != code || plain != dry || !strings.Contains(plain, x.want) || strings.Contains(plain, "goroutine") {
+		if code != x.code || dryCode != code || plain != dry || !strings.Contains(plain, x.want) ||
+			strings.Contains(plain, "goroutine") {
 			t.Errorf("%s: the run: %d %s\nthe dry run: %d %s", name, code, plain, dryCode, dry)
 		}
 	}
@@ -193,26 +201,34 @@ func TestPresetsAndFlags(t *testing.T) {
 		args []string
 		want eval.Spec
 	}{
-		{"none", nil, eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 8912, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+		{"none", nil, eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 8912,
+			Samples: map[string]int{"aime24": 16, "math500": 1}}},
 		{"paper", []string{"--preset", "paper"},
-			eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 8912, Hack: true, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 8912, Hack: true,
+				Samples: map[string]int{"aime24": 16, "math500": 1}}},
 		{"32B", []string{"--preset", "paper-32b", "-n", "4"},
-			eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 32768, Hack: true, Samples: map[string]int{"aime24": 4, "math500": 4}}},
-		{"DAPO, all flags", []string{"--preset", "dapo-32b", "--temperature", "0.5", "--top-p", "0.9", "--top-k", "7", "--min-p", "0.1", "--max-tokens", "99", "--no-hack"},
-			eval.Spec{Sampling: eval.Sampling{Temperature: 0.5, TopP: 0.9, TopK: 7, MinP: 0.1}, MaxTokens: 99, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 32768, Hack: true,
+				Samples: map[string]int{"aime24": 4, "math500": 4}}},
+		{"DAPO, all flags", []string{"--preset", "dapo-32b", "--temperature", "0.5", "--top-p", "0.9",
+			"--top-k", "7", "--min-p", "0.1", "--max-tokens", "99", "--no-hack"},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 0.5, TopP: 0.9, TopK: 7, MinP: 0.1}, MaxTokens: 99,
+				Samples: map[string]int{"aime24": 16, "math500": 1}}},
 		{"DAPO, one flag", []string{"--preset", "dapo-32b", "--max-tokens", "2048"},
-			eval.Spec{Sampling: eval.Sampling{Temperature: 1, TopP: 0.7}, MaxTokens: 2048, Hack: true, Samples: map[string]int{"aime24": 16, "math500": 1}}},
+			eval.Spec{Sampling: eval.Sampling{Temperature: 1, TopP: 0.7}, MaxTokens: 2048, Hack: true,
+				Samples: map[string]int{"aime24": 16, "math500": 1}}},
 	} {
 		f := &evalFlags{}
 		command := evalCommand(&globals{}, f)
-		if err := command.ParseFlags(append([]string{"--bench", "aime24,math500", "--lang", "en"}, c.args...)); err != nil {
+		if err := command.ParseFlags(append([]string{"--bench", "aime24,math500", "--lang", "en"},
+			c.args...)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := f.resolve(command, bench.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.want.Benchmarks, c.want.Languages, c.want.Template, c.want.Grader = []string{"aime24", "math500"}, []string{"en"}, "auto", "qwen"
+		c.want.Benchmarks, c.want.Languages, c.want.Template, c.want.Grader = []string{"aime24", "math500"},
+			[]string{"en"}, "auto", "qwen"
 		c.want.LangCandidates = []string{"all"}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
@@ -250,7 +266,8 @@ func TestEvalWrongUsage(t *testing.T) {
 type parrot map[string]string
 
 func (p parrot) Generate(_ context.Context, requests []eval.Request, emit func(eval.Completion) error) error {
-	said := []string{"So the answer is", "Die Antwort lautet also nach der Rechnung", "Следовательно, ответ равен", "所以答案是", ""}
+	said := []string{"So the answer is", "Die Antwort lautet also nach der Rechnung",
+		"Следовательно, ответ равен", "所以答案是", ""}
 	for i, r := range requests {
 		for k := range r.N {
 			h := fnv.New32a()
@@ -260,7 +277,8 @@ func (p parrot) Generate(_ context.Context, requests []eval.Request, emit func(e
 				answer = p[r.ID]
 			}
 			text := fmt.Sprintf("%s $%s$.\n\n\\boxed{%s}", said[h.Sum32()%5], answer, answer)
-			if err := emit(eval.Completion{Request: i, Sample: k, TokenIDs: make([]int32, 9), Text: text, FinishReason: eval.FinishStop}); err != nil {
+			if err := emit(eval.Completion{Request: i, Sample: k, TokenIDs: make([]int32, 9), Text: text,
+				FinishReason: eval.FinishStop}); err != nil {
 				return err
 			}
 		}
@@ -282,8 +300,10 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 	defer e.Close()
 	for _, name := range bench.Names() {
 		spec := eval.Spec{
-			Benchmarks: []string{name}, Languages: bench.Registry[name].Languages, Limit: 4, Samples: eval.SamplesFor([]string{name}, 0),
-			Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 9, Template: "auto", Hack: true, Grader: "qwen",
+			Benchmarks: []string{name}, Languages: bench.Registry[name].Languages, Limit: 4,
+			Samples:  eval.SamplesFor([]string{name}, 0),
+			Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, MaxTokens: 9, Template: "auto", Hack: true,
+			Grader: "qwen",
 		}
 		source := bench.Options{Dir: data, Limit: spec.Limit}
 		if err := spec.SetDefaults(source); err != nil {
@@ -328,7 +348,8 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 			if strings.Contains(s.Output, `\boxed{`+s.Reference+"}") {
 				given++
 				if !s.Verdicts["qwen"] {
-					t.Errorf("%s, %s, %s: %q is wrong for itself (%s)", name, s.Language, s.ID, s.Reference, s.Via)
+					t.Errorf("%s, %s, %s: %q is wrong for itself (%s)", name, s.Language, s.ID, s.Reference,
+						s.Via)
 				}
 			}
 		}
@@ -350,9 +371,11 @@ func TestFewShotStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	spec := eval.Spec{Benchmarks: []string{"mgsm"}, Languages: bench.Registry["mgsm"].Languages, Limit: 1, FewShot: 2}
+	spec := eval.Spec{Benchmarks: []string{"mgsm"}, Languages: bench.Registry["mgsm"].Languages, Limit: 1,
+		FewShot: 2}
 	headings := map[string][2]string{ // of native-cot, and of the templates that ask in the paper's words
-		"en": {"\nQuestion:", "\nProblem:"}, "zh": {"\n问题：", "\n问题："}, "fr": {"\nQuestion :", "\nProblème :"}, "te": {"\nప్రశ్న:", "\nసమస్య:"},
+		"en": {"\nQuestion:", "\nProblem:"}, "zh": {"\n问题：", "\n问题："}, "fr": {"\nQuestion :", "\nProblème :"},
+		"te": {"\nప్రశ్న:", "\nసమస్య:"},
 		"sw": {"\nSwali:", "\nTatizo:"}, "th": {"\nโจทย์:", "\nปัญหา:"}, "ru": {"\nЗадача:", "\nЗадача:"},
 	}
 	for _, spec.Template = range prompt.Templates() {
@@ -374,13 +397,16 @@ func TestFewShotStops(t *testing.T) {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s, %s: stops at %q, want %q among them", spec.Template, language, got, want)
 			}
-			if turns := spec.Template == "chat" || spec.Template == "auto" || strings.HasPrefix(spec.Template, "qwen"); turns != slices.Contains(got, "<|im_end|>") {
-				t.Errorf("%s, %s: stops at %q: the end of a turn should be among them: %v", spec.Template, language, got, turns)
+			if turns := spec.Template == "chat" || spec.Template == "auto" ||
+				strings.HasPrefix(spec.Template, "qwen"); turns != slices.Contains(got, "<|im_end|>") {
+				t.Errorf("%s, %s: stops at %q: the end of a turn should be among them: %v", spec.Template,
+					language, got, turns)
 			}
 		}
 		spec.FewShot = 0
 		if spec.Template != "native-cot" {
-			if _, stops, err := questionsFor(e.Tokenizer, e.Template, spec, bench.Options{Dir: data, Limit: 1}); err != nil || stops != nil {
+			if _, stops, err := questionsFor(e.Tokenizer, e.Template, spec,
+				bench.Options{Dir: data, Limit: 1}); err != nil || stops != nil {
 				t.Errorf("%s without examples: stops %q, %v", spec.Template, stops, err)
 			}
 		}

@@ -62,11 +62,13 @@ func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Que
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\tsamples\tprompt tokens, mean\tmost")
 	for _, part := range p.Parts {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.0f\t%d\n", part.Benchmark, part.Language, part.Questions, part.Samples, part.PromptMean, part.PromptMost)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.0f\t%d\n", part.Benchmark, part.Language, part.Questions,
+			part.Samples, part.PromptMean, part.PromptMost)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d samples of at most %d tokens: %d tokens at most\n", p.Samples, spec.MaxTokens, p.Tokens)
+	_, err := fmt.Fprintf(w, "\n%d samples of at most %d tokens: %d tokens at most\n", p.Samples,
+		spec.MaxTokens, p.Tokens)
 	return err
 }

@@ -53,7 +53,8 @@ input. stele score reads it.`,
 	flags.Float64Var(&f.temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
 	flags.Float64Var(&f.topP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
 	flags.IntVar(&f.topK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
-	flags.Float64Var(&f.minP, "min-p", 0, "keep tokens at least this likely relative to the likeliest; 0 is off")
+	flags.Float64Var(&f.minP, "min-p", 0,
+		"keep tokens at least this likely relative to the likeliest; 0 is off")
 	flags.IntVar(&f.maxTokens, "max-tokens", 512, "most tokens generated")
 	flags.StringArrayVar(&f.stop, "stop", nil, "end before this text; may be repeated")
 	flags.Uint64Var(&f.seed, "seed", 0, "same seed, same tokens, whatever the batch")
@@ -91,7 +92,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		if f.system != "" {
 			return usagef("--system needs a chat template, and %s has none", f.model)
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are text as it is, as with --raw\n", f.model)
+		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are text as it is, as with --raw\n",
+			f.model)
 	}
 	records, requests, err := f.read(e, params)
 	if err != nil {
@@ -120,7 +122,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 			key   string
 			value any
 		}{
-			{"sample", done.Sample}, {"prompt_ids", requests[done.Request].Prompt}, {"token_ids", done.Tokens},
+			{"sample", done.Sample}, {"prompt_ids", requests[done.Request].Prompt},
+			{"token_ids", done.Tokens},
 			{"logprobs", done.LogProbs}, {"text", done.Text}, {"finish_reason", done.FinishReason},
 		} {
 			if err := record.Set(field.key, field.value); err != nil {
@@ -136,7 +139,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 }
 
 // read turns the prompt or the input file into requests.
-func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.Record, []engine.Request, error) {
+func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.Record, []engine.Request,
+	error) {
 	if f.in == "" {
 		record := jsonl.NewRecord()
 		if err := errors.Join(record.Set("id", "0"), record.Set("prompt", f.prompt)); err != nil {
@@ -173,11 +177,14 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}
-		for _, key := range []string{"temperature", "top_p", "top_k", "min_p", "max_tokens", "max_new_tokens", "stop", "n"} {
+		for _, key := range []string{"temperature", "top_p", "top_k", "min_p", "max_tokens", "max_new_tokens",
+			"stop", "n"} {
 			var value any
 			if found, _ := record.Decode(key, &value); found && !told[key] {
 				told[key] = true
-				fmt.Fprintf(os.Stderr, "warning: %s: the line's %q is not read: the flags say how all lines are sampled\n", in.Where(), key)
+				fmt.Fprintf(os.Stderr,
+					"warning: %s: the line's %q is not read: the flags say how all lines are sampled\n",
+					in.Where(), key)
 			}
 		}
 		records = append(records, record)
@@ -194,7 +201,8 @@ type recordReader interface {
 
 // openRecords opens JSONL by any name, and datasets of every format by their endings.
 func openRecords(path string) (recordReader, error) {
-	if info, err := os.Stat(path); path != "-" && (dataset.Extension(path) != "" || err == nil && info.IsDir()) {
+	if info, err := os.Stat(path); path != "-" &&
+		(dataset.Extension(path) != "" || err == nil && info.IsDir()) {
 		return dataset.Open(path, dataset.Options{})
 	}
 	return jsonl.Open(path)
@@ -202,8 +210,10 @@ func openRecords(path string) (recordReader, error) {
 
 // request reads one line: prompt_ids as they are, messages through the chat
 // template, a prompt as a user's message or, with --raw, as text.
-func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params sampler.Params, said *guesses) (engine.Request, error) {
-	r := engine.Request{N: f.n, Sampling: params, MaxTokens: f.maxTokens, Stop: f.stop, IgnoreEOS: f.ignoreEOS, Seed: f.seed}
+func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params sampler.Params,
+	said *guesses) (engine.Request, error) {
+	r := engine.Request{N: f.n, Sampling: params, MaxTokens: f.maxTokens, Stop: f.stop,
+		IgnoreEOS: f.ignoreEOS, Seed: f.seed}
 	var id any
 	if found, err := record.Decode("id", &id); err != nil {
 		return r, err
@@ -274,7 +284,8 @@ func (o *order) add(done engine.Completion) error {
 
 // engineOptions are the options of the global flags.
 func (g *globals) engineOptions(batch int) engine.Options {
-	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), MaxBatch: batch, Say: os.Stderr}
+	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels),
+		MaxBatch: batch, Say: os.Stderr}
 	if g.verbose {
 		o.Log = os.Stderr
 	}

@@ -58,13 +58,16 @@ that a person would not share.`,
 			empty := 0
 			err = mapRecords(c.Context(), in, out, func(record *jsonl.Record) error {
 				var reference string
-				if found, err := record.Decode("reference", &reference); err == nil && found && strings.TrimSpace(reference) == "" {
+				if found, err := record.Decode("reference", &reference); err == nil && found &&
+					strings.TrimSpace(reference) == "" {
 					empty++
 				}
 				return gradeRecord(record, chosen, known)
 			})
 			if empty > 0 {
-				fmt.Fprintf(c.ErrOrStderr(), "warning: %d references are empty: qwen takes any number for right there, strict nothing\n", empty)
+				fmt.Fprintf(c.ErrOrStderr(),
+					"warning: %d references are empty: qwen takes any number for right there, strict "+
+						"nothing\n", empty)
 			}
 			return err
 		},
@@ -72,7 +75,8 @@ that a person would not share.`,
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&run, "run", "", "folder of an evaluation")
 	c.Flags().StringVar(&out, "out", "", "JSONL file, stdout when not given; with --run a folder")
-	c.Flags().StringVar(&data, "data", "", "folder with a languages.yaml: digits and separators of outputs by their \"language\"")
+	c.Flags().StringVar(&data, "data", "",
+		"folder with a languages.yaml: digits and separators of outputs by their \"language\"")
 	c.Flags().StringVar(&grader, "grader", grade.Qwen.Name, strings.Join(grade.Names(), " or "))
 	c.MarkFlagsOneRequired("in", "run")
 	c.MarkFlagsMutuallyExclusive("in", "run")
@@ -83,7 +87,8 @@ that a person would not share.`,
 func graderNamed(name string) (*grade.Grader, error) {
 	g, err := grade.Named(name)
 	if err != nil {
-		err = usagef("--grader %q: must be %s%s", name, strings.Join(grade.Names(), " or "), nearest.Hint(name, grade.Names()))
+		err = usagef("--grader %q: must be %s%s", name, strings.Join(grade.Names(), " or "),
+			nearest.Hint(name, grade.Names()))
 	}
 	return g, err
 }
@@ -123,7 +128,8 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 	if known.Own() != nil {
 		_, errLanguage = record.Decode("language", &code)
 	}
-	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName, errLabel, errLanguage); {
+	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName, errLabel,
+		errLanguage); {
 	case err != nil:
 		return err
 	case !hasReference && !hasGT:

@@ -35,7 +35,8 @@ func TestHelpConfig(t *testing.T) {
 	var walk func(prefix string, settings map[string]any)
 	walk = func(prefix string, settings map[string]any) {
 		for key, value := range settings {
-			if more, ok := value.(map[string]any); ok && key != "fields" && key != "shares" && key != "options" {
+			if more, ok := value.(map[string]any); ok && key != "fields" && key != "shares" &&
+				key != "options" {
 				walk(prefix+key+".", more)
 			} else if !strings.Contains(out.String(), "\n- `"+prefix+key+"` (") {
 				t.Errorf("%s%s is not explained", prefix, key)
@@ -63,7 +64,8 @@ func TestHelpConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 		// An empty list and none are written differently and mean the same.
-		if plain := strings.NewReplacer(":[]", ":null", ":{}", ":null"); plain.Replace(string(same)) != plain.Replace(string(data)) {
+		if plain := strings.NewReplacer(":[]", ":null", ":{}",
+			":null"); plain.Replace(string(same)) != plain.Replace(string(data)) {
 			t.Errorf("%s is not %s by default", key, value)
 		}
 	}

@@ -45,7 +45,8 @@ With --lang a text in the script of some of these languages is in one of them: w
 	}
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
-	c.Flags().StringSliceVar(&among, "lang", nil, "choose among these languages: codes, or study for the eleven; all when not given")
+	c.Flags().StringSliceVar(&among, "lang", nil,
+		"choose among these languages: codes, or study for the eleven; all when not given")
 	c.Flags().StringVar(&data, "data", "", "folder with a languages.yaml of your own languages")
 	must(c.MarkFlagRequired("in"))
 	return c

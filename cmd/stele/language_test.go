@@ -66,8 +66,10 @@ func ownData(t *testing.T) string {
 		t.Fatal(err)
 	}
 	files := map[string]string{
-		"languages.yaml":  strings.Replace(ownLanguages, "native: العربية", "native: العربية\n  font: "+font, 1),
-		"benchmarks.yaml": "sums:\n  languages: [id, ar, qz, en]\n  sources:\n  - path: sums/{language}.jsonl\n",
+		"languages.yaml": strings.Replace(ownLanguages, "native: العربية", "native: العربية\n  font: "+font,
+			1),
+		"benchmarks.yaml": "sums:\n  languages: [id, ar, qz, en]\n  sources:\n  - path: " +
+			"sums/{language}.jsonl\n",
 	}
 	for _, code := range append([]string{"en"}, own...) {
 		files["sums/"+code+".jsonl"] = `{"id": "a", "problem": "1230 + 4.5 = ?", "answer": "1234.5"}` + "\n" +
@@ -91,10 +93,14 @@ var reasoned = map[string]struct {
 	text  [2]string
 	right [2]bool
 }{
-	"en": {[2]string{`First we add the two numbers, so the answer is \boxed{1234.5}.`, `First we add them, so the answer is \boxed{3,5}.`}, [2]bool{true, false}},
-	"ar": {[2]string{`أولا نجمع العددين ثم نكتب الجواب: الإجابة هي \boxed{١٬٢٣٤٫٥}.`, `أولا نجمع العددين ثم نكتب الجواب، إذن ٣٫٥`}, [2]bool{true, true}},
-	"id": {[2]string{`Pertama kita jumlahkan kedua bilangan, jadi jawabannya adalah \boxed{1.234,5}.`, `Kita jumlahkan kedua bilangan itu, jadi jawabannya adalah \boxed{3,5}.`}, [2]bool{true, true}},
-	"qz": {[2]string{`Kima lopu wasu remita tari, hatu nima besolu uqu \boxed{1234.5}.`, `Wasu lopu tari remita nima sapi \boxed{4}.`}, [2]bool{true, false}},
+	"en": {[2]string{`First we add the two numbers, so the answer is \boxed{1234.5}.`,
+		`First we add them, so the answer is \boxed{3,5}.`}, [2]bool{true, false}},
+	"ar": {[2]string{`أولا نجمع العددين ثم نكتب الجواب: الإجابة هي \boxed{١٬٢٣٤٫٥}.`,
+		`أولا نجمع العددين ثم نكتب الجواب، إذن ٣٫٥`}, [2]bool{true, true}},
+	"id": {[2]string{`Pertama kita jumlahkan kedua bilangan, jadi jawabannya adalah \boxed{1.234,5}.`,
+		`Kita jumlahkan kedua bilangan itu, jadi jawabannya adalah \boxed{3,5}.`}, [2]bool{true, true}},
+	"qz": {[2]string{`Kima lopu wasu remita tari, hatu nima besolu uqu \boxed{1234.5}.`,
+		`Wasu lopu tari remita nima sapi \boxed{4}.`}, [2]bool{true, false}},
 }
 
 // TestOwnLanguages: a benchmark in languages that languages.yaml adds is asked in their
@@ -102,7 +108,8 @@ var reasoned = map[string]struct {
 // and direction; the built-in languages stay as they are.
 func TestOwnLanguages(t *testing.T) {
 	data, runs := ownData(t), t.TempDir()
-	run, graded, out := filepath.Join(runs, "run"), filepath.Join(runs, "graded"), filepath.Join(runs, "report")
+	run, graded, out := filepath.Join(runs, "run"), filepath.Join(runs, "graded"),
+		filepath.Join(runs, "report")
 	must0(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", "sums", "--data", data, "--out", run,
 		"--hack", "--template", "none", "--max-tokens", "4")
 	spec, err := eval.ReadSpec(run)
@@ -118,7 +125,8 @@ func TestOwnLanguages(t *testing.T) {
 		"id": "Harap selalu berpikir dalam bahasa Indonesia.\n\nSoal: 1230 + 4.5 = ?\n\nJawabannya ditulis",
 		"qz": "Hatu sapi wasu.\n\nTari: 1230 + 4.5 = ?\n\nSapi",
 	} {
-		if s := samples[code][0]; !strings.HasPrefix(s.Prompt, begin) || s.Prefix == "" || !strings.HasSuffix(s.Prompt, s.Prefix) {
+		if s := samples[code][0]; !strings.HasPrefix(s.Prompt, begin) || s.Prefix == "" ||
+			!strings.HasSuffix(s.Prompt, s.Prefix) {
 			t.Errorf("%s is asked with %q", code, s.Prompt)
 		}
 	}
@@ -127,8 +135,10 @@ func TestOwnLanguages(t *testing.T) {
 		must0(t, "grade", "--run", run, "--grader", grader, "--out", graded+grader)
 		for code, both := range samplesOf(t, filepath.Join(graded+grader, "samples.jsonl")) {
 			for i, s := range both {
-				if s.Verdict != reasoned[code].right[i] && !(grader == "strict" && code == "en") || s.Lang != code {
-					t.Errorf("%s: %q is %v in %s, extracted %q", grader, s.Output, s.Verdict, s.Lang, s.Extracted)
+				if s.Verdict != reasoned[code].right[i] && !(grader == "strict" && code == "en") ||
+					s.Lang != code {
+					t.Errorf("%s: %q is %v in %s, extracted %q", grader, s.Output, s.Verdict, s.Lang,
+						s.Extracted)
 				}
 			}
 		}
@@ -140,8 +150,10 @@ func TestOwnLanguages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`<small lang="ar" dir="rtl">العربية</small>`, `<small lang="id">Bahasa Indonesia</small>`, `<small lang="qz">qusi</small>`,
-		`lang="ar" direction="rtl">العربية</text>`, `lang="id">Bahasa Indonesia</text>`, "<title>\u2067العربية\u2069", "unicode-range: U+0627, U+0644,",
+		`<small lang="ar" dir="rtl">العربية</small>`, `<small lang="id">Bahasa Indonesia</small>`,
+		`<small lang="qz">qusi</small>`,
+		`lang="ar" direction="rtl">العربية</text>`, `lang="id">Bahasa Indonesia</text>`,
+		"<title>\u2067العربية\u2069", "unicode-range: U+0627, U+0644,",
 	} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page lacks %s", want)
@@ -199,7 +211,8 @@ func samplesOf(t *testing.T, path string) map[string][]eval.Sample {
 // is not in it has an error that says where to write it.
 func TestOwnLanguageCommands(t *testing.T) {
 	data := ownData(t)
-	texts := write(t, fmt.Sprintf("{\"text\": %q}\n{\"text\": %q}\n", reasoned["qz"].text[0], reasoned["en"].text[0]))
+	texts := write(t, fmt.Sprintf("{\"text\": %q}\n{\"text\": %q}\n", reasoned["qz"].text[0],
+		reasoned["en"].text[0]))
 	file := filepath.Join(t.TempDir(), "out.jsonl")
 	written := func(args ...string) string {
 		t.Helper()
@@ -212,7 +225,8 @@ func TestOwnLanguageCommands(t *testing.T) {
 		}
 		return string(text)
 	}
-	if out := written("langid", "--in", texts, "--data", data); !strings.Contains(out, `"lang":"qz"`) || !strings.Contains(out, `"lang":"en"`) {
+	if out := written("langid", "--in", texts, "--data", data); !strings.Contains(out, `"lang":"qz"`) ||
+		!strings.Contains(out, `"lang":"en"`) {
 		t.Error(out)
 	}
 	if out := written("langid", "--in", texts); strings.Contains(out, `"qz"`) {
@@ -222,13 +236,17 @@ func TestOwnLanguageCommands(t *testing.T) {
 	if out := written("grade", "--in", answers, "--data", data); !strings.Contains(out, `"verdict":true`) {
 		t.Error(out)
 	}
-	must0(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", "sums", "--data", data, "--lang", "ar,qz", "--dry-run",
+	must0(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", "sums", "--data", data, "--lang",
+		"ar,qz", "--dry-run",
 		"--lang-candidates", "qz,ar")
 	must0(t, "train", "--config", write(t, fmt.Sprintf("algorithm: grpo\nmodel: builtin:nano\nsteps: 1\n"+
 		"data: {bench: sums, dir: %s, languages: [en, ar], hack: true}\n"+
-		"rollout: {max_tokens: 64, questions: 2, group_size: 2}\nreward: {lang_candidates: [qz, ar, en]}\n", data)), "--dry-run", "--backend", "go")
-	config := write(t, fmt.Sprintf("algorithm: grpo\nmodel: builtin:nano\nsteps: 1\ndata: {bench: sums, dir: %s, languages: [en, ar]}\n"+
-		"rollout: {max_tokens: 8, questions: 1, group_size: 2}\nloss: {beta: 0}\n", data))
+		"rollout: {max_tokens: 64, questions: 2, group_size: 2}\nreward: {lang_candidates: [qz, ar, en]}\n",
+		data)), "--dry-run", "--backend", "go")
+	config := write(t,
+		fmt.Sprintf("algorithm: grpo\nmodel: builtin:nano\nsteps: 1\ndata: {bench: sums, dir: %s, "+
+			"languages: [en, ar]}\n"+
+			"rollout: {max_tokens: 8, questions: 1, group_size: 2}\nloss: {beta: 0}\n", data))
 	run := filepath.Join(t.TempDir(), "run")
 	must0(t, "train", "--config", config, "--out", run, "--backend", "go")
 	changed := strings.Replace(ownLanguages, "Hatu sapi wasu.", "Hatu sapi.", 1)
@@ -236,14 +254,16 @@ func TestOwnLanguageCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	if err := program(&log, "train", "--config", config, "--set", "steps=2", "--out", run, "--resume", "--backend", "go").Run(); err == nil ||
+	if err := program(&log, "train", "--config", config, "--set", "steps=2", "--out", run, "--resume",
+		"--backend", "go").Run(); err == nil ||
 		!strings.Contains(log.String(), "other languages of your own") {
 		t.Errorf("resumed with other words: %v\n%s", err, log.String())
 	}
 	if err := os.Remove(filepath.Join(data, "languages.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := stele(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", "sums", "--data", data, "--lang", "ar", "--dry-run")
+	_, _, err := stele(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", "sums", "--data", data,
+		"--lang", "ar", "--dry-run")
 	if err == nil || !strings.Contains(err.Error(), "languages.yaml") {
 		t.Errorf("without languages.yaml: %v", err)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// settleLanguages puts the user's languages into the spec and says in which languages each benchmark is asked: those of the spec
-// that it has, or all that it has where the spec names none. What is left out is said,
-// and kept in the spec; it is an error when nothing is left.
+// settleLanguages puts the user's languages into the spec and says in which languages each benchmark is
+// asked: those of the spec that it has, or all that it has where the spec names none. What is left out
+// is said, and kept in the spec; it is an error when nothing is left.
 func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error {
 	if len(spec.Benchmarks) == 0 {
 		return usagef("no benchmark is named: see --bench")
@@ -45,7 +45,8 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 			_, err := bench.Load(b, away[:1], source)
 			return err
 		case len(away) > 0:
-			fmt.Fprintf(say, "%s: no data in %s: left out; it is asked in %s\n", b, strings.Join(away, " "), strings.Join(here, " "))
+			fmt.Fprintf(say, "%s: no data in %s: left out; it is asked in %s\n", b, strings.Join(away, " "),
+				strings.Join(here, " "))
 		}
 		has[b] = here
 	}
@@ -85,11 +86,13 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 			if len(not) == 1 {
 				hint = nearest.Hint(not[0], has[b])
 			}
-			fmt.Fprintf(say, "%s is not there in %s%s: left out; it has %s\n", b, strings.Join(not, " "), hint, strings.Join(has[b], " "))
+			fmt.Fprintf(say, "%s is not there in %s%s: left out; it has %s\n", b, strings.Join(not, " "),
+				hint, strings.Join(has[b], " "))
 		}
 	}
 	if len(left) == 0 {
-		return usagef("none of %s is there in %s", strings.Join(spec.Benchmarks, ", "), strings.Join(asked, " "))
+		return usagef("none of %s is there in %s", strings.Join(spec.Benchmarks, ", "),
+			strings.Join(asked, " "))
 	}
 	spec.Benchmarks, spec.Languages = left, there
 	return nil

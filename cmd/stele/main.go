@@ -80,8 +80,10 @@ func newRootCommand() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.backend, "backend", "auto", "auto, go, xla:cpu, xla:cuda or xla:PATH")
-	flags.StringVar(&g.dtype, "dtype", "float32", "dtype of the weights in memory: float32, bfloat16 or int8 (on a CPU, not for training)")
-	flags.StringVar(&g.kernels, "kernels", "auto", "what generates: host (Stele's own, on a CPU), graph (compiled on the backend) or auto")
+	flags.StringVar(&g.dtype, "dtype", "float32",
+		"dtype of the weights in memory: float32, bfloat16 or int8 (on a CPU, not for training)")
+	flags.StringVar(&g.kernels, "kernels", "auto",
+		"what generates: host (Stele's own, on a CPU), graph (compiled on the backend) or auto")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
 	flags.BoolVar(&g.json, "json", false, "print results as JSON where there is a table")
 	root.SetFlagErrorFunc(flagError)
@@ -139,7 +141,8 @@ func flagGroup(err error) string {
 // flagError adds the flag that was probably meant to an error about an unknown one.
 func flagError(c *cobra.Command, err error) error {
 	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
-		return usagef("--%s %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(), flagValue(invalid.GetFlag()))
+		return usagef("--%s %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(),
+			flagValue(invalid.GetFlag()))
 	}
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if !unknown {
@@ -186,14 +189,16 @@ func (g *globals) validate() error {
 		{"dtype", g.dtype, dtypes, ""},
 		{"kernels", g.kernels, kernels, ""},
 	} {
-		if slices.Contains(flag.known, flag.value) || flag.also != "" && strings.HasPrefix(flag.value, flag.also) {
+		if slices.Contains(flag.known, flag.value) || flag.also != "" &&
+			strings.HasPrefix(flag.value, flag.also) {
 			continue
 		}
 		expected := strings.Join(flag.known, ", ")
 		if flag.also != "" {
 			expected += ", " + flag.also + "PATH"
 		}
-		return usagef("--%s %q: expected %s%s", flag.name, flag.value, expected, nearest.Hint(flag.value, flag.known))
+		return usagef("--%s %q: expected %s%s", flag.name, flag.value, expected,
+			nearest.Hint(flag.value, flag.known))
 	}
 	return nil
 }

@@ -41,7 +41,8 @@ func TestUsageInWords(t *testing.T) {
 		{"eval -m m --hack=maybe --out x", `--hack "maybe": expected true or false`},
 		{"grade", "give --in or --run: see stele grade --help"},
 		{"grade --in a --run b", "--in and --run cannot both be given: see stele grade --help"},
-		{"eval -m m --hack --no-hack --out x", "--hack and --no-hack cannot both be given: see stele eval --help"},
+		{"eval -m m --hack --no-hack --out x",
+			"--hack and --no-hack cannot both be given: see stele eval --help"},
 		{"eval -m m", "--out is not set: it is the folder of the run"},
 		{"generate -m m -p x --raw --system s", "--system needs the chat template, and --raw leaves it out"},
 	} {

@@ -90,7 +90,8 @@ Without "counts", α and β have the intervals of the fit's covariance.`,
 	flags := c.Flags()
 	flags.StringVar(&f.in, "in", "", "JSON file; - is stdin")
 	flags.StringVar(&f.base, "base", "", "folder of the base model's evaluation")
-	flags.StringSliceVar(&f.trained, "trained", nil, "folders of the trained models' evaluations, or of training runs")
+	flags.StringSliceVar(&f.trained, "trained", nil,
+		"folders of the trained models' evaluations, or of training runs")
 	flags.StringSliceVar(&f.allow, "allow", nil, "settings in which the runs may differ")
 	flags.StringVar(&f.out, "out", "-", "JSON file; - is stdout")
 	flags.IntVar(&f.replicates, "replicates", 1000, "bootstrap replicates; 0 for none")
@@ -104,7 +105,8 @@ Without "counts", α and β have the intervals of the fit's covariance.`,
 func (f *metricsFlags) run(say io.Writer) error {
 	for _, a := range f.allow {
 		if names := report.Settings(); !slices.Contains(names, a) {
-			return usagef("--allow %q is no setting: expected %s%s", a, strings.Join(names, ", "), nearest.Hint(a, names))
+			return usagef("--allow %q is no setting: expected %s%s", a, strings.Join(names, ", "),
+				nearest.Hint(a, names))
 		}
 	}
 	if f.replicates < 0 {
@@ -171,7 +173,8 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 	}
 	for _, r := range trained {
 		if r.Name == fitsName {
-			return nil, fmt.Errorf("a run is called %q: the output needs that name: call its folder by another", r.Name)
+			return nil, fmt.Errorf("a run is called %q: the output needs that name: call its folder by "+
+				"another", r.Name)
 		}
 	}
 	pairs, err := report.Compare(base, trained, f.allow)
@@ -180,9 +183,11 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 	}
 	s := &transferStudy{resampled: true}
 	for _, p := range pairs {
-		fmt.Fprintf(say, "%s, trained on %v: questions a language that it and its base were both put: %s\n", p.Name, p.TrainLanguages, p.Questions)
+		fmt.Fprintf(say, "%s, trained on %v: questions a language that it and its base were both put: %s\n",
+			p.Name, p.TrainLanguages, p.Questions)
 		if p.Differing != "" {
-			fmt.Fprintf(say, "%s and its base were evaluated differently, as --allow says: %s\n", p.Name, p.Differing)
+			fmt.Fprintf(say, "%s and its base were evaluated differently, as --allow says: %s\n", p.Name,
+				p.Differing)
 		}
 		if p.Precision != "" {
 			fmt.Fprintln(say, p.Precision)
@@ -196,7 +201,9 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 			}
 		}
 	}
-	slices.SortFunc(s.models, func(a, b comparedModel) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })
+	slices.SortFunc(s.models, func(a, b comparedModel) int {
+		return bytes.Compare([]byte(a.name), []byte(b.name))
+	})
 	slices.SortStableFunc(s.languages, byLanguage)
 	return s, nil
 }
@@ -227,10 +234,12 @@ func (s *transferStudy) numbers(base, trained []metric.Scores) transferNumbers {
 		out.transfers = append(out.transfers, t)
 		// Rounded as tables print them, which is what the paper fits.
 		if t.MTIMean != nil {
-			points[0] = append(points[0], metric.Point{Languages: len(m.train), Value: metric.Round(*t.MTIMean, 3)})
+			points[0] = append(points[0], metric.Point{Languages: len(m.train),
+				Value: metric.Round(*t.MTIMean, 3)})
 		}
 		if mean := s.meanAccuracy(trained[i]); mean != nil {
-			points[1] = append(points[1], metric.Point{Languages: len(m.train), Value: metric.Round(*mean, 2)})
+			points[1] = append(points[1], metric.Point{Languages: len(m.train),
+				Value: metric.Round(*mean, 2)})
 		}
 	}
 	for k := range points {
@@ -278,7 +287,8 @@ func (s *transferStudy) output(replicates int, seed uint64) map[string]any {
 	out := map[string]any{}
 	for i, m := range s.models {
 		t := &n.transfers[i]
-		o := transferOutput{DeltaR: t.DeltaR, DeltaRTrain: t.DeltaRTrain, MTI: t.MTI, MTIAvg: t.MTIMean, DeltaPoints: t.Points}
+		o := transferOutput{DeltaR: t.DeltaR, DeltaRTrain: t.DeltaRTrain, MTI: t.MTI, MTIAvg: t.MTIMean,
+			DeltaPoints: t.Points}
 		if drawn {
 			o.MTICI = map[string]*metric.Interval{}
 			for _, b := range slices.Sorted(maps.Keys(t.MTI)) {

@@ -74,8 +74,9 @@ func TestMetricsUnits(t *testing.T) {
 			}
 			return out
 		}
-		in := metricsInput{Languages: []string{"en", "de", "ru"}, Base: scores("base"), Trained: map[string]trainedScores{
-			"one": {[]string{"en"}, scores("one")}, "two": {[]string{"en", "de"}, scores("two")}}}
+		in := metricsInput{Languages: []string{"en", "de", "ru"}, Base: scores("base"),
+			Trained: map[string]trainedScores{
+				"one": {[]string{"en"}, scores("one")}, "two": {[]string{"en", "de"}, scores("two")}}}
 		if rapid.Bool().Draw(t, "counted") {
 			in.Counts = map[string]int{"a": n, "b": n}
 		}
@@ -96,10 +97,13 @@ func TestMetricsUnits(t *testing.T) {
 // TestMetricsFractionAmongPercent: a fraction among percentages is spoken of.
 func TestMetricsFractionAmongPercent(t *testing.T) {
 	half, forty, fifty := 0.5, 40.0, 50.0
-	in := metricsInput{Languages: []string{"en", "de"}, Base: map[string]map[string]*float64{"a": {"en": &forty, "de": &half}},
-		Trained: map[string]trainedScores{"one": {[]string{"en"}, map[string]map[string]*float64{"a": {"en": &fifty, "de": &fifty}}}}}
+	in := metricsInput{Languages: []string{"en", "de"},
+		Base: map[string]map[string]*float64{"a": {"en": &forty, "de": &half}},
+		Trained: map[string]trainedScores{"one": {[]string{"en"},
+			map[string]map[string]*float64{"a": {"en": &fifty, "de": &fifty}}}}}
 	var said strings.Builder
-	if _, err := in.factor(&said); err != nil || !strings.Contains(said.String(), "0.5 of a in de, base, too, is percent then") {
+	if _, err := in.factor(&said); err != nil ||
+		!strings.Contains(said.String(), "0.5 of a in de, base, too, is percent then") {
 		t.Errorf("says %q, %v", said.String(), err)
 	}
 }
@@ -108,8 +112,10 @@ func TestMetricsFractionAmongPercent(t *testing.T) {
 // counts or by the user.
 func TestMetricsUnitInDoubt(t *testing.T) {
 	of := func(base, trained float64) metricsInput {
-		return metricsInput{Languages: []string{"en"}, Base: map[string]map[string]*float64{"a": {"en": &base}},
-			Trained: map[string]trainedScores{"t": {[]string{"en"}, map[string]map[string]*float64{"a": {"en": &trained}}}}}
+		return metricsInput{Languages: []string{"en"},
+			Base: map[string]map[string]*float64{"a": {"en": &base}},
+			Trained: map[string]trainedScores{"t": {[]string{"en"},
+				map[string]map[string]*float64{"a": {"en": &trained}}}}}
 	}
 	for _, c := range []struct {
 		base, trained float64
@@ -141,7 +147,8 @@ func TestMetricsUnitInDoubt(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 			continue
 		}
-		if got := *s.output(0, 0)["t"].(transferOutput).DeltaPoints["a"]["en"]; math.Abs(got-c.points) > 1e-9 {
+		if got := *s.output(0,
+			0)["t"].(transferOutput).DeltaPoints["a"]["en"]; math.Abs(got-c.points) > 1e-9 {
 			t.Errorf("%+v: %g points", c, got)
 		}
 		if c.unit == "" && !strings.Contains(said.String(), "taken as") {
@@ -151,14 +158,18 @@ func TestMetricsUnitInDoubt(t *testing.T) {
 }
 
 // layEvaluation writes an evaluation's folder with samples; right says which are.
-func layEvaluation(t *testing.T, dir string, trained *eval.Lineage, until int, temperature float64, right func(l string, i int) bool) string {
+func layEvaluation(t *testing.T, dir string, trained *eval.Lineage, until int, temperature float64,
+	right func(l string, i int) bool) string {
 	t.Helper()
-	m := eval.Manifest{Origin: eval.Origin{Model: dir, Trained: trained}, Questions: 2 * until, Settings: eval.Spec{Benchmarks: []string{"mgsm"},
-		Languages: []string{"en", "de"}, Samples: map[string]int{"mgsm": 1}, Sampling: eval.Sampling{Temperature: temperature, TopP: 1}, MaxTokens: 9, Grader: "qwen"}}
+	m := eval.Manifest{Origin: eval.Origin{Model: dir, Trained: trained}, Questions: 2 * until,
+		Settings: eval.Spec{Benchmarks: []string{"mgsm"},
+			Languages: []string{"en", "de"}, Samples: map[string]int{"mgsm": 1},
+			Sampling: eval.Sampling{Temperature: temperature, TopP: 1}, MaxTokens: 9, Grader: "qwen"}}
 	var lines []byte
 	for _, l := range m.Settings.Languages {
 		for i := range until {
-			line, err := json.Marshal(eval.Sample{ID: fmt.Sprint(i), Benchmark: "mgsm", Language: l, Verdict: right(l, i)})
+			line, err := json.Marshal(eval.Sample{ID: fmt.Sprint(i), Benchmark: "mgsm", Language: l,
+				Verdict: right(l, i)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,10 +267,13 @@ func TestMetricsOfRuns(t *testing.T) {
 			t.Errorf("%s (-JSON +run):\n%s", name, diff)
 		}
 	}
-	if _, _, err := run("--base", base, "--trained", hot); err == nil || !strings.Contains(err.Error(), "temperature is 0.6 and 1 (it can be allowed: --allow temperature)") || strings.Contains(err.Error(), "plan") {
+	if _, _, err := run("--base", base, "--trained", hot); err == nil ||
+		!strings.Contains(err.Error(), "temperature is 0.6 and 1 (it can be allowed: --allow temperature)") ||
+		strings.Contains(err.Error(), "plan") {
 		t.Errorf("another temperature: %v", err)
 	}
-	if _, said, err := run("--base", base, "--trained", hot, "--allow", "temperature"); err != nil || !strings.Contains(said, "temperature is 0.6 and 1") {
+	if _, said, err := run("--base", base, "--trained", hot, "--allow", "temperature"); err != nil ||
+		!strings.Contains(said, "temperature is 0.6 and 1") {
 		t.Errorf("another temperature that is allowed: %v, %q", err, said)
 	}
 	for want, args := range map[string][]string{
@@ -274,7 +288,8 @@ func TestMetricsOfRuns(t *testing.T) {
 		"expected 0 (no interv": {"--in", input, "--replicates", "-1"},
 		"nowhere is no run":     {"--base", filepath.Join(dir, "nowhere"), "--trained", one},
 	} {
-		if _, _, err := run(args...); err == nil || want != "in none of the others" && !strings.Contains(err.Error(), want) {
+		if _, _, err := run(args...); err == nil || want != "in none of the others" &&
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args, err, want)
 		}
 	}
@@ -304,8 +319,10 @@ func TestMetricsInput(t *testing.T) {
 		of(`["en"]`, `["en", "en"]`):            `"train_languages": "en" is there twice`,
 		of(`["en"]`, `[]`):                      `no "train_languages"`,
 		of(`{"a": {"en": 30, "ko": 12}}`, `{}`): `no "scores"`,
-		of(`"scores"`, `"scores": {"a": {"en": 1}}, "scores"`):                        "trained, t, scores is there twice",
-		of(`"scores": {"a"`, `"scores": {"b"`):                                        `the base has no benchmark "b"`,
+		of(`"scores"`,
+			`"scores": {"a": {"en": 1}}, "scores"`): "trained, t, scores is there twice",
+		of(`"scores": {"a"`,
+			`"scores": {"b"`): `the base has no benchmark "b"`,
 		`{"languages": ["en"], "base": {"a": {"en": 1}}, "trained": {}}`:              "must not be empty",
 		of(`"languages"`, `"counts": {"a": 0}, "languages"`):                          "expected at least 1",
 		of(`"base": {"a": {"en": 20, "ko": 10}}`, `"base": {"a": {"en": 20, "ko": 1`): "ends in the middle",
@@ -319,14 +336,16 @@ func TestMetricsInput(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", text, err, want)
 		}
 	}
-	for text, said := range map[string]string{good: "", strings.ReplaceAll(good, `"ko"`, `"xzq"`): `language "xzq" is taken as it is`} {
+	for text, said := range map[string]string{good: "",
+		strings.ReplaceAll(good, `"ko"`, `"xzq"`): `language "xzq" is taken as it is`} {
 		in := &metricsInput{}
 		if err := in.decode([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		var say strings.Builder
 		s, err := in.study(&say)
-		if err != nil || !strings.Contains(say.String(), said) || said == "" && strings.Contains(say.String(), "as it is") {
+		if err != nil || !strings.Contains(say.String(), said) || said == "" &&
+			strings.Contains(say.String(), "as it is") {
 			t.Errorf("%s: %v, said %q", text, err, say.String())
 			continue
 		}

@@ -90,12 +90,14 @@ func (in *metricsInput) study(say io.Writer) (*transferStudy, error) {
 		}
 	}
 	measured := func(scores map[string]map[string]*float64) metric.Measured {
-		return metric.Measured{Scores: metric.Snap(inPercent(present(scores), factor), in.Counts), Trials: trials}
+		return metric.Measured{Scores: metric.Snap(inPercent(present(scores), factor), in.Counts),
+			Trials: trials}
 	}
 	base := measured(in.Base)
 	for _, name := range slices.Sorted(maps.Keys(in.Trained)) {
 		t := in.Trained[name]
-		s.models = append(s.models, comparedModel{name: name, train: t.TrainLanguages, base: base, trained: measured(t.Scores)})
+		s.models = append(s.models, comparedModel{name: name, train: t.TrainLanguages, base: base,
+			trained: measured(t.Scores)})
 	}
 	return s, nil
 }
@@ -113,7 +115,8 @@ func (in *metricsInput) decode(data []byte) error {
 		return jsonl.Explain(data, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("more follows the object that ends at byte %d: expected one object", d.InputOffset())
+		return fmt.Errorf("more follows the object that ends at byte %d: expected one object",
+			d.InputOffset())
 	}
 	d = json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -178,19 +181,23 @@ func (in *metricsInput) validate(say io.Writer) error {
 		switch {
 		case language.Builtin().Lookup(l) != nil:
 		case !languageCode.MatchString(l):
-			return fmt.Errorf("%q is no language: expected a code such as %s%s", l, strings.Join(language.Study(), " "), nearest.Hint(l, language.Study()))
+			return fmt.Errorf("%q is no language: expected a code such as %s%s", l,
+				strings.Join(language.Study(), " "), nearest.Hint(l, language.Study()))
 		default:
-			fmt.Fprintf(say, "language %q is taken as it is: Stele knows no such code%s\n", l, nearest.Hint(l, language.Study()))
+			fmt.Fprintf(say, "language %q is taken as it is: Stele knows no such code%s\n", l,
+				nearest.Hint(l, language.Study()))
 		}
 	}
 	check := func(where string, scores map[string]map[string]*float64) error {
 		for benchmark, cells := range scores {
 			for language, v := range cells {
 				if !slices.Contains(in.Languages, language) {
-					return fmt.Errorf("%s, %s: language %q is not among \"languages\"", where, benchmark, language)
+					return fmt.Errorf("%s, %s: language %q is not among \"languages\"", where, benchmark,
+						language)
 				}
 				if v != nil && !(*v >= 0 && *v <= 100) {
-					return fmt.Errorf("%s, %s, %s: accuracy %g is outside 0 to 100", where, benchmark, language, *v)
+					return fmt.Errorf("%s, %s, %s: accuracy %g is outside 0 to 100", where, benchmark,
+						language, *v)
 				}
 			}
 		}
@@ -203,7 +210,8 @@ func (in *metricsInput) validate(say io.Writer) error {
 		t := in.Trained[name]
 		switch {
 		case name == fitsName || name == "":
-			return fmt.Errorf("a trained model is called %q: the output needs that name: choose another", name)
+			return fmt.Errorf("a trained model is called %q: the output needs that name: choose another",
+				name)
 		case len(t.TrainLanguages) == 0:
 			return fmt.Errorf("%s: no \"train_languages\"", name)
 		case len(present(t.Scores)) == 0:
@@ -272,7 +280,8 @@ func (in *metricsInput) factor(say io.Writer) (float64, error) {
 		return 0, fmt.Errorf(`"unit" is %q: expected "percent" or "fraction"`, in.Unit)
 	}
 	if top <= 1 {
-		fmt.Fprintln(say, `accuracies are taken as fractions of 1, since none is above 1 ("unit": "percent" says otherwise)`)
+		fmt.Fprintln(say,
+			`accuracies are taken as fractions of 1, since none is above 1 ("unit": "percent" says otherwise)`)
 		return 100, nil
 	}
 	for _, where := range slices.Sorted(maps.Keys(tables)) {
@@ -285,7 +294,8 @@ func (in *metricsInput) factor(say io.Writer) (float64, error) {
 	for _, where := range slices.Sorted(maps.Keys(tables)) {
 		for benchmark, cells := range present(tables[where]) {
 			for language, v := range cells {
-				if said := fmt.Sprintf("%g of %s in %s, %s", v, benchmark, language, where); v > 0 && v < 1 && (small == "" || said < small) {
+				if said := fmt.Sprintf("%g of %s in %s, %s", v, benchmark, language, where); v > 0 && v < 1 &&
+					(small == "" || said < small) {
 					small = said
 				}
 			}

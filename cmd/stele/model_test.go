@@ -46,21 +46,26 @@ func modelWith(t *testing.T, names ...string) string {
 // TestUnreadTensorsAreNamed: every command that loads a model names in one line on stderr
 // what it does not read of it, and fails where that changes the model.
 func TestUnreadTensorsAreNamed(t *testing.T) {
-	named, refused := modelWith(t, "model.layers.0.self_attn.q_proj.lora_A.weight", "score.weight"), modelWith(t, "model.layers.1.self_attn.q_norm.weight")
+	named, refused := modelWith(t, "model.layers.0.self_attn.q_proj.lora_A.weight", "score.weight"),
+		modelWith(t, "model.layers.1.self_attn.q_norm.weight")
 	out := t.TempDir()
 	pairs := filepath.Join(out, "pairs.jsonl")
-	if err := os.WriteFile(pairs, []byte(`{"prompt_ids":[5,6],"completion_ids":[7]}`+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(pairs, []byte(`{"prompt_ids":[5,6],"completion_ids":[7]}`+"\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	commands := map[string][]string{
 		"generate": {"generate", "-p", "1 + 1", "--raw", "--max-tokens", "2", "-m"},
 		"score":    {"score", "--in", pairs, "-m"},
 		"bench":    {"bench", "-p", "8", "-n", "2", "-r", "1", "--train=false", "-m"},
-		"eval": {"eval", "--bench", "arith", "--level", "1", "--lang", "en", "--limit", "1", "-n", "1", "--max-tokens", "2", "--template", "plain",
+		"eval": {"eval", "--bench", "arith", "--level", "1", "--lang", "en", "--limit", "1", "-n", "1",
+			"--max-tokens", "2", "--template", "plain",
 			"--out", filepath.Join(out, "eval"), "-m"},
 		"doctor": {"doctor", "-m"},
-		"train": {"train", "--set", "algorithm=sft", "--set", "steps=1", "--set", "update.batch=1", "--set", "data.bench=arith", "--set", "data.limit=4",
-			"--set", "data.languages=[en]", "--set", "eval.bench=", "--out", filepath.Join(out, "train"), "--set"},
+		"train": {"train", "--set", "algorithm=sft", "--set", "steps=1", "--set", "update.batch=1", "--set",
+			"data.bench=arith", "--set", "data.limit=4",
+			"--set", "data.languages=[en]", "--set", "eval.bench=", "--out", filepath.Join(out, "train"),
+			"--set"},
 		"dry run": {"train", "--dry-run", "--set", "data.bench=arith", "--set", "data.limit=4", "--set"},
 	}
 	for name, args := range commands {
@@ -79,7 +84,8 @@ func TestUnreadTensorsAreNamed(t *testing.T) {
 			}
 			lines := 0
 			for line := range strings.Lines(said) {
-				if strings.Contains(line, "q_norm") || strings.Contains(line, "lora_A") && strings.Contains(line, "score.weight") {
+				if strings.Contains(line, "q_norm") || strings.Contains(line, "lora_A") &&
+					strings.Contains(line, "score.weight") {
 					lines++
 				}
 			}
@@ -97,8 +103,10 @@ func TestUnreadTensorsAreNamed(t *testing.T) {
 // log-probabilities by the kernels that auto takes, host ones and graphs.
 func TestScoreWithBiases(t *testing.T) {
 	dir := t.TempDir()
-	for _, from := range []string{"../../testdata/models/tiny-qwen2", "../../testdata/variants/llama-biases"} {
-		for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "config.json", "model.safetensors"} {
+	for _, from := range []string{"../../testdata/models/tiny-qwen2",
+		"../../testdata/variants/llama-biases"} {
+		for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "config.json",
+			"model.safetensors"} {
 			if data, err := os.ReadFile(filepath.Join(from, name)); err == nil {
 				if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 					t.Fatal(err)

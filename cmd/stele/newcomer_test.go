@@ -31,7 +31,8 @@ func TestVersionFlag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if flag, _, err := stele(t, "--version"); err != nil || flag != command || !strings.HasPrefix(flag, "stele ") {
+	if flag, _, err := stele(t, "--version"); err != nil || flag != command ||
+		!strings.HasPrefix(flag, "stele ") {
 		t.Errorf("--version prints %q, version %q: %v", flag, command, err)
 	}
 }
@@ -40,11 +41,13 @@ func TestVersionFlag(t *testing.T) {
 func TestDidYouMean(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "run.yaml")
-	if err := os.WriteFile(config, []byte("model: builtin:nano\nrollout:\n  goup_size: 3\n"), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte("model: builtin:nano\nrollout:\n  goup_size: 3\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	train := func(setting string) []string {
-		return []string{"train", "--dry-run", "--set", "model=builtin:nano", "--set", "data.bench=arith", "--set", setting}
+		return []string{"train", "--dry-run", "--set", "model=builtin:nano", "--set", "data.bench=arith",
+			"--set", setting}
 	}
 	evaluate := func(more ...string) []string {
 		return append([]string{"eval", "-m", "builtin:nano", "--out", filepath.Join(dir, "run")}, more...)
@@ -64,7 +67,8 @@ func TestDidYouMean(t *testing.T) {
 		{[]string{"generate", "-m", "builtin:nano", "-p", "x", "--dtype", "bf16"}, `"bfloat16"`},
 		{[]string{"generate", "-m", "builtin:nano", "-p", "x", "--backend", "cuda"}, `"xla:cuda"`},
 		{[]string{"generate", "-m", "builtin:nano", "-p", "x", "--kernels", "hsot"}, `"host"`},
-		{[]string{"train", "--config", config, "--dry-run"}, `line 3: unknown setting "rollout.goup_size", did you mean "rollout.group_size"?`},
+		{[]string{"train", "--config", config, "--dry-run"},
+			`line 3: unknown setting "rollout.goup_size", did you mean "rollout.group_size"?`},
 		{train("optimiser.lr=1"), `"optimizer"`},
 		{train("lr=1"), `"optimizer.lr"`},
 		{train("preset=dappo"), `"dapo"`},
@@ -72,8 +76,10 @@ func TestDidYouMean(t *testing.T) {
 		{train("algorithm=grop"), `"grpo"`},
 	} {
 		_, _, err := stele(t, c.args...)
-		if err == nil || !strings.Contains(err.Error(), "did you mean") || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("stele %s: error %v, want one line that asks for %s", strings.Join(c.args, " "), err, c.want)
+		if err == nil || !strings.Contains(err.Error(), "did you mean") ||
+			!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("stele %s: error %v, want one line that asks for %s", strings.Join(c.args, " "), err,
+				c.want)
 		}
 	}
 	for _, c := range []struct {
@@ -83,8 +89,10 @@ func TestDidYouMean(t *testing.T) {
 		{train("steps=abc"), "expected a whole number"},
 		{train("data.languages=3"), "expected"},
 	} {
-		if _, _, err := stele(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) || strings.ContainsAny(err.Error(), "\n{") || strings.Contains(err.Error(), "struct") {
-			t.Errorf("stele %s: error %v, want %q in one line without Go's types", strings.Join(c.args, " "), err, c.want)
+		if _, _, err := stele(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) ||
+			strings.ContainsAny(err.Error(), "\n{") || strings.Contains(err.Error(), "struct") {
+			t.Errorf("stele %s: error %v, want %q in one line without Go's types", strings.Join(c.args, " "),
+				err, c.want)
 		}
 	}
 }
@@ -106,7 +114,8 @@ func TestLanguages(t *testing.T) {
 		lay("mgsm/"+l+".jsonl", `{"id":"1","problem":"x","answer":"1"}`)
 	}
 	lay("own.jsonl", `{"problem":"x","answer":"1"}`)
-	lay("two.jsonl", `{"id":"1","problem":"x","answer":"1","language":"de"}`+"\n"+`{"id":"1","problem":"x","answer":"1","language":"en"}`)
+	lay("two.jsonl", `{"id":"1","problem":"x","answer":"1","language":"de"}`+"\n"+
+		`{"id":"1","problem":"x","answer":"1","language":"en"}`)
 	own, two := filepath.Join(data, "own.jsonl"), filepath.Join(data, "two.jsonl")
 	for _, c := range []struct {
 		benchmarks, asked       []string
@@ -114,21 +123,28 @@ func TestLanguages(t *testing.T) {
 		said, fails             string
 	}{
 		{benchmarks: []string{"math500"}, left: []string{"math500"}, languages: []string{"en"}},
-		{benchmarks: []string{"math500", "mgsm"}, left: []string{"math500", "mgsm"}, languages: []string{"en", "th", "sw"},
-			absent: []string{"math500|th", "math500|sw"}, said: "mgsm: no data in es ru de fr bn zh ja te"},
-		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"en", "sw"}, left: []string{"math500", "mgsm"}, languages: []string{"en", "sw"},
+		{benchmarks: []string{"math500", "mgsm"}, left: []string{"math500", "mgsm"},
+			languages: []string{"en", "th", "sw"},
+			absent:    []string{"math500|th", "math500|sw"},
+			said:      "mgsm: no data in es ru de fr bn zh ja te"},
+		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"en", "sw"},
+			left: []string{"math500", "mgsm"}, languages: []string{"en", "sw"},
 			absent: []string{"math500|sw"}, said: "math500 is not there in sw"},
-		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"sw"}, left: []string{"mgsm"}, languages: []string{"sw"},
-			absent: []string{"math500|sw"}, said: "math500 is not there in sw"},
-		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"en", "swa"}, left: []string{"math500", "mgsm"}, languages: []string{"en"},
+		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"sw"}, left: []string{"mgsm"},
+			languages: []string{"sw"},
+			absent:    []string{"math500|sw"}, said: "math500 is not there in sw"},
+		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"en", "swa"},
+			left: []string{"math500", "mgsm"}, languages: []string{"en"},
 			absent: []string{"math500|swa", "mgsm|swa"}, said: `did you mean "sw"?`},
-		{benchmarks: []string{"math500"}, asked: []string{"sw", "te"}, fails: "none of math500 is there in sw te"},
+		{benchmarks: []string{"math500"}, asked: []string{"sw", "te"},
+			fails: "none of math500 is there in sw te"},
 		{benchmarks: []string{"aime24"}, fails: "--data"},
 		{benchmarks: []string{own}, left: []string{own}, languages: []string{"en"}, said: "name no language"},
 		{benchmarks: []string{own}, asked: []string{"th"}, left: []string{own}, languages: []string{"th"}},
 		{benchmarks: []string{two}, left: []string{two}, languages: []string{"en", "de"}},
-		{benchmarks: []string{two, "math500"}, asked: []string{"de", "en"}, left: []string{two, "math500"}, languages: []string{"de", "en"},
-			absent: []string{"math500|de"}, said: "math500 is not there in de"},
+		{benchmarks: []string{two, "math500"}, asked: []string{"de", "en"}, left: []string{two, "math500"},
+			languages: []string{"de", "en"},
+			absent:    []string{"math500|de"}, said: "math500 is not there in de"},
 	} {
 		spec := eval.Spec{Benchmarks: c.benchmarks, Languages: c.asked}
 		var said bytes.Buffer
@@ -144,7 +160,8 @@ func TestLanguages(t *testing.T) {
 			continue
 		}
 		equal := func(a, b []string) bool { return strings.Join(a, " ") == strings.Join(b, " ") }
-		if !equal(spec.Benchmarks, c.left) || !equal(spec.Languages, c.languages) || !equal(spec.Absent, c.absent) {
+		if !equal(spec.Benchmarks, c.left) || !equal(spec.Languages, c.languages) ||
+			!equal(spec.Absent, c.absent) {
 			t.Errorf("%v in %v: %v in %v without %v, want %v in %v without %v", c.benchmarks, c.asked,
 				spec.Benchmarks, spec.Languages, spec.Absent, c.left, c.languages, c.absent)
 		}
@@ -152,7 +169,8 @@ func TestLanguages(t *testing.T) {
 			t.Errorf("%v in %v: says %q, want %q", c.benchmarks, c.asked, said.String(), c.said)
 		}
 		for _, b := range spec.Benchmarks {
-			if problems, err := bench.Load(b, spec.LanguagesOf(b), bench.Options{Dir: data}); err != nil || len(problems) == 0 {
+			if problems, err := bench.Load(b, spec.LanguagesOf(b), bench.Options{Dir: data}); err != nil ||
+				len(problems) == 0 {
 				t.Errorf("%s in %v: %d problems, %v", b, spec.LanguagesOf(b), len(problems), err)
 			}
 		}
@@ -170,10 +188,12 @@ func TestScoreReadsGenerate(t *testing.T) {
 	if err := os.WriteFile(at("in.jsonl"), []byte(lines), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := stele(t, "generate", "-m", "builtin:nano", "--backend", "go", "--in", at("in.jsonl"), "--out", at("out.jsonl"), "--max-tokens", "6", "--temperature", "1", "--top-p", "1"); err != nil {
+	if _, _, err := stele(t, "generate", "-m", "builtin:nano", "--backend", "go", "--in", at("in.jsonl"),
+		"--out", at("out.jsonl"), "--max-tokens", "6", "--temperature", "1", "--top-p", "1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := stele(t, "score", "-m", "builtin:nano", "--backend", "go", "--in", at("out.jsonl"), "--out", at("scored.jsonl")); err != nil {
+	if _, _, err := stele(t, "score", "-m", "builtin:nano", "--backend", "go", "--in", at("out.jsonl"),
+		"--out", at("scored.jsonl")); err != nil {
 		t.Fatal(err)
 	}
 	generated, scored := records(t, at("out.jsonl")), records(t, at("scored.jsonl"))
@@ -225,9 +245,11 @@ func TestGenerateKeepsConversations(t *testing.T) {
 		{`{"prompt":"x"}`, "x", "", ""},
 		{`{"question":"x"}`, "x", "", "no prompt, so question is asked"},
 		{`{"prompt":[{"role":"user","content":"x"}]}`, "", "x", ""},
-		{`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]}`, "", "x", "its last message is left out"},
+		{`{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]}`, "", "x",
+			"its last message is left out"},
 		{`{"messages":[{"from":"human","value":"x"}]}`, "", "x", ""},
-		{`{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"text","text":"y"}]}]}`, "", "xy", ""},
+		{`{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"text","text":"y"}]}]}`,
+			"", "xy", ""},
 	} {
 		said = guesses{}
 		record, err := jsonl.ParseRecord([]byte(c.line))
@@ -249,11 +271,13 @@ func TestGenerateKeepsConversations(t *testing.T) {
 			}
 			last = end.Content
 		}
-		if prompt != c.prompt || last != c.last || !strings.Contains(b.String(), c.says) || c.says == "" && b.Len() > 0 {
+		if prompt != c.prompt || last != c.last || !strings.Contains(b.String(), c.says) || c.says == "" &&
+			b.Len() > 0 {
 			t.Errorf("%s: prompt %q, messages %v, says %q", c.line, prompt, messages, b.String())
 		}
 	}
-	for _, line := range []string{`{"id":1}`, `{"prompt":[1,2]}`, `{"messages":[{"role":"assistant","content":"y"}]}`, `{"prompt":3}`} {
+	for _, line := range []string{`{"id":1}`, `{"prompt":[1,2]}`,
+		`{"messages":[{"role":"assistant","content":"y"}]}`, `{"prompt":3}`} {
 		record, err := jsonl.ParseRecord([]byte(line))
 		if err != nil {
 			t.Fatal(err)
@@ -268,12 +292,14 @@ func TestGenerateKeepsConversations(t *testing.T) {
 func TestAbsentInManifest(t *testing.T) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "two.jsonl")
-	text := `{"id":"1","problem":"2 + 2 = ?","answer":"4","language":"en"}` + "\n" + `{"id":"1","problem":"2 + 2 = ?","answer":"4","language":"de"}` + "\n"
+	text := `{"id":"1","problem":"2 + 2 = ?","answer":"4","language":"en"}` + "\n" +
+		`{"id":"1","problem":"2 + 2 = ?","answer":"4","language":"de"}` + "\n"
 	if err := os.WriteFile(data, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	run := filepath.Join(dir, "run")
-	out, said, err := stele(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", data, "--lang", "en,sw", "--template", "plain", "--max-tokens", "4", "--out", run)
+	out, said, err := stele(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", data, "--lang",
+		"en,sw", "--template", "plain", "--max-tokens", "4", "--out", run)
 	if err != nil || strings.Contains(out, "|sw") || !strings.Contains(said, "is not there in sw") {
 		t.Fatalf("%v\n%s\n%s", err, out, said)
 	}
@@ -284,7 +310,8 @@ func TestAbsentInManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(raw, &manifest); err != nil || strings.Join(manifest.Settings.Absent, " ") != data+"|sw" {
+	if err := json.Unmarshal(raw, &manifest); err != nil ||
+		strings.Join(manifest.Settings.Absent, " ") != data+"|sw" {
 		t.Errorf("%v, %v", manifest.Settings.Absent, err)
 	}
 }
@@ -302,23 +329,33 @@ func TestRecordsInWords(t *testing.T) {
 		command    []string
 		line, want string
 	}{
-		{generate, `{"prompt": "a", "seed": "7"}`, `in.jsonl:2: field "seed": found "7", expected a whole number from 0 on`},
-		{generate, `{"prompt_ids": [1, 2.5]}`, `in.jsonl:2: field "prompt_ids": found 2.5, expected a whole number`},
-		{generate, `{"prompt_ids": [1, 99999]}`, "in.jsonl:2: prompt token 99999 is outside the model's vocabulary of 2064"},
+		{generate, `{"prompt": "a", "seed": "7"}`,
+			`in.jsonl:2: field "seed": found "7", expected a whole number from 0 on`},
+		{generate, `{"prompt_ids": [1, 2.5]}`,
+			`in.jsonl:2: field "prompt_ids": found 2.5, expected a whole number`},
+		{generate, `{"prompt_ids": [1, 99999]}`,
+			"in.jsonl:2: prompt token 99999 is outside the model's vocabulary of 2064"},
 		{generate, `{"prompt_ids": []}`, "in.jsonl:2: the prompt is empty"},
-		{generate, `{"prompt": [{"role": 5, "content": "x"}]}`, `in.jsonl:2: field "prompt": message 0: field "role": found a number, expected text`},
-		{generate, `{"text": "a"}`, `in.jsonl:2: no "prompt", "messages" or "prompt_ids": the record has text`},
+		{generate, `{"prompt": [{"role": 5, "content": "x"}]}`,
+			`in.jsonl:2: field "prompt": message 0: field "role": found a number, expected text`},
+		{generate, `{"text": "a"}`,
+			`in.jsonl:2: no "prompt", "messages" or "prompt_ids": the record has text`},
 		{generate, `{"prompt": null}`, `in.jsonl:2: field "prompt" is null`},
-		{generate, `{"prompt": NaN}`, `in.jsonl:2: field "prompt": column 12: NaN is no number of JSON: write null`},
+		{generate, `{"prompt": NaN}`,
+			`in.jsonl:2: field "prompt": column 12: NaN is no number of JSON: write null`},
 		{generate, `{"prompt": "a"`, "in.jsonl:2: the JSON ends early"},
-		{score, `{"prompt_ids": [1], "completion_ids": "x"}`, `in.jsonl:2: field "completion_ids": found "x", expected a list of whole numbers, token ids`},
-		{score, `{"prompt_ids": [1], "completion_ids": [-1]}`, "in.jsonl:2: token -1 is outside the model's vocabulary"},
+		{score, `{"prompt_ids": [1], "completion_ids": "x"}`,
+			`in.jsonl:2: field "completion_ids": found "x", expected a list of whole numbers, token ids`},
+		{score, `{"prompt_ids": [1], "completion_ids": [-1]}`,
+			"in.jsonl:2: token -1 is outside the model's vocabulary"},
 		{score, `{"prompt_ids": [], "completion_ids": [1]}`, "in.jsonl:2: the prompt is empty"},
 		{decode, `{"ids": 5}`, `in.jsonl:2: field "ids": found 5, expected a list of whole numbers`},
-		{[]string{"tokenize", "-m", model}, `{"text": ["a"]}`, `in.jsonl:2: field "text": found a list, expected text`},
+		{[]string{"tokenize", "-m", model}, `{"text": ["a"]}`,
+			`in.jsonl:2: field "text": found a list, expected text`},
 		{[]string{"langid"}, `{"text": 5}`, `in.jsonl:2: field "text": found 5, expected text`},
 		{[]string{"langid"}, `{"words": 5}`, `in.jsonl:2: no "text": the record has words`},
-		{[]string{"grade"}, `{"output": "1", "reference": 1}`, `in.jsonl:2: field "reference": found 1, expected text`},
+		{[]string{"grade"}, `{"output": "1", "reference": 1}`,
+			`in.jsonl:2: field "reference": found 1, expected text`},
 		{[]string{"langid"}, "", "in.jsonl is empty"}, {[]string{"grade"}, "", "in.jsonl is empty"},
 		{score, "", "in.jsonl is empty"}, {decode, "", "in.jsonl is empty"},
 	} {
@@ -326,7 +363,8 @@ func TestRecordsInWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		stdout, _, err := stele(t, append(c.command, "--in", in, "--out", out)...)
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || stdout != "" {
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") ||
+			stdout != "" {
 			t.Errorf("%s %s: %v, stdout %q; want %q", c.command[0], c.line, err, stdout, c.want)
 		}
 		if _, err := os.Stat(out); err == nil {
@@ -337,10 +375,12 @@ func TestRecordsInWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, said, err := stele(t, append(decode, "--in", in, "--out", out)...)
-	if want := "the tokenizer has no text for 2 of the ids, such as 888888"; err != nil || !strings.Contains(said, want) {
+	if want := "the tokenizer has no text for 2 of the ids, such as 888888"; err != nil ||
+		!strings.Contains(said, want) {
 		t.Errorf("says %q, %v; want %q", said, err, want)
 	}
-	if _, _, err := stele(t, "langid", "--in", in, "--out", filepath.Join(dir, "none", "out")); err == nil || !strings.Contains(err.Error(), "there is no folder "+filepath.Join(dir, "none")) {
+	if _, _, err := stele(t, "langid", "--in", in, "--out", filepath.Join(dir, "none", "out")); err == nil ||
+		!strings.Contains(err.Error(), "there is no folder "+filepath.Join(dir, "none")) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }

@@ -28,7 +28,8 @@ func TestNotices(t *testing.T) {
 			t.Errorf("%s is linked and not named: run go generate ./third_party/notices", name)
 		}
 	}
-	for _, other := range []string{"Go's standard library", "Rust's standard library", "Rust crate onig_sys ", "SIL OPEN FONT LICENSE"} {
+	for _, other := range []string{"Go's standard library", "Rust's standard library", "Rust crate onig_sys ",
+		"SIL OPEN FONT LICENSE"} {
 		if !strings.Contains(out.String(), other) {
 			t.Errorf("no notice of %s", other)
 		}

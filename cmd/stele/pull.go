@@ -41,7 +41,8 @@ What is there is not fetched again, what was cut off goes on. Every file's hash 
 HF_HUB_CACHE or HF_HOME say where the cache is, HF_ENDPOINT names a mirror, HF_TOKEN (or
 what "hf auth login" saved) is sent to it and to no other host, HF_HUB_OFFLINE=1 forbids
 the network. A gated repository needs its terms accepted on its page first.`, strings.Join(pullable(), ", ")),
-		ValidArgsFunction: func(_ *cobra.Command, _ []string, written string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, written string) ([]string,
+			cobra.ShellCompDirective) {
 			return goingOn(pullable(), "", written), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, names []string) error {
@@ -52,9 +53,11 @@ the network. A gated repository needs its terms accepted on its page first.`, st
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.kind, "type", "auto", "what an id is: model, dataset, or auto (a model if there is one)")
+	flags.StringVar(&f.kind, "type", "auto",
+		"what an id is: model, dataset, or auto (a model if there is one)")
 	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit; main when not given")
-	flags.StringArrayVar(&f.include, "include", nil, "fetch files that match this pattern only (*, ? and **); may be repeated")
+	flags.StringArrayVar(&f.include, "include", nil,
+		"fetch files that match this pattern only (*, ? and **); may be repeated")
 	flags.BoolVar(&f.all, "all", false, "fetch all files of a model")
 	flags.StringVar(&f.bench.Registry, "registry", "", "file of your own benchmarks")
 	flags.StringVar(&f.bench.Dir, "data", "", "folder of benchmarks; its "+bench.RegistryFile+" is read")
@@ -64,7 +67,8 @@ the network. A gated repository needs its terms accepted on its page first.`, st
 
 // pullable lists the built-in benchmarks that the hub has.
 func pullable() []string {
-	return slices.DeleteFunc(bench.Names(), func(n string) bool { return len(bench.Registry[n].Repositories()) == 0 })
+	return slices.DeleteFunc(bench.Names(),
+		func(n string) bool { return len(bench.Registry[n].Repositories()) == 0 })
 }
 
 // pulledRow is a line of --json.
@@ -141,7 +145,8 @@ func (f *pullFlags) repository(ctx context.Context, client *hub.Client, name str
 		// The hub says "unauthorized" of names that it does not know.
 		refused := (*hub.StatusError)(nil)
 		unknown := errors.Is(err, hub.ErrNotCached) ||
-			errors.As(err, &refused) && (refused.Status == 404 || refused.Status == 401) && refused.Code != hub.Gated
+			errors.As(err, &refused) && (refused.Status == 404 || refused.Status == 401) &&
+				refused.Code != hub.Gated
 		if !unknown {
 			return pulledRow{}, err
 		}
@@ -192,7 +197,8 @@ func (f *pullFlags) benchmark(ctx context.Context, client *hub.Client, name stri
 	if len(rows) == 0 {
 		return nil, failed
 	}
-	absent := slices.DeleteFunc(slices.Clone(entry.Languages), func(l string) bool { return slices.Contains(languages, l) })
+	absent := slices.DeleteFunc(slices.Clone(entry.Languages),
+		func(l string) bool { return slices.Contains(languages, l) })
 	if len(absent) > 0 {
 		fmt.Fprintf(os.Stderr, "%s: the hub has it in %s; for %s name a folder with --data\n",
 			name, strings.Join(languages, " "), strings.Join(absent, " "))
@@ -218,7 +224,8 @@ func modelFile(name string) bool {
 		ok, _ := path.Match("additional_chat_templates/*.jinja", name)
 		return ok
 	}
-	for _, pattern := range []string{"*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "*.md", "LICENSE*"} {
+	for _, pattern := range []string{"*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "*.md",
+		"LICENSE*"} {
 		if ok, _ := path.Match(pattern, name); ok {
 			return !strings.HasPrefix(name, "consolidated")
 		}
@@ -252,7 +259,8 @@ func pull(ctx context.Context, client *hub.Client, repo hub.Repo, want func(stri
 	if client.Offline {
 		fmt.Fprintf(os.Stderr, "%s: in the cache, not looked for anew (HF_HUB_OFFLINE)\n", repo)
 	} else {
-		fmt.Fprintf(os.Stderr, "%s: %d files at %.7s, %d of them fetched now", repo, p.Files, p.Commit, p.Downloaded)
+		fmt.Fprintf(os.Stderr, "%s: %d files at %.7s, %d of them fetched now", repo, p.Files, p.Commit,
+			p.Downloaded)
 		if p.LeftOut > 0 {
 			fmt.Fprintf(os.Stderr, ", %d others left out", p.LeftOut)
 		}

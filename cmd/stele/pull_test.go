@@ -35,7 +35,8 @@ func hubOf(t *testing.T, repositories map[string]map[string]string) {
 				var list []map[string]any
 				for path, text := range files {
 					oid := fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(text), text)))
-					list = append(list, map[string]any{"type": "file", "path": path, "oid": oid, "size": len(text)})
+					list = append(list, map[string]any{"type": "file", "path": path, "oid": oid,
+						"size": len(text)})
 				}
 				_ = json.NewEncoder(w).Encode(list)
 				return
@@ -67,8 +68,10 @@ func runCommand(args ...string) (string, error) {
 // finds each where the other commands look.
 func TestPulledIsFound(t *testing.T) {
 	hubOf(t, map[string]map[string]string{
-		"models/org/tiny":   {"config.json": "{}", "model.safetensors": "x", "pytorch_model.bin": "x", "original/x.json": "x", "additional_chat_templates/tool_use.jinja": "x"},
-		"datasets/org/sums": {"data/test.jsonl": `{"problem":"1+1","answer":"2"}`, "data/train.jsonl": "{}", "notes.md": "# x"},
+		"models/org/tiny": {"config.json": "{}", "model.safetensors": "x", "pytorch_model.bin": "x",
+			"original/x.json": "x", "additional_chat_templates/tool_use.jinja": "x"},
+		"datasets/org/sums": {"data/test.jsonl": `{"problem":"1+1","answer":"2"}`, "data/train.jsonl": "{}",
+			"notes.md": "# x"},
 	})
 	dir, err := runCommand("pull", "org/tiny")
 	if err != nil {
@@ -81,7 +84,9 @@ func TestPulledIsFound(t *testing.T) {
 		t.Errorf("%d files, want config.json, the weights and the folder of chat templates", len(files))
 	}
 	registry := filepath.Join(t.TempDir(), "own.yaml")
-	if err := os.WriteFile(registry, []byte("sums: {languages: [en], sources: [{hub: org/sums, path: 'data/{split}.jsonl'}]}\n"), 0o644); err != nil {
+	if err := os.WriteFile(registry,
+		[]byte("sums: {languages: [en], sources: [{hub: org/sums, path: 'data/{split}.jsonl'}]}\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if dir, err = runCommand("pull", "sums", "--registry", registry); err != nil {
@@ -98,15 +103,19 @@ func TestPulledIsFound(t *testing.T) {
 	if _, err = runCommand("pull", "org/sums"); err != nil {
 		t.Fatal(err)
 	}
-	if problems, err = bench.Load("org/sums", []string{"en"}, bench.Options{}); err != nil || len(problems) != 1 {
+	if problems, err = bench.Load("org/sums", []string{"en"}, bench.Options{}); err != nil ||
+		len(problems) != 1 {
 		t.Errorf("dataset: %+v, %v", problems, err)
 	}
 	for _, c := range []struct{ args, want string }{
-		{"pull", "nothing to pull"}, {"pull org/none", "nor is there a dataset"}, {"pull nonsense", "unknown benchmark"},
-		{"pull arith", "not read from the hub"}, {"pull a/b/c", "not a hub id"}, {"pull org/tiny --type odd", "--type"},
+		{"pull", "nothing to pull"}, {"pull org/none", "nor is there a dataset"},
+		{"pull nonsense", "unknown benchmark"},
+		{"pull arith", "not read from the hub"}, {"pull a/b/c", "not a hub id"},
+		{"pull org/tiny --type odd", "--type"},
 		{"pull org/tiny@x --revision y", "two revisions"}, {"pull org/gated", "accept its terms"},
 	} {
-		if _, err := runCommand(strings.Fields(c.args)...); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := runCommand(strings.Fields(c.args)...); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.args, err, c.want)
 		}
 	}

@@ -87,7 +87,8 @@ that lie where it does.`,
 			for _, s := range r.Sections {
 				figures, tables = figures+len(s.Figures), tables+len(s.Tables)
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "%s/report.html: %d figures and %d tables of %d runs\n", out, figures, tables, len(runs))
+			fmt.Fprintf(c.ErrOrStderr(), "%s/report.html: %d figures and %d tables of %d runs\n", out,
+				figures, tables, len(runs))
 			return nil
 		},
 	}

@@ -28,7 +28,8 @@ else is kept.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !(temperature > 0) || math.IsInf(temperature, 1) {
-				return usagef("--temperature is %g, expected a finite number above 0: the log-probabilities are those of the logits divided by it", temperature)
+				return usagef("--temperature is %g, expected a finite number above 0: the "+
+					"log-probabilities are those of the logits divided by it", temperature)
 			}
 			records, pairs, where, err := readPairs(in)
 			if err != nil {
@@ -54,7 +55,8 @@ else is kept.`,
 			}
 			defer w.Abort()
 			for i, record := range records {
-				if err := errors.Join(record.Set("logprobs", scores[i].LogProbs), w.Write(record)); err != nil {
+				if err := errors.Join(record.Set("logprobs", scores[i].LogProbs),
+					w.Write(record)); err != nil {
 					return err
 				}
 			}

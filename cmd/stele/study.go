@@ -64,7 +64,8 @@ machines that share DIR, in any order. The job report is made of what is done.`,
 			case list:
 				return printJobs(c.OutOrStdout(), g, s, out, options)
 			}
-			r := &study.Run{Study: s, Dir: out, Runner: w, Options: options, Update: update, Say: c.ErrOrStderr()}
+			r := &study.Run{Study: s, Dir: out, Runner: w, Options: options, Update: update,
+				Say: c.ErrOrStderr()}
 			if job == "" {
 				return r.All(c.Context())
 			}
@@ -95,7 +96,8 @@ machines that share DIR, in any order. The job report is made of what is done.`,
 // printStudyPlan says what a study would do. What is missing does not make it fail: it is
 // what the plan is for.
 func printStudyPlan(
-	ctx context.Context, w io.Writer, g *globals, s *study.Study, dir string, options study.Options, planner study.Planner,
+	ctx context.Context, w io.Writer, g *globals, s *study.Study, dir string, options study.Options,
+	planner study.Planner,
 ) error {
 	plan, err := s.Plan(ctx, dir, options, planner)
 	if err != nil {
@@ -210,6 +212,7 @@ func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, cal
 	if err != nil {
 		return err
 	}
-	_ = printResults(os.Stderr, results, "evaluate.max_tokens") // a terminal that is gone does not end the study
+	// a terminal that is gone does not end the study
+	_ = printResults(os.Stderr, results, "evaluate.max_tokens")
 	return nil
 }

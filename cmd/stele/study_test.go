@@ -339,8 +339,10 @@ func TestStudyPlan(t *testing.T) {
 	all := strings.Join(missing, "\n")
 	for _, want := range []string{
 		"model Qwen/Qwen2.5-7B-Instruct, stele pull Qwen/Qwen2.5-7B-Instruct, []",
-		"math500 in en: not found as data/math500/en.jsonl: name the folder of benchmarks with evaluate.data, , [en es ru de fr bn th sw zh ja te]",
-		"math in en: not found as data/math/train/en.jsonl: name the folder of benchmarks with data.dir, , [en ru fr es de bn th zh]",
+		"math500 in en: not found as data/math500/en.jsonl: name the folder of benchmarks with " +
+			"evaluate.data, , [en es ru de fr bn th sw zh ja te]",
+		"math in en: not found as data/math/train/en.jsonl: name the folder of benchmarks with data.dir, " +
+			", [en ru fr es de bn th zh]",
 	} {
 		if strings.Count(all, want) != 1 {
 			t.Errorf("%q is not there once in\n%s", want, all)

@@ -42,7 +42,8 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 	alike.Seed = 0
 	return w.once(study.Train, alike, func() (e study.Estimate, err error) {
 		e.Missing = append(missingModel(config.Model),
-			missingData(config.Data.Bench, "data.dir", config.Data.Languages, config.Data.Source(io.Discard))...)
+			missingData(config.Data.Bench, "data.dir", config.Data.Languages,
+				config.Data.Source(io.Discard))...)
 		if len(e.Missing) > 0 {
 			if study.Samples(&config) {
 				e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
@@ -157,7 +158,8 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 			binarySize(out.Memory), binarySize(free))
 	}
 	for _, part := range p.Parts {
-		out.Tokens += int64(part.PromptMean * float64(part.Questions)) // a question's samples share its prompt
+		// a question's samples share its prompt
+		out.Tokens += int64(part.PromptMean * float64(part.Questions))
 	}
 	w.speed(&out, found.Config, nil)
 	return out, nil
@@ -252,7 +254,8 @@ func missingData(name, setting string, languages []string, source bench.Options)
 		default:
 			asked = asked[:1] // records that name no language are in the first
 		}
-		absent = slices.DeleteFunc(slices.Clone(asked), func(l string) bool { return !slices.Contains(away, l) })
+		absent = slices.DeleteFunc(slices.Clone(asked),
+			func(l string) bool { return !slices.Contains(away, l) })
 		if len(absent) > 0 {
 			asked = absent
 		}

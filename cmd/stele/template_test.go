@@ -42,8 +42,10 @@ func TestUnreadableTemplate(t *testing.T) {
 	messages := write(t, `{"messages": [{"role": "user", "content": "hi"}]}`)
 	completions := write(t, `{"prompt_ids": [1, 2], "completion_ids": [3]}`)
 	out := func() string { return filepath.Join(t.TempDir(), "run") }
-	evaluate := []string{"eval", "-m", model, "--bench", "arith", "--lang", "en", "--limit", "1", "-n", "1", "--max-tokens", "2"}
-	train := []string{"train", "--dry-run", "--set", "model=" + model, "--set", "data.bench=arith", "--set", "data.levels=[1]", "--set", "data.languages=[en]"}
+	evaluate := []string{"eval", "-m", model, "--bench", "arith", "--lang", "en", "--limit", "1", "-n", "1",
+		"--max-tokens", "2"}
+	train := []string{"train", "--dry-run", "--set", "model=" + model, "--set", "data.bench=arith", "--set",
+		"data.levels=[1]", "--set", "data.languages=[en]"}
 	for _, works := range [][]string{
 		{"generate", "-m", model, "-p", "hello", "--raw", "--max-tokens", "1"},
 		{"generate", "-m", model, "--in", ids, "--out", out(), "--max-tokens", "1"},
@@ -73,7 +75,8 @@ func TestUnreadableTemplate(t *testing.T) {
 			t.Errorf("stele %s gives no error", strings.Join(stops, " "))
 			continue
 		}
-		for _, want := range []string{filepath.Join(model, "chat_template.jinja"), "line 2", "{% trans %}", `unknown tag "trans"`, "without it"} {
+		for _, want := range []string{filepath.Join(model, "chat_template.jinja"), "line 2", "{% trans %}",
+			`unknown tag "trans"`, "without it"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("stele %s: %v\ndoes not name %s", strings.Join(stops, " "), err, want)
 			}
@@ -93,10 +96,12 @@ func TestUnreadableTemplate(t *testing.T) {
 func TestGenerateConversation(t *testing.T) {
 	template := `{% for m in messages %}{{ m|tojson }}{% endfor %}{{ tools|tojson }}{{ enable_thinking }}`
 	model := templated(t, template)
-	in := write(t, `{"messages": [{"role": "assistant", "content": null, "tool_calls": [{"b": 1.0, "a": "<"}]}], "tools": [{"z": 1, "a": 2.50}], "chat_template_kwargs": {"enable_thinking": false}}`+"\n"+
-		`{"prompt": "hi"}`)
+	in := write(t,
+		`{"messages": [{"role": "assistant", "content": null, "tool_calls": [{"b": 1.0, "a": "<"}]}], "tools": [{"z": 1, "a": 2.50}], "chat_template_kwargs": {"enable_thinking": false}}`+"\n"+
+			`{"prompt": "hi"}`)
 	out := filepath.Join(t.TempDir(), "out.jsonl")
-	if _, err := runCommand("generate", "-m", model, "--in", in, "--out", out, "--system", "S", "--max-tokens", "1"); err != nil {
+	if _, err := runCommand("generate", "-m", model, "--in", in, "--out", out, "--system", "S",
+		"--max-tokens", "1"); err != nil {
 		t.Fatal(err)
 	}
 	tokenizer, err := text.Load(model)
@@ -123,8 +128,10 @@ func TestGenerateConversation(t *testing.T) {
 			t.Errorf("line %d: %v\n got %s\nwant %s", i+1, err, got, want)
 		}
 	}
-	for _, bad := range []string{`{"messages": []}`, `{"messages": ["x"]}`, `{"messages": [{"role": "user"}], "tools": 3}`, `{"prompt": "x", "chat_template_kwargs": [1]}`} {
-		if _, err := runCommand("generate", "-m", model, "--in", write(t, bad), "--out", out, "--max-tokens", "1"); err == nil || !strings.Contains(err.Error(), "in.jsonl:1") {
+	for _, bad := range []string{`{"messages": []}`, `{"messages": ["x"]}`,
+		`{"messages": [{"role": "user"}], "tools": 3}`, `{"prompt": "x", "chat_template_kwargs": [1]}`} {
+		if _, err := runCommand("generate", "-m", model, "--in", write(t, bad), "--out", out, "--max-tokens",
+			"1"); err == nil || !strings.Contains(err.Error(), "in.jsonl:1") {
 			t.Errorf("%s: %v, want an error that names the line", bad, err)
 		}
 	}

@@ -39,7 +39,9 @@ a text; with --decode it writes them out instead of leaving them away.`,
 				unknown := map[int32]bool{}
 				defer func() {
 					if len(unknown) > 0 {
-						fmt.Fprintf(c.ErrOrStderr(), "warning: %s: the tokenizer has no text for %d of the ids, such as %d: they are left out\n",
+						fmt.Fprintf(c.ErrOrStderr(),
+							"warning: %s: the tokenizer has no text for %d of the ids, such as %d: they "+
+								"are left out\n",
 							in, len(unknown), slices.Min(slices.Collect(maps.Keys(unknown))))
 					}
 				}()
@@ -77,7 +79,8 @@ func encodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool)
 }
 
 // decodeRecord turns a record's ids to text, and notes those that have none.
-func decodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool, unknown map[int32]bool) error {
+func decodeRecord(tokenizer *text.Tokenizer, record *jsonl.Record, special bool,
+	unknown map[int32]bool) error {
 	var ids []int32
 	if err := required(record, "ids", &ids); err != nil {
 		return err

@@ -27,7 +27,8 @@ func newTrainCommand(g *globals) *cobra.Command {
 	var settings []string
 	var resume, dryRun, helpConfig bool
 	c := &cobra.Command{
-		Use:   "train [--config FILE.yaml] [--set key=value]... (--out RUN [--resume] | --dry-run | --help-config)",
+		Use: "train [--config FILE.yaml] [--set key=value]... (--out RUN [--resume] | --dry-run | " +
+			"--help-config)",
 		Short: "Train with GRPO or SFT",
 		Long: `Train with GRPO or SFT.
 
@@ -88,8 +89,10 @@ null} for each, in the same order:
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out; it has its own configuration")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and do nothing")
-	c.Flags().BoolVar(&helpConfig, "help-config", false, "explain every setting, with its default and what presets have")
-	c.Flags().StringVar(&memory, "memory", "", "memory of the device that may be planned for, as in 24GiB; by default what it has free")
+	c.Flags().BoolVar(&helpConfig, "help-config", false,
+		"explain every setting, with its default and what presets have")
+	c.Flags().StringVar(&memory, "memory", "",
+		"memory of the device that may be planned for, as in 24GiB; by default what it has free")
 	return c
 }
 
@@ -109,7 +112,8 @@ func (g *globals) trainOptions(cfg trainer.Config, live *trainProgress) trainer.
 // trainConfig is the configuration that the flags ask for. A run that goes on without
 // --config has its own, and the backend, dtype and kernels that it began with where no
 // flag says otherwise.
-func trainConfig(c *cobra.Command, g *globals, config string, settings []string, out string, resume bool) (trainer.Config, error) {
+func trainConfig(c *cobra.Command, g *globals, config string, settings []string, out string,
+	resume bool) (trainer.Config, error) {
 	if resume && out == "" {
 		return trainer.Config{}, errors.New("--resume needs --out: the folder of the run to go on with")
 	}
@@ -136,7 +140,8 @@ func trainConfig(c *cobra.Command, g *globals, config string, settings []string,
 }
 
 // printPlan says what a run would do, and whether it would be refused.
-func printPlan(ctx context.Context, w io.Writer, g *globals, cfg trainer.Config, out string, options trainer.Options) error {
+func printPlan(ctx context.Context, w io.Writer, g *globals, cfg trainer.Config, out string,
+	options trainer.Options) error {
 	plan, refusal := trainer.Check(ctx, cfg, out, options)
 	if plan == nil {
 		return refusal
@@ -200,7 +205,8 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 	if _, sampled := m["reward"]; !sampled {
 		fmt.Fprintf(&b, "  loss %.3f  token probability %.2f", m["loss"], m["mean_token_probability"])
 	} else {
-		fmt.Fprintf(&b, "  reward %.3f  accuracy %.2f  language %.2f  length %.1f  cut off %.0f %%  entropy %.2f",
+		fmt.Fprintf(&b,
+			"  reward %.3f  accuracy %.2f  language %.2f  length %.1f  cut off %.0f %%  entropy %.2f",
 			m["reward"], m["rewards/accuracy/mean"], m["rewards/language/mean"], m["completions/mean_length"],
 			100*m["completions/clipped_ratio"], m["entropy"])
 		if kl, ok := m["kl"]; ok {

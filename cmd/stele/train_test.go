@@ -28,7 +28,8 @@ func trainedFiles(t *testing.T, dir string, steps int) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	var paths []string
-	for _, pattern := range []string{"manifest.json", "checkpoints/*/*", "checkpoints/*/adapter/*", "rollouts/*"} {
+	for _, pattern := range []string{"manifest.json", "checkpoints/*/*", "checkpoints/*/adapter/*",
+		"rollouts/*"} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -78,9 +79,12 @@ func TestTrainKilled(t *testing.T) {
 			args := func(out string, more ...string) []string {
 				args := []string{"train", "--backend", "xla:cpu", "--out", filepath.Join(root, out)}
 				for _, s := range []string{
-					"model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain", "data.languages=[en, sw]",
-					"rollout.questions=3", "rollout.group_size=4", "rollout.max_tokens=6", "update.mini_batches=2", "update.micro_tokens=256",
-					"optimizer.lr=1e-3", "save.every=1", "save.keep_last=2", "loss.beta=0.01", fmt.Sprint("steps=", steps), setting,
+					"model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain",
+					"data.languages=[en, sw]",
+					"rollout.questions=3", "rollout.group_size=4", "rollout.max_tokens=6",
+					"update.mini_batches=2", "update.micro_tokens=256",
+					"optimizer.lr=1e-3", "save.every=1", "save.keep_last=2", "loss.beta=0.01",
+					fmt.Sprint("steps=", steps), setting,
 				} {
 					args = append(args, "--set", s)
 				}
@@ -138,12 +142,15 @@ func TestTrainKilled(t *testing.T) {
 func TestTrainInterrupted(t *testing.T) {
 	root := t.TempDir()
 	pids := filepath.Join(root, "pids")
-	command := `reward.commands=[{name: half, weight: 1, run: [sh, -c, 'echo $$ >>` + pids + `; while IFS= read -r x; do echo "{\"reward\": 0.5}"; done']}]`
+	command := `reward.commands=[{name: half, weight: 1, run: [sh, -c, 'echo $$ >>` + pids +
+		`; while IFS= read -r x; do echo "{\"reward\": 0.5}"; done']}]`
 	args := func(out string) []string {
 		args := []string{"train", "--backend", "go", "--kernels", "graph", "--out", filepath.Join(root, out)}
 		for _, s := range []string{
-			"model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain", "rollout.questions=3", "rollout.group_size=4",
-			"rollout.max_tokens=6", "update.micro_tokens=256", "optimizer.lr=1e-3", "save.every=4", "save.keep_last=1", "steps=6", command,
+			"model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain",
+			"rollout.questions=3", "rollout.group_size=4",
+			"rollout.max_tokens=6", "update.micro_tokens=256", "optimizer.lr=1e-3", "save.every=4",
+			"save.keep_last=1", "steps=6", command,
 		} {
 			args = append(args, "--set", s)
 		}
@@ -173,7 +180,8 @@ func TestTrainInterrupted(t *testing.T) {
 		if err == nil {
 			break // it was over first
 		}
-		if code := c.ProcessState.ExitCode(); code != exitInterrupted && (code >= 0 || attempt > 0) { // -1 is before it listens
+		// -1 is before it listens
+		if code := c.ProcessState.ExitCode(); code != exitInterrupted && (code >= 0 || attempt > 0) {
 			t.Fatalf("exit code %d\n%s", code, log.String())
 		}
 		if _, err := os.Stat(filepath.Join(stopped, "manifest.json")); err == nil {
@@ -190,8 +198,9 @@ func TestTrainInterrupted(t *testing.T) {
 	checkGone(t, pids)
 
 	// A program that hangs, and does not mind a signal.
-	hung := append(args("hung"), "--set", `reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM HUP; n=0; echo $$ >>`+pids+
-		`; while IFS= read -r x; do n=$((n+1)); echo "{\"reward\": 0.5}"; done; if [ $n -gt 1 ]; then echo >`+root+`/waits; sleep 600; fi']}]`)
+	hung := append(args("hung"), "--set",
+		`reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM HUP; n=0; echo $$ >>`+pids+
+			`; while IFS= read -r x; do n=$((n+1)); echo "{\"reward\": 0.5}"; done; if [ $n -gt 1 ]; then echo >`+root+`/waits; sleep 600; fi']}]`)
 	for _, twice := range []bool{false, true} {
 		var log bytes.Buffer
 		c := program(&log, append(hung, "--resume")...)
@@ -225,8 +234,10 @@ func TestStoppedEvaluation(t *testing.T) {
 	args := func(out string) []string {
 		args := []string{"train", "--backend", "go", "--out", filepath.Join(root, out)}
 		for _, s := range []string{
-			"algorithm=sft", "model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain", "update.batch=4", "steps=1",
-			"eval.bench=arith", "eval.levels=[1]", "eval.limit=60", "eval.languages=[en, sw]", "eval.max_tokens=40", "eval.samples=2", "rollout.batch=4",
+			"algorithm=sft", "model=builtin:nano", "data.bench=arith", "data.levels=[1]",
+			"data.template=plain", "update.batch=4", "steps=1",
+			"eval.bench=arith", "eval.levels=[1]", "eval.limit=60", "eval.languages=[en, sw]",
+			"eval.max_tokens=40", "eval.samples=2", "rollout.batch=4",
 		} {
 			args = append(args, "--set", s)
 		}
@@ -242,13 +253,16 @@ func TestStoppedEvaluation(t *testing.T) {
 	samples := filepath.Join(root, "stopped", "eval", "step-0", "samples.jsonl")
 	_ = interrupt(c, ended, func() bool { return sizeOf(samples) > 0 }, 0, syscall.SIGINT)
 	said := log.String()
-	if code := c.ProcessState.ExitCode(); code != exitInterrupted || strings.Contains(said, "the same command") ||
-		strings.Count(said, "stopping the evaluation after step 0") != 1 || strings.Count(said, "go on with: stele train --out") != 1 {
+	if code := c.ProcessState.ExitCode(); code != exitInterrupted ||
+		strings.Contains(said, "the same command") ||
+		strings.Count(said, "stopping the evaluation after step 0") != 1 ||
+		strings.Count(said, "go on with: stele train --out") != 1 {
 		t.Errorf("exit code %d\n%s", code, said)
 	}
 	must0(t, "train", "--out", filepath.Join(root, "stopped"), "--resume")
 	must0(t, args("whole")...)
-	for _, name := range []string{"eval.jsonl", "eval/step-0/samples.jsonl", "eval/step-0/results.json", "eval/step-1/samples.jsonl"} {
+	for _, name := range []string{"eval.jsonl", "eval/step-0/samples.jsonl", "eval/step-0/results.json",
+		"eval/step-1/samples.jsonl"} {
 		a, errA := os.ReadFile(filepath.Join(root, "stopped", name))
 		b, errB := os.ReadFile(filepath.Join(root, "whole", name))
 		if errA != nil || errB != nil || !bytes.Equal(a, b) {
@@ -262,7 +276,8 @@ func TestStoppedPlan(t *testing.T) {
 	root := t.TempDir()
 	tried := filepath.Join(root, "tried")
 	var log bytes.Buffer
-	c := program(&log, "train", "--backend", "go", "--dry-run", "--set", "model=builtin:nano", "--set", "data.bench=arith",
+	c := program(&log, "train", "--backend", "go", "--dry-run", "--set", "model=builtin:nano", "--set",
+		"data.bench=arith",
 		"--set", "data.template=plain", "--set", "rollout.max_tokens=6", "--set", "rollout.questions=2",
 		"--set", `reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM; echo >`+tried+`; sleep 600']}]`)
 	if err := c.Start(); err != nil {
@@ -304,24 +319,33 @@ func TestDryRunIsTheRunsCheck(t *testing.T) {
 		code int
 		want string
 	}{
-		"tokens":           {[]string{"--set", "rollout.max_tokens=100000"}, exitFailed, "positions"},
-		"dtype":            {[]string{"--dtype", "int8"}, exitFailed, "int8"},
-		"program":          {[]string{"--set", "reward.commands=[{name: x, weight: 1, run: [/no/such/program]}]"}, exitFailed, "/no/such/program"},
-		"memory":           {[]string{"--memory", "1MiB"}, exitFailed, "there are 1 MiB"},
-		"benchmark":        {[]string{"--set", "eval.bench=no-such-benchmark"}, exitUsage, "no-such-benchmark"},
-		"evaluation":       {[]string{"--set", "eval.bench=arith", "--set", "eval.top_p=2"}, exitUsage, "top-p is 2"},
+		"tokens": {[]string{"--set", "rollout.max_tokens=100000"}, exitFailed, "positions"},
+		"dtype":  {[]string{"--dtype", "int8"}, exitFailed, "int8"},
+		"program": {[]string{"--set",
+			"reward.commands=[{name: x, weight: 1, run: [/no/such/program]}]"}, exitFailed,
+			"/no/such/program"},
+		"memory": {[]string{"--memory", "1MiB"}, exitFailed, "there are 1 MiB"},
+		"benchmark": {[]string{"--set", "eval.bench=no-such-benchmark"}, exitUsage,
+			"no-such-benchmark"},
+		"evaluation": {[]string{"--set", "eval.bench=arith", "--set", "eval.top_p=2"}, exitUsage,
+			"top-p is 2"},
 		"setting":          {[]string{"--set", "steps=0"}, exitUsage, "steps is 0"},
 		"no such setting":  {[]string{"--set", "loss.betta=0"}, exitUsage, "betta"},
 		"size":             {[]string{"--memory", "much"}, exitUsage, "much"},
 		"nothing to go on": {[]string{"--resume"}, exitUsage, "holds no run"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			common := append([]string{"train", "--backend", "go", "--out", filepath.Join(root, "run")}, x.args...)
+			common := append([]string{"train", "--backend", "go", "--out", filepath.Join(root, "run")},
+				x.args...)
 			if name != "nothing to go on" {
-				for _, s := range []string{"model=builtin:nano", "data.bench=arith", "data.template=plain", "rollout.questions=2", "rollout.group_size=2", "steps=1"} {
+				for _, s := range []string{"model=builtin:nano", "data.bench=arith", "data.template=plain",
+					"rollout.questions=2", "rollout.group_size=2", "steps=1"} {
 					common = slices.Insert(common, 1, "--set", s)
 				}
-				if !slices.ContainsFunc(x.args, func(a string) bool { return strings.HasPrefix(a, "rollout.max_tokens") }) {
+				if !slices.ContainsFunc(x.args, func(a string) bool {
+					return strings.HasPrefix(a,
+						"rollout.max_tokens")
+				}) {
 					common = append(common, "--set", "rollout.max_tokens=4")
 				}
 			}
@@ -349,7 +373,8 @@ func TestParseBytes(t *testing.T) {
 		size string
 		want int64 // -1 for an error
 	}{
-		{"", 0}, {"24GiB", 24 << 30}, {"80 GB", 80e9}, {"0.5GiB", 1 << 29}, {"512MiB", 512 << 20}, {"3MB", 3e6},
+		{"", 0}, {"24GiB", 24 << 30}, {"80 GB", 80e9}, {"0.5GiB", 1 << 29}, {"512MiB", 512 << 20},
+		{"3MB", 3e6},
 		{"24", -1}, {"GiB", -1}, {"-1GiB", -1}, {"0MiB", -1}, {"24TiB", -1}, {"1e99xGiB", -1},
 	} {
 		got, err := parseBytes(c.size)

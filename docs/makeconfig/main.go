@@ -97,7 +97,8 @@ func (d *document) section(prefix, about string, v reflect.Value, presets map[st
 		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		text := comments[field.Name]
 		if key == "" || text == "" {
-			d.errs = append(d.errs, fmt.Errorf("%s.%s has no key or no comment of its own", v.Type(), field.Name))
+			d.errs = append(d.errs, fmt.Errorf("%s.%s has no key or no comment of its own", v.Type(),
+				field.Name))
 			continue
 		}
 		text = inWords(v.Type(), field.Name, text)
@@ -114,7 +115,8 @@ func (d *document) section(prefix, about string, v reflect.Value, presets map[st
 		d.entry(prefix+key, field.Type, v.Field(i), of(i), text)
 		if element := field.Type; element.Kind() == reflect.Slice && element.Elem().Kind() == reflect.Struct {
 			sections = append(sections, func() {
-				d.section(prefix+key+"[].", "Each of "+prefix+key+" has these.", reflect.Zero(element.Elem()), nil)
+				d.section(prefix+key+"[].", "Each of "+prefix+key+" has these.", reflect.Zero(element.Elem()),
+					nil)
 			})
 		}
 	}
@@ -127,7 +129,8 @@ func (d *document) section(prefix, about string, v reflect.Value, presets map[st
 const width = 100
 
 // entry writes one setting.
-func (d *document) entry(key string, t reflect.Type, value reflect.Value, presets map[string]reflect.Value, text string) {
+func (d *document) entry(key string, t reflect.Type, value reflect.Value, presets map[string]reflect.Value,
+	text string) {
 	like := shown(value)
 	about := kind(t) + "; default " + like
 	for _, name := range slices.Sorted(maps.Keys(presets)) {
@@ -164,7 +167,8 @@ func kind(t reflect.Type) string {
 		}
 		return "list of " + kind(t.Elem()) + "s"
 	case reflect.Map:
-		return "a " + kind(t.Elem()) + " by " + map[reflect.Kind]string{reflect.String: "name", reflect.Int: "number"}[t.Key().Kind()]
+		return "a " + kind(t.Elem()) + " by " + map[reflect.Kind]string{reflect.String: "name",
+			reflect.Int: "number"}[t.Key().Kind()]
 	}
 	panic(t)
 }

@@ -60,7 +60,8 @@ func Restart(with []string) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Exec(path, os.Args, append(with[:len(with):len(with)], memory+"="+string(noted))); err != nil {
+	if err := syscall.Exec(path, os.Args, append(with[:len(with):len(with)],
+		memory+"="+string(noted))); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

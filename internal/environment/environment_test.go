@@ -45,7 +45,8 @@ func TestRestart(t *testing.T) {
 		for _, add := range []string{"STELE_TEST_A=1", "STELE_TEST_B=mine"} {
 			name, _, _ := strings.Cut(add, "=")
 			if now := os.Getenv(name); now != strings.TrimPrefix(add, name+"=") {
-				with := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, name+"=") })
+				with := slices.DeleteFunc(os.Environ(),
+					func(e string) bool { return strings.HasPrefix(e, name+"=") })
 				t.Fatal(Restart(append(with, add)))
 			}
 		}
@@ -86,7 +87,8 @@ func TestRestartEnds(t *testing.T) {
 	c := exec.Command(os.Args[0], "-test.run=^TestRestartEnds$")
 	c.Env = append(os.Environ(), child+"=1")
 	out, err := c.CombinedOutput()
-	if err != nil || strings.Count(string(out), "start\n") != mostStarts+1 || !strings.Contains(string(out), "did not give it the environment") {
+	if err != nil || strings.Count(string(out), "start\n") != mostStarts+1 ||
+		!strings.Contains(string(out), "did not give it the environment") {
 		t.Errorf("%q, %v", out, err)
 	}
 }

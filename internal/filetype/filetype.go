@@ -41,16 +41,20 @@ func Of(head []byte, size int64) Kind {
 		magic string
 		kind  Kind
 	}{
-		{"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself: fetch it with git lfs pull, or download it from the hub"},
+		{"version https://git-lfs.github.com/spec/",
+			"a Git LFS pointer, not the file itself: fetch it with git lfs pull, or download it from the hub"},
 		{"GGUF", "a GGUF file, llama.cpp's format"},
 		{"GGML", "a GGML file, an older format of llama.cpp's"},
 		{"PAR1", Parquet}, {"ARROW1", Arrow}, {"FEA1", "a Feather file of the first version"},
 		{"\x1f\x8b", Gzip}, {"\x28\xb5\x2f\xfd", "a zstd file: unpack it with zstd -d"},
 		{"BZh", "a bzip2 file: unpack it with bunzip2"}, {"\xfd7zXZ\x00", "an xz file: unpack it with unxz"},
-		{"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"}, {"\x04\x22\x4d\x18", "an lz4 file: unpack it with lz4 -d"},
+		{"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"},
+		{"\x04\x22\x4d\x18", "an lz4 file: unpack it with lz4 -d"},
 		{"PK\x03\x04", "a zip archive (PyTorch's .bin and .pt files are such, and so are .npz and .xlsx)"},
-		{"\x89HDF\r\n\x1a\n", "an HDF5 file"}, {"\x93NUMPY", "a NumPy file"}, {"SQLite format 3\x00", "an SQLite database"},
-		{"%PDF-", "a PDF file"}, {"\x89PNG", "a PNG image"}, {"\xff\xd8\xff", "a JPEG image"}, {"\x7fELF", "a program"},
+		{"\x89HDF\r\n\x1a\n", "an HDF5 file"}, {"\x93NUMPY", "a NumPy file"},
+		{"SQLite format 3\x00", "an SQLite database"},
+		{"%PDF-", "a PDF file"}, {"\x89PNG", "a PNG image"}, {"\xff\xd8\xff", "a JPEG image"},
+		{"\x7fELF", "a program"},
 		{"Obj\x01", "an Avro file"}, {"ORC", "an ORC file"},
 		{"\xff\xfe", "text in UTF-16: write it as UTF-8"}, {"\xfe\xff", "text in UTF-16: write it as UTF-8"},
 	} {
@@ -75,8 +79,10 @@ func Of(head []byte, size int64) Kind {
 		begins string
 		kind   Kind
 	}{
-		{"<!doctype html", "an HTML page" + fetchAgain}, {"<html", "an HTML page" + fetchAgain}, {"<?xml", "an XML document" + fetchAgain},
-		{"entry not found", `the hub's answer "Entry not found"` + fetchAgain}, {"repository not found", `the hub's answer "Repository not found"` + fetchAgain},
+		{"<!doctype html", "an HTML page" + fetchAgain}, {"<html", "an HTML page" + fetchAgain},
+		{"<?xml", "an XML document" + fetchAgain},
+		{"entry not found", `the hub's answer "Entry not found"` + fetchAgain},
+		{"repository not found", `the hub's answer "Repository not found"` + fetchAgain},
 		{"invalid username or password", `the hub's answer "Invalid username or password"` + fetchAgain},
 	} {
 		if strings.HasPrefix(text, mark.begins) {
@@ -152,29 +158,36 @@ func Folder(dir string) string {
 	case has("adapter_config.json"):
 		return adapter(dir)
 	case has("refs") && has("snapshots"):
-		return "the cache folder of a hub repository: name the repository, as owner/name, or a folder in " + filepath.Join(dir, "snapshots")
+		return "the cache folder of a hub repository: name the repository, as owner/name, or a folder in " +
+			filepath.Join(dir, "snapshots")
 	case first("*.gguf") != "":
-		return fmt.Sprintf("a folder of GGUF files (%s), llama.cpp's format: name the Hugging Face model that they were made from", first("*.gguf"))
+		return fmt.Sprintf("a folder of GGUF files (%s), llama.cpp's format: name the Hugging Face model "+
+			"that they were made from", first("*.gguf"))
 	case has("checkpoints") && has("manifest.json"):
-		return "the folder of a run: name a checkpoint in it, such as " + latest(filepath.Join(dir, "checkpoints"), "step-*")
+		return "the folder of a run: name a checkpoint in it, such as " + latest(filepath.Join(dir,
+			"checkpoints"), "step-*")
 	case first("checkpoint-*") != "":
 		return "a folder of checkpoints: name one of them, such as " + latest(dir, "checkpoint-*")
 	case first("step-*") != "":
 		return "a folder of checkpoints: name one of them, such as " + latest(dir, "step-*")
 	case first("pytorch_model*.bin") != "":
-		return fmt.Sprintf("a model in PyTorch's own format (%s): write it as safetensors, with save_pretrained of transformers", first("pytorch_model*.bin"))
+		return fmt.Sprintf("a model in PyTorch's own format (%s): write it as safetensors, with "+
+			"save_pretrained of transformers", first("pytorch_model*.bin"))
 	case first("consolidated*.pth") != "" || first("consolidated*.safetensors") != "":
 		return fmt.Sprintf("a model in its authors' own layout (%s): name the folder of its Hugging Face form", first("consolidated*"))
 	case has("tf_model.h5") || has("flax_model.msgpack"):
-		return fmt.Sprintf("a model for another framework (%s): write it as safetensors, with save_pretrained of transformers", first("*_model.*"))
+		return fmt.Sprintf("a model for another framework (%s): write it as safetensors, with "+
+			"save_pretrained of transformers", first("*_model.*"))
 	case first("*.onnx") != "" || has("onnx"):
 		return "a model in ONNX: name the Hugging Face model that it was exported from"
 	case first("*.pt") != "" || first("*.pth") != "" || first("*.bin") != "":
-		return fmt.Sprintf("a folder of PyTorch files (%s%s%s): write the model as safetensors, with save_pretrained of transformers", first("*.pt"), first("*.pth"), first("*.bin"))
+		return fmt.Sprintf("a folder of PyTorch files (%s%s%s): write the model as safetensors, with "+
+			"save_pretrained of transformers", first("*.pt"), first("*.pth"), first("*.bin"))
 	case has("model_index.json"):
 		return "a pipeline of diffusers, not a language model"
 	case !slices.ContainsFunc(names, func(n string) bool {
-		return n != ".git" && n != ".gitattributes" && n != ".gitignore" && n != ".cache" && !strings.EqualFold(n, "README.md") && !strings.HasPrefix(n, "LICENSE")
+		return n != ".git" && n != ".gitattributes" && n != ".gitignore" && n != ".cache" &&
+			!strings.EqualFold(n, "README.md") && !strings.HasPrefix(n, "LICENSE")
 	}):
 		return "a repository without its files: fetch them, with git lfs pull or stele pull"
 	case has("dataset_dict.json") || has("dataset_info.json") && has("state.json"):
@@ -193,12 +206,14 @@ func adapter(dir string) string {
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "adapter_config.json"))
 	if err != nil || json.Unmarshal(data, &config) != nil || config.Base == "" {
-		return "an adapter of another model (adapter_config.json), not a model: merge it into its base, with merge_and_unload of PEFT"
+		return "an adapter of another model (adapter_config.json), not a model: merge it into its base, " +
+			"with merge_and_unload of PEFT"
 	}
 	if config.Type == "" {
 		config.Type = "PEFT"
 	}
-	return fmt.Sprintf("an adapter (%s) of %s, not a model: merge it into that, with merge_and_unload of PEFT, or name %s", config.Type, config.Base, config.Base)
+	return fmt.Sprintf("an adapter (%s) of %s, not a model: merge it into that, with merge_and_unload of "+
+		"PEFT, or name %s", config.Type, config.Base, config.Base)
 }
 
 // latest is the path that sorts last of those that match, the longest names last: step-10

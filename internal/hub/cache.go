@@ -33,12 +33,14 @@ var (
 // IsID reports whether a name has the form owner/name of a hub id.
 func IsID(name string) bool {
 	owner, repo, ok := strings.Cut(name, "/")
-	return ok && segment.MatchString(owner) && segment.MatchString(repo) && !strings.Contains(name, "..") && !strings.Contains(name, "--")
+	return ok && segment.MatchString(owner) && segment.MatchString(repo) && !strings.Contains(name, "..") &&
+		!strings.Contains(name, "--")
 }
 
 // IsRevision reports whether a name can be a branch, a tag or a commit.
 func IsRevision(name string) bool {
-	return revisionName.MatchString(name) && filepath.IsLocal(name) && !strings.Contains(name, "..") && !strings.HasSuffix(name, "/")
+	return revisionName.MatchString(name) && filepath.IsLocal(name) && !strings.Contains(name, "..") &&
+		!strings.HasSuffix(name, "/")
 }
 
 // Cache is the folder that Hugging Face's tools keep downloads in: HF_HUB_CACHE (or

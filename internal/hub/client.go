@@ -66,10 +66,12 @@ func NewClient() (*Client, error) {
 	if endpoint == "" {
 		endpoint = "https://huggingface.co"
 	}
-	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" ||
+		u.Host == "" {
 		return nil, fmt.Errorf("HF_ENDPOINT is %q: expected a URL such as https://huggingface.co", endpoint)
 	}
-	offline := slices.Contains([]string{"1", "ON", "YES", "TRUE"}, strings.ToUpper(cmp.Or(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE"))))
+	offline := slices.Contains([]string{"1", "ON", "YES", "TRUE"},
+		strings.ToUpper(cmp.Or(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE"))))
 	return &Client{
 		Endpoint: endpoint, Token: token, Cache: cache, Offline: offline,
 		Tries: 6, Stall: time.Minute,
@@ -159,7 +161,8 @@ func (c *Client) get(ctx context.Context, address string, from int64) (*http.Res
 		}
 		return nil, temporary{plain(err), 0}
 	}
-	if s := response.StatusCode; s == http.StatusOK || from > 0 && (s == http.StatusPartialContent || s == http.StatusRequestedRangeNotSatisfiable) {
+	if s := response.StatusCode; s == http.StatusOK || from > 0 &&
+		(s == http.StatusPartialContent || s == http.StatusRequestedRangeNotSatisfiable) {
 		return response, nil
 	}
 	defer response.Body.Close()
@@ -173,7 +176,8 @@ var errRedirects = errors.New("stopped after 10 redirects")
 // exist, is not who it should be, or sends round in circles.
 func lasting(err error) bool {
 	name := (*net.DNSError)(nil)
-	return errors.As(err, &name) && name.IsNotFound || errors.As(err, new(*tls.CertificateVerificationError)) || errors.Is(err, errRedirects)
+	return errors.As(err, &name) && name.IsNotFound ||
+		errors.As(err, new(*tls.CertificateVerificationError)) || errors.Is(err, errRedirects)
 }
 
 // plain is an error of a request without its address, which may be a signed one.
@@ -216,8 +220,10 @@ func (c *Client) refusal(response *http.Response) error {
 		message += ": " + said
 	}
 	switch {
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusTooEarly,
-		status == http.StatusInternalServerError, status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout,
+		status == http.StatusTooEarly,
+		status == http.StatusInternalServerError, status == http.StatusBadGateway,
+		status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
 		return temporary{errors.New(message), askedToWait(response.Header)}
 	case !c.own(response.Request.URL):
 		// The hub has sent us to its storage by an address that is signed for a time:

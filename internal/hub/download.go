@@ -120,7 +120,8 @@ func (c *Client) fetch(ctx context.Context, address string, part *partial) error
 		}
 	}
 	if n := response.ContentLength; n >= 0 && n != part.size-part.have {
-		return fmt.Errorf("%s sends %d bytes where the hub says %d", response.Request.URL.Host, n, part.size-part.have)
+		return fmt.Errorf("%s sends %d bytes where the hub says %d", response.Request.URL.Host, n,
+			part.size-part.have)
 	}
 	stalled := fmt.Errorf("nothing came for %v", c.Stall)
 	timer := time.AfterFunc(c.Stall, func() { cancel(stalled) })

@@ -25,7 +25,8 @@ var (
 
 func someFiles() map[string]string {
 	return map[string]string{
-		"config.json": `{"a":1}`, "model.safetensors": big, "sub/deep/x y+z%.txt": "in a folder", "README.md": "# x", "copy.md": "# x", "empty": "",
+		"config.json": `{"a":1}`, "model.safetensors": big, "sub/deep/x y+z%.txt": "in a folder",
+		"README.md": "# x", "copy.md": "# x", "empty": "",
 	}
 }
 
@@ -75,10 +76,12 @@ func TestPull(t *testing.T) {
 	}
 	// The layout: blobs by hash, links relative, the ref naming the commit.
 	root := filepath.Join(cache, "models--org--name")
-	if target, err := os.Readlink(filepath.Join(p.Dir, "sub/deep/x y+z%.txt")); err != nil || target != "../../../../blobs/"+gitSum("in a folder") {
+	if target, err := os.Readlink(filepath.Join(p.Dir, "sub/deep/x y+z%.txt")); err != nil ||
+		target != "../../../../blobs/"+gitSum("in a folder") {
 		t.Errorf("link to %s, %v", target, err)
 	}
-	if target, err := os.Readlink(filepath.Join(p.Dir, "model.safetensors")); err != nil || target != "../../blobs/"+largeSum(big) {
+	if target, err := os.Readlink(filepath.Join(p.Dir, "model.safetensors")); err != nil ||
+		target != "../../blobs/"+largeSum(big) {
 		t.Errorf("link to %s, %v", target, err)
 	}
 	if ref, err := os.ReadFile(filepath.Join(root, "refs/main")); err != nil || string(ref) != commitA {
@@ -94,7 +97,8 @@ func TestPull(t *testing.T) {
 	}
 	h.commit = strings.Replace(commitA, "0", "f", 1)
 	h.files["config.json"] = `{"a":2}`
-	if p, err = c.Pull(t.Context(), repo, all); err != nil || !slices.Equal(h.requests, []string{"config.json "}) {
+	if p, err = c.Pull(t.Context(), repo, all); err != nil ||
+		!slices.Equal(h.requests, []string{"config.json "}) {
 		t.Errorf("new commit: %v, %v", h.requests, err)
 	}
 	same(t, p.Dir, h.files)
@@ -106,7 +110,8 @@ func TestPull(t *testing.T) {
 	if off, err := c.Pull(t.Context(), repo, all); err != nil || off.Dir != p.Dir {
 		t.Errorf("offline: %+v, %v", off, err)
 	}
-	if _, err := c.Pull(t.Context(), Repo{Kind: Model, ID: "org/other"}, all); err == nil || !strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
+	if _, err := c.Pull(t.Context(), Repo{Kind: Model, ID: "org/other"}, all); err == nil ||
+		!strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
 		t.Errorf("offline: %v", err)
 	}
 }
@@ -114,7 +119,8 @@ func TestPull(t *testing.T) {
 func TestSomeFilesOfADataset(t *testing.T) {
 	h := newFakeHub(t, map[string]string{"main/test.jsonl": "{}", "main/train.jsonl": "{}{}"})
 	h.kind = "datasets"
-	p, err := h.client(t, t.TempDir()).Pull(t.Context(), Repo{Kind: Dataset, ID: "org/name", Revision: "refs/convert/parquet"},
+	p, err := h.client(t, t.TempDir()).Pull(t.Context(),
+		Repo{Kind: Dataset, ID: "org/name", Revision: "refs/convert/parquet"},
 		func(p string) bool { return strings.Contains(p, "test") })
 	if err != nil || p.Files != 1 || p.LeftOut != 1 {
 		t.Fatalf("%+v, %v", p, err)
@@ -128,7 +134,8 @@ func TestSomeFilesOfADataset(t *testing.T) {
 // TestMisbehaving has the hub go wrong in ways that the pull must get over.
 func TestMisbehaving(t *testing.T) {
 	isBig := func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "model.safetensors") }
-	for name, misbehave := range map[string]func(h *fakeHub, n int, w http.ResponseWriter, r *http.Request) bool{
+	for name, misbehave := range map[string]func(h *fakeHub, n int, w http.ResponseWriter,
+		r *http.Request) bool{
 		"cuts the connection": func(h *fakeHub, n int, w http.ResponseWriter, r *http.Request) bool {
 			if !isBig(r) || n > 6 {
 				return false
@@ -148,7 +155,8 @@ func TestMisbehaving(t *testing.T) {
 			fmt.Fprint(w, big)
 			return true
 		},
-		"cuts, then sends another part": func(h *fakeHub, n int, w http.ResponseWriter, r *http.Request) bool {
+		"cuts, then sends another part": func(h *fakeHub, n int, w http.ResponseWriter,
+			r *http.Request) bool {
 			switch {
 			case !isBig(r) || n > 2:
 				return false
@@ -194,7 +202,8 @@ func TestMisbehaving(t *testing.T) {
 			<-r.Context().Done()
 			return true
 		},
-		"answers by redirects on its own host, as for a repository of another name now": func(h *fakeHub, n int, w http.ResponseWriter, r *http.Request) bool {
+		"answers by redirects on its own host, as for a repository of another name now": func(h *fakeHub,
+			n int, w http.ResponseWriter, r *http.Request) bool {
 			if strings.Contains(r.URL.Path, "/tree/") || r.URL.Query().Has("again") {
 				return false
 			}
@@ -266,7 +275,10 @@ func TestRefused(t *testing.T) {
 		sabotage func(*fakeHub)
 		want     string
 	}{
-		{"wrong hash of a large file", file(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.ToUpper(big)) }), "the hub says " + largeSum(big)},
+		{"wrong hash of a large file", file(func(w http.ResponseWriter,
+			_ *http.Request) {
+			fmt.Fprint(w, strings.ToUpper(big))
+		}), "the hub says " + largeSum(big)},
 		{"wrong hash of a small file", func(h *fakeHub) {
 			h.before = func(w http.ResponseWriter, r *http.Request) bool {
 				if !strings.HasSuffix(r.URL.Path, "config.json") {
@@ -285,24 +297,39 @@ func TestRefused(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			fmt.Fprint(w, "more")
 		}), "more bytes than the hub says"},
-		{"too short", file(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "less") }), "sends 4 bytes where the hub says 320000"},
-		{"cut, again and again", file(func(w http.ResponseWriter, _ *http.Request) { cut(w, big, 0, 0) }), "given up after 3 attempts"},
-		{"circles", file(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }), "10 redirects"},
+		{"too short", file(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "less") }),
+			"sends 4 bytes where the hub says 320000"},
+		{"cut, again and again", file(func(w http.ResponseWriter, _ *http.Request) { cut(w, big, 0, 0) }),
+			"given up after 3 attempts"},
+		{"circles", file(func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		}), "10 redirects"},
 		{"401", answer(401), "set HF_TOKEN"},
-		{"gated, no token", answer(401, "X-Error-Code", "GatedRepo"), "(gated: accept its terms on its page, then set HF_TOKEN): http"},
+		{"gated, no token", answer(401, "X-Error-Code", "GatedRepo"),
+			"(gated: accept its terms on its page, then set HF_TOKEN): http"},
 		{"gated, no access", func(h *fakeHub) {
 			h.token = "hf_secret"
 			answer(403, "X-Error-Code", "GatedRepo")(h)
 		}, "(gated: accept its terms on its page, as the user of HF_TOKEN): http"},
-		{"403", answer(403, "X-Error-Message", "Access to model org/name is restricted."), "is restricted. (HF_TOKEN has no right to it"},
+		{"403", answer(403, "X-Error-Message", "Access to model org/name is restricted."),
+			"is restricted. (HF_TOKEN has no right to it"},
 		{"404", answer(404), "no such name, revision or file"},
 		{"busy for ever", answer(503), "given up after 3 attempts: 127.0.0.1"},
 		{"no hub at all", func(h *fakeHub) {
-			h.before = func(w http.ResponseWriter, _ *http.Request) bool { fmt.Fprint(w, "<html>"); return true }
+			h.before = func(w http.ResponseWriter, _ *http.Request) bool {
+				fmt.Fprint(w,
+					"<html>")
+				return true
+			}
 		}, "does not answer like a hub"},
 		{"no commit", func(h *fakeHub) { h.commit = "../../x" }, "which is none"},
-		{"no hash", edit(func(e map[string]any) { e["lfs"] = map[string]any{"oid": "../../x", "size": 1} }), "which is none"},
-		{"negative size", edit(func(e map[string]any) { e["lfs"] = map[string]any{"oid": largeSum(big), "size": -1} }), "size of -1"},
+		{"no hash", edit(func(e map[string]any) { e["lfs"] = map[string]any{"oid": "../../x", "size": 1} }),
+			"which is none"},
+		{"negative size", edit(func(e map[string]any) {
+			e["lfs"] = map[string]any{"oid": largeSum(big),
+				"size": -1}
+		}), "size of -1"},
 		{"pages in circles", func(h *fakeHub) {
 			h.before = func(w http.ResponseWriter, r *http.Request) bool {
 				if strings.Contains(r.URL.Path, "/tree/") {
@@ -316,9 +343,11 @@ func TestRefused(t *testing.T) {
 		{"listed twice", func(h *fakeHub) {
 			h.tree = func(e []map[string]any) []map[string]any { return append(e, e[1]) }
 		}, "twice"},
-		{"no files", func(h *fakeHub) { h.tree = func([]map[string]any) []map[string]any { return nil } }, "has no files"},
+		{"no files", func(h *fakeHub) { h.tree = func([]map[string]any) []map[string]any { return nil } },
+			"has no files"},
 	}
-	for _, path := range []string{"../escape", "/etc/escape", `..\escape`, `a\..\..\escape`, "a/../../escape", "a//b", "./a", "", "a\x00b", "c:escape", "a/.."} {
+	for _, path := range []string{"../escape", "/etc/escape", `..\escape`, `a\..\..\escape`, "a/../../escape",
+		"a//b", "./a", "", "a\x00b", "c:escape", "a/.."} {
 		cases = append(cases, struct {
 			name     string
 			sabotage func(*fakeHub)
@@ -333,7 +362,8 @@ func TestRefused(t *testing.T) {
 			c := h.client(t, filepath.Join(above, "hub"))
 			c.Token = h.token
 			_, err := c.Pull(t.Context(), repo, all)
-			if err == nil || !strings.Contains(err.Error(), k.want) || strings.ContainsAny(err.Error(), "\n\x1b") {
+			if err == nil || !strings.Contains(err.Error(), k.want) ||
+				strings.ContainsAny(err.Error(), "\n\x1b") {
 				t.Errorf("error %q, want one line with %q", err, k.want)
 			}
 			if dir, err := Snapshot(Model, repo.ID, ""); err == nil {
@@ -343,7 +373,8 @@ func TestRefused(t *testing.T) {
 				if strings.Contains(name, "/snapshots/") || strings.Contains(name, "escape") {
 					t.Errorf("%s is there", name)
 				}
-				if base := filepath.Base(name); strings.Contains(name, "/blobs/") && base != gitSum(text) && base != largeSum(text) && !strings.HasSuffix(base, ".incomplete") {
+				if base := filepath.Base(name); strings.Contains(name, "/blobs/") && base != gitSum(text) &&
+					base != largeSum(text) && !strings.HasSuffix(base, ".incomplete") {
 					t.Errorf("%s is not what its name says", name)
 				}
 			}
@@ -400,10 +431,12 @@ func TestStorage(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, p.Dir, h.files)
-	if want := []string{"signature=1 ", "signature=2 bytes=100000-", "signature=3 bytes=100000-"}; !slices.Equal(got, want) {
+	if want := []string{"signature=1 ", "signature=2 bytes=100000-",
+		"signature=3 bytes=100000-"}; !slices.Equal(got, want) {
 		t.Errorf("the storage was asked for %q, want %q", got, want)
 	}
-	if len(h.tokens) == 0 || slices.ContainsFunc(h.tokens, func(s string) bool { return s != "Bearer hf_secret" }) {
+	if len(h.tokens) == 0 || slices.ContainsFunc(h.tokens,
+		func(s string) bool { return s != "Bearer hf_secret" }) {
 		t.Errorf("the hub got %q", h.tokens)
 	}
 	if strings.Contains(log.String(), "secret") || strings.Contains(log.String(), "signature") {
@@ -430,7 +463,8 @@ func TestAskedToWait(t *testing.T) {
 		want        time.Duration
 	}{
 		{"Retry-After", "7", 7 * time.Second}, {"Retry-After", "soon", 0}, {"Retry-After", "99999", maxWait},
-		{"RateLimit", `"api";r=0;t=55`, 56 * time.Second}, {"RateLimit", `"resolvers"; r = 0 ; t = 3`, 4 * time.Second},
+		{"RateLimit", `"api";r=0;t=55`, 56 * time.Second},
+		{"RateLimit", `"resolvers"; r = 0 ; t = 3`, 4 * time.Second},
 		{"RateLimit", `"api";r=12;t=55`, 0}, {"RateLimit", `"api";r=0;t=999999`, maxWait},
 	} {
 		if got := askedToWait(http.Header{http.CanonicalHeaderKey(c.name): {c.value}}); got != c.want {
@@ -520,7 +554,8 @@ func TestTwoAtOnce(t *testing.T) {
 	wg.Wait()
 	// README.md and copy.md have one content, and are one request.
 	if len(h.requests) != len(h.files)-2 {
-		t.Errorf("%d requests for %d contents, one of them empty: %q", len(h.requests), len(h.files)-1, h.requests)
+		t.Errorf("%d requests for %d contents, one of them empty: %q", len(h.requests), len(h.files)-1,
+			h.requests)
 	}
 }
 
@@ -528,10 +563,12 @@ func TestBlobOfAnotherSize(t *testing.T) {
 	h := newFakeHub(t, map[string]string{"config.json": "{}"})
 	cache := t.TempDir()
 	blobs := filepath.Join(cache, "models--org--name/blobs")
-	if err := errors.Join(os.MkdirAll(blobs, 0o755), os.WriteFile(filepath.Join(blobs, gitSum("{}")), []byte("{"), 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(blobs, 0o755),
+		os.WriteFile(filepath.Join(blobs, gitSum("{}")), []byte("{"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.client(t, cache).Pull(t.Context(), repo, all); err == nil || !strings.Contains(err.Error(), "remove it and pull again") {
+	if _, err := h.client(t, cache).Pull(t.Context(), repo, all); err == nil ||
+		!strings.Contains(err.Error(), "remove it and pull again") {
 		t.Error(err)
 	}
 }
@@ -539,7 +576,8 @@ func TestBlobOfAnotherSize(t *testing.T) {
 func TestNames(t *testing.T) {
 	h := newFakeHub(t, nil)
 	c := h.client(t, t.TempDir())
-	for _, r := range []Repo{{Model, "name", ""}, {Model, "../x/y", ""}, {Model, "a/..", ""}, {Model, "a/b/c", ""}, {Model, "a--b/c", ""},
+	for _, r := range []Repo{{Model, "name", ""}, {Model, "../x/y", ""}, {Model, "a/..", ""},
+		{Model, "a/b/c", ""}, {Model, "a--b/c", ""},
 		{Model, "a/b", "../x"}, {Model, "a/b", "x/../../y"}, {Model, "a/b", "-x"}, {Model, "a/b", "x/"}} {
 		if _, err := c.Pull(t.Context(), r, all); err == nil || len(h.tokens) > 0 {
 			t.Errorf("%+v was asked for: %v", r, err)
@@ -548,13 +586,15 @@ func TestNames(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	for _, k := range []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"} {
+	for _, k := range []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME",
+		"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"} {
 		t.Setenv(k, "")
 	}
 	t.Setenv("HOME", "/home/x")
 	for _, step := range []struct{ key, value, want string }{
 		{"HOME", "/home/x", "/home/x/.cache/huggingface/hub"}, {"XDG_CACHE_HOME", "/c", "/c/huggingface/hub"},
-		{"HF_HOME", "~/hf", "/home/x/hf/hub"}, {"HUGGINGFACE_HUB_CACHE", "/old", "/old"}, {"HF_HUB_CACHE", "/hub", "/hub"},
+		{"HF_HOME", "~/hf", "/home/x/hf/hub"}, {"HUGGINGFACE_HUB_CACHE", "/old", "/old"},
+		{"HF_HUB_CACHE", "/hub", "/hub"},
 	} {
 		t.Setenv(step.key, step.value)
 		if got, err := Cache(); got != step.want || err != nil {
@@ -563,7 +603,8 @@ func TestEnvironment(t *testing.T) {
 	}
 	// The token: what was saved in HF_HOME, unless a variable has one.
 	t.Setenv("HF_HOME", t.TempDir())
-	if err := os.WriteFile(filepath.Join(os.Getenv("HF_HOME"), "token"), []byte("hf_saved\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(os.Getenv("HF_HOME"), "token"), []byte("hf_saved\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("TRANSFORMERS_OFFLINE", "1")

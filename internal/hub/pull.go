@@ -85,11 +85,13 @@ func (e *entry) check() error {
 // safePath reports whether a path from the network stays below the folder that it
 // is put into, on any system.
 func safePath(p string) bool {
-	if p == "" || len(p) > 1024 || strings.ContainsAny(p, "\\:\x00") || path.Clean(p) != p || !filepath.IsLocal(p) {
+	if p == "" || len(p) > 1024 || strings.ContainsAny(p, "\\:\x00") || path.Clean(p) != p ||
+		!filepath.IsLocal(p) {
 		return false
 	}
 	for part := range strings.SplitSeq(p, "/") {
-		if part == "" || part == "." || part == ".." || len(part) > 255 || strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if part == "" || part == "." || part == ".." || len(part) > 255 ||
+			strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return false
 		}
 	}
@@ -195,7 +197,8 @@ func (c *Client) commit(ctx context.Context, repo Repo) (string, error) {
 	var info struct {
 		SHA string `json:"sha"`
 	}
-	if _, err := c.ask(ctx, repo.String(), c.api(repo)+"/revision/"+url.PathEscape(revision), &info); err != nil {
+	if _, err := c.ask(ctx, repo.String(), c.api(repo)+"/revision/"+url.PathEscape(revision),
+		&info); err != nil {
 		return "", err
 	}
 	if !gitHash.MatchString(info.SHA) {
@@ -249,7 +252,8 @@ func (c *Client) tree(ctx context.Context, repo Repo, commit string) ([]entry, e
 const atOnce = 4
 
 // blobs downloads the contents that are missing, and returns how many they were.
-func (c *Client) blobs(ctx context.Context, repo Repo, commit, root string, wanted []entry, total int64) (downloaded int, err error) {
+func (c *Client) blobs(ctx context.Context, repo Repo, commit, root string, wanted []entry,
+	total int64) (downloaded int, err error) {
 	if err := os.MkdirAll(filepath.Join(root, "blobs"), 0o755); err != nil {
 		return 0, err
 	}
@@ -304,7 +308,8 @@ func complete(file string, size int64) (bool, error) {
 	case err != nil:
 		return false, err
 	case info.Size() != size:
-		return false, fmt.Errorf("%s has %d bytes, the hub says %d: remove it and pull again", file, info.Size(), size)
+		return false, fmt.Errorf("%s has %d bytes, the hub says %d: remove it and pull again", file,
+			info.Size(), size)
 	}
 	return true, nil
 }

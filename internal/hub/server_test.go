@@ -40,7 +40,8 @@ type fakeHub struct {
 
 func newFakeHub(t *testing.T, files map[string]string) *fakeHub {
 	t.Helper()
-	h := &fakeHub{kind: "models", id: "org/name", files: files, commit: commitA, large: func(p string) bool { return strings.HasSuffix(p, ".safetensors") }}
+	h := &fakeHub{kind: "models", id: "org/name", files: files, commit: commitA,
+		large: func(p string) bool { return strings.HasSuffix(p, ".safetensors") }}
 	h.Server = httptest.NewServer(h)
 	t.Cleanup(h.Close)
 	return h
@@ -67,7 +68,8 @@ func (h *fakeHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.tokens = append(h.tokens, r.Header.Get("Authorization"))
 	if strings.Contains(r.URL.Path, "/resolve/") {
-		h.requests = append(h.requests, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]+" "+r.Header.Get("Range"))
+		h.requests = append(h.requests, r.URL.Path[strings.LastIndex(r.URL.Path,
+			"/")+1:]+" "+r.Header.Get("Range"))
 	}
 	h.mu.Unlock()
 	if h.before != nil && h.before(w, r) {
@@ -98,7 +100,8 @@ func (h *fakeHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveTree lists the files in pages of two, as the hub does in pages of a thousand.
 func (h *fakeHub) serveTree(w http.ResponseWriter, r *http.Request) {
-	entries := []map[string]any{{"type": "directory", "path": "sub", "oid": strings.Repeat("0", 40), "size": 0}}
+	entries := []map[string]any{{"type": "directory", "path": "sub", "oid": strings.Repeat("0", 40),
+		"size": 0}}
 	for path := range h.files {
 		entries = append(entries, h.entry(path))
 	}
@@ -116,7 +119,8 @@ func (h *fakeHub) serveTree(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if wanted == "" {
-		w.Header().Set("Link", fmt.Sprintf(`<%s%s?recursive=true&cursor=2>; rel="next"`, cmp.Or(h.pages, h.URL), r.URL.Path))
+		w.Header().Set("Link", fmt.Sprintf(`<%s%s?recursive=true&cursor=2>; rel="next"`,
+			cmp.Or(h.pages, h.URL), r.URL.Path))
 	}
 	_ = json.NewEncoder(w).Encode(page)
 }

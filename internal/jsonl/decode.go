@@ -114,7 +114,8 @@ func foundKind(value string) string {
 		return digits
 	}
 	if words := map[string]string{
-		"string": "text", "number": "a number", "array": "a list", "object": "an object", "bool": "true or false",
+		"string": "text", "number": "a number", "array": "a list", "object": "an object",
+		"bool": "true or false",
 	}[kind]; words != "" {
 		return words
 	}

@@ -116,7 +116,8 @@ func TestErrorsAreInWords(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`{"seed": "x"}`, `field "seed": found text, expected a whole number from 0 on`},
 		{`{"seed": -4}`, `field "seed": found -4, expected a whole number from 0 on`},
-		{`{"seed": 99999999999999999999}`, `field "seed": found 99999999999999999999, expected a whole number from 0 on that fits 64 bits`},
+		{`{"seed": 99999999999999999999}`,
+			`field "seed": found 99999999999999999999, expected a whole number from 0 on that fits 64 bits`},
 		{`{"layers": 2.5}`, `field "layers": found 2.5, expected a whole number`},
 		{`{"share": [1]}`, `field "share": found a list, expected a number`},
 		{`{"name": {}}`, `field "name": found an object, expected text`},
@@ -129,7 +130,8 @@ func TestErrorsAreInWords(t *testing.T) {
 		{`{"seed": 1`, "the JSON ends early: what begins in it is not closed"},
 		{"", "the JSON ends early: what begins in it is not closed"},
 		{`{"share": NaN}`, "column 11: NaN is no number of JSON: write null"},
-		{"{\"seed\": 1,\n \"share\": -Infinity}", "line 2, column 12: -Infinity is no number of JSON: write null"},
+		{"{\"seed\": 1,\n \"share\": -Infinity}",
+			"line 2, column 12: -Infinity is no number of JSON: write null"},
 		{`{"name": None}`, "column 10: None is Python's, not JSON: write null"},
 		{`{'name': 1}`, `column 2: ' is no quotation mark of JSON: write "`},
 		{`{"seed": 1,}`, "not JSON: column 12: found '}', expected a field's name in quotation marks"},
@@ -137,7 +139,8 @@ func TestErrorsAreInWords(t *testing.T) {
 		{`{"seed": 1 "x": 2}`, `not JSON: column 12: found '"', expected a comma or }`},
 		{`{"sizes": [1 2]}`, "not JSON: column 14: found '2', expected a comma or ]"},
 		{`{"name": tru}`, "not JSON: column 13: found '}', expected true, false or null"},
-		{"{\"name\": \"a\tb\"}", `not JSON: column 12: found '\t', expected text, in which control characters are written as \n or \t`},
+		{"{\"name\": \"a\tb\"}",
+			`not JSON: column 12: found '\t', expected text, in which control characters are written as \n or \t`},
 		{`{"name": "\x"}`, `not JSON: column 12: found 'x', expected an escape such as \n or \\`},
 		{`{"seed": 1} 5`, "column 13: text after the JSON object"},
 	} {
@@ -149,12 +152,14 @@ func TestErrorsAreInWords(t *testing.T) {
 			r, err := ParseRecord([]byte(c.text))
 			if err == nil {
 				for _, field := range r.Keys() {
-					var into any = map[string]any{"seed": &whole.Seed, "layers": &whole.Layers, "share": &whole.Share,
-						"name": &whole.Name, "inner": &whole.Inner, "scores": &whole.Scores}[field]
+					var into any = map[string]any{"seed": &whole.Seed, "layers": &whole.Layers,
+						"share": &whole.Share,
+						"name":  &whole.Name, "inner": &whole.Inner, "scores": &whole.Scores}[field]
 					_, err = r.Decode(field, into)
 				}
 			}
-			if err == nil || strings.Contains(err.Error(), "json:") || strings.Contains(err.Error(), "invalid character") {
+			if err == nil || strings.Contains(err.Error(), "json:") ||
+				strings.Contains(err.Error(), "invalid character") {
 				t.Errorf("%s: as a record %v", c.text, err)
 			}
 		}
@@ -184,17 +189,20 @@ func TestRecordShowsWhatItFound(t *testing.T) {
 	}
 	var seed uint64
 	var ids []int32
-	if _, err := r.Decode("seed", &seed); err == nil || err.Error() != `field "seed": found "7", expected a whole number from 0 on` {
+	if _, err := r.Decode("seed", &seed); err == nil ||
+		err.Error() != `field "seed": found "7", expected a whole number from 0 on` {
 		t.Error(err)
 	}
-	if _, err := r.Decode("ids", &ids); err == nil || err.Error() != `field "ids": found 3000000000, expected a whole number that fits 32 bits` {
+	if _, err := r.Decode("ids", &ids); err == nil ||
+		err.Error() != `field "ids": found 3000000000, expected a whole number that fits 32 bits` {
 		t.Error(err)
 	}
 	for _, c := range []struct {
 		fields []string
 		want   string
 	}{
-		{[]string{"text"}, `no "text": the record has seed, ids, gone`}, {[]string{"gone"}, `field "gone" is null`},
+		{[]string{"text"}, `no "text": the record has seed, ids, gone`},
+		{[]string{"gone"}, `field "gone" is null`},
 		{[]string{"a", "b", "c"}, `no "a", "b" or "c": the record has seed, ids, gone`},
 	} {
 		if err := r.Lacks(c.fields...); err.Error() != c.want {
@@ -209,7 +217,8 @@ func TestRecordShowsWhatItFound(t *testing.T) {
 // Latin-1 would be read as U+FFFD, without a word.
 func TestOnlyUTF8IsRead(t *testing.T) {
 	_, err := ParseRecord([]byte("{\"text\": \"ann\xe9e\"}"))
-	if want := "column 14 is not UTF-8 (byte 0xe9): write the file as UTF-8"; err == nil || err.Error() != want {
+	if want := "column 14 is not UTF-8 (byte 0xe9): write the file as UTF-8"; err == nil ||
+		err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

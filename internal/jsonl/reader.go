@@ -34,7 +34,8 @@ func Open(path string) (*Reader, error) {
 	kind, packed := filetype.OfFile(path), strings.HasSuffix(path, ".gz")
 	switch {
 	case kind == filetype.Gzip && !packed:
-		return nil, fmt.Errorf("%s is a gzip file: rename it to %s.gz, or unpack it", path, filepath.Base(path))
+		return nil, fmt.Errorf("%s is a gzip file: rename it to %s.gz, or unpack it", path,
+			filepath.Base(path))
 	case kind != filetype.Unknown && kind != filetype.Empty && !(packed && kind == filetype.Gzip):
 		return nil, fmt.Errorf("%s is %s (expected JSONL)", path, kind)
 	}

@@ -63,21 +63,24 @@ var (
 func readCode(t *testing.T) *code {
 	c := &code{
 		packages: map[string]string{}, symbols: map[string]map[string]bool{}, tests: map[string]bool{},
-		flags: map[string]bool{"help": true, "version": true}, commands: map[string]bool{"completion": true, "help": true},
-		targets: map[string]bool{}, settings: map[string]bool{},
+		flags:    map[string]bool{"help": true, "version": true},
+		commands: map[string]bool{"completion": true, "help": true},
+		targets:  map[string]bool{}, settings: map[string]bool{},
 	}
 	for _, file := range goFiles(t) {
 		source := read(t, file)
 		c.sources.WriteString(source)
 		if within(path.Dir(file), "cmd/stele") {
-			for _, m := range flagCall.FindAllStringSubmatch(strings.ReplaceAll(source, "flags.", "Flags()."), -1) {
+			for _, m := range flagCall.FindAllStringSubmatch(strings.ReplaceAll(source, "flags.", "Flags()."),
+				-1) {
 				c.flags[m[1]], c.flags[m[2]] = true, true
 			}
 			for _, m := range commandUse.FindAllStringSubmatch(source, -1) {
 				c.commands[m[1]] = true
 			}
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), source, parser.SkipObjectResolution)
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), source,
+			parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +198,10 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 	looked := 0
 	for _, document := range documents(t) {
 		text := read(t, document)
-		missing := func(what, name string) { t.Errorf("%s names %s %q, which there is not", document, what, name) }
+		missing := func(what, name string) {
+			t.Errorf("%s names %s %q, which there is not", document, what,
+				name)
+		}
 		var blocks []string
 		blocks = append(blocks, fenced.FindAllString(text, -1)...)
 		if document == "docs/architecture.md" {
@@ -238,7 +244,8 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 					continue
 				}
 				for _, m := range flagName.FindAllStringSubmatch(line, -1) {
-					if looked++; !c.flags[m[1]] && !strings.Contains(m[1], "_") && !slices.Contains(foreignFlags, m[1]) {
+					if looked++; !c.flags[m[1]] && !strings.Contains(m[1], "_") &&
+						!slices.Contains(foreignFlags, m[1]) {
 						missing("a flag", "--"+m[1])
 					}
 				}
@@ -320,7 +327,8 @@ func packageFolders(t *testing.T) map[string]bool {
 		if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(folder, forTests) {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.PackageClauseOnly)
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil,
+			parser.PackageClauseOnly)
 		if err != nil {
 			t.Fatal(err)
 		}

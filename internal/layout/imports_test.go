@@ -35,7 +35,8 @@ var rooms = []struct {
 	{"third_party", []string{"internal"}},
 
 	{"trainer/objective", []string{"kernels", "internal"}},
-	{"trainer/optimizer", []string{"engine/architecture", "engine/checkpoint", "kernels", "internal", "trainer/tensorfile"}},
+	{"trainer/optimizer", []string{"engine/architecture", "engine/checkpoint", "kernels", "internal",
+		"trainer/tensorfile"}},
 	{"trainer/reward", []string{"eval", "internal"}},
 	{"eval/answer", []string{"eval/grade", "internal"}},
 	{"eval/dataset", []string{"internal"}},
@@ -88,7 +89,8 @@ func TestImports(t *testing.T) {
 			if within(imported, library) {
 				used[library] = true
 				if !withinAny(pkg, importers) {
-					t.Errorf("%s imports %s, which only %s may", file, imported, strings.Join(importers, ", "))
+					t.Errorf("%s imports %s, which only %s may", file, imported,
+						strings.Join(importers, ", "))
 				}
 			}
 		}
@@ -117,7 +119,8 @@ func TestImports(t *testing.T) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly)
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil,
+			parser.ImportsOnly)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,8 @@ func goFiles(t *testing.T) (list []string) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" ||
+		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") ||
+			entry.Name() == "testdata" ||
 			name == "runs" || name == "bin") {
 			return fs.SkipDir
 		}

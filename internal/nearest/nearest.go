@@ -38,7 +38,8 @@ func short(given string, names []string) string {
 	for _, name := range names {
 		full := plain(name)
 		longer := len(full) >= 4 && strings.HasPrefix(string(letters), string(full)) // benchmark for bench
-		if !longer && !strings.Contains(string(full), string(letters)) && !(len(full) > 0 && full[0] == letters[0] && within(letters, full)) {
+		if !longer && !strings.Contains(string(full), string(letters)) &&
+			!(len(full) > 0 && full[0] == letters[0] && within(letters, full)) {
 			continue
 		}
 		if meant != "" {

@@ -36,7 +36,8 @@ func TestPace(t *testing.T) {
 	}
 	worstFirst, worstNaive := 0.0, 0.0
 	for name, length := range kinds {
-		for _, c := range []struct{ n, lanes int }{{1, 32}, {2, 1}, {20, 32}, {40, 32}, {100, 32}, {1000, 32}, {300, 8}, {50, 1}} {
+		for _, c := range []struct{ n, lanes int }{{1, 32}, {2, 1}, {20, 32}, {40, 32}, {100, 32}, {1000, 32},
+			{300, 8}, {50, 1}} {
 			t.Run(fmt.Sprintf("%s/%d in %d", name, c.n, c.lanes), func(t *testing.T) {
 				random = rand.New(rand.NewPCG(1, uint64(len(name))))
 				lengths := make([]time.Duration, c.n)
@@ -63,7 +64,8 @@ func TestPace(t *testing.T) {
 					ratio := float64(left) / float64(truth)
 					naive := float64(at) / float64(i+1) * float64(c.n-i-1) / float64(truth)
 					if !said && c.n > c.lanes && c.lanes > 1 {
-						worstFirst, worstNaive = max(worstFirst, ratio), max(worstNaive, float64(ends[0])*float64(c.n-1)/float64(end-ends[0]))
+						worstFirst, worstNaive = max(worstFirst, ratio),
+							max(worstNaive, float64(ends[0])*float64(c.n-1)/float64(end-ends[0]))
 					}
 					said = true
 					bound := 2.4
@@ -76,13 +78,15 @@ func TestPace(t *testing.T) {
 						bound = 1.5
 					}
 					if ratio > bound || ratio < 1/bound {
-						t.Errorf("after %d units %v are foretold, %v are left; by units done %.2f times", i+1, left, truth, naive)
+						t.Errorf("after %d units %v are foretold, %v are left; by units done %.2f times", i+1,
+							left, truth, naive)
 					}
 				}
 			})
 		}
 	}
 	if worstFirst > 3 || worstNaive < 10 {
-		t.Errorf("the first word is up to %.1f times the truth, that by units done %.1f times", worstFirst, worstNaive)
+		t.Errorf("the first word is up to %.1f times the truth, that by units done %.1f times", worstFirst,
+			worstNaive)
 	}
 }

@@ -43,7 +43,8 @@ func New(out io.Writer, title, unit string, done, total, parallel int) *Meter {
 	m := newMeter(out, title, unit, done, total, parallel, time.Now)
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		m.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40))
-		m.bar = m.bars.New(int64(total), mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("").Padding("░"),
+		m.bar = m.bars.New(int64(total),
+			mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("").Padding("░"),
 			mpb.PrependDecorators(decor.Name(title+" ")),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return m.status() })))
 		m.bar.SetCurrent(int64(done))
@@ -53,7 +54,8 @@ func New(out io.Writer, title, unit string, done, total, parallel int) *Meter {
 
 func newMeter(out io.Writer, title, unit string, done, total, parallel int, now func() time.Time) *Meter {
 	at := now()
-	return &Meter{out: out, title: title, unit: unit, total: total, done: done, pace: Pace{Parallel: parallel}, began: at, last: at, now: now}
+	return &Meter{out: out, title: title, unit: unit, total: total, done: done,
+		pace: Pace{Parallel: parallel}, began: at, last: at, now: now}
 }
 
 // Add notes n more units done; note replaces what is said beside the count.

@@ -19,7 +19,8 @@ import (
 // and a second document, which would not be read, are errors.
 func Text(data []byte) (text []byte, err error) {
 	defer recovered(&err)
-	if kind := filetype.Of(data[:min(len(data), 512)], int64(len(data))); kind != filetype.Unknown && kind != filetype.Empty {
+	if kind := filetype.Of(data[:min(len(data), 512)], int64(len(data))); kind != filetype.Unknown &&
+		kind != filetype.Empty {
 		return nil, fmt.Errorf("the file is %s (expected YAML)", kind)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
@@ -38,7 +39,8 @@ func Text(data []byte) (text []byte, err error) {
 			continue
 		}
 		if n++; n > 1 {
-			return nil, fmt.Errorf("line %d: a second YAML document begins here, and one is read: take the --- out", document.Body.GetToken().Position.Line)
+			return nil, fmt.Errorf("line %d: a second YAML document begins here, and one is read: take "+
+				"the --- out", document.Body.GetToken().Position.Line)
 		}
 	}
 	return data, nil
@@ -53,12 +55,15 @@ func Explain(data []byte, err error) error {
 	var other yaml.Error
 	switch {
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s: found %s, expected %s", placeOf(data, kind), shown(kind.Token.Value), inWords(kind.DstType))
+		return fmt.Errorf("%s: found %s, expected %s", placeOf(data, kind), shown(kind.Token.Value),
+			inWords(kind.DstType))
 	case errors.As(err, &node):
-		return fmt.Errorf("%s: found %s, expected %s", placeOf(data, node), nodeInWords(node.Actual), nodeInWords(node.Expected))
+		return fmt.Errorf("%s: found %s, expected %s", placeOf(data, node), nodeInWords(node.Actual),
+			nodeInWords(node.Expected))
 	case errors.As(err, &overflow):
 		if strings.HasPrefix(overflow.SrcNum, "-") {
-			return fmt.Errorf("line %d: found %s, expected %s", overflow.Token.Position.Line, overflow.SrcNum, inWords(overflow.DstType))
+			return fmt.Errorf("line %d: found %s, expected %s", overflow.Token.Position.Line, overflow.SrcNum,
+				inWords(overflow.DstType))
 		}
 		return fmt.Errorf("line %d: %s is too large", overflow.Token.Position.Line, overflow.SrcNum)
 	case errors.As(err, &other) && other.GetToken() != nil:
@@ -111,9 +116,13 @@ func syntaxInWords(message string) string {
 		return fmt.Sprintf("setting %s is there twice, first in line %s", m[1], m[2])
 	}
 	for _, s := range []struct{ has, words string }{
-		{"mapping value is not allowed", "a setting cannot begin here: indent it as its neighbours are, or put a text that has a colon in quotation marks"},
-		{"value is not allowed in this context", "a value cannot stand here: indent it as its neighbours are"},
-		{"found character '\t'", "YAML is indented with spaces, and this is a tab"}, {"tab character", "YAML is indented with spaces, and this is a tab"},
+		{"mapping value is not allowed",
+			"a setting cannot begin here: indent it as its neighbours are, or put a text that has a colon " +
+				"in quotation marks"},
+		{"value is not allowed in this context",
+			"a value cannot stand here: indent it as its neighbours are"},
+		{"found character '\t'", "YAML is indented with spaces, and this is a tab"},
+		{"tab character", "YAML is indented with spaces, and this is a tab"},
 		{"sequence end token", "[ is not closed"},
 		{"flow mapping end token", "{ is not closed"},
 		{"double-quoted", `a quotation mark " is not closed`},

@@ -37,7 +37,8 @@ func Read(data []byte, into any) error {
 	var document yaml.MapSlice
 	if unmarshal(data, &document, yaml.UseOrderedMap()) == nil {
 		if path, siblings, found := findUnknown(document, reflect.TypeOf(into), ""); found {
-			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, unknownSetting(path, siblings, reflect.TypeOf(into)))
+			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line,
+				unknownSetting(path, siblings, reflect.TypeOf(into)))
 		}
 	}
 	return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)

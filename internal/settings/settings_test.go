@@ -27,14 +27,16 @@ type run struct {
 // TestPanics: what the YAML library panics on is an error.
 func TestPanics(t *testing.T) {
 	var r run
-	if err := Read([]byte("name: x\nparts: !00\n0: #0\n"), &r); err == nil || !strings.Contains(err.Error(), "without a value") {
+	if err := Read([]byte("name: x\nparts: !00\n0: #0\n"), &r); err == nil ||
+		!strings.Contains(err.Error(), "without a value") {
 		t.Errorf("a tag without a value: %v", err)
 	}
 }
 
 func TestRead(t *testing.T) {
 	var r run
-	if err := Read([]byte("\ufeff---\nname: x\r\nrollout: {temperature: 0.5}\nnamed: {a: {max_tokens: 3}}\n"), &r); err != nil {
+	if err := Read([]byte("\ufeff---\nname: x\r\nrollout: {temperature: 0.5}\nnamed: {a: {max_tokens: 3}}\n"),
+		&r); err != nil {
 		t.Fatal(err)
 	}
 	if r.Name != "x" || r.Rollout.Temperature != 0.5 || r.Named["a"].MaxTokens != 3 {
@@ -42,9 +44,11 @@ func TestRead(t *testing.T) {
 	}
 	for _, c := range []struct{ text, want string }{
 		{"name: x\nsetps: 3", `line 2: unknown setting "setps", did you mean "steps"?`},
-		{"rollout:\n  temprature: 1", `line 2: unknown setting "rollout.temprature", did you mean "rollout.temperature"?`},
+		{"rollout:\n  temprature: 1",
+			`line 2: unknown setting "rollout.temprature", did you mean "rollout.temperature"?`},
 		{"temperature: 1", `line 1: unknown setting "temperature", did you mean "rollout.temperature"?`},
-		{"parts: [{max-tokens: 1}]", `unknown setting "parts.0.max-tokens", did you mean "parts.0.max_tokens"?`},
+		{"parts: [{max-tokens: 1}]",
+			`unknown setting "parts.0.max-tokens", did you mean "parts.0.max_tokens"?`},
 		{"named: {a: {maxtokens: 1}}", `did you mean "named.a.max_tokens"?`},
 		{"rollout: {zzz: 1}", `unknown setting "rollout.zzz": expected one of temperature, max_tokens`},
 		{"steps: abc", `line 1, "steps: abc": found "abc", expected a whole number`},
@@ -74,14 +78,16 @@ func TestRead(t *testing.T) {
 	} {
 		var r run
 		err := Read([]byte(c.text), &r)
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "struct") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") ||
+			strings.Contains(err.Error(), "struct") {
 			t.Errorf("%q: error %v, want %q", c.text, err, c.want)
 		}
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	for _, text := range []string{"name: x", "rollout: {temperature: a}", "parts: [{x: 1}]", "? [1]\n: 2", "named: 3"} {
+	for _, text := range []string{"name: x", "rollout: {temperature: a}", "parts: [{x: 1}]", "? [1]\n: 2",
+		"named: 3"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -58,7 +58,8 @@ func run(crates bool) error {
 	if err != nil {
 		return err
 	}
-	parts = append(parts, part{"Fonts of reports, subsets of Noto Sans (eval/report/fonts)", []string{string(fonts)}})
+	parts = append(parts, part{"Fonts of reports, subsets of Noto Sans (eval/report/fonts)",
+		[]string{string(fonts)}})
 	library, err := os.ReadFile("crates.txt")
 	if err != nil {
 		return fmt.Errorf("%w: run go run ./make -crates in third_party/notices", err)
@@ -68,7 +69,8 @@ func run(crates bool) error {
 		return err
 	}
 	if !strings.HasPrefix(string(library), libraryOf(version)) {
-		return fmt.Errorf("crates.txt is not of tokenizers %s: run go run ./make -crates in third_party/notices", version)
+		return fmt.Errorf("crates.txt is not of tokenizers %s: run go run ./make -crates in "+
+			"third_party/notices", version)
 	}
 	const head = "Stele contains software of others, under the licences that are quoted here.\n\n"
 	return os.WriteFile("NOTICES", []byte(head+written(parts)+string(library)), 0o644)
@@ -76,7 +78,8 @@ func run(crates bool) error {
 
 // tokenizersVersion returns the version of the module that libtokenizers.a is built from.
 func tokenizersVersion() (string, error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", "github.com/daulet/tokenizers").Output()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}",
+		"github.com/daulet/tokenizers").Output()
 	return strings.TrimSpace(string(out)), err
 }
 
@@ -202,7 +205,8 @@ type crate struct {
 }
 
 func (c *crate) macro() bool {
-	return slices.ContainsFunc(c.Targets, func(t struct{ Kind []string }) bool { return slices.Contains(t.Kind, "proc-macro") })
+	return slices.ContainsFunc(c.Targets,
+		func(t struct{ Kind []string }) bool { return slices.Contains(t.Kind, "proc-macro") })
 }
 
 // rustCrates returns what cargo links into libtokenizers.a: neither what builds it nor macros.
