@@ -13,7 +13,8 @@ func BenchmarkPool(b *testing.B) {
 		{"xla:cuda", KernelsGraph, ""}} {
 		for _, mebibytes := range []int{64, 2048} {
 			b.Run(fmt.Sprintf("%s/%d MiB", f, mebibytes), func(b *testing.B) {
-				const perToken = 4 * 2 * 2 * 32 * 4 // builtin:tiny: layers, keys and values, heads, width, bytes
+				// Of builtin:tiny: layers, keys and values, heads, width, bytes.
+				const perToken = 4 * 2 * 2 * 32 * 4
 				e, err := Load("builtin:tiny",
 					Options{Backend: f.backend, Kernels: f.kernels, PoolTokens: mebibytes << 20 / perToken})
 				if err != nil {

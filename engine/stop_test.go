@@ -38,7 +38,7 @@ func TestFindStop(t *testing.T) {
 	})
 }
 
-// BenchmarkStop is what text costs a token: streaming it and looking for a stop
+// BenchmarkStop measures what text costs a token: streaming it and looking for a stop
 // string. It must not grow with the length.
 func BenchmarkStop(b *testing.B) {
 	e, err := Load("../testdata/models/tiny-qwen2", Options{Backend: "go"})
@@ -62,7 +62,8 @@ func BenchmarkStop(b *testing.B) {
 					}
 					from := text.Len()
 					text.WriteString(piece)
-					if _, found := findStop(text.String(), from, []string{"\n\nQuestion:", "</answer>"}); found {
+					stops := []string{"\n\nQuestion:", "</answer>"}
+					if _, found := findStop(text.String(), from, stops); found {
 						b.Fatal("found")
 					}
 					n++

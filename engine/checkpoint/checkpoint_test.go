@@ -53,7 +53,8 @@ func TestConfigs(t *testing.T) {
 // kept, those between lie between.
 func TestLlama3Frequencies(t *testing.T) {
 	c := architecture.Config{HeadDim: 128, Rope: architecture.Rope{
-		Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositions: 8192,
+		Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4,
+		OriginalMaxPositions: 8192,
 	}}
 	plain := architecture.Config{HeadDim: 128, Rope: architecture.Rope{Type: "default", Theta: 500000}}
 	got, base := c.InverseFrequencies(), plain.InverseFrequencies()
@@ -446,7 +447,8 @@ func TestResolve(t *testing.T) {
 	snapshot := filepath.Join(cache, "models--org--name", "snapshots", "abc123")
 	if err := errors.Join(os.MkdirAll(snapshot, 0o755),
 		os.MkdirAll(filepath.Join(cache, "models--org--name", "refs"), 0o755),
-		os.WriteFile(filepath.Join(cache, "models--org--name", "refs", "main"), []byte("abc123\n"), 0o644)); err != nil {
+		os.WriteFile(filepath.Join(cache, "models--org--name", "refs", "main"), []byte("abc123\n"), 0o644),
+	); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"org/name": snapshot, "org/name@abc123": snapshot,

@@ -51,7 +51,8 @@ func TestConfigText(t *testing.T) {
 		`"torch_dtype":"float32","eos_token_id":null,`+
 		`"attention_bias":false,"mlp_bias":false}`)
 	for v, want := range map[float64]string{10000: "10000.0", 1e-6: "1e-06", 0.0001: "0.0001",
-		1e15: "1000000000000000.0", 1e16: "1e+16", 1.5e-7: "1.5e-07", 8: "8.0", 0.5: "0.5", 1234567.25: "1234567.25"} {
+		1e15: "1000000000000000.0", 1e16: "1e+16", 1.5e-7: "1.5e-07", 8: "8.0", 0.5: "0.5",
+		1234567.25: "1234567.25"} {
 		if got := string(float(v)); got != want {
 			t.Errorf("%g is written %s, want %s as Python does", v, got, want)
 		}
@@ -143,7 +144,8 @@ func TestAbsentHeads(t *testing.T) {
 	}{{architecture.Qwen2, nil, 32}, {architecture.Qwen2, json.RawMessage("null"), 64},
 		{architecture.Llama, nil, 64}} {
 		got, err := ParseConfig(edit(t, map[string]any{
-			"model_type": c.architecture.Type, "num_attention_heads": 64, "num_key_value_heads": c.value, "head_dim": 8,
+			"model_type": c.architecture.Type, "num_attention_heads": 64, "num_key_value_heads": c.value,
+			"head_dim": 8,
 		}))
 		if err != nil || got.NumKVHeads != c.want {
 			t.Errorf("%s %v: %v, %v, want %d", c.architecture, c.value, got, err, c.want)

@@ -124,7 +124,8 @@ func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 	if i >= 0 && exists(f.Dir, "adapter_config.json") {
 		others = slices.Delete(others, i, i+1)
 		f.note("%s: adapter_model.safetensors is not applied to %s: "+
-			"transformers adds it where PEFT is installed, which is right unless it is merged already", f.Dir, strings.Join(shards, ", "))
+			"transformers adds it where PEFT is installed, which is right unless it is merged already",
+			f.Dir, strings.Join(shards, ", "))
 	}
 	if len(others) > 0 {
 		f.note("%s: not read: %s", f.Dir, strings.Join(others, ", "))

@@ -180,7 +180,8 @@ func (c *Config) checkWindow(f *configFile) error {
 	first := or(f.MaxWindowLayers, own.FirstLayer)
 	if f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
 		return fmt.Errorf("use_sliding_window is true and sliding_window %d "+
-			"for layers from max_window_layers %d on: sliding-window attention is not supported", *window, first)
+			"for layers from max_window_layers %d on: sliding-window attention is not supported",
+			*window, first)
 	}
 	return nil
 }
