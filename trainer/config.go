@@ -47,7 +47,7 @@ func (c *Config) objective() (objective.Objective, error) {
 	if err != nil {
 		return objective.Objective{}, err
 	}
-	return a.New(c.Loss)
+	return a.Objective(c.Loss)
 }
 
 // Config is a training run, whole: its YAML file and manifest hold exactly this.

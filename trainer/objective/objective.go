@@ -108,6 +108,24 @@ type Algorithm struct {
 	New func(Options) (Objective, error)
 }
 
+// Objective makes the objective and checks that a run has what it reads: Offered of a
+// rollout, nothing but Weight of a solution.
+func (a Algorithm) Objective(options Options) (Objective, error) {
+	o, err := a.New(options)
+	if err != nil {
+		return o, err
+	}
+	for _, in := range o.Inputs {
+		if !a.Rollouts {
+			return o, fmt.Errorf("algorithm %s reads %q, which reference solutions do not have", a.Name, in.Name)
+		}
+		if !slices.Contains(Offered, in.Name) {
+			return o, fmt.Errorf("algorithm %s reads %q: rollouts have %q", a.Name, in.Name, Offered)
+		}
+	}
+	return o, nil
+}
+
 var algorithms = map[string]Algorithm{}
 
 // Register makes an algorithm known. It is called by init functions; a name that is known

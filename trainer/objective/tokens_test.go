@@ -76,6 +76,21 @@ func TestSequenceSums(t *testing.T) {
 	}
 }
 
+// TestInputs: an algorithm that reads what a run does not have is refused.
+func TestInputs(t *testing.T) {
+	for want, a := range map[string]objective.Algorithm{
+		`algorithm x reads "return": rollouts have ["weight"`:               {Rollouts: true},
+		`algorithm x reads "return", which reference solutions do not have`: {},
+	} {
+		a.Name, a.New = "x", func(objective.Options) (objective.Objective, error) {
+			return objective.Objective{Inputs: []objective.Input{{Name: "return"}}}, nil
+		}
+		if _, err := a.Objective(objective.Default()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 // TestTables: an objective whose formula and tables do not agree does not compile, and the
 // error says what.
 func TestTables(t *testing.T) {
