@@ -54,7 +54,7 @@ type benchRow struct {
 	limits []float64 // bytes a second, beside each of SamplesTS
 }
 
-// benchReport is what a run of stele bench found.
+// benchReport holds the results of a run of stele bench.
 type benchReport struct {
 	Rows      []benchRow
 	Footprint engine.Footprint

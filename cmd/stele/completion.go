@@ -26,7 +26,7 @@ var (
 	backends = []string{"auto", "go", "xla:cpu", "xla:cuda"}
 	dtypes   = []string{"float32", "bfloat16", "int8"}
 	kernels  = []string{"auto", "host", "graph"}
-	// benchFormats are those of the table that stele bench prints.
+	// benchFormats are the formats in which stele bench prints its table.
 	benchFormats = []string{"md", "csv", "json", "jsonl"}
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// guesses are what a file's records left to be guessed.
+// guesses collects what was guessed about a file's records, to be said once.
 type guesses struct {
 	field    string // that questions came from, where it is no prompt
 	answered bool   // conversations ended with the assistant
@@ -40,8 +40,8 @@ func (g *guesses) write(w io.Writer, path string) {
 	}
 }
 
-// asked is what a record asks: a conversation, or a text. It is in "messages" or
-// "prompt", else where a problem's question usually is.
+// asked reads the prompt of a record, a conversation or a text: from "messages" or "prompt",
+// else from the field that usually holds a problem's question.
 func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, prompt string, err error) {
 	field, value := "messages", json.RawMessage(nil)
 	for _, name := range []string{"messages", "prompt"} {

@@ -21,7 +21,7 @@ import (
 	"github.com/stele-lm/stele/kernels/isa"
 )
 
-// diagnosis is what stele doctor finds.
+// diagnosis holds what stele doctor finds.
 type diagnosis struct {
 	Version     string          `json:"version"`
 	Cores       int             `json:"cores"`
@@ -43,7 +43,7 @@ type backendState struct {
 	Error       string `json:"error,omitempty"`
 }
 
-// memoryEstimate is what a model takes before activations.
+// memoryEstimate holds the bytes that a model takes before activations.
 type memoryEstimate struct {
 	Dir             string `json:"dir"`
 	Parameters      int64  `json:"parameters"`
@@ -53,7 +53,7 @@ type memoryEstimate struct {
 	// TrainingBytes are weights, gradients, both moments, and float32 masters
 	// where the weights are held in less.
 	TrainingBytes int64 `json:"training_bytes"`
-	// Notes are what was not read of the folder, or read otherwise than it says.
+	// Notes name what was not read of the folder, or read otherwise than it says.
 	Notes []string `json:"notes,omitempty"`
 	// ChatTemplate is the file that the chat template stands in; empty without one.
 	ChatTemplate string `json:"chat_template,omitempty"`

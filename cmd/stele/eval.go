@@ -248,7 +248,7 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 	return found, err
 }
 
-// resolve is what the flags ask for: the preset, and over it what is given beside.
+// resolve makes the spec that the flags ask for: flags that are given win over the preset.
 func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, error) {
 	spec := f.spec
 	if f.preset != "" {
@@ -345,8 +345,7 @@ func evalOrigin(g *globals, executor, model string, weights map[string]string) e
 		DType: g.dtype}
 }
 
-// evalDeps are what a run needs besides its questions; batch is how many samples are
-// generated at once.
+// evalDeps makes what a run needs besides its questions; batch samples are generated at once.
 func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, batch int, log io.Writer) (eval.Deps,
 	error) {
 	identify, err := identifyAmong(spec, log)
@@ -406,7 +405,7 @@ func (g generator) Generate(ctx context.Context, requests []eval.Request,
 	})
 }
 
-// evaluationSpec is what a training run's configuration asks to be measured.
+// evaluationSpec makes the spec of the evaluations that a training run's configuration asks for.
 func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 	names := strings.Split(c.Eval.Bench, ",")
 	spec := eval.Spec{

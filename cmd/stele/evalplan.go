@@ -9,7 +9,7 @@ import (
 	"github.com/stele-lm/stele/eval"
 )
 
-// evalPlan is what an evaluation would ask.
+// evalPlan describes what an evaluation would ask.
 type evalPlan struct {
 	Settings eval.Spec       `json:"settings"`
 	Parts    []*evalPlanPart `json:"parts"`

@@ -87,8 +87,8 @@ func ownData(t *testing.T) string {
 	return dir
 }
 
-// reasoned is what a model says in each language, to both questions; right is whether that
-// is the answer.
+// reasoned holds what a model says in each language, to both questions; right says whether
+// that is the answer.
 var reasoned = map[string]struct {
 	text  [2]string
 	right [2]bool

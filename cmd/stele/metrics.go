@@ -18,7 +18,7 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// transferOutput is what stele metrics says of one trained model.
+// transferOutput holds what stele metrics says of one trained model.
 type transferOutput struct {
 	DeltaR      map[string]map[string]*float64 `json:"delta_r"`
 	DeltaRTrain map[string]*float64            `json:"delta_r_train"`
@@ -135,7 +135,7 @@ func (f *metricsFlags) run(say io.Writer) error {
 	return errors.Join(w.Write(s.output(f.replicates, f.seed)), w.Close())
 }
 
-// transferStudy is what is computed from: trained models beside their bases, by name.
+// transferStudy holds the input of the computation: trained models beside their bases, by name.
 // Accuracies are in percent.
 type transferStudy struct {
 	languages []string
@@ -214,8 +214,7 @@ func byLanguage(a, b string) int { return language.Builtin().Rank(a) - language.
 // fitsName is the key of the fits in the output, beside those of the models.
 const fitsName = "fits"
 
-// transferNumbers are what the output has numbers of, computed from one set of
-// accuracies.
+// transferNumbers holds the numbers of the output, computed from one set of accuracies.
 type transferNumbers struct {
 	transfers []metric.Transfer  // by model
 	fits      [2]metric.PowerLaw // of MTI and of accuracy
@@ -250,7 +249,7 @@ func (s *transferStudy) numbers(base, trained []metric.Scores) transferNumbers {
 	return out
 }
 
-// list is what has an interval, in a fixed order.
+// list returns the numbers that get an interval, in a fixed order.
 func (n *transferNumbers) list() []*float64 {
 	var all []*float64
 	for _, t := range n.transfers {
@@ -316,8 +315,8 @@ func (s *transferStudy) output(replicates int, seed uint64) map[string]any {
 	return out
 }
 
-// intervals are those of the numbers of a study, in their order; nil where nothing is
-// known to draw them from. Models of one base share its draws.
+// intervals computes the intervals of the numbers of a study, in their order; nil where there
+// are no answers to resample. Models of one base share its draws.
 func (s *transferStudy) intervals(replicates int, seed uint64) []*metric.Interval {
 	if !s.resampled || replicates == 0 {
 		return nil

@@ -155,7 +155,7 @@ func uniqueNames(d *json.Decoder, where string) error {
 	return err
 }
 
-// languageCode is what a code of a language looks like.
+// languageCode matches the code of a language, as en or pt-BR.
 var languageCode = regexp.MustCompile(`^[a-z]{2,3}([-_][A-Za-z0-9]+)*$`)
 
 // distinct reports an element that is there twice.

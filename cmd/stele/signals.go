@@ -19,7 +19,7 @@ func interrupts() []os.Signal {
 	return signals
 }
 
-// lastWords is how long a command has after a second signal.
+// lastWords limits how long a command may go on after a second signal.
 const lastWords = 3 * time.Second
 
 // secondSignal is the key of a context's channel that the second signal closes.

@@ -13,8 +13,8 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// speed is what stele bench measured of a model's shape on this machine, in tokens a
-// second; 0 where it was not measured.
+// speed holds tokens a second that stele bench measured with a model's shape on this machine; 0
+// where it was not measured.
 type speed struct {
 	Decode float64 `json:"decode"` // of the largest batch measured
 	Batch  int     `json:"batch"`

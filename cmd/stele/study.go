@@ -162,7 +162,7 @@ func (w *studyWork) Train(ctx context.Context, config trainer.Config, out string
 	return trainer.Run(hard, config, out, options)
 }
 
-// spec is what an evaluation asks for, with the languages that there are data in.
+// spec makes the spec of an evaluation, with the languages that there are data in.
 func (w *studyWork) spec(e study.Evaluation, say io.Writer) (eval.Spec, bench.Options, error) {
 	source := e.Source()
 	source.Say = say
@@ -180,7 +180,7 @@ func (w *studyWork) spec(e study.Evaluation, say io.Writer) (eval.Spec, bench.Op
 	return spec, source, spec.Validate()
 }
 
-// evaluationBatch is how many samples are generated together when a study does not say.
+// evaluationBatch is the number of samples generated together where a study does not say.
 const evaluationBatch = 32
 
 // Evaluate implements study.Runner.

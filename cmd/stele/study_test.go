@@ -99,7 +99,7 @@ func studyFiles(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// sizeOfAll is how many bytes are in a folder.
+// sizeOfAll counts the bytes in a folder.
 func sizeOfAll(dir string) (n int64) {
 	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error { // files come and go
 		if err == nil && !entry.IsDir() {

@@ -79,7 +79,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 	})
 }
 
-// rollouts is how many a GRPO run samples, without dynamic sampling's further batches.
+// rollouts counts the rollouts of a GRPO run, without dynamic sampling's further batches.
 func rollouts(c trainer.Config) int64 {
 	return int64(c.Steps) * int64(c.Rollout.Questions) * int64(c.Rollout.GroupSize)
 }
@@ -165,8 +165,8 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 	return out, nil
 }
 
-// evaluationMemory is what weights and key-value pool of an evaluation take; the program
-// comes to it.
+// evaluationMemory returns the bytes that the weights and the key-value pool of an evaluation
+// take; the program itself is not in it.
 func evaluationMemory(c *checkpoint.Config, dtype string, batch, tokens int, p *evalPlan) int64 {
 	held := checkpoint.F32
 	if dtype != "float32" {

@@ -259,7 +259,7 @@ func (p *trainProgress) clear() {
 	}
 }
 
-// log is where remarks for a person go when they asked for more.
+// log returns stderr with --verbose, and nil without.
 func (g *globals) log() io.Writer {
 	if g.verbose {
 		return os.Stderr

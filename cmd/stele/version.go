@@ -35,7 +35,7 @@ func newNoticesCommand(*globals) *cobra.Command {
 	}
 }
 
-// commit is what make build sets: the commit, and whether files differ from it.
+// commit is set by make build: the commit, and whether files differ from it.
 var commit string
 
 // buildVersion is the commit the program was built from, and the Go it was

@@ -125,7 +125,7 @@ func (d *document) section(prefix, about string, v reflect.Value, presets map[st
 	}
 }
 
-// width is that of a terminal that has room for a sentence.
+// width is the most columns of a line.
 const width = 100
 
 // entry writes one setting.

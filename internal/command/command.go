@@ -24,13 +24,13 @@ import (
 	"github.com/stele-lm/stele/internal/environment"
 )
 
-// Program is what is run, and how its answers are read. Its environment is that of
-// Stele's user.
+// Program says what is run and how its answers are read. It gets the environment of Stele's
+// user.
 type Program[T any] struct {
 	Name string   // for errors, as in "reward mine"
 	Run  []string // the program and its arguments; no shell
 	Sent string   // what a line is about, for errors: "rollout"
-	// Limit is how long it has after its input ended, and for an answer that Ask waits for.
+	// Limit is the time that it has after its input ended, and for an answer that Ask waits for.
 	Limit time.Duration
 	// Expects shows the answer that is read, for errors.
 	Expects string
@@ -92,8 +92,8 @@ func (c *Program[T]) Parse(line []byte, to *Asked) (value T, err error) {
 	return value, nil
 }
 
-// pythonNumbers are what Python's json module writes beside JSON, and what is read for
-// them: NaN is null, and an infinity is no number.
+// pythonNumbers lists what Python's json module writes that is not JSON, and the JSON that it is
+// read as: NaN is null, and an infinity is no number.
 var pythonNumbers = []struct{ name, meaning string }{{"NaN", "null"}, {"-Infinity", `"-Infinity"`},
 	{"Infinity", `"Infinity"`}}
 
@@ -383,7 +383,7 @@ type tail struct {
 	text []byte
 }
 
-// tailBytes is how much a tail keeps.
+// tailBytes is the most bytes that a tail keeps.
 const tailBytes = 1000
 
 // Write implements io.Writer.

@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// headLength is how much of a file is looked at, in bytes.
+// headLength is the number of bytes of a file that are looked at.
 const headLength = 512
 
-// Kind is what a file is.
+// Kind names the format of a file.
 type Kind string
 
 // Kinds that callers ask about; others are only words.

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Kind is what a repository holds.
+// Kind says what a repository holds: a model or a dataset.
 type Kind string
 
 // The kinds of repositories.
@@ -24,9 +24,9 @@ const (
 var ErrNotCached = errors.New("not in the hub cache")
 
 var (
-	// segment is what a repository's owner or name may look like.
+	// segment matches a repository's owner or name.
 	segment = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
-	// revisionName is what a branch, a tag or a commit may look like.
+	// revisionName matches a branch, a tag or a commit.
 	revisionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$`)
 )
 

@@ -42,7 +42,7 @@ type Client struct {
 	Tries int
 	// Wait is the time before attempt n, counted from 1, when the server names none.
 	Wait func(n int) time.Duration
-	// Stall is how long a server may stay silent.
+	// Stall is the longest that a server may stay silent.
 	Stall time.Duration
 
 	web *http.Client
@@ -259,8 +259,8 @@ func printable(text string) string {
 	return text
 }
 
-// rateLimit is how the hub says that nothing is left of an allowance, and for how
-// many seconds: RateLimit: "api";r=0;t=55.
+// rateLimit matches the header by which the hub says that nothing is left of an allowance, and
+// for how many seconds: RateLimit: "api";r=0;t=55.
 var rateLimit = regexp.MustCompile(`;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})`)
 
 // askedToWait is the time that an answer asks to be left alone for, or 0.

@@ -33,7 +33,7 @@ func (r Repo) String() string {
 	return string(r.Kind) + " " + r.ID + "@" + r.Revision
 }
 
-// Pulled is what Pull brought.
+// Pulled describes what Pull fetched.
 type Pulled struct {
 	Dir        string // the snapshot's folder
 	Commit     string

@@ -36,7 +36,7 @@ func (r *Record) Missing(path string) error {
 	return fmt.Errorf("no field %q: %w", path, stop)
 }
 
-// deadEnd is where a path leads no further.
+// deadEnd is the error of a path that leads nowhere from some element on.
 type deadEnd struct {
 	at, kind string // the path so far, and what is there
 	names    []string

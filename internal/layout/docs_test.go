@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// documents are what users read.
+// documents lists the files that users read.
 func documents(t *testing.T) []string {
 	t.Helper()
 	list, err := fs.Glob(tree, "docs/*.md")
@@ -40,7 +40,7 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// code is what documents can name.
+// code holds the names that documents can use.
 type code struct {
 	packages map[string]string          // folders by name
 	symbols  map[string]map[string]bool // of a package's name, with members as Type.Member
@@ -173,8 +173,7 @@ var (
 // foreign begins a command line of another program.
 var foreign = regexp.MustCompile(`^\s*(?:\S+=\S+ )*(?:python3?|lm_eval|lm-eval|lighteval|accelerate|llama-\S+|\S*/llama-\S+|pip|uv|git|vllm)\b`)
 
-// foreignFlags are those that other programs have for the same; Stele has none with an
-// underscore.
+// foreignFlags belong to other programs. Stele has no flag with an underscore.
 var foreignFlags = []string{"tasks", "max-samples", "output-dir", "save-details"}
 
 // notSettings look like settings and are files or numbers of metrics.

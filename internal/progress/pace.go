@@ -10,7 +10,7 @@ import (
 // each taking its own time: as one ends, the next begins. The zero value is a job whose
 // units are done one after another.
 type Pace struct {
-	// Parallel is how many units are done beside each other; 0 is 1.
+	// Parallel is the number of units that are done at the same time; 0 means 1.
 	Parallel int
 
 	done int             // units that ended
@@ -32,8 +32,8 @@ func (p *Pace) Done(n int, at time.Duration) {
 // than all that ended.
 const overdue = 1
 
-// recent is how many units of the past tell the pace, for each that is done beside it;
-// played is how many to come are played through, the others go by their mean.
+// recent is the number of past units that the pace is taken from, times Parallel. played is the
+// number of coming units that are simulated; the others count with their mean.
 const recent, played = 8, 16
 
 // Left is the time that so many remaining units take from now on; known is false while

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// schedule is when units end that are done in so many lanes, each as soon as one is free.
+// schedule returns the times at which units end that are done in a number of lanes, each as soon
+// as a lane is free.
 func schedule(lengths []time.Duration, lanes int) []time.Duration {
 	free := make([]time.Duration, lanes)
 	var ends []time.Duration

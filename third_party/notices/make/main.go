@@ -196,7 +196,7 @@ func goModules() ([]part, error) {
 	return append(parts, modules...), nil
 }
 
-// crate is what cargo says of one.
+// crate is a package as cargo describes it.
 type crate struct {
 	ID, Name, Version, License string
 	Source                     *string
