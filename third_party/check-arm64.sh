@@ -21,5 +21,5 @@ fi
 export GOOS=linux GOARCH=arm64 CGO_ENABLED=1 GOEXPERIMENT=none
 export CC="$zig/ziglang/zig cc -target aarch64-linux-gnu" CXX="$zig/ziglang/zig c++ -target aarch64-linux-gnu"
 go vet ./...
-go build $(go list -f '{{if ne .Name "main"}}{{.ImportPath}}{{end}}' ./...)
+go build $(go list -f '{{if and (ne .Name "main") (or .GoFiles .CgoFiles)}}{{.ImportPath}}{{end}}' ./...)
 echo "arm64: the module vetted, its packages built"
