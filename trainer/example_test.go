@@ -8,7 +8,8 @@ import (
 )
 
 func ExampleLoadConfig() {
-	c, err := trainer.LoadConfig("", []string{"preset=dapo", "model=builtin:tiny", "data.bench=arith", "optimizer.lr=1e-5"})
+	c, err := trainer.LoadConfig("", []string{"preset=dapo", "model=builtin:tiny", "data.bench=arith",
+		"optimizer.lr=1e-5"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -179,7 +179,8 @@ func TestAnswerCommand(t *testing.T) {
 		`{"id":"2","problem":"What is 2 + 7?","answer":"no"}` + "\n"
 	data := layOwn(t, "", records)
 	script := filepath.Join(data, "judge.sh")
-	entry := fmt.Sprintf("  answer: {command: [sh, %q, %q], timeout_s: 20, instruction: {en: Just say it.}}\n", script, data)
+	entry := fmt.Sprintf("  answer: {command: [sh, %q, %q], timeout_s: 20, instruction: {en: Just say it.}}\n",
+		script, data)
 	registry, _ := os.ReadFile(filepath.Join(data, "benchmarks.yaml"))
 	for name, text := range map[string]string{"judge.sh": judgeScript,
 		"benchmarks.yaml": string(registry) + entry, "broken": ""} {

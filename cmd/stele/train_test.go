@@ -200,7 +200,8 @@ func TestTrainInterrupted(t *testing.T) {
 	// A program that hangs, and does not mind a signal.
 	hung := append(args("hung"), "--set",
 		`reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM HUP; n=0; echo $$ >>`+pids+
-			`; while IFS= read -r x; do n=$((n+1)); echo "{\"reward\": 0.5}"; done; if [ $n -gt 1 ]; then echo >`+root+`/waits; sleep 600; fi']}]`)
+			`; while IFS= read -r x; do n=$((n+1)); echo "{\"reward\": 0.5}"; done; if [ $n -gt 1 ]; then echo >`+
+			root+`/waits; sleep 600; fi']}]`)
 	for _, twice := range []bool{false, true} {
 		var log bytes.Buffer
 		c := program(&log, append(hung, "--resume")...)
@@ -279,7 +280,8 @@ func TestStoppedPlan(t *testing.T) {
 	c := program(&log, "train", "--backend", "go", "--dry-run", "--set", "model=builtin:nano", "--set",
 		"data.bench=arith",
 		"--set", "data.template=plain", "--set", "rollout.max_tokens=6", "--set", "rollout.questions=2",
-		"--set", `reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM; echo >`+tried+`; sleep 600']}]`)
+		"--set", `reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM; echo >`+
+			tried+`; sleep 600']}]`)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,8 @@ func TestUnusualData(t *testing.T) {
 			[]string{"solution", "no final answer", "--fields"}},
 		{`{"prompt": "[{'content': 'x', 'role': 'user'}]", "answer": "1"}`, Options{},
 			[]string{"prompt", "Python"}},
-		{`{"prompt": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "answer": "1"}`, Options{}, []string{"prompt", "message 0", "image_url"}},
+		{`{"prompt": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "answer": "1"}`,
+			Options{}, []string{"prompt", "message 0", "image_url"}},
 		{`{"prompt": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}], "answer": ` +
 			`"1"}`, Options{}, []string{"prompt", "assistant"}},
 		{`{"prompt": ["x", "y"], "answer": "1"}`, Options{}, []string{"prompt", "neither text nor a number"}},

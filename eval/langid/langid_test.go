@@ -43,7 +43,8 @@ func TestSentences(t *testing.T) {
 func TestShortTexts(t *testing.T) {
 	d := New()
 	for text, want := range map[string]string{
-		"": None, "42": None, "$x+y$": None, "\\boxed{17}": None, "3 + 4 = 7": None, "答案": "zh", "です": "ja", "ответ": "ru",
+		"": None, "42": None, "$x+y$": None, "\\boxed{17}": None, "3 + 4 = 7": None, "答案": "zh", "です": "ja",
+		"ответ": "ru",
 		"উত্তর": "bn", "คำตอบ": "th", "సమాధానం": "te",
 	} {
 		if got, _ := d.Detect(text); got != want {

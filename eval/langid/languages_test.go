@@ -82,7 +82,8 @@ func TestLoanwords(t *testing.T) {
 func TestFormulas(t *testing.T) {
 	d := New()
 	for _, text := range []string{
-		"y", "a", "e", "I", "a e", "y = 3x + 2, a = 5", "f(x) = e^x", "a + b = c", "2 y 3", "y, y, y", "x1, x2, y_1", "e = mc^2",
+		"y", "a", "e", "I", "a e", "y = 3x + 2, a = 5", "f(x) = e^x", "a + b = c", "2 y 3", "y, y, y", "x1, x2, y_1",
+		"e = mc^2",
 		"y = a*x + b; y(0) = e", "sin x + cos y = 1", "max(a, b) = log n mod 7", "gcd(12, 18) = 6",
 		"lim f(x) = ln 2", "AB = 5, BC = 7",
 		"∠ABC = 90°", "△ABC ~ △DEF", "5 km = 5000 m", "Δx = 5, α + β = π", "S = πr²", "O(n log n)",
@@ -102,8 +103,9 @@ func TestFormulas(t *testing.T) {
 	}
 	// A word beside them is one.
 	for text, want := range map[string]string{
-		"y = 3x + 2, tunapata y = 14 kwa hiyo jibu": "sw", "la suma de a y b es c": "es", "x e y são números inteiros positivos": "pt",
-		"the value of y is a": "en",
+		"y = 3x + 2, tunapata y = 14 kwa hiyo jibu": "sw", "la suma de a y b es c": "es",
+		"x e y são números inteiros positivos": "pt",
+		"the value of y is a":                  "en",
 	} {
 		if lang, _ := d.Detect(text); lang != want {
 			t.Errorf("%q is %s, want %s", text, lang, want)

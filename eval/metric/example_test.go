@@ -18,7 +18,8 @@ func ExampleDeltaR() {
 
 func ExampleFit() {
 	law, err := metric.Fit([]metric.Point{
-		{Languages: 1, Value: 1}, {Languages: 2, Value: 2 * math.Sqrt(2)}, {Languages: 4, Value: 4}, {Languages: 9, Value: 6},
+		{Languages: 1, Value: 1}, {Languages: 2, Value: 2 * math.Sqrt(2)}, {Languages: 4, Value: 4},
+		{Languages: 9, Value: 6},
 	})
 	if err != nil {
 		log.Fatal(err)

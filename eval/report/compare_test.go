@@ -373,7 +373,8 @@ func TestCopiedCheckpoint(t *testing.T) {
 		`{"trainer_state.safetensors":"0","model.safetensors"`, 1)))
 	for _, dirs := range [][]string{runs, runs[1:2], runs[:2]} {
 		r := reportOf(t, open(t, dirs...))
-		if want := "copied is of a training run's checkpoint that lies outside"; !strings.Contains(r.Markdown(), want) || !strings.Contains(strings.Join(r.Remarks(), "\n"), want) {
+		if want := "copied is of a training run's checkpoint that lies outside"; !strings.Contains(r.Markdown(),
+			want) || !strings.Contains(strings.Join(r.Remarks(), "\n"), want) {
 			t.Errorf("%v: nothing says why copied has no base", dirs)
 		}
 		for _, p := range r.study.pairs {

@@ -89,7 +89,8 @@ func trainingFolder(t *testing.T, name string, steps int, benchmarks []string) s
 	var lines bytes.Buffer
 	for s := 1; s <= steps; s++ {
 		x := float64(s)
-		fmt.Fprintf(&lines, `{"step":%d,"reward":%g,"reward_std":0.2,"rewards/accuracy/mean":%g,"rewards/format/mean":0.9,"rewards/language/mean":1,"rewards/accuracy/en":%g,"rewards/accuracy/ru":0.25,"completions/mean_length":%g,"kl":%g,"entropy":0.5,"grad_norm":1.5,"loss":-0.001,"lr":1e-06}`+"\n",
+		fmt.Fprintf(&lines,
+			`{"step":%d,"reward":%g,"reward_std":0.2,"rewards/accuracy/mean":%g,"rewards/format/mean":0.9,"rewards/language/mean":1,"rewards/accuracy/en":%g,"rewards/accuracy/ru":0.25,"completions/mean_length":%g,"kl":%g,"entropy":0.5,"grad_norm":1.5,"loss":-0.001,"lr":1e-06}`+"\n",
 			s, 0.5+x/1000, 0.3+x/1000, 0.4+x/1000, 100+x, x/1e5)
 	}
 	lines.WriteString(`{"step":`)

@@ -132,7 +132,8 @@ func TestArmsOfTrainingRuns(t *testing.T) {
 	for i, languages := range []string{`"en"`, `"en", "ru"`, `"en", "ru", "de"`, `"en", "ru", "de", "fr"`} {
 		dir := trainingFolder(t, fmt.Sprintf("run%d", i+1), 1, []string{"mgsm"})
 		writeFile(t, filepath.Join(dir, "manifest.json"),
-			[]byte(`{"config": {"model": "tiny", "algorithm": "grpo", "steps": 1, "data": {"languages": [`+languages+`]}}}`))
+			[]byte(`{"config": {"model": "tiny", "algorithm": "grpo", "steps": 1, "data": {"languages": [`+languages+
+				`]}}}`))
 		writeResults(t, filepath.Join(dir, "eval", "after"),
 			scores([]string{"mgsm"}, 0.2, 0.02+0.01*float64(i)))
 		dirs = append(dirs, dir)
@@ -201,7 +202,8 @@ func TestGradersDiffer(t *testing.T) {
 		func(r *eval.Results) { r.Settings.Languages = []string{"en"} })
 	var lines strings.Builder
 	for i := range 40 {
-		fmt.Fprintf(&lines, `{"id":"q%d","benchmark":"mgsm","language":"en","extracted":"%s","gt":"7","verdict":%t,"verdict_qwen":%t,"verdict_strict":%t}`+"\n",
+		fmt.Fprintf(&lines,
+			`{"id":"q%d","benchmark":"mgsm","language":"en","extracted":"%s","gt":"7","verdict":%t,"verdict_qwen":%t,"verdict_strict":%t}`+"\n",
 			i, strings.Repeat("x", 60), i%2 == 0, i%2 == 0, i%2 == 1)
 	}
 	writeFile(t, filepath.Join(dir, "samples.jsonl"), []byte(lines.String()))

@@ -174,7 +174,8 @@ func Folder(dir string) string {
 		return fmt.Sprintf("a model in PyTorch's own format (%s): write it as safetensors, with "+
 			"save_pretrained of transformers", first("pytorch_model*.bin"))
 	case first("consolidated*.pth") != "" || first("consolidated*.safetensors") != "":
-		return fmt.Sprintf("a model in its authors' own layout (%s): name the folder of its Hugging Face form", first("consolidated*"))
+		return fmt.Sprintf("a model in its authors' own layout (%s): name the folder of its Hugging Face form",
+			first("consolidated*"))
 	case has("tf_model.h5") || has("flax_model.msgpack"):
 		return fmt.Sprintf("a model for another framework (%s): write it as safetensors, with "+
 			"save_pretrained of transformers", first("*_model.*"))

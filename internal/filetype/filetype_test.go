@@ -39,7 +39,8 @@ func TestFolder(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		{map[string]string{"adapter_config.json": `{"base_model_name_or_path": "org/base", "peft_type": "LORA"}`, "adapter_model.safetensors": "x", "tokenizer.json": "{}"},
+		{map[string]string{"adapter_config.json": `{"base_model_name_or_path": "org/base", "peft_type": "LORA"}`,
+			"adapter_model.safetensors": "x", "tokenizer.json": "{}"},
 			"an adapter (LORA) of org/base"},
 		{map[string]string{"adapter_config.json": `{`}, "an adapter of another model"},
 		{map[string]string{"m-q4.gguf": "GGUF", "README.md": "x"}, "GGUF files (m-q4.gguf)"},

@@ -176,8 +176,9 @@ func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err err
 		case len(seeds) == 1:
 			seed = seeds[0]
 		default:
-			return "", "", fmt.Errorf("it starts from %s, which is not trained with seed %d: give %s that seed, or one alone",
-				parent.Name, seed, parent.Name)
+			return "", "",
+				fmt.Errorf("it starts from %s, which is not trained with seed %d: give %s that seed, or one alone",
+					parent.Name, seed, parent.Name)
 		}
 		name := runName(parent.Name, seed)
 		return folder(Evaluate, name), folder(Train, name), nil

@@ -119,7 +119,8 @@ func TestRefused(t *testing.T) {
 		{"model: \"builtin:tiny\"", "model: \"builtin:nano\"",
 			"model builtin:nano is evaluated in several ways: name one of [nano none]"},
 		{"name: none,", "name: en.1,", "two runs would be eval/en.1"},
-		{"runs: [en,", "runs: [enn,", `report.comparisons arms names "enn", which is no model or arm of the study, did you mean "en"?`},
+		{"runs: [en,", "runs: [enn,",
+			`report.comparisons arms names "enn", which is no model or arm of the study, did you mean "en"?`},
 		{"lr: 1e-3", "lr: much", "expected a number"},
 		{"train:", "train: missing.yaml\nother:", `unknown setting "other"`},
 	} {
