@@ -28,9 +28,12 @@ func (r *Run) report() error {
 	if err := errors.Join(os.RemoveAll(made), os.RemoveAll(old)); err != nil {
 		return err
 	}
-	plan, err := r.write(done, r.Study.Report.Title, made)
+	plan, remarks, err := r.write(done, r.Study.Report.Title, made)
 	if err != nil {
 		return err
+	}
+	for _, remark := range remarks { // those of comparisons are about what was left out of them
+		r.say("%s", remark)
 	}
 	for _, c := range r.Study.Report.Comparisons {
 		some := r.Study.of(c, done)
@@ -41,7 +44,7 @@ func (r *Run) report() error {
 		if title == "" {
 			title = c.Name
 		}
-		if _, err := r.write(some, title, filepath.Join(made, c.Name)); err != nil {
+		if _, _, err := r.write(some, title, filepath.Join(made, c.Name)); err != nil {
 			return fmt.Errorf("comparison %s: %w", c.Name, err)
 		}
 	}
@@ -93,9 +96,9 @@ func (s *Study) of(c Comparison, done []run) (some []run) {
 	return some
 }
 
-// write writes the report of some runs to a folder. Of a base that is not among them
-// nothing is said.
-func (r *Run) write(runs []run, title, out string) (report.Plan, error) {
+// write writes the report of some runs to a folder, and returns what it was made by and what
+// it remarks. Of a base that is not among them the plan says nothing.
+func (r *Run) write(runs []run, title, out string) (report.Plan, []string, error) {
 	plan := report.Plan{Title: title, ID: r.Study.Report.InDistribution, Runs: map[string]report.PlanRun{}}
 	there := map[string]bool{}
 	for _, one := range runs {
@@ -105,7 +108,7 @@ func (r *Run) write(runs []run, title, out string) (report.Plan, error) {
 	for _, one := range runs {
 		folder, err := report.Open(filepath.Join(r.Dir, filepath.FromSlash(one.job)))
 		if err != nil {
-			return plan, err
+			return plan, nil, err
 		}
 		folders = append(folders, folder)
 		p := report.PlanRun{Label: one.label, Method: one.method, Languages: one.languages}
@@ -121,10 +124,7 @@ func (r *Run) write(runs []run, title, out string) (report.Plan, error) {
 	}
 	made, err := report.New(folders, plan)
 	if err != nil {
-		return plan, err
+		return plan, nil, err
 	}
-	for _, remark := range made.Remarks() {
-		r.say("%s", remark)
-	}
-	return plan, made.Write(out)
+	return plan, made.Remarks(), made.Write(out)
 }
