@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs go generate and fails if a file that git keeps is another after it.
+# Runs go generate and fails if a file is another after it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
-sums() { git ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null || true; }
+sums() {
+  find . -type f -not -path './.git/*' -not -path './bin/*' -not -path './runs/*' -print0 | sort -z | xargs -0 sha256sum
+}
 before=$(mktemp)
 trap 'rm -f "$before"' EXIT
 sums >"$before"
