@@ -8,7 +8,8 @@ import (
 )
 
 func ExampleTemplate_Render() {
-	source := `{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}`
+	source := `{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}` +
+		`{% if add_generation_prompt %}<assistant>{% endif %}`
 	template, err := text.NewTemplate(source, "", "")
 	if err != nil {
 		log.Fatal(err)
