@@ -187,7 +187,7 @@ type Eval struct {
 	Patience int `yaml:"patience" json:"patience"`
 }
 
-// Presets maps a recipe's name to the settings it starts from (MISSION, §3).
+// Presets maps a recipe's name to the settings it starts from.
 var Presets = map[string]func(*Config){
 	"paper": func(c *Config) {
 		c.Loss = objective.Default()

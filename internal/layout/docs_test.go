@@ -337,3 +337,18 @@ func packageFolders(t *testing.T) map[string]bool {
 	}
 	return folders
 }
+
+// Comments cite what a reader can find: papers and their equations, and other projects' files.
+func TestNoPrivateDocuments(t *testing.T) {
+	for _, file := range goFiles(t) {
+		if within(path.Dir(file), "internal/layout") {
+			continue
+		}
+		source := read(t, file)
+		for _, name := range []string{"MISSION", "DESIGN.md"} {
+			if strings.Contains(source, name) {
+				t.Errorf("%s cites %s, which users do not have", file, name)
+			}
+		}
+	}
+}
