@@ -58,7 +58,7 @@ func (e *Estimate) wilson(n float64, r *resample) {
 	}
 }
 
-// replicates is how many times questions are resampled.
+// replicates counts the resamplings of the questions.
 const replicates = 1000
 
 // answered is a question with the outcomes of its samples.

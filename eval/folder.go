@@ -15,13 +15,13 @@ import (
 // lockName is the file that a process holds while it writes a run.
 const lockName = ".lock"
 
-// partialFiles are what a file in the making is called (see jsonl.Create).
+// partialFiles matches the names of files that are still written (see jsonl.Create).
 const partialFiles = ".*.partial-*"
 
-// claim makes dir the folder of the run m, or finds that it is already, and keeps
+// lockFolder makes dir the folder of the run m, or finds that it is already, and keeps
 // other processes out until release is called. What a killed process left half
 // written is removed.
-func claim(dir string, m *Manifest) (release func() error, err error) {
+func lockFolder(dir string, m *Manifest) (release func() error, err error) {
 	if err := goesInto(dir, m); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@ package eval
 
 import "context"
 
-// Generator is what an evaluation needs of an engine. What it generates for a
+// Generator completes prompts, as an engine does. What it generates for a
 // sample must depend on the request and the sample's index alone, and not on
 // the other requests: that is what lets a run go on where it was stopped.
 type Generator interface {

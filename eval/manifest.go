@@ -18,7 +18,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// Origin is where a run's numbers come from, apart from its settings.
+// Origin names the program, model and backend that made a run's numbers.
 type Origin struct {
 	Stele string `json:"stele"` // version
 	Model string `json:"model"` // as the user named it

@@ -46,7 +46,7 @@ func Merge(ctx context.Context, dirs []string, out string) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := claim(out, &whole)
+	release, err := lockFolder(out, &whole)
 	if err != nil {
 		return nil, err
 	}

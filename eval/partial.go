@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Progress is how far a run is that is still going on.
+// Progress counts the samples of a run that is not finished.
 type Progress struct {
 	Samples   int // written so far
 	Questions int // of the whole run

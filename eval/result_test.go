@@ -77,7 +77,8 @@ func TestScoreJSON(t *testing.T) {
 	score := Score{Questions: 4, Samples: 16, Accuracy: 0.5, AccuracySE: &se,
 		AccuracyCI: &Interval{0.25, 0.75}, Accuracies: map[string]float64{"qwen": 0, "strict": 0},
 		Several: map[string]Estimate{
-			"pass@16": {Value: 1, SE: &se}, "pass@2": {Value: 0.75, CI: &Interval{0, 1}}, "maj@16": {Value: 0.5},
+			"pass@16": {Value: 1, SE: &se}, "pass@2": {Value: 0.75, CI: &Interval{0, 1}},
+			"maj@16": {Value: 0.5},
 			"avg@16": {Value: 0.5},
 		}}
 	text, err := json.Marshal(score)

@@ -15,14 +15,14 @@ import (
 	"github.com/stele-lm/stele/internal/progress"
 )
 
-// Deps are what a run works with.
+// Deps holds the generator and the other means of a run.
 type Deps struct {
 	Generator Generator
 	// Identify says what language an output is in, given the one asked for. It is
 	// called from several goroutines.
 	Identify func(output, language string) Identified
 	Origin   Origin
-	// Parallel is how many samples the generator makes beside each other, for the time
+	// Parallel counts the samples that the generator makes beside each other, for the time
 	// that is said to be left; 0 is 1.
 	Parallel int
 	// Log gets progress and remarks for a person; nil is silent.
@@ -100,7 +100,7 @@ func newManifest(spec Spec, questions []Question, origin Origin, shard Shard) (*
 func run(
 	ctx context.Context, manifest *Manifest, questions []Question, deps Deps, out string,
 ) (_ *Results, err error) {
-	release, err := claim(out, manifest)
+	release, err := lockFolder(out, manifest)
 	if err != nil {
 		return nil, err
 	}

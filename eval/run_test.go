@@ -280,7 +280,7 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release, err := claim(dir, m)
+	release, err := lockFolder(dir, m)
 	if err != nil {
 		t.Fatal(err)
 	}

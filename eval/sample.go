@@ -16,7 +16,7 @@ type Sample struct {
 	Prompt    string  `json:"prompt"`
 	PromptIDs []int32 `json:"prompt_ids"`
 	Prefix    string  `json:"prefix"` // the end of Prompt that counts as the model's own words
-	// Output is what was graded: Prefix and the text generated.
+	// Output is the text that was graded: Prefix and the text generated.
 	Output    string `json:"output"`
 	Reference string `json:"reference"` // the benchmark's answer
 	DataName  string `json:"data_name"` // the benchmark's name as the grader knows it
@@ -35,7 +35,7 @@ type Sample struct {
 	FinishReason string `json:"finish_reason"`
 }
 
-// Identified is what languages an output is in: its reasoning and the answer that
+// Identified holds the languages of an output: its reasoning and the answer that
 // it ends in are judged apart.
 type Identified struct {
 	Lang       string  `json:"lang"`       // of the reasoning: a code, or "none" without letters
@@ -97,7 +97,7 @@ func (s *Sample) line() ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// outcome is what the results need of a sample.
+// outcome holds the fields of a sample that results are made of.
 type outcome struct {
 	right, off, answerOff, cut bool
 	verdicts                   map[string]bool // by grader

@@ -208,7 +208,7 @@ func averageOf(all []estimates) estimates {
 	return m
 }
 
-// score is what is written of the estimates.
+// score takes the fields of the estimates that are written.
 func (e *estimates) score() Score {
 	accuracies := map[string]float64{}
 	for name, of := range e.accuracies {

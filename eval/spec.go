@@ -13,7 +13,7 @@ import (
 	"github.com/stele-lm/stele/sampler"
 )
 
-// Spec is what decides the numbers of a run, apart from the model. It is written
+// Spec holds the settings that decide the numbers of a run, apart from the model. It is written
 // to the manifest and the results as it is.
 type Spec struct {
 	Benchmarks []string `json:"benchmarks"`

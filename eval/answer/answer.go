@@ -17,10 +17,10 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Type is what the answers of a benchmark are. Its methods may be called from several
+// Type describes the answers of a benchmark. Its methods may be called from several
 // goroutines.
 type Type interface {
-	// Name is what a registry's `answer:` and samples call the type.
+	// Name returns the name in a registry's `answer:` and in samples.
 	Name() string
 	// Read checks a reference as the data have it and writes it the way Grade wants it.
 	Read(reference string) (string, error)
@@ -109,7 +109,7 @@ func Close(t Type) error {
 	return nil
 }
 
-// Label is what samples call a type: "" for all that are judged as mathematics, else its
+// Label returns the name of a type in samples: "" for all that are judged as mathematics, else its
 // name.
 func Label(t Type) string {
 	if _, ok := t.(mathematics); ok || t == nil || 0 < Options(t) && Options(t) <= GradedChoices {

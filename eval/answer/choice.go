@@ -45,7 +45,7 @@ func ChoiceOf(n int) Type {
 	return choices{n: n}
 }
 
-// Options is how many options the questions of a type have, 0 where the type does not
+// Options counts the options that the questions of a type have, 0 where the type does not
 // say, or is of no choices.
 func Options(t Type) int {
 	if c, ok := t.(choices); ok {

@@ -28,7 +28,7 @@ import (
 type Command struct {
 	Boxed
 	Run []string // the program and its arguments; no shell
-	// TimeoutS is how many seconds it has for an answer; 0 means 60.
+	// TimeoutS limits the seconds for an answer; 0 means 60.
 	TimeoutS float64
 	// Instructions are those of Type.Instruction, by language.
 	Instructions map[string]string
@@ -52,7 +52,7 @@ func (c *Command) Validate() error {
 	return nil
 }
 
-// verdict is what a program says of an output.
+// verdict is a program's answer to an output.
 type verdict struct {
 	right            bool
 	extracted, group string

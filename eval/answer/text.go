@@ -65,7 +65,7 @@ func unwrapped(s string) string {
 	return s
 }
 
-// folded is what texts are compared by.
+// folded brings a text to the spelling in which texts are compared.
 func folded(s string) string {
 	s = norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
 	s = strings.Join(strings.Fields(s), " ")

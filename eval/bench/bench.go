@@ -182,7 +182,7 @@ func loadArith(languages []string, o Options) ([]Problem, error) {
 	return problems, nil
 }
 
-// defaultSplit is what a benchmark is read from when no split is asked for.
+// defaultSplit is read when no split is asked for.
 const defaultSplit = "test"
 
 // load reads the data of a known benchmark, each language from the first source
@@ -311,7 +311,7 @@ func (s *Source) find(root, path, language, split string) ([]string, error) {
 // openPath opens a dataset by its path, or by its id in the hub cache.
 func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error) {
 	source := &e.Sources[0]
-	source.Split, source.ofPath, source.places = o.Split, true, &places{}
+	source.Split, source.ofPath, source.guesses = o.Split, true, &guesses{}
 	for part, field := range o.Fields {
 		if !slices.Contains(parts, part) {
 			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part,
@@ -347,7 +347,7 @@ func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, 
 	if err := checkEncoding(path, problems); err != nil {
 		return nil, err
 	}
-	source.places.say(o.Say, path)
+	source.guesses.say(o.Say, path)
 	return problems, nil
 }
 
@@ -432,16 +432,16 @@ func (s *Source) read(in records, of answer.Type, split string, languages []stri
 // countRows numbers the problems of each language where ids that were guessed name
 // several.
 func (s *Source) countRows(problems []Problem) {
-	if !s.guessedID || s.places == nil {
+	if !s.guessedID || s.guesses == nil {
 		return
 	}
 	seen := map[[2]string]bool{}
 	for _, p := range problems {
 		key := [2]string{p.Language, p.ID}
-		s.places.repeats = s.places.repeats || seen[key]
+		s.guesses.repeats = s.guesses.repeats || seen[key]
 		seen[key] = true
 	}
-	if s.places.repeats {
+	if s.guesses.repeats {
 		row := map[string]int{}
 		for i := range problems {
 			problems[i].ID = strconv.Itoa(row[problems[i].Language])

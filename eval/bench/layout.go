@@ -15,7 +15,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// usualPlaces are where other programs put the parts of a problem, in the order in
+// usualPlaces lists the fields in which other programs put the parts of a problem, in the order in
 // which they are tried: Stele's own, the benchmarks' authors', verl's, TRL's, OpenAI's.
 var usualPlaces = map[string][]string{
 	"id":       {"id", "unique_id", "problem_id", "extra_info.index"},
@@ -29,7 +29,7 @@ var usualPlaces = map[string][]string{
 	"type":  {"type", "subject", "ability"},
 }
 
-// ownPlaces are where the files of a benchmark in the registry have them, when its entry
+// ownPlaces lists the fields that the files of a benchmark in the registry have them in, when its entry
 // does not say.
 var ownPlaces = map[string][]string{
 	"id": {"id"}, "language": {"language"}, "problem": {"problem", "question"}, "answer": {"answer"},
@@ -47,9 +47,9 @@ func (s *Source) usual(part string) []string {
 // worked are the places that hold a worked solution, of which the answer is a part.
 var worked = []string{"solution", "completion", "messages", "conversations", "extra_info.answer"}
 
-// places tells of where the parts of problems were found, so that what was guessed
+// guesses tells of where the parts of problems were found, so that what was guessed
 // can be said.
-type places struct {
+type guesses struct {
 	found   map[string]map[string]int // by part and place, in how many records
 	cut     int                       // answers that were taken out of a longer text
 	chats   int                       // questions that are conversations
@@ -59,7 +59,7 @@ type places struct {
 	choices int                       // questions with more options than are graded as mathematics
 }
 
-func (p *places) count(part, place string) {
+func (p *guesses) count(part, place string) {
 	if p == nil {
 		return
 	}
@@ -74,7 +74,7 @@ func (p *places) count(part, place string) {
 
 // say writes one line about what was guessed and what was not read; nothing where the
 // record's own names left nothing to guess.
-func (p *places) say(w io.Writer, path string) {
+func (p *guesses) say(w io.Writer, path string) {
 	if p == nil || w == nil || len(p.found) == 0 {
 		return
 	}
@@ -121,39 +121,39 @@ func (p *places) say(w io.Writer, path string) {
 	fmt.Fprintf(w, "%s: %s\n", path, line)
 }
 
-// place is a value that was looked for at the usual places.
-type place struct {
+// foundField is a value that was looked for at the usual places.
+type foundField struct {
 	name  string
 	value json.RawMessage
 }
 
 // lookUp tries the places of a part, first with their names as they are, then without
 // regard to case.
-func lookUp(record *jsonl.Record, names []string) (place, error) {
+func lookUp(record *jsonl.Record, names []string) (foundField, error) {
 	for _, name := range names {
 		value, err := record.Find(name)
 		if err != nil {
-			return place{}, err
+			return foundField{}, err
 		}
 		if value != nil && !isEmpty(value) {
-			return place{name, value}, nil
+			return foundField{name, value}, nil
 		}
 	}
 	for _, name := range names {
 		for _, key := range record.Keys() {
 			if key != name && strings.EqualFold(key, name) {
 				if value, err := record.Find(key); err != nil || value != nil && !isEmpty(value) {
-					return place{key, value}, err
+					return foundField{key, value}, err
 				}
 			}
 		}
 	}
-	return place{}, nil
+	return foundField{}, nil
 }
 
 func isEmpty(value json.RawMessage) bool { return string(value) == `""` || string(value) == "[]" }
 
-// Asked is where a record's question is, of the usual places; nil where it has none.
+// Asked finds a record's question in the usual fields; nil where it has none.
 func Asked(record *jsonl.Record) (field string, value json.RawMessage, err error) {
 	found, err := lookUp(record, usualPlaces["problem"])
 	return found.name, found.value, err
@@ -198,8 +198,8 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 					`the answer's field with --fields answer=FIELD (data.fields in training), or add one`,
 					found.name, value)
 			}
-			if !cut && len(value) > mostAnswer && s.places != nil {
-				s.places.long++
+			if !cut && len(value) > mostAnswer && s.guesses != nil {
+				s.guesses.long++
 			}
 			if cut {
 				s.cuts()
@@ -230,19 +230,19 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 		case "type":
 			p.Type = value
 		}
-		s.places.count(part, found.name)
+		s.guesses.count(part, found.name)
 	}
-	if s.places == nil {
+	if s.guesses == nil {
 		return p, level, nil
 	}
 	if len(p.Messages) > 0 {
-		s.places.chats++
+		s.guesses.chats++
 	}
-	if s.places.unused == nil {
-		s.places.unused = []string{}
+	if s.guesses.unused == nil {
+		s.guesses.unused = []string{}
 		for _, key := range record.Keys() {
 			if !used[key] {
-				s.places.unused = append(s.places.unused, key)
+				s.guesses.unused = append(s.guesses.unused, key)
 			}
 		}
 	}
@@ -250,8 +250,8 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 }
 
 func (s *Source) cuts() {
-	if s.places != nil {
-		s.places.cut++
+	if s.guesses != nil {
+		s.guesses.cut++
 	}
 }
 
@@ -264,10 +264,10 @@ func topmost(record *jsonl.Record, path string) string {
 	return first
 }
 
-// mostAnswer is how long a solution may be that is taken for a bare answer, in bytes.
+// mostAnswer limits a solution that is taken for a bare answer, in bytes.
 const mostAnswer = 200
 
-// mark is what GSM8K has between a worked solution and its answer.
+// mark stands between a worked solution and its answer in GSM8K.
 var mark = regexp.MustCompile(`####[ \t]*(\S[^\n]*?)\s*$`)
 
 // grouped is a number with commas between its thousands.
@@ -456,7 +456,7 @@ func contentOf(raw json.RawMessage) (string, error) {
 
 // ask reads the question: a text, or a conversation, whose last turn of the user's is
 // the question. An assistant's last word is the solution, and no part of what is asked.
-func (p *Problem) ask(found place) (string, error) {
+func (p *Problem) ask(found foundField) (string, error) {
 	if !isConversation(found.value) {
 		question, err := asText(found.name, found.value)
 		if err == nil && printedByPython.MatchString(question) {
@@ -485,7 +485,7 @@ func (p *Problem) ask(found place) (string, error) {
 
 // lastWords are a text, or what the assistant says last in a conversation; "" where a
 // conversation ends with the user.
-func lastWords(found place) (string, error) {
+func lastWords(found foundField) (string, error) {
 	if !isConversation(found.value) {
 		return asText(found.name, found.value)
 	}

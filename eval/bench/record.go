@@ -59,8 +59,8 @@ func (s *Source) problem(record *jsonl.Record, of answer.Type, split string, row
 			return p, err
 		}
 	}
-	if p.AnswerType != "" && s.places != nil && answer.Label(of) == "" {
-		s.places.choices++
+	if p.AnswerType != "" && s.guesses != nil && answer.Label(of) == "" {
+		s.guesses.choices++
 	}
 	return p, nil
 }
@@ -144,9 +144,9 @@ func (s *Source) part(to *string, p *Problem, record *jsonl.Record, part, split 
 		}
 		switch {
 		case part == "problem":
-			*to, err = p.ask(place{column, value})
+			*to, err = p.ask(foundField{column, value})
 		case isConversation(value):
-			*to, err = lastWords(place{column, value})
+			*to, err = lastWords(foundField{column, value})
 		default:
 			*to, err = asText(column, value)
 		}
@@ -217,7 +217,7 @@ func asText(field string, raw json.RawMessage) (text string, err error) {
 	return string(number), nil
 }
 
-// decoded is what base64 stands for where it is sure to be base64: padded, and of
+// decoded decodes base64 where it is sure to be base64: padded, and of
 // printable text.
 func decoded(s string) string {
 	if !strings.HasSuffix(s, "=") {

@@ -58,7 +58,7 @@ type Source struct {
 
 	// Of a dataset named by its path, whose records nothing describes.
 	ofPath    bool
-	places    *places
+	guesses   *guesses
 	guessedID bool
 }
 

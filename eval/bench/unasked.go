@@ -9,7 +9,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// choiceFields are where sets that nothing describes have their choices as a list.
+// choiceFields name the fields in which sets that nothing describes have a list of choices.
 var choiceFields = []string{"choices", "options"}
 
 // letteredFields are the columns of sets that have one a choice.

@@ -11,7 +11,7 @@ import (
 
 var (
 	percentEnd = regexp.MustCompile(`^(.*?[^ \\]) ?\\?% ?$`)
-	// openSyllables is what Swahili nouns are made of; they precede their number.
+	// openSyllables matches Swahili nouns, which precede their number.
 	openSyllables = regexp.MustCompile(`^(?:[bcdfghjklmnprstvwyz']{0,3}[aeiou])+$`)
 	// countedNoun is a noun and how many there are: แอปเปิล 5 ลูก, 苹果5个.
 	countedNoun = regexp.MustCompile(`^([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Bengali}\p{Telugu}ー]{1,12}) ?(-?\d[^;,]*)$`)

@@ -14,15 +14,15 @@ type answer struct {
 	unit string // what stands after a number
 	open string // brackets of a list: "(", "[", "{" or "" for a bare one
 	shut string
-	// leadUnit is what stands before the number.
+	// leadUnit stands before the number.
 	leadUnit  string
 	unitKnown bool      // all words of the unit are in a lexicon
 	items     []*answer // of a list; nil for a single value
 	// values are the readings of a single value: 1.250 may be 5/4 or 1250.
 	values []*expr
-	// product is what a mixed number such as 2 5/8 would be as a product.
+	// product reads a mixed number such as 2 5/8 as a product.
 	product *expr
-	// multiple is what 18k would be with a variable k.
+	// multiple reads 18k with a variable k.
 	multiple  *expr
 	decimals  int // digits after the point of a literal decimal, or -1
 	percent   bool

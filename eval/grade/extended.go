@@ -10,7 +10,7 @@ import (
 // percentages; π, e and I have their values there. It is a dialect of
 // latexParser here.
 
-// extendedSpacing is what latex2sympy replaces before it reads the text.
+// extendedSpacing lists the spaces that latex2sympy replaces before it reads the text.
 var extendedSpacing = strings.NewReplacer(
 	`\dfrac`, `\frac`, `\tfrac`, `\frac`, `\mathrm{T}`, "T", `\mathrm{d}`, "d",
 	`\displaystyle`, " ", `\quad`, " ", `\qquad`, " ", "~", " ", `\,`, " ", "$", " ",

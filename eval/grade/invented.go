@@ -18,7 +18,7 @@ var turnMarks = []string{
 }
 
 var (
-	// labelEnd is what makes a word at the start of a line a label: a number, a colon.
+	// labelEnd matches the number and the colon that make a word at the start of a line a label.
 	labelEnd = regexp.MustCompile(`^(?:[ \t]*(?:no\.?|nr\.?|n[°º]|№|#|number|número|numéro|номер|ที่|ข้อ` +
 		`|ข้อที่|নং|নম্বর|la|namba)?[ \t]*` + numberPattern + `)?[ \t*_\]】）)]*(?:[:：.．、？]|\n|$)`)
 	ordinal = regexp.MustCompile(`^第[ \t]*` + numberPattern + `[ \t]*(?:[题題问問道]+)`)

@@ -22,7 +22,7 @@ type latexParser struct {
 	// whole makes a letter before parentheses a factor, unless it is one that
 	// is mostly a function's, because n(n+1) is a product.
 	whole bool
-	// scriptDigits is how many digits a script without braces may take; 0 is no
+	// scriptDigits limits the digits that a script without braces may take; 0 is no
 	// limit.
 	scriptDigits int
 	budget       *budget

@@ -32,7 +32,7 @@ func newLetters(n int) letters {
 	}
 }
 
-// mostLetters is how many options can have a letter.
+// mostLetters counts the options that can have a letter.
 const mostLetters = 26
 
 // fiveLetters are those that the Qwen2.5-Math grader has rules for; manyLetters are those

@@ -17,7 +17,7 @@ type lexicon struct {
 	and, or string
 	// numbers are the numerals from one to ten, in this order.
 	numbers string
-	// spelling is how the numbers after that are written.
+	// spelling writes the numbers after that.
 	spelling spelling
 	// magnitudes are words that multiply the number before them.
 	magnitudes string
@@ -38,7 +38,7 @@ type lexicon struct {
 	// questions are the labels of a question in a list of questions, another what may
 	// stand before them.
 	questions, another string
-	// answers are what announces an answer, conclusions what begins a last sentence.
+	// answers announce an answer, conclusions begin a last sentence.
 	answers, conclusions string
 	// changes are words that say something else of a number than what is counted.
 	changes string

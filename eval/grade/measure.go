@@ -24,7 +24,7 @@ var (
 		` ?(-?[1-9]) ?\}?)?\)?$`)
 )
 
-// glue is what joins the words of a unit: 5 millones de pesos, a third of the total.
+// glue joins the words of a unit: 5 millones de pesos, a third of the total.
 var glue = func() map[string]bool {
 	set := map[string]bool{}
 	for word := range strings.FieldsSeq("of the de del la las los el le les des du von der den dem das " +

@@ -37,7 +37,7 @@ func (c *comparison) sameFormula(p, r string) bool {
 	return okX && okY && x.kind == kindProduct && y.kind == kindProduct && c.sameFunction(x, y)
 }
 
-// signsAndNumbers are what sameButForMarks leaves out; the strict grader's
+// signsAndNumbers are left out by sameButForMarks; the strict grader's
 // notation has no other relation signs.
 var signsAndNumbers = regexp.MustCompile(`<=|>=|[=<>()\[\]]|\\(?:le|ge|ne)|\d+(?:\.\d+)?`)
 

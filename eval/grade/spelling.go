@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// spelling is how a language writes the numbers from 11 to 999 in words. Fields are
+// spelling describes the words in which a language writes the numbers from 11 to 999. Fields are
 // separated by blanks, spellings of one number by |, and _ is a blank in a word. Hyphens are
 // blanks too.
 type spelling struct {

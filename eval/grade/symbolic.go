@@ -201,7 +201,7 @@ func (c *comparison) infiniteValue(e *expr) (float64, bool) {
 	return total, math.IsInf(total, 0)
 }
 
-// content is what a text says where it is Python, ^ meaning a power: the reference
+// content reads a text that is Python, ^ meaning a power: the reference
 // takes the numerical value of texts too. Anything else is itself.
 func (c *comparison) content(e *expr) *expr {
 	if e.kind == kindText {

@@ -54,7 +54,7 @@ func (o Options) words(code string) (*language.Prompts, error) {
 		language.File)
 }
 
-// Prompt is what a model is given.
+// Prompt is the text that a model completes.
 type Prompt struct {
 	Text string // the whole, Prefix included
 	// Prefix is the end of Text that counts as the model's own words when its
@@ -184,7 +184,7 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 	return Prompt{Text: asked + prefix, Prefix: prefix, Bare: bare}, nil
 }
 
-// label is what MGSM's examples begin with, "Question: " and "Step-by-Step Answer: "
+// label matches the beginning of MGSM's examples, "Question: " and "Step-by-Step Answer: "
 // in each language.
 var label = regexp.MustCompile(`^[^:：\n]{1,60}[:：] ?`)
 

@@ -96,7 +96,7 @@ func headings(label string) []string {
 // of a text.
 var specialToken = regexp.MustCompile(`^\s*(<[^<>\s]{1,60}>|\[[^\[\]\s]{1,20}\])`)
 
-// endOfTurn is what a chat template writes between an assistant's words and the user's
+// endOfTurn is the text that a chat template writes between an assistant's words and the user's
 // next ones: its first token, or where that is text, all of it; "" where it writes
 // nothing but space.
 func endOfTurn(chat Chat) (string, error) {
