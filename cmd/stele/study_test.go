@@ -131,6 +131,11 @@ func TestStudyKilled(t *testing.T) {
 	killed := filepath.Join(root, "killed")
 	random := rand.New(rand.NewPCG(16, uint64(*kills)))
 	for attempt := range *kills + 1 {
+		if attempt == *kills { // a report that is there is not made again
+			if err := os.RemoveAll(filepath.Join(killed, "report")); err != nil {
+				t.Fatal(err)
+			}
+		}
 		var log bytes.Buffer
 		c := program(&log, args("killed")...)
 		if err := c.Start(); err != nil {
@@ -149,7 +154,12 @@ func TestStudyKilled(t *testing.T) {
 		}
 		if err := interrupt(c, ended, ready, late, syscall.SIGKILL); err == nil {
 			t.Logf("attempt %d: it was over first", attempt)
-			break
+			if attempt < *kills { // what is killed next is another
+				if err := os.RemoveAll(killed); err != nil {
+					t.Fatal(err)
+				}
+			}
+			continue
 		}
 		if !c.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
 			t.Fatalf("exit code %d\n%s", c.ProcessState.ExitCode(), log.String())
