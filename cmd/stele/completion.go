@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/hub"
+	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/trainer"
 )
 
@@ -76,6 +78,40 @@ func settingValues() (values []string) {
 		values = append(values, "model="+model)
 	}
 	return values
+}
+
+// shells are those that a script can be written for.
+var shells = map[string]func(root *cobra.Command, out io.Writer) error{
+	"bash":       func(root *cobra.Command, out io.Writer) error { return root.GenBashCompletionV2(out, true) },
+	"zsh":        (*cobra.Command).GenZshCompletion,
+	"fish":       func(root *cobra.Command, out io.Writer) error { return root.GenFishCompletion(out, true) },
+	"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
+}
+
+func newCompletionCommand(*globals) *cobra.Command {
+	names := slices.Sorted(maps.Keys(shells))
+	expected := strings.Join(names, ", ")
+	return &cobra.Command{
+		Use:   "completion SHELL",
+		Short: "A script that has a shell complete commands, flags and values: " + expected,
+		Long: `A script that has a shell complete commands, flags and values: ` + expected + `.
+
+  bash         source <(stele completion bash), in .bashrc, with bash-completion installed
+  zsh          source <(stele completion zsh), in .zshrc, after compinit
+  fish         stele completion fish | source, in config.fish
+  powershell   stele completion powershell | Out-String | Invoke-Expression, in $PROFILE`,
+		ValidArgs: names,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("one shell is expected: %s", expected)
+			}
+			write := shells[args[0]]
+			if write == nil {
+				return usagef("unknown shell %q: expected %s%s", args[0], expected, nearest.Hint(args[0], names))
+			}
+			return write(c.Root(), c.OutOrStdout())
+		},
+	}
 }
 
 // completeFlags gives the flags of a command and of those below it what a shell offers.

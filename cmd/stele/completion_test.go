@@ -84,4 +84,10 @@ func TestCompletionScripts(t *testing.T) {
 			t.Errorf("%s: the script asks nothing of stele:\n%.300s", shell, out.String())
 		}
 	}
+	root := newRootCommand()
+	root.SetArgs([]string{"completion", "bsh"})
+	want := `unknown shell "bsh": expected bash, fish, powershell, zsh, did you mean "bash"?`
+	if err := root.Execute(); err == nil || err.Error() != want {
+		t.Errorf("an unknown shell: %v, expected %s", err, want)
+	}
 }

@@ -105,6 +105,7 @@ func newRootCommand() *cobra.Command {
 		newDoctorCommand(g),
 		newVersionCommand(g),
 		newNoticesCommand(g),
+		newCompletionCommand(g),
 	)
 	completeFlags(root)
 	return root
