@@ -413,7 +413,7 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 		Sampling:  eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP},
 		MaxTokens: c.Eval.MaxTokens,
 		Stop:      c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack,
-		Grader:         cmp.Or(c.Eval.Grader, "qwen"),
+		Grader:         cmp.Or(c.Eval.Grader, grade.Qwen.Name),
 		LangCandidates: c.Reward.LangCandidates,
 	}
 	source := bench.Options{Dir: c.Eval.Dir, Registry: c.Eval.Registry, Limit: spec.Limit,

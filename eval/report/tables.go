@@ -339,7 +339,8 @@ func graderTables(models []*model) []Table {
 	for _, g := range grade.Graders {
 		counts.Head = append(counts.Head, "only "+g.Name)
 	}
-	counts.Caption = "Verdicts of the two graders: share of samples right " + strings.Join(by, " and ") +
+	number := map[int]string{2: "two ", 3: "three ", 4: "four "}[len(by)]
+	counts.Caption = "Verdicts of the " + number + "graders: share of samples right " + strings.Join(by, " and ") +
 		", and how many of the samples only one of them calls right."
 	list := Table{Name: "graders-differ", Labels: 8,
 		Caption: "Samples on which the graders differ.",
