@@ -14,7 +14,7 @@ if [ ! -x "$zig/ziglang/zig" ]; then
   echo "Fetching a C compiler for arm64 out of the wheel $ZIG_WHEEL (once)" >&2
   work=$(mktemp -d "$STELE_CACHE/zig.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  python3 -m pip install --quiet --root-user-action ignore --no-deps --target "$work" "$ZIG_WHEEL" >&2
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --no-deps --target "$work" "$ZIG_WHEEL" >&2
   rm -rf "$zig"
   mv "$work" "$zig"
 fi
