@@ -28,11 +28,14 @@ import (
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
+// own begins the types of the families of these tests, so that the product may have them too.
+const own = "own-"
+
 // Families of these tests alone: each is all that Stele has to be told of it.
 func init() {
 	// Queries and keys are normalised head by head, and heads have a width of their own.
 	architecture.Register(&architecture.Architecture{
-		Type:     "qwen3",
+		Type:     own + "qwen3",
 		Class:    "Qwen3ForCausalLM",
 		Defaults: architecture.Defaults{KVHeads: 32, HeadDim: 128, MaxPositions: 32768},
 		Flags:    []architecture.Flag{{Name: "attention_bias"}},
@@ -50,7 +53,7 @@ func init() {
 	})
 	// Norms follow attention and MLP, and none is before.
 	architecture.Register(&architecture.Architecture{
-		Type:     "exaone4",
+		Type:     own + "exaone4",
 		Class:    "Exaone4ForCausalLM",
 		Defaults: architecture.Defaults{KVHeads: 32, MaxPositions: 2048, RMSNormEps: 1e-5},
 		Layer: func(c *architecture.Config, _ int) architecture.Layer {
@@ -102,6 +105,7 @@ func TestArchitecture(t *testing.T) {
 					if (from != "models/tiny-qwen2") == (file == "tokenizer.json") {
 						continue
 					}
+					data = bytes.Replace(data, []byte(`"model_type": "`), []byte(`"model_type": "`+own), 1)
 					if err == nil {
 						err = os.WriteFile(filepath.Join(dir, file), data, 0o644)
 					}

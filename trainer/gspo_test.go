@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/internal/nearest"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -31,21 +32,25 @@ import (
 
 // gspoOptions are what a run sets as loss.options.low and loss.options.high.
 type gspoOptions struct {
-	Low  float64 `yaml:"low"`
+	// Low is ε below 1: ratios under 1-ε are clipped.
+	Low float64 `yaml:"low"`
+	// High is ε above 1: ratios over 1+ε are clipped.
 	High float64 `yaml:"high"`
 }
+
+var gspoDefaults = gspoOptions{Low: 3e-4, High: 4e-4}
 
 const clippedSequence = "clipped" // 1 at the tokens of a sequence that is clipped
 
 func init() {
 	objective.Register(objective.Algorithm{
-		Name: "gspo", Rollouts: true, New: newGSPO,
+		Name: "gspo", Rollouts: true, Own: gspoDefaults, New: newGSPO,
 		Unused: []string{"loss.clip_low", "loss.clip_high", "loss.dual_clip"},
 	})
 }
 
 func newGSPO(options objective.Options) (objective.Objective, error) {
-	own := gspoOptions{3e-4, 4e-4}
+	own := gspoDefaults
 	if err := options.ReadOwn(&own); err != nil {
 		return objective.Objective{}, err
 	}
@@ -333,9 +338,9 @@ func TestOwnAlgorithm(t *testing.T) {
 		{[]string{"algorithm=gspo", "loss.options.lo=0.1"}, `"lo"`},
 		{[]string{"algorithm=gspo", "loss.options.low=x"}, "loss.options.low"},
 		{[]string{"algorithm=gspo", "loss.options.low=-1"}, "must be positive"},
-		{[]string{"loss.options.low=0.1"}, `"low"`},
-		{[]string{"algorithm=sft", "loss.options.low=0.1"}, `"low"`},
-		{[]string{"algorithm=gsp"}, `expected grpo, gspo or sft, did you mean "gspo"?`},
+		{[]string{"loss.options.low=0.1"}, "loss.options.low: algorithm grpo has no settings of its own"},
+		{[]string{"algorithm=sft", "loss.options.low=0.1"}, "algorithm sft has no settings of its own"},
+		{[]string{"algorithm=gsp"}, nearest.List(objective.Names()) + `, did you mean "gspo"?`},
 	} {
 		if _, err := set(x.settings...); err == nil || !strings.Contains(err.Error(), x.want) ||
 			strings.Contains(err.Error(), "\n") {

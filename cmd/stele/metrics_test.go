@@ -349,7 +349,7 @@ func TestMetricsInput(t *testing.T) {
 			t.Errorf("%s: %v, said %q", text, err, say.String())
 			continue
 		}
-		// Fifteen digits of a percentage are as good as none lost: 12/10 less 1 is 0.2.
+		// Twelve digits of a percentage are as good as none lost: 12/10 less 1 is 0.2.
 		if got := s.output(0, 0)["t"].(transferOutput); math.Abs(*got.MTI["a"]-0.4) > 1e-15 {
 			t.Errorf("MTI %v, want 0.2 / 0.5", *got.MTI["a"])
 		}

@@ -18,10 +18,10 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/trainer"
+	"github.com/stele-lm/stele/trainer/objective"
 )
 
 const (
-	root   = ".." // of the module, from the folder of go generate
 	module = "github.com/stele-lm/stele/"
 )
 
@@ -35,7 +35,7 @@ run are named when it begins.
 
 func main() {
 	log.SetFlags(0)
-	text, err := write()
+	text, err := write("..")
 	if err == nil {
 		err = os.WriteFile("config.md", []byte(text), 0o644)
 	}
@@ -44,8 +44,8 @@ func main() {
 	}
 }
 
-func write() (string, error) {
-	d := document{presets: map[string]reflect.Value{}}
+func write(root string) (string, error) {
+	d := document{root: root, presets: map[string]reflect.Value{}}
 	load := func(settings ...string) (reflect.Value, error) {
 		c, err := trainer.LoadConfig("", append(settings, "model=x", "data.bench=x"))
 		c.Model, c.Data.Bench = "", ""
@@ -62,11 +62,19 @@ func write() (string, error) {
 	}
 	d.out.WriteString(head)
 	d.section("", "", defaults, d.presets)
+	for _, name := range objective.Names() {
+		algorithm, err := objective.Named(name)
+		if err != nil {
+			return "", err
+		}
+		d.algorithm(algorithm)
+	}
 	return d.out.String(), errors.Join(d.errs...)
 }
 
 // document is config.md as it is written.
 type document struct {
+	root    string // of the module, from this folder
 	out     strings.Builder
 	presets map[string]reflect.Value
 	errs    []error
@@ -75,7 +83,7 @@ type document struct {
 // section writes the settings of a struct, first those that are values and then, as sections
 // of their own, those that are structs.
 func (d *document) section(prefix, about string, v reflect.Value, presets map[string]reflect.Value) {
-	comments, err := commentsOf(v.Type())
+	comments, err := commentsOf(d.root, v.Type())
 	if err != nil {
 		d.errs = append(d.errs, err)
 		return
@@ -122,6 +130,13 @@ func (d *document) section(prefix, about string, v reflect.Value, presets map[st
 	}
 	for _, write := range sections {
 		write()
+	}
+}
+
+// algorithm writes the settings that only one algorithm has.
+func (d *document) algorithm(a objective.Algorithm) {
+	if a.Own != nil {
+		d.section("loss.options.", "Settings of algorithm "+a.Name+" alone.", reflect.ValueOf(a.Own), nil)
 	}
 }
 
@@ -227,8 +242,12 @@ func fields(t reflect.Type) func(func(reflect.StructField) bool) {
 }
 
 // commentsOf reads the comments of a struct's fields in the source of its package.
-func commentsOf(t reflect.Type) (map[string]string, error) {
-	files, err := filepath.Glob(filepath.Join(root, strings.TrimPrefix(t.PkgPath(), module), "*.go"))
+func commentsOf(root string, t reflect.Type) (map[string]string, error) {
+	folder := strings.TrimPrefix(t.PkgPath(), module)
+	if folder == "main" {
+		folder = "docs/makeconfig"
+	}
+	files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
 	if err != nil {
 		return nil, err
 	}

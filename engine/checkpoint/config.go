@@ -19,6 +19,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // Config has the fields of config.json that Stele uses.
@@ -120,7 +121,7 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, errors.New("no model_type")
 	case family == nil:
 		return nil, fmt.Errorf("model_type %q is not supported: expected %s",
-			f.ModelType, strings.Join(architecture.Names(), " or "))
+			f.ModelType, nearest.List(architecture.Names()))
 	}
 	c := &Config{BOS: -1, Raw: slices.Clone(data), Config: architecture.Config{
 		Architecture: family, HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize,

@@ -39,7 +39,9 @@ func (a Answer) Type() (answer.Type, error) {
 }
 
 // typed reads a problem's reference as its type wants it, and notes the type. options are
-// those that are known to be put to the model; 0 looks for them in the question's text.
+// those that are known to be put to the model; 0 looks for them in the question's text. A letter
+// among more options than the graders of mathematics know is one of that many choices where the
+// type is math or choice; every other type is left as the registry has it.
 func (p *Problem) typed(of answer.Type, options int) (err error) {
 	if options == 0 {
 		options = lettered(p.Problem)
@@ -50,6 +52,7 @@ func (p *Problem) typed(of answer.Type, options int) (err error) {
 		case most > 0 && options > most:
 			return fmt.Errorf("the problem has %d choices, and answer is %s", options, of.Name())
 		case most > 0:
+		case of != answer.Math && of != answer.Choice: // a letter means what that type says
 		case options > answer.GradedChoices:
 			of = answer.ChoiceOf(options)
 		case of == answer.Choice && letter > lastGraded:

@@ -412,6 +412,10 @@ func TestManyChoices(t *testing.T) {
 		{"declared, few", "choice of 4", "", `{"question":"Which of them?","answer":"D"}`, "D", ""},
 		{"letters of mathematics", "math", "", `{"question":"?\n(A) 1\n(B) 2\n(C) 3\n(D) 4\n(E) 5\n(F) ` +
 			`6","answer":"(B)"}`, "B", "choice of 6"},
+		{"a letter as text", "text", "", `{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6 G. 7","answer":"A"}`,
+			"A", "text"},
+		{"a letter for a command", "{command: [judge]}", "",
+			`{"question":"? A. 1 B. 2 C. 3 D. 4 E. 5 F. 6 G. 7","answer":"A"}`, "A", "command"},
 		{"words", "text", "", `{"question":"Who?","answer":" Ada Lovelace "}`, "Ada Lovelace", "text"},
 	} {
 		got, err := load(c.answer, c.entry, c.record)
@@ -428,7 +432,7 @@ func TestManyChoices(t *testing.T) {
 			`6","answer":"B"}`, "the problem has 6 choices, and answer is choice of 4"},
 		{"beyond", "choice of 4", "", `{"question":"Which?","answer":"E"}`, "expected a letter from A to D"},
 		{"unknown type", "words", "", `{"question":"?","answer":"E"}`,
-			`answer is "words": expected choice, integer, math, number, text, choice of N`},
+			`answer is "words": expected ` + strings.Join(answer.Names(), ", ")},
 		{"too many", "choice of 27", "", `{"question":"?","answer":"E"}`, `answer is "choice of 27"`},
 	} {
 		if _, err := load(c.answer, c.entry, c.record); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -298,7 +298,7 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 			x.languages = s.tongues.inOrder(origin.Languages)
 		}
 		if p.Method == "" {
-			x.method = map[string]string{"grpo": "RL", "sft": "SFT"}[origin.Algorithm]
+			x.method = methodOf(origin.Algorithm)
 		}
 		if len(id) == 0 && origin.Bench != "" {
 			id = []string{origin.Bench}
@@ -551,4 +551,16 @@ func (s *study) pairLanguages() []string {
 		all = append(all, p.transfer.languages...)
 	}
 	return s.tongues.inOrder(all)
+}
+
+// methodOf returns how the paper calls what an algorithm does: SFT, or RL for every other, which
+// learns from rewards; "" where no algorithm is known. A plan's method overrides it.
+func methodOf(algorithm string) string {
+	switch algorithm {
+	case "":
+		return ""
+	case "sft":
+		return "SFT"
+	}
+	return "RL"
 }

@@ -12,8 +12,9 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // Record is a JSON object whose fields keep their order.
@@ -144,12 +145,7 @@ func (r *Record) Lacks(fields ...string) error {
 	if len(r.keys) > 0 {
 		has = listed(r.keys)
 	}
-	last := len(quoted) - 1
-	names := quoted[last]
-	if last > 0 {
-		names = strings.Join(quoted[:last], ", ") + " or " + names
-	}
-	return fmt.Errorf("no %s: the record has %s", names, has)
+	return fmt.Errorf("no %s: the record has %s", nearest.List(quoted), has)
 }
 
 // Set adds a field at the end, or replaces it where it is.

@@ -98,3 +98,12 @@ func distance(a, b []rune) int {
 	}
 	return last[len(b)]
 }
+
+// List writes names for a sentence: "a, b or c".
+func List(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}

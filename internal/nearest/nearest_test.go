@@ -28,3 +28,14 @@ func TestOf(t *testing.T) {
 		}
 	}
 }
+
+// TestList: names as a sentence has them.
+func TestList(t *testing.T) {
+	for want, names := range map[string][]string{
+		"": nil, "a": {"a"}, "a or b": {"a", "b"}, "a, b or c": {"a", "b", "c"},
+	} {
+		if got := List(names); got != want {
+			t.Errorf("%q: %q, want %q", names, got, want)
+		}
+	}
+}

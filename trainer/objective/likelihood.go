@@ -11,7 +11,7 @@ const SFT = "sft"
 
 func init() {
 	Register(Algorithm{Name: SFT, New: func(o Options) (Objective, error) {
-		return Likelihood(), o.ReadOwn(&struct{}{})
+		return Likelihood(), o.noOwn(SFT)
 	}})
 }
 

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -104,6 +103,9 @@ type Algorithm struct {
 	Rollouts bool
 	// Unused are the settings of Options that it does not read, as "loss.dual_clip".
 	Unused []string
+	// Own is a struct of the settings that only it has, loss.options in a configuration, with their
+	// defaults, yaml tags and a comment for each, from which documents are made; nil for none.
+	Own any
 	// New makes the objective, or refuses options that are the algorithm's own.
 	New func(Options) (Objective, error)
 }
@@ -137,14 +139,16 @@ func Register(a Algorithm) {
 	algorithms[a.Name] = a
 }
 
+// Names lists the algorithms.
+func Names() []string { return slices.Sorted(maps.Keys(algorithms)) }
+
 // Named finds an algorithm.
 func Named(name string) (Algorithm, error) {
 	a, ok := algorithms[name]
 	if !ok {
-		names := slices.Sorted(maps.Keys(algorithms))
-		last := len(names) - 1
-		return a, fmt.Errorf("unknown algorithm %q: expected %s or %s%s",
-			name, strings.Join(names[:last], ", "), names[last], nearest.Hint(name, names))
+		names := Names()
+		return a, fmt.Errorf("unknown algorithm %q: expected %s%s", name, nearest.List(names),
+			nearest.Hint(name, names))
 	}
 	return a, nil
 }

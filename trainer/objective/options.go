@@ -129,13 +129,20 @@ func (l Options) Validate() error {
 var ofLine = regexp.MustCompile(`^line \d+(, "[^"]*")?: `)
 
 // ReadOwn puts the algorithm's own settings into a struct with yaml tags, which holds the
-// defaults. A setting that the struct does not have is an error; pass an empty struct
-// where there are none.
+// defaults. A setting that the struct does not have is an error.
 func (l Options) ReadOwn(into any) error {
 	for _, key := range slices.Sorted(maps.Keys(l.Own)) {
 		if err := settings.Read(fmt.Appendf(nil, "%s: %s\n", key, l.Own[key]), into); err != nil {
 			return fmt.Errorf("loss.options.%s: %s", key, ofLine.ReplaceAllString(err.Error(), ""))
 		}
+	}
+	return nil
+}
+
+// noOwn refuses settings of an algorithm's own for one that has none.
+func (l Options) noOwn(algorithm string) error {
+	for _, key := range slices.Sorted(maps.Keys(l.Own)) {
+		return fmt.Errorf("loss.options.%s: algorithm %s has no settings of its own", key, algorithm)
 	}
 	return nil
 }

@@ -9,10 +9,7 @@ const GRPO = "grpo"
 
 func init() {
 	Register(Algorithm{Name: GRPO, Rollouts: true, New: func(o Options) (Objective, error) {
-		if err := o.ReadOwn(&struct{}{}); err != nil {
-			return Objective{}, err
-		}
-		return Policy(o), nil
+		return Policy(o), o.noOwn(GRPO)
 	}})
 }
 
