@@ -98,7 +98,7 @@ var reasoned = map[string]struct {
 	"ar": {[2]string{`أولا نجمع العددين ثم نكتب الجواب: الإجابة هي \boxed{١٬٢٣٤٫٥}.`,
 		`أولا نجمع العددين ثم نكتب الجواب، إذن ٣٫٥`}, [2]bool{true, true}},
 	"id": {[2]string{`Pertama kita jumlahkan kedua bilangan, jadi jawabannya adalah \boxed{1.234,5}.`,
-		`Kita jumlahkan kedua bilangan itu, jadi jawabannya adalah \boxed{3,5}.`}, [2]bool{true, true}},
+		`Kita jumlahkan kedua bilangan itu, jadi jawabannya adalah 3,5.`}, [2]bool{true, true}},
 	"qz": {[2]string{`Kima lopu wasu remita tari, hatu nima besolu uqu \boxed{1234.5}.`,
 		`Wasu lopu tari remita nima sapi \boxed{4}.`}, [2]bool{true, false}},
 }

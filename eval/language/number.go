@@ -8,10 +8,11 @@ import (
 
 // Plain writes the numbers of a text as benchmarks do, where the language with this code is
 // the user's: its own digits as 0 to 9, and its separators, where they are none that
-// every grader reads, as a decimal point or nothing. A final \boxed{} that holds nothing
-// but a number has all its separators so: \boxed{1.234,5} is \boxed{1234.5} where the
-// decimal sign is a comma. Of other languages the text stays as it is: graders have rules
-// of their own for the study's.
+// every grader reads, as a decimal point or nothing. In the answer all its separators are
+// written so: \boxed{1.234,5} is \boxed{1234.5} where the decimal sign is a comma. The answer
+// is the content of the last \boxed{}, if that is nothing but a number, or in a text without
+// one the last number. Of other languages the text stays as it is: graders have rules of
+// their own for the study's.
 func (t *Table) Plain(code, text string) string {
 	for _, own := range t.own {
 		if own == code {
@@ -34,20 +35,33 @@ func (l *Language) plain(text string) string {
 			return r
 		}, text)
 	}
+	text = l.answerPlain(text)
 	if g := l.Grouping; g != "" && g[0] >= utf8.RuneSelf && !isSpace(g) {
 		text = ungroup(text, g)
 	}
 	if d := l.Decimal; d != "" && d[0] >= utf8.RuneSelf {
 		text = regexp.MustCompile(`(\d)`+regexp.QuoteMeta(d)+`(\d)`).ReplaceAllString(text, "$1.$2")
 	}
+	return text
+}
+
+// answerPlain writes the number that is the answer of a text, if it is one.
+func (l *Language) answerPlain(text string) string {
+	number := l.number()
 	box := strings.LastIndex(text, boxed)
 	if box < 0 {
-		return text
+		all := number.FindAllStringIndex(text, -1)
+		if all == nil {
+			return text
+		}
+		last := all[len(all)-1]
+		return text[:last[0]] + l.pointed(text[last[0]:last[1]]) + text[last[1]:]
 	}
 	box += len(boxed)
 	content, rest, closed := strings.Cut(text[box:], "}")
-	if number, ok := l.number(strings.TrimSpace(content)); closed && ok {
-		return text[:box] + number + "}" + rest
+	content = strings.TrimSpace(content)
+	if closed && content != "" && number.FindString(content) == content {
+		return text[:box] + l.pointed(content) + "}" + rest
 	}
 	return text
 }
@@ -66,29 +80,34 @@ func ungroup(text, separator string) string {
 	return text
 }
 
-// number reads a text that is nothing but a number in the language's notation.
-func (l *Language) number(s string) (plain string, ok bool) {
-	group := regexp.QuoteMeta(l.Grouping)
+// group matches what stands between groups of digits.
+func (l *Language) group() string {
 	if isSpace(l.Grouping) {
-		group = "[ \u00a0\u202f]"
+		return "[ \u00a0\u202f]"
 	}
+	return regexp.QuoteMeta(l.Grouping)
+}
+
+// number matches a number in the language's notation.
+func (l *Language) number() *regexp.Regexp {
 	whole := `\d+`
 	if l.Grouping != "" {
-		whole = `(?:\d{1,3}(?:` + group + `\d{2,3})*` + group + `\d{3}|\d+)`
+		whole = `(?:\d{1,3}(?:` + l.group() + `\d{2,3})*` + l.group() + `\d{3}\b|\d+)`
 	}
-	tail := ""
+	decimals := ""
 	if l.Decimal != "" {
-		tail = `(?:` + regexp.QuoteMeta(l.Decimal) + `\d+)?`
+		decimals = `(?:` + regexp.QuoteMeta(l.Decimal) + `\d+)?`
 	}
-	pattern := regexp.MustCompile(`^[-+−]?` + whole + tail + `$`)
-	if !pattern.MatchString(s) {
-		return "", false
-	}
+	return regexp.MustCompile(`[-+−]?` + whole + decimals)
+}
+
+// pointed writes a number in the language's notation without groups, with a decimal point.
+func (l *Language) pointed(s string) string {
 	if l.Grouping != "" {
-		s = regexp.MustCompile(group).ReplaceAllString(s, "")
+		s = regexp.MustCompile(l.group()).ReplaceAllString(s, "")
 	}
 	if l.Decimal != "" {
 		s = strings.Replace(s, l.Decimal, ".", 1)
 	}
-	return strings.Replace(s, "−", "-", 1), true
+	return strings.Replace(s, "−", "-", 1)
 }

@@ -17,7 +17,7 @@ func TestPlain(t *testing.T) {
 		t              *Table
 		code, in, want string
 	}{
-		{own("ar", "٠١٢٣٤٥٦٧٨٩", "٫", "٬"), "ar", "من ١٬٢٣٤٬٥٦٧٫٨ و −٣", "من 1234567.8 و −3"},
+		{own("ar", "٠١٢٣٤٥٦٧٨٩", "٫", "٬"), "ar", "من ١٬٢٣٤٬٥٦٧٫٨ و −٣", "من 1234567.8 و -3"},
 		{own("ar", "٠١٢٣٤٥٦٧٨٩", "٫", "٬"), "en", "١٬٢٣٤", "١٬٢٣٤"},
 		{own("id", "", ",", "."), "id", `1.234,5 lalu \boxed{1.234,5}.`, `1.234,5 lalu \boxed{1234.5}.`},
 		{own("id", "", ",", "."), "id", `\boxed{-3,5}`, `\boxed{-3.5}`},
@@ -25,6 +25,10 @@ func TestPlain(t *testing.T) {
 		{own("id", "", ",", "."), "id", `\boxed{\frac{3,5}{2}}`, `\boxed{\frac{3,5}{2}}`},
 		{own("id", "", ",", "."), "id", `\boxed{3.5}`, `\boxed{3.5}`}, // no group of three: a point
 		{own("id", "", ",", "."), "id", `\boxed{3,5`, `\boxed{3,5`},
+		{own("id", "", ",", "."), "id", "Jadi 2,5 lalu hasilnya 1.234,5.", "Jadi 2,5 lalu hasilnya 1234.5."},
+		{own("id", "", ",", "."), "id", "pukul 10.30", "pukul 10.30"}, // no groups of three
+		{own("id", "", ",", "."), "id", "x = 1.2345", "x = 1.2345"},
+		{own("id", "", ",", "."), "id", "tidak ada", "tidak ada"},
 		{own("hi", "०१२३४५६७८९", ".", ","), "hi", `\boxed{१२,३४,५६७.५}`, `\boxed{1234567.5}`},
 		{own("uk", "", ",", " "), "uk", "\\boxed{1\u00a0234 567,5}", `\boxed{1234567.5}`},
 		// the user's word on a language of the study
