@@ -12,7 +12,7 @@ import (
 	"github.com/stele-lm/stele/trainer/memory"
 )
 
-// checkpoints is how many checkpoints a run has at most at a time: those that stay, and
+// checkpoints counts the checkpoints that a run has at most at a time: those that stay, and
 // the one that is written before the oldest goes.
 func (c Config) checkpoints() int {
 	all := (c.Steps + c.Save.Every - 1) / c.Save.Every
@@ -25,7 +25,7 @@ func (c Config) checkpoints() int {
 	return min(all, c.Save.KeepLast+c.Save.KeepBest+1)
 }
 
-// DiskBytes is how many bytes a run's checkpoints take at most, by its memory's plan.
+// DiskBytes returns the most bytes that a run's checkpoints take at a time, by its memory plan.
 func (c Config) DiskBytes(p memory.Plan) int64 {
 	return int64(c.checkpoints()) * p.CheckpointBytes(c.LoRA)
 }

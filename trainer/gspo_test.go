@@ -30,7 +30,7 @@ import (
 // golden. It is GSPO (Zheng et al., "Group Sequence Policy Optimization", 2025, Eq. 5-7):
 // one ratio for a sequence, normalised by its length, which is clipped as a whole.
 
-// gspoOptions are what a run sets as loss.options.low and loss.options.high.
+// gspoOptions holds the settings loss.options.low and loss.options.high.
 type gspoOptions struct {
 	// Low is ε below 1: ratios under 1-ε are clipped.
 	Low float64 `yaml:"low"`

@@ -15,7 +15,7 @@ import (
 // errStopped ends a run that was asked to stop, once what it could keep is on disk.
 var errStopped = fmt.Errorf("stopped as asked: %w", context.Canceled)
 
-// phase is what a run is doing; each phase ends in its own way when a stop is asked for.
+// phase names what a run is doing; each phase ends in its own way when a stop is asked for.
 type phase int
 
 const (

@@ -176,26 +176,38 @@ func TestStopAnywhere(t *testing.T) {
 func TestStopSaysWhatComesOfIt(t *testing.T) {
 	c := tinyRun(t, 4)
 	c.Save.Every = 4
-	// It answers the trial, and of a step only when half a minute has gone.
+	// It answers the trial, and a step only when minutes have gone; a file says that it waits.
+	waiting := filepath.Join(t.TempDir(), "waiting")
 	c.Reward.Commands = []reward.Command{{Name: "slow", Weight: 1, Run: []string{
-		"sh", "-c", `n=0; while IFS= read -r x; do n=$((n+1)); done; if [ $n -gt 1 ]; then sleep 30; fi;` +
-			` while [ $n -gt 0 ]; do echo '{"reward": 1}'; n=$((n-1)); done`,
+		"sh", "-c", `n=0; while IFS= read -r x; do n=$((n+1)); done; if [ $n -gt 1 ]; then : > '` + waiting +
+			`'; sleep 300; fi; while [ $n -gt 0 ]; do echo '{"reward": 1}'; n=$((n-1)); done`,
 	}}}
 	dir := filepath.Join(t.TempDir(), "a run")
 	began := time.Now()
-	first, err := interrupted(c, dir, 3*time.Second, false)
+	stop := make(chan struct{})
+	go func() {
+		for {
+			if _, err := os.Stat(waiting); err == nil {
+				close(stop)
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	var first words
+	err := Run(context.Background(), c, dir, Options{Backend: "go", DType: "float32", Say: &first, Stop: stop})
 	said := first.String()
 	if !errors.Is(err, errStopped) || !strings.Contains(said, "the rollouts of step 1 are dropped") ||
 		!strings.Contains(said, `begins again at step 1; go on with: stele train --out "`+dir+`" --resume`) {
 		t.Errorf("%v\n%s", err, said)
 	}
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > 4*time.Minute {
 		t.Errorf("it took %v", took)
 	}
 
 	c.Reward.Commands = nil
 	dir = filepath.Join(t.TempDir(), "run")
-	stop := make(chan struct{})
+	stop = make(chan struct{})
 	var heard words
 	o := Options{Backend: "go", DType: "float32", Say: &heard, Stop: stop}
 	o.OnStep = func(step, _ int, _ Metrics) {

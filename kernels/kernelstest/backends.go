@@ -30,7 +30,7 @@ func Backends(t testing.TB) []string {
 	return here
 }
 
-// presence is whether a backend that tests may run on is here.
+// presence tells whether a backend that tests may run on is here.
 type presence struct {
 	name string
 	err  error

@@ -55,7 +55,7 @@ func (v variant) divergence(tokens [][]float64) float64 {
 	return sum
 }
 
-// rounding is how far a float32 forward pass of tiny-qwen2 is from float64 in a token's
+// rounding bounds the difference of a float32 forward pass of tiny-qwen2 from float64 in a token's
 // log-probability: transformers' own in grpo.json by up to 1.2e-5 (5e-6 in the mean
 // square), Stele's by up to 1.7e-5 on any backend and tier. Nine tenths of it is rounding
 // in the layers' products.

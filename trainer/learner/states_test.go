@@ -16,7 +16,7 @@ import (
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
-// chains is how many pairs a step learns from; together they fill a packed row.
+// chains counts the pairs that a step learns from; together they fill a packed row.
 const chains = 5
 
 // chain draws a pair from a noisy rule: a token is three times the one before plus 7

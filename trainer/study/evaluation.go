@@ -48,7 +48,7 @@ func (e *Evaluation) Source() bench.Options {
 	return bench.Options{Dir: e.Data, Registry: e.Registry, Limit: e.Limit, Levels: e.Levels, Fields: e.Fields}
 }
 
-// Spec is what eval.Run is asked for, before it is settled which benchmark is there in
+// Spec returns the specification for eval.Run, before it is settled which benchmark is there in
 // which language and how many samples a question gets.
 func (e *Evaluation) Spec() (eval.Spec, error) {
 	s := eval.Spec{

@@ -295,7 +295,7 @@ func flow(value any) string {
 	return string(text)
 }
 
-// naming is what models and arms may be called: their names are folders.
+// naming matches names of models and arms, which are names of folders too.
 var naming = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._+-]*$`)
 
 // check refuses names that are not there, or twice.

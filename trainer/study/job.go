@@ -15,7 +15,7 @@ import (
 	"github.com/stele-lm/stele/trainer/objective"
 )
 
-// Kind is what a job does.
+// Kind tells jobs apart by what they do.
 type Kind string
 
 // The kinds of jobs.
@@ -41,7 +41,7 @@ type Job struct {
 	Evaluation Evaluation     // of an evaluation
 }
 
-// settings are what decides a job's numbers, by dotted keys, values as JSON.
+// settings returns all that decides a job's numbers, as JSON by dotted keys.
 func (s *Study) settings(dir string, j *Job, options Options) (map[string]string, error) {
 	var of any
 	switch j.Kind {
@@ -228,7 +228,7 @@ func Samples(c *trainer.Config) bool {
 	return err == nil && algorithm.Rollouts
 }
 
-// runName is what an arm's run with a seed is called.
+// runName returns the name of an arm's run with a seed.
 func runName(arm string, seed uint64) string { return fmt.Sprintf("%s.%d", arm, seed) }
 
 // folder is a job's name.

@@ -17,7 +17,7 @@ import (
 	"github.com/stele-lm/stele/trainer/memory"
 )
 
-// Estimate is what a job needs, as far as it is known before it begins. What is 0 is not
+// Estimate holds the resources that a job needs, as far as it is known before it begins. What is 0 is not
 // known.
 type Estimate struct {
 	Memory    int64 `json:"memory"`    // bytes of the device
@@ -60,7 +60,7 @@ type PlannedJob struct {
 	Hours float64 `json:"hours,omitempty"` // at most; 0 where it is not known
 }
 
-// Plan is what a study is going to do.
+// Plan lists the jobs of a study with what each needs, before anything runs.
 type Plan struct {
 	Title string       `json:"title"`
 	Jobs  []PlannedJob `json:"jobs"`

@@ -17,7 +17,7 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// State is how far a job is.
+// State tells how far a job has come.
 type State string
 
 // The states of a job.

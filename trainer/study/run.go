@@ -256,10 +256,10 @@ func (r *Run) remove(j *Job) error {
 	return errors.Join(err, os.RemoveAll(removed), release())
 }
 
-// folder is where a job writes.
+// folder returns the path that a job writes to.
 func (r *Run) folder(j *Job) string { return filepath.Join(r.Dir, filepath.FromSlash(j.Name)) }
 
-// removed is where a job's folder is while it is being removed.
+// removed returns the path that a job's folder has while it is being removed.
 func (r *Run) removed(j *Job) string {
 	folder := r.folder(j)
 	return filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".removed")

@@ -24,7 +24,7 @@ type Study struct {
 	text []byte // the file
 }
 
-// Options are what a study is run with.
+// Options hold the settings of a study that its file does not.
 type Options struct {
 	Backend, DType, Kernels string // as the flags have them
 }
