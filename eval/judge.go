@@ -91,9 +91,5 @@ func (s *Spec) groups(q *Question, g *grade.Grader, predictions []string) []int 
 	if c, ok := s.AnswerCommands[q.Benchmark]; ok {
 		own, _ = c.Type() // the manifest was checked
 	}
-	of, err := answer.Labelled(q.AnswerType, own)
-	if err != nil { // of a program with types that this one has not; its predictions are texts
-		of = answer.Text
-	}
-	return of.Groups(predictions, g)
+	return answer.Groups(q.AnswerType, own, predictions, g)
 }

@@ -224,7 +224,7 @@ func defaults() Config {
 		Update:    Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
 		LoRA:      lora.Options{Alpha: 32, Targets: architecture.Projections(), Merge: true},
 		Save:      Save{Every: 20, KeepLast: 3, Rollouts: true},
-		Eval: Eval{Grader: grade.Qwen.String(), Temperature: 0.6, TopP: 0.95, MaxTokens: 512,
+		Eval: Eval{Grader: grade.Default.Name, Temperature: 0.6, TopP: 0.95, MaxTokens: 512,
 			Before: true},
 	}
 	Presets["paper"](&c)

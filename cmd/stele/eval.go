@@ -89,7 +89,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.BoolVar(&f.spec.Hack, "hack", false, "begin the reasoning with the language's prefix")
 	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
 	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
-	flags.StringVar(&f.spec.Grader, "grader", grade.Qwen.Name,
+	flags.StringVar(&f.spec.Grader, "grader", grade.Default.Name,
 		"whose verdicts make the accuracy: "+strings.Join(grade.Names(), " or "))
 	flags.StringSliceVar(&f.spec.LangCandidates, "lang-candidates", []string{"all"}, langCandidatesUsage)
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
@@ -413,7 +413,7 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 		Sampling:  eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP},
 		MaxTokens: c.Eval.MaxTokens,
 		Stop:      c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack,
-		Grader:         cmp.Or(c.Eval.Grader, grade.Qwen.Name),
+		Grader:         cmp.Or(c.Eval.Grader, grade.Default.Name),
 		LangCandidates: c.Reward.LangCandidates,
 	}
 	source := bench.Options{Dir: c.Eval.Dir, Registry: c.Eval.Registry, Limit: spec.Limit,

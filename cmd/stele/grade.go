@@ -77,7 +77,7 @@ that a person would not share.`,
 	c.Flags().StringVar(&out, "out", "", "JSONL file, stdout when not given; with --run a folder")
 	c.Flags().StringVar(&data, "data", "",
 		"folder with a languages.yaml: digits and separators of outputs by their \"language\"")
-	c.Flags().StringVar(&grader, "grader", grade.Qwen.Name, strings.Join(grade.Names(), " or "))
+	c.Flags().StringVar(&grader, "grader", grade.Default.Name, strings.Join(grade.Names(), " or "))
 	c.MarkFlagsOneRequired("in", "run")
 	c.MarkFlagsMutuallyExclusive("in", "run")
 	return c
@@ -142,6 +142,7 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 		return fmt.Errorf("field \"answer_type\": %w", err)
 	}
 	output = known.Plain(code, output)
+	comparer, compares := of.(answer.Comparer)
 	var result grade.Result
 	switch {
 	case hasOutput && hasReference:
@@ -150,16 +151,15 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 			return err
 		}
 		result = results[0]
-	case of != answer.Math:
+	case !compares:
 		return fmt.Errorf("answer_type %s needs \"output\" and \"reference\"", label)
 	case hasOutput:
-		result = grade.GradeNormalized(output, gt, dataName, g)
+		result = comparer.GradeNormalized(answer.Output{Text: output, Reference: gt, DataName: dataName}, g)
 	default:
 		if !hasReference {
 			reference = gt
 		}
-		result = grade.Result{Extracted: prediction, Pred: prediction, GT: reference}
-		result.Verdict, result.Via = grade.Equal(prediction, reference, g)
+		result = comparer.Compare(prediction, reference, g)
 	}
 	return errors.Join(
 		record.Set("extracted", result.Extracted),

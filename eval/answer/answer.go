@@ -1,5 +1,5 @@
 // Package answer holds the types of answers that benchmarks have: math, integer, number,
-// choice and its forms of more than five options, text, and a user's own, which a program
+// choice, choice of a known number of options, text, and a user's own, which a program
 // judges. A type says how a reference is read from the data, how it is asked for, how the
 // final answer is found in a model's text, whether it is right, and which answers are the
 // same; a registry's `answer:` names it, and everything from the prompt to the report
@@ -109,18 +109,45 @@ func Close(t Type) error {
 	return nil
 }
 
-// Label returns the name of a type in samples: "" for all that are judged as mathematics, else its
-// name.
+// ForOptions returns the type for a question whose reference is a letter and whose text has n
+// options, 0 where none are known: what the type's own method ForOptions says, else the type itself.
+func ForOptions(t Type, letter string, n int) (Type, error) {
+	if o, ok := t.(interface {
+		ForOptions(letter string, n int) (Type, error)
+	}); ok {
+		return o.ForOptions(letter, n)
+	}
+	return t, nil
+}
+
+// Label returns the name of a type in samples: its own method Label's, else Name; "" for all that
+// are judged as mathematics.
 func Label(t Type) string {
-	if _, ok := t.(mathematics); ok || t == nil || 0 < Options(t) && Options(t) <= GradedChoices {
+	if t == nil {
 		return ""
+	}
+	if l, ok := t.(interface{ Label() string }); ok {
+		return l.Label()
 	}
 	return t.Name()
 }
 
-// Universal reports whether a question's answer is the same text in every language, as
-// numbers and letters are: of the type of a Label.
-func Universal(label string) bool { return label == "" || strings.HasPrefix(label, choiceOf) }
+// Universal reports whether answers of the type of a Label are the same text in every language,
+// as numbers and letters are: those of types whose method Universal says so.
+func Universal(label string) bool {
+	t, err := Labelled(label, nil)
+	u, ok := t.(interface{ Universal() bool })
+	return err == nil && ok && u.Universal()
+}
+
+// Comparer is a type that can grade without a reference as the data have it.
+type Comparer interface {
+	Type
+	// GradeNormalized is Grade where the output's reference is a Result.GT.
+	GradeNormalized(o Output, g *grade.Grader) grade.Result
+	// Compare judges a prediction as it is.
+	Compare(prediction, reference string, g *grade.Grader) grade.Result
+}
 
 // Labelled returns the type of a Label. own is the benchmark's type where it is not
 // registered, or nil.
@@ -132,6 +159,16 @@ func Labelled(label string, own Type) (Type, error) {
 		return nil, fmt.Errorf("answers are judged by a command, and nothing says which")
 	}
 	return Named(label)
+}
+
+// Groups tells which predictions on a question are the same answer, by the type of a Label; where
+// this program has no such type, by their texts.
+func Groups(label string, own Type, predictions []string, g *grade.Grader) []int {
+	of, err := Labelled(label, own)
+	if err != nil {
+		of = Text
+	}
+	return of.Groups(predictions, g)
 }
 
 // same groups predictions that have the same key.

@@ -9,9 +9,12 @@ import (
 	"github.com/stele-lm/stele/eval/grade"
 )
 
+// choice is mathematics whose references are letters.
+type choice struct{ mathematics }
+
 // Choice is a letter of a question with up to five options, which the graders of package
 // grade have rules for.
-var Choice = Register(mathematics{name: "choice", read: &readChoice})
+var Choice = Register(choice{mathematics{name: "choice", read: &readChoice}})
 
 // GradedChoices are the options that the Qwen2.5-Math grader has rules for, A to E, and
 // MostChoices those that a question may have.
@@ -45,13 +48,27 @@ func ChoiceOf(n int) Type {
 	return choices{n: n}
 }
 
-// Options counts the options that the questions of a type have, 0 where the type does not
-// say, or is of no choices.
-func Options(t Type) int {
-	if c, ok := t.(choices); ok {
-		return c.n
+// lastGraded is the letter of the last option that the Qwen2.5-Math grader has rules for.
+const lastGraded = string(rune('A' + GradedChoices - 1))
+
+// ForOptions judges a letter among more options than the graders of mathematics have rules for,
+// or beyond these, by the letter.
+func (c choice) ForOptions(letter string, n int) (Type, error) {
+	switch {
+	case n > GradedChoices:
+		return ChoiceOf(n), nil
+	case letter > lastGraded:
+		return ChoiceOf(MostChoices), nil // the text does not tell of how many
 	}
-	return 0
+	return c, nil
+}
+
+// ForOptions refuses a question with more options than the type has.
+func (c choices) ForOptions(_ string, n int) (Type, error) {
+	if n > c.n {
+		return nil, fmt.Errorf("the problem has %d choices, and answer is %s", n, c.Name())
+	}
+	return c, nil
 }
 
 // letter is a choice as data name it: B, (B), B.
@@ -75,6 +92,17 @@ var readChoice = reading(func(reference string) (string, error) {
 
 // Name implements Type.
 func (c choices) Name() string { return choiceOf + strconv.Itoa(c.n) }
+
+// Label is empty for up to GradedChoices options, which are judged as Choice.
+func (c choices) Label() string {
+	if c.n <= GradedChoices {
+		return ""
+	}
+	return c.Name()
+}
+
+// Universal implements what the function Universal asks for.
+func (choices) Universal() bool { return true }
 
 // Read implements Type.
 func (c choices) Read(reference string) (string, error) {

@@ -1,10 +1,6 @@
 package bench
 
-import (
-	"fmt"
-
-	"github.com/stele-lm/stele/eval/answer"
-)
+import "github.com/stele-lm/stele/eval/answer"
 
 // Answer is a registry's `answer:`: the name of a registered type, or a command that judges
 // answers, as in {command: [program, arguments]}.
@@ -39,24 +35,15 @@ func (a Answer) Type() (answer.Type, error) {
 }
 
 // typed reads a problem's reference as its type wants it, and notes the type. options are
-// those that are known to be put to the model; 0 looks for them in the question's text. A letter
-// among more options than the graders of mathematics know is one of that many choices where the
-// type is math or choice; every other type is left as the registry has it.
+// those that are known to be put to the model; 0 looks for them in the question's text. Where the
+// reference is a letter, answer.ForOptions may choose another type by them.
 func (p *Problem) typed(of answer.Type, options int) (err error) {
 	if options == 0 {
 		options = lettered(p.Problem)
 	}
 	if letter := answer.Letter(p.Answer); letter != "" {
-		most := answer.Options(of)
-		switch {
-		case most > 0 && options > most:
-			return fmt.Errorf("the problem has %d choices, and answer is %s", options, of.Name())
-		case most > 0:
-		case of != answer.Math && of != answer.Choice: // a letter means what that type says
-		case options > answer.GradedChoices:
-			of = answer.ChoiceOf(options)
-		case of == answer.Choice && letter > lastGraded:
-			of = answer.ChoiceOf(answer.MostChoices) // of how many the text does not tell
+		if of, err = answer.ForOptions(of, letter, options); err != nil {
+			return err
 		}
 	}
 	if p.Answer, err = of.Read(p.Answer); err != nil {
@@ -65,6 +52,3 @@ func (p *Problem) typed(of answer.Type, options int) (err error) {
 	p.AnswerType = answer.Label(of)
 	return nil
 }
-
-// lastGraded is the letter of the last option that the Qwen2.5-Math grader has rules for.
-const lastGraded = string(rune('A' + answer.GradedChoices - 1))

@@ -46,6 +46,9 @@ var Strict = &Grader{
 	needsReference: true,
 }
 
+// Default is the grader where none is named.
+var Default = Qwen
+
 // Graders are all graders, in the order in which files and tables list them.
 var Graders = []*Grader{Qwen, Strict}
 

@@ -48,7 +48,7 @@ type Config struct {
 
 // DefaultConfig is the paper's λ = 0.8, 0.1, 0.1.
 func DefaultConfig() Config {
-	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Qwen.String(),
+	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Default.Name,
 		LangCandidates: []string{"all"}}
 }
 
@@ -142,7 +142,7 @@ type Scorer struct {
 func NewScorer(config Config, detector *langid.Detector) *Scorer {
 	grader, err := grade.Named(config.Grader)
 	if err != nil { // Validate has let nothing but an empty name through
-		grader = grade.Qwen
+		grader = grade.Default
 	}
 	return &Scorer{config, grader, detector}
 }

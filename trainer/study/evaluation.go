@@ -8,6 +8,7 @@ import (
 
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/nearest"
 )
@@ -54,7 +55,7 @@ func (e *Evaluation) Spec() (eval.Spec, error) {
 	s := eval.Spec{
 		Benchmarks: slices.Clone(e.Benchmarks), Languages: slices.Clone(e.Languages), Levels: e.Levels,
 		Limit: e.Limit, Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, Stop: e.Stop, Seed: e.Seed,
-		Template: "auto", FewShot: e.FewShot, Grader: "qwen", LangCandidates: []string{"all"},
+		Template: "auto", FewShot: e.FewShot, Grader: grade.Default.Name, LangCandidates: []string{"all"},
 	}
 	if e.Preset != "" {
 		apply := eval.Presets[e.Preset]
