@@ -293,15 +293,35 @@ func wordStarts(s string) []int {
 	return starts
 }
 
-// scriptOf tells scripts apart whose words cannot be compared with each other.
-func scriptOf(s string) *unicode.RangeTable {
-	for _, script := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Bengali,
-		unicode.Thai, unicode.Telugu} {
-		if strings.IndexFunc(s, func(r rune) bool { return unicode.Is(script, r) }) >= 0 {
+// scriptOf names the script of words, by Unicode, so that those that cannot be compared with each
+// other are told apart: Latin where there is any of it, else the first that is not Han. Kana and
+// Bopomofo count as Han, which Japanese and Chinese write with them. "" is none.
+func scriptOf(s string) string {
+	found := ""
+	for _, r := range s {
+		switch script := runeScript(r); script {
+		case "Latin":
 			return script
+		case "Common", "Inherited", "":
+		case "Han", "Hiragana", "Katakana", "Bopomofo":
+			found = cmp.Or(found, "Han")
+		default:
+			if found == "" || found == "Han" {
+				found = script
+			}
 		}
 	}
-	return unicode.Han
+	return found
+}
+
+// runeScript returns Unicode's name of a character's script; each has one at most.
+func runeScript(r rune) string {
+	for name, table := range unicode.Scripts {
+		if unicode.Is(table, r) {
+			return name
+		}
+	}
+	return ""
 }
 
 // differentUnits reports whether both answers have units, and not the same. A word that
