@@ -104,7 +104,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			n, c.Rollout.MaxPrompt, c.Data.MaxSolution)
 	}
 	asked, name := c.Rollout.Questions, "rollout.questions"
-	if !c.samples() {
+	if !c.Samples() {
 		asked, name = c.Update.Batch, "update.batch"
 	}
 	if n := len(found.set.Problems); asked > n {
@@ -161,7 +161,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			return found, fmt.Errorf("eval: %w", err)
 		}
 	}
-	if c.samples() {
+	if c.Samples() {
 		p := found.set.Problems[0]
 		_, _, own, err := c.scorer()
 		if err != nil {
@@ -248,7 +248,7 @@ func (r *run) findRun(found *checked) error {
 // where some of them end earlier than they may. SFT leaves long solutions out instead.
 func (r *run) checkPositions(positions, prompt int) error {
 	c := r.config
-	if !c.samples() || prompt+c.Rollout.MaxTokens <= positions {
+	if !c.Samples() || prompt+c.Rollout.MaxTokens <= positions {
 		return nil
 	}
 	what := fmt.Sprintf("rollout.max_tokens is %d, the longest prompt has %d tokens and the model %d "+

@@ -26,19 +26,23 @@ import (
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
-// samples reports whether the algorithm learns from completions that the model samples,
+// Samples reports whether the algorithm learns from completions that the model samples,
 // not from reference solutions.
-func (c *Config) samples() bool {
+func (c *Config) Samples() bool {
 	a, err := objective.Named(c.Algorithm)
 	return err != nil || a.Rollouts
 }
 
 // compares reports whether rollouts are compared with a reference model: for the KL
-// divergence in the reward, or in an objective that reads it.
+// divergence in the reward, or for an objective that reads it.
 func (c *Config) compares() bool {
 	o, err := c.objective()
-	return err == nil && c.samples() && c.Loss.Beta > 0 &&
-		(c.Loss.KLIn == objective.KLInReward || o.Reads(objective.Ref))
+	if err != nil || !c.Samples() {
+		return false
+	}
+	weighted := c.Loss.Beta > 0
+	return weighted && c.Loss.KLIn == objective.KLInReward ||
+		o.Reads(objective.Ref) && (weighted || !o.RefOnlyWithBeta)
 }
 
 // objective returns what the algorithm minimises, with the options of the loss.
@@ -361,8 +365,12 @@ func (c *Config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	if _, err := c.objective(); err != nil {
+	if o, err := c.objective(); err != nil {
 		errs = append(errs, err)
+	} else if l := c.Loss; c.Samples() && l.KLTarget > 0 && l.KLIn == objective.KLInLoss {
+		check(slices.Contains(o.Statistics, objective.KL) || o.Derived[objective.KL] != nil, "loss.kl_target %g needs a KL divergence in the "+
+			"loss, and algorithm %s has no statistic %q: set it to 0, or loss.kl_in to reward",
+			l.KLTarget, c.Algorithm, objective.KL)
 	}
 	check(c.Model != "", "model is not set")
 	check(c.Data.Bench != "", "data.bench is not set")
@@ -379,7 +387,7 @@ func (c *Config) validate() error {
 		c.Eval.Patience)
 	errs = append(errs, c.Data.Validate(), c.LoRA.Validate(), c.Eval.validate())
 	check(c.Update.MicroTokens > 0, "update.micro_tokens is %d, expected at least 1", c.Update.MicroTokens)
-	if !c.samples() {
+	if !c.Samples() {
 		check(c.Update.Batch > 0, "update.batch is %d, expected at least 1", c.Update.Batch)
 	} else {
 		r, u := c.Rollout, c.Update

@@ -36,26 +36,11 @@ func (o *rollout) pair() dense.Pair {
 	return dense.Pair{Prompt: o.problem.IDs, Completion: o.Tokens}
 }
 
-// fill puts the numbers of the rollout's tokens into those of the columns that there are,
-// from entry first (see objective.Offered).
+// fill writes the numbers of the rollout's tokens to columns from entry first.
 func (o *rollout) fill(columns objective.Columns, first int) {
-	for name, values := range columns {
-		entries := values[first : first+len(o.Tokens)]
-		switch name {
-		case objective.Sampled:
-			copy(entries, o.LogProbs)
-		case objective.Old:
-			copy(entries, o.old)
-		case objective.Ref:
-			copy(entries, o.ref)
-		case objective.Correction:
-			copy(entries, o.correction) // none leaves 1
-		case objective.Advantage:
-			for i := range entries {
-				entries[i] = o.advantage
-			}
-		}
-	}
+	columns.Fill(first, len(o.Tokens), objective.Rollout{
+		Sampled: o.LogProbs, Old: o.old, Ref: o.ref, Correction: o.correction, Advantage: o.advantage,
+	})
 }
 
 func (o *rollout) truncated() bool { return o.FinishReason == engine.FinishLength }
@@ -272,9 +257,10 @@ func (r *run) learn(
 		}
 	}
 	total.report(m, r.objective, r.kl.Beta)
-	if r.config.compares() && l.KLIn == objective.KLInLoss && total.Tokens > 0 {
+	kl, measured := total.Sum[objective.KL]
+	if measured && l.Beta > 0 && l.KLIn == objective.KLInLoss && total.Tokens > 0 {
 		m["actor/kl_coef"] = r.kl.Beta
-		r.kl.Update(total.Sum[objective.KL]/total.Tokens, len(slices.Concat(groups...)))
+		r.kl.Update(kl/total.Tokens, len(slices.Concat(groups...)))
 	}
 	return total.flops, nil
 }

@@ -57,14 +57,14 @@ var idle = []without{
 	{"preset,reward.*,loss.*,update.mini_batches,update.epochs,save.rollouts,rollout.questions," +
 		"rollout.group_size,rollout.temperature,rollout.max_tokens,rollout.max_difference," +
 		"rollout.dynamic_sampling,rollout.max_gen_batches,rollout.filter_by",
-		of(func(c *Config) bool { return !c.samples() })},
+		of(func(c *Config) bool { return !c.Samples() })},
 	{"rollout.batch,rollout.stop", func(c *Config, _ string) string {
-		if !c.samples() && c.Eval.Bench == "" {
+		if !c.Samples() && c.Eval.Bench == "" {
 			return "algorithm is " + c.Algorithm + " and eval.bench is not set"
 		}
 		return ""
 	}},
-	{"update.batch,update.packing,data.max_solution", of((*Config).samples)},
+	{"update.batch,update.packing,data.max_solution", of((*Config).Samples)},
 	{"eval.*", when("eval.bench is not set", func(c *Config) bool { return c.Eval.Bench == "" })},
 	{"data.fields", func(c *Config, _ string) string {
 		entry, err := bench.Lookup(c.Data.Bench, c.Data.Source(nil))
@@ -136,14 +136,15 @@ func (c Config) ignored(dtype string) []string {
 		usual[key] = v.Interface()
 	}
 	off := idle
-	if a, err := objective.Named(c.Algorithm); err == nil && len(a.Unused) > 0 {
+	a, err := objective.Named(c.Algorithm)
+	if err == nil && len(a.Unused) > 0 {
 		off = append(slices.Clone(idle), without{strings.Join(a.Unused, ","),
 			of(func(*Config) bool { return true })})
 	}
 	var all []string
 	for key, v := range c.settings() {
-		if same(usual[key], v) {
-			continue
+		if same(usual[key], v) || key == "loss.options" && a.Own != nil {
+			continue // as it was, or the algorithm's own
 		}
 		for _, w := range off {
 			if reason := w.reason(&c, dtype); reason != "" && w.names(key) {

@@ -54,7 +54,7 @@ type Plan struct {
 // newPlan plans a run on a model and its problems.
 func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtype string) *Plan {
 	p := &Plan{
-		solutions: !c.samples(), Algorithm: c.Algorithm, Preset: c.Preset, Model: dir,
+		solutions: !c.Samples(), Algorithm: c.Algorithm, Preset: c.Preset, Model: dir,
 		Languages: c.Data.Languages, Ignored: c.ignored(dtype),
 		Problems: map[string]map[int]int{}, Prompts: len(set.Problems), TooLong: set.Long, Steps: c.Steps,
 	}
@@ -70,7 +70,7 @@ func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtyp
 	p.PromptMean, p.PromptMost = prompts.mean(), prompts.max
 	p.SolutionMean, p.SolutionMost = solutions.mean(), solutions.max
 	most := 0.0 // tokens of a sequence beside its prompt
-	if !c.samples() {
+	if !c.Samples() {
 		p.Sequences, p.Updates = c.Update.Batch, c.Steps
 		p.Epochs = float64(c.Steps) * float64(c.Update.Batch) / float64(p.Prompts)
 		most = solutions.mean()
@@ -95,7 +95,7 @@ func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt in
 		Layout: c.layout(), Remat: c.Update.Remat, Sequences: c.Update.Batch, Group: 1,
 		Decoded: c.Rollout.Batch,
 	}
-	if c.samples() {
+	if c.Samples() {
 		r := c.Rollout
 		w.Reference, w.Group, w.Rollouts = c.compares(), r.GroupSize, r.Questions*r.GroupSize
 		w.Sequences = (r.Questions + c.Update.MiniBatches - 1) / c.Update.MiniBatches * r.GroupSize
@@ -106,7 +106,7 @@ func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt in
 // layout returns the layout of gradient passes: what rollouts have in common, a group's
 // prompt, is computed once; solutions have nothing in common and may be packed.
 func (c *Config) layout() learner.Layout {
-	return learner.Layout{MicroTokens: c.Update.MicroTokens, Packed: c.Update.Packing && !c.samples()}
+	return learner.Layout{MicroTokens: c.Update.MicroTokens, Packed: c.Update.Packing && !c.Samples()}
 }
 
 // longestSequence returns how many tokens the longest sequence of a run may have.
@@ -114,7 +114,7 @@ func longestSequence(c *Config, m *checkpoint.Config, set *problems.Set) int {
 	longest := 0
 	for _, q := range set.Problems {
 		n := len(q.IDs) + c.Rollout.MaxTokens
-		if !c.samples() {
+		if !c.Samples() {
 			n = len(q.IDs) + len(q.SolutionIDs)
 		}
 		longest = max(longest, n)

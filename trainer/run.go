@@ -239,7 +239,7 @@ func (r *run) saves(step int) bool {
 }
 
 func (r *run) step(ctx context.Context, step int) (Metrics, error) {
-	if r.config.samples() {
+	if r.config.Samples() {
 		return r.stepRollouts(ctx, step)
 	}
 	return r.stepSolutions(ctx, step)
@@ -292,7 +292,7 @@ func (r *run) load(found *checked) error {
 	if err := r.rewind(r.done); err != nil {
 		return err
 	}
-	if c.samples() {
+	if c.Samples() {
 		if r.scorer, r.dataName, r.answers, err = c.scorer(); err != nil {
 			return err
 		}
@@ -359,7 +359,7 @@ func (c *Config) reader(
 ) *problems.Reader {
 	return &problems.Reader{
 		Options: c.Data, Tokenizer: tokenizer, Template: template, MaxPrompt: c.Rollout.MaxPrompt, EOS: m.EOS,
-		Solutions: !c.samples(), MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions),
+		Solutions: !c.Samples(), MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions),
 		Positions: m.MaxPositions,
 	}
 }

@@ -45,7 +45,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 			missingData(config.Data.Bench, "data.dir", config.Data.Languages,
 				config.Data.Source(io.Discard))...)
 		if len(e.Missing) > 0 {
-			if study.Samples(&config) {
+			if config.Samples() {
 				e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
 				e.Tokens = e.Generated // and prompts, which nobody has read
 			}
@@ -70,7 +70,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 		}
 		e.Notes = append(append([]string{}, plan.Notes...), plan.Ignored...)
 		e.Memory, e.Tokens, e.Disk = plan.Memory.Total, plan.TokensTotal, config.DiskBytes(plan.Memory)
-		if study.Samples(&config) {
+		if config.Samples() {
 			e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
 		}
 		shape, err := checkpoint.LoadConfig(plan.Model)
@@ -203,7 +203,7 @@ func (w *studyWork) speed(e *study.Estimate, shape *checkpoint.Config, training 
 	switch {
 	case training == nil:
 		e.PerSecond = s.Decode
-	case study.Samples(training):
+	case training.Samples():
 		e.PerSecond = s.Step
 	default:
 		e.PerSecond = s.Update

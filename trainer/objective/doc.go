@@ -6,7 +6,7 @@
 // An algorithm is one file with a call of Register in its init function. likelihood.go is the
 // shortest example, trainer/gspo_test.go one with options of its own and ratios of sequences:
 //
-//  1. Inputs, Scalars and Statistics name the numbers that the loss reads and returns; Offered
+//  1. Inputs, Scalars and Statistics name the numbers that the loss reads and returns; Rollout
 //     lists what a run has of each token.
 //  2. Loss builds the loss of each token as graph code. Tokens gives log-probabilities, inputs and
 //     scalars by name, and sums or means over a token's sequence.

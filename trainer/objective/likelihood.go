@@ -10,8 +10,8 @@ import (
 const SFT = "sft"
 
 func init() {
-	Register(Algorithm{Name: SFT, New: func(o Options) (Objective, error) {
-		return Likelihood(), o.noOwn(SFT)
+	Register(Algorithm{Name: SFT, New: func(Options) (Objective, error) {
+		return Likelihood(), nil
 	}})
 }
 

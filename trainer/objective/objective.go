@@ -17,8 +17,11 @@ type Objective struct {
 	// Formula names the graph that Loss builds: objectives with the same name build the
 	// same, and share compiled programs.
 	Formula string
-	// Inputs are the numbers of each token that Loss reads. A run has those of Offered.
+	// Inputs are the numbers of each token that Loss reads. A run has those of Rollout.
 	Inputs []Input
+	// RefOnlyWithBeta says that Loss has no use for Ref where beta is 0. A run then loads no
+	// reference model, and Ref is 0.
+	RefOnlyWithBeta bool
 	// Scalars are the numbers that Loss reads once, so that one program serves all their
 	// values. Values returns them; beta is the weight of the KL divergence now.
 	Scalars []string
@@ -41,7 +44,7 @@ type Input struct {
 	Default float32
 }
 
-// Numbers that a run offers of each token of a rollout. Every objective has Weight.
+// Numbers that a run has of each token of a rollout. Every objective reads Weight.
 const (
 	Weight     = "weight"     // see Aggregation
 	Sampled    = "sampled"    // log-probability that the engine reported
@@ -51,8 +54,26 @@ const (
 	Correction = "correction" // see ImportanceSampling of Options
 )
 
-// Offered lists them.
-var Offered = []string{Weight, Sampled, Old, Ref, Advantage, Correction}
+// Rollout holds what a run knows of a rollout's tokens, a number each. What is nil leaves
+// the inputs' defaults.
+type Rollout struct {
+	Sampled, Old, Ref, Correction []float32
+	Advantage                     float32 // the same for all
+}
+
+// ofRollout writes a rollout's numbers of one name to the entries of its tokens. Weight, which
+// depends on the whole mini-batch, is not among them.
+var ofRollout = map[string]func(entries []float32, r Rollout){
+	Sampled:    func(entries []float32, r Rollout) { copy(entries, r.Sampled) },
+	Old:        func(entries []float32, r Rollout) { copy(entries, r.Old) },
+	Ref:        func(entries []float32, r Rollout) { copy(entries, r.Ref) },
+	Correction: func(entries []float32, r Rollout) { copy(entries, r.Correction) },
+	Advantage: func(entries []float32, r Rollout) {
+		for i := range entries {
+			entries[i] = r.Advantage
+		}
+	},
+}
 
 // Numbers that a pass returns of each token, whatever the objective.
 const (
@@ -62,6 +83,16 @@ const (
 
 // Columns are inputs of an objective: numbers by their name, one for each entry of a batch.
 type Columns map[string][]float32
+
+// Fill writes the numbers of a rollout of n tokens, from entry first, to the columns that there are;
+// it leaves Weight.
+func (c Columns) Fill(first, n int, r Rollout) {
+	for name, values := range c {
+		if name != Weight {
+			ofRollout[name](values[first:first+n], r)
+		}
+	}
+}
 
 // Seen are results of a pass: LogProb, Entropy and the objective's statistics by their name,
 // one number for each entry of a batch.
@@ -110,9 +141,14 @@ type Algorithm struct {
 	New func(Options) (Objective, error)
 }
 
-// Objective makes the objective and checks that a run has what it reads: Offered of a
-// rollout, nothing but Weight of a solution.
+// Objective makes the objective and checks that a run has what it reads: the numbers of
+// Rollout, and nothing but Weight of a solution. It refuses settings of an algorithm's own
+// for one that has none.
 func (a Algorithm) Objective(options Options) (Objective, error) {
+	if a.Own == nil && len(options.Own) > 0 {
+		return Objective{}, fmt.Errorf("loss.options.%s: algorithm %s has no settings of its own",
+			slices.Min(slices.Collect(maps.Keys(options.Own))), a.Name)
+	}
 	o, err := a.New(options)
 	if err != nil {
 		return o, err
@@ -121,8 +157,9 @@ func (a Algorithm) Objective(options Options) (Objective, error) {
 		if !a.Rollouts {
 			return o, fmt.Errorf("algorithm %s reads %q, which reference solutions do not have", a.Name, in.Name)
 		}
-		if !slices.Contains(Offered, in.Name) {
-			return o, fmt.Errorf("algorithm %s reads %q: rollouts have %q", a.Name, in.Name, Offered)
+		if in.Name != Weight && ofRollout[in.Name] == nil {
+			return o, fmt.Errorf("algorithm %s reads %q: rollouts have %q", a.Name, in.Name,
+				append([]string{Weight}, slices.Sorted(maps.Keys(ofRollout))...))
 		}
 	}
 	return o, nil

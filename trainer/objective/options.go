@@ -138,11 +138,3 @@ func (l Options) ReadOwn(into any) error {
 	}
 	return nil
 }
-
-// noOwn refuses settings of an algorithm's own for one that has none.
-func (l Options) noOwn(algorithm string) error {
-	for _, key := range slices.Sorted(maps.Keys(l.Own)) {
-		return fmt.Errorf("loss.options.%s: algorithm %s has no settings of its own", key, algorithm)
-	}
-	return nil
-}

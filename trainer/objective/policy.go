@@ -9,7 +9,7 @@ const GRPO = "grpo"
 
 func init() {
 	Register(Algorithm{Name: GRPO, Rollouts: true, New: func(o Options) (Objective, error) {
-		return Policy(o), o.noOwn(GRPO)
+		return Policy(o), nil
 	}})
 }
 
@@ -42,12 +42,13 @@ const (
 func Policy(options Options) Objective {
 	bonus := options.Entropy != 0
 	o := Objective{
-		Formula:    "policy",
-		Inputs:     []Input{{Name: Old}, {Name: Ref}, {Name: Advantage}, {Name: Correction, Default: 1}},
-		Scalars:    []string{lowestRatio, highestRatio, dualBound, klWeight, "k1", "k2", "k3"},
-		Values:     options.policyScalars,
-		Statistics: []string{PolicyLoss, KL, Ratio, ClipLow, ClipHigh, DualClip},
-		Loss:       func(t *Tokens) *Node { return policyLoss(t, bonus) },
+		Formula:         "policy",
+		Inputs:          []Input{{Name: Old}, {Name: Ref}, {Name: Advantage}, {Name: Correction, Default: 1}},
+		Scalars:         []string{lowestRatio, highestRatio, dualBound, klWeight, "k1", "k2", "k3"},
+		Values:          options.policyScalars,
+		RefOnlyWithBeta: true,
+		Statistics:      []string{PolicyLoss, KL, Ratio, ClipLow, ClipHigh, DualClip},
+		Loss:            func(t *Tokens) *Node { return policyLoss(t, bonus) },
 		Derived: map[string]func(Seen, Columns, int) float64{
 			oldKL: func(seen Seen, columns Columns, i int) float64 {
 				return float64(columns[Old][i] - seen[LogProb][i])

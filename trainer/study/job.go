@@ -12,7 +12,6 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/trainer"
-	"github.com/stele-lm/stele/trainer/objective"
 )
 
 // Kind tells jobs apart by what they do.
@@ -221,13 +220,6 @@ func (b *builder) seedsOf(a *Arm) []uint64 {
 	return b.seeds
 }
 
-// Samples reports whether a training learns from completions that its model samples, not
-// from reference solutions.
-func Samples(c *trainer.Config) bool {
-	algorithm, err := objective.Named(c.Algorithm)
-	return err == nil && algorithm.Rollouts
-}
-
 // runName returns the name of an arm's run with a seed.
 func runName(arm string, seed uint64) string { return fmt.Sprintf("%s.%d", arm, seed) }
 
@@ -287,7 +279,7 @@ func (b *builder) arm(i int) error {
 		}
 		if r.method == "" {
 			r.method = "SFT"
-			if Samples(&train.Config) {
+			if train.Config.Samples() {
 				r.method = "RL"
 			}
 		}
