@@ -10,14 +10,14 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// Lineage is the training run that made a model: what pairs an evaluation of the model
+// Lineage names the training run that made a model. By it an evaluation of the model is paired
 // with one of the model that it was trained from, wherever the folders lie later.
 type Lineage struct {
 	Run       string   `json:"run"` // its folder, absolute
 	Algorithm string   `json:"algorithm"`
 	Bench     string   `json:"bench"`     // trained on
 	Languages []string `json:"languages"` // trained on
-	// Model is what it started from, as it was named, Dir that model's folder and
+	// Model names the model that training started from, as the user did, Dir its folder and
 	// Weights its files' SHA-256; nil where the run is older than the field.
 	Model   string            `json:"model"`
 	Dir     string            `json:"model_dir"`

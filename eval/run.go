@@ -27,9 +27,9 @@ type Deps struct {
 	Parallel int
 	// Log gets progress and remarks for a person; nil is silent.
 	Log io.Writer
-	// Part is set where the evaluation is part of another run, which says itself how it
-	// goes on when it is stopped.
-	Part bool
+	// WithinRun is set where a training run evaluates, which says itself how it goes on when it
+	// is stopped.
+	WithinRun bool
 }
 
 // samplesName and resultsName are files of a run's folder.
@@ -112,7 +112,7 @@ func run(
 	defer j.close()
 	r := &running{spec: manifest.Settings, questions: questions, deps: deps, journal: j}
 	if err := r.fill(ctx); err != nil {
-		if ctx.Err() != nil && !deps.Part {
+		if ctx.Err() != nil && !deps.WithinRun {
 			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done,
 				len(j.entries))
 		}

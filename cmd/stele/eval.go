@@ -491,7 +491,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	deps.Part = true
+	deps.WithinRun = true
 	results, err := eval.Run(ctx, spec, questions, deps, out)
 	if err != nil {
 		return nil, err

@@ -313,9 +313,9 @@ func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error
 	source := &e.Sources[0]
 	source.Split, source.ofPath, source.guesses = o.Split, true, &guesses{}
 	for part, field := range o.Fields {
-		if !slices.Contains(parts, part) {
+		if !slices.Contains(fieldNames, part) {
 			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part,
-				strings.Join(parts, ", "), nearest.Hint(part, parts))
+				strings.Join(fieldNames, ", "), nearest.Hint(part, fieldNames))
 		}
 		if strings.TrimSpace(field) == "" {
 			return nil, nil, fmt.Errorf("fields: %s names no field", part)

@@ -80,7 +80,7 @@ func (p *guesses) say(w io.Writer, path string) {
 	}
 	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 && !p.repeats
 	var said []string
-	for _, part := range parts {
+	for _, part := range fieldNames {
 		names := slices.Sorted(maps.Keys(p.found[part]))
 		for _, name := range names {
 			plain = plain && (name == part || part == "problem" && name == "question")
@@ -162,7 +162,7 @@ func Asked(record *jsonl.Record) (field string, value json.RawMessage, err error
 // guess reads a problem whose parts are at the usual places.
 func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error) {
 	used := map[string]bool{}
-	for _, part := range parts {
+	for _, part := range fieldNames {
 		if field := s.Fields[part]; field != "" {
 			used[topmost(record, field)] = true
 			continue

@@ -29,7 +29,7 @@ func (s *Source) problem(record *jsonl.Record, of answer.Type, split string, row
 		}
 	}
 	for i, to := range []*string{&p.ID, &p.Language, &p.Problem, &p.Answer, &p.Solution, &level, &p.Type} {
-		if err := s.part(to, &p, record, parts[i], split, row); err != nil {
+		if err := s.part(to, &p, record, fieldNames[i], split, row); err != nil {
 			return p, err
 		}
 	}

@@ -151,8 +151,8 @@ func registry(o Options) (map[string]Entry, error) {
 
 const defaultMaxTokens = 2048
 
-// parts of a problem that a registry may say the place of.
-var parts = []string{"id", "language", "problem", "answer", "solution", "level", "type"}
+// fieldNames are the keys of a registry's `fields:`, a part of a problem each.
+var fieldNames = []string{"id", "language", "problem", "answer", "solution", "level", "type"}
 
 var benchmarkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 
@@ -192,14 +192,14 @@ func (e *Entry) check(name string) error {
 	case wrongAnswer != nil:
 		return wrongAnswer
 	case grade.Known(e.DataName):
-		return fmt.Errorf("grader is %q, which is chosen for a run (--grader, or reward.grader and "+
-			"eval.grader in training): "+
-			"here stands the benchmark's name in the Qwen2.5-Math grader, such as math, mmlu_stem or "+
-			"minerva_math", e.DataName)
+		return fmt.Errorf("grader is %q, which is chosen for a run "+
+			"(--grader, or reward.grader and eval.grader in training): here stands "+
+			"the benchmark's name in the Qwen2.5-Math grader, such as math, mmlu_stem or minerva_math",
+			e.DataName)
 	case e.DataName != "math" && answer.Known(e.DataName):
 		return fmt.Errorf("grader is %q, which is a type of answer: write answer: %s, and for the grader "+
-			"the benchmark's name "+
-			"in the Qwen2.5-Math grader, such as math or mmlu_stem", e.DataName, e.DataName)
+			"the benchmark's name in the Qwen2.5-Math grader, such as math or mmlu_stem",
+			e.DataName, e.DataName)
 	case e.Samples < 0:
 		return fmt.Errorf("samples is %d: expected 1 or more", e.Samples)
 	case e.MaxTokens < 0:
@@ -231,9 +231,9 @@ func (s *Source) check(languages []string) error {
 		}
 	}
 	for part := range s.Fields {
-		if !slices.Contains(parts, part) {
-			return fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(parts, ", "),
-				nearest.Hint(part, parts))
+		if !slices.Contains(fieldNames, part) {
+			return fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(fieldNames, ", "),
+				nearest.Hint(part, fieldNames))
 		}
 	}
 	if len(s.Fields) > 0 && (s.Fields["problem"] == "" || s.Fields["answer"] == "") {
@@ -241,9 +241,9 @@ func (s *Source) check(languages []string) error {
 	}
 	s.patterns = map[string]*regexp.Regexp{}
 	for part, pattern := range s.Patterns {
-		if !slices.Contains(parts, part) {
-			return fmt.Errorf("patterns: unknown part %q: expected %s%s", part, strings.Join(parts, ", "),
-				nearest.Hint(part, parts))
+		if !slices.Contains(fieldNames, part) {
+			return fmt.Errorf("patterns: unknown part %q: expected %s%s", part, strings.Join(fieldNames, ", "),
+				nearest.Hint(part, fieldNames))
 		}
 		expression, err := regexp.Compile(pattern)
 		if err != nil {

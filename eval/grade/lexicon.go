@@ -149,8 +149,8 @@ func (v *vocabulary) addLexicon(l lexicon) {
 	meanings(l.fractions, func(meaning, word string) {
 		v.fractions[word], _ = strconv.ParseInt(meaning, 10, 64)
 	})
-	for i, spellings := range strings.Fields(l.numbers) {
-		for _, word := range forms(spellings) {
+	for i, field := range strings.Fields(l.numbers) {
+		for _, word := range spellings(field) {
 			v.numbers[word] = int64(i + 1)
 		}
 	}

@@ -29,8 +29,8 @@ type spelling struct {
 	hundreds, above string
 }
 
-// forms splits a field into its spellings.
-func forms(field string) []string {
+// spellings splits a field into its spellings.
+func spellings(field string) []string {
 	return strings.Split(norm.NFC.String(strings.ReplaceAll(field, "_", " ")), "|")
 }
 
@@ -39,14 +39,14 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 	var below [100][]string
 	ones := strings.Fields(l.numbers)
 	for i, field := range ones {
-		below[i+1] = forms(field)
+		below[i+1] = spellings(field)
 	}
 	for i, field := range strings.Fields(l.spelling.from11) {
-		below[11+i] = forms(field)
+		below[11+i] = spellings(field)
 	}
 	units := below
 	for i, field := range strings.Fields(l.spelling.units) {
-		units[i+1] = forms(field)
+		units[i+1] = spellings(field)
 	}
 	fill := func(pattern string, mark string, first, second []string) (words []string) {
 		for _, a := range first {
@@ -57,10 +57,10 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 		}
 		return words
 	}
-	joined, above := forms(l.spelling.joined), forms(l.spelling.above)
+	joined, above := spellings(l.spelling.joined), spellings(l.spelling.above)
 	for i, field := range strings.Fields(l.spelling.tens) {
 		ten := 10 * (i + 2)
-		tens, last := forms(field), 9
+		tens, last := spellings(field), 9
 		below[ten] = append(below[ten], tens...)
 		if strings.Contains(l.spelling.scores, strings.Split(field, "|")[0]) {
 			last = 19
@@ -72,7 +72,7 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 		}
 	}
 	if l.spelling.zero != "" {
-		for _, word := range forms(l.spelling.zero) {
+		for _, word := range spellings(l.spelling.zero) {
 			use(word, 0)
 		}
 	}
@@ -87,13 +87,13 @@ func (l *lexicon) spell(use func(word string, n int64)) {
 		}
 	}
 	for i, field := range strings.Fields(l.spelling.hundreds) {
-		for _, word := range forms(field) {
+		for _, word := range spellings(field) {
 			use(word, int64(100*(i+1))) // before the rests: mia mbili is 200
 		}
 	}
 	for i, field := range strings.Fields(l.spelling.hundreds) {
 		hundred := int64(100 * (i + 1))
-		hundreds := forms(field)
+		hundreds := spellings(field)
 		for rest := 1; rest < 100; rest++ {
 			for _, pattern := range above {
 				for _, word := range fill(pattern, "HR", hundreds, below[rest]) {

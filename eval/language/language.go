@@ -1,6 +1,8 @@
 // Package language describes natural languages: how each is written, asked in and told
-// from others. What is known of a language is in one place, its entry in study.yaml,
-// others.yaml or the user's languages.yaml.
+// from others. A language's entry in study.yaml, others.yaml or the user's languages.yaml
+// says all that but two things of the study's languages: the strict grader's words for numbers
+// and units (eval/grade/languages.go), and the phrases of the built-in benchmark's problems
+// (eval/bench/arith).
 //
 // Invariants: an entry that was read is whole (prompts have all their texts, scripts and
 // digits are real); the study's languages come first, in the paper's order.

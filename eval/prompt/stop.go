@@ -58,8 +58,7 @@ func Stops(language string, o Options) ([]string, error) {
 		for _, s := range o.Shots {
 			s = shot(s)
 			if strings.Contains(s.Solution, "\n\n") {
-				return nil, fmt.Errorf("template plain: worked example %s has an empty line in its "+
-					"solution, "+
+				return nil, fmt.Errorf("template plain: worked example %s has an empty line in its solution, "+
 					"and nothing else tells where an example ends: use another template", s.ID)
 			}
 		}
@@ -109,8 +108,8 @@ func endOfTurn(chat Chat) (string, error) {
 	}
 	_, between, ok := strings.Cut(rendered, said)
 	if between, _, ok = cutIf(ok, between, again); !ok {
-		return "", errors.New("template chat: the model's template does not write a conversation's turns " +
-			"in their order, " +
+		return "", errors.New("template chat: the model's template does not write " +
+			"a conversation's turns in their order, " +
 			"so worked examples cannot be turns: use another template")
 	}
 	if m := specialToken.FindStringSubmatch(between); m != nil {

@@ -47,7 +47,7 @@ type barFigure struct {
 	languages []string
 	groups    string // what the groups are, where they are no languages
 	trained   map[string]bool
-	tongues   tongues
+	known     knownLanguages
 	panels    []barPanel
 }
 
@@ -82,7 +82,7 @@ func (f *barFigure) draw() *canvas {
 			class = "strong"
 			c.text(x, y+31, "middle", "small", "", "trained on")
 		}
-		c.language(x, y+14, class, f.tongues.code(l), l, f.tongues)
+		c.language(x, y+14, class, f.known.code(l), l, f.known)
 	}
 	if f.groups != "" {
 		c.text((marginLeft+figureWidth-marginRight)/2, y+36, "middle", "", "", f.groups)
@@ -195,7 +195,7 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 			if v := values[g]; v.ok && len(p.points) > 1 {
 				offset := (float64(k) - float64(len(p.points)-1)/2) * min(11, step/float64(len(p.points)+1))
 				c.marker(centre+offset, ay.at(scale*v.x), k, fmt.Sprintf("%s, %s: %s", p.pointNames[k],
-					f.tongues.called(l), fixed(v.x, 3)))
+					f.known.called(l), fixed(v.x, 3)))
 			}
 		}
 	}
@@ -216,9 +216,9 @@ func (f *barFigure) paint(p *barPanel, s int, language string) int {
 
 func (f *barFigure) tip(s int, language string) string {
 	if f.series[s] == "" {
-		return f.tongues.called(language)
+		return f.known.called(language)
 	}
-	return f.tongues.called(language) + ", " + f.series[s]
+	return f.known.called(language) + ", " + f.series[s]
 }
 
 func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, width, scale float64,

@@ -139,7 +139,7 @@ func compare(base, trained *model, lenient bool) (*comparison, error) {
 			}
 		}
 	}
-	c.languages = tonguesOf(base.evaluation, trained.evaluation).inOrder(languages)
+	c.languages = knownLanguagesOf(base.evaluation, trained.evaluation).inOrder(languages)
 	if len(c.benchmarks) == 0 && c.reworded > 0 {
 		return nil, fmt.Errorf("%s and %s were put the same questions in other words, all %d of them: "+
 			"their data or chat templates differ (a plan, or --allow, can let %s differ)",

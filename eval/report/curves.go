@@ -133,7 +133,7 @@ func rewardPanels(metrics []string) []curvePanel {
 			p.title = strings.ToUpper(component[:1]) + component[1:] + " of rollouts by language"
 			prefix = "rewards/" + component + "/"
 		}
-		for _, language := range (tongues{}).inOrder(byComponent[component]) {
+		for _, language := range (knownLanguages{}).inOrder(byComponent[component]) {
 			p.keys, p.names = append(p.keys, prefix+language), append(p.names, language)
 		}
 		panels = append(panels, p)

@@ -147,7 +147,7 @@ func (s *study) transferByLanguage() (Figure, bool) {
 	}
 	one := 1.0
 	panel := barPanel{title: "MTI by language not trained on", axis: "MTI", height: 200, reference: &one}
-	f := barFigure{name: name, languages: languages, tongues: s.tongues}
+	f := barFigure{name: name, languages: languages, known: s.known}
 	any := false
 	for k, m := range methods {
 		var values []value

@@ -13,9 +13,9 @@ import (
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
-// there sorts what was read from what is not there, and that from what could not be
+// exists sorts what was read from what is not there, and that from what could not be
 // read, by the error of reading it.
-func there(err error) (bool, error) {
+func exists(err error) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -77,7 +77,7 @@ func Open(dir string) (*Run, error) {
 	}{"before": {&t.Before, &t.answersBefore}, "after": {&t.After, &t.answersAfter}} {
 		part := filepath.Join(dir, "eval", when)
 		*into.results, err = eval.ReadResults(part)
-		if ok, err := there(err); err != nil {
+		if ok, err := exists(err); err != nil {
 			return nil, err
 		} else if !ok {
 			continue
@@ -88,7 +88,7 @@ func Open(dir string) (*Run, error) {
 		found = true
 	}
 	t.Steps, err = readSteps(filepath.Join(dir, "metrics.jsonl"))
-	if ok, err := there(err); err != nil {
+	if ok, err := exists(err); err != nil {
 		return nil, err
 	} else if !ok && !found {
 		return nil, fmt.Errorf("%s is no run: it has neither results.json nor metrics.jsonl", dir)
@@ -189,7 +189,7 @@ const (
 // readMeasured reads eval.jsonl, which a run without evaluations does not have.
 func readMeasured(path string) ([]Step, error) {
 	f, err := os.Open(path)
-	if ok, err := there(err); !ok {
+	if ok, err := exists(err); !ok {
 		return nil, err
 	}
 	defer f.Close()
@@ -218,7 +218,7 @@ func readMeasured(path string) ([]Step, error) {
 // a run without one is reported without it.
 func (t *Training) readManifest(path string) error {
 	data, err := os.ReadFile(path)
-	if ok, err := there(err); !ok {
+	if ok, err := exists(err); !ok {
 		return err
 	}
 	var m struct {
@@ -237,6 +237,6 @@ func (t *Training) readManifest(path string) error {
 	}
 	c := m.Config
 	t.Model, t.Algorithm, t.Planned, t.Bench = c.Model, c.Algorithm, c.Steps, c.Data.Bench
-	t.Languages = tongues{}.inOrder(c.Data.Languages)
+	t.Languages = knownLanguages{}.inOrder(c.Data.Languages)
 	return nil
 }

@@ -25,7 +25,7 @@ var heatSteps = [5]float64{0.1, 0.25, 0.5, 1, 2.5}
 
 // heatmap draws ratios by model and language, darker the further from zero;
 // what is below zero has another colour, a stroke at its foot and its sign.
-func heatmap(name string, groups []heatGroup, languages []string, t tongues) *canvas {
+func heatmap(name string, groups []heatGroup, languages []string, t knownLanguages) *canvas {
 	const rowHeight, headHeight, titleHeight, legendHeight = 24.0, 24.0, 24.0, 46.0
 	left := 60.0
 	rows := 0
@@ -162,7 +162,7 @@ func (s *study) heatmaps() []Figure {
 		return Figure{Name: "heatmap-" + name, Title: "Relative change by model and language, " + title,
 			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and " +
 				"language, " + title + ". Darker is further from zero; what fell is underlined.",
-			canvas: heatmap("heatmap-"+name, groups, languages, s.tongues)}, any
+			canvas: heatmap("heatmap-"+name, groups, languages, s.known)}, any
 	}
 	var figures []Figure
 	benchmarks := s.pairBenchmarks()

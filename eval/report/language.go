@@ -8,21 +8,21 @@ import (
 	"github.com/stele-lm/stele/eval/language"
 )
 
-// tongues name languages: the study's, and those that the users of the runs described.
+// knownLanguages name and order languages: the study's, and those that the users of the runs described.
 // The zero value has the built-in ones.
-type tongues struct{ table *language.Table }
+type knownLanguages struct{ table *language.Table }
 
-// tonguesOf returns the languages of some evaluations. Where two describe one in two ways, the
+// knownLanguagesOf returns the languages of some evaluations. Where two describe one in two ways, the
 // later one's holds.
-func tonguesOf(evaluations ...evaluation) tongues {
+func knownLanguagesOf(evaluations ...evaluation) knownLanguages {
 	t := language.Builtin()
 	for _, e := range evaluations {
 		t = t.With(e.results.Settings.OwnLanguages)
 	}
-	return tongues{t}
+	return knownLanguages{t}
 }
 
-func (t tongues) known() *language.Table {
+func (t knownLanguages) known() *language.Table {
 	if t.table == nil {
 		return language.Builtin()
 	}
@@ -30,7 +30,7 @@ func (t tongues) known() *language.Table {
 }
 
 // named returns the description of a language that is ranked and has a name of its own.
-func (t tongues) named(code string) *language.Language {
+func (t knownLanguages) named(code string) *language.Language {
 	if l := t.known().Exact(code); l != nil && l.Native != "" && t.known().Ranked(code) {
 		return l
 	}
@@ -38,7 +38,7 @@ func (t tongues) named(code string) *language.Language {
 }
 
 // native returns a language's own name for itself, or its code.
-func (t tongues) native(code string) string {
+func (t knownLanguages) native(code string) string {
 	if l := t.named(code); l != nil {
 		return l.Native
 	}
@@ -48,7 +48,7 @@ func (t tongues) native(code string) string {
 // called names a language in a tip or a sentence: by its own name where it is the study's
 // or a user's, else in English, or by its code where it is not known. A name that is
 // written from right to left is set apart from the text around it.
-func (t tongues) called(code string) string {
+func (t knownLanguages) called(code string) string {
 	l := t.named(code)
 	switch {
 	case l == nil:
@@ -63,7 +63,7 @@ func (t tongues) called(code string) string {
 const isolate, endIsolate = "\u2067", "\u2069"
 
 // code returns the code of a language that is the study's or a user's, else nothing.
-func (t tongues) code(code string) string {
+func (t knownLanguages) code(code string) string {
 	if t.known().Ranked(code) {
 		return code
 	}
@@ -71,7 +71,7 @@ func (t tongues) code(code string) string {
 }
 
 // direction returns rtl for a language written from right to left, else nothing.
-func (t tongues) direction(code string) string {
+func (t knownLanguages) direction(code string) string {
 	if l := t.named(code); l != nil && l.RightToLeft() {
 		return "rtl"
 	}
@@ -80,7 +80,7 @@ func (t tongues) direction(code string) string {
 
 // inOrder sorts languages: the study's as the paper does, the users' as their files do,
 // others after them by code.
-func (t tongues) inOrder(codes []string) []string {
+func (t knownLanguages) inOrder(codes []string) []string {
 	sorted := slices.Clone(codes)
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
@@ -89,7 +89,7 @@ func (t tongues) inOrder(codes []string) []string {
 }
 
 // names returns the native names of the study's languages and the users'.
-func (t tongues) names() []string {
+func (t knownLanguages) names() []string {
 	var names []string
 	for _, code := range t.known().All() {
 		if l := t.named(code); l != nil {
@@ -103,7 +103,7 @@ func (t tongues) names() []string {
 type heading struct{ Text, Code, Native, Direction string }
 
 // heading adds a language's native name to its code, which may have a star.
-func (t tongues) heading(text string) heading {
+func (t knownLanguages) heading(text string) heading {
 	h := heading{Text: text, Code: strings.TrimSuffix(text, "*")}
 	if l := t.named(h.Code); l != nil && l.Native != h.Code {
 		h.Native, h.Direction = l.Native, t.direction(h.Code)

@@ -76,7 +76,7 @@ func (r *Report) numbers() []numbers {
 
 func (n *numbers) addResults(run, when string, r *eval.Results) {
 	for _, b := range r.Settings.Benchmarks {
-		for _, l := range tonguesOf(evaluation{results: r}).inOrder(r.Settings.Languages) {
+		for _, l := range knownLanguagesOf(evaluation{results: r}).inOrder(r.Settings.Languages) {
 			s, ok := r.Benchmarks[b].Languages[l]
 			if !ok {
 				continue

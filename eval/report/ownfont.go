@@ -123,7 +123,7 @@ func ownFontCSS(languages []*language.Language) string {
 }
 
 // remarks say which languages' names PNG figures write in English, and why.
-func (t tongues) remarks() []string {
+func (t knownLanguages) remarks() []string {
 	var said []string
 	for _, l := range t.known().Own() {
 		if l.Native == "" || isEmbedded(l.Native) {

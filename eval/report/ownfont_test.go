@@ -48,7 +48,7 @@ func TestOwnFont(t *testing.T) {
 			t.Errorf("with font %q the name is %q, want %q", c.font, text, c.name)
 		}
 		results := &eval.Results{Settings: eval.Spec{OwnLanguages: []*language.Language{l}}}
-		remarks := strings.Join(tonguesOf(evaluation{results: results}).remarks(), "\n")
+		remarks := strings.Join(knownLanguagesOf(evaluation{results: results}).remarks(), "\n")
 		if !strings.Contains(remarks, c.remark) || (remarks == "") != (c.remark == "") {
 			t.Errorf("with font %q: %q, want %q", c.font, remarks, c.remark)
 		}

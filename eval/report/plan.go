@@ -74,7 +74,7 @@ func FindPlan(dirs []string) (Plan, error) {
 	slices.Sort(folders)
 	for _, folder := range slices.Compact(folders) {
 		p, err := ReadPlan(filepath.Join(folder, PlanFile))
-		if ok, err := there(err); err != nil {
+		if ok, err := exists(err); err != nil {
 			return merged, err
 		} else if !ok {
 			continue

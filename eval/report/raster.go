@@ -174,8 +174,8 @@ func (h hatched) At(x, y int) color.Color {
 
 func (r *raster) text(o *op, l look) {
 	glyphs, width := shape(o.text, l.size, l.bold)
-	if o.tongue != nil {
-		text, own := drawnName(o.tongue, l.bold)
+	if o.language != nil {
+		text, own := drawnName(o.language, l.bold)
 		glyphs, width = shapeIn(own, text, l.size, l.bold)
 	}
 	start := o.points[0]

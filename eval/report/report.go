@@ -52,7 +52,7 @@ func New(runs []*Run, plan Plan) (*Report, error) {
 
 // Remarks returns sentences for the user: which runs are not compared, and why, and languages whose names
 // pictures cannot write.
-func (r *Report) Remarks() []string { return append(r.study.remarks(), r.study.tongues.remarks()...) }
+func (r *Report) Remarks() []string { return append(r.study.remarks(), r.study.known.remarks()...) }
 
 // distinguish calls runs whose folders have the same name by their parents' too.
 func distinguish(runs []*Run) {
@@ -112,14 +112,14 @@ func (r *Report) HTML() ([]byte, error) {
 		Title    string
 		Style    template.CSS
 		Sections []section
-	}{Title: r.Title, Style: template.CSS(styleSheet(r.study.tongues))}
+	}{Title: r.Title, Style: template.CSS(styleSheet(r.study.known))}
 	figures, tables := 0, 0
 	number := func(t Table) table {
 		tables++
 		t.Rows = t.grouped()
 		out := table{Table: t, Number: tables}
 		for _, head := range t.Head {
-			out.Headings = append(out.Headings, r.study.tongues.heading(head))
+			out.Headings = append(out.Headings, r.study.known.heading(head))
 		}
 		return out
 	}
@@ -141,7 +141,7 @@ func (r *Report) HTML() ([]byte, error) {
 }
 
 // styleSheet returns the page's style with its colours for light, dark and paper.
-func styleSheet(t tongues) string {
+func styleSheet(t knownLanguages) string {
 	var light, dark strings.Builder
 	var names []string
 	for _, c := range colours {

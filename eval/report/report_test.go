@@ -375,11 +375,11 @@ func TestSpread(t *testing.T) {
 func TestCalled(t *testing.T) {
 	for code, want := range map[string]string{"de": "Deutsch", "ko": "Korean", "pt-BR": "Portuguese",
 		"no": "Norwegian Bokmål", "xx": "xx", "": "", "none": "no words", "und": "undetermined"} {
-		if got := (tongues{}).called(code); got != want {
+		if got := (knownLanguages{}).called(code); got != want {
 			t.Errorf("%q is called %q, want %q", code, got, want)
 		}
 	}
-	if got := (tongues{}).inOrder([]string{"ko", "xx", "sw", "en", "ar"}); !slices.Equal(got,
+	if got := (knownLanguages{}).inOrder([]string{"ko", "xx", "sw", "en", "ar"}); !slices.Equal(got,
 		[]string{"en", "sw", "ar", "ko", "xx"}) {
 		t.Errorf("in order: %v", got)
 	}

@@ -62,7 +62,7 @@ type outcomes struct {
 // readSamples reads samples.jsonl; nil when there is no such file.
 func readSamples(path string) (*outcomes, error) {
 	f, err := os.Open(path)
-	if ok, err := there(err); !ok {
+	if ok, err := exists(err); !ok {
 		return nil, err
 	}
 	defer f.Close()

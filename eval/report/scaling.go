@@ -207,7 +207,7 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	mti := barPanel{title: "MTI", axis: "MTI", height: 150, numbers: true}
 	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150,
 		percent: true, numbers: true}
-	f := barFigure{name: name, series: []string{""}, paints: []int{1}, tongues: s.tongues}
+	f := barFigure{name: name, series: []string{""}, paints: []int{1}, known: s.known}
 	var m, a []value
 	for _, p := range g.pairs {
 		f.languages = append(f.languages, p.languages[1])
@@ -216,7 +216,7 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	mti.values, accuracy.values = [][]value{m}, [][]value{a}
 	f.panels = []barPanel{mti, accuracy}
 	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one "+
-		"other language (%s).", s.tongues.called(g.pairs[0].languages[0]), g.pairs[0].base.name)
+		"other language (%s).", s.known.called(g.pairs[0].languages[0]), g.pairs[0].base.name)
 	if s.resampled {
 		caption += " Whiskers: 95 % intervals of a bootstrap over questions."
 	}

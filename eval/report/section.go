@@ -79,7 +79,7 @@ func benchmarksOf(e []evaluation) []string {
 }
 
 func languagesOf(e []evaluation) []string {
-	return tonguesOf(e...).inOrder(union(e, func(s *eval.Spec) []string { return s.Languages }))
+	return knownLanguagesOf(e...).inOrder(union(e, func(s *eval.Spec) []string { return s.Languages }))
 }
 
 // sections returns the sections of the report in order.
@@ -344,7 +344,7 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 	if len(languages) == 0 {
 		return nil
 	}
-	f := barFigure{paints: paints, languages: languages, trained: trained, tongues: tonguesOf(evaluations...)}
+	f := barFigure{paints: paints, languages: languages, trained: trained, known: knownLanguagesOf(evaluations...)}
 	var names []string
 	for _, e := range evaluations {
 		f.series = append(f.series, e.name)
@@ -443,7 +443,7 @@ func (p *pair) languageFigure(id string) Figure {
 		mti.pointNames = t.benchmarks
 	}
 	f := barFigure{name: id + "-transfer", series: []string{""}, paints: []int{1},
-		languages: t.languages, trained: trained, tongues: tonguesOf(p.base.evaluation, p.trained.evaluation),
+		languages: t.languages, trained: trained, known: knownLanguagesOf(p.base.evaluation, p.trained.evaluation),
 		panels: []barPanel{delta, mti}}
 	caption := "Relative change of accuracy (ΔR) by language; for languages that were not trained on, " +
 		"their change over that of the languages trained on (MTI)."

@@ -65,11 +65,11 @@ type arm struct {
 
 // study groups the runs: models, pairs of base and trained model, arms of pairs.
 type study struct {
-	id      []string // benchmarks in distribution
-	tongues tongues  // languages of all runs
-	models  []*model
-	pairs   []*pair
-	arms    []*arm
+	id     []string       // benchmarks in distribution
+	known  knownLanguages // languages of all runs
+	models []*model
+	pairs  []*pair
+	arms   []*arm
 	// refused says of runs that belong together why they are not compared.
 	refused []string
 	said    []string // of the plan
@@ -82,7 +82,7 @@ type study struct {
 // newStudy finds pairs and arms: what the plan says, then what manifests say. What a
 // plan pairs and cannot be compared is an error.
 func newStudy(runs []*Run, plan Plan) (*study, error) {
-	s := &study{id: plan.ID, tongues: tonguesOf(evaluationsOf(runs)...)}
+	s := &study{id: plan.ID, known: knownLanguagesOf(evaluationsOf(runs)...)}
 	if err := s.fill(runs, plan); err != nil {
 		return nil, err
 	}
@@ -291,11 +291,11 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		return fmt.Errorf("%s and %s were evaluated differently: %s (%s)", base.name, trained.name, said, how)
 	}
 	x := &pair{run: run, base: base, trained: trained, method: p.Method,
-		languages: s.tongues.inOrder(p.Languages), arm: p.Arm}
+		languages: s.known.inOrder(p.Languages), arm: p.Arm}
 	id := s.id
 	if origin != nil {
 		if len(p.Languages) == 0 {
-			x.languages = s.tongues.inOrder(origin.Languages)
+			x.languages = s.known.inOrder(origin.Languages)
 		}
 		if p.Method == "" {
 			x.method = methodOf(origin.Algorithm)
@@ -550,7 +550,7 @@ func (s *study) pairLanguages() []string {
 	for _, p := range s.pairs {
 		all = append(all, p.transfer.languages...)
 	}
-	return s.tongues.inOrder(all)
+	return s.known.inOrder(all)
 }
 
 // methodOf returns how the paper calls what an algorithm does: SFT, or RL for every other, which

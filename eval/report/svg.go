@@ -50,7 +50,7 @@ type op struct {
 	hatch          *hatch
 	text, anchor   string
 	turned         bool               // text that reads upwards
-	tongue         *language.Language // of text in a language's own words
+	language       *language.Language // of text in a language's own words
 }
 
 // canvas draws a picture, in pixels from the top left corner.
@@ -109,10 +109,10 @@ func (c *canvas) text(x, y float64, anchor, class, lang, s string) {
 
 // language writes the name of a language centred at a point, in its own words and direction
 // where it is one of t's; lang says which language the words are, or nothing.
-func (c *canvas) language(x, y float64, class, lang, code string, t tongues) {
+func (c *canvas) language(x, y float64, class, lang, code string, t knownLanguages) {
 	name := t.native(code)
 	c.ops = append(c.ops, op{element: "text", class: class, points: []point{{x, y}}, anchor: "middle",
-		text: name, tongue: t.named(code)})
+		text: name, language: t.named(code)})
 	fmt.Fprintf(&c.body, `<text x="%s" y="%s" text-anchor="middle"%s%s%s>%s</text>`+"\n",
 		px(x), px(y), attribute("class", class), attribute("lang", lang),
 		attribute("direction", t.direction(code)), html.EscapeString(name))
@@ -258,7 +258,7 @@ func (c *canvas) file(title string) string {
 	var named []*language.Language
 	for i := range c.ops {
 		texts = append(texts, c.ops[i].text)
-		if l := c.ops[i].tongue; l != nil && !slices.Contains(named, l) {
+		if l := c.ops[i].language; l != nil && !slices.Contains(named, l) {
 			named = append(named, l)
 		}
 	}
