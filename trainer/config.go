@@ -368,8 +368,9 @@ func (c *Config) validate() error {
 	if o, err := c.objective(); err != nil {
 		errs = append(errs, err)
 	} else if l := c.Loss; c.Samples() && l.KLTarget > 0 && l.KLIn == objective.KLInLoss {
-		check(slices.Contains(o.Statistics, objective.KL) || o.Derived[objective.KL] != nil, "loss.kl_target %g needs a KL divergence in the "+
-			"loss, and algorithm %s has no statistic %q: set it to 0, or loss.kl_in to reward",
+		check(slices.Contains(o.Statistics, objective.KL) || o.Derived[objective.KL] != nil,
+			"loss.kl_target %g needs a KL divergence in the loss, and algorithm %s has no "+
+				"statistic %q: set it to 0, or loss.kl_in to reward",
 			l.KLTarget, c.Algorithm, objective.KL)
 	}
 	check(c.Model != "", "model is not set")

@@ -1,2 +1,3 @@
-// Package learner lays sequences out for gradient passes and counts what these compute.
+// Package learner owns the gradient and the update: it lays sequences out for gradient passes, sums
+// their gradients, moves the weights or an adapter's factors by them, and counts the operations.
 package learner

@@ -168,7 +168,7 @@ func TestSequencesStayWhole(t *testing.T) {
 						len(pairs[index].Completion), index)
 				}
 			}
-			if n := sequencesOf(batch); n < len(indices) {
+			if n := sequencesOf(batch.Shape, len(batch.First)); n < len(indices) {
 				t.Fatalf("%+v: room for %d of %d sequences", layout, n, len(indices))
 			}
 		}

@@ -35,7 +35,6 @@ type Learner struct {
 // programKey tells gradient programs apart.
 type programKey struct {
 	shape     dense.Shape
-	formula   string
 	sequences int // that the objective may ask sums of; 0 where it asks none
 	remat     bool
 }
@@ -128,10 +127,7 @@ func (l *Learner) Accumulate(
 
 // program returns the gradient program of a batch's shape.
 func (l *Learner) program(batch *dense.Batch) (*backend.NamedProgram, error) {
-	key := programKey{batch.Shape, l.options.Objective.Formula, 0, l.options.Remat}
-	if l.options.Objective.Sequences {
-		key.sequences = sequencesOf(batch)
-	}
+	key := l.key(batch.Shape, len(batch.First))
 	if program := l.programs[key]; program != nil {
 		return program, nil
 	}
@@ -142,13 +138,22 @@ func (l *Learner) program(batch *dense.Batch) (*backend.NamedProgram, error) {
 	return program, err
 }
 
-// sequencesOf bounds the number of a batch's sequences: by its rows where each has one,
-// else by a power of two, so that few programs are compiled.
-func sequencesOf(batch *dense.Batch) int {
-	if batch.Shape.Group > 0 {
-		return batch.Shape.B
+// key tells the program of a pass of so many sequences.
+func (l *Learner) key(shape dense.Shape, sequences int) programKey {
+	key := programKey{shape: shape, remat: l.options.Remat}
+	if l.options.Objective.Sequences {
+		key.sequences = sequencesOf(shape, sequences)
 	}
-	return dense.Bucket(len(batch.First), 1)
+	return key
+}
+
+// sequencesOf bounds the number of a pass's sequences: by its rows where each has one,
+// else by a power of two, so that few programs are compiled.
+func sequencesOf(shape dense.Shape, sequences int) int {
+	if shape.Group > 0 {
+		return shape.B
+	}
+	return dense.Bucket(sequences, 1)
 }
 
 // compile builds the program that adds a batch's gradient to the donated sums and returns
@@ -210,11 +215,12 @@ func (l *Learner) Close() {
 	l.optimizer.Close()
 }
 
-// Temporary returns how many bytes XLA assigns to a gradient pass of a shape beside its
-// inputs and outputs. The weights need no buffers.
+// Temporary returns how many bytes XLA assigns to a gradient pass of a shape, one sequence a
+// row, beside its inputs and outputs. The weights need no buffers. Tests of the memory plan
+// compare it with that.
 func Temporary(w *model.Weights, options Options, shape dense.Shape) (int64, error) {
 	l := newLearner(w, options)
-	program, err := l.compile(programKey{shape: shape, remat: options.Remat})
+	program, err := l.compile(l.key(shape, shape.B))
 	if err != nil {
 		return 0, err
 	}

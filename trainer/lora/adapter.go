@@ -33,7 +33,7 @@ type Adapter struct {
 	// Specs and Factors are A [r, in] and B [out, r] of each such weight in turn, float32.
 	Specs   []architecture.Tensor
 	Factors []backend.Buffer
-	merges  map[string]*backend.Program // by the target's shape
+	merges  map[string]*backend.NamedProgram // by the target's shape
 }
 
 // New makes factors for weights, which stay as they are: A is drawn as
@@ -42,7 +42,7 @@ func New(w *model.Weights, options Options, seed uint64) (*Adapter, error) {
 	if err := w.Upload(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{options: options, weights: w, merges: map[string]*backend.Program{}}
+	a := &Adapter{options: options, weights: w, merges: map[string]*backend.NamedProgram{}}
 	for i, spec := range w.Specs {
 		specs := options.Factors(spec)
 		if specs == nil {
@@ -88,27 +88,30 @@ func (a *Adapter) Merge() error {
 		program := a.merges[key]
 		if program == nil {
 			var err error
-			program, err = backend.Compile(a.weights.Device, "merge", []backend.Input{
-				{Name: "base", Shape: shapes.Make(held, shape...)},
-				{Name: "A", Shape: shapes.Make(dtypes.Float32, a.options.Rank, shape[1])},
-				{Name: "B", Shape: shapes.Make(dtypes.Float32, shape[0], a.options.Rank)},
-			}, func(in []*Node) []*Node {
-				product := MulScalar(Dot(in[2], in[1]).General([]int{1}, nil, []int{0}, nil), a.Scale())
-				return []*Node{op.Convert(Add(op.Convert(in[0], dtypes.Float32), product), held)}
+			program, err = backend.CompileNamed(a.weights.Device, "merge", backend.Each(
+				backend.Input{Name: "base", Shape: shapes.Make(held, shape...)},
+				backend.Input{Name: "A", Shape: shapes.Make(dtypes.Float32, a.options.Rank, shape[1])},
+				backend.Input{Name: "B", Shape: shapes.Make(dtypes.Float32, shape[0], a.options.Rank)},
+			), []string{"merged"}, func(in backend.Nodes) backend.Nodes {
+				product := Dot(in.One("B"), in.One("A")).General([]int{1}, nil, []int{0}, nil)
+				sum := Add(op.Convert(in.One("base"), dtypes.Float32), MulScalar(product, a.Scale()))
+				return backend.Nodes{"merged": {op.Convert(sum, held)}}
 			})
 			if err != nil {
 				return err
 			}
 			a.merges[key] = program
 		}
-		merged, err := program.Run([]backend.Buffer{a.base[i], a.Factors[2*i], a.Factors[2*i+1]})
+		outputs, err := program.Run(backend.Buffers{
+			"base": a.base[i : i+1], "A": a.Factors[2*i : 2*i+1], "B": a.Factors[2*i+1 : 2*i+2],
+		})
 		if err != nil {
 			return fmt.Errorf("merging %s: %w", a.weights.Specs[index].Name, err)
 		}
 		if a.weights.Buffers[index] != a.base[i] {
 			backend.Free(a.weights.Buffers[index])
 		}
-		a.weights.Buffers[index] = merged[0]
+		a.weights.Buffers[index] = outputs["merged"][0]
 	}
 	return nil
 }
@@ -155,11 +158,9 @@ func (a *Adapter) Save(dir, base string) error {
 	}
 	return jsonl.WriteFile(filepath.Join(dir, adapterConfig), map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
-		"inference_mode": true,
-		"r":              a.options.Rank, "lora_alpha": a.options.Alpha, "lora_dropout": 0.0, "bias": "none",
-		"fan_in_fan_out": false,
-		"use_rslora":     false, "use_dora": false, "init_lora_weights": true,
-		"target_modules": a.options.Targets,
+		"inference_mode": true, "r": a.options.Rank, "lora_alpha": a.options.Alpha, "lora_dropout": 0.0,
+		"bias": "none", "fan_in_fan_out": false, "use_rslora": false, "use_dora": false,
+		"init_lora_weights": true, "target_modules": a.options.Targets,
 	})
 }
 

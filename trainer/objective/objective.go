@@ -14,8 +14,7 @@ import (
 // Objective is a loss for each completion token, as graph code, with the tables of what it reads and what
 // it returns. The sum of the losses, each times the token's Weight, is the loss of a batch.
 type Objective struct {
-	// Formula names the graph that Loss builds: objectives with the same name build the
-	// same, and share compiled programs.
+	// Formula names the objective in errors.
 	Formula string
 	// Inputs are the numbers of each token that Loss reads. A run has those of Rollout.
 	Inputs []Input

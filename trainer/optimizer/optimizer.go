@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -31,9 +30,10 @@ type Optimizer struct {
 	// Updates is the number of steps taken.
 	Updates int
 
-	m, v         *moment
-	masters      []backend.Buffer // nil where there are none
-	norm, update *backend.Program
+	m, v    *moment
+	masters []backend.Buffer // nil where there are none
+	norm    *backend.Program
+	update  *backend.NamedProgram
 }
 
 // New allocates the state for parameters of specs, held as held, and compiles the step.
@@ -91,16 +91,19 @@ func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (
 	}
 	a := o.options
 	o.Updates++
-	values := make([]float32, scalars)
-	values[scalarScale] = 1
+	scale := 1.0
 	if a.MaxGradNorm > 0 {
-		values[scalarScale] = float32(min(1, a.MaxGradNorm/(norm+1e-6)))
+		scale = min(1, a.MaxGradNorm/(norm+1e-6))
 	}
-	values[scalarRate] = float32(rate)
-	values[scalarDecay] = float32(1 - rate*a.WeightDecay)
-	values[scalarBias1] = float32(1 - math.Pow(a.Beta1, float64(o.Updates)))
-	values[scalarBias2] = float32(math.Sqrt(1 - math.Pow(a.Beta2, float64(o.Updates))))
-	buffer, err := backend.Upload(o.device, values, scalars)
+	values, err := scalars.Pack(map[string]float32{
+		gradientScale: float32(scale), learningRate: float32(rate), decay: float32(1 - rate*a.WeightDecay),
+		bias1: float32(1 - math.Pow(a.Beta1, float64(o.Updates))),
+		bias2: float32(math.Sqrt(1 - math.Pow(a.Beta2, float64(o.Updates)))),
+	})
+	if err != nil {
+		return norm, err
+	}
+	buffer, err := backend.Upload(o.device, values, len(values))
 	if err != nil {
 		return norm, err
 	}
@@ -111,17 +114,17 @@ func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (
 		return norm, err
 	}
 	defer backend.Free(key)
-	inputs := []backend.Buffer{buffer, key}
-	groups := [][]backend.Buffer{parameters, o.m.buffers, o.v.buffers, gradients, o.masters}
-	for _, group := range groups {
-		inputs = append(inputs, group...)
+	moved := backend.Buffers{"weights": parameters, "m": o.m.buffers, "v": o.v.buffers, "gradients": gradients}
+	if o.masters != nil {
+		moved["masters"] = o.masters
 	}
-	updated, err := o.update.Run(inputs)
+	updated, err := o.update.Run(moved.With("scalars", []backend.Buffer{buffer}).
+		With("key", []backend.Buffer{key}))
 	if err != nil {
 		return norm, err
 	}
-	for _, group := range groups {
-		updated = updated[copy(group, updated):]
+	for name, buffers := range moved {
+		copy(buffers, updated[name])
 	}
 	return norm, nil
 }
@@ -172,80 +175,75 @@ func (o *Optimizer) compileNorm() (*backend.Program, error) {
 		})
 }
 
-// Scalars of an update, in this order.
+// Scalars of an update.
 const (
-	scalarScale = iota // factor of the gradient
-	scalarRate         // learning rate
-	scalarDecay        // 1 - learning rate · weight decay
-	scalarBias1        // 1 - beta1^step
-	scalarBias2        // √(1 - beta2^step)
-	scalars
+	gradientScale = "gradient scale"
+	learningRate  = "learning rate"
+	decay         = "decay"  // 1 - learning rate · weight decay
+	bias1         = "bias 1" // 1 - beta1^step
+	bias2         = "bias 2" // √(1 - beta2^step)
 )
 
-// compileUpdate builds the optimiser's step. Inputs: the scalars, a uint32 key of
-// random numbers, then for all trained parameters in turn the values, first
-// moments, second moments, gradients and, where there are any, the values' float32
-// masters; all of these donated and all returned, gradients as zeros.
-func (o *Optimizer) compileUpdate() (*backend.Program, error) {
-	a, n, held := o.options, len(o.specs), o.held
-	inputs := []backend.Input{
-		{Name: "scalars", Shape: shapes.Make(dtypes.Float32, scalars)},
-		{Name: "key", Shape: shapes.Make(dtypes.Uint32)},
+var scalars = backend.Scalars{gradientScale, learningRate, decay, bias1, bias2}
+
+// compileUpdate builds the optimiser's step. Its inputs are the scalars, a uint32 key of
+// random numbers, then for all that is trained the weights, both moments, the gradients and,
+// where there are any, the weights' float32 masters; all but the first two are donated and
+// returned, gradients as zeros.
+func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
+	a, held := o.options, o.held
+	weights := make([]backend.Input, len(o.specs))
+	for i, spec := range o.specs {
+		weights[i] = backend.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...), Donated: true}
 	}
-	for _, spec := range o.specs {
-		inputs = append(inputs, backend.Input{Name: spec.Name, Shape: shapes.Make(held, spec.Shape...),
-			Donated: true})
+	moved := []backend.Group{
+		{Name: "weights", Inputs: weights}, {Name: "m", Inputs: o.m.inputs()}, {Name: "v", Inputs: o.v.inputs()},
+		{Name: "gradients", Inputs: Floats("gradient", o.specs, true)},
 	}
-	inputs = append(inputs, o.m.inputs()...)
-	inputs = append(inputs, o.v.inputs()...)
-	inputs = append(inputs, Floats("gradient", o.specs, true)...)
 	if o.masters != nil {
-		inputs = append(inputs, Floats("master", o.specs, true)...)
+		moved = append(moved, backend.Group{Name: "masters", Inputs: Floats("master", o.specs, true)})
 	}
-	return backend.Compile(o.device, "adamw", inputs, func(in []*Node) []*Node {
-		values, key := in[0], in[1]
-		scalar := func(i int) *Node { return Reshape(Slice(values, AxisElem(i))) }
-		next := func(n int) []*Node {
-			nodes := in[:n]
-			in = in[n:]
-			return nodes
-		}
-		next(2)
-		weights, ms, vs := next(n), next(len(o.m.buffers)), next(len(o.v.buffers))
-		gradients, masters := next(n), in
-		var newWeights, newM, newV, zeros, newMasters []*Node
-		for i, weight := range weights {
+	var outputs []string
+	for _, group := range moved {
+		outputs = append(outputs, group.Name)
+	}
+	inputs := append(backend.Each(scalars.Input("scalars"),
+		backend.Input{Name: "key", Shape: shapes.Make(dtypes.Uint32)}), moved...)
+	return backend.CompileNamed(o.device, "adamw", inputs, outputs, func(in backend.Nodes) backend.Nodes {
+		scalar := func(name string) *Node { return scalars.Of(in.One("scalars"), name) }
+		ms, vs, out := in["m"], in["v"], backend.Nodes{}
+		put := func(name string, nodes ...*Node) { out[name] = append(out[name], nodes...) }
+		for i, weight := range in["weights"] {
 			// Each tensor that is rounded by chance has numbers of its own.
 			keyed := func(tensor int) *Node {
-				return AddScalar(key,
-					uint32(splitmix.Mix(uint64(3*i+tensor))))
+				return AddScalar(in.One("key"), uint32(splitmix.Mix(uint64(3*i+tensor))))
 			}
 			if o.masters != nil {
-				weight = masters[i]
+				weight = in["masters"][i]
 			}
 			weight = op.Convert(weight, dtypes.Float32)
 			var m, v *Node
 			m, ms = o.m.load(i, ms)
 			v, vs = o.v.load(i, vs)
-			g := Mul(gradients[i], scalar(scalarScale))
+			g := Mul(in["gradients"][i], scalar(gradientScale))
 			m = Add(MulScalar(m, a.Beta1), MulScalar(g, 1-a.Beta1))
 			v = Add(MulScalar(v, a.Beta2), MulScalar(Mul(g, g), 1-a.Beta2))
-			step := Div(Div(m, scalar(scalarBias1)), AddScalar(Div(Sqrt(v), scalar(scalarBias2)), a.Epsilon))
-			weight = Sub(Mul(weight, scalar(scalarDecay)), Mul(step, scalar(scalarRate)))
-			newM = append(newM, o.m.formats[i].store(m, keyed(0))...)
-			newV = append(newV, o.v.formats[i].store(v, keyed(1))...)
-			zeros = append(zeros, ZerosLike(g))
+			step := Div(Div(m, scalar(bias1)), AddScalar(Div(Sqrt(v), scalar(bias2)), a.Epsilon))
+			weight = Sub(Mul(weight, scalar(decay)), Mul(step, scalar(learningRate)))
+			put("m", o.m.formats[i].store(m, keyed(0))...)
+			put("v", o.v.formats[i].store(v, keyed(1))...)
+			put("gradients", ZerosLike(g))
 			switch {
 			case o.masters != nil:
-				newMasters = append(newMasters, weight)
-				newWeights = append(newWeights, op.Convert(weight, held))
+				put("masters", weight)
+				put("weights", op.Convert(weight, held))
 			case held == dtypes.BFloat16:
-				newWeights = append(newWeights, op.Dither(weight, op.Noise(weight, keyed(2))))
+				put("weights", op.Dither(weight, op.Noise(weight, keyed(2))))
 			default:
-				newWeights = append(newWeights, weight)
+				put("weights", weight)
 			}
 		}
-		return slices.Concat(newWeights, newM, newV, zeros, newMasters)
+		return out
 	})
 }
 
