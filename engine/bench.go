@@ -20,7 +20,7 @@ import (
 type Speed struct {
 	Mean, Deviation float64
 	Samples         []float64     // of each repetition
-	Limits          []float64     // beside each; 0 where there is none; see BenchDecodeFrom
+	Limits          []float64     // beside each; 0 where there is none; see BenchDecode
 	Tokens          float64       // processed in a repetition
 	Compile         time.Duration // of programs, before the clock started or taken off it
 	Warmup          time.Duration // the run before the clock started, without Compile
@@ -66,16 +66,10 @@ func measure(repeat int, tokens float64, limit func() float64, work func() error
 	return s, nil
 }
 
-// BenchPrefill measures the prefill of one prompt of n tokens, the first token
-// drawn included.
-func (e *Engine) BenchPrefill(ctx context.Context, n, repeat int) (Speed, error) {
-	return e.BenchPrefillFrom(ctx, 0, n, repeat)
-}
-
-// BenchPrefillFrom is BenchPrefill of n tokens that follow depth tokens which the
-// prefix cache holds. The cache holds full pages: what depth has beyond them is
-// computed, too.
-func (e *Engine) BenchPrefillFrom(ctx context.Context, depth, n, repeat int) (Speed, error) {
+// BenchPrefill measures the prefill of a prompt's last n tokens, the first token drawn
+// included; the prefix cache holds the depth tokens before them. The cache holds full
+// pages: what depth has beyond them is computed, too.
+func (e *Engine) BenchPrefill(ctx context.Context, depth, n, repeat int) (Speed, error) {
 	if err := e.checkBench(depth + n); err != nil {
 		return Speed{}, err
 	}
@@ -89,20 +83,14 @@ func (e *Engine) BenchPrefillFrom(ctx context.Context, depth, n, repeat int) (Sp
 	})
 }
 
-// BenchDecode measures batch sequences that each generate n tokens from a prompt
-// of one token, end of sequence ignored.
-func (e *Engine) BenchDecode(ctx context.Context, batch, n, repeat int) (Speed, error) {
-	return e.BenchDecodeFrom(ctx, 0, batch, n, repeat)
-}
-
-// BenchDecodeFrom is BenchDecode with prompts of depth tokens and one: the depth
-// tokens, different ones for each sequence, are computed in the warm-up and then
-// found in the prefix cache. The cache holds full pages: what depth has beyond them
-// is computed in the first step.
+// BenchDecode measures batch sequences that each generate n tokens, end of sequence
+// ignored, from a prompt of depth tokens and one: the depth tokens, different ones for
+// each sequence, are computed in the warm-up and then found in the prefix cache. The cache
+// holds full pages: what depth has beyond them is computed in the first step.
 //
 // With host kernels Limits has, for each repetition, the bytes a second that all cores
 // read of the weights where they lie, just before and after it.
-func (e *Engine) BenchDecodeFrom(ctx context.Context, depth, batch, n, repeat int) (Speed, error) {
+func (e *Engine) BenchDecode(ctx context.Context, depth, batch, n, repeat int) (Speed, error) {
 	if err := e.checkBench(depth + n); err != nil {
 		return Speed{}, err
 	}
@@ -245,7 +233,7 @@ func (e *Engine) benchRequests(count, prompt, generate, run int) []Request {
 	return requests
 }
 
-// BenchPair makes n pairs of pseudo-random tokens for timing a scoring or a
+// BenchPairs makes n pairs of pseudo-random tokens for timing a scoring or a
 // training pass.
 func (e *Engine) BenchPairs(n, prompt, completion int) []dense.Pair {
 	pairs := make([]dense.Pair, n)

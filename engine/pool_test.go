@@ -22,7 +22,7 @@ func BenchmarkPool(b *testing.B) {
 				}
 				defer e.Close()
 				const tokens = 256
-				speed, err := e.BenchDecode(context.Background(), 8, tokens, 3)
+				speed, err := e.BenchDecode(context.Background(), 0, 8, tokens, 3)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stele-lm/stele/eval/evaltest"
+	"github.com/stele-lm/stele/internal/runlock"
 )
 
 // TestCutAtAnyByte: a run goes on from whatever a killed process had written of
@@ -43,9 +44,9 @@ func TestCutAtAnyByte(t *testing.T) {
 func TestHalfWrittenFiles(t *testing.T) {
 	want := whole(t)
 	for name, left := range map[string]map[string]string{
-		"before the manifest": {lockName: ""},
-		"in the manifest":     {lockName: "", ".manifest.json.partial-1": "{"},
-		"in the samples' order": {lockName: "", manifestName: want[manifestName],
+		"before the manifest": {runlock.Name: ""},
+		"in the manifest":     {runlock.Name: "", ".manifest.json.partial-1": "{"},
+		"in the samples' order": {runlock.Name: "", manifestName: want[manifestName],
 			samplesName: want[samplesName], ".samples.jsonl.partial-12": "{"},
 		"in the results": {manifestName: want[manifestName], samplesName: want[samplesName],
 			".results.json.partial-3": `{"stele"`},

@@ -7,13 +7,9 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 )
-
-// lockName is the file that a process holds while it writes a run.
-const lockName = ".lock"
 
 // partialFiles matches the names of files that are still written (see jsonl.Create).
 const partialFiles = ".*.partial-*"
@@ -28,15 +24,13 @@ func lockFolder(dir string, m *Manifest) (release func() error, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	lock := flock.New(filepath.Join(dir, lockName))
-	if locked, err := lock.TryLock(); err != nil {
+	unlock, err := runlock.Lock(dir)
+	if err != nil {
 		return nil, err
-	} else if !locked {
-		return nil, fmt.Errorf("%s is being written by another process", dir)
 	}
 	defer func() {
 		if err != nil {
-			lock.Close()
+			unlock()
 		}
 	}()
 	if err := removePartial(dir); err != nil {
@@ -44,9 +38,9 @@ func lockFolder(dir string, m *Manifest) (release func() error, err error) {
 	}
 	// What decides no number, such as where the model lies, is as of the last start.
 	if old, err := readManifest(dir); err != nil || reflect.DeepEqual(old, m) {
-		return lock.Close, err
+		return unlock, err
 	}
-	return lock.Close, jsonl.WriteFile(filepath.Join(dir, manifestName), m)
+	return unlock, jsonl.WriteFile(filepath.Join(dir, manifestName), m)
 }
 
 // goesInto refuses a folder that the run m cannot be written to: one of something else, of
@@ -103,7 +97,7 @@ func checkFolder(dir string) error {
 		switch {
 		case e.Name() == manifestName:
 			return nil
-		case e.Name() != lockName && !partial:
+		case e.Name() != runlock.Name && !partial:
 			foreign = e.Name()
 		}
 	}

@@ -10,12 +10,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
@@ -180,24 +180,11 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	return found, nil
 }
 
-// lockName is the file that a process holds while it writes a run.
-const lockName = ".lock"
-
-// lockFolder keeps other processes from writing the run in dir until release is called.
-func lockFolder(dir string) (release func() error, err error) {
-	lock := flock.New(filepath.Join(dir, lockName))
-	locked, err := lock.TryLock()
-	if err == nil && !locked {
-		err = fmt.Errorf("%s is being written by another process", dir)
-	}
-	return lock.Close, err
-}
-
 // findRun refuses a folder that this run must not write to, and finds the newest
 // checkpoint of the one it goes on with.
 func (r *run) findRun(found *checked) error {
-	if _, err := os.Stat(filepath.Join(r.dir, lockName)); err == nil {
-		release, err := lockFolder(r.dir)
+	if _, err := os.Stat(filepath.Join(r.dir, runlock.Name)); err == nil {
+		release, err := runlock.Lock(r.dir)
 		if err != nil {
 			return err
 		}
@@ -210,7 +197,7 @@ func (r *run) findRun(found *checked) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		entries, _ := os.ReadDir(r.dir)
-		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != lockName }) {
+		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != runlock.Name }) {
 			return fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
 		}
 		return jsonl.CheckFolder(r.dir)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/trainer/reward"
 )
 
@@ -117,7 +118,7 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 // TestOneWriter: two processes do not write one run.
 func TestOneWriter(t *testing.T) {
 	c, dir := tinyRun(t, 1), t.TempDir()
-	release, err := lockFolder(dir)
+	release, err := runlock.Lock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

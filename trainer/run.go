@@ -20,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
@@ -136,7 +137,7 @@ func (r *run) run(ctx context.Context) error {
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return err
 	}
-	if r.release, err = lockFolder(r.dir); err != nil {
+	if r.release, err = runlock.Lock(r.dir); err != nil {
 		return err
 	}
 	if err := sweep(r.dir); err != nil {

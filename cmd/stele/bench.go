@@ -213,7 +213,7 @@ func (b *benchRun) run(ctx context.Context) error {
 			if n == 0 {
 				continue
 			}
-			speed, err := b.engine.BenchPrefillFrom(ctx, depth, n, b.flags.repeat)
+			speed, err := b.engine.BenchPrefill(ctx, depth, n, b.flags.repeat)
 			if err != nil {
 				return err
 			}
@@ -224,7 +224,7 @@ func (b *benchRun) run(ctx context.Context) error {
 				if n == 0 {
 					continue
 				}
-				speed, err := b.engine.BenchDecodeFrom(ctx, depth, batch, n, b.flags.repeat)
+				speed, err := b.engine.BenchDecode(ctx, depth, batch, n, b.flags.repeat)
 				if err != nil {
 					return err
 				}

@@ -1,6 +1,6 @@
-// Command stele loads a Hugging Face Qwen2.5 or Llama checkpoint, samples from
-// it, trains it with GRPO and measures how its reasoning carries over to other
-// languages.
+// Command stele loads a Hugging Face checkpoint of a model family that engine/architecture
+// describes, samples from it, trains it with GRPO and measures how its reasoning carries over to
+// other languages.
 package main
 
 import (

@@ -42,10 +42,12 @@ type Architecture struct {
 	Defaults Defaults
 	// Flags are the fields of config.json that only this family and its relatives read.
 	Flags []Flag
-	// Window is how config.json switches sliding-window attention on; nil for a family
-	// without it. A window that would hide a position is refused.
+	// Window has the defaults of the fields of config.json that switch sliding-window
+	// attention on; nil for a family without it. A window that would hide a position is refused.
 	Window *Window
 	// Layer describes the layer of an index. Names in it follow "model.layers.<index>.".
+	// All layers of a model have the same projections, sizes and norms: LoRA's targets, memory
+	// plans and Register's check go by the first. Only Bias of a projection may depend on the index.
 	Layer func(c *Config, index int) Layer
 }
 
@@ -75,7 +77,7 @@ type Window struct {
 func (a *Architecture) String() string { return a.Type }
 
 // Projections returns the last part of the names of a layer's projections, such as q_proj, in
-// the layer's order.
+// the layer's order. All layers have the same (see Layer).
 func (a *Architecture) Projections() []string {
 	var names []string
 	layer := a.Layer(&Config{Architecture: a}, 0)

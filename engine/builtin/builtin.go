@@ -129,7 +129,7 @@ func random(c *checkpoint.Config, seed uint64) iter.Seq2[checkpoint.Tensor, erro
 // Muller's method.
 func normal(seed, tensor, element uint64) float64 {
 	h := splitmix.Mix(splitmix.Mix(splitmix.Mix(seed)^tensor) ^ element)
-	u := (float64(h>>11) + 0.5) / (1 << 53)
-	v := float64(splitmix.Mix(h)>>11) / (1 << 53)
+	u := splitmix.Uniform(h) + 0.5/(1<<53) // never 0
+	v := splitmix.Uniform(splitmix.Mix(h))
 	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
 }

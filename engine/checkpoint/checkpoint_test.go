@@ -134,12 +134,12 @@ func TestConfigsThatCannotRun(t *testing.T) {
 		{map[string]any{"quantization_config": map[string]any{"bits": 4}}, "quantised"},
 		{map[string]any{"torch_dtype": "int8"}, `dtype "int8"`},
 	} {
-		_, err := ParseConfig(edit(t, c.change))
+		_, err := parseConfig(edit(t, c.change))
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v: error %v, want one line with %q", c.change, err, c.want)
 		}
 	}
-	defaults, err := ParseConfig(edit(t, map[string]any{
+	defaults, err := parseConfig(edit(t, map[string]any{
 		"num_key_value_heads": json.RawMessage("null"), "head_dim": nil, "rope_theta": nil,
 		"tie_word_embeddings": nil, "torch_dtype": nil,
 	}))
@@ -505,7 +505,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := ParseConfig(data)
+		c, err := parseConfig(data)
 		if err != nil {
 			return
 		}

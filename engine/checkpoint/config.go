@@ -76,7 +76,7 @@ func LoadConfig(dir string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := ParseConfig(data)
+	c, err := parseConfig(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -106,8 +106,8 @@ func LoadConfig(dir string) (*Config, error) {
 	return c, nil
 }
 
-// ParseConfig reads the text of a config.json.
-func ParseConfig(data []byte) (*Config, error) {
+// parseConfig reads the text of a config.json.
+func parseConfig(data []byte) (*Config, error) {
 	var f configFile
 	if err := jsonl.Unmarshal(data, &f); err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func TestConfigText(t *testing.T) {
 		`"rms_norm_eps":1e-05,"num_attention_heads":2,` +
 		`"intermediate_size":8,"num_hidden_layers":1,"vocab_size":8,"torch_dtype":"float16",` +
 		`"big":12345678901234567890,"rope_theta":500000.0}`
-	c, err := ParseConfig([]byte(text))
+	c, err := parseConfig([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,12 +95,12 @@ func TestFieldsThatChangeTheModel(t *testing.T) {
 			m{"full_attention": m{"rope_type": "default", "rope_theta": 1e6}}},
 		{"rope_parameters", m{"full_attention": m{"rope_type": "yarn"}}, nil}, {"rope_parameters", 3, nil},
 	} {
-		_, err := ParseConfig(edit(t, m{c.field: c.on}))
+		_, err := parseConfig(edit(t, m{c.field: c.on}))
 		if err == nil || !strings.Contains(err.Error(), strings.Split(c.field, "_")[0]) ||
 			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s %v: error %v, want one line with the field", c.field, c.on, err)
 		}
-		if _, err := ParseConfig(edit(t, m{c.field: c.off})); err != nil {
+		if _, err := parseConfig(edit(t, m{c.field: c.off})); err != nil {
 			t.Errorf("%s %v: %v", c.field, c.off, err)
 		}
 	}
@@ -128,7 +128,7 @@ func TestWindows(t *testing.T) {
 			"max_position_embeddings": 8192}, true},
 		{m{"use_sliding_window": false, "sliding_window": 32, "max_window_layers": 0}, false},
 	} {
-		_, err := ParseConfig(edit(t, c.change))
+		_, err := parseConfig(edit(t, c.change))
 		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding_window") {
 			t.Errorf("%v: %v, refused should be %t", c.change, err, c.refused)
 		}
@@ -143,7 +143,7 @@ func TestAbsentHeads(t *testing.T) {
 		want         int
 	}{{architecture.Qwen2, nil, 32}, {architecture.Qwen2, json.RawMessage("null"), 64},
 		{architecture.Llama, nil, 64}} {
-		got, err := ParseConfig(edit(t, map[string]any{
+		got, err := parseConfig(edit(t, map[string]any{
 			"model_type": c.architecture.Type, "num_attention_heads": 64, "num_key_value_heads": c.value,
 			"head_dim": 8,
 		}))
@@ -178,7 +178,7 @@ func TestRopeFields(t *testing.T) {
 			architecture.Rope{Type: "llama3", Theta: 1e6, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4,
 				OriginalMaxPositions: 4096}},
 	} {
-		got, err := ParseConfig(edit(t, c.change))
+		got, err := parseConfig(edit(t, c.change))
 		if err != nil || got.Rope != c.want {
 			t.Errorf("case %d: %+v, %v, want %+v", i, got, err, c.want)
 			continue
@@ -256,7 +256,7 @@ func TestUsualConfigs(t *testing.T) {
 			`"quantization_config":null,"sliding_window":null,"unsloth_version":"2025.1",` +
 			`"neftune_noise_alpha":5,"_name_or_path":"x","temperature":1.0`,
 	} {
-		c, err := ParseConfig([]byte("{" + sizes + text + "}"))
+		c, err := parseConfig([]byte("{" + sizes + text + "}"))
 		if err != nil || len(c.notes) > 0 {
 			t.Errorf("%s: %v, notes %q", text, err, c.notes)
 		}

@@ -20,9 +20,9 @@ import (
 // Folder is an opened model folder.
 type Folder struct {
 	Dir string
-	// Config is what config.json says, but for TieEmbeddings, which the weights decide.
+	// Config has the values of config.json, but for TieEmbeddings, which the weights decide.
 	Config *Config
-	// Notes are what a person must know of how the folder was read, a line each.
+	// Notes tell a person, a line each, how the folder was read where that may surprise.
 	Notes []string
 
 	files []*File

@@ -1,6 +1,10 @@
 package paged
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/stele-lm/stele/internal/splitmix"
+)
 
 // Hash extends hashes, one for each full page of tokens, by those of the pages
 // that became full. The hash of a page stands for all tokens up to its end.
@@ -22,7 +26,7 @@ func (a *Allocator) Hash(hashes []uint64, tokens []int32) []uint64 {
 func chain(before uint64, piece []int32) uint64 {
 	h := before ^ 0xcbf29ce484222325
 	for _, id := range piece {
-		h = (h ^ uint64(uint32(id))) * 0x9e3779b97f4a7c15
+		h = (h ^ uint64(uint32(id))) * splitmix.Gamma
 		h ^= h >> 32
 	}
 	return h

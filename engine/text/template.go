@@ -65,7 +65,7 @@ func LoadTemplate(dir string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{named: map[string]variant{}, Now: then()}
+	t := &Template{named: map[string]variant{}, Now: templateDate()}
 	if t.special, err = specialTokens(dir, config); err != nil {
 		return nil, err
 	}
@@ -101,8 +101,8 @@ func LoadTemplate(dir string) (*Template, error) {
 	return t, nil
 }
 
-// then is the date that strftime_now writes.
-func then() time.Time { return time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC) }
+// templateDate returns the date that strftime_now writes.
+func templateDate() time.Time { return time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC) }
 
 // readObject reads a JSON object; a file that is not there is an empty one.
 func readObject(path string) (map[string]json.RawMessage, error) {
@@ -213,7 +213,7 @@ func (t *Template) fromConfig(path string, raw json.RawMessage) {
 // NewTemplate compiles a Jinja chat template; bos and eos are the tokens it may
 // name, empty where the model has none.
 func NewTemplate(source, bos, eos string) (*Template, error) {
-	t := &Template{named: map[string]variant{}, special: jinja.NewDict(), Now: then()}
+	t := &Template{named: map[string]variant{}, special: jinja.NewDict(), Now: templateDate()}
 	for key, token := range map[string]string{"bos_token": bos, "eos_token": eos} {
 		if token != "" {
 			t.special.Set(key, token)

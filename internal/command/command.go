@@ -38,13 +38,13 @@ type Program[T any] struct {
 	Read func(answer map[string]json.RawMessage) (T, bool)
 }
 
-// DefaultLimit is the time limit of programs whose user sets none.
-const DefaultLimit = time.Minute
+// defaultLimit is the time limit of programs whose user sets none.
+const defaultLimit = time.Minute
 
-// Seconds is a time limit that a user sets in seconds; 0 is DefaultLimit.
+// Seconds is a time limit that a user sets in seconds; 0 is defaultLimit.
 func Seconds(s float64) time.Duration {
 	if s == 0 {
-		return DefaultLimit
+		return defaultLimit
 	}
 	return time.Duration(s * float64(time.Second))
 }
@@ -233,9 +233,8 @@ func (p *Process[T]) Ask(of Asked, line []byte) (answer T, err error) {
 				continue
 			}
 		case <-limit.C:
-			p.Fail(fmt.Errorf("it did not answer within %v: it must write an answer as soon as it has "+
-				"read a line "+
-				"(in Python: print(…, flush=True))", p.program.Limit))
+			p.Fail(fmt.Errorf("it did not answer within %v: it must write an answer as soon as "+
+				"it has read a line (in Python: print(…, flush=True))", p.program.Limit))
 		}
 		break
 	}

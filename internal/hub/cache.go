@@ -37,8 +37,8 @@ func IsID(name string) bool {
 		!strings.Contains(name, "--")
 }
 
-// IsRevision reports whether a name can be a branch, a tag or a commit.
-func IsRevision(name string) bool {
+// isRevision reports whether a name can be a branch, a tag or a commit.
+func isRevision(name string) bool {
 	return revisionName.MatchString(name) && filepath.IsLocal(name) && !strings.Contains(name, "..") &&
 		!strings.HasSuffix(name, "/")
 }
@@ -95,7 +95,7 @@ func snapshot(cache string, kind Kind, id, revision string) (string, error) {
 	switch {
 	case !IsID(id):
 		return "", fmt.Errorf("%q is not a hub id of the form owner/name", id)
-	case !IsRevision(revision):
+	case !isRevision(revision):
 		return "", fmt.Errorf("%s %s: %q is not a revision", kind, id, revision)
 	}
 	root := filepath.Join(cache, folder(kind, id))

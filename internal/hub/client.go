@@ -209,6 +209,7 @@ type StatusError struct {
 	message string
 }
 
+// Error returns one line with the hub's host, its status and what it said.
 func (e *StatusError) Error() string { return e.message }
 
 // refusal turns an answer that is not 200 into an error.

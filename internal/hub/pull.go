@@ -26,6 +26,7 @@ type Repo struct {
 	Revision string // branch, tag or commit; empty for main
 }
 
+// String names kind, id and revision.
 func (r Repo) String() string {
 	if r.Revision == "" {
 		return string(r.Kind) + " " + r.ID
@@ -114,7 +115,7 @@ func (c *Client) pull(ctx context.Context, repo Repo, want func(path string) boo
 	if !IsID(repo.ID) {
 		return nil, fmt.Errorf("%q is not a hub id of the form owner/name", repo.ID)
 	}
-	if repo.Revision != "" && !IsRevision(repo.Revision) {
+	if repo.Revision != "" && !isRevision(repo.Revision) {
 		return nil, fmt.Errorf("%s: %q is not a revision", repo.ID, repo.Revision)
 	}
 	if c.Offline {

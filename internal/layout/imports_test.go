@@ -45,7 +45,7 @@ var rooms = []struct {
 	{"eval/metric", []string{"internal"}},
 	{"engine/architecture", []string{"internal"}},
 	{"engine/checkpoint", []string{"engine/architecture", "internal"}},
-	{"engine/paged", nil},
+	{"engine/paged", []string{"internal"}},
 	{"engine/schedule", []string{"engine/paged"}},
 	{"engine/text", []string{"internal", "third_party/libtokenizers"}},
 	{"engine/text/jinja", nil},

@@ -13,6 +13,9 @@ const (
 // Mix is one step of SplitMix64, a bijection: the counter's increment and the finaliser.
 func Mix(x uint64) uint64 { return Finalise(x + Gamma) }
 
+// Uniform returns the number in [0, 1) that the upper 53 bits of a mixed word make.
+func Uniform(x uint64) float64 { return float64(x>>11) / (1 << 53) }
+
 // Finalise is the finaliser alone, a bijection that leaves 0 where it is.
 func Finalise(x uint64) uint64 {
 	x = (x ^ x>>30) * Factor1

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -65,9 +64,6 @@ func sitePackages() []string {
 	return sites
 }
 
-// ErrNoPlugin says that no PJRT plugin of a platform was found.
-var ErrNoPlugin = errors.New("no PJRT plugin found")
-
 // PluginPath finds the PJRT plugin of a platform, "cpu" or "cuda".
 func PluginPath(platform string) (string, error) {
 	names, ok := pluginFiles[platform]
@@ -86,7 +82,7 @@ func PluginPath(platform string) (string, error) {
 	if platform == "cuda" {
 		hint = "pip install jax-cuda13-plugin[with-cuda], or name its folder in PJRT_PLUGIN_LIBRARY_PATH"
 	}
-	return "", fmt.Errorf("%w for %s: %s", ErrNoPlugin, platform, hint)
+	return "", fmt.Errorf("no PJRT plugin found for %s: %s", platform, hint)
 }
 
 // Probe loads a plugin and looks for its entry point. go-xla panics on a file

@@ -40,6 +40,7 @@ var tiers = [...]struct{ name, godebug, xla string }{
 	AMX:        {"amx", "", "AMX"},
 }
 
+// String returns the name that Parse reads.
 func (t Tier) String() string { return tiers[t].name }
 
 // Parse returns the tier of a name, in which case, - and _ do not matter.

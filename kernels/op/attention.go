@@ -33,10 +33,10 @@ func CausalAttention(q, keys, values, start *Node, dtype dtypes.DType) *Node {
 	}
 	bias := Where(sees, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, -1e30))
 
-	scores := BatchDot(groupHeads(q, K, dtype), 2, headMajor(keys), 2)
+	scores := batchDot(groupHeads(q, K, dtype), 2, headMajor(keys), 2)
 	scores = Add(Reshape(scores, B*K, H/K, T, T), bias)
 	probs := Reshape(Convert(Softmax(scores), dtype), B*K, H/K*T, T)
-	return ungroupHeads(BatchDot(probs, 2, headMajor(values), 1), B, T, H, K)
+	return ungroupHeads(batchDot(probs, 2, headMajor(values), 1), B, T, H, K)
 }
 
 // ContinuedAttention computes attention of q [B, T, H, E] over keys and values
@@ -67,8 +67,8 @@ func ContinuedAttention(q, keys, values, promptKeys, promptValues, length *Node,
 	square, line := shapes.Make(dtypes.Int32, 1, 1, 1, T, T), shapes.Make(dtypes.Int32, P, 1, 1, 1, S)
 	before := hide(LessOrEqual(Iota(g, square, 4), Iota(g, square, 3)))
 	within := hide(LessThan(Iota(g, line, 4), Reshape(length, P, 1, 1, 1, 1)))
-	scores := Add(Reshape(BatchDot(Reshape(q, P*K*G, J*T, E), 2, own(keys), 2), P, K, G*J, T, T), before)
-	promptScores := BatchDot(Reshape(q, P*K, G*J*T, E), 2, prompt(promptKeys), 2)
+	scores := Add(Reshape(batchDot(Reshape(q, P*K*G, J*T, E), 2, own(keys), 2), P, K, G*J, T, T), before)
+	promptScores := batchDot(Reshape(q, P*K, G*J*T, E), 2, prompt(promptKeys), 2)
 	promptScores = Add(Reshape(promptScores, P, K, G*J, T, S), within)
 
 	// One softmax over both, its denominator applied at the end.
@@ -77,8 +77,8 @@ func ContinuedAttention(q, keys, values, promptKeys, promptValues, length *Node,
 	e, promptE := Exp(Sub(scores, maximum)), Exp(Sub(promptScores, maximum))
 	sum := Add(ReduceAndKeep(e, ReduceSum, -1), ReduceAndKeep(promptE, ReduceSum, -1))
 	mixed := Add(
-		Reshape(BatchDot(Reshape(Convert(e, dtype), P*K*G, J*T, T), 2, own(values), 1), P, K, G*J, T, E),
-		Reshape(BatchDot(Reshape(Convert(promptE, dtype), P*K, G*J*T, S), 2, prompt(promptValues), 1),
+		Reshape(batchDot(Reshape(Convert(e, dtype), P*K*G, J*T, T), 2, own(values), 1), P, K, G*J, T, E),
+		Reshape(batchDot(Reshape(Convert(promptE, dtype), P*K, G*J*T, S), 2, prompt(promptValues), 1),
 			P, K, G*J, T, E))
 	o := Reshape(Div(mixed, sum), P, K, G, J, T, E)
 	return Reshape(TransposeAllAxes(o, 0, 2, 4, 1, 3, 5), B, T, H, E)

@@ -62,9 +62,9 @@ func Product(a, b *Node, ac, bc int) *Node {
 	return backend.MarkHostProduct(product, ac, bc)
 }
 
-// BatchDot contracts axis ac of a with axis bc of b for each element of the
+// batchDot contracts axis ac of a with axis bc of b for each element of the
 // leading batch axis, with float32 result.
-func BatchDot(a *Node, ac int, b *Node, bc int) *Node {
+func batchDot(a *Node, ac int, b *Node, bc int) *Node {
 	d := Dot(a, b)
 	if a.DType() != dtypes.Float32 {
 		d = d.WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32)

@@ -86,9 +86,9 @@ func (p Pages) Attend(q, keys, values *Node, a Address) *Node {
 		return Reshape(Gather(Reshape(pool, K*p.Count, p.Slots*E), a.pages), B*K, C, E)
 	}
 	q = groupHeads(q, K, p.DType)
-	scores := Add(Reshape(BatchDot(q, 2, gather(keys), 2), B, K, G, T, C), a.bias)
+	scores := Add(Reshape(batchDot(q, 2, gather(keys), 2), B, K, G, T, C), a.bias)
 	probs := Reshape(Convert(Softmax(scores), p.DType), B*K, G*T, C)
-	return ungroupHeads(BatchDot(probs, 2, gather(values), 1), B, T, H, K)
+	return ungroupHeads(batchDot(probs, 2, gather(values), 1), B, T, H, K)
 }
 
 // CopyPages copies whole pages of one layer's pool: page src[i] to dst[i], both

@@ -52,7 +52,7 @@ func New(w *model.Weights, options Options, seed uint64) (*Adapter, error) {
 		first := make([]float32, options.Rank*in)
 		bound := 1 / math.Sqrt(float64(in))
 		for j := range first {
-			u := float64(splitmix.Mix(splitmix.Mix(splitmix.Mix(seed)+uint64(i))+uint64(j))>>11) / (1 << 53)
+			u := splitmix.Uniform(splitmix.Mix(splitmix.Mix(splitmix.Mix(seed)+uint64(i)) + uint64(j)))
 			first[j] = float32((2*u - 1) * bound)
 		}
 		a.Indices = append(a.Indices, i)

@@ -15,8 +15,8 @@ func (p Pair) len() int { return len(p.Prompt) + len(p.Completion) }
 // Packing.Batch.
 type Batch struct {
 	Shape Shape
-	// First is where each pair's completion tokens begin among the Shape.N
-	// entries; they follow in order. Entries past the last pair are padding.
+	// First has the index of each pair's first completion token among the Shape.N
+	// entries; the others follow in order. Entries past the last pair are padding.
 	First []int
 	// Of each token of the flat layout, zero where it is padding.
 	token, position []int32 // [Shape.Tokens()]

@@ -30,7 +30,7 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 	if len(pairs) > 0 {
 		longest = pairs[order[0]].len()
 	}
-	width := PackedWidth(longest, maxTokens)
+	width := rowWidth(longest, maxTokens)
 	var rows [][]int
 	var room []int // left in each row
 	for _, i := range order {
@@ -53,9 +53,9 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 	return packed
 }
 
-// PackedWidth is the width of packed rows, tokens, where the longest pair and the
+// rowWidth returns the width of packed rows, tokens, where the longest pair and the
 // limit of a batch are these.
-func PackedWidth(longest, maxTokens int) int {
+func rowWidth(longest, maxTokens int) int {
 	width := packedWidth
 	for width > 16 && width > maxTokens {
 		width /= 2

@@ -16,7 +16,7 @@ type Shape struct {
 	B int // rows of tokens, padded on the right
 	T int // tokens a row
 	N int // tokens whose log-probability is wanted, over all sequences
-	// Group is how many rows in turn continue one prompt; 0 is packed rows.
+	// Group counts the rows, one after another, that continue one prompt; 0 for packed rows.
 	Group  int
 	Prompt int // tokens a prompt, padded on the right
 }

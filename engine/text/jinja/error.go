@@ -13,6 +13,7 @@ type Error struct {
 	Message   string
 }
 
+// Error returns the message after its line and its construct.
 func (e *Error) Error() string {
 	message := strings.Join(strings.Fields(e.Message), " ")
 	if e.Construct == "" {
