@@ -23,8 +23,8 @@ type graphs struct {
 	weights *model.Weights
 	pages   op.Pages
 	buffers []backend.Buffer // keys and values of each layer in turn
-	steps   map[graphmodel.StepShape]*backend.Program
-	copies  map[int]*backend.Program
+	steps   map[graphmodel.StepShape]*backend.NamedProgram
+	copies  map[int]*backend.NamedProgram
 	logf    func(format string, args ...any)
 
 	// device is that tokens are drawn on the device, so that logits stay there. On a
@@ -46,8 +46,8 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 		pages: op.Pages{
 			Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs(),
 		},
-		steps:  map[graphmodel.StepShape]*backend.Program{},
-		copies: map[int]*backend.Program{},
+		steps:  map[graphmodel.StepShape]*backend.NamedProgram{},
+		copies: map[int]*backend.NamedProgram{},
 		draws:  map[sampler.ProgramShape]*sampler.Program{},
 	}
 	for range 2 * c.NumLayers {
@@ -124,17 +124,19 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := g.run(program, []input{{feed, shape.Dims()}}, g.weights.Buffers)
+	outputs, err := g.run(program, []input{{"feed", feed, shape.Dims()}},
+		backend.Buffers{"weights": g.weights.Buffers})
 	if err != nil {
 		return err
 	}
-	defer backend.Free(outputs[0])
+	result := outputs["result"][0]
+	defer backend.Free(result)
 	switch {
 	case len(draws) == 0: // chunks of prompts that go on: nobody reads the logits
 		return nil
 	case shape.Draws:
 		drawn := make([]int32, 2*shape.B)
-		if err := backend.Download(outputs[0], drawn); err != nil {
+		if err := backend.Download(result, drawn); err != nil {
 			return err
 		}
 		take(draws, drawn)
@@ -142,13 +144,13 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	case !g.device:
 		n := shape.B * V
 		g.logits = slices.Grow(g.logits[:0], n)[:n]
-		if err := backend.Download(outputs[0], g.logits); err != nil {
+		if err := backend.Download(result, g.logits); err != nil {
 			return err
 		}
 		drawFrom(&g.samplers, g.logits, V, draws, func(d *draw) int { return d.item - first })
 		return nil
 	}
-	return g.draw(outputs[0], shape.B, first, draws)
+	return g.draw(result, shape.B, first, draws)
 }
 
 // shape pads a step of so many rows, tokens a row and pages a row to one of few shapes. A GPU
@@ -230,39 +232,36 @@ func (g *graphs) leastRows() int {
 	return 1
 }
 
-// input is an int32 tensor on the way to the device.
+// input is an int32 tensor on the way to the device, as an input of a program.
 type input struct {
+	name string
 	data []int32
 	dims []int
 }
 
-// run executes a program whose inputs are some int32 tensors, then constant
-// buffers, then the pools, and takes the updated pools back from the end of its
-// outputs.
+// run executes a program whose inputs are some int32 tensors, constant buffers and the pools,
+// and takes the updated pools back.
 func (g *graphs) run(
-	program *backend.Program, inputs []input, constant []backend.Buffer,
-) ([]backend.Buffer, error) {
-	var buffers []backend.Buffer
+	program *backend.NamedProgram, inputs []input, constant backend.Buffers,
+) (backend.Buffers, error) {
+	buffers := constant.With("pools", g.buffers)
 	for _, in := range inputs {
 		b, err := backend.Upload(g.weights.Device, in.data, in.dims...)
 		if err != nil {
 			return nil, err
 		}
 		defer backend.Free(b)
-		buffers = append(buffers, b)
+		buffers[in.name] = []backend.Buffer{b}
 	}
-	buffers = append(buffers, constant...)
-	buffers = append(buffers, g.buffers...)
 	outputs, err := program.Run(buffers)
 	if err != nil {
 		return nil, err
 	}
-	first := len(outputs) - len(g.buffers)
-	copy(g.buffers, outputs[first:])
-	return outputs[:first], nil
+	copy(g.buffers, outputs["pools"])
+	return outputs, nil
 }
 
-func (g *graphs) stepProgram(shape graphmodel.StepShape) (*backend.Program, error) {
+func (g *graphs) stepProgram(shape graphmodel.StepShape) (*backend.NamedProgram, error) {
 	if p := g.steps[shape]; p != nil {
 		return p, nil
 	}
@@ -292,6 +291,7 @@ func (g *graphs) copyPages(copies []paged.Copy) error {
 		}
 		g.copies[n] = program
 	}
-	_, err := g.run(program, []input{{src, []int{n}}, {dst, []int{n}}}, nil)
+	_, err := g.run(program, []input{{"src", src, []int{n}}, {"dst", dst, []int{n}}},
+		backend.Buffers{})
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -160,7 +159,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-func prefill(t *testing.T, program *backend.Program, shape graphmodel.StepShape, w *model.Weights,
+func prefill(t *testing.T, program *backend.NamedProgram, shape graphmodel.StepShape, w *model.Weights,
 	pages op.Pages, ids []int32) []float32 {
 	t.Helper()
 	var pools []backend.Buffer
@@ -187,12 +186,12 @@ func prefill(t *testing.T, program *backend.Program, shape graphmodel.StepShape,
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := program.Run(slices.Concat([]backend.Buffer{input}, w.Buffers, pools))
+		out, err := program.Run(backend.Buffers{"feed": {input}, "weights": w.Buffers, "pools": pools})
 		if err != nil {
 			t.Fatal(err)
 		}
-		pools = out[1:]
-		if logits, err = backend.Float32s(out[0]); err != nil {
+		pools = out["pools"]
+		if logits, err = backend.Float32s(out["result"][0]); err != nil {
 			t.Fatal(err)
 		}
 		start += n

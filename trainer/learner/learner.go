@@ -170,12 +170,11 @@ func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 		Inputs: optimizer.Floats("gradient", l.specs, true)})
 	return backend.CompileNamed(w.Device, "gradient", inputs, []string{"statistics", "gradients"},
 		func(in backend.Nodes) backend.Nodes {
-			parameters, trained := in["weights"], in["weights"]
+			trained := in["weights"]
 			if adapter != nil {
 				trained = in["factors"]
-				parameters = append(parameters, trained...)
 			}
-			logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in, parameters, key.remat)
+			logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in, key.remat)
 			loss, statistics := o.Build(in, logprob, entropy, key.sequences)
 			sums := make([]*Node, len(trained))
 			for i, g := range Gradient(loss, trained...) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
 )
 
@@ -22,17 +23,18 @@ type params struct {
 // Endings of the names of a weight's factors (see model.Weights.Adapted) among the params.
 const factorA, factorB = ".A", ".B"
 
-// newParams names parameters that follow the order of w.Buffers, and behind them the factors
-// of those that are adapted.
-func newParams(w *model.Weights, in []*Node) params {
-	p := params{nodes: make(map[string]*Node, len(in)), read: model.Reading{}}
+// newParams names the parameters of two groups of inputs: "weights", in the order of w.Buffers,
+// and "factors" if it is there, A and B of each of w.Adapted in turn.
+func newParams(w *model.Weights, in backend.Nodes) params {
+	p := params{nodes: map[string]*Node{}, read: model.Reading{}}
 	for i, spec := range w.Specs {
-		p.nodes[spec.Name] = in[i]
+		p.nodes[spec.Name] = in["weights"][i]
 	}
-	factors := in[len(w.Specs):]
-	for i := 0; i < len(factors); i += 2 {
-		name := w.Specs[w.Adapted[i/2]].Name
-		p.nodes[name+factorA], p.nodes[name+factorB] = factors[i], MulScalar(factors[i+1], w.AdapterScale)
+	adapted := w.Adapted
+	for pair := range slices.Chunk(in["factors"], 2) {
+		name := w.Specs[adapted[0]].Name
+		p.nodes[name+factorA], p.nodes[name+factorB] = pair[0], MulScalar(pair[1], w.AdapterScale)
+		adapted = adapted[1:]
 	}
 	return p
 }

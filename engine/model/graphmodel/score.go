@@ -11,16 +11,16 @@ import (
 	"github.com/stele-lm/stele/kernels/op"
 )
 
-// TokenLogProbs computes a dense pass as graph code: in has the inputs of shape.Inputs,
-// weights are the parameters in the order of w.Buffers. It returns log-probabilities
-// and entropies [N], float32. See op.TokenLogProbs for the definition, which
-// is the only one in Stele. With remat each layer's inside is computed again in the backward
-// pass instead of being kept.
+// TokenLogProbs computes a dense pass as graph code: in has the inputs of shape.Inputs, the
+// parameters in the order of w.Buffers as "weights" and, to differentiate by an adapter's factors,
+// these as "factors". It returns log-probabilities and entropies [N], float32. See
+// op.TokenLogProbs for the definition, which is the only one in Stele. With remat each layer's
+// inside is computed again in the backward pass instead of being kept.
 func TokenLogProbs(
-	w *model.Weights, shape dense.Shape, in backend.Nodes, weights []*Node, remat bool,
+	w *model.Weights, shape dense.Shape, in backend.Nodes, remat bool,
 ) (logprob, entropy *Node) {
 	token, position, row, target := in.One("token"), in.One("position"), in.One("row"), in.One("target")
-	m, p, M := w.Config.Model(), newParams(w, weights), shape.Tokens()
+	m, p, M := w.Config.Model(), newParams(w, in), shape.Tokens()
 	attend := attendPacked
 	if shape.Group > 0 {
 		attend = attendGroups
@@ -72,7 +72,7 @@ func CompileScore(w *model.Weights, shape dense.Shape) (*backend.NamedProgram, e
 	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
 	outputs := []string{"logprob", "entropy"}
 	return backend.CompileNamed(w.Device, "score", inputs, outputs, func(in backend.Nodes) backend.Nodes {
-		logprob, entropy := TokenLogProbs(w, shape, in, in["weights"], false)
+		logprob, entropy := TokenLogProbs(w, shape, in, false)
 		return backend.Nodes{"logprob": {logprob}, "entropy": {entropy}}
 	})
 }

@@ -2,6 +2,7 @@ package graphmodel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -28,53 +29,58 @@ type StepShape struct {
 // table; behind them, with Draws, what is to be drawn, for which Draw is room. One tensor,
 // because each transfer to a device takes its time.
 func (s StepShape) Row(feed []int32, row int, tokens []int32, start int, table []int32) {
-	at := feed[row*s.width():]
-	copy(at[:s.T], tokens)
-	at[s.T], at[s.T+1] = int32(start), int32(len(tokens))
-	copy(at[s.T+2:s.T+2+s.Pages], table)
+	c := s.columns()
+	at := feed[row*c.end:]
+	copy(at[:c.start], tokens)
+	at[c.start], at[c.length] = int32(start), int32(len(tokens))
+	copy(at[c.table:c.draw], table)
 }
 
 // Draw returns the part of feed that has the draw of a row (see sampler.Draw.Pack).
 func (s StepShape) Draw(feed []int32, row int) []int32 {
-	end := (row + 1) * s.width()
-	return feed[end-sampler.DrawInts : end]
+	c := s.columns()
+	return feed[row*c.end+c.draw : (row+1)*c.end]
 }
 
 // Feed is room for the rows, zero: a row of no tokens is padding.
-func (s StepShape) Feed() []int32 { return make([]int32, s.B*s.width()) }
+func (s StepShape) Feed() []int32 { return make([]int32, s.B*s.columns().end) }
 
 // Dims are the dimensions of the feed.
-func (s StepShape) Dims() []int { return []int{s.B, s.width()} }
+func (s StepShape) Dims() []int { return []int{s.B, s.columns().end} }
 
-func (s StepShape) width() int {
-	width := s.T + 2 + s.Pages
+// columns has the index in a row of the feed at which each of its parts begins, and their
+// end; tokens begin at 0.
+type columns struct{ start, length, table, draw, end int }
+
+func (s StepShape) columns() columns {
+	c := columns{start: s.T, length: s.T + 1, table: s.T + 2, draw: s.T + 2 + s.Pages}
+	c.end = c.draw
 	if s.Draws {
-		width += sampler.DrawInts
+		c.end += sampler.DrawInts
 	}
-	return width
+	return c
 }
 
 // CompileStep builds the whole-graph step over the paged pool: embeds the
 // tokens, writes their keys and values into the donated pools, attends over each
 // row's pages and returns the logits [B, V] of each row's last valid token, float32, or
-// with Draws what sampler.DrawGraph makes of them, followed by the updated pools (keys
-// and values of each layer in turn).
+// with Draws what sampler.DrawGraph makes of them, as "result", and the updated pools (keys
+// and values of each layer in turn) as "pools".
 //
-// Inputs: the feed (see StepShape.Row), then the weights, then the pools. A row of
-// length 0 is padding: it changes nothing and its logits mean nothing.
-func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Program, error) {
+// Inputs: "feed" (see StepShape.Row), "weights" and "pools". A row of length 0 is padding: it
+// changes nothing and its logits mean nothing.
+func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.NamedProgram, error) {
 	m, i32 := w.Config.Model(), dtypes.Int32
-	inputs := []backend.Input{{Name: "feed", Shape: shapes.Make(i32, shape.Dims()...)}}
-	inputs = append(inputs, w.Inputs(false)...)
-	inputs = append(inputs, poolInputs(m.NumLayers, pages)...)
-	firstPool := 1 + len(w.Specs)
-	return backend.Compile(w.Device, "step", inputs, func(in []*Node) []*Node {
-		p := newParams(w, in[1:firstPool])
-		pools := append([]*Node{}, in[firstPool:]...)
-		column := func(i int) *Node { return Reshape(Slice(in[0], AxisRange(), AxisElem(i)), shape.B) }
-		token := Slice(in[0], AxisRange(), AxisRange(0, shape.T))
-		start, length := column(shape.T), column(shape.T+1)
-		table := Slice(in[0], AxisRange(), AxisRange(shape.T+2, shape.T+2+shape.Pages))
+	inputs := append(backend.Each(backend.Input{Name: "feed", Shape: shapes.Make(i32, shape.Dims()...)}),
+		backend.Group{Name: "weights", Inputs: w.Inputs(false)},
+		backend.Group{Name: "pools", Inputs: poolInputs(m.NumLayers, pages)})
+	outputs := []string{"result", "pools"}
+	return backend.CompileNamed(w.Device, "step", inputs, outputs, func(in backend.Nodes) backend.Nodes {
+		p, feed, pools, c := newParams(w, in), in.One("feed"), slices.Clone(in["pools"]), shape.columns()
+		column := func(i int) *Node { return Reshape(Slice(feed, AxisRange(), AxisElem(i)), shape.B) }
+		token := Slice(feed, AxisRange(), AxisRange(0, c.start))
+		start, length := column(c.start), column(c.length)
+		table := Slice(feed, AxisRange(), AxisRange(c.table, c.draw))
 		address := pages.Resolve(op.Feed{Start_B: start, Length_B: length, Table: table, T: shape.T})
 		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
@@ -88,27 +94,28 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Pr
 		result := op.Linear(x_BD, p.get(m.Head.Name))
 		p.finish()
 		if shape.Draws {
-			draws := Slice(in[0], AxisRange(), AxisRange(shape.T+2+shape.Pages))
+			draws := Slice(feed, AxisRange(), AxisRange(c.draw))
 			result = sampler.DrawGraph(result, draws, shape.Filtering)
 		}
-		return append([]*Node{result}, pools...)
+		return backend.Nodes{"result": {result}, "pools": pools}
 	})
 }
 
 // CompileCopy builds the program that copies n pages in every layer's pools:
-// src [n], dst [n] int32, then the donated pools, which it returns.
-func CompileCopy(w *model.Weights, pages op.Pages, n int) (*backend.Program, error) {
-	inputs := []backend.Input{
-		{Name: "src", Shape: shapes.Make(dtypes.Int32, n)},
-		{Name: "dst", Shape: shapes.Make(dtypes.Int32, n)},
-	}
-	inputs = append(inputs, poolInputs(w.Config.NumLayers, pages)...)
-	return backend.Compile(w.Device, "copy pages", inputs, func(in []*Node) []*Node {
-		pools := make([]*Node, len(in)-2)
-		for i, pool := range in[2:] {
-			pools[i] = pages.CopyPages(pool, in[0], in[1])
+// "src" [n], "dst" [n] int32, then the donated "pools", which it returns.
+func CompileCopy(w *model.Weights, pages op.Pages, n int) (*backend.NamedProgram, error) {
+	inputs := append(backend.Each(
+		backend.Input{Name: "src", Shape: shapes.Make(dtypes.Int32, n)},
+		backend.Input{Name: "dst", Shape: shapes.Make(dtypes.Int32, n)},
+	), backend.Group{Name: "pools", Inputs: poolInputs(w.Config.NumLayers, pages)})
+	outputs := []string{"pools"}
+	return backend.CompileNamed(w.Device, "copy pages", inputs, outputs, func(in backend.Nodes) backend.Nodes {
+		src, dst := in.One("src"), in.One("dst")
+		pools := make([]*Node, len(in["pools"]))
+		for i, pool := range in["pools"] {
+			pools[i] = pages.CopyPages(pool, src, dst)
 		}
-		return pools
+		return backend.Nodes{"pools": pools}
 	})
 }
 
