@@ -6,6 +6,7 @@ import (
 
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/grade"
+	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/language"
 )
 
@@ -67,7 +68,7 @@ func (j *judge) judge(s *Sample) error {
 		}
 	}
 	s.Identified = j.identify(s.Output, s.Language)
-	s.Confidence = rounded(s.Confidence)
+	s.Confidence = langid.RoundConfidence(s.Confidence)
 	return nil
 }
 

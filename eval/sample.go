@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"math"
-
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -83,10 +81,6 @@ func sampleOf(q *Question, done *Completion) Sample {
 		Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
 	}
 }
-
-// rounded drops the digits in which a detector that sums in no fixed order, as
-// lingua does, differs from itself.
-func rounded(confidence float64) float64 { return math.Round(confidence*1e4) / 1e4 }
 
 // RightBy lists the graders that call the sample right.
 func (s *Sample) RightBy() []string { return rightBy(s.Verdicts) }

@@ -77,7 +77,7 @@ func (c *comparison) byWindows(words []string, windows int) map[string]float64 {
 		}
 	}
 	for code := range of {
-		of[code] = round(of[code])
+		of[code] = RoundConfidence(of[code])
 	}
 	return of
 }

@@ -160,14 +160,16 @@ func (d *Detector) byScript(w *words, script int, share float64) identified {
 	if v.among != nil {
 		share /= 2
 	}
-	v.of = map[string]float64{v.lang: max(round(share), grain)}
+	v.of = map[string]float64{v.lang: max(RoundConfidence(share), grain)}
 	if script == han && countLetters(text) < longHan {
 		v.of["ja"], v.among = v.of["zh"], []string{"zh", "ja"}
 	}
 	return v
 }
 
-func round(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+// RoundConfidence drops the digits in which a detector that sums in no fixed order, as lingua
+// does, differs from itself.
+func RoundConfidence(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
 func countLetters(text string) int {
 	n := 0

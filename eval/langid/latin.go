@@ -269,7 +269,7 @@ func (k *knowledge) tellByWords(v *identified, text string, candidates []string)
 	if lang == "" {
 		return false
 	}
-	*v = identified{lang: lang, of: map[string]float64{lang: round(most)}}
+	*v = identified{lang: lang, of: map[string]float64{lang: RoundConfidence(most)}}
 	return true
 }
 
