@@ -218,8 +218,8 @@ func (r *run) findRun(found *checked) error {
 	r.started = old
 	if old.older {
 		r.sayf("%s was written by an older Stele: the run goes on, but not bit for bit as it would have "+
-			"with that, and tells apart the "+
-			"languages that it knew (reward.lang_candidates %v)", path, old.Config.Reward.LangCandidates)
+			"with that, and tells apart the languages that it knew (reward.lang_candidates %v)", path,
+			old.Config.Reward.LangCandidates)
 	}
 	if found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf); err != nil {
 		return err

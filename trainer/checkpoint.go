@@ -210,6 +210,19 @@ func checkpointSteps(parent string) ([]int, error) {
 	return steps, err
 }
 
+// LastCheckpoint names the newest checkpoint of the run in a folder, relative to it, without
+// reading it.
+func LastCheckpoint(dir string) (string, error) {
+	steps, err := checkpointSteps(filepath.Join(dir, "checkpoints"))
+	if err == nil && len(steps) == 0 {
+		err = fmt.Errorf("%s has no checkpoint", dir)
+	}
+	if err != nil {
+		return "", err
+	}
+	return "checkpoints/" + checkpointName(steps[len(steps)-1]), nil
+}
+
 // latestCheckpoint finds the newest checkpoint of a run that is whole; empty when
 // the run has none yet. One that is damaged is passed over, and said to be.
 func latestCheckpoint(dir string, logf func(format string, args ...any)) (string, state, error) {

@@ -57,9 +57,8 @@ func (r *run) checkDisk(p memory.Plan) error {
 	}
 	if free := int64(disk.Bavail) * disk.Bsize; need > free {
 		return fmt.Errorf("the checkpoints need about %d MiB of disk, %s has %d MiB free: lower "+
-			"save.keep_last (%d; 0 keeps all), "+
-			"set optimizer.state=int8, or choose another --out", need>>20, there, free>>20,
-			r.config.Save.KeepLast)
+			"save.keep_last (%d; 0 keeps all), set optimizer.state=int8, or choose another --out",
+			need>>20, there, free>>20, r.config.Save.KeepLast)
 	}
 	return nil
 }

@@ -7,9 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/stele-lm/stele/engine/model/dense"
-
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
@@ -333,8 +332,8 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 	}
 	if bound := r.config.Rollout.MaxDifference; fresh && bound > 0 && !(stats.maxDifference <= bound) {
 		return stats, fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more "+
-			"than rollout.max_difference %g: "+
-			"the gradient would be of another policy than the one that sampled", stats.maxDifference, bound)
+			"than rollout.max_difference %g: the gradient would be of another policy than the one that "+
+			"sampled", stats.maxDifference, bound)
 	}
 	return stats, nil
 }

@@ -76,8 +76,8 @@ func (c Config) sameAs(now Config) error {
 	var changed []string
 	for _, key := range slices.Sorted(maps.Keys(was)) {
 		if was[key] != is[key] {
-			changed = append(changed, fmt.Sprintf("%s was %s, is %s", key, orUnset(was[key]),
-				orUnset(is[key])))
+			changed = append(changed, fmt.Sprintf("%s was %s, is %s", key, OrUnset(was[key]),
+				OrUnset(is[key])))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(is)) {
@@ -91,7 +91,8 @@ func (c Config) sameAs(now Config) error {
 	return fmt.Errorf("the run was started with other settings: %s", strings.Join(changed, "; "))
 }
 
-func orUnset(value string) string {
+// OrUnset returns a setting's value as text, "not set" where it is empty.
+func OrUnset(value string) string {
 	if value == "" {
 		return "not set"
 	}
@@ -161,8 +162,7 @@ func (m Manifest) goesOnAs(now Manifest) error {
 	} {
 		if c.was != c.is {
 			return fmt.Errorf("the run was started with %s %s, here it is %s, and would not go on bit for "+
-				"bit: "+
-				"resume with %s, or begin a new run with model set to its last checkpoint", c.what, c.was,
+				"bit: resume with %s, or begin a new run with model set to its last checkpoint", c.what, c.was,
 				c.is, c.remedy)
 		}
 	}

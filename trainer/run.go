@@ -225,8 +225,8 @@ func (r *run) warnTruncated(step int, m Metrics) {
 			advice = "raise rollout.max_tokens: loss.mask_truncated leaves them out of the loss"
 		}
 		r.sayf("warning: step %d: %.0f %% of the rollouts were cut off at rollout.max_tokens %d, and what "+
-			"they did not reach is "+
-			"rewarded as wrong: %s (completions/clipped_ratio has each step's share)", step, 100*share,
+			"they did not reach is rewarded as wrong: %s (completions/clipped_ratio has each step's share)",
+			step, 100*share,
 			r.config.Rollout.MaxTokens, advice)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/stele-lm/stele/engine/model/dense"
-
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"

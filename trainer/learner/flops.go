@@ -3,9 +3,8 @@ package learner
 import (
 	"slices"
 
-	"github.com/stele-lm/stele/engine/model/dense"
-
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model/dense"
 )
 
 // FLOPs counts the floating-point operations that the gradient of pairs needs, two a

@@ -31,6 +31,7 @@ var aggregations = []string{
 	string(SeqMeanTokenSumNorm),
 }
 
+// Validate refuses a name that is no aggregation, and lists those that are.
 func (a Aggregation) Validate() error {
 	switch a {
 	case SeqMeanTokenMean, TokenMean, MicroTokenMean, SeqMeanTokenSum, SeqMeanTokenSumNorm:

@@ -26,6 +26,7 @@ const (
 	correctionExponent                    = 20 // the largest |log w|, as verl has it
 )
 
+// Validate refuses a name that is no kind of importance sampling, and lists those that are.
 func (c ImportanceSampling) Validate() error {
 	switch c {
 	case NoImportanceSampling, TokenTruncate, TokenMask, SequenceTruncate, SequenceMask:

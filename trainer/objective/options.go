@@ -32,7 +32,7 @@ type Options struct {
 
 	// Beta is the weight of the KL divergence to the reference model; 0 needs no reference.
 	Beta float64 `yaml:"beta" json:"beta"`
-	// KLIn is where the KL divergence counts: loss (Eq. 5) or reward.
+	// KLIn counts the KL divergence in the loss (Eq. 5) or in the reward: loss or reward.
 	KLIn string `yaml:"kl_in" json:"kl_in"`
 	// KL is the estimator of the divergence: k1, k2 or k3 (Schulman, "Approximating KL divergence").
 	KL string `yaml:"kl" json:"kl"`
@@ -84,8 +84,8 @@ func (o *Own) UnmarshalYAML(unmarshal func(any) error) error {
 func Default() Options {
 	return Options{
 		Aggregation: SeqMeanTokenMean, MicroSequences: 8, ClipLow: 0.2, ClipHigh: 0.2, KL: "k3",
-		KLIn:      KLInLoss,
-		KLHorizon: 10000, Std: true, ImportanceSampling: NoImportanceSampling, ImportanceCap: 2,
+		KLIn: KLInLoss, KLHorizon: 10000, Std: true, ImportanceSampling: NoImportanceSampling,
+		ImportanceCap: 2,
 	}
 }
 
@@ -95,6 +95,7 @@ const (
 	KLInReward = "reward"
 )
 
+// Validate refuses options that are out of range or need another that is not set.
 func (l Options) Validate() error {
 	switch {
 	case l.ClipLow <= 0 || l.ClipLow > 1 || l.ClipHigh <= 0:

@@ -45,6 +45,7 @@ func Default() AdamW {
 	}
 }
 
+// Validate refuses settings that are out of range and unknown schedules and states.
 func (a AdamW) Validate() error {
 	switch {
 	case !(a.LR > 0):

@@ -63,6 +63,7 @@ func (d Options) Source(say io.Writer) bench.Options {
 	}
 }
 
+// Validate refuses numbers below 0, shares that do not add up to 1 and a language given twice.
 func (d Options) Validate() error {
 	if d.Count < 0 || d.Limit < 0 || d.MaxSolution < 0 {
 		return fmt.Errorf("data: count %d, limit %d and max_solution %d must not be negative", d.Count,

@@ -15,11 +15,10 @@ import (
 //	{"id", "sample", "language", "prompt", "output", "answer", "tokens", "truncated"}
 //
 // and writes one line for each, in the same order, {"reward": number}. Its environment is
-// that of Stele's user. It may write
-// at once or when its input ends. What it says should depend on the line alone:
-// the order of lines depends on which rollouts end first. A reward of null (or NaN,
-// as Python writes it) does not count for that rollout. An answer may repeat "id" and
-// "sample", which must then be those of the line it answers.
+// that of Stele's user. It may write at once or when its input ends. What it says should
+// depend on the line alone: the order of lines depends on which rollouts end first. A reward
+// of null (or NaN, as Python writes it) does not count for that rollout. An answer may repeat
+// "id" and "sample", which must then be those of the line it answers.
 type Command struct {
 	// Name is the reward's in metrics and rollouts.
 	Name string `yaml:"name" json:"name"`

@@ -39,8 +39,8 @@ type Evaluation struct {
 	Template       string   `yaml:"template" json:"template,omitempty"`
 	Grader         string   `yaml:"grader" json:"grader,omitempty"`
 	LangCandidates []string `yaml:"lang_candidates" json:"lang_candidates,omitempty"`
-	// Batch is how many samples are generated together, 32 when not given; it decides no
-	// number.
+	// Batch limits the samples that are generated together, 32 when not given; results do not
+	// depend on it.
 	Batch int `yaml:"batch" json:"-"`
 }
 

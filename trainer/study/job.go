@@ -31,8 +31,8 @@ type Job struct {
 	// Needs are the jobs that must be done first. The report needs none: it is made of
 	// the evaluations that are done.
 	Needs []string
-	// Model is what is trained or evaluated, as --model takes it; empty where it is the
-	// last checkpoint of the training job From.
+	// Model names the model that is trained or evaluated, as --model takes it; empty where it is
+	// the last checkpoint of the training job From.
 	Model, From string
 	// Start is the model that From, or the one it began with, started from.
 	Start      string

@@ -24,8 +24,8 @@ type Estimate struct {
 	Generated int64 `json:"generated"` // tokens, at most
 	Tokens    int64 `json:"tokens"`    // prompts' among them, at most
 	Disk      int64 `json:"disk"`      // bytes of checkpoints, at most
-	// PerSecond is how many generated tokens a second the job makes, of SFT how many
-	// tokens, and SpeedOf where that is known from.
+	// PerSecond counts the tokens that the job generates in a second, or in SFT those that it
+	// trains on; SpeedOf names the measurement.
 	PerSecond float64   `json:"tokens_per_second,omitempty"`
 	SpeedOf   string    `json:"speed_of,omitempty"`
 	Missing   []Missing `json:"missing,omitempty"`

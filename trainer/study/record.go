@@ -15,6 +15,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer"
 )
 
 // State tells how far a job has come.
@@ -105,7 +106,7 @@ func (r *record) changed(now map[string]string) (out []string) {
 			continue
 		}
 		if was, is := r.Settings[key], now[key]; was != is {
-			out = append(out, fmt.Sprintf("%s was %s, is %s", key, orUnset(was), orUnset(is)))
+			out = append(out, fmt.Sprintf("%s was %s, is %s", key, trainer.OrUnset(was), trainer.OrUnset(is)))
 		}
 	}
 	return out
@@ -115,13 +116,6 @@ func (r *record) changed(now map[string]string) (out []string) {
 // was kept of it, and how much was computed at a time.
 func decidesNothing(key string) bool {
 	return strings.HasPrefix(key, "save.") || key == "rollout.batch"
-}
-
-func orUnset(value string) string {
-	if value == "" {
-		return "not set"
-	}
-	return value
 }
 
 // errBusy is that another process has a job.

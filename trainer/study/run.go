@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -350,7 +349,7 @@ func (r *Run) work(ctx context.Context, j *Job, now *record) error {
 		return err
 	}
 	var err error
-	now.Checkpoint, err = lastCheckpoint(out)
+	now.Checkpoint, err = trainer.LastCheckpoint(out)
 	return err
 }
 
@@ -361,23 +360,6 @@ func sweep(out string) error {
 		err = errors.Join(err, os.Remove(path))
 	}
 	return err
-}
-
-// lastCheckpoint finds the newest checkpoint of a training run that is done.
-func lastCheckpoint(out string) (string, error) {
-	const folder = "checkpoints"
-	entries, err := os.ReadDir(filepath.Join(out, folder))
-	last := -1
-	for _, e := range entries {
-		number, ok := strings.CutPrefix(e.Name(), "step-")
-		if step, err := strconv.Atoi(number); ok && err == nil {
-			last = max(last, step)
-		}
-	}
-	if err == nil && last < 0 {
-		err = fmt.Errorf("%s has no checkpoint", out)
-	}
-	return fmt.Sprintf("%s/step-%d", folder, last), err
 }
 
 func (r *Run) say(format string, args ...any) {
