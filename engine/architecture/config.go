@@ -1,7 +1,5 @@
 package architecture
 
-import "math"
-
 // Config has the fields of config.json that every family reads, and the flags of its own.
 type Config struct {
 	Architecture     *Architecture
@@ -38,39 +36,4 @@ func (c *Config) NumParameters() int64 {
 		n += int64(t.Len())
 	}
 	return n
-}
-
-// Rope is the rotary embedding.
-type Rope struct {
-	Type                          string // default, linear or llama3
-	Theta                         float64
-	Factor                        float64 // linear, llama3
-	LowFreqFactor, HighFreqFactor float64 // llama3
-	OriginalMaxPositions          int     // llama3
-}
-
-// InverseFrequencies returns the HeadDim/2 angular frequencies of the rotary
-// embedding, scaled as transformers does it (modeling_rope_utils,
-// _compute_llama3_parameters for llama3).
-func (c *Config) InverseFrequencies() []float64 {
-	out := make([]float64, c.HeadDim/2)
-	r := c.Rope
-	for i := range out {
-		f := math.Pow(r.Theta, -float64(2*i)/float64(c.HeadDim))
-		switch r.Type {
-		case "linear":
-			f /= r.Factor
-		case "llama3":
-			length, original := 2*math.Pi/f, float64(r.OriginalMaxPositions)
-			switch {
-			case length > original/r.LowFreqFactor:
-				f /= r.Factor
-			case length >= original/r.HighFreqFactor:
-				smooth := (original/length - r.LowFreqFactor) / (r.HighFreqFactor - r.LowFreqFactor)
-				f = (1-smooth)*f/r.Factor + smooth*f
-			}
-		}
-		out[i] = f
-	}
-	return out
 }

@@ -46,7 +46,7 @@ func qwen2(hidden, layers, intermediate int) checkpoint.Config {
 			Architecture: architecture.Qwen2, HiddenSize: hidden, IntermediateSize: intermediate,
 			NumLayers: layers, NumHeads: 4, NumKVHeads: 2, HeadDim: hidden / 4, VocabSize: 2048,
 			MaxPositions: 1024, RMSNormEps: 1e-6, TieEmbeddings: true,
-			Rope: architecture.Rope{Type: "default", Theta: 10000},
+			Rope: architecture.Rope{Type: architecture.PlainRope, Theta: 10000},
 		},
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/stele-lm/stele/engine/architecture"
 )
 
 // member is a key of a JSON object with its value as it is written.
@@ -149,14 +151,22 @@ func (c *Config) fields(dtype DType) members {
 	}
 	m.set("rms_norm_eps", float(c.RMSNormEps))
 	m.set("rope_theta", float(c.Rope.Theta))
-	if c.Rope.Type != "default" {
+	if c.Rope.Type != architecture.PlainRope {
 		var rope members
 		rope.add("rope_type", c.Rope.Type)
-		rope.set("factor", float(c.Rope.Factor))
-		if c.Rope.Type == "llama3" {
-			rope.set("low_freq_factor", float(c.Rope.LowFreqFactor))
-			rope.set("high_freq_factor", float(c.Rope.HighFreqFactor))
-			rope.add("original_max_position_embeddings", c.Rope.OriginalMaxPositions)
+		for _, field := range []struct {
+			key   string
+			value float64
+		}{
+			{"factor", c.Rope.Factor}, {"low_freq_factor", c.Rope.LowFreqFactor},
+			{"high_freq_factor", c.Rope.HighFreqFactor},
+		} {
+			if field.value != 0 { // the type reads it
+				rope.set(field.key, float(field.value))
+			}
+		}
+		if n := c.Rope.OriginalMaxPositions; n != 0 {
+			rope.add("original_max_position_embeddings", n)
 		}
 		text, err := rope.text()
 		if err != nil {

@@ -81,7 +81,7 @@ func (c *Config) bothRopes(f configFile) {
 
 // rope reads the rotary embedding from either layout.
 func (f *configFile) rope(positions int) (architecture.Rope, error) {
-	r := architecture.Rope{Type: "default", Theta: 10000}
+	r := architecture.Rope{Type: architecture.PlainRope, Theta: 10000}
 	source, key, err := f.ropeFields()
 	if err != nil {
 		return r, err
@@ -100,23 +100,5 @@ func (f *configFile) rope(positions int) (architecture.Rope, error) {
 	if !(r.Theta > 1) || math.IsInf(r.Theta, 0) {
 		return r, fmt.Errorf("rope_theta is %g, expected above 1", r.Theta)
 	}
-	switch r.Type {
-	case "default":
-		r.Factor, r.LowFreqFactor, r.HighFreqFactor, r.OriginalMaxPositions = 0, 0, 0, 0
-	case "linear":
-		if !(r.Factor >= 1) {
-			return r, fmt.Errorf("rope type linear: factor is %g, expected at least 1", r.Factor)
-		}
-		r.LowFreqFactor, r.HighFreqFactor, r.OriginalMaxPositions = 0, 0, 0
-	case "llama3":
-		if !(r.Factor >= 1) || !(r.LowFreqFactor > 0) || !(r.HighFreqFactor > r.LowFreqFactor) ||
-			r.OriginalMaxPositions < 1 {
-			return r, fmt.Errorf("rope type llama3: factor %g, low_freq_factor %g, high_freq_factor %g, "+
-				"original_max_position_embeddings %d do not go together",
-				r.Factor, r.LowFreqFactor, r.HighFreqFactor, r.OriginalMaxPositions)
-		}
-	default:
-		return r, fmt.Errorf("rope type %q is not supported: expected default, linear or llama3", r.Type)
-	}
-	return r, nil
+	return r.Checked()
 }
