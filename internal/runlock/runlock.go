@@ -2,8 +2,11 @@
 package runlock
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -11,12 +14,18 @@ import (
 // Name is the file of a run's folder that a process holds while it writes the run.
 const Name = ".lock"
 
+// patience is how long Lock waits for a lock. A process that was killed while it started a
+// program of the user's leaves a child that holds all its files until that program begins.
+const patience = 2 * time.Second
+
 // Lock keeps other processes from writing the run in dir until release is called. It is an
 // error that another process writes it.
 func Lock(dir string) (release func() error, err error) {
 	lock := flock.New(filepath.Join(dir, Name))
-	locked, err := lock.TryLock()
-	if err == nil && !locked {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	locked, err := lock.TryLockContext(ctx, 10*time.Millisecond)
+	if !locked && (err == nil || errors.Is(err, context.DeadlineExceeded)) {
 		err = fmt.Errorf("%s is being written by another process", dir)
 	}
 	return lock.Close, err
