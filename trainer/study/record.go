@@ -12,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/trainer"
 )
 
@@ -130,14 +129,13 @@ func take(
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	lock := flock.New(path)
 	for told := false; ; {
-		locked, err := lock.TryLock()
+		release, locked, err := runlock.Take(path)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", path, err)
 		case locked:
-			return lock.Close, nil
+			return release, nil
 		case !wait:
 			return nil, errBusy
 		case !told:
