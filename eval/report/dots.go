@@ -130,7 +130,7 @@ func (s *study) transferFigure() Figure {
 	caption := "Multilingual transferability index (MTI) by model, mean over benchmarks. Dotted: as much " +
 		"gained in the languages not trained on as in those trained on."
 	if s.resampled {
-		caption += " Whiskers: 95 % intervals of a bootstrap over questions; an arrow where one goes on " +
+		caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "; an arrow where one goes on " +
 			"outside the frame."
 	}
 	return Figure{Name: "transfer-by-model", Title: "Transfer by model", Caption: caption,

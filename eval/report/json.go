@@ -63,6 +63,7 @@ func (t *tally) MarshalJSON() ([]byte, error) {
 
 type jsonPair struct {
 	Trained        string                          `json:"trained"`
+	Seeds          []uint64                        `json:"seeds,omitempty"` // that it is the mean of
 	Base           string                          `json:"base"`
 	Method         string                          `json:"method"`
 	Languages      []string                        `json:"train_languages"`
@@ -113,18 +114,31 @@ func (r *Report) JSON() ([]byte, error) {
 		Models   []jsonModel `json:"models"`
 		Pairs    []jsonPair  `json:"pairs"`
 		Scaling  []jsonArm   `json:"scaling"`
+		// Single seeds of what models and pairs have as means.
+		SeedModels []jsonModel `json:"seed_models,omitempty"`
+		SeedPairs  []jsonPair  `json:"seed_pairs,omitempty"`
 	}{Title: r.Title, Models: []jsonModel{}, Pairs: []jsonPair{}, Scaling: []jsonArm{}}
-	if r.study.resampled {
+	s := r.study
+	if s.resampled {
 		out.Interval = "95 %, percentile bootstrap over questions, the same for all models and languages; " +
 			"binomial where only counts are known"
+		if len(s.singlePairs) > 0 {
+			out.Interval += "; of means over seeds also over these, with Student's t"
+		}
 	}
-	for _, m := range r.study.models {
+	for _, m := range s.models {
 		out.Models = append(out.Models, m.json())
 	}
-	for _, p := range r.study.pairs {
+	for _, p := range s.pairs {
 		out.Pairs = append(out.Pairs, p.json())
 	}
-	for _, a := range r.study.arms {
+	for _, m := range s.singles {
+		out.SeedModels = append(out.SeedModels, m.json())
+	}
+	for _, p := range s.singlePairs {
+		out.SeedPairs = append(out.SeedPairs, p.json())
+	}
+	for _, a := range s.arms {
 		x := jsonArm{Name: a.name, MTI: a.mti.json(), Accuracy: a.accuracy.json()}
 		for _, p := range a.pairs {
 			x.Trained = append(x.Trained, p.name())
@@ -162,8 +176,12 @@ func (m *model) json() jsonModel {
 
 func (p *pair) json() jsonPair {
 	t := p.transfer
+	var seeds []uint64
+	for _, q := range p.seeds {
+		seeds = append(seeds, q.seed)
+	}
 	return jsonPair{
-		Trained: p.name(), Base: p.base.name, Method: p.method, Languages: p.languages,
+		Seeds: seeds, Trained: p.name(), Base: p.base.name, Method: p.method, Languages: p.languages,
 		InDistribution: t.inDistribution,
 		DeltaR:         jsonCells(t.delta),
 		DeltaRTrain:    jsonValues(t.deltaTrained), DeltaRUnseen: jsonValues(t.deltaUnseen),

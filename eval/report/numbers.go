@@ -67,7 +67,7 @@ func (r *Report) numbers() []numbers {
 			steps.rows = append(steps.rows, row)
 		}
 	}
-	for _, p := range r.study.pairs {
+	for _, p := range slices.Concat(r.study.pairs, r.study.singlePairs) {
 		change.addTransfer(p)
 	}
 	return slices.DeleteFunc([]numbers{accuracy, change, steps},

@@ -42,6 +42,9 @@ type PlanRun struct {
 	Allow []string `yaml:"allow"`
 	// Arm names the scaling curve that the run is a point of; "none" keeps it out.
 	Arm string `yaml:"arm"`
+	// Of names the arm of which the run is one seed: runs of one arm are reported as their mean.
+	Of   string `yaml:"of"`
+	Seed uint64 `yaml:"seed"`
 	// baseAt is the folder of Base where that is not reported.
 	baseAt string
 }

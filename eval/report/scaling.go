@@ -54,7 +54,7 @@ func (s *study) scalingFigures() []Figure {
 			"bracket beside it is the monolingual generalization gap, the one between one and two " +
 			"languages the first-parallel leap."
 		if s.resampled {
-			caption += " Whiskers: 95 % intervals of a bootstrap over questions."
+			caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "."
 		}
 		figures = append(figures, Figure{Name: name, Title: "Scaling with training languages",
 			Caption: caption, canvas: c})
@@ -218,7 +218,7 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one "+
 		"other language (%s).", s.known.called(g.pairs[0].languages[0]), g.pairs[0].base.name)
 	if s.resampled {
-		caption += " Whiskers: 95 % intervals of a bootstrap over questions."
+		caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "."
 	}
 	return Figure{Name: name, Title: "Choice of the second language", Caption: caption,
 		canvas: f.draw()}, true

@@ -157,7 +157,11 @@ func (s *study) facts(runs []*Run) []string {
 		evaluations = append(evaluations, m.evaluation)
 	}
 	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
-	facts := []string{fmt.Sprintf("%s on %s (%s) in %s.", count(len(s.models), "evaluation"),
+	n := len(s.singles)
+	for _, m := range s.models {
+		n += int(metric.Indicator(m.seeds == nil))
+	}
+	facts := []string{fmt.Sprintf("%s on %s (%s) in %s.", count(n, "evaluation"),
 		count(len(benchmarks), "benchmark"),
 		strings.Join(benchmarks, ", "), count(len(languages), "language"))}
 	for _, r := range runs {
@@ -169,6 +173,11 @@ func (s *study) facts(runs []*Run) []string {
 	for _, m := range s.models {
 		if truncation := m.results.Truncation(); truncation != "" {
 			facts = append(facts, m.name+": "+truncation+".")
+		}
+	}
+	for _, m := range s.models {
+		if m.seeds != nil {
+			facts = append(facts, fmt.Sprintf("%s is the mean of %s.", m.name, m.seedsSaid()))
 		}
 	}
 	if n := len(s.pairs); n > 0 {

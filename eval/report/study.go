@@ -33,6 +33,7 @@ type model struct {
 	after    bool              // measured at the end of the training run that it is named after
 	paired   bool              // base or trained model of a pair
 	spoken   bool              // its base is known, or why it is not here
+	seeds    []*model          // that it is the mean of
 }
 
 // pair is a trained model beside its base.
@@ -43,6 +44,8 @@ type pair struct {
 	languages     []string // trained on
 	arm           string
 	on            *comparison // the questions that both were put
+	seed          uint64      // of an arm's run
+	seeds         []*pair     // that it is the mean of
 	*transfer
 }
 
@@ -70,6 +73,9 @@ type study struct {
 	models []*model
 	pairs  []*pair
 	arms   []*arm
+	// singles and singlePairs are of each seed of what models and pairs have as means.
+	singles     []*model
+	singlePairs []*pair
 	// refused says of runs that belong together why they are not compared.
 	refused []string
 	said    []string // of the plan
@@ -86,6 +92,7 @@ func newStudy(runs []*Run, plan Plan) (*study, error) {
 	if err := s.fill(runs, plan); err != nil {
 		return nil, err
 	}
+	s.average(plan)
 	s.group()
 	s.intervals()
 	return s, nil
@@ -96,7 +103,11 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 	byRun := map[string]*model{}
 	for _, r := range runs {
 		if r.Results != nil {
-			m := s.add(r.Name, plan.Runs[r.Name], r.Name, r.Results, r.answers)
+			p := plan.Runs[r.Name]
+			if p.Label != "" && plan.several(p.Of) {
+				p.Label += fmt.Sprintf(", seed %d", p.Seed)
+			}
+			m := s.add(r.Name, p, r.Name, r.Results, r.answers)
 			m.folder = r.dir
 			if r.manifest != nil {
 				m.weights, m.dir, m.dtype = r.manifest.Weights, r.manifest.ModelDir, r.manifest.DType
@@ -291,7 +302,7 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		return fmt.Errorf("%s and %s were evaluated differently: %s (%s)", base.name, trained.name, said, how)
 	}
 	x := &pair{run: run, base: base, trained: trained, method: p.Method,
-		languages: s.known.inOrder(p.Languages), arm: p.Arm}
+		languages: s.known.inOrder(p.Languages), arm: p.Arm, seed: p.Seed}
 	id := s.id
 	if origin != nil {
 		if len(p.Languages) == 0 {
@@ -409,74 +420,6 @@ func (l *law) each(f func(*value)) {
 
 // at returns the law's value for a number of languages.
 func (l *law) at(x float64) float64 { return metric.PowerLaw{Alpha: l.alpha.x, Beta: l.beta.x}.At(x) }
-
-// intervals resamples all models together and gives every number of pairs and arms
-// its 95 % interval.
-func (s *study) intervals() {
-	if len(s.pairs) == 0 {
-		return
-	}
-	b := metric.Bootstrap{Full: 1, Replicates: replicates, Seed: bootstrapSeed}
-	// Only what is compared is drawn: a pair that shares only some of its questions is
-	// measured on those, and the others of its models do not come into it.
-	index := map[*model]int{}
-	of := func(m *model) int {
-		if _, ok := index[m]; !ok {
-			index[m] = len(b.Models)
-			b.Models = append(b.Models, m.measured())
-		}
-		return index[m]
-	}
-	at := map[*pair][2]int{}
-	for _, p := range s.pairs {
-		if c := p.on; c.restricted {
-			at[p] = [2]int{len(b.Models), len(b.Models) + 1}
-			b.Models = append(b.Models, c.measured(p.base, c.base, c.baseAnswers),
-				c.measured(p.trained, c.trained, c.trainedAnswers))
-		} else {
-			at[p] = [2]int{of(p.base), of(p.trained)}
-		}
-	}
-	drawn := make(map[*pair]*transfer, len(s.pairs))
-	intervals := b.Intervals(func(scores []metric.Scores) []*float64 {
-		var all []*float64
-		see := func(v *value) {
-			if v.ok {
-				all = append(all, &v.x)
-			} else {
-				all = append(all, nil)
-			}
-		}
-		for _, p := range s.pairs {
-			t := transferOf(scores[at[p][0]], scores[at[p][1]], p.benchmarks, p.transfer.languages,
-				p.languages, p.inDistribution)
-			t.sameMeans(p.transfer)
-			drawn[p] = t
-			t.each(func(v *value) { copied := *v; see(&copied) })
-		}
-		for _, a := range s.arms {
-			again := arm{pairs: a.pairs}
-			again.fit(func(p *pair) *transfer { return drawn[p] })
-			again.mti.each(see)
-			again.accuracy.each(see)
-		}
-		return all
-	})
-	take := func(v *value) {
-		if i := intervals[0]; i != nil && i[1] > i[0] && v.ok {
-			v.ci = i
-			s.resampled = true
-		}
-		intervals = intervals[1:]
-	}
-	for _, p := range s.pairs {
-		p.each(take)
-	}
-	for _, a := range s.arms {
-		a.mti.each(take)
-		a.accuracy.each(take)
-	}
-}
 
 // measured returns the model for the bootstrap: its answers where it kept them, else
 // binomial trials.

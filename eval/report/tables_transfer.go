@@ -79,8 +79,8 @@ func (s *study) intervalNote() string {
 	if !s.resampled {
 		return ""
 	}
-	return fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates); none "+
-		"where too many replicates leave the number undefined.", replicates)
+	return fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over %s (%d replicates); none "+
+		"where too many replicates leave the number undefined.", s.over(), replicates)
 }
 
 // deltaTables returns the changes in points and relative to the base, by language.
@@ -211,8 +211,8 @@ func (s *study) lawTable() (Table, bool) {
 			"less that for one. ",
 		Head: []string{"arm", "of", "α", "β", "R²", "f(1)", "gap", "leap"}}
 	if s.resampled {
-		t.Caption += fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over questions (%d replicates).",
-			replicates)
+		t.Caption += fmt.Sprintf("In brackets 95 %% intervals of a bootstrap over %s (%d replicates).",
+			s.over(), replicates)
 	} else {
 		t.Caption += "In brackets 95 % intervals from the fit's covariance."
 	}

@@ -125,9 +125,10 @@ type run struct {
 	label string
 	model *Model // nil for an arm
 	arm   *Arm   // nil for a model
-	// Languages and method of an arm's training.
+	// Languages and method of an arm's training, and its seed.
 	languages []string
 	method    string
+	seed      uint64
 }
 
 // described is all that the report is made of: what it is told of runs, and their results.
@@ -269,13 +270,10 @@ func (b *builder) arm(i int) error {
 		}
 		r := run{
 			name: a.Name, job: evaluation.Name, base: initial, label: a.Label, arm: a, method: a.Method,
-			languages: train.Config.Data.Languages,
+			languages: train.Config.Data.Languages, seed: seed,
 		}
 		if r.label == "" {
 			r.label = a.Name
-		}
-		if len(b.seedsOf(a)) > 1 {
-			r.label += fmt.Sprintf(", seed %d", seed)
 		}
 		if r.method == "" {
 			r.method = "SFT"

@@ -118,7 +118,7 @@ func (r *Run) write(runs []run, title, out string) (report.Plan, []string, error
 		if one.model != nil {
 			p.Model, p.Arm, p.Allow = one.model.Family, one.model.Curve, one.model.Allow
 		} else {
-			p.Arm, p.Allow = one.arm.Curve, one.arm.Allow
+			p.Arm, p.Allow, p.Of, p.Seed = one.arm.Curve, one.arm.Allow, one.arm.Name, one.seed
 		}
 		plan.Runs[path.Base(one.job)] = p
 	}

@@ -1,0 +1,190 @@
+package metric
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// TestSeedWeights: the weights sum to 1, one run has all the weight, and the weighted mean of three
+// values is normal around the plain one, with their standard error.
+func TestSeedWeights(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 5))
+	if w := SeedWeights(1, random); len(w) != 1 || w[0] != 1 {
+		t.Errorf("weights of one run: %v", w)
+	}
+	values := []float64{1, 2, 6}
+	const mean, n = 3.0, 40000
+	s := math.Sqrt((4.0 + 1 + 9) / 2 / 3)
+	var drawn []float64
+	for range n {
+		w := SeedWeights(3, random)
+		sum, x := 0.0, 0.0
+		for i := range w {
+			sum += w[i]
+			x += w[i] * values[i]
+		}
+		if math.Abs(sum-1) > 1e-9 {
+			t.Fatalf("weights %v sum to %g", w, sum)
+		}
+		drawn = append(drawn, (x-mean)/s)
+	}
+	for _, q := range []float64{-2, -1, 0, 0.5, 1.96} {
+		count := 0.0
+		for _, x := range drawn {
+			count += Indicator(x < q)
+		}
+		if got, want := count/n, distuv.UnitNormal.CDF(q); math.Abs(got-want) > 0.01 {
+			t.Errorf("a share of %.3f is below %g standard errors, want %.3f", got, q, want)
+		}
+	}
+}
+
+// TestSeededInterval: where seeds have all of the variance the interval is Student's, where they
+// have none it is that of the replicates.
+func TestSeededInterval(t *testing.T) {
+	random := rand.New(rand.NewPCG(8, 2))
+	var normal []float64
+	for range 20000 {
+		normal = append(normal, 10+2*random.NormFloat64())
+	}
+	for _, c := range []struct {
+		name      string
+		questions []float64
+		freedom   int
+		want      float64 // half of the interval
+	}{
+		{"seeds alone", []float64{10, 10, 10}, 2, 2 * 4.303}, {"one seed", []float64{10, 10}, 0, 2 * 1.96},
+		{"questions alone", normal, 2, 2 * 1.96},
+	} {
+		got := SeededInterval(normal, c.questions, c.freedom)
+		if math.Abs(10-got[0]-c.want) > 0.04*c.want || math.Abs(got[1]-10-c.want) > 0.04*c.want {
+			t.Errorf("%s: %v, want 10 ± %.2f", c.name, got, c.want)
+		}
+	}
+}
+
+// world is where runs come from: questions of different difficulty, seeds that are better and worse
+// at all of them and at each, and several samples of each answer.
+type world struct {
+	questions, seeds, samples int
+	difficulty, seed, both    float64 // standard deviations, in logits
+	gain                      float64 // of training, in logits
+}
+
+// measured draws a base and its trained models, with the questions that they share.
+func (w *world) measured(random *rand.Rand) (base Measured, trained []Measured) {
+	hard := make([]float64, w.questions)
+	for i := range hard {
+		hard[i] = w.difficulty * random.NormFloat64()
+	}
+	answers := func(p func(i int) float64) Measured {
+		return asked(w.questions, []string{"en"}, func(_ string, i int) float64 {
+			right, chance := 0.0, p(i)
+			for range w.samples {
+				right += Indicator(random.Float64() < chance)
+			}
+			return right / float64(w.samples)
+		})
+	}
+	base = answers(func(i int) float64 { return logistic(hard[i] - 1) })
+	for range w.seeds {
+		better := w.seed * random.NormFloat64()
+		trained = append(trained, answers(func(i int) float64 {
+			return logistic(hard[i] - 1 + w.gain + better + w.both*random.NormFloat64())
+		}))
+	}
+	return base, trained
+}
+
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// truth is the gain over all questions and seeds that there could be.
+func (w *world) truth() float64 {
+	many := *w
+	many.questions, many.seeds, many.samples = 2000, 400, 4
+	base, trained := many.measured(rand.New(rand.NewPCG(1, 1)))
+	sum := 0.0
+	for _, m := range trained {
+		sum += m.Scores["b"]["en"] / float64(len(trained))
+	}
+	return sum - base.Scores["b"]["en"]
+}
+
+// TestSeedsCover: the 95 % interval of a gain over a base holds the truth about as often as it says,
+// with few seeds, whether these or questions matter more; seeds drawn with replacement fall short.
+func TestSeedsCover(t *testing.T) {
+	const trials = 250
+	for _, c := range []struct {
+		name     string
+		world    world
+		resample float64 // the most that drawing seeds with replacement covers
+	}{
+		{"3 seeds, very different", world{60, 3, 8, 1, 1, 0.2, 0.8}, 0.85},
+		{"3 seeds", world{60, 3, 4, 1, 0.5, 0.2, 0.8}, 0.9},
+		{"3 seeds, alike", world{60, 3, 8, 1, 0.2, 0.2, 0.8}, 0.95},
+		{"5 seeds", world{60, 5, 4, 1, 0.5, 0.2, 0.8}, 0.93},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			truth := c.world.truth()
+			seeded, drawn := 0.0, 0.0
+			random := rand.New(rand.NewPCG(17, 4))
+			for trial := range trials {
+				base, trained := c.world.measured(random)
+				r := rand.New(rand.NewPCG(uint64(trial), 9))
+				b := Bootstrap{Models: append([]Measured{base}, trained...), Full: 1, Replicates: 400,
+					Seed: uint64(trial)}
+				var all, questions, again []float64
+				b.Each(func(s []Scores) {
+					gain := func(weights []float64) float64 {
+						return Averaged(s[1:], weights, 1)["b"]["en"] - s[0]["b"]["en"]
+					}
+					k := c.world.seeds
+					all = append(all, gain(SeedWeights(k, r)))
+					questions = append(questions, gain(EqualWeights(k)))
+					w := Redraw(k, r.IntN)
+					for i := range w {
+						w[i] /= float64(k)
+					}
+					again = append(again, gain(w))
+				})
+				holds := func(i Interval) float64 { return Indicator(i[0] <= truth && truth <= i[1]) / trials }
+				seeded += holds(SeededInterval(all, questions, c.world.seeds-1))
+				drawn += holds(Percentiles(again))
+			}
+			t.Logf("the interval holds the truth, %.4f, in %.1f %% of %d trials; with seeds drawn in %.1f %%", truth,
+				100*seeded, trials, 100*drawn)
+			if seeded < 0.9 {
+				t.Errorf("the interval holds the truth in %.1f %% of trials, want 95", 100*seeded)
+			}
+			if drawn > c.resample {
+				t.Errorf("seeds drawn with replacement cover %.1f %%: there is no need of more", 100*drawn)
+			}
+		})
+	}
+}
+
+// TestAveraged: cells are averaged one by one and stay accuracies; what one lacks is missing.
+func TestAveraged(t *testing.T) {
+	a := Scores{"b": {"en": 0.2, "de": 0.4, "fr": 0.1}}
+	b := Scores{"b": {"en": 0.6, "de": 1, "th": 0.1}}
+	for _, c := range []struct {
+		weights []float64
+		want    string
+	}{
+		{[]float64{0.5, 0.5}, "map[b:map[de:0.7 en:0.4]]"}, {[]float64{-0.5, 1.5}, "map[b:map[de:1 en:0.8]]"},
+		{[]float64{2, -1}, "map[b:map[de:0 en:0]]"},
+	} {
+		got := Averaged([]Scores{a, b}, c.weights, 1)
+		for _, l := range []string{"en", "de"} {
+			got["b"][l] = Round(got["b"][l], 9)
+		}
+		if fmt.Sprint(got) != c.want {
+			t.Errorf("weights %v: %v, want %s", c.weights, got, c.want)
+		}
+	}
+}
