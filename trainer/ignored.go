@@ -96,6 +96,7 @@ var idle = []without{
 	{"reward.overlong_penalty", when("reward.overlong_buffer is 0",
 		func(c *Config) bool { return c.Reward.OverlongBuffer == 0 })},
 	{"reward.think", when("reward.format is 0", func(c *Config) bool { return c.Reward.Format == 0 })},
+	{"reward.language_by", when("reward.language is 0", func(c *Config) bool { return c.Reward.Language == 0 })},
 	{"lora.*", when("lora.rank is 0", func(c *Config) bool { return c.LoRA.Rank == 0 })},
 	{"optimizer.masters", func(_ *Config, dtype string) string {
 		if dtype == "bfloat16" {

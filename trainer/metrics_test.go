@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
@@ -173,6 +174,30 @@ func TestContrast(t *testing.T) {
 		}
 		if got := contrast(group, FilterByReward); got != c.want {
 			t.Errorf("%v: %v, want %v", c.rewards, got, c.want)
+		}
+	}
+}
+
+// TestWordsMetrics: shares of words are means over rollouts that have words, by language too, and
+// there where they were measured.
+func TestWordsMetrics(t *testing.T) {
+	scored := func(language string, reasoning, all float64) *rollout {
+		return &rollout{problem: &problems.Problem{Problem: bench.Problem{Language: language}},
+			score: reward.Score{ReasoningWords: reasoning, OutputWords: all}}
+	}
+	groups := [][]*rollout{{scored("en", 1, 1), scored("en", 0.5, 0.25)},
+		{scored("ru", 0, 0.5), scored("ru", math.NaN(), math.NaN())}}
+	for _, words := range []bool{false, true} {
+		r := &run{config: defaults()}
+		r.config.Reward.Words = words
+		m := r.rolloutMetrics(1, sampled{groups: groups, all: groups})
+		for key, want := range map[string]float64{
+			"words/reasoning/mean": 0.5, "words/reasoning/en": 0.75, "words/reasoning/ru": 0,
+			"words/rollout/mean": 1.75 / 3, "words/rollout/en": 0.625, "words/rollout/ru": 0.5,
+		} {
+			if got, ok := m[key]; ok != words || ok && math.Abs(got-want) > 1e-12 {
+				t.Errorf("words %v: %s is %g (%v), want %g", words, key, got, ok, want)
+			}
 		}
 	}
 }

@@ -22,6 +22,10 @@ type line struct {
 	Format     float64 `json:"format"`
 	LanguageOK float64 `json:"language_reward"`
 	Overlong   float64 `json:"overlong,omitempty"`
+	// ReasoningWords and OutputWords are shares of words in Language, where they were measured;
+	// null without words.
+	ReasoningWords *number `json:"reasoning_words,omitempty"`
+	OutputWords    *number `json:"output_words,omitempty"`
 	// Commands are the rewards that commands gave, null where one did.
 	Commands     map[string]number `json:"commands,omitempty"`
 	KLPenalty    float64           `json:"kl_penalty,omitempty"` // taken off the reward
@@ -54,13 +58,18 @@ func (r *run) keepRollouts(step int, rollouts []*rollout) error {
 			}
 			commands[name] = number(reward)
 		}
+		var reasoning, all *number
+		if r.config.Reward.MeasuresWords() {
+			reasoning, all = new(number(o.score.ReasoningWords)), new(number(o.score.OutputWords))
+		}
 		err := w.Write(line{
 			ID: o.problem.ID, Language: o.problem.Language, Sample: o.Sample, Prompt: o.problem.Text,
 			Output: o.problem.Prefix + o.Text, Answer: o.problem.Answer, Extracted: o.score.Extracted,
 			Lang:   o.score.Detected,
 			Reward: number(o.score.Total), Accuracy: o.score.Accuracy, Format: o.score.Format,
-			LanguageOK: o.score.Language,
-			Overlong:   o.score.Overlong, Commands: commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
+			LanguageOK:     o.score.Language,
+			ReasoningWords: reasoning, OutputWords: all,
+			Overlong: o.score.Overlong, Commands: commands, KLPenalty: o.klPenalty, Dropped: o.dropped,
 			Advantage: o.advantage, Tokens: len(o.Tokens), FinishReason: string(o.FinishReason),
 			Version: r.engine.Weights.Version, TokenIDs: o.Tokens,
 		})

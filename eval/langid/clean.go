@@ -26,15 +26,17 @@ var (
 // in formulas become spaces. It is empty where no words are left.
 // Two amounts of money are no mathematics: in "$18 a day for 3 days, or $54" the
 // words between the dollars stay.
-func Clean(text string) string {
+func Clean(text string) string { return strings.Join(prose(compose(strip(text))), " ") }
+
+// strip takes mathematics, commands, code, links and tags out of a text; lines stay apart.
+func strip(text string) string {
 	for _, p := range []*regexp.Regexp{codeBlock, asymptote, link, tag, environment, display, boxed} {
 		text = p.ReplaceAllString(text, " ")
 	}
 	text = inlineMath(strings.ReplaceAll(text, `\$`, " "))
 	text = textCommand.ReplaceAllString(text, " $1 ")
 	text = command.ReplaceAllString(text, " ")
-	text = numberEnding.ReplaceAllString(text, " ")
-	return strings.Join(prose(compose(text)), " ")
+	return numberEnding.ReplaceAllString(text, " ")
 }
 
 // inlineMath takes out what stands between two dollars when it is mathematics, and

@@ -42,6 +42,15 @@ const operators = "=+*/^_<>|≤≥≦≧≠≈≡≅∼±∓×÷·∙⋅∘−�
 
 // prose returns the words of a text; none where only names are left, as in "y = 3x + 2".
 func prose(text string) []string {
+	var words []string
+	for _, t := range proseTokens(text) {
+		words = append(words, t.text)
+	}
+	return words
+}
+
+// proseTokens is prose with what stands beside the words.
+func proseTokens(text string) []token {
 	tokens := tokens(text)
 	kept := tokens[:0]
 	for i, t := range tokens {
@@ -50,7 +59,7 @@ func prose(text string) []string {
 		}
 	}
 	// A letter alone is a word only beside a word.
-	var out []string
+	var out []token
 	anyWord := false
 	for i, t := range kept {
 		if isLetter(t.text) && (i == 0 || isLetter(kept[i-1].text)) &&
@@ -58,7 +67,7 @@ func prose(text string) []string {
 			continue
 		}
 		anyWord = anyWord || !t.mayBeName()
-		out = append(out, t.text)
+		out = append(out, t)
 	}
 	if !anyWord {
 		return nil

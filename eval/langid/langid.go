@@ -107,8 +107,10 @@ type identified struct {
 	among []string           // languages it may be as well; nil when the verdict is sure
 }
 
-func (d *Detector) identify(text string) identified {
-	clean := Clean(text)
+func (d *Detector) identify(text string) identified { return d.identifyProse(Clean(text)) }
+
+// identifyProse is identify for a text that Clean has nothing to take out of.
+func (d *Detector) identifyProse(clean string) identified {
 	if clean == "" {
 		return identified{lang: None}
 	}

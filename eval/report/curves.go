@@ -141,6 +141,28 @@ func rewardPanels(metrics []string) []curvePanel {
 	return panels
 }
 
+// wordsPanels returns the shares of words in the language asked for: the means and, where there are
+// several languages, that of the reasoning by language.
+func wordsPanels(metrics []string) []curvePanel {
+	const prefix = "words/reasoning/"
+	whole := curvePanel{title: "Words in the language asked for, share",
+		keys: []string{prefix + "mean", "words/rollout/mean"}, names: []string{"reasoning", "rollout"}}
+	by := curvePanel{title: "… of the reasoning, by language"}
+	var languages []string
+	for _, key := range metrics {
+		if language, ok := strings.CutPrefix(key, prefix); ok && language != "mean" {
+			languages = append(languages, language)
+		}
+	}
+	for _, language := range (knownLanguages{}).inOrder(languages) {
+		by.keys, by.names = append(by.keys, prefix+language), append(by.names, language)
+	}
+	if len(languages) < 2 {
+		return []curvePanel{whole}
+	}
+	return []curvePanel{whole, by}
+}
+
 // panelsOf returns the panels that have data: those that are known, and one for each
 // metric that is not, such as a newer version's, under its own name.
 func panelsOf(steps []Step) []curvePanel {
@@ -152,7 +174,8 @@ func panelsOf(steps []Step) []curvePanel {
 	}
 	metrics := sortedKeys(all)
 	after := 1 + slices.IndexFunc(curvePanels, func(p curvePanel) bool { return p.keys[0] == "reward" })
-	panels := slices.Insert(slices.Clone(curvePanels), after, rewardPanels(metrics)...)
+	panels := slices.Insert(slices.Clone(curvePanels), after,
+		slices.Concat(rewardPanels(metrics), wordsPanels(metrics))...)
 	known := map[string]bool{}
 	for _, key := range undrawn {
 		known[key] = true
@@ -164,8 +187,9 @@ func panelsOf(steps []Step) []curvePanel {
 		}
 	}
 	for _, key := range metrics {
-		isReward := strings.HasPrefix(key, "reward/") || strings.HasPrefix(key, "rewards/")
-		if !known[key] && !isReward {
+		byLanguage := strings.HasPrefix(key, "reward/") || strings.HasPrefix(key, "rewards/") ||
+			strings.HasPrefix(key, "words/")
+		if !known[key] && !byLanguage {
 			panels = append(panels, curvePanel{title: key, keys: []string{key}})
 		}
 	}

@@ -17,6 +17,8 @@ func TestEveryMetricHasAPanel(t *testing.T) {
 	s := Step{"step": 1, "reward/en": 0.5, "reward/ru": 0.25, "rewards/accuracy/mean": 0.5,
 		"rewards/brief/mean": 0.75,
 		"rewards/brief/std":  0.1, "rewards/brief/en": 1, "rewards/brief/ru": 0.5, "rewards/format/en": 1,
+		"words/reasoning/mean": 0.5, "words/reasoning/en": 1, "words/reasoning/ru": 0, "words/rollout/mean": 0.5,
+		"words/rollout/en": 1, "words/rollout/ru": 0,
 		"new/metric":         3,
 		"clip_ratio/low_min": 0}
 	var titles []string
@@ -24,7 +26,7 @@ func TestEveryMetricHasAPanel(t *testing.T) {
 		titles = append(titles, p.title)
 	}
 	want := []string{"Parts of the reward", "Reward by language", "Brief of rollouts by language",
-		"new/metric"}
+		"Words in the language asked for, share", "… of the reasoning, by language", "new/metric"}
 	if !slices.Equal(titles, want) {
 		t.Errorf("panels %q, want %q", titles, want)
 	}

@@ -1,5 +1,5 @@
 // Package reward scores a rollout: accuracy, format and language (Eq. 7 of the
-// paper), each a pure function, and what the user's own commands say, summed with
+// paper; language also by the share of words), each a pure function, and what the user's own commands say, summed with
 // weights.
 //
 // Invariants: a built-in reward never fails and never hangs and is in [0, 1]; a
@@ -11,12 +11,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/metric"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // Config holds the weights λ of Eq. 7.
@@ -27,6 +30,12 @@ type Config struct {
 	Format float64 `yaml:"format" json:"format"`
 	// Language is λ3, the weight of reasoning in the language of the problem.
 	Language float64 `yaml:"language" json:"language"`
+	// LanguageBy says how much of Language a reasoning gets: verdict, all where it is in the language of
+	// the problem and else nothing (the paper's), or share, the share of its words that are in it.
+	LanguageBy string `yaml:"language_by" json:"language_by"`
+	// Words measures the share of words in the language of the problem also where it is not rewarded:
+	// words/* in metrics.jsonl. It takes some 50 µs of a core a word.
+	Words bool `yaml:"words" json:"words"`
 	// Grader names whose verdicts the accuracy is: qwen, which empty is too, or strict.
 	Grader string `yaml:"grader" json:"grader"`
 	// Think asks the format reward for <think>…</think> before the answer.
@@ -46,10 +55,16 @@ type Config struct {
 	Commands []Command `yaml:"commands" json:"commands"`
 }
 
+// Values of Config.LanguageBy.
+const (
+	ByVerdict = "verdict"
+	ByShare   = "share"
+)
+
 // DefaultConfig is the paper's λ = 0.8, 0.1, 0.1.
 func DefaultConfig() Config {
-	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, Grader: grade.Default.Name,
-		LangCandidates: []string{"all"}}
+	return Config{Accuracy: 0.8, Format: 0.1, Language: 0.1, LanguageBy: ByVerdict,
+		Grader: grade.Default.Name, LangCandidates: []string{"all"}}
 }
 
 // Validate refuses weights of Eq. 7 that are negative, no reward at all, and candidates that
@@ -57,6 +72,10 @@ func DefaultConfig() Config {
 func (c Config) Validate(known *language.Table) error {
 	if _, err := grade.Named(c.Grader); err != nil && c.Grader != "" {
 		return fmt.Errorf("reward.grader: %w", err)
+	}
+	if ways := []string{ByVerdict, ByShare}; c.LanguageBy != "" && !slices.Contains(ways, c.LanguageBy) {
+		return fmt.Errorf("reward.language_by is %q, expected %s%s", c.LanguageBy, strings.Join(ways, " or "),
+			nearest.Hint(c.LanguageBy, ways))
 	}
 	if c.Accuracy < 0 || c.Format < 0 || c.Language < 0 {
 		return fmt.Errorf("reward: accuracy %g, format %g and language %g must not be negative", c.Accuracy,
@@ -84,6 +103,9 @@ func (c Config) Validate(known *language.Table) error {
 	}
 	return nil
 }
+
+// MeasuresWords reports whether the words of rollouts are told apart by language.
+func (c Config) MeasuresWords() bool { return c.Words || c.Language > 0 && c.LanguageBy == ByShare }
 
 // builtIn reports whether a reward of Stele's own counts, which always is a number.
 func (c Config) builtIn() bool {
@@ -117,6 +139,9 @@ type Score struct {
 	Commands  map[string]float64 // NaN where one said null, which then does not count
 	Extracted string
 	Detected  string
+	// ReasoningWords and OutputWords are the shares of words of the reasoning, and of the whole
+	// output, in the language asked for; NaN where there are no words or they were not measured.
+	ReasoningWords, OutputWords float64
 }
 
 // scoredBy counts the commands that gave a reward other than null.
@@ -168,8 +193,22 @@ func (s *Scorer) Score(r Rollout) (Score, error) {
 		Language: metric.Indicator(!off),
 		Overlong: Overlong(r.Tokens, r.MaxTokens, int(c.OverlongBuffer*float64(r.MaxTokens)),
 			c.OverlongPenalty),
-		Extracted: results[0].Extracted,
-		Detected:  detected,
+		Extracted:      results[0].Extracted,
+		Detected:       detected,
+		ReasoningWords: math.NaN(), OutputWords: math.NaN(),
+	}
+	if c.MeasuresWords() {
+		reasoning, all := s.detector.OutputWords(r.Output, r.Language)
+		share, n := langid.Share(reasoning, r.Language)
+		if n > 0 {
+			score.ReasoningWords = share
+		}
+		if c.LanguageBy == ByShare {
+			score.Language = share
+		}
+		if share, n := langid.Share(all, r.Language); n > 0 {
+			score.OutputWords = share
+		}
 	}
 	score.Total = c.Accuracy*score.Accuracy + c.Format*score.Format + c.Language*score.Language +
 		score.Overlong

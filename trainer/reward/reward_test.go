@@ -43,8 +43,56 @@ func TestScore(t *testing.T) {
 	}
 }
 
+// TestLanguageByShare has words counted by hand: what Language is, by the verdict on the whole and
+// by the share, which is also the reasoning's; and the share of the whole output.
+func TestLanguageByShare(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		output, language               string
+		verdict, share, reasoning, all float64
+	}{
+		{`First we add two and two, and the sum is four. \boxed{4}`, "en", 1, 1, 1, 1},
+		{`Zuerst addieren wir zwei und zwei und erhalten vier. \boxed{4}`, "en", 0, 0, 0, 0},
+		// Six Russian words, four English ones, four Russian ones.
+		{"Сначала сложим два числа, затем возьмём sum of the numbers и разделим на три.", "ru", 1, 10. / 14,
+			10. / 14, 10. / 14},
+		{"Сначала сложим два числа, затем возьмём sum of the numbers и разделим на три.", "en", 0, 4. / 14,
+			4. / 14, 4. / 14},
+		// Eight words of reasoning, none of them Russian; all six of the answer are.
+		{"<think>First we add two numbers and get four.</think>Значит, правильный ответ на вопрос: четыре.",
+			"ru", 0, 0, 0, 6. / 14},
+		{`y = 2 + 2 \boxed{4}`, "sw", 0, 0, nan, nan},
+		{``, "en", 0, 0, nan, nan},
+	} {
+		same := func(got, want float64) bool {
+			return math.Abs(got-want) < 1e-12 || math.IsNaN(got) && math.IsNaN(want)
+		}
+		for by, want := range map[string]float64{ByVerdict: c.verdict, ByShare: c.share} {
+			config := DefaultConfig()
+			config.LanguageBy, config.Words = by, true
+			got, err := NewScorer(config, langid.New()).Score(Rollout{Output: c.output, Answer: "4",
+				Language: c.language})
+			if err != nil {
+				t.Fatal(err)
+			}
+			total := 0.8*got.Accuracy + 0.1*got.Format + 0.1*want
+			if !same(got.Language, want) || !same(got.Total, total) || !same(got.ReasoningWords, c.reasoning) ||
+				!same(got.OutputWords, c.all) {
+				t.Errorf("%q in %s by %s: %+v, want %g and words %g, %g", c.output, c.language, by, got, want,
+					c.reasoning, c.all)
+			}
+		}
+	}
+	// Words are told apart where that is asked for alone.
+	got, err := NewScorer(DefaultConfig(), langid.New()).Score(Rollout{Output: "Two and two is four.",
+		Answer: "4", Language: "en"})
+	if err != nil || !math.IsNaN(got.ReasoningWords) || !math.IsNaN(got.OutputWords) || got.Language != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestValidate(t *testing.T) {
-	for _, c := range []Config{{}, {Accuracy: -1, Format: 2},
+	for _, c := range []Config{{}, {Accuracy: -1, Format: 2}, {Accuracy: 1, LanguageBy: "shares"},
 		{Accuracy: 1, LangCandidates: []string{"en", "xx"}}} {
 		if c.Validate(language.Builtin()) == nil {
 			t.Errorf("%+v was taken", c)
