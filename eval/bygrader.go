@@ -21,7 +21,11 @@ func withGraders[V any](v any, after, prefix string, by map[string]V) (*jsonl.Re
 	}
 	for _, g := range grade.Graders {
 		key := prefix + g.Name
-		if err := record.Insert(after, key, by[g.Name]); err != nil {
+		value, ok := by[g.Name]
+		if !ok {
+			continue // of results that were only stated
+		}
+		if err := record.Insert(after, key, value); err != nil {
 			return nil, err
 		}
 		after = key

@@ -62,7 +62,11 @@ type Bootstrap struct {
 
 // ReadResults reads the results.json of a run's folder.
 func ReadResults(dir string) (*Results, error) {
-	path := filepath.Join(dir, resultsName)
+	return ReadResultsFile(filepath.Join(dir, resultsName))
+}
+
+// ReadResultsFile reads a results.json of whatever name.
+func ReadResultsFile(path string) (*Results, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,9 @@ import (
 
 // Score sums up the samples of some questions. Accuracy and shares are fractions
 // of 1.
+//
+// Of results that were only stated (see Accuracies) NaN, and 0 questions of some samples, stand for what
+// is not known; in JSON that is null.
 type Score struct {
 	Questions int `json:"questions"`
 	Samples   int `json:"samples"`
@@ -47,9 +51,15 @@ type bare Score
 
 // MarshalJSON implements json.Marshaler.
 func (s Score) MarshalJSON() ([]byte, error) {
+	unknown := s.unknown()
 	record, err := withGraders(bare(s), "accuracy_ci95", "accuracy_", s.Accuracies)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range unknown {
+		if err := record.Set(name, nil); err != nil {
+			return nil, err
+		}
 	}
 	for _, name := range SeveralNames(s.Several) {
 		e := s.Several[name]
@@ -65,6 +75,25 @@ func (s Score) MarshalJSON() ([]byte, error) {
 	return record.MarshalJSON()
 }
 
+// mayBeUnknown are the shares that may be NaN, by their names in JSON.
+func (s *Score) mayBeUnknown() map[string]*float64 {
+	return map[string]*float64{"off_target": &s.OffTarget, "answer_off_target": &s.AnswerOffTarget,
+		"mean_tokens": &s.MeanTokens, "truncated": &s.Truncated}
+}
+
+// unknown names what is not known, and makes numbers of it that JSON can have.
+func (s *Score) unknown() (names []string) {
+	for name, x := range s.mayBeUnknown() {
+		if math.IsNaN(*x) {
+			names, *x = append(names, name), 0
+		}
+	}
+	if s.Questions == 0 && s.Samples > 0 {
+		names = append(names, "questions", "samples")
+	}
+	return names
+}
+
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *Score) UnmarshalJSON(text []byte) error {
 	if err := jsonl.Unmarshal(text, (*bare)(s)); err != nil {
@@ -77,6 +106,14 @@ func (s *Score) UnmarshalJSON(text []byte) error {
 	var err error
 	if s.Accuracies, err = fromGraders[float64](text, "accuracy_"); err != nil {
 		return err
+	}
+	for name, x := range s.mayBeUnknown() {
+		if string(fields[name]) == "null" {
+			*x = math.NaN()
+		}
+	}
+	if string(fields["samples"]) == "null" {
+		s.Samples = 1
 	}
 	s.Several = nil
 	for name := range fields {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ machines that share DIR, in any order. The job report is made of what is done.`,
 			if err != nil {
 				return usageError{err}
 			}
-			for _, said := range s.Ignored {
+			for _, said := range slices.Concat(s.Ignored, s.Said) {
 				fmt.Fprintln(c.ErrOrStderr(), said)
 			}
 			if c.Flags().Changed("tokens-per-second") && !(tokens > 0) {
@@ -118,6 +119,8 @@ type listedJob struct {
 	Kind   study.Kind  `json:"kind"`
 	Needs  []string    `json:"needs"`
 	State  study.State `json:"state"`
+	// Given, of the report, are the models whose results are given: they have no jobs.
+	Given []study.Given `json:"given,omitempty"`
 }
 
 func printJobs(w io.Writer, g *globals, s *study.Study, dir string, options study.Options) error {
@@ -129,6 +132,9 @@ func printJobs(w io.Writer, g *globals, s *study.Study, dir string, options stud
 	for i, j := range s.Jobs {
 		listed := listedJob{Number: i, Job: j.Name, Kind: j.Kind, Needs: append([]string{}, j.Needs...),
 			State: states[j.Name]}
+		if j.Kind == study.Reports {
+			listed.Given = s.Given()
+		}
 		if g.json {
 			if err := json.NewEncoder(w).Encode(listed); err != nil {
 				return err
@@ -140,6 +146,11 @@ func printJobs(w io.Writer, g *globals, s *study.Study, dir string, options stud
 			fmt.Fprintf(t, "\t%s", need)
 		}
 		fmt.Fprintln(t)
+	}
+	if !g.json {
+		for _, given := range s.Given() {
+			fmt.Fprintf(t, "-\t%s\tgiven\t%s\n", given.Model, given.Results)
+		}
 	}
 	return t.Flush()
 }

@@ -63,6 +63,9 @@ func (a axis) label(x float64) string {
 
 // fixed formats x with digits behind the point and a real minus sign.
 func fixed(x float64, digits int) string {
+	if math.IsNaN(x) {
+		return unknown
+	}
 	s := strconv.FormatFloat(x, 'f', digits, 64)
 	if strings.Trim(s, "-0.") == "" {
 		s = strings.TrimPrefix(s, "-")

@@ -115,13 +115,14 @@ func compare(base, trained *model, lenient bool) (*comparison, error) {
 			if !okBefore || !okAfter {
 				continue
 			}
-			n := asked{Shared: before.Questions, Either: before.Questions}
+			n := asked{Shared: max(before.Questions, after.Questions)}
+			n.Either = n.Shared
 			if c.checked {
 				n = c.share(base.answers, trained.answers, b, l, &before, &after)
 				if n.Shared == 0 {
 					continue
 				}
-			} else if before.Questions != after.Questions {
+			} else if before.Questions != after.Questions && min(before.Questions, after.Questions) > 0 {
 				return nil, fmt.Errorf("%s in %s has %d questions in %s and %d in %s, and without the "+
 					"samples.jsonl of both nothing says which they share",
 					b, l, before.Questions, base.name, after.Questions, trained.name)
@@ -222,7 +223,7 @@ func (c *comparison) questions(benchmark string) string {
 	for _, n := range distinct {
 		low, high, either = min(low, n.Shared), max(high, n.Shared), max(either, n.Either)
 	}
-	s := fmt.Sprint(low)
+	s := numberOf(low)
 	if low < high {
 		s = fmt.Sprintf("%d to %d", low, high)
 	}

@@ -32,6 +32,7 @@ type Run struct {
 	Training *Training
 
 	answers *outcomes // of the evaluation; nil without samples.jsonl
+	given   string    // see Given
 	// unfinished says how far an evaluation is that is still going on.
 	unfinished string
 	// manifest is the evaluation's; nil where there is none. origin is the training run

@@ -2,6 +2,7 @@ package report
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 
@@ -81,10 +82,15 @@ func (n *numbers) addResults(run, when string, r *eval.Results) {
 			if !ok {
 				continue
 			}
-			row := []string{run, when, b, l, strconv.Itoa(s.Questions), strconv.Itoa(s.Samples),
+			questions, samples := strconv.Itoa(s.Questions), strconv.Itoa(s.Samples)
+			if s.Questions == 0 && s.Samples > 0 {
+				questions, samples = "", "" // not known
+			}
+			row := []string{run, when, b, l, questions, samples,
 				number(s.Accuracy), optional(s.AccuracySE)}
 			for _, g := range grade.Graders {
-				row = append(row, number(s.Accuracies[g.Name]))
+				x, ok := s.Accuracies[g.Name]
+				row = append(row, defined(value{x: x, ok: ok}))
 			}
 			n.rows = append(n.rows, append(row,
 				number(s.OffTarget), optional(s.OffTargetSE), number(s.AnswerOffTarget), number(s.MeanTokens),
@@ -115,7 +121,12 @@ func cell(s metric.Scores, benchmark, language string) string {
 	return defined(value{x: x, ok: ok})
 }
 
-func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+func number(x float64) string {
+	if math.IsNaN(x) {
+		return "" // not known
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
 
 // bound returns an end of an interval.
 func bound(i *eval.Interval, end int) string {

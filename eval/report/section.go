@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -170,6 +171,7 @@ func (s *study) facts(runs []*Run) []string {
 				r.unfinished))
 		}
 	}
+	facts = append(facts, s.given()...)
 	for _, m := range s.models {
 		if truncation := m.results.Truncation(); truncation != "" {
 			facts = append(facts, m.name+": "+truncation+".")
@@ -399,7 +401,7 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 
 // measured returns a share with its standard error, or with its interval where it has none.
 func measured(x float64, se *float64, ci *eval.Interval, ok bool) value {
-	v := value{x: x, se: se, ok: ok}
+	v := value{x: x, se: se, ok: ok && !math.IsNaN(x)}
 	if se == nil {
 		v.ci = (*metric.Interval)(ci)
 	}

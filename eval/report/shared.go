@@ -108,7 +108,15 @@ func questionsOf(r eval.BenchmarkResult) string {
 	case low < high:
 		return fmt.Sprintf("%d to %d", low, high)
 	}
-	return fmt.Sprint(low)
+	return numberOf(low)
+}
+
+// numberOf writes a number of questions; 0, of results that were only stated, is not known.
+func numberOf(questions int) string {
+	if questions == 0 {
+		return "not known"
+	}
+	return fmt.Sprint(questions)
 }
 
 // questionsOfAll does it for all benchmarks.

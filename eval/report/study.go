@@ -29,6 +29,7 @@ type model struct {
 	weights  map[string]string // SHA-256 by file, where known
 	dir      string            // of the model, where known
 	dtype    string            // that it computed in, where known
+	given    string            // where its accuracies were stated; empty of an evaluation
 	folder   string            // of its evaluation
 	after    bool              // measured at the end of the training run that it is named after
 	paired   bool              // base or trained model of a pair
@@ -108,7 +109,7 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 				p.Label += fmt.Sprintf(", seed %d", p.Seed)
 			}
 			m := s.add(r.Name, p, r.Name, r.Results, r.answers)
-			m.folder = r.dir
+			m.folder, m.given = r.dir, r.given
 			if r.manifest != nil {
 				m.weights, m.dir, m.dtype = r.manifest.Weights, r.manifest.ModelDir, r.manifest.DType
 			}
@@ -293,7 +294,11 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 	if base == trained {
 		return errors.New("they are the same evaluation")
 	}
-	names, said := differ(&base.results.Settings, &trained.results.Settings)
+	var names []string
+	var said string
+	if !base.unsettled() && !trained.unsettled() {
+		names, said = differ(&base.results.Settings, &trained.results.Settings)
+	}
 	if slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(p.Allow, name) }) {
 		how := fmt.Sprintf("a plan can allow it: allow: [%s]", strings.Join(names, ", "))
 		if s.flagged {

@@ -14,6 +14,9 @@ import (
 // none stands in a table where a number is undefined.
 const none = "None"
 
+// unknown stands where nothing was measured.
+const unknown = "–"
+
 func percent(x float64) string { return fixed(100*x, 1) + " %" }
 
 // hundred returns a fraction in percent, without the sign, with its standard error; where it
@@ -94,7 +97,7 @@ func starIf(trainedOn bool, cell string) string {
 // cellOf prints a score, or that it was not measured.
 func cellOf(s eval.Score, ok bool, print func(eval.Score) string) string {
 	if !ok {
-		return "–"
+		return unknown
 	}
 	return print(s)
 }
@@ -165,6 +168,9 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 				}
 			}
 		}
+		t.Rows = slices.DeleteFunc(t.Rows, func(row []string) bool { // of accuracies that were only stated
+			return !slices.ContainsFunc(row[t.Labels:], func(cell string) bool { return cell != unknown })
+		})
 		return t
 	}
 	tables = append(tables,
@@ -174,8 +180,8 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 		by(evaluations, "length",
 			"Tokens generated, mean a sample; in parentheses the share of samples cut off at the limit.",
 			func(s eval.Score) string {
-				if s.MeanTokens == 0 {
-					return "–"
+				if s.MeanTokens == 0 || math.IsNaN(s.MeanTokens) {
+					return unknown
 				}
 				return fixed(s.MeanTokens, 0) + " (" + fixed(100*s.Truncated, 0) + " %)"
 			}))
@@ -193,7 +199,7 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 				"such as a number, is in none.", printAnswerOff)
 		tables = slices.Insert(tables, len(tables)-1, answers)
 	}
-	return tables
+	return slices.DeleteFunc(tables, func(t Table) bool { return len(t.Rows) == 0 })
 }
 
 // overviewTable has a line for each model: accuracy by benchmark, off-target rate,
@@ -252,7 +258,7 @@ func (s *study) overviewTable() Table {
 
 func orDash(s string) string {
 	if s == "" {
-		return "–"
+		return unknown
 	}
 	return s
 }
@@ -270,7 +276,7 @@ func settingsTable(models []*model) Table {
 			for _, score := range m.results.Benchmarks[b].Languages {
 				most = max(most, score.Questions)
 			}
-			questions = append(questions, fmt.Sprintf("%s %d", b, most))
+			questions = append(questions, b+" "+numberOf(most))
 			samples = append(samples, fmt.Sprintf("%s %d", b, s.Samples[b]))
 		}
 		prefix := "no"
@@ -278,8 +284,19 @@ func settingsTable(models []*model) Table {
 			prefix = "yes"
 		}
 		weights := modelLabel(m.results.Model)
+		if m.given != "" {
+			weights = "accuracies of " + m.given
+		}
 		if m.after { // results name what the training began with
 			weights += ", trained"
+		}
+		if m.unsettled() {
+			row := []string{m.name, weights, strings.Join(questions, ", "), strings.Join(samples, ", ")}
+			for len(row) < len(t.Head) {
+				row = append(row, unknown)
+			}
+			t.Rows = append(t.Rows, row)
+			continue
 		}
 		t.Rows = append(t.Rows, []string{m.name, weights, strings.Join(questions, ", "),
 			strings.Join(samples, ", "),

@@ -66,12 +66,12 @@ func (e *Evaluation) Spec() (eval.Spec, error) {
 		}
 		apply(&s)
 	}
-	given(&s.Temperature, e.Temperature)
-	given(&s.TopP, e.TopP)
-	given(&s.TopK, e.TopK)
-	given(&s.MinP, e.MinP)
-	given(&s.MaxTokens, e.MaxTokens)
-	given(&s.Hack, e.Hack)
+	override(&s.Temperature, e.Temperature)
+	override(&s.TopP, e.TopP)
+	override(&s.TopK, e.TopK)
+	override(&s.MinP, e.MinP)
+	override(&s.MaxTokens, e.MaxTokens)
+	override(&s.Hack, e.Hack)
 	if e.Template != "" {
 		s.Template = e.Template
 	}
@@ -84,8 +84,8 @@ func (e *Evaluation) Spec() (eval.Spec, error) {
 	return s, prompt.UnknownTemplate(s.Template)
 }
 
-// given sets a setting that a file gives.
-func given[T any](setting, value *T) {
+// override sets a setting that a file gives.
+func override[T any](setting, value *T) {
 	if value != nil {
 		*setting = *value
 	}

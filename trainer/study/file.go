@@ -12,17 +12,22 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/report"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/settings"
 	"github.com/stele-lm/stele/trainer"
 )
 
-// Model is evaluated as it is.
+// Model is evaluated as it is, or its results are given.
 type Model struct {
 	Name  string `yaml:"name"`
 	Model string `yaml:"model"` // folder, hub id in the local cache, or builtin:NAME
-	Label string `yaml:"label"` // in the report, instead of the name
+	// Results are given instead of the model: a file of accuracies, a results.json or a folder of
+	// stele eval. Entry is the model's name in a file of several, where that is not Name.
+	Results string `yaml:"results"`
+	Entry   string `yaml:"entry"`
+	Label   string `yaml:"label"` // in the report, instead of the name
 	// Base names the model of the study that this one was trained from, Method how (such
 	// as RL or SFT), Languages in which.
 	Base      string   `yaml:"base"`
@@ -30,11 +35,17 @@ type Model struct {
 	Languages []string `yaml:"languages"`
 	// Family is the row's name in the table of templates, for models that differ in nothing
 	// else.
-	Family string   `yaml:"family"`
-	Curve  string   `yaml:"curve"` // scaling curve that it is a point of; none: of no curve
-	Allow  []string `yaml:"allow"` // settings of evaluation in which it may differ from its base
+	Family string `yaml:"family"`
+	// Group is what models are together that differ in the seed of their training alone, as the runs
+	// of an arm are, and Seed the one of this model.
+	Group string   `yaml:"group"`
+	Seed  *uint64  `yaml:"seed"`
+	Curve string   `yaml:"curve"` // scaling curve that it is a point of; none: of no curve
+	Allow []string `yaml:"allow"` // settings of evaluation in which it may differ from its base
 	// Evaluate has the settings in which its evaluation differs from the study's.
 	Evaluate Evaluation `yaml:"evaluate"`
+
+	given *given // nil where it is evaluated
 }
 
 // Arm is trained here, once with each seed. Any setting of training may stand in it, over
@@ -88,6 +99,9 @@ type file struct {
 	text []byte
 	base []string   // settings of training, as --set takes them
 	arms [][]string // those of each arm
+	// stated are files of accuracies that were read, by path.
+	stated map[string]*eval.Accuracies
+	said   []string
 }
 
 // parse reads a study's file. Unknown keys are errors.
@@ -119,12 +133,15 @@ func parse(data []byte, dir string) (*file, error) {
 		return nil, err
 	}
 	var models, arms []any
+	stated := false // how accuracies of files were measured
 	for _, item := range raw {
 		switch item.Key {
 		case "train":
 			if !isPath {
 				f.base = flags(item.Value, nil)
 			}
+		case "evaluate":
+			stated = true
 		case "models":
 			models, _ = item.Value.([]any)
 		case "arms":
@@ -132,12 +149,14 @@ func parse(data []byte, dir string) (*file, error) {
 		}
 	}
 	if isPath {
-		if f.Train, err = beside(dir, f.Train); err != nil {
+		if f.Train, err = beside(dir, f.Train, "a file of settings for training"); err != nil {
 			return nil, fmt.Errorf("train: %w", err)
 		}
 	}
-	if err := f.Evaluate.validate(); err != nil {
-		return nil, fmt.Errorf("evaluate: %w", err)
+	if f.evaluates() {
+		if err := f.Evaluate.validate(); err != nil {
+			return nil, fmt.Errorf("evaluate: %w", err)
+		}
 	}
 	for i := range f.Arms {
 		if err := f.arm(&f.Arms[i], arms[i]); err != nil {
@@ -146,14 +165,33 @@ func parse(data []byte, dir string) (*file, error) {
 	}
 	for i := range f.Models {
 		m := &f.Models[i]
-		if m.Evaluate, err = f.Evaluate.with(models[i]); err == nil {
+		if m.Evaluate, err = f.Evaluate.with(models[i]); err == nil && m.Results == "" {
 			err = m.Evaluate.validate()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: evaluate: %w", place("model", m.Name, i), err)
 		}
+		if m.Results == "" {
+			continue
+		}
+		if m.given, err = f.give(m, dir, stated || hasKey(models[i], "evaluate")); err != nil {
+			return nil, fmt.Errorf("%s: results: %w", place("model", m.Name, i), err)
+		}
+		f.said = append(f.said, m.given.said...)
 	}
 	return f, f.check()
+}
+
+// evaluates reports whether anything is evaluated here.
+func (f *file) evaluates() bool {
+	return len(f.Arms) > 0 || len(f.Models) == 0 ||
+		slices.ContainsFunc(f.Models, func(m Model) bool { return m.Results == "" })
+}
+
+// hasKey reports whether an entry of a list has a key.
+func hasKey(entry any, key string) bool {
+	items, _ := entry.(yaml.MapSlice)
+	return slices.ContainsFunc(items, func(item yaml.MapItem) bool { return item.Key == key })
 }
 
 // place names an entry of a list, which may have no name yet.
@@ -165,7 +203,8 @@ func place(kind, name string, i int) string {
 }
 
 // beside finds a file that a study names: beside the study's, or from the current folder.
-func beside(dir, path string) (string, error) {
+// expected says what it is.
+func beside(dir, path, expected string) (string, error) {
 	if filepath.IsAbs(path) {
 		return path, nil
 	}
@@ -175,7 +214,7 @@ func beside(dir, path string) (string, error) {
 			return at, nil
 		}
 	}
-	return "", fmt.Errorf("there is no %s, and no %s: expected a file of settings for training", near, path)
+	return "", fmt.Errorf("there is no %s, and no %s: expected %s", near, path, expected)
 }
 
 // arm collects the settings of training in an arm.
@@ -321,8 +360,11 @@ func (f *file) check() error {
 		if err := name("model", m.Name, i); err != nil {
 			return err
 		}
-		if m.Model == "" {
+		if m.Model == "" && m.given == nil {
 			return fmt.Errorf("model %s: model is not set: a folder, a hub id or builtin:NAME", m.Name)
+		}
+		if m.Entry != "" && m.given == nil {
+			return fmt.Errorf("model %s: entry names a model of a results file, and results is not set", m.Name)
 		}
 	}
 	for i, a := range f.Arms {
@@ -347,8 +389,14 @@ func (f *file) check() error {
 	var models, all []string
 	for _, m := range f.Models {
 		models = append(models, m.Name)
+		if m.Group != "" && !slices.Contains(all, m.Group) {
+			all = append(all, m.Group)
+		}
 	}
-	all = slices.Clone(models)
+	if err := f.grouped(); err != nil {
+		return err
+	}
+	all = append(all, models...)
 	for _, a := range f.Arms {
 		all = append(all, a.Name)
 	}
@@ -392,6 +440,43 @@ func (f *file) check() error {
 	return nil
 }
 
+// grouped refuses groups of models that are none.
+func (f *file) grouped() error {
+	bases := map[string]*Model{}
+	seeds := map[string]bool{}
+	for i := range f.Models {
+		m := &f.Models[i]
+		if (m.Group == "") != (m.Seed == nil) {
+			return fmt.Errorf("model %s: expected group and seed together: models of one group differ in the seed",
+				m.Name)
+		}
+		if m.Group == "" {
+			continue
+		}
+		if m.Base == "" {
+			return fmt.Errorf("model %s: group %s is of trained models: base is not set", m.Name, m.Group)
+		}
+		if slices.ContainsFunc(f.Models, func(n Model) bool { return n.Name == m.Group }) ||
+			slices.ContainsFunc(f.Arms, func(a Arm) bool { return a.Name == m.Group }) {
+			return fmt.Errorf("model %s: group %s is the name of a model or an arm too", m.Name, m.Group)
+		}
+		key := fmt.Sprint(m.Group, " ", *m.Seed)
+		if seeds[key] {
+			return fmt.Errorf("model %s: group %s has seed %d twice", m.Name, m.Group, *m.Seed)
+		}
+		seeds[key] = true
+		first := bases[m.Group]
+		if first == nil {
+			bases[m.Group] = m
+		} else if first.Base != m.Base || first.Method != m.Method || !slices.Equal(first.Languages, m.Languages) ||
+			first.Curve != m.Curve {
+			return fmt.Errorf("models %s and %s of group %s differ in more than the seed: base, method, languages and "+
+				"curve must be the same", first.Name, m.Name, m.Group)
+		}
+	}
+	return nil
+}
+
 // allowable refuses names that are no settings in which evaluations may differ.
 func allowable(names []string) error {
 	known := report.Allowable()
@@ -412,12 +497,12 @@ func (f *file) comparable(m *Model) error {
 		if base.Name != m.Base {
 			continue
 		}
-		was, err := base.Evaluate.Spec()
+		was, known, err := base.spec()
 		if err != nil {
 			return err
 		}
-		is, err := m.Evaluate.Spec()
-		if err != nil {
+		is, also, err := m.spec()
+		if err != nil || !known || !also {
 			return err
 		}
 		differ := slices.DeleteFunc(report.Differ(&was, &is),

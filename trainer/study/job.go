@@ -120,7 +120,7 @@ func flatten(into map[string]string, prefix string, data json.RawMessage) error 
 // run is a model's evaluation, or an arm's with one seed, as the report has it.
 type run struct {
 	name  string // of the model or arm
-	job   string // of the evaluation
+	job   string // of the evaluation; there is none of results that are given
 	base  string // of the base's evaluation; empty for none
 	label string
 	model *Model // nil for an arm
@@ -137,11 +137,18 @@ func described(dir string, report Report, runs []run) (any, error) {
 	for _, r := range runs {
 		line := []any{r.base, r.label, r.languages, r.method}
 		if r.model != nil {
-			line = append(line, r.model.Family, r.model.Curve, r.model.Allow)
+			line = append(line, r.model.Family, r.model.Curve, r.model.Allow, r.model.Group)
+			if r.model.Seed != nil {
+				line = append(line, *r.model.Seed)
+			}
 		} else {
 			line = append(line, r.arm.Curve, r.arm.Allow)
 		}
-		results, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(r.job), "results.json"))
+		if g := r.given(); g != nil {
+			all[r.job] = fmt.Sprintf("%s %s", flow(line), g.sum)
+			continue
+		}
+		results, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(r.job), resultsName))
 		if err != nil {
 			return nil, err
 		}
@@ -186,6 +193,9 @@ func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err err
 	var same []string
 	for _, m := range b.file.Models {
 		switch {
+		case m.Name == a.Model && m.given != nil:
+			return "", "", fmt.Errorf("it starts from %s, of which there are results (%s) and no weights to train",
+				m.Name, m.Results)
 		case m.Name == a.Model:
 			return folder(Evaluate, m.Name), "", nil
 		case m.Model == a.Model:
@@ -293,7 +303,7 @@ func (b *builder) arm(i int) error {
 // add adds jobs.
 func (b *builder) add(jobs ...*Job) error {
 	for _, j := range jobs {
-		if b.study.Job(j.Name) != nil {
+		if b.study.Job(j.Name) != nil || b.givenAs(j.Name) {
 			return fmt.Errorf("two runs would be %s: rename a model or an arm", j.Name)
 		}
 		b.study.Jobs = append(b.study.Jobs, j)
@@ -301,7 +311,12 @@ func (b *builder) add(jobs ...*Job) error {
 	return nil
 }
 
-// model adds the evaluation of a model.
+// givenAs reports whether a run whose results are given has the name of an evaluation.
+func (b *builder) givenAs(job string) bool {
+	return slices.ContainsFunc(b.study.runs, func(r run) bool { return r.given() != nil && r.job == job })
+}
+
+// model adds the evaluation of a model, or its results.
 func (b *builder) model(m *Model) error {
 	j := &Job{Name: folder(Evaluate, m.Name), Kind: Evaluate, Model: m.Model, Start: m.Model,
 		Evaluation: m.Evaluate}
@@ -310,8 +325,11 @@ func (b *builder) model(m *Model) error {
 		return err
 	}
 	for _, other := range b.file.Models {
-		if other.Name == m.Name {
+		if other.Name == m.Name || m.given != nil {
 			break
+		}
+		if other.given != nil {
+			continue
 		}
 		if was, err := json.Marshal(other.Evaluate); err != nil {
 			return err
@@ -323,9 +341,15 @@ func (b *builder) model(m *Model) error {
 	if m.Base != "" {
 		r.base = folder(Evaluate, m.Base)
 	}
+	if m.Group != "" {
+		r.name = m.Group
+	}
 	if r.label == "" {
-		r.label = m.Name
+		r.label = r.name
 	}
 	b.study.runs = append(b.study.runs, r)
+	if m.given != nil {
+		return nil
+	}
 	return b.add(j)
 }

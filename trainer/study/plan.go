@@ -64,6 +64,8 @@ type PlannedJob struct {
 type Plan struct {
 	Title string       `json:"title"`
 	Jobs  []PlannedJob `json:"jobs"`
+	// Given are the models whose results are given: they have no jobs.
+	Given []Given `json:"given"`
 	// Missing is everything that is not here, once.
 	Missing []Missing `json:"missing"`
 	// Of the jobs that are not done: tokens and hours, of Unmeasured without hours.
@@ -79,7 +81,7 @@ type Plan struct {
 
 // Plan asks about every job that is not done. dir is the study's folder, there or not.
 func (s *Study) Plan(ctx context.Context, dir string, options Options, planner Planner) (*Plan, error) {
-	p := &Plan{Title: s.Report.Title, MemoryFree: memory.Available(), Missing: []Missing{}}
+	p := &Plan{Title: s.Report.Title, Given: s.Given(), MemoryFree: memory.Available(), Missing: []Missing{}}
 	states, err := s.State(dir, options)
 	if err != nil {
 		return nil, err
@@ -195,6 +197,7 @@ func (p *Plan) Write(w io.Writer) error {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
 	}
+	section("Results are given, nothing is run for them:", givenLines(p.Given))
 	var missing []string
 	for _, m := range p.Missing {
 		line := m.What
@@ -217,6 +220,11 @@ func (p *Plan) Write(w io.Writer) error {
 	section("Notes:", p.grouped(func(j *PlannedJob) []string { return j.Notes }))
 	if p.Changed != "" {
 		section("Changed:", []string{p.Changed})
+	}
+	if !slices.ContainsFunc(p.Jobs, func(j PlannedJob) bool { return j.Kind != Reports }) {
+		fmt.Fprintln(&b, "\nOnly the report is made: no device, no model and no data are needed.")
+		_, err := io.WriteString(w, b.String())
+		return err
 	}
 	if p.Tokens > 0 {
 		fmt.Fprintf(&b, "\ntokens  %s at most\n", count(p.Tokens))
@@ -243,6 +251,23 @@ func (p *Plan) Write(w io.Writer) error {
 	fmt.Fprintf(&b, "disk    %s, %s free\n", disk, cmp.Or(size(p.DiskFree), "not known how much is"))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// givenLines says of given models, those of one file together, where they are from.
+func givenLines(all []Given) (lines []string) {
+	var order []string
+	models := map[string][]string{}
+	for _, g := range all {
+		from := fmt.Sprintf("%s (%s; %s)", g.Results, strings.Join(g.Benchmarks, " "), strings.Join(g.Languages, " "))
+		if models[from] == nil {
+			order = append(order, from)
+		}
+		models[from] = append(models[from], g.Model)
+	}
+	for _, from := range order {
+		lines = append(lines, from+": "+strings.Join(models[from], ", "))
+	}
+	return lines
 }
 
 // notModel is 0 for a line about a model, which comes first, else 1.

@@ -48,12 +48,7 @@ func (r *Run) report() error {
 			return fmt.Errorf("comparison %s: %w", c.Name, err)
 		}
 	}
-	// Beside the evaluations the plan is what stele report finds.
-	text, err := yaml.Marshal(plan)
-	if err != nil {
-		return err
-	}
-	if err := jsonl.WriteBytes(filepath.Join(r.Dir, string(Evaluate), report.PlanFile), text); err != nil {
+	if err := r.keep(plan, done); err != nil {
 		return err
 	}
 	if err := os.Rename(target, old); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -66,9 +61,49 @@ func (r *Run) report() error {
 	return os.RemoveAll(old)
 }
 
-// evaluated lists the runs whose evaluations are done.
+// keep writes the plan beside the evaluations, where stele report finds it, without what is not there:
+// runs whose results are given.
+func (r *Run) keep(plan report.Plan, done []run) error {
+	evaluated := false
+	for _, one := range done {
+		name := path.Base(one.job)
+		if one.given() == nil {
+			evaluated = true
+			continue
+		}
+		delete(plan.Runs, name)
+		for of, p := range plan.Runs {
+			if p.Base == name {
+				p.Base = ""
+				plan.Runs[of] = p
+			}
+		}
+	}
+	if !evaluated {
+		return nil
+	}
+	text, err := yaml.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	return jsonl.WriteBytes(filepath.Join(r.Dir, string(Evaluate), report.PlanFile), text)
+}
+
+// open reads what the report needs of a run.
+func (r *Run) open(one run) (*report.Run, error) {
+	if g := one.given(); g != nil {
+		return g.run(path.Base(one.job))
+	}
+	return report.Open(filepath.Join(r.Dir, filepath.FromSlash(one.job)))
+}
+
+// evaluated lists the runs whose evaluations are done, or whose results are given.
 func (s *Study) evaluated(dir string) (done []run, err error) {
 	for _, one := range s.runs {
+		if one.given() != nil {
+			done = append(done, one)
+			continue
+		}
 		record, err := readRecord(dir, one.job)
 		if err != nil {
 			return nil, err
@@ -80,16 +115,21 @@ func (s *Study) evaluated(dir string) (done []run, err error) {
 	return done, nil
 }
 
+// in reports whether a comparison names a run, its arm or its group.
+func (r *run) in(c Comparison) bool {
+	return slices.Contains(c.Runs, r.name) || r.model != nil && slices.Contains(c.Runs, r.model.Name)
+}
+
 // of lists those of the runs that a comparison is of, and their bases.
 func (s *Study) of(c Comparison, done []run) (some []run) {
 	bases := map[string]bool{}
 	for _, one := range done {
-		if slices.Contains(c.Runs, one.name) {
+		if one.in(c) {
 			bases[one.base] = true
 		}
 	}
 	for _, one := range done {
-		if slices.Contains(c.Runs, one.name) || bases[one.job] {
+		if one.in(c) || bases[one.job] {
 			some = append(some, one)
 		}
 	}
@@ -106,7 +146,7 @@ func (r *Run) write(runs []run, title, out string) (report.Plan, []string, error
 	}
 	var folders []*report.Run
 	for _, one := range runs {
-		folder, err := report.Open(filepath.Join(r.Dir, filepath.FromSlash(one.job)))
+		folder, err := r.open(one)
 		if err != nil {
 			return plan, nil, err
 		}
@@ -117,6 +157,9 @@ func (r *Run) write(runs []run, title, out string) (report.Plan, []string, error
 		}
 		if one.model != nil {
 			p.Model, p.Arm, p.Allow = one.model.Family, one.model.Curve, one.model.Allow
+			if one.model.Seed != nil {
+				p.Of, p.Seed = one.model.Group, *one.model.Seed
+			}
 		} else {
 			p.Arm, p.Allow, p.Of, p.Seed = one.arm.Curve, one.arm.Allow, one.arm.Name, one.seed
 		}

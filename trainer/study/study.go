@@ -19,6 +19,8 @@ type Study struct {
 	Report Report
 	// Ignored are settings that will have no effect.
 	Ignored []string
+	// Said is what was taken for granted.
+	Said []string
 
 	runs []run
 	text []byte // the file
@@ -48,7 +50,7 @@ func Parse(data []byte, dir string) (*Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{file: f, study: &Study{Report: f.Report, text: f.text}, state: map[string]int{},
+	b := &builder{file: f, study: &Study{Report: f.Report, Said: f.said, text: f.text}, state: map[string]int{},
 		implied: map[string]string{}, seeds: f.Seeds}
 	for i := range f.Models {
 		if err := b.model(&f.Models[i]); err != nil {
