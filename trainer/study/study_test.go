@@ -169,6 +169,7 @@ func TestExamples(t *testing.T) {
 	t.Chdir("../..") // as they name their files
 	for name, want := range map[string]struct{ trained, evaluated int }{
 		"tiny": {7, 8}, "observational": {0, 24}, "interventional": {5, 10}, "parallel": {12, 13},
+		"printed": {},
 	} {
 		s, err := Read(filepath.Join("examples/studies", name+".yaml"))
 		if err != nil {
