@@ -73,10 +73,10 @@ var idle = []without{
 		}
 		return "data.bench is not a path or a hub id, and " + c.Data.Bench + " has its own"
 	}},
-	{"data.dir,data.registry", when("data.bench is "+bench.Arith+", which is built in",
-		func(c *Config) bool { return c.Data.Bench == bench.Arith })},
-	{"eval.dir,eval.registry", when("eval.bench is "+bench.Arith+", which is built in",
-		func(c *Config) bool { return c.Eval.Bench == bench.Arith })},
+	{"data.dir,data.registry", when("data.bench is built in",
+		func(c *Config) bool { return bench.Builtin(c.Data.Bench) })},
+	{"eval.dir,eval.registry", when("eval.bench is built in",
+		func(c *Config) bool { return bench.Builtin(c.Eval.Bench) })},
 	{"reward.grader", when("reward.accuracy is 0", func(c *Config) bool {
 		return c.Reward.Accuracy == 0 && !(c.Rollout.DynamicSampling &&
 			c.Rollout.FilterBy == FilterByAccuracy)

@@ -71,7 +71,8 @@ func TestTokenizer(t *testing.T) {
 		t.Error(err)
 	}
 	for _, language := range arith.Languages() {
-		problems, err := arith.Generate(nil, arith.Test, []string{language})
+		task, _ := arith.Find("arith")
+		problems, err := task.Generate(nil, arith.Test, []string{language})
 		if err != nil {
 			t.Fatal(err)
 		}

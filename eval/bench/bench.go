@@ -60,7 +60,7 @@ type Options struct {
 	Say io.Writer
 }
 
-// Arith is the name of the built-in benchmark.
+// Arith is the name of the first of the built-in benchmarks.
 const Arith = "arith"
 
 // Load reads the problems of a benchmark: one that Lookup knows by name, or a
@@ -76,8 +76,8 @@ func Load(name string, languages []string, o Options) ([]Problem, error) {
 	}
 	var all []Problem
 	switch {
-	case name == Arith && len(entry.Sources) == 0:
-		all, err = loadArith(languages, o)
+	case entry.builtin():
+		all, err = loadBuiltin(name, languages, o)
 	case entry.Languages == nil:
 		all, err = entry.loadPath(name, languages, o)
 	default:
@@ -86,7 +86,7 @@ func Load(name string, languages []string, o Options) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name != Arith && len(o.Levels) > 0 {
+	if !entry.builtin() && len(o.Levels) > 0 {
 		there := slices.Clone(all)
 		var absent []int
 		for _, level := range o.Levels {
@@ -163,19 +163,30 @@ func choose(name string, all []Problem, languages []string, limit int) ([]Proble
 	return out, nil
 }
 
-func loadArith(languages []string, o Options) ([]Problem, error) {
+// Builtin says whether a benchmark of a name is built in.
+func Builtin(name string) bool {
+	_, ok := arith.Find(name)
+	return ok
+}
+
+// builtin says whether the program makes the questions: the benchmark has a built-in one's name,
+// and no file of the user's is called like it.
+func (e Entry) builtin() bool { return Builtin(e.name) && len(e.Sources) == 0 }
+
+func loadBuiltin(name string, languages []string, o Options) ([]Problem, error) {
 	split := arith.Split(o.Split)
 	if split == "" {
 		split = arith.Test
 	}
-	generated, err := arith.Generate(o.Levels, split, languages)
+	task, _ := arith.Find(name)
+	generated, err := task.Generate(o.Levels, split, languages)
 	if err != nil {
 		return nil, err
 	}
 	problems := make([]Problem, len(generated))
 	for i, p := range generated {
 		problems[i] = Problem{
-			ID: p.ID, Benchmark: Arith, Language: p.Language, Problem: p.Text, Answer: p.Answer,
+			ID: p.ID, Benchmark: name, Language: p.Language, Problem: p.Text, Answer: p.Answer,
 			Solution: p.Solution, Level: p.Level,
 		}
 	}

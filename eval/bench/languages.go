@@ -34,7 +34,7 @@ func Languages(name string, o Options) (here, away []string, named bool, err err
 		here, err = entry.pathLanguages(name, o)
 		return here, nil, len(here) > 0, err
 	}
-	if name == Arith && len(entry.Sources) == 0 {
+	if entry.builtin() {
 		return entry.Languages, nil, true, nil
 	}
 	split := o.Split

@@ -204,7 +204,7 @@ func (e *Entry) check(name string) error {
 		return fmt.Errorf("samples is %d: expected 1 or more", e.Samples)
 	case e.MaxTokens < 0:
 		return fmt.Errorf("max_tokens is %d: expected 1 or more", e.MaxTokens)
-	case len(e.Sources) == 0 && name != Arith:
+	case len(e.Sources) == 0 && !Builtin(name):
 		return errors.New("sources: none is named")
 	}
 	for i := range e.Sources {

@@ -1,4 +1,4 @@
-// Package arith is Stele's own task: small arithmetic in words and digits, the
+// Package arith makes Stele's own tasks: small arithmetic in words and digits, the
 // same questions in eleven languages. It needs no data and no download.
 //
 // Invariants: a question is the same in every language under one id; whether it
@@ -7,6 +7,7 @@
 package arith
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -26,7 +27,7 @@ func Languages() []string {
 	})
 }
 
-// Levels is the number of levels of difficulty:
+// Levels is the number of levels of difficulty of arith:
 //
 //	1  a + b, one digit each                       100 questions
 //	2  a + b and a - b up to 20                    572
@@ -51,6 +52,7 @@ type question struct {
 	ops     string // one operator between operands each, of + - *
 	numbers []int
 	story   bool
+	chain   bool // answered step by step
 }
 
 // Split names a part of the questions.
@@ -63,42 +65,34 @@ const (
 	All   Split = "all"
 )
 
-// Generate returns the questions of some levels (all when none are given) and a
-// split, in each of the languages: language by language, in the same order of
+// Generate returns the questions of some levels (all of the task's when none are given)
+// and a split, in each of the languages: language by language, in the same order of
 // questions, which is a fixed shuffle.
-func Generate(levels []int, split Split, languages []string) ([]Problem, error) {
+func (t Task) Generate(levels []int, split Split, languages []string) ([]Problem, error) {
 	if split != Train && split != Test && split != All {
-		return nil, fmt.Errorf("arith: unknown split %q: expected train, test or all%s", split,
+		return nil, fmt.Errorf("%s: unknown split %q: expected train, test or all%s", t.Name, split,
 			nearest.Hint(string(split), []string{"train", "test", "all"}))
 	}
-	var questions []question
-	for level := 1; level <= Levels; level++ {
-		if len(levels) == 0 || slices.Contains(levels, level) {
-			questions = append(questions, ofLevel(level)...)
+	for _, level := range levels {
+		if !slices.Contains(t.levels, level) {
+			return nil, fmt.Errorf("%s: level %d, expected %s", t.Name, level, t.span())
 		}
 	}
-	for _, level := range levels {
-		if level < 1 || level > Levels {
-			return nil, fmt.Errorf("arith: level %d, expected 1 to %d", level, Levels)
+	var questions []question
+	for _, level := range t.levels {
+		if len(levels) == 0 || slices.Contains(levels, level) {
+			questions = append(questions, t.questions(level)...)
 		}
 	}
 	questions = slices.DeleteFunc(questions, func(q question) bool {
 		return split == Train && q.isTest() || split == Test && !q.isTest()
 	})
-	slices.SortStableFunc(questions, func(a, b question) int {
-		switch x, y := a.hash("order"), b.hash("order"); {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
+	questions = byHash(questions, "order")
 	var problems []Problem
 	for _, language := range languages {
 		p, ok := phrasebook[language]
 		if !ok {
-			return nil, fmt.Errorf("arith: no language %q: expected one of %s", language,
+			return nil, fmt.Errorf("%s: no language %q: expected one of %s", t.Name, language,
 				strings.Join(Languages(), " "))
 		}
 		for _, q := range questions {
@@ -179,13 +173,25 @@ func few(questions []question, n int) []question {
 	if n == 0 || len(questions) <= n {
 		return questions
 	}
-	slices.SortStableFunc(questions, func(a, b question) int {
-		if a.hash("choice") < b.hash("choice") {
-			return -1
-		}
-		return 1
-	})
-	return questions[:n]
+	return byHash(questions, "choice")[:n]
+}
+
+// byHash sorts questions by their hash for a purpose.
+func byHash(questions []question, purpose string) []question {
+	type keyed struct {
+		key uint64
+		question
+	}
+	sorted := make([]keyed, len(questions))
+	for i, q := range questions {
+		sorted[i] = keyed{q.hash(purpose), q}
+	}
+	slices.SortStableFunc(sorted, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	out := make([]question, len(questions))
+	for i, k := range sorted {
+		out[i] = k.question
+	}
+	return out
 }
 
 // hash is a number that depends on the operands and a purpose.
@@ -199,28 +205,35 @@ func (q question) hash(purpose string) uint64 {
 
 func (q question) isTest() bool { return q.hash("split")%5 == 0 }
 
-// inWords says whether the question has its numbers in words; half of them do.
-func (q question) inWords() bool { return !q.story && q.hash("style")%2 == 0 }
+// inWords says whether the question has its numbers in words; half of them do, and all chains.
+func (q question) inWords() bool { return q.chain || !q.story && q.hash("style")%2 == 0 }
 
 func (q question) result() int {
 	r := q.numbers[0]
 	for i, op := range q.ops {
-		switch n := q.numbers[i+1]; op {
-		case '+':
-			r += n
-		case '-':
-			r -= n
-		case '*':
-			r *= n
-		}
+		r = apply(r, op, q.numbers[i+1])
 	}
 	return r
 }
 
-// id is readable: arith-2-12-5 would be twelve minus five of level 2.
+func apply(a int, op rune, b int) int {
+	switch op {
+	case '-':
+		return a - b
+	case '*':
+		return a * b
+	}
+	return a + b
+}
+
+// id is readable: arith-2-12-5 is twelve minus five of level 2.
 func (q question) id() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "arith-%d-%d", q.level, q.numbers[0])
+	task := "arith"
+	if q.chain {
+		task = "chain"
+	}
+	fmt.Fprintf(&b, "%s-%d-%d", task, q.level, q.numbers[0])
 	for i, op := range q.ops {
 		fmt.Fprintf(&b, "%c%d", op, q.numbers[i+1])
 	}
@@ -242,6 +255,12 @@ func (q question) in(language string, p phrases) Problem {
 		}
 	}
 	answer := strconv.Itoa(q.result())
+	if q.chain {
+		return Problem{
+			ID: q.id(), Language: language, Text: text, Answer: answer,
+			Solution: q.steps(p, word) + ` \boxed{` + answer + `}`, Level: q.level,
+		}
+	}
 	say := strings.Replace(p.say, "{e}", q.expression(p, word), 1)
 	say = strings.Replace(say, "{r}", word(q.result()), 1)
 	return Problem{
@@ -255,7 +274,7 @@ func (q question) expression(p phrases, number func(int) string) string {
 	var b strings.Builder
 	b.WriteString(number(q.numbers[0]))
 	for i, op := range q.ops {
-		b.WriteString(map[rune]string{'+': p.plus, '-': p.minus, '*': p.times}[op])
+		b.WriteString(p.operator(op))
 		b.WriteString(number(q.numbers[i+1]))
 	}
 	return b.String()

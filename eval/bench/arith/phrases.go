@@ -10,6 +10,17 @@ type phrases struct {
 	story              string // {a} things, {b} more, {c} fewer
 }
 
+// operator returns an operator's words with the spaces around them.
+func (p phrases) operator(op rune) string {
+	switch op {
+	case '-':
+		return p.minus
+	case '*':
+		return p.times
+	}
+	return p.plus
+}
+
 var phrasebook = map[string]phrases{
 	"en": {"What is {e}?", "{e} is {r}.", " plus ", " minus ", " times ",
 		"Anna has {a} apples. She buys {b} more and gives {c} away. How many apples does she have now?"},

@@ -10,7 +10,8 @@ import (
 )
 
 func main() {
-	problems, err := arith.Generate(nil, arith.All, arith.Languages())
+	task, _ := arith.Find("arith")
+	problems, err := task.Generate(nil, arith.All, arith.Languages())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
