@@ -28,6 +28,11 @@ import (
 // value means the defaults named here.
 type Options struct {
 	Backend string // auto, go, xla:cpu, xla:cuda or xla:PATH; default auto
+	// Shared has backends and compiled programs that other models use too; nil shares nothing.
+	Shared *backend.Shared
+	// Threads are those of host kernels; default GOMAXPROCS. Nothing that is computed depends on
+	// them.
+	Threads int
 	// DType is float32 (default), bfloat16 or, on a CPU and not for training, int8:
 	// how weights are held. The key-value pool is bfloat16 but for float32.
 	DType   string

@@ -66,7 +66,7 @@ func (s *Source) Open(options Options) error {
 	if s.dtype, err = ParseDType(options.DType); err != nil {
 		return err
 	}
-	if s.device, err = backend.Open(options.Backend); err != nil {
+	if s.device, err = options.Shared.Open(options.Backend); err != nil {
 		return err
 	}
 	if options.Kernels, err = chooseKernels(options.Kernels, s.device, s.dtype); err != nil {
@@ -116,7 +116,7 @@ func (s *Source) Load() (*Engine, error) {
 	s.folder, s.Tokenizer = nil, nil
 	var err error
 	if s.options.Kernels == KernelsHost {
-		e.team = host.NewTeam(0)
+		e.team = host.NewTeam(s.options.Threads)
 		e.host, err = hostmodel.New(e.Weights, e.team)
 	} else {
 		err = e.Weights.Upload()

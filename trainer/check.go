@@ -117,6 +117,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	backend.Reproducible() // a run goes on exactly
 	if err := s.Open(engine.Options{
 		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels,
+		Shared: r.options.Shared, Threads: r.options.Threads,
 		MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
 		PoolBytes: engine.DefaultPoolBytes, // as memory.Workload counts
 	}); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/runlock"
+	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
@@ -35,7 +36,10 @@ type Options struct {
 	Backend, DType string
 	Kernels        engine.Kernels // of the rollouts
 	Version        string         // of stele, for the manifest
-	Resume         bool           // go on with the run in the output folder
+	// Shared and Threads are those of the model, as in engine.Options.
+	Shared  *backend.Shared
+	Threads int
+	Resume  bool // go on with the run in the output folder
 	// Memory is the limit on the run's use of the device, bytes; 0 takes what is free on a
 	// CPU's machine, and elsewhere what the device says, if it does.
 	Memory int64

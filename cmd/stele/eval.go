@@ -232,7 +232,7 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 		source); err != nil {
 		return nil, err
 	}
-	if err := checkPositions(os.Stderr, length, spec.MaxTokens, found.questions,
+	if err := checkPositions(g.stderr(), length, spec.MaxTokens, found.questions,
 		model.Config.MaxPositions); err != nil {
 		return nil, err
 	}
@@ -406,7 +406,7 @@ func (g generator) Generate(ctx context.Context, requests []eval.Request,
 }
 
 // evaluationSpec makes the spec of the evaluations that a training run's configuration asks for.
-func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
+func evaluationSpec(c trainer.Config, say io.Writer) (eval.Spec, bench.Options, error) {
 	names := strings.Split(c.Eval.Bench, ",")
 	spec := eval.Spec{
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
@@ -417,11 +417,11 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 		LangCandidates: c.Reward.LangCandidates,
 	}
 	source := bench.Options{Dir: c.Eval.Dir, Registry: c.Eval.Registry, Limit: spec.Limit,
-		Levels: spec.Levels, Say: os.Stderr}
+		Levels: spec.Levels, Say: say}
 	if c.Eval.Bench == c.Data.Bench {
 		source.Fields = c.Data.Fields // the same file
 	}
-	if err := settleLanguages(&spec, source, os.Stderr); err != nil {
+	if err := settleLanguages(&spec, source, say); err != nil {
 		return spec, source, err
 	}
 	spec.Samples = eval.SamplesFor(spec.Benchmarks, c.Eval.Samples)
@@ -434,7 +434,7 @@ func evaluationSpec(c trainer.Config) (eval.Spec, bench.Options, error) {
 
 // checkEvaluation refuses what evaluateDuring would refuse, before anything is trained.
 func checkEvaluation(model *engine.Source, c trainer.Config, say io.Writer) error {
-	spec, source, err := evaluationSpec(c)
+	spec, source, err := evaluationSpec(c, say)
 	if err != nil {
 		return err
 	}
@@ -479,7 +479,7 @@ func sayPositions(w io.Writer, setting string, tokens, prompt, positions int) {
 // evaluateDuring measures a model in training as its configuration says.
 func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer.Config,
 	out string) (*eval.Results, error) {
-	spec, source, err := evaluationSpec(c)
+	spec, source, err := evaluationSpec(c, g.stderr())
 	if err != nil {
 		return nil, err
 	}
@@ -487,7 +487,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	deps, err := evalDeps(e, spec, evalOrigin(g, e.Executor(), c.Model, nil), c.Rollout.Batch, os.Stderr)
+	deps, err := evalDeps(e, spec, evalOrigin(g, e.Executor(), c.Model, nil), c.Rollout.Batch, g.stderr())
 	if err != nil {
 		return nil, err
 	}
@@ -496,7 +496,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	_ = printResults(os.Stderr, results, "eval.max_tokens") // a terminal that is gone does not end the run
+	_ = printResults(g.stderr(), results, "eval.max_tokens") // a terminal that is gone does not end the run
 	return results, nil
 }
 

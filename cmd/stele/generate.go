@@ -285,9 +285,6 @@ func (o *order) add(done engine.Completion) error {
 // engineOptions are the options of the global flags.
 func (g *globals) engineOptions(batch int) engine.Options {
 	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels),
-		MaxBatch: batch, Say: os.Stderr}
-	if g.verbose {
-		o.Log = os.Stderr
-	}
+		Shared: g.shared, Threads: g.threads, MaxBatch: batch, Log: g.log(), Say: g.stderr()}
 	return o
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // globals are the flags that every subcommand understands.
@@ -25,6 +27,19 @@ type globals struct {
 	kernels string // auto | host | graph
 	verbose bool
 	json    bool // machine-readable results where a table would be printed
+
+	// What a study sets for each of its jobs.
+	shared  *backend.Shared
+	threads int
+	say     io.Writer
+}
+
+// stderr is where everybody is told what they must know.
+func (g *globals) stderr() io.Writer {
+	if g.say != nil {
+		return g.say
+	}
+	return os.Stderr
 }
 
 // Exit codes of the command-line contract.

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"text/tabwriter"
 
@@ -22,6 +22,7 @@ import (
 func newStudyCommand(g *globals) *cobra.Command {
 	var out, job string
 	var dryRun, list, update bool
+	var workers int
 	var tokens float64
 	c := &cobra.Command{
 		Use:   "study FILE.yaml --out DIR [--dry-run | --jobs | --job NAME]",
@@ -38,7 +39,10 @@ fails is said, and the others go on. What was begun with other settings than the
 is refused, or run anew with --update.
 
 --job runs one job, named or by its number, and what it needs that is not done: on many
-machines that share DIR, in any order. The job report is made of what is done.`,
+machines that share DIR, in any order. The job report is made of what is done.
+
+A small model leaves cores idle: --workers N does N jobs beside each other. The end says
+how much of the cores' time was used.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("%s needs one study's file: see --help", c.CommandPath())
@@ -56,18 +60,30 @@ machines that share DIR, in any order. The job report is made of what is done.`,
 			if c.Flags().Changed("tokens-per-second") && !(tokens > 0) {
 				return usagef("--tokens-per-second %g: expected a number above 0", tokens)
 			}
+			if workers < 1 {
+				return usagef("--workers %d: expected at least 1", workers)
+			}
 			backend.Reproducible() // a study goes on exactly, whatever it did before in this process
 			w := &studyWork{g: g, perSecond: tokens, known: map[string]study.Estimate{}}
 			options := study.Options{Backend: g.backend, DType: g.dtype, Kernels: g.kernels}
 			switch {
 			case dryRun:
-				return printStudyPlan(c.Context(), c.OutOrStdout(), g, s, out, options, w)
+				return printStudyPlan(c.Context(), c.OutOrStdout(), g, s, out, options, workers, w)
 			case list:
 				return printJobs(c.OutOrStdout(), g, s, out, options)
 			}
 			r := &study.Run{Study: s, Dir: out, Runner: w, Options: options, Update: update,
-				Say: c.ErrOrStderr()}
+				Workers: workers, Say: c.ErrOrStderr()}
 			if job == "" {
+				if workers > 1 { // each job asks alone whether it fits
+					plan, err := s.Plan(c.Context(), out, options, w)
+					if err == nil {
+						err = plan.Beside(workers)
+					}
+					if err != nil {
+						return err
+					}
+				}
 				return r.All(c.Context())
 			}
 			j, err := s.Find(job)
@@ -85,11 +101,14 @@ machines that share DIR, in any order. The job report is made of what is done.`,
 	flags.StringVar(&job, "job", "", "run one job, by name or number, and what it needs")
 	flags.BoolVar(&update, "update", false,
 		"run anew what was begun with other settings, and what depends on it")
+	flags.IntVar(&workers, "workers", 1, "jobs done beside each other, in one process that compiles each program "+
+		"once and divides the cores; what they leave does not depend on it")
 	flags.Float64Var(&tokens, "tokens-per-second", 0,
 		"speed for the hours of --dry-run; by default what stele bench measured here")
 	must(c.MarkFlagRequired("out"))
 	c.MarkFlagsMutuallyExclusive("dry-run", "jobs", "job")
 	c.MarkFlagsMutuallyExclusive("dry-run", "update")
+	c.MarkFlagsMutuallyExclusive("workers", "jobs", "job")
 	c.MarkFlagsMutuallyExclusive("jobs", "update")
 	return c
 }
@@ -98,18 +117,19 @@ machines that share DIR, in any order. The job report is made of what is done.`,
 // what the plan is for.
 func printStudyPlan(
 	ctx context.Context, w io.Writer, g *globals, s *study.Study, dir string, options study.Options,
-	planner study.Planner,
+	workers int, planner study.Planner,
 ) error {
 	plan, err := s.Plan(ctx, dir, options, planner)
 	if err != nil {
 		return err
 	}
+	refusal := plan.Beside(workers)
 	if g.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(plan)
+		return errors.Join(encoder.Encode(plan), refusal)
 	}
-	return plan.Write(w)
+	return errors.Join(plan.Write(w), refusal)
 }
 
 // listedJob is a job in the list of --jobs --json.
@@ -158,19 +178,27 @@ func printJobs(w io.Writer, g *globals, s *study.Study, dir string, options stud
 // studyWork does the work of a study's jobs, and says what it will be.
 type studyWork struct {
 	g         *globals
+	shared    backend.Shared
 	perSecond float64                   // given; 0 for what was measured
 	known     map[string]study.Estimate // of jobs that are alike
 }
 
 // Train implements study.Runner.
-func (w *studyWork) Train(ctx context.Context, config trainer.Config, out string) error {
-	live := newTrainProgress(os.Stderr)
-	options := w.g.trainOptions(config, live)
+func (w *studyWork) Train(ctx context.Context, config trainer.Config, at study.Work) error {
+	live := newTrainProgress(at.Say)
+	options := w.globals(at).trainOptions(config, live)
 	options.Resume, options.OnStep = true, live.step
 	hard, stop, done := twoSignals(ctx)
 	defer done()
 	options.Stop = stop
-	return trainer.Run(hard, config, out, options)
+	return trainer.Run(hard, config, at.Out, options)
+}
+
+// globals are those of a job.
+func (w *studyWork) globals(at study.Work) *globals {
+	g := *w.g
+	g.shared, g.threads, g.say = &w.shared, at.Threads, at.Say
+	return &g
 }
 
 // spec makes the spec of an evaluation, with the languages that there are data in.
@@ -195,19 +223,20 @@ func (w *studyWork) spec(e study.Evaluation, say io.Writer) (eval.Spec, bench.Op
 const evaluationBatch = 32
 
 // Evaluate implements study.Runner.
-func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, called, out string) error {
-	spec, source, err := w.spec(e, os.Stderr)
+func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, called string,
+	at study.Work) error {
+	spec, source, err := w.spec(e, at.Say)
 	if err != nil {
 		return err
 	}
 	batch := cmp.Or(e.Batch, evaluationBatch)
-	found, err := w.g.findEvaluation(model, "evaluate.max_tokens", spec, source, batch)
+	found, err := w.globals(at).findEvaluation(model, "evaluate.max_tokens", spec, source, batch)
 	if err != nil {
 		return err
 	}
 	defer found.model.Close()
 	found.origin.Model = called // the same wherever the study lies
-	if err := eval.Check(found.spec, found.questions, eval.Shard{}, found.origin, out); err != nil {
+	if err := eval.Check(found.spec, found.questions, eval.Shard{}, found.origin, at.Out); err != nil {
 		return err
 	}
 	loaded, err := found.model.Load()
@@ -215,15 +244,15 @@ func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, cal
 		return err
 	}
 	defer loaded.Close()
-	deps, err := evalDeps(loaded, found.spec, found.origin, batch, os.Stderr)
+	deps, err := evalDeps(loaded, found.spec, found.origin, batch, at.Say)
 	if err != nil {
 		return err
 	}
-	results, err := eval.Run(ctx, found.spec, found.questions, deps, out)
+	results, err := eval.Run(ctx, found.spec, found.questions, deps, at.Out)
 	if err != nil {
 		return err
 	}
 	// a terminal that is gone does not end the study
-	_ = printResults(os.Stderr, results, "evaluate.max_tokens")
+	_ = printResults(at.Say, results, "evaluate.max_tokens")
 	return nil
 }

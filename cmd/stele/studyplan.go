@@ -56,7 +56,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 		options := w.g.trainOptions(config, live)
 		options.Say, options.Log = nil, nil
 		options.CheckEvaluation = func(model *engine.Source) error {
-			return checkEvaluation(model, config, io.Discard)
+			return checkEvaluation(model, config, w.g.stderr())
 		}
 		plan, refusal := trainer.Check(ctx, config, "", options)
 		if ctx.Err() != nil {

@@ -100,7 +100,7 @@ null} for each, in the same order:
 func (g *globals) trainOptions(cfg trainer.Config, live *trainProgress) trainer.Options {
 	return trainer.Options{
 		Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(),
-		Log: g.log(), Say: live,
+		Shared: g.shared, Threads: g.threads, Log: g.log(), Say: live,
 		Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
 			live.settle()
 			return evaluateDuring(ctx, g, e, cfg, out)
@@ -185,8 +185,9 @@ type trainProgress struct {
 	last     time.Time
 }
 
-func newTrainProgress(f *os.File) *trainProgress {
-	return &trainProgress{w: f, terminal: term.IsTerminal(int(f.Fd()))}
+func newTrainProgress(w io.Writer) *trainProgress {
+	f, ok := w.(*os.File)
+	return &trainProgress{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
 }
 
 func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
@@ -262,7 +263,7 @@ func (p *trainProgress) clear() {
 // log returns stderr with --verbose, and nil without.
 func (g *globals) log() io.Writer {
 	if g.verbose {
-		return os.Stderr
+		return g.stderr()
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type Device struct {
 	// products is the reason why programs of xla:cpu leave bfloat16 products to XLA (see
 	// registerProducts), and nil, once the backend is open, where host kernels compute them.
 	products error
+	// programs are shared by all who use the device; nil where each compiles its own.
+	programs *programs
 }
 
 // backend opens what Open named, if it is not open yet.

@@ -26,6 +26,7 @@ type Program struct {
 	donate  []bool
 	graph   *graph.Graph
 	execute compute.Executable
+	release func() // of an executable that others share; nil for one of its own
 
 	hostProducts int
 }
@@ -74,10 +75,15 @@ func Compile(
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 	}
-	if err := p.graph.Compile(outputs...); err != nil {
+	if d.programs != nil {
+		p.execute, p.release, err = d.programs.compile(p.graph, outputs)
+	} else if err = p.graph.Compile(outputs...); err == nil {
+		p.execute = p.graph.Executable()
+		compileCount.Add(1)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 	}
-	p.execute = p.graph.Executable()
 	return p, nil
 }
 
@@ -103,4 +109,9 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 func (p *Program) HostProducts() int { return p.hostProducts }
 
 // Close releases the executable.
-func (p *Program) Close() { p.graph.Finalize() }
+func (p *Program) Close() {
+	p.graph.Finalize()
+	if p.release != nil {
+		p.release()
+	}
+}

@@ -75,6 +75,10 @@ type Plan struct {
 	Disk       int64   `json:"disk"`
 	DiskFree   int64   `json:"disk_free"`   // 0 where the system does not say
 	MemoryFree int64   `json:"memory_free"` // of this machine
+	// Workers is how many jobs are done beside each other, and Together the memory of so many
+	// of those that need most.
+	Workers  int   `json:"workers"`
+	Together int64 `json:"memory_together"`
 	// Changed says of a folder that was begun which settings differ from the file's.
 	Changed string `json:"changed,omitempty"`
 }
@@ -148,6 +152,25 @@ func (p *Plan) add(j *PlannedJob) {
 			}
 		}
 	}
+}
+
+// Beside plans so many jobs beside each other. It is an error that this machine has not the
+// memory for those that need most.
+func (p *Plan) Beside(workers int) error {
+	var needs []int64
+	for _, j := range p.Jobs {
+		needs = append(needs, j.Memory)
+	}
+	slices.Sort(needs)
+	p.Workers, p.Together = workers, 0
+	for _, need := range needs[max(0, len(needs)-workers):] {
+		p.Together += need
+	}
+	if workers > 1 && p.MemoryFree > 0 && p.Together > p.MemoryFree {
+		return fmt.Errorf("%d jobs beside each other need up to %s, and %s are available here: give fewer "+
+			"--workers", workers, size(p.Together), size(p.MemoryFree))
+	}
+	return nil
 }
 
 // Refused counts the jobs that would not begin here.
@@ -243,7 +266,12 @@ func (p *Plan) Write(w io.Writer) error {
 		fmt.Fprintln(&b, "hours   not known: measure with stele bench -m MODEL, which is kept, or give "+
 			"--tokens-per-second")
 	}
-	fmt.Fprintf(&b, "memory  %s available here\n", cmp.Or(size(p.MemoryFree), "not known"))
+	together := ""
+	if p.Workers > 1 {
+		together = fmt.Sprintf("%s for %d jobs beside each other at most, ",
+			cmp.Or(size(p.Together), "not known how much"), p.Workers)
+	}
+	fmt.Fprintf(&b, "memory  %s%s available here\n", together, cmp.Or(size(p.MemoryFree), "not known how much"))
 	disk := "checkpoints' not known"
 	if p.Disk > 0 {
 		disk = size(p.Disk) + " for checkpoints at most"

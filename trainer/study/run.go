@@ -8,20 +8,30 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer"
 )
 
 // Runner does a job's work. Each goes on with what is in the folder already, and returns
 // the context's error when that ends.
 type Runner interface {
-	Train(ctx context.Context, config trainer.Config, out string) error
+	Train(ctx context.Context, config trainer.Config, w Work) error
 	// Evaluate measures the model in a folder, or of a name; called is what the results
 	// call it.
-	Evaluate(ctx context.Context, e Evaluation, model, called, out string) error
+	Evaluate(ctx context.Context, e Evaluation, model, called string, w Work) error
+}
+
+// Work says where and how a job is done.
+type Work struct {
+	Out     string    // its folder
+	Threads int       // of host kernels; no number depends on them
+	Say     io.Writer // gets what everybody must know
 }
 
 // Run is a study in the making.
@@ -32,13 +42,18 @@ type Run struct {
 	Options Options
 	// Update does again what the file changed; otherwise a change is an error.
 	Update bool
-	// Say gets what everybody must know.
+	// Workers is how many jobs may be done beside each other, in this process; 0 is 1. What
+	// they leave does not depend on it.
+	Workers int
+	// Say gets what everybody must know: of jobs that are done beside each other whole lines,
+	// each after the job's name.
 	Say io.Writer
 
+	voice  voice
+	mu     sync.Mutex
 	failed []string // jobs that were not done, with the reason
 	missed map[string]bool
-	total  int
-	number int
+	jobs   []*Job
 }
 
 // All does every job that is not done, and then the report. A job that fails is said, and
@@ -50,20 +65,26 @@ func (r *Run) All(ctx context.Context) error {
 	if err := r.sayOthers(); err != nil {
 		return err
 	}
-	r.missed, r.total = map[string]bool{}, len(r.Study.Jobs)
-	for i, j := range r.Study.Jobs {
-		r.number = i + 1
-		err := r.job(ctx, j, false)
-		if ctx.Err() != nil {
+	r.missed, r.jobs = map[string]bool{}, r.Study.Jobs
+	used := watchCores()
+	newPool(r.Study.Jobs, max(r.Workers, 1)).run(ctx, func(j *Job, others int) {
+		err := r.job(ctx, j, others, false)
+		switch {
+		case ctx.Err() != nil && err != nil:
 			r.say("stopped at %s: the same command goes on from there", j.Name)
-			return ctx.Err()
-		}
-		if err != nil {
+		case err != nil:
+			r.say("%s: not done: %v", j.Name, err)
+			r.mu.Lock()
 			r.missed[j.Name] = true
 			r.failed = append(r.failed, fmt.Sprintf("%s: %v", j.Name, err))
-			r.say("%s: not done: %v", j.Name, err)
+			r.mu.Unlock()
 		}
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
+	compiled, reused := backend.Compiled()
+	r.say("%d jobs in %v; %d programs compiled, %d taken from those", len(r.jobs), used(), compiled, reused)
 	if len(r.failed) > 0 {
 		return fmt.Errorf("%d of %d jobs were not done; the same command tries them again: %s", len(r.failed),
 			len(r.Study.Jobs), strings.Join(r.failed, "; "))
@@ -78,10 +99,9 @@ func (r *Run) One(ctx context.Context, j *Job) error {
 	if err := r.prepare(jobs); err != nil {
 		return err
 	}
-	r.missed, r.total = map[string]bool{}, len(jobs)
-	for i, j := range jobs {
-		r.number = i + 1
-		if err := r.job(ctx, j, true); err != nil {
+	r.missed, r.jobs = map[string]bool{}, jobs
+	for _, j := range jobs {
+		if err := r.job(ctx, j, 0, true); err != nil {
 			if ctx.Err() != nil {
 				r.say("stopped at %s: the same command goes on from there", j.Name)
 				return ctx.Err()
@@ -125,6 +145,7 @@ func (r *Run) sayOthers() error {
 
 // prepare refuses a folder of something else, and a file that changed what was begun.
 func (r *Run) prepare(jobs []*Job) error {
+	r.voice.w = r.Say
 	if err := r.owns(); err != nil {
 		return err
 	}
@@ -264,13 +285,17 @@ func (r *Run) removed(j *Job) string {
 	return filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".removed")
 }
 
-// job does a job, or finds that it is done.
-func (r *Run) job(ctx context.Context, j *Job, wait bool) (err error) {
+// job does a job, or finds that it is done; others may be done beside it.
+func (r *Run) job(ctx context.Context, j *Job, others int, wait bool) (err error) {
 	for _, need := range j.Needs {
-		if r.missed[need] {
+		r.mu.Lock()
+		missed := r.missed[need]
+		r.mu.Unlock()
+		if missed {
 			return fmt.Errorf("it needs %s, which was not done", need)
 		}
 	}
+	number := slices.Index(r.jobs, j) + 1
 	release, err := take(ctx, r.Dir, j.Name, wait, r.say)
 	if err != nil {
 		return err
@@ -295,7 +320,7 @@ func (r *Run) job(ctx context.Context, j *Job, wait bool) (err error) {
 			return fmt.Errorf("it was begun with other settings: %s", strings.Join(differ, ", "))
 		}
 		if now.State == Done {
-			r.say("[%d/%d] %s is done", r.number, r.total, j.Name)
+			r.say("[%d/%d] %s is done", number, len(r.jobs), j.Name)
 			return nil
 		}
 	}
@@ -306,8 +331,8 @@ func (r *Run) job(ctx context.Context, j *Job, wait bool) (err error) {
 	if err := now.write(r.Dir); err != nil {
 		return err
 	}
-	r.say("[%d/%d] %s", r.number, r.total, j.Name)
-	err = r.work(ctx, j, now)
+	r.say("[%d/%d] %s", number, len(r.jobs), j.Name)
+	err = r.work(ctx, j, others, now)
 	switch {
 	case err == nil:
 		now.State = Done
@@ -320,8 +345,11 @@ func (r *Run) job(ctx context.Context, j *Job, wait bool) (err error) {
 }
 
 // work does a training or an evaluation.
-func (r *Run) work(ctx context.Context, j *Job, now *record) error {
-	out := r.folder(j)
+func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
+	w := Work{Out: r.folder(j), Threads: max(1, runtime.GOMAXPROCS(0)/(others+1)), Say: r.Say}
+	if r.Workers > 1 {
+		w.Say = r.voice.of(j.Name)
+	}
 	model, called := j.Model, j.Model
 	if j.From != "" {
 		from, err := readRecord(r.Dir, j.From)
@@ -338,18 +366,18 @@ func (r *Run) work(ctx context.Context, j *Job, now *record) error {
 	case Reports:
 		return r.report()
 	case Evaluate:
-		return r.Runner.Evaluate(ctx, j.Evaluation, model, called, out)
+		return r.Runner.Evaluate(ctx, j.Evaluation, model, called, w)
 	}
 	config := j.Config
 	config.Model = model
-	if err := sweep(out); err != nil {
+	if err := sweep(w.Out); err != nil {
 		return err
 	}
-	if err := r.Runner.Train(ctx, config, out); err != nil {
+	if err := r.Runner.Train(ctx, config, w); err != nil {
 		return err
 	}
 	var err error
-	now.Checkpoint, err = trainer.LastCheckpoint(out)
+	now.Checkpoint, err = trainer.LastCheckpoint(w.Out)
 	return err
 }
 
@@ -362,8 +390,4 @@ func sweep(out string) error {
 	return err
 }
 
-func (r *Run) say(format string, args ...any) {
-	if r.Say != nil {
-		fmt.Fprintf(r.Say, format+"\n", args...)
-	}
-}
+func (r *Run) say(format string, args ...any) { r.voice.say(format, args...) }
