@@ -86,11 +86,12 @@ func (s *Spec) CheckCommands() error {
 	return nil
 }
 
-// groups tells which predictions on a question are the same answer.
-func (s *Spec) groups(q *Question, g *grade.Grader, predictions []string) []int {
+// Groups tells which predictions on a question of a benchmark are the same answer; label is the
+// answer.Label of the question's type.
+func (s *Spec) Groups(benchmark, label string, g *grade.Grader, predictions []string) []int {
 	var own answer.Type
-	if c, ok := s.AnswerCommands[q.Benchmark]; ok {
+	if c, ok := s.AnswerCommands[benchmark]; ok {
 		own, _ = c.Type() // the manifest was checked
 	}
-	return answer.Groups(q.AnswerType, own, predictions, g)
+	return answer.Groups(label, own, predictions, g)
 }

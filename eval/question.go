@@ -17,6 +17,7 @@ type Question struct {
 	Answer                  string  // the reference
 	DataName                string  // the benchmark's name as the grader knows it
 	AnswerType              string  `json:",omitempty"` // the answer.Label of the type of Answer
+	Level                   int     `json:"-"`          // of difficulty; 0 where it has none
 }
 
 // key names a question in a run.

@@ -140,7 +140,7 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 	}
 	grader, _ := grade.Named(spec.Grader) // Validate has looked at it
 	vote(all, func(i int, predictions []string) []int {
-		return spec.groups(&questions[i], grader, predictions)
+		return spec.Groups(questions[i].Benchmark, questions[i].AnswerType, grader, predictions)
 	})
 	for i := range questions {
 		cell := [2]string{questions[i].Benchmark, questions[i].Language}

@@ -20,9 +20,10 @@ type Sample struct {
 	DataName  string `json:"data_name"` // the benchmark's name as the grader knows it
 	// AnswerType is the answer.Label of the type of Reference.
 	AnswerType string `json:"answer_type,omitempty"`
-	Extracted  string `json:"extracted"` // final answer as found in Output
-	Pred       string `json:"pred"`      // what was compared
-	GT         string `json:"gt"`        // with what
+	Level      int    `json:"level,omitempty"` // of difficulty, where the benchmark has levels
+	Extracted  string `json:"extracted"`       // final answer as found in Output
+	Pred       string `json:"pred"`            // what was compared
+	GT         string `json:"gt"`              // with what
 	// Verdict is that of the grader that the settings name. Verdicts are those of all
 	// graders by name; in JSON they follow Verdict, as "verdict_qwen".
 	Verdict  bool            `json:"verdict"`
@@ -48,7 +49,7 @@ type Identified struct {
 func (s *Sample) question() Question {
 	return Question{Benchmark: s.Benchmark, Language: s.Language, ID: s.ID, Prompt: s.Prompt,
 		PromptIDs: s.PromptIDs, Prefix: s.Prefix, Answer: s.Reference, DataName: s.DataName,
-		AnswerType: s.AnswerType}
+		AnswerType: s.AnswerType, Level: s.Level}
 }
 
 // bareSample is Sample without its methods.
@@ -77,7 +78,7 @@ func sampleOf(q *Question, done *Completion) Sample {
 	return Sample{
 		ID: q.ID, Benchmark: q.Benchmark, Language: q.Language, Sample: done.Sample,
 		Prompt: q.Prompt, PromptIDs: q.PromptIDs, Prefix: q.Prefix, Output: q.Prefix + done.Text,
-		Reference: q.Answer, DataName: q.DataName, AnswerType: q.AnswerType,
+		Reference: q.Answer, DataName: q.DataName, AnswerType: q.AnswerType, Level: q.Level,
 		Tokens: len(done.TokenIDs), FinishReason: done.FinishReason,
 	}
 }

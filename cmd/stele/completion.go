@@ -16,6 +16,7 @@ import (
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/language"
+	"github.com/stele-lm/stele/eval/multilingual"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/hub"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -46,6 +47,7 @@ var flagValues = map[string]func() []string{
 	"template":        func() []string { return append([]string{"auto"}, prompt.Templates()...) },
 	"preset":          func() []string { return slices.Sorted(maps.Keys(eval.Presets)) },
 	"output":          func() []string { return benchFormats },
+	"measures":        func() []string { return append([]string{allMeasures}, multilingual.Names()...) },
 	"type":            func() []string { return []string{"auto", string(hub.Model), string(hub.Dataset)} },
 	"set":             settingValues,
 }

@@ -334,6 +334,7 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 			questions = append(questions, eval.Question{
 				Benchmark: name, Language: p.Language, ID: p.ID, Prompt: built.Text, PromptIDs: ids,
 				Prefix: built.Prefix, Answer: p.Answer, DataName: entry.DataName, AnswerType: p.AnswerType,
+				Level: p.Level,
 			})
 		}
 	}

@@ -51,12 +51,13 @@ type metricsFlags struct {
 	trained, allow []string
 	replicates     int
 	seed           uint64
+	measures       measuresFlags
 }
 
 func newMetricsCommand(*globals) *cobra.Command {
 	f := &metricsFlags{}
 	c := &cobra.Command{
-		Use:   "metrics --in FILE | --base RUN --trained RUN...",
+		Use:   "metrics --in FILE | --base RUN --trained RUN... | --measures NAMES RUN...",
 		Short: "Cross-lingual transfer from accuracies or run folders: ΔR, MTI, power law",
 		Long: `Cross-lingual transfer from accuracies or run folders.
 
@@ -81,7 +82,17 @@ monolingual point left out.
 With "counts" there are 95 % intervals ("mti_ci95" and so on) of a parametric bootstrap:
 each accuracy is drawn anew from a binomial distribution of that many trials, and
 everything is computed from the draws. A benchmark without a count is taken as exact.
-Without "counts", α and β have the intervals of the fit's covariance.`,
+Without "counts", α and β have the intervals of the fit's covariance.
+
+--measures computes from samples.jsonl what accuracies do not say, of runs of any age and
+without the model (docs/evaluation.md defines each):
+  words        share of words in the language asked for: of reasonings, of outputs, by tenths
+  switches     switches between languages in a reasoning
+  consistency  shares in which question, reasoning and answer are in one language
+  agreement    for each two languages, how often they answer the same; corrected for chance
+  levels       accuracy by level of difficulty, and weighted by it (--level-weights)
+Of a training run these are measured in each of its evaluations, and words and switches in
+the rollouts that it kept, step by step.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.trained = append(f.trained, args...)
 			return f.run(c.ErrOrStderr())
@@ -96,6 +107,15 @@ Without "counts", α and β have the intervals of the fit's covariance.`,
 	flags.StringVar(&f.out, "out", "-", "JSON file; - is stdout")
 	flags.IntVar(&f.replicates, "replicates", 1000, "bootstrap replicates; 0 for none")
 	flags.Uint64Var(&f.seed, "seed", 0, "of the bootstrap")
+	flags.StringSliceVar(&f.measures.names, "measures", nil, measuresUsage)
+	flags.StringSliceVar(&f.measures.weights, "level-weights", nil,
+		"weights of levels, as 1=1,2=2,3=4; by default each level has twice the weight of the one below")
+	flags.StringVar(&f.measures.data, "data", "",
+		"folder of the benchmarks, for levels that samples of older runs do not say")
+	for _, other := range []string{"in", "allow", "replicates", "seed"} {
+		c.MarkFlagsMutuallyExclusive("measures", other)
+	}
+	c.MarkFlagsMutuallyExclusive("measures", "base")
 	c.MarkFlagsMutuallyExclusive("in", "base")
 	c.MarkFlagsMutuallyExclusive("in", "trained")
 	c.MarkFlagsMutuallyExclusive("in", "allow")
@@ -111,6 +131,18 @@ func (f *metricsFlags) run(say io.Writer) error {
 	}
 	if f.replicates < 0 {
 		return usagef("--replicates is %d, expected 0 (no intervals) or more", f.replicates)
+	}
+	if len(f.measures.names) > 0 {
+		if len(f.trained) == 0 {
+			return usagef("--measures needs the folder of at least one run")
+		}
+		return f.measures.measure(f.trained, f.out, say)
+	}
+	for flag, given := range map[string]bool{"level-weights": len(f.measures.weights) > 0,
+		"data": f.measures.data != ""} {
+		if given {
+			return usagef("--%s has no effect without --measures", flag)
+		}
 	}
 	var s *transferStudy
 	var err error

@@ -34,7 +34,7 @@ func (s *Source) problem(record *jsonl.Record, of answer.Type, split string, row
 		}
 	}
 	// "Level 3", as MATH has it, is a level too; what is no number is none.
-	p.Level, _ = strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(level, "Level ")))
+	p.Level = levelOf(level)
 	options := 0
 	if s.Choices != nil {
 		var err error
@@ -334,4 +334,18 @@ func (c *Choices) options(record *jsonl.Record) ([]string, error) {
 		options = object.Text
 	}
 	return options, nil
+}
+
+// namedLevels are levels that have names, as PolyMath's, the easiest first.
+var namedLevels = []string{"low", "medium", "high", "top"}
+
+// levelOf reads a level of difficulty: a number, MATH's "Level 5", or one of namedLevels; 0 where it
+// is none of these.
+func levelOf(text string) int {
+	text = strings.TrimSpace(text)
+	if i := slices.Index(namedLevels, strings.ToLower(text)); i >= 0 {
+		return i + 1
+	}
+	level, _ := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(text, "Level ")))
+	return level
 }

@@ -1,0 +1,73 @@
+package multilingual
+
+import "github.com/stele-lm/stele/eval/langid"
+
+// languagesOf are the languages of a sample's reasoning and answer.
+type languagesOf struct {
+	reasoning, answer string
+	right             bool
+}
+
+// Consistencies are shares of samples in which question, reasoning and answer are in the same
+// language. The question's is the one asked for.
+type Consistencies struct {
+	Samples int `json:"samples"`
+	// Answers is the number of samples whose answer has words; what is said of answers is said of
+	// these.
+	Answers           int      `json:"answers_with_words"`
+	QuestionReasoning *float64 `json:"question_reasoning"`
+	ReasoningAnswer   *float64 `json:"reasoning_answer"`
+	QuestionAnswer    *float64 `json:"question_answer"`
+	// All is the share, of all samples, whose reasoning, and whose answer if it has words, is in the
+	// language of the question; AllRight of those that are right too.
+	All      *float64 `json:"all"`
+	AllRight *float64 `json:"all_and_right"`
+}
+
+func consistencyOf(question string, all []languagesOf) *Consistencies {
+	c := &Consistencies{Samples: len(all)}
+	var reasoning, both, answer, whole, right float64
+	for _, s := range all {
+		thinks := s.reasoning == question
+		if thinks {
+			reasoning++
+		}
+		worded := s.answer != langid.None && s.answer != ""
+		if worded {
+			c.Answers++
+			if s.answer == s.reasoning && s.answer != langid.Undetermined {
+				both++
+			}
+			if s.answer == question {
+				answer++
+			}
+		}
+		if thinks && (!worded || s.answer == question) {
+			whole++
+			if s.right {
+				right++
+			}
+		}
+	}
+	n, answers := float64(len(all)), float64(c.Answers)
+	c.QuestionReasoning, c.All, c.AllRight = share(reasoning, n), share(whole, n), share(right, n)
+	c.ReasoningAnswer, c.QuestionAnswer = share(both, answers), share(answer, answers)
+	return c
+}
+
+func meanConsistency(all []*Consistencies) *Consistencies {
+	m := &Consistencies{}
+	var parts [5][]*float64
+	for _, c := range all {
+		m.Samples += c.Samples
+		m.Answers += c.Answers
+		for i, x := range []*float64{c.QuestionReasoning, c.ReasoningAnswer, c.QuestionAnswer, c.All,
+			c.AllRight} {
+			parts[i] = append(parts[i], x)
+		}
+	}
+	m.QuestionReasoning, m.ReasoningAnswer, m.QuestionAnswer = average(parts[0]...), average(parts[1]...),
+		average(parts[2]...)
+	m.All, m.AllRight = average(parts[3]...), average(parts[4]...)
+	return m
+}
