@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stele-lm/stele/engine"
@@ -68,7 +70,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 		if plan == nil {
 			return e, nil
 		}
-		e.Notes = append(append([]string{}, plan.Notes...), plan.Ignored...)
+		e.Notes = append(append([]string{}, plan.Notes...), together(plan.Ignored)...)
 		e.Memory, e.Tokens, e.Disk = plan.Memory.Total, plan.TokensTotal, config.DiskBytes(plan.Memory)
 		if config.Samples() {
 			e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
@@ -77,6 +79,32 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 		w.speed(&e, shape, &config)
 		return e, err
 	})
+}
+
+// together says of settings that have no effect for one reason that reason once.
+func together(ignored []string) (lines []string) {
+	const between = " has no effect: "
+	settings := map[string][]string{}
+	var reasons []string
+	for _, said := range ignored {
+		setting, reason, ok := strings.Cut(said, between)
+		if !ok {
+			lines = append(lines, said)
+			continue
+		}
+		if settings[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		settings[reason] = append(settings[reason], setting)
+	}
+	for _, reason := range reasons {
+		has := between
+		if len(settings[reason]) > 1 {
+			has = " have no effect: "
+		}
+		lines = append(lines, strings.Join(settings[reason], ", ")+has+reason)
+	}
+	return lines
 }
 
 // rollouts counts the rollouts of a GRPO run, without dynamic sampling's further batches.
@@ -226,7 +254,24 @@ func missingModel(name string) []study.Missing {
 	if _, there := os.Stat(name); there == nil {
 		return []study.Missing{{What: err.Error()}} // a folder that is no model
 	}
-	return []study.Missing{{What: "model " + name, Get: "stele pull " + name}}
+	return []study.Missing{{What: "model " + name, Get: "stele pull " + name, Bytes: bytesByName(id)}}
+}
+
+// billions matches the parameters that a model's name says it has, as in Qwen2.5-1.5B-Instruct.
+var billions = regexp.MustCompile(`(?i)(?:^|[-_/])([0-9]+(?:\.[0-9]+)?)b(?:[-_]|$)`)
+
+// bytesByName is what a model's weights take at two bytes a parameter, going by its name; 0 where that says
+// nothing.
+func bytesByName(id string) int64 {
+	found := billions.FindStringSubmatch(id)
+	if found == nil {
+		return 0
+	}
+	parameters, err := strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		return 0
+	}
+	return int64(2e9 * parameters)
 }
 
 // missingData says that a benchmark's data cannot be read in the languages that it is known
@@ -269,10 +314,15 @@ func missingData(name, setting string, languages []string, source bench.Options)
 	}
 	missing := study.Missing{What: strings.ReplaceAll(err.Error(), "with --data", "with "+setting),
 		Languages: absent}
-	if len(entry.Repositories()) > 0 {
+	switch _, known := bench.Registry[name]; {
+	case len(entry.Repositories()) > 0 && source.Registry != "" && !known:
+		missing.Get = fmt.Sprintf("stele pull --registry %s %s", source.Registry, name)
+	case len(entry.Repositories()) > 0:
 		missing.Get = "stele pull " + name
-	} else if hub.IsID(name) {
+	case hub.IsID(name):
 		missing.Get = "stele pull --type dataset " + name
+	case source.Registry != "" && entry.About != "":
+		missing.About = fmt.Sprintf("%s: %s describes it", entry.About, source.Registry)
 	}
 	return []study.Missing{missing}
 }

@@ -1,17 +1,13 @@
 package study
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"math"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/stele-lm/stele/internal/hub"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/trainer"
 	"github.com/stele-lm/stele/trainer/memory"
@@ -38,8 +34,13 @@ type Estimate struct {
 type Missing struct {
 	What string `json:"what"`
 	Get  string `json:"get,omitempty"` // the command that gets it; empty where there is none
+	// About says what data are that no command gets, and where they are described.
+	About string `json:"about,omitempty"`
 	// Languages are those that data are not here in, where these are some of a benchmark's.
 	Languages []string `json:"languages,omitempty"`
+	// Bytes of a model's weights at two a parameter, of which its name says how many there are: a model
+	// in float32 has twice as many. 0 where the name does not say it.
+	Bytes int64 `json:"bytes_at_least,omitempty"`
 }
 
 // Planner says what jobs need. A model that is trained first has the same shape as the one
@@ -72,8 +73,11 @@ type Plan struct {
 	Tokens     int64   `json:"tokens"`
 	Hours      float64 `json:"hours"`
 	Unmeasured int     `json:"jobs_without_hours"`
+	Uncounted  int     `json:"jobs_without_tokens"`
 	Disk       int64   `json:"disk"`
 	DiskFree   int64   `json:"disk_free"`   // 0 where the system does not say
+	Fetched    int64   `json:"to_fetch"`    // bytes of models that are not here, at least, as their names say
+	CacheFree  int64   `json:"cache_free"`  // where models are fetched to; 0 where the system does not say
 	MemoryFree int64   `json:"memory_free"` // of this machine
 	// Workers is how many jobs are done beside each other, and Together the memory of so many
 	// of those that need most.
@@ -106,15 +110,26 @@ func (s *Study) Plan(ctx context.Context, dir string, options Options, planner P
 		}
 		p.Jobs = append(p.Jobs, planned)
 	}
-	there, err := jsonl.Existing(dir)
-	if err != nil {
+	if p.DiskFree, err = free(dir); err != nil {
 		return nil, err
 	}
-	var disk unix.Statfs_t
-	if unix.Statfs(there, &disk) == nil {
-		p.DiskFree = int64(disk.Bavail) * disk.Bsize
+	if cache, unknown := hub.Cache(); unknown == nil {
+		p.CacheFree, err = free(cache)
 	}
-	return p, nil
+	return p, err
+}
+
+// free returns the bytes that are free where a folder is or would be; 0 where the system does not say.
+func free(dir string) (int64, error) {
+	there, err := jsonl.Existing(dir)
+	if err != nil {
+		return 0, err
+	}
+	var disk unix.Statfs_t
+	if unix.Statfs(there, &disk) != nil {
+		return 0, nil
+	}
+	return int64(disk.Bavail) * disk.Bsize, nil
 }
 
 func (s *Study) estimate(ctx context.Context, j *Job, planner Planner) (Estimate, error) {
@@ -137,6 +152,9 @@ func (p *Plan) add(j *PlannedJob) {
 	} else {
 		p.Unmeasured++
 	}
+	if j.Tokens == 0 {
+		p.Uncounted++
+	}
 	p.Tokens, p.Hours, p.Disk = p.Tokens+j.Tokens, p.Hours+j.Hours, p.Disk+j.Disk
 	for _, m := range j.Missing {
 		at := slices.IndexFunc(p.Missing, func(known Missing) bool {
@@ -144,7 +162,8 @@ func (p *Plan) add(j *PlannedJob) {
 		})
 		if at < 0 {
 			at = len(p.Missing)
-			p.Missing = append(p.Missing, Missing{What: m.What, Get: m.Get})
+			p.Missing = append(p.Missing, Missing{What: m.What, Get: m.Get, About: m.About, Bytes: m.Bytes})
+			p.Fetched += m.Bytes
 		}
 		for _, l := range m.Languages {
 			if !slices.Contains(p.Missing[at].Languages, l) {
@@ -181,181 +200,4 @@ func (p *Plan) Refused() (n int) {
 		}
 	}
 	return n
-}
-
-// Write shows the plan to a person.
-func (p *Plan) Write(w io.Writer) error {
-	var b strings.Builder
-	if p.Title != "" {
-		fmt.Fprintf(&b, "%s\n\n", p.Title)
-	}
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\tjob\tstate\tneeds\tmodel\tmemory\ttokens, at most\thours, at most\t")
-	for i, j := range p.Jobs {
-		hours := ""
-		if j.Hours > 0 {
-			hours = fmt.Sprintf("%.3g", j.Hours)
-		}
-		state := string(j.State)
-		if len(j.Missing) > 0 {
-			state += ", not all is here"
-		} else if j.Refusal != "" {
-			state += ", would be refused"
-		}
-		needs := strings.Join(j.Needs, " ")
-		if j.Kind == Reports {
-			needs = "whatever is done"
-		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", i, j.Job, state, needs, j.Model, size(j.Memory),
-			count(j.Tokens), hours)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	section := func(title string, lines []string) {
-		if len(lines) > 0 {
-			fmt.Fprintf(&b, "\n%s\n", title)
-		}
-		for _, line := range lines {
-			fmt.Fprintf(&b, "  %s\n", line)
-		}
-	}
-	section("Results are given, nothing is run for them:", givenLines(p.Given))
-	var missing []string
-	for _, m := range p.Missing {
-		line := m.What
-		if len(m.Languages) > 1 {
-			line += fmt.Sprintf("; in %s neither", strings.Join(m.Languages[1:], " "))
-		}
-		if m.Get != "" && !strings.Contains(m.What, m.Get) {
-			line += ": " + m.Get
-		}
-		missing = append(missing, line)
-	}
-	slices.SortStableFunc(missing, func(a, b string) int { return cmp.Compare(notModel(a), notModel(b)) })
-	section("Not here:", missing)
-	section("Would be refused:", p.grouped(func(j *PlannedJob) []string {
-		if j.Refusal == "" {
-			return nil
-		}
-		return []string{j.Refusal}
-	}))
-	section("Notes:", p.grouped(func(j *PlannedJob) []string { return j.Notes }))
-	if p.Changed != "" {
-		section("Changed:", []string{p.Changed})
-	}
-	if !slices.ContainsFunc(p.Jobs, func(j PlannedJob) bool { return j.Kind != Reports }) {
-		fmt.Fprintln(&b, "\nOnly the report is made: no device, no model and no data are needed.")
-		_, err := io.WriteString(w, b.String())
-		return err
-	}
-	if p.Tokens > 0 {
-		fmt.Fprintf(&b, "\ntokens  %s at most\n", count(p.Tokens))
-	} else {
-		fmt.Fprintln(&b, "\ntokens  not known")
-	}
-	switch {
-	case p.Hours == 0 && len(p.speeds()) > 0 && p.Unmeasured > 0:
-		fmt.Fprintln(&b, "hours   not known: what is not here has no size")
-	case p.Hours > 0 && p.Unmeasured == 0:
-		fmt.Fprintf(&b, "hours   %.3g at most (%s)\n", p.Hours, strings.Join(p.speeds(), "; "))
-	case p.Hours > 0:
-		fmt.Fprintf(&b, "hours   %.3g at most (%s), and those of %d jobs whose speed or size is not known\n",
-			p.Hours, strings.Join(p.speeds(), "; "), p.Unmeasured)
-	case p.Unmeasured > 0:
-		fmt.Fprintln(&b, "hours   not known: measure with stele bench -m MODEL, which is kept, or give "+
-			"--tokens-per-second")
-	}
-	together := ""
-	if p.Workers > 1 {
-		together = fmt.Sprintf("%s for %d jobs beside each other at most, ",
-			cmp.Or(size(p.Together), "not known how much"), p.Workers)
-	}
-	fmt.Fprintf(&b, "memory  %s%s available here\n", together, cmp.Or(size(p.MemoryFree), "not known how much"))
-	disk := "checkpoints' not known"
-	if p.Disk > 0 {
-		disk = size(p.Disk) + " for checkpoints at most"
-	}
-	fmt.Fprintf(&b, "disk    %s, %s free\n", disk, cmp.Or(size(p.DiskFree), "not known how much is"))
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// givenLines says of given models, those of one file together, where they are from.
-func givenLines(all []Given) (lines []string) {
-	var order []string
-	models := map[string][]string{}
-	for _, g := range all {
-		from := fmt.Sprintf("%s (%s; %s)", g.Results, strings.Join(g.Benchmarks, " "), strings.Join(g.Languages, " "))
-		if models[from] == nil {
-			order = append(order, from)
-		}
-		models[from] = append(models[from], g.Model)
-	}
-	for _, from := range order {
-		lines = append(lines, from+": "+strings.Join(models[from], ", "))
-	}
-	return lines
-}
-
-// notModel is 0 for a line about a model, which comes first, else 1.
-func notModel(line string) int {
-	if strings.HasPrefix(line, "model ") {
-		return 0
-	}
-	return 1
-}
-
-// speeds lists where speeds are known from.
-func (p *Plan) speeds() (all []string) {
-	for _, j := range p.Jobs {
-		if j.SpeedOf != "" && !slices.Contains(all, j.SpeedOf) {
-			all = append(all, j.SpeedOf)
-		}
-	}
-	return all
-}
-
-// grouped lists what is said of jobs, each thing once with the jobs it is said of.
-func (p *Plan) grouped(of func(*PlannedJob) []string) (lines []string) {
-	jobs := map[string][]string{}
-	var order []string
-	for i := range p.Jobs {
-		for _, said := range of(&p.Jobs[i]) {
-			if jobs[said] == nil {
-				order = append(order, said)
-			}
-			jobs[said] = append(jobs[said], p.Jobs[i].Job)
-		}
-	}
-	for _, said := range order {
-		lines = append(lines, some(jobs[said])+": "+said)
-	}
-	return lines
-}
-
-// count writes a number of tokens for a person; 0 is not known, and nothing.
-func count(n int64) string {
-	switch x := float64(n); {
-	case n == 0:
-		return ""
-	case x < 1e4:
-		return fmt.Sprint(n)
-	case x < 1e6:
-		return fmt.Sprintf("%.3g thousand", x/1e3)
-	case x < 1e9:
-		return fmt.Sprintf("%.3g million", x/1e6)
-	default:
-		return fmt.Sprintf("%.4g billion", x/1e9)
-	}
-}
-
-// size writes a number of bytes for a person; 0 is not known, and nothing.
-func size(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	exponent := min(4, max(2, int(math.Log2(float64(n))/10)))
-	return fmt.Sprintf("%.3g %s", float64(n)/math.Pow(1024, float64(exponent)),
-		[...]string{2: "MiB", 3: "GiB", 4: "TiB"}[exponent])
 }
