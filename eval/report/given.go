@@ -8,8 +8,8 @@ import (
 	"github.com/stele-lm/stele/eval"
 )
 
-// Given makes a run of results that were stated elsewhere and not measured in a folder; source says
-// where. Settings without a limit of tokens are not known.
+// Given makes a run of results that lie in no folder. Source names the file in which somebody stated
+// them, and is empty for results of stele eval. Settings without a limit of tokens are not known.
 func Given(name string, results *eval.Results, source string) *Run {
 	return &Run{Name: name, Results: results, given: source}
 }

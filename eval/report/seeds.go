@@ -215,6 +215,9 @@ func seedScore(scores []eval.Score) eval.Score {
 			alike = ci
 		}
 		between := variance(x) / float64(len(x))
+		if math.IsNaN(between) {
+			return nil, nil // of accuracies that were only stated
+		}
 		if len(squares) == 0 && between == 0 {
 			return nil, alike
 		}

@@ -214,6 +214,9 @@ func beside(dir, path, expected string) (string, error) {
 			return at, nil
 		}
 	}
+	if near == path {
+		return "", fmt.Errorf("there is no %s: expected %s", path, expected)
+	}
 	return "", fmt.Errorf("there is no %s, and no %s: expected %s", near, path, expected)
 }
 

@@ -23,6 +23,7 @@ type given struct {
 	path    string // as the study's file has it
 	entry   string // of a file of several models
 	results *eval.Results
+	typed   bool // from a file of accuracies
 	// Folder is that of an evaluation with its samples; empty for a file.
 	folder string
 	sum    string   // SHA-256 of what the report takes from it
@@ -142,7 +143,7 @@ func (f *file) state(g *given, m *Model, at string, stated bool) error {
 			return err
 		}
 	}
-	g.results = a.Results(g.entry, spec)
+	g.results, g.typed = a.Results(g.entry, spec), true
 	g.results.Model = m.Name
 	text, err := json.Marshal(g.results)
 	g.sum = fmt.Sprintf("%x", sha256.Sum256(text))
@@ -160,8 +161,11 @@ func (m *Model) spec() (eval.Spec, bool, error) {
 
 // run is what the report gets of given results, under a name.
 func (g *given) run(name string) (*report.Run, error) {
-	if g.folder == "" {
-		return report.Given(name, g.results, g.source()), nil
+	switch {
+	case g.typed:
+		return report.Given(name, g.results, filepath.Base(g.path)), nil // the same wherever the study lies
+	case g.folder == "":
+		return report.Given(name, g.results, ""), nil
 	}
 	r, err := report.Open(g.folder)
 	if err != nil {
@@ -170,9 +174,6 @@ func (g *given) run(name string) (*report.Run, error) {
 	r.Name = name
 	return r, nil
 }
-
-// source names the file, the same wherever the study lies.
-func (g *given) source() string { return filepath.Base(g.path) }
 
 // Given says of a model of the study that its results are given, and not measured here.
 type Given struct {
