@@ -174,7 +174,7 @@ func parse(data []byte, dir string) (*file, error) {
 		if m.Results == "" {
 			continue
 		}
-		if m.given, err = f.give(m, dir, stated || hasKey(models[i], "evaluate")); err != nil {
+		if m.given, err = f.give(m, dir, keysOf(models[i], "evaluate"), stated); err != nil {
 			return nil, fmt.Errorf("%s: results: %w", place("model", m.Name, i), err)
 		}
 		f.said = append(f.said, m.given.said...)
@@ -188,10 +188,18 @@ func (f *file) evaluates() bool {
 		slices.ContainsFunc(f.Models, func(m Model) bool { return m.Results == "" })
 }
 
-// hasKey reports whether an entry of a list has a key.
-func hasKey(entry any, key string) bool {
+// keysOf lists the keys in a group of an entry of a list.
+func keysOf(entry any, group string) (keys []string) {
 	items, _ := entry.(yaml.MapSlice)
-	return slices.ContainsFunc(items, func(item yaml.MapItem) bool { return item.Key == key })
+	for _, item := range items {
+		inner, _ := item.Value.(yaml.MapSlice)
+		for _, setting := range inner {
+			if item.Key == group {
+				keys = append(keys, fmt.Sprint(setting.Key))
+			}
+		}
+	}
+	return keys
 }
 
 // place names an entry of a list, which may have no name yet.

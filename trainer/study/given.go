@@ -34,7 +34,8 @@ type given struct {
 const resultsName = "results.json"
 
 // give reads the results that a model names.
-func (f *file) give(m *Model, dir string, stated bool) (g *given, err error) {
+// own are the settings of evaluation in the model's entry, and stated is whether the study has some.
+func (f *file) give(m *Model, dir string, own []string, stated bool) (g *given, err error) {
 	if m.Model != "" {
 		return nil, errors.New("model and results are both set: a model is evaluated here, or its results are given")
 	}
@@ -47,6 +48,8 @@ func (f *file) give(m *Model, dir string, stated bool) (g *given, err error) {
 		return nil, err
 	} else if info.IsDir() {
 		g.folder = at
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file: expected results of stele eval, or a file of accuracies", at)
 	} else if filepath.Base(at) == resultsName {
 		g.folder = filepath.Dir(at)
 	}
@@ -58,7 +61,8 @@ func (f *file) give(m *Model, dir string, stated bool) (g *given, err error) {
 		return nil, fmt.Errorf("%w: expected the folder of an evaluation, or a file of accuracies", err)
 	}
 	if g.folder == "" && !isResults(data) {
-		return g, f.state(g, m, at, stated)
+		g.saysOwn(m, own, howMeasured)
+		return g, f.state(g, m, at, stated || len(own) > 0)
 	}
 	if m.Entry != "" {
 		return nil, fmt.Errorf("entry %q: %s holds results of stele eval, of one model", m.Entry, m.Results)
@@ -72,7 +76,26 @@ func (f *file) give(m *Model, dir string, stated bool) (g *given, err error) {
 		return nil, err
 	}
 	g.sum = fmt.Sprintf("%x", sha256.Sum256(data))
+	g.saysOwn(m, own, nil)
 	return g, checkResults(m.Results, g.results)
+}
+
+// howMeasured are the settings of evaluation that say how somebody measured accuracies.
+var howMeasured = []string{"preset", "temperature", "top_p", "top_k", "min_p", "max_tokens", "hack", "stop", "seed",
+	"template", "few_shot", "grader", "lang_candidates", "data", "registry", "fields"}
+
+// saysOwn says which of a model's own settings of evaluation have no effect: those but some.
+func (g *given) saysOwn(m *Model, own, some []string) {
+	var without []string
+	for _, key := range own {
+		if !slices.Contains(some, key) {
+			without = append(without, "evaluate."+key)
+		}
+	}
+	if without != nil {
+		g.said = append(g.said, fmt.Sprintf("model %s: %s: no effect, since its results are given", m.Name,
+			strings.Join(without, ", ")))
+	}
 }
 
 // isResults reports whether a file is one that stele eval wrote, whatever it is called.

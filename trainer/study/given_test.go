@@ -77,6 +77,13 @@ func TestGiven(t *testing.T) {
 	if s.runs[0].given().sum != other.runs[0].given().sum || s.runs[1].given().sum == other.runs[1].given().sum {
 		t.Error("what the report is made of does not follow the file")
 	}
+	// What has no effect is said.
+	s, err = readGiven(t, strings.Replace(givenStudy, "results: printed.yaml}",
+		"results: printed.yaml, evaluate: {limit: 3, hack: false}}", 1), givenFile)
+	if want := "model start: evaluate.limit: no effect, since its results are given"; err != nil ||
+		!slices.Equal(s.Said, []string{want}) {
+		t.Errorf("%v, %q", err, s.Said)
+	}
 	// Without evaluate nothing is known of how they were measured.
 	s, err = readGiven(t, "models: [{name: start, results: printed.yaml}]", givenFile)
 	if err != nil || s.runs[0].given().results.Settings.MaxTokens != 0 || len(s.Jobs) != 1 {
