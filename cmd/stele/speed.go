@@ -28,11 +28,13 @@ func speedPath() (string, error) {
 	return filepath.Join(cache, "stele", "speed.json"), err
 }
 
-// speedKey names a model's shape on this machine: what the speed depends on.
-func speedKey(c *checkpoint.Config, dtype string) string {
+// speedKey names a model's shape, and what runs it on this machine: what the speed depends on.
+// executor is what generates (engine.Engine.Executor), or the backend that trains. Keys of older
+// files do not name it, and are left alone.
+func speedKey(c *checkpoint.Config, dtype, executor string) string {
 	host, _ := os.Hostname()
-	return fmt.Sprintf("%s: %d parameters, %d layers of %d, vocabulary of %d, %s", host, c.NumParameters(),
-		c.NumLayers, c.HiddenSize, c.VocabSize, dtype)
+	return fmt.Sprintf("%s: %d parameters, %d layers of %d, vocabulary of %d, %s, %s", host, c.NumParameters(),
+		c.NumLayers, c.HiddenSize, c.VocabSize, dtype, executor)
 }
 
 func readSpeeds(path string) (map[string]speed, error) {
@@ -58,7 +60,7 @@ func keepSpeed(c *checkpoint.Config, report *benchReport) error {
 		all = map[string]speed{} // not readable any more
 	}
 	for _, r := range report.Rows {
-		key := speedKey(c, r.DType)
+		key := speedKey(c, r.DType, r.Backend)
 		s := all[key]
 		switch {
 		case r.Generate > 0 && r.Batch >= s.Batch:

@@ -51,7 +51,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 				e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
 				e.Tokens = e.Generated // and prompts, which nobody has read
 			}
-			w.speed(&e, nil, nil)
+			w.speed(&e, nil, "", nil)
 			return e, nil
 		}
 		live := newTrainProgress(os.Stderr)
@@ -76,8 +76,15 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 			e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
 		}
 		shape, err := checkpoint.LoadConfig(plan.Model)
-		w.speed(&e, shape, &config)
-		return e, err
+		if err != nil {
+			return e, err
+		}
+		device, err := w.shared.Open(w.g.backend)
+		if err != nil {
+			return e, err
+		}
+		w.speed(&e, shape, device.Name, &config)
+		return e, nil
 	})
 }
 
@@ -127,7 +134,7 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 	}
 	dataThere := len(out.Missing) == len(missingModel(model))
 	if !dataThere {
-		w.speed(&out, nil, nil)
+		w.speed(&out, nil, "", nil)
 		return out, nil
 	}
 	var said bytes.Buffer
@@ -149,7 +156,7 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 			out.Generated += int64(len(problems)) * int64(spec.Samples[name]) * int64(spec.MaxTokens)
 		}
 		out.Tokens = out.Generated
-		w.speed(&out, nil, nil)
+		w.speed(&out, nil, "", nil)
 		return out, nil
 	}
 	source.Say = io.Discard
@@ -189,7 +196,7 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 		// a question's samples share its prompt
 		out.Tokens += int64(part.PromptMean * float64(part.Questions))
 	}
-	w.speed(&out, found.Config, nil)
+	w.speed(&out, found.Config, found.Executor(), nil)
 	return out, nil
 }
 
@@ -210,8 +217,10 @@ func evaluationMemory(c *checkpoint.Config, dtype string, batch, tokens int, p *
 }
 
 // speed adds to an estimate how fast a job is: as given, or as stele bench measured a
-// model of that shape here. training is nil for an evaluation.
-func (w *studyWork) speed(e *study.Estimate, shape *checkpoint.Config, training *trainer.Config) {
+// model of that shape here, with what generates or trains. training is nil for an evaluation.
+func (w *studyWork) speed(
+	e *study.Estimate, shape *checkpoint.Config, executor string, training *trainer.Config,
+) {
 	if w.perSecond > 0 {
 		e.PerSecond, e.SpeedOf = w.perSecond, fmt.Sprintf("%g tokens a second as given", w.perSecond)
 		return
@@ -227,7 +236,7 @@ func (w *studyWork) speed(e *study.Estimate, shape *checkpoint.Config, training 
 	if err != nil {
 		return
 	}
-	s := all[speedKey(shape, w.g.dtype)]
+	s := all[speedKey(shape, w.g.dtype, executor)]
 	switch {
 	case training == nil:
 		e.PerSecond = s.Decode
