@@ -47,7 +47,7 @@ var flagValues = map[string]func() []string{
 	"template":        func() []string { return append([]string{"auto"}, prompt.Templates()...) },
 	"preset":          func() []string { return slices.Sorted(maps.Keys(eval.Presets)) },
 	"output":          func() []string { return benchFormats },
-	"measures":        func() []string { return append([]string{allMeasures}, multilingual.Names()...) },
+	"measures":        func() []string { return append([]string{multilingual.All}, multilingual.Names()...) },
 	"type":            func() []string { return []string{"auto", string(hub.Model), string(hub.Dataset)} },
 	"set":             settingValues,
 }

@@ -8,10 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/stele-lm/stele/eval"
-	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/multilingual"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
@@ -22,17 +20,17 @@ type measuresFlags struct {
 	data           string
 }
 
-// measuresUsage is the help of --measures.
-const measuresUsage = "measure these in the samples of runs instead: words, switches, consistency, agreement, " +
-	"levels, or all"
-
-// allMeasures asks for every measure.
-const allMeasures = "all"
+// Helps of flags.
+const (
+	measuresUsage = "measure these in the samples of runs instead: words, switches, consistency, agreement, " +
+		"levels, or all"
+	levelWeightsUsage = "weights of levels, as 1=1,2=2,3=4; by default each level has twice the weight of the one below"
+)
 
 // asked reads the flags.
 func (f *measuresFlags) asked() (multilingual.Asked, error) {
 	var a multilingual.Asked
-	if !slices.Equal(f.names, []string{allMeasures}) {
+	if !slices.Equal(f.names, []string{multilingual.All}) {
 		a.Measures = f.names
 	}
 	var err error
@@ -121,13 +119,8 @@ func (f *measuresFlags) measureEvaluation(dir string, asked multilingual.Asked, 
 	if err != nil {
 		return nil, err
 	}
-	levels := map[string]map[string]int{} // by benchmark and question; nil where they are not known
-	asked.LevelOf = func(benchmark, id string) int {
-		if _, there := levels[benchmark]; !there {
-			levels[benchmark] = f.levelsOf(benchmark, &spec, say)
-		}
-		return levels[benchmark][id]
-	}
+	levels := multilingual.NewLevels(&spec, f.data)
+	asked.LevelOf = levels.Of
 	m, err := multilingual.Measure(dir, &spec, asked)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
@@ -135,29 +128,16 @@ func (f *measuresFlags) measureEvaluation(dir string, asked multilingual.Asked, 
 	for _, b := range slices.Sorted(maps.Keys(m.Levels)) {
 		switch l := m.Levels[b]; {
 		case l.Weights == nil:
-			fmt.Fprintf(say, "%s: the questions of %s have no levels: no accuracy by difficulty\n", dir, b)
+			why := "its questions have no levels"
+			if err := levels.Errors[b]; err != nil {
+				why = fmt.Sprintf("its samples say no level, and its data were not found (%v; --data names "+
+					"their folder)", err)
+			}
+			fmt.Fprintf(say, "%s: no accuracy by difficulty of %s: %s\n", dir, b, why)
 		case l.Without > 0:
 			fmt.Fprintf(say, "%s: %d samples of %s are of questions without a level, and do not count in it\n",
 				dir, l.Without, b)
 		}
 	}
 	return m, nil
-}
-
-// levelsOf reads levels from the benchmark's data, which samples of older runs do not have.
-func (f *measuresFlags) levelsOf(benchmark string, spec *eval.Spec, say io.Writer) map[string]int {
-	if f.data == "" && benchmark != bench.Arith {
-		return nil
-	}
-	languages := spec.LanguagesOf(benchmark)
-	problems, err := bench.Load(benchmark, languages[:min(1, len(languages))], bench.Options{Dir: f.data})
-	if err != nil {
-		fmt.Fprintf(say, "levels of %s are not known: %s\n", benchmark, strings.TrimSpace(err.Error()))
-		return nil
-	}
-	levels := map[string]int{}
-	for _, p := range problems {
-		levels[p.ID] = p.Level
-	}
-	return levels
 }

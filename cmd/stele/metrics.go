@@ -108,8 +108,7 @@ the rollouts that it kept, step by step.`,
 	flags.IntVar(&f.replicates, "replicates", 1000, "bootstrap replicates; 0 for none")
 	flags.Uint64Var(&f.seed, "seed", 0, "of the bootstrap")
 	flags.StringSliceVar(&f.measures.names, "measures", nil, measuresUsage)
-	flags.StringSliceVar(&f.measures.weights, "level-weights", nil,
-		"weights of levels, as 1=1,2=2,3=4; by default each level has twice the weight of the one below")
+	flags.StringSliceVar(&f.measures.weights, "level-weights", nil, levelWeightsUsage)
 	flags.StringVar(&f.measures.data, "data", "",
 		"folder of the benchmarks, for levels that samples of older runs do not say")
 	for _, other := range []string{"in", "allow", "replicates", "seed"} {

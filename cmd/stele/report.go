@@ -10,6 +10,7 @@ import (
 
 func newReportCommand(*globals) *cobra.Command {
 	var out, planFile string
+	var measures measuresFlags
 	c := &cobra.Command{
 		Use:   "report DIR... --out DIR",
 		Short: "Tables and figures of evaluations and training runs",
@@ -36,6 +37,7 @@ The rest is said by a plan, --plan FILE or report.yaml in a DIR or beside the DI
 
   title: Transfer of open reasoning models
   in_distribution: [math500]    # benchmarks of the kind trained on: ID, others OOD
+  measures: [words, agreement]  # as --measures; level_weights: {1: 1, 2: 2} as --level-weights
   runs:                         # by the name of the run's folder
     orz-7b:
       label: Open-Reasoner-Zero-7B
@@ -64,6 +66,14 @@ that lie where it does.`,
 			}
 			if err != nil {
 				return usageError{err}
+			}
+			if len(measures.names) > 0 {
+				plan.Measures = measures.names
+			}
+			if asked, err := measures.asked(); err != nil {
+				return usageError{err}
+			} else if asked.Weights != nil {
+				plan.LevelWeights = asked.Weights
 			}
 			var runs []*report.Run
 			for _, dir := range args {
@@ -94,6 +104,9 @@ that lie where it does.`,
 	}
 	c.Flags().StringVar(&out, "out", "", "folder of the report")
 	c.Flags().StringVar(&planFile, "plan", "", "YAML file that says how runs belong together")
+	c.Flags().StringSliceVar(&measures.names, "measures", nil, "sections on these, measured in samples: words, "+
+		"switches, consistency, agreement, levels, or all")
+	c.Flags().StringSliceVar(&measures.weights, "level-weights", nil, levelWeightsUsage)
 	must(c.MarkFlagRequired("out"))
 	return c
 }

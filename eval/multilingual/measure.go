@@ -35,6 +35,9 @@ const (
 	Levels      = "levels"
 )
 
+// All stands for every measure where names are asked for.
+const All = "all"
+
 // Names lists the measures.
 func Names() []string { return []string{Words, Switches, Consistency, Agreement, Levels} }
 

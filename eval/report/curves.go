@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,6 +14,7 @@ type curvePanel struct {
 	keys  []string // of metrics.jsonl
 	names []string // beside the curves; nil with a single one
 	band  string   // key of a standard deviation around the first curve
+	axis  string   // what the curves run along; "" is steps
 }
 
 // curvePanels are the pictures of a training run; those without data are left out.
@@ -144,9 +146,9 @@ func rewardPanels(metrics []string) []curvePanel {
 // wordsPanels returns the shares of words in the language asked for: the means and, where there are
 // several languages, that of the reasoning by language.
 func wordsPanels(metrics []string) []curvePanel {
-	const prefix = "words/reasoning/"
+	const prefix = reasoningWords
 	whole := curvePanel{title: "Words in the language asked for, share",
-		keys: []string{prefix + "mean", "words/rollout/mean"}, names: []string{"reasoning", "rollout"}}
+		keys: []string{prefix + "mean", rolloutWords + "mean"}, names: []string{"reasoning", "rollout"}}
 	by := curvePanel{title: "… of the reasoning, by language"}
 	var languages []string
 	for _, key := range metrics {
@@ -163,6 +165,26 @@ func wordsPanels(metrics []string) []curvePanel {
 	return []curvePanel{whole, by}
 }
 
+// switchesPanel is the number of switches between languages, the mean and by language.
+func switchesPanel(metrics []string) curvePanel {
+	p := curvePanel{title: "Switches between languages, a reasoning", keys: []string{switchesOf + "mean"},
+		names: []string{"mean"}}
+	var languages []string
+	for _, key := range metrics {
+		if language, ok := strings.CutPrefix(key, switchesOf); ok && language != "mean" {
+			languages = append(languages, language)
+		}
+	}
+	if len(languages) < 2 {
+		p.names = nil
+		return p
+	}
+	for _, language := range (knownLanguages{}).inOrder(languages) {
+		p.keys, p.names = append(p.keys, switchesOf+language), append(p.names, language)
+	}
+	return p
+}
+
 // panelsOf returns the panels that have data: those that are known, and one for each
 // metric that is not, such as a newer version's, under its own name.
 func panelsOf(steps []Step) []curvePanel {
@@ -175,7 +197,7 @@ func panelsOf(steps []Step) []curvePanel {
 	metrics := sortedKeys(all)
 	after := 1 + slices.IndexFunc(curvePanels, func(p curvePanel) bool { return p.keys[0] == "reward" })
 	panels := slices.Insert(slices.Clone(curvePanels), after,
-		slices.Concat(rewardPanels(metrics), wordsPanels(metrics))...)
+		append(slices.Concat(rewardPanels(metrics), wordsPanels(metrics)), switchesPanel(metrics))...)
 	known := map[string]bool{}
 	for _, key := range undrawn {
 		known[key] = true
@@ -188,7 +210,7 @@ func panelsOf(steps []Step) []curvePanel {
 	}
 	for _, key := range metrics {
 		byLanguage := strings.HasPrefix(key, "reward/") || strings.HasPrefix(key, "rewards/") ||
-			strings.HasPrefix(key, "words/")
+			strings.HasPrefix(key, "words/") || strings.HasPrefix(key, switchesOf)
 		if !known[key] && !byLanguage {
 			panels = append(panels, curvePanel{title: key, keys: []string{key}})
 		}
@@ -257,7 +279,7 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		}
 	}
 	c.line(x0, y0, x1, y0, "axis")
-	c.text((x0+x1)/2, y0+31, "middle", "small", "", "step")
+	c.text((x0+x1)/2, y0+31, "middle", "small", "", cmp.Or(p.axis, "step"))
 	toPixels := func(points [][2]float64) [][2]float64 {
 		out := make([][2]float64, len(points))
 		for i, q := range points {

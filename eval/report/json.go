@@ -7,6 +7,7 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/metric"
+	"github.com/stele-lm/stele/eval/multilingual"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -37,6 +38,8 @@ type jsonModel struct {
 	Difficulty map[string]jsonDifficulty `json:"difficulty,omitempty"`
 	// Graders counts, by benchmark and language, samples that one grader alone calls right.
 	Graders map[string]map[string]*tally `json:"graders,omitempty"`
+	// Measures are those that were asked for, of each seed of a mean.
+	Measures []*multilingual.Measures `json:"measures,omitempty"`
 }
 
 type jsonDifficulty struct {
@@ -152,7 +155,7 @@ func (r *Report) JSON() ([]byte, error) {
 func (m *model) json() jsonModel {
 	r := m.results
 	x := jsonModel{Name: m.name, Run: m.run, Model: r.Model, Template: m.template, Settings: r.Settings,
-		Benchmarks: r.Benchmarks, Languages: r.Languages, Mean: r.Mean}
+		Benchmarks: r.Benchmarks, Languages: r.Languages, Mean: r.Mean, Measures: m.all()}
 	if m.answers == nil {
 		return x
 	}

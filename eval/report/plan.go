@@ -21,6 +21,10 @@ type Plan struct {
 	// distribution. Empty: those that the training data came from, where that is known.
 	ID   []string           `yaml:"in_distribution"`
 	Runs map[string]PlanRun `yaml:"runs"` // by the run folder's name
+	// Measures names what is measured in samples beside accuracy (multilingual.Names, or all), and
+	// LevelWeights the weights of levels of difficulty.
+	Measures     []string        `yaml:"measures,omitempty"`
+	LevelWeights map[int]float64 `yaml:"level_weights,omitempty"`
 	// lying are the folders that lie where a plan was found, by the names that it has for
 	// them: runs that it may name though they are not reported.
 	lying map[string]string
@@ -86,6 +90,14 @@ func FindPlan(dirs []string) (Plan, error) {
 			merged.Title = p.Title
 		}
 		merged.ID = append(merged.ID, p.ID...)
+		for _, name := range p.Measures {
+			if !slices.Contains(merged.Measures, name) {
+				merged.Measures = append(merged.Measures, name)
+			}
+		}
+		if p.LevelWeights != nil {
+			merged.LevelWeights = p.LevelWeights
+		}
 		for name, run := range p.Runs {
 			merged.Runs[name] = run
 			merged.look(folder, name)

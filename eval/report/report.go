@@ -35,6 +35,9 @@ func New(runs []*Run, plan Plan) (*Report, error) {
 		return nil, err
 	}
 	s.said = said
+	if err := s.measure(runs, plan); err != nil {
+		return nil, err
+	}
 	r := &Report{runs: runs, Title: plan.Title, study: s}
 	var names []string
 	for _, run := range runs {

@@ -129,6 +129,9 @@ func (s *study) sections(runs []*Run) []Section {
 		add(x)
 	}
 	add(Section{ID: "difficulty", Title: "Difficulty of the questions", Figures: s.difficultyFigures()})
+	for _, x := range s.measuresSections() {
+		add(x)
+	}
 	add(Section{ID: "graders", Title: "Where the graders differ", Tables: graderTables(s.models)})
 	if f, ok := sideBySide(runs); ok {
 		add(Section{ID: "side-by-side", Title: f.Title, Figures: []Figure{f}})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/metric"
+	"github.com/stele-lm/stele/eval/multilingual"
 )
 
 // replicates of the bootstrap, and its seed: the same folders give the same report.
@@ -35,6 +36,7 @@ type model struct {
 	paired   bool              // base or trained model of a pair
 	spoken   bool              // its base is known, or why it is not here
 	seeds    []*model          // that it is the mean of
+	measures *multilingual.Measures
 }
 
 // pair is a trained model beside its base.

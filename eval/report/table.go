@@ -17,6 +17,8 @@ type Table struct {
 	Labels  int // leading columns that are text, not numbers
 	// all are the rows of the CSV where Rows are only the first of them.
 	all [][]string
+	// allHead are the heads of these where they have other columns.
+	allHead []string
 }
 
 // Markdown writes the table as Markdown.
@@ -46,9 +48,12 @@ func (t *Table) grouped() [][]string {
 // CSV returns the table as it is printed, with the hyphen as its minus sign. Numbers
 // that are not rounded are in the report's own CSV files.
 func (t *Table) CSV() ([]byte, error) {
-	rows := t.Rows
+	head, rows := t.Head, t.Rows
 	if t.all != nil {
 		rows = t.all
+	}
+	if t.allHead != nil {
+		head = t.allHead
 	}
 	plain := make([][]string, len(rows))
 	for i, row := range rows {
@@ -57,7 +62,7 @@ func (t *Table) CSV() ([]byte, error) {
 			plain[i][k] = strings.NewReplacer("−", "-", "–", "").Replace(cell)
 		}
 	}
-	return toCSV(t.Head, plain)
+	return toCSV(head, plain)
 }
 
 // toCSV writes rows with a head as RFC 4180 says.

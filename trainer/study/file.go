@@ -71,6 +71,10 @@ var armKeys = []string{"name", "label", "method", "curve", "allow", "seeds", "la
 type Report struct {
 	Title          string   `yaml:"title"`
 	InDistribution []string `yaml:"in_distribution"` // benchmarks of the kind trained on
+	// Measures are taken in the samples beside accuracy, as stele report --measures; LevelWeights are
+	// those of levels of difficulty.
+	Measures     []string        `yaml:"measures"`
+	LevelWeights map[int]float64 `yaml:"level_weights"`
 	// Comparisons get a page each, of their runs and these runs' bases alone.
 	Comparisons []Comparison `yaml:"comparisons"`
 }
@@ -434,6 +438,10 @@ func (f *file) check() error {
 		}
 	}
 	pages := map[string]bool{}
+	measured := report.Plan{Measures: f.Report.Measures, LevelWeights: f.Report.LevelWeights}
+	if _, err := measured.Asked(); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
 	for i, c := range f.Report.Comparisons {
 		if !naming.MatchString(c.Name) || pages[c.Name] || c.Name == "figures" || c.Name == "tables" {
 			return fmt.Errorf("report.comparisons %d: the name %q is taken, or no folder's", i+1, c.Name)

@@ -139,7 +139,8 @@ func (s *Study) of(c Comparison, done []run) (some []run) {
 // write writes the report of some runs to a folder, and returns what it was made by and what
 // it remarks. Of a base that is not among them the plan says nothing.
 func (r *Run) write(runs []run, title, out string) (report.Plan, []string, error) {
-	plan := report.Plan{Title: title, ID: r.Study.Report.InDistribution, Runs: map[string]report.PlanRun{}}
+	plan := report.Plan{Title: title, ID: r.Study.Report.InDistribution, Runs: map[string]report.PlanRun{},
+		Measures: r.Study.Report.Measures, LevelWeights: r.Study.Report.LevelWeights}
 	there := map[string]bool{}
 	for _, one := range runs {
 		there[one.job] = true

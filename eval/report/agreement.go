@@ -1,0 +1,161 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/stele-lm/stele/eval/multilingual"
+)
+
+// mostMaps is up to how many models get maps and matrices of their own; the CSV file has all.
+const mostMaps = 6
+
+// agree is a number of the agreement of a model in two languages.
+func (m *model) agree(benchmark, a, b string, of func(*multilingual.Agreements) [][]*float64) value {
+	return m.of(func(one *multilingual.Measures) *float64 {
+		all := one.Agreement[benchmark]
+		if all == nil {
+			return nil
+		}
+		i, k := slices.Index(all.Languages, a), slices.Index(all.Languages, b)
+		if i < 0 || k < 0 {
+			return nil
+		}
+		return of(all)[i][k]
+	})
+}
+
+func sameOf(a *multilingual.Agreements) [][]*float64      { return a.Same }
+func sameWrongOf(a *multilingual.Agreements) [][]*float64 { return a.SameWrong }
+func kappaOf(a *multilingual.Agreements) [][]*float64     { return a.Kappa }
+func askedOf(a *multilingual.Agreements) [][]*float64     { return a.Questions }
+
+// agreement draws and lists how often languages agree: means over pairs of languages for all
+// models, and a map and a matrix of each where they are few.
+func (s *study) agreement() ([]Figure, []Table) {
+	models, benchmarks, languages := s.measured()
+	means := Table{Name: "agreement", Labels: 2,
+		Head: []string{"benchmark", "model", "pairs of languages", "same answer, %", "same of two wrong, %",
+			"kappa"},
+		Caption: "Agreement of answers between two languages on the same questions, the mean over pairs of " +
+			"languages (the CSV file has each pair): the same answer, right or wrong; the same where both are wrong; and kappa, " +
+			"agreement beyond what two languages that are right as often would have by chance."}
+	each := Table{Head: []string{"benchmark", "model", "language", "and", "questions", "same", "same_wrong", "kappa"}}
+	var figures []Figure
+	var matrices []Table
+	for _, b := range benchmarks {
+		for _, m := range models {
+			there := slices.DeleteFunc(slices.Clone(languages), func(l string) bool {
+				return !slices.ContainsFunc(languages, func(k string) bool { return m.agree(b, l, k, sameOf).ok })
+			})
+			if len(there) < 2 {
+				continue
+			}
+			var same, wrong, kappa []value
+			for i, l := range there {
+				for _, k := range there[i+1:] {
+					row := []string{b, m.name, l, k, printed(m.agree(b, l, k, askedOf), 1, 0)}
+					for _, of := range []struct {
+						values func(*multilingual.Agreements) [][]*float64
+						all    *[]value
+					}{{sameOf, &same}, {sameWrongOf, &wrong}, {kappaOf, &kappa}} {
+						v := m.agree(b, l, k, of.values)
+						if row = append(row, defined(v)); v.ok {
+							*of.all = append(*of.all, v)
+						}
+					}
+					each.all = append(each.all, row)
+				}
+			}
+			means.Rows = append(means.Rows, []string{b, m.name, fmt.Sprint(len(there) * (len(there) - 1) / 2),
+				printed(meanOf(same), 100, 1), printed(meanOf(wrong), 100, 1), printed(meanOf(kappa), 1, 2)})
+			if len(models) > mostMaps {
+				continue
+			}
+			name := slug(b) + "-" + slug(m.name)
+			figures = append(figures, Figure{Name: "agreement-" + name,
+				Title:  "Agreement across languages, " + b + ", " + m.name,
+				canvas: s.agreementMap("agreement-"+name, m, b, there),
+				Caption: "Share of questions of " + b + " that " + m.name + " answers the same in two languages, " +
+					"right or wrong, %. Darker is more."})
+			matrices = append(matrices, agreementMatrix("agreement-"+name, m, b, there))
+		}
+	}
+	if means.Rows == nil {
+		return nil, nil
+	}
+	means.all, means.allHead = each.all, each.Head
+	return figures, append([]Table{means}, matrices...)
+}
+
+func agreementMatrix(name string, m *model, benchmark string, languages []string) Table {
+	t := Table{Name: name, Labels: 1, Head: append([]string{"language"}, languages...),
+		Caption: "Agreement of " + m.name + " between languages on " + benchmark + ": the same answer, %, and in " +
+			"parentheses kappa."}
+	for _, l := range languages {
+		row := []string{l}
+		for _, k := range languages {
+			v := m.agree(benchmark, l, k, sameOf)
+			cell := printed(v, 100, 1)
+			if kappa := m.agree(benchmark, l, k, kappaOf); v.ok && kappa.ok {
+				cell += " (" + printed(kappa, 1, 2) + ")"
+			}
+			row = append(row, cell)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// agreementSteps bound the shades of the map: the same in all, so that they compare.
+var agreementSteps = [5]float64{0.1, 0.25, 0.5, 0.75, 0.9}
+
+// agreementMap draws a square of languages, symmetric, darker where two agree more often.
+func (s *study) agreementMap(name string, m *model, benchmark string, languages []string) *canvas {
+	const rowHeight, headHeight, legendSpace, left = 26.0, 26.0, 44.0, 130.0
+	c := &canvas{name: name, width: figureWidth,
+		height: headHeight + rowHeight*float64(len(languages)) + legendSpace}
+	step := min(80, (figureWidth-left-marginRight)/float64(len(languages)))
+	for i, l := range languages {
+		c.language(left+(float64(i)+0.5)*step, 16, "", s.known.code(l), l, s.known)
+	}
+	for i, l := range languages {
+		y := headHeight + float64(i)*rowHeight
+		c.language(left/2, y+17, "", s.known.code(l), l, s.known)
+		for k, other := range languages {
+			x := left + float64(k)*step
+			v := m.agree(benchmark, l, other, sameOf)
+			if !v.ok {
+				c.text(x+step/2, y+17, "middle", "small", "", unknown)
+				continue
+			}
+			level := agreementLevel(v.x)
+			c.rect(x, y, step, rowHeight, -1, fmt.Sprintf("heat up o%d", level), s.known.called(l)+", "+
+				s.known.called(other)+": "+percent(v.x))
+			class := ""
+			if level >= 4 {
+				class = "light"
+			}
+			c.text(x+step/2, y+17, "middle", class, "", fixed(100*v.x, 0))
+		}
+	}
+	const size = 40.0
+	y := headHeight + rowHeight*float64(len(languages)) + 12
+	for i := range len(agreementSteps) + 1 {
+		c.rect(left+float64(i)*size, y, size, 12, -1, fmt.Sprintf("heat up o%d", i), "")
+	}
+	for i, bound := range agreementSteps {
+		c.text(left+float64(i+1)*size, y+25, "middle", "small", "", fixed(100*bound, 0))
+	}
+	c.text(left+float64(len(agreementSteps)+1)*size+10, y+11, "start", "small", "", "same answer, %")
+	return c
+}
+
+// agreementLevel returns one of six shades.
+func agreementLevel(x float64) int {
+	level := 0
+	for level < len(agreementSteps) && x >= agreementSteps[level] {
+		level++
+	}
+	return level
+}
