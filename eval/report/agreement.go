@@ -38,8 +38,8 @@ func (s *study) agreement() ([]Figure, []Table) {
 		Head: []string{"benchmark", "model", "pairs of languages", "same answer, %", "same of two wrong, %",
 			"kappa"},
 		Caption: "Agreement of answers between two languages on the same questions, the mean over pairs of " +
-			"languages (the CSV file has each pair): the same answer, right or wrong; the same where both are wrong; and kappa, " +
-			"agreement beyond what two languages that are right as often would have by chance."}
+			"languages (the CSV file has each pair): the same answer, right or wrong; the same where both are " +
+			"wrong; and kappa, agreement beyond what two languages that are right as often would have by chance."}
 	each := Table{Head: []string{"benchmark", "model", "language", "and", "questions", "same", "same_wrong", "kappa"}}
 	var figures []Figure
 	var matrices []Table
