@@ -1,12 +1,16 @@
 package langid
 
 import (
+	"errors"
+	"io/fs"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stele-lm/stele/eval/language"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // TestWords has texts whose words were counted by hand. In Han two letters are a word, in Thai four.
@@ -183,5 +187,62 @@ func BenchmarkWords(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/words, "µs/word")
 		})
+	}
+}
+
+// questionsOf reads the first questions of MGSM in a language.
+func questionsOf(t *testing.T, lang string, n int) (texts []string) {
+	t.Helper()
+	path := filepath.FromSlash("../../../shared/data/mgsm/" + lang + ".jsonl")
+	in, err := jsonl.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("no %s", path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	for len(texts) < n {
+		record, err := in.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var problem string
+		if _, err := record.Decode("problem", &problem); err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, problem)
+	}
+	return texts
+}
+
+// TestWordsOfQuestions: questions are in their language, and one in English with its translation
+// below it has the words of each and one switch.
+func TestWordsOfQuestions(t *testing.T) {
+	const n = 20
+	d := New()
+	english := questionsOf(t, "en", n)
+	switched := 0
+	for _, l := range language.Study() {
+		in, all, off := 0.0, 0.0, 0.0
+		for i, text := range questionsOf(t, l, n) {
+			runs := d.Words(text, l)
+			share, words := Share(runs, l)
+			in += share * words
+			all += words
+			switched += Switches(runs)
+			if l == "en" {
+				continue
+			}
+			_, ours := Share(d.Words(english[i], "en"), "en")
+			share, _ = Share(d.Words(english[i]+"\n"+text, l), l)
+			off += math.Abs(share-words/(words+ours)) / n
+		}
+		if in < 0.985*all || off > 0.03 {
+			t.Errorf("%s: %.4f of the words, beside English off by %.3f", l, in/all, off)
+		}
+	}
+	if switched > 3 { // of 220 questions
+		t.Errorf("%d switches", switched)
 	}
 }
