@@ -38,32 +38,60 @@ func EqualWeights(k int) []float64 {
 	return weights
 }
 
+// SeedDraws are the weights that a group of k runs had in each replicate.
+type SeedDraws [][]float64
+
 // SeededInterval returns the 95 % interval of a statistic of means over few seeds: the percentiles of
 // replicates in which questions and seeds were drawn, widened by Student's t over the normal
-// quantile. freedom is the number of seeds less one; the degrees of freedom are Satterthwaite's,
-// who weighs it by the share of the variance that seeds have: what questions has all that they have
-// alone, whose replicates are of the same questions.
-func SeededInterval(all, questions []float64, freedom int) Interval {
-	interval := Percentiles(all)
-	total := spreadOf(all)
-	total *= total
-	alone := spreadOf(questions)
-	seeds := total - alone*alone
-	if freedom < 1 || seeds <= 0 {
+// quantile. The degrees of freedom are Satterthwaite's: those of each group of runs, k − 1, weighed by
+// the share of the variance that its draws explain; what questions explain is taken as known. A
+// replicate that is NaN left the statistic undefined.
+func SeededInterval(replicates []float64, groups []SeedDraws) Interval {
+	defined := slices.DeleteFunc(slices.Clone(replicates), math.IsNaN)
+	interval := Percentiles(defined)
+	slices.Sort(defined)
+	middle := quantile(defined, 0.5)
+	// Ratios have outliers, which would hide what explains the rest.
+	one := distuv.UnitNormal.CDF(1)
+	reach := 3 * (quantile(defined, one) - quantile(defined, 1-one)) / 2
+	calm := func(x float64) float64 { return max(-reach, min(reach, x-middle)) }
+	n := float64(len(defined))
+	mean, total := 0.0, 0.0
+	for _, x := range defined {
+		mean += calm(x) / n
+	}
+	for _, x := range defined {
+		total += (calm(x) - mean) * (calm(x) - mean) / n
+	}
+	weighed := 0.0
+	for _, draws := range groups {
+		k := float64(len(draws[0]))
+		if k < 2 {
+			continue
+		}
+		covariance := make([]float64, len(draws[0]))
+		for r, x := range replicates {
+			if math.IsNaN(x) {
+				continue
+			}
+			for s, w := range draws[r] {
+				covariance[s] += (calm(x) - mean) * (w - 1/k) / n
+			}
+		}
+		explained := -(k - 1) / n * total // what chance explains
+		for _, c := range covariance {
+			explained += c * c * k * (k - 1)
+		}
+		explained = max(0, explained)
+		weighed += explained * explained / (k - 1)
+	}
+	if weighed == 0 || total == 0 {
 		return interval
 	}
-	nu := total * total * float64(freedom) / (seeds * seeds)
-	wider := distuv.StudentsT{Sigma: 1, Nu: nu}.Quantile(0.975) / distuv.UnitNormal.Quantile(0.975)
-	middle := quantile(slices.Sorted(slices.Values(all)), 0.5)
+	wider := distuv.StudentsT{Sigma: 1, Nu: total * total / weighed}.Quantile(0.975) /
+		distuv.UnitNormal.Quantile(0.975)
+	wider = max(1, wider)
 	return Interval{middle - wider*(middle-interval[0]), middle + wider*(interval[1]-middle)}
-}
-
-// spreadOf returns the standard deviation of replicates as the half of what holds two thirds of
-// them: outliers of ratios do not come into it.
-func spreadOf(replicates []float64) float64 {
-	sorted := slices.Sorted(slices.Values(replicates))
-	one := distuv.UnitNormal.CDF(1)
-	return (quantile(sorted, one) - quantile(sorted, 1-one)) / 2
 }
 
 // Averaged returns the weighted mean of accuracies, cell by cell, between 0 and full. A cell that one

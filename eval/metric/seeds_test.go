@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -44,25 +45,34 @@ func TestSeedWeights(t *testing.T) {
 }
 
 // TestSeededInterval: where seeds have all of the variance the interval is Student's, where they
-// have none it is that of the replicates.
+// have none it is that of the replicates, and two groups have the degrees of freedom of both.
 func TestSeededInterval(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 2))
-	var normal []float64
-	for range 20000 {
-		normal = append(normal, 10+2*random.NormFloat64())
+	const n = 20000
+	a, b := make(SeedDraws, n), make(SeedDraws, n)
+	var noise, one, two []float64
+	weighed := func(w []float64) float64 { return math.Sqrt(6) * (w[0] - w[1]) } // of variance 2
+	for r := range n {
+		a[r], b[r] = SeedWeights(3, random), SeedWeights(3, random)
+		noise = append(noise, math.Sqrt2*random.NormFloat64())
+		one = append(one, weighed(a[r]))
+		two = append(two, (weighed(a[r])+weighed(b[r]))/math.Sqrt2)
 	}
+	undefined := slices.Clone(one)
+	undefined[0] = math.NaN()
 	for _, c := range []struct {
-		name      string
-		questions []float64
-		freedom   int
-		want      float64 // half of the interval
+		name   string
+		values []float64
+		groups []SeedDraws
+		t      float64
 	}{
-		{"seeds alone", []float64{10, 10, 10}, 2, 2 * 4.303}, {"one seed", []float64{10, 10}, 0, 2 * 1.96},
-		{"questions alone", normal, 2, 2 * 1.96},
+		{"seeds alone", one, []SeedDraws{a}, 4.303}, {"another's seeds", one, []SeedDraws{b}, 1.96},
+		{"questions alone", noise, []SeedDraws{a, b}, 1.96}, {"no seeds", one, nil, 1.96},
+		{"two groups", two, []SeedDraws{a, b}, 2.776}, {"one undefined", undefined, []SeedDraws{a}, 4.303},
 	} {
-		got := SeededInterval(normal, c.questions, c.freedom)
-		if math.Abs(10-got[0]-c.want) > 0.04*c.want || math.Abs(got[1]-10-c.want) > 0.04*c.want {
-			t.Errorf("%s: %v, want 10 ± %.2f", c.name, got, c.want)
+		got, want := SeededInterval(c.values, c.groups), math.Sqrt2*c.t
+		if math.Abs(got[0]+want) > 0.07*want || math.Abs(got[1]-want) > 0.07*want {
+			t.Errorf("%s: %v, want 0 ± %.2f", c.name, got, want)
 		}
 	}
 }
@@ -138,14 +148,15 @@ func TestSeedsCover(t *testing.T) {
 				r := rand.New(rand.NewPCG(uint64(trial), 9))
 				b := Bootstrap{Models: append([]Measured{base}, trained...), Full: 1, Replicates: 400,
 					Seed: uint64(trial)}
-				var all, questions, again []float64
+				var all, again []float64
+				var draws SeedDraws
 				b.Each(func(s []Scores) {
 					gain := func(weights []float64) float64 {
 						return Averaged(s[1:], weights, 1)["b"]["en"] - s[0]["b"]["en"]
 					}
 					k := c.world.seeds
-					all = append(all, gain(SeedWeights(k, r)))
-					questions = append(questions, gain(EqualWeights(k)))
+					draws = append(draws, SeedWeights(k, r))
+					all = append(all, gain(draws[len(draws)-1]))
 					w := Redraw(k, r.IntN)
 					for i := range w {
 						w[i] /= float64(k)
@@ -153,7 +164,7 @@ func TestSeedsCover(t *testing.T) {
 					again = append(again, gain(w))
 				})
 				holds := func(i Interval) float64 { return Indicator(i[0] <= truth && truth <= i[1]) / trials }
-				seeded += holds(SeededInterval(all, questions, c.world.seeds-1))
+				seeded += holds(SeededInterval(all, []SeedDraws{draws}))
 				drawn += holds(Percentiles(again))
 			}
 			t.Logf("the interval holds the truth, %.4f, in %.1f %% of %d trials; with seeds drawn in %.1f %%", truth,

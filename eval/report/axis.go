@@ -16,7 +16,10 @@ type axis struct {
 
 // newAxis spans at least low to high with about n ticks at round values.
 func newAxis(low, high, from, to float64, n int) axis {
-	if !(high > low) {
+	// What differs by rounding alone is one value: steps so small would not move a tick.
+	if largest := max(math.Abs(low), math.Abs(high)); !(high-low > 1e-9*largest) {
+		low = (low + high) / 2
+		high = low
 		pad := math.Abs(low) / 10
 		low, high = low-pad, low+pad
 		if pad == 0 {

@@ -15,6 +15,8 @@ type curvePanel struct {
 	names []string // beside the curves; nil with a single one
 	band  string   // key of a standard deviation around the first curve
 	axis  string   // what the curves run along; "" is steps
+	// low and high are the least and most of several runs, where the steps are their means.
+	low, high []Step
 }
 
 // curvePanels are the pictures of a training run; those without data are left out.
@@ -261,8 +263,8 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 			low, high = min(low, q[1]), max(high, q[1])
 		}
 	}
-	band := p.bandPoints(steps)
-	for _, q := range band {
+	bands := p.bands(steps)
+	for _, q := range slices.Concat(bands...) {
 		low, high = min(low, q[1]), max(high, q[1])
 	}
 	ax := newAxis(first, max(last, first+1), x0, x1, 5)
@@ -287,7 +289,7 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		}
 		return out
 	}
-	if len(band) > 0 {
+	for _, band := range bands {
 		c.path(toPixels(band), true, "band", "")
 	}
 	ends := make([]float64, len(curves))
@@ -318,10 +320,30 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 	}
 }
 
-// bandPoints returns the outline of mean ± deviation.
-func (p *curvePanel) bandPoints(steps []Step) [][2]float64 {
+// mostBands is the number of curves up to which each has a band.
+const mostBands = 2
+
+// bands returns the outlines of mean ± deviation, or of the least and the most of several runs.
+func (p *curvePanel) bands(steps []Step) [][][2]float64 {
+	var bands [][][2]float64
+	add := func(upper, lower [][2]float64) {
+		if len(upper) > 0 && len(upper) == len(lower) {
+			lower = slices.Clone(lower)
+			slices.Reverse(lower)
+			bands = append(bands, slices.Concat(upper, lower))
+		}
+	}
+	if p.low != nil && len(p.keys) <= mostBands {
+		for _, key := range p.keys {
+			lower, upper := seriesOf(p.low, key), seriesOf(p.high, key)
+			if n := len(lower); n >= smoothFrom {
+				lower, upper = moving(lower, window(n)), moving(upper, window(n))
+			}
+			add(upper, lower)
+		}
+	}
 	if p.band == "" {
-		return nil
+		return bands
 	}
 	var upper, lower [][2]float64
 	for _, s := range steps {
@@ -332,8 +354,8 @@ func (p *curvePanel) bandPoints(steps []Step) [][2]float64 {
 			lower = append(lower, [2]float64{s["step"], y - d})
 		}
 	}
-	slices.Reverse(lower)
-	return append(upper, lower...)
+	add(upper, lower)
+	return bands
 }
 
 // spread moves labels apart so that each has gap pixels, as near as may be to

@@ -133,13 +133,14 @@ func (s *study) transferFigure() Figure {
 		caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "; an arrow where one goes on " +
 			"outside the frame."
 	}
-	return Figure{Name: "transfer-by-model", Title: "Transfer by model", Caption: caption,
-		canvas: dotPlot("transfer-by-model", "MTI", groups, rows, series, 1)}
+	name := s.named("transfer-by-model")
+	return Figure{Name: name, Title: "Transfer by model", Caption: caption,
+		canvas: dotPlot(name, "MTI", groups, rows, series, 1)}
 }
 
 // transferByLanguage draws MTI of each language, mean over the models of a method.
 func (s *study) transferByLanguage() (Figure, bool) {
-	const name = "transfer-by-language"
+	name := s.named("transfer-by-language")
 	languages := s.pairLanguages()
 	methods := s.methods()
 	if len(methods) > styles {

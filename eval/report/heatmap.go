@@ -159,10 +159,11 @@ func (s *study) heatmaps() []Figure {
 				groups = append(groups, g)
 			}
 		}
-		return Figure{Name: "heatmap-" + name, Title: "Relative change by model and language, " + title,
+		file := s.named("heatmap-" + name)
+		return Figure{Name: file, Title: "Relative change by model and language, " + title,
 			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and " +
 				"language, " + title + ". Darker is further from zero; what fell is underlined.",
-			canvas: heatmap("heatmap-"+name, groups, languages, s.known)}, any
+			canvas: heatmap(file, groups, languages, s.known)}, any
 	}
 	var figures []Figure
 	benchmarks := s.pairBenchmarks()

@@ -60,53 +60,57 @@ func (s *study) intervals() {
 			again.mti.each(see)
 			again.accuracy.each(see)
 		}
+		for _, c := range s.claims {
+			v := c.of(func(p *pair) *transfer { return drawn[p] })
+			see(&v)
+		}
 		return numbers
 	}
-	drawAll := func(scores []metric.Scores, single map[*pair]*transfer, weights func(p *pair) []float64,
-	) map[*pair]*transfer {
+	random := rand.New(rand.NewPCG(bootstrapSeed, 0x5365656473))
+	draws := map[string]metric.SeedDraws{}
+	var keys []string
+	for _, p := range s.pairs {
+		if p.seeds != nil && !slices.Contains(keys, p.seedKey()) {
+			keys = append(keys, p.seedKey())
+		}
+	}
+	var replicates replicated
+	b.Each(func(scores []metric.Scores) {
+		weights := map[string][]float64{}
 		drawn := make(map[*pair]*transfer, len(all))
 		for _, p := range all {
-			if t := single[p]; t != nil && p.seeds == nil {
-				drawn[p] = t
-				continue
-			}
 			before, after := scores[at[p][0]], scores[at[p][1]]
 			if p.seeds != nil {
+				key := p.seedKey()
+				if weights[key] == nil {
+					weights[key] = metric.SeedWeights(len(p.seeds), random)
+				}
 				var bases, gained []metric.Scores
 				for _, q := range p.seeds {
 					bases, gained = append(bases, scores[at[q][0]]), append(gained, scores[at[q][1]])
 				}
-				w := weights(p)
-				before, after = metric.Averaged(bases, w, 1), metric.Averaged(gained, w, 1)
+				before, after = metric.Averaged(bases, weights[key], 1), metric.Averaged(gained, weights[key], 1)
 			}
 			t := transferOf(before, after, p.benchmarks, p.transfer.languages, p.languages, p.inDistribution)
 			t.sameMeans(p.transfer)
 			drawn[p] = t
 		}
-		return drawn
-	}
-	random := rand.New(rand.NewPCG(bootstrapSeed, 0x5365656473))
-	var both, questions replicated
-	seeded := len(s.singlePairs) > 0
-	b.Each(func(scores []metric.Scores) {
-		weights := map[string][]float64{}
-		drawn := drawAll(scores, nil, func(p *pair) []float64 {
-			key := p.seedKey()
-			if weights[key] == nil {
-				weights[key] = metric.SeedWeights(len(p.seeds), random)
-			}
-			return weights[key]
-		})
-		both.add(collect(drawn))
-		if seeded {
-			questions.add(collect(drawAll(scores, drawn,
-				func(p *pair) []float64 { return metric.EqualWeights(len(p.seeds)) })))
+		for _, key := range keys {
+			draws[key] = append(draws[key], weights[key])
 		}
+		replicates.add(collect(drawn))
 	})
 	next := 0
-	take := func(freedom int) func(*value) {
+	take := func(pairs ...*pair) func(*value) {
+		var groups []metric.SeedDraws
+		var used []string
+		for _, p := range pairs {
+			if p.seeds != nil && !slices.Contains(used, p.seedKey()) {
+				used, groups = append(used, p.seedKey()), append(groups, draws[p.seedKey()])
+			}
+		}
 		return func(v *value) {
-			i := both.interval(next, &questions, freedom)
+			i := replicates.interval(next, groups)
 			next++
 			if i != nil && i[1] > i[0] && v.ok {
 				v.ci = i
@@ -115,51 +119,54 @@ func (s *study) intervals() {
 		}
 	}
 	for _, p := range all {
-		p.each(take(len(p.seeds) - 1))
-		if v := &p.accuracy; v.ci != nil {
-			v.ci[0], v.ci[1] = max(0, v.ci[0]), min(1, v.ci[1])
+		p.each(take(p))
+		for _, v := range p.accuracyOf {
+			clip(v)
 		}
+		clip(p.accuracy)
 	}
 	for _, a := range s.arms {
-		freedom := 0
-		for _, p := range a.pairs {
-			if k := len(p.seeds) - 1; k > 0 && (freedom == 0 || k < freedom) {
-				freedom = k
-			}
-		}
-		a.mti.each(take(freedom))
-		a.accuracy.each(take(freedom))
+		a.mti.each(take(a.pairs...))
+		a.accuracy.each(take(a.pairs...))
+	}
+	for _, c := range s.claims {
+		take(c.pairs...)(&c.effect)
 	}
 }
 
-// replicated holds the replicates of some statistics.
-type replicated struct {
-	n      int
-	values [][]float64
+// clip keeps the interval of an accuracy among accuracies.
+func clip(v value) {
+	if v.ci != nil {
+		v.ci[0], v.ci[1] = max(0, v.ci[0]), min(1, v.ci[1])
+	}
 }
+
+// replicated holds the replicates of some statistics, NaN where one is undefined.
+type replicated struct{ values [][]float64 }
 
 func (r *replicated) add(numbers []*float64) {
 	for len(r.values) < len(numbers) {
 		r.values = append(r.values, nil)
 	}
-	r.n++
 	for i, x := range numbers {
-		if x != nil {
+		if x == nil {
+			r.values[i] = append(r.values[i], math.NaN())
+		} else {
 			r.values[i] = append(r.values[i], *x)
 		}
 	}
 }
 
 // interval returns that of a statistic; nil where fewer than nine in ten replicates define it.
-func (r *replicated) interval(i int, questions *replicated, freedom int) *metric.Interval {
-	if 10*len(r.values[i]) < 9*r.n || len(r.values[i]) == 0 {
+func (r *replicated) interval(i int, groups []metric.SeedDraws) *metric.Interval {
+	defined := slices.DeleteFunc(slices.Clone(r.values[i]), math.IsNaN)
+	if 10*len(defined) < 9*len(r.values[i]) || len(defined) == 0 {
 		return nil
 	}
-	if freedom < 1 || len(questions.values[i]) == 0 {
-		interval := metric.Percentiles(r.values[i])
-		return &interval
+	interval := metric.Percentiles(defined)
+	if len(groups) > 0 {
+		interval = metric.SeededInterval(r.values[i], groups)
 	}
-	interval := metric.SeededInterval(r.values[i], questions.values[i], freedom)
 	return &interval
 }
 

@@ -120,25 +120,54 @@ const latexHead = `\documentclass[10pt]{article}
 \begin{document}
 `
 
+// latexNumber gives what follows a number of the paper's, until latexAfter.
+func latexNumber(kind, number string) string {
+	if number == "" {
+		return ""
+	}
+	return fmt.Sprintf("\\begingroup\\renewcommand{\\the%s}{%s}\n", kind, number)
+}
+
+func latexAfter(kind, number string) string {
+	if number == "" {
+		return ""
+	}
+	return fmt.Sprintf("\\endgroup\\addtocounter{%s}{-1}\n", kind)
+}
+
 // LaTeX returns the report as a document: text, figures and tables.
 func (r *Report) LaTeX() string {
 	var b strings.Builder
 	b.WriteString(latexHead)
+	if r.study.paper {
+		b.WriteString("\\renewcommand{\\thetable}{S\\arabic{table}}\n\\renewcommand{\\thefigure}{S\\arabic{figure}}\n")
+	}
 	fmt.Fprintf(&b, "\\title{%s}\n\\date{}\n\\author{}\n\\maketitle\n", latexText(r.Title))
 	for _, s := range r.Sections {
 		fmt.Fprintf(&b, "\n\\section{%s}\n", latexText(s.Title))
 		if len(s.Facts) > 0 {
 			b.WriteString(latexText(strings.Join(s.Facts, " ")) + "\n")
 		}
+		if len(s.Points) > 0 {
+			b.WriteString("\\begin{itemize}\n")
+			for _, point := range s.Points {
+				b.WriteString("\\item " + latexText(point) + "\n")
+			}
+			b.WriteString("\\end{itemize}\n")
+		}
 		for _, f := range s.Figures {
+			b.WriteString(latexNumber("figure", f.Number))
 			fmt.Fprintf(&b, "\\begin{figure}[htbp]\n\\centering\n"+
 				"\\includegraphics[width=\\textwidth,height=0.8\\textheight,keepaspectratio]"+
 				"{figures/%s.png}\n"+
 				"\\caption{%s}\n\\label{fig:%s}\n\\end{figure}\n",
 				f.Name, latexText(f.Caption), f.Name)
+			b.WriteString(latexAfter("figure", f.Number))
 		}
 		for i := range s.Tables {
-			fmt.Fprintf(&b, "\\input{tables/%s.tex}\n", s.Tables[i].Name)
+			t := &s.Tables[i]
+			fmt.Fprintf(&b, "%s\\input{tables/%s.tex}\n%s", latexNumber("table", t.Number), t.Name,
+				latexAfter("table", t.Number))
 		}
 		b.WriteString("\\clearpage\n")
 	}

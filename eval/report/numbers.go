@@ -71,7 +71,7 @@ func (r *Report) numbers() []numbers {
 	for _, p := range slices.Concat(r.study.pairs, r.study.singlePairs) {
 		change.addTransfer(p)
 	}
-	return slices.DeleteFunc([]numbers{accuracy, change, steps},
+	return slices.DeleteFunc([]numbers{accuracy, change, steps, r.curveNumbers()},
 		func(n numbers) bool { return len(n.rows) == 0 })
 }
 

@@ -25,9 +25,22 @@ type Plan struct {
 	// LevelWeights the weights of levels of difficulty.
 	Measures     []string        `yaml:"measures,omitempty"`
 	LevelWeights map[int]float64 `yaml:"level_weights,omitempty"`
+	// Paper asks for the tables and figures of the paper, under its names, and for what they show in
+	// sentences.
+	Paper       bool             `yaml:"paper"`
+	Comparisons []PlanComparison `yaml:"comparisons"`
 	// lying are the folders that lie where a plan was found, by the names that it has for
 	// them: runs that it may name though they are not reported.
 	lying map[string]string
+}
+
+// PlanComparison is some runs, or arms, that are laid beside each other: the first against each other.
+type PlanComparison struct {
+	Name  string   `yaml:"name"`
+	Title string   `yaml:"title"`
+	Runs  []string `yaml:"runs"`
+	// Makes are the paper's tables and figures, such as "table 1", that are made of these runs.
+	Makes []string `yaml:"makes"`
 }
 
 // PlanRun is a run's entry in a plan.
@@ -98,6 +111,8 @@ func FindPlan(dirs []string) (Plan, error) {
 		if p.LevelWeights != nil {
 			merged.LevelWeights = p.LevelWeights
 		}
+		merged.Paper = merged.Paper || p.Paper
+		merged.Comparisons = append(merged.Comparisons, p.Comparisons...)
 		for name, run := range p.Runs {
 			merged.Runs[name] = run
 			merged.look(folder, name)
@@ -156,6 +171,13 @@ func (p *Plan) check(runs []*Run) error {
 		names = append(names, r.Name)
 		if r.Training != nil && r.Training.Before != nil {
 			known[r.Name+"/before"] = true
+		}
+	}
+	for _, c := range p.Comparisons {
+		for _, m := range c.Makes {
+			if _, err := PaperItem(m); err != nil {
+				return fmt.Errorf("the plan's comparison %s: %w", c.Name, err)
+			}
 		}
 	}
 	for _, name := range sortedKeys(p.Runs) {

@@ -20,6 +20,7 @@ type Report struct {
 	Sections []Section
 	runs     []*Run
 	study    *study
+	curves   []curve
 }
 
 // New makes a report of runs. The plan may be empty; it must not name a base that
@@ -98,12 +99,10 @@ func (r *Report) HTML() ([]byte, error) {
 	var b strings.Builder
 	type figure struct {
 		Figure
-		Number int
-		SVG    template.HTML
+		SVG template.HTML
 	}
 	type table struct {
 		Table
-		Number   int
 		Headings []heading
 	}
 	type section struct {
@@ -116,11 +115,11 @@ func (r *Report) HTML() ([]byte, error) {
 		Style    template.CSS
 		Sections []section
 	}{Title: r.Title, Style: template.CSS(styleSheet(r.study.known))}
-	figures, tables := 0, 0
+	var counted counters
 	number := func(t Table) table {
-		tables++
+		t.Number = r.number(t.Number, &counted.tables)
 		t.Rows = t.grouped()
-		out := table{Table: t, Number: tables}
+		out := table{Table: t}
 		for _, head := range t.Head {
 			out.Headings = append(out.Headings, r.study.known.heading(head))
 		}
@@ -129,8 +128,8 @@ func (r *Report) HTML() ([]byte, error) {
 	for _, s := range r.Sections {
 		out := section{Section: s}
 		for _, f := range s.Figures {
-			figures++
-			out.Figures = append(out.Figures, figure{f, figures, template.HTML(f.SVG())})
+			f.Number = r.number(f.Number, &counted.figures)
+			out.Figures = append(out.Figures, figure{f, template.HTML(f.SVG())})
 		}
 		for _, t := range s.Tables {
 			out.Tables = append(out.Tables, number(t))
@@ -141,6 +140,22 @@ func (r *Report) HTML() ([]byte, error) {
 		return nil, err
 	}
 	return []byte(b.String()), nil
+}
+
+// counters count what has no number of the paper's.
+type counters struct{ figures, tables int }
+
+// number returns a table's or figure's number: the paper's, or the next one, with an S before it where
+// the report also has the paper's.
+func (r *Report) number(papers string, next *int) string {
+	if papers != "" {
+		return papers
+	}
+	*next++
+	if r.study.paper {
+		return fmt.Sprintf("S%d", *next)
+	}
+	return fmt.Sprint(*next)
 }
 
 // styleSheet returns the page's style with its colours for light, dark and paper.
@@ -162,20 +177,24 @@ func styleSheet(t knownLanguages) string {
 func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n", r.Title)
-	figures, tables := 0, 0
+	var counted counters
 	table := func(t *Table) {
-		tables++
-		fmt.Fprintf(&b, "\n**Table %d.** %s\n\n%s", tables, t.Caption, t.Markdown())
+		fmt.Fprintf(&b, "\n**Table %s.** %s\n\n%s", r.number(t.Number, &counted.tables), t.Caption, t.Markdown())
 	}
 	for _, s := range r.Sections {
 		fmt.Fprintf(&b, "\n## %s\n", s.Title)
 		if len(s.Facts) > 0 {
 			fmt.Fprintf(&b, "\n%s\n", strings.Join(s.Facts, " "))
 		}
+		for i, point := range s.Points {
+			if i == 0 {
+				b.WriteString("\n")
+			}
+			fmt.Fprintf(&b, "- %s\n", point)
+		}
 		for _, f := range s.Figures {
-			figures++
-			fmt.Fprintf(&b, "\n![%s](figures/%s.svg)\n\n**Figure %d.** %s\n", f.Title, f.Name, figures,
-				f.Caption)
+			fmt.Fprintf(&b, "\n![%s](figures/%s.svg)\n\n**Figure %s.** %s\n", f.Title, f.Name,
+				r.number(f.Number, &counted.figures), f.Caption)
 		}
 		for _, t := range s.Tables {
 			table(&t)

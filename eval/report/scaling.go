@@ -171,14 +171,13 @@ func (p *scalingPanel) annotate(c *canvas, ax, ay axis, a *arm, right, bottom fl
 	if l.leap.ok {
 		x, from, to := ax.at(1.5), ay.at(measured), ay.at(measured+l.leap.x)
 		c.path([]point{{x - 5, from}, {x, from}, {x, to}, {x + 5, to}}, false, "bracket", "")
-		c.vertical(x+14, (from+to)/2, "small", "leap "+fixed(l.leap.x, 2))
+		c.text(x, min(from, to)-7, "middle", "small", "", "leap "+fixed(l.leap.x, 2))
 	}
 }
 
-// secondLanguageFigure compares which language was added to the first: pairs of one
-// base and method with two training languages that share one.
-func (s *study) secondLanguageFigure() (Figure, bool) {
-	const name = "second-language"
+// secondLanguages groups pairs of one base and method with two training languages that share one, by
+// which language was added to the first; of several with the same two the first counts.
+func (s *study) secondLanguages() [][]*pair {
 	type group struct {
 		key   string
 		pairs []*pair
@@ -199,24 +198,36 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 			groups[i].pairs = append(groups[i].pairs, p)
 		}
 	}
-	groups = slices.DeleteFunc(groups, func(g *group) bool { return len(g.pairs) < 2 })
+	var several [][]*pair
+	for _, g := range groups {
+		if len(g.pairs) > 1 {
+			several = append(several, g.pairs)
+		}
+	}
+	return several
+}
+
+// secondLanguageFigure compares which language was added to the first.
+func (s *study) secondLanguageFigure() (Figure, bool) {
+	const name = "second-language"
+	groups := s.secondLanguages()
 	if len(groups) == 0 {
 		return Figure{}, false
 	}
-	g := groups[0]
+	pairs := groups[0]
 	mti := barPanel{title: "MTI", axis: "MTI", height: 150, numbers: true}
 	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150,
 		percent: true, numbers: true}
 	f := barFigure{name: name, series: []string{""}, paints: []int{1}, known: s.known}
 	var m, a []value
-	for _, p := range g.pairs {
+	for _, p := range pairs {
 		f.languages = append(f.languages, p.languages[1])
 		m, a = append(m, p.mean), append(a, p.accuracy)
 	}
 	mti.values, accuracy.values = [][]value{m}, [][]value{a}
 	f.panels = []barPanel{mti, accuracy}
 	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one "+
-		"other language (%s).", s.known.called(g.pairs[0].languages[0]), g.pairs[0].base.name)
+		"other language (%s).", s.known.called(pairs[0].languages[0]), pairs[0].base.name)
 	if s.resampled {
 		caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "."
 	}

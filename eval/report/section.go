@@ -13,7 +13,9 @@ import (
 // Figure is a picture with its caption.
 type Figure struct {
 	Name, Title, Caption string
-	canvas               *canvas
+	// Number is the paper's of a figure that is its; others are counted.
+	Number string
+	canvas *canvas
 }
 
 // SVG returns the picture for a page.
@@ -23,6 +25,7 @@ func (f *Figure) SVG() string { return f.canvas.svg(f.Title) }
 type Section struct {
 	ID, Title string
 	Facts     []string // sentences that say what it is and what came of it
+	Points    []string // sentences of which each is a line
 	Figures   []Figure
 	Tables    []Table
 }
@@ -87,13 +90,17 @@ func languagesOf(e []evaluation) []string {
 func (s *study) sections(runs []*Run) []Section {
 	var all []Section
 	add := func(x Section) {
-		if len(x.Facts)+len(x.Figures)+len(x.Tables) > 0 {
+		if len(x.Facts)+len(x.Points)+len(x.Figures)+len(x.Tables) > 0 {
 			all = append(all, x)
 		}
 	}
 	if len(s.models) > 0 {
 		add(Section{ID: "overview", Title: "Overview", Facts: s.facts(runs),
 			Tables: []Table{s.overviewTable()}})
+	}
+	if s.paper {
+		add(s.findings())
+		add(s.paperSection())
 	}
 	if len(s.pairs) > 0 {
 		x := Section{ID: "transfer", Title: "Transfer to other languages",
@@ -180,10 +187,14 @@ func (s *study) facts(runs []*Run) []string {
 			facts = append(facts, m.name+": "+truncation+".")
 		}
 	}
+	means := map[string][]string{}
 	for _, m := range s.models {
 		if m.seeds != nil {
-			facts = append(facts, fmt.Sprintf("%s is the mean of %s.", m.name, m.seedsSaid()))
+			means[m.seedsSaid()] = append(means[m.seedsSaid()], m.name)
 		}
+	}
+	for _, seeds := range sortedKeys(means) {
+		facts = append(facts, fmt.Sprintf("Means over %s: %s.", seeds, strings.Join(means[seeds], ", ")))
 	}
 	if n := len(s.pairs); n > 0 {
 		facts = append(facts, fmt.Sprintf("%s of a base and what it became by training.", count(n, "pair")))

@@ -158,14 +158,19 @@ func (s *study) meanPair(trained *model, seeds []*pair, made map[*model]*model) 
 	return &mean
 }
 
-// seedKey is of what is drawn together: arms with the same seeds share their draws, so that what a
-// warm start or the order of the data does to all of a seed's runs stays out of differences.
+// seedKey is of what is drawn together: each arm by itself or, where each seed began with a model of
+// its own, all arms of these seeds, so that what such a model does to all stays out of differences.
 func (p *pair) seedKey() string {
 	var all []string
+	shared := true
 	for _, q := range p.seeds {
 		all = append(all, fmt.Sprint(q.seed))
+		shared = shared && q.base == p.seeds[0].base
 	}
-	return strings.Join(all, " ")
+	if shared {
+		return "arm " + p.run
+	}
+	return "seeds " + strings.Join(all, " ")
 }
 
 // meanResults is the mean of results, score by score. Its standard errors hold both what the

@@ -37,6 +37,7 @@ type model struct {
 	spoken   bool              // its base is known, or why it is not here
 	seeds    []*model          // that it is the mean of
 	measures *multilingual.Measures
+	madeBy   string // the arm whose run made it; empty for others
 }
 
 // pair is a trained model beside its base.
@@ -47,6 +48,7 @@ type pair struct {
 	languages     []string // trained on
 	arm           string
 	on            *comparison // the questions that both were put
+	of            string      // the arm whose run it is; empty for others
 	seed          uint64      // of an arm's run
 	seeds         []*pair     // that it is the mean of
 	*transfer
@@ -79,6 +81,12 @@ type study struct {
 	// singles and singlePairs are of each seed of what models and pairs have as means.
 	singles     []*model
 	singlePairs []*pair
+	// paper asks for the paper's tables and figures, of these comparisons where they name them.
+	paper       bool
+	comparisons []PlanComparison
+	claims      []*claim
+	// drawn is the name of the figure to be drawn, where that is another than usual.
+	drawn string
 	// refused says of runs that belong together why they are not compared.
 	refused []string
 	said    []string // of the plan
@@ -91,12 +99,14 @@ type study struct {
 // newStudy finds pairs and arms: what the plan says, then what manifests say. What a
 // plan pairs and cannot be compared is an error.
 func newStudy(runs []*Run, plan Plan) (*study, error) {
-	s := &study{id: plan.ID, known: knownLanguagesOf(evaluationsOf(runs)...)}
+	s := &study{id: plan.ID, known: knownLanguagesOf(evaluationsOf(runs)...), paper: plan.Paper,
+		comparisons: plan.Comparisons}
 	if err := s.fill(runs, plan); err != nil {
 		return nil, err
 	}
 	s.average(plan)
 	s.group()
+	s.claim()
 	s.intervals()
 	return s, nil
 }
@@ -260,7 +270,7 @@ func (s *study) add(run string, p PlanRun, label string, r *eval.Results, answer
 		unique = fmt.Sprintf("%s (%d)", label, n)
 	}
 	m := &model{evaluation: evaluation{unique, r}, run: run, family: p.Model, template: p.Template,
-		answers: answers}
+		answers: answers, madeBy: p.Of}
 	if m.family == "" {
 		m.family = modelLabel(r.Model)
 	}
@@ -309,7 +319,7 @@ func (s *study) addPair(run string, p PlanRun, base, trained *model, origin *eva
 		return fmt.Errorf("%s and %s were evaluated differently: %s (%s)", base.name, trained.name, said, how)
 	}
 	x := &pair{run: run, base: base, trained: trained, method: p.Method,
-		languages: s.known.inOrder(p.Languages), arm: p.Arm, seed: p.Seed}
+		languages: s.known.inOrder(p.Languages), arm: p.Arm, of: p.Of, seed: p.Seed}
 	id := s.id
 	if origin != nil {
 		if len(p.Languages) == 0 {
@@ -381,7 +391,12 @@ func (s *study) group() {
 
 // fit fits both laws to the arm's transfers.
 func (a *arm) fit(of func(*pair) *transfer) {
-	var mti, accuracy []metric.Point
+	mti, accuracy := a.points(of)
+	a.mti, a.accuracy = fitted(mti), fitted(accuracy)
+}
+
+// points are what the laws are fitted to.
+func (a *arm) points(of func(*pair) *transfer) (mti, accuracy []metric.Point) {
 	for _, p := range a.pairs {
 		t := of(p)
 		// Rounded as tables print them, which is what the paper fits.
@@ -393,7 +408,7 @@ func (a *arm) fit(of func(*pair) *transfer) {
 				Value: metric.Round(100*t.accuracy.x, 2)})
 		}
 	}
-	a.mti, a.accuracy = fitted(mti), fitted(accuracy)
+	return mti, accuracy
 }
 
 // leastPoints with two languages and more make a law: through two points there is
@@ -407,16 +422,33 @@ func fitted(points []metric.Point) law {
 			parallel[p.Languages] = true
 		}
 	}
+	l := law{leap: leapOf(points)}
 	if len(parallel) < leastPoints {
-		return law{}
+		return l
 	}
 	f, err := metric.Fit(points)
 	if err != nil {
-		return law{}
+		return l
 	}
-	return law{ok: true, r2: f.R2, leap: orUndefined(f.Leap), gap: orUndefined(f.Gap),
+	return law{ok: true, r2: f.R2, leap: l.leap, gap: orUndefined(f.Gap),
 		alpha: value{x: f.Alpha, ok: true, ci: f.AlphaCI}, beta: value{x: f.Beta, ok: true, ci: f.BetaCI},
 		expected: value{x: f.At(1), ok: true}}
+}
+
+// leapOf is the First-Parallel Leap, which needs no law: the mean value of two languages less that of
+// one.
+func leapOf(points []metric.Point) value {
+	one, two := valueAt(points, 1), valueAt(points, 2)
+	return value{x: two.x - one.x, ok: one.ok && two.ok}
+}
+
+// valueAt returns the mean of the points of so many languages.
+func valueAt(points []metric.Point, languages int) value {
+	var all []value
+	for _, p := range points {
+		all = append(all, value{x: p.Value, ok: p.Languages == languages})
+	}
+	return meanOf(all)
 }
 
 func (l *law) each(f func(*value)) {

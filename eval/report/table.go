@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
+	"slices"
 	"strings"
 
 	"github.com/stele-lm/stele/internal/markdown"
@@ -15,6 +16,9 @@ type Table struct {
 	Head    []string
 	Rows    [][]string
 	Labels  int // leading columns that are text, not numbers
+	// Number is the paper's of a table that is its; others are counted. Its CSV has the numbers as the
+	// paper prints them, and their intervals in columns of their own.
+	Number string
 	// all are the rows of the CSV where Rows are only the first of them.
 	all [][]string
 	// allHead are the heads of these where they have other columns.
@@ -62,7 +66,43 @@ func (t *Table) CSV() ([]byte, error) {
 			plain[i][k] = strings.NewReplacer("−", "-", "–", "").Replace(cell)
 		}
 	}
-	return toCSV(head, plain)
+	if t.Number == "" {
+		return toCSV(head, plain)
+	}
+	return toCSV(apart(head, plain, t.Labels))
+}
+
+// apart takes intervals and standard errors out of cells, into columns behind the others.
+func apart(head []string, rows [][]string, labels int) ([]string, [][]string) {
+	columns := len(head)
+	head = slices.Clone(head)
+	for k := labels; k < columns; k++ {
+		low, high, se := make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows))
+		intervals, errors := false, false
+		for i, row := range rows {
+			number, aside := splitCell(row[k])
+			row[k] = strings.TrimSuffix(number, "*")
+			if a, b, ok := strings.Cut(strings.Trim(aside, "[]"), ", "); ok {
+				low[i], high[i], intervals = a, b, true
+			} else if x, ok := strings.CutPrefix(aside, "± "); ok {
+				se[i], errors = x, true
+			}
+		}
+		for _, c := range []struct {
+			name  string
+			cells []string
+			any   bool
+		}{{" low", low, intervals}, {" high", high, intervals}, {" se", se, errors}} {
+			if !c.any {
+				continue
+			}
+			head = append(head, head[k]+c.name)
+			for i := range rows {
+				rows[i] = append(rows[i], c.cells[i])
+			}
+		}
+	}
+	return head, rows
 }
 
 // toCSV writes rows with a head as RFC 4180 says.

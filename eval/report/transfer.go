@@ -25,7 +25,9 @@ type transfer struct {
 	mean                  value                       // mean of mtiOfBenchmark
 	id, ood               value                       // over benchmarks in and out of distribution
 	inDistribution        []string
-	accuracy              value // after, mean over benchmarks of means over languages
+	accuracy              value            // after, mean over benchmarks of means over languages
+	accuracyOf            map[string]value // by benchmark
+	gain                  value            // points in languages not trained on, mean over benchmarks
 }
 
 // transferOf computes a transfer from accuracies.
@@ -34,8 +36,8 @@ func transferOf(before, after metric.Scores, benchmarks, languages, trained, id 
 		delta: map[string]map[string]value{}, deltaTrained: map[string]value{},
 		deltaUnseen: map[string]value{},
 		points:      map[string]map[string]value{}, pointsTrained: map[string]value{},
-		pointsUnseen: map[string]value{},
-		mti:          map[string]map[string]value{}, deltaOfLanguage: map[string]value{},
+		pointsUnseen: map[string]value{}, accuracyOf: map[string]value{},
+		mti: map[string]map[string]value{}, deltaOfLanguage: map[string]value{},
 		mtiOfLanguage: map[string]value{}, mtiOfBenchmark: map[string]value{}}
 	base, gained := metric.Scores{}, metric.Scores{}
 	for _, b := range benchmarks {
@@ -54,7 +56,8 @@ func transferOf(before, after metric.Scores, benchmarks, languages, trained, id 
 			a, ok := gained[b][l]
 			accuracies = append(accuracies, value{x: a, ok: ok})
 		}
-		means = append(means, meanOf(accuracies))
+		t.accuracyOf[b] = meanOf(accuracies)
+		means = append(means, t.accuracyOf[b])
 		for _, l := range t.unseen() {
 			t.mti[b][l] = orUndefined(m.MTILanguage[b][l])
 		}
@@ -73,6 +76,11 @@ func transferOf(before, after metric.Scores, benchmarks, languages, trained, id 
 		t.mtiOfLanguage[l] = over(t.mti, l)
 	}
 	t.mean, t.accuracy = orUndefined(m.MTIMean), meanOf(means)
+	var gains []value
+	for _, b := range benchmarks {
+		gains = append(gains, t.pointsUnseen[b])
+	}
+	t.gain = meanOf(gains)
 	var in, out []string
 	for _, b := range benchmarks {
 		if slices.Contains(id, b) {
@@ -89,7 +97,7 @@ func transferOf(before, after metric.Scores, benchmarks, languages, trained, id 
 // and keeps what f made of it.
 func (t *transfer) each(f func(*value)) {
 	for _, b := range t.benchmarks {
-		for _, of := range []map[string]value{t.mtiOfBenchmark, t.deltaTrained, t.deltaUnseen} {
+		for _, of := range []map[string]value{t.mtiOfBenchmark, t.deltaTrained, t.deltaUnseen, t.accuracyOf} {
 			v := of[b]
 			f(&v)
 			of[b] = v
@@ -102,7 +110,7 @@ func (t *transfer) each(f func(*value)) {
 			of[l] = v
 		}
 	}
-	for _, v := range []*value{&t.mean, &t.id, &t.ood, &t.accuracy} {
+	for _, v := range []*value{&t.mean, &t.id, &t.ood, &t.accuracy, &t.gain} {
 		f(v)
 	}
 }

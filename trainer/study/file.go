@@ -84,6 +84,9 @@ type Comparison struct {
 	Name  string   `yaml:"name"`
 	Title string   `yaml:"title"`
 	Runs  []string `yaml:"runs"` // models and arms
+	// Makes are the tables and figures of the paper, such as table 1, that these runs make; what no
+	// comparison makes is made of the runs that fit.
+	Makes []string `yaml:"makes" json:",omitempty"`
 }
 
 // document is a study's file. T is what train is: settings, or the path of a file of them.
@@ -454,6 +457,11 @@ func (f *file) check() error {
 		}
 		if len(c.Runs) == 0 {
 			return fmt.Errorf("report.comparisons %s names no runs", c.Name)
+		}
+		for _, m := range c.Makes {
+			if _, err := report.PaperItem(m); err != nil {
+				return fmt.Errorf("report.comparisons %s: %w", c.Name, err)
+			}
 		}
 	}
 	return nil

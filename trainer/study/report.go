@@ -28,7 +28,7 @@ func (r *Run) report() error {
 	if err := errors.Join(os.RemoveAll(made), os.RemoveAll(old)); err != nil {
 		return err
 	}
-	plan, remarks, err := r.write(done, r.Study.Report.Title, made)
+	plan, remarks, err := r.write(done, r.Study.Report.Title, made, true)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (r *Run) report() error {
 		if title == "" {
 			title = c.Name
 		}
-		if _, _, err := r.write(some, title, filepath.Join(made, c.Name)); err != nil {
+		if _, _, err := r.write(some, title, filepath.Join(made, c.Name), false); err != nil {
 			return fmt.Errorf("comparison %s: %w", c.Name, err)
 		}
 	}
@@ -137,8 +137,9 @@ func (s *Study) of(c Comparison, done []run) (some []run) {
 }
 
 // write writes the report of some runs to a folder, and returns what it was made by and what
-// it remarks. Of a base that is not among them the plan says nothing.
-func (r *Run) write(runs []run, title, out string) (report.Plan, []string, error) {
+// it remarks. Of a base that is not among them the plan says nothing. The whole study's has the paper's
+// tables and figures and the training curves too.
+func (r *Run) write(runs []run, title, out string, whole bool) (report.Plan, []string, error) {
 	plan := report.Plan{Title: title, ID: r.Study.Report.InDistribution, Runs: map[string]report.PlanRun{},
 		Measures: r.Study.Report.Measures, LevelWeights: r.Study.Report.LevelWeights}
 	there := map[string]bool{}
@@ -166,9 +167,50 @@ func (r *Run) write(runs []run, title, out string) (report.Plan, []string, error
 		}
 		plan.Runs[path.Base(one.job)] = p
 	}
+	if whole {
+		plan.Paper = true
+		for _, c := range r.Study.Report.Comparisons {
+			plan.Comparisons = append(plan.Comparisons, report.PlanComparison(c))
+		}
+	}
 	made, err := report.New(folders, plan)
 	if err != nil {
 		return plan, nil, err
 	}
+	if whole {
+		arms, err := r.trained(runs)
+		if err != nil {
+			return plan, nil, err
+		}
+		made.AddTraining(arms)
+	}
 	return plan, made.Remarks(), made.Write(out)
+}
+
+// trained opens the training runs of arms. One that lies elsewhere, on the machine that trained it, has no
+// curve here.
+func (r *Run) trained(runs []run) ([]report.Trained, error) {
+	var arms []report.Trained
+	for _, one := range runs {
+		if one.arm == nil {
+			continue
+		}
+		name := runName(one.arm.Name, one.seed)
+		dir := filepath.Join(r.Dir, filepath.FromSlash(folder(Train, name)))
+		if _, err := os.Stat(filepath.Join(dir, "metrics.jsonl")); errors.Is(err, os.ErrNotExist) {
+			r.say("%s: no metrics.jsonl here, so that its training curves are left out", dir)
+			continue
+		}
+		training, err := report.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(arms, func(a report.Trained) bool { return a.Name == one.label })
+		if i < 0 {
+			i = len(arms)
+			arms = append(arms, report.Trained{Name: one.label})
+		}
+		arms[i].Runs = append(arms[i].Runs, training)
+	}
+	return arms, nil
 }

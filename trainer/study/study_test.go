@@ -121,6 +121,9 @@ func TestRefused(t *testing.T) {
 		{"name: none,", "name: en.1,", "two runs would be eval/en.1"},
 		{"runs: [en,", "runs: [enn,",
 			`report.comparisons arms names "enn", which is no model or arm of the study, did you mean "en"?`},
+		{"runs: [en, dapo]", "runs: [en, dapo], makes: [tabel 4]",
+			`report.comparisons arms: makes names "tabel 4": expected table 1 to table 10 or figure 1 to figure 10, did ` +
+				`you mean "table 4"?`},
 		{"lr: 1e-3", "lr: much", "expected a number"},
 		{"train:", "train: missing.yaml\nother:", `unknown setting "other"`},
 	} {
