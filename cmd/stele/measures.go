@@ -18,6 +18,8 @@ import (
 type measuresFlags struct {
 	names, weights []string
 	data           string
+	replicates     int
+	seed           uint64
 }
 
 // Helps of flags.
@@ -29,7 +31,7 @@ const (
 
 // asked reads the flags.
 func (f *measuresFlags) asked() (multilingual.Asked, error) {
-	var a multilingual.Asked
+	a := multilingual.Asked{Replicates: f.replicates, Seed: f.seed}
 	if !slices.Equal(f.names, []string{multilingual.All}) {
 		a.Measures = f.names
 	}

@@ -111,7 +111,7 @@ the rollouts that it kept, step by step.`,
 	flags.StringSliceVar(&f.measures.weights, "level-weights", nil, levelWeightsUsage)
 	flags.StringVar(&f.measures.data, "data", "",
 		"folder of the benchmarks, for levels that samples of older runs do not say")
-	for _, other := range []string{"in", "allow", "replicates", "seed"} {
+	for _, other := range []string{"in", "allow"} {
 		c.MarkFlagsMutuallyExclusive("measures", other)
 	}
 	c.MarkFlagsMutuallyExclusive("measures", "base")
@@ -135,6 +135,7 @@ func (f *metricsFlags) run(say io.Writer) error {
 		if len(f.trained) == 0 {
 			return usagef("--measures needs the folder of at least one run")
 		}
+		f.measures.replicates, f.measures.seed = f.replicates, f.seed
 		return f.measures.measure(f.trained, f.out, say)
 	}
 	for flag, given := range map[string]bool{"level-weights": len(f.measures.weights) > 0,

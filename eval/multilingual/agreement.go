@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/eval/metric"
 )
 
 // Agreements say, for each two languages, how often the same question is answered the same in both.
@@ -25,6 +26,9 @@ type Agreements struct {
 	SameWrong [][]*float64 `json:"same_wrong"`
 	// Kappa is Same with what chance gives taken off: (Same - e) / (1 - e).
 	Kappa [][]*float64 `json:"kappa"`
+	// SameCI and KappaCI are 95 % intervals over questions.
+	SameCI  [][]*metric.Interval `json:"same_ci95,omitempty"`
+	KappaCI [][]*metric.Interval `json:"kappa_ci95,omitempty"`
 	// Options is the number of answers that a question can have; 0 is any number.
 	Options int `json:"options"`
 }
@@ -79,9 +83,31 @@ func (a *answered) group(groups func(*sameType, []string) []int) {
 }
 
 // pair sums up what two languages say to the questions of both.
-type pair struct{ questions, same, wrong, sameWrong, rightA, rightB float64 }
+type pair struct {
+	questions, same, wrong, sameWrong, rightA, rightB float64
+	parts                                             []part
+}
 
-func (p *pair) add(a, b []given) {
+// part is what one question, by its place among all, adds to a pair.
+type part struct {
+	question             int
+	same, rightA, rightB float64
+}
+
+// drawn is the pair of drawn questions, without what no interval is of.
+func (p *pair) drawn(weights []float64) *pair {
+	d := &pair{}
+	for _, of := range p.parts {
+		w := weights[of.question]
+		d.questions += w
+		d.same += w * of.same
+		d.rightA += w * of.rightA
+		d.rightB += w * of.rightB
+	}
+	return d
+}
+
+func (p *pair) add(question int, a, b []given) {
 	same, wrong, sameWrong := 0.0, 0.0, 0.0
 	right := func(of []given) (n float64) {
 		for _, g := range of {
@@ -112,6 +138,7 @@ func (p *pair) add(a, b []given) {
 	p.sameWrong += sameWrong / n
 	p.rightA += right(a)
 	p.rightB += right(b)
+	p.parts = append(p.parts, part{question, same / n, right(a), right(b)})
 }
 
 // kappa corrects for chance as CAPA does (Goel et al. 2025): two languages that are right as often
@@ -132,7 +159,8 @@ func (p *pair) kappa(options int) *float64 {
 	return new((p.same/p.questions - chance) / (1 - chance))
 }
 
-func agreementsOf(questions map[string]*answered, groups func(*sameType, []string) []int) *Agreements {
+func agreementsOf(questions map[string]*answered, asked *Asked, groups func(*sameType, []string) []int,
+) *Agreements {
 	out := &Agreements{Options: optionsOf(questions)}
 	there := map[string]bool{}
 	for _, q := range questions {
@@ -143,7 +171,7 @@ func agreementsOf(questions map[string]*answered, groups func(*sameType, []strin
 	out.Languages = sortedKeys(there)
 	n := len(out.Languages)
 	pairs := make([]pair, n*n)
-	for _, id := range sortedKeys(questions) {
+	for number, id := range sortedKeys(questions) {
 		q := questions[id]
 		q.group(groups)
 		differs := false
@@ -157,31 +185,44 @@ func agreementsOf(questions map[string]*answered, groups func(*sameType, []strin
 					differs = true
 					continue
 				}
-				pairs[i*n+k].add(x, y)
+				pairs[i*n+k].add(number, x, y)
 			}
 		}
 		if differs {
 			out.Different++
 		}
 	}
-	matrix := func(of func(*pair) *float64) [][]*float64 {
-		rows := make([][]*float64, n)
-		for i := range rows {
-			rows[i] = make([]*float64, n)
-		}
-		for i := range rows {
-			for k := range i {
-				rows[i][k] = of(&pairs[i*n+k])
-				rows[k][i] = rows[i][k]
-			}
-		}
-		return rows
+	out.Questions = matrix(n, pairs, func(p *pair) *float64 { return new(p.questions) })
+	out.Same = matrix(n, pairs, func(p *pair) *float64 { return share(p.same, p.questions) })
+	out.SameWrong = matrix(n, pairs, func(p *pair) *float64 { return share(p.sameWrong, p.wrong) })
+	out.Kappa = matrix(n, pairs, func(p *pair) *float64 { return p.kappa(out.Options) })
+	if draws := asked.draws(len(questions)); draws != nil {
+		out.SameCI = matrix(n, pairs, func(p *pair) *metric.Interval {
+			return interval(draws, func(weights []float64) *float64 {
+				d := p.drawn(weights)
+				return share(d.same, d.questions)
+			})
+		})
+		out.KappaCI = matrix(n, pairs, func(p *pair) *metric.Interval {
+			return interval(draws, func(weights []float64) *float64 { return p.drawn(weights).kappa(out.Options) })
+		})
 	}
-	out.Questions = matrix(func(p *pair) *float64 { return new(p.questions) })
-	out.Same = matrix(func(p *pair) *float64 { return share(p.same, p.questions) })
-	out.SameWrong = matrix(func(p *pair) *float64 { return share(p.sameWrong, p.wrong) })
-	out.Kappa = matrix(func(p *pair) *float64 { return p.kappa(out.Options) })
 	return out
+}
+
+// matrix has a number of each pair of languages on both sides of its diagonal.
+func matrix[T any](n int, pairs []pair, of func(*pair) *T) [][]*T {
+	rows := make([][]*T, n)
+	for i := range rows {
+		rows[i] = make([]*T, n)
+	}
+	for i := range rows {
+		for k := range i {
+			rows[i][k] = of(&pairs[i*n+k])
+			rows[k][i] = rows[i][k]
+		}
+	}
+	return rows
 }
 
 var (

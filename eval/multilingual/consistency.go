@@ -1,11 +1,24 @@
 package multilingual
 
-import "github.com/stele-lm/stele/eval/langid"
+import (
+	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/metric"
+)
 
-// languagesOf are the languages of a sample's reasoning and answer.
+// languagesOf are the languages of a sample: of the question, as it was asked, of the reasoning and
+// of the answer.
 type languagesOf struct {
-	reasoning, answer string
-	right             bool
+	id                          string // of the question
+	question, reasoning, answer string
+	right                       bool
+}
+
+// worded reports whether the answer has words.
+func (l *languagesOf) worded() bool { return l.answer != langid.None && l.answer != "" }
+
+// all reports whether the reasoning, and the answer if it has words, is in the question's language.
+func (l *languagesOf) all() bool {
+	return l.reasoning == l.question && (!l.worded() || l.answer == l.question)
 }
 
 // Consistencies are shares of samples in which question, reasoning and answer are in the same
@@ -20,29 +33,29 @@ type Consistencies struct {
 	QuestionAnswer    *float64 `json:"question_answer"`
 	// All is the share, of all samples, whose reasoning, and whose answer if it has words, is in the
 	// language of the question; AllRight of those that are right too.
-	All      *float64 `json:"all"`
-	AllRight *float64 `json:"all_and_right"`
+	All      *float64         `json:"all"`
+	AllCI    *metric.Interval `json:"all_ci95,omitempty"`
+	AllRight *float64         `json:"all_and_right"`
 }
 
-func consistencyOf(question string, all []languagesOf) *Consistencies {
+func consistencyOf(all []languagesOf) *Consistencies {
 	c := &Consistencies{Samples: len(all)}
 	var reasoning, both, answer, whole, right float64
 	for _, s := range all {
-		thinks := s.reasoning == question
+		thinks := s.reasoning == s.question
 		if thinks {
 			reasoning++
 		}
-		worded := s.answer != langid.None && s.answer != ""
-		if worded {
+		if s.worded() {
 			c.Answers++
 			if s.answer == s.reasoning && s.answer != langid.Undetermined {
 				both++
 			}
-			if s.answer == question {
+			if s.answer == s.question {
 				answer++
 			}
 		}
-		if thinks && (!worded || s.answer == question) {
+		if s.all() {
 			whole++
 			if s.right {
 				right++

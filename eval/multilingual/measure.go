@@ -23,6 +23,7 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
@@ -49,6 +50,9 @@ type Asked struct {
 	LevelOf func(benchmark, id string) int
 	// Weights are those of levels; nil is 2^(level-1).
 	Weights map[int]float64
+	// Replicates is how often questions are drawn anew for 95 % intervals, by Seed; 0 makes none.
+	Replicates int
+	Seed       uint64
 }
 
 // Check refuses a measure that there is not.
@@ -106,6 +110,7 @@ func Measure(dir string, spec *eval.Spec, asked Asked) (*Measures, error) {
 
 // said is what the words of one output are.
 type said struct {
+	id                 string // of the question
 	language           string // asked for
 	output             string
 	reasoning, outputs float64 // shares of words
@@ -167,7 +172,7 @@ func measure(in *eval.SampleReader, spec *eval.Spec, asked Asked) (*Measures, er
 		out.Samples++
 		at := cell{s.Benchmark, s.Language}
 		if needWords {
-			one := &said{language: s.Language, output: s.Output}
+			one := &said{id: s.ID, language: s.Language, output: s.Output}
 			words[at] = append(words[at], one)
 			if batch = append(batch, one); len(batch) == batchSize {
 				tell(detector, batch)
@@ -176,7 +181,7 @@ func measure(in *eval.SampleReader, spec *eval.Spec, asked Asked) (*Measures, er
 		}
 		if asked.has(Consistency) {
 			languages[at] = append(languages[at],
-				languagesOf{s.Lang, s.AnswerLang, s.Verdict})
+				languagesOf{s.ID, s.Language, s.Lang, s.AnswerLang, s.Verdict})
 		}
 		if asked.has(Agreement) {
 			if answers[s.Benchmark] == nil {
@@ -198,23 +203,32 @@ func measure(in *eval.SampleReader, spec *eval.Spec, asked Asked) (*Measures, er
 	tell(detector, batch)
 	if asked.has(Words) {
 		out.Words = byLanguage(words, shareOf, meanShares)
+		bound(&asked, words, out.Words,
+			func(s *said) point { return point{s.id, s.reasoning, s.words > 0} },
+			func(w *WordShares, ci *metric.Interval) { w.ReasoningCI = ci })
 	}
 	if asked.has(Switches) {
 		out.Switches = byLanguage(words, switchesOf, meanSwitches)
+		bound(&asked, words, out.Switches,
+			func(s *said) point { return point{s.id, float64(s.switches), s.words > 0} },
+			func(c *SwitchCounts, ci *metric.Interval) { c.MeanCI = ci })
 	}
 	if asked.has(Consistency) {
 		out.Consistency = map[string]*ByLanguage[Consistencies]{}
 		for at, of := range languages {
-			put(out.Consistency, at, consistencyOf(at.language, of))
+			put(out.Consistency, at, consistencyOf(of))
 		}
 		for _, b := range out.Consistency {
 			b.Mean = meanConsistency(values(b.Languages))
 		}
+		bound(&asked, languages, out.Consistency,
+			func(l languagesOf) point { return point{l.id, metric.Indicator(l.all()), true} },
+			func(c *Consistencies, ci *metric.Interval) { c.AllCI = ci })
 	}
 	if asked.has(Agreement) {
 		out.Agreement = map[string]*Agreements{}
 		for b, questions := range answers {
-			out.Agreement[b] = agreementsOf(questions, func(s *sameType, predictions []string) []int {
+			out.Agreement[b] = agreementsOf(questions, &asked, func(s *sameType, predictions []string) []int {
 				return spec.Groups(b, s.label, grader, predictions)
 			})
 		}

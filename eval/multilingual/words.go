@@ -1,5 +1,7 @@
 package multilingual
 
+import "github.com/stele-lm/stele/eval/metric"
+
 // Positions is the number of equal parts that a reasoning is divided into.
 const Positions = 10
 
@@ -10,7 +12,9 @@ type WordShares struct {
 	// Worded is the number of samples whose reasoning has words; the others do not count.
 	Worded    int      `json:"with_words"`
 	Reasoning *float64 `json:"reasoning"`
-	Output    *float64 `json:"output"` // of the whole output
+	// ReasoningCI is its 95 % interval over questions, as for all such.
+	ReasoningCI *metric.Interval `json:"reasoning_ci95,omitempty"`
+	Output      *float64         `json:"output"` // of the whole output
 	// Position holds the share in each tenth of the reasoning, by words.
 	Position []float64 `json:"position"`
 }
@@ -70,10 +74,11 @@ func meanShares(all []*WordShares) *WordShares {
 
 // SwitchCounts say how often reasonings go over from one language to another.
 type SwitchCounts struct {
-	Samples int      `json:"samples"`
-	Worded  int      `json:"with_words"` // samples whose reasoning has words; the others do not count
-	Mean    *float64 `json:"mean"`       // switches a reasoning
-	Any     *float64 `json:"any"`        // share of reasonings with a switch
+	Samples int              `json:"samples"`
+	Worded  int              `json:"with_words"` // samples whose reasoning has words; the others do not count
+	Mean    *float64         `json:"mean"`       // switches a reasoning
+	MeanCI  *metric.Interval `json:"mean_ci95,omitempty"`
+	Any     *float64         `json:"any"` // share of reasonings with a switch
 }
 
 func switchesOf(all []*said) *SwitchCounts {

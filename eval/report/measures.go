@@ -45,6 +45,7 @@ func (s *study) measure(runs []*Run, plan Plan) error {
 			continue
 		}
 		of := *asked
+		of.Replicates, of.Seed = replicates, bootstrapSeed
 		of.LevelOf = multilingual.NewLevels(&m.results.Settings, "").Of
 		m.measures, err = multilingual.Measure(m.folder, &m.results.Settings, of)
 		if errors.Is(err, fs.ErrNotExist) {
