@@ -1,56 +1,38 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/stele-lm/stele/eval"
 )
 
 // paperTables are the paper's tables as numbers.
 type paperTables struct {
-	Languages []string
-	Table1    struct{ Rows map[string][]*float64 }
-	Table3    map[string]map[string]map[string]float64 // model, template, language
-	Table4    map[string]map[string]map[string]any     // benchmark, model, language
-	Table5    struct{ Rows map[string][]*float64 }
-	Table6    map[string]map[string]map[string]any
-	Table7    map[string]map[string]map[string]float64 // model, benchmark, language
-	Table8    map[string][]string
-	Table9    map[string]map[string]float64
-	Table10   map[string]map[string]float64
+	Table1  struct{ Rows map[string][]*float64 }
+	Table3  map[string]map[string]map[string]float64 // model, template, language
+	Table4  map[string]map[string]map[string]any     // benchmark, model, language
+	Table5  struct{ Rows map[string][]*float64 }
+	Table6  map[string]map[string]map[string]any
+	Table7  map[string]map[string]map[string]float64 // model, benchmark, language
+	Table8  map[string][]string
+	Table9  map[string]map[string]float64
+	Table10 map[string]map[string]float64
 }
 
 // number is a number of report.json.
 type number struct{ Value *float64 }
 
-// printedReport is what report.json has of the paper's tables.
+// printedReport is what report.json has of the paper's laws.
 type printedReport struct {
-	Models []struct {
-		Name       string
-		Benchmarks map[string]eval.BenchmarkResult
-		Mean       eval.Score
-	}
-	Pairs []struct {
-		Trained        string
-		TrainLanguages []string                     `json:"train_languages"`
-		DeltaR         map[string]map[string]number `json:"delta_r"`
-		DeltaRTrain    map[string]number            `json:"delta_r_train"`
-		DeltaRUnseen   map[string]number            `json:"delta_r_unseen"`
-		DeltaPoints    map[string]map[string]number `json:"delta_points"`
-		MTI            map[string]number
-		ID             number `json:"mti_id"`
-		OOD            number `json:"mti_ood"`
-		Avg            number `json:"mti_avg"`
-	}
 	Scaling []struct {
 		Name          string
 		Trained       []string
@@ -60,6 +42,51 @@ type printedReport struct {
 			Gap         number `json:"monolingual_gap"`
 			Leap        number `json:"first_parallel_leap"`
 		}
+	}
+}
+
+// paperTable is a table of the report under the paper's name: rows by what stands in the first columns.
+type paperTable struct {
+	head []string
+	rows map[string][]string
+}
+
+// readTable reads table N of a report, whose first columns name the rows.
+func readTable(t *testing.T, report string, n, labels int) paperTable {
+	t.Helper()
+	f, err := os.Open(filepath.Join(report, "tables", fmt.Sprintf("table-%d.csv", n)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := paperTable{lines[0], map[string][]string{}}
+	for _, line := range lines[1:] {
+		table.rows[strings.Join(line[:labels], " ")] = line
+	}
+	return table
+}
+
+// at is a number of the table; NaN where it has none, or no such row.
+func (t paperTable) at(row, column string) float64 {
+	i := slices.Index(t.head, column)
+	if i < 0 || t.rows[row] == nil {
+		return math.NaN()
+	}
+	x, err := strconv.ParseFloat(t.rows[row][i], 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return x
+}
+
+// compare counts the cells of a row that were printed.
+func (c *tally) compare(name string, table paperTable, row, called string, printed map[string]float64, decimals int) {
+	for column, x := range printed {
+		c.see(name, called+" "+column, table.at(row, column), &x, decimals)
 	}
 }
 
@@ -81,21 +108,6 @@ func (c *tally) see(table, what string, got float64, printed *float64, decimals 
 	default:
 		c.other = append(c.other, fmt.Sprintf("%s, %s: %.*f, printed %.*f", table, what, decimals, got, decimals,
 			*printed))
-	}
-}
-
-// row compares the languages of a row, and those of its other columns that the table has.
-func (c *tally) row(table, what string, languages []string, of func(string) float64, printed map[string]float64,
-	decimals int, others map[string]float64) {
-	for _, l := range languages {
-		if x, ok := printed[l]; ok {
-			c.see(table, what+" "+l, of(l), &x, decimals)
-		}
-	}
-	for name, got := range others {
-		if x, ok := printed[name]; ok {
-			c.see(table, what+" "+name, got, &x, decimals)
-		}
 	}
 }
 
@@ -141,11 +153,15 @@ func TestPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &tally{agree: map[string]int{}}
-	c.accuracies(&p, &r)
-	c.transfer(&p, &r)
+	c.accuracies(t, &p, filepath.Join(out, "report"))
+	c.transfer(t, &p, filepath.Join(out, "report"))
 	c.laws(t, &r)
+	page, err := os.ReadFile(filepath.Join(out, "report", "report.md"))
+	if err != nil || strings.Count(string(page), "S1.1-32B (math500 8 of 11, aime25 1 of 11)") != 1 {
+		t.Errorf("%v: the report does not say which languages were lost", err)
+	}
 	want := map[string]int{
-		"Table 1": 20, "Table 3": 78, "Table 4": 364, "Table 5": 38, "Table 5, means": 12, "Table 6": 581,
+		"Table 1": 8, "Table 3": 78, "Table 4": 364, "Table 5": 38, "Table 5, means": 12, "Table 6": 581,
 		"Table 7": 52, "Table 8": 8, "Table 9": 104, "Table 10": 92, "Table 10, MTI": 7, "Eq. 9": 3, "gap": 4,
 		"leap": 1,
 	}
@@ -168,8 +184,8 @@ var printedOtherwise = []string{
 	"Eq. 9, MTI β: 0.30, printed 0.29",
 	"Table 1, Qwen2.5-7B-Instruct Off-tag: 0.43, printed 1.43",
 	"Table 1, Qwen2.5-7B-Instruct+GRPO-en Avg: 23.78, printed 23.51",
-	"Table 1, Qwen2.5-7B-Instruct+GRPO-en GPQA: 29.57, printed 28.47",
 	"Table 1, Qwen2.5-7B-Instruct+GRPO-en MTI: 1.20, printed 1.23",
+	"Table 1, Qwen2.5-7B-Instruct+GRPO-en gpqa_diamond: 29.57, printed 28.47",
 	"Table 10, 4 en: 0.032, printed 0.024",
 	"Table 10, 4 fr: 0.086, printed 0.070",
 	"Table 10, 4 ru: 0.111, printed 0.121",
@@ -188,115 +204,83 @@ var printedOtherwise = []string{
 }
 
 // accuracies compares what was given, and the means over languages.
-func (c *tally) accuracies(p *paperTables, r *printedReport) {
-	cell := func(model, benchmark string) (of func(string) float64, mean map[string]float64) {
-		for _, m := range r.Models {
-			if m.Name == model {
-				result := m.Benchmarks[benchmark]
-				return func(l string) float64 {
-					s, ok := result.Languages[l]
-					if !ok {
-						return math.NaN()
-					}
-					return 100 * s.Accuracy
-				}, map[string]float64{"Acc": 100 * result.Mean.Accuracy, "Off": 100 * result.Mean.OffTarget}
-			}
-		}
-		return func(string) float64 { return math.NaN() }, nil
-	}
-	for _, b := range paperBenchmarks {
-		for table, rows := range map[string]map[string]map[string]any{"Table 4": p.Table4[b.paper],
-			"Table 6": p.Table6[b.paper]} {
-			for model, row := range rows {
-				of, mean := cell(model, b.name)
-				c.row(table, model+" "+b.paper, p.Languages, of, asPrinted(row), 2, mean)
+func (c *tally) accuracies(t *testing.T, p *paperTables, report string) {
+	for n, models := range map[int]map[string]map[string]map[string]any{4: p.Table4, 6: p.Table6} {
+		table := readTable(t, report, n, 2)
+		for _, b := range paperBenchmarks {
+			for model, row := range models[b.paper] {
+				c.compare(fmt.Sprint("Table ", n), table, b.name+" "+model, model+" "+b.paper, asPrinted(row), 2)
 			}
 		}
 	}
+	table := readTable(t, report, 3, 3)
 	for model, templates := range p.Table3 {
 		model = strings.TrimSuffix(model, "-Base")
 		for template, row := range templates {
-			name := map[string]string{"Qwen-Instruct Template": model,
-				"Qwen-Math Template": model + "+Qwen-Math-Template", "No Template": model + "+No-Template"}[template]
-			of, mean := cell(name, "math500")
-			c.row("Table 3", name, p.Languages, of, row, 1, mean)
+			name := map[string]string{"Qwen-Instruct Template": "qwen-instruct", "Qwen-Math Template": "qwen-math",
+				"No Template": "none"}[template]
+			c.compare("Table 3", table, model+" math500 "+name, model+" "+name, row, 1)
 		}
 	}
+	table = readTable(t, report, 9, 1)
 	for k, row := range p.Table9 {
 		if k < "6" { // printed in each other's place
 			row["sw"], row["zh"] = row["zh"], row["sw"]
 		}
-		of, mean := cell("GRPO-"+strings.Join(p.Table8[k], "-"), "math500")
-		c.row("Table 9", k, p.Languages, of, row, 1, mean)
+		c.compare("Table 9", table, k, k, row, 1)
 	}
-	for name, row := range p.Table1.Rows {
-		for _, m := range r.Models {
-			if m.Name != strings.TrimSuffix(name, "-Base") {
-				continue
-			}
-			for i, b := range paperBenchmarks {
-				c.see("Table 1", name+" "+b.paper, 100*m.Benchmarks[b.name].Mean.Accuracy, row[i], 2)
-			}
-			c.see("Table 1", name+" Avg", 100*m.Mean.Accuracy, row[4], 2)
-			if !math.IsNaN(m.Mean.OffTarget) { // of the trained model it is not printed by benchmark
-				c.see("Table 1", name+" Off-tag", 100*m.Mean.OffTarget, row[5], 2)
+	table = readTable(t, report, 1, 1)
+	for model := range table.rows {
+		row := map[string]float64{}
+		for i, column := range []string{"math500", "aime24", "aime25", "gpqa_diamond", "Avg", "Off-tag", "MTI"} {
+			x := p.Table1.Rows[model][i]
+			if trained := strings.Contains(model, "+"); x != nil && !(trained && column == "Off-tag") {
+				row[column] = *x // of the trained model off-target rates are not printed by benchmark
 			}
 		}
+		c.compare("Table 1", table, model, model, row, 2)
 	}
 }
 
 // transfer compares ΔR and MTI.
-func (c *tally) transfer(p *paperTables, r *printedReport) {
-	x := func(n number) float64 {
-		if n.Value == nil {
-			return math.NaN()
-		}
-		return *n.Value
-	}
-	for _, pair := range r.Pairs {
-		if row := p.Table5.Rows[pair.Trained]; row != nil {
-			whole := true
-			for i, b := range paperBenchmarks {
-				if lost, _ := p.Table6[b.paper][pair.Trained]["lost_cells"].([]any); len(lost) > 0 {
-					whole = false
-					continue
-				}
-				c.see("Table 5", pair.Trained+" "+b.paper, x(pair.MTI[b.name]), row[i], 3)
-			}
-			for k, n := range []number{pair.ID, pair.OOD, pair.Avg} {
-				if whole {
-					c.see("Table 5, means", pair.Trained+" "+[]string{"ID", "OOD", "Avg"}[k], x(n), row[4+k], 3)
-				}
-			}
-		}
-		if row := p.Table1.Rows[pair.Trained]; row != nil {
-			c.see("Table 1", pair.Trained+" MTI", x(pair.Avg), row[6], 2)
-			for _, b := range paperBenchmarks {
-				printed := p.Table7[strings.TrimSuffix(pair.Trained, "+GRPO-en")][strings.Replace(b.paper, "GPQA",
-					"GPQA-Diamond", 1)]
-				of := func(l string) float64 { return x(pair.DeltaPoints[b.name][l]) }
-				untrained := 0.0
-				for _, l := range p.Languages[1:] {
-					untrained += of(l) / 10
-				}
-				c.row("Table 7", b.paper, p.Languages, of, printed, 2,
-					map[string]float64{"Training": of("en"), "Untraining": untrained})
-			}
-		}
-		for k, languages := range p.Table8 {
-			if pair.Trained != "GRPO-"+strings.Join(languages, "-") {
+func (c *tally) transfer(t *testing.T, p *paperTables, report string) {
+	table := readTable(t, report, 5, 1)
+	for model, row := range p.Table5.Rows {
+		whole := true
+		for i, b := range paperBenchmarks {
+			if lost, _ := p.Table6[b.paper][model]["lost_cells"].([]any); len(lost) > 0 {
+				whole = false
 				continue
 			}
-			if slices.Equal(slices.Sorted(slices.Values(pair.TrainLanguages)),
-				slices.Sorted(slices.Values(languages))) {
-				c.agree["Table 8"]++
-			}
-			row, mti := p.Table10[k], p.Table10[k]["MTI"]
-			c.row("Table 10", k, p.Languages, func(l string) float64 { return x(pair.DeltaR["math500"][l]) }, row, 3,
-				map[string]float64{"dR_train": x(pair.DeltaRTrain["math500"]),
-					"dR_target": x(pair.DeltaRUnseen["math500"])})
-			c.see("Table 10, MTI", k, x(pair.Avg), &mti, 3)
+			c.see("Table 5", model+" "+b.paper, table.at(model, b.name), row[i], 3)
 		}
+		for k, mean := range []string{"ID", "OOD", "Avg"} {
+			if whole {
+				c.see("Table 5, means", model+" "+mean, table.at(model, mean), row[4+k], 3)
+			}
+		}
+	}
+	table = readTable(t, report, 7, 2)
+	for benchmark, row := range p.Table7["Qwen2.5-7B-Instruct"] {
+		for _, b := range paperBenchmarks {
+			if b.paper == strings.TrimSuffix(benchmark, "-Diamond") {
+				c.compare("Table 7", table, "Qwen2.5-7B-Instruct+GRPO-en "+b.name, b.paper, row, 2)
+			}
+		}
+	}
+	trained, table := readTable(t, report, 8, 1), readTable(t, report, 10, 1)
+	for k, languages := range p.Table8 {
+		if row := trained.rows[k]; row != nil && slices.Equal(slices.Sorted(slices.Values(strings.Fields(row[2]))),
+			slices.Sorted(slices.Values(languages))) {
+			c.agree["Table 8"]++
+		}
+		row, mti := p.Table10[k], p.Table10[k]["MTI"]
+		row["ΔR train"], row["ΔR target"] = row["dR_train"], row["dR_target"]
+		for _, other := range []string{"dR_train", "dR_target", "MTI"} {
+			delete(row, other)
+		}
+		c.compare("Table 10", table, k, k, row, 3)
+		c.see("Table 10, MTI", k, table.at(k, "MTI"), &mti, 3)
 	}
 }
 

@@ -58,10 +58,36 @@ func (s *study) given() (facts []string) {
 			said += fmt.Sprintf(" It does not say how many questions %s had: these accuracies have no errors and "+
 				"are taken as exact.", strings.Join(without, ", "))
 		}
+		if partial := partly(of[source]); partial != "" {
+			said += " Means are over the languages that it has, which are not all of: " + partial + "."
+		}
 		if unsettled {
 			said += " How they were measured is not said."
 		}
 		facts = append(facts, said)
 	}
 	return facts
+}
+
+// partly names the models that lack languages which others have, with how many there are by benchmark.
+func partly(models []*model) string {
+	known := map[string]bool{}
+	for _, m := range models {
+		for _, l := range m.results.Settings.Languages {
+			known[l] = true
+		}
+	}
+	var all []string
+	for _, m := range models {
+		var some []string
+		for _, b := range m.results.Settings.Benchmarks {
+			if n := len(m.results.Benchmarks[b].Languages); n < len(known) {
+				some = append(some, fmt.Sprintf("%s %d of %d", b, n, len(known)))
+			}
+		}
+		if some != nil {
+			all = append(all, fmt.Sprintf("%s (%s)", m.name, strings.Join(some, ", ")))
+		}
+	}
+	return strings.Join(all, ", ")
 }
