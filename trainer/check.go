@@ -210,7 +210,11 @@ func (r *run) findRun(found *checked) error {
 	case !r.options.Resume:
 		return fmt.Errorf("%s holds a run already: go on with --resume, or choose another folder", r.dir)
 	}
-	if err := old.Config.sameAs(r.config); err != nil {
+	was := old.Config
+	if tail := r.options.ModelTail; tail != "" && endsIn(was.Model, tail) && endsIn(r.config.Model, tail) {
+		was.Model = r.config.Model
+	}
+	if err := was.sameAs(r.config); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := jsonl.CheckFolder(r.dir); err != nil {
@@ -230,6 +234,11 @@ func (r *run) findRun(found *checked) error {
 			r.config.Steps, taken)
 	}
 	return nil
+}
+
+// endsIn reports whether a path ends in the parts of tail.
+func endsIn(path, tail string) bool {
+	return path == tail || strings.HasSuffix(path, string(filepath.Separator)+tail)
 }
 
 // checkPositions refuses completions of more tokens than the model has positions, and says

@@ -40,6 +40,9 @@ type Options struct {
 	Shared  *backend.Shared
 	Threads int
 	Resume  bool // go on with the run in the output folder
+	// ModelTail is the end of the model's path that tells which it is: what a run goes on with may
+	// lie elsewhere than it did, under another path before it. Empty where the path is the model.
+	ModelTail string
 	// Memory is the limit on the run's use of the device, bytes; 0 takes what is free on a
 	// CPU's machine, and elsewhere what the device says, if it does.
 	Memory int64
@@ -308,19 +311,30 @@ func (r *run) load(found *checked) error {
 			return nil
 		}
 		now = r.started
+		if now.Config.Model != c.Model {
+			if now.Model, err = modelDir(c.Model); err != nil {
+				return err
+			}
+		}
 		now.Config = *c
 		return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
 	}
-	if now.Model, err = engine.Resolve(c.Model); err != nil {
-		return err
-	}
-	if now.Model, err = filepath.Abs(now.Model); err != nil {
+	if now.Model, err = modelDir(c.Model); err != nil {
 		return err
 	}
 	if now.Weights, err = eval.HashWeights(now.Model); err != nil {
 		return err
 	}
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
+}
+
+// modelDir returns the absolute path of a model's folder.
+func modelDir(name string) (string, error) {
+	dir, err := engine.Resolve(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
 }
 
 // scorer judges as an evaluation of the same benchmark does: dataName is what its

@@ -187,7 +187,7 @@ type studyWork struct {
 func (w *studyWork) Train(ctx context.Context, config trainer.Config, at study.Work) error {
 	live := newTrainProgress(at.Say)
 	options := w.globals(at).trainOptions(config, live)
-	options.Resume, options.OnStep = true, live.step
+	options.Resume, options.OnStep, options.ModelTail = true, live.step, at.ModelTail
 	hard, stop, done := twoSignals(ctx)
 	defer done()
 	options.Stop = stop

@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -97,80 +94,6 @@ func studyFiles(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// sizeOfAll counts the bytes in a folder.
-func sizeOfAll(dir string) (n int64) {
-	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error { // files come and go
-		if err == nil && !entry.IsDir() {
-			if info, err := entry.Info(); err == nil {
-				n += info.Size()
-			}
-		}
-		return nil
-	})
-	return n
-}
-
-// TestStudyKilled: a study that is killed while its report is written and at random
-// moments, in trainings, evaluations and between them, ends with the bytes of one that was
-// let alone.
-func TestStudyKilled(t *testing.T) {
-	root := t.TempDir()
-	file := writeStudy(t, root, "study.yaml", "", "")
-	args := func(out string) []string {
-		return []string{"study", file, "--backend", "go", "--out", filepath.Join(root, out)}
-	}
-	must0(t, args("whole")...)
-	want := studyFiles(t, filepath.Join(root, "whole"))
-	if len(want) < 60 || want["report/report.html"] == "" || want["report/arms/report.html"] == "" {
-		t.Errorf("%d files", len(want))
-	}
-	whole := sizeOfAll(filepath.Join(root, "whole"))
-
-	killed := filepath.Join(root, "killed")
-	random := rand.New(rand.NewPCG(16, uint64(*kills)))
-	for attempt := range *kills + 1 {
-		if attempt == *kills { // a report that is there is not made again
-			if err := os.RemoveAll(filepath.Join(killed, "report")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var log bytes.Buffer
-		c := program(&log, args("killed")...)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
-		before := sizeOfAll(killed)
-		more := random.Int64N(2*whole/int64(*kills+1) + 1)
-		ready := func() bool { return sizeOfAll(killed) >= before+more }
-		late := time.Duration(random.IntN(60)) * time.Millisecond
-		if attempt == *kills {
-			writing := filepath.Join(killed, ".report.partial", "*")
-			ready = func() bool { found, _ := filepath.Glob(writing); return len(found) > 0 }
-			late = time.Duration(random.IntN(20)) * time.Millisecond
-		}
-		if err := interrupt(c, ended, ready, late, syscall.SIGKILL); err == nil {
-			t.Logf("attempt %d: it was over first", attempt)
-			if attempt < *kills { // what is killed next is another
-				if err := os.RemoveAll(killed); err != nil {
-					t.Fatal(err)
-				}
-			}
-			continue
-		}
-		if !c.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
-			t.Fatalf("exit code %d\n%s", c.ProcessState.ExitCode(), log.String())
-		}
-		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-		t.Logf("killed after %q", lines[len(lines)-1])
-	}
-	must0(t, args("killed")...)
-	if diff := cmp.Diff(want, studyFiles(t, killed)); diff != "" {
-		t.Errorf("killed (-want +got):\n%.4000s", diff)
-	}
 }
 
 // studyRun runs stele study and returns its exit code and what it printed and said.

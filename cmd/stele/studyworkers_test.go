@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,5 +65,55 @@ func TestStudyWorkers(t *testing.T) {
 				t.Errorf("%d programs compiled for two seeds, %d for one; %d reused", compiled, single, reused)
 			}
 		})
+	}
+}
+
+// TestStudyMoved: a study that was stopped in an arm that starts from another goes on under
+// another path, and gives the same.
+func TestStudyMoved(t *testing.T) {
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, name) }
+	file := writeStudy(t, root, "study.yaml", "- {name: en, model: warm, languages: [en]}",
+		"- {name: en, model: warm, languages: [en], steps: 20}\n"+
+			"- {name: te, model: warm, languages: [te], steps: 20, loss: {beta: 0.01}}")
+	place := at("place-0")
+	for i, arm := range []string{"en.1", "te.1"} {
+		var log bytes.Buffer
+		c := program(&log, "study", file, "--backend", "go", "--out", place)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		begun := func() bool {
+			found, _ := filepath.Glob(filepath.Join(place, "train", arm, "checkpoints", "step-*"))
+			return len(found) > 0
+		}
+		if err := interrupt(c, ended, begun, 0, syscall.SIGTERM); err == nil {
+			t.Fatalf("%s was over first\n%s", arm, log.String())
+		}
+		moved := at(fmt.Sprintf("place-%d", i+1))
+		if err := os.Rename(place, moved); err != nil {
+			t.Fatal(err)
+		}
+		place = moved
+	}
+	must0(t, "study", file, "--backend", "go", "--out", place)
+	got := studyFiles(t, place)
+	if err := os.RemoveAll(place); err != nil {
+		t.Fatal(err)
+	}
+	must0(t, "study", file, "--backend", "go", "--out", place)
+	want := studyFiles(t, place)
+	for _, files := range []map[string]string{want, got} { // what was done elsewhere says so
+		for name, text := range files {
+			for _, dir := range []string{at("place-0"), at("place-1")} {
+				text = strings.ReplaceAll(text, dir, "STUDY")
+			}
+			files[name] = text
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("moved (-want +got):\n%.4000s", diff)
 	}
 }

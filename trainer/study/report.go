@@ -86,7 +86,11 @@ func (r *Run) keep(plan report.Plan, done []run) error {
 	if err != nil {
 		return err
 	}
-	return jsonl.WriteBytes(filepath.Join(r.Dir, string(Evaluate), report.PlanFile), text)
+	path := filepath.Join(r.Dir, string(Evaluate), report.PlanFile)
+	if err := sweep(path); err != nil {
+		return err
+	}
+	return jsonl.WriteBytes(path, text)
 }
 
 // open reads what the report needs of a run.

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,9 +30,12 @@ type Runner interface {
 
 // Work says where and how a job is done.
 type Work struct {
-	Out     string    // its folder
-	Threads int       // of host kernels; no number depends on them
-	Say     io.Writer // gets what everybody must know
+	Out string // its folder
+	// ModelTail is the model's path in the study's folder, which may lie elsewhere than when the job
+	// was begun; empty for a model that is not of the study.
+	ModelTail string
+	Threads   int       // of host kernels; no number depends on them
+	Say       io.Writer // gets what everybody must know
 }
 
 // Run is a study in the making.
@@ -160,7 +164,24 @@ func (r *Run) prepare(jobs []*Job) error {
 			return err
 		}
 	}
-	return jsonl.WriteBytes(filepath.Join(r.Dir, "study.yaml"), r.Study.text)
+	return r.keepFile()
+}
+
+// keepFile puts the study's file into its folder, one process at a time.
+func (r *Run) keepFile() (err error) {
+	release, err := take(context.Background(), r.Dir, "study", true, r.say)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	path := filepath.Join(r.Dir, "study.yaml")
+	if err := sweep(path); err != nil {
+		return err
+	}
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, r.Study.text) {
+		return nil
+	}
+	return jsonl.WriteBytes(path, r.Study.text)
 }
 
 // owns refuses a folder that holds something that is no study.
@@ -301,6 +322,9 @@ func (r *Run) job(ctx context.Context, j *Job, others int, wait bool) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if err := sweep(recordPath(r.Dir, j.Name)); err != nil {
+		return err
+	}
 	settings, err := r.Study.settings(r.Dir, j, r.Options)
 	if err != nil {
 		return err
@@ -360,6 +384,7 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 			return fmt.Errorf("it needs %s, which is not done", j.From)
 		}
 		called = j.From + "/" + from.Checkpoint
+		w.ModelTail = filepath.FromSlash(called)
 		model = filepath.Join(r.Dir, filepath.FromSlash(called))
 	}
 	switch j.Kind {
@@ -370,7 +395,7 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	}
 	config := j.Config
 	config.Model = model
-	if err := sweep(w.Out); err != nil {
+	if err := sweep(filepath.Join(w.Out, "manifest.json")); err != nil { // a run without has nothing else
 		return err
 	}
 	if err := r.Runner.Train(ctx, config, w); err != nil {
@@ -381,11 +406,18 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	return err
 }
 
-// sweep removes what a training run that was killed before it wrote its manifest left of it.
-func sweep(out string) error {
-	partial, err := filepath.Glob(filepath.Join(out, ".manifest.json.partial-*"))
-	for _, path := range partial {
-		err = errors.Join(err, os.Remove(path))
+// sweep removes what processes that were killed while they wrote the file at path left of it.
+// None may write it now.
+func sweep(path string) error {
+	dir, name := filepath.Dir(path), filepath.Base(path)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "."+name+".partial-") {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
 }
