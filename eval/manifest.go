@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -49,6 +51,52 @@ type Manifest struct {
 	GradedBy string `json:"graded_by,omitempty"`
 }
 
+// hashed holds the SHA-256 of files that this process has read, by their absolute paths: many runs of
+// a study begin with the same weights.
+var hashed sync.Map
+
+// hashedFile is a file as it was when it was read.
+type hashedFile struct {
+	info os.FileInfo
+	sum  string
+}
+
+// hashFile returns a file's SHA-256, of which it reads none that is as it was.
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if was, ok := hashed.Load(absolute); ok {
+		h := was.(hashedFile)
+		if os.SameFile(h.info, info) && h.info.Size() == info.Size() && h.info.ModTime().Equal(info.ModTime()) {
+			return h.sum, nil
+		}
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	sum := hex.EncodeToString(h.Sum(nil))
+	if time.Since(info.ModTime()) > settled {
+		hashed.Store(absolute, hashedFile{info, sum})
+	}
+	return sum, nil
+}
+
+// settled is how old a file must be for another version of it to have another time of change,
+// whatever the file system.
+const settled = 2 * time.Second
+
 // HashWeights returns the SHA-256 of each safetensors file of a model's folder.
 func HashWeights(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -60,18 +108,9 @@ func HashWeights(dir string) (map[string]string, error) {
 		if filepath.Ext(entry.Name()) != ".safetensors" {
 			continue
 		}
-		path := filepath.Join(dir, entry.Name())
-		f, err := os.Open(path)
-		if err != nil {
+		if sums[entry.Name()], err = hashFile(filepath.Join(dir, entry.Name())); err != nil {
 			return nil, err
 		}
-		h := sha256.New()
-		_, err = io.Copy(h, f)
-		f.Close()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		sums[entry.Name()] = hex.EncodeToString(h.Sum(nil))
 	}
 	if len(sums) == 0 {
 		return nil, fmt.Errorf("%s holds no .safetensors file", dir)
