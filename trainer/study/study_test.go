@@ -124,6 +124,8 @@ func TestRefused(t *testing.T) {
 		{"runs: [en, dapo]", "runs: [en, dapo], makes: [tabel 4]",
 			`report.comparisons arms: makes names "tabel 4": expected table 1 to table 10 or figure 1 to figure 10, did ` +
 				`you mean "table 4"?`},
+		{"report: {", "report: {measures: [word], ", `report: measures: "word" is no measure: expected words`},
+		{"report: {", "report: {measures: [words], level_weights: {1: 1}, ", "report: level_weights has no effect"},
 		{"lr: 1e-3", "lr: much", "expected a number"},
 		{"train:", "train: missing.yaml\nother:", `unknown setting "other"`},
 	} {
