@@ -87,6 +87,12 @@ func TestStudyKilled(t *testing.T) {
 	if len(want) < 60 || want["report/report.html"] == "" || want["report/arms/report.html"] == "" {
 		t.Errorf("%d files", len(want))
 	}
+	for _, made := range []string{"tables/table-2.csv", "figures/figure-2.svg", "figures/training-en.svg",
+		"tables/training.csv", "tables/effects.csv"} {
+		if want["report/"+made] == "" || want["report/arms/"+made] != "" {
+			t.Errorf("the study's report has no %s, or a comparison's has one", made)
+		}
+	}
 	rounds := max(1, *kills/len(killPhases()))
 	for range rounds {
 		hits := 0

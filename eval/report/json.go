@@ -3,6 +3,8 @@ package report
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/grade"
@@ -117,6 +119,8 @@ func (r *Report) JSON() ([]byte, error) {
 		Models   []jsonModel `json:"models"`
 		Pairs    []jsonPair  `json:"pairs"`
 		Scaling  []jsonArm   `json:"scaling"`
+		// Effects are what findings say, in the unit that they name.
+		Effects []jsonEffect `json:"effects,omitempty"`
 		// Single seeds of what models and pairs have as means.
 		SeedModels []jsonModel `json:"seed_models,omitempty"`
 		SeedPairs  []jsonPair  `json:"seed_pairs,omitempty"`
@@ -135,6 +139,11 @@ func (r *Report) JSON() ([]byte, error) {
 	for _, p := range s.pairs {
 		out.Pairs = append(out.Pairs, p.json())
 	}
+	if s.paper {
+		for _, c := range slices.Concat(s.claims, s.lawClaims()) {
+			out.Effects = append(out.Effects, c.json())
+		}
+	}
 	for _, m := range s.singles {
 		out.SeedModels = append(out.SeedModels, m.json())
 	}
@@ -150,6 +159,22 @@ func (r *Report) JSON() ([]byte, error) {
 	}
 	data, err := json.MarshalIndent(out, "", " ")
 	return append(data, '\n'), err
+}
+
+// jsonEffect is an effect and the smallest that could have been seen.
+type jsonEffect struct {
+	Model    string    `json:"model"`
+	Beside   string    `json:"beside,omitempty"`
+	Of       string    `json:"of"`
+	Unit     string    `json:"unit,omitempty"`
+	Effect   jsonValue `json:"effect"`
+	Smallest jsonValue `json:"smallest"`
+}
+
+func (c *claim) json() jsonEffect {
+	return jsonEffect{Model: c.what, Beside: strings.Trim(c.against, "–"), Of: c.quantity,
+		Unit: strings.TrimSpace(c.unit), Effect: c.effect.scaled(c.scale).json(),
+		Smallest: smallest(c.effect).scaled(c.scale).json()}
 }
 
 func (m *model) json() jsonModel {

@@ -189,8 +189,9 @@ func (s *study) armsFigure(item, title, caption string, pairs []*pair, label fun
 			[]dotPanel{{"MTI", 1, &one}, {"accuracy, %, mean over languages", 100, nil}})}
 }
 
-// heat is a heat map of some pairs: of the mean over benchmarks, or of the only one.
-func (s *study) heat(item string, pairs []*pair, missing string) made {
+// heat is a heat map of some pairs by what tells them apart: of the mean over benchmarks, or of the only
+// one.
+func (s *study) heat(item, by string, pairs []*pair, missing string) made {
 	if len(pairs) == 0 {
 		return made{missing: missing}
 	}
@@ -198,17 +199,20 @@ func (s *study) heat(item string, pairs []*pair, missing string) made {
 	if len(maps) == 0 {
 		return made{missing: "no ΔR is defined: nothing was right before training"}
 	}
-	return made{figure: maps[0]}
+	f := maps[0]
+	f.Title = strings.Replace(f.Title, "by model", "by "+by, 1)
+	f.Caption = strings.Replace(f.Caption, "by model", "by "+by, 1)
+	return made{figure: f}
 }
 
 // paperHeatmap is Figure 8: ΔR by trained model and language.
 func (s *study) paperHeatmap(item string) made {
-	return s.heat(item, s.chosen(item, s.observed), nothingObserved)
+	return s.heat(item, "trained model", s.chosen(item, s.observed), nothingObserved)
 }
 
 // paperHeatmapFactors is Figure 9: ΔR by initial model and language.
 func (s *study) paperHeatmapFactors(item string) made {
-	return s.heat(item, s.chosen(item, s.intervened), nothingIntervened)
+	return s.heat(item, "initial model", s.chosen(item, s.intervened), nothingIntervened)
 }
 
 // paperHeatmapParallel is Figure 10: ΔR by number of parallel languages and language.
@@ -217,7 +221,7 @@ func (s *study) paperHeatmapParallel(item string) made {
 	for _, a := range s.curves(item) {
 		pairs = append(pairs, a.pairs...)
 	}
-	return s.heat(item, pairs, noCurve)
+	return s.heat(item, "number of parallel languages", pairs, noCurve)
 }
 
 // dotPanel is one of several quantities of the same rows.

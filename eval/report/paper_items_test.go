@@ -58,6 +58,27 @@ func TestPaperItems(t *testing.T) {
 			}
 		}
 	}
+	data, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var effects struct {
+		Effects []struct {
+			Of       string
+			Effect   jsonValue
+			Smallest jsonValue
+		}
+	}
+	if err := json.Unmarshal(data, &effects); err != nil || len(effects.Effects) != 20 {
+		t.Errorf("%d effects in report.json (%v), want 8 gains, 3 times 2 differences, and 6 of the curve",
+			len(effects.Effects), err)
+	}
+	for _, e := range effects.Effects {
+		width := e.Effect.CI95[1] - e.Effect.CI95[0]
+		if math.Abs(*e.Smallest.Value-2.8*width/3.92) > 1e-9*width {
+			t.Errorf("%s: smallest %g of an interval %v", e.Of, *e.Smallest.Value, *e.Effect.CI95)
+		}
+	}
 	var paper *Section
 	for i := range r.Sections {
 		if r.Sections[i].ID == "paper" {
