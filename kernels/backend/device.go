@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/gomlx/compute"
@@ -29,7 +30,7 @@ type Device struct {
 	// plugin takes a hundred megabytes and half a second, and generation on a CPU
 	// may never touch it.
 	start  func() (compute.Backend, error)
-	opened bool
+	opened *atomic.Bool
 	// products is the reason why programs of xla:cpu leave bfloat16 products to XLA (see
 	// registerProducts), and nil, once the backend is open, where host kernels compute them.
 	products error
@@ -40,13 +41,17 @@ type Device struct {
 // backend opens what Open named, if it is not open yet.
 func (d *Device) backend() (compute.Backend, error) {
 	b, err := d.start()
-	d.opened = d.opened || err == nil
+	if err == nil {
+		d.opened.Store(true)
+	}
 	return b, err
 }
 
 // opened returns the device of a backend that is open already.
 func opened(name string, b compute.Backend) *Device {
-	return &Device{Name: name, start: func() (compute.Backend, error) { return b, nil }, opened: true}
+	d := &Device{Name: name, start: func() (compute.Backend, error) { return b, nil }, opened: new(atomic.Bool)}
+	d.opened.Store(true)
+	return d
 }
 
 // Buffer is a tensor on a device.
@@ -114,7 +119,7 @@ func openXLA(spec string) (*Device, error) {
 		return b, nil
 	}
 	if platform == "cpu" {
-		d := &Device{Name: name}
+		d := &Device{Name: name, opened: new(atomic.Bool)}
 		d.start = sync.OnceValues(func() (compute.Backend, error) {
 			b, err := start()
 			if err == nil {
@@ -210,7 +215,7 @@ func (d *Device) Description() (string, error) {
 
 // Close releases the backend. No buffer or program of it may be used after.
 func (d *Device) Close() {
-	if !d.opened {
+	if !d.opened.Load() {
 		return
 	}
 	if b, err := d.start(); err == nil {
