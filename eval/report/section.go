@@ -199,7 +199,7 @@ func (s *study) facts(runs []*Run) []string {
 	if n := len(s.pairs); n > 0 {
 		facts = append(facts, fmt.Sprintf("%s of a base and what it became by training.", count(n, "pair")))
 	}
-	for _, p := range s.pairs {
+	for i, p := range s.pairs {
 		if p.on.restricted {
 			facts = append(facts,
 				fmt.Sprintf("%s and %s were put other questions, and are compared on those that both were "+
@@ -207,10 +207,17 @@ func (s *study) facts(runs []*Run) []string {
 					"questions of each.",
 					p.name(), p.base.name, p.questions()))
 		}
-		if p.on.allowed != "" {
+		if p.on.allowed != "" && !slices.ContainsFunc(s.pairs[:i],
+			func(q *pair) bool { return q.on.allowed == p.on.allowed }) {
+			var alike []string
+			for _, q := range s.pairs[i:] {
+				if q.on.allowed == p.on.allowed {
+					alike = append(alike, q.base.name+" and "+q.name())
+				}
+			}
 			facts = append(facts,
-				fmt.Sprintf("%s and %s were evaluated differently, which the plan allows: %s.", p.base.name,
-					p.name(), p.on.allowed))
+				fmt.Sprintf("%s were evaluated differently, which the plan allows: %s.",
+					strings.Join(alike, "; "), p.on.allowed))
 		}
 		if p.on.precision != "" {
 			facts = append(facts, p.on.precision+".")
