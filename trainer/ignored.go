@@ -73,10 +73,10 @@ var idle = []without{
 		}
 		return "data.bench is not a path or a hub id, and " + c.Data.Bench + " has its own"
 	}},
-	{"data.dir,data.registry", when("data.bench is built in",
-		func(c *Config) bool { return bench.Builtin(c.Data.Bench) })},
-	{"eval.dir,eval.registry", when("eval.bench is built in",
-		func(c *Config) bool { return bench.Builtin(c.Eval.Bench) })},
+	{"optimizer.min_lr_ratio", when("optimizer.schedule is constant",
+		func(c *Config) bool { return c.Optimizer.Schedule == "constant" })},
+	{"data.dir,data.registry", func(c *Config, _ string) string { return builtIn("data.bench", c.Data.Bench) }},
+	{"eval.dir,eval.registry", func(c *Config, _ string) string { return builtIn("eval.bench", c.Eval.Bench) }},
 	{"reward.grader", when("reward.accuracy is 0", func(c *Config) bool {
 		return c.Reward.Accuracy == 0 && !(c.Rollout.DynamicSampling &&
 			c.Rollout.FilterBy == FilterByAccuracy)
@@ -123,6 +123,14 @@ func when(reason string, holds func(*Config) bool) func(*Config, string) string 
 		}
 		return ""
 	}
+}
+
+// builtIn is the reason why a benchmark that the program makes takes no data.
+func builtIn(setting, name string) string {
+	if !bench.Builtin(name) {
+		return ""
+	}
+	return setting + " is " + name + ", which is built in"
 }
 
 // ignored lists the settings that differ from what the preset has and will have no

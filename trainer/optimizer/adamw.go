@@ -24,9 +24,11 @@ type AdamW struct {
 	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"`
 	// Warmup is the number of the run's steps over which the learning rate rises from 0.
 	Warmup int `yaml:"warmup" json:"warmup"`
-	// Schedule is the learning rate's course after the warm-up: constant or cosine (to zero at the last
-	// step).
+	// Schedule is the learning rate's course after the warm-up: constant or cosine (to min_lr_ratio of it
+	// at the last step).
 	Schedule string `yaml:"schedule" json:"schedule"`
+	// MinLRRatio is the share of the learning rate at which the cosine ends, as verl's setting of that name.
+	MinLRRatio float64 `yaml:"min_lr_ratio" json:"min_lr_ratio,omitempty"`
 	// State is the precision of the moments: float32, bfloat16 or int8. docs/memory.md says what the
 	// smaller ones cost.
 	State string `yaml:"state" json:"state"`
@@ -59,6 +61,8 @@ func (a AdamW) Validate() error {
 	case a.Schedule != "constant" && a.Schedule != "cosine":
 		return fmt.Errorf("optimizer: unknown schedule %q: expected constant or cosine%s", a.Schedule,
 			nearest.Hint(a.Schedule, []string{"constant", "cosine"}))
+	case !(a.MinLRRatio >= 0 && a.MinLRRatio <= 1):
+		return fmt.Errorf("optimizer: min_lr_ratio %g must be in [0, 1]", a.MinLRRatio)
 	case a.State != StateFloat32 && a.State != StateBFloat16 && a.State != StateInt8:
 		return fmt.Errorf("optimizer: unknown state %q: expected float32, bfloat16 or int8%s", a.State,
 			nearest.Hint(string(a.State), []string{string(StateFloat32), string(StateBFloat16),
@@ -74,7 +78,7 @@ func (a AdamW) Rate(step, total int) float64 {
 	}
 	if a.Schedule == "cosine" && total > a.Warmup {
 		done := float64(step-1-a.Warmup) / float64(total-a.Warmup)
-		return a.LR * 0.5 * (1 + math.Cos(math.Pi*min(done, 1)))
+		return a.LR * (a.MinLRRatio + (1-a.MinLRRatio)*0.5*(1+math.Cos(math.Pi*min(done, 1))))
 	}
 	return a.LR
 }

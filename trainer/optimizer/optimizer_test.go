@@ -1,6 +1,7 @@
 package optimizer
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -49,5 +50,32 @@ func TestInPlace(t *testing.T) {
 				aliased, donated)
 		}
 		o.Close()
+	}
+}
+
+// TestRate: worked by hand; the cosine with a floor is verl's get_cosine_schedule_with_warmup with
+// min_lr_ratio, apart from the warm-up, which begins at a step's share instead of 0.
+func TestRate(t *testing.T) {
+	for _, c := range []struct {
+		schedule    string
+		ratio       float64
+		step, total int
+		want        float64
+	}{
+		{"constant", 0, 2, 12, 0.5}, {"constant", 0, 4, 12, 1}, {"constant", 0, 12, 12, 1},
+		{"cosine", 0, 5, 12, 1}, {"cosine", 0, 9, 12, 0.5}, {"cosine", 0, 13, 12, 0},
+		{"cosine", 0.2, 2, 12, 0.5}, {"cosine", 0.2, 5, 12, 1}, {"cosine", 0.2, 9, 12, 0.6}, {"cosine", 0.2, 13, 12, 0.2},
+	} {
+		a := AdamW{LR: 1, Warmup: 4, Schedule: c.schedule, MinLRRatio: c.ratio}
+		if got := a.Rate(c.step, c.total); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s with floor %g, step %d of %d: %g, want %g", c.schedule, c.ratio, c.step, c.total, got, c.want)
+		}
+	}
+	for _, ratio := range []float64{-0.1, 1.1, math.NaN()} {
+		a := Default()
+		a.MinLRRatio = ratio
+		if a.Validate() == nil {
+			t.Errorf("a floor of %g was taken", ratio)
+		}
 	}
 }
