@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: install-check experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers \
+.PHONY: install-check paper experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers \
   race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -18,6 +18,12 @@ setup:
 
 demo: build
 	@examples/demo.sh $(RUN)
+
+# The paper's three studies in miniature, from nothing, and one page of them: PAPER/report/report.html.
+PAPER ?= runs/paper
+WORKERS ?= 2
+paper: build
+	@bin/stele study examples/studies/miniature.yaml --out $(PAPER) --workers $(WORKERS)
 
 # What is learned, over SEEDS seeds: EXPERIMENT is builtin, arithmetic (MODEL is
 # SmolLM2-135M's folder) or languages.
