@@ -64,7 +64,8 @@ func TestRate(t *testing.T) {
 	}{
 		{"constant", 0, 2, 12, 0.5}, {"constant", 0, 4, 12, 1}, {"constant", 0, 12, 12, 1},
 		{"cosine", 0, 5, 12, 1}, {"cosine", 0, 9, 12, 0.5}, {"cosine", 0, 13, 12, 0},
-		{"cosine", 0.2, 2, 12, 0.5}, {"cosine", 0.2, 5, 12, 1}, {"cosine", 0.2, 9, 12, 0.6}, {"cosine", 0.2, 13, 12, 0.2},
+		{"cosine", 0.2, 2, 12, 0.5}, {"cosine", 0.2, 5, 12, 1}, {"cosine", 0.2, 9, 12, 0.6},
+		{"cosine", 0.2, 13, 12, 0.2},
 	} {
 		a := AdamW{LR: 1, Warmup: 4, Schedule: c.schedule, MinLRRatio: c.ratio}
 		if got := a.Rate(c.step, c.total); math.Abs(got-c.want) > 1e-12 {
