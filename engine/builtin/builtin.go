@@ -70,12 +70,29 @@ func Dir(name string) (string, error) {
 		return "", fmt.Errorf("builtin:%s: %w", name, err)
 	}
 	dir := filepath.Join(cache, "stele", "builtin-"+version, name)
-	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
-		return dir, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	there := func() error {
+		_, err := os.Stat(filepath.Join(dir, "config.json"))
+		return err
+	}
+	if err := there(); !errors.Is(err, fs.ErrNotExist) {
+		return dir, err
+	}
+	// Others may make it at the same time. The first gives it its name, and it stays from then on.
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
-	return dir, Write(dir, name, 0)
+	making, err := os.MkdirTemp(filepath.Dir(dir), "."+name+".partial-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(making)
+	if err := Write(filepath.Join(making, name), name, 0); err != nil {
+		return "", err
+	}
+	if err := os.Rename(filepath.Join(making, name), dir); err != nil && there() != nil {
+		return "", err
+	}
+	return dir, nil
 }
 
 func find(name string) (checkpoint.Config, error) {

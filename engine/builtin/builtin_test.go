@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
@@ -53,6 +54,43 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s: embedding of mean %g and deviation %g, want 0 and 0.02", name, mean, std)
 		}
 		folder.Close()
+	}
+}
+
+// TestDir: many may ask for a model that is not made yet; it is there for each of them, and stays the
+// same folder.
+func TestDir(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	var all sync.WaitGroup
+	folders := make([]os.FileInfo, 8)
+	for i := range folders {
+		all.Go(func() {
+			dir, err := Dir("nano")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if folders[i], err = os.Stat(dir); err != nil {
+				t.Error(err)
+			}
+			folder, err := checkpoint.Open(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			folder.Close()
+		})
+	}
+	all.Wait()
+	for _, f := range folders {
+		if f == nil || !os.SameFile(f, folders[0]) {
+			t.Error("the folder was made twice")
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(cache, "stele", "builtin-*", ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
 
