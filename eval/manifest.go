@@ -61,7 +61,7 @@ type hashedFile struct {
 	sum  string
 }
 
-// hashFile returns a file's SHA-256, of which it reads none that is as it was.
+// hashFile returns a file's SHA-256. It does not read a file again that is as it was when it was hashed.
 func hashFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -22,7 +22,7 @@ func Ordered(data []byte) (Entries, error) {
 		return nil, err
 	}
 	var document yaml.MapSlice
-	if err := unmarshal(text, &document, yaml.UseOrderedMap()); err != nil {
+	if err := Unmarshal(text, &document, yaml.UseOrderedMap()); err != nil {
 		return nil, Explain(text, err)
 	}
 	entries, _ := ordered(document).(Entries)

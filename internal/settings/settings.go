@@ -22,10 +22,10 @@ func Read(data []byte, into any) error {
 	if err != nil {
 		return err
 	}
-	err = unmarshal(data, into, yaml.Strict())
+	err = Unmarshal(data, into, yaml.Strict())
 	if err == nil {
 		var document any
-		if err := unmarshal(data, &document, yaml.UseOrderedMap()); err != nil {
+		if err := Unmarshal(data, &document, yaml.UseOrderedMap()); err != nil {
 			return err
 		}
 		return noFraction(document, reflect.TypeOf(into), "")
@@ -35,7 +35,7 @@ func Read(data []byte, into any) error {
 		return Explain(data, err)
 	}
 	var document yaml.MapSlice
-	if unmarshal(data, &document, yaml.UseOrderedMap()) == nil {
+	if Unmarshal(data, &document, yaml.UseOrderedMap()) == nil {
 		if path, siblings, found := findUnknown(document, reflect.TypeOf(into), ""); found {
 			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line,
 				unknownSetting(path, siblings, reflect.TypeOf(into)))
@@ -46,9 +46,7 @@ func Read(data []byte, into any) error {
 
 // Unmarshal reads a YAML document that Text has seen, not strictly. What the YAML library
 // panics on is an error.
-func Unmarshal(data []byte, into any) error { return unmarshal(data, into) }
-
-func unmarshal(data []byte, into any, options ...yaml.DecodeOption) (err error) {
+func Unmarshal(data []byte, into any, options ...yaml.DecodeOption) (err error) {
 	defer recovered(&err)
 	return yaml.UnmarshalWithOptions(data, into, options...)
 }

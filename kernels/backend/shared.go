@@ -46,8 +46,8 @@ func (s *Shared) Open(name string) (*Device, error) {
 
 var compileCount, reuseCount atomic.Int64
 
-// Compiled counts the programs that this process has compiled, and those that it took from
-// what was compiled before.
+// Compiled counts the programs that this process has compiled, and how often it used one of them
+// again instead.
 func Compiled() (compiled, reused int) { return int(compileCount.Load()), int(reuseCount.Load()) }
 
 // keptPrograms is how many programs that nobody uses are kept.
@@ -147,7 +147,9 @@ func (p *programs) compile(
 				err = fmt.Errorf("%v", r)
 			}
 		}()
-		compileCount.Add(1)
-		return builder.Compile()
+		if e, err = builder.Compile(); err == nil {
+			compileCount.Add(1)
+		}
+		return e, err
 	})
 }

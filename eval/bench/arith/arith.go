@@ -21,8 +21,7 @@ import (
 // Languages returns the languages of the task: those of the study that it has phrases in.
 func Languages() []string {
 	return slices.DeleteFunc(language.Study(), func(code string) bool {
-		_,
-			ok := phrasebook[code]
+		_, ok := phrasebook[code]
 		return !ok
 	})
 }
