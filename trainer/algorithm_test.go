@@ -54,7 +54,7 @@ func TestOwnSettingsHaveEffect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.ignored("float32"); len(got) != 1 || !strings.HasPrefix(got[0], "loss.clip_low=0.1 ") {
+	if got := c.Ignored("float32"); len(got) != 1 || !strings.HasPrefix(got[0], "loss.clip_low=0.1 ") {
 		t.Errorf("said to be ignored: %q, want loss.clip_low alone", got)
 	}
 	_, err = LoadConfig("", []string{"model=m", "data.bench=arith", "algorithm=to-reference",

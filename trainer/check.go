@@ -95,8 +95,10 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	if found.plan.Layout = strings.TrimSpace(layout.String()); found.plan.Layout != "" {
 		r.sayf("%s", found.plan.Layout)
 	}
-	for _, setting := range found.plan.Ignored {
-		r.sayf("%s", setting)
+	if !r.options.IgnoredSaid {
+		for _, setting := range found.plan.Ignored {
+			r.sayf("%s", setting)
+		}
 	}
 	if n := found.set.Long; n > 0 {
 		r.sayf("data: %d questions are left out, their prompts or solutions are too long "+

@@ -187,9 +187,17 @@ func TestIgnored(t *testing.T) {
 			t.Errorf("%v: %v", x.settings, err)
 			continue
 		}
-		if got := c.ignored(x.dtype); !slices.Equal(got, x.want) {
+		if got := c.Ignored(x.dtype); !slices.Equal(got, x.want) {
 			t.Errorf("%v: %q, want %q", x.settings, got, x.want)
 		}
+	}
+}
+
+// TestTogether: what has no effect for one reason is said in one line.
+func TestTogether(t *testing.T) {
+	got := Together([]string{"a=1 has no effect: x", "b=2 has no effect: y", "c=3 has no effect: x", "other"})
+	if !slices.Equal(got, []string{"other", "a=1, c=3 have no effect: x", "b=2 has no effect: y"}) {
+		t.Errorf("%q", got)
 	}
 }
 

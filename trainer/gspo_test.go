@@ -352,7 +352,7 @@ func TestOwnAlgorithm(t *testing.T) {
 	if err != nil || c.Loss.Own["low"] != "1e-3" || c.Loss.Own["high"] != "0.5" {
 		t.Errorf("options %v: %v", c.Loss.Own, err)
 	}
-	ignored := strings.Join(c.ignored("float32"), "\n")
+	ignored := strings.Join(c.Ignored("float32"), "\n")
 	for _, want := range []string{"loss.clip_low=0.3 has no effect: algorithm is gspo",
 		"update.batch=7 has no effect: algorithm is gspo"} {
 		if !strings.Contains(ignored, want) {

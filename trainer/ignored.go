@@ -133,9 +133,12 @@ func builtIn(setting, name string) string {
 	return setting + " is " + name + ", which is built in"
 }
 
-// ignored lists the settings that differ from what the preset has and will have no
+// noEffect stands between a setting and the reason why it has none.
+const noEffect = " has no effect: "
+
+// Ignored lists the settings that differ from what the preset has and will have no
 // effect, each with the reason.
-func (c Config) ignored(dtype string) []string {
+func (c Config) Ignored(dtype string) []string {
 	from := defaults()
 	if apply := Presets[c.Preset]; apply != nil {
 		apply(&from)
@@ -161,13 +164,38 @@ func (c Config) ignored(dtype string) []string {
 				if err != nil {
 					value = fmt.Append(nil, v.Interface())
 				}
-				all = append(all, fmt.Sprintf("%s=%s has no effect: %s", key,
-					strings.TrimSpace(string(value)), reason))
+				all = append(all, key+"="+strings.TrimSpace(string(value))+noEffect+reason)
 				break
 			}
 		}
 	}
 	return all
+}
+
+// Together says of settings that have no effect for one reason that reason once. It takes lines of
+// Ignored, and leaves others as they are.
+func Together(ignored []string) (lines []string) {
+	settings := map[string][]string{}
+	var reasons []string
+	for _, said := range ignored {
+		setting, reason, ok := strings.Cut(said, noEffect)
+		if !ok {
+			lines = append(lines, said)
+			continue
+		}
+		if settings[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		settings[reason] = append(settings[reason], setting)
+	}
+	for _, reason := range reasons {
+		has := noEffect
+		if len(settings[reason]) > 1 {
+			has = " have no effect: "
+		}
+		lines = append(lines, strings.Join(settings[reason], ", ")+has+reason)
+	}
+	return lines
 }
 
 // same compares a setting with another; lists that are empty are.

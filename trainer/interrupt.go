@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,7 +162,7 @@ func (r *run) sayKept() {
 		r.sayf("stopped before the run began: nothing is kept, start it again as before")
 		return
 	}
-	again := fmt.Sprintf("go on with: stele train --out %s --resume", shellWord(r.dir))
+	again := cmp.Or(r.options.GoOn, fmt.Sprintf("go on with: stele train --out %s --resume", shellWord(r.dir)))
 	steps, err := checkpointSteps(filepath.Join(r.dir, "checkpoints"))
 	if err != nil || len(steps) == 0 {
 		r.sayf("stopped before there was a checkpoint: the run begins again at step 1; %s", again)

@@ -55,7 +55,7 @@ type Plan struct {
 func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtype string) *Plan {
 	p := &Plan{
 		solutions: !c.Samples(), Algorithm: c.Algorithm, Preset: c.Preset, Model: dir,
-		Languages: c.Data.Languages, Ignored: c.ignored(dtype),
+		Languages: c.Data.Languages, Ignored: c.Ignored(dtype),
 		Problems: map[string]map[int]int{}, Prompts: len(set.Problems), TooLong: set.Long, Steps: c.Steps,
 	}
 	var prompts, solutions series

@@ -40,6 +40,10 @@ type Options struct {
 	Shared  *backend.Shared
 	Threads int
 	Resume  bool // go on with the run in the output folder
+	// GoOn says how a run that is stopped goes on, where that is not by stele train.
+	GoOn string
+	// IgnoredSaid says that somebody has said which settings have no effect (Config.Ignored).
+	IgnoredSaid bool
 	// ModelTail is the end of the model's path that tells which it is: what a run goes on with may
 	// lie elsewhere than it did, under another path before it. Empty where the path is the model.
 	ModelTail string

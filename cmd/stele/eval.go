@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -124,20 +122,6 @@ be there and done. The run is the same, byte for byte, as one that was not divid
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	must(c.MarkFlagRequired("out"))
 	return c
-}
-
-// showResults prints the results of a run, as a table or as JSON, and says on stderr
-// where many samples were cut off.
-func showResults(w io.Writer, g *globals, r *eval.Results) error {
-	if warning := r.Truncation(); warning != "" {
-		fmt.Fprintf(os.Stderr, "warning: %s: raise --max-tokens\n", warning)
-	}
-	if !g.json {
-		return r.WriteTable(w)
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
 }
 
 func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
@@ -497,38 +481,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	_ = printResults(g.stderr(), results, "eval.max_tokens") // a terminal that is gone does not end the run
+	g.sayResults(results)
+	sayTruncation(g.stderr(), results, "eval.max_tokens")
 	return results, nil
-}
-
-// printResults is a short table of a run: a line for each benchmark and language. length is
-// what messages call the setting of the most tokens.
-func printResults(w io.Writer, r *eval.Results, length string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "benchmark\tlanguage\tquestions\taccuracy\t± se or 95 %\toff-target\ttokens\tcut off")
-	row := func(name, language string, s eval.Score) {
-		se := ""
-		if s.AccuracySE != nil {
-			se = fmt.Sprintf("± %.1f", 100**s.AccuracySE)
-		} else if s.AccuracyCI != nil {
-			se = fmt.Sprintf("[%.1f, %.1f]", 100*s.AccuracyCI[0], 100*s.AccuracyCI[1])
-		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.1f %%\t%s\t%.1f %%\t%.0f\t%.0f %%\n", name, language, s.Questions,
-			100*s.Accuracy, se,
-			100*s.OffTarget, s.MeanTokens, 100*s.Truncated)
-	}
-	for _, name := range r.Settings.Benchmarks {
-		b := r.Benchmarks[name]
-		for _, language := range r.Settings.LanguagesOf(name) {
-			row(name, language, b.Languages[language])
-		}
-		row(name, "mean", b.Mean)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	if warning := r.Truncation(); warning != "" {
-		fmt.Fprintf(w, "warning: %s: raise %s\n", warning, length)
-	}
-	return nil
 }

@@ -32,6 +32,7 @@ type globals struct {
 	shared  *backend.Shared
 	threads int
 	say     io.Writer
+	means   bool // of an evaluation means over languages are said, and not each language
 }
 
 // stderr is where everybody is told what they must know.

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/kernels/backend"
@@ -41,7 +44,7 @@ is refused, or run anew with --update.
 --job runs one job, named or by its number, and what it needs that is not done: on many
 machines that share DIR, in any order. The job report is made of what is done.
 
-A small model leaves cores idle: --workers N does N jobs beside each other. The end says
+A small model leaves cores idle: --workers N does N jobs at the same time. The end says
 how much of the cores' time was used.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -60,11 +63,28 @@ how much of the cores' time was used.`,
 			if c.Flags().Changed("tokens-per-second") && !(tokens > 0) {
 				return usagef("--tokens-per-second %g: expected a number above 0", tokens)
 			}
+			if c.Flags().Changed("tokens-per-second") && !dryRun {
+				fmt.Fprintln(c.ErrOrStderr(), "--tokens-per-second has no effect without --dry-run")
+			}
+			// A script's variable that is not set must not mean the current folder, or all jobs.
+			if out == "" {
+				return usagef("--out is empty: it is the folder of the study")
+			}
+			if c.Flags().Changed("job") && job == "" {
+				return usagef("--job is empty: --jobs lists the jobs")
+			}
 			if workers < 1 {
 				return usagef("--workers %d: expected at least 1", workers)
 			}
 			backend.Reproducible() // a study goes on exactly, whatever it did before in this process
 			w := &studyWork{g: g, perSecond: tokens, known: map[string]study.Estimate{}}
+			evaluations := 0
+			for _, j := range s.Jobs {
+				if j.Kind == study.Evaluate {
+					evaluations++
+				}
+			}
+			w.means = evaluations > 1
 			options := study.Options{Backend: g.backend, DType: g.dtype, Kernels: g.kernels}
 			switch {
 			case dryRun:
@@ -101,7 +121,7 @@ how much of the cores' time was used.`,
 	flags.StringVar(&job, "job", "", "run one job, by name or number, and what it needs")
 	flags.BoolVar(&update, "update", false,
 		"run anew what was begun with other settings, and what depends on it")
-	flags.IntVar(&workers, "workers", 1, "jobs done beside each other, in one process that compiles each program "+
+	flags.IntVar(&workers, "workers", 1, "jobs done at the same time, in one process that compiles each program "+
 		"once and divides the cores; what they leave does not depend on it")
 	flags.Float64Var(&tokens, "tokens-per-second", 0,
 		"speed for the hours of --dry-run; by default what stele bench measured here")
@@ -181,13 +201,22 @@ type studyWork struct {
 	shared    backend.Shared
 	perSecond float64                   // given; 0 for what was measured
 	known     map[string]study.Estimate // of jobs that are alike
+	means     bool                      // are said of evaluations, and not each language
+	// warned says that it was said that answers of a built-in model were cut off. Random weights hardly
+	// ever end an answer, so once is enough; the line of each evaluation has its share.
+	warned atomic.Bool
 }
+
+// linesEvery is the time between lines of progress of a training, of which a study has many.
+const linesEvery = 20 * time.Second
 
 // Train implements study.Runner.
 func (w *studyWork) Train(ctx context.Context, config trainer.Config, at study.Work) error {
 	live := newTrainProgress(at.Say)
+	live.every = linesEvery
 	options := w.globals(at).trainOptions(config, live)
 	options.Resume, options.OnStep, options.ModelTail = true, live.step, at.ModelTail
+	options.IgnoredSaid, options.GoOn = true, "the study goes on with it"
 	hard, stop, done := twoSignals(ctx)
 	defer done()
 	options.Stop = stop
@@ -197,7 +226,7 @@ func (w *studyWork) Train(ctx context.Context, config trainer.Config, at study.W
 // globals are those of a job.
 func (w *studyWork) globals(at study.Work) *globals {
 	g := *w.g
-	g.shared, g.threads, g.say = &w.shared, at.Threads, at.Say
+	g.shared, g.threads, g.say, g.means = &w.shared, at.Threads, at.Say, w.means
 	return &g
 }
 
@@ -230,7 +259,8 @@ func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, cal
 		return err
 	}
 	batch := cmp.Or(e.Batch, evaluationBatch)
-	found, err := w.globals(at).findEvaluation(model, "evaluate.max_tokens", spec, source, batch)
+	g := w.globals(at)
+	found, err := g.findEvaluation(model, "evaluate.max_tokens", spec, source, batch)
 	if err != nil {
 		return err
 	}
@@ -252,7 +282,9 @@ func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, cal
 	if err != nil {
 		return err
 	}
-	// a terminal that is gone does not end the study
-	_ = printResults(at.Say, results, "evaluate.max_tokens")
+	g.sayResults(results)
+	if _, random := builtin.Cut(model); !random || results.Truncation() != "" && !w.warned.Swap(true) {
+		sayTruncation(at.Say, results, "evaluate.max_tokens")
+	}
 	return nil
 }

@@ -162,6 +162,12 @@ func TestStudyJobs(t *testing.T) {
 		!strings.Contains(said, `no job "eval/ne.1", did you mean "eval/en.1"?`) {
 		t.Errorf("exit code %d: %s", code, said)
 	}
+	for _, flag := range []string{"--job", "--out"} {
+		args := []string{file, "--out", at("none"), "--job", "report", flag, ""}
+		if code, _, said := studyRun(t, args...); code != exitUsage || !strings.Contains(said, flag+" is empty") {
+			t.Errorf("%s without a value: exit code %d: %s", flag, code, said)
+		}
+	}
 
 	// A changed file.
 	other := writeStudy(t, root, "other.yaml", "languages: [en]}", "languages: [te]}")
@@ -170,6 +176,23 @@ func TestStudyJobs(t *testing.T) {
 	if code != exitFailed || !strings.Contains(said, `train/en.1`) ||
 		!strings.Contains(said, `data.languages was ["en"], is ["te"]`) || strings.Contains(said, "warm") {
 		t.Errorf("exit code %d: %s", code, said)
+	}
+	_, text, said := studyRun(t, other, "--out", at("jobs"), "--dry-run", "--json")
+	var plan study.Plan
+	if err := json.Unmarshal([]byte(text), &plan); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	var anew []string
+	for _, j := range plan.Jobs {
+		if j.Anew {
+			anew = append(anew, j.Job)
+		}
+		if j.Anew != (j.Memory > 0) {
+			t.Errorf("%s: done anew %v, %d bytes planned", j.Job, j.Anew, j.Memory)
+		}
+	}
+	if diff := cmp.Diff([]string{"train/en.1", "eval/en.1"}, anew); diff != "" || plan.Tokens == 0 {
+		t.Errorf("%d tokens; planned to be done anew:\n%s", plan.Tokens, diff)
 	}
 	if diff := cmp.Diff(before, studyFiles(t, at("jobs"))); diff != "" {
 		t.Errorf("refused, it wrote:\n%s", diff)

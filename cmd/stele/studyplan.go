@@ -54,8 +54,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 			w.speed(&e, nil, "", nil)
 			return e, nil
 		}
-		live := newTrainProgress(os.Stderr)
-		options := w.g.trainOptions(config, live)
+		options := w.globals(study.Work{}).trainOptions(config, newTrainProgress(os.Stderr))
 		options.Say, options.Log = nil, nil
 		options.CheckEvaluation = func(model *engine.Source) error {
 			return checkEvaluation(model, config, w.g.stderr())
@@ -70,7 +69,7 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 		if plan == nil {
 			return e, nil
 		}
-		e.Notes = append(append([]string{}, plan.Notes...), together(plan.Ignored)...)
+		e.Notes = append(append([]string{}, plan.Notes...), trainer.Together(plan.Ignored)...)
 		e.Memory, e.Tokens, e.Disk = plan.Memory.Total, plan.TokensTotal, config.DiskBytes(plan.Memory)
 		if config.Samples() {
 			e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
@@ -86,32 +85,6 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 		w.speed(&e, shape, device.Name, &config)
 		return e, nil
 	})
-}
-
-// together says of settings that have no effect for one reason that reason once.
-func together(ignored []string) (lines []string) {
-	const between = " has no effect: "
-	settings := map[string][]string{}
-	var reasons []string
-	for _, said := range ignored {
-		setting, reason, ok := strings.Cut(said, between)
-		if !ok {
-			lines = append(lines, said)
-			continue
-		}
-		if settings[reason] == nil {
-			reasons = append(reasons, reason)
-		}
-		settings[reason] = append(settings[reason], setting)
-	}
-	for _, reason := range reasons {
-		has := between
-		if len(settings[reason]) > 1 {
-			has = " have no effect: "
-		}
-		lines = append(lines, strings.Join(settings[reason], ", ")+has+reason)
-	}
-	return lines
 }
 
 // rollouts counts the rollouts of a GRPO run, without dynamic sampling's further batches.
@@ -180,7 +153,7 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 	if note := strings.TrimSpace(said.String()); note != "" {
 		out.Notes = append(out.Notes, note)
 	}
-	if err := found.Open(w.g.engineOptions(cmp.Or(e.Batch, evaluationBatch))); err != nil {
+	if err := found.Open(w.globals(study.Work{}).engineOptions(cmp.Or(e.Batch, evaluationBatch))); err != nil {
 		out.Refusal = err.Error()
 		return out, nil
 	}
@@ -234,6 +207,7 @@ func (w *studyWork) speed(
 	}
 	all, err := readSpeeds(path)
 	if err != nil {
+		e.Notes = append(e.Notes, fmt.Sprintf("the speeds of stele bench, in %s, cannot be read: %v", path, err))
 		return
 	}
 	s := all[speedKey(shape, w.g.dtype, executor)]

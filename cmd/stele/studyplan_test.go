@@ -65,11 +65,3 @@ func TestBytesByName(t *testing.T) {
 		}
 	}
 }
-
-// TestTogether: what has no effect for one reason is said in one line.
-func TestTogether(t *testing.T) {
-	got := together([]string{"a=1 has no effect: x", "b=2 has no effect: y", "c=3 has no effect: x", "other"})
-	if !slices.Equal(got, []string{"other", "a=1, c=3 have no effect: x", "b=2 has no effect: y"}) {
-		t.Errorf("%q", got)
-	}
-}

@@ -17,7 +17,7 @@ import (
 )
 
 // compiledLine is how a study says at its end what it compiled.
-var compiledLine = regexp.MustCompile(`(\d+) programs compiled, (\d+) taken from those`)
+var compiledLine = regexp.MustCompile(`(\d+) programs compiled, and used again (\d+) times`)
 
 // TestStudyWorkers: what a study leaves does not depend on how many jobs are done beside each
 // other. Seeds of an arm have the same programs, which are compiled once.
@@ -91,6 +91,10 @@ func TestStudyMoved(t *testing.T) {
 		}
 		if err := interrupt(c, ended, begun, 0, syscall.SIGTERM); err == nil {
 			t.Fatalf("%s was over first\n%s", arm, log.String())
+		}
+		if said := log.String(); strings.Contains(said, "stele train") ||
+			!strings.Contains(said, "stopped at train/"+arm+": the same command goes on from there") {
+			t.Errorf("it does not say how to go on with the study:\n%s", said)
 		}
 		moved := at(fmt.Sprintf("place-%d", i+1))
 		if err := os.Rename(place, moved); err != nil {

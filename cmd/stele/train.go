@@ -179,6 +179,7 @@ type trainProgress struct {
 	mu       sync.Mutex
 	w        io.Writer
 	terminal bool
+	every    time.Duration // between plain lines
 	open     bool          // a line that renews itself stands on the terminal
 	pace     progress.Pace // from the end of the first step, which compiles, on
 	began    time.Time
@@ -187,7 +188,7 @@ type trainProgress struct {
 
 func newTrainProgress(w io.Writer) *trainProgress {
 	f, ok := w.(*os.File)
-	return &trainProgress{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &trainProgress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), every: 5 * time.Second}
 }
 
 func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
@@ -197,7 +198,7 @@ func (p *trainProgress) step(step, steps int, m trainer.Metrics) {
 	} else {
 		p.pace.Done(1, now.Sub(p.began))
 	}
-	if !p.terminal && step != steps && now.Sub(p.last) < 5*time.Second {
+	if !p.terminal && step != steps && now.Sub(p.last) < p.every {
 		return
 	}
 	p.last = now

@@ -127,15 +127,16 @@ func checkResults(path string, r *eval.Results) error {
 // were measured.
 func (f *file) state(g *given, m *Model, at string, stated bool) error {
 	if f.stated == nil {
-		f.stated = map[string]*eval.Accuracies{}
+		f.stated = map[statedBy]*eval.Accuracies{}
 	}
-	a := f.stated[at]
+	key := statedBy{at, m.Evaluate.Data, m.Evaluate.Registry}
+	a := f.stated[key]
 	if a == nil {
 		var err error
 		if a, err = eval.ReadAccuracies(at, m.Evaluate.Source()); err != nil {
 			return err
 		}
-		f.stated[at] = a
+		f.stated[key] = a
 		if a.Told {
 			g.said = append(g.said, fmt.Sprintf("%s: accuracies are taken as %s, which the numbers tell; unit says it",
 				m.Results, a.Unit))

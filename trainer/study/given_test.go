@@ -127,3 +127,24 @@ func TestGivenRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGivenRegistry: a benchmark that one model's registry describes is not known for another model of the
+// same file of accuracies.
+func TestGivenRegistry(t *testing.T) {
+	registry := filepath.Join(t.TempDir(), "own.yaml")
+	text := "own:\n  about: mine\n  languages: [en]\n  answer: math\n  sources:\n  - path: own/{language}.jsonl\n"
+	if err := os.WriteFile(registry, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const accuracies = "unit: percent\nmodels:\n  start: {own: {en: 40}}\n  after: {own: {en: 60}}\n"
+	model := "- {name: %s, results: printed.yaml, evaluate: {registry: %q}}\n"
+	both := "models:\n" + fmt.Sprintf(model, "start", registry) + fmt.Sprintf(model, "after", registry)
+	if _, err := readGiven(t, both, accuracies); err != nil {
+		t.Fatal(err)
+	}
+	one := "models:\n" + fmt.Sprintf(model, "start", registry) + "- {name: after, results: printed.yaml}\n"
+	if _, err := readGiven(t, one, accuracies); err == nil ||
+		!strings.Contains(err.Error(), "model after: results: ") || !strings.Contains(err.Error(), `unknown benchmark "own"`) {
+		t.Error(err)
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -142,7 +144,11 @@ func described(dir string, report Report, runs []run) (any, error) {
 				line = append(line, *r.model.Seed)
 			}
 		} else {
-			line = append(line, r.arm.Curve, r.arm.Allow)
+			trained, err := trainedWith(dir, &r)
+			if err != nil {
+				return nil, err
+			}
+			line = append(line, r.arm.Curve, r.arm.Allow, trained)
 		}
 		if g := r.given(); g != nil {
 			all[r.job] = fmt.Sprintf("%s %s", flow(line), g.sum)
@@ -155,6 +161,25 @@ func described(dir string, report Report, runs []run) (any, error) {
 		all[r.job] = fmt.Sprintf("%s %x", flow(line), sha256.Sum256(results))
 	}
 	return map[string]any{"report": report, "runs": all}, nil
+}
+
+// trainedWith tells trainings of an arm apart whose metrics differ, which say more than the results of
+// evaluation: by the settings that the job was done with; "" where its metrics are not here.
+func trainedWith(dir string, r *run) (string, error) {
+	job := folder(Train, runName(r.arm.Name, r.seed))
+	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(job), metricsName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	record, err := readRecord(dir, job)
+	if err != nil || record == nil {
+		return "", err
+	}
+	settings, err := json.Marshal(record.Settings)
+	return fmt.Sprintf("%x", sha256.Sum256(settings)), err
 }
 
 // builder makes the jobs of a file.

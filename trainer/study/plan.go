@@ -56,7 +56,10 @@ type PlannedJob struct {
 	Kind  Kind     `json:"kind"`
 	Needs []string `json:"needs"`
 	State State    `json:"state"`
-	Model string   `json:"model,omitempty"`
+	// Anew says that the job, or one that it is made from, was begun with other settings: --update
+	// does it anew, which is what the estimate is of.
+	Anew  bool   `json:"anew,omitempty"`
+	Model string `json:"model,omitempty"`
 	Estimate
 	Hours float64 `json:"hours,omitempty"` // at most; 0 where it is not known
 }
@@ -79,7 +82,7 @@ type Plan struct {
 	Fetched    int64   `json:"to_fetch"`    // bytes of models that are not here, at least, as their names say
 	CacheFree  int64   `json:"cache_free"`  // where models are fetched to; 0 where the system does not say
 	MemoryFree int64   `json:"memory_free"` // of this machine
-	// Workers is how many jobs are done beside each other, and Together the memory of so many
+	// Workers is how many jobs are done at the same time, and Together the memory of so many
 	// of those that need most.
 	Workers  int   `json:"workers"`
 	Together int64 `json:"memory_together"`
@@ -87,22 +90,25 @@ type Plan struct {
 	Changed string `json:"changed,omitempty"`
 }
 
-// Plan asks about every job that is not done. dir is the study's folder, there or not.
+// Plan asks about every job that is not done, or that an update would do anew. dir is the study's folder, there or not.
 func (s *Study) Plan(ctx context.Context, dir string, options Options, planner Planner) (*Plan, error) {
 	p := &Plan{Title: s.Report.Title, Given: s.Given(), MemoryFree: memory.Available(), Missing: []Missing{}}
 	states, err := s.State(dir, options)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.changes(dir, s.Jobs, options); err != nil {
+	changed, err := s.changes(dir, s.Jobs, options)
+	if err != nil {
 		p.Changed = err.Error()
 	}
+	stale := s.stale(changed)
 	for _, j := range s.Jobs {
-		planned := PlannedJob{Job: j.Name, Kind: j.Kind, Needs: j.Needs, State: states[j.Name], Model: j.model()}
+		planned := PlannedJob{Job: j.Name, Kind: j.Kind, Needs: j.Needs, State: states[j.Name], Model: j.model(),
+			Anew: slices.Contains(stale, j)}
 		if j.Needs == nil {
 			planned.Needs = []string{}
 		}
-		if j.Kind != Reports && planned.State != Done {
+		if j.Kind != Reports && (planned.State != Done || planned.Anew) {
 			if planned.Estimate, err = s.estimate(ctx, j, planner); err != nil {
 				return nil, fmt.Errorf("%s: %w", j.Name, err)
 			}
@@ -173,7 +179,7 @@ func (p *Plan) add(j *PlannedJob) {
 	}
 }
 
-// Beside plans so many jobs beside each other. It is an error that this machine has not the
+// Beside plans so many jobs at the same time. It is an error that this machine has not the
 // memory for those that need most.
 func (p *Plan) Beside(workers int) error {
 	var needs []int64
@@ -186,7 +192,7 @@ func (p *Plan) Beside(workers int) error {
 		p.Together += need
 	}
 	if workers > 1 && p.MemoryFree > 0 && p.Together > p.MemoryFree {
-		return fmt.Errorf("%d jobs beside each other need up to %s, and %s are available here: give fewer "+
+		return fmt.Errorf("%d jobs at the same time need up to %s, and %s are available here: give fewer "+
 			"--workers", workers, size(p.Together), size(p.MemoryFree))
 	}
 	return nil

@@ -19,6 +19,9 @@ func (p *Plan) Write(w io.Writer) error {
 	rows := [][]string{{"", "job", "state", "needs", "model", "memory", "tokens, at most", "time, at most"}}
 	for i, j := range p.Jobs {
 		state := string(j.State)
+		if j.Anew {
+			state += ", with other settings"
+		}
 		if len(j.Missing) > 0 {
 			state += ", not all is here"
 		} else if j.Refusal != "" {
@@ -160,8 +163,11 @@ func (p *Plan) time() string {
 func (p *Plan) memory() string {
 	said := cmp.Or(size(p.MemoryFree), "not known how much is") + " available here"
 	if p.Workers > 1 {
-		said = fmt.Sprintf("%s for %d jobs beside each other at most, ",
-			cmp.Or(size(p.Together), "not known how much"), p.Workers) + said
+		together := "not known how much"
+		if p.Together > 0 {
+			together = "at most " + size(p.Together)
+		}
+		said = fmt.Sprintf("%s for %d jobs at the same time, %s", together, p.Workers, said)
 	}
 	largest := Missing{}
 	for _, m := range p.Missing {

@@ -111,7 +111,7 @@ func TestCores(t *testing.T) {
 	}
 }
 
-// TestBeside: jobs beside each other need the memory of those that need most.
+// TestBeside: jobs at the same time need the memory of those that need most.
 func TestBeside(t *testing.T) {
 	p := Plan{MemoryFree: 10 << 30}
 	for _, gib := range []int64{1, 7, 2, 4} {

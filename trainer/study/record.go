@@ -118,7 +118,7 @@ func decidesNothing(key string) bool {
 }
 
 // errBusy is that another process has a job.
-var errBusy = errors.New("another process is at it")
+var errBusy = errors.New("another process is doing it")
 
 // take keeps other processes off a job until release is called. wait is whether to wait
 // until one that has it lets go.
@@ -139,7 +139,7 @@ func take(
 		case !wait:
 			return nil, errBusy
 		case !told:
-			say("%s: another process is at it: waiting", job)
+			say("%s: another process is doing it: waiting", job)
 			told = true
 		}
 		select {

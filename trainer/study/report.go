@@ -191,6 +191,9 @@ func (r *Run) write(runs []run, title, out string, whole bool) (report.Plan, []s
 	return plan, made.Remarks(), made.Write(out)
 }
 
+// metricsName is what stele train calls its metrics.
+const metricsName = "metrics.jsonl"
+
 // trained opens the training runs of arms. One that lies elsewhere, on the machine that trained it, has no
 // curve here.
 func (r *Run) trained(runs []run) ([]report.Trained, error) {
@@ -201,8 +204,8 @@ func (r *Run) trained(runs []run) ([]report.Trained, error) {
 		}
 		name := runName(one.arm.Name, one.seed)
 		dir := filepath.Join(r.Dir, filepath.FromSlash(folder(Train, name)))
-		if _, err := os.Stat(filepath.Join(dir, "metrics.jsonl")); errors.Is(err, os.ErrNotExist) {
-			r.say("%s: no metrics.jsonl here, so that its training curves are left out", dir)
+		if _, err := os.Stat(filepath.Join(dir, metricsName)); errors.Is(err, os.ErrNotExist) {
+			r.say("%s: no %s here, so that its training curves are left out", dir, metricsName)
 			continue
 		}
 		training, err := report.Open(dir)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,6 +23,7 @@ import (
 // Runner does a job's work. Each goes on with what is in the folder already, and returns
 // the context's error when that ends.
 type Runner interface {
+	// Train trains. Which settings have no effect has been said.
 	Train(ctx context.Context, config trainer.Config, w Work) error
 	// Evaluate measures the model in a folder, or of a name; called is what the results
 	// call it.
@@ -46,11 +48,11 @@ type Run struct {
 	Options Options
 	// Update does again what the file changed; otherwise a change is an error.
 	Update bool
-	// Workers is how many jobs may be done beside each other, in this process; 0 is 1. What
+	// Workers is how many jobs may be done at the same time, in this process; 0 is 1. What
 	// they leave does not depend on it.
 	Workers int
-	// Say gets what everybody must know: of jobs that are done beside each other whole lines,
-	// each after the job's name.
+	// Say gets what everybody must know: of jobs that are done at the same time whole lines,
+	// each after the job's name. It may be nil.
 	Say io.Writer
 
 	voice  voice
@@ -66,16 +68,17 @@ func (r *Run) All(ctx context.Context) error {
 	if err := r.prepare(r.Study.Jobs); err != nil {
 		return err
 	}
-	if err := r.sayOthers(); err != nil {
+	if err := errors.Join(r.sayOthers(), r.sayIgnored(r.Study.Jobs)); err != nil {
 		return err
 	}
 	r.missed, r.jobs = map[string]bool{}, r.Study.Jobs
 	used := watchCores()
+	defer used()
 	newPool(r.Study.Jobs, max(r.Workers, 1)).run(ctx, func(j *Job, others int) {
 		err := r.job(ctx, j, others, false)
 		switch {
 		case ctx.Err() != nil && err != nil:
-			r.say("stopped at %s: the same command goes on from there", j.Name)
+			r.stopped(j, err)
 		case err != nil:
 			r.say("%s: not done: %v", j.Name, err)
 			r.mu.Lock()
@@ -88,12 +91,20 @@ func (r *Run) All(ctx context.Context) error {
 		return ctx.Err()
 	}
 	compiled, reused := backend.Compiled()
-	r.say("%d jobs in %v; %d programs compiled, %d taken from those", len(r.jobs), used(), compiled, reused)
+	r.say("%d jobs in %v; %d programs compiled, and used again %d times", len(r.jobs), used(), compiled, reused)
 	if len(r.failed) > 0 {
 		return fmt.Errorf("%d of %d jobs were not done; the same command tries them again: %s", len(r.failed),
 			len(r.Study.Jobs), strings.Join(r.failed, "; "))
 	}
 	return nil
+}
+
+// stopped says that a job was stopped, and what else went wrong with it then.
+func (r *Run) stopped(j *Job, err error) {
+	if !errors.Is(err, context.Canceled) {
+		r.say("%s: %v", j.Name, err)
+	}
+	r.say("stopped at %s: the same command goes on from there", j.Name)
 }
 
 // One does a job, and before it those of the jobs that it needs that are not done. A job
@@ -103,11 +114,14 @@ func (r *Run) One(ctx context.Context, j *Job) error {
 	if err := r.prepare(jobs); err != nil {
 		return err
 	}
+	if err := r.sayIgnored(jobs); err != nil {
+		return err
+	}
 	r.missed, r.jobs = map[string]bool{}, jobs
 	for _, j := range jobs {
 		if err := r.job(ctx, j, 0, true); err != nil {
 			if ctx.Err() != nil {
-				r.say("stopped at %s: the same command goes on from there", j.Name)
+				r.stopped(j, err)
 				return ctx.Err()
 			}
 			return fmt.Errorf("%s: %w", j.Name, err)
@@ -149,6 +163,9 @@ func (r *Run) sayOthers() error {
 
 // prepare refuses a folder of something else, and a file that changed what was begun.
 func (r *Run) prepare(jobs []*Job) error {
+	if r.Say == nil {
+		r.Say = io.Discard
+	}
 	r.voice.w = r.Say
 	if err := r.owns(); err != nil {
 		return err
@@ -253,26 +270,25 @@ func (r *Run) forget(jobs []*Job) error {
 	if err != nil && len(changed) == 0 {
 		return err
 	}
-	mine := map[string]bool{}
-	for _, j := range jobs {
-		mine[j.Name] = true
-	}
-	var gone []*Job
-	for _, j := range r.Study.Jobs { // in the order in which they depend on each other
-		stale := changed[j.Name] && mine[j.Name]
-		for _, need := range j.Needs {
-			stale = stale || slices.ContainsFunc(gone, func(g *Job) bool { return g.Name == need })
-		}
-		if stale {
-			gone = append(gone, j)
-		}
-	}
-	for _, j := range slices.Backward(gone) {
+	maps.DeleteFunc(changed, func(name string, _ bool) bool {
+		return !slices.ContainsFunc(jobs, func(j *Job) bool { return j.Name == name })
+	})
+	for _, j := range slices.Backward(r.Study.stale(changed)) {
 		if err := r.remove(j); err != nil {
 			return fmt.Errorf("%s: %w", j.Name, err)
 		}
 	}
 	return nil
+}
+
+// stale lists the jobs that changed and those that are made from them, in the study's order.
+func (s *Study) stale(changed map[string]bool) (all []*Job) {
+	for _, j := range s.Jobs { // in the order in which they depend on each other
+		if changed[j.Name] || slices.ContainsFunc(all, func(a *Job) bool { return slices.Contains(j.Needs, a.Name) }) {
+			all = append(all, j)
+		}
+	}
+	return all
 }
 
 // remove removes a job's folder and record.
@@ -341,7 +357,8 @@ func (r *Run) job(ctx context.Context, j *Job, others int, wait bool) (err error
 	}
 	if now != nil { // another process may have begun it since
 		if differ := now.changed(settings); len(differ) > 0 {
-			return fmt.Errorf("it was begun with other settings: %s", strings.Join(differ, ", "))
+			return fmt.Errorf("it was begun with other settings: %s: put them back, or run it anew with --update",
+				strings.Join(differ, ", "))
 		}
 		if now.State == Done {
 			r.say("[%d/%d] %s is done", number, len(r.jobs), j.Name)

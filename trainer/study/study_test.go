@@ -211,6 +211,54 @@ func TestChanged(t *testing.T) {
 	}
 }
 
+// TestReportFollows: a report is made anew where a training has other settings, though the results of its
+// evaluation are the same, and where its metrics come to be there.
+func TestReportFollows(t *testing.T) {
+	s, err := Parse([]byte(small), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	put := func(name, text string) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("eval/warm.1/results.json", "{}")
+	for _, r := range []record{
+		{Job: "eval/warm.1", State: Done},
+		{Job: "train/warm.1", State: Done, Settings: map[string]string{"steps": "2"}},
+	} {
+		if err := r.write(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seen []string
+	made := func(what string) {
+		settings, err := s.settings(dir, s.Job("report"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprint(settings) // of a map, in the order of its keys
+		if slices.Contains(seen, text) {
+			t.Errorf("%s: the report is as it was", what)
+		}
+		seen = append(seen, text)
+	}
+	made("without metrics")
+	put("train/warm.1/metrics.jsonl", "")
+	made("with metrics")
+	r := record{Job: "train/warm.1", State: Done, Settings: map[string]string{"steps": "3"}}
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	made("with other settings")
+}
+
 // FuzzParse: no file panics, and an error is one line.
 func FuzzParse(f *testing.F) {
 	f.Add(small)
