@@ -45,7 +45,7 @@ type SeedDraws [][]float64
 // replicates in which questions and seeds were drawn, widened by Student's t over the normal
 // quantile. The degrees of freedom are Satterthwaite's: those of each group of runs, k − 1, weighed by
 // the share of the variance that its draws explain; what questions explain is taken as known. A
-// replicate that is NaN left the statistic undefined.
+// replicate that is NaN left the statistic undefined; one at least must not be.
 func SeededInterval(replicates []float64, groups []SeedDraws) Interval {
 	defined := slices.DeleteFunc(slices.Clone(replicates), math.IsNaN)
 	interval := Percentiles(defined)
@@ -82,16 +82,23 @@ func SeededInterval(replicates []float64, groups []SeedDraws) Interval {
 		for _, c := range covariance {
 			explained += c * c * k * (k - 1)
 		}
-		explained = max(0, explained)
+		explained = min(total, max(0, explained))
 		weighed += explained * explained / (k - 1)
 	}
-	if weighed == 0 || total == 0 {
+	wider := wideningOf(total * total / weighed)
+	if wider == 1 {
 		return interval
 	}
-	wider := distuv.StudentsT{Sigma: 1, Nu: total * total / weighed}.Quantile(0.975) /
-		distuv.UnitNormal.Quantile(0.975)
-	wider = max(1, wider)
 	return Interval{middle - wider*(middle-interval[0]), middle + wider*(interval[1]-middle)}
+}
+
+// wideningOf is the 97.5th percentile of Student's t over that of the normal distribution.
+func wideningOf(freedom float64) float64 {
+	// Above, the two are the same to four digits; NaN is of replicates that do not vary.
+	if !(freedom < 1e5) {
+		return 1
+	}
+	return distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(0.975) / distuv.UnitNormal.Quantile(0.975)
 }
 
 // Averaged returns the weighted mean of accuracies, cell by cell, between 0 and full. A cell that one

@@ -77,6 +77,19 @@ func TestSeededInterval(t *testing.T) {
 	}
 }
 
+// TestWidening: a few seeds widen by Student's t, and what seeds hardly explain is not widened.
+func TestWidening(t *testing.T) {
+	for freedom, want := range map[float64]float64{1: 12.7062 / 1.95996, 2: 4.30265 / 1.95996, 4: 2.77645 / 1.95996,
+		99999: 1, 1e6: 1, 1e16: 1, math.Inf(1): 1} {
+		if got := wideningOf(freedom); math.Abs(got-want) > 1e-4*want {
+			t.Errorf("%g degrees of freedom: %g, want %g", freedom, got, want)
+		}
+	}
+	if got := wideningOf(math.NaN()); got != 1 {
+		t.Errorf("not a number: %g", got)
+	}
+}
+
 // world is where runs come from: questions of different difficulty, seeds that are better and worse
 // at all of them and at each, and several samples of each answer.
 type world struct {
