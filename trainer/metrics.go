@@ -102,11 +102,10 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 				add("rewards/"+c.name, c.value(o.score))
 				add("rewards/"+c.name+"/"+language, c.value(o.score))
 			}
-			for part, share := range map[string]float64{"reasoning": o.score.ReasoningWords,
-				"rollout": o.score.OutputWords} {
-				if r.config.Reward.MeasuresWords() {
-					add("words/"+part+"/mean", share)
-					add("words/"+part+"/"+language, share)
+			if r.config.Reward.MeasuresWords() {
+				for _, of := range []string{"mean", language} {
+					add("words/reasoning/"+of, o.score.ReasoningWords)
+					add("words/rollout/"+of, o.score.OutputWords)
 				}
 			}
 			lengths.add(n)

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -95,13 +96,13 @@ func (f *measuresFlags) measureRun(dir string, asked multilingual.Asked, say io.
 		return f.measureEvaluation(dir, asked, say)
 	}
 	out := trainingMeasures{Evaluations: map[string]*multilingual.Measures{}}
-	parts, err := filepath.Glob(filepath.Join(dir, "eval", "*", "samples.jsonl"))
+	parts, err := fs.Glob(os.DirFS(dir), "eval/*/samples.jsonl") // the folder's own name is no pattern
 	if err != nil {
 		return nil, err
 	}
 	for _, part := range parts {
-		part = filepath.Dir(part)
-		if out.Evaluations[filepath.Base(part)], err = f.measureEvaluation(part, asked, say); err != nil {
+		name := path.Base(path.Dir(part))
+		if out.Evaluations[name], err = f.measureEvaluation(filepath.Join(dir, "eval", name), asked, say); err != nil {
 			return nil, err
 		}
 	}
@@ -127,19 +128,8 @@ func (f *measuresFlags) measureEvaluation(dir string, asked multilingual.Asked, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	for _, b := range slices.Sorted(maps.Keys(m.Levels)) {
-		switch l := m.Levels[b]; {
-		case l.Weights == nil:
-			why := "its questions have no levels"
-			if err := levels.Errors[b]; err != nil {
-				why = fmt.Sprintf("its samples say no level, and its data were not found (%v; --data names "+
-					"their folder)", err)
-			}
-			fmt.Fprintf(say, "%s: no accuracy by difficulty of %s: %s\n", dir, b, why)
-		case l.Without > 0:
-			fmt.Fprintf(say, "%s: %d samples of %s are of questions without a level, and do not count in it\n",
-				dir, l.Without, b)
-		}
+	for _, lack := range levels.Lacks(m, "--data names their folder") {
+		fmt.Fprintf(say, "%s: %s\n", dir, lack)
 	}
 	return m, nil
 }

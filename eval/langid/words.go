@@ -29,10 +29,10 @@ type window struct {
 
 // Words returns the languages of a text's words, in their order. Words are those that Clean
 // leaves. The words of a clause that are in one script are judged together: long clauses in pieces
-// of eight to fifteen words, so that of two languages of one script that share a piece the one that
-// it is mostly in has all of it, short ones (see aloneFrom) with the one before in their sentence or
-// the next. A piece that is too short to tell all the same is in the language of the last sure piece
-// before it that it can be in, else of the first after it, else in want if it can be.
+// of eight to fifteen words, so that a piece that mixes two languages of one script counts as the
+// language of most of it; short ones (see aloneFrom) with the clause before in their sentence or
+// the next. A piece that is still too short to tell takes the language of the last sure piece
+// before it that it could be in, else of the first such after it, else want if it could be in that.
 func (d *Detector) Words(text, want string) []Run {
 	tokens := proseTokens(compose(strip(text)))
 	if len(tokens) == 0 {

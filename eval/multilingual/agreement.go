@@ -29,8 +29,10 @@ type Agreements struct {
 	// SameCI and KappaCI are 95 % intervals over questions.
 	SameCI  [][]*metric.Interval `json:"same_ci95,omitempty"`
 	KappaCI [][]*metric.Interval `json:"kappa_ci95,omitempty"`
-	// Options is the number of answers that a question can have; 0 is any number.
-	Options int `json:"options"`
+	// Options is the number of answers that a question can have, the most where questions differ; 0 is
+	// any number. Guessed says that it is how far the references go in the alphabet.
+	Options int  `json:"options"`
+	Guessed bool `json:"options_guessed,omitempty"`
 }
 
 // sameType says by which type of answers predictions are compared.
@@ -141,9 +143,9 @@ func (p *pair) add(question int, a, b []given) {
 	p.parts = append(p.parts, part{question, same / n, right(a), right(b)})
 }
 
-// kappa corrects for chance as CAPA does (Goel et al. 2025): two languages that are right as often
-// as these, independently of each other, give the same right answer with probability a·b, and of
-// wrong ones the same with (1-a)·(1-b) / (options-1), which is nothing where answers are free.
+// kappa corrects for chance as CAPA does for answers (Goel et al. 2025): two languages that are right as
+// often as these, independently of each other, give the same right answer with probability a·b, and the
+// same wrong one with (1-a)·(1-b) / (options-1), which is nothing where answers are free.
 func (p *pair) kappa(options int) *float64 {
 	if p.questions == 0 {
 		return nil
@@ -161,7 +163,8 @@ func (p *pair) kappa(options int) *float64 {
 
 func agreementsOf(questions map[string]*answered, asked *Asked, groups func(*sameType, []string) []int,
 ) *Agreements {
-	out := &Agreements{Options: optionsOf(questions)}
+	out := &Agreements{}
+	out.Options, out.Guessed = optionsOf(questions)
 	there := map[string]bool{}
 	for _, q := range questions {
 		for language := range q.by {
@@ -230,10 +233,11 @@ var (
 	letter   = regexp.MustCompile(`^[A-Z]$`)
 )
 
-// optionsOf returns the number of options of a benchmark's questions: that of their type, or, where
-// all references are single letters, how far these go in the alphabet; 0 where answers are free.
-func optionsOf(questions map[string]*answered) int {
-	options := 0
+// optionsOf returns the number of options of a benchmark's questions, the most: that of their type, or,
+// where references are single letters, how far these go in the alphabet, which is a guess; 0 where answers
+// are free.
+func optionsOf(questions map[string]*answered) (options int, guessed bool) {
+	ofType := 0
 	for _, q := range questions {
 		m := choiceOf.FindStringSubmatch(q.label)
 		for _, samples := range q.by {
@@ -241,15 +245,15 @@ func optionsOf(questions map[string]*answered) int {
 			switch {
 			case m != nil:
 				n, _ := strconv.Atoi(m[1]) // the pattern has let digits alone through
-				options = max(options, n)
+				ofType = max(ofType, n)
 			case letter.MatchString(reference):
 				options = max(options, int(reference[0]-'A')+1)
 			default:
-				return 0
+				return 0, false
 			}
 		}
 	}
-	return options
+	return max(options, ofType), options > ofType
 }
 
 func sortedKeys[V any](of map[string]V) []string {

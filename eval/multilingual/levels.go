@@ -11,7 +11,8 @@ import (
 
 // ByLevel is the accuracy of a benchmark by the levels of difficulty that its questions have.
 type ByLevel struct {
-	// Weights are those of the levels; nil, with everything else, where questions have no levels.
+	// Weights are those of the levels, all 0 where none is given and they are too many for WeightOf; nil,
+	// with everything else, where questions have no levels.
 	Weights   map[int]float64             `json:"weights"`
 	Languages map[string]*LevelAccuracies `json:"languages"`
 	Mean      *LevelAccuracies            `json:"mean"`
@@ -19,16 +20,30 @@ type ByLevel struct {
 	Without int `json:"without_level,omitempty"`
 }
 
+// highest is the highest level of the questions; 0 where they have none.
+func (b *ByLevel) highest() (most int) {
+	for level := range b.Weights {
+		most = max(most, level)
+	}
+	return most
+}
+
+// weighted reports whether a level has a weight.
+func (b *ByLevel) weighted() bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(b.Weights)), func(w float64) bool { return w > 0 })
+}
+
 // LevelAccuracies are accuracies by level, each a mean over questions, and their mean by weights.
 type LevelAccuracies struct {
 	Accuracy map[int]*float64 `json:"accuracy"`
 	// Weighted is Σ weight · accuracy / Σ weight over the levels of the benchmark; null where
-	// the language has no question of one of them.
+	// the language has no question of one that has a weight, or none has one.
 	Weighted *float64 `json:"weighted"`
 	SE       *float64 `json:"weighted_se"`
 }
 
-// levelled is a sample's verdict with the level of its question, 0 where that has none.
+// levelled is a sample's verdict with the level of its question; levels are from 1, and what is below
+// is none.
 type levelled struct {
 	id    string
 	level int
@@ -38,27 +53,38 @@ type levelled struct {
 // WeightOf is the weight of a level: each is worth twice the one below it.
 func WeightOf(level int) float64 { return math.Ldexp(1, level-1) }
 
+// mostWeighed is the highest level that WeightOf is used for. Levels beyond are ratings rather than steps:
+// the lower ones would weigh nothing beside them, and the weights soon be infinite.
+const mostWeighed = 32
+
 func byLevel(all map[cell][]levelled, weights map[int]float64) (map[string]*ByLevel, error) {
 	out := map[string]*ByLevel{}
-	for at, samples := range all {
+	for _, at := range cellsOf(all) {
+		samples := all[at]
 		if out[at.benchmark] == nil {
 			out[at.benchmark] = &ByLevel{}
 		}
 		b := out[at.benchmark]
 		for _, s := range samples {
-			if s.level == 0 {
+			if s.level < 1 {
 				b.Without++
 				continue
 			}
 			if b.Weights == nil {
 				b.Weights, b.Languages = map[int]float64{}, map[string]*LevelAccuracies{}
 			}
-			b.Weights[s.level] = WeightOf(s.level)
-			if weight, given := weights[s.level]; given {
-				b.Weights[s.level] = weight
-			} else if weights != nil {
+			weight, given := weights[s.level]
+			if !given && weights != nil {
 				return nil, fmt.Errorf("%s has questions of level %d, and no weight is given for it",
 					at.benchmark, s.level)
+			}
+			b.Weights[s.level] = weight
+		}
+	}
+	for _, b := range out {
+		if weights == nil && b.highest() <= mostWeighed {
+			for level := range b.Weights {
+				b.Weights[level] = WeightOf(level)
 			}
 		}
 	}
@@ -93,7 +119,7 @@ func accuraciesOf(samples []levelled, weights map[int]float64) *LevelAccuracies 
 	type question struct{ right, samples float64 }
 	questions := map[int]map[string]*question{}
 	for _, s := range samples {
-		if s.level == 0 {
+		if s.level < 1 {
 			continue
 		}
 		if questions[s.level] == nil {
@@ -119,12 +145,18 @@ func accuraciesOf(samples []levelled, weights map[int]float64) *LevelAccuracies 
 			d := questions[level][id].right/questions[level][id].samples - accuracy
 			squares += d * d
 		}
-		if n == 0 {
+		if n > 0 {
+			out.Accuracy[level] = new(accuracy)
+		} else {
 			out.Accuracy[level] = nil
+		}
+		if weights[level] == 0 {
+			continue
+		}
+		if n == 0 {
 			defined = false
 			continue
 		}
-		out.Accuracy[level] = new(accuracy)
 		sum += weights[level] * accuracy
 		total += weights[level]
 		if n < 2 {
@@ -161,6 +193,9 @@ func ParseWeights(texts []string) (map[int]float64, error) {
 		}
 		if !ok || err != nil || level < 1 || !(weight >= 0) || math.IsInf(weight, 0) {
 			return nil, fmt.Errorf("the weight of a level is %q, expected LEVEL=WEIGHT, as in 2=1.5", text)
+		}
+		if _, there := weights[level]; there {
+			return nil, fmt.Errorf("level %d is given two weights", level)
 		}
 		weights[level] = weight
 	}

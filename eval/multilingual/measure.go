@@ -8,10 +8,12 @@
 package multilingual
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -63,8 +65,9 @@ func (a *Asked) Check() error {
 				nearest.Hint(name, names))
 		}
 	}
-	for level, weight := range a.Weights {
-		if level < 1 || !(weight >= 0) {
+	for _, level := range slices.Sorted(maps.Keys(a.Weights)) {
+		weight := a.Weights[level]
+		if level < 1 || !(weight >= 0) || math.IsInf(weight, 0) {
 			return fmt.Errorf("the weight of level %d is %g: expected levels from 1, and weights of 0 or more",
 				level, weight)
 		}
@@ -194,7 +197,7 @@ func measure(in *eval.SampleReader, spec *eval.Spec, asked Asked) (*Measures, er
 		}
 		if asked.has(Levels) {
 			level := s.Level
-			if level == 0 && asked.LevelOf != nil {
+			if level < 1 && asked.LevelOf != nil {
 				level = asked.LevelOf(s.Benchmark, s.ID)
 			}
 			levels[at] = append(levels[at], levelled{s.ID, level, s.Verdict})
@@ -243,6 +246,13 @@ func measure(in *eval.SampleReader, spec *eval.Spec, asked Asked) (*Measures, er
 
 // cell is a benchmark in a language.
 type cell struct{ benchmark, language string }
+
+// cellsOf lists cells in an order that depends on no map.
+func cellsOf[V any](of map[cell]V) []cell {
+	return slices.SortedFunc(maps.Keys(of), func(a, b cell) int {
+		return cmp.Or(strings.Compare(a.benchmark, b.benchmark), strings.Compare(a.language, b.language))
+	})
+}
 
 func put[T any](into map[string]*ByLanguage[T], at cell, value *T) {
 	if into[at.benchmark] == nil {

@@ -195,9 +195,27 @@ func TestAgreementOfChoices(t *testing.T) {
 		sample("en", "3", "B", "C"), sample("de", "3", "A", "D"),
 	}, Asked{Measures: []string{Agreement}}).Agreement["b"]
 	chance := 0.5*0.5 + 0.5*0.5/3
-	if a.Options != 4 || a.Different != 1 || !is(a.Questions[0][1], 2) || !is(a.Same[0][1], 1) ||
+	if a.Options != 4 || !a.Guessed || a.Different != 1 || !is(a.Questions[0][1], 2) || !is(a.Same[0][1], 1) ||
 		!is(a.SameWrong[0][1], 1) || !is(a.Kappa[0][1], (1-chance)/(1-chance)) {
 		t.Errorf("%+v: %g %g %g", a, show(a.Questions[0][1]), show(a.Same[0][1]), show(a.Kappa[0][1]))
+	}
+}
+
+// TestAgreementAsCAPA has numbers that the authors' own function for answers gives (get_kappa_mcqs of
+// lm-similarity): of four options, two languages that are right on 3 and 2 of 5 questions, agree on 3, and are
+// wrong alike on one.
+func TestAgreementAsCAPA(t *testing.T) {
+	var samples []eval.Sample
+	for i, pair := range []string{"AA", "AA", "AB", "BB", "CD"} { // en, de; all references are A
+		for k, language := range []string{"en", "de"} {
+			samples = append(samples, eval.Sample{Benchmark: "b", ID: string(rune('1' + i)), Language: language,
+				AnswerType: "choice of 4", Pred: pair[k : k+1], GT: "A", Verdict: pair[k] == 'A'})
+		}
+	}
+	a := measured(t, samples, Asked{Measures: []string{Agreement}}).Agreement["b"]
+	const expected = 0.6*0.4 + 0.4*0.6/3
+	if a.Options != 4 || a.Guessed || !is(a.Same[0][1], 3./5) || !is(a.Kappa[0][1], (0.6-expected)/(1-expected)) {
+		t.Errorf("%+v: same %g, kappa %g", a, show(a.Same[0][1]), show(a.Kappa[0][1]))
 	}
 }
 
@@ -243,6 +261,32 @@ func TestLevels(t *testing.T) {
 		!strings.Contains(err.Error(), "level 2") {
 		t.Errorf("a weight is missing: %v", err)
 	}
+	// Levels as far apart as ratings need weights of their own, and that is said; what is below 1 is no level.
+	rated := []eval.Sample{sample("en", "a", 2800, true), sample("en", "b", 1200, false)}
+	m := measured(t, rated, Asked{Measures: []string{Levels}})
+	if en := m.Levels["b"].Languages["en"]; en.Weighted != nil || !is(en.Accuracy[2800], 1) {
+		t.Errorf("levels of 1200 and 2800: %+v", en)
+	}
+	if said := NewLevels(&eval.Spec{}, "").Lacks(m, ""); len(said) != 1 || !strings.Contains(said[0], "up to 2800") {
+		t.Errorf("of levels of 1200 and 2800 is said %q", said)
+	}
+	m = measured(t, rated, Asked{Measures: []string{Levels}, Weights: map[int]float64{1200: 1, 2800: 3}})
+	if en := m.Levels["b"].Languages["en"]; !is(en.Weighted, 3./4) {
+		t.Errorf("weighted levels of 1200 and 2800: %g", show(en.Weighted))
+	}
+	below := measured(t, []eval.Sample{sample("en", "a", -1, true)}, Asked{Measures: []string{Levels}}).Levels["b"]
+	if below.Weights != nil || below.Without != 1 {
+		t.Errorf("a level of -1: %+v", below)
+	}
+	// A level without weight may be missing, and have one question.
+	some := measured(t, []eval.Sample{sample("en", "a", 1, true), sample("en", "b", 1, false),
+		sample("en", "c", 2, true), sample("de", "a", 1, true), sample("de", "b", 1, false)},
+		Asked{Measures: []string{Levels}, Weights: map[int]float64{1: 1, 2: 0}}).Levels["b"]
+	for language, l := range some.Languages {
+		if !is(l.Weighted, 0.5) || !is(l.SE, 0.5) {
+			t.Errorf("%s: %g ± %g", language, show(l.Weighted), show(l.SE))
+		}
+	}
 	// The error of 1·p/2 + …: two questions of level 1 with one right of two have variance 1/4.
 	two := measured(t, []eval.Sample{sample("en", "a", 1, true), sample("en", "b", 1, false),
 		sample("en", "c", 2, true), sample("en", "d", 2, true)}, Asked{Measures: []string{Levels}}).Levels["b"]
@@ -253,7 +297,8 @@ func TestLevels(t *testing.T) {
 
 func TestAskedWrongly(t *testing.T) {
 	for _, a := range []Asked{{Measures: []string{"word"}}, {Weights: map[int]float64{0: 1}},
-		{Weights: map[int]float64{1: -1}}, {Weights: map[int]float64{1: math.NaN()}}} {
+		{Weights: map[int]float64{1: -1}}, {Weights: map[int]float64{1: math.NaN()}},
+		{Weights: map[int]float64{1: math.Inf(1)}}} {
 		if a.Check() == nil {
 			t.Errorf("%+v was taken", a)
 		}
@@ -265,6 +310,9 @@ func TestAskedWrongly(t *testing.T) {
 		if _, err := ParseWeights([]string{text}); err == nil {
 			t.Errorf("%q was taken", text)
 		}
+	}
+	if _, err := ParseWeights([]string{"1=1", "1=2"}); err == nil {
+		t.Error("a level with two weights was taken")
 	}
 	weights, err := ParseWeights([]string{"1=1", "2=2.5"})
 	if err != nil || !reflect.DeepEqual(weights, map[int]float64{1: 1, 2: 2.5}) {

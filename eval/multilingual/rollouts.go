@@ -34,8 +34,8 @@ func MeasureRollouts(dir string, asked Asked) ([]StepMeasures, error) {
 	if !asked.has(Words) && !asked.has(Switches) {
 		return nil, nil
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "rollouts", "step-*.jsonl"))
-	if err != nil || len(paths) == 0 {
+	names, err := fs.Glob(os.DirFS(dir), "rollouts/step-*.jsonl") // the folder's own name is no pattern
+	if err != nil || len(names) == 0 {
 		return nil, err
 	}
 	detector, err := trainingDetector(filepath.Join(dir, "manifest.json"))
@@ -43,13 +43,12 @@ func MeasureRollouts(dir string, asked Asked) ([]StepMeasures, error) {
 		return nil, err
 	}
 	var steps []StepMeasures
-	for _, path := range paths {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "step-"), ".jsonl")
-		number, err := strconv.Atoi(name)
+	for _, name := range names {
+		number, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(name, "rollouts/step-"), ".jsonl"))
 		if err != nil {
 			continue
 		}
-		of, err := readRollouts(path)
+		of, err := readRollouts(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
 			return nil, err
 		}

@@ -31,8 +31,8 @@ func kappaOf(a *multilingual.Agreements) [][]*float64     { return a.Kappa }
 func askedOf(a *multilingual.Agreements) [][]*float64     { return a.Questions }
 
 // agreement draws and lists how often languages agree: means over pairs of languages for all
-// models, and a map and a matrix of each where they are few.
-func (s *study) agreement() ([]Figure, []Table) {
+// models, and a map and a matrix of each where they are few. facts say what rests on a guess or is left out.
+func (s *study) agreement() (facts []string, figures []Figure, tables []Table) {
 	models, benchmarks, languages := s.measured()
 	means := Table{Name: "agreement", Labels: 2,
 		Head: []string{"benchmark", "model", "pairs of languages", "same answer, %", "same of two wrong, %",
@@ -41,8 +41,7 @@ func (s *study) agreement() ([]Figure, []Table) {
 			"languages (the CSV file has each pair): the same answer, right or wrong; the same where both are " +
 			"wrong; and kappa, agreement beyond what two languages that are right as often would have by chance."}
 	each := Table{Head: []string{"benchmark", "model", "language", "and", "questions", "same", "same_wrong", "kappa"}}
-	var figures []Figure
-	var matrices []Table
+	used := map[string]bool{}
 	for _, b := range benchmarks {
 		for _, m := range models {
 			there := slices.DeleteFunc(slices.Clone(languages), func(l string) bool {
@@ -54,7 +53,7 @@ func (s *study) agreement() ([]Figure, []Table) {
 			var same, wrong, kappa []value
 			for i, l := range there {
 				for _, k := range there[i+1:] {
-					row := []string{b, m.name, l, k, printed(m.agree(b, l, k, askedOf), 1, 0)}
+					row := []string{b, m.name, l, k, m.agree(b, l, k, askedOf).orUnknown(0, 1)}
 					for _, of := range []struct {
 						values func(*multilingual.Agreements) [][]*float64
 						all    *[]value
@@ -68,24 +67,54 @@ func (s *study) agreement() ([]Figure, []Table) {
 				}
 			}
 			means.Rows = append(means.Rows, []string{b, m.name, fmt.Sprint(len(there) * (len(there) - 1) / 2),
-				printed(meanOf(same), 100, 1), printed(meanOf(wrong), 100, 1), printed(meanOf(kappa), 1, 2)})
+				meanOf(same).orUnknown(1, 100), meanOf(wrong).orUnknown(1, 100), meanOf(kappa).orUnknown(2, 1)})
 			if len(models) > mostMaps {
 				continue
 			}
-			name := slug(b) + "-" + slug(m.name)
-			figures = append(figures, Figure{Name: "agreement-" + name,
+			name := numbered("agreement-"+slug(b)+"-"+slug(m.name), used)
+			figures = append(figures, Figure{Name: name,
 				Title:  "Agreement across languages, " + b + ", " + m.name,
-				canvas: s.agreementMap("agreement-"+name, m, b, there),
+				canvas: s.agreementMap(name, m, b, there),
 				Caption: "Share of questions of " + b + " that " + m.name + " answers the same in two languages, " +
 					"right or wrong, %. Darker is more."})
-			matrices = append(matrices, agreementMatrix("agreement-"+name, m, b, there))
+			tables = append(tables, agreementMatrix(name, m, b, there))
 		}
+		facts = append(facts, agreementFacts(models, b)...)
 	}
 	if means.Rows == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	means.all, means.allHead = each.all, each.Head
-	return figures, append([]Table{means}, matrices...)
+	return facts, figures, append([]Table{means}, tables...)
+}
+
+// agreementFacts say what kappa takes for chance on a benchmark, and which of its questions do not count.
+func agreementFacts(models []*model, benchmark string) (facts []string) {
+	options, different, guessed := -1, 0, false
+	for _, m := range models {
+		for _, one := range m.all() {
+			if a := one.Agreement[benchmark]; a != nil {
+				options, different = max(options, a.Options), max(different, a.Different)
+				guessed = guessed || a.Guessed
+			}
+		}
+	}
+	switch {
+	case options < 0:
+	case options == 0:
+		facts = append(facts, fmt.Sprintf("Answers of %s are free: kappa takes it that no two wrong ones are the same "+
+			"by chance.", benchmark))
+	case guessed:
+		facts = append(facts, fmt.Sprintf("Answers of %s are taken for one of %d options, which is how far its "+
+			"references go in the alphabet.", benchmark, options))
+	default:
+		facts = append(facts, fmt.Sprintf("Answers of %s are one of up to %d options.", benchmark, options))
+	}
+	if different > 0 {
+		facts = append(facts, fmt.Sprintf("Left out between languages whose references differ: %s of %s.",
+			count(different, "question"), benchmark))
+	}
+	return facts
 }
 
 func agreementMatrix(name string, m *model, benchmark string, languages []string) Table {
@@ -96,9 +125,9 @@ func agreementMatrix(name string, m *model, benchmark string, languages []string
 		row := []string{l}
 		for _, k := range languages {
 			v := m.agree(benchmark, l, k, sameOf)
-			cell := printed(v, 100, 1)
+			cell := v.orUnknown(1, 100)
 			if kappa := m.agree(benchmark, l, k, kappaOf); v.ok && kappa.ok {
-				cell += " (" + printed(kappa, 1, 2) + ")"
+				cell += " (" + kappa.orUnknown(2, 1) + ")"
 			}
 			row = append(row, cell)
 		}

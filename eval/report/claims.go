@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // claim is an effect of which the study says whether there is one.
@@ -21,8 +22,8 @@ type claim struct {
 // their two-sided 95 % interval: 1.960 + 0.842. docs/evaluation.md says where it is from.
 const power = 2.8
 
-// smallest is the smallest effect that could have been seen: power standard errors, of which the 95 %
-// interval is 2 × 1.96 wide.
+// smallest is the smallest effect that four studies like this in five would find: power standard errors, of
+// which the 95 % interval is 2 × 1.96 wide.
 func smallest(v value) value {
 	if !v.ok || v.ci == nil {
 		return value{}
@@ -30,7 +31,7 @@ func smallest(v value) value {
 	return value{x: power * (v.ci[1] - v.ci[0]) / (2 * 1.96), ok: true}
 }
 
-// nothing tells whether an effect cannot be told from none.
+// nothing tells whether an effect cannot be told from zero.
 func (v value) nothing() bool { return v.ci != nil && v.ci[0] <= 0 && v.ci[1] >= 0 }
 
 // claim lists the effects of the pairs and of the comparisons.
@@ -125,24 +126,25 @@ func (s *study) lawClaims() []*claim {
 // printed is an effect with its interval and unit.
 func (c *claim) printed() string { return c.effect.signed(c.digits, c.scale) + c.unit }
 
-// seen says of an effect whether it can be told from none, and which could have been.
+// seen says of an effect whether it can be told from zero, and how large one must be to be found.
 func (c *claim) seen() string {
 	m := smallest(c.effect)
 	if !m.ok {
 		return "resampling gives no interval, so that nothing is known of its precision"
 	}
-	least := m.text(c.digits, c.scale) + c.unit
+	// An effect may be smaller and yet be found: by luck.
+	least := "the smallest effect that four such studies in five would find is " + m.text(c.digits, c.scale) + c.unit
 	if c.effect.nothing() {
-		return "this cannot be told from none; the smallest effect that the study could have seen is " + least
+		return "this cannot be told from zero; " + least
 	}
-	return "the smallest effect that the study could have seen is " + least
+	return least
 }
 
 // manySentences is from how many trained models on they are summed up in one, and twice as many
 // differences between them.
 const manySentences = 8
 
-// findings says in sentences with numbers what the study shows, and how small an effect it could have seen.
+// findings says in sentences with numbers what the study shows, and how small an effect it could have found.
 func (s *study) findings() Section {
 	x := Section{ID: "findings", Title: "What the study shows"}
 	for _, a := range s.arms {
@@ -157,23 +159,20 @@ func (s *study) findings() Section {
 		}
 	}
 	if len(trained) > manySentences {
-		more, less, none := tallyClaims(trained)
+		n := countClaims(trained)
 		x.Points = append(x.Points, fmt.Sprintf("Of %d trained models %d gain accuracy in languages that "+
-			"they were not trained on, %d lose, and of %d the change cannot be told from none.",
-			len(trained), more, less, none))
-	} else {
-		for _, c := range trained {
-			x.Points = append(x.Points, fmt.Sprintf("%s beside %s, in languages that it was not trained on: %s; %s.",
-				c.what, c.against, c.printed(), c.seen()))
-		}
+			"they were not trained on, %d lose some, and the change of %d cannot be told from zero%s.",
+			len(trained), n.more, n.less, n.none, n.others()))
+		trained = nil
 	}
 	if len(against) > 2*manySentences {
-		more, less, none := tallyClaims(against)
+		n := countClaims(against)
 		x.Points = append(x.Points, fmt.Sprintf("Of %d differences between trained models that are compared, %d "+
-			"can be told from none and %d cannot: see the table of effects.", len(against), more+less, none))
+			"can be told from zero and %d cannot%s: see the table of effects.", len(against), n.more+n.less, n.none,
+			n.others()))
 		against = nil
 	}
-	for _, c := range against {
+	for _, c := range slices.Concat(trained, against) {
 		x.Points = append(x.Points, fmt.Sprintf("%s beside %s, %s: %s; %s.", c.what, c.against, c.quantity, c.printed(),
 			c.seen()))
 	}
@@ -182,35 +181,69 @@ func (s *study) findings() Section {
 	}
 	if note := s.intervalNote(); len(x.Points) > 0 && note != "" {
 		x.Facts = []string{note}
-		if len(s.singlePairs) == 0 && s.resampled {
-			x.Facts = append(x.Facts, "Each model was trained once: what another seed would have given is not in the "+
-				"intervals.")
+		if len(s.claims) > 1 {
+			x.Facts = append(x.Facts, "Intervals are not widened for the number of effects: of effects that are zero, "+
+				"one in twenty is told from zero all the same.")
+		}
+		if once := s.trainedOnce(); once != "" {
+			x.Facts = append(x.Facts, once)
 		}
 	}
 	return x
 }
 
-// tallyClaims counts effects above zero, below it, and those that cannot be told from it or have no interval.
-func tallyClaims(claims []*claim) (more, less, none int) {
-	for _, c := range claims {
-		switch {
-		case c.effect.ci == nil || c.effect.nothing():
-			none++
-		case c.effect.x > 0:
-			more++
-		default:
-			less++
+// trainedOnce says whose intervals know nothing of seeds.
+func (s *study) trainedOnce() string {
+	if len(s.singlePairs) == 0 {
+		return "Each model was trained once: what another seed would have given is not in the intervals."
+	}
+	var once []string
+	for _, p := range s.pairs {
+		if p.seeds == nil {
+			once = append(once, p.name())
 		}
 	}
-	return more, less, none
+	if once == nil {
+		return ""
+	}
+	return "Trained once, so that what another seed would have given is not in the intervals: " +
+		strings.Join(once, ", ") + "."
+}
+
+// claimCounts are numbers of effects by what their intervals say: above zero, below it, that they cannot be
+// told from it, and of effects without interval.
+type claimCounts struct{ more, less, none, unknown int }
+
+func countClaims(claims []*claim) (n claimCounts) {
+	for _, c := range claims {
+		switch {
+		case c.effect.ci == nil:
+			n.unknown++
+		case c.effect.nothing():
+			n.none++
+		case c.effect.x > 0:
+			n.more++
+		default:
+			n.less++
+		}
+	}
+	return n
+}
+
+// others says how many have no interval.
+func (n claimCounts) others() string {
+	if n.unknown == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; of %d nothing is known of the precision", n.unknown)
 }
 
 // claimsTable has every effect with the smallest that could have been seen.
 func claimsTable(claims []*claim) (Table, bool) {
 	t := Table{Name: "effects", Labels: 3,
-		Caption: "Effects with their 95 % intervals, and the smallest effect that this study could have seen: with " +
-			"80 % power, at 5 % two-sided, 2.8 standard errors. No: the interval contains zero.",
-		Head: []string{"model", "beside", "of", "effect", "smallest", "told from none"}}
+		Caption: "Effects with their 95 % intervals, and the smallest effect that four such studies in five would " +
+			"find: 2.8 standard errors (80 % power, at 5 % two-sided). No: the interval contains zero.",
+		Head: []string{"model", "beside", "of", "effect", "smallest", "told from zero"}}
 	for _, c := range claims {
 		told := "yes"
 		switch {
@@ -261,11 +294,11 @@ func (a *arm) sentences(several bool) []string {
 		}
 		grows := ""
 		if q.law.beta.nothing() {
-			grows = "; the exponent's interval contains zero, so that growth cannot be told from none"
+			grows = "; the interval of β contains zero, so that there may be no growth"
 		}
-		laws = append(laws, fmt.Sprintf("%s follows α·X^β with α = %s and β = %s (R² = %s) over X ≥ 2 training "+
-			"languages%s",
-			q.name, q.law.alpha.text(2, 1), q.law.beta.text(2, 1), fixed(q.law.r2, 3), grows))
+		laws = append(laws, fmt.Sprintf("%s is fitted by α·X^β with α = %s and β = %s over %d numbers of training "+
+			"languages, X ≥ 2 (R² = %s)%s",
+			q.name, q.law.alpha.text(2, 1), q.law.beta.text(2, 1), q.law.points, fixed(q.law.r2, 3), grows))
 		if g := q.law.gap; g.ok {
 			gaps = append(gaps, fmt.Sprintf("the law expects %s %s%s for one language and %s%s was measured, a gap "+
 				"of %s",

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/stele-lm/stele/eval/multilingual"
 )
@@ -40,19 +42,28 @@ func (s *study) measure(runs []*Run, plan Plan) error {
 	if asked == nil {
 		return err
 	}
+	lacking := map[string][]string{} // the models of which something is to be said
 	for _, m := range slices.Concat(s.models, s.singles) {
 		if m.seeds != nil || m.folder == "" {
 			continue
 		}
 		of := *asked
 		of.Replicates, of.Seed = replicates, bootstrapSeed
-		of.LevelOf = multilingual.NewLevels(&m.results.Settings, "").Of
+		levels := multilingual.NewLevels(&m.results.Settings, "")
+		of.LevelOf = levels.Of
 		m.measures, err = multilingual.Measure(m.folder, &m.results.Settings, of)
 		if errors.Is(err, fs.ErrNotExist) {
 			s.said = append(s.said, fmt.Sprintf("%s kept no samples: nothing is measured in them.", m.name))
+			continue
 		} else if err != nil {
 			return err
 		}
+		for _, lack := range levels.Lacks(m.measures, "stele metrics --measures levels --data DIR reads them") {
+			lacking[lack] = append(lacking[lack], m.name)
+		}
+	}
+	for _, lack := range sortedKeys(lacking) {
+		s.said = append(s.said, fmt.Sprintf("%s: %s.", strings.Join(lacking[lack], ", "), lack))
 	}
 	for _, r := range runs {
 		if r.Training == nil {
@@ -223,14 +234,6 @@ func (s *study) byLanguage(name, caption string, print func(m *model, benchmark,
 	return []Table{t}
 }
 
-// printed is a number of a model in percent, or as it is; unknown where it is undefined.
-func printed(v value, scale float64, digits int) string {
-	if !v.ok {
-		return unknown
-	}
-	return fixed(scale*v.x, digits)
-}
-
 // measuresSections are the sections of what was measured in samples.
 func (s *study) measuresSections() []Section {
 	words := Section{ID: "words", Title: "Languages within the reasoning", Figures: s.positionFigures()}
@@ -239,7 +242,7 @@ func (s *study) measuresSections() []Section {
 	}
 	words.Tables = append(words.Tables, s.byLanguage("words", "Words of the reasoning that are in the language "+
 		"asked for, %, a mean over samples; mathematics, numbers and code do not count.",
-		func(m *model, b, l string) string { return printed(number(m, wordShare, b, l), 100, 1) })...)
+		func(m *model, b, l string) string { return number(m, wordShare, b, l).orUnknown(1, 100) })...)
 	words.Tables = append(words.Tables, s.positionTable()...)
 	words.Tables = append(words.Tables, s.byLanguage("switches", "Switches from one language to another in a "+
 		"reasoning, and in parentheses the share of reasonings with one, %. Fewer than five words in another "+
@@ -248,16 +251,16 @@ func (s *study) measuresSections() []Section {
 		if !v.ok {
 			return unknown
 		}
-		return printed(v, 1, 2) + " (" + printed(number(m, switchAny, b, l), 100, 1) + ")"
+		return v.orUnknown(2, 1) + " (" + number(m, switchAny, b, l).orUnknown(1, 100) + ")"
 	})...)
 	consistency := Section{ID: "consistency", Title: "Languages of question, reasoning and answer",
 		Tables: s.consistencyTable()}
 	agreement := Section{ID: "agreement", Title: "Agreement across languages"}
-	agreement.Figures, agreement.Tables = s.agreement()
+	agreement.Facts, agreement.Figures, agreement.Tables = s.agreement()
 	levels := Section{ID: "levels", Title: "Accuracy by difficulty", Tables: s.levelTable()}
 	levels.Tables = append(levels.Tables, s.byLanguage("levels-weighted", "Accuracy weighted by level of "+
 		"difficulty, %: Σ weight · accuracy / Σ weight over the benchmark's levels (PolyMath's DW-ACC).",
-		func(m *model, b, l string) string { return printed(number(m, weighted, b, l), 100, 1) })...)
+		func(m *model, b, l string) string { return number(m, weighted, b, l).orUnknown(1, 100) })...)
 	return []Section{words, consistency, agreement, levels}
 }
 
@@ -276,7 +279,8 @@ func (m *model) position(benchmark, language string, tenth int) value {
 // table has the models that are too many to be told apart.
 func (s *study) positionFigures() []Figure {
 	models, benchmarks, _ := s.measured()
-	models = models[:min(len(models), styles)]
+	all := len(models)
+	models = models[:min(all, styles)]
 	var panels []curvePanel
 	steps := make([]Step, multilingual.Positions)
 	for i := range steps {
@@ -305,64 +309,52 @@ func (s *study) positionFigures() []Figure {
 	}
 	return []Figure{{Name: "words-position", Title: "Words in the language asked for, along the reasoning",
 		canvas: c, Caption: "Share of words in the language asked for in each tenth of the reasoning, by words; a " +
-			"mean over samples, then over languages."}}
+			"mean over samples, then over languages." + onlySome(len(models), all, "models")}}
 }
 
 func (s *study) positionTable() []Table {
-	models, benchmarks, languages := s.measured()
-	t := Table{Name: "words-position", Labels: 3, Head: []string{"benchmark", "model", "language"},
-		Caption: "Words in the language asked for, %, in each tenth of the reasoning; mean over languages (the CSV " +
-			"file has each)."}
+	var heads []string
 	for i := range multilingual.Positions {
-		t.Head = append(t.Head, strconv.Itoa(i+1))
+		heads = append(heads, strconv.Itoa(i+1))
 	}
-	for _, b := range benchmarks {
-		for _, m := range models {
-			for _, l := range append([]string{""}, languages...) {
-				if !m.position(b, l, 0).ok {
-					continue
-				}
-				row := []string{b, m.name, l}
-				for i := range multilingual.Positions {
-					row = append(row, printed(m.position(b, l, i), 100, 1))
-				}
-				if l == "" {
-					row[2] = "mean"
-					t.Rows = append(t.Rows, row)
-				}
-				t.all = append(t.all, row)
-			}
-		}
-	}
-	if t.Rows == nil {
-		return nil
-	}
-	return []Table{t}
+	return s.eachLanguage("words-position", "Words in the language asked for, %, in each tenth of the reasoning; "+
+		"mean over languages (the CSV file has each).", heads, (*model).position)
 }
 
 func (s *study) consistencyTable() []Table {
-	models, benchmarks, languages := s.measured()
-	t := Table{Name: "consistency", Labels: 3, Head: []string{"benchmark", "model", "language"},
-		Caption: "Samples in which two of question, reasoning and answer are in the same language, %; what is said " +
-			"of answers is of those that have words. All: reasoning, and answer if it has words, are in the language " +
-			"of the question. Mean over languages (the CSV file has each)."}
+	var heads []string
 	for _, column := range consistencyColumns {
-		t.Head = append(t.Head, column.head)
+		heads = append(heads, column.head)
 	}
+	return s.eachLanguage("consistency", "Samples in which two of question, reasoning and answer are in the same "+
+		"language, %; what is said of answers is of those that have words. All: reasoning, and answer if it has "+
+		"words, are in the language of the question. Mean over languages (the CSV file has each).", heads,
+		func(m *model, benchmark, language string, column int) value {
+			return m.of(func(one *multilingual.Measures) *float64 {
+				if c := in(one.Consistency, benchmark, language); c != nil {
+					return consistencyColumns[column].of(c)
+				}
+				return nil
+			})
+		})
+}
+
+// eachLanguage is a table of shares in several columns: a row for each benchmark and model with the means over
+// languages, and in the CSV file for each language too.
+func (s *study) eachLanguage(name, caption string, heads []string,
+	share func(m *model, benchmark, language string, column int) value) []Table {
+	models, benchmarks, languages := s.measured()
+	t := Table{Name: name, Labels: 3, Caption: caption,
+		Head: append([]string{"benchmark", "model", "language"}, heads...)}
 	for _, b := range benchmarks {
 		for _, m := range models {
 			for _, l := range append([]string{""}, languages...) {
 				row := []string{b, m.name, l}
 				any := false
-				for _, column := range consistencyColumns {
-					v := m.of(func(one *multilingual.Measures) *float64 {
-						if c := in(one.Consistency, b, l); c != nil {
-							return column.of(c)
-						}
-						return nil
-					})
+				for column := range heads {
+					v := share(m, b, l, column)
 					any = any || v.ok
-					row = append(row, printed(v, 100, 1))
+					row = append(row, v.orUnknown(1, 100))
 				}
 				if !any {
 					continue
@@ -384,35 +376,31 @@ func (s *study) consistencyTable() []Table {
 // levelTable is accuracy at each level, the mean over languages.
 func (s *study) levelTable() []Table {
 	models, benchmarks, _ := s.measured()
-	most := 0
-	each := func(f func(b string, m *model, level int)) {
-		for _, b := range benchmarks {
-			for _, m := range models {
-				for _, one := range m.all() {
-					if l := one.Levels[b]; l != nil {
-						for level := range l.Weights {
-							f(b, m, level)
-						}
-					}
+	there := map[int]bool{}
+	for _, m := range models {
+		for _, one := range m.all() {
+			for _, of := range one.Levels {
+				for level := range of.Weights {
+					there[level] = true
 				}
 			}
 		}
 	}
-	each(func(_ string, _ *model, level int) { most = max(most, level) })
-	if most == 0 {
+	if len(there) == 0 {
 		return nil
 	}
+	levels := slices.Sorted(maps.Keys(there))
 	t := Table{Name: "levels", Labels: 2, Head: []string{"benchmark", "model"},
 		Caption: "Accuracy by the benchmark's levels of difficulty, %, with the weight of a level in parentheses; " +
 			"mean over languages."}
-	for level := 1; level <= most; level++ {
+	for _, level := range levels {
 		t.Head = append(t.Head, "level "+strconv.Itoa(level))
 	}
 	for _, b := range benchmarks {
 		for _, m := range models {
 			row := []string{b, m.name}
 			any := false
-			for level := 1; level <= most; level++ {
+			for _, level := range levels {
 				weight := m.of(func(one *multilingual.Measures) *float64 {
 					if l := one.Levels[b]; l != nil {
 						if w, there := l.Weights[level]; there {
@@ -432,7 +420,7 @@ func (s *study) levelTable() []Table {
 					}
 					return nil
 				})
-				row = append(row, printed(v, 100, 1)+" ("+strconv.FormatFloat(weight.x, 'g', -1, 64)+")")
+				row = append(row, v.orUnknown(1, 100)+" ("+strconv.FormatFloat(weight.x, 'g', -1, 64)+")")
 			}
 			if any {
 				t.Rows = append(t.Rows, row)

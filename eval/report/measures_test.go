@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,24 +42,31 @@ func TestMeasuresSections(t *testing.T) {
 			}
 		}
 	}
-	r, err := New(open(t, run), Plan{Measures: []string{"all"}})
-	if err != nil {
+	// A folder's name may look like a pattern.
+	bracketed := filepath.Join(t.TempDir(), "grpo[1]")
+	if err := os.CopyFS(bracketed, os.DirFS(run)); err != nil {
 		t.Fatal(err)
 	}
-	// Rollouts that were kept give their steps what the run did not measure itself.
-	kept := 0
-	for _, s := range r.runs[0].Training.Steps {
-		words, there := s["words/reasoning/mean"]
-		_, too := s["switches/mean"]
-		if there != too || words < 0 || words > 1 {
-			t.Errorf("step %g: %v", s["step"], s)
+	for _, dir := range []string{run, bracketed} {
+		r, err := New(open(t, dir), Plan{Measures: []string{"all"}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if there {
-			kept++
+		// Rollouts that were kept give their steps what the run did not measure itself.
+		kept := 0
+		for _, s := range r.runs[0].Training.Steps {
+			words, there := s["words/reasoning/mean"]
+			_, too := s["switches/mean"]
+			if there != too || words < 0 || words > 1 {
+				t.Errorf("step %g: %v", s["step"], s)
+			}
+			if there && s["groups/mixed"]+s["groups/all_wrong"]+s["groups/all_right"] > 0 {
+				kept++
+			}
 		}
-	}
-	if kept == 0 {
-		t.Error("no step has the words of its rollouts")
+		if kept == 0 {
+			t.Errorf("%s: no step has the words of its rollouts, and how hard they were", dir)
+		}
 	}
 }
 
@@ -101,7 +109,11 @@ func TestMeasuresTables(t *testing.T) {
 		{"de", "1", "8", german}, {"de", "2", "8", german}})
 	tables := map[string]Table{}
 	plan := Plan{Measures: []string{"all"}, LevelWeights: map[int]float64{1: 1, 2: 3}}
-	for _, s := range measuredReport(t, plan, one, two) {
+	sections := measuredReport(t, plan, one, two)
+	if facts := strings.Join(sections["agreement"].Facts, " "); !strings.Contains(facts, "Answers of mgsm are free") {
+		t.Errorf("of chance the report says %q", facts)
+	}
+	for _, s := range sections {
 		for _, table := range s.Tables {
 			tables[s.ID+"/"+table.Name] = table
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -188,27 +189,27 @@ const nothingObserved = "it is of trained models beside their bases, and the stu
 // intervened are arms that differ in the model that they start from: those with the fewest training
 // languages of one method, RL where there is one, if they have several bases.
 func (s *study) intervened() []*pair {
-	fewest, rl := 0, false
+	var arms []*pair
+	method := ""
 	for _, p := range s.pairs {
 		if p.of == "" || !p.transferring() {
 			continue
 		}
-		rl = rl || p.method == "RL"
-		if n := len(p.languages); fewest == 0 || n < fewest {
-			fewest = n
+		if len(arms) == 0 || p.method == "RL" {
+			method = p.method
 		}
+		arms = append(arms, p)
 	}
-	var all []*pair
-	bases := map[*model]bool{}
-	for _, p := range s.pairs {
-		if p.of != "" && p.transferring() && len(p.languages) == fewest && (!rl || p.method == "RL") {
-			all, bases[p.base] = append(all, p), true
-		}
+	arms = slices.DeleteFunc(arms, func(p *pair) bool { return p.method != method })
+	fewest := math.MaxInt
+	for _, p := range arms {
+		fewest = min(fewest, len(p.languages))
 	}
-	if len(bases) < 2 {
+	arms = slices.DeleteFunc(arms, func(p *pair) bool { return len(p.languages) > fewest })
+	if len(basesOf(arms)) < 2 {
 		return nil
 	}
-	return all
+	return arms
 }
 
 const nothingIntervened = "it is of arms that start from different models, and there are none"

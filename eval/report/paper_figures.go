@@ -25,8 +25,9 @@ func (s *study) lawFigure(item, title string, panel scalingPanel) made {
 	if len(arms) == 0 {
 		return made{missing: noCurve}
 	}
-	const height, legend, most = 360.0, 24.0, styles
-	arms = arms[:min(len(arms), most)]
+	const height, legend = 360.0, 24.0
+	all := len(arms)
+	arms = arms[:min(all, styles)]
 	c := &canvas{name: strings.ReplaceAll(item, " ", "-"), width: figureWidth, height: height}
 	if len(arms) > 1 {
 		c.height += legend * float64(len(arms))
@@ -51,7 +52,16 @@ func (s *study) lawFigure(item, title string, panel scalingPanel) made {
 		caption += fmt.Sprintf(". A law is fitted to %d numbers of languages from two on, and there are fewer.",
 			leastPoints)
 	}
-	return made{figure: Figure{Title: title, Caption: caption + s.whiskers(), canvas: c}}
+	return made{figure: Figure{Title: title, Caption: caption + onlySome(len(arms), all, "curves") + s.whiskers(),
+		canvas: c}}
+}
+
+// onlySome says that a figure has not all; "" where it has.
+func onlySome(drawn, all int, what string) string {
+	if drawn == all {
+		return ""
+	}
+	return fmt.Sprintf(" Of %d %s these are the first %d; tables have all.", all, what, drawn)
 }
 
 // whiskers says what they are.
@@ -158,7 +168,7 @@ func (s *study) paperChoice(item string) made {
 		if len(groups) == 0 {
 			return nil
 		}
-		return groups[0]
+		return groups[0].pairs
 	})
 	if len(pairs) == 0 {
 		return made{missing: "it is of arms with one parallel language that differ in which it is, and there are " +

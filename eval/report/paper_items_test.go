@@ -163,6 +163,84 @@ func TestMakes(t *testing.T) {
 	}
 }
 
+// TestInitialModels: what starts from several models is of one method, RL where there is RL, with the
+// fewest languages that its arms have.
+func TestInitialModels(t *testing.T) {
+	arms := append(slices.Clone(simulatedStudy[:2]),
+		simulated{name: "sft", base: "tiny", method: "SFT", languages: []string{"en"}, seeds: 1},
+		simulated{name: "rl-tiny", base: "tiny", method: "RL", languages: []string{"en", "ru"}, seeds: 1},
+		simulated{name: "rl-instruct", base: "instruct", method: "RL", languages: []string{"en", "ru"}, seeds: 1},
+		simulated{name: "rl-more", base: "instruct", method: "RL", languages: []string{"en", "ru", "de"}, seeds: 1})
+	runs, plan := simulatedRuns(arms, 10, 1)
+	plan.Paper = true
+	r, err := New(runs, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range r.study.intervened() {
+		names = append(names, p.name())
+	}
+	if !slices.Equal(names, []string{"rl-tiny", "rl-instruct"}) {
+		t.Errorf("arms from several models: %q", names)
+	}
+}
+
+// TestAddedLanguage: the language that pairs share need not be the first in the order of languages.
+func TestAddedLanguage(t *testing.T) {
+	var arms []simulated
+	for _, l := range []string{"en", "de", "th"} {
+		arms = append(arms, simulated{name: l, base: "tiny", method: "RL", languages: []string{l, "ru"}, seeds: 1})
+	}
+	runs, plan := simulatedRuns(append(slices.Clone(simulatedStudy[:1]), arms...), 10, 1)
+	r, err := New(runs, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := r.study.secondLanguages()
+	if len(groups) != 1 || groups[0].shared != "ru" || len(groups[0].pairs) != 3 {
+		t.Fatalf("%+v, want three pairs that share ru", groups)
+	}
+	for i, p := range groups[0].pairs {
+		if got := groups[0].added(p); got != arms[i].name {
+			t.Errorf("%v: %s was added, want %s", p.languages, got, arms[i].name)
+		}
+	}
+}
+
+// TestCountClaims: an effect without an interval is not one that cannot be told from zero.
+func TestCountClaims(t *testing.T) {
+	of := func(x float64, ci *metric.Interval) *claim { return &claim{effect: value{x: x, ok: true, ci: ci}} }
+	n := countClaims([]*claim{of(2, &metric.Interval{1, 3}), of(-2, &metric.Interval{-3, -1}),
+		of(1, &metric.Interval{-1, 3}), of(1, nil), of(2, nil)})
+	if n != (claimCounts{more: 1, less: 1, none: 1, unknown: 2}) || !strings.Contains(n.others(), "of 2") {
+		t.Errorf("%+v %q", n, n.others())
+	}
+}
+
+// TestComparisonOfAbsentRuns: runs of a comparison that are not there are spoken of.
+func TestComparisonOfAbsentRuns(t *testing.T) {
+	runs, plan := simulatedRuns(simulatedStudy[:5], 10, 1)
+	plan.Comparisons = []PlanComparison{{Name: "method", Runs: []string{"rl", "sft", "dpo"}}}
+	r, err := New(runs, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "The comparison method also names dpo, not among the runs given."
+	if said := r.Remarks(); !slices.Contains(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
+// TestNamesInCSV: dashes that stand for nothing are empty there, those of names stay.
+func TestNamesInCSV(t *testing.T) {
+	table := Table{Head: []string{"model", "gain"}, Labels: 1, Rows: [][]string{{"a – b", "−1.0"}, {unknown, unknown}}}
+	data, err := table.CSV()
+	if want := "model,gain\na – b,-1.0\n,\n"; err != nil || string(data) != want {
+		t.Errorf("%q, %v; want %q", data, err, want)
+	}
+}
+
 // rowsOf reads the CSV of a table of a report, by its first columns joined.
 func rowsOf(t *testing.T, r *Report, name string, labels int) map[string]map[string]string {
 	t.Helper()
@@ -342,6 +420,7 @@ func TestSmallestEffect(t *testing.T) {
 		found += metric.Indicator(!v.nothing()) / trials
 		sizes += smallest(v).x / trials
 	}
+	t.Logf("an effect of %.4f is found in %.1f %% of %d studies", effect, 100*found, trials)
 	if found < 0.75 || found > 0.86 {
 		t.Errorf("the effect is found in %.1f %% of studies, want 80", 100*found)
 	}
@@ -365,7 +444,7 @@ func TestTrainingCurves(t *testing.T) {
 	}
 	make := func(slow float64) *Report {
 		r := &Report{study: &study{}}
-		r.AddTraining([]Trained{{"rl", []*Run{
+		r.AddTraining([]Trained{{"rl", []*Run{{Name: "rl.0"}, // was not trained here
 			{Name: "rl.1", Training: &Training{Steps: steps(slow, 0.1, 0.2, 0.6)}},
 			{Name: "rl.2", Training: &Training{Steps: steps(2*slow, 0.3, 0.3)}},
 		}}, {"none", nil}})
@@ -386,7 +465,8 @@ func TestTrainingCurves(t *testing.T) {
 		t.Errorf("mean %v, low %v, high %v", mean, low, high)
 	}
 	n := r.curveNumbers()
-	if len(n.rows) != 5 || slices.Contains(n.head, "timing_s/step") || !slices.Contains(n.head, "kl") {
+	if len(n.rows) != 5 || n.rows[0][1] != "rl.1" || n.rows[4][1] != "rl.2" ||
+		slices.Contains(n.head, "timing_s/step") || !slices.Contains(n.head, "kl") {
 		t.Errorf("training.csv has %d rows of %v", len(n.rows), n.head)
 	}
 }

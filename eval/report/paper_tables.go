@@ -338,17 +338,17 @@ func (s *study) paperParallel(item string) made {
 		var row []string
 		for _, l := range languages {
 			x, ok := p.on.trained[b][l]
-			row = append(row, starIf(slices.Contains(p.languages, l), orDash(value{x: x, ok: ok}.measuredText(1, 100))))
+			row = append(row, starIf(slices.Contains(p.languages, l), value{x: x, ok: ok}.printedOrUnknown(1, 100)))
 		}
 		return append(row, p.accuracyOf[b].printed(1, 100), inPercent(p.after().Benchmarks[b].Mean.OffTarget, 1))
 	})
 	return made{table: t}
 }
 
-// measuredText is text, and empty where nothing was measured.
-func (v value) measuredText(digits int, scale float64) string {
+// printedOrUnknown is printed, or that nothing was measured.
+func (v value) printedOrUnknown(digits int, scale float64) string {
 	if !v.ok {
-		return ""
+		return unknown
 	}
 	return v.printed(digits, scale)
 }

@@ -159,6 +159,16 @@ func (p Plan) given(runs []*Run) (Plan, []string, error) {
 		said = []string{fmt.Sprintf("The plan also names %s, not among the runs given.",
 			strings.Join(left, ", "))}
 	}
+	for _, run := range about.Runs {
+		known[run.Of] = true
+	}
+	for _, c := range p.Comparisons {
+		missing := slices.DeleteFunc(slices.Clone(c.Runs), func(name string) bool { return known[name] })
+		if len(missing) > 0 {
+			said = append(said, fmt.Sprintf("The comparison %s also names %s, not among the runs given.", c.Name,
+				strings.Join(missing, ", ")))
+		}
+	}
 	return about, said, about.check(runs)
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 // of groups of rollouts that were all wrong, mixed and all right. Steps whose
 // rollouts were not kept stay as they are.
 func readRollouts(dir string, steps []Step) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "step-*.jsonl"))
+	names, err := fs.Glob(os.DirFS(dir), "step-*.jsonl") // the folder's own name is no pattern
 	if err != nil {
 		return err
 	}
@@ -22,13 +23,12 @@ func readRollouts(dir string, steps []Step) error {
 	for _, s := range steps {
 		bySteps[s["step"]] = s
 	}
-	for _, path := range paths {
-		number, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "step-"),
-			".jsonl"), 64)
+	for _, name := range names {
+		number, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(name, "step-"), ".jsonl"), 64)
 		if err != nil || bySteps[number] == nil {
 			continue
 		}
-		if err := groupDifficulty(path, bySteps[number]); err != nil {
+		if err := groupDifficulty(filepath.Join(dir, name), bySteps[number]); err != nil {
 			return err
 		}
 	}

@@ -175,36 +175,58 @@ func (p *scalingPanel) annotate(c *canvas, ax, ay axis, a *arm, right, bottom fl
 	}
 }
 
-// secondLanguages groups pairs of one base and method with two training languages that share one, by
-// which language was added to the first; of several with the same two the first counts.
-func (s *study) secondLanguages() [][]*pair {
-	type group struct {
-		key   string
-		pairs []*pair
+// additions are pairs of one base and method with two training languages, of which they share one; of
+// several with the same two the first counts.
+type additions struct {
+	shared string
+	pairs  []*pair
+}
+
+// added is the language of a pair beside the shared one.
+func (a *additions) added(p *pair) string {
+	if p.languages[0] == a.shared {
+		return p.languages[1]
 	}
-	var groups []*group
+	return p.languages[0]
+}
+
+// secondLanguages finds of each base and method the pairs that differ in which language was added to
+// one; where they could share several languages, the one that most of them have.
+func (s *study) secondLanguages() []*additions {
+	var keys []string
+	groups := map[string][]*pair{}
 	for _, p := range s.pairs {
-		if len(p.languages) != 2 {
+		key := p.base.run + "\x00" + p.method
+		same := func(q *pair) bool { return slices.Equal(q.languages, p.languages) }
+		if len(p.languages) != 2 || slices.ContainsFunc(groups[key], same) {
 			continue
 		}
-		key := p.base.run + "\x00" + p.method + "\x00" + p.languages[0]
-		i := slices.IndexFunc(groups, func(g *group) bool { return g.key == key })
-		if i < 0 {
-			groups = append(groups, &group{key: key})
-			i = len(groups) - 1
+		if groups[key] == nil {
+			keys = append(keys, key)
 		}
-		if !slices.ContainsFunc(groups[i].pairs,
-			func(q *pair) bool { return q.languages[1] == p.languages[1] }) {
-			groups[i].pairs = append(groups[i].pairs, p)
+		groups[key] = append(groups[key], p)
+	}
+	var all []*additions
+	for _, key := range keys {
+		most := &additions{}
+		for _, first := range groups[key] {
+			for _, l := range first.languages {
+				a := &additions{shared: l}
+				for _, p := range groups[key] {
+					if slices.Contains(p.languages, l) {
+						a.pairs = append(a.pairs, p)
+					}
+				}
+				if len(a.pairs) > len(most.pairs) {
+					most = a
+				}
+			}
+		}
+		if len(most.pairs) > 1 {
+			all = append(all, most)
 		}
 	}
-	var several [][]*pair
-	for _, g := range groups {
-		if len(g.pairs) > 1 {
-			several = append(several, g.pairs)
-		}
-	}
-	return several
+	return all
 }
 
 // secondLanguageFigure compares which language was added to the first.
@@ -214,20 +236,20 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	if len(groups) == 0 {
 		return Figure{}, false
 	}
-	pairs := groups[0]
+	pairs := groups[0].pairs
 	mti := barPanel{title: "MTI", axis: "MTI", height: 150, numbers: true}
 	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150,
 		percent: true, numbers: true}
 	f := barFigure{name: name, series: []string{""}, paints: []int{1}, known: s.known}
 	var m, a []value
 	for _, p := range pairs {
-		f.languages = append(f.languages, p.languages[1])
+		f.languages = append(f.languages, groups[0].added(p))
 		m, a = append(m, p.mean), append(a, p.accuracy)
 	}
 	mti.values, accuracy.values = [][]value{m}, [][]value{a}
 	f.panels = []barPanel{mti, accuracy}
 	caption := fmt.Sprintf("Which second language: transfer and accuracy after training on %s and one "+
-		"other language (%s).", s.known.called(pairs[0].languages[0]), pairs[0].base.name)
+		"other language (%s).", s.known.called(groups[0].shared), pairs[0].base.name)
 	if s.resampled {
 		caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "."
 	}

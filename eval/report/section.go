@@ -148,12 +148,7 @@ func (s *study) sections(runs []*Run) []Section {
 		if run.Training == nil {
 			continue
 		}
-		id := "run-" + slug(run.Name)
-		for n := 2; used[id]; n++ {
-			id = fmt.Sprintf("run-%s-%d", slug(run.Name), n)
-		}
-		used[id] = true
-		add(s.trainingSection(id, run))
+		add(s.trainingSection(numbered("run-"+slug(run.Name), used), run))
 	}
 	if len(s.models) > 0 {
 		add(Section{ID: "settings", Title: "Settings", Tables: []Table{settingsTable(s.models)}})
@@ -240,65 +235,6 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// trainingSection reports a training run.
-func (s *study) trainingSection(id string, run *Run) Section {
-	t := run.Training
-	x := Section{ID: id, Title: "Training run " + run.Name, Facts: t.facts()}
-	for _, p := range s.pairs {
-		if p.run == run.Name {
-			x.Figures = append(x.Figures, p.languageFigure(id))
-			if p.mean.ok {
-				x.Facts = append(x.Facts, fmt.Sprintf("Multilingual transferability index (MTI) %s.",
-					p.mean.text(2, 1)))
-			}
-		}
-	}
-	if c := t.curves(id); c != nil {
-		x.Figures = append(x.Figures, *c)
-	}
-	return x
-}
-
-// facts say in sentences what was run and what came of it.
-func (t *Training) facts() []string {
-	var facts []string
-	if t.Model != "" {
-		facts = append(facts, fmt.Sprintf("%s, trained with %s on %s.",
-			modelLabel(t.Model), strings.ToUpper(t.Algorithm), strings.Join(t.Languages, ", ")))
-	}
-	if n := len(t.Steps); n > 0 {
-		last := int(t.Steps[n-1]["step"])
-		if t.Planned > last {
-			facts = append(facts, fmt.Sprintf("%d of %d steps are done.", last, t.Planned))
-		} else {
-			facts = append(facts, fmt.Sprintf("%d steps.", last))
-		}
-	}
-	if t.Before != nil && t.After != nil {
-		facts = append(facts,
-			fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; reasoning in "+
-				"another language than asked %s before and %s after.",
-				printAccuracy(t.Before.Mean)+" %", printAccuracy(t.After.Mean)+" %",
-				percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
-	}
-	return facts
-}
-
-func (t *Training) curves(id string) *Figure {
-	if len(t.Steps) == 0 {
-		return nil
-	}
-	c := drawCurves(id+"-curves", slices.Concat(t.Measured, t.Steps))
-	if c == nil {
-		return nil
-	}
-	caption := "Training by step."
-	if n := len(t.Steps); n >= smoothFrom {
-		caption += fmt.Sprintf(" Thin: each step; thick: mean of the last %d steps.", window(n))
-	}
-	return &Figure{Name: id + "-curves", Title: "Training", Caption: caption, canvas: c}
 }
 
 // fewPairs is up to how many pairs are drawn benchmark by benchmark.
@@ -487,7 +423,17 @@ func (p *pair) languageFigure(id string) Figure {
 	return Figure{Name: f.name, Title: "Transfer by language", Caption: caption, canvas: f.draw()}
 }
 
-// slug makes a name fit for files and ids.
+// numbered returns a name that is not used yet, with a number behind it where it must have one.
+func numbered(name string, used map[string]bool) string {
+	unique := name
+	for n := 2; used[unique]; n++ {
+		unique = fmt.Sprintf("%s-%d", name, n)
+	}
+	used[unique] = true
+	return unique
+}
+
+// slug makes a name fit for files and ids; others may have the same.
 func slug(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

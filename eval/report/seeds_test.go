@@ -235,6 +235,21 @@ func TestOneSeed(t *testing.T) {
 	}
 }
 
+// TestSeedsOfSome: what was trained once beside what was trained thrice is named.
+func TestSeedsOfSome(t *testing.T) {
+	arms := slices.Clone(simulatedStudy[:5])
+	arms[4].seeds = 1
+	runs, plan := simulatedRuns(arms, 10, 1)
+	plan.Paper = true
+	r, err := New(runs, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "is not in the intervals: rl."; !strings.Contains(r.Markdown(), want) {
+		t.Errorf("the report does not say %q", want)
+	}
+}
+
 // TestSeedsThatCannotBeAveraged are reported one by one, and the report says why.
 func TestSeedsThatCannotBeAveraged(t *testing.T) {
 	runs, plan := simulatedRuns(simulatedStudy[:4], 10, 1)

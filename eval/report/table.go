@@ -63,7 +63,13 @@ func (t *Table) CSV() ([]byte, error) {
 	for i, row := range rows {
 		plain[i] = make([]string, len(row))
 		for k, cell := range row {
-			plain[i][k] = strings.NewReplacer("−", "-", "–", "").Replace(cell)
+			switch {
+			case cell == unknown:
+			case k < t.Labels:
+				plain[i][k] = cell // a name as it is
+			default:
+				plain[i][k] = strings.NewReplacer("−", "-", unknown, "").Replace(cell)
+			}
 		}
 	}
 	if t.Number == "" {

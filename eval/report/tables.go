@@ -47,6 +47,14 @@ func (v value) text(digits int, scale float64) string {
 	return s
 }
 
+// orUnknown prints a number without its interval, or that it was not measured.
+func (v value) orUnknown(digits int, scale float64) string {
+	if !v.ok {
+		return unknown
+	}
+	return fixed(scale*v.x, digits)
+}
+
 // signed prints a change.
 func (v value) signed(digits int, scale float64) string {
 	if !v.ok {

@@ -6,6 +6,65 @@ import (
 	"strings"
 )
 
+// trainingSection reports a training run.
+func (s *study) trainingSection(id string, run *Run) Section {
+	t := run.Training
+	x := Section{ID: id, Title: "Training run " + run.Name, Facts: t.facts()}
+	for _, p := range s.pairs {
+		if p.run == run.Name {
+			x.Figures = append(x.Figures, p.languageFigure(id))
+			if p.mean.ok {
+				x.Facts = append(x.Facts, fmt.Sprintf("Multilingual transferability index (MTI) %s.",
+					p.mean.text(2, 1)))
+			}
+		}
+	}
+	if c := t.curves(id); c != nil {
+		x.Figures = append(x.Figures, *c)
+	}
+	return x
+}
+
+// facts say in sentences what was run and what came of it.
+func (t *Training) facts() []string {
+	var facts []string
+	if t.Model != "" {
+		facts = append(facts, fmt.Sprintf("%s, trained with %s on %s.",
+			modelLabel(t.Model), strings.ToUpper(t.Algorithm), strings.Join(t.Languages, ", ")))
+	}
+	if n := len(t.Steps); n > 0 {
+		last := int(t.Steps[n-1]["step"])
+		if t.Planned > last {
+			facts = append(facts, fmt.Sprintf("%d of %d steps are done.", last, t.Planned))
+		} else {
+			facts = append(facts, fmt.Sprintf("%d steps.", last))
+		}
+	}
+	if t.Before != nil && t.After != nil {
+		facts = append(facts,
+			fmt.Sprintf("Mean accuracy over languages and benchmarks %s before and %s after; reasoning in "+
+				"another language than asked %s before and %s after.",
+				printAccuracy(t.Before.Mean)+" %", printAccuracy(t.After.Mean)+" %",
+				percent(t.Before.Mean.OffTarget), percent(t.After.Mean.OffTarget)))
+	}
+	return facts
+}
+
+func (t *Training) curves(id string) *Figure {
+	if len(t.Steps) == 0 {
+		return nil
+	}
+	c := drawCurves(id+"-curves", slices.Concat(t.Measured, t.Steps))
+	if c == nil {
+		return nil
+	}
+	caption := "Training by step."
+	if n := len(t.Steps); n >= smoothFrom {
+		caption += fmt.Sprintf(" Thin: each step; thick: mean of the last %d steps.", window(n))
+	}
+	return &Figure{Name: id + "-curves", Title: "Training", Caption: caption, canvas: c}
+}
+
 // Trained are the training runs of an arm, one with each seed.
 type Trained struct {
 	Name string
@@ -25,9 +84,10 @@ func (r *Report) AddTraining(arms []Trained) {
 	used := map[string]bool{}
 	for _, arm := range arms {
 		var runs [][]Step
+		var names []string
 		for _, run := range arm.Runs {
 			if t := run.Training; t != nil && len(t.Steps) > 0 {
-				runs = append(runs, told(slices.Concat(t.Measured, t.Steps)))
+				runs, names = append(runs, told(slices.Concat(t.Measured, t.Steps))), append(names, run.Name)
 			}
 		}
 		if len(runs) == 0 {
@@ -44,11 +104,7 @@ func (r *Report) AddTraining(arms []Trained) {
 				p.low, p.high = low, high
 			}
 		}
-		name := "training-" + slug(arm.Name)
-		for n := 2; used[name]; n++ {
-			name = fmt.Sprintf("training-%s-%d", slug(arm.Name), n)
-		}
-		used[name] = true
+		name := numbered("training-"+slug(arm.Name), used)
 		c := layOut(name, panels, mean, 3)
 		if c == nil {
 			continue
@@ -63,7 +119,7 @@ func (r *Report) AddTraining(arms []Trained) {
 		}
 		x.Figures = append(x.Figures, Figure{Name: name, Title: "Training of " + arm.Name, Caption: caption, canvas: c})
 		for i, run := range runs {
-			r.curves = append(r.curves, curve{arm.Name, arm.Runs[i].Name, run})
+			r.curves = append(r.curves, curve{arm.Name, names[i], run})
 		}
 	}
 	if len(x.Figures) > 0 {

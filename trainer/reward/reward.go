@@ -1,6 +1,5 @@
-// Package reward scores a rollout: accuracy, format and language (Eq. 7 of the
-// paper; language also by the share of words), each a pure function, and what the user's own commands say, summed with
-// weights.
+// Package reward scores a rollout: accuracy, format and language (Eq. 7 of the paper; language also by
+// the share of words), each a pure function, and what the user's own commands say, summed with weights.
 //
 // Invariants: a built-in reward never fails and never hangs and is in [0, 1]; a
 // command that hangs, dies or talks nonsense is an error that says so within its
