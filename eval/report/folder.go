@@ -39,6 +39,7 @@ type Run struct {
 	// that made the model evaluated, or whose own evaluation this is, where it is known.
 	manifest *eval.Manifest
 	origin   *eval.Lineage
+	measured []folderMeasures
 }
 
 // Training is a training run, done or going on.

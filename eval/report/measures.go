@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/multilingual"
 )
 
@@ -47,18 +49,15 @@ func (s *study) measure(runs []*Run, plan Plan) error {
 		if m.seeds != nil || m.folder == "" {
 			continue
 		}
-		of := *asked
-		of.Replicates, of.Seed = replicates, bootstrapSeed
-		levels := multilingual.NewLevels(&m.results.Settings, "")
-		of.LevelOf = levels.Of
-		m.measures, err = multilingual.Measure(m.folder, &m.results.Settings, of)
+		var lacks []string
+		m.measures, lacks, err = m.source.measure(m.folder, &m.results.Settings, *asked)
 		if errors.Is(err, fs.ErrNotExist) {
 			s.said = append(s.said, fmt.Sprintf("%s kept no samples: nothing is measured in them.", m.name))
 			continue
 		} else if err != nil {
 			return err
 		}
-		for _, lack := range levels.Lacks(m.measures, "stele metrics --measures levels --data DIR reads them") {
+		for _, lack := range lacks {
 			lacking[lack] = append(lacking[lack], m.name)
 		}
 	}
@@ -74,6 +73,34 @@ func (s *study) measure(runs []*Run, plan Plan) error {
 		}
 	}
 	return nil
+}
+
+// measure measures an evaluation of the run, once however many reports are made of it. lacks says what
+// its questions do not have.
+func (r *Run) measure(
+	folder string, spec *eval.Spec, asked multilingual.Asked,
+) (found *multilingual.Measures, lacks []string, err error) {
+	for _, m := range r.measured {
+		if m.folder == folder && reflect.DeepEqual(m.asked, asked) {
+			return m.measures, m.lacks, nil
+		}
+	}
+	of, levels := asked, multilingual.NewLevels(spec, "")
+	of.Replicates, of.Seed, of.LevelOf = replicates, bootstrapSeed, levels.Of
+	if found, err = multilingual.Measure(folder, spec, of); err != nil {
+		return nil, nil, err
+	}
+	lacks = levels.Lacks(found, "stele metrics --measures levels --data DIR reads them")
+	r.measured = append(r.measured, folderMeasures{folder, asked, found, lacks})
+	return found, lacks, nil
+}
+
+// folderMeasures are the measures of an evaluation's folder that were asked for.
+type folderMeasures struct {
+	folder   string
+	asked    multilingual.Asked
+	measures *multilingual.Measures
+	lacks    []string
 }
 
 // measureSteps adds the words and switches of the rollouts that a run kept to its steps; shares that

@@ -32,6 +32,7 @@ type model struct {
 	dtype    string            // that it computed in, where known
 	given    string            // where its accuracies were stated; empty of an evaluation
 	folder   string            // of its evaluation
+	source   *Run              // that its evaluation is of
 	after    bool              // measured at the end of the training run that it is named after
 	paired   bool              // base or trained model of a pair
 	spoken   bool              // its base is known, or why it is not here
@@ -106,7 +107,7 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 				p.Label += fmt.Sprintf(", seed %d", p.Seed)
 			}
 			m := s.add(r.Name, p, r.Name, r.Results, r.answers)
-			m.folder, m.given = r.dir, r.given
+			m.folder, m.given, m.source = r.dir, r.given, r
 			if r.manifest != nil {
 				m.weights, m.dir, m.dtype = r.manifest.Weights, r.manifest.ModelDir, r.manifest.DType
 			}
@@ -127,7 +128,7 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 					label = modelLabel(t.Model)
 				}
 				bases[key] = s.add(r.Name+"/before", PlanRun{}, label, t.Before, t.answersBefore)
-				bases[key].folder = filepath.Join(r.dir, "eval", "before")
+				bases[key].folder, bases[key].source = filepath.Join(r.dir, "eval", "before"), r
 				if r.origin != nil {
 					bases[key].weights, bases[key].dir = r.origin.Weights, r.origin.Dir
 				}
@@ -136,7 +137,7 @@ func (s *study) fill(runs []*Run, plan Plan) error {
 		}
 		if t.After != nil {
 			m := s.add(r.Name+"/after", plan.Runs[r.Name], r.Name, t.After, t.answersAfter)
-			m.folder, m.after = filepath.Join(r.dir, "eval", "after"), true
+			m.folder, m.after, m.source = filepath.Join(r.dir, "eval", "after"), true, r
 			byRun[r.Name] = m
 		}
 	}

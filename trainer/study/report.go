@@ -1,6 +1,8 @@
 package study
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +17,7 @@ import (
 )
 
 // report makes DIR/report of the evaluations that are done, whole or not at all.
-func (r *Run) report() error {
+func (r *Run) report(ctx context.Context) error {
 	done, err := r.Study.evaluated(r.Dir)
 	if err != nil {
 		return err
@@ -28,7 +30,11 @@ func (r *Run) report() error {
 	if err := errors.Join(os.RemoveAll(made), os.RemoveAll(old)); err != nil {
 		return err
 	}
-	plan, remarks, err := r.write(done, r.Study.Report.Title, made, true)
+	opened, err := r.open(ctx, done)
+	if err != nil {
+		return err
+	}
+	plan, remarks, err := r.write(done, opened, r.Study.Report.Title, made, true)
 	if err != nil {
 		return err
 	}
@@ -40,11 +46,14 @@ func (r *Run) report() error {
 		if len(some) == 0 {
 			continue
 		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		title := c.Title
 		if title == "" {
 			title = c.Name
 		}
-		if _, _, err := r.write(some, title, filepath.Join(made, c.Name), false); err != nil {
+		if _, _, err := r.write(some, opened, title, filepath.Join(made, c.Name), false); err != nil {
 			return fmt.Errorf("comparison %s: %w", c.Name, err)
 		}
 	}
@@ -93,12 +102,21 @@ func (r *Run) keep(plan report.Plan, done []run) error {
 	return jsonl.WriteBytes(path, text)
 }
 
-// open reads what the report needs of a run.
-func (r *Run) open(one run) (*report.Run, error) {
-	if g := one.given(); g != nil {
-		return g.run(path.Base(one.job))
+// open reads what the report needs of each run, by job: once for all its pages.
+func (r *Run) open(ctx context.Context, runs []run) (map[string]*report.Run, error) {
+	opened := map[string]*report.Run{}
+	for _, one := range runs {
+		var err error
+		if g := one.given(); g != nil {
+			opened[one.job], err = g.run(path.Base(one.job))
+		} else {
+			opened[one.job], err = report.Open(filepath.Join(r.Dir, filepath.FromSlash(one.job)))
+		}
+		if err = cmp.Or(err, ctx.Err()); err != nil {
+			return nil, err
+		}
 	}
-	return report.Open(filepath.Join(r.Dir, filepath.FromSlash(one.job)))
+	return opened, nil
 }
 
 // evaluated lists the runs whose evaluations are done, or whose results are given.
@@ -143,7 +161,9 @@ func (s *Study) of(c Comparison, done []run) (some []run) {
 // write writes the report of some runs to a folder, and returns what it was made by and what
 // it remarks. Of a base that is not among them the plan says nothing. The whole study's has the paper's
 // tables and figures and the training curves too.
-func (r *Run) write(runs []run, title, out string, whole bool) (report.Plan, []string, error) {
+func (r *Run) write(
+	runs []run, opened map[string]*report.Run, title, out string, whole bool,
+) (report.Plan, []string, error) {
 	plan := report.Plan{Title: title, ID: r.Study.Report.InDistribution, Runs: map[string]report.PlanRun{},
 		Measures: r.Study.Report.Measures, LevelWeights: r.Study.Report.LevelWeights}
 	there := map[string]bool{}
@@ -152,11 +172,7 @@ func (r *Run) write(runs []run, title, out string, whole bool) (report.Plan, []s
 	}
 	var folders []*report.Run
 	for _, one := range runs {
-		folder, err := r.open(one)
-		if err != nil {
-			return plan, nil, err
-		}
-		folders = append(folders, folder)
+		folders = append(folders, opened[one.job])
 		p := report.PlanRun{Label: one.label, Method: one.method, Languages: one.languages}
 		if there[one.base] {
 			p.Base = path.Base(one.base)

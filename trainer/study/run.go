@@ -406,7 +406,7 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	}
 	switch j.Kind {
 	case Reports:
-		return r.report()
+		return r.report(ctx)
 	case Evaluate:
 		return r.Runner.Evaluate(ctx, j.Evaluation, model, called, w)
 	}
