@@ -183,6 +183,21 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	return found, nil
 }
 
+// beforeManifest reports whether an entry of a run's folder may be there without a manifest: what a run
+// that was killed while it began left.
+func beforeManifest(e fs.DirEntry) bool {
+	for _, name := range []string{"manifest.json", "metrics.jsonl"} {
+		if strings.HasPrefix(e.Name(), "."+name+".partial-") {
+			return true
+		}
+	}
+	if e.Name() == "metrics.jsonl" {
+		info, err := e.Info()
+		return err == nil && info.Mode().IsRegular() && info.Size() == 0
+	}
+	return e.Name() == runlock.Name
+}
+
 // findRun refuses a folder that this run must not write to, and finds the newest
 // checkpoint of the one it goes on with.
 func (r *run) findRun(found *checked) error {
@@ -200,7 +215,7 @@ func (r *run) findRun(found *checked) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		entries, _ := os.ReadDir(r.dir)
-		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != runlock.Name }) {
+		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !beforeManifest(e) }) {
 			return fmt.Errorf("%s is not empty and holds no run: choose another folder", r.dir)
 		}
 		return jsonl.CheckFolder(r.dir)

@@ -251,6 +251,35 @@ func TestResumeConfig(t *testing.T) {
 	}
 }
 
+// TestBeginsAfterKill: what a run leaves that was killed before it had a manifest is no run of somebody
+// else's, and the next one removes it.
+func TestBeginsAfterKill(t *testing.T) {
+	c := tinyRun(t, 1)
+	for files, want := range map[string]string{
+		".lock": "", ".lock .manifest.json.partial-12": "", ".lock metrics.jsonl": "",
+		".lock .metrics.jsonl.partial-3 metrics.jsonl": "",
+		"metrics.jsonl=x": "holds no run", ".notes.partial-3": "holds no run", "metrics.json": "holds no run",
+	} {
+		dir := t.TempDir()
+		for _, name := range strings.Fields(files) {
+			name, text, _ := strings.Cut(name, "=")
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := Check(context.Background(), c, dir, Options{Backend: "go", DType: "float32"})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", files, err, want)
+		}
+		if len(strings.Fields(files)) == 3 {
+			mustRun(t, c, dir, Options{})
+			if left, _ := filepath.Glob(filepath.Join(dir, ".*.partial-*")); left != nil {
+				t.Errorf("left: %v", left)
+			}
+		}
+	}
+}
+
 // TestAnotherKindOfRun: a folder with an evaluation in it is neither gone on with nor
 // written to.
 func TestAnotherKindOfRun(t *testing.T) {

@@ -412,9 +412,6 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	}
 	config := j.Config
 	config.Model = model
-	if err := sweep(filepath.Join(w.Out, "manifest.json")); err != nil { // a run without has nothing else
-		return err
-	}
 	if err := r.Runner.Train(ctx, config, w); err != nil {
 		return err
 	}
