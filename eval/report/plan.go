@@ -62,6 +62,8 @@ type PlanRun struct {
 	// Of names the arm of which the run is one seed: runs of one arm are reported as their mean.
 	Of   string `yaml:"of"`
 	Seed uint64 `yaml:"seed"`
+	// Alone keeps the run from being compared with the model that it was trained from.
+	Alone bool `yaml:"alone,omitempty"`
 	// baseAt is the folder of Base where that is not reported.
 	baseAt string
 }

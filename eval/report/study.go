@@ -169,6 +169,10 @@ func (s *study) pair(r *Run, p PlanRun, named, trained, before *model) error {
 		}
 		return nil
 	}
+	if p.Alone && trained != nil {
+		trained.spoken = true
+		return nil
+	}
 	if p.baseAt != "" && trained != nil {
 		s.refused = append(s.refused,
 			fmt.Sprintf("%s is not compared with its base: the plan names %s, not among the runs given.",

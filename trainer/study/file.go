@@ -19,7 +19,7 @@ import (
 // Model is evaluated as it is, or its results are given.
 type Model struct {
 	Name  string `yaml:"name"`
-	Model string `yaml:"model"` // folder, hub id in the local cache, or builtin:NAME
+	Model string `yaml:"model"` // folder, hub id in the local cache, builtin:NAME, or an arm, evaluated in another way
 	// Results are given instead of the model: a file of accuracies, a results.json or a folder of
 	// stele eval. Entry is the model's name in a file of several, where that is not Name.
 	Results string `yaml:"results"`

@@ -2,6 +2,7 @@ package study
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -131,6 +132,7 @@ type run struct {
 	languages []string
 	method    string
 	seed      uint64
+	again     bool // an arm's run, evaluated in another way
 }
 
 // described is all that the report is made of: what it is told of runs, and their results.
@@ -217,7 +219,10 @@ func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err err
 	}
 	var same []string
 	for _, m := range b.file.Models {
-		switch {
+		switch again := b.armOf(&m); {
+		case m.Name == a.Model && again != nil:
+			return "", "", fmt.Errorf("it starts from %s, which is %s evaluated in another way: start from %s", m.Name,
+				again.Name, again.Name)
 		case m.Name == a.Model && m.given != nil:
 			return "", "", fmt.Errorf("it starts from %s, of which there are results (%s) and no weights to train",
 				m.Name, m.Results)
@@ -322,6 +327,38 @@ func (b *builder) arm(i int) error {
 		b.study.runs = append(b.study.runs, r)
 	}
 	b.state[a.Name] = built
+	return nil
+}
+
+// armOf finds the arm that a model of the study names as its model; nil where it names none.
+func (b *builder) armOf(m *Model) *Arm {
+	i := slices.IndexFunc(b.file.Arms, func(a Arm) bool { return a.Name == m.Model })
+	if i < 0 {
+		return nil
+	}
+	return &b.file.Arms[i]
+}
+
+// again adds evaluations of an arm's runs with a model's settings, as with another template.
+func (b *builder) again(m *Model, a *Arm) error {
+	if m.Base != "" || m.Method != "" || m.Languages != nil || m.Group != "" || m.Seed != nil || m.Curve != "" {
+		return fmt.Errorf("it is %s evaluated in another way: base, method, languages, group, seed and curve are "+
+			"that arm's", a.Name)
+	}
+	for _, seed := range b.seedsOf(a) {
+		trained := b.study.Job(folder(Evaluate, runName(a.Name, seed)))
+		one := *m
+		one.Group, one.Seed, one.Family = m.Name, &seed, cmp.Or(m.Family, a.Name)
+		j := &Job{
+			Name: folder(Evaluate, runName(m.Name, seed)), Kind: Evaluate, Needs: trained.Needs, From: trained.From,
+			Start: trained.Start, Evaluation: m.Evaluate,
+		}
+		if err := b.add(j); err != nil {
+			return err
+		}
+		b.study.runs = append(b.study.runs,
+			run{name: m.Name, job: j.Name, label: cmp.Or(m.Label, m.Name), model: &one, seed: seed, again: true})
+	}
 	return nil
 }
 

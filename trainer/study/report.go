@@ -179,6 +179,7 @@ func (r *Run) write(
 		}
 		if one.model != nil {
 			p.Model, p.Arm, p.Allow = one.model.Family, one.model.Curve, one.model.Allow
+			p.Alone = one.again
 			if one.model.Seed != nil {
 				p.Of, p.Seed = one.model.Group, *one.model.Seed
 			}

@@ -53,6 +53,9 @@ func Parse(data []byte, dir string) (*Study, error) {
 	b := &builder{file: f, study: &Study{Report: f.Report, Said: f.said, text: f.text}, state: map[string]int{},
 		implied: map[string]string{}, seeds: f.Seeds}
 	for i := range f.Models {
+		if b.armOf(&f.Models[i]) != nil {
+			continue // comes after the arms
+		}
 		if err := b.model(&f.Models[i]); err != nil {
 			return nil, err
 		}
@@ -70,6 +73,13 @@ func Parse(data []byte, dir string) (*Study, error) {
 	for i := range f.Arms {
 		if err := b.arm(i); err != nil {
 			return nil, err
+		}
+	}
+	for i := range f.Models {
+		if a := b.armOf(&f.Models[i]); a != nil {
+			if err := b.again(&f.Models[i], a); err != nil {
+				return nil, fmt.Errorf("model %s: %w", f.Models[i].Name, err)
+			}
 		}
 	}
 	if len(f.Arms) == 0 && (len(f.base) > 0 || f.Train != "" || len(f.Seeds) > 0) {

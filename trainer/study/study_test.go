@@ -147,6 +147,36 @@ train: %s.yaml
 arms: [{name: a, model: "builtin:nano", steps: 4}]
 `
 
+// TestArmAgain: a model that names an arm evaluates that arm's runs in another way, and nothing else.
+func TestArmAgain(t *testing.T) {
+	text := strings.Replace(small, "models:\n", "models:\n- {name: bare, model: en, evaluate: {template: none}}\n", 1)
+	s, err := Parse([]byte(text), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seed := range []string{".1", ".2"} {
+		j, as := s.Job("eval/bare"+seed), s.Job("eval/en"+seed)
+		if j == nil || j.From != "train/en"+seed || !slices.Equal(j.Needs, as.Needs) || j.Start != as.Start ||
+			j.Evaluation.Template != "none" || as.Evaluation.Template != "plain" {
+			t.Fatalf("%+v beside %+v", j, as)
+		}
+	}
+	if i := slices.IndexFunc(s.runs, func(r run) bool { return r.name == "bare" }); i < 0 || !s.runs[i].again ||
+		s.runs[i].base != "" || s.runs[i].model.Family != "en" || s.runs[i].model.Group != "bare" {
+		t.Errorf("%+v", s.runs)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"model: en, evaluate", "model: en, method: SFT, evaluate", "model bare: it is en evaluated in another way"},
+		{"model: warm, languages", "model: bare, languages",
+			"arm en: it starts from bare, which is en evaluated in another"},
+	} {
+		if _, err := Parse([]byte(strings.Replace(text, c.from, c.to, 1)), "."); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.to, err)
+		}
+	}
+}
+
 // TestTrainPath: train may be the path of a file, beside the study's; its seed is that of
 // a study without seeds.
 func TestTrainPath(t *testing.T) {
