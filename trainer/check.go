@@ -187,7 +187,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 // that was killed while it began left.
 func beforeManifest(e fs.DirEntry) bool {
 	for _, name := range []string{"manifest.json", "metrics.jsonl"} {
-		if strings.HasPrefix(e.Name(), "."+name+".partial-") {
+		if jsonl.IsPartial(e.Name(), name) {
 			return true
 		}
 	}

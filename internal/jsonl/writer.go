@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Writer writes one JSON value a line. A file appears under its name on Close,
@@ -24,7 +25,7 @@ func Create(path string) (*Writer, error) {
 	if path == "-" {
 		return &Writer{file: os.Stdout, buffer: bufio.NewWriter(os.Stdout)}, nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".partial-*")
+	f, err := os.CreateTemp(filepath.Dir(path), partialPrefix(filepath.Base(path))+"*")
 	switch { // the name that the file has until it is whole means nothing to anybody
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s cannot be written: there is no folder %s", path, filepath.Dir(path))
@@ -70,6 +71,13 @@ func (w *Writer) Close() error {
 	}
 	return err
 }
+
+// partialPrefix is what the names of files begin with that are to become the one called name.
+func partialPrefix(name string) string { return "." + name + ".partial-" }
+
+// IsPartial reports whether an entry of a folder is what a process left that was killed while it wrote
+// the file called name there.
+func IsPartial(entry, name string) bool { return strings.HasPrefix(entry, partialPrefix(name)) }
 
 // Abort throws an unfinished file away; after Close it does nothing.
 func (w *Writer) Abort() {

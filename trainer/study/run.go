@@ -429,7 +429,7 @@ func sweep(path string) error {
 		return nil
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "."+name+".partial-") {
+		if jsonl.IsPartial(e.Name(), name) {
 			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
 		}
 	}
