@@ -7,10 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gomlx/compute/dtypes"
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/sampler"
@@ -194,14 +192,7 @@ func (e *Engine) Footprint() Footprint {
 	f := Footprint{TokenReads: c.KVBytesPerToken(e.poolDType())}
 	if e.host != nil {
 		f.StepReads = int64(e.host.Bytes())
-		f.Weights = f.StepReads
-		if !c.TieEmbeddings {
-			embedding := checkpoint.BF16 // int8 models read its rows from the folder
-			if e.Weights.DType == dtypes.Float32 {
-				embedding = checkpoint.F32
-			}
-			f.Weights += int64(c.VocabSize*c.HiddenSize) * int64(embedding.Size())
-		}
+		f.Weights = int64(e.host.Held())
 	} else {
 		f.Weights = c.WeightBytes(held)
 		f.StepReads = f.Weights

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/paged"
 	"github.com/stele-lm/stele/engine/schedule"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -43,7 +45,7 @@ func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Ke
 	switch want {
 	case "", KernelsAuto:
 		switch {
-		case dtype == dtypes.Int8:
+		case model.HostOnly(dtype):
 			want = KernelsHost
 		case !device.IsCPU() || !host.Vectorised():
 			want = KernelsGraph
@@ -61,8 +63,8 @@ func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Ke
 		return "", fmt.Errorf("host kernels run on the memory of this process: the backend is %s",
 			device.Name)
 	}
-	if want == KernelsGraph && dtype == dtypes.Int8 {
-		return "", fmt.Errorf("int8 weights need host kernels; kernels are graph")
+	if want == KernelsGraph && model.HostOnly(dtype) {
+		return "", fmt.Errorf("%s weights need host kernels; kernels are graph", strings.ToLower(dtype.String()))
 	}
 	return want, nil
 }

@@ -177,7 +177,9 @@ func ParseDType(name string) (dtypes.DType, error) {
 		return dtypes.BFloat16, nil
 	case "int8":
 		return dtypes.Int8, nil
+	case "int4":
+		return dtypes.Int4, nil
 	}
-	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16 or int8%s", name,
-		nearest.Hint(name, []string{"float32", "bfloat16", "int8"}))
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16, int8 or int4%s", name,
+		nearest.Hint(name, []string{"float32", "bfloat16", "int8", "int4"}))
 }

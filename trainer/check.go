@@ -10,9 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomlx/compute/dtypes"
-
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/runlock"
@@ -68,8 +67,9 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dtype == dtypes.Int8 {
-		return nil, errors.New("--dtype int8 is for generating on a CPU: train with float32 or bfloat16")
+	if model.HostOnly(dtype) {
+		return nil, fmt.Errorf("--dtype %s is for generating on a CPU: train with float32 or bfloat16",
+			r.options.DType)
 	}
 	found := &checked{}
 	if r.dir != "" {

@@ -41,6 +41,8 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 		"one token more than positions": {config(func(c *Config) { c.Rollout.MaxTokens = 1025 }), "at most"},
 		"int8": {option(func(o *Options) { o.DType = "int8" }),
 			"train with float32 or bfloat16"},
+		"int4": {option(func(o *Options) { o.DType = "int4" }),
+			"--dtype int4 is for generating"},
 		"no such dtype": {option(func(o *Options) { o.DType = "float8" }),
 			`unknown dtype "float8"`},
 		"no such backend": {option(func(o *Options) { o.Backend = "tpu" }),

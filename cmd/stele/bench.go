@@ -16,6 +16,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/peak"
@@ -75,7 +76,7 @@ if none is given.`,
 	flags.IntSliceVarP(&f.batches, "batch", "b", []int{1, 16}, "sequences decoded together")
 	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
 	flags.BoolVar(&f.train, "train", true,
-		"a GRPO step: 4 prompts of 32 tokens, 4 rollouts each, 64 tokens; not with int8")
+		"a GRPO step: 4 prompts of 32 tokens, 4 rollouts each, 64 tokens; not with int8 and int4")
 	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
@@ -157,7 +158,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	if err != nil {
 		return err
 	}
-	if f.train && !f.offline && g.dtype != "int8" {
+	if f.train && !f.offline && !model.HostOnly(e.Weights.DType) {
 		parts, err := trainer.BenchStep(ctx, e, f.repeat)
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
@@ -51,7 +52,7 @@ type memoryEstimate struct {
 	WeightBytes     int64  `json:"weight_bytes"`
 	KVBytesPerToken int64  `json:"kv_bytes_per_token"`
 	// TrainingBytes are weights, gradients, both moments, and float32 masters
-	// where the weights are held in less.
+	// where the weights are held in less; 0 in a dtype that does not train.
 	TrainingBytes int64 `json:"training_bytes"`
 	// Notes name what was not read of the folder, or read otherwise than it says.
 	Notes []string `json:"notes,omitempty"`
@@ -155,10 +156,9 @@ func machineMemory() (total, available int64) {
 }
 
 func estimate(name, dtypeName string) (*memoryEstimate, error) {
-	dtype, ok := map[string]checkpoint.DType{"float32": checkpoint.F32,
-		"bfloat16": checkpoint.BF16}[dtypeName]
-	if !ok {
-		return nil, usagef("--dtype %q: must be float32 or bfloat16", dtypeName)
+	dtype, err := engine.ParseDType(dtypeName)
+	if err != nil {
+		return nil, usagef("--dtype: %v", err)
 	}
 	dir, err := engine.Resolve(name)
 	if err != nil {
@@ -172,11 +172,13 @@ func estimate(name, dtypeName string) (*memoryEstimate, error) {
 	config := folder.Config
 	m := &memoryEstimate{
 		Dir: dir, Notes: folder.Notes, Parameters: config.NumParameters(), DType: dtypeName,
-		WeightBytes: config.WeightBytes(dtype), KVBytesPerToken: config.KVBytesPerToken(dtype),
+		WeightBytes: model.Bytes(config, dtype), KVBytesPerToken: config.KVBytesPerToken(poolDType(dtypeName)),
 	}
-	m.TrainingBytes = m.WeightBytes + 3*config.WeightBytes(checkpoint.F32)
-	if dtype != checkpoint.F32 {
-		m.TrainingBytes += config.WeightBytes(checkpoint.F32)
+	if !model.HostOnly(dtype) {
+		m.TrainingBytes = m.WeightBytes + 3*config.WeightBytes(checkpoint.F32)
+		if dtypeName != "float32" {
+			m.TrainingBytes += config.WeightBytes(checkpoint.F32)
+		}
 	}
 	template, err := text.LoadTemplate(dir)
 	switch {
@@ -190,6 +192,14 @@ func estimate(name, dtypeName string) (*memoryEstimate, error) {
 		}
 	}
 	return m, nil
+}
+
+// poolDType returns the dtype of keys and values beside weights of one.
+func poolDType(weights string) checkpoint.DType {
+	if weights == "float32" {
+		return checkpoint.F32
+	}
+	return checkpoint.BF16
 }
 
 func (d diagnosis) print(w io.Writer) error {
@@ -221,7 +231,11 @@ func (d diagnosis) print(w io.Writer) error {
 		row("weights", "%s in %s", binarySize(m.WeightBytes), m.DType)
 		row("kv cache", "%d bytes a token, %s for 1000 tokens", m.KVBytesPerToken,
 			binarySize(1000*m.KVBytesPerToken))
-		row("training", "%s with AdamW, before activations", binarySize(m.TrainingBytes))
+		if m.TrainingBytes > 0 {
+			row("training", "%s with AdamW, before activations", binarySize(m.TrainingBytes))
+		} else {
+			row("training", "not in %s, which is for generating on a CPU", m.DType)
+		}
 		switch {
 		case m.ChatTemplateError != "":
 			row("template", "cannot be used: %s", m.ChatTemplateError)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/internal/hub"
 	"github.com/stele-lm/stele/trainer"
@@ -176,17 +177,15 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 // evaluationMemory returns the bytes that the weights and the key-value pool of an evaluation
 // take; the program itself is not in it.
 func evaluationMemory(c *checkpoint.Config, dtype string, batch, tokens int, p *evalPlan) int64 {
-	held := checkpoint.F32
-	if dtype != "float32" {
-		held = checkpoint.BF16
-	}
+	held, err := engine.ParseDType(dtype)
+	must(err) // the flag was validated
 	longest := 0
 	for _, part := range p.Parts {
 		longest = max(longest, part.PromptMost)
 	}
-	sequence := c.KVBytesPerToken(held) * int64(min(longest+tokens, c.MaxPositions))
+	sequence := c.KVBytesPerToken(poolDType(dtype)) * int64(min(longest+tokens, c.MaxPositions))
 	pool := min(sequence*int64(min(batch, p.Samples)), engine.DefaultPoolBytes)
-	return c.WeightBytes(held) + max(pool, sequence)
+	return model.Bytes(c, held) + max(pool, sequence)
 }
 
 // speed adds to an estimate how fast a job is: as given, or as stele bench measured a

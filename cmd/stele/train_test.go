@@ -323,6 +323,7 @@ func TestDryRunIsTheRunsCheck(t *testing.T) {
 	}{
 		"tokens": {[]string{"--set", "rollout.max_tokens=100000"}, exitFailed, "positions"},
 		"dtype":  {[]string{"--dtype", "int8"}, exitFailed, "int8"},
+		"int4":   {[]string{"--dtype", "int4"}, exitFailed, "int4"},
 		"program": {[]string{"--set",
 			"reward.commands=[{name: x, weight: 1, run: [/no/such/program]}]"}, exitFailed,
 			"/no/such/program"},

@@ -102,7 +102,7 @@ func TestHost(t *testing.T) {
 
 // TestHostBatch: the logits of a row do not depend on the rows beside it.
 func TestHostBatch(t *testing.T) {
-	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Int8} {
+	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Int8, dtypes.Int4} {
 		h := openHost(t, "tiny-qwen2", dtype, 2)
 		cases := readForward(t, "tiny-qwen2")
 		V := len(cases[0].LastLogits)
@@ -139,12 +139,13 @@ func TestHostBatch(t *testing.T) {
 
 // TestHostDTypes bounds what rounding the weights, and the pool to bfloat16, does
 // to the logits: the root mean square of the difference by that of the logits.
-// A bfloat16 weight is off by 0.1 % of itself, an int8 one by 0.7 % of a usual one.
+// A bfloat16 weight is off by 0.1 % of itself, an int8 one by 0.7 % of a usual one,
+// an int4 one by 9 %.
 func TestHostDTypes(t *testing.T) {
 	for _, held := range []struct {
 		dtype dtypes.DType
 		bound float64
-	}{{dtypes.BFloat16, 0.01}, {dtypes.Int8, 0.05}} {
+	}{{dtypes.BFloat16, 0.01}, {dtypes.Int8, 0.05}, {dtypes.Int4, 0.4}} {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			h := openHost(t, name, held.dtype, 2)
 			difference, square := 0.0, 0.0

@@ -8,8 +8,8 @@
 package model
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"github.com/gomlx/compute/dtypes"
@@ -28,8 +28,8 @@ import (
 type Weights struct {
 	Config *checkpoint.Config
 	Device *backend.Device
-	// DType is Float32 or BFloat16. On the Go backend, which has no usable
-	// bfloat16 product, BFloat16 weights are rounded and held as float32.
+	// DType is Float32, BFloat16 or one of those that are HostOnly. On the Go backend, which has
+	// no usable bfloat16 product, BFloat16 weights are rounded and held as float32.
 	DType dtypes.DType
 	// Specs names the parameters; Buffers holds them in the same order.
 	Specs   []architecture.Tensor
@@ -42,18 +42,25 @@ type Weights struct {
 	Adapted      []int
 	AdapterScale float64
 
+	vocabulary []string // names of the embedding and of the head, which may be one
 	folder   *checkpoint.Folder     // until Upload
 	matrices map[string]host.Matrix // what host kernels read until Upload, made on first use
 	memory   host.Memory            // of those that are no views of the folder
 }
 
-// Open prepares a folder's tensors as dtype: Float32, BFloat16 or, for generation
-// on a CPU alone, Int8. Nothing is copied yet: the folder stays mapped until Close,
-// host kernels read it there, and Upload makes the buffers that graphs need.
+// HostOnly reports whether weights of a dtype, Int8 and Int4, are for host kernels alone: for
+// generating and scoring on a CPU, not for graphs or training.
+func HostOnly(dtype dtypes.DType) bool { return dtype == dtypes.Int8 || dtype == dtypes.Int4 }
+
+// Open prepares a folder's tensors as dtype: Float32, BFloat16, Int8 or Int4, of which the last
+// two are HostOnly. Nothing is copied yet: the folder stays mapped until Close, host kernels read
+// it there, and Upload makes the buffers that graphs need.
 func Open(folder *checkpoint.Folder, device *backend.Device, dtype dtypes.DType) *Weights {
+	m := folder.Config.Model()
 	return &Weights{
-		Config: folder.Config, Device: device, DType: dtype, Specs: folder.Config.Model().Tensors(),
-		folder: folder, matrices: map[string]host.Matrix{},
+		Config: folder.Config, Device: device, DType: dtype, Specs: m.Tensors(),
+		vocabulary: []string{m.Embedding.Name, m.Head.Name},
+		folder:     folder, matrices: map[string]host.Matrix{},
 	}
 }
 
@@ -70,9 +77,9 @@ func (w *Weights) Upload() error {
 	if w.Buffers != nil {
 		return nil
 	}
-	if w.DType == dtypes.Int8 {
-		return errors.New("int8 weights are for generating on a CPU: " +
-			"use float32 or bfloat16 for graphs and training")
+	if HostOnly(w.DType) {
+		return fmt.Errorf("%s weights are for generating on a CPU: "+
+			"use float32 or bfloat16 for graphs and training", strings.ToLower(w.DType.String()))
 	}
 	buffers := make([]backend.Buffer, len(w.Specs))
 	for i, spec := range w.Specs {
@@ -199,7 +206,7 @@ func (w *Weights) Matrix(i int, t *host.Team) (host.Matrix, error) {
 	if err != nil {
 		return host.Matrix{}, err
 	}
-	m, err := storedMatrix(tensor, w.DType, t, &w.memory)
+	m, err := storedMatrix(tensor, heldAs(spec.Name, w.vocabulary, w.DType), t, &w.memory)
 	if err != nil {
 		return m, fmt.Errorf("loading %s: %w", spec.Name, err)
 	}
@@ -237,18 +244,10 @@ func storedMatrix(
 	t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory,
 ) (host.Matrix, error) {
 	out, in := t.Shape[0], t.Shape[1]
-	data := unsafe.Pointer(unsafe.SliceData(t.Data))
-	aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }
-	if t.DType == checkpoint.BF16 && dtype != dtypes.Float32 && aligned(2) {
-		m := host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in)
-		if dtype == dtypes.Int8 {
-			defer t.Forget()
-			return host.Int8Matrix(team, memory, m)
-		}
-		return m, nil
-	}
-	if t.DType == checkpoint.F32 && dtype == dtypes.Float32 && aligned(4) {
-		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in), nil
+	view, ok := viewMatrix(t)
+	if ok && (t.DType == checkpoint.F32 && dtype == dtypes.Float32 ||
+		t.DType == checkpoint.BF16 && dtype == dtypes.BFloat16) {
+		return view, nil
 	}
 	defer t.Forget()
 	if dtype == dtypes.Float32 {
@@ -259,11 +258,30 @@ func storedMatrix(
 		t.Float32s(values)
 		return host.Float32Matrix(values, out, in), nil
 	}
-	values := make([]float32, out*in)
-	t.Float32s(values)
-	m := host.Float32Matrix(values, out, in)
-	if dtype == dtypes.Int8 {
-		return host.Int8Matrix(team, memory, m)
+	if !ok || dtype == dtypes.BFloat16 {
+		values := make([]float32, out*in)
+		t.Float32s(values)
+		view = host.Float32Matrix(values, out, in)
 	}
-	return host.RoundedMatrix(memory, m)
+	switch dtype {
+	case dtypes.Int8:
+		return host.Int8Matrix(team, memory, view)
+	case dtypes.Int4:
+		return host.Int4Matrix(team, memory, view)
+	}
+	return host.RoundedMatrix(memory, view)
+}
+
+// viewMatrix returns a stored tensor where the mapped file holds it, if it is float32 or bfloat16
+// and lies where it can be read so.
+func viewMatrix(t checkpoint.Tensor) (m host.Matrix, ok bool) {
+	out, in := t.Shape[0], t.Shape[1]
+	data := unsafe.Pointer(unsafe.SliceData(t.Data))
+	switch aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }; {
+	case t.DType == checkpoint.BF16 && aligned(2):
+		return host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in), true
+	case t.DType == checkpoint.F32 && aligned(4):
+		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in), true
+	}
+	return host.Matrix{}, false
 }

@@ -1,17 +1,17 @@
 // Package host computes on the memory of this process, without a graph: matrix
-// products over float32, bfloat16 and int8 weights as checkpoints hold them,
-// attention over the pages of a key-value pool, and the small operations between
-// them. It is what a transformer's step on a CPU is made of.
+// products over float32 and bfloat16 weights as checkpoints hold them and over int8 and
+// int4 copies of them, attention over the pages of a key-value pool, and the small
+// operations between them. It is what a transformer's step on a CPU is made of.
 //
 // Invariants: a row's result does not depend on the rows that are computed with
 // it, on the number of threads, on the page size or on how a prompt is cut into
 // chunks, bit for bit: sums over the inner dimension are cut into pieces by that
 // dimension alone and added in one order, and attention visits a sequence's
 // positions in order. Weights are read where they are: [Out, In], row-major, no
-// packed copy. Plain Go does all of it on other machines.
+// packed copy, but for int4 (see int4.go). Plain Go does all of it on other machines.
 //
 // Shape legend: N rows (tokens), D inner dimension (In), O outer dimension (Out),
 // H query heads, K key-value heads, E head width, C context.
 package host
 
-//go:generate go run gen.go
+//go:generate go run gen.go gen_int4.go

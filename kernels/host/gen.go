@@ -4,7 +4,7 @@
 // tiers of machines and of what lies between them, tiers_amd64.go, where Go finds the
 // tiers' kernels, and offsets_test.go, where the kernels look for the fields of a tile:
 //
-//	go run gen.go
+//	go run gen.go gen_int4.go
 //
 // A tile is R rows of x times 4 rows of w (dot), or of a vector (score) or 4 vectors
 // (mix) of columns of pages: at most 4·R accumulators, R registers for x and one for w.
@@ -19,12 +19,15 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 var out bytes.Buffer
 
 func p(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+
+func itoa(i int) string { return strconv.Itoa(i) }
 
 func write(name string, content []byte) {
 	if err := os.WriteFile(name, content, 0o644); err != nil {
@@ -53,7 +56,10 @@ func main() {
 				t.mix(format, rows)
 			}
 		}
+		t.int4()
 	}
+	int4Words()
+	quantizeSpans()
 	roundRow()
 	constants()
 	expSum()
@@ -102,6 +108,7 @@ func goFile() {
 			}
 		}
 	}
+	vnniGo()
 }
 
 var kinds = []string{"dot", "stream", "score", "mix"}
@@ -110,12 +117,19 @@ func (t tier) formatsOf(kind string) []string {
 	if kind == "score" || kind == "mix" {
 		return t.poolFormats
 	}
-	return t.formats
+	return append(slices.Clone(t.formats), "Int4")
 }
 
 // names are the kernels of a kind and format, by rows.
 func (t tier) names(kind, format string) (list []string) {
-	for rows := 1; rows <= t.rows && (kind != "stream" || rows == 1); rows++ {
+	most := t.rows
+	switch {
+	case kind == "stream":
+		most = 1
+	case format == "Int4" || format == "VNNI":
+		most = t.int4Rows
+	}
+	for rows := 1; rows <= most; rows++ {
 		list = append(list, fmt.Sprintf("%s%d%s%d", kind, t.bits, format, rows))
 	}
 	return list
@@ -128,11 +142,12 @@ type tier struct {
 	formats     []string // see format in tile.go
 	poolFormats []string
 	xor         string
+	int4Rows    int // of a tile of int4 weights, which is laid out otherwise
 }
 
 var tiers = []tier{
-	{256, 3, "Y", []string{"F32", "Wide", "Int8"}, []string{"F32", "Wide"}, "VPXOR"},
-	{512, 6, "Z", []string{"F32", "Wide", "BF16", "Int8"}, []string{"F32", "Wide", "BF16"}, "VPXORD"},
+	{256, 3, "Y", []string{"F32", "Wide", "Int8"}, []string{"F32", "Wide"}, "VPXOR", 6},
+	{512, 6, "Z", []string{"F32", "Wide", "BF16", "Int8"}, []string{"F32", "Wide", "BF16"}, "VPXORD", 12},
 }
 
 // Registers: accumulators first, then rows of x, and w in the last.
@@ -613,13 +628,15 @@ func fetchLines() { // n bytes from p on, into the second-level cache
 	p("\tADDQ SI, DI\nloop:\n\tPREFETCHT1 (SI)\n\tADDQ $64, SI\n\tCMPQ SI, DI\n\tJLT loop\n\tRET")
 }
 
-func maxAbs() { // the largest magnitude of each lane goes to most
+// maxAbs leaves the largest magnitude of each lane in most. Compared as integers, one that is not a
+// number is the largest.
+func maxAbs() {
 	head("maxAbs", 24, "x", "most", "n")
 	p("\tVMOVUPS %s, Y1", number(13))
 	p("\tVPXOR Y4, Y4, Y4")
 	p("\tSHLQ $2, CX\n\tXORQ AX, AX\nloop:")
 	p("\tVANDPS (SI)(AX*1), Y1, Y0")
-	p("\tVMAXPS Y0, Y4, Y4")
+	p("\tVPMAXSD Y0, Y4, Y4")
 	p("\tADDQ $32, AX\n\tCMPQ AX, CX\n\tJLT loop")
 	p("\tVMOVUPS Y4, (DI)\n\tVZEROUPPER\n\tRET")
 }

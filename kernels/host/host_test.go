@@ -18,7 +18,7 @@ func random(r *rand.Rand, n int) []float32 {
 	return x
 }
 
-// matrices returns a matrix in float32, bfloat16 and int8.
+// matrices returns a matrix in float32, bfloat16, int8 and int4.
 func matrices(t testing.TB, values []float32, out, in int) map[string]Matrix {
 	t.Helper()
 	m := Float32Matrix(values, out, in)
@@ -32,7 +32,11 @@ func matrices(t testing.TB, values []float32, out, in int) map[string]Matrix {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]Matrix{"float32": m, "bfloat16": rounded, "int8": quantised}
+	nibbles, err := Int4Matrix(NewTeam(1), &memory, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]Matrix{"float32": m, "bfloat16": rounded, "int8": quantised, "int4": nibbles}
 }
 
 // eachTier runs a test as on every kind of machine that this one can stand for.
@@ -95,10 +99,14 @@ func testProduct(t *testing.T) {
 						want += p
 						size += p * p
 					}
-					// Activations beside int8 weights have 14 bits of the largest one.
+					// Activations beside int8 weights have 14 bits of the largest one, beside int4
+					// weights 8.
 					bound := 1e-5 * math.Sqrt(size)
-					if name == "int8" {
+					switch name {
+					case "int8":
 						bound = 1e-3 * math.Sqrt(size)
+					case "int4":
+						bound = 0.04 * math.Sqrt(size)
 					}
 					if got := float64(y[i*out+o]); math.Abs(got-want) > bound {
 						t.Fatalf("%s %v: y[%d][%d] = %g, want %g", m.String(), shape, i, o, got, want)
@@ -185,7 +193,8 @@ func TestSoftmaxOfManyAlike(t *testing.T) {
 	}
 }
 
-// TestQuantize: vectors round as plain Go does, and a row of zeros stays one.
+// TestQuantize: vectors round as plain Go does, a row of zeros stays one, and what is not a number
+// is not lost.
 func TestQuantize(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	x := random(r, 512)
@@ -196,6 +205,10 @@ func TestQuantize(t *testing.T) {
 	clear(x)
 	if scale := quantize(got, x); scale != 0 || slices.Max(got) != 0 {
 		t.Errorf("zeros have scale %g, largest level %d", scale, slices.Max(got))
+	}
+	x[70] = float32(math.NaN())
+	if a, b := quantize(got, x), quantizeScalar(want, x); !math.IsNaN(float64(a)) || !math.IsNaN(float64(b)) {
+		t.Errorf("scales %g and %g of a row with NaN", a, b)
 	}
 }
 
@@ -391,7 +404,7 @@ func benchmarkProduct(b *testing.B) {
 			all[name] = append(all[name], m)
 		}
 	}
-	for _, name := range []string{"float32", "bfloat16", "int8"} {
+	for _, name := range []string{"float32", "bfloat16", "int8", "int4"} {
 		for _, n := range []int{1, 4, 16, 64, 512} {
 			b.Run(fmt.Sprintf("%s/rows=%d", name, n), func(b *testing.B) {
 				x, y := random(r, n*in), make([]float32, n*out)

@@ -23,7 +23,11 @@ var tiers = func() (list []*tier) {
 		list = append(list, &t)
 	}
 	if vector {
-		list = append(list, &tier256)
+		t := tier256
+		if len(list) == 0 && isa.InForce() == isa.Machine() && cpu.X86.HasAVXVNNI {
+			t.dot[formatInt4], t.stream[formatInt4] = dot256VNNI, stream256VNNI
+		}
+		list = append(list, &t)
 	}
 	return list
 }()
@@ -55,6 +59,11 @@ func maxAbs(x, most unsafe.Pointer, n int)
 //
 //go:noescape
 func quantizeRow(dst, src unsafe.Pointer, n int, up float32)
+
+// quantizeSpans sets n spans, stride bytes apart, as quantizeRowSpansScalar does.
+//
+//go:noescape
+func quantizeSpans(dst, src unsafe.Pointer, n int, stride uintptr)
 
 // transposeRows sets dst[c][r] to src[r][c] for 8 rows r and n columns c, a multiple of 8,
 // of 16 bits; strides are in bytes.

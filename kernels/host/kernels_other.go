@@ -18,12 +18,18 @@ func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr) {
 	panic("vector is false") // its callers ask
 }
 
-func fetchLines(unsafe.Pointer, int)                    {}
-func widenVector(dst []float32, src []uint16)           { widen(dst, src) }
-func quantize(dst []int16, src []float32) float32       { return quantizeScalar(dst, src) }
-func rmsNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, weight, epsilon) }
-func siluMul(gate, up []float32)                        { siluMulScalar(gate, up) }
-func rotate(a, b, cos, sin []float32, scale float32)    { rotateScalar(a, b, cos, sin, scale) }
-func softmax(x []float32)                               { softmaxScalar(x) }
-func readAll(x []int32) int32                           { return readAllScalar(x) }
-func roundBits(dst []uint16, src []float32)             { narrow(dst, src) }
+func fetchLines(unsafe.Pointer, int)                                   {}
+func widenVector(dst []float32, src []uint16)                          { widen(dst, src) }
+func quantize(dst []int16, src []float32) float32                      { return quantizeScalar(dst, src) }
+func rmsNorm(dst, x, weight []float32, epsilon float32)                { rmsNormScalar(dst, x, weight, epsilon) }
+func siluMul(gate, up []float32)                                       { siluMulScalar(gate, up) }
+func rotate(a, b, cos, sin []float32, scale float32)                   { rotateScalar(a, b, cos, sin, scale) }
+func softmax(x []float32)                                              { softmaxScalar(x) }
+func readAll(x []int32) int32                                          { return readAllScalar(x) }
+func quantizeRowSpans(s []rowSpan, stride int, x []float32)            { quantizeRowSpansScalar(s, stride, x) }
+func extremes(v *[spanIn]float32) (low, high float32)                  { return extremesScalar(v) }
+func project(v *[spanIn]float32, up float32) (product, square float32) { return projectScalar(v, up) }
+func encodeSpan(codes *[spanIn / 2]uint8, v *[spanIn]float32, up float32) {
+	encodeSpanScalar(codes, v, up)
+}
+func roundBits(dst []uint16, src []float32) { narrow(dst, src) }

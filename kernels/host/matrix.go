@@ -5,13 +5,14 @@ import (
 	"math"
 )
 
-// Matrix is a weight [Out, In], row-major, in float32, bfloat16 or int8.
+// Matrix is a weight [Out, In] in float32, bfloat16 or int8, row-major, or in int4.
 type Matrix struct {
 	Out, In int
 
 	f32  []float32
 	bf16 []uint16
 	q    []int8
+	int4 []uint8 // strips, see int4.go
 	// scale holds, for each piece of In, the scale of each row: [pieces][Out].
 	scale []float32
 
@@ -107,7 +108,9 @@ func pieceBounds(bounds []int, in int) []int {
 }
 
 // Bytes returns the size of the matrix in memory, all of which a product has to read.
-func (m *Matrix) Bytes() int { return 4*len(m.f32) + 2*len(m.bf16) + len(m.q) + 4*len(m.scale) }
+func (m *Matrix) Bytes() int {
+	return 4*len(m.f32) + 2*len(m.bf16) + len(m.q) + 4*len(m.scale) + len(m.int4)
+}
 
 // String names dtype and shape.
 func (m *Matrix) String() string {
@@ -117,8 +120,16 @@ func (m *Matrix) String() string {
 		dtype = "bfloat16"
 	case m.q != nil:
 		dtype = "int8"
+	case m.int4 != nil:
+		dtype = "int4"
 	}
 	return fmt.Sprintf("%s [%d, %d]", dtype, m.Out, m.In)
+}
+
+// Int8Bytes returns the size of an int8 matrix [out, in].
+func Int8Bytes(out, in int) int {
+	pieces := len(pieceBounds(nil, in)) - 1
+	return out*in + 4*pieces*out
 }
 
 // Row writes row o to dst [In] as float32.
@@ -128,6 +139,8 @@ func (m *Matrix) Row(dst []float32, o int) {
 		copy(dst, m.f32[o*m.In:(o+1)*m.In])
 	case m.bf16 != nil:
 		widen(dst, m.bf16[o*m.In:(o+1)*m.In])
+	case m.int4 != nil:
+		m.int4Row(dst, o)
 	default:
 		bounds := pieceBounds(nil, m.In)
 		for p, lo := range bounds[:len(bounds)-1] {

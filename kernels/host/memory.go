@@ -36,7 +36,7 @@ func (m *Memory) Close() {
 }
 
 // take returns n zeroed elements. It fails when the system has no memory.
-func take[T int8 | uint16 | float32](m *Memory, n int) ([]T, error) {
+func take[T int8 | uint8 | uint16 | float32](m *Memory, n int) ([]T, error) {
 	if n == 0 {
 		return nil, nil
 	}

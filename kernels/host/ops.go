@@ -33,6 +33,11 @@ func siluMulScalar(gate, up []float32) {
 	}
 }
 
+// sumLanes adds up eight lanes in one order.
+func sumLanes(l *[8]float32) float32 {
+	return ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7]))
+}
+
 func softmaxScalar(x []float32) {
 	top := float32(math.Inf(-1))
 	for _, v := range x {

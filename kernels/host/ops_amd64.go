@@ -22,10 +22,6 @@ func lanes(x f32x8) float32 {
 	return sumLanes(&l)
 }
 
-func sumLanes(l *[8]float32) float32 {
-	return ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7]))
-}
-
 func largest(x f32x8) float32 {
 	var l [8]float32
 	x.Store(&l)

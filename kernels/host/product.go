@@ -21,7 +21,7 @@ const (
 // Scratch is the private memory of a member of a team.
 type Scratch struct {
 	tile  tile
-	panel []float32 // blockOut rows of a piece
+	panel []float32 // blockOut rows of a piece; of int4, a strip's results
 
 	// Of attention; queries, probs and last, a slot's values beside zeroes, are bfloat16.
 	rows, scores, out    []float32
@@ -71,6 +71,10 @@ func (list Matrices) EachRange(first, end int, do func(i, first, end int)) {
 // i and the outputs lo ≤ o < hi, which it returns. Few rows are faster with many blocks.
 func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) (lo, hi int) {
 	lo, hi = first*blockOut, min(end*blockOut, m.Out)
+	if m.format == formatInt4 {
+		m.multiplyInt4(x, y, ldy, lo, hi, s)
+		return lo, hi
+	}
 	if m.tier == nil {
 		m.plain(x, y, ldy, lo, hi)
 		return lo, hi
@@ -165,6 +169,8 @@ func (m *Matrix) address(o, from int) (w unsafe.Pointer, ldw uintptr) {
 		return unsafe.Pointer(&m.f32[i]), uintptr(m.In) * 4
 	case formatInt8:
 		return unsafe.Pointer(&m.q[i]), uintptr(m.In)
+	case formatInt4: // of an output that begins a strip, and as if its rows lay apart
+		return unsafe.Pointer(m.span(o, 0)), uintptr(spansOf(m.In) * spanBytes / stripOut)
 	}
 	return unsafe.Pointer(&m.bf16[i]), uintptr(m.In) * 2
 }
@@ -188,6 +194,10 @@ func (m *Matrix) setRows(t *tile, x *Rows, i, o, piece, from int) {
 // plain computes outputs lo to hi in plain Go.
 func (m *Matrix) plain(x *Rows, y []float32, ldy, lo, hi int) {
 	if lo == hi {
+		return
+	}
+	if m.format == formatInt4 {
+		m.plainInt4(x, y, ldy, lo, hi)
 		return
 	}
 	for i := range x.N {

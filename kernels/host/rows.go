@@ -12,6 +12,7 @@ type Rows struct {
 	bounds []int     // where D is cut into pieces, for int8 weights
 	q      []int16   // [N, D], for int8 weights
 	scale  []float32 // [pieces][N], for int8 weights
+	spans  []rowSpan // [spans][N], for int4 weights
 }
 
 // Set prepares n rows of d values, which it keeps, for products with m and with matrices of
@@ -25,6 +26,8 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 		x.bounds = pieceBounds(x.bounds[:0], d)
 		x.q = grow(x.q, n*d)
 		x.scale = grow(x.scale, (len(x.bounds)-1)*n)
+	case formatInt4:
+		x.spans = grow(x.spans, spansOf(d)*n)
 	default:
 		return
 	}
@@ -42,6 +45,12 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 func (x *Rows) convert(f format, from, to int) {
 	if f == formatBF16 {
 		roundBits(x.bits[from*x.D:to*x.D], x.Values[from*x.D:to*x.D])
+		return
+	}
+	if f == formatInt4 {
+		for i := from; i < to; i++ {
+			x.setSpans(i)
+		}
 		return
 	}
 	for i := from; i < to; i++ {

@@ -9,11 +9,13 @@ var tier256 = tier{rows: 3, lanes: 8,
 		formatF32:  {dot256F321, dot256F322, dot256F323},
 		formatWide: {dot256Wide1, dot256Wide2, dot256Wide3},
 		formatInt8: {dot256Int81, dot256Int82, dot256Int83},
+		formatInt4: {dot256Int41, dot256Int42, dot256Int43, dot256Int44, dot256Int45, dot256Int46},
 	},
 	stream: [formatCount][]kernel{
 		formatF32:  {stream256F321},
 		formatWide: {stream256Wide1},
 		formatInt8: {stream256Int81},
+		formatInt4: {stream256Int41},
 	},
 	score: [formatCount][]kernel{
 		formatF32:  {score256F321, score256F322, score256F323},
@@ -31,12 +33,14 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formatWide: {dot512Wide1, dot512Wide2, dot512Wide3, dot512Wide4, dot512Wide5, dot512Wide6},
 		formatBF16: {dot512BF161, dot512BF162, dot512BF163, dot512BF164, dot512BF165, dot512BF166},
 		formatInt8: {dot512Int81, dot512Int82, dot512Int83, dot512Int84, dot512Int85, dot512Int86},
+		formatInt4: {dot512Int41, dot512Int42, dot512Int43, dot512Int44, dot512Int45, dot512Int46, dot512Int47, dot512Int48, dot512Int49, dot512Int410, dot512Int411, dot512Int412},
 	},
 	stream: [formatCount][]kernel{
 		formatF32:  {stream512F321},
 		formatWide: {stream512Wide1},
 		formatBF16: {stream512BF161},
 		formatInt8: {stream512Int81},
+		formatInt4: {stream512Int41},
 	},
 	score: [formatCount][]kernel{
 		formatF32:  {score512F321, score512F322, score512F323, score512F324, score512F325, score512F326},
@@ -78,6 +82,24 @@ func dot256Int82(t *tile)
 func dot256Int83(t *tile)
 
 //go:noescape
+func dot256Int41(t *tile)
+
+//go:noescape
+func dot256Int42(t *tile)
+
+//go:noescape
+func dot256Int43(t *tile)
+
+//go:noescape
+func dot256Int44(t *tile)
+
+//go:noescape
+func dot256Int45(t *tile)
+
+//go:noescape
+func dot256Int46(t *tile)
+
+//go:noescape
 func stream256F321(t *tile)
 
 //go:noescape
@@ -85,6 +107,9 @@ func stream256Wide1(t *tile)
 
 //go:noescape
 func stream256Int81(t *tile)
+
+//go:noescape
+func stream256Int41(t *tile)
 
 //go:noescape
 func score256F321(t *tile)
@@ -195,6 +220,42 @@ func dot512Int85(t *tile)
 func dot512Int86(t *tile)
 
 //go:noescape
+func dot512Int41(t *tile)
+
+//go:noescape
+func dot512Int42(t *tile)
+
+//go:noescape
+func dot512Int43(t *tile)
+
+//go:noescape
+func dot512Int44(t *tile)
+
+//go:noescape
+func dot512Int45(t *tile)
+
+//go:noescape
+func dot512Int46(t *tile)
+
+//go:noescape
+func dot512Int47(t *tile)
+
+//go:noescape
+func dot512Int48(t *tile)
+
+//go:noescape
+func dot512Int49(t *tile)
+
+//go:noescape
+func dot512Int410(t *tile)
+
+//go:noescape
+func dot512Int411(t *tile)
+
+//go:noescape
+func dot512Int412(t *tile)
+
+//go:noescape
 func stream512F321(t *tile)
 
 //go:noescape
@@ -205,6 +266,9 @@ func stream512BF161(t *tile)
 
 //go:noescape
 func stream512Int81(t *tile)
+
+//go:noescape
+func stream512Int41(t *tile)
 
 //go:noescape
 func score512F321(t *tile)
@@ -313,3 +377,28 @@ func mix512BF165(t *tile)
 
 //go:noescape
 func mix512BF166(t *tile)
+
+var dot256VNNI = []kernel{dot256VNNI1, dot256VNNI2, dot256VNNI3, dot256VNNI4, dot256VNNI5, dot256VNNI6}
+
+//go:noescape
+func dot256VNNI1(t *tile)
+
+//go:noescape
+func dot256VNNI2(t *tile)
+
+//go:noescape
+func dot256VNNI3(t *tile)
+
+//go:noescape
+func dot256VNNI4(t *tile)
+
+//go:noescape
+func dot256VNNI5(t *tile)
+
+//go:noescape
+func dot256VNNI6(t *tile)
+
+var stream256VNNI = []kernel{stream256VNNI1}
+
+//go:noescape
+func stream256VNNI1(t *tile)

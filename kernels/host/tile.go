@@ -14,6 +14,7 @@ const (
 	formatWide               // bfloat16 weights, widened, by float32
 	formatBF16               // bfloat16 by bfloat16, summed in float32
 	formatInt8               // int8 by int16, summed in int32
+	formatInt4               // 4 bits by int8, see int4.go
 	formatCount
 )
 
@@ -22,6 +23,8 @@ const (
 //
 // A dot kernel with R rows computes y[i][j] = Σ x[i]·w[j] for R rows of x and
 // 4·groups of w.
+//
+// In int4, groups counts strips, k spans, and x, whose spans lie ldx apart, is rowSpan.
 //
 // The other kernels multiply by matrices that lie in pages. A score kernel computes
 // y[i][s] = Σ x[i][d]·w[d][s] for groups vectors of slots s of each page, and a mix kernel
@@ -63,20 +66,24 @@ type kernel = func(*tile)
 // tier lists the kernels for a width of vectors, by format and by rows - 1. A format that the
 // machine lacks has none.
 type tier struct {
-	rows  int // most rows of a tile
+	rows  int // most rows of a tile, but of int4
 	lanes int // float32 of a vector
 	dot   [formatCount][]kernel
 	score [formatCount][]kernel
 	mix   [formatCount][]kernel
 	// stream is dot for one row, where waiting for w is all there is. The outputs are divided
-	// into four parts of groups outputs each, whose weights begin ldw apart.
+	// into four parts of groups outputs each, whose weights begin ldw apart; those of int4 into
+	// lanes / 4 parts of groups strips each.
 	stream [formatCount][]kernel
 }
 
 // step returns the number that a row's length must be a multiple of.
 func (t *tier) step(f format) int {
-	if f == formatBF16 || f == formatInt8 {
+	switch f {
+	case formatBF16, formatInt8:
 		return 2 * t.lanes
+	case formatInt4:
+		return 1
 	}
 	return t.lanes
 }

@@ -3,7 +3,8 @@
 One process measures one GGUF file over all asked tests, in the manner of
 llama-bench and llama-batched-bench: the logits of the last position only in a
 prefill, of every sequence in a decode step; no sampling. The library is the
-prebuilt one of node-llama-cpp (npm), which picks its CPU code by the machine.
+prebuilt one of node-llama-cpp (npm), which picks its CPU code by the machine, but with
+STELE_CPU=avx2 of what has neither AVX-512 nor AVX-VNNI, as Stele does then.
 Writes one JSON line a test: {"test", "tokens", "seconds": [...], "others": [...]}.
 """
 import argparse
@@ -12,6 +13,7 @@ import glob
 import json
 import os
 import sys
+import tempfile
 
 from workload import Stopwatch, Test, parse_tests, result, tokens_of
 
@@ -51,6 +53,22 @@ class Batch(C.Structure):
         ("seq_id", C.POINTER(p32)), ("logits", C.POINTER(C.c_int8))]
 
 
+# Above avx2, by the processors that they are named after.
+ABOVE_AVX2 = ("alderlake", "skylakex", "cannonlake", "cascadelake", "icelake", "cooperlake", "zen4", "sapphirerapids")
+
+
+def load_backends(ggml, folder):
+    """Has libllama choose among the code for processors that STELE_CPU allows."""
+    tier = os.environ.get("STELE_CPU", "")
+    if tier not in ("", "avx2"):
+        raise SystemExit(f"STELE_CPU={tier}: llama.cpp is capped at avx2 or not at all")
+    with tempfile.TemporaryDirectory() as some:
+        for path in glob.glob(f"{os.path.abspath(folder)}/*"):
+            if not (tier and any(name in os.path.basename(path) for name in ABOVE_AVX2)):
+                os.symlink(path, f"{some}/{os.path.basename(path)}")
+        ggml.ggml_backend_load_all_from_path(some.encode())
+
+
 class Llama:
     """A loaded model of libllama."""
 
@@ -81,7 +99,7 @@ class Llama:
         if not os.environ.get("PEER_VERBOSE"):
             lib.llama_log_set(C.cast(self.silence, C.c_void_p), None)
         lib.llama_backend_init()
-        ggml.ggml_backend_load_all_from_path(folder.encode())
+        load_backends(ggml, folder)
         c = lib.llama_context_default_params()
         if (c.n_ctx, c.n_batch, c.n_ubatch, c.type_k, c.type_v, c.kv_unified) != (512, 2048, 512, 1, 1, False):
             raise SystemExit("libllama: its parameters are not laid out as in v0.4.0: pin node-llama-cpp 3.21.1")

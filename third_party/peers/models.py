@@ -5,7 +5,9 @@
 
 `qwen05b` writes random bf16 weights of the Qwen2.5-0.5B shape as a Hugging Face
 folder. `gguf` converts a Llama or Qwen2 folder for llama.cpp; TYPE is F32, F16,
-BF16 or Q8_0 (matrices; vectors stay F32, as in llama.cpp's own converter). The
+BF16, Q8_0 or Q4_0 (matrices; vectors stay F32, as in llama.cpp's own converter; of Q4_0
+embedding and head are Q8_0, as llama-quantize makes them where they are one and the width
+is no multiple of 256). The
 GGUF has no vocabulary: the measurements feed token ids.
 """
 import argparse
@@ -27,7 +29,7 @@ QWEN05B = {
     "torch_dtype": "bfloat16",
 }
 SEED = 20250
-GGUF_TYPES = ("F32", "F16", "BF16", "Q8_0")
+GGUF_TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0")
 
 
 def whole(path, write):
@@ -134,7 +136,8 @@ def to_gguf(folder, out, kind):
     w = gguf.GGUFWriter(part, arch, use_temp_file=True)
     w.add_name(os.path.basename(folder))
     w.add_file_type(getattr(gguf.LlamaFileType, {
-        "F32": "ALL_F32", "F16": "MOSTLY_F16", "BF16": "MOSTLY_BF16", "Q8_0": "MOSTLY_Q8_0"}[kind]))
+        "F32": "ALL_F32", "F16": "MOSTLY_F16", "BF16": "MOSTLY_BF16", "Q8_0": "MOSTLY_Q8_0",
+        "Q4_0": "MOSTLY_Q4_0"}[kind]))
     w.add_context_length(c["max_position_embeddings"])
     w.add_embedding_length(c["hidden_size"])
     w.add_block_count(c["num_hidden_layers"])
@@ -158,7 +161,8 @@ def to_gguf(folder, out, kind):
         if x.ndim == 1:
             w.add_tensor(name, np.ascontiguousarray(x))
             return
-        kind_of = gguf.GGMLQuantizationType[kind]
+        vocabulary = name in ("token_embd.weight", "output.weight")
+        kind_of = gguf.GGMLQuantizationType["Q8_0" if kind == "Q4_0" and vocabulary else kind]
         w.add_tensor(name, gguf.quants.quantize(np.ascontiguousarray(x), kind_of), raw_dtype=kind_of)
 
     add("token_embd.weight", "model.embed_tokens.weight")

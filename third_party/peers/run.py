@@ -18,12 +18,15 @@ import time
 from workload import busy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# The participants of each precision, and the bytes of a weight. Stele comes last.
+# The participants of each precision, and the bytes of a weight, of the head's where it has others.
+# Stele comes last.
 PRECISIONS = {
     "float32": [("transformers float32", 4), ("llama.cpp F32", 4), ("stele float32", 4)],
     "bfloat16": [("transformers bfloat16", 2), ("llama.cpp BF16", 2), ("llama.cpp F16", 2), ("stele bfloat16", 2)],
     "int8": [("llama.cpp Q8_0", 34 / 32), ("stele int8", 1)],
+    "int4": [("llama.cpp Q4_0", 18 / 32), ("stele int4", 18 / 32)],
 }
+HEADS = {"llama.cpp Q4_0": 34 / 32, "stele int4": 1}
 DISTURBED = 0.05
 
 
@@ -50,13 +53,13 @@ def arguments():
 
 
 def parameters(folder):
-    """Parameters that a decode step reads, and keys and values of one token."""
+    """Parameters that a decode step reads, of the layers and of the head; keys and values of one token."""
     with open(f"{folder}/config.json") as f:
         c = json.load(f)
     h, heads, kv = c["hidden_size"], c["num_attention_heads"], c["num_key_value_heads"]
     head = c.get("head_dim") or h // heads
     layer = h * head * (2 * heads + 2 * kv) + 3 * h * c["intermediate_size"]
-    return c["num_hidden_layers"] * layer + c["vocab_size"] * h, 2 * c["num_hidden_layers"] * kv * head
+    return c["num_hidden_layers"] * layer, c["vocab_size"] * h, 2 * c["num_hidden_layers"] * kv * head
 
 
 def wait_for_quiet(seconds):
@@ -177,10 +180,10 @@ def table(a, results):
                 cell = f"{speed:.1f}" + ("*" if disturbed else "")
                 if test.startswith("tg") and "@" not in test and bandwidth:
                     depth = int(test.split(" d")[1]) if " d" in test else 0
-                    weights, kv = results["parameters"][model]
+                    layers, head, kv = results["parameters"][model]
                     before = depth + (a.generate + 1) / 2
                     reads = by_name[n][0].get("bytes_per_token") or \
-                        weights * size[n] + before * kv * (4 if n == "transformers float32" else 2)
+                        layers * size[n] + head * HEADS.get(n, size[n]) + before * kv * (4 if n == "transformers float32" else 2)
                     cell += f" ({100 * speed * reads / bandwidth:.0f} %)"
                 cells.append(cell)
             ratio = f"{stele / peer:.2f}" if stele and peer else ""
@@ -195,10 +198,21 @@ def machine():
 
 
 def versions(a):
-    import torch
-    import transformers
-    text = f"transformers {transformers.__version__}, torch {torch.__version__}"
-    return text + (f", llama.cpp of node-llama-cpp {os.environ.get('NODE_LLAMA_CPP', '')}" if a.lib else "")
+    text = [f"STELE_CPU={os.environ['STELE_CPU']}"] if os.environ.get("STELE_CPU") else []
+    if any(n.startswith("transformers") for d in a.dtype.split(",") for n in participants(a, d)):
+        import torch
+        import transformers
+        text += [f"transformers {transformers.__version__}", f"torch {torch.__version__}"]
+    if a.lib:
+        text.append(f"llama.cpp of node-llama-cpp {os.environ.get('NODE_LLAMA_CPP', '')}")
+    return ", ".join(text)
+
+
+def participants(a, precision):
+    """The names of those that are here and asked for."""
+    return [n for n, _ in PRECISIONS[precision]
+            if not (n.startswith("stele") and not a.stele or n.startswith("llama.cpp") and not a.lib)
+            and (not a.only or any(o in n for o in a.only.split(",")))]
 
 
 def main():
@@ -219,9 +233,7 @@ def main():
         groups[c] = [f"tg{a.generate}" + (f"@{b}" if b > 1 else "") + f" d{c}" for b in batches]
     for model in chosen:
         for precision in a.dtype.split(","):
-            names = [n for n, _ in PRECISIONS[precision]
-                     if not (n.startswith("stele") and not a.stele or n.startswith("llama.cpp") and not a.lib)
-                     and (not a.only or any(o in n for o in a.only.split(",")))]
+            names = participants(a, precision)
             values = results["values"].setdefault(f"{model}/{precision}", {})
             for group, tests in groups.items():
                 for r in range(a.rounds):

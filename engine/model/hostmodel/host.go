@@ -97,6 +97,15 @@ func (h *Model) Bytes() int {
 	return n
 }
 
+// Held returns the size of all weights: those that Bytes counts and an embedding that is not the
+// head, too.
+func (h *Model) Held() int {
+	if m := h.weights.Config.Model(); m.Head.Name == m.Embedding.Name {
+		return h.Bytes()
+	}
+	return h.Bytes() + h.embed.Bytes()
+}
+
 // ReadTime measures how long all threads take to read the weights that Bytes counts, layer by
 // layer in memory, without computing anything: no step of one token can be faster. It returns
 // the mean of as many passes as fit into a time, at least one, as the speed of steps is a mean.

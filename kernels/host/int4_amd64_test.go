@@ -1,0 +1,37 @@
+//go:build goexperiment.simd && !purego
+
+package host
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/cpu"
+)
+
+// TestInt4VNNI: the kernels for machines that have AVX-VNNI and not AVX-512 give the bits of others.
+func TestInt4VNNI(t *testing.T) {
+	if !vector || !cpu.X86.HasAVXVNNI {
+		t.Skip("this machine has no AVX-VNNI, or may not use it")
+	}
+	before := tiers
+	defer func() { tiers = before }()
+	plain, vnni := tier256, tier256
+	vnni.dot[formatInt4], vnni.stream[formatInt4] = dot256VNNI, stream256VNNI
+	team := NewTeam(1)
+	defer team.Close()
+	r := rand.New(rand.NewPCG(19, 20))
+	for n := 1; n <= 13; n++ {
+		out, in := 16*n+7, 20*n
+		values, x := random(r, out*in), random(r, n*in)
+		product := func(one *tier) []float32 {
+			tiers = []*tier{one}
+			m := int4Matrix(t, values, out, in)
+			return multiply(team, &m, x, n)
+		}
+		if !slices.Equal(product(&vnni), product(&plain)) {
+			t.Errorf("%d rows: other bits", n)
+		}
+	}
+}
