@@ -42,10 +42,10 @@ type Weights struct {
 	Adapted      []int
 	AdapterScale float64
 
-	vocabulary []string // names of the embedding and of the head, which may be one
-	folder   *checkpoint.Folder     // until Upload
-	matrices map[string]host.Matrix // what host kernels read until Upload, made on first use
-	memory   host.Memory            // of those that are no views of the folder
+	vocabulary []string               // names of the embedding and of the head, which may be one
+	folder     *checkpoint.Folder     // until Upload
+	matrices   map[string]host.Matrix // what host kernels read until Upload, made on first use
+	memory     host.Memory            // of those that are no views of the folder
 }
 
 // HostOnly reports whether weights of a dtype, Int8 and Int4, are for host kernels alone: for
