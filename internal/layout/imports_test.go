@@ -49,7 +49,8 @@ var rooms = []struct {
 	{"engine/schedule", []string{"engine/paged"}},
 	{"engine/text", []string{"internal", "third_party/libtokenizers"}},
 	{"engine/text/jinja", nil},
-	{"kernels/host", []string{"kernels/isa"}},
+	{"kernels/blockwise", nil},
+	{"kernels/host", []string{"kernels/blockwise", "kernels/isa"}},
 	{"kernels/isa", []string{"internal"}},
 }
 

@@ -49,6 +49,12 @@ func ReadBandwidth() (float64, error) {
 // and does nothing with them. A product of few rows cannot be faster.
 func (m *Matrix) Read(first, end int, s *Scratch) {
 	lo, hi := first*blockOut, min(end*blockOut, m.Out)
+	if m.blockwise != nil {
+		codes := m.blockwise.Codes
+		at := func(o int) int { return o * len(codes) / m.Out &^ 3 }
+		s.sum += readAll(unsafe.Slice((*int32)(unsafe.Pointer(&codes[at(lo)])), (at(hi)-at(lo))/4))
+		return
+	}
 	w, ldw := m.address(lo, 0)
 	s.sum += readAll(unsafe.Slice((*int32)(w), (hi-lo)*int(ldw)/4))
 }

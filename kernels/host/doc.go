@@ -1,7 +1,8 @@
 // Package host computes on the memory of this process, without a graph: matrix
-// products over float32 and bfloat16 weights as checkpoints hold them and over int8 and
-// int4 copies of them, attention over the pages of a key-value pool, and the small
-// operations between them. It is what a transformer's step on a CPU is made of.
+// products over float32 and bfloat16 weights as checkpoints hold them, over int8 and
+// int4 copies of them and over block-wise ones, attention over the pages of a key-value
+// pool, and the small operations between them. It is what a transformer's step on a CPU
+// is made of.
 //
 // Invariants: a row's result does not depend on the rows that are computed with
 // it, on the number of threads, on the page size or on how a prompt is cut into

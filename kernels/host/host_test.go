@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stele-lm/stele/kernels/blockwise"
 )
 
 func random(r *rand.Rand, n int) []float32 {
@@ -436,6 +438,58 @@ func benchmarkProduct(b *testing.B) {
 					b.ReportMetric(read.Seconds()/seconds, "of-read")
 				}
 			})
+		}
+	}
+}
+
+// TestBlockwiseMatrix: products with a matrix that is held block-wise are bit for bit those of the decoded
+// matrix, whatever the number of rows and in whichever parts; so are its rows.
+func TestBlockwiseMatrix(t *testing.T) { eachTier(t, testBlockwiseMatrix) }
+
+func testBlockwiseMatrix(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	team := NewTeam(3)
+	defer team.Close()
+	for _, shape := range [][2]int{{64, 64}, {33, 48}, {130, 576}, {7, 33}, {40, 1600}} {
+		out, in := shape[0], shape[1]
+		for _, f := range []blockwise.Format{
+			{Code: blockwise.NF4}, {Code: blockwise.NF4, Double: true},
+			{Code: blockwise.Int8}, {Code: blockwise.Int8, Double: true},
+		} {
+			for _, half := range []bool{false, true} {
+				numbers, err := f.Quantize(random(r, out*in))
+				if err != nil {
+					t.Fatal(err)
+				}
+				numbers.Rounded = half
+				m := BlockwiseMatrix(numbers, out, in, half)
+				values, bits := make([]float32, out*in), make([]uint16, out*in)
+				numbers.Decode(values, 0)
+				narrow(bits, values)
+				decoded := Float32Matrix(values, out, in)
+				if half {
+					decoded = BFloat16Matrix(bits, out, in)
+				}
+				for _, n := range []int{1, 3, 9, 100} {
+					x := random(r, n*in)
+					if !slices.Equal(multiply(team, &m, x, n), multiply(team, &decoded, x, n)) {
+						t.Fatalf("%s %v, bfloat16 %v, %d rows: other bits than of the decoded matrix", m.String(),
+							shape, half, n)
+					}
+				}
+				got, want := make([]float32, in), make([]float32, in)
+				for o := range out {
+					m.Row(got, o)
+					if decoded.Row(want, o); !slices.Equal(got, want) {
+						t.Fatalf("%s %v, bfloat16 %v: row %d has other bits", m.String(), shape, half, o)
+					}
+				}
+				if m.Bytes() != int(f.Bytes(out*in)) {
+					t.Errorf("%s: %d bytes, its format says %d", m.String(), m.Bytes(), f.Bytes(out*in))
+				}
+				scratch := Scratch{}
+				m.Read(0, m.Blocks(), &scratch)
+			}
 		}
 	}
 }

@@ -3,9 +3,11 @@ package host
 import (
 	"fmt"
 	"math"
+
+	"github.com/stele-lm/stele/kernels/blockwise"
 )
 
-// Matrix is a weight [Out, In] in float32, bfloat16 or int8, row-major, or in int4.
+// Matrix is a weight [Out, In] in float32, bfloat16 or int8, row-major, in int4 or block-wise.
 type Matrix struct {
 	Out, In int
 
@@ -15,6 +17,9 @@ type Matrix struct {
 	int4 []uint8 // strips, see int4.go
 	// scale holds, for each piece of In, the scale of each row: [pieces][Out].
 	scale []float32
+	// blockwise has the numbers where they are decoded for each product, with half to bfloat16.
+	blockwise *blockwise.Tensor
+	half      bool
 
 	format format
 	tier   *tier // nil: plain Go
@@ -109,7 +114,11 @@ func pieceBounds(bounds []int, in int) []int {
 
 // Bytes returns the size of the matrix in memory, all of which a product has to read.
 func (m *Matrix) Bytes() int {
-	return 4*len(m.f32) + 2*len(m.bf16) + len(m.q) + 4*len(m.scale) + len(m.int4)
+	n := 4*len(m.f32) + 2*len(m.bf16) + len(m.q) + 4*len(m.scale) + len(m.int4)
+	if m.blockwise != nil {
+		n += int(m.blockwise.Bytes(m.blockwise.N))
+	}
+	return n
 }
 
 // String names dtype and shape.
@@ -122,6 +131,8 @@ func (m *Matrix) String() string {
 		dtype = "int8"
 	case m.int4 != nil:
 		dtype = "int4"
+	case m.blockwise != nil:
+		dtype = m.blockwise.Format.String()
 	}
 	return fmt.Sprintf("%s [%d, %d]", dtype, m.Out, m.In)
 }
@@ -135,6 +146,8 @@ func Int8Bytes(out, in int) int {
 // Row writes row o to dst [In] as float32.
 func (m *Matrix) Row(dst []float32, o int) {
 	switch {
+	case m.blockwise != nil:
+		m.blockwise.Decode(dst[:m.In], o*m.In)
 	case m.f32 != nil:
 		copy(dst, m.f32[o*m.In:(o+1)*m.In])
 	case m.bf16 != nil:

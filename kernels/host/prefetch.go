@@ -33,8 +33,12 @@ func NewPrefetchPlan(t *Team, matrices ...*Matrix) *PrefetchPlan {
 }
 
 // appendChunks appends the addresses of the weights of the blocks from first to end, in the
-// order in which one row's product reads them, as far as the list has room.
+// order in which one row's product reads them, as far as the list has room. Those that are decoded
+// first wait for arithmetic, not for memory.
 func (m *Matrix) appendChunks(list []unsafe.Pointer, first, end int) []unsafe.Pointer {
+	if m.blockwise != nil {
+		return list
+	}
 	lo, hi := first*blockOut, min(end*blockOut, m.Out)
 	w, ldw := m.address(lo, 0)
 	quarter := (hi - lo) / 4 * int(ldw)

@@ -23,6 +23,9 @@ type Scratch struct {
 	tile  tile
 	panel []float32 // blockOut rows of a piece; of int4, a strip's results
 
+	decoded     []float32 // blockOut rows of a matrix that is held block-wise
+	decodedBits []uint16  // the same as bfloat16
+
 	// Of attention; queries, probs and last, a slot's values beside zeroes, are bfloat16.
 	rows, scores, out    []float32
 	queries, probs, last []uint16
@@ -70,6 +73,9 @@ func (list Matrices) EachRange(first, end int, do func(i, first, end int)) {
 // Product computes the blocks from first to end of y = x·mᵀ: y[i·ldy + o] for every row
 // i and the outputs lo ≤ o < hi, which it returns. Few rows are faster with many blocks.
 func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) (lo, hi int) {
+	if m.blockwise != nil {
+		return m.decodedProduct(x, y, ldy, first, end, s)
+	}
 	lo, hi = first*blockOut, min(end*blockOut, m.Out)
 	if m.format == formatInt4 {
 		m.multiplyInt4(x, y, ldy, lo, hi, s)

@@ -1,7 +1,7 @@
 // Package op holds the graph operations that GoMLX does not give: a key-value pool
 // written and read by pages, attention, matrix products that keep bfloat16 weights as
-// they are, sums without long chains of additions, and a log-softmax that never holds a
-// row of the vocabulary for every token.
+// they are or are held block-wise, sums without long chains of additions, and a log-softmax
+// that never holds a row of the vocabulary for every token.
 //
 // Invariant: results are the same on every backend within the tolerance of the dtype.
 //
