@@ -15,7 +15,6 @@ import (
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
-	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/engine/paged"
 	"github.com/stele-lm/stele/engine/schedule"
@@ -37,6 +36,8 @@ type Options struct {
 	// how weights are held. The key-value pool is bfloat16 but for float32.
 	DType   string
 	Kernels Kernels // auto (default), host or graph: see Kernels
+	// Adapter is added to the model: an adapter in PEFT's layout, by its folder or hub id; "" adds none.
+	Adapter string
 
 	MaxBatch   int // sequences decoded together; default 32
 	PageSize   int // token slots a page of the key-value pool, an even number; default 16
@@ -49,7 +50,7 @@ type Options struct {
 	// between requests. A group always shares its prompt.
 	NoPrefixCache bool
 
-	// Log gets one line for each program compiled and each pool planned, Say what everybody
+	// Log gets one line for each model loaded, program compiled and pool planned, Say what everybody
 	// must know: what of the model's folder is not read. Nil is silent.
 	Log, Say io.Writer
 }
@@ -92,7 +93,7 @@ type Engine struct {
 	team       *host.Team
 	host       *hostmodel.Model // nil when steps are graphs
 	pool       *pool
-	scores     map[dense.Shape]*backend.NamedProgram
+	scores     map[scoreKey]*backend.NamedProgram
 	stats      schedule.Stats // of the last call of Generate
 }
 

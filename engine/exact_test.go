@@ -35,7 +35,7 @@ func mixture(vocabulary int) []Request {
 	return requests
 }
 
-// TestExact: on models of both architectures tokens do not depend on how many run
+// TestExact: on models of both architectures, and with an adapter, tokens do not depend on how many run
 // together, on pages, chunks, the prefix cache, its content, preemption, the order
 // of arrival, the kernels or the backend; and in one setup log-probabilities do so
 // within its bound, bit for bit on host kernels.
@@ -70,18 +70,22 @@ func TestExact(t *testing.T) {
 			}},
 		{name: "pages of 32", options: Options{MaxBatch: 16, PageSize: 32}},
 	}
-	for _, model := range []string{"tiny-qwen2", "tiny-llama31"} {
+	for _, model := range []string{"tiny-qwen2", "tiny-llama31", "with an adapter"} {
+		folder, adapter := filepath.Join(testdata, "models", model), ""
+		if model == "with an adapter" {
+			folder, adapter = filepath.Join(testdata, "models/tiny-qwen2"), adapterFolder("rslora-patterns")
+		}
 		var want map[[2]int]Completion // of the first setup's first schedule
 		for _, f := range setups(t) {
 			var first map[[2]int]Completion // of this setup's first schedule
 			worst := 0.0
 			var e *Engine
 			for i, s := range schedules {
-				if f.backend != "go" && (i > 1 && model == "tiny-llama31" || s.options.PageSize != 0) {
+				if f.backend != "go" && (i > 1 && model != "tiny-qwen2" || s.options.PageSize != 0) {
 					continue // compiling takes seconds a schedule; TestSameTokens has pages of 32 on XLA
 				}
 				o := s.options
-				o.Backend, o.Kernels = f.backend, f.kernels
+				o.Backend, o.Kernels, o.Adapter = f.backend, f.kernels, adapter
 				if o.PageSize == 0 {
 					o.PageSize = 4
 				}
@@ -92,7 +96,7 @@ func TestExact(t *testing.T) {
 				if e != nil && o.PageSize == e.options.PageSize {
 					e.options = o // compiled programs stay
 				} else {
-					e = load(t, filepath.Join(testdata, "models", model), o)
+					e = load(t, folder, o)
 				}
 				if s.pages > 0 {
 					e.pool.allocator = paged.New(s.pages+1, o.PageSize)

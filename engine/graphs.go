@@ -23,7 +23,7 @@ type graphs struct {
 	weights *model.Weights
 	pages   op.Pages
 	buffers []backend.Buffer // keys and values of each layer in turn
-	steps   map[graphmodel.StepShape]*backend.NamedProgram
+	steps   map[stepKey]*backend.NamedProgram
 	copies  map[int]*backend.NamedProgram
 	logf    func(format string, args ...any)
 
@@ -33,6 +33,12 @@ type graphs struct {
 	samplers []sampler.Sampler
 	logits   []float32
 	draws    map[sampler.ProgramShape]*sampler.Program
+}
+
+// stepKey tells step programs apart: by their shape and the layout of the weights.
+type stepKey struct {
+	shape  graphmodel.StepShape
+	layout string
 }
 
 // newGraphs makes the executor and its pool.
@@ -46,7 +52,7 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 		pages: op.Pages{
 			Count: count, Slots: slots, Heads: c.NumKVHeads, Width: c.HeadDim, DType: w.HeldAs(),
 		},
-		steps:  map[graphmodel.StepShape]*backend.NamedProgram{},
+		steps:  map[stepKey]*backend.NamedProgram{},
 		copies: map[int]*backend.NamedProgram{},
 		draws:  map[sampler.ProgramShape]*sampler.Program{},
 	}
@@ -125,7 +131,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 		return err
 	}
 	outputs, err := g.run(program, []input{{"feed", feed, shape.Dims()}},
-		backend.Buffers{"weights": g.weights.Buffers})
+		g.weights.Parameters())
 	if err != nil {
 		return err
 	}
@@ -262,7 +268,8 @@ func (g *graphs) run(
 }
 
 func (g *graphs) stepProgram(shape graphmodel.StepShape) (*backend.NamedProgram, error) {
-	if p := g.steps[shape]; p != nil {
+	key := stepKey{shape, g.weights.Layout()}
+	if p := g.steps[key]; p != nil {
 		return p, nil
 	}
 	began := time.Now()
@@ -272,7 +279,7 @@ func (g *graphs) stepProgram(shape graphmodel.StepShape) (*backend.NamedProgram,
 	}
 	g.logf("compiled step of %d × %d tokens, context %d, in %.1f s", shape.B, shape.T,
 		shape.Pages*g.pages.Slots, time.Since(began).Seconds())
-	g.steps[shape] = p
+	g.steps[key] = p
 	return p, nil
 }
 

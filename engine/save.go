@@ -15,7 +15,7 @@ func (e *Engine) KeepCompanions() (err error) {
 	return err
 }
 
-// Save writes the model as a Hugging Face folder in the dtype its weights are
+// Save writes the model, its adapter merged into it, as a Hugging Face folder in the dtype its weights are
 // held in, with the tokenizer and the other files of the folder it came from: as they were
 // at KeepCompanions or, without that, as they are now. The folder is complete or absent.
 func (e *Engine) Save(dir string) error {
@@ -27,7 +27,7 @@ func (e *Engine) Save(dir string) error {
 	w := e.Weights
 	var tensors iter.Seq2[checkpoint.Tensor, error] = func(yield func(checkpoint.Tensor, error) bool) {
 		for i, spec := range w.Specs {
-			values, err := w.Float32s(i)
+			values, err := w.Merged(i)
 			if !yield(checkpoint.Float32Tensor(spec.Name, spec.Shape, values), err) || err != nil {
 				return
 			}

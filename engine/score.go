@@ -91,6 +91,12 @@ func (e *Engine) CheckPair(p dense.Pair) error {
 	return nil
 }
 
+// scoreKey tells scoring programs apart: by their shape and the layout of the weights.
+type scoreKey struct {
+	shape  dense.Shape
+	layout string
+}
+
 // scoreBatch runs the dense graph over a batch.
 func (e *Engine) scoreBatch(
 	w *model.Weights, batch *dense.Batch, temperature float32,
@@ -98,19 +104,20 @@ func (e *Engine) scoreBatch(
 	if err := w.Upload(); err != nil {
 		return nil, nil, err
 	}
-	program := e.scores[batch.Shape]
+	key := scoreKey{batch.Shape, w.Layout()}
+	program := e.scores[key]
 	if program == nil {
 		if program, err = graphmodel.CompileScore(w, batch.Shape); err != nil {
 			return nil, nil, err
 		}
-		e.scores[batch.Shape] = program
+		e.scores[key] = program
 	}
 	inputs, err := batch.Upload(w.Device, temperature)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer inputs.Free()
-	outputs, err := program.Run(inputs.With("weights", w.Buffers))
+	outputs, err := program.Run(inputs.WithAll(w.Parameters()))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
-	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -20,8 +19,8 @@ import (
 // Source is a model that is not loaded yet: what can be known, and refused, before any
 // of its weights are read.
 type Source struct {
-	// Dir is the Hugging Face folder.
-	Dir       string
+	// Name is the model's as it was found, Dir its Hugging Face folder.
+	Name, Dir string
 	Config    *checkpoint.Config
 	Tokenizer *text.Tokenizer
 	// Template is the model's own chat template; nil when it has none.
@@ -32,6 +31,7 @@ type Source struct {
 	dtype   dtypes.DType
 	device  *backend.Device
 	folder  *checkpoint.Folder
+	adapter *checkpoint.Adapter // of the options; nil for none
 }
 
 // Find reads what is beside the weights of a model: a folder, a hub id found in the
@@ -41,7 +41,7 @@ func Find(name string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{Dir: dir}
+	s := &Source{Name: name, Dir: dir}
 	if s.Config, err = checkpoint.LoadConfig(dir); err != nil {
 		return nil, checkpoint.NotModel(dir, err)
 	}
@@ -82,7 +82,10 @@ func (s *Source) Open(options Options) error {
 			fmt.Fprintln(options.Say, note)
 		}
 	}
-	return nil
+	if options.Adapter != "" {
+		s.adapter, err = s.OpenAdapter(options.Adapter)
+	}
+	return err
 }
 
 // Notes returns what a person must know of how the model's folder was read, a line each. There
@@ -111,10 +114,15 @@ func (s *Source) Load() (*Engine, error) {
 	e := &Engine{
 		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype),
 		Tokenizer: s.Tokenizer, Template: s.Template,
-		options: s.options, folder: s.folder, scores: map[dense.Shape]*backend.NamedProgram{},
+		options: s.options, folder: s.folder, scores: map[scoreKey]*backend.NamedProgram{},
 	}
 	s.folder, s.Tokenizer = nil, nil
 	var err error
+	if s.adapter != nil {
+		e.Weights.Adapter = model.ReadAdapter(s.adapter)
+		s.adapter.Close()
+		s.adapter = nil
+	}
 	if s.options.Kernels == KernelsHost {
 		e.team = host.NewTeam(s.options.Threads)
 		e.host, err = hostmodel.New(e.Weights, e.team)
@@ -126,6 +134,7 @@ func (s *Source) Load() (*Engine, error) {
 		return nil, err
 	}
 	releaseMemory()
+	e.logf("loaded %s", e.Dir)
 	return e, nil
 }
 
@@ -136,6 +145,10 @@ func (s *Source) Close() {
 	}
 	if s.Tokenizer != nil {
 		s.Tokenizer.Close()
+	}
+	if s.adapter != nil {
+		s.adapter.Close()
+		s.adapter = nil
 	}
 }
 

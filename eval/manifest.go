@@ -118,6 +118,20 @@ func HashWeights(dir string) (map[string]string, error) {
 	return sums, nil
 }
 
+// HashAdapter returns the SHA-256 of the files in the folder of an adapter, in PEFT's layout, that decide
+// with the model's weights what is computed.
+func HashAdapter(dir string) (map[string]string, error) {
+	sums := map[string]string{}
+	for _, name := range []string{"adapter_config.json", "adapter_model.safetensors"} {
+		sum, err := hashFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		sums["adapter/"+name] = sum
+	}
+	return sums, nil
+}
+
 // manifestName is the file of the manifest in a run's folder.
 const manifestName = "manifest.json"
 

@@ -299,8 +299,8 @@ func hasGradients(t *testing.T, d *backend.Device, dir string, want described) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := 7 * w.Config.NumLayers; len(a.Indices) != n {
-		t.Errorf("%d weights have factors, want %d", len(a.Indices), n)
+	if n := 7 * w.Config.NumLayers; len(a.Targets) != n {
+		t.Errorf("%d weights have factors, want %d", len(a.Targets), n)
 	}
 	a.Close()
 
@@ -327,7 +327,7 @@ func hasGradients(t *testing.T, d *backend.Device, dir string, want described) {
 // gradient compiles the gradient of the sum of -log p of n entries of a batch from first on.
 func gradient(t *testing.T, w *model.Weights, shape dense.Shape, first, n int) *backend.NamedProgram {
 	t.Helper()
-	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
+	inputs := append(shape.Inputs(), w.Groups()...)
 	outputs := []string{"gradients"}
 	program, err := backend.CompileNamed(w.Device, "gradient", inputs, outputs,
 		func(in backend.Nodes) backend.Nodes {

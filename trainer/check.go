@@ -79,7 +79,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	}
 	from := c.Model
 	if found.latest != "" && c.LoRA.Rank == 0 {
-		from = found.latest // an adapter is merged into the base model anew
+		from = found.latest // an adapter is attached to the base model anew
 	}
 	if found.source, err = engine.Find(from); err != nil {
 		return found, err

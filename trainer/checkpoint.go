@@ -16,8 +16,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
-	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
@@ -64,7 +64,7 @@ func (r *run) stage() error {
 		}
 	}
 	if r.adapter != nil {
-		if err := r.adapter.Save(filepath.Join(staging, lora.Folder), r.config.Model); err != nil {
+		if err := r.adapter.Save(filepath.Join(staging, checkpoint.AdapterFolder), r.config.Model); err != nil {
 			return err
 		}
 	}

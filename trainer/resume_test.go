@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
@@ -330,6 +331,56 @@ func TestLoRA(t *testing.T) {
 	metrics, err := ReadMetrics(filepath.Join(whole, "metrics.jsonl"))
 	if err != nil || !(metrics[0]["kl"] <= 1e-6) || !(metrics[1]["kl"] > metrics[0]["kl"]) {
 		t.Errorf("KL to the base is %v, %v; want 0 at first and more later", metrics, err)
+	}
+}
+
+// TestAdapterAlone: with lora.merge false a checkpoint is the adapter and the trainer's state; a resumed run
+// goes on bit for bit from the base and it, and the engine reads it over the base as the run had it, and as
+// the model that a merged checkpoint is.
+func TestAdapterAlone(t *testing.T) {
+	c := tinyRun(t, 2)
+	c.LoRA.Rank, c.LoRA.Alpha, c.LoRA.Targets = 2, 8, []string{"q_proj", "v_proj", "up_proj"}
+	c.Loss.Beta, c.Optimizer.LR = 0.05, 0.02
+	merged := c
+	c.LoRA.Merge = false
+	whole, halved := runTwice(t, c)
+	checkSame(t, whole, halved, "checkpoints/step-2/adapter/adapter_model.safetensors",
+		"checkpoints/step-2/adapter/adapter_config.json", "checkpoints/step-2/trainer_state.safetensors",
+		"rollouts/step-2.jsonl")
+	step := filepath.Join(whole, "checkpoints/step-2")
+	if _, err := os.Stat(filepath.Join(step, "model.safetensors")); err == nil {
+		t.Error("the checkpoint has the merged model")
+	}
+	_, err := engine.Load(step, engine.Options{Backend: "go"})
+	want := filepath.Join(step, "adapter")
+	if err == nil || !strings.Contains(err.Error(), "--adapter "+want) {
+		t.Errorf("the checkpoint as a model: %v, want it to name --adapter", err)
+	}
+
+	other := filepath.Join(t.TempDir(), "merged")
+	mustRun(t, merged, other, Options{})
+	checkSame(t, whole, other, "checkpoints/step-2/adapter/adapter_model.safetensors")
+	pairs := []dense.Pair{{Prompt: []int32{5, 6, 7, 8}, Completion: []int32{9, 10, 11, 12, 13}}}
+	score := func(model, adapter string) []float32 {
+		e, err := engine.Load(model, engine.Options{Backend: "go", Adapter: adapter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		s, err := e.Score(t.Context(), pairs, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s[0].LogProbs
+	}
+	base, apart := score(c.Model, ""), score(c.Model, want)
+	for i, one := range score(filepath.Join(other, "checkpoints/step-2"), "") {
+		if d := apart[i] - one; d > 1e-4 || d < -1e-4 {
+			t.Errorf("token %d: %g from base and adapter, %g from the merged model", i, apart[i], one)
+		}
+	}
+	if slices.Equal(base, apart) {
+		t.Error("the adapter changes nothing")
 	}
 }
 

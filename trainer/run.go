@@ -284,8 +284,11 @@ func (r *run) load(found *checked) error {
 	}
 	if c.compares() {
 		if r.adapter != nil {
-			r.reference = r.adapter.Base()
-		} else if r.reference, err = r.loadReference(); err != nil {
+			r.reference, err = e.Weights.Base()
+		} else {
+			r.reference, err = r.loadReference()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -362,7 +365,7 @@ func (c *Config) scorer() (s *reward.Scorer, dataName string, answers answer.Typ
 // restore goes back to where a checkpoint was written.
 func (r *run) restore(latest string, s state) error {
 	if r.adapter != nil {
-		if err := r.adapter.Restore(filepath.Join(latest, lora.Folder)); err != nil {
+		if err := r.adapter.Restore(filepath.Join(latest, checkpoint.AdapterFolder)); err != nil {
 			return err
 		}
 	}
@@ -406,10 +409,7 @@ func (r *run) close() {
 	if r.learner != nil {
 		r.learner.Close()
 	}
-	switch {
-	case r.adapter != nil:
-		r.adapter.Close() // the reference is part of it
-	case r.reference != nil:
+	if r.reference != nil && r.adapter == nil { // else it is the engine's weights
 		r.reference.Close()
 	}
 	if r.engine != nil {

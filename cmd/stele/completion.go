@@ -53,7 +53,7 @@ var flagValues = map[string]func() []string{
 }
 
 // folderFlags are the flags whose values are folders.
-var folderFlags = []string{"out", "run", "data", "base", "trained"}
+var folderFlags = []string{"out", "run", "data", "base", "trained", "adapter"}
 
 func builtinModels() (models []string) {
 	for _, name := range builtin.Names() {

@@ -29,6 +29,7 @@ import (
 type evalFlags struct {
 	model, data, out, preset, shard string
 	registry                        string
+	adapters                        []string
 	samples, batch                  int
 	noHack, dryRun                  bool
 	fields                          map[string]string
@@ -54,12 +55,16 @@ pull). RUN gets samples.jsonl, results.json and manifest.json; a run that was st
 goes on when it is started again, with any --batch. On several machines, each runs one
 part with --shard, and stele eval merge makes one run of them; stele grade --run judges
 a run's samples anew.
+With several --adapter the model is loaded once, and RUN gets a folder of each, called as
+the adapter's or, with --adapter NAME=DIR, NAME.
 Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Templates(), ", ")),
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runEval(c, g, f) },
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	flags.StringArrayVar(&f.adapters, "adapter", nil,
+		adapterUsage+", as [NAME=]DIR; may be repeated: each is measured on its own")
 	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
 	flags.StringSliceVar(&f.spec.Languages, "lang", nil,
 		"languages, comma-separated; when not given, those that each benchmark has")
@@ -150,41 +155,87 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 			return usageError{err}
 		}
 	}
+	adapters, err := parseAdapters(f.adapters)
+	if err != nil {
+		return err
+	}
 	found, err := g.findEvaluation(f.model, "--max-tokens", spec, source, f.batch)
 	if err != nil {
 		return err
 	}
 	defer found.model.Close()
-	spec, questions, model, origin := found.spec, found.questions, found.model, found.origin
-	if err := eval.Check(spec, questions, shard, origin, f.out); err != nil {
+	runs, err := f.runs(found, adapters)
+	defer func() {
+		for _, r := range runs {
+			r.close()
+		}
+	}()
+	if err != nil {
 		return err
 	}
-	if f.dryRun {
-		return printEvalPlan(c.OutOrStdout(), g, spec, questions, model.Config.MaxPositions)
+	spec = found.spec
+	for _, r := range runs {
+		if err := eval.Check(spec, found.questions, shard, r.origin, r.out); err != nil {
+			return err
+		}
 	}
-	e, err := model.Load()
+	if f.dryRun {
+		return printEvalPlan(c.OutOrStdout(), g, spec, found.questions, found.model.Config.MaxPositions,
+			len(runs))
+	}
+	e, err := found.model.Load()
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	deps, err := evalDeps(e, spec, origin, f.batch, os.Stderr)
-	if err != nil {
-		return err
-	}
-	if f.shard != "" {
-		samples, err := eval.RunShard(c.Context(), spec, questions, shard, deps, f.out)
-		if err == nil {
+	for _, r := range runs {
+		if len(runs) > 1 {
+			fmt.Fprintf(os.Stderr, "%s\n", r.origin.Model)
+		}
+		if err := e.Attach(r.adapter); err != nil {
+			return err
+		}
+		deps, err := evalDeps(e, spec, r.origin, f.batch, os.Stderr)
+		if err != nil {
+			return err
+		}
+		if f.shard != "" {
+			samples, err := eval.RunShard(c.Context(), spec, found.questions, shard, deps, r.out)
+			if err != nil {
+				return err
+			}
 			fmt.Fprintf(os.Stderr,
 				"part %s is done with %d samples: stele eval merge makes one run of all parts\n", shard,
 				samples)
+			continue
 		}
-		return err
+		results, err := eval.Run(c.Context(), spec, found.questions, deps, r.out)
+		if err != nil {
+			return err
+		}
+		if err := showResults(c.OutOrStdout(), g, results); err != nil {
+			return err
+		}
 	}
-	results, err := eval.Run(c.Context(), spec, questions, deps, f.out)
-	if err != nil {
-		return err
+	return nil
+}
+
+// runs are the evaluations that the flags ask for: of the model, or of each adapter over it.
+func (f *evalFlags) runs(found *evaluation, adapters []givenAdapter) (runs []adapted, err error) {
+	if len(adapters) == 0 {
+		return []adapted{{origin: found.origin, out: f.out}}, nil
 	}
-	return showResults(c.OutOrStdout(), g, results)
+	for _, given := range adapters {
+		r, err := found.with(given.path)
+		if err != nil {
+			return runs, err
+		}
+		if r.out = f.out; len(adapters) > 1 && f.out != "" {
+			r.out = filepath.Join(f.out, given.name)
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
 }
 
 // evaluation is one that nothing speaks against so far, of a model that is not loaded yet.

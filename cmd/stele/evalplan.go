@@ -51,8 +51,9 @@ func newEvalPlan(spec eval.Spec, questions []eval.Question, positions int) evalP
 	return p
 }
 
-// printEvalPlan prints what would be asked of a model with so many positions.
-func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Question, positions int) error {
+// printEvalPlan prints what would be asked of each of some models with so many positions.
+func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Question, positions,
+	models int) error {
 	p := newEvalPlan(spec, questions, positions)
 	if g.json {
 		encoder := json.NewEncoder(w)
@@ -68,7 +69,11 @@ func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Que
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d samples of at most %d tokens: %d tokens at most\n", p.Samples,
+	each := ""
+	if models > 1 {
+		each = fmt.Sprintf("of each of %d adapters ", models)
+	}
+	_, err := fmt.Fprintf(w, "\n%s%d samples of at most %d tokens: %d tokens at most\n", each, p.Samples,
 		spec.MaxTokens, p.Tokens)
 	return err
 }

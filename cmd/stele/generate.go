@@ -15,14 +15,18 @@ import (
 	"github.com/stele-lm/stele/sampler"
 )
 
+// adapterUsage is for the flags that add an adapter to the model.
+const adapterUsage = "folder or hub id of a LoRA adapter in PEFT's layout, added to the model"
+
 // generateFlags are the flags of stele generate.
 type generateFlags struct {
-	model, prompt, in, out, system string
-	stop                           []string
-	n, topK, maxTokens, batch      int
-	temperature, topP, minP        float64
-	seed                           uint64
-	ignoreEOS, raw                 bool
+	model, adapter            string
+	prompt, in, out, system   string
+	stop                      []string
+	n, topK, maxTokens, batch int
+	temperature, topP, minP   float64
+	seed                      uint64
+	ignoreEOS, raw            bool
 }
 
 func newGenerateCommand(g *globals) *cobra.Command {
@@ -46,6 +50,7 @@ input. stele score reads it.`,
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	flags.StringVar(&f.adapter, "adapter", "", adapterUsage)
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")
 	flags.StringVar(&f.in, "in", "", "file of prompts; - is JSONL from stdin")
 	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
@@ -83,7 +88,9 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if err != nil {
 		return usageError{err}
 	}
-	e, err := engine.Load(f.model, g.engineOptions(f.batch))
+	options := g.engineOptions(f.batch)
+	options.Adapter = f.adapter
+	e, err := engine.Load(f.model, options)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func newScoreCommand(g *globals) *cobra.Command {
-	var name, in, out string
+	var name, adapter, in, out string
 	var temperature float64
 	c := &cobra.Command{
 		Use:   "score -m MODEL --in FILE",
@@ -35,7 +35,9 @@ else is kept.`,
 			if err != nil {
 				return err
 			}
-			e, err := engine.Load(name, g.engineOptions(0))
+			options := g.engineOptions(0)
+			options.Adapter = adapter
+			e, err := engine.Load(name, options)
 			if err != nil {
 				return err
 			}
@@ -64,6 +66,7 @@ else is kept.`,
 		},
 	}
 	c.Flags().StringVarP(&name, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	c.Flags().StringVar(&adapter, "adapter", "", adapterUsage)
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
 	c.Flags().Float64Var(&temperature, "temperature", 1, "the temperature of the distribution")

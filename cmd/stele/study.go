@@ -79,11 +79,14 @@ how much of the cores' time was used.`,
 			backend.Reproducible() // a study goes on exactly, whatever it did before in this process
 			w := &studyWork{g: g, perSecond: tokens, known: map[string]study.Estimate{}}
 			evaluations := 0
+			w.bases = map[string]int{}
 			for _, j := range s.Jobs {
 				if j.Kind == study.Evaluate {
 					evaluations++
+					w.bases[j.Start]++
 				}
 			}
+			defer w.unload()
 			w.means = evaluations > 1
 			options := study.Options{Backend: g.backend, DType: g.dtype, Kernels: g.kernels}
 			switch {
@@ -202,6 +205,8 @@ type studyWork struct {
 	perSecond float64                   // given; 0 for what was measured
 	known     map[string]study.Estimate // of jobs that are alike
 	means     bool                      // are said of evaluations, and not each language
+	kept      keptModel
+	bases     map[string]int // models that evaluations begin with, and how many of them
 	// warned says that it was said that answers of a built-in model were cut off. Random weights hardly
 	// ever end an answer, so once is enough; the line of each evaluation has its share.
 	warned atomic.Bool
@@ -212,6 +217,7 @@ const linesEvery = 20 * time.Second
 
 // Train implements study.Runner.
 func (w *studyWork) Train(ctx context.Context, config trainer.Config, at study.Work) error {
+	w.unload() // the plan of a training counts no other model
 	live := newTrainProgress(at.Say)
 	live.every = linesEvery
 	options := w.globals(at).trainOptions(config, live)
@@ -265,16 +271,26 @@ func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, cal
 		return err
 	}
 	defer found.model.Close()
-	found.origin.Model = called // the same wherever the study lies
-	if err := eval.Check(found.spec, found.questions, eval.Shard{}, found.origin, at.Out); err != nil {
+	run := adapted{origin: found.origin}
+	if at.Adapter != "" {
+		if run, err = found.with(at.Adapter); err != nil {
+			return err
+		}
+		defer run.close()
+	}
+	run.origin.Model = called // the same wherever the study lies
+	if err := eval.Check(found.spec, found.questions, eval.Shard{}, run.origin, at.Out); err != nil {
 		return err
 	}
-	loaded, err := found.model.Load()
+	loaded, done, err := w.loaded(found.model, at.Threads, batch)
 	if err != nil {
 		return err
 	}
-	defer loaded.Close()
-	deps, err := evalDeps(loaded, found.spec, found.origin, batch, at.Say)
+	defer done()
+	if err := loaded.Attach(run.adapter); err != nil {
+		return err
+	}
+	deps, err := evalDeps(loaded, found.spec, run.origin, batch, at.Say)
 	if err != nil {
 		return err
 	}

@@ -95,18 +95,22 @@ func rollouts(c trainer.Config) int64 {
 
 // PlanEvaluate implements study.Planner.
 func (w *studyWork) PlanEvaluate(
-	_ context.Context, e study.Evaluation, model string,
+	_ context.Context, e study.Evaluation, model, adapter string,
 ) (study.Estimate, error) {
-	return w.once(study.Evaluate, []any{e, model},
-		func() (study.Estimate, error) { return w.planEvaluate(e, model) })
+	return w.once(study.Evaluate, []any{e, model, adapter},
+		func() (study.Estimate, error) { return w.planEvaluate(e, model, adapter) })
 }
 
-func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estimate, error) {
+func (w *studyWork) planEvaluate(e study.Evaluation, model, adapter string) (study.Estimate, error) {
 	out := study.Estimate{Missing: missingModel(model)}
+	if adapter != "" {
+		out.Missing = append(out.Missing, missingAdapter(adapter)...)
+	}
+	absent := len(out.Missing)
 	for _, name := range e.Benchmarks {
 		out.Missing = append(out.Missing, missingData(name, "evaluate.data", e.Languages, e.Source())...)
 	}
-	dataThere := len(out.Missing) == len(missingModel(model))
+	dataThere := len(out.Missing) == absent
 	if !dataThere {
 		w.speed(&out, nil, "", nil)
 		return out, nil
@@ -157,6 +161,14 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model string) (study.Estima
 	if err := found.Open(w.globals(study.Work{}).engineOptions(cmp.Or(e.Batch, evaluationBatch))); err != nil {
 		out.Refusal = err.Error()
 		return out, nil
+	}
+	if adapter != "" {
+		opened, err := found.OpenAdapter(adapter)
+		if err != nil {
+			out.Refusal = err.Error()
+			return out, nil
+		}
+		opened.Close()
 	}
 	p := newEvalPlan(spec, questions, found.Config.MaxPositions)
 	out.Generated = int64(p.Tokens)
@@ -237,6 +249,19 @@ func missingModel(name string) []study.Missing {
 		return []study.Missing{{What: err.Error()}} // a folder that is no model
 	}
 	return []study.Missing{{What: "model " + name, Get: "stele pull " + name, Bytes: bytesByName(id)}}
+}
+
+// missingAdapter says that an adapter is not here, and what gets it.
+func missingAdapter(name string) []study.Missing {
+	_, err := checkpoint.ResolveAdapter(name)
+	if err == nil {
+		return nil
+	}
+	missing := study.Missing{What: err.Error()}
+	if id, _, _ := strings.Cut(name, "@"); hub.IsID(id) {
+		missing = study.Missing{What: "adapter " + name, Get: "stele pull " + name}
+	}
+	return []study.Missing{missing}
 }
 
 // billions matches the parameters that a model's name says it has, as in Qwen2.5-1.5B-Instruct.

@@ -123,9 +123,9 @@ func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 	i := slices.Index(others, "adapter_model.safetensors")
 	if i >= 0 && exists(f.Dir, "adapter_config.json") {
 		others = slices.Delete(others, i, i+1)
-		f.note("%s: adapter_model.safetensors is not applied to %s: "+
-			"transformers adds it where PEFT is installed, which is right unless it is merged already",
-			f.Dir, strings.Join(shards, ", "))
+		f.note("%s: adapter_model.safetensors is not added to %s: transformers adds it where PEFT is "+
+			"installed, and --adapter %s does, which is right unless it is merged already", f.Dir,
+			strings.Join(shards, ", "), f.Dir)
 	}
 	if len(others) > 0 {
 		f.note("%s: not read: %s", f.Dir, strings.Join(others, ", "))

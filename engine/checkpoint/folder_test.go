@@ -306,7 +306,7 @@ func TestShards(t *testing.T) {
 					t.Fatal(err)
 				}
 				return one, two
-			}, "adapter_model.safetensors is not applied", ""},
+			}, "adapter_model.safetensors is not added", ""},
 		"a head that was trained with an adapter": {
 			func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
 				one[0].Name = "lm_head.original_module.weight"

@@ -14,26 +14,35 @@ import (
 // "owner/name", optionally "@revision", found in the local hub cache. It never
 // goes to the network.
 func Resolve(name string) (string, error) {
+	return resolve("model", name, "config.json and safetensors")
+}
+
+// ResolveAdapter is Resolve for an adapter's name.
+func ResolveAdapter(name string) (string, error) {
+	return resolve("adapter", name, AdapterConfigFile+" and "+AdapterWeightsFile)
+}
+
+// resolve finds the folder of what is called name; files says what the folder has.
+func resolve(what, name, files string) (string, error) {
 	if info, err := os.Stat(name); err == nil {
 		if !info.IsDir() {
-			what := "a file"
+			found := "a file"
 			if kind := filetype.OfFile(name); kind != filetype.Unknown {
-				what = string(kind)
+				found = string(kind)
 			}
-			return "", fmt.Errorf("model %s is %s: expected a folder with config.json and safetensors",
-				name, what)
+			return "", fmt.Errorf("%s %s is %s: expected a folder with %s", what, name, found, files)
 		}
 		return name, nil
 	}
 	id, revision, _ := strings.Cut(name, "@")
 	if !hub.IsID(id) {
-		return "", fmt.Errorf("model %q: no such folder, and not a hub id of the form owner/name", name)
+		return "", fmt.Errorf("%s %q: no such folder, and not a hub id of the form owner/name", what, name)
 	}
 	dir, err := hub.Snapshot(hub.Model, id, revision)
 	if errors.Is(err, hub.ErrNotCached) {
 		cache, _ := hub.Cache()
-		return "", fmt.Errorf("model %q is neither a folder nor in the hub cache %s: "+
-			"fetch it with stele pull %s", name, cache, name)
+		return "", fmt.Errorf("%s %q is neither a folder nor in the hub cache %s: "+
+			"fetch it with stele pull %s", what, name, cache, name)
 	}
 	return dir, err
 }

@@ -36,11 +36,8 @@ type Weights struct {
 	Buffers []backend.Buffer
 	// Version counts the updates since loading. It is stamped on rollouts.
 	Version int
-	// Adapted are the indices of parameters that already hold AdapterScale·B·A of an
-	// adapter. A dense program may be given A [r, in] and B [out, r] of each in turn
-	// behind the weights: gradients then reach them (see op.LowRank).
-	Adapted      []int
-	AdapterScale float64
+	// Adapter is added to some of the parameters, whose buffers do not hold it; nil adds nothing.
+	Adapter *Adapter
 
 	vocabulary []string               // names of the embedding and of the head, which may be one
 	folder     *checkpoint.Folder     // until Upload
@@ -71,11 +68,11 @@ func LoadWeights(folder *checkpoint.Folder, device *backend.Device, dtype dtypes
 	return w, w.Upload()
 }
 
-// Upload makes the buffers on the device if they are not there yet. From then on
-// host kernels read these.
+// Upload makes the buffers on the device if they are not there yet, those of the adapter among
+// them. From then on host kernels read these.
 func (w *Weights) Upload() error {
 	if w.Buffers != nil {
-		return nil
+		return w.Adapter.upload(w)
 	}
 	if HostOnly(w.DType) {
 		return fmt.Errorf("%s weights are for generating on a CPU: "+
@@ -103,7 +100,7 @@ func (w *Weights) Upload() error {
 	w.Buffers = buffers
 	w.matrices = nil
 	w.memory.Close()
-	return nil
+	return w.Adapter.upload(w)
 }
 
 // upload makes a buffer of the weights' dtype.
@@ -122,15 +119,37 @@ func (w *Weights) HeldAs() dtypes.DType {
 	return dtypes.Float32
 }
 
-// Inputs declares the weights as parameters of a program, in the order of
-// Buffers.
-func (w *Weights) Inputs(donated bool) []backend.Input {
+// Groups declares the parameters as inputs of a program: "weights", in the order of Buffers, and where there
+// is an adapter its "factors", A and B of each target in turn, and "scales", a vector of one a target.
+// Programs for one Layout serve every adapter of it.
+func (w *Weights) Groups() []backend.Group {
 	inputs := make([]backend.Input, len(w.Specs))
 	for i, spec := range w.Specs {
-		shape := shapes.Make(w.HeldAs(), spec.Shape...)
-		inputs[i] = backend.Input{Name: spec.Name, Shape: shape, Donated: donated}
+		inputs[i] = backend.Input{Name: spec.Name, Shape: shapes.Make(w.HeldAs(), spec.Shape...)}
 	}
-	return inputs
+	groups := []backend.Group{{Name: "weights", Inputs: inputs}}
+	if w.Adapter == nil {
+		return groups
+	}
+	var factors []backend.Input
+	for _, t := range w.Adapter.Targets {
+		A, B := t.shapes(w)
+		name := w.Specs[t.Index].Name
+		factors = append(factors, backend.Input{Name: "A of " + name, Shape: A},
+			backend.Input{Name: "B of " + name, Shape: B})
+	}
+	scales := backend.Input{Name: "scales", Shape: shapes.Make(dtypes.Float32, len(w.Adapter.Targets))}
+	return append(groups, backend.Group{Name: "factors", Inputs: factors},
+		backend.Group{Name: "scales", Inputs: []backend.Input{scales}})
+}
+
+// Parameters returns the buffers of what Groups declares; Upload must come before.
+func (w *Weights) Parameters() backend.Buffers {
+	if w.Adapter == nil {
+		return backend.Buffers{"weights": w.Buffers}
+	}
+	return backend.Buffers{"weights": w.Buffers, "factors": w.Adapter.Factors,
+		"scales": {w.Adapter.scales}}
 }
 
 // Float32s returns the values of parameter i: those of the folder until Upload.
@@ -165,13 +184,13 @@ func (w *Weights) Set(i int, values []float32) error {
 	return nil
 }
 
-// Clone copies the weights, for a reference model that must not move.
+// Clone copies the weights without their adapter, for a reference model that must not move.
 func (w *Weights) Clone() (*Weights, error) {
 	if err := w.Upload(); err != nil {
 		return nil, err
 	}
 	clone := *w
-	clone.Buffers = nil
+	clone.Buffers, clone.Adapter = nil, nil
 	for i, spec := range w.Specs {
 		values, err := w.Float32s(i)
 		if err != nil {
@@ -186,8 +205,9 @@ func (w *Weights) Clone() (*Weights, error) {
 	return &clone, nil
 }
 
-// Close frees the buffers, and what host kernels read until Upload.
+// Close frees the buffers, and what host kernels read until Upload, and closes the adapter.
 func (w *Weights) Close() {
+	w.Adapter.Close()
 	backend.Free(w.Buffers...)
 	w.Buffers, w.matrices = nil, nil
 	w.memory.Close()

@@ -37,6 +37,10 @@ func Of(head []byte, size int64) Kind {
 	if size == 0 {
 		return Empty
 	}
+	// First, since it begins with a length, whose bytes may be another format's mark.
+	if len(head) > 9 && head[8] == '{' && head[9] == '"' && bytes.IndexByte(head[:8], 0) >= 0 {
+		return "a safetensors file"
+	}
 	for _, mark := range []struct {
 		magic string
 		kind  Kind
@@ -70,9 +74,6 @@ func Of(head []byte, size int64) Kind {
 	}
 	if len(head) > 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5 {
 		return "a Python pickle"
-	}
-	if len(head) > 9 && head[8] == '{' && head[9] == '"' && bytes.IndexByte(head[:8], 0) >= 0 {
-		return "a safetensors file"
 	}
 	text := strings.ToLower(string(bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n")))
 	for _, mark := range []struct {
@@ -157,6 +158,9 @@ func Folder(dir string) string {
 		return "an empty folder"
 	case has("adapter_config.json"):
 		return adapter(dir)
+	case has("adapter") && has("trainer_state.json"):
+		return "a checkpoint of an adapter alone: name the model that it was trained on, with --adapter " +
+			filepath.Join(dir, "adapter")
 	case has("refs") && has("snapshots"):
 		return "the cache folder of a hub repository: name the repository, as owner/name, or a folder in " +
 			filepath.Join(dir, "snapshots")
@@ -199,7 +203,7 @@ func Folder(dir string) string {
 	return ""
 }
 
-// adapter describes a folder that PEFT wrote.
+// adapter describes a folder that PEFT wrote, or a training run's checkpoint that has one.
 func adapter(dir string) string {
 	var config struct {
 		Base string `json:"base_model_name_or_path"`
@@ -207,14 +211,14 @@ func adapter(dir string) string {
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "adapter_config.json"))
 	if err != nil || json.Unmarshal(data, &config) != nil || config.Base == "" {
-		return "an adapter of another model (adapter_config.json), not a model: merge it into its base, " +
-			"with merge_and_unload of PEFT"
+		return "an adapter (adapter_config.json), not a model: name the model that it was trained on, with " +
+			"--adapter " + dir
 	}
 	if config.Type == "" {
 		config.Type = "PEFT"
 	}
-	return fmt.Sprintf("an adapter (%s) of %s, not a model: merge it into that, with merge_and_unload of "+
-		"PEFT, or name %s", config.Type, config.Base, config.Base)
+	return fmt.Sprintf("an adapter (%s) of %s, not a model: name that with --model, and --adapter %s",
+		config.Type, config.Base, dir)
 }
 
 // latest is the path that sorts last of those that match, the longest names last: step-10

@@ -54,6 +54,13 @@ func (b Buffers) With(name string, group []Buffer) Buffers {
 	return all
 }
 
+// WithAll returns them and other groups.
+func (b Buffers) WithAll(groups Buffers) Buffers {
+	all := maps.Clone(b)
+	maps.Copy(all, groups)
+	return all
+}
+
 // NamedProgram is a Program whose inputs and outputs are groups with names.
 type NamedProgram struct {
 	*Program

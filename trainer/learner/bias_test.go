@@ -124,7 +124,8 @@ func TestBiasGradients(t *testing.T) {
 				t.Fatal(err)
 			}
 			factors := gradients(adapted)
-			for i, index := range a.Indices {
+			for i, target := range a.Targets {
+				index := target.Index
 				out, in := w.Specs[index].Shape[0], w.Specs[index].Shape[1]
 				A, err := backend.Float32s(a.Factors[2*i])
 				if err != nil {
@@ -134,7 +135,7 @@ func TestBiasGradients(t *testing.T) {
 					for r := range 2 {
 						want := 0.0
 						for k := range in {
-							want += a.Scale() * float64(whole[index][j*in+k]) * float64(A[r*in+k])
+							want += target.Scale * float64(whole[index][j*in+k]) * float64(A[r*in+k])
 						}
 						bound := 1e-3 * c.Norms[w.Specs[index].Name]
 						if got := float64(factors[2*i+1][j*2+r]); math.Abs(got-want) > bound {
@@ -146,7 +147,6 @@ func TestBiasGradients(t *testing.T) {
 			}
 			adapted.Close()
 			a.Close()
-			w.Adapted = nil
 
 			before := map[string][]float32{}
 			for i, spec := range w.Specs {

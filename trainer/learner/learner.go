@@ -18,7 +18,7 @@ import (
 )
 
 // Learner owns the optimiser's state and moves the weights: all of them, or the
-// factors of an adapter that is merged into them. The step from a batch to its
+// factors of an adapter that is attached to them. The step from a batch to its
 // gradient is a pure function; gradients are summed in one place.
 type Learner struct {
 	weights *model.Weights
@@ -48,7 +48,7 @@ type Options struct {
 	// Remat computes each layer's inside again in the backward pass instead of
 	// keeping it: less memory for a third more work.
 	Remat bool
-	// Adapter trains its factors instead of the weights.
+	// Adapter, which is attached to the weights, has its factors trained instead of them.
 	Adapter *lora.Adapter
 	// Seed and an update's number make the random numbers of rounding in the update.
 	Seed uint64
@@ -105,13 +105,7 @@ func (l *Learner) Accumulate(
 		return nil, err
 	}
 	defer inputs.Free()
-	inputs = inputs.With("weights", l.weights.Buffers).With("gradients", l.gradients)
-	for name, buffers := range dense {
-		inputs[name] = buffers
-	}
-	if l.options.Adapter != nil {
-		inputs["factors"] = l.options.Adapter.Factors
-	}
+	inputs = inputs.WithAll(l.weights.Parameters()).WithAll(dense).With("gradients", l.gradients)
 	outputs, err := program.Run(inputs)
 	if err != nil {
 		return nil, err
@@ -161,12 +155,7 @@ func sequencesOf(shape dense.Shape, sequences int) int {
 func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 	w, o, adapter := l.weights, l.options.Objective, l.options.Adapter
 	inputs := append(key.shape.Inputs(), o.Groups(key.shape.N)...)
-	inputs = append(inputs, backend.Group{Name: "weights", Inputs: w.Inputs(false)})
-	if adapter != nil {
-		inputs = append(inputs, backend.Group{Name: "factors",
-			Inputs: optimizer.Floats("factor", l.specs, false)})
-	}
-	inputs = append(inputs, backend.Group{Name: "gradients",
+	inputs = append(append(inputs, w.Groups()...), backend.Group{Name: "gradients",
 		Inputs: optimizer.Floats("gradient", l.specs, true)})
 	return backend.CompileNamed(w.Device, "gradient", inputs, []string{"statistics", "gradients"},
 		func(in backend.Nodes) backend.Nodes {
@@ -196,10 +185,7 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 		return norm, err
 	}
 	l.weights.Version++
-	if l.options.Adapter != nil {
-		err = l.options.Adapter.Merge()
-	}
-	return norm, err
+	return norm, nil
 }
 
 // Optimizer returns the optimiser, whose state a checkpoint keeps.

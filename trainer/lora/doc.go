@@ -1,3 +1,3 @@
-// Package lora adds factors of low rank to a model's weights, which are trained instead of
-// the weights, and keeps them in PEFT's layout.
+// Package lora trains factors of low rank that are added to a model's weights, which stay as they are, and
+// keeps them in PEFT's layout.
 package lora

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
@@ -40,6 +41,21 @@ func (l Options) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Scale returns alpha / rank, the factor of B·A.
+func (l Options) Scale() float64 { return l.Alpha / float64(l.Rank) }
+
+// Adapt returns which of a model's weights get factors, and A and B of each in turn, by their names in an
+// adapter.
+func (l Options) Adapt(weights []architecture.Tensor) (targets []model.Target, factors []architecture.Tensor) {
+	for i, weight := range weights {
+		if pair := l.Factors(weight); pair != nil {
+			targets = append(targets, model.Target{Index: i, Rank: l.Rank, Scale: l.Scale()})
+			factors = append(factors, pair...)
+		}
+	}
+	return targets, factors
 }
 
 // Factors returns A and B of a weight, by their names in an adapter; nil if the weight is

@@ -16,7 +16,7 @@ import (
 // Plan is the memory that a run needs on its device, in bytes.
 type Plan struct {
 	Weights   int64 `json:"weights"`   // the model that is trained
-	Reference int64 `json:"reference"` // the model that it is compared with, or the base of an adapter
+	Reference int64 `json:"reference"` // the model that it is compared with; an adapter's is the weights
 	Gradients int64 `json:"gradients"` // float32
 	// two moments, masters of weights held in less than float32, factors of an adapter
 	Optimizer   int64 `json:"optimizer"`
@@ -62,13 +62,7 @@ func (w Workload) Plan() Plan {
 	p := Plan{Weights: m.WeightBytes(held), Program: programBytes}
 	trained := m.Model().Tensors()
 	if w.LoRA.Rank > 0 {
-		trained = nil
-		for _, spec := range m.Model().Tensors() {
-			if factors := w.LoRA.Factors(spec); factors != nil {
-				trained = append(trained, factors...)
-				p.Reference += int64(spec.Shape[0]*spec.Shape[1]) * int64(held.Size()) // the base
-			}
-		}
+		_, trained = w.LoRA.Adapt(trained)
 	}
 	for _, spec := range trained {
 		n := int64(1)

@@ -39,13 +39,9 @@ func TestMemoryIsXLAs(t *testing.T) {
 		t.Helper()
 		options := learner.Options{Objective: objective.Policy(objective.Default()), Remat: c.Remat}
 		if c.LoRA.Rank > 0 {
-			options.Adapter = &lora.Adapter{}
-			for i, spec := range w.Specs {
-				if factors := c.LoRA.Factors(spec); factors != nil {
-					w.Adapted, options.Adapter.Specs = append(w.Adapted, i), append(options.Adapter.Specs,
-						factors...)
-				}
-			}
+			targets, specs := c.LoRA.Adapt(w.Specs)
+			w.Adapter = model.NewAdapter(targets, nil)
+			options.Adapter = &lora.Adapter{Adapter: w.Adapter, Specs: specs}
 		}
 		bytes, err := learner.Temporary(w, options, shape)
 		if err != nil {

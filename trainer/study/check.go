@@ -40,6 +40,13 @@ func (f *file) check() error {
 		if m.Model == "" && m.given == nil {
 			return fmt.Errorf("model %s: model is not set: a folder, a hub id or builtin:NAME", m.Name)
 		}
+		if m.Adapter != "" && m.given != nil {
+			return fmt.Errorf("model %s: adapter and results are both set: a model is evaluated here, or its results "+
+				"are given", m.Name)
+		}
+		if m.Adapter != "" && slices.ContainsFunc(f.Arms, func(a Arm) bool { return a.Name == m.Model }) {
+			return fmt.Errorf("model %s: adapter is added to a model, and %s is an arm", m.Name, m.Model)
+		}
 		if m.Entry != "" && m.given == nil {
 			return fmt.Errorf("model %s: entry names a model of a results file, and results is not set", m.Name)
 		}

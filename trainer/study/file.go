@@ -20,6 +20,9 @@ import (
 type Model struct {
 	Name  string `yaml:"name"`
 	Model string `yaml:"model"` // folder, hub id in the local cache, builtin:NAME, or an arm, evaluated in another way
+	// Adapter is added to Model: the folder or hub id of an adapter in PEFT's layout. Models of one Model
+	// are loaded once.
+	Adapter string `yaml:"adapter"`
 	// Results are given instead of the model: a file of accuracies, a results.json or a folder of
 	// stele eval. Entry is the model's name in a file of several, where that is not Name.
 	Results string `yaml:"results"`

@@ -37,6 +37,8 @@ type Job struct {
 	// Model names the model that is trained or evaluated, as --model takes it; empty where it is
 	// the last checkpoint of the training job From.
 	Model, From string
+	// Adapter is added to the model that is evaluated; empty for none.
+	Adapter string
 	// Start is the model that From, or the one it began with, started from.
 	Start      string
 	Config     trainer.Config // of a training
@@ -94,7 +96,15 @@ func (j *Job) model() string {
 	if j.From != "" {
 		return j.From
 	}
-	return j.Model
+	return withAdapter(j.Model, j.Adapter)
+}
+
+// withAdapter names a model with an adapter.
+func withAdapter(model, adapter string) string {
+	if adapter == "" {
+		return model
+	}
+	return model + " + " + adapter
 }
 
 // flatten writes an object's values by dotted keys.
@@ -215,6 +225,10 @@ func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err err
 					parent.Name, seed, parent.Name)
 		}
 		name := runName(parent.Name, seed)
+		if b.study.Job(folder(Train, name)).savesAdapter() {
+			return "", "", fmt.Errorf("it starts from %s, whose checkpoints are an adapter alone: set lora.merge of %s",
+				parent.Name, parent.Name)
+		}
 		return folder(Evaluate, name), folder(Train, name), nil
 	}
 	var same []string
@@ -226,9 +240,12 @@ func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err err
 		case m.Name == a.Model && m.given != nil:
 			return "", "", fmt.Errorf("it starts from %s, of which there are results (%s) and no weights to train",
 				m.Name, m.Results)
+		case m.Name == a.Model && m.Adapter != "":
+			return "", "", fmt.Errorf("it starts from %s, which is %s with an adapter: training begins with a whole "+
+				"model, such as the adapter merged by merge_and_unload of PEFT", m.Name, m.Model)
 		case m.Name == a.Model:
 			return folder(Evaluate, m.Name), "", nil
-		case m.Model == a.Model:
+		case m.Model == a.Model && m.Adapter == "":
 			same = append(same, m.Name)
 		}
 	}
@@ -330,6 +347,9 @@ func (b *builder) arm(i int) error {
 	return nil
 }
 
+// savesAdapter reports whether the checkpoints of a training are of an adapter alone.
+func (j *Job) savesAdapter() bool { return j.Config.LoRA.Rank > 0 && !j.Config.LoRA.Merge }
+
 // armOf finds the arm that a model of the study names as its model; nil where it names none.
 func (b *builder) armOf(m *Model) *Arm {
 	i := slices.IndexFunc(b.file.Arms, func(a Arm) bool { return a.Name == m.Model })
@@ -381,7 +401,7 @@ func (b *builder) givenAs(job string) bool {
 // model adds the evaluation of a model, or its results.
 func (b *builder) model(m *Model) error {
 	j := &Job{Name: folder(Evaluate, m.Name), Kind: Evaluate, Model: m.Model, Start: m.Model,
-		Evaluation: m.Evaluate}
+		Adapter: m.Adapter, Evaluation: m.Evaluate}
 	now, err := json.Marshal(m.Evaluate)
 	if err != nil {
 		return err
@@ -395,7 +415,7 @@ func (b *builder) model(m *Model) error {
 		}
 		if was, err := json.Marshal(other.Evaluate); err != nil {
 			return err
-		} else if other.Model == m.Model && bytes.Equal(was, now) {
+		} else if other.Model == m.Model && other.Adapter == m.Adapter && bytes.Equal(was, now) {
 			return fmt.Errorf("models %s and %s are one model, evaluated alike: leave one out", other.Name, m.Name)
 		}
 	}

@@ -47,7 +47,7 @@ type Missing struct {
 // that its training starts from, which is what is asked about.
 type Planner interface {
 	PlanTrain(ctx context.Context, config trainer.Config) (Estimate, error)
-	PlanEvaluate(ctx context.Context, e Evaluation, model string) (Estimate, error)
+	PlanEvaluate(ctx context.Context, e Evaluation, model, adapter string) (Estimate, error)
 }
 
 // PlannedJob is a line of a plan.
@@ -140,7 +140,7 @@ func free(dir string) (int64, error) {
 
 func (s *Study) estimate(ctx context.Context, j *Job, planner Planner) (Estimate, error) {
 	if j.Kind == Evaluate {
-		return planner.PlanEvaluate(ctx, j.Evaluation, j.Start)
+		return planner.PlanEvaluate(ctx, j.Evaluation, j.Start, j.Adapter)
 	}
 	config := j.Config
 	config.Model = j.Start

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/trainer"
@@ -77,6 +78,9 @@ func (r *record) there(dir string) bool {
 		proof = "report.html"
 	case r.Checkpoint != "":
 		proof = filepath.Join(r.Checkpoint, "config.json")
+		if rank := r.Settings["lora.rank"]; rank != "" && rank != "0" && r.Settings["lora.merge"] == "false" {
+			proof = filepath.Join(r.Checkpoint, checkpoint.AdapterFolder, checkpoint.AdapterConfigFile)
+		}
 	}
 	_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(r.Job), proof))
 	return err == nil

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer"
@@ -25,8 +26,8 @@ import (
 type Runner interface {
 	// Train trains. Which settings have no effect has been said.
 	Train(ctx context.Context, config trainer.Config, w Work) error
-	// Evaluate measures the model in a folder, or of a name; called is what the results
-	// call it.
+	// Evaluate measures the model in a folder, or of a name, with the work's adapter; called is what the
+	// results call it.
 	Evaluate(ctx context.Context, e Evaluation, model, called string, w Work) error
 }
 
@@ -36,8 +37,10 @@ type Work struct {
 	// ModelTail is the model's path in the study's folder, which may lie elsewhere than when the job
 	// was begun; empty for a model that is not of the study.
 	ModelTail string
-	Threads   int       // of host kernels; no number depends on them
-	Say       io.Writer // gets what everybody must know
+	// Adapter is the folder or hub id of the one that is added to the model; empty for none.
+	Adapter string
+	Threads int       // of host kernels; no number depends on them
+	Say     io.Writer // gets what everybody must know
 }
 
 // Run is a study in the making.
@@ -391,7 +394,8 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	if r.Workers > 1 {
 		w.Say = r.voice.of(j.Name)
 	}
-	model, called := j.Model, j.Model
+	model, called := j.Model, withAdapter(j.Model, j.Adapter)
+	w.Adapter = j.Adapter
 	if j.From != "" {
 		from, err := readRecord(r.Dir, j.From)
 		if err != nil {
@@ -403,6 +407,12 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 		called = j.From + "/" + from.Checkpoint
 		w.ModelTail = filepath.FromSlash(called)
 		model = filepath.Join(r.Dir, filepath.FromSlash(called))
+		if made := r.Study.Job(j.From); made.savesAdapter() {
+			w.Adapter = filepath.Join(model, checkpoint.AdapterFolder)
+			if model, err = r.startOf(made); err != nil {
+				return err
+			}
+		}
 	}
 	switch j.Kind {
 	case Reports:
@@ -418,6 +428,21 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	var err error
 	now.Checkpoint, err = trainer.LastCheckpoint(w.Out)
 	return err
+}
+
+// startOf returns the model that a training began with.
+func (r *Run) startOf(training *Job) (string, error) {
+	if training.From == "" {
+		return training.Model, nil
+	}
+	from, err := readRecord(r.Dir, training.From)
+	if err != nil {
+		return "", err
+	}
+	if from == nil || from.State != Done {
+		return "", fmt.Errorf("it needs %s, which is not done", training.From)
+	}
+	return filepath.Join(r.Dir, filepath.FromSlash(training.From+"/"+from.Checkpoint)), nil
 }
 
 // sweep removes what processes that were killed while they wrote the file at path left of it.

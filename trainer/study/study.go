@@ -93,7 +93,7 @@ func (b *builder) imply() error {
 	for i := range b.file.Arms {
 		a := &b.file.Arms[i]
 		listed := slices.ContainsFunc(b.file.Models,
-			func(m Model) bool { return m.Name == a.Model || m.Model == a.Model })
+			func(m Model) bool { return m.Name == a.Model || m.Model == a.Model && m.Adapter == "" })
 		if listed || a.Model == "" || b.implied[a.Model] != "" ||
 			slices.ContainsFunc(b.file.Arms, func(other Arm) bool { return other.Name == a.Model }) {
 			continue

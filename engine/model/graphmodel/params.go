@@ -20,21 +20,22 @@ type params struct {
 	read  model.Reading
 }
 
-// Endings of the names of a weight's factors (see model.Weights.Adapted) among the params.
-const factorA, factorB = ".A", ".B"
+// Endings of the names of a weight's factors and their scale among the params.
+const factorA, factorB, factorScale = ".A", ".B", ".scale"
 
-// newParams names the parameters of two groups of inputs: "weights", in the order of w.Buffers,
-// and "factors" if it is there, A and B of each of w.Adapted in turn.
+// newParams names the parameters of the groups of w.Groups.
 func newParams(w *model.Weights, in backend.Nodes) params {
 	p := params{nodes: map[string]*Node{}, read: model.Reading{}}
 	for i, spec := range w.Specs {
 		p.nodes[spec.Name] = in["weights"][i]
 	}
-	adapted := w.Adapted
-	for pair := range slices.Chunk(in["factors"], 2) {
-		name := w.Specs[adapted[0]].Name
-		p.nodes[name+factorA], p.nodes[name+factorB] = pair[0], MulScalar(pair[1], w.AdapterScale)
-		adapted = adapted[1:]
+	if w.Adapter == nil {
+		return p
+	}
+	for i, t := range w.Adapter.Targets {
+		name := w.Specs[t.Index].Name
+		p.nodes[name+factorA], p.nodes[name+factorB] = in["factors"][2*i], in["factors"][2*i+1]
+		p.nodes[name+factorScale] = Reshape(Slice(in.One("scales"), AxisElem(i)))
 	}
 	return p
 }
@@ -53,11 +54,9 @@ func (p params) get(name string) *Node {
 // project multiplies x [..., In] by a projection to [..., Out], float32.
 func (p params) project(x *Node, to architecture.Projection) *Node {
 	weight := to.Weight()
-	var y *Node
+	y := op.Linear(x, p.get(weight))
 	if p.nodes[weight+factorA] != nil {
-		y = op.LowRank(x, p.get(weight), p.get(weight+factorA), p.get(weight+factorB))
-	} else {
-		y = op.Linear(x, p.get(weight))
+		y = op.LowRank(y, x, p.get(weight+factorA), p.get(weight+factorB), p.get(weight+factorScale))
 	}
 	if to.Bias {
 		y = Add(y, op.Convert(ExpandLeftToRank(p.get(to.BiasName()), y.Rank()), dtypes.Float32))

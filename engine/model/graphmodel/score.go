@@ -11,9 +11,8 @@ import (
 	"github.com/stele-lm/stele/kernels/op"
 )
 
-// TokenLogProbs computes a dense pass as graph code: in has the inputs of shape.Inputs, the
-// parameters in the order of w.Buffers as "weights" and, to differentiate by an adapter's factors,
-// these as "factors". It returns log-probabilities and entropies [N], float32. See
+// TokenLogProbs computes a dense pass as graph code: in has the inputs of shape.Inputs and of
+// w.Groups. It returns log-probabilities and entropies [N], float32. See
 // op.TokenLogProbs for the definition, which is the only one in Stele. With remat each layer's
 // inside is computed again in the backward pass instead of being kept.
 func TokenLogProbs(
@@ -67,9 +66,9 @@ func attendGroups(s dense.Shape, q, k, v, position *Node, dtype dtypes.DType) *N
 }
 
 // CompileScore builds the program that returns logprob and entropy [N]. Its inputs are
-// the shape's, and weights.
+// the shape's and the weights'.
 func CompileScore(w *model.Weights, shape dense.Shape) (*backend.NamedProgram, error) {
-	inputs := append(shape.Inputs(), backend.Group{Name: "weights", Inputs: w.Inputs(false)})
+	inputs := append(shape.Inputs(), w.Groups()...)
 	outputs := []string{"logprob", "entropy"}
 	return backend.CompileNamed(w.Device, "score", inputs, outputs, func(in backend.Nodes) backend.Nodes {
 		logprob, entropy := TokenLogProbs(w, shape, in, false)

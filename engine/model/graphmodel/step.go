@@ -67,13 +67,13 @@ func (s StepShape) columns() columns {
 // with Draws what sampler.DrawGraph makes of them, as "result", and the updated pools (keys
 // and values of each layer in turn) as "pools".
 //
-// Inputs: "feed" (see StepShape.Row), "weights" and "pools". A row of length 0 is padding: it
+// Inputs: "feed" (see StepShape.Row), those of w.Groups and "pools". A row of length 0 is padding: it
 // changes nothing and its logits mean nothing.
 func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.NamedProgram, error) {
 	m, i32 := w.Config.Model(), dtypes.Int32
 	inputs := append(backend.Each(backend.Input{Name: "feed", Shape: shapes.Make(i32, shape.Dims()...)}),
-		backend.Group{Name: "weights", Inputs: w.Inputs(false)},
-		backend.Group{Name: "pools", Inputs: poolInputs(m.NumLayers, pages)})
+		w.Groups()...)
+	inputs = append(inputs, backend.Group{Name: "pools", Inputs: poolInputs(m.NumLayers, pages)})
 	outputs := []string{"result", "pools"}
 	return backend.CompileNamed(w.Device, "step", inputs, outputs, func(in backend.Nodes) backend.Nodes {
 		p, feed, pools, c := newParams(w, in), in.One("feed"), slices.Clone(in["pools"]), shape.columns()

@@ -25,6 +25,8 @@ import (
 type Model struct {
 	weights *model.Weights
 	seen    []backend.Buffer // of the weights when they were looked up
+	adapter *model.Adapter   // of the weights then, and its factors
+	factors []backend.Buffer
 	team    *host.Team
 	rotary  *host.Rotary
 
@@ -36,6 +38,7 @@ type Model struct {
 	bodies  bodies
 	rows    host.Rows
 	scratch []host.Scratch
+	lowRank []lowRankScratch // of each member
 
 	x, h, q, k, v, o, gate, up, logits []float32
 }
@@ -49,8 +52,10 @@ type step struct {
 	tiles  []tile
 
 	layer int
-	loop  *loop     // whose products are computed
-	norm  []float32 // weight [D] of the norm that is computed
+	loop  *loop // whose products are computed
+	// adapted are the factors of the loop's products.
+	adapted []*lowRank
+	norm    []float32 // weight [D] of the norm that is computed
 }
 
 // token is the token that a row computes: that of an item at a position of its sequence.
@@ -73,8 +78,9 @@ type Item struct {
 // New prepares weights for a team of threads.
 func New(w *model.Weights, team *host.Team) (*Model, error) {
 	h := &Model{weights: w, team: team, rotary: host.NewRotary(w.Config.InverseFrequencies()),
-		scratch: make([]host.Scratch, team.Size())}
-	h.bodies = bodies{h.normaliseRow, h.storeRow, h.addNormalisedRow, h.attend, h.multiplyBlocks, h.mlpBlocks}
+		scratch: make([]host.Scratch, team.Size()), lowRank: make([]lowRankScratch, team.Size())}
+	h.bodies = bodies{h.normaliseRow, h.storeRow, h.addNormalisedRow, h.attend, h.innerUnit,
+		h.multiplyBlocks, h.mlpBlocks}
 	return h, h.refresh()
 }
 
@@ -167,6 +173,22 @@ func (h *Model) refresh() error {
 		}
 		return vector(n.Weight())
 	}
+	targets := map[string]int{}
+	if w.Adapter != nil {
+		for i, t := range w.Adapter.Targets {
+			targets[w.Specs[t.Index].Name] = i
+		}
+	}
+	factors := func(name string) *lowRank {
+		i, ok := targets[name]
+		if !ok {
+			return nil
+		}
+		delete(targets, name)
+		found, err := w.HostFactors(i)
+		failure = cmp.Or(failure, err)
+		return &lowRank{HostFactors: found}
+	}
 	m := w.Config.Model()
 	h.embed = matrix(m.Embedding.Name)
 	h.unembed = h.embed
@@ -179,10 +201,11 @@ func (h *Model) refresh() error {
 		l, a, mlp := &h.layers[i], m.Layers[i].Attention, m.Layers[i].MLP
 		linear := func(p architecture.Projection, m *host.Matrix, y *[]float32) product {
 			*m = matrix(p.Weight())
-			if !p.Bias {
-				return product{m: m, y: y}
+			made := product{m: m, y: y, low: factors(p.Weight())}
+			if p.Bias {
+				made.bias = vector(p.BiasName())
 			}
-			return product{m: m, y: y, bias: vector(p.BiasName())}
+			return made
 		}
 		// write makes the product whose rows are added to the residual stream: at once, or
 		// after their norm.
@@ -202,23 +225,37 @@ func (h *Model) refresh() error {
 			linear(mlp.Gate, &l.gate, &h.gate), linear(mlp.Up, &l.up, &h.up))
 		l.writeMLP = h.newLoop(nil, write(mlp.Down, &l.down, l.afterMLP))
 	}
-	h.seen = slices.Clone(w.Buffers)
+	h.seen, h.adapter, h.factors = slices.Clone(w.Buffers), w.Adapter, nil
+	if w.Adapter != nil {
+		h.factors = slices.Clone(w.Adapter.Factors)
+	}
 	w.Forget() // what was copied
+	for name := range targets {
+		failure = cmp.Or(failure, fmt.Errorf("host kernels would leave out the factors of %s", name))
+	}
 	return cmp.Or(failure, read.All("host kernels", slices.Sorted(maps.Keys(index))))
+}
+
+// moved reports whether the weights, or their adapter, lie elsewhere than when they were looked up.
+func (h *Model) moved() bool {
+	w := h.weights
+	return !slices.Equal(h.seen, w.Buffers) || h.adapter != w.Adapter ||
+		w.Adapter != nil && !slices.Equal(h.factors, w.Adapter.Factors)
 }
 
 // Step runs the items and returns the logits [rows, V] of the tokens that they are
 // wanted of, in order. The memory is reused by the next step. Keys and values of the tokens go
 // to the pool; what lies before Start must be there.
 func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
-	if !slices.Equal(h.seen, h.weights.Buffers) {
+	if h.moved() {
 		if err := h.refresh(); err != nil {
 			return nil, err
 		}
 	}
 	c, now := h.weights.Config, &h.now
 	N, longest, wanted := 0, 0, 0
-	*now = step{items: items, pool: pool, tokens: now.tokens[:0], tiles: now.tiles[:0]}
+	*now = step{items: items, pool: pool, tokens: now.tokens[:0], tiles: now.tiles[:0],
+		adapted: now.adapted[:0]}
 	for i, item := range items {
 		for t := 0; t < len(item.Tokens); t += tileTokens {
 			now.tiles = append(now.tiles, tile{N + t, min(tileTokens, len(item.Tokens)-t)})

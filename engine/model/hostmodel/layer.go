@@ -28,11 +28,12 @@ type loop struct {
 	start    *host.PrefetchPlan // what idle threads fetch before it
 }
 
-// product is y = rows·mᵀ + bias and, if sum is not nil, sum += y.
+// product is y = rows·mᵀ + what the factors add + bias and, if sum is not nil, sum += y.
 type product struct {
 	m      *host.Matrix
 	y, sum *[]float32 // [N, Out]
 	bias   []float32  // [Out] or nil
+	low    *lowRank   // nil without factors
 }
 
 func (h *Model) newLoop(norm []float32, products ...product) loop {
@@ -47,8 +48,8 @@ func (h *Model) newLoop(norm []float32, products ...product) loop {
 // bodies are the bodies of a step's loops, made once: functions that are made for
 // every loop would keep the garbage collector busy.
 type bodies struct {
-	normalise, store, add, attend func(i, member int)
-	multiply, mlp                 func(first, end, member int)
+	normalise, store, add, attend, inner func(i, member int)
+	multiply, mlp                        func(first, end, member int)
 }
 
 // fewRows is up to how many rows a product takes as long as reading its weights.
@@ -85,12 +86,13 @@ func (h *Model) run(index int) {
 // of another, and what attends to a row's may store them first.
 func (h *Model) alone() bool { return h.now.N == len(h.now.tiles) }
 
-// prepare sets the rows of a loop's products, and has idle threads fetch what the next
-// one reads where few rows wait for memory.
+// prepare sets the rows of a loop's products, multiplies them by the first of the factors, and has
+// idle threads fetch what the next one reads where few rows wait for memory.
 func (h *Model) prepare(l *loop, values []float32, next *loop) {
 	m := l.matrices[0]
 	h.now.loop = l
 	h.rows.Set(h.team, values, h.now.N, m.In, m)
+	h.multiplyInner(l)
 	if h.now.N > fewRows {
 		h.team.SetPrefetch(nil)
 		return
@@ -111,6 +113,7 @@ func (h *Model) multiplyBlocks(first, end, member int) {
 		p := &h.now.loop.products[i]
 		y, width := *p.y, p.m.Out
 		lo, hi := p.m.Product(&h.rows, y, width, first, end, &h.scratch[member])
+		h.addLowRank(p, y, width, lo, hi, member)
 		for row := range h.now.N {
 			at := row * width
 			if p.bias != nil {
@@ -129,7 +132,10 @@ func (h *Model) mlpBlocks(first, end, member int) {
 	I := l.gate.Out
 	lo, hi := l.gate.Product(&h.rows, h.gate, I, first, end, s)
 	l.up.Product(&h.rows, h.up, I, first, end, s)
-	gateBias, upBias := l.readMLP.products[0].bias, l.readMLP.products[1].bias
+	gateProduct, upProduct := &l.readMLP.products[0], &l.readMLP.products[1]
+	h.addLowRank(gateProduct, h.gate, I, lo, hi, member)
+	h.addLowRank(upProduct, h.up, I, lo, hi, member)
+	gateBias, upBias := gateProduct.bias, upProduct.bias
 	for row := range h.now.N {
 		gate, up := h.gate[row*I+lo:row*I+hi], h.up[row*I+lo:row*I+hi]
 		if gateBias != nil {

@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
+)
+
+// OpenAdapter opens an adapter in PEFT's layout, a folder or a hub id found in the local cache, and checks
+// that it fits the model; Open must come before. What everybody must know is said as the options of Open
+// have it.
+func (s *Source) OpenAdapter(name string) (*checkpoint.Adapter, error) {
+	dir, err := checkpoint.ResolveAdapter(name)
+	if err != nil {
+		return nil, err
+	}
+	a, err := checkpoint.OpenAdapter(dir, s.Config)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.CheckVocabulary(s.Dir, s.Config); err != nil {
+		a.Close()
+		return nil, err
+	}
+	if s.options.Say != nil {
+		for _, note := range a.Notes {
+			fmt.Fprintln(s.options.Say, note)
+		}
+		if a.Base != "" && !sameModel(a.Base, s.Name, s.Dir) {
+			fmt.Fprintf(s.options.Say, "%s is added to %s; it says that it is of %s\n", a.Dir, s.Name, a.Base)
+		}
+	}
+	return a, nil
+}
+
+// sameModel reports whether two names of models may be of the same: an adapter names its base as it was
+// called where it was trained.
+func sameModel(a, name, dir string) bool {
+	last := filepath.Base(a)
+	return a == name || last == filepath.Base(name) || last == filepath.Base(dir)
+}
+
+// Attach adds an adapter to the model instead of the one that it has; nil takes that off. The weights stay
+// as they are, and programs for adapters of the same layout are used again. The adapter's files are not
+// needed afterwards.
+func (e *Engine) Attach(a *checkpoint.Adapter) error {
+	w := e.Weights
+	w.Adapter.Close()
+	w.Adapter = nil
+	e.WeightsChanged()
+	if a == nil {
+		return nil
+	}
+	w.Adapter = model.ReadAdapter(a)
+	if w.Buffers == nil {
+		return nil // host kernels read the values where they are
+	}
+	return w.Upload()
+}
