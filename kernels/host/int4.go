@@ -129,7 +129,7 @@ func fitSpan(values *[spanIn]float32) (bits uint16, up float32) {
 	}
 	best := float32(-1)
 	bits = notANumber // stays where a value is infinite or not a number
-	for _, levels := range [...]float32{-8, -7.5, -7, -8.5, 7} {
+	for _, levels := range [...]float32{-8, -9, -7, -8.5, -6.5} {
 		// The level of the largest is about levels: of the levels that this gives, a sum of
 		// products over a sum of squares is the scale that fits best.
 		product, square := project(values, levels/most)
