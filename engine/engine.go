@@ -20,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/engine/schedule"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/kernels/host"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	// how weights are held. The key-value pool is bfloat16 but for float32.
 	DType   string
 	Kernels Kernels // auto (default), host or graph: see Kernels
+	// Projections is how the matrices of projections are held, if it quantises: then they are frozen, and
+	// computed with in DType.
+	Projections blockwise.Format
 	// Adapter is added to the model: an adapter in PEFT's layout, by its folder or hub id; "" adds none.
 	Adapter string
 

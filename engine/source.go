@@ -66,6 +66,13 @@ func (s *Source) Open(options Options) error {
 	if s.dtype, err = ParseDType(options.DType); err != nil {
 		return err
 	}
+	if err := options.Projections.Code.Validate(); err != nil {
+		return err
+	}
+	if options.Projections.Quantises() && model.HostOnly(s.dtype) {
+		return fmt.Errorf("projections are held as %s and computed with in float32 or bfloat16, not in %s",
+			options.Projections.Code, options.DType)
+	}
 	if s.device, err = options.Shared.Open(options.Backend); err != nil {
 		return err
 	}
@@ -123,10 +130,14 @@ func (s *Source) Load() (*Engine, error) {
 		s.adapter.Close()
 		s.adapter = nil
 	}
-	if s.options.Kernels == KernelsHost {
+	e.Weights.Projections = s.options.Projections
+	if s.options.Projections.Quantises() {
+		err = e.Weights.Upload()
+	}
+	if err == nil && s.options.Kernels == KernelsHost {
 		e.team = host.NewTeam(s.options.Threads)
 		e.host, err = hostmodel.New(e.Weights, e.team)
-	} else {
+	} else if err == nil {
 		err = e.Weights.Upload()
 	}
 	if err != nil {

@@ -121,7 +121,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels,
 		Shared: r.options.Shared, Threads: r.options.Threads,
 		MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
-		PoolBytes: engine.DefaultPoolBytes, // as memory.Workload counts
+		Projections: c.LoRA.Format(),
+		PoolBytes:   engine.DefaultPoolBytes, // as memory.Workload counts
 	}); err != nil {
 		return found, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/settings"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/objective"
@@ -226,8 +227,10 @@ func defaults() Config {
 		Reward:    reward.DefaultConfig(),
 		Optimizer: optimizer.Default(),
 		Update:    Update{MiniBatches: 1, Epochs: 1, MicroTokens: 4096, Batch: 32, Packing: true},
-		LoRA:      lora.Options{Alpha: 32, Targets: architecture.Projections(), Merge: true},
-		Save:      Save{Every: 20, KeepLast: 3, Rollouts: true},
+		LoRA: lora.Options{
+			Alpha: 32, Targets: architecture.Projections(), Merge: true, Base: blockwise.None, DoubleQuant: true,
+		},
+		Save: Save{Every: 20, KeepLast: 3, Rollouts: true},
 		Eval: Eval{Grader: grade.Default.Name, Temperature: 0.6, TopP: 0.95, MaxTokens: 512,
 			Before: true},
 	}

@@ -67,25 +67,28 @@ func trainedFiles(t *testing.T, dir string, steps int) map[string]string {
 // TestTrainKilled: a GRPO run on XLA that is killed with signal 9, while a checkpoint is
 // being written and at random moments, and resumed each time, leaves the bytes that one
 // leaves that was let alone: weights, optimiser state, rollouts, metrics; all weights
-// trained, and an adapter.
+// trained, an adapter, and one over a base in 4 bits.
 func TestTrainKilled(t *testing.T) {
 	if _, err := backend.PluginPath("cpu"); err != nil {
 		t.Skipf("XLA's CPU plugin is not here: %v", err)
 	}
 	const steps = 6
-	for name, setting := range map[string]string{"all weights": "lora.rank=0", "adapter": "lora.rank=2"} {
+	for name, setting := range map[string][]string{
+		"all weights": {"lora.rank=0"}, "adapter": {"lora.rank=2"},
+		"adapter over 4 bits": {"lora.rank=2", "lora.base=nf4"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			args := func(out string, more ...string) []string {
 				args := []string{"train", "--backend", "xla:cpu", "--out", filepath.Join(root, out)}
-				for _, s := range []string{
+				for _, s := range append([]string{
 					"model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain",
 					"data.languages=[en, sw]",
 					"rollout.questions=3", "rollout.group_size=4", "rollout.max_tokens=6",
 					"update.mini_batches=2", "update.micro_tokens=256",
 					"optimizer.lr=1e-3", "save.every=1", "save.keep_last=2", "loss.beta=0.01",
-					fmt.Sprint("steps=", steps), setting,
-				} {
+					fmt.Sprint("steps=", steps),
+				}, setting...) {
 					args = append(args, "--set", s)
 				}
 				return append(args, more...)

@@ -9,6 +9,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/kernels/host"
 )
 
@@ -34,15 +36,20 @@ type Weights struct {
 	// Specs names the parameters; Buffers holds them in the same order.
 	Specs   []architecture.Tensor
 	Buffers []backend.Buffer
+	// Projections is how the matrices of projections are held, if it quantises; it is set before Upload, and
+	// they are frozen then. The zero value holds them as all the rest.
+	Projections blockwise.Format
 	// Version counts the updates since loading. It is stamped on rollouts.
 	Version int
 	// Adapter is added to some of the parameters, whose buffers do not hold it; nil adds nothing.
 	Adapter *Adapter
 
-	vocabulary []string               // names of the embedding and of the head, which may be one
-	folder     *checkpoint.Folder     // until Upload
-	matrices   map[string]host.Matrix // what host kernels read until Upload, made on first use
-	memory     host.Memory            // of those that are no views of the folder
+	vocabulary []string           // names of the embedding and of the head, which may be one
+	magnitudes [][]backend.Buffer // of each parameter that is held block-wise: what is not in its buffer
+
+	folder   *checkpoint.Folder     // until Upload
+	matrices map[string]host.Matrix // what host kernels read until Upload, made on first use
+	memory   host.Memory            // of those that are no views of the folder
 }
 
 // HostOnly reports whether weights of a dtype, Int8 and Int4, are for host kernels alone: for
@@ -78,26 +85,30 @@ func (w *Weights) Upload() error {
 		return fmt.Errorf("%s weights are for generating on a CPU: "+
 			"use float32 or bfloat16 for graphs and training", strings.ToLower(w.DType.String()))
 	}
-	buffers := make([]backend.Buffer, len(w.Specs))
+	buffers, magnitudes := make([]backend.Buffer, len(w.Specs)), make([][]backend.Buffer, len(w.Specs))
 	for i, spec := range w.Specs {
 		tensor, err := w.folder.Tensor(spec.Name)
 		if err != nil {
 			return err
 		}
-		if tensor.DType == checkpoint.BF16 && w.HeldAs() == dtypes.BFloat16 {
+		if tensor.DType == checkpoint.BF16 && w.HeldAs() == dtypes.BFloat16 && !w.Blockwise(i) {
 			shape := shapes.Make(dtypes.BFloat16, spec.Shape...)
 			buffers[i], err = backend.UploadBytes(w.Device, tensor.Data, shape)
 		} else {
 			values := make([]float32, spec.Len())
 			tensor.Float32s(values)
-			buffers[i], err = w.upload(values, spec.Shape)
+			if w.Blockwise(i) {
+				buffers[i], magnitudes[i], err = w.uploadBlockwise(i, values)
+			} else {
+				buffers[i], err = w.upload(values, spec.Shape)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("loading %s: %w", spec.Name, err)
 		}
 		tensor.Forget()
 	}
-	w.Buffers = buffers
+	w.Buffers, w.magnitudes = buffers, magnitudes
 	w.matrices = nil
 	w.memory.Close()
 	return w.Adapter.upload(w)
@@ -119,15 +130,19 @@ func (w *Weights) HeldAs() dtypes.DType {
 	return dtypes.Float32
 }
 
-// Groups declares the parameters as inputs of a program: "weights", in the order of Buffers, and where there
-// is an adapter its "factors", A and B of each target in turn, and "scales", a vector of one a target.
-// Programs for one Layout serve every adapter of it.
+// Groups declares the parameters as inputs of a program: "weights", in the order of Buffers, "magnitudes" of
+// those that are held block-wise, in the same order, and where there is an adapter its "factors", A and B of
+// each target in turn, and "scales", a vector of one a target. Programs for one Layout serve every adapter of
+// it.
 func (w *Weights) Groups() []backend.Group {
 	inputs := make([]backend.Input, len(w.Specs))
 	for i, spec := range w.Specs {
-		inputs[i] = backend.Input{Name: spec.Name, Shape: shapes.Make(w.HeldAs(), spec.Shape...)}
+		inputs[i] = backend.Input{Name: spec.Name, Shape: w.shapes(i)[0]}
 	}
 	groups := []backend.Group{{Name: "weights", Inputs: inputs}}
+	if w.Projections.Quantises() {
+		groups = append(groups, backend.Group{Name: "magnitudes", Inputs: w.magnitudeInputs()})
+	}
 	if w.Adapter == nil {
 		return groups
 	}
@@ -145,14 +160,18 @@ func (w *Weights) Groups() []backend.Group {
 
 // Parameters returns the buffers of what Groups declares; Upload must come before.
 func (w *Weights) Parameters() backend.Buffers {
-	if w.Adapter == nil {
-		return backend.Buffers{"weights": w.Buffers}
+	all := backend.Buffers{"weights": w.Buffers}
+	if w.Projections.Quantises() {
+		all["magnitudes"] = slices.Concat(w.magnitudes...)
 	}
-	return backend.Buffers{"weights": w.Buffers, "factors": w.Adapter.Factors,
-		"scales": {w.Adapter.scales}}
+	if w.Adapter != nil {
+		all["factors"], all["scales"] = w.Adapter.Factors, []backend.Buffer{w.Adapter.scales}
+	}
+	return all
 }
 
-// Float32s returns the values of parameter i: those of the folder until Upload.
+// Float32s returns the values of parameter i: those of the folder until Upload, then those that it is
+// computed with.
 func (w *Weights) Float32s(i int) ([]float32, error) {
 	if w.Buffers == nil {
 		tensor, err := w.folder.Tensor(w.Specs[i].Name)
@@ -166,6 +185,9 @@ func (w *Weights) Float32s(i int) ([]float32, error) {
 		}
 		return values, nil
 	}
+	if w.Blockwise(i) {
+		return w.decoded(i)
+	}
 	values, err := backend.Float32s(w.Buffers[i])
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", w.Specs[i].Name, err)
@@ -173,8 +195,11 @@ func (w *Weights) Float32s(i int) ([]float32, error) {
 	return values, nil
 }
 
-// Set replaces parameter i by values of its shape.
+// Set replaces parameter i, which must not be held block-wise, by values of its shape.
 func (w *Weights) Set(i int, values []float32) error {
+	if w.Blockwise(i) {
+		return fmt.Errorf("setting %s: %w", w.Specs[i].Name, errFrozen)
+	}
 	buffer, err := w.upload(values, w.Specs[i].Shape)
 	if err != nil {
 		return fmt.Errorf("setting %s: %w", w.Specs[i].Name, err)
@@ -190,17 +215,27 @@ func (w *Weights) Clone() (*Weights, error) {
 		return nil, err
 	}
 	clone := *w
-	clone.Buffers, clone.Adapter = nil, nil
+	clone.Buffers, clone.Adapter, clone.magnitudes = nil, nil, make([][]backend.Buffer, len(w.Specs))
 	for i, spec := range w.Specs {
-		values, err := w.Float32s(i)
-		if err != nil {
-			return nil, err
+		parts := []backend.Buffer{w.Buffers[i]}
+		if w.Blockwise(i) {
+			parts = append(parts, w.magnitudes[i]...)
 		}
-		buffer, err := w.upload(values, spec.Shape)
-		if err != nil {
-			return nil, fmt.Errorf("copying %s: %w", spec.Name, err)
+		for j, buffer := range parts {
+			data, err := backend.Bytes(buffer)
+			if err == nil {
+				buffer, err = backend.UploadBytes(w.Device, data, w.shapes(i)[j])
+			}
+			if err != nil {
+				clone.Close()
+				return nil, fmt.Errorf("copying %s: %w", spec.Name, err)
+			}
+			if j == 0 {
+				clone.Buffers = append(clone.Buffers, buffer)
+			} else {
+				clone.magnitudes[i] = append(clone.magnitudes[i], buffer)
+			}
 		}
-		clone.Buffers = append(clone.Buffers, buffer)
 	}
 	return &clone, nil
 }
@@ -209,13 +244,17 @@ func (w *Weights) Clone() (*Weights, error) {
 func (w *Weights) Close() {
 	w.Adapter.Close()
 	backend.Free(w.Buffers...)
-	w.Buffers, w.matrices = nil, nil
+	backend.Free(slices.Concat(w.magnitudes...)...)
+	w.Buffers, w.magnitudes, w.matrices = nil, nil, nil
 	w.memory.Close()
 }
 
 // Matrix returns a view of parameter i [out, in] for host kernels; t helps to convert it.
 func (w *Weights) Matrix(i int, t *host.Team) (host.Matrix, error) {
 	spec := w.Specs[i]
+	if w.Buffers != nil && w.Blockwise(i) {
+		return w.blockwiseMatrix(i)
+	}
 	if w.Buffers != nil {
 		return deviceMatrix(w.Buffers[i], spec)
 	}

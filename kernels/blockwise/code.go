@@ -12,8 +12,8 @@ type Code string
 
 // The codes. NF4 has the 16 values that are equally likely between neighbours where weights are
 // distributed normally (Dettmers et al., "QLoRA", 2023). Int8 has k/127 for whole k from -127 to
-// 127: of weights distributed normally it leaves about half the error that the dynamic code of
-// optimiser states does, most of whose values lie near zero.
+// 127: of weights distributed normally it leaves 0.6 of the error that the dynamic code of optimiser
+// states does, most of whose values lie near zero.
 const (
 	None Code = "none"
 	NF4  Code = "nf4"

@@ -56,8 +56,11 @@ func (w Blockwise) Numbers(after *Node) *Node {
 	blocks := w.Format.Blocks(n)
 	first := Convert(Reshape(Slice(after, AxisElem(0), AxisElem(0))), dtypes.Float32)
 	never := LessThan(Mul(first, first), Scalar(g, dtypes.Float32, -1)) // NaN is not less, either
-	later := func(x *Node) *Node { return Where(never, ZerosLike(x), x) }
-	codes, absmax := later(w.Parts[0]), Reshape(later(w.absmax()), blocks, 1, 1)
+	parts := make([]*Node, len(w.Parts))
+	for i, part := range w.Parts {
+		parts[i] = Where(never, ZerosLike(part), part)
+	}
+	codes, absmax := parts[0], Reshape(w.absmax(parts), blocks, 1, 1)
 	var values *Node // [blocks, …, …]
 	if w.Format.Code == blockwise.Int8 {
 		k := AddScalar(ConvertDType(codes, dtypes.Float32), float64(-blockwise.Zero))
@@ -77,14 +80,14 @@ func (w Blockwise) Numbers(after *Node) *Node {
 }
 
 // absmax returns the largest magnitude of each block [blocks], float32.
-func (w Blockwise) absmax() *Node {
+func (w Blockwise) absmax(parts []*Node) *Node {
 	if !w.Format.Double {
-		return w.Parts[1]
+		return parts[1]
 	}
 	groups := w.Format.Groups(w.Out * w.In)
-	largest := Reshape(Slice(w.Parts[1], AxisRange(0, groups)), groups, 1)
-	mean := Reshape(Slice(w.Parts[1], AxisElem(groups)))
-	index := Reshape(ConvertDType(w.Parts[2], dtypes.Int32), groups, blockwise.Group, 1)
+	largest := Reshape(Slice(parts[1], AxisRange(0, groups)), groups, 1)
+	mean := Reshape(Slice(parts[1], AxisElem(groups)))
+	index := Reshape(ConvertDType(parts[2], dtypes.Int32), groups, blockwise.Group, 1)
 	values := Gather(Const(largest.Graph(), blockwise.DynamicValues[:]), index)
 	absmax := Reshape(Add(Mul(values, largest), mean), groups*blockwise.Group)
 	return Slice(absmax, AxisRange(0, w.Format.Blocks(w.Out*w.In)))

@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
@@ -58,6 +59,9 @@ type Options struct {
 func New(w *model.Weights, options Options) (*Learner, error) {
 	if err := w.Upload(); err != nil {
 		return nil, err
+	}
+	if w.Projections.Quantises() && options.Adapter == nil {
+		return nil, errors.New("weights that are held block-wise are not trained: give an adapter")
 	}
 	l := newLearner(w, options)
 	for _, spec := range l.specs {

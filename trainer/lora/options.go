@@ -8,6 +8,7 @@ import (
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/blockwise"
 )
 
 // Options trains factors B·A of rank r that are added to some of the weights,
@@ -22,12 +23,34 @@ type Options struct {
 	// Merge writes the merged model to checkpoints, which any program loads; the adapter alone is there
 	// either way.
 	Merge bool `yaml:"merge" json:"merge"`
+	// Base is how the projections, which are frozen, are held on the device: none as the dtype of the
+	// weights says, nf4 in 4 bits, as QLoRA does, or int8 in 8, in blocks of 64. They are quantised from
+	// the checkpoint as they are loaded; embedding, norms and head stay as they are.
+	Base blockwise.Code `yaml:"base" json:"base"`
+	// DoubleQuant quantises the largest magnitudes of Base's blocks, too, which take 0.13 bits a weight
+	// then instead of 0.5.
+	DoubleQuant bool `yaml:"double_quant" json:"double_quant"`
+}
+
+// Format returns how the projections are held.
+func (l Options) Format() blockwise.Format {
+	if l.Rank == 0 {
+		return blockwise.Format{}
+	}
+	return blockwise.Format{Code: l.Base, Double: l.DoubleQuant}
 }
 
 // Validate checks the options before a model is known: a target must be a projection of one of
 // the families.
 func (l Options) Validate() error {
+	if err := l.Base.Validate(); err != nil {
+		return fmt.Errorf("lora.base: %w%s", err, nearest.Hint(string(l.Base), blockwise.Codes()))
+	}
 	if l.Rank == 0 {
+		if l.Base != blockwise.None && l.Base != "" {
+			return fmt.Errorf("lora.base is %s and lora.rank 0: weights that are held block-wise are not trained, "+
+				"set lora.rank to train an adapter over them", l.Base)
+		}
 		return nil
 	}
 	if l.Rank < 0 || !(l.Alpha > 0) || len(l.Targets) == 0 {

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/trainer/learner"
@@ -27,11 +28,17 @@ type Plan struct {
 	Total       int64 `json:"total"`
 	// MicroBatch is the gradient pass of the longest sequences that there may be.
 	MicroBatch dense.Shape `json:"micro_batch"`
+
+	merged int64 // the weights as a checkpoint has them
 }
 
 // programBytes is the resident memory of a process before it loads a model, mostly the
 // language detector's tables and XLA: measured as VmRSS of stele train.
 const programBytes = 1100 << 20
+
+// decodedProjections is how many projections as large as the largest XLA holds decoded at a time, where they
+// are held block-wise: those of an MLP.
+const decodedProjections = 3
 
 // Workload describes a run to plan for.
 type Workload struct {
@@ -60,6 +67,15 @@ func (w Workload) Plan() Plan {
 		held = checkpoint.BF16
 	}
 	p := Plan{Weights: m.WeightBytes(held), Program: programBytes}
+	p.merged = p.Weights
+	frozen := w.LoRA.Format()
+	largest := 0 // projection
+	for _, spec := range m.Model().Tensors() {
+		if frozen.Quantises() && spec.Kind == architecture.Matrix {
+			p.Weights += frozen.Bytes(spec.Len()) - int64(spec.Len()*held.Size())
+			largest = max(largest, spec.Len())
+		}
+	}
 	trained := m.Model().Tensors()
 	if w.LoRA.Rank > 0 {
 		_, trained = w.LoRA.Adapt(trained)
@@ -87,6 +103,7 @@ func (w Workload) Plan() Plan {
 	var scale func(int) int64
 	p.MicroBatch, scale = w.largestPass()
 	p.Activations, p.Logits = w.temporary(p.MicroBatch, scale)
+	p.Activations += decodedProjections * int64(largest*held.Size())
 	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits +
 		p.Program
 	return p
@@ -154,7 +171,7 @@ func (p Plan) Write(w io.Writer) error {
 func (p Plan) CheckpointBytes(l lora.Options) int64 {
 	n := p.Optimizer
 	if l.Rank == 0 || l.Merge {
-		n += p.Weights
+		n += p.merged
 	}
 	if l.Rank > 0 { // the factors are among the masters, and a file of their own
 		n += p.Gradients

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/trainer/optimizer"
 )
 
@@ -32,7 +33,10 @@ func (w Workload) remedies() []Remedy {
 		Remedy{"--dtype bfloat16", func(w *Workload) { w.DType = "bfloat16" }},
 		Remedy{"--dtype bfloat16 --set optimizer.masters=false",
 			func(w *Workload) { w.Optimizer.Masters, w.DType = false, "bfloat16" }},
-		set("lora.rank=16", func(w *Workload) { w.LoRA.Rank = max(w.LoRA.Rank, 16) }))
+		set("lora.rank=16", func(w *Workload) { w.LoRA.Rank = max(w.LoRA.Rank, 16) }),
+		Remedy{"--set lora.rank=16 --set lora.base=nf4", func(w *Workload) {
+			w.LoRA.Rank, w.LoRA.Base = max(w.LoRA.Rank, 16), blockwise.NF4
+		}})
 }
 
 // Fit returns the fewest settings with which a run fits into available bytes, none

@@ -17,7 +17,9 @@ import (
 // graph code has read.
 type params struct {
 	nodes map[string]*Node
-	read  model.Reading
+	// blockwise has the weights that are held block-wise, whose nodes are their codes.
+	blockwise map[string]op.Blockwise
+	read      model.Reading
 }
 
 // Endings of the names of a weight's factors and their scale among the params.
@@ -25,9 +27,19 @@ const factorA, factorB, factorScale = ".A", ".B", ".scale"
 
 // newParams names the parameters of the groups of w.Groups.
 func newParams(w *model.Weights, in backend.Nodes) params {
-	p := params{nodes: map[string]*Node{}, read: model.Reading{}}
+	p := params{nodes: map[string]*Node{}, blockwise: map[string]op.Blockwise{}, read: model.Reading{}}
+	magnitudes := in["magnitudes"]
 	for i, spec := range w.Specs {
-		p.nodes[spec.Name] = in["weights"][i]
+		node := in["weights"][i]
+		p.nodes[spec.Name] = node
+		if w.Blockwise(i) {
+			n := len(op.BlockwiseShapes(w.Projections, spec.Len())) - 1
+			p.blockwise[spec.Name] = op.Blockwise{
+				Format: w.Projections, Out: spec.Shape[0], In: spec.Shape[1],
+				Parts: append([]*Node{node}, magnitudes[:n]...), DType: w.HeldAs(), Rounded: w.DType,
+			}
+			magnitudes = magnitudes[n:]
+		}
 	}
 	if w.Adapter == nil {
 		return p
@@ -54,7 +66,13 @@ func (p params) get(name string) *Node {
 // project multiplies x [..., In] by a projection to [..., Out], float32.
 func (p params) project(x *Node, to architecture.Projection) *Node {
 	weight := to.Weight()
-	y := op.Linear(x, p.get(weight))
+	node := p.get(weight)
+	var y *Node
+	if held, ok := p.blockwise[weight]; ok {
+		y = held.Linear(x)
+	} else {
+		y = op.Linear(x, node)
+	}
 	if p.nodes[weight+factorA] != nil {
 		y = op.LowRank(y, x, p.get(weight+factorA), p.get(weight+factorB), p.get(weight+factorScale))
 	}
