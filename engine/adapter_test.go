@@ -164,7 +164,8 @@ func attach(t *testing.T, e *Engine, name string) {
 // TestAdapterGenerates: what is generated with an adapter has the log-probabilities that scoring gives, on
 // host kernels bit for bit, and another adapter in its place drops what the pool holds.
 func TestAdapterGenerates(t *testing.T) {
-	for _, f := range append(setups(t), setup{"go", KernelsHost, "bfloat16"}, setup{"go", KernelsHost, "int8"}) {
+	for _, f := range append(setups(t), setup{"go", KernelsHost, "bfloat16"}, setup{"go", KernelsHost, "int8"},
+		setup{"go", KernelsHost, "int4"}) {
 		e := load(t, filepath.Join(testdata, "models/tiny-qwen2"), Options{Backend: f.backend, Kernels: f.kernels,
 			DType: f.dtype, Adapter: adapterFolder("rslora-patterns"), PageSize: 4})
 		prompt := make([]int32, 21)
