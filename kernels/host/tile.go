@@ -103,7 +103,7 @@ func tierFor(f format, in int) *tier {
 func Vectorised() bool { return vector }
 
 // Tier returns the best of the instructions that products use here, at most AVX512BF16.
-// Products of different tiers differ in their last bits.
+// Products of different tiers differ in their last bits, but of int4.
 func Tier() isa.Tier {
 	switch {
 	case len(tiers) == 0:
