@@ -303,44 +303,33 @@ func storedMatrix(
 	t checkpoint.Tensor, dtype dtypes.DType, team *host.Team, memory *host.Memory,
 ) (host.Matrix, error) {
 	out, in := t.Shape[0], t.Shape[1]
-	view, ok := viewMatrix(t)
-	if ok && (t.DType == checkpoint.F32 && dtype == dtypes.Float32 ||
-		t.DType == checkpoint.BF16 && dtype == dtypes.BFloat16) {
-		return view, nil
+	data := unsafe.Pointer(unsafe.SliceData(t.Data))
+	aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }
+	if t.DType == checkpoint.BF16 && dtype == dtypes.BFloat16 && aligned(2) {
+		return host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in), nil
+	}
+	if t.DType == checkpoint.F32 && dtype == dtypes.Float32 && aligned(4) {
+		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in), nil
 	}
 	defer t.Forget()
-	if dtype == dtypes.Float32 {
-		values, err := memory.Float32s(out * in)
-		if err != nil {
-			return host.Matrix{}, err
-		}
-		t.Float32s(values)
-		return host.Float32Matrix(values, out, in), nil
-	}
-	if !ok || dtype == dtypes.BFloat16 {
-		values := make([]float32, out*in)
-		t.Float32s(values)
-		view = host.Float32Matrix(values, out, in)
-	}
+	rowBytes := in * t.DType.Size()
+	source := host.Source{Out: out, In: in, Done: t.Forget, Row: func(dst []float32, o int) {
+		row := t
+		row.Data = t.Data[o*rowBytes : (o+1)*rowBytes]
+		row.Float32s(dst)
+	}}
 	switch dtype {
+	case dtypes.BFloat16:
+		return host.RoundedMatrix(team, memory, source)
 	case dtypes.Int8:
-		return host.Int8Matrix(team, memory, view)
+		return host.Int8Matrix(team, memory, source)
 	case dtypes.Int4:
-		return host.Int4Matrix(team, memory, view)
+		return host.Int4Matrix(team, memory, source)
 	}
-	return host.RoundedMatrix(memory, view)
-}
-
-// viewMatrix returns a stored tensor where the mapped file holds it, if it is float32 or bfloat16
-// and lies where it can be read so.
-func viewMatrix(t checkpoint.Tensor) (m host.Matrix, ok bool) {
-	out, in := t.Shape[0], t.Shape[1]
-	data := unsafe.Pointer(unsafe.SliceData(t.Data))
-	switch aligned := func(n uintptr) bool { return uintptr(data)%n == 0 }; {
-	case t.DType == checkpoint.BF16 && aligned(2):
-		return host.BFloat16Matrix(unsafe.Slice((*uint16)(data), out*in), out, in), true
-	case t.DType == checkpoint.F32 && aligned(4):
-		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in), true
+	values, err := memory.Float32s(out * in)
+	if err != nil {
+		return host.Matrix{}, err
 	}
-	return host.Matrix{}, false
+	t.Float32s(values)
+	return host.Float32Matrix(values, out, in), nil
 }

@@ -20,21 +20,26 @@ func random(r *rand.Rand, n int) []float32 {
 	return x
 }
 
+// source is values [out, in] that copies are made of.
+func source(values []float32, out, in int) Source {
+	return Source{Out: out, In: in, Row: func(dst []float32, o int) { copy(dst, values[o*in:(o+1)*in]) }}
+}
+
 // matrices returns a matrix in float32, bfloat16, int8 and int4.
 func matrices(t testing.TB, values []float32, out, in int) map[string]Matrix {
 	t.Helper()
-	m := Float32Matrix(values, out, in)
+	m, from := Float32Matrix(values, out, in), source(values, out, in)
 	var memory Memory
 	t.Cleanup(memory.Close)
-	rounded, err := RoundedMatrix(&memory, m)
+	rounded, err := RoundedMatrix(NewTeam(1), &memory, from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	quantised, err := Int8Matrix(NewTeam(1), &memory, m)
+	quantised, err := Int8Matrix(NewTeam(1), &memory, from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	nibbles, err := Int4Matrix(NewTeam(1), &memory, m)
+	nibbles, err := Int4Matrix(NewTeam(1), &memory, from)
 	if err != nil {
 		t.Fatal(err)
 	}

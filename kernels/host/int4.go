@@ -32,25 +32,20 @@ func spansOf(in int) int { return (in + spanIn - 1) / spanIn }
 // Int4Matrix quantises a matrix to 4 bits: each span of 32 inputs has a scale for each output,
 // the one of a few that fits best (see fitSpan). Activations meet it as 8 bits in spans of 32.
 // It fails when there is no memory.
-func Int4Matrix(t *Team, memory *Memory, m Matrix) (Matrix, error) {
-	out := Matrix{Out: m.Out, In: m.In, format: formatInt4, tier: tierFor(formatInt4, m.In)}
-	strips, spans := (m.Out+stripOut-1)/stripOut, spansOf(m.In)
+func Int4Matrix(t *Team, memory *Memory, s Source) (Matrix, error) {
+	out := Matrix{Out: s.Out, In: s.In, format: formatInt4, tier: tierFor(formatInt4, s.In)}
 	var err error
-	if out.int4, err = take[uint8](memory, Int4Bytes(m.Out, m.In)); err != nil {
+	if out.int4, err = take[uint8](memory, Int4Bytes(s.Out, s.In)); err != nil {
 		return out, err
 	}
-	rows := make([][]float32, t.Size())
-	t.Run(strips, func(strip, member int) {
-		row := grow(rows[member], spans*spanIn)
-		rows[member] = row
-		clear(row[m.In:])
+	s.each(t, stripOut, spanIn, func(strip int, row []float32) {
 		for o := strip * stripOut; o < (strip+1)*stripOut; o++ {
-			if o < m.Out {
-				m.Row(row[:m.In], o)
+			if o < s.Out {
+				s.Row(row[:s.In], o)
 			} else {
 				clear(row)
 			}
-			for span := range spans {
+			for span := range spansOf(s.In) {
 				out.setSpan(o, span, (*[spanIn]float32)(row[span*spanIn:]))
 			}
 		}

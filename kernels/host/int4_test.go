@@ -12,7 +12,7 @@ func int4Matrix(t testing.TB, values []float32, out, in int) Matrix {
 	t.Helper()
 	var memory Memory
 	t.Cleanup(memory.Close)
-	m, err := Int4Matrix(NewTeam(1), &memory, Float32Matrix(values, out, in))
+	m, err := Int4Matrix(NewTeam(1), &memory, source(values, out, in))
 	if err != nil {
 		t.Fatal(err)
 	}

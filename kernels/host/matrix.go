@@ -40,35 +40,64 @@ func BFloat16Matrix(bits []uint16, out, in int) Matrix {
 	return m
 }
 
-// RoundedMatrix rounds a float32 matrix to bfloat16. It fails when there is no memory.
-func RoundedMatrix(memory *Memory, m Matrix) (Matrix, error) {
-	bits, err := take[uint16](memory, len(m.f32))
+// Source is a matrix [Out, In] that a copy in another dtype is made of.
+type Source struct {
+	Out, In int
+	Row     func(dst []float32, o int) // writes row o; members of a team call it at once
+	// Done, if there is one, is called now and then: what was read until then is read no more.
+	Done func()
+}
+
+// stretch is about how many weights are copied between two calls of Done.
+const stretch = 4 << 20
+
+// each calls do for every unit of rows. row is memory for one of them, a multiple of step long and
+// zero beyond In.
+func (s *Source) each(t *Team, rows, step int, do func(unit int, row []float32)) {
+	units, together := (s.Out+rows-1)/rows, max(1, stretch/(rows*s.In))
+	memory := make([][]float32, t.Size())
+	for first := 0; first < units; first += together {
+		t.Run(min(together, units-first), func(i, member int) {
+			if memory[member] == nil {
+				memory[member] = make([]float32, (s.In+step-1)/step*step)
+			}
+			do(first+i, memory[member])
+		})
+		if s.Done != nil {
+			s.Done()
+		}
+	}
+}
+
+// RoundedMatrix rounds a matrix to bfloat16. It fails when there is no memory.
+func RoundedMatrix(t *Team, memory *Memory, s Source) (Matrix, error) {
+	bits, err := take[uint16](memory, s.Out*s.In)
 	if err != nil {
 		return Matrix{}, err
 	}
-	narrow(bits, m.f32)
-	return BFloat16Matrix(bits, m.Out, m.In), nil
+	s.each(t, 1, 1, func(o int, row []float32) {
+		s.Row(row, o)
+		narrow(bits[o*s.In:(o+1)*s.In], row)
+	})
+	return BFloat16Matrix(bits, s.Out, s.In), nil
 }
 
 // Int8Matrix quantises a matrix: each row has one scale for each piece of at most
 // 1024 inputs, the largest magnitude over 127. Activations meet it as 14-bit
 // integers, so that nearly all of the error is that of the weights: about 0.3 %
 // of a row's largest weight. It fails when there is no memory.
-func Int8Matrix(t *Team, memory *Memory, m Matrix) (Matrix, error) {
-	bounds := pieceBounds(nil, m.In)
-	out := Matrix{Out: m.Out, In: m.In, format: formatInt8, tier: tierFor(formatInt8, m.In)}
+func Int8Matrix(t *Team, memory *Memory, s Source) (Matrix, error) {
+	bounds := pieceBounds(nil, s.In)
+	out := Matrix{Out: s.Out, In: s.In, format: formatInt8, tier: tierFor(formatInt8, s.In)}
 	var err error
-	if out.q, err = take[int8](memory, m.Out*m.In); err != nil {
+	if out.q, err = take[int8](memory, s.Out*s.In); err != nil {
 		return out, err
 	}
-	if out.scale, err = take[float32](memory, (len(bounds)-1)*m.Out); err != nil {
+	if out.scale, err = take[float32](memory, (len(bounds)-1)*s.Out); err != nil {
 		return out, err
 	}
-	rows := make([][]float32, t.Size())
-	t.Run(m.Out, func(o, member int) {
-		row := grow(rows[member], m.In)
-		rows[member] = row
-		m.Row(row, o)
+	s.each(t, 1, 1, func(o int, row []float32) {
+		s.Row(row, o)
 		for p, lo := range bounds[:len(bounds)-1] {
 			piece := row[lo:bounds[p+1]]
 			most := float32(0)
@@ -78,9 +107,9 @@ func Int8Matrix(t *Team, memory *Memory, m Matrix) (Matrix, error) {
 			if most == 0 {
 				continue
 			}
-			out.scale[p*m.Out+o] = most / 127
+			out.scale[p*s.Out+o] = most / 127
 			for i, v := range piece {
-				out.q[o*m.In+lo+i] = int8(math.RoundToEven(float64(v) * 127 / float64(most)))
+				out.q[o*s.In+lo+i] = int8(math.RoundToEven(float64(v) * 127 / float64(most)))
 			}
 		}
 	})
