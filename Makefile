@@ -68,7 +68,7 @@ race: setup
 
 # Kernels in plain Go, which processors without a tier of their own run: tested here by the tag
 # purego, which leaves assembly and vector code out, and built by a Go without simd.
-PORTABLE ?= ./kernels/host ./kernels/isa ./sampler
+PORTABLE ?= ./kernels/blockwise ./kernels/host ./kernels/isa ./sampler
 portable: setup
 	@$(ENV) go test -tags purego $(PORTABLE) && GOEXPERIMENT=none go build $(PACKAGES) && \
 	  echo "portable: kernels in plain Go tested; built without simd"

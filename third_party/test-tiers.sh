@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 declare -A tests=(
   [kernels/backend]='.'
   [kernels/op]='.'
+  [kernels/blockwise]='.'
   [kernels/host]='.'
   [kernels/isa]='.'
   [sampler]='Goldens|TiersAgree|Filters|Weights|Shift|Program'
@@ -19,7 +20,7 @@ declare -A tests=(
   [trainer]='Objective'
   [trainer/learner]='Goldens|TokensInFloat64|SmallDivergence'
 )
-packages=(kernels/backend kernels/op kernels/host kernels/isa sampler engine/model engine trainer trainer/learner)
+packages=(kernels/backend kernels/op kernels/blockwise kernels/host kernels/isa sampler engine/model engine trainer trainer/learner)
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

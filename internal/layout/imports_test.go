@@ -49,7 +49,7 @@ var rooms = []struct {
 	{"engine/schedule", []string{"engine/paged"}},
 	{"engine/text", []string{"internal", "third_party/libtokenizers"}},
 	{"engine/text/jinja", nil},
-	{"kernels/blockwise", nil},
+	{"kernels/blockwise", []string{"kernels/isa"}},
 	{"kernels/host", []string{"kernels/blockwise", "kernels/isa"}},
 	{"kernels/isa", []string{"internal"}},
 }

@@ -161,6 +161,59 @@ func TestDecode(t *testing.T) {
 	})
 }
 
+// TestDecodeWhole: whole blocks decode to the same bits with vectors as without.
+func TestDecodeWhole(t *testing.T) {
+	for _, f := range formats() {
+		x := numbers(9, 20*Block, false)
+		q, err := f.Quantize(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q.Rounded = range []bool{false, true} {
+			// Parts that are no blocks are left to plain Go.
+			whole, plain := make([]float32, len(x)), make([]float32, len(x))
+			bits, plainBits := make([]uint16, len(x)), make([]uint16, len(x))
+			q.Decode(whole, 0)
+			q.DecodeBFloat16(bits, 0)
+			for i := 0; i < len(x); i += Block / 2 {
+				q.Decode(plain[i:i+Block/2], i)
+				q.DecodeBFloat16(plainBits[i:i+Block/2], i)
+			}
+			for i := range x {
+				if math.Float32bits(whole[i]) != math.Float32bits(plain[i]) || bits[i] != plainBits[i] {
+					t.Fatalf("%v, rounded %v: number %d is %g and %x, by plain Go %g and %x", f, q.Rounded, i, whole[i],
+						bits[i], plain[i], plainBits[i])
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkDecode is bytes of decoded numbers a second.
+func BenchmarkDecode(b *testing.B) {
+	x := numbers(9, 1<<16, false)
+	for _, f := range formats() {
+		q, err := f.Quantize(x)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(f.String(), func(b *testing.B) {
+			dst := make([]float32, len(x))
+			b.SetBytes(4 * int64(len(x)))
+			for b.Loop() {
+				q.Decode(dst, 0)
+			}
+		})
+		b.Run(f.String()+" to bfloat16", func(b *testing.B) {
+			dst := make([]uint16, len(x))
+			b.SetBytes(2 * int64(len(x)))
+			for b.Loop() {
+				q.DecodeBFloat16(dst, 0)
+			}
+		})
+	}
+}
+
 // TestNearest compares the searches with one through all values.
 func TestNearest(t *testing.T) {
 	search := func(values []float32, x float32) int {

@@ -195,13 +195,21 @@ func (t *Tensor) Decode(dst []float32, first int) {
 	if t.Rounded {
 		round = func(v float32) float32 { return math.Float32frombits(uint32(bfloat16(v)) << 16) }
 	}
-	t.blocks(len(dst), first, func(at, b, from, to int) { decode(dst[at:at+to-from], t, b, from, round) })
+	t.blocks(len(dst), first, func(at, b, from, to int) {
+		codes, absmax := t.block(b)
+		if to-from < Block || !t.decodeWhole((*[Block]float32)(dst[at:]), codes, absmax) {
+			decode(dst[at:at+to-from], t.Code, codes, absmax, from, round)
+		}
+	})
 }
 
 // DecodeBFloat16 writes the numbers from index first on to dst, rounded to bfloat16.
 func (t *Tensor) DecodeBFloat16(dst []uint16, first int) {
 	t.blocks(len(dst), first, func(at, b, from, to int) {
-		decode(dst[at:at+to-from], t, b, from, bfloat16)
+		codes, absmax := t.block(b)
+		if to-from < Block || !t.decodeWholeBFloat16((*[Block]uint16)(dst[at:]), codes, absmax) {
+			decode(dst[at:at+to-from], t.Code, codes, absmax, from, bfloat16)
+		}
 	})
 }
 
@@ -216,11 +224,15 @@ func (t *Tensor) blocks(n, first int, do func(at, b, from, to int)) {
 	}
 }
 
-// decode writes the numbers of block b from the one numbered from on to dst, each as round
+// block returns the codes of block b and its largest magnitude.
+func (t *Tensor) block(b int) (codes []byte, absmax float32) {
+	return t.Codes[b*t.BlockBytes() : (b+1)*t.BlockBytes()], t.BlockAbsmax(b)
+}
+
+// decode writes the numbers of a block from the one numbered from on to dst, each as round
 // makes it.
-func decode[T any](dst []T, t *Tensor, b, from int, round func(float32) T) {
-	codes, absmax := t.Codes[b*t.BlockBytes():(b+1)*t.BlockBytes()], t.BlockAbsmax(b)
-	if t.Code == Int8 {
+func decode[T any](dst []T, code Code, codes []byte, absmax float32, from int, round func(float32) T) {
+	if code == Int8 {
 		absmax *= Part
 		for i := range dst {
 			dst[i] = round(float32(int(codes[from+i])-Zero) * absmax)
