@@ -15,7 +15,9 @@ func LowRank(y, x, A, B, scale *Node) *Node {
 	flat := Reshape(x, x.Shape().Size()/in, in)
 	inner := Mul(Dot(flat, A).General([]int{1}, nil, []int{1}, nil), scale) // [rows, r]
 	outer := Dot(inner, B).General([]int{1}, nil, []int{1}, nil)
-	return Add(y, Reshape(outer, y.Shape().Dimensions...))
+	// Without the barrier XLA adds anew wherever the sum is read, and keeps both products for it until
+	// the backward pass. go-xla leaves a barrier of one operand out, and so this one has two.
+	return OptimizationBarriers(Add(y, Reshape(outer, y.Shape().Dimensions...)), inner)[0]
 }
 
 // CompileFactors builds the program that returns the "product" B·A [out, in] of "A" [r, in] and "B" [out, r]:
