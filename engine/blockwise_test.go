@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +113,43 @@ func TestBlockwiseRefused(t *testing.T) {
 		_, err := Load("builtin:nano", o)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want it to say %q", o, err, want)
+		}
+	}
+}
+
+// TestQLoRA compares log-probabilities of adapters over a base in 4 bits with those of transformers,
+// bitsandbytes and PEFT, on every executor.
+func TestQLoRA(t *testing.T) {
+	golden := readAdapters(t)
+	var all []struct {
+		Adapter  string      `json:"adapter"`
+		Double   bool        `json:"double_quant"`
+		LogProbs [][]float32 `json:"logprobs"`
+	}
+	readJSON(t, filepath.Join(testdata, "adapters", "qlora.json"), &all)
+	for _, f := range setups(t) {
+		for i, q := range all {
+			if i > 1 && f.backend != "go" {
+				continue // each takes seconds to compile
+			}
+			g := golden[q.Adapter]
+			var pairs []dense.Pair
+			var plain []float32
+			for _, c := range g.Cases {
+				pairs = append(pairs, dense.Pair{Prompt: c.Prompt, Completion: c.Completion})
+				plain = append(plain, c.LogProbs...)
+			}
+			want := slices.Concat(q.LogProbs...)
+			e := load(t, filepath.Join(testdata, "models", g.Model), Options{
+				Backend: f.backend, Kernels: f.kernels, Adapter: adapterFolder(q.Adapter),
+				Projections: blockwise.Format{Code: blockwise.NF4, Double: q.Double},
+			})
+			if d := apart(t, scoresOf(t, e, pairs), want); d > 1e-4 {
+				t.Errorf("%s %s, double quantisation %v: log-probabilities differ by %g", f, q.Adapter, q.Double, d)
+			}
+			if d := apart(t, plain, want); d < 0.5 {
+				t.Errorf("%s: four bits change no more than %g", q.Adapter, d)
+			}
 		}
 	}
 }
