@@ -173,6 +173,17 @@ func TestPlain(t *testing.T) {
 		RMSNorm(got, a, b, 1e-6)
 		rmsNormScalar(want, a, b, 1e-6)
 		compare("RMSNorm", got, want)
+		got, want = slices.Clone(a), slices.Clone(a)
+		Add(got, b)
+		addScalar(want, b)
+		if !slices.Equal(got, want) {
+			t.Errorf("Add of %d: %v, want %v", n, got, want)
+		}
+		x, m := random(r, 5), random(r, 4*(n+3)+n)
+		got, want = slices.Clone(a), slices.Clone(a)
+		AddRows(got, x, m, n+3)
+		addRowsScalar(want, x, m, n+3)
+		compare("AddRows", got, want)
 	}
 }
 

@@ -24,6 +24,8 @@ func quantize(dst []int16, src []float32) float32                      { return 
 func rmsNorm(dst, x, weight []float32, epsilon float32)                { rmsNormScalar(dst, x, weight, epsilon) }
 func siluMul(gate, up []float32)                                       { siluMulScalar(gate, up) }
 func rotate(a, b, cos, sin []float32, scale float32)                   { rotateScalar(a, b, cos, sin, scale) }
+func add(a, b []float32)                                               { addScalar(a, b) }
+func addRows(y, x, m []float32, stride int)                            { addRowsScalar(y, x, m, stride) }
 func softmax(x []float32)                                              { softmaxScalar(x) }
 func readAll(x []int32) int32                                          { return readAllScalar(x) }
 func quantizeRowSpans(s []rowSpan, stride int, x []float32)            { quantizeRowSpansScalar(s, stride, x) }

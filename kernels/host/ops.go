@@ -3,10 +3,25 @@ package host
 import "math"
 
 // Add adds b to a, element by element; b is at least as long as a.
-func Add(a, b []float32) {
+func Add(a, b []float32) { add(a, b) }
+
+func addScalar(a, b []float32) {
 	b = b[:len(a)]
 	for i := range a {
 		a[i] += b[i]
+	}
+}
+
+// AddRows adds to y the rows of a matrix, each times its number in x: rows begin stride numbers apart from
+// the first of m on, and are as long as y. The products are added in the order of the rows.
+func AddRows(y, x, m []float32, stride int) { addRows(y, x, m, stride) }
+
+func addRowsScalar(y, x, m []float32, stride int) {
+	for k, v := range x {
+		row := m[k*stride : k*stride+len(y)]
+		for i := range y {
+			y[i] += v * row[i]
+		}
 	}
 }
 

@@ -67,6 +67,56 @@ func rotate(a, b, cos, sin []float32, scale float32) {
 	rotateScalar(a[n:], b[n:], cos[n:], sin[n:], scale)
 }
 
+// add is Add with vectors where they are there, bit for bit as addScalar does.
+func add(a, b []float32) {
+	n := 0
+	if vector {
+		n = len(a) &^ 7
+	}
+	_ = b[:len(a)]
+	for i := 0; i < n; i += 8 {
+		archsimd.LoadFloat32x8(at(a, i)).Add(archsimd.LoadFloat32x8(at(b, i))).Store(at(a, i))
+	}
+	if n > 0 {
+		archsimd.ClearAVXUpperBits()
+	}
+	addScalar(a[n:], b[n:])
+}
+
+// addRows is AddRows with vectors where they are there.
+func addRows(y, x, m []float32, stride int) {
+	const width = 32 // numbers of y whose sums are in registers
+	n := 0
+	if vector && len(x) > 0 {
+		n = len(y) / width * width
+		_ = m[(len(x)-1)*stride+len(y)-1]
+	}
+	const vectorBytes = 32
+	part := func(p unsafe.Pointer, i int) *[8]float32 { return (*[8]float32)(unsafe.Add(p, i*vectorBytes)) }
+	for i := 0; i < n; i += width {
+		to, row := unsafe.Pointer(&y[i]), unsafe.Pointer(&m[i])
+		a, b := archsimd.LoadFloat32x8(part(to, 0)), archsimd.LoadFloat32x8(part(to, 1))
+		c, d := archsimd.LoadFloat32x8(part(to, 2)), archsimd.LoadFloat32x8(part(to, 3))
+		for k, v := range x {
+			by, at := all(v), unsafe.Add(row, k*stride*4)
+			a = archsimd.LoadFloat32x8(part(at, 0)).MulAdd(by, a)
+			b = archsimd.LoadFloat32x8(part(at, 1)).MulAdd(by, b)
+			c = archsimd.LoadFloat32x8(part(at, 2)).MulAdd(by, c)
+			d = archsimd.LoadFloat32x8(part(at, 3)).MulAdd(by, d)
+		}
+		a.Store(part(to, 0))
+		b.Store(part(to, 1))
+		c.Store(part(to, 2))
+		d.Store(part(to, 3))
+	}
+	if n > 0 {
+		archsimd.ClearAVXUpperBits()
+	}
+	if n < len(y) {
+		addRowsScalar(y[n:], x, m[n:], stride)
+	}
+}
+
 // siluMul is SiLUMul with vectors where they are there.
 func siluMul(gate, up []float32) {
 	n := 0

@@ -38,7 +38,7 @@ type Model struct {
 	bodies  bodies
 	rows    host.Rows
 	scratch []host.Scratch
-	lowRank []lowRankScratch // of each member
+	lowRows []host.Rows // of each member, in products with A
 
 	x, h, q, k, v, o, gate, up, logits []float32
 }
@@ -78,7 +78,7 @@ type Item struct {
 // New prepares weights for a team of threads.
 func New(w *model.Weights, team *host.Team) (*Model, error) {
 	h := &Model{weights: w, team: team, rotary: host.NewRotary(w.Config.InverseFrequencies()),
-		scratch: make([]host.Scratch, team.Size()), lowRank: make([]lowRankScratch, team.Size())}
+		scratch: make([]host.Scratch, team.Size()), lowRows: make([]host.Rows, team.Size())}
 	h.bodies = bodies{h.normaliseRow, h.storeRow, h.addNormalisedRow, h.attend, h.innerUnit,
 		h.multiplyBlocks, h.mlpBlocks}
 	return h, h.refresh()
@@ -187,7 +187,10 @@ func (h *Model) refresh() error {
 		delete(targets, name)
 		found, err := w.HostFactors(i)
 		failure = cmp.Or(failure, err)
-		return &lowRank{HostFactors: found}
+		if err != nil {
+			return nil
+		}
+		return newLowRank(found, w.Specs[w.Adapter.Targets[i].Index].Shape[0])
 	}
 	m := w.Config.Model()
 	h.embed = matrix(m.Embedding.Name)

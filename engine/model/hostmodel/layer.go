@@ -113,7 +113,7 @@ func (h *Model) multiplyBlocks(first, end, member int) {
 		p := &h.now.loop.products[i]
 		y, width := *p.y, p.m.Out
 		lo, hi := p.m.Product(&h.rows, y, width, first, end, &h.scratch[member])
-		h.addLowRank(p, y, width, lo, hi, member)
+		h.addLowRank(p, y, width, lo, hi)
 		for row := range h.now.N {
 			at := row * width
 			if p.bias != nil {
@@ -133,8 +133,8 @@ func (h *Model) mlpBlocks(first, end, member int) {
 	lo, hi := l.gate.Product(&h.rows, h.gate, I, first, end, s)
 	l.up.Product(&h.rows, h.up, I, first, end, s)
 	gateProduct, upProduct := &l.readMLP.products[0], &l.readMLP.products[1]
-	h.addLowRank(gateProduct, h.gate, I, lo, hi, member)
-	h.addLowRank(upProduct, h.up, I, lo, hi, member)
+	h.addLowRank(gateProduct, h.gate, I, lo, hi)
+	h.addLowRank(upProduct, h.up, I, lo, hi)
 	gateBias, upBias := gateProduct.bias, upProduct.bias
 	for row := range h.now.N {
 		gate, up := h.gate[row*I+lo:row*I+hi], h.up[row*I+lo:row*I+hi]

@@ -8,15 +8,19 @@ import (
 // lowRank is the factors of a product and what they make of a step's rows.
 type lowRank struct {
 	model.HostFactors
-	inner []float32 // Scale·x·Aᵀ [N, Rank]
-	rows  host.Rows // of inner
+	columns []float32 // of B: its transpose [Rank, out]
+	inner   []float32 // Scale·x·Aᵀ [N, Rank]
 }
 
-// lowRankScratch is the private memory of a member of the team for products with factors.
-type lowRankScratch struct {
-	rows host.Rows
-	b    host.Matrix // the rows of B that are multiplied by
-	sums []float32
+// newLowRank prepares factors of a weight of so many outputs.
+func newLowRank(f model.HostFactors, out int) *lowRank {
+	l := &lowRank{HostFactors: f, columns: make([]float32, len(f.B))}
+	for o := range out {
+		for k, v := range f.B[o*f.Rank : (o+1)*f.Rank] {
+			l.columns[k*out+o] = v
+		}
+	}
+	return l
 }
 
 // innerRows is how many rows a member takes at a time in a product with A.
@@ -28,9 +32,7 @@ func (h *Model) multiplyInner(l *loop) {
 	h.now.adapted = h.now.adapted[:0]
 	for i := range l.products {
 		if low := l.products[i].low; low != nil {
-			n := h.now.N * low.Rank
-			low.inner = sized(low.inner, n)
-			low.rows.N, low.rows.D, low.rows.Values = h.now.N, low.Rank, low.inner
+			low.inner = sized(low.inner, h.now.N*low.Rank)
 			h.now.adapted = append(h.now.adapted, low)
 		}
 	}
@@ -41,13 +43,13 @@ func (h *Model) multiplyInner(l *loop) {
 
 // innerUnit computes some rows of a product with A.
 func (h *Model) innerUnit(unit, member int) {
-	low, s := h.now.adapted[unit%len(h.now.adapted)], &h.lowRank[member]
+	low, rows := h.now.adapted[unit%len(h.now.adapted)], &h.lowRows[member]
 	from := unit / len(h.now.adapted) * innerRows
 	to := min(from+innerRows, h.now.N)
 	D := low.A.In
-	s.rows.N, s.rows.D, s.rows.Values = to-from, D, h.rows.Values[from*D:to*D]
+	rows.N, rows.D, rows.Values = to-from, D, h.rows.Values[from*D:to*D]
 	inner := low.inner[from*low.Rank : to*low.Rank]
-	low.A.Product(&s.rows, inner, low.Rank, 0, low.A.Blocks(), &h.scratch[member])
+	low.A.Product(rows, inner, low.Rank, 0, low.A.Blocks(), &h.scratch[member])
 	for i := range inner {
 		inner[i] *= low.Scale
 	}
@@ -55,19 +57,17 @@ func (h *Model) innerUnit(unit, member int) {
 
 // addLowRank adds what a product's factors make of the rows to outputs lo to hi of its y, whose rows are
 // so wide.
-func (h *Model) addLowRank(p *product, y []float32, width, lo, hi, member int) {
-	low, s := p.low, &h.lowRank[member]
+func (h *Model) addLowRank(p *product, y []float32, width, lo, hi int) {
+	low := p.low
 	if low == nil {
 		return
 	}
-	const together = 512 // outputs, so that their sums stay in the cache
+	const together = 128 // outputs, whose columns of B stay in the cache for all rows
 	for ; lo < hi; lo += together {
-		n := min(together, hi-lo)
-		s.b = host.Float32Matrix(low.B[lo*low.Rank:(lo+n)*low.Rank], n, low.Rank)
-		s.sums = sized(s.sums, h.now.N*n)
-		s.b.Product(&low.rows, s.sums, n, 0, s.b.Blocks(), &h.scratch[member])
+		end := min(lo+together, hi)
 		for row := range h.now.N {
-			host.Add(y[row*width+lo:row*width+lo+n], s.sums[row*n:(row+1)*n])
+			host.AddRows(y[row*width+lo:row*width+end], low.inner[row*low.Rank:(row+1)*low.Rank], low.columns[lo:],
+				width)
 		}
 	}
 }
