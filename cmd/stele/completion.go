@@ -20,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/hub"
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/trainer"
 )
 
@@ -39,6 +40,7 @@ var flagValues = map[string]func() []string{
 	"backend":         func() []string { return backends },
 	"dtype":           func() []string { return dtypes },
 	"kernels":         func() []string { return kernels },
+	"quantize":        blockwise.Codes,
 	"model":           builtinModels,
 	"grader":          grade.Names,
 	"bench":           bench.Names,

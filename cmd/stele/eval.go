@@ -21,6 +21,7 @@ import (
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer"
 )
@@ -65,6 +66,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
 	flags.StringArrayVar(&f.adapters, "adapter", nil,
 		adapterUsage+", as [NAME=]DIR; may be repeated: each is measured on its own")
+	g.quantizeFlag(c)
 	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
 	flags.StringSliceVar(&f.spec.Languages, "lang", nil,
 		"languages, comma-separated; when not given, those that each benchmark has")
@@ -276,6 +278,9 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 		return nil, err
 	}
 	found.origin = evalOrigin(g, model.Executor(), name, weights)
+	if code := blockwise.Code(g.quantize); code != blockwise.None {
+		found.origin.DType += " over " + g.quantize // the projections
+	}
 	if found.origin.Trained, err = eval.LineageOf(model.Dir); err != nil {
 		return nil, err
 	}

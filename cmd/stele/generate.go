@@ -12,6 +12,7 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval/dataset"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/sampler"
 )
 
@@ -51,6 +52,7 @@ input. stele score reads it.`,
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
 	flags.StringVar(&f.adapter, "adapter", "", adapterUsage)
+	g.quantizeFlag(c)
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")
 	flags.StringVar(&f.in, "in", "", "file of prompts; - is JSONL from stdin")
 	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
@@ -293,5 +295,14 @@ func (o *order) add(done engine.Completion) error {
 func (g *globals) engineOptions(batch int) engine.Options {
 	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels),
 		Shared: g.shared, Threads: g.threads, MaxBatch: batch, Log: g.log(), Say: g.stderr()}
+	if code := blockwise.Code(g.quantize); code != blockwise.None {
+		o.Projections = blockwise.Format{Code: code, Double: true}
+	}
 	return o
+}
+
+// quantizeFlag adds --quantize to a command.
+func (g *globals) quantizeFlag(c *cobra.Command) {
+	c.Flags().StringVar(&g.quantize, "quantize", string(blockwise.None),
+		"hold the projections in 4 bits (nf4) or 8 (int8), as training with lora.base does: none, nf4 or int8")
 }

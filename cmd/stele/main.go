@@ -18,6 +18,7 @@ import (
 
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/blockwise"
 )
 
 // globals are the flags that every subcommand understands.
@@ -27,6 +28,9 @@ type globals struct {
 	kernels string // auto | host | graph
 	verbose bool
 	json    bool // machine-readable results where a table would be printed
+
+	// quantize is how the commands that take it hold the projections: none | nf4 | int8.
+	quantize string
 
 	// What a study sets for each of its jobs.
 	shared  *backend.Shared
@@ -205,6 +209,7 @@ func (g *globals) validate() error {
 		{"backend", g.backend, backends, "xla:"},
 		{"dtype", g.dtype, dtypes, ""},
 		{"kernels", g.kernels, kernels, ""},
+		{"quantize", g.quantize, blockwise.Codes(), ""},
 	} {
 		if slices.Contains(flag.known, flag.value) || flag.also != "" &&
 			strings.HasPrefix(flag.value, flag.also) {

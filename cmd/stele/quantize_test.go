@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestScoreQuantised: stele score --quantize nf4 --adapter gives the log-probabilities of transformers,
+// bitsandbytes and PEFT.
+func TestScoreQuantised(t *testing.T) {
+	var golden map[string]struct {
+		Cases []json.RawMessage `json:"cases"`
+	}
+	var qlora []struct {
+		Adapter  string      `json:"adapter"`
+		LogProbs [][]float64 `json:"logprobs"`
+	}
+	for name, v := range map[string]any{"golden.json": &golden, "qlora.json": &qlora} {
+		data, err := os.ReadFile(filepath.Join(adapterRoot, name))
+		if err == nil {
+			err = json.Unmarshal(data, v)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, out := filepath.Join(t.TempDir(), "in.jsonl"), filepath.Join(t.TempDir(), "out.jsonl")
+	name, want := qlora[0].Adapter, qlora[0].LogProbs[1]
+	line := strings.Join(strings.Fields(string(golden[name].Cases[1])), " ")
+	if err := os.WriteFile(in, []byte(line+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must0(t, "score", "-m", adapterModel, "--adapter", filepath.Join(adapterRoot, name), "--quantize", "nf4",
+		"--in", in, "--out", out, "--backend", "go")
+	var got struct {
+		LogProbs []float64 `json:"logprobs"`
+	}
+	data, err := os.ReadFile(out)
+	if err == nil {
+		err = json.Unmarshal(data, &got)
+	}
+	if err != nil || len(got.LogProbs) != len(want) {
+		t.Fatalf("%s, %v: want %d log-probabilities", data, err, len(want))
+	}
+	for i, p := range want {
+		if math.Abs(got.LogProbs[i]-p) > 1e-4 {
+			t.Errorf("log-probability %d is %g, want %g", i, got.LogProbs[i], p)
+		}
+	}
+}
+
+// TestEvalQuantised: an evaluation's manifest says how the projections were held, and it goes on with them held
+// so alone; what cannot be is refused.
+func TestEvalQuantised(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	must0(t, evalAdapter(out, "--quantize", "int8")...)
+	data, err := os.ReadFile(filepath.Join(out, "manifest.json"))
+	if err != nil || !strings.Contains(string(data), `"dtype": "float32 over int8"`) {
+		t.Errorf("the manifest is %s, %v", data, err)
+	}
+	said, err := saidBy(evalAdapter(out)...)
+	if err == nil || !strings.Contains(said, "float32 over int8") {
+		t.Errorf("it goes on unquantised: %v\n%s", err, said)
+	}
+	for arg, want := range map[string]string{
+		"nf5": `--quantize "nf5": expected none, nf4, int8, did you mean "nf4"?`,
+		"nf4": "projections are held as nf4 and computed with in float32 or bfloat16, not in int8",
+	} {
+		said, err := saidBy("generate", "-m", adapterModel, "-p", "x", "--raw", "--backend", "go", "--dtype", "int8",
+			"--quantize", arg)
+		if err == nil || !strings.Contains(said, want) {
+			t.Errorf("--quantize %s: %v, %q, want it to say %q", arg, err, said, want)
+		}
+	}
+}
