@@ -235,7 +235,7 @@ func TestNearest(t *testing.T) {
 				t.Fatalf("%g: %g of the %s code, want %g", x, got, code, want)
 			}
 		}
-		if got, want := nearestNF4(x), search(NF4Values[:], x); got != want &&
+		if got, want := int(nearestNF4(x)), search(NF4Values[:], x); got != want &&
 			distance(distance(x, NF4Values[got]), distance(x, NF4Values[want])) > 1e-7 { // the middle is rounded
 			t.Fatalf("%g: value %d of NF4, want %d", x, got, want)
 		}

@@ -75,7 +75,7 @@ var nf4Ends = func() (ends [16]float32) {
 	for i := range 15 {
 		ends[i] = (NF4Values[i] + NF4Values[i+1]) / 2
 	}
-	ends[15] = 1
+	ends[15] = 2
 	return ends
 }()
 
@@ -90,14 +90,15 @@ var nf4From = func() (from [nf4Bins + 1]uint8) {
 	return from
 }()
 
-// nearestNF4 returns the index of the value of NF4 that x, from -1 to 1, is rounded to, without a branch
-// that is hard to predict.
-func nearestNF4(x float32) int {
-	i := nf4From[int((x+1)*(nf4Bins/2))]
+// nearestNF4 returns the index of the value of NF4 that x is rounded to, which is from -1 to 1 or a rounding
+// beyond, without a branch that is hard to predict.
+func nearestNF4(x float32) uint8 {
+	i := nf4From[int32((x+1)*(nf4Bins/2))] & 15
+	above := uint8(0)
 	if x > nf4Ends[i] {
-		i++
+		above = 1
 	}
-	return int(i)
+	return i + above
 }
 
 // DynamicValues are those of the dynamic code of 8 bits (Dettmers et al., "8-bit Optimizers via

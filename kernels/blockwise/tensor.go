@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"unsafe"
 )
 
 const (
@@ -120,11 +121,12 @@ const leastAbsmax = 1e-38
 // encode sets the codes of block b and returns its largest magnitude, or -1 where a number of
 // it is not finite.
 func (t *Tensor) encode(b int, values []float32) (absmax float32) {
+	largest := uint32(0) // as bits, which are ordered as the magnitudes
 	for _, v := range values {
-		if !finite(v) {
-			return -1
-		}
-		absmax = max(absmax, distance(v, 0))
+		largest = max(largest, math.Float32bits(v)&^(1<<31))
+	}
+	if absmax = math.Float32frombits(largest); !finite(absmax) {
+		return -1
 	}
 	codes := t.Codes[b*t.BlockBytes():]
 	if t.Code == Int8 {
@@ -144,16 +146,16 @@ func (t *Tensor) encode(b int, values []float32) (absmax float32) {
 	if len(values)%2 == 1 {
 		codes[len(values)/2] = nf4Zero
 	}
-	largest := max(absmax, leastAbsmax)
+	divisor := max(absmax, leastAbsmax)
 	if len(values) < Block { // bitsandbytes divides the numbers of the last block
 		for i, v := range values {
-			codes[i/2] |= byte(nearestNF4(min(max(v/largest, -1), 1)) << (4 - 4*(i%2)))
+			codes[i/2] |= nearestNF4(v/divisor) << (4 - 4*(i%2))
 		}
-		return largest
+		return divisor
 	}
-	inverse := 1 / largest
-	for i, v := range values {
-		codes[i/2] |= byte(nearestNF4(min(max(v*inverse, -1), 1)) << (4 - 4*(i%2)))
+	inverse, pairs := 1/divisor, (*[Block / 2][2]float32)(unsafe.Pointer(&values[0]))
+	for i, pair := range pairs {
+		codes[i] = nearestNF4(pair[0]*inverse)<<4 | nearestNF4(pair[1]*inverse)
 	}
 	return absmax
 }
