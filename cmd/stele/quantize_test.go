@@ -77,3 +77,26 @@ func TestEvalQuantised(t *testing.T) {
 		}
 	}
 }
+
+// TestStudySaysBase: an adapter alone that was trained over a base in 4 bits is measured over the base as it is,
+// and the study says so.
+func TestStudySaysBase(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "study.yaml")
+	if err := os.WriteFile(file, []byte(`
+evaluate: {benchmarks: [arith], levels: [1], languages: [en], limit: 1, samples: 1, template: plain, max_tokens: 2}
+train: {steps: 1, algorithm: sft, data: {bench: arith, levels: [1], template: plain}, update: {batch: 2},
+  lora: {rank: 2, merge: false, base: nf4}, optimizer: {lr: 0.05}}
+models:
+- {name: base, model: builtin:nano}
+arms:
+- {name: trained, model: base, languages: [en]}
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, said := studyRun(t, file, "--out", filepath.Join(dir, "study"))
+	const want = "train/trained.0 was trained over a base in nf4 and is measured over the base as it is"
+	if code != 0 || !strings.Contains(said, want) {
+		t.Errorf("exit code %d, want it to say %q:\n%s", code, want, said)
+	}
+}

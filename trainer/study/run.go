@@ -409,6 +409,10 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 		model = filepath.Join(r.Dir, filepath.FromSlash(called))
 		if made := r.Study.Job(j.From); made.savesAdapter() {
 			w.Adapter = filepath.Join(model, checkpoint.AdapterFolder)
+			if base := made.Config.LoRA.Base; made.Config.LoRA.Format().Quantises() && w.Say != nil {
+				fmt.Fprintf(w.Say, "%s was trained over a base in %s and is measured over the base as it is: set "+
+					"lora.merge for the model that was trained\n", j.From, base)
+			}
 			if model, err = r.startOf(made); err != nil {
 				return err
 			}
