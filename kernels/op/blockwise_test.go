@@ -184,7 +184,8 @@ func TestBlockwiseMemory(t *testing.T) {
 				few, many := temporary(3, kind[0], kind[1]), temporary(12, kind[0], kind[1])
 				t.Logf("%s, %v, gradient %v, remat %v: %d bytes for 3 layers, %d for 12, numbers of a weight are %d",
 					d.Name, f, kind[0], kind[1], few, many, weight)
-				if many > 3*weight || many-few > weight/2 {
+				// A GPU's library of products has some megabytes of its own.
+				if d.IsCPU() && many > 3*weight || many-few > weight/2 {
 					t.Errorf("%s, %v, gradient %v, remat %v: %d bytes for 3 layers, %d for 12, numbers of a "+
 						"weight are %d", d.Name, f, kind[0], kind[1], few, many, weight)
 				}
