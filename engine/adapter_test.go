@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
@@ -195,6 +196,75 @@ func TestAdapterGenerates(t *testing.T) {
 		third := check("rslora-patterns, again")
 		if d := difference(first, third); d != 0 || difference(first, second) == 0 {
 			t.Errorf("%s: the same adapter again differs by %g, another by %g", f, d, difference(first, second))
+		}
+	}
+}
+
+// TestLoadBeside: engines over one set of weights, each with an adapter of its own, generate at the same time
+// what each generates alone, and the weights stay until the last is closed.
+func TestLoadBeside(t *testing.T) {
+	requests := []Request{{ID: "a", Prompt: []int32{5, 60, 700, 8}, N: 3, MaxTokens: 12, IgnoreEOS: true, Seed: 4,
+		Sampling: sampler.Params{Temperature: 1, TopP: 1}}}
+	dir := filepath.Join(testdata, "models/tiny-qwen2")
+	for _, f := range append(setups(t), setup{"go", KernelsHost, "int8"}) {
+		options := Options{Backend: f.backend, Kernels: f.kernels, DType: f.dtype, Threads: 1}
+		var want []map[[2]int]Completion
+		adapters := []string{"", "plain", "rslora-patterns"}
+		for _, name := range adapters {
+			alone := options
+			if name != "" {
+				alone.Adapter = adapterFolder(name)
+			}
+			want = append(want, generate(t, load(t, dir, alone), requests))
+		}
+		first, err := Load(dir, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !first.CanShare() {
+			first.Close()
+			continue
+		}
+		engines := []*Engine{first}
+		for _, name := range adapters[1:] {
+			s, err := Find(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			beside := options
+			beside.Adapter = adapterFolder(name)
+			if err := s.Open(beside); err != nil {
+				t.Fatal(err)
+			}
+			e, err := s.LoadBeside(first)
+			s.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			engines = append(engines, e)
+		}
+		run := func(from int) {
+			var group sync.WaitGroup
+			for i, e := range engines[from:] {
+				group.Go(func() {
+					if d := difference(generate(t, e, requests), want[from+i]); d > exactBounds[f.kernels] {
+						t.Errorf("%s %q: beside others it differs by %g", f, adapters[from+i], d)
+					}
+				})
+			}
+			group.Wait()
+		}
+		run(0)
+		if f.kernels == KernelsHost {
+			pairs := []dense.Pair{{Prompt: []int32{5}, Completion: []int32{6}}}
+			if _, err := first.ScoreWith(t.Context(), first.Weights, pairs, 1); err == nil {
+				t.Errorf("%s: weights that others read are moved", f)
+			}
+		}
+		first.Close()
+		run(1)
+		for _, e := range engines[1:] {
+			e.Close()
 		}
 	}
 }

@@ -93,7 +93,7 @@ type Engine struct {
 
 	options    Options
 	companions map[string][]byte // the other files of Dir; see KeepCompanions
-	folder     *checkpoint.Folder
+	held       *held
 	team       *host.Team
 	host       *hostmodel.Model // nil when steps are graphs
 	pool       *pool
@@ -126,17 +126,18 @@ func (e *Engine) WeightsChanged() {
 	}
 }
 
-// Close frees the pool, the programs and the weights.
+// Close frees the pool, the programs, the adapter and, where no other engine reads them, the weights.
 func (e *Engine) Close() {
 	e.dropPool()
 	for _, p := range e.scores {
 		p.Close()
 	}
-	e.Weights.Close()
+	e.Weights.Adapter.Close()
+	e.Weights.Adapter = nil
 	if e.team != nil {
 		e.team.Close()
 	}
-	e.folder.Close()
+	e.held.release()
 	e.Tokenizer.Close()
 }
 

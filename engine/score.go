@@ -101,7 +101,7 @@ type scoreKey struct {
 func (e *Engine) scoreBatch(
 	w *model.Weights, batch *dense.Batch, temperature float32,
 ) (logprobs, entropy []float32, err error) {
-	if err := w.Upload(); err != nil {
+	if err := e.upload(w); err != nil {
 		return nil, nil, err
 	}
 	key := scoreKey{batch.Shape, w.Layout()}

@@ -121,8 +121,9 @@ func (s *Source) Load() (*Engine, error) {
 	e := &Engine{
 		Dir: s.Dir, Weights: model.Open(s.folder, s.device, s.dtype),
 		Tokenizer: s.Tokenizer, Template: s.Template,
-		options: s.options, folder: s.folder, scores: map[scoreKey]*backend.NamedProgram{},
+		options: s.options, scores: map[scoreKey]*backend.NamedProgram{},
 	}
+	e.held = hold(e.Weights, s.folder)
 	s.folder, s.Tokenizer = nil, nil
 	var err error
 	if s.adapter != nil {

@@ -175,6 +175,23 @@ arms:
 	if err != nil || string(trained) == samples["base"] {
 		t.Errorf("the adapter that was trained is measured as the base: %v", err)
 	}
+	// At the same time, over one set of weights.
+	both := at("both.yaml")
+	models, _, _ := strings.Cut(text, "arms:")
+	if err := os.WriteFile(both, []byte(models), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, said = studyRun(t, both, "-v", "--workers", "2", "--kernels", "host", "--out", at("workers"))
+	if n := strings.Count(said, "loaded "); code != 0 || n != 1 {
+		t.Errorf("exit code %d, models were loaded %d times, want once:\n%s", code, n, said)
+	}
+	for _, job := range []string{"base", "plain", "other"} {
+		for name, text := range studyFiles(t, at("workers/eval/"+job)) {
+			if name == "samples.jsonl" && text != studyFiles(t, at("study/eval/"+job))[name] {
+				t.Errorf("%s: beside others it is measured in another way", job)
+			}
+		}
+	}
 	for from, to := range map[string][2]string{
 		"it starts from trained, whose checkpoints are an adapter alone": {"- {name: trained,",
 			"- {name: more, model: trained, languages: [en]}\n- {name: trained,"},

@@ -205,7 +205,7 @@ type studyWork struct {
 	perSecond float64                   // given; 0 for what was measured
 	known     map[string]study.Estimate // of jobs that are alike
 	means     bool                      // are said of evaluations, and not each language
-	kept      keptModel
+	kept      keptModels
 	bases     map[string]int // models that evaluations begin with, and how many of them
 	// warned says that it was said that answers of a built-in model were cut off. Random weights hardly
 	// ever end an answer, so once is enough; the line of each evaluation has its share.

@@ -127,9 +127,15 @@ func (w *Weights) Base() (*Weights, error) {
 	if err := w.Upload(); err != nil {
 		return nil, err
 	}
-	base := *w
-	base.Adapter = nil
-	return &base, nil
+	return w.Beside(), nil
+}
+
+// Beside returns the weights without an adapter for a reader that may run beside those of w, with an adapter
+// of its own. Where they have been read by host kernels, or uploaded, neither may move them then.
+func (w *Weights) Beside() *Weights {
+	view := *w
+	view.Adapter = nil
+	return &view
 }
 
 // HostFactors is what host kernels read of a target.
