@@ -6,6 +6,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/text"
 )
 
 // OpenAdapter opens an adapter in PEFT's layout, a folder or a hub id found in the local cache, and checks
@@ -24,6 +25,10 @@ func (s *Source) OpenAdapter(name string) (*checkpoint.Adapter, error) {
 		a.Close()
 		return nil, err
 	}
+	if s.otherTemplate(dir) {
+		a.Notes = append(a.Notes, fmt.Sprintf("%s has another chat template than %s: it is not read, prompts are the "+
+			"model's", dir, s.Name))
+	}
 	if s.options.Say != nil {
 		for _, note := range a.Notes {
 			fmt.Fprintln(s.options.Say, note)
@@ -33,6 +38,22 @@ func (s *Source) OpenAdapter(name string) (*checkpoint.Adapter, error) {
 		}
 	}
 	return a, nil
+}
+
+// otherTemplate reports whether the folder of an adapter has a chat template that writes a short conversation
+// otherwise than the model's.
+func (s *Source) otherTemplate(dir string) bool {
+	own, err := text.LoadTemplate(dir)
+	if err != nil {
+		return false
+	}
+	if s.Template == nil {
+		return true
+	}
+	probe := []text.Message{{Role: "user", Content: "1 + 1"}}
+	theirs, err := own.Render(probe, true)
+	ours, failed := s.Template.Render(probe, true)
+	return err == nil && failed == nil && theirs != ours
 }
 
 // sameModel reports whether two names of models may be of the same: an adapter names its base as it was

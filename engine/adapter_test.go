@@ -306,6 +306,50 @@ func TestAdapterPrograms(t *testing.T) {
 	}
 }
 
+// TestAdapterBesideItsOwnFiles: a folder of PEFT's often has a tokenizer and a chat template, too; where they
+// are others than the model's that is said or refused.
+func TestAdapterBesideItsOwnFiles(t *testing.T) {
+	model := filepath.Join(testdata, "models/tiny-qwen2")
+	for name, x := range map[string]struct {
+		files      map[string]string
+		want, said string
+	}{
+		"the model's own": {},
+		"another template": {files: map[string]string{"chat_template.jinja": "{{ messages[0]['content'] }}!"},
+			said: "has another chat template than"},
+		"another vocabulary": {files: map[string]string{
+			"tokenizer.json": `{"model": {"vocab": {"!": 7}}, "added_tokens": []}`}, want: "goes with another vocabulary"},
+	} {
+		dir := filepath.Join(t.TempDir(), "adapter")
+		if err := os.CopyFS(dir, os.DirFS(adapterFolder("plain"))); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range []string{"tokenizer.json", "tokenizer_config.json"} {
+			data, err := os.ReadFile(filepath.Join(model, file))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, file), data, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for file, text := range x.files {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var said bytes.Buffer
+		e, err := Load(model, Options{Backend: "go", Adapter: dir, Say: &said})
+		if err == nil {
+			e.Close()
+		}
+		if (err != nil) != (x.want != "") || err != nil && !strings.Contains(err.Error(), x.want) ||
+			!strings.Contains(said.String(), x.said) || x.said == "" && said.Len() > 0 {
+			t.Errorf("%s: %v, said %q, want %q and %q", name, err, said.String(), x.want, x.said)
+		}
+	}
+}
+
 // TestAdapterOfAnother: what does not fit a model is refused before it is loaded, in one line.
 func TestAdapterOfAnother(t *testing.T) {
 	for name, want := range map[string]string{

@@ -159,8 +159,8 @@ func Folder(dir string) string {
 	case has("adapter_config.json"):
 		return adapter(dir)
 	case has("adapter") && has("trainer_state.json"):
-		return "a checkpoint of an adapter alone: name the model that it was trained on, with --adapter " +
-			filepath.Join(dir, "adapter")
+		return fmt.Sprintf("a checkpoint of an adapter alone: name the model that it was trained on, with "+
+			"--adapter %s in generate, score and eval", filepath.Join(dir, "adapter"))
 	case has("refs") && has("snapshots"):
 		return "the cache folder of a hub repository: name the repository, as owner/name, or a folder in " +
 			filepath.Join(dir, "snapshots")
@@ -211,13 +211,14 @@ func adapter(dir string) string {
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "adapter_config.json"))
 	if err != nil || json.Unmarshal(data, &config) != nil || config.Base == "" {
-		return "an adapter (adapter_config.json), not a model: name the model that it was trained on, with " +
-			"--adapter " + dir
+		return fmt.Sprintf("an adapter (adapter_config.json), not a model: name the model that it was trained on, "+
+			"with --adapter %s in generate, score and eval", dir)
 	}
 	if config.Type == "" {
 		config.Type = "PEFT"
 	}
-	return fmt.Sprintf("an adapter (%s) of %s, not a model: name that with --model, and --adapter %s",
+	return fmt.Sprintf("an adapter (%s) of %s, not a model: name that with --model, and --adapter %s in "+
+		"generate, score and eval",
 		config.Type, config.Base, dir)
 }
 
