@@ -56,9 +56,15 @@ func (s *study) claim() {
 	for i := range s.comparisons {
 		pairs := s.pairsOf(&s.comparisons[i])
 		for k := 1; k < len(pairs); k++ {
-			if !seen[[2]*pair{pairs[0], pairs[k]}] {
-				seen[[2]*pair{pairs[0], pairs[k]}] = true
-				for _, c := range armClaims(pairs[0], pairs[k]) {
+			for j := range k {
+				// Each with the first, and those with each other that differ in neither model nor languages.
+				p, q := pairs[j], pairs[k]
+				alike := p.base == q.base && slices.Equal(p.languages, q.languages)
+				if j > 0 && !alike || seen[[2]*pair{p, q}] {
+					continue
+				}
+				seen[[2]*pair{p, q}] = true
+				for _, c := range armClaims(p, q) {
 					add(c)
 				}
 			}
@@ -140,7 +146,7 @@ func (c *claim) seen() string {
 	return least
 }
 
-// manySentences is from how many trained models on they are summed up in one, and twice as many
+// manySentences is from how many trained models on they are summed up in one, and three times as many
 // differences between them.
 const manySentences = 8
 
@@ -165,7 +171,7 @@ func (s *study) findings() Section {
 			len(trained), n.more, n.less, n.none, n.others()))
 		trained = nil
 	}
-	if len(against) > 2*manySentences {
+	if len(against) > 3*manySentences {
 		n := countClaims(against)
 		x.Points = append(x.Points, fmt.Sprintf("Of %d differences between trained models that are compared, %d "+
 			"can be told from zero and %d cannot%s: see the table of effects.", len(against), n.more+n.less, n.none,

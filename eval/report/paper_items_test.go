@@ -69,8 +69,8 @@ func TestPaperItems(t *testing.T) {
 			Smallest jsonValue
 		}
 	}
-	if err := json.Unmarshal(data, &effects); err != nil || len(effects.Effects) != 20 {
-		t.Errorf("%d effects in report.json (%v), want 8 gains, 3 times 2 differences, and 6 of the curve",
+	if err := json.Unmarshal(data, &effects); err != nil || len(effects.Effects) != 22 {
+		t.Errorf("%d effects in report.json (%v), want 8 gains, 4 times 2 differences, and 6 of the curve",
 			len(effects.Effects), err)
 	}
 	for _, e := range effects.Effects {

@@ -18,34 +18,28 @@ type cores struct {
 	count int
 	wall  time.Duration
 	cpu   time.Duration // user's and system's
-	// all is the part of the wall time, in stretches of sampled length, in which the process
-	// had at least allBusy of the CPU time that the cores have.
+	// all is the least part of the wall time in which all cores worked at once: in a stretch what
+	// CPU time is left when all cores but one are taken to have worked throughout.
 	all time.Duration
 	// others is the CPU time of other programs; not above 0 where it is not known.
 	others time.Duration
 }
 
-// sampled is the length of a stretch, and allBusy the share of the cores' time from which on all
-// count as working in it.
-const (
-	sampled = 100 * time.Millisecond
-	allBusy = 0.9
-)
+// sampled is the length of a stretch.
+const sampled = 100 * time.Millisecond
 
 // add counts a stretch.
 func (c *cores) add(wall, cpu time.Duration) {
 	c.wall, c.cpu = c.wall+wall, c.cpu+cpu
-	if float64(cpu) >= allBusy*float64(c.count)*float64(wall) {
-		c.all += wall
-	}
+	c.all += min(max(cpu-time.Duration(c.count-1)*wall, 0), wall)
 }
 
 // String says it in a line.
 func (c cores) String() string {
 	wall := max(c.wall.Seconds(), 1e-9)
 	share := func(cpu time.Duration) float64 { return 100 * cpu.Seconds() / wall / float64(c.count) }
-	s := fmt.Sprintf("%v on %d cores: CPU time is %.0f %% of cores × wall time, and all cores worked in %.0f %% "+
-		"of it", c.wall.Round(time.Second), c.count, share(c.cpu), 100*c.all.Seconds()/wall)
+	s := fmt.Sprintf("%v on %d cores: CPU time is %.0f %% of cores × wall time, so that all cores worked at once in "+
+		"at least %.0f %% of it", c.wall.Round(time.Second), c.count, share(c.cpu), 100*c.all.Seconds()/wall)
 	if others := share(c.others); others >= 5 {
 		s += fmt.Sprintf(" (other programs took %.0f %%)", others)
 	}

@@ -91,15 +91,15 @@ func TestVoice(t *testing.T) {
 	}
 }
 
-// TestCores: a stretch counts as one in which all cores worked from nine tenths of their time on.
+// TestCores: of a stretch that part counts in which all cores must have worked at once.
 func TestCores(t *testing.T) {
 	c := cores{count: 2}
 	c.add(time.Second, 2*time.Second)
 	c.add(time.Second, 1800*time.Millisecond)
 	c.add(2*time.Second, 3*time.Second)
 	c.others = 400 * time.Millisecond
-	want := "4s on 2 cores: CPU time is 85 % of cores × wall time, and all cores worked in 50 % of it (other " +
-		"programs took 5 %)"
+	want := "4s on 2 cores: CPU time is 85 % of cores × wall time, so that all cores worked at once in at least " +
+		"70 % of it (other programs took 5 %)"
 	if c.String() != want {
 		t.Errorf("%q, want %q", c, want)
 	}
