@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: install-check paper experiment bench-peers bench-trl build setup demo resume-check kill-check test tiers \
+.PHONY: install-check paper experiment bench-peers bench-trl bench-pass build setup demo resume-check kill-check test tiers \
   race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -100,6 +100,10 @@ bench-peers: build
 # A GRPO step against TRL's, which it installs; FLAGS="--dtype float32 --rounds 1" is a part.
 bench-trl: build
 	@third_party/bench-trl.sh $(FLAGS)
+
+# An update on one sequence of 4,096 tokens against torch's; FLAGS="--dtype float32 --rounds 1" is a part.
+bench-pass: build
+	@third_party/bench-pass.sh $(FLAGS)
 
 # Every fuzz target for FUZZTIME each.
 FUZZTIME ?= 20s

@@ -23,21 +23,19 @@ type Part struct {
 	FLOPs float64
 }
 
-// The step that BenchStep times, TRL's usual example.
-const (
-	benchPrompts    = 4
-	benchGroup      = 4
-	benchPrompt     = 32
-	benchCompletion = 64
-)
+// BenchSize is the size of a step that is timed: prompts of Prompt tokens, Group rollouts of each,
+// of Completion tokens.
+type BenchSize struct{ Prompts, Group, Prompt, Completion int }
 
-// BenchStep times a GRPO step of 4 prompts of 32 tokens, 4 rollouts each of 64
-// tokens, as the default settings without KL (beta 0) take it: step is rollout and
+// DefaultBenchSize is TRL's usual example.
+var DefaultBenchSize = BenchSize{Prompts: 4, Group: 4, Prompt: 32, Completion: 64}
+
+// BenchStep times a GRPO step as the default settings without KL (beta 0) take it: step is rollout and
 // update, gradient and AdamW, the rollouts' own log-probabilities being those of
 // π_old. Apart from it are score, the forward pass that a reference model adds where
 // beta is positive, and save, a checkpoint. Tokens are the generated ones. The
 // weights of e are moved by noise: load it again to use it after.
-func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error) {
+func BenchStep(ctx context.Context, e *engine.Engine, repeat int, size BenchSize) ([]Part, error) {
 	config := defaults()
 	config.Loss.Beta = 0
 	policy := objective.Policy(config.Loss)
@@ -46,24 +44,24 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		return nil, err
 	}
 	defer l.Close()
-	const rollouts = benchPrompts * benchGroup
-	const tokens = rollouts * benchCompletion
-	prompts := e.BenchPairs(benchPrompts, benchPrompt, benchCompletion)
+	rollouts := size.Prompts * size.Group
+	tokens := rollouts * size.Completion
+	prompts := e.BenchPairs(size.Prompts, size.Prompt, size.Completion)
 	pairs := make([]dense.Pair, rollouts) // of the last rollout
 	old := make([][]float32, rollouts)
 	steps := 0
 	rollout := func() error {
 		steps++
-		requests := make([]engine.Request, benchPrompts)
+		requests := make([]engine.Request, size.Prompts)
 		for i := range requests {
 			requests[i] = engine.Request{
-				ID: fmt.Sprint(steps, i), Prompt: prompts[i].Prompt, N: benchGroup,
-				MaxTokens: benchCompletion, IgnoreEOS: true,
+				ID: fmt.Sprint(steps, i), Prompt: prompts[i].Prompt, N: size.Group,
+				MaxTokens: size.Completion, IgnoreEOS: true,
 				Sampling: sampler.Params{Temperature: 1, TopP: 1},
 			}
 		}
 		return e.Generate(ctx, requests, func(c engine.Completion) error {
-			at := c.Request*benchGroup + c.Sample
+			at := c.Request*size.Group + c.Sample
 			pairs[at] = dense.Pair{Prompt: prompts[c.Request].Prompt, Completion: c.Tokens}
 			old[at] = c.LogProbs
 			return nil
@@ -76,7 +74,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 				first := batch.First[i]
 				copy(columns[objective.Old][first:], old[index])
 				for j := range pairs[index].Completion {
-					columns[objective.Weight][first+j] = 1.0 / tokens
+					columns[objective.Weight][first+j] = 1 / float32(tokens)
 					columns[objective.Advantage][first+j] = float32(index%2)*2 - 1
 				}
 			}
@@ -112,7 +110,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		{"rollout", rollout}, {"score", score}, {"update", update},
 		{"step", func() error { return errors.Join(rollout(), update()) }}, {"save", save},
 	} {
-		speed, err := engine.Measure(repeat, tokens, part.work)
+		speed, err := engine.Measure(repeat, float64(tokens), part.work)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
@@ -126,4 +124,35 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int) ([]Part, error
 		parts = append(parts, p)
 	}
 	return parts, nil
+}
+
+// BenchPass times an update, gradient and AdamW, on one sequence of so many tokens after a prompt
+// of one, with each layer computed again in the backward pass.
+func BenchPass(e *engine.Engine, repeat, tokens int) (Part, error) {
+	config := defaults()
+	policy := objective.Policy(config.Loss)
+	l, err := learner.New(e.Weights, learner.Options{AdamW: config.Optimizer, Objective: policy, Remat: true})
+	if err != nil {
+		return Part{}, err
+	}
+	defer l.Close()
+	pairs := e.BenchPairs(1, 1, tokens)
+	layout := learner.Layout{MicroTokens: tokens + 8}
+	speed, err := engine.Measure(repeat, float64(tokens), func() error {
+		for _, batch := range layout.Batches(pairs) {
+			columns := policy.Columns(batch.Shape.N)
+			for j := range pairs[0].Completion {
+				columns[objective.Weight][batch.First[0]+j] = 1 / float32(tokens)
+				columns[objective.Advantage][batch.First[0]+j] = 1
+			}
+			if _, err := l.Accumulate(batch, columns, 1); err != nil {
+				return err
+			}
+		}
+		_, err := l.Update(config.Optimizer.LR)
+		e.WeightsChanged()
+		return err
+	})
+	name := fmt.Sprintf("pass of %d", tokens)
+	return Part{Name: name, Speed: speed, FLOPs: learner.FLOPs(e.Weights.Config, pairs)}, err
 }

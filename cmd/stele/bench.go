@@ -30,6 +30,8 @@ type benchFlags struct {
 	prompts, generate, depth, batches []int
 	repeat                            int
 	train, offline                    bool
+	step                              string
+	pass                              int
 	scale                             float64
 }
 
@@ -75,8 +77,11 @@ if none is given.`,
 	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence holds before a test")
 	flags.IntSliceVarP(&f.batches, "batch", "b", []int{1, 16}, "sequences decoded together")
 	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
-	flags.BoolVar(&f.train, "train", true,
-		"a GRPO step: 4 prompts of 32 tokens, 4 rollouts each, 64 tokens; not with int8 and int4")
+	flags.BoolVar(&f.train, "train", true, "a GRPO step; not with int8 and int4")
+	flags.StringVar(&f.step, "step", "4x4x64@32",
+		"size of that step: prompts x rollouts of each x tokens of one @ tokens of a prompt")
+	flags.IntVar(&f.pass, "pass", 0,
+		"also an update on one sequence of so many tokens, its layers computed again in the backward pass")
 	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
@@ -92,6 +97,13 @@ func (f *benchFlags) check() error {
 	}
 	if f.repeat < 1 {
 		return usagef("-r %d must be at least 1", f.repeat)
+	}
+	if f.size() == (trainer.BenchSize{}) {
+		return usagef("--step %q: expected PROMPTSxROLLOUTSxTOKENS@TOKENS as in 4x4x64@32, at least 2 rollouts",
+			f.step)
+	}
+	if f.pass < 0 {
+		return usagef("--pass %d must not be negative", f.pass)
 	}
 	if !(f.scale > 0 && f.scale <= 100) {
 		return usagef("--scale %g must be above 0 and at most 100", f.scale)
@@ -111,6 +123,17 @@ func (f *benchFlags) check() error {
 	return nil
 }
 
+// size reads --step; it is all zeros where that is none.
+func (f *benchFlags) size() trainer.BenchSize {
+	var s trainer.BenchSize
+	var rest string
+	n, _ := fmt.Sscanf(f.step+"\n", "%dx%dx%d@%d%s", &s.Prompts, &s.Group, &s.Completion, &s.Prompt, &rest)
+	if n != 4 || min(s.Prompts, s.Completion, s.Prompt) < 1 || s.Group < 2 {
+		return trainer.BenchSize{}
+	}
+	return s
+}
+
 // poolTokens is the room that the largest of the tests needs, each sequence with a
 // page to spare.
 func (f *benchFlags) poolTokens() int {
@@ -118,7 +141,8 @@ func (f *benchFlags) poolTokens() int {
 	deepest := slices.Max(f.depth)
 	most := deepest + slices.Max(f.prompts) + spare
 	if f.train {
-		most = max(most, 16*(32+64+spare)) // the rollouts of trainer.BenchStep
+		s := f.size()
+		most = max(most, s.Prompts*s.Group*(s.Prompt+s.Completion+spare)) // the rollouts of trainer.BenchStep
 	}
 	return max(most, slices.Max(f.batches)*(deepest+slices.Max(f.generate)+1+spare))
 }
@@ -127,7 +151,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	if err := f.check(); err != nil {
 		return err
 	}
-	options := g.engineOptions(max(16, slices.Max(f.batches)))
+	options := g.engineOptions(max(f.size().Prompts*f.size().Group, slices.Max(f.batches)))
 	if f.offline {
 		options.MaxBatch = slices.Max(f.batches)
 	} else {
@@ -158,11 +182,20 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	if err != nil {
 		return err
 	}
+	var parts []trainer.Part
 	if f.train && !f.offline && !model.HostOnly(e.Weights.DType) {
-		parts, err := trainer.BenchStep(ctx, e, f.repeat)
+		if parts, err = trainer.BenchStep(ctx, e, f.repeat, f.size()); err != nil {
+			return err
+		}
+	}
+	if f.pass > 0 {
+		pass, err := trainer.BenchPass(e, f.repeat, f.pass)
 		if err != nil {
 			return err
 		}
+		parts = append(parts, pass)
+	}
+	if len(parts) > 0 {
 		if b.report.Peak, err = peak.FLOPS(e.Device(), e.Weights.HeldAs()); err != nil {
 			return err
 		}
@@ -176,6 +209,9 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		}
 	}
 	b.finish()
+	if f.size() != trainer.DefaultBenchSize {
+		return b.report.write(out, f.output) // a plan of stele study counts with the step of the default size
+	}
 	if err := keepSpeed(e.Weights.Config, &b.report); err != nil {
 		fmt.Fprintf(os.Stderr, "the speed is not kept for stele study --dry-run: %v\n", err)
 	}

@@ -1,5 +1,6 @@
 """Stele's GRPO step beside TRL's, taking turns; medians over the rounds."""
 import argparse
+import itertools
 import json
 import os
 import shlex
@@ -11,7 +12,6 @@ import time
 from run import DISTURBED, busy, children, machine, say, wait_for_quiet
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOKENS = 4 * 4 * 64
 
 
 def once(a, command):
@@ -26,20 +26,28 @@ def once(a, command):
     return done.stdout, max(0.0, ((busy() - cpu) - (children() - mine)) / wall / os.cpu_count())
 
 
-def trl(a, dtype):
+def size(step):
+    """Prompts, rollouts of each, tokens of one and of a prompt, as in 4x4x64@32."""
+    return [int(n) for n in step.replace("@", "x").split("x")]
+
+
+def trl(a, dtype, step):
+    prompts, group, completion, prompt = size(step)
     out, others = once(a, [sys.executable, f"{HERE}/trl_peer.py", "--model", a.model, "--dtype", dtype,
-                           "--threads", str(a.threads), "-r", str(a.repetitions)])
+                           "--threads", str(a.threads), "-r", str(a.repetitions), "--prompts", str(prompts),
+                           "--group", str(group), "--completion", str(completion), "--prompt", str(prompt)])
     r = json.loads(out.splitlines()[-1])
     return {k: statistics.median(v) for k, v in r.items()} | {"others": others}
 
 
-def stele(a, dtype):
+def stele(a, dtype, step):
+    prompts, group, completion, _ = size(step)
     out, others = once(a, [a.stele, "bench", "-m", a.model, "--dtype", dtype, "-p", "0", "-n", "0", "-r",
-                           str(a.repetitions), "-o", "jsonl"])
+                           str(a.repetitions), "-o", "jsonl", "--step", step])
     seconds = {}
     for line in out.splitlines():
         r = json.loads(line)
-        seconds[r["test"]] = statistics.median(TOKENS / x for x in r["samples_ts"])
+        seconds[r["test"]] = statistics.median(prompts * group * completion / x for x in r["samples_ts"])
     return {"generation": seconds["train rollout"], "update": seconds["train update"],
             "total": seconds["train step"], "others": others}
 
@@ -49,6 +57,7 @@ def main():
     p.add_argument("--stele", required=True, help="the binary; '' leaves Stele out")
     p.add_argument("--model", required=True)
     p.add_argument("--dtype", default="float32,bfloat16")
+    p.add_argument("--step", default="4x4x64@32,4x8x512@256", help="sizes: prompts x rollouts x tokens @ tokens of a prompt")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--repetitions", type=int, default=2, help="steps of a process that are timed, after one that is not")
     p.add_argument("--quiet", type=float, default=60, help="seconds to wait for others to leave the cores")
@@ -57,24 +66,24 @@ def main():
     p.add_argument("-o", "--out", default="runs/bench-trl")
     a = p.parse_args()
     values = {}
-    for dtype in a.dtype.split(","):
+    for step, dtype in itertools.product(a.step.split(","), a.dtype.split(",")):
         for r in range(a.rounds):
             for name, measure in (("TRL", trl), ("Stele", stele)):
                 if name == "Stele" and not a.stele:
                     continue
-                v = measure(a, dtype)
-                values.setdefault(dtype, {}).setdefault(name, []).append(v)
-                say(f"{dtype}, round {r + 1} of {a.rounds}, {name}: {v['total']:.2f} s, others {v['others']:.0%}")
+                v = measure(a, dtype, step)
+                values.setdefault(f"{step} {dtype}", {}).setdefault(name, []).append(v)
+                say(f"{step}, {dtype}, round {r + 1} of {a.rounds}, {name}: {v['total']:.2f} s, others {v['others']:.0%}")
     import torch
     import trl as package
-    lines = [f"{machine()}, {a.threads} threads; TRL {package.__version__}, torch {torch.__version__}. A GRPO step of 4 prompts "
-             f"× 4 generations × 64 tokens, seconds, median of {a.rounds} rounds; * others used more than {DISTURBED:.0%} "
-             "of the cores meanwhile.", "", "| dtype | | generation | update | total |", "| --- | --- | ---: | ---: | ---: |"]
-    for dtype, by_name in values.items():
+    lines = [f"{machine()}, {a.threads} threads; TRL {package.__version__}, torch {torch.__version__}. A GRPO step of prompts "
+             f"x generations x tokens @ tokens of a prompt, seconds, median of {a.rounds} rounds; * others used more than {DISTURBED:.0%} "
+             "of the cores meanwhile.", "", "| step | | generation | update | total |", "| --- | --- | ---: | ---: | ---: |"]
+    for what, by_name in values.items():
         for name, samples in by_name.items():
             mark = "*" if any(s["others"] > DISTURBED for s in samples) else ""
             cells = [f"{statistics.median(s[k] for s in samples):.2f}{mark}" for k in ("generation", "update", "total")]
-            lines.append(f"| {dtype} | {name} | " + " | ".join(cells) + " |")
+            lines.append(f"| {what} | {name} | " + " | ".join(cells) + " |")
     text = "\n".join(lines)
     os.makedirs(a.out, exist_ok=True)
     for name, content in (("results.json", json.dumps(values, indent=1)), ("table.md", text)):

@@ -1,4 +1,4 @@
-# Sourced by bench-peers.sh and bench-trl.sh: the peers, installed once into the cache
+# Sourced by the bench-*.sh: the peers, installed once into the cache
 # folder. Sets PEERS, PYTHON, LLAMA (folder of libllama, empty without npm) and SMOLLM2.
 . third_party/env.sh
 PEERS="$STELE_CACHE/peers"

@@ -1,7 +1,7 @@
 """TRL's GRPOTrainer as a peer: one GRPO step, in parts.
 
-4 prompts of about 32 tokens, 4 generations each of exactly 64 tokens, one update with
-AdamW; no reference model (beta 0), as Stele's step is timed. Writes one JSON line:
+By default 4 prompts of about 32 tokens, 4 generations each of exactly 64 tokens, one update
+with AdamW; no reference model (beta 0), as Stele's step is timed. Writes one JSON line:
 {"generation", "update", "total"}: seconds of each step after the first.
 """
 import argparse
@@ -15,8 +15,6 @@ import torch
 from datasets import Dataset
 from transformers import AutoTokenizer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
-
-PROMPTS, GROUP, COMPLETION = 4, 4, 64
 
 
 class Clock(TrainerCallback):
@@ -41,11 +39,16 @@ def main():
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     p.add_argument("-r", type=int, default=1)
+    p.add_argument("--prompts", type=int, default=4)
+    p.add_argument("--group", type=int, default=4)
+    p.add_argument("--completion", type=int, default=64)
+    p.add_argument("--prompt", type=int, default=32)
     a = p.parse_args()
+    PROMPTS, GROUP, COMPLETION = a.prompts, a.group, a.completion
     torch.set_num_threads(a.threads)
     tokenizer = AutoTokenizer.from_pretrained(a.model)
     text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    prompts = [tokenizer.decode(tokenizer(f"{i} " + text * 4)["input_ids"][:32]) for i in range(PROMPTS)]
+    prompts = [tokenizer.decode(tokenizer(f"{i} " + text * (a.prompt // 8))["input_ids"][:a.prompt]) for i in range(PROMPTS)]
     # As many copies as steps: each step sees the four prompts.
     data = Dataset.from_dict({"prompt": prompts * (a.r + 1)})
     with tempfile.TemporaryDirectory() as out:
