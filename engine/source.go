@@ -104,6 +104,9 @@ func (s *Source) Notes() []string {
 	return s.folder.Notes
 }
 
+// SetMaxBatch changes the number of sequences that are decoded together before the model is loaded.
+func (s *Source) SetMaxBatch(n int) { s.options.MaxBatch = n }
+
 // Device returns the device that Open opened.
 func (s *Source) Device() *backend.Device { return s.device }
 

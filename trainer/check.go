@@ -232,6 +232,9 @@ func (r *run) findRun(found *checked) error {
 	if tail := r.options.ModelTail; tail != "" && endsIn(was.Model, tail) && endsIn(r.config.Model, tail) {
 		was.Model = r.config.Model
 	}
+	if r.config.Memory == MemoryAuto && was.Memory == MemoryAuto {
+		r.config.fit(was.workload(nil, "", 0, 0)) // what was chosen stays chosen
+	}
 	if err := was.sameAs(r.config); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -277,19 +280,10 @@ func (r *run) checkPositions(positions, prompt int) error {
 
 // checkMemory prints what the run needs and refuses one that does not fit into what
 // the options allow, or else what the machine has free where the device is its CPU, and
-// what may be allocated where the device says so.
+// what may be allocated where the device says so. A run that is to choose its settings by
+// the memory chooses them here.
 func (r *run) checkMemory(found *checked) error {
-	p, device := found.plan.Memory, found.source.Device()
-	r.memory = p
-	if r.options.Log != nil {
-		if err := p.Write(r.options.Log); err != nil {
-			return err
-		}
-	}
-	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, "+
-		"activations and logits %d)",
-		p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20,
-		(p.Activations+p.Logits)>>20)
+	device := found.source.Device()
 	available := r.options.Memory
 	if available == 0 && device.IsCPU() {
 		if free := memory.Available(); free > 0 {
@@ -300,9 +294,32 @@ func (r *run) checkMemory(found *checked) error {
 			available = h.Limit
 		}
 	}
+	workload := r.config.workload(found.source.Config, r.options.DType, found.plan.longest,
+		found.plan.prompt)
+	if c := &r.config; c.Memory == MemoryAuto && r.started.Config.Model == "" && available > 0 {
+		before := workload.Plan().Total
+		smaller, chosen := workload.Choose(available)
+		if len(chosen) > 0 {
+			c.fit(smaller)
+			workload, found.plan.Memory, found.now.Config = smaller, smaller.Plan(), *c
+			found.source.SetMaxBatch(c.Rollout.Batch)
+			r.sayf("memory: auto chose %s: without that the run would need %d MiB, there are %d",
+				strings.Join(chosen, ", "), before>>20, available>>20)
+		}
+	}
+	p := found.plan.Memory
+	r.memory, r.available = p, available
+	if r.options.Log != nil {
+		if err := p.Write(r.options.Log); err != nil {
+			return err
+		}
+	}
+	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, "+
+		"activations and logits %d)",
+		p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20,
+		(p.Activations+p.Logits)>>20)
 	if available == 0 {
 		return nil
 	}
-	return r.config.workload(found.source.Config, r.options.DType, found.plan.longest,
-		found.plan.prompt).Check(available)
+	return workload.Check(available)
 }

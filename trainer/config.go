@@ -69,6 +69,11 @@ type Config struct {
 	// Steps is the number of rollout steps, or in SFT of optimiser steps.
 	Steps int `yaml:"steps" json:"steps"`
 
+	// Memory says what becomes of a run that does not fit into the memory that there is: empty refuses
+	// it; auto chooses the fewest of update.remat, update.micro_tokens, rollout.batch and optimizer.state
+	// with which it fits, and says which.
+	Memory string `yaml:"memory" json:"memory,omitempty"`
+
 	// Data chooses the problems that are trained on.
 	Data problems.Options `yaml:"data" json:"data"`
 	// Rollout holds the settings of sampling.
@@ -88,6 +93,9 @@ type Config struct {
 	// Eval measures the model: before the run, after it, and every few steps if wanted.
 	Eval Eval `yaml:"eval" json:"eval"`
 }
+
+// MemoryAuto is the value of Config.Memory that lets a run choose its settings.
+const MemoryAuto = "auto"
 
 // Rollout holds the settings of sampling.
 type Rollout struct {
@@ -379,6 +387,8 @@ func (c *Config) validate() error {
 	check(c.Model != "", "model is not set")
 	check(c.Data.Bench != "", "data.bench is not set")
 	check(len(c.Data.Languages) > 0, "data.languages is empty")
+	check(c.Memory == "" || c.Memory == MemoryAuto, "memory is %q, expected auto or nothing (--memory 24GiB "+
+		"says how much there is)", c.Memory)
 	check(c.Steps > 0, "steps is %d, expected at least 1", c.Steps)
 	check(c.Save.Every > 0, "save.every is %d, expected at least 1", c.Save.Every)
 	check(c.Save.KeepLast >= 0 && c.Save.KeepBest >= 0,

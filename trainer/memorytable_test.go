@@ -9,6 +9,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/trainer/memory"
 )
 
@@ -24,10 +25,16 @@ func qwen25(hidden, intermediate, layers, heads, kvHeads, vocabulary int, tied b
 	}}
 }
 
-// memoryTable is the table of docs/memory.md: what fits, and the settings it takes.
-func memoryTable() string {
+// memoryTable is a table of docs/memory.md: what fits, and the settings it takes.
+func memoryTable(prompt, completion int, sizes []int64) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "| model | trained | as it is | 24 GiB | 48 GiB | 80 GiB |\n|---|---|---|---|---|---|")
+	fmt.Fprint(&b, "| model | trained | as it is |")
+	for _, gib := range sizes {
+		fmt.Fprintf(&b, " %d GiB |", gib)
+	}
+	fmt.Fprintln(&b, "\n|---|---|---|"+strings.Repeat("---|", len(sizes)))
+	llama := qwen25(4096, 14336, 32, 32, 8, 128256, false)
+	llama.Architecture = architecture.Llama
 	for _, m := range []struct {
 		name   string
 		config *checkpoint.Config
@@ -35,19 +42,20 @@ func memoryTable() string {
 		{"Qwen2.5-0.5B", qwen25(896, 4864, 24, 14, 2, 151936, true)},
 		{"Qwen2.5-1.5B", qwen25(1536, 8960, 28, 12, 2, 151936, true)},
 		{"Qwen2.5-7B", qwen25(3584, 18944, 28, 28, 4, 152064, false)},
+		{"Llama-3.1-8B", llama},
 	} {
-		for _, rank := range []int{0, 16} {
+		for _, trained := range []struct {
+			name string
+			rank int
+			base blockwise.Code
+		}{{"all weights", 0, blockwise.None}, {"LoRA, rank 16", 16, blockwise.None},
+			{"LoRA, rank 16, `lora.base` nf4", 16, blockwise.NF4}} {
 			c := defaults()
-			c.Loss.Beta, c.LoRA.Rank = 0, rank
-			const prompt, completion = 512, 1536
-			trained := "all weights"
-			if rank > 0 {
-				trained = fmt.Sprintf("LoRA, rank %d", rank)
-			}
+			c.Loss.Beta, c.LoRA.Rank, c.LoRA.Base = 0, trained.rank, trained.base
 			w := c.workload(m.config, "float32", prompt+completion, prompt)
 			plan := w.Plan()
-			fmt.Fprintf(&b, "| %s | %s | %.1f GiB |", m.name, trained, float64(plan.Total)/(1<<30))
-			for _, gib := range []int64{24, 48, 80} {
+			fmt.Fprintf(&b, "| %s | %s | %.1f GiB |", m.name, trained.name, float64(plan.Total)/(1<<30))
+			for _, gib := range sizes {
 				settings, p, ok := w.Fit(gib<<30*95/100, func(r memory.Remedy) bool {
 					return !strings.Contains(r.Setting, "lora")
 				})
@@ -69,28 +77,35 @@ func memoryTable() string {
 	return b.String()
 }
 
-// TestMemoryTable: the table in the docs is what the planner says today. With
-// -update it is written anew.
+// TestMemoryTable: the tables in the docs are what the planner says today. With
+// -update they are written anew.
 func TestMemoryTable(t *testing.T) {
-	const path, begin, end = "../docs/memory.md", "<!-- table: go test ./trainer -run TestMemoryTable " +
-		"-update -->\n", "<!-- end of table -->\n"
+	const path, end = "../docs/memory.md", "<!-- end of table -->\n"
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(data), begin)
-	table, after, ended := strings.Cut(rest, end)
-	if !found || !ended {
-		t.Fatalf("%s has no table between its marks", path)
+	text := string(data)
+	for _, x := range []struct {
+		prompt, completion int
+		sizes              []int64
+	}{{512, 1536, []int64{24, 48, 80}}, {1024, 4096, []int64{24, 32, 80}}} {
+		begin := fmt.Sprintf("<!-- table of %d + %d tokens: go test ./trainer -run TestMemoryTable -update -->\n",
+			x.prompt, x.completion)
+		before, rest, found := strings.Cut(text, begin)
+		table, after, ended := strings.Cut(rest, end)
+		if !found || !ended {
+			t.Fatalf("%s has no table between %q and %q", path, begin, end)
+		}
+		want := memoryTable(x.prompt, x.completion, x.sizes)
+		if table != want && !*updateTable {
+			t.Errorf("%s has\n%s, the planner says\n%s", path, table, want)
+		}
+		text = before + begin + want + end + after
 	}
-	want := memoryTable()
 	if *updateTable {
-		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if table != want {
-		t.Errorf("%s has\n%s, the planner says\n%s", path, table, want)
 	}
 }

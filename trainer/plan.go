@@ -103,6 +103,12 @@ func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt in
 	return w
 }
 
+// fit takes over the settings of a workload that memory.Workload.Choose chooses.
+func (c *Config) fit(w memory.Workload) {
+	c.Update.Remat, c.Update.MicroTokens = w.Remat, w.Layout.MicroTokens
+	c.Rollout.Batch, c.Optimizer.State = w.Decoded, w.Optimizer.State
+}
+
 // layout returns the layout of gradient passes: what rollouts have in common, a group's
 // prompt, is computed once; solutions have nothing in common and may be packed.
 func (c *Config) layout() learner.Layout {

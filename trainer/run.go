@@ -83,6 +83,7 @@ type run struct {
 	events      eventWriter
 	evaluations evaluations
 	memory      memory.Plan
+	available   int64   // bytes that the plan may take; 0 where that is not known
 	warned      bool    // of truncated rollouts
 	peak        float64 // of the device, FLOP/s; 0 until it is measured
 
@@ -301,6 +302,12 @@ func (r *run) load(found *checked) error {
 	}
 	if latest != "" {
 		if err := r.restore(latest, found.at); err != nil {
+			return err
+		}
+	}
+	if r.done < c.Steps {
+		dtype, plan := r.options.DType, found.plan
+		if err := r.rehearse(c.workload(found.source.Config, dtype, plan.longest, plan.prompt)); err != nil {
 			return err
 		}
 	}

@@ -159,7 +159,12 @@ func TestPages(t *testing.T) {
 			{Name: "q", Shape: shapes.Make(f32, 1, T, H, E)},
 			{Name: "k", Shape: shapes.Make(f32, 1, T, K, E)},
 			{Name: "v", Shape: shapes.Make(f32, 1, T, K, E)},
-		}, func(in []*Node) []*Node { return []*Node{CausalAttention(in[0], in[1], in[2], nil, f32)} })
+		}, func(in []*Node) []*Node {
+			flat := func(x *Node) *Node { return Reshape(x, T, x.Shape().Dim(2), E) }
+			position := Iota(in[0].Graph(), shapes.Make(i32, T), 0)
+			o := Attention(Sequences{B: 1, T: T}, flat(in[0]), flat(in[1]), flat(in[2]), position, f32, false)
+			return []*Node{Reshape(o, 1, T, H, E)}
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,12 +64,9 @@ func New(w *model.Weights, options Options) (*Learner, error) {
 		return nil, errors.New("weights that are held block-wise are not trained: give an adapter")
 	}
 	l := newLearner(w, options)
-	for _, spec := range l.specs {
-		zeros, err := w.Device.Zeros(dtypes.Float32, spec.Shape...)
-		if err != nil {
-			return nil, fmt.Errorf("gradient of %s: %w", spec.Name, err)
-		}
-		l.gradients = append(l.gradients, zeros)
+	l.gradients = make([]backend.Buffer, len(l.specs))
+	if err := l.Forget(); err != nil {
+		return nil, err
 	}
 	held := w.HeldAs()
 	if options.Adapter != nil {
@@ -121,6 +118,19 @@ func (l *Learner) Accumulate(
 		return nil, err
 	}
 	return o.Seen(values, batch.Shape.N), nil
+}
+
+// Forget clears the sum of gradients.
+func (l *Learner) Forget() error {
+	for i, spec := range l.specs {
+		backend.Free(l.gradients[i])
+		zeros, err := l.weights.Device.Zeros(dtypes.Float32, spec.Shape...)
+		if err != nil {
+			return fmt.Errorf("gradient of %s: %w", spec.Name, err)
+		}
+		l.gradients[i] = zeros
+	}
+	return nil
 }
 
 // program returns the gradient program of a batch's shape.

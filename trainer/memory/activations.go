@@ -15,26 +15,25 @@ import (
 // proportions (I from 2.5 to 6 times D, H·E about D).
 const (
 	// Of each token in each layer, numbers as many as the row is wide:
-	keptIntermediate = 4 // rows of I: gate, up, SiLU(gate), their product. Fit 5.0
-	// rows of D: the residual stream, outputs of attention and MLP. Fit, with norms, 6.1 (here 8)
-	keptHidden     = 4
+	keptIntermediate = 5 // rows of I: gate, up, SiLU(gate) and its sigmoid, their product. Fit 4.98
+	// rows of D: the residual stream after attention and after the MLP. Fit, with norms, 6.21 (here 6)
+	keptHidden     = 2
 	keptNormalised = 2 // rows of what a norm is applied to: normalised, and scaled
-	keptQuery      = 3 // rows of H·E: queries as projected and as rotated, attention's output. Fit 1.0
-	keptKeyValue   = 2 // rows of K·E: keys, values. Fit 2.3
-	keptContinued  = 1 // further rows of H·E where a prompt is continued: two attentions joined. Fit 3.2
+	keptQuery      = 2 // rows of H·E: queries as rotated, attention's output. Fit 2.00
+	keptKeyValue   = 2 // rows of K·E: keys, values. Fit 2.20
 
-	// Of each query and each key that is computed with it, in each head:
-	keptScores          = 2    // in a row of whole sequences: scores and their softmax. Fit 2.1
-	keptContinuedScores = 1.25 // in a row that continues a prompt. Fit 1.0
+	// In one layer at a time, of each query and each key of a block: scores, their softmax, its gradient.
+	blockScores = 3
 
 	// Of each completion token, rows of a block of the vocabulary: logits, their softmax, its
-	// gradient. Fit 2.9, and 1.2 for the head's gradient, which counts once.
+	// gradient. Fit 2.95, and 1.01 for the head's gradient, which counts once.
 	logitRows = 3
 
-	// With remat a layer keeps its input alone, and the peak is at the head or in one layer.
+	// With remat a layer keeps its input and what attention returns, and the peak is at the head or in
+	// one layer.
 	rematHeadBytes = 34 // at the head, of each token and unit of D: what XLA has not freed yet
-	rematScores    = 3  // in a layer, instead of keptScores
 	rematMore      = 10 // in a layer a tenth more than is kept of it without remat
+	rematFactors   = 2  // in a layer with an adapter further rows of I: gate and up without their factors
 )
 
 // temporary plans the activations and logits of a gradient pass, in bytes.
@@ -45,29 +44,31 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 	D, I, layers := int64(m.HiddenSize), int64(m.IntermediateSize), int64(m.NumLayers)
 	queries, keys := int64(m.NumHeads*m.HeadDim), int64(m.NumKVHeads*m.HeadDim)
 
-	// Pairs of a query and a key in rows that are whole sequences, and in rows that
-	// continue a prompt.
-	rows := shape.B * shape.T
-	whole, continued := rows*shape.T, 0
 	layer := tokens * (keptIntermediate*I + keptHidden*D + keptNormalised*normalised(m) + keptQuery*queries +
 		keptKeyValue*keys)
+	_, block := op.AttentionBlocks(shape.T)
+	rows, ofRows := shape.B*shape.T, block
+	ofPrompts := 0
 	if shape.Group > 0 {
-		whole, continued = shape.Prompts()*shape.Prompt*shape.Prompt, rows*(shape.Prompt+shape.T)
-		layer += keptContinued * scale(rows) * queries
+		_, block := op.AttentionBlocks(shape.Prompt)
+		ofRows = max(ofRows, block)
+		ofPrompts = shape.Prompts() * shape.Prompt * block
 	}
 	layer *= float
-	scores := float * scale(whole+continued) * int64(m.NumHeads)
-	kept := float * scale(keptScores*whole+int(keptContinuedScores*float64(continued))) * int64(m.NumHeads)
+	scores := float * scale(blockScores*max(rows*ofRows, ofPrompts)) * int64(m.NumHeads)
 
 	// The head's gradient, or its blocks cut out, is as large as the head.
 	logits = float * (logitRows*completions*min(int64(m.VocabSize), op.VocabularyBlock) +
 		int64(m.VocabSize)*D)
 	if !w.Remat {
-		return layers * (layer + kept), logits
+		return layers*layer + scores, logits
 	}
-	inputs := float * layers * tokens * D
-	atHead := inputs + scores + rematHeadBytes*tokens*D + logits
-	inLayer := inputs + rematScores*scores + layer + layer/rematMore
+	inputs := float * layers * tokens * (D + queries) // of a layer, and its attention's output
+	atHead := inputs + rematHeadBytes*tokens*D + logits
+	inLayer := inputs + scores + layer + layer/rematMore
+	if w.LoRA.Rank > 0 {
+		inLayer += float * rematFactors * tokens * I
+	}
 	if inLayer > atHead {
 		return inLayer, 0
 	}

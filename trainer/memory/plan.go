@@ -101,8 +101,8 @@ func (w Workload) Plan() Plan {
 		p.KVPool = max(min(pool, engine.DefaultPoolBytes), sequence)
 	}
 
-	var scale func(int) int64
-	p.MicroBatch, scale = w.largestPass()
+	pass, scale := w.largestPass()
+	p.MicroBatch = pass.Shape
 	p.Activations, p.Logits = w.temporary(p.MicroBatch, scale)
 	p.Activations += decodedProjections * int64(largest*held.Size())
 	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits +
@@ -110,10 +110,15 @@ func (w Workload) Plan() Plan {
 	return p
 }
 
-// largestPass returns the shape of a gradient pass over sequences that are all as long as
-// they may be. Shorter ones may fill a pass better: scale returns what a number of the
-// shape's then grows to.
-func (w Workload) largestPass() (shape dense.Shape, scale func(int) int64) {
+// LargestPass is a gradient pass over sequences that are all as long as they may be.
+func (w Workload) LargestPass() *dense.Batch {
+	batch, _ := w.largestPass()
+	return batch
+}
+
+// largestPass returns the pass and, since shorter sequences may fill a pass better, what a number
+// of its shape then grows to.
+func (w Workload) largestPass() (largest *dense.Batch, scale func(int) int64) {
 	group, micro := w.Group, w.Layout.MicroTokens
 	sequences := min(w.Sequences, group*(micro/w.Longest+1)) // more do not fit into one
 	pairs := make([]dense.Pair, sequences)
@@ -121,7 +126,7 @@ func (w Workload) largestPass() (shape dense.Shape, scale func(int) int64) {
 	for i := range pairs {
 		if i%group == 0 {
 			ids := make([]int32, max(w.Prompt, 1))
-			ids[0] = int32(i)
+			ids[0] = int32(i % w.Model.VocabSize) // a prompt of its own
 			pairs[i].Prompt = ids
 		} else {
 			pairs[i].Prompt = pairs[i-1].Prompt
@@ -131,13 +136,13 @@ func (w Workload) largestPass() (shape dense.Shape, scale func(int) int64) {
 	total := 0
 	for _, batch := range w.Layout.Batches(pairs) {
 		if total == 0 {
-			shape = batch.Shape
+			largest = batch
 		}
 		total += batch.Shape.Tokens()
 	}
-	tokens := shape.Tokens()
+	tokens := largest.Shape.Tokens()
 	full := max(tokens, min(micro, total))
-	return shape, func(n int) int64 { return int64(n) * int64(full) / int64(tokens) }
+	return largest, func(n int) int64 { return int64(n) * int64(full) / int64(tokens) }
 }
 
 // describe writes what a pass computes: rows × tokens, after prompts × tokens.

@@ -13,12 +13,14 @@ import (
 type Remedy struct {
 	Setting string // as a command line has it
 	apply   func(*Workload)
+	// mild ones are settings of a configuration that cost time, or round the optimiser's state.
+	mild bool
 }
 
 // remedies are tried in this order, each on top of those before: first what only
 // costs time, then what rounds more, then what changes what is trained.
 func (w Workload) remedies() []Remedy {
-	set := func(setting string, apply func(*Workload)) Remedy { return Remedy{"--set " + setting, apply} }
+	set := func(setting string, apply func(*Workload)) Remedy { return Remedy{"--set " + setting, apply, true} }
 	all := []Remedy{set("update.remat=true", func(w *Workload) { w.Remat = true })}
 	for micro := w.Layout.MicroTokens / 2; micro >= 64; micro /= 2 {
 		all = append(all, set(fmt.Sprintf("update.micro_tokens=%d", micro),
@@ -30,11 +32,11 @@ func (w Workload) remedies() []Remedy {
 	}
 	return append(all,
 		set("optimizer.state=int8", func(w *Workload) { w.Optimizer.State = optimizer.StateInt8 }),
-		Remedy{"--dtype bfloat16", func(w *Workload) { w.DType = "bfloat16" }},
-		Remedy{"--dtype bfloat16 --set optimizer.masters=false",
-			func(w *Workload) { w.Optimizer.Masters, w.DType = false, "bfloat16" }},
-		set("lora.rank=16", func(w *Workload) { w.LoRA.Rank = max(w.LoRA.Rank, 16) }),
-		Remedy{"--set lora.rank=16 --set lora.base=nf4", func(w *Workload) {
+		Remedy{Setting: "--dtype bfloat16", apply: func(w *Workload) { w.DType = "bfloat16" }},
+		Remedy{Setting: "--dtype bfloat16 --set optimizer.masters=false",
+			apply: func(w *Workload) { w.Optimizer.Masters, w.DType = false, "bfloat16" }},
+		Remedy{Setting: "--set lora.rank=16", apply: func(w *Workload) { w.LoRA.Rank = max(w.LoRA.Rank, 16) }},
+		Remedy{Setting: "--set lora.rank=16 --set lora.base=nf4", apply: func(w *Workload) {
 			w.LoRA.Rank, w.LoRA.Base = max(w.LoRA.Rank, 16), blockwise.NF4
 		}})
 }
@@ -43,16 +45,40 @@ func (w Workload) remedies() []Remedy {
 // if it does as it is, and its plan with them; ok is false when no settings do. Only
 // remedies that allowed takes are tried, all where it is nil.
 func (w Workload) Fit(available int64, allowed func(Remedy) bool) (settings []string, p Plan, ok bool) {
-	plan := func(chosen []Remedy) Plan {
-		smaller := w
-		for _, r := range chosen {
-			r.apply(&smaller)
-		}
-		return smaller.Plan()
+	chosen := w.choose(available, allowed)
+	for _, r := range chosen {
+		settings = append(settings, r.Setting)
 	}
+	p = w.with(chosen).Plan()
+	return settings, p, p.Total <= available
+}
+
+// Choose returns the workload with the fewest settings with which it fits into available bytes,
+// of those that change no result beyond rounding and no dtype, and these settings.
+func (w Workload) Choose(available int64) (smaller Workload, settings []string) {
+	chosen := w.choose(available, func(r Remedy) bool { return r.mild })
+	for _, r := range chosen {
+		settings = append(settings, strings.TrimPrefix(r.Setting, "--set "))
+	}
+	return w.with(chosen), settings
+}
+
+// with returns the workload with remedies.
+func (w Workload) with(chosen []Remedy) Workload {
+	for _, r := range chosen {
+		r.apply(&w)
+	}
+	return w
+}
+
+// choose returns the fewest remedies with which a run fits into available bytes, or those that
+// help most where none are enough.
+func (w Workload) choose(available int64, allowed func(Remedy) bool) []Remedy {
+	plan := func(chosen []Remedy) Plan { return w.with(chosen).Plan() }
 	var chosen []Remedy
-	if p = plan(nil); p.Total <= available {
-		return nil, p, true
+	p := plan(nil)
+	if p.Total <= available {
+		return nil
 	}
 	all := w.remedies()
 	if allowed != nil {
@@ -60,7 +86,7 @@ func (w Workload) Fit(available int64, allowed func(Remedy) bool) (settings []st
 	}
 	for _, r := range all { // one alone
 		if p := plan([]Remedy{r}); p.Total <= available {
-			return []string{r.Setting}, p, true
+			return []Remedy{r}
 		}
 	}
 	key := func(r Remedy) string { return strings.Split(r.Setting, "=")[0] }
@@ -93,11 +119,7 @@ func (w Workload) Fit(available int64, allowed func(Remedy) bool) (settings []st
 			}
 		}
 	}
-	p = plan(chosen)
-	for _, r := range chosen {
-		settings = append(settings, r.Setting)
-	}
-	return settings, p, p.Total <= available
+	return chosen
 }
 
 // Check returns an error that names the settings that would make the run fit into

@@ -15,7 +15,7 @@ import (
 	"github.com/stele-lm/stele/kernels/op"
 )
 
-// attention mixes positions: q [B, T, H, E], k and v [B, T, K, E] to [B, T, H, E].
+// attention mixes positions: q [B, T, H, E], k and v [B, T, K, E] to as many numbers as q has.
 type attention func(layer int, q, k, v *Node) *Node
 
 // hidden runs the layers over tokens [B, T] at position [B, T] (int32) and

@@ -1,0 +1,35 @@
+package trainer
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stele-lm/stele/trainer/memory"
+)
+
+// tight is the share of the memory that there is above which a plan is tried before the first
+// step: plans are right to some fifteen percent.
+const tight = 0.5
+
+// rehearse takes the gradient pass of the longest sequences that there may be, and forgets its
+// gradient, where the plan leaves little room: what does not fit then fails now and not when the
+// first such sequence is sampled, hours later.
+func (r *run) rehearse(w memory.Workload) error {
+	if r.available == 0 || float64(r.memory.Total) < tight*float64(r.available) {
+		return nil
+	}
+	began := time.Now()
+	batch := w.LargestPass()
+	shape := batch.Shape
+	if _, err := r.learner.Accumulate(batch, r.objective.Columns(shape.N), 1); err != nil {
+		return fmt.Errorf("the gradient pass of the longest sequences that there may be (%d tokens, %d MiB "+
+			"planned with all else) does not run here: %w: lower update.micro_tokens, or set update.remat=true",
+			shape.Tokens(), r.memory.Total>>20, err)
+	}
+	if err := r.learner.Forget(); err != nil {
+		return err
+	}
+	r.sayf("the longest gradient pass that there may be, %d tokens, was tried: it fits (%.0f s)",
+		shape.Tokens(), time.Since(began).Seconds())
+	return nil
+}
