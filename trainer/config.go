@@ -114,7 +114,8 @@ type Rollout struct {
 	// Batch is the number of sequences that are decoded together; results do not depend on it.
 	Batch int `yaml:"batch" json:"batch"`
 	// MaxDifference stops the run when a sampled token's log-probability in the engine and in the
-	// trainer, before any update, differ by more.
+	// trainer, before any update, differ by more: by more than ten times that in bfloat16, which rounds
+	// activations too.
 	MaxDifference float64 `yaml:"max_difference" json:"max_difference"`
 
 	// DynamicSampling leaves groups without contrast out and samples further problems in their place

@@ -347,3 +347,27 @@ func readTensors(t *testing.T, dir, name string) map[string][]float32 {
 	}
 	return all
 }
+
+// TestMaxDifference: a run whose engine and trainer differ by more than allowed stops, and bfloat16
+// is allowed ten times as much.
+func TestMaxDifference(t *testing.T) {
+	for _, x := range []struct {
+		dtype string
+		share float64 // of the largest difference that there is, as the bound
+		stops bool
+	}{{"float32", 0.5, true}, {"float32", 2, false}, {"bfloat16", 0.2, false}, {"bfloat16", 0.05, true}} {
+		c := tinyRun(t, 1)
+		o := Options{Backend: "go", DType: x.dtype, Kernels: engine.KernelsHost}
+		c.Rollout.MaxDifference = 0 // anything goes
+		var largest float64
+		o.OnStep = func(_, _ int, m Metrics) { largest = m["sampling/sampling_logp_difference/max"] }
+		if err := Run(context.Background(), c, filepath.Join(t.TempDir(), "run"), o); err != nil {
+			t.Fatal(err)
+		}
+		c.Rollout.MaxDifference = x.share * largest
+		err := Run(context.Background(), c, filepath.Join(t.TempDir(), "bound"), o)
+		if stopped := err != nil && strings.Contains(err.Error(), "rollout.max_difference"); stopped != x.stops {
+			t.Errorf("%s, bound %g of %g: %v", x.dtype, c.Rollout.MaxDifference, largest, err)
+		}
+	}
+}
