@@ -155,6 +155,9 @@ type pool struct {
 	allocator *paged.Allocator
 }
 
+// Reserve makes the pool that sequences of longest tokens need, some of them decoded together.
+func (e *Engine) Reserve(longest, together int) error { return e.ensurePool(longest, longest*together) }
+
 // ensurePool makes a pool in which a sequence of longest tokens fits, and as far
 // as memory allows want tokens in all. An existing pool that is large enough stays.
 func (e *Engine) ensurePool(longest, want int) error {

@@ -70,8 +70,8 @@ func (s *Source) Open(options Options) error {
 		return err
 	}
 	if options.Projections.Quantises() && model.HostOnly(s.dtype) {
-		return fmt.Errorf("projections are held as %s and computed with in float32 or bfloat16, not in %s",
-			options.Projections.Code, options.DType)
+		return fmt.Errorf("projections in %s are multiplied in float32 or bfloat16: --dtype %s does not go with "+
+			"--quantize", options.Projections.Code, options.DType)
 	}
 	if s.device, err = options.Shared.Open(options.Backend); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -232,8 +233,14 @@ func (r *run) findRun(found *checked) error {
 	if tail := r.options.ModelTail; tail != "" && endsIn(was.Model, tail) && endsIn(r.config.Model, tail) {
 		was.Model = r.config.Model
 	}
-	if r.config.Memory == MemoryAuto && was.Memory == MemoryAuto {
-		r.config.fit(was.workload(nil, "", 0, 0)) // what was chosen stays chosen
+	if c := &r.config; c.Memory == MemoryAuto && was.Memory == MemoryAuto {
+		given := *c
+		c.fit(was.workload(nil, "", 0, 0)) // what was chosen stays chosen
+		if !reflect.DeepEqual(given, *c) {
+			r.sayf("memory: auto: the run goes on with what it began with, update.remat=%t update.micro_tokens=%d "+
+				"rollout.batch=%d optimizer.state=%s", c.Update.Remat, c.Update.MicroTokens, c.Rollout.Batch,
+				c.Optimizer.State)
+		}
 	}
 	if err := was.sameAs(r.config); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -306,6 +313,9 @@ func (r *run) checkMemory(found *checked) error {
 			r.sayf("memory: auto chose %s: without that the run would need %d MiB, there are %d",
 				strings.Join(chosen, ", "), before>>20, available>>20)
 		}
+	}
+	if r.config.Memory == MemoryAuto && available == 0 {
+		r.sayf("memory: auto chooses nothing: how much memory there is is not known here, --memory 24GiB says it")
 	}
 	p := found.plan.Memory
 	r.memory, r.available = p, available

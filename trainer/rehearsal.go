@@ -19,12 +19,20 @@ func (r *run) rehearse(w memory.Workload) error {
 		return nil
 	}
 	began := time.Now()
+	if w.Rollouts > 0 { // what rollouts leave beside the pass
+		if err := r.engine.Reserve(w.Longest, min(w.Decoded, w.Rollouts)); err != nil {
+			return err
+		}
+	}
 	batch := w.LargestPass()
 	shape := batch.Shape
 	if _, err := r.learner.Accumulate(batch, r.objective.Columns(shape.N), 1); err != nil {
-		return fmt.Errorf("the gradient pass of the longest sequences that there may be (%d tokens, %d MiB "+
-			"planned with all else) does not run here: %w: lower update.micro_tokens, or set update.remat=true",
-			shape.Tokens(), r.memory.Total>>20, err)
+		advice := "lower update.micro_tokens"
+		if !w.Remat {
+			advice += ", or set update.remat=true"
+		}
+		return fmt.Errorf("the gradient pass of the longest sequences that there may be (%d tokens; the run is "+
+			"planned with %d MiB) does not run here: %w (%s)", shape.Tokens(), r.memory.Total>>20, err, advice)
 	}
 	if err := r.learner.Forget(); err != nil {
 		return err

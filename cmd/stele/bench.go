@@ -102,6 +102,9 @@ func (f *benchFlags) check() error {
 		return usagef("--step %q: expected PROMPTSxROLLOUTSxTOKENS@TOKENS as in 4x4x64@32, at least 2 rollouts",
 			f.step)
 	}
+	if f.pass > 0 && f.offline {
+		return usagef("--pass %d: --offline measures its queue and nothing else", f.pass)
+	}
 	if f.pass < 0 {
 		return usagef("--pass %d must not be negative", f.pass)
 	}
@@ -162,6 +165,12 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		return err
 	}
 	defer e.Close()
+	if f.pass > 0 && model.HostOnly(e.Weights.DType) {
+		return usagef("--pass %d is training: not with --dtype %s", f.pass, g.dtype)
+	}
+	if most := e.Weights.Config.MaxPositions; f.pass >= most {
+		return usagef("--pass %d and a prompt of one token: the model has %d positions", f.pass, most)
+	}
 	b := &benchRun{engine: e, flags: f, dtype: g.dtype}
 	measure := b.run
 	if f.offline {
@@ -209,8 +218,9 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		}
 	}
 	b.finish()
-	if f.size() != trainer.DefaultBenchSize {
-		return b.report.write(out, f.output) // a plan of stele study counts with the step of the default size
+	if f.train && f.size() != trainer.DefaultBenchSize {
+		fmt.Fprintln(os.Stderr, "the speed is not kept for stele study --dry-run, which counts with the default --step")
+		return b.report.write(out, f.output)
 	}
 	if err := keepSpeed(e.Weights.Config, &b.report); err != nil {
 		fmt.Fprintf(os.Stderr, "the speed is not kept for stele study --dry-run: %v\n", err)

@@ -73,6 +73,9 @@ input. stele score reads it.`,
 	return c
 }
 
+// errNoAdapter refuses what would be the base model without a word.
+var errNoAdapter = usagef("--adapter is empty: expected the folder of an adapter")
+
 func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if (f.prompt == "") == (f.in == "") {
 		return usagef("give either a prompt with -p or a file with --in")
@@ -91,6 +94,9 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		return usageError{err}
 	}
 	options := g.engineOptions(f.batch)
+	if c.Flags().Changed("adapter") && f.adapter == "" {
+		return errNoAdapter
+	}
 	options.Adapter = f.adapter
 	e, err := engine.Load(f.model, options)
 	if err != nil {

@@ -68,7 +68,7 @@ func TestEvalQuantised(t *testing.T) {
 	}
 	for arg, want := range map[string]string{
 		"nf5": `--quantize "nf5": expected none, nf4, int8, did you mean "nf4"?`,
-		"nf4": "projections are held as nf4 and computed with in float32 or bfloat16, not in int8",
+		"nf4": "projections in nf4 are multiplied in float32 or bfloat16: --dtype int8 does not go with --quantize",
 	} {
 		said, err := saidBy("generate", "-m", adapterModel, "-p", "x", "--raw", "--backend", "go", "--dtype", "int8",
 			"--quantize", arg)

@@ -36,6 +36,9 @@ else is kept.`,
 				return err
 			}
 			options := g.engineOptions(0)
+			if c.Flags().Changed("adapter") && adapter == "" {
+				return errNoAdapter
+			}
 			options.Adapter = adapter
 			e, err := engine.Load(name, options)
 			if err != nil {

@@ -86,6 +86,12 @@ func (w *Weights) Upload() error {
 			"use float32 or bfloat16 for graphs and training", strings.ToLower(w.DType.String()))
 	}
 	buffers, magnitudes := make([]backend.Buffer, len(w.Specs)), make([][]backend.Buffer, len(w.Specs))
+	defer func() {
+		if w.Buffers == nil { // a tensor could not be loaded
+			backend.Free(buffers...)
+			backend.Free(slices.Concat(magnitudes...)...)
+		}
+	}()
 	for i, spec := range w.Specs {
 		tensor, err := w.folder.Tensor(spec.Name)
 		if err != nil {
@@ -207,37 +213,6 @@ func (w *Weights) Set(i int, values []float32) error {
 	backend.Free(w.Buffers[i])
 	w.Buffers[i] = buffer
 	return nil
-}
-
-// Clone copies the weights without their adapter, for a reference model that must not move.
-func (w *Weights) Clone() (*Weights, error) {
-	if err := w.Upload(); err != nil {
-		return nil, err
-	}
-	clone := *w
-	clone.Buffers, clone.Adapter, clone.magnitudes = nil, nil, make([][]backend.Buffer, len(w.Specs))
-	for i, spec := range w.Specs {
-		parts := []backend.Buffer{w.Buffers[i]}
-		if w.Blockwise(i) {
-			parts = append(parts, w.magnitudes[i]...)
-		}
-		for j, buffer := range parts {
-			data, err := backend.Bytes(buffer)
-			if err == nil {
-				buffer, err = backend.UploadBytes(w.Device, data, w.shapes(i)[j])
-			}
-			if err != nil {
-				clone.Close()
-				return nil, fmt.Errorf("copying %s: %w", spec.Name, err)
-			}
-			if j == 0 {
-				clone.Buffers = append(clone.Buffers, buffer)
-			} else {
-				clone.magnitudes[i] = append(clone.magnitudes[i], buffer)
-			}
-		}
-	}
-	return &clone, nil
 }
 
 // Close frees the buffers, and what host kernels read until Upload, and closes the adapter.

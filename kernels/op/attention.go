@@ -12,8 +12,8 @@ import (
 // prompts, or rows that hold whole sequences; G rows that go on where each prompt ends, T tokens
 // a row. In blocks, tokens are [n, P, K, G, J, t, E]: n blocks of t tokens a row, J 1 for keys.
 
-// AttentionBlock is the largest number of queries of a row, and of keys, whose scores exist at a
-// time: a row of no more tokens is one block.
+// AttentionBlock is the most queries of a row, and the most keys, whose scores exist at one time. A
+// row of at most so many tokens is one block.
 const AttentionBlock = 256
 
 // attentionBlock is AttentionBlock but in tests of many blocks.

@@ -66,6 +66,7 @@ func New(w *model.Weights, options Options) (*Learner, error) {
 	l := newLearner(w, options)
 	l.gradients = make([]backend.Buffer, len(l.specs))
 	if err := l.Forget(); err != nil {
+		backend.Free(l.gradients...)
 		return nil, err
 	}
 	held := w.HeldAs()
@@ -74,7 +75,11 @@ func New(w *model.Weights, options Options) (*Learner, error) {
 	}
 	var err error
 	l.optimizer, err = optimizer.New(w.Device, l.specs, held, options.AdamW, options.Seed, w.Float32s)
-	return l, err
+	if err != nil {
+		backend.Free(l.gradients...)
+		return nil, err
+	}
+	return l, nil
 }
 
 func newLearner(w *model.Weights, options Options) *Learner {

@@ -25,7 +25,7 @@ type Options struct {
 	Merge bool `yaml:"merge" json:"merge"`
 	// Base is how the projections, which are frozen, are held on the device: none as the dtype of the
 	// weights says, nf4 in 4 bits, as QLoRA does, or int8 in 8, in blocks of 64. They are quantised from
-	// the checkpoint as they are loaded; embedding, norms and head stay as they are.
+	// the checkpoint as they are loaded; embedding, norms, biases and head stay as they are.
 	Base blockwise.Code `yaml:"base" json:"base"`
 	// DoubleQuant quantises the largest magnitudes of Base's blocks, too, which take 0.13 bits a weight
 	// then instead of 0.5.

@@ -22,7 +22,8 @@ const (
 	keptQuery      = 2 // rows of H·E: queries as rotated, attention's output. Fit 2.00
 	keptKeyValue   = 2 // rows of K·E: keys, values. Fit 2.20
 
-	// In one layer at a time, of each query and each key of a block: scores, their softmax, its gradient.
+	// In one layer at a time, of each query of all rows and each key of a block, which is too many where
+	// a row has several blocks: scores, their softmax, its gradient.
 	blockScores = 3
 
 	// Of each completion token, rows of a block of the vocabulary: logits, their softmax, its
