@@ -4,15 +4,11 @@ import (
 	"math"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/op"
-	"github.com/stele-lm/stele/trainer/learner"
-	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
@@ -87,13 +83,7 @@ func TestFit(t *testing.T) {
 			for remat, noted := range map[bool]*int64{false: &passes[i].assigned,
 				true: &passes[i].assignedRemat} {
 				w := passes[i].workload(remat)
-				weights := &model.Weights{Config: w.Model, Device: d, DType: dtypes.Float32,
-					Specs: w.Model.Model().Tensors()}
-				options := learner.Options{Objective: objective.Policy(objective.Default()), Remat: remat}
-				now, err := learner.Temporary(weights, options, w.Plan().MicroBatch)
-				if err != nil {
-					t.Fatal(err)
-				}
+				now := xlas(t, d, w, w.Plan().MicroBatch)
 				t.Logf("%+v, remat %v: %d bytes", passes[i], remat, now)
 				*noted = now
 			}

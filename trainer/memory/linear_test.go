@@ -3,12 +3,7 @@ package memory
 import (
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
-
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/model/dense"
-	"github.com/stele-lm/stele/trainer/learner"
-	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
@@ -17,15 +12,9 @@ import (
 func TestMemoryLinear(t *testing.T) {
 	d := trainertest.OpenDevice(t, "xla:cpu")
 	p := fitPass{D: 128, I: 512, H: 4, K: 2, E: 32, V: 2048, L: 2, prompt: 64, completion: 64, group: 1, micro: 4096}
-	config := p.workload(false).Model
 	for _, remat := range []bool{false, true} {
 		temporary := func(shape dense.Shape) int64 {
-			w := &model.Weights{Config: config, Device: d, DType: dtypes.Float32, Specs: config.Model().Tensors()}
-			options := learner.Options{Objective: objective.Policy(objective.Default()), Remat: remat}
-			bytes, err := learner.Temporary(w, options, shape)
-			if err != nil {
-				t.Fatal(err)
-			}
+			bytes := xlas(t, d, p.workload(remat), shape)
 			t.Logf("remat %v, %+v: %.1f MiB", remat, shape, float64(bytes)/(1<<20))
 			return bytes
 		}

@@ -9,6 +9,8 @@ import (
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
@@ -54,7 +56,7 @@ func TestMemoryOfModels(t *testing.T) {
 		w.LoRA.Rank, w.LoRA.Base, w.LoRA.DoubleQuant = x.rank, x.base, true
 		p, assigned := w.Plan(), x.noted
 		if *compileAll {
-			assigned = xlas(t, w, p)
+			assigned = xlas(t, trainertest.OpenDevice(t, "xla:cpu"), w, p.MicroBatch)
 		}
 		planned := p.Activations + p.Logits
 		t.Logf("%s, %s, rank %d, base %s, remat %v: %d planned, XLA has %d", x.name, x.dtype, x.rank, x.base,
@@ -66,23 +68,22 @@ func TestMemoryOfModels(t *testing.T) {
 	}
 }
 
-// xlas is what XLA assigns to a plan's gradient pass, beside its inputs and outputs.
-func xlas(t *testing.T, w Workload, p Plan) int64 {
+// xlas is what XLA assigns to a workload's gradient pass of a shape, beside its inputs and outputs.
+func xlas(t *testing.T, d *backend.Device, w Workload, shape dense.Shape) int64 {
 	t.Helper()
 	held := dtypes.Float32
 	if w.DType == "bfloat16" {
 		held = dtypes.BFloat16
 	}
-	weights := &model.Weights{Config: w.Model, Device: trainertest.OpenDevice(t, "xla:cpu"), DType: held,
-		Projections: w.LoRA.Format(),
-		Specs:       w.Model.Model().Tensors()}
+	weights := &model.Weights{Config: w.Model, Device: d, DType: held, Specs: w.Model.Model().Tensors(),
+		Projections: w.LoRA.Format()}
 	options := learner.Options{Objective: objective.Policy(objective.Default()), Remat: w.Remat}
 	if w.LoRA.Rank > 0 {
 		targets, specs := w.LoRA.Adapt(weights.Specs)
 		weights.Adapter = model.NewAdapter(targets, nil)
 		options.Adapter = &lora.Adapter{Adapter: weights.Adapter, Specs: specs}
 	}
-	bytes, err := learner.Temporary(weights, options, p.MicroBatch)
+	bytes, err := learner.Temporary(weights, options, shape)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,11 +8,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine/architecture"
-	"github.com/stele-lm/stele/engine/model"
-	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
-	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
@@ -34,27 +31,12 @@ var compileAll = flag.Bool("compile", false, "ask XLA for what TestMemoryIsXLAs 
 // and as it is now for a small model.
 func TestMemoryIsXLAs(t *testing.T) {
 	d := trainertest.OpenDevice(t, "xla:cpu")
-	// assigned is what XLA needs for the gradient of the largest pass.
-	assigned := func(c Workload, w *model.Weights, shape dense.Shape) int64 {
-		t.Helper()
-		options := learner.Options{Objective: objective.Policy(objective.Default()), Remat: c.Remat}
-		if c.LoRA.Rank > 0 {
-			targets, specs := c.LoRA.Adapt(w.Specs)
-			w.Adapter = model.NewAdapter(targets, nil)
-			options.Adapter = &lora.Adapter{Adapter: w.Adapter, Specs: specs}
-		}
-		bytes, err := learner.Temporary(w, options, shape)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return bytes
-	}
-	check := func(w *model.Weights, c Workload, noted int64) {
+	check := func(c Workload, noted int64) {
 		t.Helper()
 		p := c.Plan()
 		want := noted
 		if noted == 0 || *compileAll {
-			want = assigned(c, w, p.MicroBatch)
+			want = xlas(t, d, c, p.MicroBatch)
 		}
 		got := p.Activations + p.Logits
 		t.Logf("%+v, remat %v, rank %d: %d planned, XLA has %d", p.MicroBatch, c.Remat, c.LoRA.Rank, got,
@@ -79,15 +61,13 @@ func TestMemoryIsXLAs(t *testing.T) {
 		c := rollouts(x.longest, x.longest-x.completion)
 		c.Group, c.Sequences, c.Layout.MicroTokens, c.Remat, c.LoRA.Rank = x.group, 128*x.group, x.micro,
 			x.remat, x.rank
-		w := &model.Weights{Config: trainertest.SmolLM2, Device: d, DType: dtypes.Float32,
-			Specs: trainertest.SmolLM2.Model().Tensors()}
-		check(w, c, x.noted)
+		check(c, x.noted)
 	}
 	w := trainertest.TinyWeights(t, d, dtypes.Float32)
 	defer w.Close()
 	c := rollouts(128, 64)
 	c.Model, c.Group, c.Sequences, c.Layout.MicroTokens = w.Config, 4, 512, 640
-	check(w, c, 0)
+	check(c, 0)
 }
 
 // TestMemoryRefusal: a plan that does not fit names the settings that would make
