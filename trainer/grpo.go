@@ -305,6 +305,8 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		for i, index := range indices {
 			members[i] = rollouts[at[index]]
 		}
+		stats.computed += float64(batch.Shape.Tokens())
+		stats.filled += float64(batch.Filled())
 		columns := r.objective.Columns(batch.Shape.N)
 		for i, o := range members {
 			first := batch.First[i]

@@ -225,6 +225,7 @@ type passStats struct {
 	compared, difference, maxDifference float64
 	gradNorm                            float64
 	flops                               float64 // see learner.FLOPs
+	computed, filled                    float64 // tokens of the passes, and those of them that are no padding
 }
 
 // compare notes the distance of the trainer's log-probabilities from the engine's.
@@ -247,6 +248,8 @@ func (s *passStats) add(o passStats) {
 	s.maxDifference = max(s.maxDifference, o.maxDifference)
 	s.gradNorm += o.gradNorm
 	s.flops += o.flops
+	s.computed += o.computed
+	s.filled += o.filled
 }
 
 // report writes the means over updates and tokens; of a step without an update
@@ -257,6 +260,7 @@ func (s *passStats) report(m Metrics, o objective.Objective, beta float64) {
 	}
 	o.Report(&s.Totals, beta, m)
 	m["grad_norm"] = s.gradNorm / s.Updates
+	m["train/padding"] = 1 - s.filled/s.computed
 	if s.compared > 0 {
 		m["sampling/sampling_logp_difference/mean"] = s.difference / s.compared
 		m["sampling/sampling_logp_difference/max"] = s.maxDifference

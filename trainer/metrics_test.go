@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/trainer/problems"
@@ -198,6 +199,72 @@ func TestWordsMetrics(t *testing.T) {
 			if got, ok := m[key]; ok != words || ok && math.Abs(got-want) > 1e-12 {
 				t.Errorf("words %v: %s is %g (%v), want %g", words, key, got, ok, want)
 			}
+		}
+	}
+}
+
+// TestPadding: train/padding is the share of padding among the tokens of a step's gradient passes, as counted
+// from the rollouts that the step kept.
+func TestPadding(t *testing.T) {
+	c := tinyRun(t, 2)
+	c.Rollout.MaxTokens, c.Update.Epochs = 24, 2
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, c, dir, Options{})
+	all, err := ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d steps, %v", len(all), err)
+	}
+	source, err := engine.Find(c.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	set, err := c.reader(source.Tokenizer, source.Template, source.Config).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompts := map[string][]int32{}
+	for _, p := range set.Problems {
+		prompts[p.ID+p.Language] = p.IDs
+	}
+	for i, m := range all {
+		text, err := os.ReadFile(filepath.Join(dir, "rollouts", fmt.Sprintf("step-%d.jsonl", i+1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var groups [][]dense.Pair // as they were sampled
+		n := 0
+		for one := range strings.Lines(string(text)) {
+			var l line
+			if err := json.Unmarshal([]byte(one), &l); err != nil {
+				t.Fatal(err)
+			}
+			if n%c.Rollout.GroupSize == 0 {
+				groups = append(groups, nil)
+			}
+			last := &groups[len(groups)-1]
+			*last = append(*last, dense.Pair{Prompt: prompts[l.ID+l.Language], Completion: l.TokenIDs})
+			n++
+		}
+		computed, filled := 0, 0
+		for mini := range c.Update.MiniBatches {
+			from, to := len(groups)*mini/c.Update.MiniBatches, len(groups)*(mini+1)/c.Update.MiniBatches
+			pairs := slices.Concat(groups[from:to]...)
+			for indices, batch := range c.layout().Batches(pairs) {
+				computed += batch.Shape.Tokens()
+				seen := map[string]bool{}
+				for _, index := range indices {
+					if key := fmt.Sprint(pairs[index].Prompt); !seen[key] {
+						seen[key] = true
+						filled += len(pairs[index].Prompt)
+					}
+					filled += len(pairs[index].Completion)
+				}
+			}
+		}
+		want := 1 - float64(filled)/float64(computed)
+		if got := m["train/padding"]; math.Abs(got-want) > 1e-12 || want <= 0 {
+			t.Errorf("step %d: padding is %g, want %g", i+1, got, want)
 		}
 	}
 }

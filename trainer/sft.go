@@ -28,7 +28,7 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	}
 	weights := objective.TokenMean.Weights(lengths, 0)
 	m := Metrics{"step": float64(step)}
-	totals, padded := objective.NewTotals(), 0.0
+	totals, computed, filled := objective.NewTotals(), 0, 0
 	var offenders []offender
 	for indices, batch := range r.config.layout().Batches(pairs) {
 		if err := ctx.Err(); err != nil {
@@ -40,7 +40,8 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 				columns[objective.Weight][batch.First[i]+j] = weights[index]
 			}
 		}
-		padded += float64(batch.Shape.Tokens())
+		computed += batch.Shape.Tokens()
+		filled += batch.Filled()
 		seen, err := r.learner.Accumulate(batch, columns, 1)
 		if err != nil {
 			return nil, err
@@ -72,7 +73,7 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	r.engine.WeightsChanged()
 	m["grad_norm"], m["learning_rate"] = norm, rate
 	r.objective.Report(&totals, 0, m)
-	m["train/padding"] = 1 - m["perf/total_num_tokens"]/padded
+	m["train/padding"] = 1 - float64(filled)/float64(computed)
 	clock.lap("update_actor")
 	clock.report(m)
 	return m, r.utilization(m, learner.FLOPs(r.engine.Weights.Config, pairs))

@@ -22,7 +22,11 @@ type Batch struct {
 	token, position []int32 // [Shape.Tokens()]
 	row, target     []int32 // [N]
 	asked           int     // entries of row and target
+	filled          int     // tokens that are no padding
 }
+
+// Filled counts the tokens of the batch that are no padding; Shape.Tokens counts all.
+func (b *Batch) Filled() int { return b.filled }
 
 func newBatch(s Shape) *Batch {
 	ints := func(n int) []int32 { return make([]int32, n) }
@@ -34,6 +38,7 @@ func newBatch(s Shape) *Batch {
 // prompt puts a prompt at an index of the flat tokens.
 func (b *Batch) prompt(ids []int32, at int) {
 	copy(b.token[at:], ids)
+	b.filled += len(ids)
 	for i := range ids {
 		b.position[at+i] = int32(i)
 	}
@@ -43,6 +48,7 @@ func (b *Batch) prompt(ids []int32, at int) {
 // for its log-probabilities; its prompt is at another.
 func (b *Batch) completion(p Pair, prompt, at int) {
 	b.First = append(b.First, b.asked)
+	b.filled += len(p.Completion)
 	before := prompt + len(p.Prompt) - 1
 	for i, id := range p.Completion {
 		b.token[at+i], b.position[at+i] = id, int32(len(p.Prompt)+i)

@@ -30,16 +30,19 @@ func TestPlan(t *testing.T) {
 		}
 		var seen []int
 		for _, g := range plan {
-			s := g.Batch(pairs).Shape
-			n := len(g.Groups)
+			b := g.Batch(pairs)
+			s := b.Shape
+			n, filled := len(g.Groups), 0
 			padding := s.Tokens() / s.Prompts() * (s.Prompts() - n)
 			if s.Prompts() != Bucket(n, 1) || padding > maxTokens/8 || len(g.Indices()) > 1 &&
 				s.Tokens() > maxTokens {
 				t.Fatalf("%d groups in %+v of %d tokens, the limit is %d", n, s, s.Tokens(), maxTokens)
 			}
 			for _, members := range g.Groups {
+				filled += len(pairs[members[0]].Prompt)
 				for i, index := range members {
 					p := pairs[index]
+					filled += len(p.Completion)
 					if !slices.Equal(p.Prompt, pairs[members[0]].Prompt) || len(p.Prompt) > s.Prompt {
 						t.Fatalf("group %v has prompts that differ, or are longer than %d", members, s.Prompt)
 					}
@@ -48,6 +51,9 @@ func TestPlan(t *testing.T) {
 						t.Fatalf("group %v is out of order, or has rows longer than %d", members, s.T)
 					}
 				}
+			}
+			if b.Filled() != filled || filled > s.Tokens() {
+				t.Fatalf("%d tokens of %d are no padding, counted are %d", filled, s.Tokens(), b.Filled())
 			}
 			seen = append(seen, g.Indices()...)
 		}

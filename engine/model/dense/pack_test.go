@@ -32,14 +32,19 @@ func TestPack(t *testing.T) {
 			if len(p.Rows) != Bucket(len(p.Rows), 1) || len(p.Rows) > 1 && len(p.Rows)*p.Width > maxTokens {
 				t.Fatalf("a batch of %d rows of %d tokens, the limit is %d", len(p.Rows), p.Width, maxTokens)
 			}
+			filled := 0
 			for _, row := range p.Rows {
 				n := 0
 				for _, i := range row {
 					n += pairs[i].len()
 				}
+				filled += n
 				if len(row) == 0 || n > p.Width {
 					t.Fatalf("row %v has %d tokens of %d", row, n, p.Width)
 				}
+			}
+			if b := p.Batch(pairs); b.Filled() != filled || filled > b.Shape.Tokens() {
+				t.Fatalf("%d tokens of %d are no padding, counted are %d", filled, b.Shape.Tokens(), b.Filled())
 			}
 			seen = append(seen, p.Indices()...)
 		}
