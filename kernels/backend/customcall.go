@@ -50,13 +50,16 @@ type ffiAPI struct {
 
 // ffiBuffer is an operand or a result.
 type ffiBuffer struct {
-	_    uintptr       // size
-	_    *ffiExtension // extensions
-	_    int32         // dtype
-	data unsafe.Pointer
-	rank int64
-	dims *int64
+	_     uintptr       // size
+	_     *ffiExtension // extensions
+	dtype int32
+	data  unsafe.Pointer
+	rank  int64
+	dims  *int64
 }
+
+// ffiBFloat16 is XLA_FFI_DataType_BF16.
+const ffiBFloat16 = 16
 
 func (b *ffiBuffer) shape() []int64 { return unsafe.Slice(b.dims, b.rank) }
 

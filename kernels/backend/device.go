@@ -16,6 +16,9 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 // Device is an opened GoMLX backend and the buffers that live on it.
@@ -31,9 +34,11 @@ type Device struct {
 	// may never touch it.
 	start  func() (compute.Backend, error)
 	opened *atomic.Bool
-	// products is the reason why programs of xla:cpu leave bfloat16 products to XLA (see
-	// registerProducts), and nil, once the backend is open, where host kernels compute them.
-	products error
+	// products is the reason why programs of xla:cpu leave all products to XLA (see
+	// registerProducts), and nil, once the backend is open, where host kernels compute those that
+	// leftToXLA, or here leaveToXLA, does not.
+	products   error
+	leaveToXLA func(hostProduct) error
 	// programs are shared by all who use the device; nil where each compiles its own.
 	programs *programs
 }
@@ -178,16 +183,30 @@ func (d *Device) IsXLA() bool { return strings.HasPrefix(d.Name, "xla:") }
 // IsCPU reports whether buffers live in the memory of this process.
 func (d *Device) IsCPU() bool { return d.Name == "go" || d.Name == "xla:cpu" }
 
-// HostProducts returns nil where programs have bfloat16 products computed by host kernels,
-// or the reason why they leave them to XLA. It opens the device.
-func (d *Device) HostProducts() error {
+// HostProducts returns nil where programs have products of a dtype, whose left side contracts an axis,
+// computed by host kernels, or the reason why they leave them to XLA. It opens the device.
+func (d *Device) HostProducts(dtype dtypes.DType, left int) error {
 	if _, err := d.backend(); err != nil {
 		return err
 	}
-	if d.Name != "xla:cpu" {
+	return d.hostProducts(hostProduct{left: left, dtype: dtype})
+}
+
+// hostProducts is HostProducts of an open device.
+func (d *Device) hostProducts(p hostProduct) error {
+	switch {
+	case d.Name != "xla:cpu":
 		return errors.New("the device is not xla:cpu")
+	case d.products != nil:
+		return d.products
+	case d.leaveToXLA != nil:
+		return d.leaveToXLA(p)
 	}
-	return d.products
+	tier := isa.InForce()
+	if tier < isa.AMX {
+		tier = host.Tier() // without VNNI a CPU's AVX-512 is not used
+	}
+	return leftToXLA(p, tier)
 }
 
 // WithoutHostProducts returns the device such that its programs leave all products to XLA.
@@ -204,8 +223,17 @@ func (d *Device) Description() (string, error) {
 		return "", err
 	}
 	description := b.Description()
-	if d.Name == "xla:cpu" && d.products == nil {
-		description += ", bfloat16 products by host kernels"
+	var byHost []string
+	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+		switch first, last := d.HostProducts(dtype, 0), d.HostProducts(dtype, 1); {
+		case first == nil && last == nil:
+			byHost = append(byHost, strings.ToLower(dtype.String())+" products")
+		case first == nil:
+			byHost = append(byHost, strings.ToLower(dtype.String())+" gradients of weights")
+		}
+	}
+	if len(byHost) > 0 {
+		description += ", " + strings.Join(byHost, " and ") + " by host kernels"
 	}
 	if h, err := d.Hardware(); err == nil && h.Limit > 0 {
 		description += fmt.Sprintf(", %s with %.1f GiB to allocate", h.Kind, float64(h.Limit)/(1<<30))

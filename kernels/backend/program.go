@@ -70,8 +70,8 @@ func Compile(
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 	}
-	if d.products == nil && d.Name == "xla:cpu" {
-		if p.hostProducts, err = useHostProducts(p.graph); err != nil {
+	if d.Name == "xla:cpu" && d.products == nil {
+		if p.hostProducts, err = d.useHostProducts(p.graph); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 	}

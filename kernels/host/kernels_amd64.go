@@ -65,11 +65,11 @@ func quantizeRow(dst, src unsafe.Pointer, n int, up float32)
 //go:noescape
 func quantizeSpans(dst, src unsafe.Pointer, n int, stride uintptr)
 
-// transposeRows sets dst[c][r] to src[r][c] for 8 rows r and n columns c, a multiple of 8,
-// of 16 bits; strides are in bytes.
-//
-//go:noescape
-func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr)
+// stripRows turn 4 rows of k numbers, a multiple of 8, into k fours in a strip, by format; strides are
+// in bytes.
+var stripRows = [formatCount]func(dst, src unsafe.Pointer, k int, lddst, ldsrc uintptr){
+	formatF32: stripRowsF32, formatWide: stripRowsWide, formatBF16: stripRowsF32,
+}
 
 // fetchLines asks for n bytes, more than none, from p on to be brought into the
 // second-level cache; it does not wait, and any address will do.

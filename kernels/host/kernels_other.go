@@ -10,13 +10,12 @@ const vector = false
 // tiers is empty.
 var tiers []*tier
 
+// stripRows are none.
+var stripRows [formatCount]func(dst, src unsafe.Pointer, k int, lddst, ldsrc uintptr)
+
 // KeepSubnormals runs f with the floating-point settings of Go's own threads; here it need not
 // change any.
 func KeepSubnormals(f func()) { f() }
-
-func transposeRows(dst, src unsafe.Pointer, n int, lddst, ldsrc uintptr) {
-	panic("vector is false") // its callers ask
-}
 
 func fetchLines(unsafe.Pointer, int)                                   {}
 func widenVector(dst []float32, src []uint16)                          { widen(dst, src) }

@@ -4,6 +4,8 @@
 
 package host
 
+import "unsafe"
+
 var tier256 = tier{rows: 3, lanes: 8,
 	dot: [formatCount][]kernel{
 		formatF32:  {dot256F321, dot256F322, dot256F323},
@@ -25,6 +27,20 @@ var tier256 = tier{rows: 3, lanes: 8,
 		formatF32:  {mix256F321, mix256F322, mix256F323},
 		formatWide: {mix256Wide1, mix256Wide2, mix256Wide3},
 	},
+	strips: strips{left: 4, right: 24,
+		multiply: [formatCount]stripsKernel{
+			formatF32:  multiplyStrips256F32,
+			formatWide: multiplyStrips256F32,
+		}, columns: [formatCount][2]columnsKernel{
+			formatF32: {
+				stripColumns4F32,
+				stripColumns24F32,
+			},
+			formatWide: {
+				stripColumns4Wide,
+				stripColumns24Wide,
+			},
+		}},
 }
 
 var tier512 = tier{rows: 6, lanes: 16,
@@ -52,6 +68,25 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formatWide: {mix512Wide1, mix512Wide2, mix512Wide3, mix512Wide4, mix512Wide5, mix512Wide6},
 		formatBF16: {mix512BF161, mix512BF162, mix512BF163, mix512BF164, mix512BF165, mix512BF166},
 	},
+	strips: strips{left: 12, right: 32,
+		multiply: [formatCount]stripsKernel{
+			formatF32:  multiplyStrips512F32,
+			formatWide: multiplyStrips512F32,
+			formatBF16: multiplyStrips512BF16,
+		}, columns: [formatCount][2]columnsKernel{
+			formatF32: {
+				stripColumns12F32,
+				stripColumns32F32,
+			},
+			formatWide: {
+				stripColumns12Wide,
+				stripColumns32Wide,
+			},
+			formatBF16: {
+				stripColumns12BF16,
+				stripColumns32BF16,
+			},
+		}},
 }
 
 //go:noescape
@@ -377,6 +412,51 @@ func mix512BF165(t *tile)
 
 //go:noescape
 func mix512BF166(t *tile)
+
+//go:noescape
+func multiplyStrips256F32(y, a, b unsafe.Pointer, k int, ldy, add uintptr)
+
+//go:noescape
+func stripColumns4F32(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripColumns24F32(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripColumns4Wide(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripColumns24Wide(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func multiplyStrips512F32(y, a, b unsafe.Pointer, k int, ldy, add uintptr)
+
+//go:noescape
+func stripColumns12F32(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripColumns32F32(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripColumns12Wide(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripColumns32Wide(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func multiplyStrips512BF16(y, a, b unsafe.Pointer, k int, ldy, add uintptr)
+
+//go:noescape
+func stripColumns12BF16(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripColumns32BF16(dst, src unsafe.Pointer, k int, ldsrc uintptr, strips int, lddst uintptr)
+
+//go:noescape
+func stripRowsF32(dst, src unsafe.Pointer, k int, lddst, ldsrc uintptr)
+
+//go:noescape
+func stripRowsWide(dst, src unsafe.Pointer, k int, lddst, ldsrc uintptr)
 
 var dot256VNNI = []kernel{dot256VNNI1, dot256VNNI2, dot256VNNI3, dot256VNNI4, dot256VNNI5, dot256VNNI6}
 

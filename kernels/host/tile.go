@@ -75,6 +75,7 @@ type tier struct {
 	// into four parts of groups outputs each, whose weights begin ldw apart; those of int4 into
 	// lanes / 4 parts of groups strips each.
 	stream [formatCount][]kernel
+	strips strips
 }
 
 // step returns the number that a row's length must be a multiple of.

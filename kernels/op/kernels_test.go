@@ -1,6 +1,7 @@
 package op
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -279,75 +280,93 @@ func TestCopyPages(t *testing.T) {
 	}
 }
 
-// TestLinearGradient compares the bfloat16 product's own gradient with the
-// float32 one of the same rounded values, and host products with XLA's.
+// TestLinearGradient compares a linear layer and its gradient, by host products and by XLA's or the
+// Go backend's, in each dtype, with sums in float64 of the same rounded values.
 func TestLinearGradient(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, d := range kernelstest.Open(t) {
-		if !d.IsXLA() {
-			continue // the Go backend holds weights as float32
-		}
 		for _, shape := range [][3]int{{3, 8, 5}, {45, 72, 66}, {256, 64, 96}} {
 			N, in, out := shape[0], shape[1], shape[2]
 			x, w, dy := random(r, N*in, 1), random(r, out*in, 1), random(r, N*out, 1)
 			backend.RoundBFloat16(x)
 			backend.RoundBFloat16(w)
 			backend.RoundBFloat16(dy)
+			want := linearLayer(x, w, dy, N, in, out)
 			build := func(n []*Node) []*Node {
 				y := Linear(n[0], n[1])
 				return append([]*Node{y}, Gradient(ReduceAllSum(Mul(y, n[2])), n[0], n[1])...)
 			}
-			inputs := func(dtype dtypes.DType) []backend.Input {
-				return []backend.Input{
-					{Name: "x", Shape: shapes.Make(dtypes.Float32, N, in)},
-					{Name: "w", Shape: shapes.Make(dtype, out, in)},
-					{Name: "dy", Shape: shapes.Make(dtypes.Float32, N, out)},
+			for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+				if dtype == dtypes.BFloat16 && !d.IsXLA() {
+					continue // the Go backend holds weights as float32
 				}
-			}
-			run := func(d *backend.Device, dtype dtypes.DType) (results [3][]float32) {
-				p, err := backend.Compile(d, "linear", inputs(dtype), build)
-				if err != nil {
-					t.Fatal(err)
+				run := func(d *backend.Device) (results [3][]float32, calls int) {
+					p, err := backend.Compile(d, "linear", []backend.Input{
+						{Name: "x", Shape: shapes.Make(dtypes.Float32, N, in)},
+						{Name: "w", Shape: shapes.Make(dtype, out, in)},
+						{Name: "dy", Shape: shapes.Make(dtypes.Float32, N, out)},
+					}, build)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer p.Close()
+					weight, err := backend.UploadFloat32(d, dtype, w, out, in)
+					if err != nil {
+						t.Fatal(err)
+					}
+					o, err := p.Run([]backend.Buffer{upload(t, d, x, N, in), weight, upload(t, d, dy, N, out)})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return [3][]float32{floats(t, o[0]), floats(t, o[1]), floats(t, o[2])}, p.HostProducts()
 				}
-				defer p.Close()
-				weight, err := backend.UploadFloat32(d, dtype, w, out, in)
-				if err != nil {
-					t.Fatal(err)
+				compare := func(by string, d *backend.Device, calls int) {
+					by = fmt.Sprintf("%s by %s, %s %v", d.Name, by, dtype, shape)
+					got, made := run(d)
+					if made != calls {
+						t.Errorf("%s: %d host products, want %d", by, made, calls)
+					}
+					near(t, by+": y", got[0], want[0], 1e-4)
+					near(t, by+": dx", got[1], want[1], 1e-4)
+					rounded := map[bool]float64{true: 1e-2, false: 1e-4}[dtype == dtypes.BFloat16]
+					near(t, by+": dw", got[2], want[2], rounded)
+					if again, _ := run(d); !reflect.DeepEqual(got, again) {
+						t.Errorf("%s: another run has other bits", by)
+					}
 				}
-				o, err := p.Run([]backend.Buffer{upload(t, d, x, N, in), weight, upload(t, d, dy, N, out)})
-				if err != nil {
-					t.Fatal(err)
+				compare("its own", d.WithoutHostProducts(), 0)
+				calls := 0
+				for _, left := range []int{1, 1, 0} { // of y, dx and dw
+					if err := d.HostProducts(dtype, left); err != nil {
+						t.Logf("%s: products in %s over axis %d are its own: %v", d.Name, dtype, left, err)
+					} else if N*in*out >= backend.LeastHostProduct {
+						calls++
+					}
 				}
-				return [3][]float32{floats(t, o[0]), floats(t, o[1]), floats(t, o[2])}
+				compare("host", d, calls)
 			}
-			want := run(d, dtypes.Float32)
-			compare := func(by string, d *backend.Device) {
-				got := run(d, dtypes.BFloat16)
-				near(t, by+": y", got[0], want[0], 1e-4)
-				near(t, by+": dx", got[1], want[1], 1e-4)
-				near(t, by+": dw", got[2], want[2], 1e-2) // as bfloat16
-				if again := run(d, dtypes.BFloat16); !reflect.DeepEqual(got, again) {
-					t.Errorf("%s: another run has other bits", by)
-				}
-			}
-			if err := d.HostProducts(); err != nil {
-				t.Logf("%s: products are XLA's: %v", d.Name, err)
-				compare("XLA", d)
-				continue
-			}
-			p, err := backend.Compile(d, "calls", inputs(dtypes.BFloat16), build)
-			if err != nil {
-				t.Fatal(err)
-			}
-			calls := p.HostProducts()
-			p.Close()
-			if expected := map[bool]int{true: 3}[N*in*out >= backend.LeastHostProduct]; calls != expected {
-				t.Errorf("%v: %d host products, expected %d", shape, calls, expected)
-			}
-			compare("host", d)
-			compare("XLA", d.WithoutHostProducts())
 		}
 	}
+}
+
+// linearLayer returns y = x·wᵀ, dx = dy·w and dw = dyᵀ·x, summed in float64.
+func linearLayer(x, w, dy []float32, N, in, out int) (results [3][]float32) {
+	y, dx, dw := make([]float64, N*out), make([]float64, N*in), make([]float64, out*in)
+	for n := range N {
+		for o := range out {
+			for i := range in {
+				y[n*out+o] += float64(x[n*in+i]) * float64(w[o*in+i])
+				dx[n*in+i] += float64(dy[n*out+o]) * float64(w[o*in+i])
+				dw[o*in+i] += float64(dy[n*out+o]) * float64(x[n*in+i])
+			}
+		}
+	}
+	for i, sums := range [][]float64{y, dx, dw} {
+		for _, sum := range sums {
+			results[i] = append(results[i], float32(sum))
+		}
+	}
+	return results
 }
 
 // TestUpdateInPlace fails when XLA copies a donated pool: one row written into

@@ -68,7 +68,7 @@ func TestRecomputedHostProducts(t *testing.T) {
 		// Forward, dx and dw of each layer; with recomputation each forward product twice more,
 		// as what the layer's tanh needs and, unused, for its own gradient.
 		want, wantAgain := 6, 10
-		if d.HostProducts() != nil {
+		if d.HostProducts(dtypes.BFloat16, 1) != nil {
 			want, wantAgain = 0, 0
 		}
 		if calls != want || callsAgain != wantAgain {
@@ -125,7 +125,7 @@ func TestOwnOperationsStay(t *testing.T) {
 		}
 		near(t, d.Name+" assignment", floats(t, out[2]), []float32{1, 6, 9}, 0)
 		near(t, d.Name+" maximum", floats(t, out[3]), []float32{5, 6, 9}, 0)
-		if d.HostProducts() != nil {
+		if d.HostProducts(dtypes.BFloat16, 1) != nil {
 			continue
 		}
 		products := 0

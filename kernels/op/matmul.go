@@ -18,7 +18,8 @@ func Convert(x *Node, dtype dtypes.DType) *Node {
 // Linear returns x·wᵀ in float32: x [.., in], w [out, in] as Hugging Face stores
 // it. The product is taken in w's dtype with float32 results; so is its
 // gradient, where GoMLX's own would convert both operands to float32 first and
-// run a bfloat16 model's backward pass at the speed of float32.
+// run a bfloat16 model's backward pass at the speed of float32. All three are
+// Products.
 func Linear(x, w *Node) *Node {
 	last := x.Rank() - 1
 	rows := x.Shape().Size() / x.Shape().Dimensions[last]
@@ -31,9 +32,6 @@ func Linear(x, w *Node) *Node {
 // linear returns x·wᵀ for x [rows, in], with its own gradient.
 func linear(x, w *Node) *Node {
 	dtype := w.DType()
-	if dtype == dtypes.Float32 {
-		return Dot(Convert(x, dtype), w).General([]int{1}, nil, []int{1}, nil)
-	}
 	// The gradients below replace those of the product, which become dead code.
 	// w's node is older than x's, so its gradient is asked for last, when
 	// adjoint and input are known.
@@ -57,8 +55,11 @@ func linear(x, w *Node) *Node {
 // accumulator dtype is asked for: with one, go-xla on a CPU rewrites the whole weight on
 // every call.
 func Product(a, b *Node, ac, bc int) *Node {
-	product := Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32).
-		General([]int{ac}, nil, []int{bc}, nil)
+	dot := Dot(a, b)
+	if a.DType() != dtypes.Float32 {
+		dot = dot.WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32)
+	}
+	product := dot.General([]int{ac}, nil, []int{bc}, nil)
 	return backend.MarkHostProduct(product, ac, bc)
 }
 
