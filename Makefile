@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: install-check paper experiment bench-peers bench-trl bench-pass build setup demo resume-check kill-check test tiers \
+.PHONY: cuda-check compiler install-check paper experiment bench-peers bench-trl bench-pass build setup demo resume-check kill-check test tiers \
   race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -46,9 +46,22 @@ kill-check: setup
 # What is checked without running, the tests as this machine runs them, what is computed again
 # on every other tier of instructions that it has and without any, what runs side by side again
 # under the race detector, and the module as arm64 has it.
-test: setup check
+test: setup check compiler
 	@$(ENV) go test -timeout 25m $(PACKAGES)
 	@$(MAKE) --no-print-directory tiers portable race arm64
+
+# Programs compiled for GPUs that are not here, GPUS, with the weights' shapes alone: tiny models and those of
+# docs/memory.md, or MODELS, names between commas. FLAGS=-update notes anew what they take.
+GPUS ?= sm_80,sm_89,sm_90,sm_100
+MODELS ?= tiny,models
+cuda-check: setup
+	@$(ENV) third_party/fetch-cuda.sh "$$STELE_CUDA" && \
+	  go test ./trainer/cudacheck -count 1 -timeout 0 -v -gpus '$(GPUS)' -models '$(MODELS)' $(FLAGS)
+
+# What those are compiled with; without it their tests are skipped.
+compiler:
+	@$(ENV) third_party/fetch-cuda.sh "$$STELE_CUDA" || \
+	  echo "NO PROGRAM WILL BE COMPILED FOR CUDA: XLA's plugin could not be fetched" >&2
 
 # STELE_CPU=avx2 go test ./... is all tests as on a machine that has no more.
 tiers: setup

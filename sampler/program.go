@@ -107,6 +107,9 @@ func CompileProgram(d *backend.Device, shape ProgramShape) (*Program, error) {
 	return &Program{shape: shape, program: p, device: d}, nil
 }
 
+// Compiled returns the program that the device runs.
+func (p *Program) Compiled() *backend.Program { return p.program }
+
 // Close frees the program.
 func (p *Program) Close() { p.program.Close() }
 

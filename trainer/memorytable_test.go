@@ -7,23 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/trainer/memory"
+	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
 var updateTable = flag.Bool("update", false, "write the table of docs/memory.md anew")
-
-// qwen25 is the shape of a Qwen2.5.
-func qwen25(hidden, intermediate, layers, heads, kvHeads, vocabulary int, tied bool) *checkpoint.Config {
-	return &checkpoint.Config{Config: architecture.Config{
-		Architecture: architecture.Qwen2, VocabSize: vocabulary, HiddenSize: hidden,
-		IntermediateSize: intermediate, NumLayers: layers,
-		NumHeads: heads, NumKVHeads: kvHeads, HeadDim: hidden / heads, MaxPositions: 32768,
-		TieEmbeddings: tied,
-	}}
-}
 
 // memoryTable is a table of docs/memory.md: what fits, and the settings it takes.
 func memoryTable(prompt, completion int, sizes []int64) string {
@@ -33,16 +23,14 @@ func memoryTable(prompt, completion int, sizes []int64) string {
 		fmt.Fprintf(&b, " %d GiB |", gib)
 	}
 	fmt.Fprintln(&b, "\n|---|---|---|"+strings.Repeat("---|", len(sizes)))
-	llama := qwen25(4096, 14336, 32, 32, 8, 128256, false)
-	llama.Architecture = architecture.Llama
 	for _, m := range []struct {
 		name   string
 		config *checkpoint.Config
 	}{
-		{"Qwen2.5-0.5B", qwen25(896, 4864, 24, 14, 2, 151936, true)},
-		{"Qwen2.5-1.5B", qwen25(1536, 8960, 28, 12, 2, 151936, true)},
-		{"Qwen2.5-7B", qwen25(3584, 18944, 28, 28, 4, 152064, false)},
-		{"Llama-3.1-8B", llama},
+		{"Qwen2.5-0.5B", trainertest.Qwen25Half},
+		{"Qwen2.5-1.5B", trainertest.Qwen25One},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven},
+		{"Llama-3.1-8B", trainertest.Llama31},
 	} {
 		for _, trained := range []struct {
 			name string

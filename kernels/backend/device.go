@@ -23,7 +23,7 @@ import (
 
 // Device is an opened GoMLX backend and the buffers that live on it.
 type Device struct {
-	// Name is the backend as the command line names it: go, xla:cpu, xla:cuda
+	// Name is the backend as the command line names it: go, xla:cpu, xla:cuda, xla:cuda@GPU
 	// or xla:PATH.
 	Name string
 	// Note says why a better backend was passed over by "auto"; empty otherwise.
@@ -41,6 +41,8 @@ type Device struct {
 	leaveToXLA func(hostProduct) error
 	// programs are shared by all who use the device; nil where each compiles its own.
 	programs *programs
+	// described compiles for a GPU that is not here; nil where programs are compiled for what they run on.
+	described *described
 }
 
 // backend opens what Open named, if it is not open yet.
@@ -109,6 +111,9 @@ func openBest() (*Device, error) {
 // options of go-xla may follow after commas.
 func openXLA(spec string) (*Device, error) {
 	platform, options, _ := strings.Cut(spec, ",")
+	if gpu, ok := strings.CutPrefix(platform, describedPrefix); ok {
+		return openDescribed(gpu)
+	}
 	name, path := "xla:"+platform, platform
 	if !filepath.IsAbs(path) {
 		var err error

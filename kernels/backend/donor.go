@@ -65,7 +65,7 @@ func unexported[T any](p any, name string) T {
 // Operations lists the program's StableHLO operations in order, as in "stablehlo.gather";
 // none on the Go backend.
 func (p *Program) Operations() []string {
-	if _, ok := p.execute.(*xla.Executable); !ok {
+	if !IsXLA(p.graph) {
 		return nil
 	}
 	var names []string
@@ -84,10 +84,21 @@ type Memory struct {
 
 // Memory returns XLA's plan; it is zero on the Go backend.
 func (p *Program) Memory() Memory {
+	if p.described != nil {
+		return p.described.memory
+	}
 	executable, ok := p.execute.(*xla.Executable)
 	if !ok {
 		return Memory{}
 	}
 	stats := unexported[*pjrt.LoadedExecutable](executable, "exec").OnDeviceMemoryUsageStats
 	return Memory{stats.Inputs, stats.Outputs, stats.Aliases, stats.Temporary}
+}
+
+// Dump is the folder in which XLA wrote what it made of a program for a described GPU (see Device.DumpTo), or "".
+func (p *Program) Dump() string {
+	if p.described == nil {
+		return ""
+	}
+	return p.described.dump
 }

@@ -33,9 +33,15 @@ func TestPJRTOffsets(t *testing.T) {
 		{"pjrt_api_version.minor_version", unsafe.Offsetof(api.minor)},
 		{"PJRT_Error_Destroy", unsafe.Offsetof(api.errorDestroy)},
 		{"PJRT_Error_Message", unsafe.Offsetof(api.errorMessage)},
+		{"PJRT_Plugin_Initialize", unsafe.Offsetof(api.pluginInitialize)},
+		{"PJRT_Client_Create", unsafe.Offsetof(api.clientCreate)},
 		{"PJRT_DeviceDescription_Kind", unsafe.Offsetof(api.descriptionKind)},
 		{"PJRT_Device_GetDescription", unsafe.Offsetof(api.deviceDescription)},
 		{"PJRT_Device_MemoryStats", unsafe.Offsetof(api.deviceMemoryStats)},
+		{"PJRT_Executable_Destroy", unsafe.Offsetof(api.executableDestroy)},
+		{"PJRT_TopologyDescription_Create", unsafe.Offsetof(api.topologyCreate)},
+		{"PJRT_Compile", unsafe.Offsetof(api.compile)},
+		{"PJRT_Executable_GetCompiledMemoryStats", unsafe.Offsetof(api.executableMemoryStats)},
 	}
 	var source strings.Builder
 	source.WriteString("#include <stddef.h>\n#include \"pjrt_c_api.h\"\n")

@@ -15,18 +15,30 @@ import (
 // pjrtAPI is the head of PJRT_Api, with the functions that Stele calls and go-xla does not.
 // Fields are only ever appended to it. See xla/pjrt/c/pjrt_c_api.h.
 type pjrtAPI struct {
-	_                          uintptr       // size
+	size                       uintptr
 	extensions                 *ffiExtension // PJRT's extensions begin as XLA's do
 	_                          uintptr       // versionSize
 	_                          *ffiExtension // versionExtensions
 	major, minor               int32
 	errorDestroy, errorMessage uintptr
-	_                          [24]uintptr
+	_                          uintptr
+	pluginInitialize           uintptr // PJRT_Plugin_Initialize
+	_                          [6]uintptr
+	clientCreate               uintptr // PJRT_Client_Create
+	_                          [15]uintptr
 	descriptionKind            uintptr // PJRT_DeviceDescription_Kind
 	_                          [2]uintptr
 	deviceDescription          uintptr // PJRT_Device_GetDescription
 	_                          [4]uintptr
 	deviceMemoryStats          uintptr // PJRT_Device_MemoryStats
+	_                          [5]uintptr
+	executableDestroy          uintptr // PJRT_Executable_Destroy
+	_                          [41]uintptr
+	topologyCreate             uintptr // PJRT_TopologyDescription_Create
+	_                          [6]uintptr
+	compile                    uintptr // PJRT_Compile
+	_                          [6]uintptr
+	executableMemoryStats      uintptr // PJRT_Executable_GetCompiledMemoryStats
 }
 
 // openPJRT returns the API of a plugin that go-xla has loaded.

@@ -130,22 +130,39 @@ func cudaEnvironment(plugin string) (undo func()) {
 			all = strings.TrimSpace(all + " " + name + "=" + value)
 		}
 	}
-	site := filepath.Dir(filepath.Dir(filepath.Dir(plugin)))
-	for _, dir := range []string{"nvidia/cu13", "nvidia/cuda_nvcc"} {
-		if dir = filepath.Join(site, dir); exists(filepath.Join(dir, "bin", "ptxas")) {
-			set("--xla_gpu_cuda_data_dir", dir)
-			break
-		}
-	}
-	set("--xla_gpu_exclude_nondeterministic_ops", "true")
-	if reproducible.Load() {
-		set("--xla_gpu_deterministic_ops", "true")
+	for _, flag := range cudaFlags(plugin) {
+		set("--"+flag.name, fmt.Sprint(flag.value))
 	}
 	_ = environment.Set("XLA_FLAGS", all) // the user's flags hold no NUL
 	if os.Getenv("GOPJRT_CUDA_CHECKS") == "" {
 		_ = environment.Set("GOPJRT_CUDA_CHECKS", "0")
 	}
 	return undo
+}
+
+// xlaFlag is one of XLA's: a bool, an int or a string.
+type xlaFlag struct {
+	name  string
+	value any
+}
+
+// cudaFlags are the flags that programs of a CUDA plugin are compiled with.
+func cudaFlags(plugin string) (flags []xlaFlag) {
+	site := filepath.Dir(filepath.Dir(filepath.Dir(plugin)))
+	for _, dir := range []string{"nvidia/cu13", "nvidia/cuda_nvcc"} {
+		if dir = filepath.Join(site, dir); exists(filepath.Join(dir, "bin", "ptxas")) {
+			flags = append(flags, xlaFlag{"xla_gpu_cuda_data_dir", dir})
+			break
+		}
+	}
+	flags = append(flags, xlaFlag{"xla_gpu_exclude_nondeterministic_ops", true},
+		// Products that share a side, as those of queries, keys and values do, XLA would make one of, for
+		// which it copies the weights side by side in every step, or keeps such copies of all layers.
+		xlaFlag{"xla_gpu_dot_merger_threshold_mb", 0})
+	if reproducible.Load() {
+		flags = append(flags, xlaFlag{"xla_gpu_deterministic_ops", true})
+	}
+	return flags
 }
 
 func exists(path string) bool {

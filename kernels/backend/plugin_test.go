@@ -3,6 +3,7 @@ package backend
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -32,17 +33,18 @@ func TestPipsPlugin(t *testing.T) {
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", filepath.Dir(plugin))
 	t.Setenv("GOPJRT_CUDA_CHECKS", "0")
 
+	const always = " --xla_gpu_exclude_nondeterministic_ops=true --xla_gpu_dot_merger_threshold_mb=0"
 	where := "--xla_gpu_cuda_data_dir=" + cuda
 	defer reproducible.Store(reproducible.Load())
 	for _, c := range []struct {
 		flags, want  string
 		reproducible bool
 	}{
-		{"", where + " --xla_gpu_exclude_nondeterministic_ops=true", false},
-		{"", where + " --xla_gpu_exclude_nondeterministic_ops=true --xla_gpu_deterministic_ops=true", true},
+		{"", where + always, false},
+		{"", where + always + " --xla_gpu_deterministic_ops=true", true},
 		{"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda",
 			"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda " +
-				"--xla_gpu_exclude_nondeterministic_ops=true", true},
+				strings.TrimSpace(always), true},
 	} {
 		t.Setenv("XLA_FLAGS", c.flags)
 		reproducible.Store(c.reproducible)

@@ -25,8 +25,10 @@ type Program struct {
 	inputs  []Input
 	donate  []bool
 	graph   *graph.Graph
-	execute compute.Executable
-	release func() // of an executable that others share; nil for one of its own
+	execute compute.Executable // nil on a described GPU (see described)
+	release func()             // of an executable that others share; nil for one of its own
+	// described is what was compiled for a described GPU, and what runs in its place.
+	described *compilation
 
 	hostProducts int
 }
@@ -75,7 +77,10 @@ func Compile(
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 	}
-	if d.programs != nil {
+	if d.described != nil {
+		p.described, err = d.described.compileGraph(name, p.graph, outputs)
+		compileCount.Add(1)
+	} else if d.programs != nil {
 		p.execute, p.release, err = d.programs.compile(p.graph, outputs)
 	} else if err = p.graph.Compile(outputs...); err == nil {
 		p.execute = p.graph.Executable()
@@ -98,7 +103,13 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 			outputs, err = nil, fmt.Errorf("running %s: %v", p.name, r)
 		}
 	}()
-	outputs, err = p.execute.Execute(inputs, p.donate, 0)
+	execute := p.execute
+	if p.described != nil {
+		if execute, err = p.described.run(); err != nil {
+			return nil, fmt.Errorf("compiling %s for xla:cpu: %w", p.name, err)
+		}
+	}
+	outputs, err = execute.Execute(inputs, p.donate, 0)
 	if err != nil {
 		return nil, fmt.Errorf("running %s: %w", p.name, err)
 	}

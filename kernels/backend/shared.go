@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/go-xla/stablehlo"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -130,15 +129,8 @@ func (p *programs) release(c *compiled) {
 func (p *programs) compile(
 	g *graph.Graph, outputs []*graph.Node,
 ) (execute compute.Executable, release func(), err error) {
-	var builder compute.Builder
-	var text []byte
-	if err := func() (err error) {
-		defer internalsChanged(&err)
-		g.CurrentFunc().Return(outputs, nil)
-		builder = unexported[compute.Builder](g, "builder")
-		text, err = unexported[*stablehlo.Builder](builder, "builder").Build()
-		return err
-	}(); err != nil {
+	text, builder, err := programText(g, outputs)
+	if err != nil {
 		return nil, nil, err
 	}
 	return p.get(text, func() (e compute.Executable, err error) {

@@ -219,12 +219,17 @@ func (l *Learner) Close() {
 	l.optimizer.Close()
 }
 
-// Temporary returns how many bytes XLA assigns to a gradient pass of a shape, one sequence a
-// row, beside its inputs and outputs. The weights need no buffers. Tests of the memory plan
-// compare it with that.
-func Temporary(w *model.Weights, options Options, shape dense.Shape) (int64, error) {
+// Compile compiles the gradient pass of a shape, one sequence a row. The weights need no buffers: checks of
+// what a compiler makes of it have none.
+func Compile(w *model.Weights, options Options, shape dense.Shape) (*backend.NamedProgram, error) {
 	l := newLearner(w, options)
-	program, err := l.compile(l.key(shape, shape.B))
+	return l.compile(l.key(shape, shape.B))
+}
+
+// Temporary returns how many bytes XLA assigns to that pass, beside its inputs and outputs. Tests of the
+// memory plan compare it with that.
+func Temporary(w *model.Weights, options Options, shape dense.Shape) (int64, error) {
+	program, err := Compile(w, options, shape)
 	if err != nil {
 		return 0, err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/model/dense"
@@ -22,18 +21,6 @@ import (
 // of 4096, with what XLA's buffer assignment has for the very programs: as it was noted, or is
 // now with -compile, which needs no weights.
 func TestMemoryOfModels(t *testing.T) {
-	shape := func(a *architecture.Architecture, hidden, intermediate, layers, heads, kvHeads, vocabulary int,
-		tied bool) *checkpoint.Config {
-		return &checkpoint.Config{Config: architecture.Config{
-			Architecture: a, VocabSize: vocabulary, HiddenSize: hidden, IntermediateSize: intermediate,
-			NumLayers: layers, NumHeads: heads, NumKVHeads: kvHeads, HeadDim: hidden / heads,
-			MaxPositions: 32768, TieEmbeddings: tied,
-		}}
-	}
-	half := shape(architecture.Qwen2, 896, 4864, 24, 14, 2, 151936, true)
-	one := shape(architecture.Qwen2, 1536, 8960, 28, 12, 2, 151936, true)
-	seven := shape(architecture.Qwen2, 3584, 18944, 28, 28, 4, 152064, false)
-	llama := shape(architecture.Llama, 4096, 14336, 32, 32, 8, 128256, false)
 	for _, x := range []struct {
 		name  string
 		model *checkpoint.Config
@@ -43,13 +30,13 @@ func TestMemoryOfModels(t *testing.T) {
 		remat bool
 		noted int64
 	}{
-		{"Qwen2.5-0.5B", half, "float32", 0, blockwise.None, true, 2307479640},
-		{"Qwen2.5-0.5B", half, "float32", 0, blockwise.None, false, 17031452760},
-		{"Qwen2.5-1.5B", one, "float32", 0, blockwise.None, true, 3759671768},
-		{"Qwen2.5-7B", seven, "bfloat16", 16, blockwise.None, true, 8904393816},
-		{"Qwen2.5-7B", seven, "float32", 16, blockwise.NF4, true, 9077924888},
-		{"Qwen2.5-7B", seven, "bfloat16", 0, blockwise.None, true, 7990741464},
-		{"Llama-3.1-8B", llama, "bfloat16", 16, blockwise.NF4, true, 9188028440},
+		{"Qwen2.5-0.5B", trainertest.Qwen25Half, "float32", 0, blockwise.None, true, 2307479640},
+		{"Qwen2.5-0.5B", trainertest.Qwen25Half, "float32", 0, blockwise.None, false, 17031452760},
+		{"Qwen2.5-1.5B", trainertest.Qwen25One, "float32", 0, blockwise.None, true, 3759671768},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven, "bfloat16", 16, blockwise.None, true, 8904393816},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven, "float32", 16, blockwise.NF4, true, 9077924888},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven, "bfloat16", 0, blockwise.None, true, 7990741464},
+		{"Llama-3.1-8B", trainertest.Llama31, "bfloat16", 16, blockwise.NF4, true, 9188028440},
 	} {
 		w := rollouts(1024+4096, 1024)
 		w.Model, w.DType, w.Remat = x.model, x.dtype, x.remat

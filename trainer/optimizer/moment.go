@@ -107,21 +107,27 @@ func (f rootFormat) load(buffers []*Node, dims []int) *Node {
 }
 func (f rootFormat) store(x, key *Node) []*Node { return f.codeFormat.store(Sqrt(x), key) }
 
-// newMoment makes a moment of zeros.
-func newMoment(device *backend.Device, name, state string, specs []architecture.Tensor) (*moment, error) {
+// newMoment describes a moment; allocate makes its buffers.
+func newMoment(name, state string, specs []architecture.Tensor) *moment {
 	m := &moment{name: name, specs: specs}
 	for _, spec := range specs {
-		f := formatOf(name, state, spec.Shape)
-		m.formats = append(m.formats, f)
-		for _, p := range f.buffers(spec.Shape) {
+		m.formats = append(m.formats, formatOf(name, state, spec.Shape))
+	}
+	return m
+}
+
+// allocate makes the buffers, of zeros.
+func (m *moment) allocate(device *backend.Device) error {
+	for i, spec := range m.specs {
+		for _, p := range m.formats[i].buffers(spec.Shape) {
 			zeros, err := device.Zeros(p.shape.DType, p.shape.Dimensions...)
 			if err != nil {
-				return nil, fmt.Errorf("optimiser state of %s: %w", spec.Name, err)
+				return fmt.Errorf("optimiser state of %s: %w", spec.Name, err)
 			}
 			m.buffers = append(m.buffers, zeros)
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // inputs declares the buffers of all tensors, donated.

@@ -41,15 +41,14 @@ type Optimizer struct {
 // step's number make the random numbers of rounding in the step.
 func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW, seed uint64,
 	values func(i int) ([]float32, error)) (*Optimizer, error) {
-	o := &Optimizer{options: options, device: device, specs: specs, held: held, seed: seed}
-	var err error
-	if o.m, err = newMoment(device, "m", options.State, specs); err != nil {
-		return nil, err
+	o := describe(device, specs, held, options)
+	o.seed = seed
+	for _, m := range []*moment{o.m, o.v} {
+		if err := m.allocate(device); err != nil {
+			return nil, err
+		}
 	}
-	if o.v, err = newMoment(device, "v", options.State, specs); err != nil {
-		return nil, err
-	}
-	if held != dtypes.Float32 && options.Masters {
+	if o.mastered() {
 		for i, spec := range specs {
 			values, err := values(i)
 			if err != nil {
@@ -62,12 +61,23 @@ func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType,
 			o.masters = append(o.masters, master)
 		}
 	}
-	if o.norm, err = o.compileNorm(); err != nil {
+	var err error
+	if o.norm, err = CompileNorm(device, specs); err != nil {
 		return nil, err
 	}
 	o.update, err = o.compileUpdate()
 	return o, err
 }
+
+func describe(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW) *Optimizer {
+	return &Optimizer{
+		options: options, device: device, specs: specs, held: held,
+		m: newMoment("m", options.State, specs), v: newMoment("v", options.State, specs),
+	}
+}
+
+// mastered reports whether the parameters have float32 masters.
+func (o *Optimizer) mastered() bool { return o.held != dtypes.Float32 && o.options.Masters }
 
 // Step moves parameters by their summed gradients at a learning rate: the buffers in both
 // slices are replaced, gradients by zeros. It returns the gradient's norm before
@@ -162,10 +172,10 @@ func (o *Optimizer) Close() {
 	o.update.Close()
 }
 
-// compileNorm builds the program that returns the sum of squares of all
+// CompileNorm builds the program that returns the sum of squares of all
 // gradients, a float32 scalar for each parameter.
-func (o *Optimizer) compileNorm() (*backend.Program, error) {
-	return backend.Compile(o.device, "gradient norm", Floats("gradient", o.specs, false),
+func CompileNorm(device *backend.Device, specs []architecture.Tensor) (*backend.Program, error) {
+	return backend.Compile(device, "gradient norm", Floats("gradient", specs, false),
 		func(in []*Node) []*Node {
 			out := make([]*Node, len(in))
 			for i, g := range in {
@@ -186,6 +196,14 @@ const (
 
 var scalars = backend.Scalars{gradientScale, learningRate, decay, bias1, bias2}
 
+// CompileUpdate compiles the optimiser's step without its state: checks of what a compiler makes of it need
+// no buffers.
+func CompileUpdate(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW) (
+	*backend.NamedProgram, error,
+) {
+	return describe(device, specs, held, options).compileUpdate()
+}
+
 // compileUpdate builds the optimiser's step. Its inputs are the scalars, a uint32 key of
 // random numbers, then for all that is trained the weights, both moments, the gradients and,
 // where there are any, the weights' float32 masters; all but the first two are donated and
@@ -200,7 +218,7 @@ func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 		{Name: "weights", Inputs: weights}, {Name: "m", Inputs: o.m.inputs()}, {Name: "v", Inputs: o.v.inputs()},
 		{Name: "gradients", Inputs: Floats("gradient", o.specs, true)},
 	}
-	if o.masters != nil {
+	if o.mastered() {
 		moved = append(moved, backend.Group{Name: "masters", Inputs: Floats("master", o.specs, true)})
 	}
 	var outputs []string
@@ -218,7 +236,7 @@ func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 			keyed := func(tensor int) *Node {
 				return AddScalar(in.One("key"), uint32(splitmix.Mix(uint64(3*i+tensor))))
 			}
-			if o.masters != nil {
+			if o.mastered() {
 				weight = in["masters"][i]
 			}
 			weight = op.Convert(weight, dtypes.Float32)
@@ -234,7 +252,7 @@ func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 			put("v", o.v.formats[i].store(v, keyed(1))...)
 			put("gradients", ZerosLike(g))
 			switch {
-			case o.masters != nil:
+			case o.mastered():
 				put("masters", weight)
 				put("weights", op.Convert(weight, held))
 			case held == dtypes.BFloat16:

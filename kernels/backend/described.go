@@ -1,0 +1,353 @@
+package backend
+
+import (
+	"embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/go-xla/stablehlo"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/internal/nearest"
+)
+
+// XLA's CUDA plugin compiles for a GPU that is only described, on a machine without one. A backend
+// of that kind, xla:cuda@sm_90 for instance, builds programs as for CUDA, has them compiled for the
+// GPU and reported, and runs them on xla:cpu, when they are first run.
+
+// describedPrefix begins the names of these backends, behind "xla:".
+const describedPrefix = "cuda@"
+
+//go:embed gpus/*.txtpb
+var gpuFiles embed.FS
+
+// DescribedGPUs lists the GPUs that programs can be compiled for without one, by their compute
+// capability: sm_90 for instance. The folder gpus has XLA's descriptions of them.
+func DescribedGPUs() []string {
+	entries, err := gpuFiles.ReadDir("gpus")
+	if err != nil {
+		panic(err) // they are in the program
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), path.Ext(e.Name())))
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(a) - len(b) // sm_100 after sm_90
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+// CompilerDir is the folder of the CUDA plugin and NVIDIA's assembler that compile for described
+// GPUs; third_party/fetch-cuda.sh fills it.
+func CompilerDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "stele", "cuda"), nil
+}
+
+// described compiles for a GPU that is not here.
+type described struct {
+	api      *pjrtAPI
+	topology uintptr
+	flags    map[string]any // XLA's, of every program
+
+	dump  atomic.Pointer[string]
+	count atomic.Int64
+}
+
+// openDescribed opens the backend of a described GPU: one of DescribedGPUs, or the path of another
+// description. The plugin is loaded on first use.
+func openDescribed(gpu string) (*Device, error) {
+	name := "xla:" + describedPrefix + gpu
+	target, err := gpuFiles.ReadFile("gpus/" + gpu + ".txtpb")
+	switch {
+	case filepath.IsAbs(gpu):
+		if target, err = os.ReadFile(gpu); err != nil {
+			return nil, fmt.Errorf("backend %s: %w", name, err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("backend %s: no description of a GPU %q: expected %s or the path of one%s", name, gpu,
+			strings.Join(DescribedGPUs(), ", "), nearest.Hint(gpu, DescribedGPUs()))
+	}
+	dir, err := CompilerDir()
+	if err != nil {
+		return nil, fmt.Errorf("backend %s: %w", name, err)
+	}
+	plugin := filepath.Join(dir, "jax_plugins", "xla_cuda13", "xla_cuda_plugin.so")
+	if !exists(plugin) {
+		return nil, fmt.Errorf("backend %s: there is no %s: make cuda-check in Stele's folder fetches it", name,
+			plugin)
+	}
+	d := &Device{Name: name, opened: new(atomic.Bool), described: &described{}}
+	d.start = sync.OnceValues(func() (compute.Backend, error) {
+		b, err := d.described.open(plugin, string(target))
+		if err != nil {
+			return nil, fmt.Errorf("backend %s: %w", name, err)
+		}
+		return b, nil
+	})
+	return d, nil
+}
+
+// open loads the plugin that compiles, describes the GPU to it, and opens the backend that programs are
+// built with and run on.
+func (g *described) open(plugin, target string) (compute.Backend, error) {
+	if err := Probe(plugin); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.api, err = openPJRT(plugin); err != nil {
+		return nil, err
+	}
+	if g.api.size < unsafe.Sizeof(*g.api) {
+		return nil, fmt.Errorf("plugin %s: PJRT API %d.%d has no ahead-of-time compilation", plugin, g.api.major,
+			g.api.minor)
+	}
+	initialize := &struct {
+		size       uintptr
+		extensions *ffiExtension
+	}{size: 16}
+	if err := g.api.call(g.api.pluginInitialize, unsafe.Pointer(initialize)); err != nil {
+		return nil, err
+	}
+	options := []namedValue{text("target_config", target), text("topology", "1x1x1")}
+	args := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		name       *byte
+		nameSize   uintptr
+		options    *namedValue
+		n, result  uintptr
+	}{size: 56, options: &options[0], n: uintptr(len(options))}
+	err = g.api.call(g.api.topologyCreate, unsafe.Pointer(args))
+	runtime.KeepAlive(options)
+	if err != nil {
+		return nil, fmt.Errorf("the description of the GPU: %w", err)
+	}
+	g.topology = args.result
+	g.flags = map[string]any{
+		"xla_gpu_autotune_level":     0, // there is nothing to measure on
+		"xla_gpu_enable_triton_gemm": false,
+	}
+	for _, flag := range cudaFlags(plugin) {
+		g.flags[flag.name] = flag.value
+	}
+	return cudaOnCPU()
+}
+
+// namedValue is PJRT_NamedValue.
+type namedValue struct {
+	size       uintptr
+	extensions *ffiExtension
+	name       *byte
+	nameSize   uintptr
+	kind       int32 // 0: a string
+	value      *byte
+	valueSize  uintptr
+}
+
+func text(name, value string) namedValue {
+	return namedValue{size: 56, name: unsafe.StringData(name), nameSize: uintptr(len(name)),
+		value: unsafe.StringData(value), valueSize: uintptr(len(value))}
+}
+
+// cudaOnCPU opens a backend whose graphs are built as for CUDA, and which runs them on xla:cpu.
+func cudaOnCPU() (b compute.Backend, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			b, err = nil, fmt.Errorf("the internals of go-xla changed: %v", r)
+		}
+	}()
+	if err := registerCUDAOnCPU(); err != nil {
+		return nil, err
+	}
+	xla.EnableAutoInstall(false)
+	return xla.New(cudaOnCPUName + ",tf32=false") // as loadXLA has it for CUDA
+}
+
+// cudaOnCPUName is the plugin as go-xla knows it: its name makes it one for CUDA, and the slash one
+// that is not searched for.
+const cudaOnCPUName = "/stele/cuda"
+
+// passesForCUDA is the API of the plugin for CPUs with another function that makes clients; C code keeps
+// pointers to it.
+var passesForCUDA []uintptr
+
+// registerCUDAOnCPU gives go-xla the plugin for CPUs as one for CUDA, whose options its clients are not
+// given.
+var registerCUDAOnCPU = sync.OnceValue(func() error {
+	cpu, err := PluginPath("cpu")
+	if err != nil {
+		return err
+	}
+	if err := Probe(cpu); err != nil {
+		return err
+	}
+	api, err := openPJRT(cpu)
+	if err != nil {
+		return err
+	}
+	const word = unsafe.Sizeof(uintptr(0))
+	passesForCUDA = slices.Clone(unsafe.Slice((*uintptr)(unsafe.Pointer(api)), api.size/word))
+	type clientCreate struct {
+		size       uintptr
+		extensions *ffiExtension
+		options    unsafe.Pointer
+		n          uintptr
+	}
+	create := api.clientCreate
+	passesForCUDA[unsafe.Offsetof(api.clientCreate)/word] = purego.NewCallback(func(args *clientCreate) uintptr {
+		args.options, args.n = nil, 0
+		failure, _, _ := purego.SyscallN(create, uintptr(unsafe.Pointer(args)))
+		return failure
+	})
+	return pjrt.RegisterPreloadedPlugin(cudaOnCPUName, uintptr(unsafe.Pointer(&passesForCUDA[0])))
+})
+
+// DumpTo has XLA write what it makes of each program that is compiled from now on for a described GPU into
+// a folder of the program's own below dir (see Program.Dump); "" writes nothing.
+func (d *Device) DumpTo(dir string) error {
+	if d.described == nil {
+		return fmt.Errorf("%s compiles for no described GPU", d.Name)
+	}
+	d.described.dump.Store(&dir)
+	return nil
+}
+
+// compilation is what came of a program that was compiled for a described GPU.
+type compilation struct {
+	memory Memory
+	dump   string // folder, or ""
+	run    func() (compute.Executable, error)
+}
+
+// compileGraph compiles a graph for the GPU; what it returns compiles it for the CPU, once.
+func (g *described) compileGraph(name string, built *graph.Graph, outputs []*graph.Node) (
+	c *compilation, err error,
+) {
+	text, builder, err := programText(built, outputs)
+	if err != nil {
+		return nil, err
+	}
+	c = &compilation{run: sync.OnceValues(builder.Compile)}
+	flags := maps.Clone(g.flags)
+	if dir := g.dump.Load(); dir != nil && *dir != "" {
+		c.dump = filepath.Join(*dir, fmt.Sprintf("%04d-%s", g.count.Add(1), strings.ReplaceAll(name, " ", "-")))
+		if err := os.MkdirAll(c.dump, 0o777); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(c.dump, "program.mlir"), text, 0o666); err != nil {
+			return nil, err
+		}
+		flags["xla_dump_to"] = c.dump
+	}
+	if c.memory, err = g.compile(text, flags); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// programText ends a graph of XLA's and returns it as StableHLO, and what compiles it.
+func programText(g *graph.Graph, outputs []*graph.Node) (text []byte, builder compute.Builder, err error) {
+	defer internalsChanged(&err)
+	g.CurrentFunc().Return(outputs, nil)
+	builder = unexported[compute.Builder](g, "builder")
+	text, err = unexported[*stablehlo.Builder](builder, "builder").Build()
+	return text, builder, err
+}
+
+// compile compiles StableHLO for the GPU and returns the memory that it takes.
+func (g *described) compile(program []byte, flags map[string]any) (m Memory, err error) {
+	if len(program) == 0 {
+		return m, errors.New("the program is empty")
+	}
+	format, options := "mlir", compileOptions(flags)
+	code := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		code       *byte
+		n          uintptr
+		format     *byte
+		formatSize uintptr
+	}{48, nil, &program[0], uintptr(len(program)), unsafe.StringData(format), uintptr(len(format))}
+	args := &struct {
+		size        uintptr
+		extensions  *ffiExtension
+		topology    uintptr
+		program     unsafe.Pointer
+		options     *byte
+		optionsSize uintptr
+		client      uintptr
+		result      uintptr
+	}{64, nil, g.topology, unsafe.Pointer(code), &options[0], uintptr(len(options)), 0, 0}
+	if err := g.api.call(g.api.compile, unsafe.Pointer(args)); err != nil {
+		return m, err
+	}
+	runtime.KeepAlive(program)
+	stats := &struct {
+		size                                         uintptr
+		extensions                                   *ffiExtension
+		of                                           uintptr
+		code, arguments, outputs, aliased, temporary int64
+		_                                            [5]int64 // on the host
+		_                                            int64    // the peak
+	}{of: args.result}
+	stats.size = unsafe.Sizeof(*stats)
+	err = g.api.call(g.api.executableMemoryStats, unsafe.Pointer(stats))
+	m = Memory{stats.arguments, stats.outputs, stats.aliased, stats.temporary}
+	destroy := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		of         uintptr
+	}{size: 24, of: args.result}
+	return m, errors.Join(err, g.api.call(g.api.executableDestroy, unsafe.Pointer(destroy)))
+}
+
+// compileOptions is a CompileOptionsProto with the options that go-xla gives, one replica and one partition
+// for any device, and XLA's flags (bool, int or string) by name.
+func compileOptions(flags map[string]any) []byte {
+	field := func(b []byte, tag byte, content []byte) []byte {
+		return append(binary.AppendUvarint(append(b, tag), uint64(len(content))), content...)
+	}
+	build := append([]byte{0x08}, binary.AppendUvarint(nil, 1<<64-1)...) // device_ordinal: -1
+	build = append(build, 0x20, 1, 0x28, 1)                              // num_replicas, num_partitions
+	b := field(nil, 0x1a, build)                                         // executable_build_options
+	b = append(b, 0x20, 1)                                               // compile_portable_executable
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		var value []byte
+		switch v := flags[name].(type) {
+		case string:
+			value = field(nil, 0x0a, []byte(v))
+		case bool:
+			value = []byte{0x10, 0}
+			if v {
+				value[1] = 1
+			}
+		case int:
+			value = binary.AppendUvarint([]byte{0x18}, uint64(v))
+		}
+		b = field(b, 0x3a, field(field(nil, 0x0a, []byte(name)), 0x12, value)) // env_option_overrides
+	}
+	return b
+}
