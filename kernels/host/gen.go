@@ -67,6 +67,7 @@ func main() {
 	siluMul()
 	maxAbs()
 	quantizeRow()
+	widenRow()
 	exchangeControl()
 	fetchLines()
 	write("kernels_amd64.s", out.Bytes())
@@ -655,6 +656,13 @@ func quantizeRow() { // dst = round(src · up), 16 at a time
 	p("\tVMOVUPS Y0, (SI)(BX*1)")
 	p("\tADDQ $64, AX\n\tADDQ $32, BX\n\tCMPQ AX, CX\n\tJLT loop")
 	p("\tVZEROUPPER\n\tRET")
+}
+
+func widenRow() { // dst = src as float32, 8 at a time
+	head("widenRow", 24, "dst", "src", "n")
+	p("\tSHLQ $1, CX\n\tXORQ AX, AX\n\tPCALIGN $32\nloop:")
+	p("\tVPMOVZXWD (DI)(AX*1), Y0\n\tVPSLLD $16, Y0, Y0\n\tVMOVUPS Y0, (SI)(AX*2)")
+	p("\tADDQ $16, AX\n\tCMPQ AX, CX\n\tJLT loop\n\tVZEROUPPER\n\tRET")
 }
 
 func exchangeControl() { // the register that says how numbers are rounded and flushed

@@ -60,6 +60,11 @@ func maxAbs(x, most unsafe.Pointer, n int)
 //go:noescape
 func quantizeRow(dst, src unsafe.Pointer, n int, up float32)
 
+// widenRow sets dst to src, bfloat16, over n elements, a multiple of 8.
+//
+//go:noescape
+func widenRow(dst, src unsafe.Pointer, n int)
+
 // quantizeSpans sets n spans, stride bytes apart, as quantizeRowSpansScalar does.
 //
 //go:noescape

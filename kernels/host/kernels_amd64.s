@@ -16311,6 +16311,23 @@ loop:
 	VZEROUPPER
 	RET
 
+TEXT ·widenRow(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), SI
+	MOVQ src+8(FP), DI
+	MOVQ n+16(FP), CX
+	SHLQ $1, CX
+	XORQ AX, AX
+	PCALIGN $32
+loop:
+	VPMOVZXWD (DI)(AX*1), Y0
+	VPSLLD $16, Y0, Y0
+	VMOVUPS Y0, (SI)(AX*2)
+	ADDQ $16, AX
+	CMPQ AX, CX
+	JLT loop
+	VZEROUPPER
+	RET
+
 TEXT ·exchangeControl(SB), NOSPLIT, $0-12
 	STMXCSR before+8(FP)
 	LDMXCSR next+0(FP)

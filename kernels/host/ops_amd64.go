@@ -176,11 +176,9 @@ func widenVector(dst []float32, src []uint16) {
 		n = len(src) &^ 7
 	}
 	_ = dst[:len(src)]
-	for i := 0; i < n; i += 8 {
-		bits := archsimd.LoadUint16x8((*[8]uint16)(unsafe.Pointer(&src[i])))
-		bits.ExtendToUint32().ShiftAllLeft(16).AsFloat32x8().Store(at(dst, i))
+	if n > 0 {
+		widenRow(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), n)
 	}
-	archsimd.ClearAVXUpperBits()
 	widen(dst[n:], src[n:])
 }
 
