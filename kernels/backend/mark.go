@@ -66,3 +66,9 @@ func IsXLA(g *graph.Graph) bool {
 	_, ok := g.Backend().(*xla.Backend)
 	return ok
 }
+
+// IsCUDA reports whether a graph is for a GPU, one that is only described among them.
+func IsCUDA(g *graph.Graph) bool {
+	b, ok := g.Backend().(*xla.Backend)
+	return ok && b.IsCUDA()
+}

@@ -6,6 +6,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // Shape legend: M tokens of a pass, H query heads, K key-value heads, J = H/K, E head width; P
@@ -88,6 +90,15 @@ type rows struct {
 // those that continue them.
 func rowsOf(s Sequences, position *Node) []*rows {
 	g := position.Graph()
+	newRows := func(first, P, G, T int) *rows {
+		r := &rows{first: first, P: P, G: G, T: T}
+		r.n, r.t = AttentionBlocks(T)
+		if backend.IsCUDA(g) {
+			r.n, r.t = divide(T, max(attentionBlock, int(math.Sqrt(float64(attentionBlock*T/2)))))
+			r.t = (r.t + 15) / 16 * 16 // a side of products
+		}
+		return r
+	}
 	if s.Group == 0 {
 		r := newRows(0, s.B, 1, s.T)
 		index := Iota(g, shapes.Make(dtypes.Int32, s.B, s.T), 1)
@@ -103,14 +114,14 @@ func rowsOf(s Sequences, position *Node) []*rows {
 	return []*rows{prompts, more}
 }
 
-func newRows(first, P, G, T int) *rows {
-	n, t := AttentionBlocks(T)
-	return &rows{first: first, P: P, G: G, T: T, n: n, t: t}
-}
+// AttentionBlocks returns the number of blocks of a row of T tokens, and the tokens of each. On CUDA, where a
+// turn of a loop costs its launches whatever its size, long rows have larger blocks, and as many scores exist at
+// one time as of rows of two blocks: those of all queries and half of AttentionBlock keys.
+func AttentionBlocks(T int) (n, t int) { return divide(T, attentionBlock) }
 
-// AttentionBlocks returns the number of blocks of a row of T tokens, and the tokens of each.
-func AttentionBlocks(T int) (n, t int) {
-	n = max((T+attentionBlock-1)/attentionBlock, 1)
+// divide divides T tokens evenly into as few blocks as have at most so many.
+func divide(T, most int) (n, t int) {
+	n = max((T+most-1)/most, 1)
 	return n, (T + n - 1) / n
 }
 
