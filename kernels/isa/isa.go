@@ -31,13 +31,13 @@ const (
 var All = []Tier{Scalar, AVX2, AVX512, AVX512BF16, AMX}
 
 // tiers says of each what its name is, and what keeps Go's own detection, which GoMLX's
-// backend asks, and XLA's code generation from going above it.
-var tiers = [...]struct{ name, godebug, xla string }{
-	Scalar:     {"scalar", "cpu.avx512f=off,cpu.avx2=off,cpu.fma=off", "SSE4_2"},
-	AVX2:       {"avx2", "cpu.avx512f=off", "AVX2"},
-	AVX512:     {"avx512", "", "AVX512_VNNI"}, // int8 kernels use VNNI
-	AVX512BF16: {"avx512_bf16", "", "AVX512_BF16"},
-	AMX:        {"amx", "", "AMX"},
+// backend asks, XLA's code generation and oneDNN's, which XLA multiplies by, from going above it.
+var tiers = [...]struct{ name, godebug, xla, oneDNN string }{
+	Scalar:     {"scalar", "cpu.avx512f=off,cpu.avx2=off,cpu.fma=off", "SSE4_2", "SSE41"},
+	AVX2:       {"avx2", "cpu.avx512f=off", "AVX2", "AVX2"},
+	AVX512:     {"avx512", "", "AVX512_VNNI", "AVX512_CORE_VNNI"}, // int8 kernels use VNNI
+	AVX512BF16: {"avx512_bf16", "", "AVX512_BF16", "AVX512_CORE_BF16"},
+	AMX:        {"amx", "", "AMX", "AVX512_CORE_AMX"},
 }
 
 // String returns the name that Parse reads.

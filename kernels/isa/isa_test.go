@@ -52,22 +52,26 @@ func TestLimit(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
+	const own = " " + withoutYNNPACK
 	for _, c := range []struct {
 		tier     Tier
 		in, want []string
 	}{
 		{AVX2, []string{"A=b"}, []string{"A=b", "GODEBUG=cpu.avx512f=off",
-			"XLA_FLAGS=--xla_cpu_max_isa=AVX2"}},
-		{AVX512, []string{"A=b"}, []string{"A=b", "XLA_FLAGS=--xla_cpu_max_isa=AVX512_VNNI"}},
-		{AVX2, []string{"GODEBUG=gctrace=1", "XLA_FLAGS=--x=1"},
-			[]string{"GODEBUG=gctrace=1,cpu.avx512f=off", "XLA_FLAGS=--x=1 --xla_cpu_max_isa=AVX2"}},
+			"XLA_FLAGS=--xla_cpu_max_isa=AVX2" + own, "ONEDNN_MAX_CPU_ISA=AVX2"}},
+		{AVX512, []string{"A=b"}, []string{"A=b", "XLA_FLAGS=--xla_cpu_max_isa=AVX512_VNNI" + own,
+			"ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI"}},
+		{AVX2, []string{"ONEDNN_MAX_CPU_ISA=DEFAULT", "GODEBUG=gctrace=1", "XLA_FLAGS=--x=1"},
+			[]string{"ONEDNN_MAX_CPU_ISA=AVX2", "GODEBUG=gctrace=1,cpu.avx512f=off",
+				"XLA_FLAGS=--x=1 --xla_cpu_max_isa=AVX2" + own}},
 		{Scalar, []string{"GODEBUG=", "XLA_FLAGS="},
 			[]string{"GODEBUG=cpu.avx512f=off,cpu.avx2=off,cpu.fma=off",
-				"XLA_FLAGS=--xla_cpu_max_isa=SSE4_2"}},
+				"XLA_FLAGS=--xla_cpu_max_isa=SSE4_2" + own, "ONEDNN_MAX_CPU_ISA=SSE41"}},
 		// What is there and says otherwise is overruled.
 		{AVX2, []string{"GODEBUG=cpu.avx512f=on", "XLA_FLAGS=--xla_cpu_max_isa=AVX512 --x=1"},
 			[]string{"GODEBUG=cpu.avx512f=on,cpu.avx512f=off",
-				"XLA_FLAGS=--xla_cpu_max_isa=AVX512 --x=1 --xla_cpu_max_isa=AVX2"}},
+				"XLA_FLAGS=--xla_cpu_max_isa=AVX512 --x=1 --xla_cpu_max_isa=AVX2" + own,
+				"ONEDNN_MAX_CPU_ISA=AVX2"}},
 	} {
 		before := slices.Clone(c.in)
 		got, changed := capped(c.in, c.tier)
