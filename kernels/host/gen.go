@@ -447,7 +447,8 @@ func eachRow(y string, rows int, do func(i int)) {
 // score multiplies rows of x by the columns of pages' matrices [k, slots], a vector of
 // slots at a time: what it computes beyond a page's slots the next page overwrites. In
 // BF16 a row of a page is two of its dimensions, slot by slot in turn. Two sums for
-// each score, of every other row, wait less for each other.
+// each score, of every other row, wait less for each other, and two vectors of slots share
+// what is loaded of x.
 func (t tier) score(format string, rows int) {
 	width := t.bits / 8 / ratio(format) // bytes of a page in a vector
 	const list, pages, vectors, offset = "list-8(SP)", "pages-16(SP)", "vectors-24(SP)", "offset-32(SP)"
@@ -464,28 +465,43 @@ func (t tier) score(format string, rows int) {
 	p("\tMOVQ $0, %s\n\tMOVQ %s, AX\n\tMOVQ AX, %s\n\tMOVQ %s, AX\n\tMOVQ AX, %s",
 		offset, y, toY, field("groups"), vectors)
 	page(list, offset)
-	p("\tXORQ AX, AX")
-	for i := range rows {
-		for h := range 2 {
-			p("\t%s %s, %[2]s, %[2]s", t.xor, t.acc(i, h))
-		}
-	}
-	p("\tPCALIGN $32\nloop:")
-	for h, at := range []string{"", "(R14*1)"} {
+	body := func(loop string, vectorsAtOnce int) {
+		p("\tXORQ AX, AX")
 		for i := range rows {
-			p("\tVBROADCASTSS %d(%s)(AX*4), %s", 4*h, xs[i], t.x(i))
+			for h := range 2 * vectorsAtOnce {
+				p("\t%s %s, %[2]s, %[2]s", t.xor, t.acc(i, h))
+			}
 		}
-		t.load(format, "(DI)"+at)
-		p("\tPREFETCHT1 (DX)%s", at)
-		for i := range rows {
-			t.multiply(format, i, h)
+		p("\tPCALIGN $32\n%s:", loop)
+		for h, at := range []string{"", "(R14*1)"} {
+			for i := range rows {
+				p("\tVBROADCASTSS %d(%s)(AX*4), %s", 4*h, xs[i], t.x(i))
+			}
+			for v := range vectorsAtOnce {
+				t.load(format, fmt.Sprintf("%d(DI)%s", v*width, at))
+				if v*width%64 == 0 {
+					p("\tPREFETCHT1 %d(DX)%s", v*width, at)
+				}
+				for i := range rows {
+					t.multiply(format, i, 2*v+h)
+				}
+			}
 		}
+		p("\tLEAQ (DI)(R14*2), DI\n\tLEAQ (DX)(R14*2), DX\n\tADDQ $2, AX\n\tCMPQ AX, CX\n\tJLT %s", loop)
+		eachRow(toY, rows, func(i int) {
+			for v := range vectorsAtOnce {
+				sum := t.acc(i, 2*v)
+				p("\tVADDPS %s, %s, %s\n\tVMOVUPS %[3]s, %d(BX)", t.acc(i, 2*v+1), sum, sum, v*t.bits/8)
+			}
+		})
+		p("\tADDQ $%d, %s\n\tADDQ $%d, %s\n\tSUBQ $%d, %s\n\tJNE page", vectorsAtOnce*width, offset,
+			vectorsAtOnce*t.bits/8, toY, vectorsAtOnce, vectors)
 	}
-	p("\tLEAQ (DI)(R14*2), DI\n\tLEAQ (DX)(R14*2), DX\n\tADDQ $2, AX\n\tCMPQ AX, CX\n\tJLT loop")
-	eachRow(toY, rows, func(i int) {
-		p("\tVADDPS %s, %s, %s\n\tVMOVUPS %[3]s, (BX)", t.acc(i, 1), t.acc(i, 0), t.acc(i, 0))
-	})
-	p("\tADDQ $%d, %s\n\tADDQ $%d, %s\n\tSUBQ $1, %s\n\tJNE page", width, offset, t.bits/8, toY, vectors)
+	p("\tCMPQ %s, $1\n\tJEQ single", vectors)
+	body("pair", 2)
+	p("\tJMP next\nsingle:")
+	body("loop", 1)
+	p("next:")
 	p("\tMOVQ %s, AX\n\tADDQ AX, %s\n\tADDQ $8, %s\n\tSUBQ $1, %s\n\tJNE pages\n\tVZEROUPPER\n\tRET",
 		field("step"), y, list, pages)
 }

@@ -251,7 +251,7 @@ func testAttend(t *testing.T) {
 				return float64(v)
 			}
 			first := map[bool][]float32{} // with pairs and without
-			for _, slots := range []int{1, 2, 4, 6, 16, 64} {
+			for _, slots := range []int{1, 2, 4, 6, 16, 24, 64} {
 				pages := (context+slots-1)/slots + 3
 				pool, err := NewPool(1, pages, slots, heads, E, half)
 				if err != nil {
