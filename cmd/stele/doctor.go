@@ -34,6 +34,7 @@ type diagnosis struct {
 	MemoryFree  int64           `json:"memory_available_bytes,omitempty"`
 	Backends    []backendState  `json:"backends"`
 	PluginDirs  []string        `json:"plugin_dirs"`
+	Programs    programsState   `json:"programs"` // compiled, kept between processes
 	Model       *memoryEstimate `json:"model,omitempty"`
 }
 
@@ -94,7 +95,7 @@ func diagnose() diagnosis {
 		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(),
 		PluginDirs: backend.PluginDirs(),
 		Tier:       isa.InForce().String(), MachineTier: isa.Machine().String(),
-		Kernels: host.Tier().String(),
+		Kernels: host.Tier().String(), Programs: diagnosePrograms(),
 	}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
@@ -226,6 +227,7 @@ func (d diagnosis) print(w io.Writer) error {
 			row(s.Name, "%s", s.Description)
 		}
 	}
+	row("programs", "%v", d.Programs)
 	if m := d.Model; m != nil {
 		row("model", "%s, %.1f million parameters", m.Dir, float64(m.Parameters)/1e6)
 		row("weights", "%s in %s", binarySize(m.WeightBytes), m.DType)

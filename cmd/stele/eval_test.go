@@ -34,7 +34,17 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	// Programs that tests start compile for each other, and not for the user.
+	dir, err := os.MkdirTemp("", "stele-programs-")
+	if err == nil {
+		err = os.Setenv(programsSetting, dir)
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // program is stele in a process of its own; what it says goes to log.

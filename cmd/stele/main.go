@@ -251,6 +251,10 @@ func main() {
 // run executes the command line and returns the exit code.
 func run() int {
 	ctx := untilSignal()
+	if err := keepPrograms(os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "stele:", err)
+		return exitUsage
+	}
 	err := newRootCommand().ExecuteContext(ctx)
 	switch {
 	case err == nil:

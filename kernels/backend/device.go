@@ -175,11 +175,16 @@ func loadXLA(path, options string) (b compute.Backend, err error) {
 	if cuda && !strings.Contains(options, "memory_fraction") {
 		config += ",memory_fraction=0.9" // of what is free; XLA's own default is 0.75
 	}
+	loading.Lock() // the plugin's functions are exchanged before anybody calls them
+	defer loading.Unlock()
 	if b, err = xla.New(config); err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
+	keepPrograms(b, path, options)
 	return b, nil
 }
+
+var loading sync.Mutex
 
 // IsXLA reports whether programs are compiled by XLA rather than interpreted by
 // the pure-Go backend.

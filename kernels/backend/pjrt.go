@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/go-xla/pjrt"
 )
 
-// pjrtAPI is the head of PJRT_Api, with the functions that Stele calls and go-xla does not.
+// pjrtAPI is the head of PJRT_Api, with the functions that Stele calls itself.
 // Fields are only ever appended to it. See xla/pjrt/c/pjrt_c_api.h.
 type pjrtAPI struct {
 	size                       uintptr
@@ -25,7 +25,9 @@ type pjrtAPI struct {
 	pluginInitialize           uintptr // PJRT_Plugin_Initialize
 	_                          [6]uintptr
 	clientCreate               uintptr // PJRT_Client_Create
-	_                          [15]uintptr
+	_                          [9]uintptr
+	clientCompile              uintptr // PJRT_Client_Compile
+	_                          [5]uintptr
 	descriptionKind            uintptr // PJRT_DeviceDescription_Kind
 	_                          [2]uintptr
 	deviceDescription          uintptr // PJRT_Device_GetDescription
@@ -33,7 +35,13 @@ type pjrtAPI struct {
 	deviceMemoryStats          uintptr // PJRT_Device_MemoryStats
 	_                          [5]uintptr
 	executableDestroy          uintptr // PJRT_Executable_Destroy
-	_                          [41]uintptr
+	_                          [8]uintptr
+	serialize                  uintptr // PJRT_Executable_Serialize
+	_                          uintptr
+	executableOf               uintptr // PJRT_LoadedExecutable_GetExecutable
+	_                          [4]uintptr
+	deserialize                uintptr // PJRT_Executable_DeserializeAndLoad
+	_                          [25]uintptr
 	topologyCreate             uintptr // PJRT_TopologyDescription_Create
 	_                          [6]uintptr
 	compile                    uintptr // PJRT_Compile

@@ -49,6 +49,9 @@ var compileCount, reuseCount atomic.Int64
 // again instead.
 func Compiled() (compiled, reused int) { return int(compileCount.Load()), int(reuseCount.Load()) }
 
+// Loaded counts those of the compiled programs that were found on disk (see KeepPrograms).
+func Loaded() int { return int(loadCount.Load()) }
+
 // keptPrograms is how many programs that nobody uses are kept.
 const keptPrograms = 256
 

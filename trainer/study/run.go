@@ -94,7 +94,12 @@ func (r *Run) All(ctx context.Context) error {
 		return ctx.Err()
 	}
 	compiled, reused := backend.Compiled()
-	r.say("%d jobs in %v; %d programs compiled, and used again %d times", len(r.jobs), used(), compiled, reused)
+	onDisk := ""
+	if n := backend.Loaded(); n > 0 {
+		onDisk = fmt.Sprintf("; %d of them were found on disk", n)
+	}
+	r.say("%d jobs in %v; %d programs compiled, and used again %d times%s", len(r.jobs), used(), compiled, reused,
+		onDisk)
 	if len(r.failed) > 0 {
 		return fmt.Errorf("%d of %d jobs were not done; the same command tries them again: %s", len(r.failed),
 			len(r.Study.Jobs), strings.Join(r.failed, "; "))
