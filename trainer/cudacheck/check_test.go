@@ -94,6 +94,12 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 	golden.write(t)
+	switch n := golden.unknown.Load(); {
+	case n > 0 && *which == "":
+		t.Errorf("%d programs have no bounds in %s: -update notes them", n, golden.path)
+	case n > 0:
+		t.Logf("LAUNCHES AND MEMORY OF %d PROGRAMS WERE NOT COMPARED: %s has no bounds for them", n, golden.path)
+	}
 }
 
 // leastWeight is the size in bytes of the smallest matrix, which no pool is smaller than.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -37,6 +38,8 @@ type golden struct {
 	path  string
 	mu    sync.Mutex
 	noted map[key]bounds
+	// unknown counts the programs that have no bounds.
+	unknown atomic.Int64
 }
 
 func readGolden(t *testing.T, name string) *golden {
@@ -78,7 +81,8 @@ func (g *golden) check(t *testing.T, k key, now bounds) {
 		return
 	}
 	if !ok {
-		t.Errorf("%s has no bounds for %s: -update notes them", g.path, strings.Join(k[:], ", "))
+		t.Logf("NO BOUNDS: %s has none for %s; -update notes them", g.path, strings.Join(k[:], ", "))
+		g.unknown.Add(1)
 		return
 	}
 	exceeds := func(what string, now, noted int64, share float64, few int64) {

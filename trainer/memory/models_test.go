@@ -1,7 +1,7 @@
 package memory
 
 import (
-	"math"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -18,39 +18,55 @@ import (
 )
 
 // TestMemoryOfModels compares plans at the paper's lengths, prompts of 1024 tokens and completions
-// of 4096, with what XLA's buffer assignment has for the very programs: as it was noted, or is
-// now with -compile, which needs no weights.
+// of 4096, with what XLA's buffer assignment has for the very programs, on a CPU and on a GPU that is described
+// as an H100: as it was noted, or is now with -compile, which needs no weights. On a GPU XLA needs less, without
+// remat a third less; a plan may not be too small there.
 func TestMemoryOfModels(t *testing.T) {
 	for _, x := range []struct {
-		name  string
-		model *checkpoint.Config
-		dtype string
-		rank  int
-		base  blockwise.Code
-		remat bool
-		noted int64
+		name      string
+		model     *checkpoint.Config
+		dtype     string
+		rank      int
+		base      blockwise.Code
+		remat     bool
+		cpu, cuda int64 // noted; 0: not asked
 	}{
-		{"Qwen2.5-0.5B", trainertest.Qwen25Half, "float32", 0, blockwise.None, true, 2307479640},
-		{"Qwen2.5-0.5B", trainertest.Qwen25Half, "float32", 0, blockwise.None, false, 17031452760},
-		{"Qwen2.5-1.5B", trainertest.Qwen25One, "float32", 0, blockwise.None, true, 3759671768},
-		{"Qwen2.5-7B", trainertest.Qwen25Seven, "bfloat16", 16, blockwise.None, true, 8904393816},
-		{"Qwen2.5-7B", trainertest.Qwen25Seven, "float32", 16, blockwise.NF4, true, 9077924888},
-		{"Qwen2.5-7B", trainertest.Qwen25Seven, "bfloat16", 0, blockwise.None, true, 7990741464},
-		{"Llama-3.1-8B", trainertest.Llama31, "bfloat16", 16, blockwise.NF4, true, 9188028440},
+		{"Qwen2.5-0.5B", trainertest.Qwen25Half, "float32", 0, blockwise.None, true, 2307479640, 2112805720},
+		{"Qwen2.5-0.5B", trainertest.Qwen25Half, "float32", 0, blockwise.None, false, 17031452760, 11104607832},
+		{"Qwen2.5-1.5B", trainertest.Qwen25One, "float32", 0, blockwise.None, true, 3759671768, 3485228120},
+		{"Qwen2.5-1.5B", trainertest.Qwen25One, "bfloat16", 0, blockwise.None, true, 0, 3444616792},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven, "bfloat16", 16, blockwise.None, true, 8904393816, 7299099392},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven, "float32", 16, blockwise.NF4, true, 9077924888, 6921651712},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven, "bfloat16", 0, blockwise.None, true, 7990741464, 7278194008},
+		{"Llama-3.1-8B", trainertest.Llama31, "bfloat16", 16, blockwise.NF4, true, 9188028440, 0},
 	} {
 		w := rollouts(1024+4096, 1024)
 		w.Model, w.DType, w.Remat = x.model, x.dtype, x.remat
 		w.LoRA.Rank, w.LoRA.Base, w.LoRA.DoubleQuant = x.rank, x.base, true
-		p, assigned := w.Plan(), x.noted
-		if *compileAll {
-			assigned = xlas(t, trainertest.OpenDevice(t, "xla:cpu"), w, p.MicroBatch)
-		}
+		p := w.Plan()
 		planned := p.Activations + p.Logits
-		t.Logf("%s, %s, rank %d, base %s, remat %v: %d planned, XLA has %d", x.name, x.dtype, x.rank, x.base,
-			x.remat, planned, assigned)
-		if ratio := float64(planned) / float64(assigned); math.Abs(ratio-1) > 0.15 {
-			t.Errorf("%s, %s, rank %d, base %s, remat %v: the plan is %.3f of what XLA assigns", x.name, x.dtype,
-				x.rank, x.base, x.remat, ratio)
+		most := 1.25 // of a plan's share of what a GPU needs
+		if !x.remat {
+			most = 1.6
+		}
+		for _, on := range []struct {
+			device      string
+			noted       int64
+			least, most float64
+		}{{"xla:cpu", x.cpu, 0.85, 1.15}, {"xla:cuda@sm_90", x.cuda, 0.98, most}} {
+			assigned := on.noted
+			if *compileAll && strings.HasPrefix(on.device, *compileFor) {
+				assigned = xlas(t, trainertest.OpenDevice(t, on.device), w, p.MicroBatch)
+			}
+			if assigned == 0 {
+				continue
+			}
+			t.Logf("%s, %s, rank %d, base %s, remat %v: %d planned, XLA has %d for %s", x.name, x.dtype, x.rank, x.base,
+				x.remat, planned, assigned, on.device)
+			if ratio := float64(planned) / float64(assigned); ratio < on.least || ratio > on.most {
+				t.Errorf("%s, %s, rank %d, base %s, remat %v: the plan is %.3f of what XLA assigns for %s", x.name,
+					x.dtype, x.rank, x.base, x.remat, ratio, on.device)
+			}
 		}
 	}
 }

@@ -26,6 +26,9 @@ func rollouts(longest, prompt int) Workload {
 
 var compileAll = flag.Bool("compile", false, "ask XLA for what TestMemoryIsXLAs has noted, a minute each")
 
+var compileFor = flag.String("for", "xla:cpu", "backend that TestMemoryOfModels asks with -compile: xla:cpu or "+
+	"xla:cuda@sm_90")
+
 // TestMemoryIsXLAs compares the planned activations and logits of a gradient pass
 // with what XLA assigned: as it was noted for SmolLM2-135M, or is now with -compile,
 // and as it is now for a small model.
