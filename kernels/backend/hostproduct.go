@@ -16,7 +16,7 @@ import (
 
 // XLA multiplies at the machine's speed where the shared axis is the left side's last, but bfloat16
 // without AVX512_BF16 at two thirds of it, and more slowly where it is the first, as in dw = dyᵀ·x:
-// with AVX-512 in float32 by a tenth to a quarter, and bfloat16 at half the speed of AVX512_BF16 or less.
+// with AVX-512 in float32 by a tenth and more, and bfloat16 at half the speed of AVX512_BF16 or less.
 // There the products of a compiled program are calls of host.Contraction. In bfloat16 all are, which costs
 // nothing where XLA's are as fast. With AMX, which host has no kernels for, all stay XLA's.
 
