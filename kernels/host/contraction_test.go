@@ -19,7 +19,7 @@ func TestContraction(t *testing.T) {
 		defer three.Close()
 		alone, together := NewContraction(one), NewContraction(three)
 		shapes := [][3]int{
-			{1, 1, 1}, {7, 9, 33}, {40, 72, 64}, {130, 37, 100}, {200, 64, 1700}, {97, 193, 650},
+			{1, 1, 1}, {7, 9, 33}, {40, 72, 64}, {130, 37, 100}, {50, 40, 1700}, {97, 193, 350},
 			{slabRows + 5, 3, 9}, {2, slabRows + 33, 6},
 		}
 		for i := range 2 * len(shapes) {
