@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 
@@ -36,8 +37,24 @@ func (s *Source) OpenAdapter(name string) (*checkpoint.Adapter, error) {
 		if a.Base != "" && !sameModel(a.Base, s.Name, s.Dir) {
 			fmt.Fprintf(s.options.Say, "%s is added to %s; it says that it is of %s\n", a.Dir, s.Name, a.Base)
 		}
+		if held := s.heldAs(); a.TrainedOver != "" && a.TrainedOver != held {
+			fmt.Fprintf(s.options.Say, "%s was trained over a base in %s, and here it is in %s: --quantize, in "+
+				"training lora.base, holds it as it was\n", a.Dir, a.TrainedOver, held)
+		}
 	}
 	return a, nil
+}
+
+// heldAs says how the projections of the model are held, as checkpoint.Adapter.TrainedOver does.
+func (s *Source) heldAs() string {
+	switch f := s.options.Projections; {
+	case !f.Quantises():
+		return cmp.Or(s.options.DType, "float32")
+	case f.Double:
+		return string(f.Code) + " with double quantisation"
+	default:
+		return string(f.Code)
+	}
 }
 
 // otherTemplate reports whether the folder of an adapter has a chat template that writes a short conversation

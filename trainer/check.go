@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -19,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
+	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
@@ -26,15 +28,19 @@ import (
 
 // checked is a run that nothing speaks against, ready to be loaded.
 type checked struct {
-	source *engine.Source
-	set    *problems.Set
-	plan   *Plan
-	now    Manifest
-	latest string // checkpoint to go on from; empty for none
-	at     state  // its state
+	source  *engine.Source
+	adapter *checkpoint.Adapter // that is trained further; nil for none
+	set     *problems.Set
+	plan    *Plan
+	now     Manifest
+	latest  string // checkpoint to go on from; empty for none
+	at      state  // its state
 }
 
 func (c *checked) close() {
+	if c.adapter != nil {
+		c.adapter.Close()
+	}
 	if c.source != nil {
 		c.source.Close()
 	}
@@ -79,7 +85,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		}
 	}
 	from := c.Model
-	if found.latest != "" && c.LoRA.Rank == 0 {
+	if found.latest != "" && !c.LoRA.Trains() {
 		from = found.latest // an adapter is attached to the base model anew
 	}
 	if found.source, err = engine.Find(from); err != nil {
@@ -114,7 +120,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		r.sayf("%s is %d and the data has %d prompts: a step takes some of them more than once", name, asked,
 			n)
 	}
-	if err := r.checkPositions(s.Config.MaxPositions, found.plan.prompt); err != nil {
+	if err := r.checkPositions(s.Config.MaxPositions, found.plan.workload.Prompt); err != nil {
 		return found, err
 	}
 	backend.Reproducible() // a run goes on exactly
@@ -128,7 +134,16 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		return found, err
 	}
 	found.plan.Notes = s.Notes()
-	found.plan.Memory = c.workload(s.Config, r.options.DType, found.plan.longest, found.plan.prompt).Plan()
+	if err := r.findAdapter(found); err != nil {
+		return found, err
+	}
+	if w := found.plan.workload; found.adapter != nil || !reflect.DeepEqual(w.Model, s.Config) {
+		w.Model, w.LoRA = s.Config, c.LoRA // the head may be another than was announced
+		if found.adapter != nil {
+			w.Factors = lora.Of(found.adapter, s.Config.Model().Tensors())
+		}
+		found.plan.take(w)
+	}
 	if _, err := s.Device().Description(); err != nil { // opens it
 		return found, err
 	}
@@ -185,6 +200,22 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	return found, nil
 }
 
+// findAdapter opens the adapter that is trained further, if there is one, and takes its rank, alpha and targets
+// for the run's.
+func (r *run) findAdapter(found *checked) (err error) {
+	l := &r.config.LoRA
+	if l.Adapter == "" {
+		return nil
+	}
+	if found.adapter, err = found.source.OpenAdapter(l.Adapter); err != nil {
+		return fmt.Errorf("lora.adapter: %w", err)
+	}
+	if d := found.adapter.Dropout; d > 0 {
+		r.sayf("%s: lora_dropout %g is not applied: training here has none", found.adapter.Dir, d)
+	}
+	return l.Settle(found.adapter, found.source.Config.Model().Tensors())
+}
+
 // beforeManifest reports whether an entry of a run's folder may be there without a manifest: what a run
 // that was killed while it began left.
 func beforeManifest(e fs.DirEntry) bool {
@@ -233,6 +264,11 @@ func (r *run) findRun(found *checked) error {
 	if tail := r.options.ModelTail; tail != "" && endsIn(was.Model, tail) && endsIn(r.config.Model, tail) {
 		was.Model = r.config.Model
 	}
+	if tail, now := r.options.AdapterTail, r.config.LoRA.Adapter; tail != "" && endsIn(was.LoRA.Adapter, tail) &&
+		endsIn(now, tail) {
+		was.LoRA.Adapter = now
+	}
+	r.config.LoRA = r.config.LoRA.Given(was.LoRA)
 	if c := &r.config; c.Memory == MemoryAuto && was.Memory == MemoryAuto {
 		given := *c
 		c.fit(was.workload(nil, "", 0, 0)) // what was chosen stays chosen
@@ -301,14 +337,13 @@ func (r *run) checkMemory(found *checked) error {
 			available = h.Limit
 		}
 	}
-	workload := r.config.workload(found.source.Config, r.options.DType, found.plan.longest,
-		found.plan.prompt)
 	if c := &r.config; c.Memory == MemoryAuto && r.started.Config.Model == "" && available > 0 {
-		before := workload.Plan().Total
-		smaller, chosen := workload.Choose(available)
+		before := found.plan.Memory.Total
+		smaller, chosen := found.plan.workload.Choose(available)
 		if len(chosen) > 0 {
 			c.fit(smaller)
-			workload, found.plan.Memory, found.now.Config = smaller, smaller.Plan(), *c
+			found.plan.take(smaller)
+			found.now.Config = *c
 			found.source.SetMaxBatch(c.Rollout.Batch)
 			r.sayf("memory: auto chose %s: without that the run would need %d MiB, there are %d",
 				strings.Join(chosen, ", "), before>>20, available>>20)
@@ -331,5 +366,5 @@ func (r *run) checkMemory(found *checked) error {
 	if available == 0 {
 		return nil
 	}
-	return workload.Check(available)
+	return found.plan.workload.Check(available)
 }

@@ -290,6 +290,9 @@ func (c Config) with(path string, set []string) (Config, error) {
 	}
 	var named struct {
 		Preset string `yaml:"preset"`
+		LoRA   struct {
+			Adapter string `yaml:"adapter"`
+		} `yaml:"lora"`
 	}
 	for i, data := range documents {
 		if err := settings.Unmarshal(data, &named); err != nil {
@@ -304,6 +307,9 @@ func (c Config) with(path string, set []string) (Config, error) {
 				nearest.Hint(named.Preset, names))
 		}
 		apply(&c)
+	}
+	if named.LoRA.Adapter != "" {
+		c.LoRA.Unset()
 	}
 	for i, data := range documents {
 		if len(bytes.TrimSpace(data)) == 0 {

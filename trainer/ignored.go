@@ -97,7 +97,7 @@ var idle = []without{
 		func(c *Config) bool { return c.Reward.OverlongBuffer == 0 })},
 	{"reward.think", when("reward.format is 0", func(c *Config) bool { return c.Reward.Format == 0 })},
 	{"reward.language_by", when("reward.language is 0", func(c *Config) bool { return c.Reward.Language == 0 })},
-	{"lora.*", when("lora.rank is 0", func(c *Config) bool { return c.LoRA.Rank == 0 })},
+	{"lora.*", when("lora.rank is 0", func(c *Config) bool { return !c.LoRA.Trains() })},
 	{"lora.double_quant", when("lora.base is none",
 		func(c *Config) bool { return !c.LoRA.Format().Quantises() })},
 	{"optimizer.masters", func(_ *Config, dtype string) string {

@@ -39,10 +39,9 @@ type Plan struct {
 	TokensStep  int64   `json:"tokens_step"`  // a step, at most, without dynamic sampling's further batches
 	TokensTotal int64   `json:"tokens_total"` // in all, at most
 
-	Memory memory.Plan `json:"memory"`
-	// Tokens of the longest sequence, and of the longest prompt.
-	longest, prompt int
-	solutions       bool // are learnt from, not rollouts
+	Memory    memory.Plan     `json:"memory"`
+	workload  memory.Workload // that Memory is the plan of
+	solutions bool            // are learnt from, not rollouts
 	// Notes are lines about how the model's folder was read that a person must know.
 	Notes []string `json:"notes,omitempty"`
 	// Ignored are settings that will have no effect, with the reason.
@@ -82,10 +81,12 @@ func newPlan(c Config, dir string, m *checkpoint.Config, set *problems.Set, dtyp
 	}
 	p.TokensStep = int64(float64(p.Sequences) * (prompts.mean() + most))
 	p.TokensTotal = p.TokensStep * int64(p.Steps)
-	p.longest, p.prompt = longestSequence(&c, m, set), int(prompts.max)
-	p.Memory = c.workload(m, dtype, p.longest, p.prompt).Plan()
+	p.take(c.workload(m, dtype, longestSequence(&c, m, set), int(prompts.max)))
 	return p
 }
+
+// take plans the memory of a workload.
+func (p *Plan) take(w memory.Workload) { p.workload, p.Memory = w, w.Plan() }
 
 // workload returns what the memory plan is made for. longest counts the tokens that the
 // longest sequence may have, prompt those of the longest prompt.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -47,6 +48,8 @@ type Options struct {
 	// ModelTail is the end of the model's path that tells which it is: what a run goes on with may
 	// lie elsewhere than it did, under another path before it. Empty where the path is the model.
 	ModelTail string
+	// AdapterTail is that of the adapter that is trained further.
+	AdapterTail string
 	// Memory is the limit on the run's use of the device, bytes; 0 takes what is free on a
 	// CPU's machine, and elsewhere what the device says, if it does.
 	Memory int64
@@ -281,18 +284,17 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	r.order = problems.Order{Problems: found.set.Problems, Seed: c.Seed, Curriculum: c.Data.Curriculum}
-	if c.LoRA.Rank > 0 {
-		if r.adapter, err = lora.New(e.Weights, c.LoRA, c.Seed); err != nil {
-			return err
-		}
+	switch {
+	case found.adapter != nil:
+		r.adapter, err = lora.Resume(e.Weights, c.LoRA, found.adapter)
+	case c.LoRA.Trains():
+		r.adapter, err = lora.New(e.Weights, c.LoRA, c.Seed)
+	}
+	if err != nil {
+		return err
 	}
 	if c.compares() {
-		if r.adapter != nil {
-			r.reference, err = e.Weights.Base()
-		} else {
-			r.reference, err = r.loadReference()
-		}
-		if err != nil {
+		if r.reference, err = r.loadReference(found.adapter); err != nil {
 			return err
 		}
 	}
@@ -309,8 +311,7 @@ func (r *run) load(found *checked) error {
 		}
 	}
 	if r.done < c.Steps {
-		dtype, plan := r.options.DType, found.plan
-		if err := r.rehearse(c.workload(found.source.Config, dtype, plan.longest, plan.prompt)); err != nil {
+		if err := r.rehearse(found.plan.workload); err != nil {
 			return err
 		}
 	}
@@ -341,6 +342,13 @@ func (r *run) load(found *checked) error {
 	}
 	if now.Weights, err = eval.HashWeights(now.Model); err != nil {
 		return err
+	}
+	if found.adapter != nil {
+		files, err := eval.HashAdapter(found.adapter.Dir)
+		if err != nil {
+			return err
+		}
+		maps.Copy(now.Weights, files)
 	}
 	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
 }
@@ -400,8 +408,17 @@ func (c *Config) reader(
 	}
 }
 
-// loadReference loads the model that the run started from, which does not move.
-func (r *run) loadReference() (*model.Weights, error) {
+// loadReference loads the model that the run started from, which does not move: weights of its own or, where an
+// adapter is trained, those of the engine, with the adapter that the run began with.
+func (r *run) loadReference(initial *checkpoint.Adapter) (*model.Weights, error) {
+	if r.adapter != nil {
+		base, err := r.engine.Weights.Base()
+		if err == nil && initial != nil {
+			base.Adapter = model.ReadAdapter(initial)
+			err = base.Upload()
+		}
+		return base, err
+	}
 	dir, err := engine.Resolve(r.config.Model)
 	if err != nil {
 		return nil, err
@@ -419,8 +436,12 @@ func (r *run) close() {
 	if r.learner != nil {
 		r.learner.Close()
 	}
-	if r.reference != nil && r.adapter == nil { // else it is the engine's weights
+	switch {
+	case r.reference == nil:
+	case r.adapter == nil:
 		r.reference.Close()
+	default: // else it is the engine's weights
+		r.reference.Adapter.Close()
 	}
 	if r.engine != nil {
 		r.engine.Close()

@@ -192,18 +192,55 @@ arms:
 			}
 		}
 	}
-	for from, to := range map[string][2]string{
-		"it starts from trained, whose checkpoints are an adapter alone": {"- {name: trained,",
-			"- {name: more, model: trained, languages: [en]}\n- {name: trained,"},
-		"it starts from plain, which is " + adapterModel + " with an adapter": {"name: trained, model: base",
-			"name: trained, model: plain"},
+	// Arms that train an adapter further: that of another arm, and one that is given.
+	more := strings.Replace(text, "arms:\n", `arms:
+- {name: more, model: trained, languages: [en]}
+- {name: given, model: plain, languages: [en], lora: {rank: 0}}
+- {name: merged, model: given, languages: [en], lora: {rank: 4, merge: true}}
+`, 1)
+	if err := os.WriteFile(file, []byte(more), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, plan, said := studyRun(t, file, "--dry-run", "--out", at("study")); code != 0 ||
+		strings.Contains(plan+said, "refused") {
+		t.Errorf("exit code %d:\n%s%s", code, plan, said)
+	}
+	if code, _, said := studyRun(t, file, "--out", at("study")); code != 0 {
+		t.Fatal(said)
+	}
+	adapterOf := func(arm string) []byte {
+		data, err := os.ReadFile(at("study/train/" + arm + ".0/checkpoints/step-1/adapter/adapter_model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	first, err := os.ReadFile(filepath.Join(plain, "adapter_model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for arm, from := range map[string][]byte{"more": adapterOf("trained"), "given": first,
+		"merged": adapterOf("given")} {
+		if made := adapterOf(arm); bytes.Equal(made, from) || len(made) < len(from)/2 {
+			t.Errorf("%s: its adapter is the one that it began with, or another kind", arm)
+		}
+	}
+	if code, _, said := studyRun(t, file, "--out", at("study")); code != 0 ||
+		!strings.Contains(said, "train/more.0 is done") {
+		t.Errorf("exit code %d, again:\n%s", code, said)
+	}
+	for want, change := range map[string][2]string{
+		"lora.rank is 3, and the adapter that it starts from, of train/trained.0, has 2": {"model: trained,",
+			"model: trained, lora: {rank: 3},"},
+		"lora.adapter is " + plain + ", and what an arm starts from is its model": {"name: more, model: trained,",
+			"name: more, model: base, lora: {adapter: " + plain + "},"},
 	} {
-		if err := os.WriteFile(file, []byte(strings.Replace(text, to[0], to[1], 1)), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(strings.Replace(more, change[0], change[1], 1)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if code, _, said := studyRun(t, file, "--out", at("refused")); code != exitUsage ||
-			!strings.Contains(said, from) {
-			t.Errorf("exit code %d, want %q:\n%s", code, from, said)
+			!strings.Contains(said, want) {
+			t.Errorf("exit code %d, want %q:\n%s", code, want, said)
 		}
 	}
 }

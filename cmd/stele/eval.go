@@ -182,8 +182,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		}
 	}
 	if f.dryRun {
-		return printEvalPlan(c.OutOrStdout(), g, spec, found.questions, found.model.Config.MaxPositions,
-			len(runs))
+		return printEvalPlan(c.OutOrStdout(), g, found, runs, f.batch)
 	}
 	e, err := found.model.Load()
 	if err != nil {

@@ -6,7 +6,11 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/kernels/blockwise"
 )
 
 // evalPlan describes what an evaluation would ask.
@@ -15,6 +19,46 @@ type evalPlan struct {
 	Parts    []*evalPlanPart `json:"parts"`
 	Samples  int             `json:"samples"`
 	Tokens   int             `json:"tokens"` // generated, at most
+	Memory   evalMemory      `json:"memory"`
+}
+
+// evalMemory holds the bytes that an evaluation takes; the program itself is not in it.
+type evalMemory struct {
+	Weights int64 `json:"weights"`           // as they are held
+	Adapter int64 `json:"adapter,omitempty"` // the largest of those that are measured in turn
+	KVPool  int64 `json:"kv_pool"`
+	Total   int64 `json:"total"`
+}
+
+// newEvalMemory plans the memory of an evaluation.
+func newEvalMemory(c *checkpoint.Config, dtype string, projections blockwise.Format, batch, tokens int,
+	p *evalPlan) evalMemory {
+	held, err := engine.ParseDType(dtype)
+	must(err) // the flag was validated
+	longest := 0
+	for _, part := range p.Parts {
+		longest = max(longest, part.PromptMost)
+	}
+	sequence := c.KVBytesPerToken(poolDType(dtype)) * int64(min(longest+tokens, c.MaxPositions))
+	pool := min(sequence*int64(min(batch, p.Samples)), engine.DefaultPoolBytes)
+	m := evalMemory{Weights: model.BytesHeld(c, held, projections), KVPool: max(pool, sequence)}
+	m.Total = m.Weights + m.KVPool
+	return m
+}
+
+// add counts an adapter.
+func (m *evalMemory) add(a *checkpoint.Adapter) {
+	if a == nil {
+		return
+	}
+	bytes := int64(0)
+	for _, f := range a.Factors {
+		bytes += 4 * int64(f.A.Len()+f.B.Len())
+	}
+	if bytes > m.Adapter {
+		m.Total += bytes - m.Adapter
+		m.Adapter = bytes
+	}
 }
 
 // evalPlanPart is a benchmark in a language. Prompts are in tokens.
@@ -51,10 +95,15 @@ func newEvalPlan(spec eval.Spec, questions []eval.Question, positions int) evalP
 	return p
 }
 
-// printEvalPlan prints what would be asked of each of some models with so many positions.
-func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Question, positions,
-	models int) error {
-	p := newEvalPlan(spec, questions, positions)
+// printEvalPlan prints what would be asked of the model of an evaluation, or of each adapter over it.
+func printEvalPlan(w io.Writer, g *globals, found *evaluation, runs []adapted, batch int) error {
+	spec, c := found.spec, found.model.Config
+	models := len(runs)
+	p := newEvalPlan(spec, found.questions, c.MaxPositions)
+	p.Memory = newEvalMemory(c, g.dtype, g.projections(), batch, spec.MaxTokens, &p)
+	for _, r := range runs {
+		p.Memory.add(r.adapter)
+	}
 	if g.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
@@ -73,7 +122,19 @@ func printEvalPlan(w io.Writer, g *globals, spec eval.Spec, questions []eval.Que
 	if models > 1 {
 		each = fmt.Sprintf("of each of %d adapters ", models)
 	}
-	_, err := fmt.Fprintf(w, "\n%s%d samples of at most %d tokens: %d tokens at most\n", each, p.Samples,
-		spec.MaxTokens, p.Tokens)
+	if _, err := fmt.Fprintf(w, "\n%s%d samples of at most %d tokens: %d tokens at most\n", each, p.Samples,
+		spec.MaxTokens, p.Tokens); err != nil {
+		return err
+	}
+	held := g.dtype
+	if g.projections().Quantises() {
+		held += ", projections in " + g.quantize
+	}
+	adapter := ""
+	if p.Memory.Adapter > 0 {
+		adapter = ", adapter " + binarySize(p.Memory.Adapter)
+	}
+	_, err := fmt.Fprintf(w, "memory: %s, of it weights %s (%s)%s, key-value pool %s; the program itself not counted\n",
+		binarySize(p.Memory.Total), binarySize(p.Memory.Weights), held, adapter, binarySize(p.Memory.KVPool))
 	return err
 }

@@ -300,11 +300,17 @@ func (o *order) add(done engine.Completion) error {
 // engineOptions are the options of the global flags.
 func (g *globals) engineOptions(batch int) engine.Options {
 	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels),
-		Shared: g.shared, Threads: g.threads, MaxBatch: batch, Log: g.log(), Say: g.stderr()}
-	if code := blockwise.Code(g.quantize); code != blockwise.None {
-		o.Projections = blockwise.Format{Code: code, Double: true}
-	}
+		Shared: g.shared, Threads: g.threads, MaxBatch: batch, Log: g.log(), Say: g.stderr(),
+		Projections: g.projections()}
 	return o
+}
+
+// projections is how --quantize holds the projections.
+func (g *globals) projections() blockwise.Format {
+	if code := blockwise.Code(g.quantize); code != blockwise.None {
+		return blockwise.Format{Code: code, Double: true}
+	}
+	return blockwise.Format{}
 }
 
 // quantizeFlag adds --quantize to a command.

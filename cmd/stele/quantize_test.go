@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/blockwise"
 )
 
 // TestScoreQuantised: stele score --quantize nf4 --adapter gives the log-probabilities of transformers,
@@ -98,5 +103,54 @@ arms:
 	const want = "train/trained.0 was trained over a base in nf4 and is measured over the base as it is"
 	if code != 0 || !strings.Contains(said, want) {
 		t.Errorf("exit code %d, want it to say %q:\n%s", code, want, said)
+	}
+}
+
+// TestEvalPlanMemory: eval --dry-run counts the weights as --dtype and --quantize hold them, and an adapter.
+func TestEvalPlanMemory(t *testing.T) {
+	c, err := checkpoint.LoadConfig(adapterModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	projections, factors := int64(0), int64(0)
+	for _, spec := range c.Model().Tensors() {
+		if spec.Kind == architecture.Matrix {
+			projections += int64(spec.Len())
+			if module := spec.Module(); module == "q_proj" || module == "v_proj" {
+				factors += 4 * 4 * int64(spec.Shape[0]+spec.Shape[1]) // rank 4, float32
+			}
+		}
+	}
+	for _, x := range []struct {
+		flags   []string
+		weights int64
+		adapter int64
+	}{
+		{nil, 4 * c.NumParameters(), 0},
+		{[]string{"--dtype", "bfloat16"}, 2 * c.NumParameters(), 0},
+		{[]string{"--quantize", "nf4"}, 4*c.NumParameters() - 4*projections +
+			blockwise.Format{Code: blockwise.NF4, Double: true}.Bytes(int(projections)), 0},
+		{[]string{"--dtype", "bfloat16", "--quantize", "int8", "--adapter", filepath.Join(adapterRoot, "plain")},
+			2*c.NumParameters() - 2*projections +
+				blockwise.Format{Code: blockwise.Int8, Double: true}.Bytes(int(projections)), factors},
+	} {
+		var out, said bytes.Buffer
+		p := program(&said, append([]string{"eval", "--dry-run", "--json", "-m", adapterModel, "--bench", "arith",
+			"--lang", "en", "--limit", "2", "--template", "plain", "--max-tokens", "20", "--batch", "4",
+			"--backend", "go"}, x.flags...)...)
+		p.Stdout = &out
+		if err := p.Run(); err != nil {
+			t.Fatalf("%v: %v\n%s", x.flags, err, said.String())
+		}
+		var plan evalPlan
+		if err := json.Unmarshal(out.Bytes(), &plan); err != nil {
+			t.Fatalf("%v: %s", err, out.String())
+		}
+		m := plan.Memory
+		// What is quantised has a few numbers for each tensor beside its blocks.
+		if d := m.Weights - x.weights; d < -4096 || d > 4096 || m.Adapter != x.adapter || m.KVPool == 0 ||
+			m.Total != m.Weights+m.Adapter+m.KVPool {
+			t.Errorf("%v: %+v, want weights of %d and an adapter of %d", x.flags, m, x.weights, x.adapter)
+		}
 	}
 }

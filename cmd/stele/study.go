@@ -222,6 +222,7 @@ func (w *studyWork) Train(ctx context.Context, config trainer.Config, at study.W
 	live.every = linesEvery
 	options := w.globals(at).trainOptions(config, live)
 	options.Resume, options.OnStep, options.ModelTail = true, live.step, at.ModelTail
+	options.AdapterTail = at.AdapterTail
 	options.IgnoredSaid, options.GoOn = true, "the study goes on with it"
 	hard, stop, done := twoSignals(ctx)
 	defer done()

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
-	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/internal/hub"
 	"github.com/stele-lm/stele/trainer"
@@ -47,6 +46,9 @@ func (w *studyWork) PlanTrain(ctx context.Context, config trainer.Config) (study
 		e.Missing = append(missingModel(config.Model),
 			missingData(config.Data.Bench, "data.dir", config.Data.Languages,
 				config.Data.Source(io.Discard))...)
+		if config.LoRA.Adapter != "" {
+			e.Missing = append(e.Missing, missingAdapter(config.LoRA.Adapter)...)
+		}
 		if len(e.Missing) > 0 {
 			if config.Samples() {
 				e.Generated = rollouts(config) * int64(config.Rollout.MaxTokens)
@@ -162,18 +164,20 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model, adapter string) (stu
 		out.Refusal = err.Error()
 		return out, nil
 	}
+	var opened *checkpoint.Adapter
 	if adapter != "" {
-		opened, err := found.OpenAdapter(adapter)
-		if err != nil {
+		if opened, err = found.OpenAdapter(adapter); err != nil {
 			out.Refusal = err.Error()
 			return out, nil
 		}
-		opened.Close()
+		defer opened.Close()
 	}
 	p := newEvalPlan(spec, questions, found.Config.MaxPositions)
+	needed := newEvalMemory(found.Config, w.g.dtype, w.g.projections(), cmp.Or(e.Batch, evaluationBatch),
+		spec.MaxTokens, &p)
+	needed.add(opened)
 	out.Generated = int64(p.Tokens)
-	out.Tokens, out.Memory = out.Generated, evaluationMemory(found.Config, w.g.dtype,
-		cmp.Or(e.Batch, evaluationBatch), spec.MaxTokens, &p)
+	out.Tokens, out.Memory = out.Generated, needed.Total
 	if free := memory.Available(); found.Device().IsCPU() && free > 0 && out.Memory > free {
 		out.Refusal = fmt.Sprintf("weights and key-value pool need %s, and %s are available here",
 			binarySize(out.Memory), binarySize(free))
@@ -184,20 +188,6 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model, adapter string) (stu
 	}
 	w.speed(&out, found.Config, found.Executor(), nil)
 	return out, nil
-}
-
-// evaluationMemory returns the bytes that the weights and the key-value pool of an evaluation
-// take; the program itself is not in it.
-func evaluationMemory(c *checkpoint.Config, dtype string, batch, tokens int, p *evalPlan) int64 {
-	held, err := engine.ParseDType(dtype)
-	must(err) // the flag was validated
-	longest := 0
-	for _, part := range p.Parts {
-		longest = max(longest, part.PromptMost)
-	}
-	sequence := c.KVBytesPerToken(poolDType(dtype)) * int64(min(longest+tokens, c.MaxPositions))
-	pool := min(sequence*int64(min(batch, p.Samples)), engine.DefaultPoolBytes)
-	return model.Bytes(c, held) + max(pool, sequence)
 }
 
 // speed adds to an estimate how fast a job is: as given, or as stele bench measured a

@@ -23,7 +23,7 @@ import (
 )
 
 func newTrainCommand(g *globals) *cobra.Command {
-	var config, out, memory string
+	var config, out, memory, adapter string
 	var settings []string
 	var resume, dryRun, helpConfig bool
 	c := &cobra.Command{
@@ -61,6 +61,13 @@ null} for each, in the same order:
 				_, err := io.WriteString(c.OutOrStdout(), docs.Config)
 				return err
 			}
+			if c.Flags().Changed("adapter") {
+				setting, err := adapterSetting(adapter, settings)
+				if err != nil {
+					return err
+				}
+				settings = append(settings, setting)
+			}
 			cfg, err := trainConfig(c, g, config, settings, out, resume)
 			if err != nil {
 				return usageError{err}
@@ -86,6 +93,8 @@ null} for each, in the same order:
 	}
 	c.Flags().StringVar(&config, "config", "", "YAML file")
 	c.Flags().StringArrayVar(&settings, "set", nil, "key=value, over the file; may be repeated")
+	c.Flags().StringVar(&adapter, "adapter", "",
+		"train an adapter in PEFT's layout further, a folder or hub id: lora.adapter")
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out; it has its own configuration")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and do nothing")
@@ -94,6 +103,21 @@ null} for each, in the same order:
 	c.Flags().StringVar(&memory, "memory", "",
 		"memory of the device that may be planned for, as in 24GiB; by default what it has free")
 	return c
+}
+
+// adapterSetting returns --adapter as --set takes it.
+func adapterSetting(adapter string, settings []string) (string, error) {
+	const key = "lora.adapter="
+	if adapter == "" {
+		return "", errNoAdapter
+	}
+	for _, s := range settings {
+		if strings.HasPrefix(s, key) {
+			return "", usagef("--adapter %s and --set %s name it twice: give one", adapter, s)
+		}
+	}
+	quoted, err := json.Marshal(adapter)
+	return key + string(quoted), err
 }
 
 // trainOptions are the options of the global flags for a run; live gets what is said.

@@ -389,3 +389,31 @@ func TestParseBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestTrainAdapterFlag: --adapter is lora.adapter, which a run keeps; twice, or empty, is wrong usage.
+func TestTrainAdapterFlag(t *testing.T) {
+	plain := filepath.Join(adapterRoot, "plain")
+	args := []string{"train", "--backend", "go", "--set", "model=" + adapterModel, "--set", "algorithm=sft", "--set",
+		"data.bench=arith", "--set", "data.levels=[1]", "--set", "data.template=plain", "--set", "update.batch=2",
+		"--set", "lora.merge=false"}
+	out := filepath.Join(t.TempDir(), "run")
+	must0(t, append(args, "--set", "steps=1", "--adapter", plain, "--out", out)...)
+	must0(t, "train", "--out", out, "--resume", "--set", "steps=2")
+	for _, step := range []string{"step-1", "step-2"} {
+		config := filepath.Join(out, "checkpoints", step, "adapter", "adapter_config.json")
+		if data, err := os.ReadFile(config); err != nil || !bytes.Contains(data, []byte(`"lora_alpha": 8`)) {
+			t.Errorf("%s, %v", data, err)
+		}
+	}
+	for want, more := range map[string][]string{
+		"name it twice": {"--adapter", plain, "--set", "lora.adapter=" + plain},
+		"--adapter is empty: expected the folder of an adapter": {"--adapter", ""},
+		"lora.rank is 2, and the adapter":                       {"--adapter", plain, "--set", "lora.rank=2"},
+	} {
+		var log bytes.Buffer
+		c := program(&log, append(append(args, "--dry-run"), more...)...)
+		if c.Run(); c.ProcessState.ExitCode() == 0 || !strings.Contains(log.String(), want) {
+			t.Errorf("%v: exit code %d, want %q:\n%s", more, c.ProcessState.ExitCode(), want, log.String())
+		}
+	}
+}

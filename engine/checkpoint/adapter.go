@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,6 +31,15 @@ type Adapter struct {
 	Base string
 	// Factors are added to weights of the model, in the order of its tensors.
 	Factors []Factors
+	// Rank and Alpha are r and lora_alpha, of factors that no pattern gives others. Dropout is that of the
+	// training that made it.
+	Rank           int
+	Alpha, Dropout float64
+	// Fields are all of adapter_config.json.
+	Fields map[string]json.RawMessage
+	// TrainedOver says how the base was held in 4 or 8 bits when the adapter was trained; "" where that is not
+	// said.
+	TrainedOver string
 	// Notes tell a person, a line each, how the folder was read where that may surprise.
 	Notes []string
 
@@ -54,7 +64,8 @@ func OpenAdapter(dir string, model *Config) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{Dir: dir, Base: c.base}
+	a := &Adapter{Dir: dir, Base: c.base, Rank: c.rank, Alpha: c.alpha, Dropout: c.dropout, Fields: c.fields,
+		TrainedOver: trainedOver(dir)}
 	for _, note := range c.notes {
 		a.Notes = append(a.Notes, fmt.Sprintf("%s: %s", filepath.Join(dir, AdapterConfigFile), note))
 	}

@@ -28,7 +28,9 @@ type adapterConfig struct {
 	pattern []*regexp.Regexp
 	// Of modules that a pattern fits, instead of rank and alpha; the first that fits counts.
 	ranks, alphas []patterned
+	dropout       float64 // of training
 	notes         []string
+	fields        map[string]json.RawMessage // all that it says
 }
 
 // modules are named by the ends of their names, or by a pattern of the whole name.
@@ -114,6 +116,7 @@ func parseAdapterConfig(data []byte) (*adapterConfig, error) {
 		LayersPattern json.RawMessage `json:"layers_pattern"`
 		RankPattern   json.RawMessage `json:"rank_pattern"`
 		AlphaPattern  json.RawMessage `json:"alpha_pattern"`
+		Dropout       float64         `json:"lora_dropout"`
 	}
 	if err := jsonl.Unmarshal(data, &f); err != nil {
 		return nil, err
@@ -122,7 +125,8 @@ func parseAdapterConfig(data []byte) (*adapterConfig, error) {
 		return nil, fmt.Errorf("peft_type is %q, expected %s: an adapter of another kind is not supported; "+
 			"merge it into its base, if PEFT can", f.Type, peftLoRA)
 	}
-	c := &adapterConfig{base: f.Base, rank: or(f.Rank, 8), alpha: or(f.Alpha, 8), rsLoRA: f.RSLoRA}
+	c := &adapterConfig{base: f.Base, rank: or(f.Rank, 8), alpha: or(f.Alpha, 8), rsLoRA: f.RSLoRA,
+		dropout: f.Dropout, fields: raw}
 	if err := c.checkFields(raw); err != nil {
 		return nil, err
 	}

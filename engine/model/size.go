@@ -5,7 +5,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/kernels/host"
 )
 
@@ -24,6 +26,20 @@ func Bytes(c *checkpoint.Config, dtype dtypes.DType) (bytes int64) {
 			bytes += int64(host.Int4Bytes(spec.Shape[0], spec.Shape[1]))
 		default:
 			bytes += int64(spec.Len()) * int64(held.Size())
+		}
+	}
+	return bytes
+}
+
+// BytesHeld returns Bytes of a model whose projections are held block-wise, as far as the format says so.
+func BytesHeld(c *checkpoint.Config, dtype dtypes.DType, projections blockwise.Format) int64 {
+	bytes := Bytes(c, dtype)
+	if !projections.Quantises() {
+		return bytes
+	}
+	for _, spec := range c.Model().Tensors() {
+		if spec.Kind == architecture.Matrix {
+			bytes += projections.Bytes(spec.Len()) - int64(spec.Len())*int64(dtype.Size())
 		}
 	}
 	return bytes

@@ -1,7 +1,9 @@
 package lora
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -24,6 +26,7 @@ type Adapter struct {
 	*model.Adapter
 	options Options
 	weights *model.Weights
+	fields  map[string]json.RawMessage // of the adapter that is trained further; nil for new factors
 	// Specs are A [r, in] and B [out, r] of each target in turn.
 	Specs []architecture.Tensor
 }
@@ -52,13 +55,22 @@ func New(w *model.Weights, options Options, seed uint64) (*Adapter, error) {
 	return a, w.Upload()
 }
 
+// Resume attaches the factors of an adapter to weights, to be trained further; options are those that it settled.
+func Resume(w *model.Weights, options Options, opened *checkpoint.Adapter) (*Adapter, error) {
+	a := &Adapter{Adapter: model.ReadAdapter(opened), options: options, weights: w, fields: opened.Fields,
+		Specs: Of(opened, w.Specs)}
+	w.Adapter = a.Adapter
+	return a, w.Upload()
+}
+
 // Close frees the factors and takes them off the weights.
 func (a *Adapter) Close() {
 	a.weights.Adapter = nil
 	a.Adapter.Close()
 }
 
-// Save writes the adapter as PEFT does; base is what it was trained on.
+// Save writes the adapter as PEFT does; base is what it was trained on. One that was trained further keeps what
+// its configuration said. A card says how the base was held, where it was in blocks.
 func (a *Adapter) Save(dir, base string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -66,12 +78,23 @@ func (a *Adapter) Save(dir, base string) error {
 	if err := tensorfile.Write(filepath.Join(dir, checkpoint.AdapterWeightsFile), a.tensors()); err != nil {
 		return fmt.Errorf("adapter: %w", err)
 	}
-	return jsonl.WriteFile(filepath.Join(dir, checkpoint.AdapterConfigFile), map[string]any{
-		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
-		"inference_mode": true, "r": a.options.Rank, "lora_alpha": a.options.Alpha, "lora_dropout": 0.0,
+	if f := a.options.Format(); f.Quantises() {
+		dtype := strings.ToLower(a.weights.DType.String())
+		if err := checkpoint.WriteAdapterCard(dir, base, string(f.Code), f.Double, dtype); err != nil {
+			return err
+		}
+	}
+	fields := map[string]any{
+		"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": a.options.Rank, "lora_alpha": a.options.Alpha,
 		"bias": "none", "fan_in_fan_out": false, "use_rslora": false, "use_dora": false,
-		"init_lora_weights": true, "target_modules": a.options.Targets,
-	})
+		"target_modules": a.options.Targets,
+	}
+	for name, value := range a.fields {
+		fields[name] = value
+	}
+	maps.Copy(fields, map[string]any{"base_model_name_or_path": base, "inference_mode": true, "lora_dropout": 0.0,
+		"init_lora_weights": true})
+	return jsonl.WriteFile(filepath.Join(dir, checkpoint.AdapterConfigFile), fields)
 }
 
 // Restore reads the factors that Save wrote.

@@ -67,7 +67,7 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 	inputs := float * layers * tokens * (D + queries) // of a layer, and its attention's output
 	atHead := inputs + rematHeadBytes*tokens*D + logits
 	inLayer := inputs + scores + layer + layer/rematMore
-	if w.LoRA.Rank > 0 {
+	if w.LoRA.Trains() {
 		inLayer += float * rematFactors * tokens * I
 	}
 	if inLayer > atHead {

@@ -16,8 +16,9 @@ import (
 
 // Plan is the memory that a run needs on its device, in bytes.
 type Plan struct {
-	Weights   int64 `json:"weights"`   // the model that is trained
-	Reference int64 `json:"reference"` // the model that it is compared with; an adapter's is the weights
+	Weights int64 `json:"weights"` // the model that is trained
+	// the model that it is compared with; an adapter's is the weights, and the adapter that it began with
+	Reference int64 `json:"reference"`
 	Gradients int64 `json:"gradients"` // float32
 	// two moments, masters of weights held in less than float32, factors of an adapter
 	Optimizer   int64 `json:"optimizer"`
@@ -50,9 +51,11 @@ type Workload struct {
 	Longest, Prompt int
 	Reference       bool // sequences are compared with a reference model
 	LoRA            lora.Options
-	Optimizer       optimizer.AdamW
-	Layout          learner.Layout
-	Remat           bool // layers are computed again in the backward pass
+	// Factors are those of an adapter that is trained further; nil for those that LoRA has.
+	Factors   []architecture.Tensor
+	Optimizer optimizer.AdamW
+	Layout    learner.Layout
+	Remat     bool // layers are computed again in the backward pass
 	// Sequences counts those of a mini-batch; Group of them in turn share a prompt.
 	Sequences, Group int
 	// Rollouts counts the completions that a step samples, 0 for none; Decoded those that
@@ -78,8 +81,10 @@ func (w Workload) Plan() Plan {
 		}
 	}
 	trained := m.Model().Tensors()
-	if w.LoRA.Rank > 0 {
-		_, trained = w.LoRA.Adapt(trained)
+	if w.LoRA.Trains() {
+		if _, trained = w.LoRA.Adapt(trained); w.Factors != nil {
+			trained = w.Factors
+		}
 	}
 	for _, spec := range trained {
 		n := int64(1)
@@ -88,11 +93,14 @@ func (w Workload) Plan() Plan {
 		}
 		p.Gradients += 4 * n
 		p.Optimizer += optimizer.MomentBytes(w.Optimizer.State, spec.Shape)
-		if w.LoRA.Rank > 0 || held != checkpoint.F32 && w.Optimizer.Masters {
+		if w.LoRA.Trains() || held != checkpoint.F32 && w.Optimizer.Masters {
 			p.Optimizer += 4 * n // the factors, or masters
 		}
+		if w.Reference && w.Factors != nil {
+			p.Reference += 4 * n // the adapter as it was
+		}
 	}
-	if w.Reference && w.LoRA.Rank == 0 {
+	if w.Reference && !w.LoRA.Trains() {
 		p.Reference = p.Weights
 	}
 	if w.Rollouts > 0 {
@@ -176,10 +184,10 @@ func (p Plan) Write(w io.Writer) error {
 // masters or the adapter.
 func (p Plan) CheckpointBytes(l lora.Options) int64 {
 	n := p.Optimizer
-	if l.Rank == 0 || l.Merge {
+	if !l.Trains() || l.Merge {
 		n += p.merged
 	}
-	if l.Rank > 0 { // the factors are among the masters, and a file of their own
+	if l.Trains() { // the factors are among the masters, and a file of their own
 		n += p.Gradients
 	}
 	return n

@@ -30,15 +30,27 @@ func (w Workload) remedies() []Remedy {
 		all = append(all, set(fmt.Sprintf("rollout.batch=%d", batch),
 			func(w *Workload) { w.Decoded = batch }))
 	}
+	adapter := "--set lora.rank=16 "
+	if w.LoRA.Trains() {
+		adapter = "" // it is what is trained
+	}
 	return append(all,
 		set("optimizer.state=int8", func(w *Workload) { w.Optimizer.State = optimizer.StateInt8 }),
 		Remedy{Setting: "--dtype bfloat16", apply: func(w *Workload) { w.DType = "bfloat16" }},
 		Remedy{Setting: "--dtype bfloat16 --set optimizer.masters=false",
 			apply: func(w *Workload) { w.Optimizer.Masters, w.DType = false, "bfloat16" }},
-		Remedy{Setting: "--set lora.rank=16", apply: func(w *Workload) { w.LoRA.Rank = max(w.LoRA.Rank, 16) }},
-		Remedy{Setting: "--set lora.rank=16 --set lora.base=nf4", apply: func(w *Workload) {
-			w.LoRA.Rank, w.LoRA.Base = max(w.LoRA.Rank, 16), blockwise.NF4
+		Remedy{Setting: "--set lora.rank=16", apply: func(w *Workload) { w.adapt() }},
+		Remedy{Setting: adapter + "--set lora.base=nf4", apply: func(w *Workload) {
+			w.adapt()
+			w.LoRA.Base = blockwise.NF4
 		}})
+}
+
+// adapt trains an adapter where all weights would be.
+func (w *Workload) adapt() {
+	if !w.LoRA.Trains() {
+		w.LoRA.Rank = 16
+	}
 }
 
 // Fit returns the fewest settings with which a run fits into available bytes, none

@@ -15,6 +15,7 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/trainer"
+	"github.com/stele-lm/stele/trainer/lora"
 )
 
 // Kind tells jobs apart by what they do.
@@ -37,7 +38,8 @@ type Job struct {
 	// Model names the model that is trained or evaluated, as --model takes it; empty where it is
 	// the last checkpoint of the training job From.
 	Model, From string
-	// Adapter is added to the model that is evaluated; empty for none.
+	// Adapter is added to the model that is evaluated, or trained further; empty for none, and where it is
+	// what From left.
 	Adapter string
 	// Start is the model that From, or the one it began with, started from.
 	Start      string
@@ -204,15 +206,16 @@ type builder struct {
 }
 
 // initial finds the evaluation of the model that an arm starts from with a seed, and the
-// training that makes it, if one does.
-func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err error) {
+// training that makes it, if one does. adapter is what then is trained further: the one that the model has, or
+// the name of the training, where its checkpoints are an adapter alone.
+func (b *builder) initial(a *Arm, seed uint64) (evaluation, from, adapter string, err error) {
 	for i := range b.file.Arms {
 		parent := &b.file.Arms[i]
 		if parent.Name != a.Model {
 			continue
 		}
 		if err := b.arm(i); err != nil {
-			return "", "", err
+			return "", "", "", err
 		}
 		seeds := b.seedsOf(parent)
 		switch {
@@ -220,44 +223,41 @@ func (b *builder) initial(a *Arm, seed uint64) (evaluation, from string, err err
 		case len(seeds) == 1:
 			seed = seeds[0]
 		default:
-			return "", "",
+			return "", "", "",
 				fmt.Errorf("it starts from %s, which is not trained with seed %d: give %s that seed, or one alone",
 					parent.Name, seed, parent.Name)
 		}
 		name := runName(parent.Name, seed)
-		if b.study.Job(folder(Train, name)).savesAdapter() {
-			return "", "", fmt.Errorf("it starts from %s, whose checkpoints are an adapter alone: set lora.merge of %s",
-				parent.Name, parent.Name)
+		from := folder(Train, name)
+		if b.study.Job(from).savesAdapter() {
+			adapter = from
 		}
-		return folder(Evaluate, name), folder(Train, name), nil
+		return folder(Evaluate, name), from, adapter, nil
 	}
 	var same []string
 	for _, m := range b.file.Models {
 		switch again := b.armOf(&m); {
 		case m.Name == a.Model && again != nil:
-			return "", "", fmt.Errorf("it starts from %s, which is %s evaluated in another way: start from %s", m.Name,
-				again.Name, again.Name)
+			return "", "", "", fmt.Errorf("it starts from %s, which is %s evaluated in another way: start from %s",
+				m.Name, again.Name, again.Name)
 		case m.Name == a.Model && m.given != nil:
-			return "", "", fmt.Errorf("it starts from %s, of which there are results (%s) and no weights to train",
+			return "", "", "", fmt.Errorf("it starts from %s, of which there are results (%s) and no weights to train",
 				m.Name, m.Results)
-		case m.Name == a.Model && m.Adapter != "":
-			return "", "", fmt.Errorf("it starts from %s, which is %s with an adapter: training begins with a whole "+
-				"model, such as the adapter merged by merge_and_unload of PEFT", m.Name, m.Model)
 		case m.Name == a.Model:
-			return folder(Evaluate, m.Name), "", nil
+			return folder(Evaluate, m.Name), "", m.Adapter, nil
 		case m.Model == a.Model && m.Adapter == "":
 			same = append(same, m.Name)
 		}
 	}
 	switch {
 	case len(same) == 1:
-		return folder(Evaluate, same[0]), "", nil
+		return folder(Evaluate, same[0]), "", "", nil
 	case len(same) > 1:
-		return "", "", fmt.Errorf("model %s is evaluated in several ways: name one of %v", a.Model, same)
+		return "", "", "", fmt.Errorf("model %s is evaluated in several ways: name one of %v", a.Model, same)
 	case b.implied[a.Model] != "":
-		return folder(Evaluate, b.implied[a.Model]), "", nil
+		return folder(Evaluate, b.implied[a.Model]), "", "", nil
 	}
-	return "", "", fmt.Errorf("model %q is no model or arm of the study%s", a.Model,
+	return "", "", "", fmt.Errorf("model %q is no model or arm of the study%s", a.Model,
 		nearest.Hint(a.Model, b.names()))
 }
 
@@ -305,7 +305,7 @@ func (b *builder) arm(i int) error {
 			a.Name)
 	}
 	for _, seed := range b.seedsOf(a) {
-		initial, from, err := b.initial(a, seed)
+		initial, from, adapter, err := b.initial(a, seed)
 		if err != nil {
 			return fmt.Errorf("arm %s: %w", a.Name, err)
 		}
@@ -320,6 +320,19 @@ func (b *builder) arm(i int) error {
 		})
 		if train.Config, err = trainer.LoadConfig(b.file.Train, set); err != nil {
 			return fmt.Errorf("arm %s: %w", a.Name, err)
+		}
+		if given := train.Config.LoRA.Adapter; given != "" {
+			return fmt.Errorf("arm %s: lora.adapter is %s, and what an arm starts from is its model: name one of the "+
+				"study with adapter: %s", a.Name, given, given)
+		}
+		if adapter != "" {
+			set = append(set, "lora.adapter="+flow(adapter))
+			if train.Config, err = trainer.LoadConfig(b.file.Train, set); err != nil {
+				return fmt.Errorf("arm %s: %w", a.Name, err)
+			}
+			if err := b.agrees(train); err != nil {
+				return fmt.Errorf("arm %s: %w", a.Name, err)
+			}
 		}
 		evaluation := &Job{
 			Name: folder(Evaluate, runName(a.Name, seed)), Kind: Evaluate, Needs: []string{train.Name},
@@ -347,8 +360,45 @@ func (b *builder) arm(i int) error {
 	return nil
 }
 
+// agrees refuses settings of LoRA that are not those of the training whose adapter an arm trains further.
+func (b *builder) agrees(train *Job) error {
+	if train.From == "" {
+		train.Adapter = train.Config.LoRA.Adapter
+		return nil // what the adapter has is read when the run is checked
+	}
+	was, now := b.study.factors(b.study.Job(train.From)), train.Config.LoRA
+	asked, has := slices.Sorted(slices.Values(now.Targets)), slices.Sorted(slices.Values(was.Targets))
+	for _, s := range []struct {
+		name      string
+		differs   bool
+		asked, is any
+	}{
+		{"lora.rank", now.Rank != 0 && was.Rank != 0 && now.Rank != was.Rank, now.Rank, was.Rank},
+		{"lora.alpha", now.Alpha != 0 && was.Alpha != 0 && now.Alpha != was.Alpha, now.Alpha, was.Alpha},
+		{"lora.targets", asked != nil && has != nil && !slices.Equal(asked, has), asked, has},
+	} {
+		if s.differs {
+			return fmt.Errorf("%s is %v, and the adapter that it starts from, of %s, has %v: leave %s out", s.name,
+				s.asked, train.From, s.is, s.name)
+		}
+	}
+	return nil
+}
+
+// factors returns the settings of the adapter that a training makes: where it trains that of another further
+// they are the other's.
+func (s *Study) factors(j *Job) lora.Options {
+	own := j.Config.LoRA
+	if j.From == "" || own.Adapter == "" {
+		return own
+	}
+	of := s.factors(s.Job(j.From))
+	own.Adapter, own.Rank, own.Alpha, own.Targets = of.Adapter, of.Rank, of.Alpha, of.Targets
+	return own
+}
+
 // savesAdapter reports whether the checkpoints of a training are of an adapter alone.
-func (j *Job) savesAdapter() bool { return j.Config.LoRA.Rank > 0 && !j.Config.LoRA.Merge }
+func (j *Job) savesAdapter() bool { return j.Config.LoRA.Trains() && !j.Config.LoRA.Merge }
 
 // armOf finds the arm that a model of the study names as its model; nil where it names none.
 func (b *builder) armOf(m *Model) *Arm {

@@ -143,7 +143,7 @@ func (s *Study) estimate(ctx context.Context, j *Job, planner Planner) (Estimate
 		return planner.PlanEvaluate(ctx, j.Evaluation, j.Start, j.Adapter)
 	}
 	config := j.Config
-	config.Model = j.Start
+	config.Model, config.LoRA = j.Start, s.factors(j)
 	return planner.PlanTrain(ctx, config)
 }
 

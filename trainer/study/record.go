@@ -78,7 +78,9 @@ func (r *record) there(dir string) bool {
 		proof = "report.html"
 	case r.Checkpoint != "":
 		proof = filepath.Join(r.Checkpoint, "config.json")
-		if rank := r.Settings["lora.rank"]; rank != "" && rank != "0" && r.Settings["lora.merge"] == "false" {
+		rank := r.Settings["lora.rank"]
+		adapts := rank != "" && rank != "0" || r.Settings["lora.adapter"] != ""
+		if adapts && r.Settings["lora.merge"] == "false" {
 			proof = filepath.Join(r.Checkpoint, checkpoint.AdapterFolder, checkpoint.AdapterConfigFile)
 		}
 	}

@@ -37,6 +37,8 @@ type Work struct {
 	// ModelTail is the model's path in the study's folder, which may lie elsewhere than when the job
 	// was begun; empty for a model that is not of the study.
 	ModelTail string
+	// AdapterTail is that of the adapter that is trained further.
+	AdapterTail string
 	// Adapter is the folder or hub id of the one that is added to the model; empty for none.
 	Adapter string
 	Threads int       // of host kernels; no number depends on them
@@ -400,6 +402,7 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 		w.Say = r.voice.of(j.Name)
 	}
 	model, called := j.Model, withAdapter(j.Model, j.Adapter)
+	config := j.Config
 	w.Adapter = j.Adapter
 	if j.From != "" {
 		from, err := readRecord(r.Dir, j.From)
@@ -414,13 +417,16 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 		model = filepath.Join(r.Dir, filepath.FromSlash(called))
 		if made := r.Study.Job(j.From); made.savesAdapter() {
 			w.Adapter = filepath.Join(model, checkpoint.AdapterFolder)
-			if base := made.Config.LoRA.Base; made.Config.LoRA.Format().Quantises() && w.Say != nil {
+			w.AdapterTail = filepath.Join(w.ModelTail, checkpoint.AdapterFolder)
+			if base := made.Config.LoRA.Base; j.Kind == Evaluate && made.Config.LoRA.Format().Quantises() &&
+				w.Say != nil {
 				fmt.Fprintf(w.Say, "%s was trained over a base in %s and is measured over the base as it is: set "+
 					"lora.merge for the model that was trained\n", j.From, base)
 			}
-			if model, err = r.startOf(made); err != nil {
+			if model, w.ModelTail, err = r.startOf(made); err != nil {
 				return err
 			}
+			config.LoRA.Adapter = w.Adapter
 		}
 	}
 	switch j.Kind {
@@ -429,7 +435,6 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	case Evaluate:
 		return r.Runner.Evaluate(ctx, j.Evaluation, model, called, w)
 	}
-	config := j.Config
 	config.Model = model
 	if err := r.Runner.Train(ctx, config, w); err != nil {
 		return err
@@ -439,19 +444,24 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	return err
 }
 
-// startOf returns the model that a training began with.
-func (r *Run) startOf(training *Job) (string, error) {
+// startOf returns the whole model that a training began with, and its path in the study's folder, "" for one that
+// is not of the study. An adapter is trained further over the model that it was begun with.
+func (r *Run) startOf(training *Job) (model, tail string, err error) {
 	if training.From == "" {
-		return training.Model, nil
+		return training.Model, "", nil
+	}
+	if made := r.Study.Job(training.From); made.savesAdapter() {
+		return r.startOf(made)
 	}
 	from, err := readRecord(r.Dir, training.From)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if from == nil || from.State != Done {
-		return "", fmt.Errorf("it needs %s, which is not done", training.From)
+		return "", "", fmt.Errorf("it needs %s, which is not done", training.From)
 	}
-	return filepath.Join(r.Dir, filepath.FromSlash(training.From+"/"+from.Checkpoint)), nil
+	tail = filepath.FromSlash(training.From + "/" + from.Checkpoint)
+	return filepath.Join(r.Dir, tail), tail, nil
 }
 
 // sweep removes what processes that were killed while they wrote the file at path left of it.
