@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -90,6 +91,45 @@ type ffiFrame struct {
 	_                 unsafe.Pointer // context
 	stage             int32
 	operands, results ffiBuffers
+	attributes        ffiAttributes
+}
+
+// ffiAttributes are what a program's text says to a call.
+type ffiAttributes struct {
+	_    uintptr       // size
+	_    *ffiExtension // extensions
+	n    int64
+	_    *int32          // types
+	_    *unsafe.Pointer // names
+	list *unsafe.Pointer
+}
+
+// numbers returns the only attribute, an array of numbers (see numbersAttribute), or nil where there is none.
+func (a *ffiAttributes) numbers() []int64 {
+	if a.n == 0 {
+		return nil
+	}
+	array := (*struct {
+		_    int32 // dtype
+		n    uintptr
+		data *int64
+	})(*a.list)
+	return unsafe.Slice(array.data, array.n)
+}
+
+// numbersAttribute is the backend_config of a custom call with one attribute, an array of numbers.
+type numbersAttribute []int64
+
+// ToStableHLO is what go-xla writes into a program's text.
+func (n numbersAttribute) ToStableHLO() string {
+	text := strings.ReplaceAll(strings.Trim(fmt.Sprint([]int64(n)), "[]"), " ", ", ")
+	return "{numbers = array<i64: " + text + ">}"
+}
+
+// hostCall is a call of a program: what it reads and writes, and its numbers.
+type hostCall struct {
+	operands, results []*ffiBuffer
+	numbers           []int64
 }
 
 const (
@@ -99,7 +139,7 @@ const (
 
 // entry returns the C function of a handler, whose errors and panics become errors of the
 // program's run.
-func entry(handle func(operands, results []*ffiBuffer) error) func(*ffiFrame) uintptr {
+func entry(handle func(hostCall) error) func(*ffiFrame) uintptr {
 	return func(f *ffiFrame) (failure uintptr) {
 		for e := f.extensions; e != nil; e = e.next {
 			if e.kind == extensionMetadata {
@@ -120,7 +160,7 @@ func entry(handle func(operands, results []*ffiBuffer) error) func(*ffiFrame) ui
 				failure = f.fail(fmt.Sprint(r))
 			}
 		}()
-		if err := handle(f.operands.all(), f.results.all()); err != nil {
+		if err := handle(hostCall{f.operands.all(), f.results.all(), f.attributes.numbers()}); err != nil {
 			return f.fail(err.Error())
 		}
 		return 0
@@ -152,7 +192,7 @@ const extensionFFI = 5
 // registerCall makes handle the target of custom calls in programs that the plugin at
 // path compiles for CPUs from now on. It is called from XLA's threads, several at a
 // time; it stays registered for the life of the process.
-func registerCall(path, target string, handle func(operands, results []*ffiBuffer) error) error {
+func registerCall(path, target string, handle func(hostCall) error) error {
 	api, err := openPJRT(path)
 	if err != nil {
 		return err

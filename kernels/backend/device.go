@@ -34,8 +34,8 @@ type Device struct {
 	// may never touch it.
 	start  func() (compute.Backend, error)
 	opened *atomic.Bool
-	// products is the reason why programs of xla:cpu leave all products to XLA (see
-	// registerProducts), and nil, once the backend is open, where host kernels compute those that
+	// products is the reason why programs of xla:cpu leave attention and all products to XLA (see
+	// registerHostCalls), and nil, once the backend is open, where host kernels compute those that
 	// leftToXLA, or here leaveToXLA, does not.
 	products   error
 	leaveToXLA func(hostProduct) error
@@ -133,7 +133,7 @@ func openXLA(spec string) (*Device, error) {
 		d.start = sync.OnceValues(func() (compute.Backend, error) {
 			b, err := start()
 			if err == nil {
-				d.products = registerProducts(path)
+				d.products = registerHostCalls(path)
 			}
 			return b, err
 		})
@@ -219,10 +219,10 @@ func (d *Device) hostProducts(p hostProduct) error {
 	return leftToXLA(p, tier)
 }
 
-// WithoutHostProducts returns the device such that its programs leave all products to XLA.
-func (d *Device) WithoutHostProducts() *Device {
+// WithoutHostCalls returns the device such that its programs leave attention and all products to XLA.
+func (d *Device) WithoutHostCalls() *Device {
 	without := *d
-	without.products = errors.New("they are not wanted")
+	without.products = errors.New("host kernels are not wanted")
 	return &without
 }
 
@@ -241,6 +241,9 @@ func (d *Device) Description() (string, error) {
 		case first == nil:
 			byHost = append(byHost, strings.ToLower(dtype.String())+" gradients of weights")
 		}
+	}
+	if d.HostAttention() == nil {
+		byHost = append(byHost, "attention")
 	}
 	if len(byHost) > 0 {
 		description += ", " + strings.Join(byHost, " and ") + " by host kernels"

@@ -3,11 +3,8 @@ package backend
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/go-xla/stablehlo"
-	"github.com/gomlx/go-xla/types/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/stele-lm/stele/kernels/host"
@@ -29,8 +26,6 @@ var productTargets = [2][2]string{
 // LeastHostProduct is the least number of multiplications that makes a product worth a call.
 const LeastHostProduct = 1 << 17
 
-var registered sync.Map // path of a plugin → func() error
-
 // leftToXLA says why XLA computes products on a CPU of a tier, or returns nil.
 func leftToXLA(p hostProduct, tier isa.Tier) error {
 	switch {
@@ -44,38 +39,31 @@ func leftToXLA(p hostProduct, tier isa.Tier) error {
 	return nil
 }
 
-// registerProducts makes host products callable from the programs of the plugin at
-// path. The error says why they are not.
-func registerProducts(path string) error {
-	once, _ := registered.LoadOrStore(path, sync.OnceValue(func() error {
-		var lock sync.Mutex // XLA runs what does not depend on each other side by side
-		contraction := host.NewContraction(host.NewTeam(0))
-		for left := range 2 {
-			for right := range 2 {
-				multiply := func(operands, results []*ffiBuffer) error {
-					a, b := operands[0], operands[1]
-					x := host.Operand{Rows: int(a.shape()[1-left]), Transposed: left == 0}
-					w := host.Operand{Rows: int(b.shape()[1-right]), Transposed: right == 0}
-					if a.dtype == ffiBFloat16 {
-						x.Bits, w.Bits = elements[uint16](a), elements[uint16](b)
-					} else {
-						x.Values, w.Values = elements[float32](a), elements[float32](b)
-					}
-					lock.Lock()
-					defer lock.Unlock()
-					host.KeepSubnormals(func() {
-						contraction.Multiply(elements[float32](results[0]), x, w, int(a.shape()[left]))
-					})
-					return nil
+// registerProducts makes host products callable from the programs of the plugin at path.
+func registerProducts(path string, workers *hostWorkers) error {
+	contraction := host.NewContraction(workers.team)
+	for left := range 2 {
+		for right := range 2 {
+			multiply := func(c hostCall) error {
+				a, b := c.operands[0], c.operands[1]
+				x := host.Operand{Rows: int(a.shape()[1-left]), Transposed: left == 0}
+				w := host.Operand{Rows: int(b.shape()[1-right]), Transposed: right == 0}
+				if a.dtype == ffiBFloat16 {
+					x.Bits, w.Bits = elements[uint16](a), elements[uint16](b)
+				} else {
+					x.Values, w.Values = elements[float32](a), elements[float32](b)
 				}
-				if err := registerCall(path, productTargets[left][right], multiply); err != nil {
-					return err
-				}
+				workers.do(func() {
+					contraction.Multiply(elements[float32](c.results[0]), x, w, int(a.shape()[left]))
+				})
+				return nil
+			}
+			if err := registerCall(path, productTargets[left][right], multiply); err != nil {
+				return err
 			}
 		}
-		return nil
-	}))
-	return once.(func() error)()
+	}
+	return nil
 }
 
 // hostProduct is the mark of a product of two matrices: the axis that each side contracts, and their
@@ -102,33 +90,14 @@ func MarkHostProduct(product *graph.Node, left, right int) *graph.Node {
 // registerProducts knows, but those that the device leaves to XLA. It returns how many it turned.
 func (d *Device) useHostProducts(g *graph.Graph) (calls int, err error) {
 	defer internalsChanged(&err)
-	call, err := customCall()
-	if err != nil {
-		return 0, err
-	}
 	for s, p := range marked[hostProduct](g, "stablehlo.dot_general") {
 		if d.hostProducts(p) != nil {
 			continue
 		}
-		s.OpType = call.OpType
-		s.Attributes = map[string]any{
-			"call_target_name": productTargets[p.left][p.right], "api_version": int32(4),
+		if err := becomeCall(s, productTargets[p.left][p.right], nil); err != nil {
+			return calls, err
 		}
 		calls++
 	}
 	return calls, nil
 }
-
-// customCall returns a statement that is a custom call: the operation has no exported name.
-var customCall = sync.OnceValues(func() (*stablehlo.Statement, error) {
-	fn := stablehlo.New("custom call").Main()
-	x, err := fn.Input(shapes.Make(dtypes.Float32))
-	if err != nil {
-		return nil, err
-	}
-	_, err = stablehlo.CustomCallV2("none", "", []*stablehlo.Value{x}, nil, []shapes.Shape{x.Shape()}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return fn.Statements[0], nil
-})

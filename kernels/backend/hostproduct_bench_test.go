@@ -47,7 +47,7 @@ func BenchmarkLinear(b *testing.B) {
 				}{{"y", x, w, 1, 1}, {"dx", dy, w, 1, 0}, {"dw", dy, x, 0, 0}} {
 					name := fmt.Sprintf("%s/%s/%d/%s", strings.ToLower(dtype.String()), layer.name, N, p.name)
 					b.Run(name, func(b *testing.B) {
-						compareProduct(b, &byHost, d.WithoutHostProducts(), dtype, p.a, p.b, p.left, p.right)
+						compareProduct(b, &byHost, d.WithoutHostCalls(), dtype, p.a, p.b, p.left, p.right)
 					})
 				}
 			}

@@ -30,7 +30,7 @@ type Program struct {
 	// described is what was compiled for a described GPU, and what runs in its place.
 	described *compilation
 
-	hostProducts int
+	hostProducts, hostAttentions int
 }
 
 var compileTime atomic.Int64
@@ -40,7 +40,7 @@ func CompileTime() time.Duration { return time.Duration(compileTime.Load()) }
 
 // Compile builds and compiles a graph. build gets the parameters in the order
 // of inputs and returns the outputs; operations that it marks are rewritten (see
-// MarkAssignment and MarkHostProduct). GoMLX reports a wrong graph by panicking;
+// MarkAssignment, MarkHostProduct and HostAttention). GoMLX reports a wrong graph by panicking;
 // here it is an error.
 func Compile(
 	d *Device, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node,
@@ -63,6 +63,7 @@ func Compile(
 		params[i] = graph.Parameter(p.graph, in.Name, in.Shape)
 		p.donate[i] = in.Donated
 	}
+	p.graph.AttachState(hostAttentionKey{}, d.HostAttention() == nil)
 	outputs := build(params)
 	if d.IsXLA() {
 		if err := markDonors(p.graph, p.donate); err != nil {
@@ -74,6 +75,9 @@ func Compile(
 	}
 	if d.Name == "xla:cpu" && d.products == nil {
 		if p.hostProducts, err = d.useHostProducts(p.graph); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
+		if p.hostAttentions, err = useHostAttention(p.graph); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 	}
@@ -118,6 +122,9 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 
 // HostProducts counts the program's matrix products that host kernels compute.
 func (p *Program) HostProducts() int { return p.hostProducts }
+
+// HostAttentions counts the program's calls of host attention and of its gradient.
+func (p *Program) HostAttentions() int { return p.hostAttentions }
 
 // Close releases the executable.
 func (p *Program) Close() {

@@ -34,3 +34,14 @@ func encodeSpan(codes *[spanIn / 2]uint8, v *[spanIn]float32, up float32) {
 	encodeSpanScalar(codes, v, up)
 }
 func roundBits(dst []uint16, src []float32) { narrow(dst, src) }
+
+func scaleRow(dst, src []float32, scale float32)           { scaleRowScalar(dst, src, scale) }
+func subtract(a, b []float32)                              { subtractScalar(a, b) }
+func ofSoftmax(of, probs, away []float32)                  { ofSoftmaxScalar(of, probs, away) }
+func roundRowInPlace(x []float32)                          { roundScalar(x) }
+func largestOf(x []float32) float32                        { return largestScalar(x) }
+func expRow(x []float32, _ *[8]float32, s float32) float32 { return expRowScalar(x, s) }
+func interleave(dst []uint32, a, b []uint16)               { interleaveScalar(dst, a, b) }
+func transpose(dst, src []float32, rows, columns int) {
+	transposeScalar(dst, src, rows, columns, 0, rows, 0)
+}

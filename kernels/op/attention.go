@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // Shape legend: M tokens of a pass, H query heads, K key-value heads, J = H/K, E head width; P
@@ -28,10 +29,8 @@ const hidden = -1e30
 // inverseSqrt returns 1/√n.
 func inverseSqrt(n int) float64 { return 1 / math.Sqrt(float64(n)) }
 
-// Sequences says where in a pass's tokens its sequences lie: in B rows of T tokens that hold
-// whole sequences, or in B/Group prompts of Prompt tokens and then in B rows of T, of which Group
-// in turn go on where a prompt ends.
-type Sequences struct{ B, T, Group, Prompt int }
+// Sequences says where in a pass's tokens its sequences lie.
+type Sequences = host.Sequences
 
 // Attention computes causal attention of q [M, H, E] over keys and values [M, K, E] of the same
 // tokens. position [M] (int32) counts the tokens before each in its sequence, and a token sees
@@ -43,7 +42,12 @@ type Sequences struct{ B, T, Group, Prompt int }
 // the number of tokens, not with its square. Products are taken in dtype, scores, softmax and
 // sums in float32. remat says that the layer is computed again in the backward pass: what
 // Attention returns is kept then, and only queries, keys and values are made again.
+//
+// A host kernel computes both where the device has one (see backend.HostAttention).
 func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, remat bool) *Node {
+	if backend.UsesHostAttention(q.Graph()) {
+		return hostAttention(s, q, keys, values, position, dtype, remat)
+	}
 	a := attention{dtype: dtype, H: q.Shape().Dim(1), K: keys.Shape().Dim(1), E: q.Shape().Dim(2)}
 	parts := rowsOf(s, position)
 	// The gradient is written by hand. All three pass through one node, whose custom gradient is

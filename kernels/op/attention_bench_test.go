@@ -14,17 +14,21 @@ import (
 )
 
 // BenchmarkAttention times attention and its gradient, with SmolLM2-135M's heads, on 4096 tokens
-// in rows of several lengths.
+// in rows of several lengths, by host kernels and as operations of a graph.
 func BenchmarkAttention(b *testing.B) {
 	const H, K, E, M = 9, 3, 64, 4096
 	r := rand.New(rand.NewPCG(13, 14))
-	for _, d := range kernelstest.Open(b) {
+	for _, d := range bothAttentions(kernelstest.Open(b)) {
 		if !d.IsXLA() {
 			continue
 		}
 		for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 			for _, T := range []int{128, 256, 512, 1024, 4096} {
-				b.Run(fmt.Sprintf("%s/%s/%d", d.Name, dtype, T), func(b *testing.B) {
+				by := "host"
+				if d.HostAttention() != nil {
+					by = "graph"
+				}
+				b.Run(fmt.Sprintf("%s/%s/%s/%d", d.Name, by, dtype, T), func(b *testing.B) {
 					f32 := dtypes.Float32
 					p, err := backend.Compile(d, "attention", []backend.Input{
 						{Name: "q", Shape: shapes.Make(f32, M, H, E)}, {Name: "k", Shape: shapes.Make(f32, M, K, E)},

@@ -111,7 +111,7 @@ func TestAttention(t *testing.T) {
 		"continued, long rows":   continuedPass(r, 2, 30, 1, block+1),
 		"continued, both":        continuedPass(r, 2, 3*block+7, 2, block+9),
 	}
-	for _, d := range kernelstest.Open(t) {
+	for _, d := range bothAttentions(kernelstest.Open(t)) {
 		for name, pass := range passes {
 			M := pass.tokens()
 			q, k, v := random(r, M*H*E, 1), random(r, M*K*E, 1), random(r, M*K*E, 1)
@@ -131,6 +131,13 @@ func TestAttention(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer p.Close()
+				want := 0
+				if what != "dense" && d.HostAttention() == nil {
+					want = 2
+				}
+				if p.HostAttentions() != want {
+					t.Errorf("%s: %s: %d calls of host attention, want %d", d.Name, what, p.HostAttentions(), want)
+				}
 				out, err := p.Run([]backend.Buffer{
 					upload(t, d, q, M, H, E), upload(t, d, k, M, K, E), upload(t, d, v, M, K, E),
 					upload(t, d, weight, M, H, E), upload(t, d, pass.position, M), upload(t, d, pass.sees, M, M),
@@ -182,11 +189,21 @@ func TestAttention(t *testing.T) {
 	}
 }
 
+// bothAttentions adds to devices with host attention themselves without it.
+func bothAttentions(devices []*backend.Device) (all []*backend.Device) {
+	for _, d := range devices {
+		if all = append(all, d); d.HostAttention() == nil {
+			all = append(all, d.WithoutHostCalls())
+		}
+	}
+	return all
+}
+
 // TestAttentionMemory: at a fixed number of tokens what attention and its gradient take does not
 // grow with the length of the rows, and the growth with the number of tokens is linear.
 func TestAttentionMemory(t *testing.T) {
 	const H, K, E = 4, 2, 64
-	for _, d := range kernelstest.Open(t) {
+	for _, d := range bothAttentions(kernelstest.Open(t)) {
 		if !d.IsXLA() {
 			continue // the Go backend frees what it has used, and plans nothing
 		}

@@ -334,7 +334,7 @@ func TestLinearGradient(t *testing.T) {
 						t.Errorf("%s: another run has other bits", by)
 					}
 				}
-				compare("its own", d.WithoutHostProducts(), 0)
+				compare("its own", d.WithoutHostCalls(), 0)
 				calls := 0
 				for _, left := range []int{1, 1, 0} { // of y, dx and dw
 					if err := d.HostProducts(dtype, left); err != nil {

@@ -1,0 +1,118 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/isa"
+)
+
+// Attention of a dense pass in StableHLO is some sixty small operations a layer on a CPU, which wait for
+// memory and for each other, and takes two to four times as long as host.DenseAttention. So programs for
+// xla:cpu call that where the CPU has AVX2. With AMX, where nobody has measured it, attention stays XLA's.
+
+// attentionTargets names the custom calls: attention, and its gradient.
+var attentionTargets = [2]string{"stele.attention", "stele.attention_gradient"}
+
+// HostAttention returns nil where programs call host.DenseAttention, or the reason why they do not. It
+// opens the device.
+func (d *Device) HostAttention() error {
+	if d.Name != "xla:cpu" {
+		return errors.New("the device is not xla:cpu")
+	}
+	if _, err := d.backend(); err != nil {
+		return err
+	}
+	switch {
+	case d.products != nil:
+		return d.products
+	case isa.InForce() >= isa.AMX:
+		return errors.New("the CPU has AMX")
+	case isa.InForce() < isa.AVX2:
+		return fmt.Errorf("the CPU has %v, not avx2", isa.InForce())
+	}
+	return nil
+}
+
+// hostAttentionKey finds the device's reason against host attention among what is attached to a graph.
+type hostAttentionKey struct{}
+
+// UsesHostAttention reports whether a graph that Compile builds calls host attention.
+func UsesHostAttention(g *graph.Graph) bool {
+	uses, _ := g.State(hostAttentionKey{}).(bool)
+	return uses
+}
+
+// hostAttention is the mark of a gather that becomes attention, or its gradient.
+type hostAttention struct {
+	pass     host.DensePass // but positions
+	gradient bool
+}
+
+// HostAttention is host.DenseAttention of a pass in a graph that UsesHostAttention: from in [M, .],
+// float32, and position [M], int32, Forward's result [M, pass.ForwardWidth()], or with gradient
+// Backward's [M, pass.StateWidth()].
+func HostAttention(pass host.DensePass, in, position *graph.Node, gradient bool) *graph.Node {
+	M, width := pass.Tokens(), pass.ForwardWidth()
+	if gradient {
+		width = pass.StateWidth()
+	}
+	// A gather takes two inputs of these dtypes, and its result has the shape that it is asked for.
+	column := graph.Reshape(position, M, 1)
+	start := graph.Concatenate([]*graph.Node{column, column}, 1)
+	gathered := graph.GatherSlices(in, []int{0, 1}, start, []int{1, width}, false) // [M, 1, width]
+	return graph.Reshape(mark(gathered, hostAttention{pass, gradient}), M, width)
+}
+
+// useHostAttention turns gathers that are so marked into custom calls, and returns how many.
+func useHostAttention(g *graph.Graph) (calls int, err error) {
+	defer internalsChanged(&err)
+	for s, a := range marked[hostAttention](g, "stablehlo.gather") {
+		p, target, round := a.pass, attentionTargets[0], int64(0)
+		if a.gradient {
+			target = attentionTargets[1]
+		}
+		if p.Round {
+			round = 1
+		}
+		numbers := []int64{int64(p.B), int64(p.T), int64(p.Group), int64(p.Prompt), int64(p.H), int64(p.K),
+			int64(p.E), round}
+		if err := becomeCall(s, target, numbers); err != nil {
+			return calls, err
+		}
+		calls++
+	}
+	return calls, nil
+}
+
+// registerAttention makes host attention callable from the programs of the plugin at path.
+func registerAttention(path string, workers *hostWorkers) error {
+	attention := host.NewDenseAttention(workers.team)
+	for i, compute := range []func(host.DensePass, []float32, []float32) error{
+		attention.Forward, attention.Backward,
+	} {
+		call := func(c hostCall) (err error) {
+			n := make([]int, 8)
+			for i := range n {
+				n[i] = int(c.numbers[i])
+			}
+			pass := host.DensePass{
+				Sequences: host.Sequences{B: n[0], T: n[1], Group: n[2], Prompt: n[3]},
+				H:         n[4], K: n[5], E: n[6], Round: n[7] == 1,
+			}
+			pairs := elements[int32](c.operands[1]) // each position twice
+			workers.do(func() {
+				pass.Position = attention.Positions(pairs)
+				err = compute(pass, elements[float32](c.operands[0]), elements[float32](c.results[0]))
+			})
+			return err
+		}
+		if err := registerCall(path, attentionTargets[i], call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
