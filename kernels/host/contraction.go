@@ -28,13 +28,14 @@ func NewContraction(team *Team) *Contraction {
 // the same bits whatever the team.
 func (c *Contraction) Multiply(y []float32, a, b Operand, K int) {
 	kernels, f := stripsFor(a.Bits != nil)
-	left := slab{format: f, operand: a, width: kernels.left, chunk: chunkLeft, K: K}
-	right := slab{side: 1, format: f, operand: b, width: kernels.right, chunk: chunkRight, K: K}
+	left := slab{format: f, operand: a, width: kernels.left, K: K}
+	right := slab{side: 1, format: f, operand: b, width: kernels.right, K: K}
 	size := pieceSize(K, mostStripPiece*left.each())
 	for left.first = 0; left.first < a.Rows; left.first += slabRows {
 		left.rows = min(slabRows, a.Rows-left.first)
 		for right.first = 0; right.first < b.Rows; right.first += slabRows {
 			right.rows = min(slabRows, b.Rows-right.first)
+			divide(&left, &right, c.team.Size())
 			for from := 0; from < K; from += size {
 				left.prepare(from, size, &c.left)
 				right.prepare(from, size, &c.right)

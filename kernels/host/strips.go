@@ -35,8 +35,11 @@ const (
 	// slabRows of each side lie in strips at a time.
 	slabRows = 4032
 	// A unit of work is a piece of chunkLeft rows, which stay in the second-level cache, by
-	// chunkRight; both are whole strips of every tier, and so is a slab.
+	// chunkRight, and of fewer where there would be less than unitsEach for a member of the team.
+	// All are whole strips of every tier, and so is a slab.
 	chunkLeft, chunkRight = 96, 192
+	leastLeft, leastRight = 24, 96
+	unitsEach             = 8
 )
 
 // plainStrips multiplies in plain Go.
@@ -74,6 +77,21 @@ type slab struct {
 
 // units counts the chunks.
 func (s *slab) units() int { return (s.rows + s.chunk - 1) / s.chunk }
+
+// divide chooses the chunks of both sides for a team.
+func divide(left, right *slab, members int) {
+	left.chunk, right.chunk = chunkLeft, chunkRight
+	for left.units()*right.units() < unitsEach*members {
+		switch {
+		case left.chunk > leastLeft:
+			left.chunk /= 2
+		case right.chunk > leastRight:
+			right.chunk /= 2
+		default:
+			return
+		}
+	}
+}
 
 // strip returns the strip that row i of the slab begins.
 func (s *slab) strip(i int) []float32 { return s.strips[i*s.numbers:][:s.width*s.numbers] }
