@@ -115,8 +115,9 @@ func (s *denseScratch) accumulate(
 	y []float32, ldy, panel int, left, right side, rows, k, columns int, pairs bool,
 ) {
 	for c := 0; c < columns; c += denseStep {
-		s.accumulatePanel(y[c/denseStep*panel:], ldy, left, right, rows, k, min(denseStep, columns-c), pairs)
-		right.p = unsafe.Add(right.p, right.panel)
+		at := right // the garbage collector must not meet a pointer past the last panel
+		at.p = unsafe.Add(right.p, c/denseStep*right.panel)
+		s.accumulatePanel(y[c/denseStep*panel:], ldy, left, at, rows, k, min(denseStep, columns-c), pairs)
 	}
 }
 
