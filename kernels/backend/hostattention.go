@@ -48,23 +48,31 @@ func UsesHostAttention(g *graph.Graph) bool {
 
 // hostAttention is the mark of a gather that becomes attention, or its gradient.
 type hostAttention struct {
-	pass     host.DensePass // but positions
-	gradient bool
+	pass    host.DensePass // but positions
+	adjoint []*graph.Node  // more inputs, of the gradient
 }
 
-// HostAttention is host.DenseAttention of a pass in a graph that UsesHostAttention: from in [M, .],
-// float32, and position [M], int32, Forward's result [M, pass.ForwardWidth()], or with gradient
-// Backward's [M, pass.StateWidth()].
-func HostAttention(pass host.DensePass, in, position *graph.Node, gradient bool) *graph.Node {
-	M, width := pass.Tokens(), pass.ForwardWidth()
-	if gradient {
-		width = pass.StateWidth()
-	}
-	// A gather takes two inputs of these dtypes, and its result has the shape that it is asked for.
+// HostAttention is host.DenseAttention's Forward in a graph that UsesHostAttention: of all [M, (H+2K)·E],
+// float32, and position [M], int32, to [M, pass.ForwardWidth()].
+func HostAttention(pass host.DensePass, all, position *graph.Node) *graph.Node {
+	return markAttention(hostAttention{pass: pass}, all, position, pass.ForwardWidth())
+}
+
+// HostAttentionGradient is its Backward: the gradient [M, (H+2K)·E] of all. ofResult, logSum and away are
+// host.Adjoint's.
+func HostAttentionGradient(pass host.DensePass, all, position, ofResult, logSum, away *graph.Node) *graph.Node {
+	a := hostAttention{pass: pass, adjoint: []*graph.Node{ofResult, logSum, away}}
+	return markAttention(a, all, position, pass.StateWidth())
+}
+
+// markAttention makes a gather, which takes two inputs of these dtypes and whose result has the width that
+// it is asked for.
+func markAttention(a hostAttention, all, position *graph.Node, width int) *graph.Node {
+	M := a.pass.Tokens()
 	column := graph.Reshape(position, M, 1)
 	start := graph.Concatenate([]*graph.Node{column, column}, 1)
-	gathered := graph.GatherSlices(in, []int{0, 1}, start, []int{1, width}, false) // [M, 1, width]
-	return graph.Reshape(mark(gathered, hostAttention{pass, gradient}), M, width)
+	gathered := graph.GatherSlices(all, []int{0, 1}, start, []int{1, width}, false) // [M, 1, width]
+	return graph.Reshape(mark(gathered, a), M, width)
 }
 
 // useHostAttention turns gathers that are so marked into custom calls, and returns how many.
@@ -72,8 +80,11 @@ func useHostAttention(g *graph.Graph) (calls int, err error) {
 	defer internalsChanged(&err)
 	for s, a := range marked[hostAttention](g, "stablehlo.gather") {
 		p, target, round := a.pass, attentionTargets[0], int64(0)
-		if a.gradient {
+		if a.adjoint != nil {
 			target = attentionTargets[1]
+		}
+		for _, n := range a.adjoint { // made before the gather
+			s.Inputs = append(s.Inputs, valueOf(n))
 		}
 		if p.Round {
 			round = 1
@@ -91,9 +102,7 @@ func useHostAttention(g *graph.Graph) (calls int, err error) {
 // registerAttention makes host attention callable from the programs of the plugin at path.
 func registerAttention(path string, workers *hostWorkers) error {
 	attention := host.NewDenseAttention(workers.team)
-	for i, compute := range []func(host.DensePass, []float32, []float32) error{
-		attention.Forward, attention.Backward,
-	} {
+	for i, target := range attentionTargets {
 		call := func(c hostCall) (err error) {
 			n := make([]int, 8)
 			for i := range n {
@@ -103,14 +112,19 @@ func registerAttention(path string, workers *hostWorkers) error {
 				Sequences: host.Sequences{B: n[0], T: n[1], Group: n[2], Prompt: n[3]},
 				H:         n[4], K: n[5], E: n[6], Round: n[7] == 1,
 			}
-			pairs := elements[int32](c.operands[1]) // each position twice
+			in := func(i int) []float32 { return elements[float32](c.operands[i]) }
+			result := elements[float32](c.results[0])
 			workers.do(func() {
-				pass.Position = attention.Positions(pairs)
-				err = compute(pass, elements[float32](c.operands[0]), elements[float32](c.results[0]))
+				pass.Position = attention.Positions(elements[int32](c.operands[1])) // each twice
+				if i == 0 {
+					err = attention.Forward(pass, in(0), result)
+				} else {
+					err = attention.Backward(pass, in(0), host.Adjoint{OfResult: in(2), LogSum: in(3), Away: in(4)}, result)
+				}
 			})
 			return err
 		}
-		if err := registerCall(path, attentionTargets[i], call); err != nil {
+		if err := registerCall(path, target, call); err != nil {
 			return err
 		}
 	}

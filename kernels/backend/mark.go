@@ -15,7 +15,7 @@ import (
 // marked, nothing else. A mark hangs on the node's alias, which GoMLX hands on when it makes
 // the node again to compute a layer once more in the backward pass (Node.CloneWithInputs).
 
-// marks gives each alias of a graph its meaning: an assignment or a hostProduct.
+// marks gives each alias of a graph its meaning: an assignment, a hostProduct or a hostAttention.
 type marks map[string]any
 
 // marksKey finds a graph's marks among what is attached to it.
@@ -48,9 +48,7 @@ func marked[T any](g *graph.Graph, operation string) iter.Seq2[*stablehlo.Statem
 			if !ok {
 				continue
 			}
-			output := unexported[[]compute.Value](n, "outputOps")[0].(*xla.Node)
-			value := unexported[*stablehlo.Value](output, "value")
-			s := unexported[*stablehlo.Statement](value, "stmt")
+			s := unexported[*stablehlo.Statement](valueOf(n), "stmt")
 			if found := s.OpType.ToStableHLO(); found != operation {
 				panic(fmt.Sprintf("a marked operation is %s, not %s", found, operation))
 			}
@@ -59,6 +57,12 @@ func marked[T any](g *graph.Graph, operation string) iter.Seq2[*stablehlo.Statem
 			}
 		}
 	}
+}
+
+// valueOf returns a node's value in StableHLO, of the first of its outputs.
+func valueOf(n *graph.Node) *stablehlo.Value {
+	output := unexported[[]compute.Value](n, "outputOps")[0].(*xla.Node)
+	return unexported[*stablehlo.Value](output, "value")
 }
 
 // IsXLA reports whether a graph is for XLA rather than for the pure-Go backend.

@@ -37,9 +37,6 @@ func (d DensePass) ForwardWidth() int { return d.H*d.E + d.H }
 // StateWidth returns the numbers of a token's queries, keys and values, (H + 2K)·E.
 func (d DensePass) StateWidth() int { return (d.H + 2*d.K) * d.E }
 
-// BackwardWidth returns the numbers of a token in what Backward is given.
-func (d DensePass) BackwardWidth() int { return d.StateWidth() + d.ForwardWidth() + d.H }
-
 // check refuses passes that Forward and Backward cannot compute.
 func (d DensePass) check() error {
 	M := d.Tokens()
@@ -135,22 +132,27 @@ func (a *DenseAttention) Forward(d DensePass, all, out []float32) error {
 	return nil
 }
 
-// Backward computes the gradient [M, H + 2K, E] of queries, keys and values. in [M,
-// d.BackwardWidth()] has them, and then for each head the gradient of its result, the logarithm of
-// the sum and Σ result·gradient, the part of a score's gradient that softmax takes away.
-func (a *DenseAttention) Backward(d DensePass, in, gradient []float32) error {
+// Adjoint is what Backward needs beside queries, keys and values: the gradient of the result
+// [M, H, E], the logarithms of sums [M, H] and Σ result·gradient [M, H], the part of a score's gradient
+// that softmax takes away.
+type Adjoint struct{ OfResult, LogSum, Away []float32 }
+
+// Backward computes the gradient [M, H + 2K, E] of queries, keys and values all.
+func (a *DenseAttention) Backward(d DensePass, all []float32, adjoint Adjoint, gradient []float32) error {
 	if err := d.check(); err != nil {
 		return err
 	}
 	M, E, width := d.Tokens(), d.E, d.StateWidth()
-	if len(in) != M*d.BackwardWidth() || len(gradient) != M*width {
-		return fmt.Errorf("gradient of attention of %d tokens from %d numbers to %d", M, len(in), len(gradient))
+	if len(all) != M*width || len(gradient) != M*width || len(adjoint.OfResult) != M*d.H*E ||
+		len(adjoint.LogSum) != M*d.H || len(adjoint.Away) != M*d.H {
+		return fmt.Errorf("gradient of attention of %d tokens from %d, %d, %d and %d numbers to %d", M, len(all),
+			len(adjoint.OfResult), len(adjoint.LogSum), len(adjoint.Away), len(gradient))
 	}
 	a.ofKeys, a.ofValues = grow(a.ofKeys, d.H*M*E), grow(a.ofValues, d.H*M*E)
 	a.team.Run(d.units(), func(unit, member int) {
 		h := unit % d.H
 		own := func(sums []float32) []float32 { return sums[h*M*E : (h+1)*M*E] }
-		a.scratch[member].backward(d, unit/d.H, h, in, gradient, own(a.ofKeys), own(a.ofValues))
+		a.scratch[member].backward(d, unit/d.H, h, all, adjoint, gradient, own(a.ofKeys), own(a.ofValues))
 	})
 	J := d.H / d.K
 	const together = 64
@@ -345,20 +347,22 @@ func (s *denseScratch) exponentials(row []float32, lo, hi int, shift float32) (s
 	return sum
 }
 
-func (s *denseScratch) backward(d DensePass, p, h int, in, gradient, ofKeys, ofValues []float32) {
+func (s *denseScratch) backward(
+	d DensePass, p, h int, all []float32, adjoint Adjoint, gradient, ofKeys, ofValues []float32,
+) {
 	stem, branches, length := d.spans(p)
-	E, k, ld := d.E, h/(d.H/d.K), d.BackwardWidth()
+	E, H, k, ld := d.E, d.H, h/(d.H/d.K), d.StateWidth()
 	set := func(st *denseStates, span denseSpan) {
-		head := func(i int) []float32 { return in[span.first*ld+i*E:] }
+		head := func(i int) []float32 { return all[span.first*ld+i*E:] }
 		st.queries.set(head(h), ld, span.n, E, float32(1/math.Sqrt(float64(E))), d.Round, byRow|across)
-		st.keys.set(head(d.H+k), ld, span.n, E, 1, d.Round, across)
-		st.values.set(head(d.H+d.K+k), ld, span.n, E, 1, d.Round, 0)
-		st.adjoint.set(in[span.first*ld+d.StateWidth()+h*E:], ld, span.n, E, 1, d.Round, byRow|across)
+		st.keys.set(head(H+k), ld, span.n, E, 1, d.Round, across)
+		st.values.set(head(H+d.K+k), ld, span.n, E, 1, d.Round, 0)
+		st.adjoint.set(adjoint.OfResult[(span.first*H+h)*E:], H*E, span.n, E, 1, d.Round, byRow|across)
 		pad := st.queries.pad
 		st.logSum, st.away = grow(st.logSum, pad), grow(st.away, pad)
-		rest := in[span.first*ld+d.StateWidth()+d.H*E+h:]
 		for i := range span.n {
-			st.logSum[i], st.away[i] = rest[i*ld], rest[i*ld+d.H]
+			at := (span.first+i)*H + h
+			st.logSum[i], st.away[i] = adjoint.LogSum[at], adjoint.Away[at]
 		}
 		clear(st.logSum[span.n:])
 		clear(st.away[span.n:])

@@ -197,15 +197,13 @@ func (c *denseCase) compare(t *testing.T, teams []*Team) {
 		if err := a.Forward(d, all, out); err != nil {
 			t.Fatal(err)
 		}
-		in := make([]float32, M*d.BackwardWidth())
+		back := Adjoint{OfResult: adjoint, LogSum: make([]float32, M*d.H), Away: make([]float32, M*d.H)}
 		for m := range M {
-			row, o := in[m*d.BackwardWidth():], out[m*d.ForwardWidth():]
-			copy(row, all[m*width:(m+1)*width])
-			copy(row[width:], adjoint[m*d.H*E:(m+1)*d.H*E])
+			o := out[m*d.ForwardWidth():]
+			copy(back.LogSum[m*d.H:(m+1)*d.H], o[d.H*E:])
 			for h := range d.H {
-				row[width+d.H*E+h] = o[d.H*E+h]
 				for e := range E {
-					row[width+d.H*E+d.H+h] += o[h*E+e] * adjoint[(m*d.H+h)*E+e]
+					back.Away[m*d.H+h] += o[h*E+e] * adjoint[(m*d.H+h)*E+e]
 					near("result", (m*d.H+h)*E+e, o[h*E+e], mixed[(m*d.H+h)*E+e], tolerance)
 				}
 				near("sum", m*d.H+h, o[d.H*E+h], logSum[m*d.H+h], tolerance/10)
@@ -215,7 +213,7 @@ func (c *denseCase) compare(t *testing.T, teams []*Team) {
 		for i := range got {
 			got[i] = float32(math.NaN())
 		}
-		if err := a.Backward(d, in, got); err != nil {
+		if err := a.Backward(d, all, back, got); err != nil {
 			t.Fatal(err)
 		}
 		for i, g := range got {
@@ -246,18 +244,20 @@ func BenchmarkDenseAttention(b *testing.B) {
 					d.Position = append(d.Position, int32(i%T))
 				}
 				r := rand.New(rand.NewPCG(1, 2))
-				in, gradient := make([]float32, 4096*d.BackwardWidth()), make([]float32, 4096*d.StateWidth())
-				all, out := make([]float32, 4096*d.StateWidth()), make([]float32, 4096*d.ForwardWidth())
-				for i := range in {
-					in[i] = float32(r.NormFloat64())
+				gradient, all := make([]float32, 4096*d.StateWidth()), make([]float32, 4096*d.StateWidth())
+				out, sums := make([]float32, 4096*d.ForwardWidth()), make([]float32, 4096*d.H)
+				for i := range all {
+					all[i] = float32(r.NormFloat64())
 				}
-				copy(all, in)
+				for i := range sums {
+					sums[i] = 20
+				}
 				a := NewDenseAttention(team)
 				for b.Loop() {
 					if err := a.Forward(d, all, out); err != nil {
 						b.Fatal(err)
 					}
-					if err := a.Backward(d, in, gradient); err != nil {
+					if err := a.Backward(d, all, Adjoint{all[:4096*d.H*d.E], sums, sums}, gradient); err != nil {
 						b.Fatal(err)
 					}
 				}

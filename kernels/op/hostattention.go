@@ -18,10 +18,9 @@ func hostAttention(s Sequences, q, keys, values, position *Node, dtype dtypes.DT
 	all := Concatenate([]*Node{matrix(q), matrix(keys), matrix(values)}, 1)
 	all = IdentityWithCustomGradient(all, func(all, _ *Node) *Node {
 		away := ReduceSum(Mul(adjoint, mixed), -1) // [M, H]
-		in := Concatenate([]*Node{all, matrix(adjoint), logSum, away}, 1)
-		return backend.HostAttention(pass, in, position, true)
+		return backend.HostAttentionGradient(pass, all, position, matrix(adjoint), logSum, away)
 	})
-	out := backend.HostAttention(pass, StopGradient(all), position, false)
+	out := backend.HostAttention(pass, StopGradient(all), position)
 	mixed = Reshape(Slice(out, AxisRange(), AxisRange(0, H*E)), M, H, E)
 	kept := OptimizationBarriers(mixed, Slice(out, AxisRange(), AxisRange(H*E)))
 	mixed, logSum = kept[0], kept[1]

@@ -66,7 +66,8 @@ func rotation(m *architecture.Model, position *Node) (cos, sin *Node) {
 	d := position.Shape().Dimensions
 	angle := Mul(Reshape(op.Convert(position, dtypes.Float32), d[0], d[1], 1, 1),
 		Reshape(Const(position.Graph(), f32), 1, 1, 1, len(f32)))
-	return Cos(angle), Sin(angle)
+	both := OptimizationBarriers(Cos(angle), Sin(angle))
+	return both[0], both[1]
 }
 
 // rotate turns the halves (a, b) of each head of x [B, T, H, E] into
