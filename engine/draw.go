@@ -1,10 +1,10 @@
 package engine
 
 import (
-	"runtime"
 	"sync"
 
 	"github.com/stele-lm/stele/engine/schedule"
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/sampler"
 )
 
@@ -24,7 +24,7 @@ type draw struct {
 // drawFrom draws from logits [rows, V] in memory on all cores; row says which one a
 // draw is from: a row may serve a whole group. It keeps scratch memory in samplers.
 func drawFrom(samplers *[]sampler.Sampler, logits []float32, V int, draws []draw, row func(*draw) int) {
-	workers := min(runtime.GOMAXPROCS(0), len(draws))
+	workers := min(threads.Count, len(draws))
 	for len(*samplers) < workers {
 		*samplers = append(*samplers, sampler.Sampler{})
 	}

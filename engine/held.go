@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"sync/atomic"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/model/hostmodel"
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 )
@@ -54,7 +56,7 @@ func (s *Source) LoadBeside(other *Engine) (*Engine, error) {
 		e.Weights.Adapter = model.ReadAdapter(s.adapter)
 	}
 	if other.host != nil {
-		e.team = host.NewTeam(s.options.Threads)
+		e.team = host.NewTeam(cmp.Or(s.options.Threads, threads.Count))
 		e.host, err = hostmodel.New(e.Weights, e.team)
 	} else {
 		err = e.Weights.Upload()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 )
@@ -139,7 +141,7 @@ func (s *Source) Load() (*Engine, error) {
 		err = e.Weights.Upload()
 	}
 	if err == nil && s.options.Kernels == KernelsHost {
-		e.team = host.NewTeam(s.options.Threads)
+		e.team = host.NewTeam(cmp.Or(s.options.Threads, threads.Count))
 		e.host, err = hostmodel.New(e.Weights, e.team)
 	} else if err == nil {
 		err = e.Weights.Upload()

@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/progress"
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // ReadSpec reads the settings of a run's folder.
@@ -87,7 +87,7 @@ func Regrade(ctx context.Context, dir, grader, out, version string,
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		batch, err := in.batch(4 * runtime.GOMAXPROCS(0))
+		batch, err := in.batch(4 * threads.Count)
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
@@ -153,7 +153,7 @@ func (r *reader) batch(n int) (batch [][]Sample, err error) {
 func (j *judge) all(batch [][]Sample) error {
 	queue := make(chan *Sample)
 	var workers errgroup.Group
-	for range runtime.GOMAXPROCS(0) {
+	for range threads.Count {
 		workers.Go(func() (err error) {
 			for s := range queue {
 				if err == nil {

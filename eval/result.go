@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // Results is RUN/results.json.
@@ -186,7 +186,7 @@ func summarize(m *Manifest, questions []Question, outcomes []outcome) *Results {
 // each other: comparing answers takes longer than all the rest.
 func vote(all []answered, groups func(i int, predictions []string) []int) {
 	var workers sync.WaitGroup
-	n := runtime.GOMAXPROCS(0)
+	n := threads.Count
 	for w := range n {
 		workers.Go(func() {
 			for i := w; i < len(all); i += n {

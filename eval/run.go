@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/progress"
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // Deps holds the generator and the other means of a run.
@@ -193,7 +193,7 @@ func (r *running) fill(ctx context.Context) (err error) {
 	queue := make(chan judgement, missing)
 	var workers sync.WaitGroup
 	meter := r.meter()
-	for range min(missing, runtime.GOMAXPROCS(0)) {
+	for range min(missing, threads.Count) {
 		workers.Go(func() {
 			for task := range queue {
 				if err := r.judge(task, meter); err != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/peak"
 	"github.com/stele-lm/stele/trainer"
@@ -315,7 +315,7 @@ func benchName(kind string, n, batch, depth int) string {
 func (b *benchRun) add(r benchRow, speed engine.Speed) {
 	e := b.engine
 	r.Model, r.Params, r.Size = b.flags.model, e.Weights.Config.NumParameters(), e.Footprint().Weights
-	r.Backend, r.DType, r.Threads = e.Executor(), b.dtype, runtime.GOMAXPROCS(0)
+	r.Backend, r.DType, r.Threads = e.Executor(), b.dtype, threads.Count
 	if strings.HasPrefix(r.Test, "train") {
 		r.Backend = e.Device().Name
 	}

@@ -16,7 +16,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -27,6 +26,7 @@ import (
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/nearest"
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // Names of the measures, as a user asks for them.
@@ -126,7 +126,7 @@ type said struct {
 func tell(detector *langid.Detector, all []*said) {
 	queue := make(chan *said)
 	var workers errgroup.Group
-	for range runtime.GOMAXPROCS(0) {
+	for range threads.Count {
 		workers.Go(func() error {
 			for s := range queue {
 				reasoning, output := detector.OutputWords(s.output, s.language)

@@ -7,11 +7,11 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // Report holds the tables and figures of some runs, in sections.
@@ -223,7 +223,7 @@ func (r *Report) Write(dir string) error {
 	}
 	pictures := make(chan *Figure)
 	var painters sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range threads.Count {
 		painters.Go(func() {
 			for f := range pictures {
 				put("figures/"+f.Name+".svg", []byte(f.canvas.file(f.Title)), nil)

@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/go-xla/stablehlo"
 	"github.com/gomlx/go-xla/types/shapes"
 
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/host"
 )
 
@@ -16,7 +17,7 @@ var registered sync.Map // path of a plugin → func() error
 // path. The error says why they are not.
 func registerHostCalls(path string) error {
 	once, _ := registered.LoadOrStore(path, sync.OnceValue(func() error {
-		workers := &hostWorkers{team: host.NewTeam(0)}
+		workers := &hostWorkers{team: host.NewTeam(threads.Count)}
 		if err := registerProducts(path, workers); err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // Input declares one parameter of a Program.
@@ -112,6 +114,9 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 		if execute, err = p.described.run(); err != nil {
 			return nil, fmt.Errorf("compiling %s for xla:cpu: %w", p.name, err)
 		}
+	}
+	if p.hostProducts+p.hostAttentions > 0 {
+		defer threads.AllowCalls()()
 	}
 	outputs, err = execute.Execute(inputs, p.donate, 0)
 	if err != nil {

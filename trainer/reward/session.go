@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/command"
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // Session scores the rollouts of one sampling, beside it.
@@ -31,7 +31,7 @@ type Session struct {
 
 // NewSession starts the commands. The session must be ended with Close.
 func (s *Scorer) NewSession() (*Session, error) {
-	session := &Session{scorer: s, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	session := &Session{scorer: s, slots: make(chan struct{}, threads.Count)}
 	for _, c := range s.config.Commands {
 		p, err := c.start()
 		if err != nil {

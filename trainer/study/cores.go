@@ -3,13 +3,14 @@ package study
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stele-lm/stele/internal/threads"
 )
 
 // cores says how busy this process, with the programs that it started and that have ended, kept
@@ -48,7 +49,7 @@ func (c cores) String() string {
 
 // watchCores measures until stop is called, which returns what was measured.
 func watchCores() (stop func() cores) {
-	c := cores{count: runtime.GOMAXPROCS(0)}
+	c := cores{count: threads.Count}
 	at, used, machine := time.Now(), cpuTime(), machineTime()
 	take := func() {
 		now, cpu := time.Now(), cpuTime()
@@ -114,7 +115,7 @@ func machineTime() time.Duration {
 			ticks += n
 		}
 	}
-	if count != runtime.GOMAXPROCS(0) {
+	if count != threads.Count {
 		return 0
 	}
 	return time.Duration(ticks) * (time.Second / 100) // USER_HZ is 100 on all of Go's platforms

@@ -10,13 +10,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer"
 )
@@ -397,7 +397,7 @@ func (r *Run) job(ctx context.Context, j *Job, others int, wait bool) (err error
 
 // work does a training or an evaluation.
 func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
-	w := Work{Out: r.folder(j), Threads: max(1, runtime.GOMAXPROCS(0)/(others+1)), Say: r.Say}
+	w := Work{Out: r.folder(j), Threads: max(1, threads.Count/(others+1)), Say: r.Say}
 	if r.Workers > 1 {
 		w.Say = r.voice.of(j.Name)
 	}
