@@ -69,7 +69,7 @@ tiers: setup
 
 # Packages that start goroutines of their own, without tests that only take long.
 # GoMLX's backend does arithmetic with pointers that the detector's other check refuses.
-RACE ?= ./kernels/host ./internal/hub ./internal/progress ./engine/text ./eval ./eval/langid ./eval/answer \
+RACE ?= ./kernels/host ./internal/hub ./internal/progress ./internal/diskcache ./internal/threads ./engine/text ./eval ./eval/langid ./eval/answer \
   ./internal/command ./trainer/reward
 RACE_ENGINE ?= TestCancel|TestRefuses|TestFindStop
 RACE_TRAINER ?= TestDroppedWithAnError|TestCommandThatFails

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
@@ -38,12 +39,29 @@ func (s *Source) OpenAdapter(name string) (*checkpoint.Adapter, error) {
 			fmt.Fprintf(s.options.Say, "%s is added to %s; it says that it is of %s\n", a.Dir, s.Name, a.Base)
 		}
 		if held := s.heldAs(); a.TrainedOver != "" && a.TrainedOver != held {
-			fmt.Fprintf(s.options.Say, "%s was trained over a base in %s, and here it is in %s: --quantize, in "+
-				"training lora.base, holds it as it was\n", a.Dir, a.TrainedOver, held)
+			fmt.Fprintf(s.options.Say, "%s was trained over a base in %s, and here it is in %s%s\n", a.Dir,
+				a.TrainedOver, held, howToHold(a.TrainedOver))
 		}
 	}
 	return a, nil
 }
+
+// howToHold says which settings hold a base as it was in training, if any do.
+func howToHold(trainedOver string) string {
+	code, double := strings.CutSuffix(trainedOver, doubled)
+	switch {
+	case code == "float32" || code == "bfloat16":
+		return ": --dtype " + code + " holds it as it was"
+	case code != "nf4" && code != "int8":
+		return ""
+	case double || code == "int8":
+		return ": --quantize " + code + ", in training lora.base, holds it as it was"
+	}
+	return ": in training lora.base: " + code + " with lora.double_quant: false holds it as it was"
+}
+
+// doubled ends what is said of a base whose magnitudes are quantised, too.
+const doubled = " with double quantisation"
 
 // heldAs says how the projections of the model are held, as checkpoint.Adapter.TrainedOver does.
 func (s *Source) heldAs() string {
@@ -51,7 +69,7 @@ func (s *Source) heldAs() string {
 	case !f.Quantises():
 		return cmp.Or(s.options.DType, "float32")
 	case f.Double:
-		return string(f.Code) + " with double quantisation"
+		return string(f.Code) + doubled
 	default:
 		return string(f.Code)
 	}

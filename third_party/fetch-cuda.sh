@@ -42,4 +42,4 @@ done
 chmod 755 "$WORK/all/nvidia/cu13/bin/"*
 printf '%s' "$CUDA_WHEELS" >"$WORK/all/stamp"
 rm -rf "$DIR"
-mv "$WORK/all" "$DIR"
+mv -T "$WORK/all" "$DIR"

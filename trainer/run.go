@@ -120,10 +120,12 @@ func newRun(config Config, dir string, options Options) *run {
 func Run(ctx context.Context, config Config, dir string, options Options) error {
 	r := newRun(config, dir, options)
 	defer r.interruption.watch(options.Stop)()
+	before, _ := backend.Compiled()
+	loaded, took := backend.Loaded(), backend.CompileTime()
 	err := r.run(ctx)
 	compiled, _ := backend.Compiled()
-	r.logf("%d programs, %d of them found compiled on disk, took %.1f s", compiled, backend.Loaded(),
-		backend.CompileTime().Seconds())
+	r.logf("%d programs, %d of them found compiled on disk, took %.1f s", compiled-before, backend.Loaded()-loaded,
+		(backend.CompileTime() - took).Seconds())
 	if errors.Is(err, errStopped) && ctx.Err() == nil {
 		err = r.keep()
 	} else if err != nil && ctx.Err() != nil {

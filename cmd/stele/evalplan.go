@@ -134,7 +134,8 @@ func printEvalPlan(w io.Writer, g *globals, found *evaluation, runs []adapted, b
 	if p.Memory.Adapter > 0 {
 		adapter = ", adapter " + binarySize(p.Memory.Adapter)
 	}
-	_, err := fmt.Fprintf(w, "memory: %s, of it weights %s (%s)%s, key-value pool %s; the program itself not counted\n",
+	_, err := fmt.Fprintf(w, "memory: %s, of which weights %s (%s)%s, key-value pool %s; the program itself is "+
+		"not counted\n",
 		binarySize(p.Memory.Total), binarySize(p.Memory.Weights), held, adapter, binarySize(p.Memory.KVPool))
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/stele-lm/stele/internal/diskcache"
 	"github.com/stele-lm/stele/kernels/backend"
@@ -32,10 +33,13 @@ func readPrograms() (p programs, err error) {
 			return p, fmt.Errorf("%s: %w", programsLimit, err)
 		}
 	}
-	switch p.folder {
-	case "off":
+	switch {
+	case strings.EqualFold(p.folder, "off"):
 		return programs{limit: p.limit}, nil
-	case "":
+	case p.folder != "" && !strings.ContainsRune(p.folder, filepath.Separator):
+		return p, fmt.Errorf("%s is %q: expected off, or a folder's path with a %c in it", programsSetting, p.folder,
+			filepath.Separator)
+	case p.folder == "":
 		cache, err := os.UserCacheDir()
 		if err != nil {
 			return programs{}, nil // no home: nothing is kept
@@ -86,6 +90,6 @@ func (s programsState) String() string {
 	case s.Folder == "":
 		return "not kept: " + programsSetting + " is off, or there is no cache folder"
 	}
-	return fmt.Sprintf("%d compiled in %s, %s of at most %s", s.Count, s.Folder, binarySize(s.Bytes),
+	return fmt.Sprintf("%d kept in %s, %s of at most %s", s.Count, s.Folder, binarySize(s.Bytes),
 		binarySize(s.Limit))
 }

@@ -29,6 +29,8 @@ func TestProgramsSettings(t *testing.T) {
 		{"off", "", programs{"", 2 << 30}, ""},
 		{"/a/b", "512MiB", programs{"/a/b", 512 << 20}, ""},
 		{"a/b", "", programs{filepath.Join(here, "a/b"), 2 << 30}, ""},
+		{"OFF", "", programs{limit: defaultProgramsLimit}, ""},
+		{"none", "", programs{}, "expected off, or a folder's path"},
 		{"", "much", programs{}, `STELE_PROGRAMS_LIMIT: "much" is no size`},
 		{"", "-1GiB", programs{}, "STELE_PROGRAMS_LIMIT"},
 	} {
@@ -67,7 +69,7 @@ func TestDoctorSaysPrograms(t *testing.T) {
 			t.Errorf("%s, %v", data, err)
 		}
 	}
-	check("1 compiled in " + dir + ", 2 KiB of at most 2 GiB")
+	check("1 kept in " + dir + ", 2 KiB of at most 2 GiB")
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,9 @@ func trainedOver(dir string) string {
 	}
 	defer f.Close()
 	said := map[string]string{}
-	lines := bufio.NewScanner(io.LimitReader(f, 1<<20))
+	const most = 1 << 20
+	lines := bufio.NewScanner(io.LimitReader(f, most))
+	lines.Buffer(nil, most+1) // a picture may be one line
 	for lines.Scan() {
 		if line, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "- "); ok {
 			key, value, _ := strings.Cut(line, ":")

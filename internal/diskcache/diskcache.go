@@ -135,7 +135,7 @@ func parse(file []byte, key Key, of string) ([]byte, error) {
 }
 
 // Put keeps an entry, whole or not at all, and removes those that were not used for longest where all have more
-// bytes than they may. One that alone has more is not kept.
+// bytes than they may. One that alone has more is an error.
 func (c *Cache) Put(key Key, of string, data []byte) (err error) {
 	sum := sha256.Sum256(data)
 	line, err := json.Marshal(header{hex.EncodeToString(key[:]), of, len(data), hex.EncodeToString(sum[:])})
@@ -144,7 +144,7 @@ func (c *Cache) Put(key Key, of string, data []byte) (err error) {
 	}
 	file := slices.Concat(line, []byte("\n"), data)
 	if int64(len(file)) > c.limit {
-		return nil
+		return fmt.Errorf("one of %d bytes is more than the limit of all, %d", len(file), c.limit)
 	}
 	f, err := os.CreateTemp(c.dir, "*"+partialSuffix) // for its owner alone
 	if err != nil {

@@ -149,7 +149,9 @@ func TestLeastRecentlyUsed(t *testing.T) {
 	if _, size, err := Usage(c.dir, "thing"); size > 5000 || err != nil {
 		t.Errorf("%d bytes, %v", size, err)
 	}
-	put(t, c, key(5), make([]byte, 5000)) // too large, with its description
+	if err := c.Put(key(5), "here", make([]byte, 5000)); err == nil { // too large, with its description
+		t.Error("an entry that is too large is no error")
+	}
 	if got, err := c.Get(key(5), "here"); got != nil || err != nil {
 		t.Errorf("too large: %d bytes, %v", len(got), err)
 	}
@@ -199,6 +201,24 @@ func TestTogether(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	key := KeyOf([]byte("a"))
 	f.Add([]byte(`{"key":"` + strings.Repeat("0", 64) + `","of":"here","bytes":1,"sha256":""}` + "\nx"))
+	dir := f.TempDir()
+	if c, err := Open(dir, "thing", 1<<20); err != nil {
+		f.Fatal(err)
+	} else if err := c.Put(key, "here", []byte("data")); err != nil {
+		f.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*thing"))
+	if err != nil || len(files) != 1 {
+		f.Fatal(files, err)
+	}
+	whole, err := os.ReadFile(files[0])
+	if err != nil {
+		f.Fatal(err)
+	}
+	if data, err := parse(whole, key, "here"); err != nil || string(data) != "data" {
+		f.Fatalf("%q, %v", data, err)
+	}
+	f.Add(whole)
 	f.Add([]byte("{}\n"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, file []byte) {

@@ -137,8 +137,8 @@ const (
 	errorInternal = 13
 )
 
-// entry returns the C function of a handler, whose errors and panics become errors of the
-// program's run.
+// entry returns the C function of a handler, whose errors, and panics on the calling thread,
+// become errors of the program's run.
 func entry(handle func(hostCall) error) func(*ffiFrame) uintptr {
 	return func(f *ffiFrame) (failure uintptr) {
 		for e := f.extensions; e != nil; e = e.next {

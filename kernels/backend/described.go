@@ -76,7 +76,7 @@ type described struct {
 	count atomic.Int64
 }
 
-// openDescribed opens the backend of a described GPU: one of DescribedGPUs, or the path of another
+// openDescribed opens the backend of a described GPU: one of DescribedGPUs, or the absolute path of another
 // description. The plugin is loaded on first use.
 func openDescribed(gpu string) (*Device, error) {
 	name := "xla:" + describedPrefix + gpu
@@ -87,7 +87,8 @@ func openDescribed(gpu string) (*Device, error) {
 			return nil, fmt.Errorf("backend %s: %w", name, err)
 		}
 	case err != nil:
-		return nil, fmt.Errorf("backend %s: no description of a GPU %q: expected %s or the path of one%s", name, gpu,
+		return nil, fmt.Errorf("backend %s: no description of a GPU %q: expected %s or the absolute path of "+
+			"one%s", name, gpu,
 			strings.Join(DescribedGPUs(), ", "), nearest.Hint(gpu, DescribedGPUs()))
 	}
 	dir, err := CompilerDir()

@@ -84,7 +84,7 @@ func Open(name string) (*Device, error) {
 	case strings.HasPrefix(name, "xla:"):
 		return openXLA(strings.TrimPrefix(name, "xla:"))
 	}
-	return nil, fmt.Errorf("unknown backend %q: expected auto, go, xla:cpu, xla:cuda or xla:PATH", name)
+	return nil, fmt.Errorf("unknown backend %q: expected auto, go, xla:cpu, xla:cuda, xla:cuda@GPU or xla:PATH", name)
 }
 
 func openBest() (*Device, error) {
@@ -112,6 +112,10 @@ func openBest() (*Device, error) {
 func openXLA(spec string) (*Device, error) {
 	platform, options, _ := strings.Cut(spec, ",")
 	if gpu, ok := strings.CutPrefix(platform, describedPrefix); ok {
+		if options != "" {
+			return nil, fmt.Errorf("backend xla:%s: options (%s) have no use where programs are "+
+				"compiled alone", platform, options)
+		}
 		return openDescribed(gpu)
 	}
 	name, path := "xla:"+platform, platform

@@ -11,8 +11,8 @@ import (
 )
 
 // Attention of a dense pass in StableHLO is some sixty small operations a layer on a CPU, which wait for
-// memory and for each other, and takes two to four times as long as host.DenseAttention. So programs for
-// xla:cpu call that where the CPU has AVX2. With AMX, where nobody has measured it, attention stays XLA's.
+// memory and for each other: BenchmarkAttention of kernels/op compares them with host.DenseAttention. So
+// programs for xla:cpu call that where the CPU has AVX2. With AMX, where nobody has measured it, attention stays XLA's.
 
 // attentionTargets names the custom calls: attention, and its gradient.
 var attentionTargets = [2]string{"stele.attention", "stele.attention_gradient"}
@@ -37,7 +37,7 @@ func (d *Device) HostAttention() error {
 	return nil
 }
 
-// hostAttentionKey finds the device's reason against host attention among what is attached to a graph.
+// hostAttentionKey finds among what is attached to a graph whether it may call host attention.
 type hostAttentionKey struct{}
 
 // UsesHostAttention reports whether a graph that Compile builds calls host attention.
@@ -119,7 +119,8 @@ func registerAttention(path string, workers *hostWorkers) error {
 				if i == 0 {
 					err = attention.Forward(pass, in(0), result)
 				} else {
-					err = attention.Backward(pass, in(0), host.Adjoint{OfResult: in(2), LogSum: in(3), Away: in(4)}, result)
+					adjoint := host.Adjoint{OfResult: in(2), LogSum: in(3), Away: in(4)}
+					err = attention.Backward(pass, in(0), adjoint, result)
 				}
 			})
 			return err

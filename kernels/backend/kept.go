@@ -1,12 +1,14 @@
 package backend
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,11 +39,13 @@ type keeper struct {
 	say  func(format string, args ...any)
 }
 
-// KeepPrograms keeps compiled programs of XLA's in a folder, for this process and others, from when the next
-// plugin is loaded on. A program is known by its text, the options of its compilation, the plugin, the device
-// and what XLA reads of the environment. limit is the most bytes that the folder may have; those that were not
-// used for longest go first. The folder must be the user's own (see diskcache.Open): what is in it is executed.
-// What is found damaged is compiled again, and say gets a line; so it does where the folder cannot be used.
+// KeepPrograms keeps compiled programs of XLA's in a folder, for this process and others, from the next
+// plugin that is loaded on. A program is known by its text, the options of its compilation, the plugin, the device
+// and the variables NPROC, XLA_*, TF_XLA_* and TF_CPP_*. limit is the most bytes that the folder may have; those
+// that were not used for longest go first. The folder must be the user's own (see diskcache.Open): what is in it
+// is executed.
+// What is found damaged is compiled again, and say gets a line about it, and about a folder that cannot be
+// used. While XLA is asked to dump programs none is kept or taken.
 func KeepPrograms(folder string, limit int64, say io.Writer) {
 	k := &keeper{say: func(format string, args ...any) { fmt.Fprintf(say, format+"\n", args...) }}
 	k.open = sync.OnceValues(func() (*diskcache.Cache, error) {
@@ -88,8 +92,8 @@ const pjrtTable = 1024
 // so, and programs are compiled each time.
 func keepPrograms(b compute.Backend, path, options string) {
 	k := keeping.Load()
-	if k == nil || tables[path] != nil {
-		return
+	if k == nil || tables[path] != nil || strings.Contains(os.Getenv("XLA_FLAGS"), "xla_dump") {
+		return // XLA dumps what it compiles
 	}
 	cache, err := k.open()
 	if err != nil {
@@ -144,13 +148,23 @@ func madeBy(b *xla.Backend, path, options string) string {
 	if options != "" {
 		parts = append(parts, options)
 	}
-	for _, entry := range os.Environ() { // XLA divides work among NPROC threads where that is set
-		if name, _, _ := strings.Cut(entry, "="); name == "NPROC" || strings.HasPrefix(name, "XLA_") ||
-			strings.HasPrefix(name, "TF_") {
-			parts = append(parts, entry)
+	return strings.Join(append(parts, readEnvironment(os.Environ())), "; ")
+}
+
+// readEnvironment names the variables that XLA reads: NPROC, among whose threads it divides work, and those of its
+// own prefixes, and has a sum of their values, which are nobody else's business.
+func readEnvironment(entries []string) string {
+	var names, read []string
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(entry, "=")
+		own := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if name == "NPROC" || own("XLA_") || own("TF_XLA_") || own("TF_CPP_") {
+			names, read = append(names, name), append(read, entry)
 		}
 	}
-	return strings.Join(parts, "; ")
+	slices.Sort(names)
+	slices.Sort(read)
+	return fmt.Sprintf("environment %s %x", strings.Join(names, " "), sha256.Sum256([]byte(strings.Join(read, "\x00"))))
 }
 
 // keptCompiler takes the place of a plugin's PJRT_Client_Compile.

@@ -52,8 +52,8 @@ func Compiled() (compiled, reused int) { return int(compileCount.Load()), int(re
 // Loaded counts those of the compiled programs that were found on disk (see KeepPrograms).
 func Loaded() int { return int(loadCount.Load()) }
 
-// keptPrograms is how many programs that nobody uses are kept.
-const keptPrograms = 256
+// unusedPrograms is how many programs that nobody uses are kept.
+const unusedPrograms = 256
 
 // programs are those of a device that its users share.
 type programs struct {
@@ -118,7 +118,7 @@ func (p *programs) release(c *compiled) {
 			unused = append(unused, key)
 		}
 	}
-	if len(unused) <= keptPrograms {
+	if len(unused) <= unusedPrograms {
 		return
 	}
 	oldest := slices.MinFunc(unused, func(a, b [sha256.Size]byte) int {

@@ -312,7 +312,7 @@ func (s *denseScratch) mixBlock(st *denseStates, v denseView, r0, rows, c0, c1 i
 				scaleRow(mixed, mixed, shrink)
 			}
 			s.maximum[r] = top
-			s.sum[r] += s.exponentials(row, lo, hi, top)
+			s.sum[r] += s.exponentials(row, lo, hi, top) + top*0 // NaN where scores are not finite
 		}
 		if pairs {
 			roundBits(s.scoreBits[r*columns:(r+1)*columns], row)

@@ -156,6 +156,38 @@ func TestDenseAttention(t *testing.T) {
 	})
 }
 
+// TestDenseAttentionNotFinite: a query that is not a number, or infinite, makes its result so, and its
+// gradient with it; on no tier is it taken for numbers.
+func TestDenseAttentionNotFinite(t *testing.T) {
+	team := NewTeam(1)
+	defer team.Close()
+	eachTier(t, func(t *testing.T) {
+		for _, wrong := range []float64{math.NaN(), math.Inf(1)} {
+			pass := DensePass{Sequences: Sequences{B: 1, T: 30}, H: 2, K: 1, E: 64}
+			c := newDenseCase(rand.New(rand.NewPCG(3, 4)), pass)
+			const token = 20
+			c.all[token*c.StateWidth()] = float32(wrong) // of head 0
+			a, out := NewDenseAttention(team), make([]float32, c.Tokens()*c.ForwardWidth())
+			if err := a.Forward(c.DensePass, c.all, out); err != nil {
+				t.Fatal(err)
+			}
+			for e := range c.E {
+				if got := out[token*c.ForwardWidth()+e]; got == got {
+					t.Fatalf("with %v a number of the result is %g", wrong, got)
+				}
+				if got := out[token*c.ForwardWidth()+c.E+e]; got != got {
+					t.Fatal("another head has no number")
+				}
+			}
+		}
+		x := []float32{1, 2, 3, 4, 5, 6, 7, float32(math.NaN()), 9}
+		softmax(x)
+		if x[0] == x[0] {
+			t.Error("softmax with what is not a number is", x)
+		}
+	})
+}
+
 // denseCase is a pass with random numbers and what is expected of it.
 type denseCase struct {
 	DensePass

@@ -202,11 +202,11 @@ func transposeScalar(dst, src []float32, rows, columns, row, end, column int) {
 	}
 }
 
-// largestScalar returns the largest of x, which is not empty.
+// largestScalar returns the largest of x, which is not empty, or NaN where one of them is not finite.
 func largestScalar(x []float32) float32 {
 	top := x[0]
 	for _, v := range x {
-		top = max(top, v)
+		top = max(top, v+v*0)
 	}
 	return top
 }

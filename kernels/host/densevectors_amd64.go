@@ -77,14 +77,17 @@ func largestOf(x []float32) float32 {
 	if n == 0 {
 		return largestScalar(x)
 	}
+	// A maximum of vectors forgets NaN. 0 times what is not finite is NaN, and stays in a sum.
+	var zero, wrong f32x8
 	most := archsimd.LoadFloat32x8(at(x, 0))
-	for i := 8; i < n; i += 8 {
-		most = most.Max(archsimd.LoadFloat32x8(at(x, i)))
+	for i := 0; i < n; i += 8 {
+		v := archsimd.LoadFloat32x8(at(x, i))
+		most, wrong = most.Max(v), v.MulAdd(zero, wrong)
 	}
-	top := largest(most)
+	top := largest(most) + lanes(wrong)
 	archsimd.ClearAVXUpperBits()
 	for _, v := range x[n:] {
-		top = max(top, v)
+		top = max(top, v+v*0)
 	}
 	return top
 }

@@ -136,19 +136,17 @@ func softmax(x []float32) {
 		softmaxScalar(x)
 		return
 	}
+	if len(x) == 0 {
+		return
+	}
 	n := len(x) &^ 7
-	top := float32(math.Inf(-1))
-	for _, v := range x[n:] {
-		top = max(top, v)
-	}
-	if n > 0 {
-		most := archsimd.LoadFloat32x8(at(x, 0))
-		for i := 8; i < n; i += 8 {
-			most = most.Max(archsimd.LoadFloat32x8(at(x, i)))
+	top := largestOf(x)
+	if top != top { // as the exponentials of vectors would not be
+		for i := range x {
+			x[i] = top
 		}
-		top = max(top, largest(most))
+		return
 	}
-	archsimd.ClearAVXUpperBits()
 	var sums [8]float32
 	if n > 0 {
 		expSum(unsafe.Pointer(&x[0]), unsafe.Pointer(&sums), n, top)

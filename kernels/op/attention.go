@@ -45,10 +45,11 @@ type Sequences = host.Sequences
 //
 // A host kernel computes both where the device has one (see backend.HostAttention).
 func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, remat bool) *Node {
-	if backend.UsesHostAttention(q.Graph()) {
+	H, K, E := q.Shape().Dim(1), keys.Shape().Dim(1), q.Shape().Dim(2)
+	if backend.UsesHostAttention(q.Graph()) && fitsHostAttention(H, K, E) {
 		return hostAttention(s, q, keys, values, position, dtype, remat)
 	}
-	a := attention{dtype: dtype, H: q.Shape().Dim(1), K: keys.Shape().Dim(1), E: q.Shape().Dim(2)}
+	a := attention{dtype: dtype, H: H, K: K, E: E}
 	parts := rowsOf(s, position)
 	// The gradient is written by hand. All three pass through one node, whose custom gradient is
 	// asked for when that of the result, which is made later, is known, and which is given the
@@ -97,6 +98,8 @@ func rowsOf(s Sequences, position *Node) []*rows {
 	newRows := func(first, P, G, T int) *rows {
 		r := &rows{first: first, P: P, G: G, T: T}
 		r.n, r.t = AttentionBlocks(T)
+		// There a turn of a loop costs its launches whatever its size. A pair of blocks has as many scores as
+		// T queries and half of AttentionBlock keys.
 		if backend.IsCUDA(g) {
 			r.n, r.t = divide(T, max(attentionBlock, int(math.Sqrt(float64(attentionBlock*T/2)))))
 			r.t = (r.t + 15) / 16 * 16 // a side of products
@@ -118,9 +121,8 @@ func rowsOf(s Sequences, position *Node) []*rows {
 	return []*rows{prompts, more}
 }
 
-// AttentionBlocks returns the number of blocks of a row of T tokens, and the tokens of each. On CUDA, where a
-// turn of a loop costs its launches whatever its size, long rows have larger blocks, and as many scores exist at
-// one time as of rows of two blocks: those of all queries and half of AttentionBlock keys.
+// AttentionBlocks returns the number of blocks of a row of T tokens, and the tokens of each, but on CUDA (see
+// newRows).
 func AttentionBlocks(T int) (n, t int) { return divide(T, attentionBlock) }
 
 // divide divides T tokens evenly into as few blocks as have at most so many.

@@ -138,6 +138,10 @@ func (l *Options) Settle(a *checkpoint.Adapter, weights []architecture.Tensor) e
 				s.name, s.asked, a.Dir, s.has, s.field, s.name)
 		}
 	}
+	if !(a.Alpha > 0) {
+		return fmt.Errorf("the adapter that is trained further (%s) has lora_alpha %g: expected more than 0",
+			a.Dir, a.Alpha)
+	}
 	l.Rank, l.Alpha = a.Rank, a.Alpha
 	if len(l.Targets) == 0 {
 		l.Targets = targets

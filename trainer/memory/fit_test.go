@@ -83,7 +83,7 @@ func TestFit(t *testing.T) {
 			for remat, noted := range map[bool]*int64{false: &passes[i].assigned,
 				true: &passes[i].assignedRemat} {
 				w := passes[i].workload(remat)
-				now := xlas(t, d, w, w.Plan().MicroBatch)
+				now := xlas(t, d.WithoutHostCalls(), w, w.Plan().MicroBatch)
 				t.Logf("%+v, remat %v: %d bytes", passes[i], remat, now)
 				*noted = now
 			}

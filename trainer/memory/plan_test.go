@@ -39,7 +39,7 @@ func TestMemoryIsXLAs(t *testing.T) {
 		p := c.Plan()
 		want := noted
 		if noted == 0 || *compileAll {
-			want = xlas(t, d, c, p.MicroBatch)
+			want = xlas(t, d.WithoutHostCalls(), c, p.MicroBatch)
 		}
 		got := p.Activations + p.Logits
 		t.Logf("%+v, remat %v, rank %d: %d planned, XLA has %d", p.MicroBatch, c.Remat, c.LoRA.Rank, got,
