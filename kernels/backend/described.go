@@ -159,13 +159,13 @@ func (g *described) open(plugin, target string) (compute.Backend, error) {
 
 // namedValue is PJRT_NamedValue.
 type namedValue struct {
-	size       uintptr
-	extensions *ffiExtension
-	name       *byte
-	nameSize   uintptr
-	kind       int32 // 0: a string
-	value      *byte
-	valueSize  uintptr
+	size      uintptr
+	_         *ffiExtension // extensions
+	name      *byte
+	nameSize  uintptr
+	_         int32 // kind, 0: a string
+	value     *byte
+	valueSize uintptr
 }
 
 func text(name, value string) namedValue {

@@ -73,8 +73,8 @@ type compileArgs struct {
 
 // pjrtProgram is PJRT_Program.
 type pjrtProgram struct {
-	size       uintptr
-	extensions *ffiExtension
+	_          uintptr       // size
+	_          *ffiExtension // extensions
 	code       *byte
 	codeSize   uintptr
 	format     *byte
