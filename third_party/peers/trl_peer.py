@@ -1,7 +1,8 @@
 """TRL's GRPOTrainer as a peer: one GRPO step, in parts.
 
 By default 4 prompts of about 32 tokens, 4 generations each of exactly 64 tokens, one update
-with AdamW; no reference model (beta 0), as Stele's step is timed. Writes one JSON line:
+with AdamW; no reference model (beta 0), as Stele's step is timed. Gradients are summed over passes
+of at most 8,192 tokens: of 32 sequences of 768 tokens in one TRL is killed for memory with 23 GiB. Writes one JSON line:
 {"generation", "update", "total"}: seconds of each step after the first.
 """
 import argparse
@@ -46,6 +47,9 @@ def main():
     a = p.parse_args()
     PROMPTS, GROUP, COMPLETION = a.prompts, a.group, a.completion
     torch.set_num_threads(a.threads)
+    passes = 1  # a power of two that divides the sequences
+    while PROMPTS * GROUP // passes * (a.prompt + COMPLETION) > 8192 and PROMPTS * GROUP % (2 * passes) == 0:
+        passes *= 2
     tokenizer = AutoTokenizer.from_pretrained(a.model)
     text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     prompts = [tokenizer.decode(tokenizer(f"{i} " + text * (a.prompt // 8))["input_ids"][:a.prompt]) for i in range(PROMPTS)]
@@ -54,7 +58,7 @@ def main():
     with tempfile.TemporaryDirectory() as out:
         config = GRPOConfig(
             output_dir=out, use_cpu=a.device == "cpu", bf16=False, fp16=False, report_to="none", save_strategy="no", logging_steps=1000,
-            per_device_train_batch_size=PROMPTS * GROUP, num_generations=GROUP, max_completion_length=COMPLETION,
+            per_device_train_batch_size=PROMPTS * GROUP // passes, gradient_accumulation_steps=passes, num_generations=GROUP, max_completion_length=COMPLETION,
             generation_kwargs={"min_new_tokens": COMPLETION}, temperature=1.0, beta=0.0, num_iterations=1,
             gradient_checkpointing=False, learning_rate=1e-6, max_steps=a.r + 1, shuffle_dataset=False,
             model_init_kwargs={"dtype": a.dtype}, disable_tqdm=True, dataloader_pin_memory=False)
