@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 
@@ -102,6 +103,7 @@ func useHostAttention(g *graph.Graph) (calls int, err error) {
 // registerAttention makes host attention callable from the programs of the plugin at path.
 func registerAttention(path string, workers *hostWorkers) error {
 	attention := host.NewDenseAttention(workers.team)
+	var positions []int32
 	for i, target := range attentionTargets {
 		call := func(c hostCall) (err error) {
 			n := make([]int, 8)
@@ -115,7 +117,11 @@ func registerAttention(path string, workers *hostWorkers) error {
 			in := func(i int) []float32 { return elements[float32](c.operands[i]) }
 			result := elements[float32](c.results[0])
 			workers.do(func() {
-				pass.Position = attention.Positions(elements[int32](c.operands[1])) // each twice
+				positions = positions[:0]
+				for pair := range slices.Chunk(elements[int32](c.operands[1]), 2) { // see markAttention
+					positions = append(positions, pair[0])
+				}
+				pass.Position = positions
 				if i == 0 {
 					err = attention.Forward(pass, in(0), result)
 				} else {

@@ -57,16 +57,6 @@ type DenseAttention struct {
 	scratch []denseScratch
 	// Gradients of keys and of values by each query head, [H, M, E], which are then summed.
 	ofKeys, ofValues []float32
-	positions        []int32
-}
-
-// Positions returns the first number of each pair. It is valid until the next call.
-func (a *DenseAttention) Positions(pairs []int32) []int32 {
-	a.positions = a.positions[:0]
-	for i := 0; i < len(pairs); i += 2 {
-		a.positions = append(a.positions, pairs[i])
-	}
-	return a.positions
 }
 
 // NewDenseAttention returns a DenseAttention that a team computes.

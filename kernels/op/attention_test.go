@@ -208,10 +208,7 @@ func TestAttentionMemory(t *testing.T) {
 			continue // the Go backend frees what it has used, and plans nothing
 		}
 		temporary := func(s Sequences) int64 {
-			f32, M := dtypes.Float32, s.B*s.T
-			if s.Group > 0 {
-				M += s.B / s.Group * s.Prompt
-			}
+			f32, M := dtypes.Float32, s.Tokens()
 			p, err := backend.Compile(d, "attention", []backend.Input{
 				{Name: "q", Shape: shapes.Make(f32, M, H, E)}, {Name: "k", Shape: shapes.Make(f32, M, K, E)},
 				{Name: "v", Shape: shapes.Make(f32, M, K, E)},
