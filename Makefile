@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: cuda-check compiler install-check paper experiment bench-peers bench-trl bench-pass build setup demo resume-check kill-check test tiers \
+.PHONY: cuda-check gpu-check gpu-bundle compiler install-check paper experiment bench-peers bench-trl bench-pass build setup demo resume-check kill-check test tiers \
   race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -104,6 +104,15 @@ lint: setup
 
 generated: setup
 	@third_party/check-generated.sh
+
+# Goldens, the same tokens, a run that is killed and speeds on a machine with a GPU and without a network, in one report:
+# docs/gpu.md. Without Go it runs what make gpu-bundle put into bin/gpu-check. FLAGS="--backend xla:cpu --small" tries it.
+gpu-check:
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory gpu-bundle; fi
+	@bin/gpu-check/gpu-check $(FLAGS)
+
+gpu-bundle: setup
+	@third_party/gpu-bundle.sh bin/gpu-check
 
 # Stele against transformers and llama.cpp, which it installs; a part of it by
 # FLAGS="--model smollm2 --batch 1 --context 256".

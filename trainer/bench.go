@@ -11,6 +11,7 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/objective"
 )
 
@@ -18,7 +19,7 @@ import (
 type Part struct {
 	Name string
 	engine.Speed
-	// FLOPs counts the floating-point operations of a repetition (see learner.FLOPs); 0 where
+	// FLOPs counts the floating-point operations of a repetition (see learner.Learner.FLOPs); 0 where
 	// they are not counted.
 	FLOPs float64
 }
@@ -30,20 +31,30 @@ type BenchSize struct{ Prompts, Group, Prompt, Completion int }
 // DefaultBenchSize is TRL's usual example.
 var DefaultBenchSize = BenchSize{Prompts: 4, Group: 4, Prompt: 32, Completion: 64}
 
+// BenchOptions say what of training is timed, and how often.
+type BenchOptions struct {
+	Repeat int
+	Size   BenchSize
+	Rank   int  // of an adapter on all projections, which is trained instead of the weights; 0: the weights
+	Save   bool // a checkpoint is timed too
+}
+
 // BenchStep times a GRPO step as the default settings without KL (beta 0) take it: step is rollout and
 // update, gradient and AdamW, the rollouts' own log-probabilities being those of
 // π_old. Apart from it are score, the forward pass that a reference model adds where
 // beta is positive, and save, a checkpoint. Tokens are the generated ones. The
 // weights of e are moved by noise: load it again to use it after.
-func BenchStep(ctx context.Context, e *engine.Engine, repeat int, size BenchSize) ([]Part, error) {
-	config := defaults()
+func BenchStep(ctx context.Context, e *engine.Engine, o BenchOptions) ([]Part, error) {
+	config, size := defaults(), o.Size
 	config.Loss.Beta = 0
 	policy := objective.Policy(config.Loss)
-	l, err := learner.New(e.Weights, learner.Options{AdamW: config.Optimizer, Objective: policy})
+	longest := size.Prompt + size.Completion
+	t, err := newBenchTraining(e, &config, o.Rank, learner.Options{Objective: policy, Remat: longest >= rematFrom})
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close()
+	defer t.close()
+	l := t.learner
 	rollouts := size.Prompts * size.Group
 	tokens := rollouts * size.Completion
 	prompts := e.BenchPairs(size.Prompts, size.Prompt, size.Completion)
@@ -95,7 +106,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int, size BenchSize
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	saver := &run{config: config, dir: dir, engine: e, learner: l}
+	saver := &run{config: config, dir: dir, engine: e, learner: l, adapter: t.adapter}
 	save := func() error {
 		if err := saver.stage(); err != nil {
 			return err
@@ -110,14 +121,17 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int, size BenchSize
 		{"rollout", rollout}, {"score", score}, {"update", update},
 		{"step", func() error { return errors.Join(rollout(), update()) }}, {"save", save},
 	} {
-		speed, err := engine.Measure(repeat, float64(tokens), part.work)
+		if part.name == "save" && !o.Save {
+			continue
+		}
+		speed, err := engine.Measure(o.Repeat, float64(tokens), part.work)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
 		p := Part{Name: part.name, Speed: speed}
 		switch part.name {
 		case "update":
-			p.FLOPs = learner.FLOPs(e.Weights.Config, pairs)
+			p.FLOPs = l.FLOPs(pairs)
 		case "score": // forward alone
 			p.FLOPs = learner.FLOPs(e.Weights.Config, pairs) / 3
 		}
@@ -126,19 +140,56 @@ func BenchStep(ctx context.Context, e *engine.Engine, repeat int, size BenchSize
 	return parts, nil
 }
 
-// BenchPass times an update, gradient and AdamW, on one sequence of so many tokens after a prompt
-// of one, with each layer computed again in the backward pass.
-func BenchPass(e *engine.Engine, repeat, tokens int) (Part, error) {
+// rematFrom is the length of a sequence from which a benchmark computes each layer again in the backward pass.
+const rematFrom = 2048
+
+// benchTraining is a learner of a benchmark and the adapter that it trains, nil where it trains the weights.
+type benchTraining struct {
+	learner *learner.Learner
+	adapter *lora.Adapter
+}
+
+// newBenchTraining makes a learner with the settings of config, and with a rank an adapter on all projections.
+func newBenchTraining(e *engine.Engine, config *Config, rank int, options learner.Options) (
+	t benchTraining, err error,
+) {
+	options.AdamW = config.Optimizer
+	config.LoRA.Merge = false
+	if config.LoRA.Rank = rank; rank > 0 {
+		if t.adapter, err = lora.New(e.Weights, config.LoRA, config.Seed); err != nil {
+			return t, err
+		}
+		options.Adapter = t.adapter
+	}
+	if t.learner, err = learner.New(e.Weights, options); err != nil {
+		t.close()
+	}
+	return t, err
+}
+
+func (t *benchTraining) close() {
+	if t.learner != nil {
+		t.learner.Close()
+	}
+	if t.adapter != nil {
+		t.adapter.Close()
+	}
+}
+
+// BenchPass times an update, gradient and AdamW, on one sequence of so many tokens after a prompt, with
+// each layer computed again in the backward pass. Of the options it is given Repeat and Rank count.
+func BenchPass(e *engine.Engine, o BenchOptions, prompt, tokens int) (Part, error) {
 	config := defaults()
 	policy := objective.Policy(config.Loss)
-	l, err := learner.New(e.Weights, learner.Options{AdamW: config.Optimizer, Objective: policy, Remat: true})
+	t, err := newBenchTraining(e, &config, o.Rank, learner.Options{Objective: policy, Remat: true})
 	if err != nil {
 		return Part{}, err
 	}
-	defer l.Close()
-	pairs := e.BenchPairs(1, 1, tokens)
-	layout := learner.Layout{MicroTokens: tokens + 8}
-	speed, err := engine.Measure(repeat, float64(tokens), func() error {
+	defer t.close()
+	l := t.learner
+	pairs := e.BenchPairs(1, prompt, tokens)
+	layout := learner.Layout{MicroTokens: prompt + tokens + 8}
+	speed, err := engine.Measure(o.Repeat, float64(tokens), func() error {
 		for _, batch := range layout.Batches(pairs) {
 			columns := policy.Columns(batch.Shape.N)
 			for j := range pairs[0].Completion {
@@ -154,5 +205,8 @@ func BenchPass(e *engine.Engine, repeat, tokens int) (Part, error) {
 		return err
 	})
 	name := fmt.Sprintf("pass of %d", tokens)
-	return Part{Name: name, Speed: speed, FLOPs: learner.FLOPs(e.Weights.Config, pairs)}, err
+	if prompt > 1 {
+		name += fmt.Sprintf(" after %d", prompt)
+	}
+	return Part{Name: name, Speed: speed, FLOPs: l.FLOPs(pairs)}, err
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/sampler"
-	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 	"github.com/stele-lm/stele/trainer/problems"
@@ -294,7 +293,7 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		lengths[i] = len(o.Tokens)
 		pairs, at = append(pairs, o.pair()), append(at, i)
 	}
-	stats.flops = learner.FLOPs(r.engine.Weights.Config, pairs)
+	stats.flops = r.learner.FLOPs(pairs)
 	weights := r.config.Loss.Aggregation.Weights(lengths, r.config.aggregationConstant())
 	var offenders []offender
 	for indices, batch := range r.config.layout().Batches(pairs) {

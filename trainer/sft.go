@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/stele-lm/stele/engine/model/dense"
-	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 )
@@ -76,5 +75,5 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	m["train/padding"] = 1 - float64(filled)/float64(computed)
 	clock.lap("update_actor")
 	clock.report(m)
-	return m, r.utilization(m, learner.FLOPs(r.engine.Weights.Config, pairs))
+	return m, r.utilization(m, r.learner.FLOPs(pairs))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/threads"
+	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/peak"
 	"github.com/stele-lm/stele/trainer"
@@ -29,9 +30,9 @@ type benchFlags struct {
 	model, output, profile            string
 	prompts, generate, depth, batches []int
 	repeat                            int
-	train, offline                    bool
-	step                              string
-	pass                              int
+	train, offline, save, exact       bool
+	step, pass                        string
+	lora                              int
 	scale                             float64
 }
 
@@ -80,8 +81,13 @@ if none is given.`,
 	flags.BoolVar(&f.train, "train", true, "a GRPO step; not with int8 and int4")
 	flags.StringVar(&f.step, "step", "4x4x64@32",
 		"size of that step: prompts x rollouts of each x tokens of one @ tokens of a prompt")
-	flags.IntVar(&f.pass, "pass", 0,
-		"also an update on one sequence of so many tokens, its layers computed again in the backward pass")
+	flags.StringVar(&f.pass, "pass", "",
+		"also an update on one sequence, TOKENS or TOKENS@PROMPT, its layers computed again in the backward pass")
+	flags.IntVar(&f.lora, "lora", 0,
+		"step and pass train an adapter of this rank on all projections; with -p 0 -n 0")
+	flags.BoolVar(&f.save, "save", true, "a checkpoint beside the step")
+	flags.BoolVar(&f.exact, "exact", false,
+		"compile for CUDA as stele train does, so that a run that goes on rounds as it would have")
 	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
@@ -102,11 +108,17 @@ func (f *benchFlags) check() error {
 		return usagef("--step %q: expected PROMPTSxROLLOUTSxTOKENS@TOKENS as in 4x4x64@32, at least 2 rollouts",
 			f.step)
 	}
-	if f.pass > 0 && f.offline {
-		return usagef("--pass %d: --offline measures its queue and nothing else", f.pass)
+	if f.pass != "" && f.offline {
+		return usagef("--pass %s: --offline measures its queue and nothing else", f.pass)
 	}
-	if f.pass < 0 {
-		return usagef("--pass %d must not be negative", f.pass)
+	if tokens, _ := f.passSize(); f.pass != "" && tokens == 0 {
+		return usagef("--pass %q: expected TOKENS or TOKENS@PROMPT as in 4096@1024, both must be above 0", f.pass)
+	}
+	if f.lora < 0 {
+		return usagef("--lora %d must be at least 0", f.lora)
+	}
+	if f.lora > 0 && (f.offline || slices.Max(f.prompts)+slices.Max(f.generate) > 0) {
+		return usagef("--lora %d is of training, and generation is measured without an adapter: give -p 0 -n 0", f.lora)
 	}
 	if !(f.scale > 0 && f.scale <= 100) {
 		return usagef("--scale %g must be above 0 and at most 100", f.scale)
@@ -137,6 +149,18 @@ func (f *benchFlags) size() trainer.BenchSize {
 	return s
 }
 
+// passSize reads --pass; both are 0 where that is none.
+func (f *benchFlags) passSize() (tokens, prompt int) {
+	var rest string
+	if n, _ := fmt.Sscanf(f.pass+"\n", "%d@%d%s", &tokens, &prompt, &rest); n == 2 && min(tokens, prompt) > 0 {
+		return tokens, prompt
+	}
+	if n, _ := fmt.Sscanf(f.pass+"\n", "%d%s", &tokens, &rest); n == 1 && tokens > 0 {
+		return tokens, 1
+	}
+	return 0, 0
+}
+
 // poolTokens is the room that the largest of the tests needs, each sequence with a
 // page to spare.
 func (f *benchFlags) poolTokens() int {
@@ -160,16 +184,21 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	} else {
 		options.PoolTokens = f.poolTokens()
 	}
+	if f.exact {
+		backend.Reproducible()
+	}
 	e, err := engine.Load(f.model, options)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	if f.pass > 0 && model.HostOnly(e.Weights.DType) {
-		return usagef("--pass %d is training: not with --dtype %s", f.pass, g.dtype)
+	if f.pass != "" && model.HostOnly(e.Weights.DType) {
+		return usagef("--pass %s is training: not with --dtype %s", f.pass, g.dtype)
 	}
-	if most := e.Weights.Config.MaxPositions; f.pass >= most {
-		return usagef("--pass %d and a prompt of one token: the model has %d positions", f.pass, most)
+	passTokens, passPrompt := f.passSize()
+	if most := e.Weights.Config.MaxPositions; passTokens+passPrompt > most {
+		return usagef("--pass %s: with the prompt %d tokens, and the model has %d positions", f.pass,
+			passTokens+passPrompt, most)
 	}
 	b := &benchRun{engine: e, flags: f, dtype: g.dtype}
 	measure := b.run
@@ -192,13 +221,14 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		return err
 	}
 	var parts []trainer.Part
+	training := trainer.BenchOptions{Repeat: f.repeat, Size: f.size(), Rank: f.lora, Save: f.save}
 	if f.train && !f.offline && !model.HostOnly(e.Weights.DType) {
-		if parts, err = trainer.BenchStep(ctx, e, f.repeat, f.size()); err != nil {
+		if parts, err = trainer.BenchStep(ctx, e, training); err != nil {
 			return err
 		}
 	}
-	if f.pass > 0 {
-		pass, err := trainer.BenchPass(e, f.repeat, f.pass)
+	if passTokens > 0 {
+		pass, err := trainer.BenchPass(e, training, passPrompt, passTokens)
 		if err != nil {
 			return err
 		}
@@ -218,7 +248,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		}
 	}
 	b.finish()
-	if f.train && f.size() != trainer.DefaultBenchSize {
+	if f.train && (f.size() != trainer.DefaultBenchSize || f.lora > 0) {
 		fmt.Fprintln(os.Stderr, "the speed is not kept for stele study --dry-run, which counts with the default --step")
 		return b.report.write(out, f.output)
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/stele-lm/stele/kernels/backend"
 )
 
 // TestBench: every form of the report holds the same tests, and its numbers fit
@@ -82,15 +84,46 @@ func TestBenchOffline(t *testing.T) {
 	}
 }
 
+// TestBenchTraining: a step and a pass with an adapter, of a prompt and a completion, in parts that add up.
+func TestBenchTraining(t *testing.T) {
+	if _, err := backend.PluginPath("cpu"); err != nil {
+		t.Skipf("XLA's CPU plugin is not here: %v", err)
+	}
+	var b bytes.Buffer
+	c := newRootCommand()
+	c.SetArgs([]string{"bench", "-m", "builtin:nano", "--backend", "xla:cpu", "-p", "0", "-n", "0", "--step",
+		"2x2x8@16", "--pass", "24@16", "--lora", "2", "--save=false", "--exact", "-r", "1", "-o", "json"})
+	c.SetOut(&b)
+	if err := c.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	var rows []benchRow
+	if err := json.Unmarshal(b.Bytes(), &rows); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range rows {
+		names = append(names, r.Test)
+		if r.Tokens <= 0 || (r.MFU > 0) != (r.Test != "train rollout" && r.Test != "train step") {
+			t.Errorf("%+v", r)
+		}
+	}
+	if want := "train rollout, train score, train update, train step, train pass of 24 after 16"; strings.Join(names,
+		", ") != want {
+		t.Errorf("%q, want %q", names, want)
+	}
+}
+
 func TestBenchUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"-r", "0"}, {"-p", "-1"}, {"-b", "0"}, {"-d", "-5"}, {"-o", "xml"}, {"--offline", "--scale", "0"},
-		{"--scale", "nan"},
+		{"--scale", "nan"}, {"--lora", "-1"}, {"--lora", "4"}, {"--pass", "0"}, {"--pass", "12@0"}, {"--pass", "12@"},
+		{"--pass", "12@8x"}, {"--pass", "x"}, {"--pass", "2000", "--step", "1x1x1@1"},
 	} {
 		c := newRootCommand()
 		c.SetArgs(append([]string{"bench"}, args...))
 		if err := c.Execute(); err == nil || !strings.Contains(err.Error(), "must be") &&
-			!strings.Contains(err.Error(), "expected") {
+			!strings.Contains(err.Error(), "expected") && !strings.Contains(err.Error(), "give -p 0 -n 0") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/blockwise"
@@ -83,6 +84,10 @@ func newRootCommand() *cobra.Command {
 			if err := g.validate(); err != nil {
 				return err
 			}
+			if !langid.Models && slices.Contains(judgesTexts, c.Name()) {
+				return fmt.Errorf("stele %s tells languages apart, and this program was built without the models for "+
+					"it (-tags nolingua): use one that was built without the tag", c.Name())
+			}
 			var missing []string
 			c.Flags().VisitAll(func(f *pflag.Flag) {
 				if f.Annotations[cobra.BashCompOneRequiredFlag] != nil && !f.Changed {
@@ -123,6 +128,7 @@ func newRootCommand() *cobra.Command {
 		newPullCommand(g),
 		newBenchCommand(g),
 		newDoctorCommand(g),
+		newGPUCheckCommand(g),
 		newVersionCommand(g),
 		newNoticesCommand(g),
 		newCompletionCommand(g),
@@ -130,6 +136,9 @@ func newRootCommand() *cobra.Command {
 	completeFlags(root)
 	return root
 }
+
+// judgesTexts are the commands whose result rests on which language a text is in.
+var judgesTexts = []string{"eval", "langid", "metrics", "report", "study"}
 
 // unknownCommand says that there is no such command, and which was probably meant.
 func unknownCommand(c *cobra.Command, name string) error {

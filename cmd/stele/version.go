@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/third_party/notices"
 )
 
@@ -41,6 +42,13 @@ var commit string
 // buildVersion is the commit the program was built from, and the Go it was
 // built with.
 func buildVersion() string {
+	if langid.Models {
+		return builtFrom()
+	}
+	return builtFrom() + ", without models of languages"
+}
+
+func builtFrom() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pemistahl/lingua-go"
-
 	"github.com/stele-lm/stele/eval/language"
 )
 
@@ -48,10 +46,9 @@ func newKnowledge(t *language.Table) *knowledge {
 				k.words[code][word] = true
 			}
 		}
-		_, modelled := linguas[code]
 		switch {
 		case !slices.Contains(l.Scripts, "Latin"):
-		case !modelled:
+		case !modelled[code]:
 			k.byWords = append(k.byWords, code)
 		default:
 			k.latin = append(k.latin, code)
@@ -63,14 +60,3 @@ func newKnowledge(t *language.Table) *knowledge {
 	k.scripts = scriptsOf(all)
 	return k
 }
-
-// linguas are lingua's languages by our codes.
-var linguas = func() map[string]lingua.Language {
-	m := map[string]lingua.Language{}
-	for _, l := range lingua.AllLanguages() {
-		m[codeOf(l)] = l
-	}
-	return m
-}()
-
-func codeOf(l lingua.Language) string { return strings.ToLower(l.IsoCode639_1().String()) }

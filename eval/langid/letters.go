@@ -4,8 +4,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/pemistahl/lingua-go"
 )
 
 // missing returns how many of the letters that a language cannot do without a text of so
@@ -57,7 +55,7 @@ func (k *knowledge) byLetters(text string, of []string) (lang string, among []st
 	}
 	var close []string // those whose letters are the text's, that lingua knows
 	for _, code := range of {
-		if l, ok := linguas[code]; ok && l != lingua.Unknown && score[code] >= most-0.01*float64(letters) {
+		if modelled[code] && score[code] >= most-0.01*float64(letters) {
 			close = append(close, code)
 		}
 	}

@@ -28,4 +28,11 @@ func TestGradientFLOPs(t *testing.T) {
 	if got, want := FLOPs(&c, pairs), 12*(528+2*(64*32+2080.0)); math.Abs(got-want) > 1e-6 {
 		t.Errorf("%g operations of attention, want %g", got, want)
 	}
+	// What is frozen has no gradient of its own: two thirds of the products with weights, and all of attention's.
+	if got, all := AdapterFLOPs(&c, pairs), FLOPs(&c, pairs); got != all {
+		t.Errorf("%g operations of attention with an adapter, %g without", got, all)
+	}
+	if got := AdapterFLOPs(trainertest.SmolLM2, pairs); got < want*2/3 || got > 1.03*want*2/3 {
+		t.Errorf("%g operations with an adapter, %g without attention", got, want*2/3)
+	}
 }
