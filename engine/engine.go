@@ -42,6 +42,9 @@ type Options struct {
 	Projections blockwise.Format
 	// Adapter is added to the model: an adapter in PEFT's layout, by its folder or hub id; "" adds none.
 	Adapter string
+	// Frozen says that nobody trains the weights soon: a GPU then holds those together that one product can use
+	// (see model.Weights.Join). A learner takes them apart.
+	Frozen bool
 
 	MaxBatch   int // sequences decoded together; default 32
 	PageSize   int // token slots a page of the key-value pool, an even number; default 16

@@ -137,6 +137,9 @@ func (s *Source) Load() (*Engine, error) {
 		s.adapter = nil
 	}
 	e.Weights.Projections = s.options.Projections
+	if s.options.Frozen && !s.device.IsCPU() {
+		e.Weights.Join()
+	}
 	if s.options.Projections.Quantises() {
 		err = e.Weights.Upload()
 	}

@@ -301,7 +301,7 @@ func (o *order) add(done engine.Completion) error {
 func (g *globals) engineOptions(batch int) engine.Options {
 	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels),
 		Shared: g.shared, Threads: g.threads, MaxBatch: batch, Log: g.log(), Say: g.stderr(),
-		Projections: g.projections()}
+		Projections: g.projections(), Frozen: true}
 	return o
 }
 

@@ -112,13 +112,17 @@ func (a *Adapter) Close() {
 	a.Factors, a.values, a.products = nil, nil, nil
 }
 
-// Layout tells apart weights that need different programs: which of them have factors, and of which rank.
-// It is "" without an adapter.
+// Layout tells apart weights that need different programs: which of them have factors, and of which rank, and
+// whether some lie together. It is "" without either.
 func (w *Weights) Layout() string {
-	if w.Adapter == nil {
-		return ""
+	layout := ""
+	if w.first != nil {
+		layout = "joined "
 	}
-	return w.Adapter.layout
+	if w.Adapter != nil {
+		layout += w.Adapter.layout
+	}
+	return layout
 }
 
 // Base returns the weights without their adapter, such as the reference of a model whose adapter is

@@ -20,20 +20,25 @@ func (w *Weights) Blockwise(i int) bool {
 	return w.Projections.Quantises() && w.Specs[i].Kind == architecture.Matrix
 }
 
-// shapes returns the shapes of the tensors that hold parameter i: of its buffer and, where it is held
-// block-wise, of its magnitudes.
+// shapes returns the shapes of the tensors that hold parameter i, which must not lie in another's buffer: of
+// its own and, where it is held block-wise, of its magnitudes.
 func (w *Weights) shapes(i int) []shapes.Shape {
 	spec := w.Specs[i]
 	if w.Blockwise(i) {
 		return op.BlockwiseShapes(w.Projections, spec.Len())
 	}
-	return []shapes.Shape{shapes.Make(w.HeldAs(), spec.Shape...)}
+	return []shapes.Shape{shapes.Make(w.HeldAs(), w.heldShape(i)...)}
 }
 
-// uploadBlockwise quantises the values of parameter i and makes its buffers.
-func (w *Weights) uploadBlockwise(
-	i int, values []float32,
-) (codes backend.Buffer, magnitudes []backend.Buffer, err error) {
+// uploadBlockwise quantises the values that the folder has of parameter i and makes its buffers.
+func (w *Weights) uploadBlockwise(i int) (codes backend.Buffer, magnitudes []backend.Buffer, err error) {
+	tensor, err := w.folder.Tensor(w.Specs[i].Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	values := make([]float32, tensor.Len())
+	tensor.Float32s(values)
+	tensor.Forget()
 	q, err := w.Projections.Quantize(values)
 	if err != nil {
 		return nil, nil, err

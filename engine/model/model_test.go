@@ -83,7 +83,7 @@ func scoreBatch(t *testing.T, w *model.Weights, batch *dense.Batch) (logprobs, e
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := program.Run(inputs.With("weights", w.Buffers))
+	out, err := program.Run(inputs.WithAll(w.Parameters()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func prefill(t *testing.T, program *backend.NamedProgram, shape graphmodel.StepS
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := program.Run(backend.Buffers{"feed": {input}, "weights": w.Buffers, "pools": pools})
+		out, err := program.Run(w.Parameters().WithAll(backend.Buffers{"feed": {input}, "pools": pools}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,8 @@ type Weights struct {
 	// DType is Float32, BFloat16 or one of those that are HostOnly. On the Go backend, which has
 	// no usable bfloat16 product, BFloat16 weights are rounded and held as float32.
 	DType dtypes.DType
-	// Specs names the parameters; Buffers holds them in the same order.
+	// Specs names the parameters; Buffers holds them in the same order, nil for those that lie in another's
+	// (see Join).
 	Specs   []architecture.Tensor
 	Buffers []backend.Buffer
 	// Projections is how the matrices of projections are held, if it quantises; it is set before Upload, and
@@ -44,6 +45,7 @@ type Weights struct {
 	// Adapter is added to some of the parameters, whose buffers do not hold it; nil adds nothing.
 	Adapter *Adapter
 
+	first      []int              // of each parameter: see HeldIn; nil where none are joined
 	vocabulary []string           // names of the embedding and of the head, which may be one
 	magnitudes [][]backend.Buffer // of each parameter that is held block-wise: what is not in its buffer
 
@@ -93,26 +95,15 @@ func (w *Weights) Upload() error {
 		}
 	}()
 	for i, spec := range w.Specs {
-		tensor, err := w.folder.Tensor(spec.Name)
-		if err != nil {
-			return err
-		}
-		if tensor.DType == checkpoint.BF16 && w.HeldAs() == dtypes.BFloat16 && !w.Blockwise(i) {
-			shape := shapes.Make(dtypes.BFloat16, spec.Shape...)
-			buffers[i], err = backend.UploadBytes(w.Device, tensor.Data, shape)
-		} else {
-			values := make([]float32, spec.Len())
-			tensor.Float32s(values)
-			if w.Blockwise(i) {
-				buffers[i], magnitudes[i], err = w.uploadBlockwise(i, values)
-			} else {
-				buffers[i], err = w.upload(values, spec.Shape)
-			}
+		var err error
+		if w.Blockwise(i) {
+			buffers[i], magnitudes[i], err = w.uploadBlockwise(i)
+		} else if members := w.members(i); members != nil {
+			buffers[i], err = w.uploadAll(members)
 		}
 		if err != nil {
 			return fmt.Errorf("loading %s: %w", spec.Name, err)
 		}
-		tensor.Forget()
 	}
 	w.Buffers, w.magnitudes = buffers, magnitudes
 	w.matrices = nil
@@ -136,14 +127,16 @@ func (w *Weights) HeldAs() dtypes.DType {
 	return dtypes.Float32
 }
 
-// Groups declares the parameters as inputs of a program: "weights", in the order of Buffers, "magnitudes" of
+// Groups declares the parameters as inputs of a program: "weights", the Buffers in order, "magnitudes" of
 // those that are held block-wise, in the same order, and where there is an adapter its "factors", A and B of
 // each target in turn, and "scales", a vector of one a target. Programs for one Layout serve every adapter of
 // it.
 func (w *Weights) Groups() []backend.Group {
-	inputs := make([]backend.Input, len(w.Specs))
+	var inputs []backend.Input
 	for i, spec := range w.Specs {
-		inputs[i] = backend.Input{Name: spec.Name, Shape: w.shapes(i)[0]}
+		if w.HeldIn(i) == i {
+			inputs = append(inputs, backend.Input{Name: spec.Name, Shape: w.shapes(i)[0]})
+		}
 	}
 	groups := []backend.Group{{Name: "weights", Inputs: inputs}}
 	if w.Projections.Quantises() {
@@ -166,7 +159,11 @@ func (w *Weights) Groups() []backend.Group {
 
 // Parameters returns the buffers of what Groups declares; Upload must come before.
 func (w *Weights) Parameters() backend.Buffers {
-	all := backend.Buffers{"weights": w.Buffers}
+	held := w.Buffers
+	if w.first != nil {
+		held = slices.DeleteFunc(slices.Clone(held), func(b backend.Buffer) bool { return b == nil })
+	}
+	all := backend.Buffers{"weights": held}
 	if w.Projections.Quantises() {
 		all["magnitudes"] = slices.Concat(w.magnitudes...)
 	}
@@ -194,17 +191,21 @@ func (w *Weights) Float32s(i int) ([]float32, error) {
 	if w.Blockwise(i) {
 		return w.decoded(i)
 	}
-	values, err := backend.Float32s(w.Buffers[i])
+	values, err := backend.Float32s(w.Buffers[w.HeldIn(i)])
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", w.Specs[i].Name, err)
 	}
-	return values, nil
+	from, to := w.within(i)
+	return values[from:to:to], nil
 }
 
 // Set replaces parameter i, which must not be held block-wise, by values of its shape.
 func (w *Weights) Set(i int, values []float32) error {
 	if w.Blockwise(i) {
 		return fmt.Errorf("setting %s: %w", w.Specs[i].Name, errFrozen)
+	}
+	if len(w.members(w.HeldIn(i))) > 1 {
+		return fmt.Errorf("setting %s: %w", w.Specs[i].Name, w.errJoined(i))
 	}
 	buffer, err := w.upload(values, w.Specs[i].Shape)
 	if err != nil {
@@ -231,7 +232,7 @@ func (w *Weights) Matrix(i int, t *host.Team) (host.Matrix, error) {
 		return w.blockwiseMatrix(i)
 	}
 	if w.Buffers != nil {
-		return deviceMatrix(w.Buffers[i], spec)
+		return w.deviceMatrix(i)
 	}
 	if m, ok := w.matrices[spec.Name]; ok {
 		return m, nil
@@ -256,18 +257,20 @@ func (w *Weights) Forget() {
 	}
 }
 
-// deviceMatrix returns a view of a buffer that lives in this process.
-func deviceMatrix(b backend.Buffer, spec architecture.Tensor) (host.Matrix, error) {
-	data, err := b.Data()
+// deviceMatrix returns a view of parameter i in a buffer that lives in this process.
+func (w *Weights) deviceMatrix(i int) (host.Matrix, error) {
+	spec := w.Specs[i]
+	data, err := w.Buffers[w.HeldIn(i)].Data()
 	if err != nil {
 		return host.Matrix{}, fmt.Errorf("reading %s where it is: %w", spec.Name, err)
 	}
+	from, to := w.within(i)
 	switch data := data.(type) {
 	case []float32:
-		return host.Float32Matrix(data, spec.Shape[0], spec.Shape[1]), nil
+		return host.Float32Matrix(data[from:to], spec.Shape[0], spec.Shape[1]), nil
 	case []bfloat16.BFloat16:
 		bits := unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(data))), len(data))
-		return host.BFloat16Matrix(bits, spec.Shape[0], spec.Shape[1]), nil
+		return host.BFloat16Matrix(bits[from:to], spec.Shape[0], spec.Shape[1]), nil
 	}
 	return host.Matrix{}, fmt.Errorf("%s is a %T, expected float32 or bfloat16", spec.Name, data)
 }

@@ -116,6 +116,7 @@ func (s subject) programs(d *backend.Device) []program {
 		})
 	}
 	served, _ := s.weights(d, s.served, lora.Options{})
+	served.Join()
 	pages := op.Pages{Count: s.poolPages(), Slots: pageSlots, Heads: s.config.NumKVHeads, Width: s.config.HeadDim,
 		DType: s.served}
 	context := dense.Bucket((s.longest+pageSlots-1)/pageSlots, 16)
@@ -125,6 +126,7 @@ func (s subject) programs(d *backend.Device) []program {
 	}
 	filters := sampler.Filtering{Filters: true}
 	step("decode 1", graphmodel.StepShape{B: 1, T: 1, Pages: 16, Draws: true})
+	step("decode 1, top-p", graphmodel.StepShape{B: 1, T: 1, Pages: 16, Draws: true, Filtering: filters})
 	step("decode 64", graphmodel.StepShape{B: 64, T: 1, Pages: context, Draws: true, Filtering: filters})
 	step("prefill 1 × 512", graphmodel.StepShape{B: 1, T: 512, Pages: context})
 	step("prefill 4 × 64", graphmodel.StepShape{B: 4, T: 64, Pages: 16})

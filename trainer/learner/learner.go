@@ -63,6 +63,11 @@ func New(w *model.Weights, options Options) (*Learner, error) {
 	if w.Projections.Quantises() && options.Adapter == nil {
 		return nil, errors.New("weights that are held block-wise are not trained: give an adapter")
 	}
+	if options.Adapter == nil {
+		if err := w.Part(); err != nil {
+			return nil, err
+		}
+	}
 	l := newLearner(w, options)
 	l.gradients = make([]backend.Buffer, len(l.specs))
 	if err := l.Forget(); err != nil {

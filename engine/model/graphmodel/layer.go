@@ -19,12 +19,11 @@ import (
 type attention func(layer int, q, k, v *Node) *Node
 
 // hidden runs the layers over tokens [B, T] at position [B, T] (int32) and
-// returns the normalised states [B, T, D] that the head reads. With remat, each
+// returns the states [B, T, D] that the head reads when they are normalised. With remat, each
 // layer's inside is computed again in the backward pass instead of being kept.
 func hidden(m *architecture.Model, p params, token, position *Node, attend attention, remat bool) *Node {
 	B, T := token.Shape().Dimensions[0], token.Shape().Dimensions[1]
 	heads := func(x *Node, n int) *Node { return Reshape(x, B, T, n, m.HeadDim) }
-	norm := func(x *Node, n *architecture.Norm) *Node { return p.normalise(x, n, m.RMSNormEps) }
 	x_BTD := op.Convert(Gather(p.get(m.Embedding.Name), Reshape(token, B, T, 1)), dtypes.Float32)
 	cos, sin := rotation(m, position)
 	for l, layer := range m.Layers {
@@ -32,21 +31,20 @@ func hidden(m *architecture.Model, p params, token, position *Node, attend atten
 			x_BTD = x_BTD.Checkpoint()
 		}
 		a, mlp := layer.Attention, layer.MLP
-		h := norm(x_BTD, a.Before)
-		q := norm(heads(p.project(h, a.Query), m.NumHeads), a.QueryNorm)
-		k := norm(heads(p.project(h, a.Key), m.NumKVHeads), a.KeyNorm)
-		v := heads(p.project(h, a.Value), m.NumKVHeads)
+		qkv := p.project(x_BTD, a.Before, a.Query, a.Key, a.Value)
+		q := p.normalise(heads(qkv[0], m.NumHeads), a.QueryNorm)
+		k := p.normalise(heads(qkv[1], m.NumKVHeads), a.KeyNorm)
+		v := heads(qkv[2], m.NumKVHeads)
 		o := Reshape(attend(l, rotate(q, cos, sin), rotate(k, cos, sin), v), B, T, m.NumHeads*m.HeadDim)
-		x_BTD = Add(x_BTD, norm(p.project(o, a.Output), a.After))
+		x_BTD = p.add(x_BTD, o, a.Output, a.After)
 
-		h = norm(x_BTD, mlp.Before)
-		gate, up := p.project(h, mlp.Gate), p.project(h, mlp.Up)
-		x_BTD = Add(x_BTD, norm(p.project(Mul(silu(gate), up), mlp.Down), mlp.After))
+		inner := p.project(x_BTD, mlp.Before, mlp.Gate, mlp.Up)
+		x_BTD = p.add(x_BTD, Mul(silu(inner[0]), inner[1]), mlp.Down, mlp.After)
 	}
 	if remat {
 		x_BTD = x_BTD.StopCheckpoint()
 	}
-	return norm(x_BTD, &m.Norm)
+	return x_BTD
 }
 
 // silu is x·σ(x). σ is written with Exp: GoMLX's Logistic is scalar code on the

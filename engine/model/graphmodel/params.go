@@ -19,7 +19,13 @@ type params struct {
 	nodes map[string]*Node
 	// blockwise has the weights that are held block-wise, whose nodes are their codes.
 	blockwise map[string]op.Blockwise
-	read      model.Reading
+	// joined are those in whose nodes others lie, below them (see model.Weights.Join).
+	joined map[string]bool
+	read   model.Reading
+
+	epsilon float64 // of norms
+	// row is that the graph, for CUDA and without a gradient, is of one row: see op.Row.
+	row bool
 }
 
 // Endings of the names of a weight's factors and their scale among the params.
@@ -27,11 +33,17 @@ const factorA, factorB, factorScale = ".A", ".B", ".scale"
 
 // newParams names the parameters of the groups of w.Groups.
 func newParams(w *model.Weights, in backend.Nodes) params {
-	p := params{nodes: map[string]*Node{}, blockwise: map[string]op.Blockwise{}, read: model.Reading{}}
-	magnitudes := in["magnitudes"]
+	p := params{nodes: map[string]*Node{}, blockwise: map[string]op.Blockwise{}, joined: map[string]bool{},
+		read: model.Reading{}, epsilon: w.Config.RMSNormEps}
+	weights, magnitudes := in["weights"], in["magnitudes"]
 	for i, spec := range w.Specs {
-		node := in["weights"][i]
-		p.nodes[spec.Name] = node
+		if first := w.HeldIn(i); first != i {
+			name := w.Specs[first].Name
+			p.nodes[spec.Name], p.joined[name] = p.nodes[name], true
+			continue
+		}
+		node := weights[0]
+		p.nodes[spec.Name], weights = node, weights[1:]
 		if w.Blockwise(i) {
 			n := len(op.BlockwiseShapes(w.Projections, spec.Len())) - 1
 			p.blockwise[spec.Name] = op.Blockwise{
@@ -63,34 +75,91 @@ func (p params) get(name string) *Node {
 	return node
 }
 
-// project multiplies x [..., In] by a projection to [..., Out], float32.
-func (p params) project(x *Node, to architecture.Projection) *Node {
-	weight := to.Weight()
-	node := p.get(weight)
-	var y *Node
-	if held, ok := p.blockwise[weight]; ok {
-		y = held.Linear(x)
-	} else {
-		y = op.Linear(x, node)
+// project multiplies x [..., In], normalised if there is a norm, by projections to [..., Out] each, float32.
+// Those that are joined are one product.
+func (p params) project(x *Node, norm *architecture.Norm, to ...architecture.Projection) []*Node {
+	factors := func(t architecture.Projection) bool { return p.nodes[t.Weight()+factorA] != nil }
+	if slices.ContainsFunc(to, factors) || !p.row {
+		x, norm = p.normalise(x, norm), nil
 	}
+	all := make([]*Node, len(to))
+	if joined := to[0].Weight(); p.joined[joined] {
+		y, at := p.product(x, norm, joined), 0
+		for i, t := range to {
+			all[i] = p.adjust(x, part(y, at, t.Out), t, at)
+			at += t.Out
+		}
+		return all
+	}
+	for i, t := range to {
+		all[i] = p.adjust(x, p.product(x, norm, t.Weight()), t, 0)
+	}
+	return all
+}
+
+// add returns x plus what a projection of y, normalised if there is a norm, adds to it.
+func (p params) add(x, y *Node, to architecture.Projection, norm *architecture.Norm) *Node {
+	weight := to.Weight()
+	_, held := p.blockwise[weight]
+	if p.row && !held && !to.Bias && norm == nil && p.nodes[weight+factorA] == nil {
+		return op.RowOnto(x, y, p.get(weight))
+	}
+	return Add(x, p.normalise(p.project(y, nil, to)[0], norm))
+}
+
+// product multiplies x, normalised if there is a norm, by a weight.
+func (p params) product(x *Node, norm *architecture.Norm, weight string) *Node {
+	held, ok := p.blockwise[weight]
+	switch {
+	case ok:
+		return held.Linear(p.normalise(x, norm))
+	case !p.row:
+		return op.Linear(p.normalise(x, norm), p.get(weight))
+	case norm == nil:
+		return op.Row(x, p.get(weight))
+	}
+	y, square := op.RowAndSquare(x, p.get(norm.Weight()), p.get(weight))
+	variance := DivScalar(square, float64(x.Shape().Dim(-1)))
+	return Mul(y, Inverse(Sqrt(AddScalar(variance, p.epsilon))))
+}
+
+// adjust adds to y, the product of x and a projection's weight, what its factors and its bias make of it. at is
+// where the bias begins among joined ones.
+func (p params) adjust(x, y *Node, to architecture.Projection, at int) *Node {
+	weight := to.Weight()
+	p.get(weight)
 	if p.nodes[weight+factorA] != nil {
 		y = op.LowRank(y, x, p.get(weight+factorA), p.get(weight+factorB), p.get(weight+factorScale))
 	}
 	if to.Bias {
-		y = Add(y, op.Convert(ExpandLeftToRank(p.get(to.BiasName()), y.Rank()), dtypes.Float32))
+		bias := p.get(to.BiasName())
+		if bias.Shape().Dim(0) > to.Out {
+			bias = part(bias, at, to.Out)
+		}
+		y = Add(y, op.Convert(ExpandLeftToRank(bias, y.Rank()), dtypes.Float32))
 	}
 	return y
 }
 
+// part returns n elements of x from an index of its last axis on.
+func part(x *Node, at, n int) *Node {
+	axes := make([]SliceAxisSpec, x.Rank())
+	for i := range axes {
+		axes[i] = AxisRange()
+	}
+	axes[len(axes)-1] = AxisRange(at, at+n)
+	return Slice(x, axes...)
+}
+
 // normalise returns a norm of x over its last axis, or x where there is no norm.
-func (p params) normalise(x *Node, norm *architecture.Norm, epsilon float64) *Node {
+func (p params) normalise(x *Node, norm *architecture.Norm) *Node {
 	if norm == nil {
 		return x
 	}
 	weight := p.get(norm.Weight())
 	variance := ReduceAndKeep(Mul(x, x), ReduceMean, -1)
 	// Rsqrt has no gradient in GoMLX.
-	x = Mul(x, Inverse(Sqrt(AddScalar(variance, epsilon))))
+	x = Mul(x, Inverse(Sqrt(AddScalar(variance, p.epsilon))))
 	return Mul(x, op.Convert(ExpandLeftToRank(weight, x.Rank()), dtypes.Float32))
 }
 

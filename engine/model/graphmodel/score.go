@@ -23,6 +23,7 @@ func TokenLogProbs(
 		flat := func(x *Node) *Node { return Reshape(x, M, x.Shape().Dim(2), m.HeadDim) }
 		return op.Attention(layout, flat(q), flat(k), flat(v), position, w.HeldAs(), remat)
 	}, remat)
+	x_1MD = p.normalise(x_1MD, &m.Norm)
 	x_ND := Gather(Reshape(x_1MD, M, m.HiddenSize), Reshape(row, shape.N, 1))
 	head := p.get(m.Head.Name)
 	p.finish()

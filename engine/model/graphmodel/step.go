@@ -77,6 +77,8 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 	outputs := []string{"result", "pools"}
 	return backend.CompileNamed(w.Device, "step", inputs, outputs, func(in backend.Nodes) backend.Nodes {
 		p, feed, pools, c := newParams(w, in), in.One("feed"), slices.Clone(in["pools"]), shape.columns()
+		g := feed.Graph()
+		p.row = shape.B*shape.T == 1 && backend.IsCUDA(g)
 		column := func(i int) *Node { return Reshape(Slice(feed, AxisRange(), AxisElem(i)), shape.B) }
 		token := Slice(feed, AxisRange(), AxisRange(0, c.start))
 		start, length := column(c.start), column(c.length)
@@ -87,11 +89,16 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)
 			return pages.Attend(q, pools[2*l], pools[2*l+1], address)
 		}, false)
-		g := token.Graph()
-		last := MaxScalar(AddScalar(length, int32(-1)), int32(0))
-		row := Add(MulScalar(Iota(g, shapes.Make(i32, shape.B), 0), int32(shape.T)), last)
-		x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, m.HiddenSize), Reshape(row, shape.B, 1))
-		result := op.Linear(x_BD, p.get(m.Head.Name))
+		var result *Node
+		if p.row {
+			result = Reshape(p.product(x_BTD, &m.Norm, m.Head.Name), 1, m.VocabSize)
+		} else {
+			last := MaxScalar(AddScalar(length, int32(-1)), int32(0))
+			row := Add(MulScalar(Iota(g, shapes.Make(i32, shape.B), 0), int32(shape.T)), last)
+			x_BTD = p.normalise(x_BTD, &m.Norm)
+			x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, m.HiddenSize), Reshape(row, shape.B, 1))
+			result = op.Linear(x_BD, p.get(m.Head.Name))
+		}
 		p.finish()
 		if shape.Draws {
 			draws := Slice(feed, AxisRange(), AxisRange(c.draw))
