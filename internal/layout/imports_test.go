@@ -52,6 +52,7 @@ var rooms = []struct {
 	{"kernels/blockwise", []string{"kernels/isa"}},
 	{"kernels/host", []string{"kernels/blockwise", "kernels/isa"}},
 	{"kernels/isa", []string{"internal"}},
+	{"kernels/triton", nil},
 }
 
 // libraries are prefixes of packages of others and the only rooms that import them: what a
