@@ -20,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
+	"github.com/stele-lm/stele/kernels/triton"
 )
 
 // diagnosis holds what stele doctor finds.
@@ -33,6 +34,7 @@ type diagnosis struct {
 	MemoryTotal int64           `json:"memory_total_bytes,omitempty"`
 	MemoryFree  int64           `json:"memory_available_bytes,omitempty"`
 	Backends    []backendState  `json:"backends"`
+	Attention   string          `json:"attention"` // over pages of keys and values, on a GPU
 	PluginDirs  []string        `json:"plugin_dirs"`
 	Programs    programsState   `json:"programs"` // compiled, kept between processes
 	Model       *memoryEstimate `json:"model,omitempty"`
@@ -93,8 +95,8 @@ func newDoctorCommand(g *globals) *cobra.Command {
 func diagnose() diagnosis {
 	d := diagnosis{
 		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(),
-		PluginDirs: backend.PluginDirs(),
-		Tier:       isa.InForce().String(), MachineTier: isa.Machine().String(),
+		PluginDirs: backend.PluginDirs(), Attention: pagedAttention(errors.New("there is no such GPU")),
+		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(),
 		Kernels: host.Tier().String(), Programs: diagnosePrograms(),
 	}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
@@ -103,6 +105,9 @@ func diagnose() diagnosis {
 		device, err := backend.Open(name)
 		if err == nil {
 			state.Description, err = device.Description()
+			if name == "xla:cuda" {
+				d.Attention = pagedAttention(device.Kernels())
+			}
 			device.Close()
 		}
 		if err != nil {
@@ -111,6 +116,18 @@ func diagnose() diagnosis {
 		d.Backends = append(d.Backends, state)
 	}
 	return d
+}
+
+// pagedAttention says by what rule programs attend over pages of keys and values, and what follows on a GPU that is
+// here, which has kernels or a reason to have none.
+func pagedAttention(none error) string {
+	here := "so it is here"
+	if none != nil {
+		here = fmt.Sprintf("here they are gathered: %v", none)
+	}
+	return fmt.Sprintf("on NVIDIA GPUs of compute capability %.1f and more a kernel reads pages of keys and values "+
+		"where they lie, for heads of up to %d numbers and unless %s=off; elsewhere they are gathered; %s",
+		backend.LeastCapability, triton.WidestHead, backend.KernelsSetting, here)
 }
 
 // cpuFeatures names the vector extensions that speed depends on, capped or not.
@@ -227,6 +244,7 @@ func (d diagnosis) print(w io.Writer) error {
 			row(s.Name, "%s", s.Description)
 		}
 	}
+	row("attention", "%s", d.Attention)
 	row("programs", "%v", d.Programs)
 	if m := d.Model; m != nil {
 		row("model", "%s, %.1f million parameters", m.Dir, float64(m.Parameters)/1e6)

@@ -59,8 +59,12 @@ type ffiBuffer struct {
 	dims  *int64
 }
 
-// ffiBFloat16 is XLA_FFI_DataType_BF16.
-const ffiBFloat16 = 16
+// Of XLA_FFI_DataType.
+const (
+	ffiInt32    = 4
+	ffiFloat32  = 11
+	ffiBFloat16 = 16
+)
 
 func (b *ffiBuffer) shape() []int64 { return unsafe.Slice(b.dims, b.rank) }
 
@@ -96,25 +100,71 @@ type ffiFrame struct {
 
 // ffiAttributes are what a program's text says to a call.
 type ffiAttributes struct {
-	_    uintptr       // size
-	_    *ffiExtension // extensions
-	n    int64
-	_    *int32          // types
-	_    *unsafe.Pointer // names
-	list *unsafe.Pointer
+	_     uintptr       // size
+	_     *ffiExtension // extensions
+	n     int64
+	types *int32
+	names **ffiSpan
+	list  *unsafe.Pointer
 }
 
-// numbers returns the only attribute, an array of numbers (see numbersAttribute), or nil where there is none.
-func (a *ffiAttributes) numbers() []int64 {
-	if a.n == 0 {
-		return nil
+// ffiSpan is a piece of text.
+type ffiSpan struct {
+	data *byte
+	n    uintptr
+}
+
+func (s *ffiSpan) String() string { return unsafe.String(s.data, s.n) }
+
+// Kinds of attributes, XLA_FFI_AttrType.
+const (
+	attributeArray  = 1
+	attributeScalar = 3
+	attributeText   = 4
+)
+
+// get returns the attribute of a name where it is of a kind, and nil elsewhere.
+func (a *ffiAttributes) get(name string, kind int32) unsafe.Pointer {
+	for i, span := range unsafe.Slice(a.names, a.n) {
+		if span.String() == name && unsafe.Slice(a.types, a.n)[i] == kind {
+			return unsafe.Slice(a.list, a.n)[i]
+		}
 	}
+	return nil
+}
+
+// numbers returns an array of numbers (see numbersAttribute), or nil where there is none.
+func (a *ffiAttributes) numbers() []int64 {
 	array := (*struct {
 		_    int32 // dtype
 		n    uintptr
 		data *int64
-	})(*a.list)
+	})(a.get("numbers", attributeArray))
+	if array == nil {
+		return nil
+	}
 	return unsafe.Slice(array.data, array.n)
+}
+
+// integer returns a number of 32 bits, or 0 where there is none.
+func (a *ffiAttributes) integer(name string) int {
+	scalar := (*struct {
+		dtype int32
+		value *int32
+	})(a.get(name, attributeScalar))
+	if scalar == nil || scalar.dtype != ffiInt32 {
+		return 0
+	}
+	return int(*scalar.value)
+}
+
+// text returns a text, or "" where there is none. It is valid during the call.
+func (a *ffiAttributes) text(name string) string {
+	span := (*ffiSpan)(a.get(name, attributeText))
+	if span == nil {
+		return ""
+	}
+	return span.String()
 }
 
 // numbersAttribute is the backend_config of a custom call with one attribute, an array of numbers.
@@ -126,10 +176,10 @@ func (n numbersAttribute) ToStableHLO() string {
 	return "{numbers = array<i64: " + text + ">}"
 }
 
-// hostCall is a call of a program: what it reads and writes, and its numbers.
+// hostCall is a call of a program: what it reads and writes, and what it is told.
 type hostCall struct {
 	operands, results []*ffiBuffer
-	numbers           []int64
+	attributes        *ffiAttributes
 }
 
 const (
@@ -160,7 +210,7 @@ func entry(handle func(hostCall) error) func(*ffiFrame) uintptr {
 				failure = f.fail(fmt.Sprint(r))
 			}
 		}()
-		if err := handle(hostCall{f.operands.all(), f.results.all(), f.attributes.numbers()}); err != nil {
+		if err := handle(hostCall{f.operands.all(), f.results.all(), &f.attributes}); err != nil {
 			return f.fail(err.Error())
 		}
 		return 0

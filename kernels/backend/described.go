@@ -28,7 +28,7 @@ import (
 
 // XLA's CUDA plugin compiles for a GPU that is only described, on a machine without one. A backend
 // of that kind, xla:cuda@sm_90 for instance, builds programs as for CUDA, has them compiled for the
-// GPU and reported, and runs them on xla:cpu, when they are first run.
+// GPU and reported, and runs them on xla:cpu, when they are first run; kernels of Stele's are interpreted there.
 
 // describedPrefix begins the names of these backends, behind "xla:".
 const describedPrefix = "cuda@"
@@ -163,10 +163,13 @@ type namedValue struct {
 	_         *ffiExtension // extensions
 	name      *byte
 	nameSize  uintptr
-	_         int32 // kind, 0: a string
+	kind      int32
 	value     *byte
 	valueSize uintptr
 }
+
+// namedString is PJRT_NamedValue_kString.
+const namedString = 0
 
 func text(name, value string) namedValue {
 	return namedValue{size: 56, name: unsafe.StringData(name), nameSize: uintptr(len(name)),
@@ -207,6 +210,9 @@ var registerCUDAOnCPU = sync.OnceValue(func() error {
 	}
 	api, err := openPJRT(cpu)
 	if err != nil {
+		return err
+	}
+	if err := registerCall(cpu, kernelTarget, interpretKernel); err != nil {
 		return err
 	}
 	const word = unsafe.Sizeof(uintptr(0))

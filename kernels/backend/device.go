@@ -41,6 +41,8 @@ type Device struct {
 	leaveToXLA func(hostProduct) error
 	// programs are shared by all who use the device; nil where each compiles its own.
 	programs *programs
+	// trial tells why a GPU's programs cannot call kernels, or returns nil. A nil trial is not needed.
+	trial func() error
 	// described compiles for a GPU that is not here; nil where programs are compiled for what they run on.
 	described *described
 }
@@ -147,7 +149,13 @@ func openXLA(spec string) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return opened(name, b), nil
+	d := opened(name, b)
+	d.trial = sync.OnceValue(func() error {
+		alone := *d
+		alone.trial = nil
+		return alone.tryKernel()
+	})
+	return d, nil
 }
 
 func loadXLA(path, options string) (b compute.Backend, err error) {

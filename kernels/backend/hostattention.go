@@ -107,8 +107,8 @@ func registerAttention(path string, workers *hostWorkers) error {
 	for i, target := range attentionTargets {
 		call := func(c hostCall) (err error) {
 			n := make([]int, 8)
-			for i := range n {
-				n[i] = int(c.numbers[i])
+			for i, number := range c.attributes.numbers() {
+				n[i] = int(number)
 			}
 			pass := host.DensePass{
 				Sequences: host.Sequences{B: n[0], T: n[1], Group: n[2], Prompt: n[3]},

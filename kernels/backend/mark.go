@@ -15,7 +15,7 @@ import (
 // marked, nothing else. A mark hangs on the node's alias, which GoMLX hands on when it makes
 // the node again to compute a layer once more in the backward pass (Node.CloneWithInputs).
 
-// marks gives each alias of a graph its meaning: an assignment, a hostProduct or a hostAttention.
+// marks gives each alias of a graph its meaning: an assignment, a hostProduct, a hostAttention or a kernelCall.
 type marks map[string]any
 
 // marksKey finds a graph's marks among what is attached to it.

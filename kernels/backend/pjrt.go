@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -27,7 +28,8 @@ type pjrtAPI struct {
 	clientCreate               uintptr // PJRT_Client_Create
 	_                          [9]uintptr
 	clientCompile              uintptr // PJRT_Client_Compile
-	_                          [5]uintptr
+	_                          [4]uintptr
+	descriptionAttributes      uintptr // PJRT_DeviceDescription_Attributes
 	descriptionKind            uintptr // PJRT_DeviceDescription_Kind
 	_                          [2]uintptr
 	deviceDescription          uintptr // PJRT_Device_GetDescription
@@ -82,7 +84,7 @@ func (api *pjrtAPI) call(function uintptr, args unsafe.Pointer) error {
 		n          uintptr
 	}{size: 40, failure: failure}
 	purego.SyscallN(api.errorMessage, uintptr(unsafe.Pointer(message)))
-	err := errors.New(unsafe.String(message.text, message.n))
+	err := errors.New(strings.Clone(unsafe.String(message.text, message.n)))
 	message.size = 24 // PJRT_Error_Destroy_Args is its head
 	purego.SyscallN(api.errorDestroy, uintptr(unsafe.Pointer(message)))
 	return err
@@ -91,6 +93,8 @@ func (api *pjrtAPI) call(function uintptr, args unsafe.Pointer) error {
 // Hardware describes the device that a plugin runs on, as the plugin says.
 type Hardware struct {
 	Kind string // such as NVIDIA H200
+	// Capability is an NVIDIA GPU's compute capability, 9.0 for instance; "" where the plugin does not say.
+	Capability string
 	// Bytes of the device's memory: what may be allocated in all, what is now, and the
 	// most that was. Zero where the plugin does not say.
 	Limit, InUse, Peak int64
@@ -137,6 +141,23 @@ func (d *Device) Hardware() (h Hardware, err error) {
 		return h, err
 	}
 	h.Kind = unsafe.String(kind.text, kind.n)
+
+	attributes := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		of, n      uintptr
+		list       *namedValue
+	}{size: 40, of: description.result}
+	if err := api.call(api.descriptionAttributes, unsafe.Pointer(attributes)); err != nil {
+		return h, err
+	}
+	list := unsafe.Slice(attributes.list, attributes.n)
+	for i := range list {
+		a := &list[i] // the value of another kind is no pointer, which must not be copied as one
+		if a.kind == namedString && unsafe.String(a.name, a.nameSize) == "compute_capability" {
+			h.Capability = strings.Clone(unsafe.String(a.value, a.valueSize))
+		}
+	}
 
 	type stat struct {
 		value int64

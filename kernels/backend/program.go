@@ -32,7 +32,7 @@ type Program struct {
 	// described is what was compiled for a described GPU, and what runs in its place.
 	described *compilation
 
-	hostProducts, hostAttentions int
+	hostProducts, hostAttentions, kernels int
 }
 
 var compileTime atomic.Int64
@@ -42,7 +42,7 @@ func CompileTime() time.Duration { return time.Duration(compileTime.Load()) }
 
 // Compile builds and compiles a graph. build gets the parameters in the order
 // of inputs and returns the outputs; operations that it marks are rewritten (see
-// MarkAssignment, MarkHostProduct and HostAttention). GoMLX reports a wrong graph by panicking;
+// MarkAssignment, MarkHostProduct, HostAttention and CallKernel). GoMLX reports a wrong graph by panicking;
 // here it is an error.
 func Compile(
 	d *Device, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node,
@@ -66,12 +66,16 @@ func Compile(
 		p.donate[i] = in.Donated
 	}
 	p.graph.AttachState(hostAttentionKey{}, d.HostAttention() == nil)
+	p.graph.AttachState(kernelsKey{}, d.Kernels() == nil)
 	outputs := build(params)
 	if d.IsXLA() {
 		if err := markDonors(p.graph, p.donate); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 		if err := useAssignments(p.graph); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
+		if p.kernels, err = useKernels(p.graph); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 	}
@@ -115,7 +119,7 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 			return nil, fmt.Errorf("compiling %s for xla:cpu: %w", p.name, err)
 		}
 	}
-	if p.hostProducts+p.hostAttentions > 0 {
+	if p.hostProducts+p.hostAttentions > 0 || p.kernels > 0 && p.described != nil {
 		defer threads.AllowCalls()()
 	}
 	outputs, err = execute.Execute(inputs, p.donate, 0)
@@ -130,6 +134,9 @@ func (p *Program) HostProducts() int { return p.hostProducts }
 
 // HostAttentions counts the program's calls of host attention and of its gradient.
 func (p *Program) HostAttentions() int { return p.hostAttentions }
+
+// Kernels counts the program's calls of Stele's own kernels.
+func (p *Program) Kernels() int { return p.kernels }
 
 // Close releases the executable.
 func (p *Program) Close() {

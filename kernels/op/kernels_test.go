@@ -188,14 +188,13 @@ func TestPages(t *testing.T) {
 				{Name: "q", Shape: shapes.Make(f32, 2, width, H, E)},
 				{Name: "k", Shape: shapes.Make(f32, 2, width, K, E)},
 				{Name: "v", Shape: shapes.Make(f32, 2, width, K, E)},
-				{Name: "start", Shape: shapes.Make(i32, 2)}, {Name: "length", Shape: shapes.Make(i32, 2)},
-				{Name: "pages", Shape: shapes.Make(i32, 2, len(table))},
+				{Name: "rows", Shape: shapes.Make(i32, 2, 2+len(table))},
 				{Name: "keys", Shape: p.Shape(), Donated: true},
 				{Name: "values", Shape: p.Shape(), Donated: true},
 			}, func(in []*Node) []*Node {
-				a := p.Resolve(Feed{Start_B: in[3], Length_B: in[4], Table: in[5], T: width})
-				keys, values := p.Write(in[6], in[1], a), p.Write(in[7], in[2], a)
-				return []*Node{p.Attend(in[0], keys, values, a), keys, values}
+				a := p.Resolve(Feed{Rows: in[3], Pages: len(table), T: width})
+				keys, values := p.Write(in[4], in[1], a), p.Write(in[5], in[2], a)
+				return []*Node{p.Attend(in[0], keys, values, a, f32), keys, values}
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -208,8 +207,8 @@ func TestPages(t *testing.T) {
 			out, err := step.Run([]backend.Buffer{
 				upload(t, d, row(q, H), 2, width, H, E), upload(t, d, row(k, K), 2, width, K, E),
 				upload(t, d, row(v, K), 2, width, K, E),
-				upload(t, d, []int32{int32(start), 0}, 2), upload(t, d, []int32{int32(n), 0}, 2),
-				upload(t, d, append(slices.Clone(table), make([]int32, len(table))...), 2, len(table)),
+				upload(t, d, slices.Concat([]int32{int32(start), int32(n)}, table, make([]int32, 2+len(table))), 2,
+					2+len(table)),
 				keys, values,
 			})
 			if err != nil {

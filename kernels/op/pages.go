@@ -4,6 +4,9 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/triton"
 )
 
 // Pages describes a key-value pool: P pages of S slots for K heads of width E.
@@ -20,17 +23,19 @@ func (p Pages) Shape() shapes.Shape {
 	return shapes.Make(p.DType, p.Heads*p.Count*p.Slots, p.Width)
 }
 
-// Feed places the tokens of a step in their sequences and in the pool. All nodes are int32.
+// Feed places the tokens of a step in their sequences and in the pool.
 type Feed struct {
-	Start_B  *Node // position of each row's first token
-	Length_B *Node // valid tokens in each row; the rest is padding
-	Table    *Node // [B, pages] page table: page ids, padded with 0
-	T        int   // tokens a row
+	// Rows [B, …] int32 has of each row, from column At on, the position of its first token, how many of its tokens
+	// are valid, the rest being padding, and the Pages entries of its page table: page ids, padded with 0.
+	Rows      *Node
+	At, Pages int
+	T         int // tokens a row
 }
 
 // Address locates the tokens of a Feed in a pool, once for all layers of a step.
 type Address struct {
 	Position_BT *Node // position of each token
+	feed        Feed
 	slots       *Node // [B·T·K, 1] row of the pool each key goes to
 	valid       *Node // [B·T·K, 1] float32: 0 for padding
 	pages       *Node // [B·K·C/S, 1] pages to gather
@@ -40,17 +45,20 @@ type Address struct {
 
 // Resolve computes the addresses of a step in the pool.
 func (p Pages) Resolve(f Feed) Address {
-	g := f.Start_B.Graph()
+	g := f.Rows.Graph()
 	i32 := dtypes.Int32
-	B, T, pages := f.Start_B.Shape().Dimensions[0], f.T, f.Table.Shape().Dimensions[1]
-	a := Address{b: B, t: T, c: pages * p.Slots}
+	B, T, pages := f.Rows.Shape().Dim(0), f.T, f.Pages
+	a := Address{feed: f, b: B, t: T, c: pages * p.Slots}
+	start_B1 := Slice(f.Rows, AxisRange(), AxisElem(f.At))
+	length_B1 := Slice(f.Rows, AxisRange(), AxisElem(f.At+1))
+	table := Slice(f.Rows, AxisRange(), AxisRange(f.At+2, f.At+2+pages))
 
 	offset_BT := Iota(g, shapes.Make(i32, B, T), 1)
-	a.Position_BT = Add(Reshape(f.Start_B, B, 1), offset_BT)
-	valid_BT := LessThan(offset_BT, Reshape(f.Length_B, B, 1))
+	a.Position_BT = Add(start_B1, offset_BT)
+	valid_BT := LessThan(offset_BT, length_B1)
 	entry_BT := MinScalar(DivScalar(a.Position_BT, int32(p.Slots)), int32(pages-1))
 	row_BT := Iota(g, shapes.Make(i32, B, T, 1), 0)
-	page_BT := Gather(f.Table, Concatenate([]*Node{row_BT, Reshape(entry_BT, B, T, 1)}, 2))
+	page_BT := Gather(table, Concatenate([]*Node{row_BT, Reshape(entry_BT, B, T, 1)}, 2))
 	page_BT = Where(valid_BT, page_BT, ZerosLike(page_BT))
 	slot_BT := Add(MulScalar(page_BT, int32(p.Slots)), ModScalar(a.Position_BT, int32(p.Slots)))
 
@@ -60,7 +68,7 @@ func (p Pages) Resolve(f Feed) Address {
 	a.valid = Reshape(valid, B*T*p.Heads, 1)
 
 	headPages := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads, 1), 1), int32(p.Count))
-	a.pages = Reshape(Add(Reshape(f.Table, B, 1, pages), headPages), B*p.Heads*pages, 1)
+	a.pages = Reshape(Add(Reshape(table, B, 1, pages), headPages), B*p.Heads*pages, 1)
 
 	key_C := Iota(g, shapes.Make(i32, 1, 1, a.c), 2)
 	sees_BTC := LessOrEqual(key_C, Reshape(a.Position_BT, B, T, 1))
@@ -77,8 +85,16 @@ func (p Pages) Write(pool, x *Node, a Address) *Node {
 
 // Attend computes causal attention of q [B, T, H, E] over the pages of each row; the
 // new tokens' keys and values must have been written. Scores and softmax are
-// float32, products in the pool's dtype. The result is [B, T, H, E], float32.
-func (p Pages) Attend(q, keys, values *Node, a Address) *Node {
+// float32, products in the pool's dtype. The result is [B, T, H, E], float32 or
+// rounded to a dtype in the end; that of padding means nothing. A kernel reads the
+// pages where they lie if the device has kernels and there is one of these sizes (see
+// backend.Device.Kernels and triton.PagedAttention); elsewhere they are gathered.
+func (p Pages) Attend(q, keys, values *Node, a Address, dtype dtypes.DType) *Node {
+	if backend.CallsKernels(q.Graph()) {
+		if k := p.sizes(q.Shape().Dim(2), a.feed.Rows.Shape().Dim(1), dtype, a); k.Check() == nil {
+			return p.call(k, q, keys, values, a, dtype)
+		}
+	}
 	B, T, C, K, E := a.b, a.t, a.c, p.Heads, p.Width
 	H := q.Shape().Dimensions[2]
 	G := H / K
@@ -88,7 +104,39 @@ func (p Pages) Attend(q, keys, values *Node, a Address) *Node {
 	q = groupHeads(q, K, p.DType)
 	scores := Add(Reshape(batchDot(q, 2, gather(keys), 2), B, K, G, T, C), a.bias)
 	probs := Reshape(Convert(Softmax(scores), p.DType), B*K, G*T, C)
-	return ungroupHeads(batchDot(probs, 2, gather(values), 1), B, T, H, K)
+	return Convert(ungroupHeads(batchDot(probs, 2, gather(values), 1), B, T, H, K), dtype)
+}
+
+// elems are the elements of dtypes that kernels have.
+var elems = map[dtypes.DType]triton.Elem{dtypes.Float32: triton.F32, dtypes.BFloat16: triton.BF16}
+
+// sizes are those of the kernel for H query heads, a feed of so many columns and a result of a dtype.
+func (p Pages) sizes(H, columns int, dtype dtypes.DType, a Address) triton.PagedAttention {
+	return triton.PagedAttention{
+		B: a.b, T: a.t, H: H, K: p.Heads, E: p.Width, Count: p.Count, Slots: p.Slots, Pages: a.feed.Pages,
+		Columns: columns, At: a.feed.At, Elem: elems[p.DType], Into: elems[dtype],
+	}
+}
+
+// WhyGathered returns nil where a step of H query heads on a device attends over pages where they lie, or the
+// reason why it gathers them. Only a step of very many tokens may gather them nevertheless.
+func (p Pages) WhyGathered(d *backend.Device, H int) error {
+	if err := d.Kernels(); err != nil {
+		return err
+	}
+	return p.sizes(H, 3, dtypes.Float32, Address{b: 1, t: 1, feed: Feed{Pages: 1}}).Check()
+}
+
+// call is Attend by a kernel.
+func (p Pages) call(k triton.PagedAttention, q, keys, values *Node, a Address, dtype dtypes.DType) *Node {
+	q = Convert(MulScalar(q, inverseSqrt(p.Width)), p.DType)
+	result := shapes.Make(dtype, k.B, k.T, k.H, k.E)
+	if k.Parts() == 1 {
+		return backend.CallKernel(k.Attend(), result, q, keys, values, a.feed.Rows)
+	}
+	parts := shapes.Make(dtypes.Float32, k.Attended())
+	return backend.CallKernel(k.Merge(), result,
+		backend.CallKernel(k.Attend(), parts, q, keys, values, a.feed.Rows), a.feed.Rows)
 }
 
 // CopyPages copies whole pages of one layer's pool: page src[i] to dst[i], both

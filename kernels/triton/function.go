@@ -80,7 +80,9 @@ func (f *Function) Full(elem Elem, number float64, dims ...int) Value {
 	case elem.float():
 		text = fmt.Sprintf("%.9e", number)
 	case elem == I1:
-		text = fmt.Sprint(number != 0)
+		if text = fmt.Sprint(number != 0); len(dims) == 0 {
+			return f.put(t, "arith.constant %s", text) // whose type need not be said, and must not
+		}
 	}
 	if len(dims) > 0 {
 		text = "dense<" + text + ">"

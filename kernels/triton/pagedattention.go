@@ -61,8 +61,8 @@ func (p PagedAttention) Check() error {
 		return fmt.Errorf("%d query heads are no multiple of %d key-value heads", p.H, p.K)
 	case p.E > WidestHead:
 		return fmt.Errorf("heads of %d numbers are wider than %d", p.E, WidestHead)
-	case p.Elem != F32 && p.Elem != BF16:
-		return fmt.Errorf("keys and values are %s", p.Elem)
+	case p.Elem != F32 && p.Elem != BF16 || p.Into != F32 && p.Into != BF16:
+		return fmt.Errorf("keys and values are %q and the result %q, expected %s or %s", p.Elem, p.Into, F32, BF16)
 	case p.K*p.Count > math.MaxInt32/p.Slots:
 		return errors.New("the pool has 2³¹ slots or more")
 	case p.Pages > math.MaxInt32/p.Slots || p.B > math.MaxInt32/p.Columns:

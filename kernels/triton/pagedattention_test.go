@@ -354,7 +354,7 @@ func TestCheck(t *testing.T) {
 	for want, change := range map[string]func(*PagedAttention){
 		"no multiple":         func(k *PagedAttention) { k.H = 5 },
 		"wider":               func(k *PagedAttention) { k.E = 257 },
-		"are i32":             func(k *PagedAttention) { k.Elem = I32 },
+		"are \"i32\" and":     func(k *PagedAttention) { k.Elem = I32 },
 		"slots":               func(k *PagedAttention) { k.Count = 1 << 27 },
 		"numbers":             func(k *PagedAttention) { k.B, k.T, k.Pages = 1<<10, 1<<10, 1<<10 },
 		"less than 1":         func(k *PagedAttention) { k.Slots = 0 },

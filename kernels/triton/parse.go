@@ -205,8 +205,12 @@ func (r *reader) source(o *operation, t *Type) bool {
 		if dense {
 			r.expect(">")
 		}
-		r.expect(":")
-		*t = r.typ()
+		if !dense && (word == "true" || word == "false") {
+			*t = Type{Elem: I1}
+		} else {
+			r.expect(":")
+			*t = r.typ()
+		}
 		o.number = r.constant(word, *t)
 		if t.Pointer || dense != (len(t.Dims) > 0) {
 			r.fail("a constant that is %v", *t)

@@ -49,7 +49,7 @@ func (s StepShape) Feed() []int32 { return make([]int32, s.B*s.columns().end) }
 func (s StepShape) Dims() []int { return []int{s.B, s.columns().end} }
 
 // columns has the index in a row of the feed at which each of its parts begins, and their
-// end; tokens begin at 0.
+// end; tokens begin at 0. From start on it is an op.Feed.
 type columns struct{ start, length, table, draw, end int }
 
 func (s StepShape) columns() columns {
@@ -81,13 +81,17 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 		p.row = shape.B*shape.T == 1 && backend.IsCUDA(g)
 		column := func(i int) *Node { return Reshape(Slice(feed, AxisRange(), AxisElem(i)), shape.B) }
 		token := Slice(feed, AxisRange(), AxisRange(0, c.start))
-		start, length := column(c.start), column(c.length)
-		table := Slice(feed, AxisRange(), AxisRange(c.table, c.draw))
-		address := pages.Resolve(op.Feed{Start_B: start, Length_B: length, Table: table, T: shape.T})
+		length := column(c.length)
+		address := pages.Resolve(op.Feed{Rows: feed, At: c.start, Pages: shape.Pages, T: shape.T})
+		// What multiplies the output's projection is rounded to its dtype, but for factors and sums of a row.
+		mixed := w.HeldAs()
+		if w.Adapter != nil || p.row {
+			mixed = dtypes.Float32
+		}
 		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
 			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)
-			return pages.Attend(q, pools[2*l], pools[2*l+1], address)
+			return pages.Attend(q, pools[2*l], pools[2*l+1], address, mixed)
 		}, false)
 		var result *Node
 		if p.row {
