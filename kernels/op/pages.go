@@ -90,10 +90,9 @@ func (p Pages) Write(pool, x *Node, a Address) *Node {
 // pages where they lie if the device has kernels and there is one of these sizes (see
 // backend.Device.Kernels and triton.PagedAttention); elsewhere they are gathered.
 func (p Pages) Attend(q, keys, values *Node, a Address, dtype dtypes.DType) *Node {
-	if backend.CallsKernels(q.Graph()) {
-		if k := p.sizes(q.Shape().Dim(2), a.feed.Rows.Shape().Dim(1), dtype, a); k.Check() == nil {
-			return p.call(k, q, keys, values, a, dtype)
-		}
+	if H := q.Shape().Dim(2); p.CallsKernel(q.Graph(), H, a, dtype) {
+		q = Convert(MulScalar(q, inverseSqrt(p.Width)), p.DType)
+		return p.AttendScaled(q, H, keys, values, a, dtype)
 	}
 	B, T, C, K, E := a.b, a.t, a.c, p.Heads, p.Width
 	H := q.Shape().Dimensions[2]
@@ -127,9 +126,15 @@ func (p Pages) WhyGathered(d *backend.Device, H int) error {
 	return p.sizes(H, 3, dtypes.Float32, Address{b: 1, t: 1, feed: Feed{Pages: 1}}).Check()
 }
 
-// call is Attend by a kernel.
-func (p Pages) call(k triton.PagedAttention, q, keys, values *Node, a Address, dtype dtypes.DType) *Node {
-	q = Convert(MulScalar(q, inverseSqrt(p.Width)), p.DType)
+// CallsKernel reports whether Attend of H query heads in a graph is the call of a kernel.
+func (p Pages) CallsKernel(g *Graph, H int, a Address, dtype dtypes.DType) bool {
+	return backend.CallsKernels(g) && p.sizes(H, a.feed.Rows.Shape().Dim(1), dtype, a).Check() == nil
+}
+
+// AttendScaled is Attend where it CallsKernel, of queries that are divided by √E and in the dtype of the pool. More
+// may lie behind them in q.
+func (p Pages) AttendScaled(q *Node, H int, keys, values *Node, a Address, dtype dtypes.DType) *Node {
+	k := p.sizes(H, a.feed.Rows.Shape().Dim(1), dtype, a)
 	result := shapes.Make(dtype, k.B, k.T, k.H, k.E)
 	if k.Parts() == 1 {
 		return backend.CallKernel(k.Attend(), result, q, keys, values, a.feed.Rows)

@@ -4,6 +4,9 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/triton"
 )
 
 // Row returns x·wᵀ in float32 of one row x [.., in] and w [out, in], as a sum over in and not as a product of
@@ -58,4 +61,47 @@ func sumRow(x, w, to *Node, f func(x, w *Node) *Node) *Node {
 		sum = Add(sum, Where(first, BroadcastToDims(Reshape(to, out, 1), out, n), ZerosLike(sum)))
 	}
 	return Reshape(ReduceSum(sum, 1), append(dims, out)...)
+}
+
+// NormedRow is a row x [.., In], float32, that a norm with scale [In] comes before, and what a kernel multiplies the
+// row by then: w [out, In] and a bias [out], or nil. Scale, weight and bias are of one dtype. See triton.RowProduct.
+type NormedRow struct {
+	X, Scale, Weight, Bias *Node
+	Epsilon                float64
+}
+
+// HasKernel reports whether the graph calls kernels and has one of these sizes.
+func (r NormedRow) HasKernel() bool {
+	dtype := r.Weight.DType()
+	one := r.Scale.DType() == dtype && (r.Bias == nil || r.Bias.DType() == dtype)
+	return one && backend.CallsKernels(r.X.Graph()) && r.product().Check(r.Weight.Shape().Dim(0)) == nil
+}
+
+// Gated returns SiLU(g)·u, float32, [.., out/2] of the results g and u that lie one behind the other.
+func (r NormedRow) Gated() *Node {
+	x := r.X.Shape()
+	out := r.Weight.Shape().Dim(0) / 2
+	gated := backend.CallKernel(r.product().Gated(out), shapes.Make(dtypes.Float32, out), r.operands()...)
+	return Reshape(gated, append(append([]int{}, x.Dimensions[:x.Rank()-1]...), out)...)
+}
+
+// Rotated returns queries, which are divided by √E, keys and values one behind the other [(H+2K)·E], queries and keys
+// turned by cosines and sines [E/2], float32, in a dtype.
+func (r NormedRow) Rotated(h triton.Heads, cos, sin *Node, dtype dtypes.DType) *Node {
+	operands := append(r.operands(), Reshape(cos, h.E/2), Reshape(sin, h.E/2))
+	return backend.CallKernel(r.product().Rotated(h, elems[dtype]), shapes.Make(dtype, r.Weight.Shape().Dim(0)),
+		operands...)
+}
+
+func (r NormedRow) operands() []*Node {
+	all := []*Node{Reshape(r.X, r.X.Shape().Size()), r.Scale, r.Weight}
+	if r.Bias != nil {
+		all = append(all, r.Bias)
+	}
+	return all
+}
+
+func (r NormedRow) product() triton.RowProduct {
+	return triton.RowProduct{In: r.Weight.Shape().Dim(1), Elem: elems[r.Weight.DType()], Epsilon: r.Epsilon,
+		Bias: r.Bias != nil}
 }

@@ -253,6 +253,9 @@ func (a Value) To(elem Elem) Value {
 // Exp2 is 2 to the power of the value.
 func (a Value) Exp2() Value { return a.f.put(a.Type, "math.exp2 %s : %v", a.name, a.Type) }
 
+// Sqrt is the value's square root.
+func (a Value) Sqrt() Value { return a.f.put(a.Type, "math.sqrt %s : %v", a.name, a.Type) }
+
 // Transposed is a matrix's transpose.
 func (a Value) Transposed() Value {
 	t := Type{Elem: a.Elem, Dims: []int{a.Dims[1], a.Dims[0]}}

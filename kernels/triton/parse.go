@@ -368,11 +368,11 @@ func (r *reader) compute(o *operation, t *Type) bool {
 		if [2]Elem{from.Elem, t.Elem} != known[o.name] || from.Pointer || !from.with(t.Elem).equal(*t) {
 			r.fail("%s of %v to %v", o.name, from, *t)
 		}
-	case "math.exp2":
+	case "math.exp2", "math.sqrt":
 		o.operands = r.values(1)
 		r.expect(":")
 		if *t = r.is(o.operands[0]); t.Elem != F32 || t.Pointer {
-			r.fail("a power of two by %v", *t)
+			r.fail("%s of %v", o.name, *t)
 		}
 	case "tt.dot":
 		r.dot(o, t)

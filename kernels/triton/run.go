@@ -216,6 +216,13 @@ func (m *machine) resolve(o *operation) step {
 			}
 			return nil
 		}
+	case "math.sqrt":
+		return func() error {
+			for i, x := range in[0].floats {
+				out.floats[i] = float32(math.Sqrt(float64(x)))
+			}
+			return nil
+		}
 	case "arith.cmpi":
 		return func() error { return compare(o.word, out.ints, in[0].ints, in[1].ints, in[0].Elem) }
 	case "tt.dot":

@@ -74,6 +74,7 @@ func TestFloats(t *testing.T) {
 		{"min", Value.Min, []float32{1, -2.5, 1, -1}},
 		{"max", Value.Max, []float32{3, 0.5, 1, inf}},
 		{"exp2", func(a, _ Value) Value { return a.Exp2() }, []float32{2, 0.17677669529663687, nan, inf}},
+		{"sqrt", func(a, _ Value) Value { return a.Sqrt() }, []float32{1, nan, nan, inf}},
 		{"scaled", func(a, _ Value) Value { return a.Scaled(0.1) }, []float32{0.1, -0.25, nan, inf}},
 		{"bfloat16", func(a, b Value) Value { // halfway, to the even one below and above; just above; negative
 			more := b.f.Full(F32, 0.0078125).Or(0, b.f.Range(4).Less(b.f.Int(1)))

@@ -13,10 +13,17 @@ import (
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/kernels/op"
+	"github.com/stele-lm/stele/kernels/triton"
 )
 
 // attention mixes positions: q [B, T, H, E], k and v [B, T, K, E] to as many numbers as q has.
 type attention func(layer int, q, k, v *Node) *Node
+
+// rowAttention mixes positions for one token, whose heads come from a kernel: see op.NormedRow.
+type rowAttention struct {
+	dtype dtypes.DType // of heads
+	mix   func(layer int, heads *Node) *Node
+}
 
 // hidden runs the layers over tokens [B, T] at position [B, T] (int32) and
 // returns the states [B, T, D] that the head reads when they are normalised. With remat, each
@@ -31,15 +38,27 @@ func hidden(m *architecture.Model, p params, token, position *Node, attend atten
 			x_BTD = x_BTD.Checkpoint()
 		}
 		a, mlp := layer.Attention, layer.MLP
-		qkv := p.project(x_BTD, a.Before, a.Query, a.Key, a.Value)
-		q := p.normalise(heads(qkv[0], m.NumHeads), a.QueryNorm)
-		k := p.normalise(heads(qkv[1], m.NumKVHeads), a.KeyNorm)
-		v := heads(qkv[2], m.NumKVHeads)
-		o := Reshape(attend(l, rotate(q, cos, sin), rotate(k, cos, sin), v), B, T, m.NumHeads*m.HeadDim)
-		x_BTD = p.add(x_BTD, o, a.Output, a.After)
+		var mixed *Node
+		if row, ok := p.normedRow(x_BTD, a.Before, a.Query, a.Key, a.Value); ok && p.attend.mix != nil &&
+			a.QueryNorm == nil && a.KeyNorm == nil {
+			h := triton.Heads{H: m.NumHeads, K: m.NumKVHeads, E: m.HeadDim}
+			mixed = p.attend.mix(l, row.Rotated(h, cos, sin, p.attend.dtype))
+		} else {
+			qkv := p.project(x_BTD, a.Before, a.Query, a.Key, a.Value)
+			q := p.normalise(heads(qkv[0], m.NumHeads), a.QueryNorm)
+			k := p.normalise(heads(qkv[1], m.NumKVHeads), a.KeyNorm)
+			mixed = attend(l, rotate(q, cos, sin), rotate(k, cos, sin), heads(qkv[2], m.NumKVHeads))
+		}
+		x_BTD = p.add(x_BTD, Reshape(mixed, B, T, m.NumHeads*m.HeadDim), a.Output, a.After)
 
-		inner := p.project(x_BTD, mlp.Before, mlp.Gate, mlp.Up)
-		x_BTD = p.add(x_BTD, Mul(silu(inner[0]), inner[1]), mlp.Down, mlp.After)
+		var inner *Node
+		if row, ok := p.normedRow(x_BTD, mlp.Before, mlp.Gate, mlp.Up); ok {
+			inner = row.Gated()
+		} else {
+			gateUp := p.project(x_BTD, mlp.Before, mlp.Gate, mlp.Up)
+			inner = Mul(silu(gateUp[0]), gateUp[1])
+		}
+		x_BTD = p.add(x_BTD, inner, mlp.Down, mlp.After)
 	}
 	if remat {
 		x_BTD = x_BTD.StopCheckpoint()

@@ -25,7 +25,8 @@ type params struct {
 
 	epsilon float64 // of norms
 	// row is that the graph, for CUDA and without a gradient, is of one row: see op.Row.
-	row bool
+	row    bool
+	attend rowAttention // of a row; without mix where it has no kernel
 }
 
 // Endings of the names of a weight's factors and their scale among the params.
@@ -95,6 +96,41 @@ func (p params) project(x *Node, norm *architecture.Norm, to ...architecture.Pro
 		all[i] = p.adjust(x, p.product(x, norm, t.Weight()), t, 0)
 	}
 	return all
+}
+
+// normedRow returns a row that a norm comes before with projections that are joined, if a kernel multiplies them.
+func (p params) normedRow(x *Node, norm *architecture.Norm, to ...architecture.Projection) (op.NormedRow, bool) {
+	weight, biases := to[0].Weight(), 0
+	if !p.row || norm == nil || !p.joined[weight] {
+		return op.NormedRow{}, false
+	}
+	for _, t := range to {
+		if p.nodes[t.Weight()+factorA] != nil {
+			return op.NormedRow{}, false
+		}
+		if t.Bias {
+			biases++
+		}
+	}
+	r := op.NormedRow{X: x, Scale: p.nodes[norm.Weight()], Weight: p.nodes[weight], Epsilon: p.epsilon}
+	switch biases {
+	case len(to):
+		r.Bias = p.nodes[to[0].BiasName()]
+	case 0:
+	default:
+		return r, false
+	}
+	if !r.HasKernel() {
+		return r, false
+	}
+	p.get(norm.Weight())
+	for _, t := range to {
+		p.get(t.Weight())
+		if t.Bias {
+			p.get(t.BiasName())
+		}
+	}
+	return r, true
 }
 
 // add returns x plus what a projection of y, normalised if there is a norm, adds to it.

@@ -88,9 +88,19 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 		if w.Adapter != nil || p.row {
 			mixed = dtypes.Float32
 		}
-		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
+		write := func(l int, k, v *Node) {
 			pools[2*l] = pages.Write(pools[2*l], k, address)
 			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)
+		}
+		if p.row && pages.CallsKernel(g, m.NumHeads, address, mixed) {
+			p.attend = rowAttention{pages.DType, func(l int, heads *Node) *Node {
+				queries, keys := m.NumHeads*m.HeadDim, m.NumKVHeads*m.HeadDim
+				write(l, part(heads, queries, keys), part(heads, queries+keys, keys))
+				return pages.AttendScaled(heads, m.NumHeads, pools[2*l], pools[2*l+1], address, mixed)
+			}}
+		}
+		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
+			write(l, k, v)
 			return pages.Attend(q, pools[2*l], pools[2*l+1], address, mixed)
 		}, false)
 		var result *Node
