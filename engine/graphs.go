@@ -22,7 +22,7 @@ import (
 type graphs struct {
 	weights *model.Weights
 	pages   op.Pages
-	buffers []backend.Buffer // keys and values of each layer in turn
+	buffers []backend.Buffer // keys and values of each layer
 	steps   map[stepKey]*backend.NamedProgram
 	copies  map[int]*backend.NamedProgram
 	logf    func(format string, args ...any)
@@ -61,7 +61,7 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 			logf("attention gathers the pages of keys and values: %v", err)
 		}
 	}
-	for range 2 * c.NumLayers {
+	for range c.NumLayers {
 		buffer, err := w.Device.Zeros(g.pages.DType, g.pages.Shape().Dimensions...)
 		if err != nil {
 			return nil, fmt.Errorf("key-value pool of %d pages: %w", count, err)

@@ -163,7 +163,7 @@ func prefill(t *testing.T, program *backend.NamedProgram, shape graphmodel.StepS
 	pages op.Pages, ids []int32) []float32 {
 	t.Helper()
 	var pools []backend.Buffer
-	for range 2 * w.Config.NumLayers {
+	for range w.Config.NumLayers {
 		zeros, err := w.Device.Zeros(pages.DType, pages.Shape().Dimensions...)
 		if err != nil {
 			t.Fatal(err)

@@ -151,9 +151,8 @@ func TestPages(t *testing.T) {
 	p := Pages{Count: 12, Slots: S, Heads: K, Width: E, DType: dtypes.Float32}
 	poolSize := p.Shape().Size()
 	q, k, v := random(r, T*H*E, 1), random(r, T*K*E, 1), random(r, T*K*E, 1)
-	garbageK, garbageV := random(r, poolSize, 100), random(r, poolSize, 100)
-	clearPage0(p, garbageK)
-	clearPage0(p, garbageV)
+	garbage := random(r, poolSize, 100)
+	clearPage0(p, garbage)
 	f32, i32 := dtypes.Float32, dtypes.Int32
 	for _, d := range kernelstest.Open(t) {
 		dense, err := backend.Compile(d, "dense", []backend.Input{
@@ -177,8 +176,7 @@ func TestPages(t *testing.T) {
 		}
 		want := floats(t, out[0])
 
-		keys := upload(t, d, garbageK, p.Shape().Dimensions...)
-		values := upload(t, d, garbageV, p.Shape().Dimensions...)
+		pool := upload(t, d, garbage, p.Shape().Dimensions...)
 		table := []int32{7, 3, 9, 0} // the last entry is padding
 		// Chunks of 1 to 4 tokens; the second row of the batch is padding.
 		for start := 0; start < T; {
@@ -189,12 +187,11 @@ func TestPages(t *testing.T) {
 				{Name: "k", Shape: shapes.Make(f32, 2, width, K, E)},
 				{Name: "v", Shape: shapes.Make(f32, 2, width, K, E)},
 				{Name: "rows", Shape: shapes.Make(i32, 2, 2+len(table))},
-				{Name: "keys", Shape: p.Shape(), Donated: true},
-				{Name: "values", Shape: p.Shape(), Donated: true},
+				{Name: "pool", Shape: p.Shape(), Donated: true},
 			}, func(in []*Node) []*Node {
 				a := p.Resolve(Feed{Rows: in[3], Pages: len(table), T: width})
-				keys, values := p.Write(in[4], in[1], a), p.Write(in[5], in[2], a)
-				return []*Node{p.Attend(in[0], keys, values, a, f32), keys, values}
+				pool := p.Write(in[4], in[1], in[2], a)
+				return []*Node{p.Attend(in[0], pool, a, f32), pool}
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -209,23 +206,23 @@ func TestPages(t *testing.T) {
 				upload(t, d, row(v, K), 2, width, K, E),
 				upload(t, d, slices.Concat([]int32{int32(start), int32(n)}, table, make([]int32, 2+len(table))), 2,
 					2+len(table)),
-				keys, values,
+				pool,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := floats(t, out[0])
-			keys, values = out[1], out[2]
+			pool = out[1]
 			near(t, d.Name, got[:n*H*E], want[start*H*E:(start+n)*H*E], 1e-5)
 			start += n
 		}
-		after := floats(t, keys)
-		for head := range K {
+		after := floats(t, pool)
+		for head := range 2 * K {
 			for page := range p.Count {
 				at := (head*p.Count + page) * S * E
 				changed := false
 				for i := at; i < at+S*E; i++ {
-					changed = changed || after[i] != garbageK[i]
+					changed = changed || after[i] != garbage[i]
 				}
 				if mine := page == 7 || page == 3 || page == 9; changed != mine {
 					t.Fatalf("%s: page %d of head %d changed: %v", d.Name, page, head, changed)
@@ -237,7 +234,7 @@ func TestPages(t *testing.T) {
 
 // clearPage0 makes the page that belongs to nobody what it is in a pool.
 func clearPage0(p Pages, pool []float32) {
-	for head := range p.Heads {
+	for head := range 2 * p.Heads {
 		clear(pool[head*p.Count*p.Slots*p.Width:][:p.Slots*p.Width])
 	}
 }

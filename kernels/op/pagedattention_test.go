@@ -54,29 +54,25 @@ func TestKernelAttendsAsGraph(t *testing.T) {
 				}
 			}
 			q := random(r, B*T*H*p.Width, 2)
-			keys, values := random(r, p.Shape().Size(), 1), random(r, p.Shape().Size(), 1)
+			pool := random(r, p.Shape().Size(), 1)
 			name := fmt.Sprintf("%s, case %d: %d × %d tokens, %d heads, %+v", d.Name, number, B, T, H, p)
 
 			program, err := backend.Compile(d, "attend", []backend.Input{
 				{Name: "q", Shape: shapes.Make(dtypes.Float32, B, T, H, p.Width)},
-				{Name: "keys", Shape: p.Shape()}, {Name: "values", Shape: p.Shape()},
-				{Name: "feed", Shape: shapes.Make(dtypes.Int32, B, columns)},
+				{Name: "pool", Shape: p.Shape()}, {Name: "feed", Shape: shapes.Make(dtypes.Int32, B, columns)},
 			}, func(in []*Node) []*Node {
-				a := p.Resolve(Feed{Rows: in[3], At: at, Pages: pages, T: T})
+				a := p.Resolve(Feed{Rows: in[2], At: at, Pages: pages, T: T})
 				scaled := Convert(MulScalar(in[0], inverseSqrt(p.Width)), p.DType)
-				return []*Node{p.Attend(in[0], in[1], in[2], a, dtypes.Float32), scaled}
+				return []*Node{p.Attend(in[0], in[1], a, dtypes.Float32), scaled}
 			})
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			pool := func(x []float32) backend.Buffer {
-				b, err := backend.UploadFloat32(d, p.DType, x, p.Shape().Dimensions...)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return b
+			buffer, err := backend.UploadFloat32(d, p.DType, pool, p.Shape().Dimensions...)
+			if err != nil {
+				t.Fatal(err)
 			}
-			out, err := program.Run([]backend.Buffer{upload(t, d, q, B, T, H, p.Width), pool(keys), pool(values),
+			out, err := program.Run([]backend.Buffer{upload(t, d, q, B, T, H, p.Width), buffer,
 				upload(t, d, feed, B, columns)})
 			if err != nil {
 				t.Fatal(name, err)
@@ -88,7 +84,7 @@ func TestKernelAttendsAsGraph(t *testing.T) {
 			program.Close()
 
 			a := Address{b: B, t: T, feed: Feed{At: at, Pages: pages}}
-			got := interpret(t, p.sizes(H, columns, dtypes.Float32, a), scaled, keys, values, feed)
+			got := interpret(t, p.sizes(H, columns, dtypes.Float32, a), scaled, pool, feed)
 			tolerance := map[dtypes.DType]float64{dtypes.Float32: 1e-5, dtypes.BFloat16: 1.0 / 64}[p.DType]
 			n := H * p.Width
 			for b := range B {
@@ -105,7 +101,7 @@ func TestKernelAttendsAsGraph(t *testing.T) {
 }
 
 // interpret runs the kernels of paged attention.
-func interpret(t *testing.T, k triton.PagedAttention, q, keys, values []float32, feed []int32) []float32 {
+func interpret(t *testing.T, k triton.PagedAttention, q, pool []float32, feed []int32) []float32 {
 	t.Helper()
 	buffer := func(x []float32) *triton.Buffer {
 		if k.Elem == triton.F32 {
@@ -134,7 +130,7 @@ func interpret(t *testing.T, k triton.PagedAttention, q, keys, values []float32,
 	if k.Parts() > 1 {
 		attended = &triton.Buffer{F32: make([]float32, k.Attended())}
 	}
-	run(k.Attend(), buffer(q), buffer(keys), buffer(values), rows, attended)
+	run(k.Attend(), buffer(q), buffer(pool), rows, attended)
 	if k.Parts() > 1 {
 		run(k.Merge(), attended, rows, out)
 	}
@@ -169,11 +165,11 @@ func TestKernelsCompile(t *testing.T) {
 					name := fmt.Sprintf("%s, heads of %d, %s, %+v", gpu, width, dtype, shape)
 					program, err := backend.Compile(d, "attend", []backend.Input{
 						{Name: "q", Shape: shapes.Make(dtypes.Float32, shape.B, shape.T, 14, width)},
-						{Name: "keys", Shape: p.Shape()}, {Name: "values", Shape: p.Shape()},
+						{Name: "pool", Shape: p.Shape()},
 						{Name: "feed", Shape: shapes.Make(dtypes.Int32, shape.B, 2+shape.pages)},
 					}, func(in []*Node) []*Node {
-						a := p.Resolve(Feed{Rows: in[3], Pages: shape.pages, T: shape.T})
-						return []*Node{p.Attend(in[0], in[1], in[2], a, dtype)}
+						a := p.Resolve(Feed{Rows: in[2], Pages: shape.pages, T: shape.T})
+						return []*Node{p.Attend(in[0], in[1], a, dtype)}
 					})
 					if err != nil {
 						t.Error(name, err)

@@ -10,17 +10,18 @@ import (
 )
 
 // Pages describes a key-value pool: P pages of S slots for K heads of width E.
-// Keys and values of a layer are tensors [K·P·S, E], head-major, so that a page
-// of one head is contiguous and gathering pages needs no transposition. Page 0
-// belongs to nobody and is zero: padding points at it, and writes zeros there.
+// Keys and values of a layer are one tensor [2·K·P·S, E], so that they are written at
+// once: the keys of each head and then the values, so that a page of one head is
+// contiguous and gathering pages needs no transposition. Page 0 belongs to nobody and
+// is zero: padding points at it, and writes zeros there.
 type Pages struct {
 	Count, Slots, Heads, Width int
 	DType                      dtypes.DType
 }
 
-// Shape returns the shape of the keys, or the values, of one layer.
+// Shape returns the shape of the keys and values of one layer.
 func (p Pages) Shape() shapes.Shape {
-	return shapes.Make(p.DType, p.Heads*p.Count*p.Slots, p.Width)
+	return shapes.Make(p.DType, 2*p.Heads*p.Count*p.Slots, p.Width)
 }
 
 // Feed places the tokens of a step in their sequences and in the pool.
@@ -36,9 +37,9 @@ type Feed struct {
 type Address struct {
 	Position_BT *Node // position of each token
 	feed        Feed
-	slots       *Node // [B·T·K, 1] row of the pool each key goes to
-	valid       *Node // [B·T·K, 1] float32: 0 for padding
-	pages       *Node // [B·K·C/S, 1] pages to gather
+	slots       *Node // [B·T·2K, 1] row of the pool that each key and value goes to
+	valid       *Node // [B·T·2K, 1] in the pool's dtype: 0 for padding
+	pages       *Node // [B·K·C/S, 1] pages of keys to gather
 	bias        *Node // [B, 1, 1, T, C] 0 where a query may look, -1e30 elsewhere
 	b, t, c     int
 }
@@ -62,10 +63,11 @@ func (p Pages) Resolve(f Feed) Address {
 	page_BT = Where(valid_BT, page_BT, ZerosLike(page_BT))
 	slot_BT := Add(MulScalar(page_BT, int32(p.Slots)), ModScalar(a.Position_BT, int32(p.Slots)))
 
-	head := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads), 1), int32(p.Count*p.Slots))
-	a.slots = Reshape(Add(Reshape(slot_BT, B*T, 1), head), B*T*p.Heads, 1)
-	valid := BroadcastToDims(Reshape(Convert(valid_BT, p.DType), B*T, 1, 1), B*T, p.Heads, 1)
-	a.valid = Reshape(valid, B*T*p.Heads, 1)
+	heads := 2 * p.Heads // of keys, and of values
+	head := MulScalar(Iota(g, shapes.Make(i32, 1, heads), 1), int32(p.Count*p.Slots))
+	a.slots = Reshape(Add(Reshape(slot_BT, B*T, 1), head), B*T*heads, 1)
+	valid := BroadcastToDims(Reshape(Convert(valid_BT, p.DType), B*T, 1, 1), B*T, heads, 1)
+	a.valid = Reshape(valid, B*T*heads, 1)
 
 	headPages := MulScalar(Iota(g, shapes.Make(i32, 1, p.Heads, 1), 1), int32(p.Count))
 	a.pages = Reshape(Add(Reshape(table, B, 1, pages), headPages), B*p.Heads*pages, 1)
@@ -77,10 +79,12 @@ func (p Pages) Resolve(f Feed) Address {
 	return a
 }
 
-// Write puts new keys or values x [B, T, K, E] into the pool; padding writes zeros
+// Write puts new keys and values [B, T, K, E] into a layer's pool; padding writes zeros
 // over those of page 0.
-func (p Pages) Write(pool, x *Node, a Address) *Node {
-	return assign(pool, a.slots, Reshape(Convert(x, p.DType), a.b*a.t*p.Heads, p.Width), a.valid)
+func (p Pages) Write(pool, keys, values *Node, a Address) *Node {
+	flat := func(x *Node) *Node { return Reshape(Convert(x, p.DType), a.b*a.t, p.Heads*p.Width) }
+	rows := Concatenate([]*Node{flat(keys), flat(values)}, 1)
+	return assign(pool, a.slots, Reshape(rows, a.b*a.t*2*p.Heads, p.Width), a.valid)
 }
 
 // Attend computes causal attention of q [B, T, H, E] over the pages of each row; the
@@ -89,21 +93,21 @@ func (p Pages) Write(pool, x *Node, a Address) *Node {
 // rounded to a dtype in the end; that of padding means nothing. A kernel reads the
 // pages where they lie if the device has kernels and there is one of these sizes (see
 // backend.Device.Kernels and triton.PagedAttention); elsewhere they are gathered.
-func (p Pages) Attend(q, keys, values *Node, a Address, dtype dtypes.DType) *Node {
+func (p Pages) Attend(q, pool *Node, a Address, dtype dtypes.DType) *Node {
 	if H := q.Shape().Dim(2); p.CallsKernel(q.Graph(), H, a, dtype) {
 		q = Convert(MulScalar(q, inverseSqrt(p.Width)), p.DType)
-		return p.AttendScaled(q, H, keys, values, a, dtype)
+		return p.AttendScaled(q, H, pool, a, dtype)
 	}
 	B, T, C, K, E := a.b, a.t, a.c, p.Heads, p.Width
 	H := q.Shape().Dimensions[2]
 	G := H / K
-	gather := func(pool *Node) *Node {
-		return Reshape(Gather(Reshape(pool, K*p.Count, p.Slots*E), a.pages), B*K, C, E)
+	gather := func(first int) *Node { // pages, from one on
+		return Reshape(Gather(Reshape(pool, 2*K*p.Count, p.Slots*E), AddScalar(a.pages, int32(first))), B*K, C, E)
 	}
 	q = groupHeads(q, K, p.DType)
-	scores := Add(Reshape(batchDot(q, 2, gather(keys), 2), B, K, G, T, C), a.bias)
+	scores := Add(Reshape(batchDot(q, 2, gather(0), 2), B, K, G, T, C), a.bias)
 	probs := Reshape(Convert(Softmax(scores), p.DType), B*K, G*T, C)
-	return Convert(ungroupHeads(batchDot(probs, 2, gather(values), 1), B, T, H, K), dtype)
+	return Convert(ungroupHeads(batchDot(probs, 2, gather(K*p.Count), 1), B, T, H, K), dtype)
 }
 
 // elems are the elements of dtypes that kernels have.
@@ -133,29 +137,29 @@ func (p Pages) CallsKernel(g *Graph, H int, a Address, dtype dtypes.DType) bool 
 
 // AttendScaled is Attend where it CallsKernel, of queries that are divided by √E and in the dtype of the pool. More
 // may lie behind them in q.
-func (p Pages) AttendScaled(q *Node, H int, keys, values *Node, a Address, dtype dtypes.DType) *Node {
+func (p Pages) AttendScaled(q *Node, H int, pool *Node, a Address, dtype dtypes.DType) *Node {
 	k := p.sizes(H, a.feed.Rows.Shape().Dim(1), dtype, a)
 	result := shapes.Make(dtype, k.B, k.T, k.H, k.E)
 	if k.Parts() == 1 {
-		return backend.CallKernel(k.Attend(), result, q, keys, values, a.feed.Rows)
+		return backend.CallKernel(k.Attend(), result, q, pool, a.feed.Rows)
 	}
 	parts := shapes.Make(dtypes.Float32, k.Attended())
 	return backend.CallKernel(k.Merge(), result,
-		backend.CallKernel(k.Attend(), parts, q, keys, values, a.feed.Rows), a.feed.Rows)
+		backend.CallKernel(k.Attend(), parts, q, pool, a.feed.Rows), a.feed.Rows)
 }
 
 // CopyPages copies whole pages of one layer's pool: page src[i] to dst[i], both
 // [n] int32 with different destinations. Pairs of page 0 with itself are padding.
 func (p Pages) CopyPages(pool, src, dst *Node) *Node {
 	g := pool.Graph()
-	n := src.Shape().Dimensions[0]
+	n, heads := src.Shape().Dimensions[0], 2*p.Heads
 	rows := func(page *Node) *Node {
-		head := MulScalar(Iota(g, shapes.Make(dtypes.Int32, 1, p.Heads), 1), int32(p.Count))
-		return Reshape(Add(Reshape(page, n, 1), head), n*p.Heads, 1)
+		head := MulScalar(Iota(g, shapes.Make(dtypes.Int32, 1, heads), 1), int32(p.Count))
+		return Reshape(Add(Reshape(page, n, 1), head), n*heads, 1)
 	}
-	paged := Reshape(pool, p.Heads*p.Count, p.Slots*p.Width)
-	real := BroadcastToDims(Reshape(Convert(NotEqual(src, dst), p.DType), n, 1), n, p.Heads)
-	real = Reshape(real, n*p.Heads, 1)
+	paged := Reshape(pool, heads*p.Count, p.Slots*p.Width)
+	real := BroadcastToDims(Reshape(Convert(NotEqual(src, dst), p.DType), n, 1), n, heads)
+	real = Reshape(real, n*heads, 1)
 	// Without the barrier XLA for CUDA fuses the gather into what follows, reads the pool
 	// after it has begun to change, and copies all of it twice to be allowed to. On a CPU
 	// go-xla leaves a barrier of one operand out, and so this one has two.

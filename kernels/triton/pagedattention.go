@@ -20,7 +20,7 @@ import (
 type PagedAttention struct {
 	B, T       int  // rows, tokens a row
 	H, K, E    int  // query heads, key-value heads, their width
-	Count      int  // pages of the pool, a layer's keys or values of which are [K·Count·Slots, E]
+	Count      int  // pages of the pool, a layer's keys and then values being [2·K·Count·Slots, E]
 	Slots      int  // tokens of a page
 	Pages      int  // entries of a row's page table
 	Columns    int  // of a row of the feed, int32
@@ -63,7 +63,7 @@ func (p PagedAttention) Check() error {
 		return fmt.Errorf("heads of %d numbers are wider than %d", p.E, WidestHead)
 	case p.Elem != F32 && p.Elem != BF16 || p.Into != F32 && p.Into != BF16:
 		return fmt.Errorf("keys and values are %q and the result %q, expected %s or %s", p.Elem, p.Into, F32, BF16)
-	case p.K*p.Count > math.MaxInt32/p.Slots:
+	case 2*p.K*p.Count > math.MaxInt32/p.Slots:
 		return errors.New("the pool has 2³¹ slots or more")
 	case p.Pages > math.MaxInt32/p.Slots || p.B > math.MaxInt32/p.Columns:
 		return errors.New("the context has 2³¹ tokens or more")
@@ -78,11 +78,11 @@ func (p PagedAttention) Check() error {
 // queries is how many queries a program takes: a tile of tensor cores has 16 at least.
 func (p PagedAttention) queries() int {
 	n, most := nextPower(p.T*p.H/p.K), 64
-	if p.Elem == F32 {
+	switch { // beyond them registers are spilled
+	case p.Elem == F32 && p.E > 64:
+		most = 16
+	case p.Elem == F32 || p.E > 128:
 		most = 32
-	}
-	if p.E > 128 {
-		most /= 2
 	}
 	return min(max(n, 16), most)
 }
@@ -145,8 +145,7 @@ func (p PagedAttention) start(f *Function, feed, row Value) (s started, table Va
 // log₂e, [B, T, H, parts] each.
 func (p PagedAttention) Attend() Kernel {
 	f := NewFunction("stele_paged_attention")
-	q, keys, values := f.Argument("q", p.Elem), f.Argument("keys", p.Elem), f.Argument("values", p.Elem)
-	feed := f.Argument("feed", I32)
+	q, pool, feed := f.Argument("q", p.Elem), f.Argument("pool", p.Elem), f.Argument("feed", I32)
 	parts := p.Parts()
 	into := p.Into
 	if parts > 1 {
@@ -192,13 +191,14 @@ func (p PagedAttention) Attend() Kernel {
 		live := at.Less(high)
 		page := table.At(at.Over(p.Slots)).LoadWhere(live, -1)
 		live = live.And(page.Indexes(p.Count))
-		slot := firstSlot.Add(page.Times(p.Slots)).Add(at.Modulo(p.Slots)).To(I64).Times(p.E)
+		slot := firstSlot.Add(page.Times(p.Slots)).Add(at.Modulo(p.Slots))
+		heads := func(slot Value) Value { return pool.At(slot.To(I64).Times(p.E)).Column() }
 		sees := live.Row()
 		if p.T > 1 {
 			sees = sees.And(at.Row().AtMost(position.Column()))
 		}
 		scores := f.Full(F32, 0, M, N)
-		base := keys.At(slot).Column()
+		base := heads(slot)
 		for i, piece := range pieces {
 			pointers, mask := piece.pieced(f, base, live.Column())
 			scores = Dot(queries[i], pointers.LoadWhere(mask, 0).Transposed(), scores)
@@ -210,7 +210,7 @@ func (p PagedAttention) Attend() Kernel {
 		kept := carried[0].Sub(largest).Exp2()
 		next := []Value{largest, sum.Mul(kept).Add(weights.SumOver(1))}
 		factors := weights.To(p.Elem)
-		base = values.At(slot).Column()
+		base = heads(slot.Plus(p.K * p.Count * p.Slots))
 		for i, piece := range pieces {
 			pointers, mask := piece.pieced(f, base, live.Column())
 			next = append(next, Dot(factors, pointers.LoadWhere(mask, 0), carried[2+i].Mul(kept.Column())))

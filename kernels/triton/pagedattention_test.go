@@ -89,14 +89,11 @@ func (c *attentionCase) place(r *rand.Rand, k PagedAttention, context int) {
 
 // inputs makes the feed, and queries, keys and values that follow from sequences and not from where they lie. What
 // belongs to no token is NaN.
-func (c *attentionCase) inputs() (feed []int32, q, keys, values []float32) {
+func (c *attentionCase) inputs() (feed []int32, q, pool []float32) {
 	k := c.kernel
 	feed = make([]int32, k.B*k.Columns)
 	q = make([]float32, k.B*k.T*k.H*k.E)
-	keys, values = make([]float32, k.K*k.Count*k.Slots*k.E), make([]float32, k.K*k.Count*k.Slots*k.E)
-	for i := range keys {
-		keys[i], values[i] = float32(math.NaN()), float32(math.NaN())
-	}
+	pool = slices.Repeat([]float32{float32(math.NaN())}, 2*k.K*k.Count*k.Slots*k.E)
 	for b := range k.B {
 		row := feed[b*k.Columns:]
 		for i := range k.At {
@@ -120,17 +117,17 @@ func (c *attentionCase) inputs() (feed []int32, q, keys, values []float32) {
 		}
 		for position := range c.starts[b] + c.lengths[b] {
 			for h := range k.K {
-				at := c.slot(b, h, position) * k.E
+				key, value := c.slot(b, h, position)*k.E, c.slot(b, k.K+h, position)*k.E
 				for i := range k.E {
-					keys[at+i], values[at+i] = number(1), number(1)
+					pool[key+i], pool[value+i] = number(1), number(1)
 				}
 			}
 		}
 	}
-	return feed, q, keys, values
+	return feed, q, pool
 }
 
-// slot is where the keys of a token lie, in heads.
+// slot is where the keys of a token lie, in heads, and behind k.K heads its values.
 func (c *attentionCase) slot(b, h, position int) int {
 	k := c.kernel
 	return (h*k.Count+int(c.tables[b][position/k.Slots]))*k.Slots + position%k.Slots
@@ -156,12 +153,12 @@ func (c *attentionCase) attend(t *testing.T) []float32 {
 	if err := k.Check(); err != nil {
 		t.Fatalf("%v: %+v", err, k)
 	}
-	feed, q, keys, values := c.inputs()
+	feed, q, pool := c.inputs()
 	n := k.B * k.T * k.H * k.E
 	out := buffer(k.Into, slices.Repeat([]float32{float32(math.NaN())}, n))
 	out.Stores = make([]int32, n)
-	in := []*Buffer{buffer(k.Elem, q), buffer(k.Elem, keys), buffer(k.Elem, values), {I32: feed}}
-	for _, b := range in[:3] {
+	in := []*Buffer{buffer(k.Elem, q), buffer(k.Elem, pool), {I32: feed}}
+	for _, b := range in[:2] {
 		b.Loads = make([]int32, b.len())
 	}
 	start := func(kernel Kernel, memory ...*Buffer) {
@@ -180,7 +177,7 @@ func (c *attentionCase) attend(t *testing.T) []float32 {
 		parts := buffer(F32, slices.Repeat([]float32{float32(math.NaN())}, n))
 		parts.Loads, parts.Stores = make([]int32, n), make([]int32, n)
 		start(k.Attend(), append(in, parts)...)
-		start(k.Merge(), parts, in[3], out)
+		start(k.Merge(), parts, in[2], out)
 		for i, stores := range parts.Stores {
 			if stores > 1 || parts.Loads[i] > 0 && stores == 0 {
 				t.Fatalf("number %d of the parts is written %d times and read %d times: %+v", i, stores,
@@ -193,7 +190,7 @@ func (c *attentionCase) attend(t *testing.T) []float32 {
 			t.Fatalf("number %d of the result is written %d times: %+v", i, stores, c)
 		}
 	}
-	for i, x := range [][]float32{q, keys, values} {
+	for i, x := range [][]float32{q, pool} {
 		for j, loads := range in[i].Loads {
 			if loads > 0 && x[j] != x[j] {
 				t.Fatalf("number %d of argument %d is read, which is of no token: %+v", j, i, c)
@@ -216,7 +213,7 @@ func TestPagedAttention(t *testing.T) {
 		c := drawCase(rand.New(rand.NewPCG(*seed, uint64(number))))
 		k := c.kernel
 		got := c.attend(t)
-		_, q, keys, values := c.inputs()
+		_, q, pool := c.inputs()
 		tolerance := map[Elem]float64{F32: 2e-5, BF16: 1.0 / 256}[k.Elem] // a weight is rounded by up to 1/512
 		for i := range k.B * k.T * k.H {
 			b, token, h := i/k.H/k.T, i/k.H%k.T, i%k.H
@@ -228,7 +225,7 @@ func TestPagedAttention(t *testing.T) {
 			most, sum := math.Inf(-1), 0.0
 			for at := range scores {
 				for e := range k.E {
-					scores[at] += float64(q[i*k.E+e]) * float64(keys[c.slot(b, h/(k.H/k.K), at)*k.E+e])
+					scores[at] += float64(q[i*k.E+e]) * float64(pool[c.slot(b, h/(k.H/k.K), at)*k.E+e])
 				}
 				most = max(most, scores[at])
 			}
@@ -239,7 +236,7 @@ func TestPagedAttention(t *testing.T) {
 			for e := range k.E {
 				want, size := 0.0, 0.0
 				for at, s := range scores {
-					v := float64(values[c.slot(b, h/(k.H/k.K), at)*k.E+e])
+					v := float64(pool[c.slot(b, k.K+h/(k.H/k.K), at)*k.E+e])
 					want += s / sum * v
 					size += s / sum * math.Abs(v)
 				}
@@ -306,12 +303,12 @@ func TestBadPages(t *testing.T) {
 		k := PagedAttention{B: 1, T: tokens, H: 2, K: 1, E: 16, Slots: 8, Elem: F32, Into: F32}
 		c := attentionCase{seed: 3, starts: []int{30}, lengths: []int{tokens}, sequences: []int{0}}
 		c.place(rand.New(rand.NewPCG(5, 6)), k, 40)
-		feed, q, keys, values := c.inputs()
+		feed, q, pool := c.inputs()
 		attend := func(feed []int32) []float32 {
 			out := make([]float32, len(q))
 			p, err := Parse(c.kernel.Attend().Text)
 			if err == nil {
-				memory := []*Buffer{{F32: q}, {F32: keys}, {F32: values}, {I32: feed}, {F32: out}}
+				memory := []*Buffer{{F32: q}, {F32: pool}, {I32: feed}, {F32: out}}
 				err = p.Run(c.kernel.Attend().Grid, memory, 1)
 			}
 			if err != nil {

@@ -64,8 +64,8 @@ func (s StepShape) columns() columns {
 // CompileStep builds the whole-graph step over the paged pool: embeds the
 // tokens, writes their keys and values into the donated pools, attends over each
 // row's pages and returns the logits [B, V] of each row's last valid token, float32, or
-// with Draws what sampler.DrawGraph makes of them, as "result", and the updated pools (keys
-// and values of each layer in turn) as "pools".
+// with Draws what sampler.DrawGraph makes of them, as "result", and the updated pools, one for
+// each layer, as "pools".
 //
 // Inputs: "feed" (see StepShape.Row), those of w.Groups and "pools". A row of length 0 is padding: it
 // changes nothing and its logits mean nothing.
@@ -89,19 +89,18 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 			mixed = dtypes.Float32
 		}
 		write := func(l int, k, v *Node) {
-			pools[2*l] = pages.Write(pools[2*l], k, address)
-			pools[2*l+1] = pages.Write(pools[2*l+1], v, address)
+			pools[l] = pages.Write(pools[l], k, v, address)
 		}
 		if p.row && pages.CallsKernel(g, m.NumHeads, address, mixed) {
 			p.attend = rowAttention{pages.DType, func(l int, heads *Node) *Node {
 				queries, keys := m.NumHeads*m.HeadDim, m.NumKVHeads*m.HeadDim
 				write(l, part(heads, queries, keys), part(heads, queries+keys, keys))
-				return pages.AttendScaled(heads, m.NumHeads, pools[2*l], pools[2*l+1], address, mixed)
+				return pages.AttendScaled(heads, m.NumHeads, pools[l], address, mixed)
 			}}
 		}
 		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			write(l, k, v)
-			return pages.Attend(q, pools[2*l], pools[2*l+1], address, mixed)
+			return pages.Attend(q, pools[l], address, mixed)
 		}, false)
 		var result *Node
 		if p.row {
@@ -122,7 +121,7 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 	})
 }
 
-// CompileCopy builds the program that copies n pages in every layer's pools:
+// CompileCopy builds the program that copies n pages in every layer's pool:
 // "src" [n], "dst" [n] int32, then the donated "pools", which it returns.
 func CompileCopy(w *model.Weights, pages op.Pages, n int) (*backend.NamedProgram, error) {
 	inputs := append(backend.Each(
@@ -141,12 +140,9 @@ func CompileCopy(w *model.Weights, pages op.Pages, n int) (*backend.NamedProgram
 }
 
 func poolInputs(layers int, pages op.Pages) []backend.Input {
-	inputs := make([]backend.Input, 2*layers)
+	inputs := make([]backend.Input, layers)
 	for i := range inputs {
-		name := fmt.Sprintf("keys of layer %d", i/2)
-		if i%2 == 1 {
-			name = fmt.Sprintf("values of layer %d", i/2)
-		}
+		name := fmt.Sprintf("keys and values of layer %d", i)
 		inputs[i] = backend.Input{Name: name, Shape: pages.Shape(), Donated: true}
 	}
 	return inputs
