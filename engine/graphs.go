@@ -56,11 +56,6 @@ func newGraphs(w *model.Weights, count, slots int, logf func(string, ...any)) (*
 		copies: map[int]*backend.NamedProgram{},
 		draws:  map[sampler.ProgramShape]*sampler.Program{},
 	}
-	if g.device {
-		if err := g.pages.WhyGathered(w.Device, c.NumHeads); err != nil {
-			logf("attention gathers the pages of keys and values: %v", err)
-		}
-	}
 	for range c.NumLayers {
 		buffer, err := w.Device.Zeros(g.pages.DType, g.pages.Shape().Dimensions...)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
+	"github.com/stele-lm/stele/kernels/op"
 )
 
 // Source is a model that is not loaded yet: what can be known, and refused, before any
@@ -90,11 +91,25 @@ func (s *Source) Open(options Options) error {
 		for _, note := range s.folder.Notes {
 			fmt.Fprintln(options.Say, note)
 		}
+		if gathered := s.whyGathered(); gathered != nil {
+			fmt.Fprintf(options.Say, "attention gathers the pages of keys and values, which takes time and memory: %v\n",
+				gathered)
+		}
 	}
 	if options.Adapter != "" {
 		s.adapter, err = s.OpenAdapter(options.Adapter)
 	}
 	return err
+}
+
+// whyGathered tells why attention on a GPU gathers pages, or returns nil.
+func (s *Source) whyGathered() error {
+	if s.device.IsCPU() {
+		return nil
+	}
+	c := s.Config
+	pages := op.Pages{Count: 1, Slots: 1, Heads: c.NumKVHeads, Width: c.HeadDim, DType: s.dtype}
+	return pages.WhyGathered(s.device, c.NumHeads)
 }
 
 // Notes returns what a person must know of how the model's folder was read, a line each. There

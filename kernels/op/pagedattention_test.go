@@ -16,15 +16,18 @@ import (
 	"github.com/stele-lm/stele/kernels/triton"
 )
 
-var seed = flag.Uint64("seed", 1, "of the cases that tests draw")
+var (
+	seed  = flag.Uint64("seed", 1, "of the cases that tests draw")
+	drawn = flag.Int("cases", 16, "how many cases tests draw")
+)
 
 // TestKernelAttendsAsGraph compares the kernel of paged attention, interpreted, with what a device computes: pages that
 // are gathered, or on a GPU the kernel. Sizes, lengths and page tables are drawn.
 func TestKernelAttendsAsGraph(t *testing.T) {
-	t.Logf("-seed %d", *seed)
-	cases := 16
+	t.Logf("-seed %d -cases %d", *seed, *drawn)
+	cases := *drawn
 	if testing.Short() {
-		cases = 4
+		cases = min(cases, 4)
 	}
 	for _, d := range kernelstest.Open(t) {
 		for number := range cases {
@@ -135,6 +138,37 @@ func interpret(t *testing.T, k triton.PagedAttention, q, pool []float32, feed []
 		run(k.Merge(), attended, rows, out)
 	}
 	return out.F32
+}
+
+// TestGathersByRule: on a GPU pages are gathered where there is no kernel of these sizes, or none is wanted.
+func TestGathersByRule(t *testing.T) {
+	d, err := backend.Open("xla:cuda@sm_90")
+	if err != nil {
+		t.Skipf("NO KERNEL IS COMPILED FOR CUDA: %v", err)
+	}
+	defer d.Close()
+	for _, c := range []struct {
+		width, kernels int
+		setting        string
+	}{{triton.WidestHead, 1, ""}, {triton.WidestHead + 8, 0, ""}, {64, 1, "on"}, {64, 0, "off"}} {
+		t.Setenv(backend.KernelsSetting, c.setting)
+		p := Pages{Count: 9, Slots: 16, Heads: 1, Width: c.width, DType: dtypes.BFloat16}
+		program, err := backend.Compile(d, "attend", []backend.Input{
+			{Name: "q", Shape: shapes.Make(dtypes.Float32, 1, 1, 2, c.width)}, {Name: "pool", Shape: p.Shape()},
+			{Name: "feed", Shape: shapes.Make(dtypes.Int32, 1, 6)},
+		}, func(in []*Node) []*Node {
+			return []*Node{p.Attend(in[0], in[1], p.Resolve(Feed{Rows: in[2], Pages: 4, T: 1}), dtypes.Float32)}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gathered := p.WhyGathered(d, 2)
+		if program.Kernels() != c.kernels || (gathered == nil) != (c.kernels == 1) {
+			t.Errorf("heads of %d, %s=%q: %d kernels, want %d; gathered because %v", c.width, backend.KernelsSetting,
+				c.setting, program.Kernels(), c.kernels, gathered)
+		}
+		program.Close()
+	}
 }
 
 var every = flag.Bool("every", false, "compile kernels for every GPU, width of a head, dtype and shape of a step")
