@@ -28,7 +28,8 @@ func TestSaysThatPagesAreGathered(t *testing.T) {
 			if err := s.Open(engine.Options{Backend: c.backend, Say: &said}); err != nil {
 				t.Fatal(err)
 			}
-			if got := said.String(); strings.Contains(got, "gathers") != (c.want != "") || !strings.Contains(got, c.want) {
+			got := said.String()
+			if strings.Contains(got, "gathers") != (c.want != "") || !strings.Contains(got, c.want) {
 				t.Errorf("said %q, want %q", got, c.want)
 			}
 		})

@@ -92,8 +92,8 @@ func (s *Source) Open(options Options) error {
 			fmt.Fprintln(options.Say, note)
 		}
 		if gathered := s.whyGathered(); gathered != nil {
-			fmt.Fprintf(options.Say, "attention gathers the pages of keys and values, which takes time and memory: %v\n",
-				gathered)
+			fmt.Fprintf(options.Say, "attention gathers the pages of keys and values, which takes time and "+
+				"memory: %v\n", gathered)
 		}
 	}
 	if options.Adapter != "" {
