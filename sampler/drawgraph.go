@@ -24,11 +24,10 @@ func DrawGraph(logits, draws *Node, filtering Filtering) *Node {
 	g, N, vocab := logits.Graph(), logits.Shape().Dim(0), logits.Shape().Dim(1)
 	C := blocks(vocab)
 	f32, f64, i32 := dtypes.Float32, dtypes.Float64, dtypes.Int32
-	half := func(i int) *Node {
-		return ConvertDType(Bitcast(Slice(draws, AxisRange(), AxisElem(i)), dtypes.Uint32), dtypes.Uint64)
-	}
+	half := func(i int, dtype dtypes.DType) *Node { return Bitcast(Slice(draws, AxisRange(), AxisElem(i)), dtype) }
 	word := func(w int) *Node { // [N, 1]
-		return BitwiseOr(half(2*w), BitwiseShiftLeftScalar(half(2*w+1), uint64(32)))
+		wide := func(i int) *Node { return ConvertDType(half(i, dtypes.Uint32), dtypes.Uint64) }
+		return BitwiseOr(wide(2*w), BitwiseShiftLeftScalar(wide(2*w+1), uint64(32)))
 	}
 	float := func(w int) *Node { return Bitcast(word(w), f64) }
 
@@ -40,25 +39,26 @@ func DrawGraph(logits, draws *Node, filtering Filtering) *Node {
 	top_NC := apart(ReduceMax(blocked(z_NV), 2))
 	top_N1 := ReduceAndKeep(top_NC, ReduceMax, 1)
 	temperature_N1 := float(wordTemperature) // 0 where no draw is asked for, whose result is not read
-	inverse_N1 := ConvertDType(MinScalar(Inverse(temperature_N1), 1e30), f32)
-	x_NV := Mul(Sub(z_NV, top_N1), inverse_N1)
+	x_NV := Mul(Sub(z_NV, top_N1), half(2*wordScale, f32))
 	// The smallest normal number has this logarithm. The comparison lets NaN through.
 	w_NV := Where(LessThan(x_NV, Scalar(g, f32, -126*math.Ln2)), ZerosLike(x_NV), Exp(x_NV))
 
-	sumOf := func(w_NV *Node) (ofBlock_NC, sum_N1 *Node) {
-		ofBlock_NC = apart(ReduceSum(ConvertDType(blocked(w_NV), f64), 2))
-		return ofBlock_NC, ReduceAndKeep(ofBlock_NC, ReduceSum, 1)
-	}
 	var sums_NC, sum_N1 *Node
-	if !filtering.Filters || filtering.TopK {
-		sums_NC, sum_N1 = sumOf(w_NV)
-	}
 	var kept *nucleus
 	if filtering.Filters {
-		if filtering.TopK {
-			w_NV = largest(w_NV, z_NV, word(wordTopK))
+		kept = byKernels(w_NV, z_NV, draws, filtering.TopK)
+	}
+	if kept == nil && (!filtering.Filters || filtering.TopK) {
+		sums_NC = apart(ReduceSum(ConvertDType(blocked(w_NV), f64), 2))
+		sum_N1 = ReduceAndKeep(sums_NC, ReduceSum, 1)
+	}
+	if filtering.Filters {
+		if kept == nil {
+			if filtering.TopK {
+				w_NV = largest(w_NV, z_NV, word(wordTopK))
+			}
+			kept = filtered(w_NV, float(wordTail), half(2*wordLimits+1, f32))
 		}
-		kept = filtered(w_NV, float(wordTail), float(wordMinP))
 		w_NV, sums_NC = kept.w_NV, kept.sums()
 		if sum_N1 == nil {
 			sum_N1 = kept.total_N1

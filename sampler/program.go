@@ -45,8 +45,8 @@ type Draw struct {
 	Key    Key
 }
 
-// A draw goes to a device as 64-bit words, some of them the bits of a float64, each as two
-// int32, the lower half first.
+// A draw goes to a device as 64-bit words, some of them the bits of a float64 or of two float32,
+// each as two int32, the lower half first.
 const (
 	wordRow = iota
 	wordNoise
@@ -54,7 +54,8 @@ const (
 	wordGreedy      // 1 or 0
 	wordTopK        // tokens kept; 0 is off
 	wordTail        // 1 - top-p; 0 is off
-	wordMinP
+	wordLimits      // 1 - top-p and min-p, float32
+	wordScale       // what a logit's distance to the largest is multiplied by, float32, and nothing
 	words
 )
 
@@ -64,6 +65,9 @@ const DrawInts = 2 * words
 // Pack writes the draw, from logits of V tokens, to ints [DrawInts]. Room for draws that
 // are not asked for may stay zero.
 func (d Draw) Pack(ints []int32, V int) {
+	pair := func(lower, upper float64) uint64 {
+		return uint64(math.Float32bits(float32(upper)))<<32 | uint64(math.Float32bits(float32(lower)))
+	}
 	put := func(word int, bits uint64) {
 		ints[2*word], ints[2*word+1] = int32(uint32(bits)), int32(uint32(bits>>32))
 	}
@@ -73,15 +77,19 @@ func (d Draw) Pack(ints []int32, V int) {
 	p := d.Params
 	if p.Temperature == 0 {
 		put(wordTemperature, math.Float64bits(1))
+		put(wordScale, pair(1, 0))
 		put(wordGreedy, 1)
 		return
 	}
 	put(wordTemperature, math.Float64bits(p.Temperature))
+	put(wordScale, pair(min(1/p.Temperature, 1e30), 0))
 	put(wordTopK, uint64(min(p.TopK, V)))
+	tail := 0.0
 	if p.TopP > 0 && p.TopP < 1 {
-		put(wordTail, math.Float64bits(1-p.TopP))
+		tail = 1 - p.TopP
 	}
-	put(wordMinP, math.Float64bits(p.MinP))
+	put(wordTail, math.Float64bits(tail))
+	put(wordLimits, pair(tail, p.MinP))
 }
 
 // Unpack returns the token and log-probability of draw i of DrawGraph's result. A

@@ -12,8 +12,15 @@ import (
 
 // TestProgram: what a device draws is what Sampler draws, whatever the parameters, for
 // several draws from a row, with ties, with a vocabulary that is no whole number of
-// blocks; and logits that are not finite show.
+// blocks; and logits that are not finite show. Where there is no GPU one that is described
+// draws a few, if it can be compiled for.
 func TestProgram(t *testing.T) {
+	const described = "xla:cuda@sm_90"
+	if d, err := backend.Open(described); err != nil {
+		t.Logf("NO DRAW IS TESTED AS A GPU MAKES IT: %v", err)
+	} else {
+		t.Run(described+"/few", func(t *testing.T) { checkProgram(t, d, 1000, 12) })
+	}
 	for _, name := range kernelstest.Backends(t) {
 		d, err := backend.Open(name)
 		if err != nil {

@@ -105,8 +105,11 @@ func largest(w_NV, z_NV, topK_N1 *Node) *Node {
 // nucleus is what top-p and min-p keep: the tokens above a threshold, and of those that equal it, ties, the
 // first by id.
 type nucleus struct {
-	w_NV         *Node // weights, 0 below the threshold
-	total_N1     *Node // weight of all that the filters were given; float64
+	w_NV     *Node // weights, 0 below the threshold
+	total_N1 *Node // weight of all that the filters were given; float64
+	// sums_NC are those of the blocks, float64, where a kernel has set the ties that go to zero as well; nil
+	// elsewhere, where the rest says which do.
+	sums_NC      *Node
 	threshold_N1 *Node // float32; -1 where top-p is off
 	above_NC     *Node // weights of the blocks without ties; float64
 	tied_NC      *Node // ties of each block, int32
@@ -114,7 +117,7 @@ type nucleus struct {
 	keep_N1      *Node // ties that stay
 }
 
-// filtered finds what top-p, which leaves out a tail, and min-p keep of weights that top-k has left.
+// filtered finds what top-p, which leaves out a tail, and min-p, float32, keep of weights that top-k has left.
 func filtered(w_NV, tail_N1, minP_N1 *Node) *nucleus {
 	g, N := w_NV.Graph(), w_NV.Shape().Dim(0)
 	C := w_NV.Shape().Dim(1) / block
@@ -146,7 +149,7 @@ func filtered(w_NV, tail_N1, minP_N1 *Node) *nucleus {
 	// With top-p off nothing is below the threshold and nothing equals it.
 	n.threshold_N1 = Where(Equal(tail_N1, ZerosLike(tail_N1)), BroadcastToDims(Scalar(g, f32, -1), N, 1),
 		Bitcast(MinScalar(low_N1, int32(one)), f32))
-	floor_N1 := Max(n.threshold_N1, ConvertDType(minP_N1, f32)) // min-p comes after top-p
+	floor_N1 := Max(n.threshold_N1, minP_N1) // min-p comes after top-p
 	n.w_NV = Where(GreaterOrEqual(w_NV, floor_N1), w_NV, ZerosLike(w_NV))
 
 	// Of the ties those go that are left for the tail, the last by id, but for one.
@@ -174,6 +177,9 @@ func before(x_NM *Node) *Node {
 
 // sums returns the weights of the blocks [N, C], float64, with the ties that stay.
 func (n *nucleus) sums() *Node {
+	if n.sums_NC != nil {
+		return n.sums_NC
+	}
 	stay_NC := Max(Min(Sub(n.keep_N1, n.before_NC), n.tied_NC), ZerosLike(n.tied_NC))
 	weight_N1 := MaxScalar(ConvertDType(n.threshold_N1, dtypes.Float64), 0)
 	return Add(n.above_NC, Mul(ConvertDType(stay_NC, dtypes.Float64), weight_N1))
@@ -181,6 +187,9 @@ func (n *nucleus) sums() *Node {
 
 // cut sets the weights of the ties that go to zero among those of a block w_NL, at which is its row and number.
 func (n *nucleus) cut(w_NL, at *Node) *Node {
+	if n.sums_NC != nil {
+		return w_NL
+	}
 	N, C := n.before_NC.Shape().Dim(0), n.before_NC.Shape().Dim(1)
 	first_N1 := Reshape(Gather(Reshape(n.before_NC, N, C, 1), at), N, 1)
 	tie_NL := Equal(w_NL, n.threshold_N1)

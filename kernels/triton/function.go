@@ -197,22 +197,26 @@ func (a Value) Modulo(n int) Value {
 // Scaled is x · a.
 func (a Value) Scaled(x float64) Value { return a.Mul(a.number(x)) }
 
-func (a Value) compare(predicate string, b Value) Value {
-	if a.Elem != b.Elem || a.Elem.float() {
+func (a Value) compare(ints, floats string, b Value) Value {
+	operation, predicate := "arith.cmpi", ints
+	if a.Elem.float() {
+		operation, predicate = "arith.cmpf", floats
+	}
+	if a.Elem != b.Elem || predicate == "" {
 		panic(fmt.Sprintf("%v is compared with %v", a.Type, b.Type))
 	}
 	a, b = together(a, b)
-	return a.f.put(a.with(I1), "arith.cmpi %s, %s, %s : %v", predicate, a.name, b.name, a.Type)
+	return a.f.put(a.with(I1), "%s %s, %s, %s : %v", operation, predicate, a.name, b.name, a.Type)
 }
 
-// Less is a < b, of integers.
-func (a Value) Less(b Value) Value { return a.compare("slt", b) }
+// Less is a < b; it does not hold for NaN.
+func (a Value) Less(b Value) Value { return a.compare("slt", "olt", b) }
 
-// AtMost is a ≤ b, of integers.
-func (a Value) AtMost(b Value) Value { return a.compare("sle", b) }
+// AtMost is a ≤ b; it does not hold for NaN.
+func (a Value) AtMost(b Value) Value { return a.compare("sle", "ole", b) }
 
 // Indexes is 0 ≤ a < n, of integers.
-func (a Value) Indexes(n int) Value { return a.compare("ult", a.number(float64(n))) }
+func (a Value) Indexes(n int) Value { return a.compare("ult", "", a.number(float64(n))) }
 
 // Choose is, where the condition holds, yes and elsewhere no.
 func (condition Value) Choose(yes, no Value) Value {
@@ -232,7 +236,8 @@ func (a Value) Or(n float64, condition Value) Value {
 	return condition.Choose(a, a.f.Full(a.Elem, n))
 }
 
-// To is the value in other elements: bfloat16 is rounded to nearest, ties to even, integers keep their sign.
+// To is the value in other elements: bfloat16 is rounded to nearest, ties to even, integers are rounded to zero and
+// keep their sign.
 func (a Value) To(elem Elem) Value {
 	operation := ""
 	switch {
@@ -244,10 +249,19 @@ func (a Value) To(elem Elem) Value {
 		operation = "arith.extf"
 	case a.Elem == I32 && elem == I64:
 		operation = "arith.extsi"
+	case a.Elem == F32 && elem == I32:
+		operation = "arith.fptosi"
+	case a.Elem == I32 && elem == F32:
+		operation = "arith.sitofp"
 	default:
 		panic(fmt.Sprintf("%v does not become %s", a.Type, elem))
 	}
 	return a.f.put(a.with(elem), "%s %s : %v to %v", operation, a.name, a.Type, a.with(elem))
+}
+
+// Bits is what the bits of the value are in other elements of the same size.
+func (a Value) Bits(elem Elem) Value {
+	return a.f.put(a.with(elem), "arith.bitcast %s : %v to %v", a.name, a.Type, a.with(elem))
 }
 
 // Exp2 is 2 to the power of the value.

@@ -330,9 +330,13 @@ func (r *reader) memory(o *operation, t *Type) bool {
 // compute reads what computes and is not a binary operation.
 func (r *reader) compute(o *operation, t *Type) bool {
 	switch o.name {
-	case "arith.cmpi":
+	case "arith.cmpi", "arith.cmpf":
+		known := []string{"slt", "sle", "ult"}
+		if o.name == "arith.cmpf" {
+			known = []string{"olt", "ole"}
+		}
 		o.word = r.take("a predicate", letter)
-		if !slices.Contains([]string{"slt", "sle", "ult"}, o.word) {
+		if !slices.Contains(known, o.word) {
 			r.fail("the comparison %q is not known", o.word)
 		}
 		r.expect(",")
@@ -340,7 +344,7 @@ func (r *reader) compute(o *operation, t *Type) bool {
 		r.expect(":")
 		from := r.is(o.operands[0])
 		r.hasType(o.operands[1], from)
-		if *t = from.with(I1); from.Pointer || from.Elem.float() || from.Elem == I1 {
+		if *t = from.with(I1); from.Pointer || from.Elem.float() != (o.name == "arith.cmpf") || from.Elem == I1 {
 			r.fail("%v is compared", from)
 		}
 	case "arith.select":
@@ -357,14 +361,15 @@ func (r *reader) compute(o *operation, t *Type) bool {
 		if t.Pointer || len(condition.Dims) > 0 && !condition.equal(t.with(I1)) {
 			r.fail("a choice of %v by %v", *t, condition)
 		}
-	case "arith.truncf", "arith.extf", "arith.extsi":
+	case "arith.truncf", "arith.extf", "arith.extsi", "arith.fptosi", "arith.sitofp", "arith.bitcast":
 		o.operands = r.values(1)
 		r.expect(":")
 		from := r.is(o.operands[0])
 		r.expect("to")
 		*t = r.typ()
 		known := map[string][2]Elem{"arith.truncf": {F32, BF16}, "arith.extf": {BF16, F32},
-			"arith.extsi": {I32, I64}}
+			"arith.extsi": {I32, I64}, "arith.fptosi": {F32, I32}, "arith.sitofp": {I32, F32},
+			"arith.bitcast": {I32, F32}}
 		if [2]Elem{from.Elem, t.Elem} != known[o.name] || from.Pointer || !from.with(t.Elem).equal(*t) {
 			r.fail("%s of %v to %v", o.name, from, *t)
 		}

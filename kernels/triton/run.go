@@ -209,6 +209,27 @@ func (m *machine) resolve(o *operation) step {
 			copy(out.ints, in[0].ints)
 			return nil
 		}
+	case "arith.fptosi":
+		return func() error {
+			for i, x := range in[0].floats { // beyond 32 bits and of NaN the result is not defined
+				out.ints[i] = int64(int32(max(min(float64(x), math.MaxInt32), math.MinInt32)))
+			}
+			return nil
+		}
+	case "arith.sitofp":
+		return func() error {
+			for i, x := range in[0].ints {
+				out.floats[i] = float32(x)
+			}
+			return nil
+		}
+	case "arith.bitcast":
+		return func() error {
+			for i, x := range in[0].ints {
+				out.floats[i] = math.Float32frombits(uint32(x))
+			}
+			return nil
+		}
 	case "math.exp2":
 		return func() error {
 			for i, x := range in[0].floats {
@@ -225,6 +246,17 @@ func (m *machine) resolve(o *operation) step {
 		}
 	case "arith.cmpi":
 		return func() error { return compare(o.word, out.ints, in[0].ints, in[1].ints, in[0].Elem) }
+	case "arith.cmpf":
+		return func() error {
+			for i, x := range in[0].floats {
+				y := in[1].floats[i]
+				out.ints[i] = 0
+				if x < y || x == y && o.word == "ole" {
+					out.ints[i] = 1
+				}
+			}
+			return nil
+		}
 	case "tt.dot":
 		return func() error { return dot(out, in[0], in[1], in[2]) }
 	case "tt.reduce":

@@ -74,6 +74,13 @@ func TestFloats(t *testing.T) {
 		{"min", Value.Min, []float32{1, -2.5, 1, -1}},
 		{"max", Value.Max, []float32{3, 0.5, 1, inf}},
 		{"exp2", func(a, _ Value) Value { return a.Exp2() }, []float32{2, 0.17677669529663687, nan, inf}},
+		{"less", func(a, b Value) Value { return a.f.Full(F32, 1).As(4).Or(0, a.Less(b)) }, []float32{1, 1, 0, 0}},
+		{"at most", func(a, b Value) Value { return a.f.Full(F32, 1).As(4).Or(0, a.AtMost(a.Min(b))) },
+			[]float32{1, 1, 0, 0}},
+		{"integer", func(a, b Value) Value { return b.Scaled(-1.5).To(I32).To(F32) }, []float32{-4, 0, -1, 1}},
+		{"bits", func(a, _ Value) Value { // of 1 and the numbers after it
+			return a.f.Range(4).Plus(0x3f800000).Bits(F32)
+		}, []float32{1, 1.0000001, 1.0000002, 1.0000004}},
 		{"sqrt", func(a, _ Value) Value { return a.Sqrt() }, []float32{1, nan, nan, inf}},
 		{"scaled", func(a, _ Value) Value { return a.Scaled(0.1) }, []float32{0.1, -0.25, nan, inf}},
 		{"bfloat16", func(a, b Value) Value { // halfway, to the even one below and above; just above; negative
