@@ -38,6 +38,10 @@ func (d *Device) HostAttention() error {
 	return nil
 }
 
+// FitsHostAttention reports whether HostAttention takes H query heads and K key-value heads that are E wide: the
+// gather that it is made from cannot be wider than what it gathers from.
+func FitsHostAttention(H, K, E int) bool { return H <= 2*K*E }
+
 // hostAttentionKey finds among what is attached to a graph whether it may call host attention.
 type hostAttentionKey struct{}
 

@@ -9,15 +9,23 @@ import (
 // Sequences says where in a pass's M tokens its sequences lie: in B rows of T tokens that hold
 // whole sequences, or in B/Group prompts of Prompt tokens and then in B rows of T, of which Group
 // in turn go on where a prompt ends.
-type Sequences struct{ B, T, Group, Prompt int }
+type Sequences struct {
+	B, T, Group, Prompt int
+	// Several says that a row which goes on where a prompt ends may do so several times, each time
+	// with a sequence that sees the prompt and itself. A DenseAttention finds that in the positions.
+	Several bool
+}
+
+// Prompts returns the number of prompts that rows go on from.
+func (s Sequences) Prompts() int {
+	if s.Group == 0 {
+		return 0
+	}
+	return s.B / s.Group
+}
 
 // Tokens returns the number of tokens of a pass.
-func (s Sequences) Tokens() int {
-	if s.Group == 0 {
-		return s.B * s.T
-	}
-	return s.B/s.Group*s.Prompt + s.B*s.T
-}
+func (s Sequences) Tokens() int { return s.Prompts()*s.Prompt + s.B*s.T }
 
 // DensePass is what a DenseAttention computes: M tokens of sequences with H query heads, K
 // key-value heads and heads E wide.
@@ -27,7 +35,8 @@ type DensePass struct {
 	// Round says that products take numbers rounded to bfloat16.
 	Round bool
 	// Position [M] counts the tokens before each in its sequence, which it sees, and itself. In a
-	// row that goes on where a prompt ends, the first position is the prompt's length.
+	// row that goes on where a prompt ends, the first position is the prompt's length, and so is
+	// that of each further sequence.
 	Position []int32
 }
 
@@ -36,6 +45,22 @@ func (d DensePass) ForwardWidth() int { return d.H*d.E + d.H }
 
 // StateWidth returns the numbers of a token's queries, keys and values, (H + 2K)·E.
 func (d DensePass) StateWidth() int { return (d.H + 2*d.K) * d.E }
+
+// Held returns the bytes that a DenseAttention of so many threads keeps once it has computed a pass and its
+// gradient: those of each query head's gradients of keys and values, and of each thread one head's matrices.
+func (d DensePass) Held(threads int) int64 {
+	tokens := padded(d.T) // of the spans that a thread has in hand
+	if d.Group > 0 {
+		tokens += padded(d.Prompt)
+	}
+	const rows, columns, more = 4 * 4, 3 * 4, 2 * 4 // of queries, keys, values and adjoint, and ofQueries twice
+	each := rows + columns + more
+	if d.Round && bfloat16Pairs(d.E) {
+		const rowBits, colBits, rowPairs, colPairs = 4 * 2, 3 * 2, 3 * 2, 3 * 2
+		each += rowBits + colBits + rowPairs + colPairs
+	}
+	return int64(2*4*d.H*d.Tokens()*d.E) + int64(min(threads, d.units())*tokens*d.E*each)
+}
 
 // check refuses passes that Forward and Backward cannot compute.
 func (d DensePass) check() error {
@@ -83,7 +108,7 @@ func (d DensePass) spans(p int) (stem denseSpan, branches []denseSpan, length in
 	if d.Group == 0 {
 		return denseSpan{p * d.T, d.T}, nil, 0
 	}
-	P := d.B / d.Group
+	P := d.Prompts()
 	for g := range d.Group {
 		branches = append(branches, denseSpan{P*d.Prompt + (p*d.Group+g)*d.T, d.T})
 	}
@@ -96,15 +121,16 @@ func (d DensePass) units() int {
 	if d.Group == 0 {
 		return d.B * d.H
 	}
-	return d.B / d.Group * d.H
+	return d.Prompts() * d.H
 }
 
-// start returns the first key of its own row that a row's query i sees.
-func (d DensePass) start(s denseSpan, i int) int {
-	if d.Group > 0 {
-		return 0
+// start returns the first key of its own row that a row's query i sees, where the row goes on after a
+// prompt of a length, or 0.
+func (d DensePass) start(s denseSpan, i, length int) int {
+	if s.first < d.Prompts()*d.Prompt {
+		return 0 // a prompt
 	}
-	return min(max(i-int(d.Position[s.first+i]), 0), i)
+	return min(max(i-(int(d.Position[s.first+i])-length), 0), i)
 }
 
 // Forward computes the attention of all [M, H + 2K, E], queries, then keys, then values. out [M,
@@ -215,10 +241,10 @@ func (s *denseScratch) queriesOf(v denseView, i, c0, c1 int) (lo, hi int) {
 
 // bounds lists for each query of a span the first key that it sees, and for each key the end of
 // the queries that see it: those of its sequence from it on.
-func (s *denseScratch) bounds(d DensePass, span denseSpan) {
+func (s *denseScratch) bounds(d DensePass, span denseSpan, length int) {
 	s.first, s.end = grow(s.first, span.n), grow(s.end, span.n)
 	for i := range span.n {
-		s.first[i] = d.start(span, i)
+		s.first[i] = d.start(span, i, length)
 	}
 	end := span.n
 	for i := span.n - 1; i >= 0; i-- {
@@ -239,13 +265,11 @@ func (s *denseScratch) forward(d DensePass, p, h int, all, out []float32) {
 		st.values.set(head(d.H+d.K+k), ld, span.n, E, 1, d.Round, byRow)
 	}
 	set(&s.stem, stem)
-	s.bounds(d, stem)
+	s.bounds(d, stem, 0)
 	s.mix(d, h, stem, &s.stem, []denseView{{keys: &s.stem, own: true}}, out)
-	for i, b := range branches {
+	for _, b := range branches {
 		set(&s.branch, b)
-		if i == 0 {
-			s.bounds(d, b)
-		}
+		s.bounds(d, b, length)
 		s.mix(d, h, b, &s.branch, []denseView{{keys: &s.stem, length: length}, {keys: &s.branch, own: true}}, out)
 	}
 }
@@ -384,13 +408,11 @@ func (s *denseScratch) backward(
 		}
 	}
 	set(&s.stem, stem)
-	s.bounds(d, stem)
+	s.bounds(d, stem, 0)
 	unmix(stem, &s.stem, []denseView{{keys: &s.stem, own: true}})
-	for i, b := range branches {
+	for _, b := range branches {
 		set(&s.branch, b)
-		if i == 0 {
-			s.bounds(d, b)
-		}
+		s.bounds(d, b, length)
 		unmix(b, &s.branch, []denseView{{keys: &s.stem, length: length}, {keys: &s.branch, own: true}})
 	}
 }

@@ -66,11 +66,7 @@ func plainAttention(d DensePass, all, adjoint []float32) (mixed, logSum, gradien
 
 // visible lists the tokens that token m sees.
 func visible(d DensePass, m int) (all []int) {
-	P := 0
-	if d.Group > 0 {
-		P = d.B / d.Group
-	}
-	prompts := P * d.Prompt
+	prompts := d.Prompts() * d.Prompt
 	if m < prompts {
 		for s := m / d.Prompt * d.Prompt; s <= m; s++ {
 			all = append(all, s)
@@ -82,10 +78,11 @@ func visible(d DensePass, m int) (all []int) {
 	from := max(0, i-int(d.Position[m]))
 	if d.Group > 0 {
 		p := row / d.Group
-		for s := range int(d.Position[prompts+p*d.Group*d.T]) {
+		length := int(d.Position[prompts+p*d.Group*d.T])
+		for s := range length {
 			all = append(all, p*d.Prompt+s)
 		}
-		from = 0
+		from = i - (int(d.Position[m]) - length)
 	}
 	for s := from; s <= i; s++ {
 		all = append(all, first+s)
@@ -110,15 +107,20 @@ func drawPass(r *rand.Rand, d DensePass) DensePass {
 		}
 		return d
 	}
-	P := d.B / d.Group
+	P := d.Prompts()
 	for p := range P {
 		length := 1 + r.IntN(d.Prompt)
 		for i := range d.Prompt {
 			d.Position[p*d.Prompt+i] = int32(i)
 		}
 		for g := range d.Group {
+			at := 0
 			for i := range d.T {
-				d.Position[P*d.Prompt+(p*d.Group+g)*d.T+i] = int32(length + i)
+				if d.Several && r.IntN(30) == 0 {
+					at = 0 // another sequence begins
+				}
+				d.Position[P*d.Prompt+(p*d.Group+g)*d.T+i] = int32(length + at)
+				at++
 			}
 		}
 	}
@@ -139,6 +141,7 @@ func TestDenseAttention(t *testing.T) {
 	for i, s := range []Sequences{
 		{B: 1, T: 1}, {B: 1, T: 7}, {B: 2, T: 49}, {B: 1, T: 200}, {B: 2, T: 130},
 		{B: 2, T: 5, Group: 2, Prompt: 3}, {B: 4, T: 65, Group: 2, Prompt: 33}, {B: 2, T: 70, Group: 2, Prompt: 150},
+		{B: 4, T: 150, Group: 2, Prompt: 33, Several: true},
 	} {
 		for j, d := range heads {
 			d.Sequences, d.Round = s, (i+j)%2 == 0
@@ -152,6 +155,47 @@ func TestDenseAttention(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
 		for _, c := range cases {
 			c.compare(t, teams)
+		}
+	})
+}
+
+// TestDenseAttentionHeld: Held is what a pass and its gradient leave, but for some numbers a token that all heads
+// share, on every tier.
+func TestDenseAttentionHeld(t *testing.T) {
+	team := NewTeam(1)
+	defer team.Close()
+	r := rand.New(rand.NewPCG(5, 6))
+	eachTier(t, func(t *testing.T) {
+		for _, pass := range []DensePass{
+			{Sequences: Sequences{B: 2, T: 300}, H: 4, K: 2, E: 64},
+			{Sequences: Sequences{B: 2, T: 300}, H: 4, K: 2, E: 64, Round: true},
+			{Sequences: Sequences{B: 4, T: 130, Group: 2, Prompt: 70}, H: 3, K: 1, E: 128, Round: true},
+			{Sequences: Sequences{B: 4, T: 60, Group: 4, Prompt: 200}, H: 2, K: 2, E: 20, Round: true},
+		} {
+			c := newDenseCase(r, pass)
+			a := NewDenseAttention(team)
+			out, gradient := make([]float32, c.Tokens()*c.ForwardWidth()), make([]float32, len(c.all))
+			if err := a.Forward(c.DensePass, c.all, out); err != nil {
+				t.Fatal(err)
+			}
+			adjoint := Adjoint{OfResult: make([]float32, c.Tokens()*c.H*c.E), LogSum: make([]float32, c.Tokens()*c.H),
+				Away: make([]float32, c.Tokens()*c.H)}
+			if err := a.Backward(c.DensePass, c.all, adjoint, gradient); err != nil {
+				t.Fatal(err)
+			}
+			s := &a.scratch[0]
+			held := 4 * (cap(a.ofKeys) + cap(a.ofValues) + cap(s.ofQueries) + cap(s.ofQueryRows))
+			for _, st := range []*denseStates{&s.stem, &s.branch} {
+				for _, m := range []*denseMatrix{&st.queries, &st.keys, &st.values, &st.adjoint} {
+					held += 4*(cap(m.rows)+cap(m.cols)+cap(m.rowPairs)+cap(m.colPairs)) + 2*(cap(m.rowBits)+cap(m.colBits))
+				}
+			}
+			if want := c.Held(1); int64(held) > want || float64(held) < 0.9*float64(want) {
+				t.Errorf("%+v: %d bytes are held, not %d", pass, held, want)
+			}
+			if one, four := c.Held(1), c.Held(4); four <= one {
+				t.Errorf("%+v: %d bytes with one thread, %d with four", pass, one, four)
+			}
 		}
 	})
 }

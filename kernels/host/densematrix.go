@@ -25,6 +25,9 @@ const (
 	across                       // its columns
 )
 
+// padded returns the rows that a matrix of n rows is filled up to.
+func padded(n int) int { return (n + denseStep - 1) / denseStep * denseStep }
+
 // bfloat16Pairs reports whether tiles take heads E wide in pairs of bfloat16.
 func bfloat16Pairs(E int) bool {
 	return len(tiers) > 0 && tiers[0].dot[formatBF16] != nil && E%(4*tiers[0].lanes) == 0
@@ -32,7 +35,7 @@ func bfloat16Pairs(E int) bool {
 
 // set makes the forms of n rows of E numbers times scale that lie ld apart.
 func (m *denseMatrix) set(from []float32, ld, n, E int, scale float32, round bool, forms denseForm) {
-	m.n, m.E, m.pad = n, E, (n+denseStep-1)/denseStep*denseStep
+	m.n, m.E, m.pad = n, E, padded(n)
 	m.pairs = round && bfloat16Pairs(E)
 	m.rounded = round && !m.pairs
 	m.rows = grow(m.rows, m.pad*E)

@@ -35,7 +35,7 @@ type Sequences = host.Sequences
 // Attention computes causal attention of q [M, H, E] over keys and values [M, K, E] of the same
 // tokens. position [M] (int32) counts the tokens before each in its sequence, and a token sees
 // those and itself. In a row that goes on where a prompt ends, the first position is the prompt's
-// length. The result is [M, H, E], float32.
+// length, and so is that of each further sequence. The result is [M, H, E], float32.
 //
 // Scores exist a block at a time, here and in the gradient, which makes them again from queries,
 // keys and the logarithm of each query's sum (Dao, "FlashAttention-2", 2023): memory grows with
@@ -46,7 +46,7 @@ type Sequences = host.Sequences
 // A host kernel computes both where the device has one (see backend.HostAttention).
 func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, remat bool) *Node {
 	H, K, E := q.Shape().Dim(1), keys.Shape().Dim(1), q.Shape().Dim(2)
-	if backend.UsesHostAttention(q.Graph()) && fitsHostAttention(H, K, E) {
+	if backend.UsesHostAttention(q.Graph()) && backend.FitsHostAttention(H, K, E) {
 		return hostAttention(s, q, keys, values, position, dtype, remat)
 	}
 	a := attention{dtype: dtype, H: H, K: K, E: E}
@@ -113,11 +113,18 @@ func rowsOf(s Sequences, position *Node) []*rows {
 		r.start = r.blocks(Reshape(start, s.B*s.T, 1, 1), 1)
 		return []*rows{r}
 	}
-	P := s.B / s.Group
+	P := s.Prompts()
 	prompts, more := newRows(0, P, 1, s.Prompt), newRows(P*s.Prompt, P, s.Group, s.T)
 	more.prompt = prompts
 	of := Reshape(Slice(position, AxisRange(more.first)), P, s.Group*s.T)
-	more.length = Reshape(Slice(of, AxisRange(), AxisElem(0)), 1, P, 1, 1, 1, 1, 1)
+	length := Slice(of, AxisRange(), AxisElem(0)) // [P, 1]
+	more.length = Reshape(length, 1, P, 1, 1, 1, 1, 1)
+	if s.Several {
+		index := Reshape(Iota(g, shapes.Make(dtypes.Int32, s.B, s.T), 1), P, s.Group*s.T)
+		start := Reshape(Add(Sub(index, of), length), s.B*s.T)
+		start = Concatenate([]*Node{Zeros(g, shapes.Make(dtypes.Int32, more.first)), start}, 0)
+		more.start = more.blocks(Reshape(start, s.Tokens(), 1, 1), 1)
+	}
 	return []*rows{prompts, more}
 }
 

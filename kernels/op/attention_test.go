@@ -63,9 +63,11 @@ func packedPass(r *rand.Rand, B, T int) attentionPass {
 	return p
 }
 
-// continuedPass has prompts of random lengths and rows that go on where they end.
-func continuedPass(r *rand.Rand, prompts, prompt, group, T int) attentionPass {
-	p := attentionPass{Sequences: Sequences{B: prompts * group, T: T, Group: group, Prompt: prompt}}
+// continuedPass has prompts of random lengths and rows that go on where they end, once or several times.
+func continuedPass(r *rand.Rand, prompts, prompt, group, T int, several bool) attentionPass {
+	p := attentionPass{
+		Sequences: Sequences{B: prompts * group, T: T, Group: group, Prompt: prompt, Several: several},
+	}
 	M := prompts * (prompt + group*T)
 	p.sees, p.position = make([]float32, M*M), make([]int32, M)
 	for i := range prompts {
@@ -80,12 +82,16 @@ func continuedPass(r *rand.Rand, prompts, prompt, group, T int) attentionPass {
 		}
 		for row := range group {
 			first := prompts*prompt + (i*group+row)*T
+			start := 0
 			for query := range T {
-				p.position[first+query] = int32(length + query)
+				if several && r.IntN(8) == 0 {
+					start = query
+				}
+				p.position[first+query] = int32(length + query - start)
 				for key := range length {
 					p.sees[(first+query)*M+i*prompt+key] = 1
 				}
-				for key := range query + 1 {
+				for key := start; key <= query; key++ {
 					p.sees[(first+query)*M+first+key] = 1
 				}
 			}
@@ -105,11 +111,13 @@ func TestAttention(t *testing.T) {
 	passes := map[string]attentionPass{
 		"packed":                 packedPass(r, 3, 24),
 		"packed, blocks":         packedPass(r, 1, block+block/2+3),
-		"continued":              continuedPass(r, 2, 12, 3, 9),
-		"continued, group of 1":  continuedPass(r, 3, 7, 1, 16),
-		"continued, long prompt": continuedPass(r, 1, 2*block+5, 2, 20),
-		"continued, long rows":   continuedPass(r, 2, 30, 1, block+1),
-		"continued, both":        continuedPass(r, 2, 3*block+7, 2, block+9),
+		"continued":              continuedPass(r, 2, 12, 3, 9, false),
+		"continued, group of 1":  continuedPass(r, 3, 7, 1, 16, false),
+		"continued, long prompt": continuedPass(r, 1, 2*block+5, 2, 20, false),
+		"continued, long rows":   continuedPass(r, 2, 30, 1, block+1, false),
+		"continued, both":        continuedPass(r, 2, 3*block+7, 2, block+9, false),
+		"several":                continuedPass(r, 2, 12, 3, 23, true),
+		"several, blocks":        continuedPass(r, 2, block+7, 2, block+9, true),
 	}
 	for _, d := range bothAttentions(kernelstest.Open(t)) {
 		for name, pass := range passes {

@@ -8,9 +8,6 @@ import (
 	"github.com/stele-lm/stele/kernels/host"
 )
 
-// fitsHostAttention reports whether the heads are of a shape that backend.HostAttention takes.
-func fitsHostAttention(H, K, E int) bool { return H <= 2*K*E }
-
 // hostAttention is Attention by host.DenseAttention.
 func hostAttention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, remat bool) *Node {
 	M, H, K, E := q.Shape().Dim(0), q.Shape().Dim(1), keys.Shape().Dim(1), q.Shape().Dim(2)

@@ -20,7 +20,7 @@ import (
 // TestLayouts: pairs of which some share a prompt give the loss, the log-probabilities
 // and every gradient that they give alone, each a row of a pass of its own, to
 // rounding (half the goldens' bound: advantages of a group cancel in sums): with the prompt computed once,
-// with groups divided, and packed.
+// with groups divided, with rows that several completions share, and packed.
 func TestLayouts(t *testing.T) {
 	for _, name := range kernelstest.Backends(t) {
 		d := trainertest.OpenDevice(t, name)
@@ -103,7 +103,7 @@ func TestLayouts(t *testing.T) {
 			}
 		}
 		wantLoss, wantLogprobs, want := pass(alone)
-		for _, u := range []Layout{{MicroTokens: 4096}, {MicroTokens: 256, Packed: true}, {MicroTokens: 80}} {
+		for _, u := range []Layout{{MicroTokens: 4096}, {MicroTokens: 256, Packed: true}, {MicroTokens: 120}, {MicroTokens: 80}} {
 			if u.MicroTokens == 80 && name != "go" {
 				continue // XLA takes seconds to compile each of the many shapes
 			}

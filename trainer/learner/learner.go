@@ -168,7 +168,7 @@ func (l *Learner) key(shape dense.Shape, sequences int) programKey {
 // sequencesOf bounds the number of a pass's sequences: by its rows where each has one,
 // else by a power of two, so that few programs are compiled.
 func sequencesOf(shape dense.Shape, sequences int) int {
-	if shape.Group > 0 {
+	if shape.Group > 0 && !shape.Several {
 		return shape.B
 	}
 	return dense.Bucket(sequences, 1)

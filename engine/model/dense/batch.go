@@ -103,9 +103,19 @@ func Bucket(n, least int) int {
 	return 1 << bits.Len(uint(n-1))
 }
 
-// Width rounds a number of tokens up to a multiple of 8 or, above 64, of an eighth
-// to a quarter of itself: finer than Bucket where padding costs more than compiling.
+// half rounds n up to a power of two or to the half between two of them.
+func half(n int) int {
+	up := Bucket(n, 1)
+	if less := up / 4 * 3; less >= n {
+		return less
+	}
+	return up
+}
+
+// Width rounds a number of tokens up as half does, to a multiple of 8.
 func Width(n int) int {
-	step := max(8, Bucket(n, 1)/8)
-	return max((n+step-1)/step, 1) * step
+	if n <= 16 {
+		return Bucket(n, 8)
+	}
+	return half(n)
 }

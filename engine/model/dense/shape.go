@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // Shape has the sizes that a scoring or training program is compiled for: rows that are
@@ -19,18 +20,20 @@ type Shape struct {
 	// Group counts the rows, one after another, that continue one prompt; 0 for packed rows.
 	Group  int
 	Prompt int // tokens a prompt, padded on the right
+	// Several says that rows which continue a prompt may hold several continuations of it.
+	Several bool
+}
+
+// Sequences says where in a pass the sequences lie.
+func (s Shape) Sequences() host.Sequences {
+	return host.Sequences{B: s.B, T: s.T, Group: s.Group, Prompt: s.Prompt, Several: s.Several}
 }
 
 // Prompts returns the number of prompts that are computed apart from the rows.
-func (s Shape) Prompts() int {
-	if s.Group == 0 {
-		return 0
-	}
-	return s.B / s.Group
-}
+func (s Shape) Prompts() int { return s.Sequences().Prompts() }
 
 // Tokens returns the number of tokens that a pass computes, padding included.
-func (s Shape) Tokens() int { return s.Prompts()*s.Prompt + s.B*s.T }
+func (s Shape) Tokens() int { return s.Sequences().Tokens() }
 
 // Inputs declares the inputs of a dense program beside the weights: token and position
 // [Tokens], the prompts' before the rows', row and target [N], all int32, and

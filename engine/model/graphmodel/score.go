@@ -18,10 +18,9 @@ func TokenLogProbs(
 ) (logprob, entropy *Node) {
 	token, position, row, target := in.One("token"), in.One("position"), in.One("row"), in.One("target")
 	m, p, M := w.Config.Model(), newParams(w, in), shape.Tokens()
-	layout := op.Sequences{B: shape.B, T: shape.T, Group: shape.Group, Prompt: shape.Prompt}
 	x_1MD := hidden(m, p, Reshape(token, 1, M), Reshape(position, 1, M), func(_ int, q, k, v *Node) *Node {
 		flat := func(x *Node) *Node { return Reshape(x, M, x.Shape().Dim(2), m.HeadDim) }
-		return op.Attention(layout, flat(q), flat(k), flat(v), position, w.HeldAs(), remat)
+		return op.Attention(shape.Sequences(), flat(q), flat(k), flat(v), position, w.HeldAs(), remat)
 	}, remat)
 	x_1MD = p.normalise(x_1MD, &m.Norm)
 	x_ND := Gather(Reshape(x_1MD, M, m.HiddenSize), Reshape(row, shape.N, 1))
