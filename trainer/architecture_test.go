@@ -331,7 +331,7 @@ func gradient(t *testing.T, w *model.Weights, shape dense.Shape, first, n int) *
 	outputs := []string{"gradients"}
 	program, err := backend.CompileNamed(w.Device, "gradient", inputs, outputs,
 		func(in backend.Nodes) backend.Nodes {
-			logprob, _ := graphmodel.TokenLogProbs(w, shape, in, false)
+			logprob, _ := graphmodel.TokenLogProbs(w, shape, in, graphmodel.RecomputeBetween)
 			loss := Neg(ReduceAllSum(Slice(logprob, AxisRange(first, first+n))))
 			return backend.Nodes{"gradients": Gradient(loss, in["weights"]...)}
 		})

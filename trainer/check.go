@@ -17,6 +17,7 @@ import (
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/runlock"
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
@@ -146,6 +147,10 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	}
 	if _, err := s.Device().Description(); err != nil { // opens it
 		return found, err
+	}
+	if w := found.plan.workload; s.Device().HostAttention() == nil {
+		w.AttentionThreads = threads.Count
+		found.plan.take(w)
 	}
 	known, err := c.Data.Source(nil).LanguageTable()
 	if err != nil {

@@ -40,14 +40,14 @@ type Sequences = host.Sequences
 // Scores exist a block at a time, here and in the gradient, which makes them again from queries,
 // keys and the logarithm of each query's sum (Dao, "FlashAttention-2", 2023): memory grows with
 // the number of tokens, not with its square. Products are taken in dtype, scores, softmax and
-// sums in float32. remat says that the layer is computed again in the backward pass: what
+// sums in float32. keeps says that what is not kept is computed again in the backward pass: what
 // Attention returns is kept then, and only queries, keys and values are made again.
 //
 // A host kernel computes both where the device has one (see backend.HostAttention).
-func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, remat bool) *Node {
+func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, keeps bool) *Node {
 	H, K, E := q.Shape().Dim(1), keys.Shape().Dim(1), q.Shape().Dim(2)
 	if backend.UsesHostAttention(q.Graph()) && backend.FitsHostAttention(H, K, E) {
-		return hostAttention(s, q, keys, values, position, dtype, remat)
+		return hostAttention(s, q, keys, values, position, dtype, keeps)
 	}
 	a := attention{dtype: dtype, H: H, K: K, E: E}
 	parts := rowsOf(s, position)
@@ -72,7 +72,7 @@ func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType,
 	// again where it is used.
 	kept := OptimizationBarriers(append([]*Node{Concatenate(outputs, 0)}, states...)...)
 	mixed, states = kept[0], kept[1:]
-	if remat {
+	if keeps {
 		mixed = mixed.Checkpoint()
 	}
 	return IdentityWithCustomGradient(onPath(StopGradient(mixed), all), func(_, v *Node) *Node {

@@ -9,7 +9,7 @@ import (
 )
 
 // hostAttention is Attention by host.DenseAttention.
-func hostAttention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, remat bool) *Node {
+func hostAttention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, keeps bool) *Node {
 	M, H, K, E := q.Shape().Dim(0), q.Shape().Dim(1), keys.Shape().Dim(1), q.Shape().Dim(2)
 	pass := host.DensePass{Sequences: s, H: H, K: K, E: E, Round: dtype == dtypes.BFloat16}
 	matrix := func(x *Node) *Node { return Reshape(x, M, x.Shape().Size()/M) }
@@ -24,7 +24,7 @@ func hostAttention(s Sequences, q, keys, values, position *Node, dtype dtypes.DT
 	mixed = Reshape(Slice(out, AxisRange(), AxisRange(0, H*E)), M, H, E)
 	kept := OptimizationBarriers(mixed, Slice(out, AxisRange(), AxisRange(H*E)))
 	mixed, logSum = kept[0], kept[1]
-	if remat {
+	if keeps {
 		mixed = mixed.Checkpoint()
 	}
 	return IdentityWithCustomGradient(onPath(StopGradient(mixed), all), func(_, v *Node) *Node {

@@ -103,7 +103,9 @@ func TestLayouts(t *testing.T) {
 			}
 		}
 		wantLoss, wantLogprobs, want := pass(alone)
-		for _, u := range []Layout{{MicroTokens: 4096}, {MicroTokens: 256, Packed: true}, {MicroTokens: 120}, {MicroTokens: 80}} {
+		for _, u := range []Layout{
+			{MicroTokens: 4096}, {MicroTokens: 256, Packed: true}, {MicroTokens: 120}, {MicroTokens: 80},
+		} {
 			if u.MicroTokens == 80 && name != "go" {
 				continue // XLA takes seconds to compile each of the many shapes
 			}

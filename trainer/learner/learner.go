@@ -187,7 +187,11 @@ func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 			if adapter != nil {
 				trained = in["factors"]
 			}
-			logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in, key.remat)
+			again := graphmodel.RecomputeBetween
+			if key.remat {
+				again = graphmodel.RecomputeLayers
+			}
+			logprob, entropy := graphmodel.TokenLogProbs(w, key.shape, in, again)
 			loss, statistics := o.Build(in, logprob, entropy, key.sequences)
 			sums := make([]*Node, len(trained))
 			for i, g := range Gradient(loss, trained...) {

@@ -1,8 +1,11 @@
 package memory
 
 import (
+	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/op"
 )
 
@@ -14,27 +17,32 @@ import (
 // constant and fit differ, other constants of the sum make up for it in a model of usual
 // proportions (I from 2.5 to 6 times D, H·E about D).
 const (
-	// Of each token in each layer, numbers as many as the row is wide:
-	keptIntermediate = 5 // rows of I: gate, up, SiLU(gate) and its sigmoid, their product. Fit 4.98
-	// rows of D: the residual stream after attention and after the MLP. Fit, with norms, 6.21 (here 6)
-	keptHidden     = 2
-	keptNormalised = 2 // rows of what a norm is applied to: normalised, and scaled
-	keptQuery      = 2 // rows of H·E: queries as rotated, attention's output. Fit 2.00
-	keptKeyValue   = 2 // rows of K·E: keys, values. Fit 2.20
+	// Of each token in each layer, numbers as many as the row is wide. What lies between them is computed again
+	// (see graphmodel.RecomputeBetween).
+	keptIntermediate = 2 // rows of I: gate, up. Fit 2.45
+	keptHidden       = 2 // rows of D: the residual stream after attention and after the MLP. Fit 1.40
+	keptQuery        = 2 // rows of H·E: queries, attention's output. Fit 1.81
+	keptKeyValue     = 2 // rows of K·E: keys, values. Fit 1.56
+
+	// At the head, of each token, rows of I and of D that XLA has not freed yet.
+	unfreedIntermediate = 1
+	unfreedHidden       = 1
 
 	// In one layer at a time, of each query of all rows and each key of a block, which is too many where
 	// a row has several blocks: scores, their softmax, its gradient.
 	blockScores = 3
 
 	// Of each completion token, rows of a block of the vocabulary: logits, their softmax, its
-	// gradient. Fit 2.95, and 1.01 for the head's gradient, which counts once.
+	// gradient. Fit 2.88, and 1.08 for the head's gradient, which counts once.
 	logitRows = 3
 
 	// With remat a layer keeps its input and what attention returns, and the peak is at the head or in
-	// one layer.
-	rematHeadBytes = 34 // at the head, of each token and unit of D: what XLA has not freed yet
-	rematMore      = 10 // in a layer a tenth more than is kept of it without remat
-	rematFactors   = 2  // in a layer with an adapter further rows of I: gate and up without their factors
+	// one layer, where more is kept than without:
+	rematIntermediate = 5  // rows of I: gate, up, SiLU(gate) and its sigmoid, their product
+	rematNormalised   = 2  // rows of what a norm is applied to: normalised, and scaled
+	rematHeadBytes    = 34 // at the head, of each token and unit of D: what XLA has not freed yet
+	rematMore         = 10 // a tenth more in a layer
+	rematFactors      = 2  // in a layer with an adapter further rows of I: gate and up without their factors
 )
 
 // temporary plans the activations and logits of a gradient pass, in bytes.
@@ -45,8 +53,15 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 	D, I, layers := int64(m.HiddenSize), int64(m.IntermediateSize), int64(m.NumLayers)
 	queries, keys := int64(m.NumHeads*m.HeadDim), int64(m.NumKVHeads*m.HeadDim)
 
-	layer := tokens * (keptIntermediate*I + keptHidden*D + keptNormalised*normalised(m) + keptQuery*queries +
-		keptKeyValue*keys)
+	// Of a layer, but the MLP's.
+	kept := float * tokens * (keptHidden*D + normalisedResults(m) + keptQuery*queries + keptKeyValue*keys)
+	layer := kept + float*tokens*keptIntermediate*I
+	rematLayer := kept + float*tokens*(rematIntermediate*I+rematNormalised*normalised(m))
+	rematLayer += rematLayer / rematMore
+	if w.LoRA.Trains() {
+		rematLayer += float * rematFactors * tokens * I
+	}
+
 	_, block := op.AttentionBlocks(shape.T)
 	rows, ofRows := shape.B*shape.T, block
 	ofPrompts := 0
@@ -55,25 +70,52 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 		ofRows = max(ofRows, block)
 		ofPrompts = shape.Prompts() * shape.Prompt * block
 	}
-	layer *= float
 	scores := float * scale(blockScores*max(rows*ofRows, ofPrompts)) * int64(m.NumHeads)
+	held := int64(0)
+	if w.attendsOnHost() {
+		scores, held = 0, w.attentionHeld(shape)
+	}
 
 	// The head's gradient, or its blocks cut out, is as large as the head.
 	logits = float * (logitRows*completions*min(int64(m.VocabSize), op.VocabularyBlock) +
 		int64(m.VocabSize)*D)
-	if !w.Remat {
-		return layers*layer + scores, logits
+	atHead := layers*layer + float*tokens*(unfreedIntermediate*I+unfreedHidden*D)
+	inLayer := layers*layer + scores + layer
+	if w.Remat {
+		inputs := float * layers * tokens * (D + queries) // of a layer, and its attention's output
+		atHead, inLayer = inputs+rematHeadBytes*tokens*D, inputs+scores+rematLayer
 	}
-	inputs := float * layers * tokens * (D + queries) // of a layer, and its attention's output
-	atHead := inputs + rematHeadBytes*tokens*D + logits
-	inLayer := inputs + scores + layer + layer/rematMore
-	if w.LoRA.Trains() {
-		inLayer += float * rematFactors * tokens * I
+	if inLayer > atHead+logits {
+		return inLayer + held, 0
 	}
-	if inLayer > atHead {
-		return inLayer, 0
+	return atHead + held, logits
+}
+
+// attendsOnHost reports whether attention is computed outside XLA's programs.
+func (w Workload) attendsOnHost() bool {
+	m := w.Model
+	return w.AttentionThreads > 0 && backend.FitsHostAttention(m.NumHeads, m.NumKVHeads, m.HeadDim)
+}
+
+// attentionHeld returns the bytes that attention outside XLA's programs keeps for passes of a shape.
+func (w Workload) attentionHeld(s dense.Shape) int64 {
+	m := w.Model
+	return host.DensePass{
+		Sequences: s.Sequences(), H: m.NumHeads, K: m.NumKVHeads, E: m.HeadDim, Round: w.DType == "bfloat16",
+	}.Held(w.AttentionThreads)
+}
+
+// normalisedResults returns how many numbers of a token a layer has as results of products that a norm is applied
+// to before they are added to the residual stream.
+func normalisedResults(m *checkpoint.Config) int64 {
+	layer := m.Architecture.Layer(&m.Config, 0)
+	n := 0
+	for _, norm := range []*architecture.Norm{layer.Attention.After, layer.MLP.After} {
+		if norm != nil {
+			n += norm.Size
+		}
 	}
-	return atHead - logits, logits
+	return int64(n)
 }
 
 // normalised returns how many numbers of a token a layer normalises: D for each norm of the

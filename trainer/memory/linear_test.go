@@ -10,16 +10,17 @@ import (
 // TestMemoryLinear: what XLA assigns to a gradient pass of 4096 tokens does not grow with the
 // length of its sequences, packed or continuing prompts, with and without remat.
 func TestMemoryLinear(t *testing.T) {
-	opened := trainertest.OpenDevice(t, "xla:cpu")
+	d := trainertest.OpenDevice(t, "xla:cpu")
 	p := fitPass{D: 128, I: 512, H: 4, K: 2, E: 32, V: 2048, L: 2, prompt: 64, completion: 64, group: 1, micro: 4096}
-	for i := range 4 { // with host attention, where the CPU has it, and as a graph
-		remat, d := i%2 == 1, opened
-		if i >= 2 {
-			d = opened.WithoutHostCalls()
+	for i := range p.assigned { // with attention as a graph and, where the CPU has it, host attention
+		w := p.workload(i)
+		if d.HostAttention() != nil {
+			w.AttentionThreads = 0
 		}
 		temporary := func(shape dense.Shape) int64 {
-			bytes := xlas(t, d, p.workload(remat), shape)
-			t.Logf("remat %v, %+v: %.1f MiB", remat, shape, float64(bytes)/(1<<20))
+			bytes := xlas(t, d, w, shape)
+			t.Logf("remat %v, %d threads of attention, %+v: %.1f MiB", w.Remat, w.AttentionThreads, shape,
+				float64(bytes)/(1<<20))
 			return bytes
 		}
 		short := temporary(dense.Shape{B: 8, T: 512, N: 2048})
@@ -28,7 +29,8 @@ func TestMemoryLinear(t *testing.T) {
 			{B: 1, T: 2048, Group: 1, Prompt: 2048, N: 2048},
 		} {
 			if bytes := temporary(long); float64(bytes) > 1.15*float64(short) {
-				t.Errorf("remat %v, %+v: %d bytes, %d with sequences of 512", remat, long, bytes, short)
+				t.Errorf("remat %v, %d threads of attention, %+v: %d bytes, %d with sequences of 512", w.Remat,
+					w.AttentionThreads, long, bytes, short)
 			}
 		}
 	}

@@ -61,6 +61,9 @@ type Workload struct {
 	// Rollouts counts the completions that a step samples, 0 for none; Decoded those that
 	// are decoded together.
 	Rollouts, Decoded int
+	// AttentionThreads counts the threads that compute attention outside XLA's programs, as a CPU's do where
+	// backend.Device.HostAttention says so; 0 where attention is a part of them.
+	AttentionThreads int
 }
 
 // Plan computes the plan.

@@ -25,16 +25,29 @@ type rowAttention struct {
 	mix   func(layer int, heads *Node) *Node
 }
 
+// Recompute is what a gradient computes again of a forward pass instead of having it kept.
+type Recompute int
+
+const (
+	// RecomputeNothing is for passes without a gradient.
+	RecomputeNothing Recompute = iota
+	// RecomputeBetween computes again what lies between products and attention: norms, rotation, activations. It costs
+	// no time, as the gradient has to read what they are made from in any case.
+	RecomputeBetween
+	// RecomputeLayers computes each layer's inside again but for attention.
+	RecomputeLayers
+)
+
 // hidden runs the layers over tokens [B, T] at position [B, T] (int32) and
-// returns the states [B, T, D] that the head reads when they are normalised. With remat, each
-// layer's inside is computed again in the backward pass instead of being kept.
-func hidden(m *architecture.Model, p params, token, position *Node, attend attention, remat bool) *Node {
+// returns the states [B, T, D] that the head reads when they are normalised.
+func hidden(m *architecture.Model, p params, token, position *Node, attend attention, again Recompute) *Node {
 	B, T := token.Shape().Dimensions[0], token.Shape().Dimensions[1]
 	heads := func(x *Node, n int) *Node { return Reshape(x, B, T, n, m.HeadDim) }
 	x_BTD := op.Convert(Gather(p.get(m.Embedding.Name), Reshape(token, B, T, 1)), dtypes.Float32)
 	cos, sin := rotation(m, position)
+	p.keeps = again == RecomputeBetween
 	for l, layer := range m.Layers {
-		if remat {
+		if again != RecomputeNothing {
 			x_BTD = x_BTD.Checkpoint()
 		}
 		a, mlp := layer.Attention, layer.MLP
@@ -49,7 +62,7 @@ func hidden(m *architecture.Model, p params, token, position *Node, attend atten
 			k := p.normalise(heads(qkv[1], m.NumKVHeads), a.KeyNorm)
 			mixed = attend(l, rotate(q, cos, sin), rotate(k, cos, sin), heads(qkv[2], m.NumKVHeads))
 		}
-		x_BTD = p.add(x_BTD, Reshape(mixed, B, T, m.NumHeads*m.HeadDim), a.Output, a.After)
+		x_BTD = p.keep(p.add(x_BTD, Reshape(mixed, B, T, m.NumHeads*m.HeadDim), a.Output, a.After))
 
 		var inner *Node
 		if row, ok := p.normedRow(x_BTD, mlp.Before, mlp.Gate, mlp.Up); ok {
@@ -60,7 +73,7 @@ func hidden(m *architecture.Model, p params, token, position *Node, attend atten
 		}
 		x_BTD = p.add(x_BTD, inner, mlp.Down, mlp.After)
 	}
-	if remat {
+	if again != RecomputeNothing {
 		x_BTD = x_BTD.StopCheckpoint()
 	}
 	return x_BTD

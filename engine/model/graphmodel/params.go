@@ -24,6 +24,7 @@ type params struct {
 	read   model.Reading
 
 	epsilon float64 // of norms
+	keeps   bool    // a gradient does not compute the results of projections again, but what is made of them
 	// row is that the graph, for CUDA and without a gradient, is of one row: see op.Row.
 	row    bool
 	attend rowAttention // of a row; without mix where it has no kernel
@@ -76,6 +77,14 @@ func (p params) get(name string) *Node {
 	return node
 }
 
+// keep marks what a gradient has kept, where it computes again what is not marked.
+func (p params) keep(x *Node) *Node {
+	if p.keeps {
+		return x.Checkpoint()
+	}
+	return x
+}
+
 // project multiplies x [..., In], normalised if there is a norm, by projections to [..., Out] each, float32.
 // Those that are joined are one product.
 func (p params) project(x *Node, norm *architecture.Norm, to ...architecture.Projection) []*Node {
@@ -87,13 +96,13 @@ func (p params) project(x *Node, norm *architecture.Norm, to ...architecture.Pro
 	if joined := to[0].Weight(); p.joined[joined] {
 		y, at := p.product(x, norm, joined), 0
 		for i, t := range to {
-			all[i] = p.adjust(x, part(y, at, t.Out), t, at)
+			all[i] = p.keep(p.adjust(x, part(y, at, t.Out), t, at))
 			at += t.Out
 		}
 		return all
 	}
 	for i, t := range to {
-		all[i] = p.adjust(x, p.product(x, norm, t.Weight()), t, 0)
+		all[i] = p.keep(p.adjust(x, p.product(x, norm, t.Weight()), t, 0))
 	}
 	return all
 }
@@ -139,6 +148,9 @@ func (p params) add(x, y *Node, to architecture.Projection, norm *architecture.N
 	_, held := p.blockwise[weight]
 	if p.row && !held && !to.Bias && norm == nil && p.nodes[weight+factorA] == nil {
 		return op.RowOnto(x, y, p.get(weight))
+	}
+	if norm == nil {
+		p.keeps = false // nothing needs the product but the sum, which is kept
 	}
 	return Add(x, p.normalise(p.project(y, nil, to)[0], norm))
 }

@@ -101,7 +101,7 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 		x_BTD := hidden(m, p, token, address.Position_BT, func(l int, q, k, v *Node) *Node {
 			write(l, k, v)
 			return pages.Attend(q, pools[l], address, mixed)
-		}, false)
+		}, RecomputeNothing)
 		var result *Node
 		if p.row {
 			result = Reshape(p.product(x_BTD, &m.Norm, m.Head.Name), 1, m.VocabSize)
