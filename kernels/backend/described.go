@@ -29,6 +29,7 @@ import (
 // XLA's CUDA plugin compiles for a GPU that is only described, on a machine without one. A backend
 // of that kind, xla:cuda@sm_90 for instance, builds programs as for CUDA, has them compiled for the
 // GPU and reported, and runs them on xla:cpu, when they are first run; kernels of Stele's are interpreted there.
+// xla:cuda@sm_90,exact compiles as Reproducible asks.
 
 // describedPrefix begins the names of these backends, behind "xla:".
 const describedPrefix = "cuda@"
@@ -76,9 +77,12 @@ type described struct {
 	count atomic.Int64
 }
 
+// exactOption compiles for a described GPU as Reproducible asks.
+const exactOption = "exact"
+
 // openDescribed opens the backend of a described GPU: one of DescribedGPUs, or the absolute path of another
 // description. The plugin is loaded on first use.
-func openDescribed(gpu string) (*Device, error) {
+func openDescribed(gpu string, exact bool) (*Device, error) {
 	name := "xla:" + describedPrefix + gpu
 	target, err := gpuFiles.ReadFile("gpus/" + gpu + ".txtpb")
 	switch {
@@ -102,7 +106,7 @@ func openDescribed(gpu string) (*Device, error) {
 	}
 	d := &Device{Name: name, opened: new(atomic.Bool), described: &described{}}
 	d.start = sync.OnceValues(func() (compute.Backend, error) {
-		b, err := d.described.open(plugin, string(target))
+		b, err := d.described.open(plugin, string(target), exact)
 		if err != nil {
 			return nil, fmt.Errorf("backend %s: %w", name, err)
 		}
@@ -113,7 +117,7 @@ func openDescribed(gpu string) (*Device, error) {
 
 // open loads the plugin that compiles, describes the GPU to it, and opens the backend that programs are
 // built with and run on.
-func (g *described) open(plugin, target string) (compute.Backend, error) {
+func (g *described) open(plugin, target string, exact bool) (compute.Backend, error) {
 	if err := Probe(plugin); err != nil {
 		return nil, err
 	}
@@ -147,11 +151,11 @@ func (g *described) open(plugin, target string) (compute.Backend, error) {
 		return nil, fmt.Errorf("the description of the GPU: %w", err)
 	}
 	g.topology = args.result
-	g.flags = map[string]any{
-		"xla_gpu_autotune_level":     0, // there is nothing to measure on
-		"xla_gpu_enable_triton_gemm": false,
+	g.flags = map[string]any{"xla_gpu_autotune_level": 0} // there is nothing to measure on
+	if !exact {
+		g.flags["xla_gpu_enable_triton_gemm"] = false
 	}
-	for _, flag := range cudaFlags(plugin) {
+	for _, flag := range cudaFlags(plugin, exact) {
 		g.flags[flag.name] = flag.value
 	}
 	return cudaOnCPU()
@@ -267,7 +271,7 @@ func (g *described) compileGraph(name string, built *graph.Graph, outputs []*gra
 		if err := os.WriteFile(filepath.Join(c.dump, "program.mlir"), text, 0o666); err != nil {
 			return nil, err
 		}
-		flags["xla_dump_to"] = c.dump
+		flags["xla_dump_to"], flags["xla_dump_emitter_re"] = c.dump, "ptx"
 	}
 	if c.memory, err = g.compile(text, flags); err != nil {
 		return nil, err

@@ -114,11 +114,11 @@ func openBest() (*Device, error) {
 func openXLA(spec string) (*Device, error) {
 	platform, options, _ := strings.Cut(spec, ",")
 	if gpu, ok := strings.CutPrefix(platform, describedPrefix); ok {
-		if options != "" {
+		if options != "" && options != exactOption {
 			return nil, fmt.Errorf("backend xla:%s: options (%s) have no use where programs are "+
-				"compiled alone", platform, options)
+				"compiled alone, but for %s", platform, options, exactOption)
 		}
-		return openDescribed(gpu)
+		return openDescribed(gpu, options == exactOption)
 	}
 	name, path := "xla:"+platform, platform
 	if !filepath.IsAbs(path) {

@@ -40,10 +40,10 @@ type keeper struct {
 }
 
 // KeepPrograms keeps compiled programs of XLA's in a folder, for this process and others, from the next
-// plugin that is loaded on. A program is known by its text, the options of its compilation, the plugin, the device
-// and the variables NPROC, XLA_*, TF_XLA_* and TF_CPP_*. limit is the most bytes that the folder may have; those
-// that were not used for longest go first. The folder must be the user's own (see diskcache.Open): what is in it
-// is executed.
+// plugin that is loaded on. A program is known by its text, the options of its compilation, the plugin, the device,
+// with CUDA its driver and NVIDIA's assembler too, and the variables NPROC, XLA_*, TF_XLA_* and TF_CPP_*. limit is
+// the most bytes that the folder may have; those that were not used for longest go first. The folder must be the
+// user's own (see diskcache.Open): what is in it is executed.
 // What is found damaged is compiled again, and say gets a line about it, and about a folder that cannot be
 // used. While XLA is asked to dump programs none is kept or taken.
 func KeepPrograms(folder string, limit int64, say io.Writer) {
@@ -136,19 +136,48 @@ func exchange(b *xla.Backend, path string, compiler func(*pjrtAPI) func(*compile
 // the program. Programs of two that are described alike are the same.
 func madeBy(b *xla.Backend, path, options string) string {
 	client := unexported[*pjrt.Client](b, "client")
-	plugin := filepath.Base(path)
-	if info, err := os.Stat(path); err == nil {
-		plugin += fmt.Sprintf(" of %d bytes and %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
-	}
-	parts := []string{"stele " + keptFormat, plugin, client.Platform() + " " + client.PlatformVersion()}
+	parts := []string{"stele " + keptFormat, version(path), client.Platform() + " " + client.PlatformVersion()}
 	if d, err := (opened("xla:"+path, b)).Hardware(); err == nil {
 		parts = append(parts, d.Kind)
+	}
+	if pjrt.IsCUDAName(filepath.Base(path)) {
+		parts = append(parts, cudaTools(os.Getenv("XLA_FLAGS"), driverFile))
 	}
 	parts = append(parts, isa.Processor(), fmt.Sprintf("%v, %d cores", isa.InForce(), runtime.NumCPU()))
 	if options != "" {
 		parts = append(parts, options)
 	}
 	return strings.Join(append(parts, readEnvironment(os.Environ())), "; ")
+}
+
+// version tells a file from others of its name.
+func version(path string) string {
+	text := filepath.Base(path)
+	if info, err := os.Stat(path); err == nil {
+		text += fmt.Sprintf(" of %d bytes and %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
+	}
+	return text
+}
+
+// driverFile says which NVIDIA driver runs.
+const driverFile = "/proc/driver/nvidia/version"
+
+// cudaTools describes what makes machine code for a GPU beside the plugin: the driver, and the assembler, linker and
+// device library that flags of XLA's name.
+func cudaTools(flags, driver string) string {
+	var parts []string
+	if text, err := os.ReadFile(driver); err == nil {
+		first, _, _ := strings.Cut(string(text), "\n")
+		parts = append(parts, strings.Join(strings.Fields(first), " "))
+	}
+	for _, flag := range strings.Fields(flags) {
+		if dir, ok := strings.CutPrefix(flag, "--"+dataDirFlag+"="); ok {
+			for _, tool := range []string{"bin/ptxas", "bin/nvlink", "nvvm/libdevice/libdevice.10.bc"} {
+				parts = append(parts, version(filepath.Join(dir, tool)))
+			}
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // readEnvironment names the variables that XLA reads: NPROC, among whose threads it divides work, and those of its

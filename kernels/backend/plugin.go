@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,16 +104,17 @@ func Probe(path string) error {
 
 // Reproducible asks of CUDA programs that they run the same machine code in every
 // process, so that a run that goes on rounds as it would have: XLA then does not choose
-// kernels by a measurement, and those it takes can be several times slower. It has to be
-// called before the plugin is loaded. XLA_FLAGS with --xla_gpu_deterministic_ops=false
-// overrules it.
+// kernels by a measurement, and takes the tiles of its products by a model of their cost
+// instead. That a program gives the same bits each time it runs is its own matter: see
+// op.Rows. It has to be called before the plugin is loaded. What XLA_FLAGS says of the same
+// flags overrules it.
 func Reproducible() { reproducible.Store(true) }
 
 var reproducible atomic.Bool
 
 // cudaEnvironment sets, where nobody has, what XLA reads from the environment when its
-// CUDA plugin is loaded: where CUDA's compiler lies when pip brought it, and that a
-// program gives the same bits whenever it runs. go-xla's own search for libraries, which
+// CUDA plugin is loaded: where CUDA's compiler lies when pip brought it, and how programs
+// are compiled (see cudaFlags). go-xla's own search for libraries, which
 // warns of pip's layout, is turned off: the plugin finds them by itself. undo is for a
 // plugin that does not load.
 func cudaEnvironment(plugin string) (undo func()) {
@@ -130,7 +132,7 @@ func cudaEnvironment(plugin string) (undo func()) {
 			all = strings.TrimSpace(all + " " + name + "=" + value)
 		}
 	}
-	for _, flag := range cudaFlags(plugin) {
+	for _, flag := range cudaFlags(plugin, reproducible.Load()) {
 		set("--"+flag.name, fmt.Sprint(flag.value))
 	}
 	_ = environment.Set("XLA_FLAGS", all) // the user's flags hold no NUL
@@ -146,23 +148,53 @@ type xlaFlag struct {
 	value any
 }
 
-// cudaFlags are the flags that programs of a CUDA plugin are compiled with.
-func cudaFlags(plugin string) (flags []xlaFlag) {
+// costModelTiling has XLA choose the tiles of products by a model of their cost, where it does not measure. Plugins
+// before 0.12 do not know it, and end the process over a flag that they do not know.
+const costModelTiling = "xla_gpu_experimental_cost_model_gemm_tiling_default"
+
+// cudaFlags are the flags that programs of a CUDA plugin are compiled with, exact as Reproducible has them.
+func cudaFlags(plugin string, exact bool) (flags []xlaFlag) {
 	site := filepath.Dir(filepath.Dir(filepath.Dir(plugin)))
 	for _, dir := range []string{"nvidia/cu13", "nvidia/cuda_nvcc"} {
 		if dir = filepath.Join(site, dir); exists(filepath.Join(dir, "bin", "ptxas")) {
-			flags = append(flags, xlaFlag{"xla_gpu_cuda_data_dir", dir})
+			flags = append(flags, xlaFlag{dataDirFlag, dir})
 			break
 		}
 	}
-	flags = append(flags, xlaFlag{"xla_gpu_exclude_nondeterministic_ops", true},
-		// Products that share a side, as those of queries, keys and values do, XLA would make one of, for
-		// which it copies the weights side by side in every step, or keeps such copies of all layers.
-		xlaFlag{"xla_gpu_dot_merger_threshold_mb", 0})
-	if reproducible.Load() {
+	// Products that share a side, as those of queries, keys and values do, XLA would make one of, for
+	// which it copies the weights side by side in every step, or keeps such copies of all layers.
+	flags = append(flags, xlaFlag{"xla_gpu_dot_merger_threshold_mb", 0})
+	switch {
+	case exact && mentions(plugin, costModelTiling):
+		flags = append(flags, xlaFlag{"xla_gpu_autotune_level", 0}, xlaFlag{costModelTiling, true})
+	case exact: // slower
 		flags = append(flags, xlaFlag{"xla_gpu_deterministic_ops", true})
 	}
 	return flags
+}
+
+// dataDirFlag names the folder with NVIDIA's assembler and device library.
+const dataDirFlag = "xla_gpu_cuda_data_dir"
+
+// mentions reports whether a file holds a text.
+func mentions(path, text string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	buffer, kept := make([]byte, 1<<20), 0
+	for {
+		n, err := file.Read(buffer[kept:])
+		if bytes.Contains(buffer[:kept+n], []byte(text)) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		held := buffer[:kept+n]
+		kept = copy(buffer, held[max(0, len(held)-len(text)):]) // it may lie across two reads
+	}
 }
 
 func exists(path string) bool {

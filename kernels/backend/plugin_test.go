@@ -33,19 +33,26 @@ func TestPipsPlugin(t *testing.T) {
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", filepath.Dir(plugin))
 	t.Setenv("GOPJRT_CUDA_CHECKS", "0")
 
-	const always = " --xla_gpu_exclude_nondeterministic_ops=true --xla_gpu_dot_merger_threshold_mb=0"
+	const always = " --xla_gpu_dot_merger_threshold_mb=0"
+	const modelled = " --xla_gpu_autotune_level=0 --" + costModelTiling + "=true"
 	where := "--xla_gpu_cuda_data_dir=" + cuda
 	defer reproducible.Store(reproducible.Load())
 	for _, c := range []struct {
-		flags, want  string
-		reproducible bool
+		flags, knows, want string
+		reproducible       bool
 	}{
-		{"", where + always, false},
-		{"", where + always + " --xla_gpu_deterministic_ops=true", true},
-		{"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda",
+		{"", costModelTiling, where + always, false},
+		{"", costModelTiling, where + always + modelled, true},
+		{"", "", where + always + " --xla_gpu_deterministic_ops=true", true}, // a plugin before 0.12
+		{"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda", "",
 			"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda " +
 				strings.TrimSpace(always), true},
+		{"--xla_gpu_autotune_level=4", costModelTiling, "--xla_gpu_autotune_level=4 " + where + always + " --" +
+			costModelTiling + "=true", true},
 	} {
+		if err := os.WriteFile(plugin, []byte(c.knows), 0o666); err != nil {
+			t.Fatal(err)
+		}
 		t.Setenv("XLA_FLAGS", c.flags)
 		reproducible.Store(c.reproducible)
 		undo := cudaEnvironment(plugin)

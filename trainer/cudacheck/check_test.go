@@ -51,8 +51,8 @@ func subjects(t *testing.T) (all []subject) {
 }
 
 // TestPrograms compiles programs for GPUs that are not here. Each must compile, be given every donated input
-// for an output, copy no weight and no pool, and take no more launches and memory than was noted; decoding
-// must be one CUDA graph.
+// for an output, copy no weight and no pool, add nothing in the order in which threads come, and take no more
+// launches and memory than was noted; decoding must be one CUDA graph.
 func TestPrograms(t *testing.T) {
 	golden := readGolden(t, "programs.tsv")
 	asked := *which != "" || *gpuNames != standardGPU
@@ -96,6 +96,9 @@ func TestPrograms(t *testing.T) {
 					}
 					if p.decodes && (r.graphs != 1 || r.outside != 0) {
 						t.Errorf("decoding is %d CUDA graphs and %d launches outside of them", r.graphs, r.outside)
+					}
+					for _, why := range r.unordered {
+						t.Errorf("the same program may give other bits: %s", why)
 					}
 					golden.check(t, key{gpu, s.name, p.name}, r.bounds)
 				})

@@ -18,6 +18,7 @@ type report struct {
 	graphs          int      // CUDA graphs
 	donated, reused int      // inputs that may be overwritten, and those of them that an output takes over
 	copies          []copied // of inputs of the program: weights, pools, gradients
+	unordered       []string // what depends on the order in which a GPU's threads come
 }
 
 // copied is an operation that only moves numbers.
@@ -62,6 +63,20 @@ func readReport(p *backend.Program) (r report, err error) {
 		} else {
 			r.copied = max(r.copied, (c.bytes+1023)>>10)
 		}
+	}
+	kernels, err := filepath.Glob(filepath.Join(p.Dump(), "*.ptx"))
+	if err != nil {
+		return r, err
+	}
+	for _, path := range kernels {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return r, err
+		}
+		r.unordered = append(r.unordered, atomics(string(text))...)
+	}
+	if r.unordered = append(r.unordered, unorderedOps(hlo)...); len(kernels) == 0 && r.launches > 0 {
+		return r, fmt.Errorf("%d launches and no file *.ptx in XLA's dump", r.launches)
 	}
 	return r, nil
 }

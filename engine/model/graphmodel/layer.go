@@ -43,7 +43,8 @@ const (
 func hidden(m *architecture.Model, p params, token, position *Node, attend attention, again Recompute) *Node {
 	B, T := token.Shape().Dimensions[0], token.Shape().Dimensions[1]
 	heads := func(x *Node, n int) *Node { return Reshape(x, B, T, n, m.HeadDim) }
-	x_BTD := op.Convert(Gather(p.get(m.Embedding.Name), Reshape(token, B, T, 1)), dtypes.Float32)
+	x_ND := op.Rows(p.get(m.Embedding.Name), Reshape(token, B*T))
+	x_BTD := op.Convert(Reshape(x_ND, B, T, m.HiddenSize), dtypes.Float32)
 	cos, sin := rotation(m, position)
 	p.keeps = again == RecomputeBetween
 	for l, layer := range m.Layers {

@@ -23,7 +23,7 @@ func TokenLogProbs(
 		return op.Attention(shape.Sequences(), flat(q), flat(k), flat(v), position, w.HeldAs(), keeps)
 	}, again)
 	x_1MD = p.normalise(x_1MD, &m.Norm)
-	x_ND := Gather(Reshape(x_1MD, M, m.HiddenSize), Reshape(row, shape.N, 1))
+	x_ND := op.Rows(Reshape(x_1MD, M, m.HiddenSize), row)
 	head := p.get(m.Head.Name)
 	p.finish()
 	return op.TokenLogProbs(x_ND, head, target, in.One("temperature"))
