@@ -148,8 +148,9 @@ type xlaFlag struct {
 	value any
 }
 
-// costModelTiling has XLA choose the tiles of products by a model of their cost, where it does not measure. Plugins
-// before 0.12 do not know it, and end the process over a flag that they do not know.
+// costModelTiling has XLA choose the tiles of products by a model of their cost, where it does not measure. It is
+// experimental: the plugins 0.11.2 and 0.12 know it, others may not, and one ends the process over a flag that it
+// does not know.
 const costModelTiling = "xla_gpu_experimental_cost_model_gemm_tiling_default"
 
 // cudaFlags are the flags that programs of a CUDA plugin are compiled with, exact as Reproducible has them.

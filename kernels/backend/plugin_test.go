@@ -43,7 +43,7 @@ func TestPipsPlugin(t *testing.T) {
 	}{
 		{"", costModelTiling, where + always, false},
 		{"", costModelTiling, where + always + modelled, true},
-		{"", "", where + always + " --xla_gpu_deterministic_ops=true", true}, // a plugin before 0.12
+		{"", "", where + always + " --xla_gpu_deterministic_ops=true", true}, // a plugin without it
 		{"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda", "",
 			"--xla_gpu_deterministic_ops=false --xla_gpu_cuda_data_dir=/usr/local/cuda " +
 				strings.TrimSpace(always), true},
