@@ -33,6 +33,8 @@ type graphs struct {
 	samplers []sampler.Sampler
 	logits   []float32
 	draws    map[sampler.ProgramShape]*sampler.Program
+	ahead    ahead
+	called   int // how often a step program was run
 }
 
 // stepKey tells step programs apart: by their shape and the layout of the weights.
@@ -117,19 +119,29 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 		shape.Draws = shape.Draws && d.item == first+i
 	}
 	if shape.Draws {
+		if g.ahead.take(items, draws) {
+			return nil
+		}
 		shape.Filtering = filtering(draws)
+		shape.Steps = g.stepsOf(items)
 	}
 	feed, V := shape.Feed(), g.weights.Config.VocabSize
 	for i, item := range items {
 		shape.Row(feed, i, item.Tokens, item.Start, item.Seq.Table.Pages)
-		if shape.Draws {
-			sampler.Draw{Params: draws[i].params, Key: draws[i].key}.Pack(shape.Draw(feed, i), V)
+		if !shape.Draws {
+			continue
+		}
+		for step := range max(shape.Steps, 1) {
+			d := sampler.Draw{Params: draws[i].params, Key: draws[i].key}
+			d.Key.Position += uint32(step)
+			d.Pack(shape.Draw(feed, i, step), V)
 		}
 	}
 	program, err := g.stepProgram(shape)
 	if err != nil {
 		return err
 	}
+	g.called++
 	outputs, err := g.run(program, []input{{"feed", feed, shape.Dims()}},
 		g.weights.Parameters())
 	if err != nil {
@@ -141,11 +153,12 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	case len(draws) == 0: // chunks of prompts that go on: nobody reads the logits
 		return nil
 	case shape.Draws:
-		drawn := make([]int32, 2*shape.B)
+		drawn := make([]int32, 2*shape.B*max(shape.Steps, 1))
 		if err := backend.Download(result, drawn); err != nil {
 			return err
 		}
 		take(draws, drawn)
+		g.ahead.keep(items, draws, drawn, shape.Steps)
 		return nil
 	case !g.device:
 		n := shape.B * V
@@ -157,6 +170,21 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 		return nil
 	}
 	return g.draw(result, shape.B, first, draws)
+}
+
+// stepsOf is how many steps a call takes of items that all decode: several where the last page of each has
+// room for their tokens, so that the scheduler need not be asked.
+func (g *graphs) stepsOf(items []schedule.Item) int {
+	if len(items) > rowsAhead || !g.weights.Device.IsXLA() { // the Go backend loses nodes of so large a loop
+		return 1
+	}
+	for _, item := range items {
+		last := item.Start + stepsAhead
+		if item.Start%g.pages.Slots+stepsAhead > g.pages.Slots || last >= g.weights.Config.MaxPositions {
+			return 1
+		}
+	}
+	return stepsAhead
 }
 
 // shape pads a step of so many rows, tokens a row and pages a row to one of few shapes. A GPU

@@ -122,11 +122,12 @@ func (s subject) programs(d *backend.Device) []program {
 	context := dense.Bucket((s.longest+pageSlots-1)/pageSlots, 16)
 	step := func(name string, shape graphmodel.StepShape) {
 		named(name, func() (*backend.NamedProgram, error) { return graphmodel.CompileStep(served, pages, shape) })
-		all[len(all)-1].decodes = shape.T == 1
+		all[len(all)-1].decodes = shape.T == 1 && shape.Steps < 2
 	}
 	filters := sampler.Filtering{Filters: true}
 	step("decode 1", graphmodel.StepShape{B: 1, T: 1, Pages: 16, Draws: true})
 	step("decode 1, top-p", graphmodel.StepShape{B: 1, T: 1, Pages: 16, Draws: true, Filtering: filters})
+	step("decode 1, 8 steps", graphmodel.StepShape{B: 1, T: 1, Pages: 16, Draws: true, Steps: 8})
 	step("decode 64", graphmodel.StepShape{B: 64, T: 1, Pages: context, Draws: true, Filtering: filters})
 	step("prefill 1 × 512", graphmodel.StepShape{B: 1, T: 512, Pages: context})
 	step("prefill 4 × 64", graphmodel.StepShape{B: 4, T: 64, Pages: 16})

@@ -22,6 +22,8 @@ type StepShape struct {
 	// With Draws a step of one token a row also draws the next one of each, by these filters.
 	Draws     bool
 	Filtering sampler.Filtering
+	// Steps is how many steps follow each other, with Draws, each with the tokens that the one before drew; 0 is one.
+	Steps int
 }
 
 // Row puts a row into feed, the first input of a step program: int32 [B, T+2+Pages],
@@ -36,10 +38,10 @@ func (s StepShape) Row(feed []int32, row int, tokens []int32, start int, table [
 	copy(at[c.table:c.draw], table)
 }
 
-// Draw returns the part of feed that has the draw of a row (see sampler.Draw.Pack).
-func (s StepShape) Draw(feed []int32, row int) []int32 {
+// Draw returns the part of feed that has the draw of a row in a step (see sampler.Draw.Pack).
+func (s StepShape) Draw(feed []int32, row, step int) []int32 {
 	c := s.columns()
-	return feed[row*c.end+c.draw : (row+1)*c.end]
+	return feed[row*c.end+c.draw+step*sampler.DrawInts : (row+1)*c.end]
 }
 
 // Feed is room for the rows, zero: a row of no tokens is padding.
@@ -56,7 +58,7 @@ func (s StepShape) columns() columns {
 	c := columns{start: s.T, length: s.T + 1, table: s.T + 2, draw: s.T + 2 + s.Pages}
 	c.end = c.draw
 	if s.Draws {
-		c.end += sampler.DrawInts
+		c.end += max(s.Steps, 1) * sampler.DrawInts
 	}
 	return c
 }
@@ -64,8 +66,8 @@ func (s StepShape) columns() columns {
 // CompileStep builds the whole-graph step over the paged pool: embeds the
 // tokens, writes their keys and values into the donated pools, attends over each
 // row's pages and returns the logits [B, V] of each row's last valid token, float32, or
-// with Draws what sampler.DrawGraph makes of them, as "result", and the updated pools, one for
-// each layer, as "pools".
+// with Draws what sampler.DrawGraph makes of them, with Steps of each [Steps, B, 2], as "result",
+// and the updated pools, one for each layer, as "pools".
 //
 // Inputs: "feed" (see StepShape.Row), those of w.Groups and "pools". A row of length 0 is padding: it
 // changes nothing and its logits mean nothing.
@@ -75,8 +77,8 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 		w.Groups()...)
 	inputs = append(inputs, backend.Group{Name: "pools", Inputs: poolInputs(m.NumLayers, pages)})
 	outputs := []string{"result", "pools"}
-	return backend.CompileNamed(w.Device, "step", inputs, outputs, func(in backend.Nodes) backend.Nodes {
-		p, feed, pools, c := newParams(w, in), in.One("feed"), slices.Clone(in["pools"]), shape.columns()
+	step := func(in backend.Nodes, feed, draws *Node) (*Node, []*Node) {
+		p, pools, c := newParams(w, in), slices.Clone(in["pools"]), shape.columns()
 		g := feed.Graph()
 		p.row = shape.B*shape.T == 1 && backend.IsCUDA(g)
 		column := func(i int) *Node { return Reshape(Slice(feed, AxisRange(), AxisElem(i)), shape.B) }
@@ -114,8 +116,21 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 		}
 		p.finish()
 		if shape.Draws {
-			draws := Slice(feed, AxisRange(), AxisRange(c.draw))
 			result = sampler.DrawGraph(result, draws, shape.Filtering)
+		}
+		return result, pools
+	}
+	return backend.CompileNamed(w.Device, "step", inputs, outputs, func(in backend.Nodes) backend.Nodes {
+		feed := in.One("feed")
+		var result, draws *Node
+		var pools []*Node
+		if shape.Steps > 1 {
+			result, pools = shape.several(in, m.VocabSize, step)
+		} else {
+			if shape.Draws {
+				draws = Slice(feed, AxisRange(), AxisRange(shape.columns().draw))
+			}
+			result, pools = step(in, feed, draws)
 		}
 		return backend.Nodes{"result": {result}, "pools": pools}
 	})
