@@ -73,6 +73,9 @@ found is in --out; a second call goes on where the first was cut. make gpu-check
 			return gpucheck.Bits(ctx, g.checked(), o.Data)
 		}),
 		step("limits", func(context.Context) (*gpucheck.Found, error) { return gpucheck.Limits(g.checked()) }),
+		step("kernels", func(ctx context.Context) (*gpucheck.Found, error) {
+			return gpucheck.Kernels(ctx, g.checked())
+		}),
 		step("goldens", func(ctx context.Context) (*gpucheck.Found, error) {
 			return gpucheck.Goldens(ctx, g.checked(), o.Data)
 		}))

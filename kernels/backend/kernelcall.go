@@ -41,20 +41,27 @@ func (d *Device) Kernels() error {
 		return errors.New("the device is not an NVIDIA GPU")
 	case os.Getenv(KernelsSetting) == "off":
 		return fmt.Errorf("%s is off", KernelsSetting)
-	case d.described != nil:
-		return nil
 	}
-	h, err := d.Hardware()
-	if err != nil {
-		return err
-	}
-	if has, err := strconv.ParseFloat(h.Capability, 64); err == nil && has < LeastCapability {
-		return fmt.Errorf("the GPU has compute capability %s, expected %.1f or more", h.Capability, LeastCapability)
+	if d.described == nil {
+		h, err := d.Hardware()
+		if err != nil {
+			return err
+		}
+		if has, err := strconv.ParseFloat(h.Capability, 64); err == nil && has < LeastCapability {
+			return fmt.Errorf("the GPU has compute capability %s, expected %.1f or more", h.Capability, LeastCapability)
+		}
 	}
 	if d.trial == nil {
 		return nil
 	}
 	return d.trial()
+}
+
+// WithoutKernels returns the device such that its programs call no kernels.
+func (d *Device) WithoutKernels() *Device {
+	without := *d
+	without.trial = func() error { return errors.New("kernels are not wanted") }
+	return &without
 }
 
 // tryKernel has the device compute attention over three tokens by a kernel.

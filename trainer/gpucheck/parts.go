@@ -44,6 +44,7 @@ func parts(small bool) []part {
 		{machinePart, 45 * time.Second, machine},
 		{"limits", time.Minute, limits},
 		{"goldens", 2 * time.Minute, child("goldens")},
+		{"kernels", 100 * time.Second, child("kernels")},
 		{"same tokens", 2 * time.Minute, sameTokens},
 		{"resume after a kill", 100 * time.Second, resume},
 		{"decode 0.5B", 2 * time.Minute, s.decode("0.5B")},
