@@ -64,8 +64,8 @@ type check struct {
 	missing string
 }
 
-// fewSeconds are too few to begin a part with.
-var fewSeconds = 15 * time.Second
+// tooShort is too little to begin a part with.
+var tooShort = 15 * time.Second
 
 var errTime = errors.New("the time for all is over")
 
@@ -101,7 +101,7 @@ func runParts(ctx context.Context, o Options, parts []part) error {
 		if old := r.of(p.name); old != nil && old.Outcome != Cannot && p.name != machinePart {
 			continue
 		}
-		if ctx.Err() != nil || o.Limit-time.Since(began) < min(fewSeconds, p.limit) {
+		if ctx.Err() != nil || o.Limit-time.Since(began) < min(tooShort, p.limit) {
 			break
 		}
 		c.do(ctx, p)

@@ -108,8 +108,8 @@ func TestParts(t *testing.T) {
 
 // TestGoesOn: what the end of the time for all, or a signal, cuts is not recorded and comes first in the next call.
 func TestGoesOn(t *testing.T) {
-	defer func(before time.Duration) { fewSeconds = before }(fewSeconds)
-	fewSeconds = time.Second
+	defer func(before time.Duration) { tooShort = before }(tooShort)
+	tooShort = time.Second
 	dir := t.TempDir()
 	var done []string
 	ctx, cancel := context.WithCancel(t.Context())
