@@ -12,6 +12,7 @@ import (
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/objective"
 )
 
@@ -49,7 +50,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, o BenchOptions) ([]Part, e
 	config.Loss.Beta = 0
 	policy := objective.Policy(config.Loss)
 	longest := size.Prompt + size.Completion
-	t, err := newBenchTraining(e, &config, o.Rank, learner.Options{Objective: policy, Remat: longest >= rematFrom})
+	t, err := newBenchTraining(e, &config, size, o.Rank, learner.Options{Objective: policy, Remat: longest >= rematFrom})
 	if err != nil {
 		return nil, err
 	}
@@ -150,11 +151,15 @@ type benchTraining struct {
 }
 
 // newBenchTraining makes a learner with the settings of config, and with a rank an adapter on all projections.
-func newBenchTraining(e *engine.Engine, config *Config, rank int, options learner.Options) (
+func newBenchTraining(e *engine.Engine, config *Config, size BenchSize, rank int, options learner.Options) (
 	t benchTraining, err error,
 ) {
 	options.AdamW = config.Optimizer
 	config.LoRA.Merge = false
+	config.LoRA.Rank, config.Update.Remat = rank, options.Remat
+	w := config.workload(e.Weights.Config, e.Weights.HeldAs().String(), size.Prompt+size.Completion, size.Prompt)
+	w.Sequences, w.Group = size.Prompts*size.Group, size.Group
+	retainMemory(e.Weights.Device, w.Plan(), memory.Available()+memory.Resident())
 	if config.LoRA.Rank = rank; rank > 0 {
 		if t.adapter, err = lora.New(e.Weights, config.LoRA, config.Seed); err != nil {
 			return t, err
@@ -181,14 +186,16 @@ func (t *benchTraining) close() {
 func BenchPass(e *engine.Engine, o BenchOptions, prompt, tokens int) (Part, error) {
 	config := defaults()
 	policy := objective.Policy(config.Loss)
-	t, err := newBenchTraining(e, &config, o.Rank, learner.Options{Objective: policy, Remat: true})
+	config.Update.MicroTokens = prompt + tokens + 8
+	size := BenchSize{Prompts: 1, Group: 1, Prompt: prompt, Completion: tokens}
+	t, err := newBenchTraining(e, &config, size, o.Rank, learner.Options{Objective: policy, Remat: true})
 	if err != nil {
 		return Part{}, err
 	}
 	defer t.close()
 	l := t.learner
 	pairs := e.BenchPairs(1, prompt, tokens)
-	layout := learner.Layout{MicroTokens: prompt + tokens + 8}
+	layout := config.layout()
 	speed, err := engine.Measure(o.Repeat, float64(tokens), func() error {
 		for _, batch := range layout.Batches(pairs) {
 			columns := policy.Columns(batch.Shape.N)

@@ -371,5 +371,14 @@ func (r *run) checkMemory(found *checked) error {
 	if available == 0 {
 		return nil
 	}
+	retainMemory(device, p, available)
 	return found.plan.workload.Check(available)
+}
+
+// retainMemory has the memory kept that one gradient pass leaves to the next, on a CPU with so much of it that the
+// plan may be off.
+func retainMemory(d *backend.Device, p memory.Plan, available int64) {
+	if d.IsCPU() && float64(p.Total) < tight*float64(available) {
+		backend.RetainMemory()
+	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // tight is the share of the memory that there is above which a plan is tried before the first
-// step: plans are right to some fifteen percent.
+// step, and memory is given back after each pass: plans are right to some fifteen percent.
 const tight = 0.5
 
 // rehearse takes the gradient pass of the longest sequences that there may be, and forgets its

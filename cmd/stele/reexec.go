@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"strings"
 
@@ -15,6 +16,8 @@ var startupSettings = []struct{ variable, separator, key, value string }{
 	{"GODEBUG", ",", "asyncpreemptoff", "1"},
 	// Huge pages: fewer TLB misses on weights and caches that XLA allocates.
 	{"GLIBC_TUNABLES", ":", "glibc.malloc.hugetlb", "1"},
+	// One heap for all threads: what backend.RetainMemory has kept is there for each.
+	{"GLIBC_TUNABLES", ":", "glibc.malloc.arena_max", "1"},
 }
 
 // reexec starts the program again in place with startupSettings, where one of
@@ -40,7 +43,7 @@ func withStartupSettings(environment []string) (result []string, changed bool) {
 			continue
 		}
 		setting := s.key + "=" + s.value
-		if old := values[s.variable]; old != "" {
+		if old := cmp.Or(set[s.variable], values[s.variable]); old != "" {
 			setting = old + s.separator + setting
 		}
 		set[s.variable] = setting

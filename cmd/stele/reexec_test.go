@@ -12,15 +12,15 @@ func TestStartupSettings(t *testing.T) {
 		changed  bool
 	}{
 		{"nothing set", []string{"HOME=h"}, []string{"HOME=h", "GODEBUG=asyncpreemptoff=1",
-			"GLIBC_TUNABLES=glibc.malloc.hugetlb=1", "GOMLX_NO_AUTO_INSTALL=1"}, true},
+			"GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1", "GOMLX_NO_AUTO_INSTALL=1"}, true},
 		{"other keys are kept",
 			[]string{"GODEBUG=gctrace=1", "GLIBC_TUNABLES=glibc.malloc.check=3", "GOMLX_NO_AUTO_INSTALL=1"},
 			[]string{"GOMLX_NO_AUTO_INSTALL=1", "GODEBUG=gctrace=1,asyncpreemptoff=1",
-				"GLIBC_TUNABLES=glibc.malloc.check=3:glibc.malloc.hugetlb=1"}, true},
+				"GLIBC_TUNABLES=glibc.malloc.check=3:glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"}, true},
 		{"the user's setting wins",
-			[]string{"GODEBUG=asyncpreemptoff=0", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0",
+			[]string{"GODEBUG=asyncpreemptoff=0", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0:glibc.malloc.arena_max=8",
 				"GOMLX_NO_AUTO_INSTALL="},
-			[]string{"GODEBUG=asyncpreemptoff=0", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0",
+			[]string{"GODEBUG=asyncpreemptoff=0", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0:glibc.malloc.arena_max=8",
 				"GOMLX_NO_AUTO_INSTALL="}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
