@@ -50,7 +50,8 @@ func BenchStep(ctx context.Context, e *engine.Engine, o BenchOptions) ([]Part, e
 	config.Loss.Beta = 0
 	policy := objective.Policy(config.Loss)
 	longest := size.Prompt + size.Completion
-	t, err := newBenchTraining(e, &config, size, o.Rank, learner.Options{Objective: policy, Remat: longest >= rematFrom})
+	options := learner.Options{Objective: policy, Remat: longest >= rematFrom}
+	t, err := newBenchTraining(e, &config, size, o.Rank, options)
 	if err != nil {
 		return nil, err
 	}
