@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/stele-lm/stele/engine/model/dense"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
-	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/objective"
 )
 
@@ -158,10 +158,14 @@ func newBenchTraining(e *engine.Engine, config *Config, size BenchSize, rank int
 	options.AdamW = config.Optimizer
 	config.LoRA.Merge = false
 	config.LoRA.Rank, config.Update.Remat = rank, options.Remat
-	w := config.workload(e.Weights.Config, e.Weights.HeldAs().String(), size.Prompt+size.Completion, size.Prompt)
+	held := strings.ToLower(e.Weights.HeldAs().String())
+	w := config.workload(e.Weights.Config, held, size.Prompt+size.Completion, size.Prompt)
 	w.Sequences, w.Group = size.Prompts*size.Group, size.Group
-	retainMemory(e.Weights.Device, w.Plan(), memory.Available()+memory.Resident())
-	if config.LoRA.Rank = rank; rank > 0 {
+	if w.Rollouts = w.Sequences; size.Group == 1 {
+		w.Rollouts = 0 // a pass
+	}
+	retainMemory(e.Weights.Device, attended(w, e.Weights.Device).Plan())
+	if rank > 0 {
 		if t.adapter, err = lora.New(e.Weights, config.LoRA, config.Seed); err != nil {
 			return t, err
 		}
@@ -186,6 +190,7 @@ func (t *benchTraining) close() {
 // each layer computed again in the backward pass. Of the options it is given Repeat and Rank count.
 func BenchPass(e *engine.Engine, o BenchOptions, prompt, tokens int) (Part, error) {
 	config := defaults()
+	config.Loss.Beta = 0
 	policy := objective.Policy(config.Loss)
 	config.Update.MicroTokens = prompt + tokens + 8
 	size := BenchSize{Prompts: 1, Group: 1, Prompt: prompt, Completion: tokens}

@@ -148,10 +148,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	if _, err := s.Device().Description(); err != nil { // opens it
 		return found, err
 	}
-	if w := found.plan.workload; s.Device().HostAttention() == nil {
-		w.AttentionThreads = threads.Count
-		found.plan.take(w)
-	}
+	found.plan.take(attended(found.plan.workload, s.Device()))
 	known, err := c.Data.Source(nil).LanguageTable()
 	if err != nil {
 		return found, err
@@ -371,14 +368,22 @@ func (r *run) checkMemory(found *checked) error {
 	if available == 0 {
 		return nil
 	}
-	retainMemory(device, p, available)
+	retainMemory(device, p)
 	return found.plan.workload.Check(available)
+}
+
+// attended returns a workload that says how a device computes attention.
+func attended(w memory.Workload, d *backend.Device) memory.Workload {
+	if d.HostAttention() == nil {
+		w.AttentionThreads = threads.Count
+	}
+	return w
 }
 
 // retainMemory has the memory kept that one gradient pass leaves to the next, on a CPU with so much of it that the
 // plan may be off.
-func retainMemory(d *backend.Device, p memory.Plan, available int64) {
-	if d.IsCPU() && float64(p.Total) < tight*float64(available) {
+func retainMemory(d *backend.Device, p memory.Plan) {
+	if d.IsCPU() && float64(p.Total) < tight*float64(memory.Available()+memory.Resident()) {
 		backend.RetainMemory()
 	}
 }

@@ -80,7 +80,8 @@ if none is given.`,
 	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
 	flags.BoolVar(&f.train, "train", true, "a GRPO step; not with int8 and int4")
 	flags.StringVar(&f.step, "step", "4x4x64@32",
-		"size of that step: prompts x rollouts of each x tokens of one @ tokens of a prompt")
+		"size of that step: prompts x rollouts of each x tokens of one @ tokens of a prompt; from 2048 tokens of\n"+
+			"both on layers are computed again in the backward pass")
 	flags.StringVar(&f.pass, "pass", "",
 		"also an update on one sequence, TOKENS or TOKENS@PROMPT, its layers computed again in the backward pass")
 	flags.IntVar(&f.lora, "lora", 0,

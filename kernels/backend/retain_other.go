@@ -2,5 +2,5 @@
 
 package backend
 
-// RetainMemory does nothing: only glibc is known to clear memory anew for each program.
+// RetainMemory does nothing: only glibc is known to return to the system what programs free.
 func RetainMemory() {}

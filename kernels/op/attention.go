@@ -40,8 +40,8 @@ type Sequences = host.Sequences
 // Scores exist a block at a time, here and in the gradient, which makes them again from queries,
 // keys and the logarithm of each query's sum (Dao, "FlashAttention-2", 2023): memory grows with
 // the number of tokens, not with its square. Products are taken in dtype, scores, softmax and
-// sums in float32. keeps says that what is not kept is computed again in the backward pass: what
-// Attention returns is kept then, and only queries, keys and values are made again.
+// sums in float32. With keeps the gradient has Attention's result kept, and queries, keys and values are
+// computed again.
 //
 // A host kernel computes both where the device has one (see backend.HostAttention).
 func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, keeps bool) *Node {

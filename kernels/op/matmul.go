@@ -55,6 +55,7 @@ func linear(x, w *Node) *Node {
 // accumulator dtype is asked for: with one, go-xla on a CPU rewrites the whole weight on
 // every call.
 func Product(a, b *Node, ac, bc int) *Node {
+	a, b = multiplicable(a), multiplicable(b)
 	dot := Dot(a, b)
 	if a.DType() != dtypes.Float32 {
 		dot = dot.WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32)
@@ -66,9 +67,19 @@ func Product(a, b *Node, ac, bc int) *Node {
 // batchDot contracts axis ac of a with axis bc of b for each element of the
 // leading batch axis, with float32 result.
 func batchDot(a *Node, ac int, b *Node, bc int) *Node {
+	a, b = multiplicable(a), multiplicable(b)
 	d := Dot(a, b)
 	if a.DType() != dtypes.Float32 {
 		d = d.WithAccumulatorDType(dtypes.InvalidDType).WithOutputDType(dtypes.Float32)
 	}
 	return d.General([]int{ac}, []int{0}, []int{bc}, []int{0})
+}
+
+// multiplicable returns a side of a product as its backend multiplies it right. GoMLX's Go backend gives other
+// numbers for bfloat16 on CPUs that have AVX2 and no AVX-512, where the last axes are contracted (v0.28.1).
+func multiplicable(x *Node) *Node {
+	if backend.IsXLA(x.Graph()) {
+		return x
+	}
+	return Convert(x, dtypes.Float32)
 }

@@ -19,8 +19,8 @@ type Options struct {
 	Backend string // what is checked, such as xla:cuda
 	Small   bool   // shapes of a few thousand parameters: a trial of the check itself
 	Out     string // folder of the report and of what a later call goes on from
-	Work    string // folder of models and runs, removed when all parts are done
-	Data    string // folder with testdata, peers and perhaps tokenizer.json.gz: see third_party/gpu-check.sh
+	Work    string // models and runs are in a folder of the check's own in it, removed when all parts are done
+	Data    string // folder with testdata, peers and perhaps tokenizer.json.gz: see third_party/gpu-bundle.sh
 	Python  string // interpreter that may have transformers and vLLM
 	Limit   time.Duration
 	// Only are the parts that are done, by the beginnings of their names; none are all.
@@ -77,6 +77,10 @@ func Run(ctx context.Context, o Options) error {
 
 func runParts(ctx context.Context, o Options, parts []part) error {
 	began := time.Now()
+	o.Work = filepath.Join(o.Work, "stele-gpu-check") // what else is there is somebody's
+	if o.Small {
+		o.Work += "-small"
+	}
 	adopt()
 	for _, dir := range []string{o.Out, o.Work} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -174,7 +178,7 @@ func (c *check) do(ctx context.Context, p part) {
 		now.Seconds)
 }
 
-// close says what is left and what failed, and removes the work folder when nothing is left.
+// close says what is left and what failed, and removes the check's work folder when nothing is left.
 func (c *check) close(parts []part) error {
 	var left, failed []string
 	for _, p := range parts {
@@ -188,8 +192,10 @@ func (c *check) close(parts []part) error {
 	fmt.Fprintf(c.Say, "%s\n", filepath.Join(c.Out, reportFile))
 	if len(left) > 0 {
 		fmt.Fprintf(c.Say, "%d of %d parts are left, the next call begins with %s\n", len(left), len(parts), left[0])
-	} else if err := os.RemoveAll(c.Work); err != nil {
-		return err
+	} else if len(c.Only) == 0 { // other parts may need the models
+		if err := os.RemoveAll(c.Work); err != nil {
+			return err
+		}
 	}
 	switch {
 	case c.missing != "":

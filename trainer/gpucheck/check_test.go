@@ -101,8 +101,12 @@ func TestParts(t *testing.T) {
 		t.Error(err)
 	}
 	check([]string{machinePart, "absent"})
-	if _, err := os.Stat(filepath.Join(dir, "work")); !os.IsNotExist(err) {
-		t.Errorf("the work folder is left: %v", err)
+	work := filepath.Join(dir, "work")
+	if left, err := filepath.Glob(filepath.Join(work, "stele-gpu-check*")); err != nil || len(left) > 0 {
+		t.Errorf("the check's folder is left: %v, %v", left, err)
+	}
+	if _, err := os.Stat(work); err != nil {
+		t.Errorf("the folder that was given is gone: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -69,7 +70,10 @@ func parts(small bool) []part {
 
 // machine finds what there is: the card, its driver, plugins, Python's packages.
 func machine(ctx context.Context, c *check, t *task) error {
-	facts := map[string]string{}
+	facts := c.records.Machine // limits adds to it
+	if facts == nil {
+		facts = map[string]string{}
+	}
 	c.records.Machine, c.missing = facts, ""
 	out, err := c.command(ctx, t, c.Stele, "doctor", "--json")
 	if err != nil {
@@ -141,8 +145,12 @@ type Found struct {
 	Faults []string `json:"faults,omitempty"`
 }
 
-// find notes a figure.
+// find notes a figure, but one that is not finite, which JSON does not have: that is a fault.
 func (f *Found) find(key, what string, value float64, unit string) {
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		f.fault("%s: %g", what, value)
+		return
+	}
 	f.Figures = append(f.Figures, Figure{Key: key, What: what, Value: value, Unit: unit})
 }
 

@@ -54,10 +54,14 @@ func TestLayouts(t *testing.T) {
 		}
 		advantages := objective.Advantages([]float64{1, 0, 0.3, 0.5, 1, 0.1, 1, 0}, true)
 		weights := objective.TokenMean.Weights(lengths, 0)
+		several := 0 // passes with rows that completions share
 		pass := func(batches iter.Seq2[[]int, *dense.Batch]) (loss float64, logprobs [][]float32,
 			gradients [][]float32) {
 			logprobs = make([][]float32, len(pairs))
 			for indices, batch := range batches {
+				if batch.Shape.Several {
+					several++
+				}
 				columns := l.options.Objective.Columns(batch.Shape.N)
 				for i, index := range indices {
 					for j := range lengths[index] {
@@ -130,6 +134,9 @@ func TestLayouts(t *testing.T) {
 					}
 				}
 			}
+		}
+		if several == 0 {
+			t.Errorf("%s: no completions share a row", name)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // What XLA keeps of a gradient pass between its forward and its backward half. The constants
-// were rounded so that plans come out as XLA's buffer assignment for SmolLM2-135M and
-// tiny-qwen2, seven shapes and both settings of remat: TestMemoryIsXLAs, within 15 %. TestFit
+// were rounded so that plans come out as XLA's buffer assignment for SmolLM2-135M, five
+// shapes and both settings of remat: TestMemoryIsXLAs, within 15 %. TestFit
 // has passes that differ in one property each; without remat plans are within 10 % of XLA there,
 // and least squares over them, which it prints, is given with each constant as its fit. Where
 // constant and fit differ, other constants of the sum make up for it in a model of usual
@@ -73,7 +73,7 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 	scores := float * scale(blockScores*max(rows*ofRows, ofPrompts)) * int64(m.NumHeads)
 	held := int64(0)
 	if w.attendsOnHost() {
-		scores, held = 0, w.attentionHeld(shape)
+		scores, held = 0, scale(int(w.attentionHeld(shape)))
 	}
 
 	// The head's gradient, or its blocks cut out, is as large as the head.
