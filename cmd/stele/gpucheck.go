@@ -49,7 +49,8 @@ found is in --out; a second call goes on where the first was cut. make gpu-check
 	flags := c.Flags()
 	flags.BoolVar(&o.Small, "small", false, "shapes of a few thousand parameters: a trial of the check itself")
 	flags.StringVar(&o.Out, "out", "runs/gpu-check", "folder of the report")
-	flags.StringVar(&o.Work, "work", "", "folder of models and runs, removed at the end; default: work in --out")
+	flags.StringVar(&o.Work, "work", "",
+		"folder for models and runs, removed when no part is left, but with --only; default: work in --out")
 	flags.StringVar(&o.Python, "python", "python3", "interpreter that may have transformers and vLLM")
 	flags.DurationVar(&o.Limit, "limit", 9*time.Minute, "time of this call")
 	flags.StringSliceVar(&o.Only, "only", nil, "only parts whose names begin so")
