@@ -75,8 +75,9 @@ func batchDot(a *Node, ac int, b *Node, bc int) *Node {
 	return d.General([]int{ac}, []int{0}, []int{bc}, []int{0})
 }
 
-// multiplicable returns a side of a product as its backend multiplies it right. GoMLX's Go backend gives other
-// numbers for bfloat16 on CPUs that have AVX2 and no AVX-512, where the last axes are contracted (v0.28.1).
+// multiplicable returns a side of a product as its backend multiplies it right. On CPUs that have AVX2 and no
+// AVX-512 GoMLX's Go backend gives other numbers altogether for 16 bits, where the last axes are contracted
+// (findings/gomlx-bfloat16-product-on-avx2.sh).
 func multiplicable(x *Node) *Node {
 	if backend.IsXLA(x.Graph()) {
 		return x
