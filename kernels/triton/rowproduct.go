@@ -82,7 +82,7 @@ func (p RowProduct) results(f *Function, in rowInputs, rows [2]Value, within Val
 	return results
 }
 
-// pairs are the numbers of the pairs that a program takes, and which of them are less than n.
+// pairs are the numbers of the pairs that a program takes, at their offsets.
 func pairs(f *Function) Value { return f.ProgramID(0).Times(pairsAtOnce).Add(f.Range(pairsAtOnce)) }
 
 // kernel ends a kernel of n pairs.
