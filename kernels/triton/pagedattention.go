@@ -127,7 +127,7 @@ func (s piece) pieced(f *Function, base, row Value) (pointers, mask Value) {
 
 // started is where the tokens of a row stand, as scalars or for many rows.
 type started struct {
-	first, valid, end Value // position of the first token, how many there are, end of their context
+	first, valid Value // position of the first token, how many there are
 }
 
 // start reads where rows of the feed stand, whose page tables are then at table.
@@ -135,7 +135,6 @@ func (p PagedAttention) start(f *Function, feed, row Value) (s started, table Va
 	at := feed.At(row.Times(p.Columns).Plus(p.At))
 	s.first = at.Load()
 	s.valid = at.At(f.Int(1)).Load().Min(f.Int(p.T))
-	s.end = s.first.Add(s.valid).Min(f.Int(p.Pages * p.Slots))
 	return s, at.At(f.Int(2))
 }
 
