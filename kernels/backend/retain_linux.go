@@ -13,9 +13,8 @@ func RetainMemory() {
 	if err != nil {
 		return
 	}
+	set := func(option, value int32) { purego.SyscallN(mallopt, uintptr(uint32(option)), uintptr(uint32(value))) }
 	const trimThreshold, mmapMax = -1, -4 // of malloc.h
-	never, none := int32(-1), int32(0)
-	for option, value := range map[int32]int32{trimThreshold: never, mmapMax: none} {
-		purego.SyscallN(mallopt, uintptr(uint32(option)), uintptr(uint32(value)))
-	}
+	set(trimThreshold, -1)                // never
+	set(mmapMax, 0)
 }
