@@ -12,7 +12,6 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
-	"github.com/stele-lm/stele/kernels/isa"
 )
 
 // executor runs the steps of a generation over a key-value pool of its own.
@@ -39,8 +38,8 @@ const (
 
 // chooseKernels resolves "auto" by the machine alone, never by a measurement: the
 // two differ in the last bits, and a run that goes on tomorrow must draw
-// what it would have drawn today. Graphs win on a GPU, and where XLA has
-// instructions for bfloat16 matrices that the host kernels do not use.
+// what it would have drawn today. Graphs win on a GPU, and where there are no
+// vectors for the host kernels.
 func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Kernels, error) {
 	switch want {
 	case "", KernelsAuto:
@@ -48,8 +47,6 @@ func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Ke
 		case model.HostOnly(dtype):
 			want = KernelsHost
 		case !device.IsCPU() || !host.Vectorised():
-			want = KernelsGraph
-		case dtype == dtypes.BFloat16 && device.IsXLA() && isa.InForce() >= isa.AMX:
 			want = KernelsGraph
 		default:
 			want = KernelsHost

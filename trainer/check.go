@@ -162,7 +162,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			return found, fmt.Errorf("%s: %w", r.dir, err)
 		}
 		was, is := r.started.Kernels, found.now.Kernels
-		if was == is && r.started.CPU != "" { // AMX is not the host kernels', but XLA's
+		if was == is && r.started.CPU != "" { // host kernels may lack what XLA uses
 			was, is = r.started.CPU, found.now.CPU
 		}
 		if was != is {

@@ -25,19 +25,21 @@ import (
 
 // diagnosis holds what stele doctor finds.
 type diagnosis struct {
-	Version     string          `json:"version"`
-	Cores       int             `json:"cores"`
-	CPUFeatures []string        `json:"cpu_features"`
-	Tier        string          `json:"cpu_tier"`         // see isa.InForce
-	MachineTier string          `json:"cpu_tier_machine"` // what it would be without STELE_CPU
-	Kernels     string          `json:"host_kernels"`     // see host.Tier
-	MemoryTotal int64           `json:"memory_total_bytes,omitempty"`
-	MemoryFree  int64           `json:"memory_available_bytes,omitempty"`
-	Backends    []backendState  `json:"backends"`
-	Attention   string          `json:"attention"` // over pages of keys and values, on a GPU
-	PluginDirs  []string        `json:"plugin_dirs"`
-	Programs    programsState   `json:"programs"` // compiled, kept between processes
-	Model       *memoryEstimate `json:"model,omitempty"`
+	Version     string   `json:"version"`
+	Cores       int      `json:"cores"`
+	CPUFeatures []string `json:"cpu_features"`
+	Tier        string   `json:"cpu_tier"`         // see isa.InForce
+	MachineTier string   `json:"cpu_tier_machine"` // what it would be without STELE_CPU
+	// TilesRefused says why the system keeps the process from AMX, see isa.TilesRefused.
+	TilesRefused string          `json:"tiles_refused,omitempty"`
+	Kernels      string          `json:"host_kernels"` // see host.Tier
+	MemoryTotal  int64           `json:"memory_total_bytes,omitempty"`
+	MemoryFree   int64           `json:"memory_available_bytes,omitempty"`
+	Backends     []backendState  `json:"backends"`
+	Attention    string          `json:"attention"` // over pages of keys and values, on a GPU
+	PluginDirs   []string        `json:"plugin_dirs"`
+	Programs     programsState   `json:"programs"` // compiled, kept between processes
+	Model        *memoryEstimate `json:"model,omitempty"`
 }
 
 // backendState is a backend with its description, or the reason it is not there.
@@ -99,6 +101,9 @@ func diagnose() diagnosis {
 		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(),
 		Kernels: host.Tier().String(), Programs: diagnosePrograms(),
 	}
+	if err := isa.TilesRefused(); err != nil {
+		d.TilesRefused = err.Error()
+	}
 	d.MemoryTotal, d.MemoryFree = machineMemory()
 	for _, name := range []string{"xla:cuda", "xla:cpu", "go"} {
 		state := backendState{Name: name}
@@ -141,6 +146,7 @@ func cpuFeatures() []string {
 		{"avx512f", cpuid.CPU.Has(cpuid.AVX512F)},
 		{"avx512_vnni", cpuid.CPU.Has(cpuid.AVX512VNNI)}, {"avx512_bf16", cpuid.CPU.Has(cpuid.AVX512BF16)},
 		{"amx_bf16", cpuid.CPU.Has(cpuid.AMXBF16)},
+		{"amx_int8", cpuid.CPU.Has(cpuid.AMXINT8)},
 		{"asimd", cpu.ARM64.HasASIMD}, {"sve", cpu.ARM64.HasSVE},
 	} {
 		if f.has {
@@ -227,9 +233,12 @@ func (d diagnosis) print(w io.Writer) error {
 	}
 	row("version", "%s", d.Version)
 	row("cpu", "%d cores, %s", d.Cores, strings.Join(d.CPUFeatures, " "))
-	if d.Tier == d.MachineTier {
+	switch {
+	case d.Tier == d.MachineTier:
 		row("cpu tier", "%s", d.Tier)
-	} else {
+	case d.TilesRefused != "":
+		row("cpu tier", "%s, not %s: %s", d.Tier, d.MachineTier, d.TilesRefused)
+	default:
 		row("cpu tier", "%s: %s, GODEBUG or the build keep it below %s, which this machine has", d.Tier,
 			isa.Setting, d.MachineTier)
 	}

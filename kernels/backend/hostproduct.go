@@ -15,7 +15,7 @@ import (
 // without AVX512_BF16 at two thirds of it, and more slowly where it is the first, as in dw = dyᵀ·x:
 // with AVX-512 in float32 by a tenth and more, and bfloat16 at half the speed of AVX512_BF16 or less.
 // There the products of a compiled program are calls of host.Contraction. In bfloat16 all are, which costs
-// nothing where XLA's are as fast. With AMX, which host has no kernels for, all stay XLA's.
+// nothing where XLA's are as fast. With AMX, which host.Contraction does not use, all stay XLA's.
 
 // productTargets names the custom calls by the axis that each side contracts: 1 is its
 // last one, 0 its first.

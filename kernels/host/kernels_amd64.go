@@ -20,6 +20,9 @@ var tiers = func() (list []*tier) {
 		if isa.InForce() < isa.AVX512BF16 {
 			t.dot[formatBF16] = nil
 		}
+		if isa.InForce() >= isa.AMX {
+			t.amx = amxTier
+		}
 		list = append(list, &t)
 	}
 	if vector {
@@ -75,6 +78,49 @@ func quantizeSpans(dst, src unsafe.Pointer, n int, stride uintptr)
 var stripRows = [formatCount]func(dst, src unsafe.Pointer, k int, lddst, ldsrc uintptr){
 	formatF32: stripRowsF32, formatWide: stripRowsWide, formatBF16: stripRowsF32,
 }
+
+// rounds says that roundRow can run here.
+var rounds = isa.InForce() >= isa.AVX512BF16
+
+// wide says that what turns tiles for AMX and back can use AVX-512.
+var wide = isa.InForce() >= isa.AVX512
+
+// turnTile is turnTileScalar with vectors where they are there; so are foldInt8 and splitLevels.
+func turnTile(dst, src unsafe.Pointer, rows, columns int, lddst, ldsrc, add uintptr) {
+	if !wide {
+		turnTileScalar(dst, src, rows, columns, lddst, ldsrc, add)
+		return
+	}
+	turnTile512(dst, src, rows, columns, lddst, ldsrc, add)
+}
+
+func foldInt8(y, sums unsafe.Pointer, rows, outs int, ldy uintptr, xscale, wscale unsafe.Pointer, add uintptr) {
+	if !wide {
+		foldInt8Scalar(y, sums, rows, outs, ldy, xscale, wscale, add)
+		return
+	}
+	foldInt8512(y, sums, rows, outs, ldy, xscale, wscale, add)
+}
+
+func splitLevels(high, low []int8, levels []int16) {
+	if n := len(high); wide && n > 0 && n%32 == 0 {
+		_, _ = low[n-1], levels[n-1]
+		splitLevels512(unsafe.Pointer(&high[0]), unsafe.Pointer(&low[0]), unsafe.Pointer(&levels[0]), n)
+		return
+	}
+	splitLevelsScalar(high, low, levels)
+}
+
+//go:noescape
+func turnTile512(dst, src unsafe.Pointer, rows, columns int, lddst, ldsrc, add uintptr)
+
+//go:noescape
+func foldInt8512(y, sums unsafe.Pointer, rows, outs int, ldy uintptr, xscale, wscale unsafe.Pointer, add uintptr)
+
+// splitLevels512 needs n to be a multiple of 32.
+//
+//go:noescape
+func splitLevels512(high, low, src unsafe.Pointer, n int)
 
 // fetchLines asks for n bytes, more than none, from p on to be brought into the
 // second-level cache; it does not wait, and any address will do.

@@ -33,7 +33,14 @@ func project(v *[spanIn]float32, up float32) (product, square float32) { return 
 func encodeSpan(codes *[spanIn / 2]uint8, v *[spanIn]float32, up float32) {
 	encodeSpanScalar(codes, v, up)
 }
-func roundBits(dst []uint16, src []float32) { narrow(dst, src) }
+func turnTile(dst, src unsafe.Pointer, rows, columns int, lddst, ldsrc, add uintptr) {
+	turnTileScalar(dst, src, rows, columns, lddst, ldsrc, add)
+}
+func foldInt8(y, sums unsafe.Pointer, rows, outs int, ldy uintptr, xscale, wscale unsafe.Pointer, add uintptr) {
+	foldInt8Scalar(y, sums, rows, outs, ldy, xscale, wscale, add)
+}
+func splitLevels(high, low []int8, levels []int16) { splitLevelsScalar(high, low, levels) }
+func roundBits(dst []uint16, src []float32)        { narrow(dst, src) }
 
 func scaleRow(dst, src []float32, scale float32)           { scaleRowScalar(dst, src, scale) }
 func subtract(a, b []float32)                              { subtractScalar(a, b) }

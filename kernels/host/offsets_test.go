@@ -23,3 +23,19 @@ var tileOffsets = map[string]uintptr{
 	"pages":  136,
 	"step":   144,
 }
+
+var amxOffsets = map[string]uintptr{
+	"config": 0,
+	"w":      8,
+	"ldw":    16,
+	"x":      24,
+	"ldx":    32,
+	"xstep":  40,
+	"nextx":  48,
+	"sums":   56,
+	"steps":  64,
+	"back":   72,
+	"groups": 80,
+	"ahead":  88,
+	"pace":   96,
+}

@@ -198,7 +198,11 @@ func quantize(dst []int16, src []float32) (scale float32) {
 	return top / levels
 }
 
-// roundBits rounds src, a multiple of 16 long, to bfloat16 where formatBF16 is there.
+// roundBits rounds src, a multiple of 16 long, to bfloat16.
 func roundBits(dst []uint16, src []float32) {
+	if !rounds {
+		narrow(dst, src)
+		return
+	}
 	roundRow(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(src))
 }

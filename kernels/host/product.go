@@ -33,6 +33,8 @@ type Scratch struct {
 	listed               int
 
 	sum int32 // of the numbers that Read reads
+
+	amx amxScratch
 }
 
 // grow returns a slice of n elements, of s's memory where that is enough.
@@ -83,6 +85,10 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) 
 	}
 	if m.tier == nil {
 		m.plain(x, y, ldy, lo, hi)
+		return lo, hi
+	}
+	if kernels := m.amx(x.N); kernels != nil {
+		m.amxProduct(kernels, x, y, ldy, lo, hi, s)
 		return lo, hi
 	}
 	step := hi - lo

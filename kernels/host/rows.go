@@ -13,6 +13,9 @@ type Rows struct {
 	q      []int16   // [N, D], for int8 weights
 	scale  []float32 // [pieces][N], for int8 weights
 	spans  []rowSpan // [spans][N], for int4 weights
+
+	words []uint32 // bits, or q, as registers of AMX hold them, see turned
+	steps int      // of all pieces, for int8 weights
 }
 
 // Set prepares n rows of d values, which it keeps, for products with m and with matrices of
@@ -31,14 +34,26 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	default:
 		return
 	}
-	const together = 8
+	together := 8
+	turns := m.amx(n) != nil
+	if turns {
+		together = registerRows
+		x.growWords(m.format)
+	}
+	convert := func(from int) {
+		x.convert(m.format, from, min(n, from+together))
+		switch {
+		case turns && m.format == formatBF16:
+			x.turnBits(from)
+		case turns:
+			x.turnLevels(from)
+		}
+	}
 	if n <= together {
-		x.convert(m.format, 0, n)
+		convert(0)
 		return
 	}
-	t.Run((n+together-1)/together, func(unit, _ int) {
-		x.convert(m.format, unit*together, min(n, (unit+1)*together))
-	})
+	t.Run((n+together-1)/together, func(unit, _ int) { convert(unit * together) })
 }
 
 // convert rounds or quantises the rows from to to-1 as weights of a format ask for.

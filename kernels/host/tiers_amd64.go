@@ -413,6 +413,40 @@ func mix512BF165(t *tile)
 //go:noescape
 func mix512BF166(t *tile)
 
+var amxTier = [formatCount]amxKernels{
+	formatBF16: {
+		{amxBF161x1, amxBF161x2},
+		{amxBF162x1, amxBF162x2},
+	},
+	formatInt8: {
+		{nil, amxInt81x2},
+		{nil, amxInt82x2},
+	},
+}
+
+//go:noescape
+func amxBF161x1(c *amxCall)
+
+//go:noescape
+func amxBF161x2(c *amxCall)
+
+//go:noescape
+func amxBF162x1(c *amxCall)
+
+//go:noescape
+func amxBF162x2(c *amxCall)
+
+//go:noescape
+func amxInt81x2(c *amxCall)
+
+//go:noescape
+func amxInt82x2(c *amxCall)
+
+// amxNames are the kernels' names, in the order of amxEntries, where their code begins.
+var amxNames = [...]string{"amxBF161x1", "amxBF161x2", "amxBF162x1", "amxBF162x2", "amxInt81x2", "amxInt82x2"}
+
+var amxEntries [6]uintptr
+
 //go:noescape
 func multiplyStrips256F32(y, a, b unsafe.Pointer, k int, ldy, add uintptr)
 

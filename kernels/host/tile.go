@@ -76,6 +76,7 @@ type tier struct {
 	// lanes / 4 parts of groups strips each.
 	stream [formatCount][]kernel
 	strips strips
+	amx    [formatCount]amxKernels // none but with AMX
 }
 
 // step returns the number that a row's length must be a multiple of.
@@ -103,8 +104,8 @@ func tierFor(f format, in int) *tier {
 // FMA, in a program built with GOEXPERIMENT=simd.
 func Vectorised() bool { return vector }
 
-// Tier returns the best of the instructions that products use here, at most AVX512BF16.
-// Products of different tiers differ in their last bits, but of int4.
+// Tier returns the best of the instructions that products use here. Products of different tiers
+// differ in their last bits, but of int8 and int4.
 func Tier() isa.Tier {
 	switch {
 	case len(tiers) == 0:
@@ -113,6 +114,8 @@ func Tier() isa.Tier {
 		return isa.AVX2
 	case tiers[0].dot[formatBF16] == nil:
 		return isa.AVX512
+	case tiers[0].amx[formatBF16][0][0] == nil:
+		return isa.AVX512BF16
 	}
-	return isa.AVX512BF16
+	return isa.AMX
 }

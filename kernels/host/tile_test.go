@@ -5,22 +5,26 @@ import (
 	"testing"
 )
 
-// The kernels that gen.go writes find a tile's fields by their offsets.
+// The kernels that gen.go writes find the fields of their arguments by their offsets.
 func TestTileOffsets(t *testing.T) {
-	tile := reflect.TypeFor[tile]()
-	if tile.NumField() != len(tileOffsets) {
-		t.Errorf("tile has %d fields, the kernels were generated for %d: run go generate ./kernels/host",
-			tile.NumField(), len(tileOffsets))
+	testOffsets(t, reflect.TypeFor[tile](), tileOffsets)
+	testOffsets(t, reflect.TypeFor[amxCall](), amxOffsets)
+}
+
+func testOffsets(t *testing.T, argument reflect.Type, offsets map[string]uintptr) {
+	if argument.NumField() != len(offsets) {
+		t.Errorf("%v has %d fields, the kernels were generated for %d: run go generate ./kernels/host",
+			argument, argument.NumField(), len(offsets))
 	}
-	for field := range tile.Fields() {
-		offset, ok := tileOffsets[field.Name]
+	for field := range argument.Fields() {
+		offset, ok := offsets[field.Name]
 		if !ok {
-			t.Errorf("the kernels were generated without the field %s", field.Name)
+			t.Errorf("the kernels were generated without the field %s of %v", field.Name, argument)
 		} else if field.Offset != offset {
-			t.Errorf("%s lies at %d, and the kernels read it at %d", field.Name, field.Offset, offset)
+			t.Errorf("%s of %v lies at %d, and the kernels read it at %d", field.Name, argument, field.Offset, offset)
 		}
 		if field.Type.Size() != 8 {
-			t.Errorf("%s has %d bytes, and the kernels read 8", field.Name, field.Type.Size())
+			t.Errorf("%s of %v has %d bytes, and the kernels read 8", field.Name, argument, field.Type.Size())
 		}
 	}
 }

@@ -24,7 +24,7 @@ const (
 	AVX2            // and FMA
 	AVX512          // F, CD, BW, DQ and VL, which Go takes as one
 	AVX512BF16      // and products of bfloat16
-	AMX             // and tiles of bfloat16, which XLA alone has a use for
+	AMX             // and tiles of bfloat16 and int8
 )
 
 // All are the tiers, the lowest first.
@@ -68,15 +68,21 @@ func Machine() Tier {
 		return AVX2
 	case !has(cpuid.AVX512BF16):
 		return AVX512
-	case !has(cpuid.AMXBF16):
+	case !has(cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8):
 		return AVX512BF16
 	}
 	return AMX
 }
 
 // InForce returns the tier that this process computes with: the machine's, capped by Setting,
-// by GODEBUG and by how the program was built.
+// by GODEBUG, by how the program was built and by what the system grants.
 func InForce() Tier { return inForce }
+
+// TilesRefused returns why the system keeps this process from the registers of AMX, which the machine
+// has and which nothing else rules out; nil where it does not.
+func TilesRefused() error { return tilesRefused }
+
+var tilesRefused error
 
 var inForce = func() Tier {
 	limit, err := limit(os.Getenv(Setting), Machine())
@@ -87,8 +93,24 @@ var inForce = func() Tier {
 		fmt.Fprintf(os.Stderr, "stele: %v\n", err)
 		os.Exit(2)
 	}
-	return min(limit, seen())
+	t := granted(min(limit, seen()), permitTiles)
+	if tilesRefused != nil && os.Getenv(Setting) != "" { // AMX was asked for
+		fmt.Fprintf(os.Stderr, "stele: %s=%s: %v\n", Setting, limit, tilesRefused)
+		os.Exit(2)
+	}
+	return t
 }()
+
+// granted lowers a tier with AMX to the one below it where the system refuses its registers.
+func granted(t Tier, permit func() error) Tier {
+	if t < AMX {
+		return t
+	}
+	if tilesRefused = permit(); tilesRefused != nil {
+		return AMX - 1
+	}
+	return t
+}
 
 // limit returns the tier that Setting names, which the machine must have.
 func limit(setting string, machine Tier) (Tier, error) {

@@ -1,6 +1,7 @@
 package isa
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -47,6 +48,30 @@ func TestLimit(t *testing.T) {
 		if c.err == "" && (err != nil || got != c.want) ||
 			c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), c.err)) {
 			t.Errorf("%q on %v: %v, %v; want %v, %q", c.setting, c.machine, got, err, c.want, c.err)
+		}
+	}
+}
+
+// TestGranted: without the system's consent a machine with AMX is one without, and the reason is told.
+func TestGranted(t *testing.T) {
+	defer func(before error) { tilesRefused = before }(tilesRefused)
+	refusal := errors.New("no")
+	for _, c := range []struct {
+		tier, want Tier
+		refusal    error
+	}{
+		{AMX, AMX, nil}, {AMX, AVX512BF16, refusal}, {AVX512BF16, AVX512BF16, refusal}, {Scalar, Scalar, refusal},
+	} {
+		tilesRefused = nil
+		asked := false
+		got := granted(c.tier, func() error { asked = true; return c.refusal })
+		if got != c.want || asked != (c.tier == AMX) || (TilesRefused() != nil) != (got < c.tier) {
+			t.Errorf("%v, refused with %v: %v, asked %v, %v", c.tier, c.refusal, got, asked, TilesRefused())
+		}
+	}
+	if Machine() < AMX {
+		if err := permitTiles(); err == nil || !strings.Contains(err.Error(), "AMX") {
+			t.Errorf("a system without the registers grants them: %v", err)
 		}
 	}
 }

@@ -14,6 +14,7 @@ func main() {
 		switch {
 		case t == isa.InForce():
 			state = "in force"
+		case t == isa.AMX && isa.TilesRefused() != nil:
 		case t <= isa.Machine():
 			state = "here"
 		}
