@@ -87,7 +87,7 @@ func (o *Options) setDefaults() error {
 
 // Engine is a model on a device. Its methods must not run at the same time.
 type Engine struct {
-	// Dir is the Hugging Face folder that the model came from.
+	// Dir is the Hugging Face folder, or the GGUF file, that the model came from.
 	Dir       string
 	Weights   *model.Weights
 	Tokenizer *text.Tokenizer

@@ -22,7 +22,7 @@ import (
 // Source is a model that is not loaded yet: what can be known, and refused, before any
 // of its weights are read.
 type Source struct {
-	// Name is the model's as it was found, Dir its Hugging Face folder.
+	// Name is the model's as it was found, Dir its Hugging Face folder, or its GGUF file.
 	Name, Dir string
 	Config    *checkpoint.Config
 	Tokenizer *text.Tokenizer
@@ -37,7 +37,7 @@ type Source struct {
 	adapter *checkpoint.Adapter // of the options; nil for none
 }
 
-// Find reads what is beside the weights of a model: a folder, a hub id found in the
+// Find reads what is beside the weights of a model: a folder, a GGUF file, a hub id found in the
 // local cache, or builtin:NAME.
 func Find(name string) (*Source, error) {
 	dir, err := Resolve(name)
@@ -48,10 +48,14 @@ func Find(name string) (*Source, error) {
 	if s.Config, err = checkpoint.LoadConfig(dir); err != nil {
 		return nil, checkpoint.NotModel(dir, err)
 	}
-	if s.Tokenizer, err = text.Load(dir); err != nil {
+	files, err := checkpoint.Files(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s.Tokenizer, err = text.LoadFrom(files, dir); err != nil {
 		return nil, checkpoint.NoTokenizer(dir, checkpoint.NotModel(dir, err))
 	}
-	s.Template, err = text.LoadTemplate(dir)
+	s.Template, err = text.LoadTemplateFrom(files, dir)
 	if err != nil && !errors.Is(err, text.ErrNoTemplate) {
 		s.Close()
 		return nil, err
@@ -187,7 +191,7 @@ func (s *Source) Close() {
 	}
 }
 
-// Load opens a model: a folder, a hub id found in the local cache, or
+// Load opens a model: a folder, a GGUF file, a hub id found in the local cache, or
 // builtin:NAME.
 func Load(name string, options Options) (*Engine, error) {
 	if err := options.setDefaults(); err != nil {
@@ -204,7 +208,7 @@ func Load(name string, options Options) (*Engine, error) {
 	return s.Load()
 }
 
-// Resolve turns a model's name into its folder, whose files are what their names say.
+// Resolve turns a model's name into its folder, whose files are what their names say, or its GGUF file.
 func Resolve(name string) (string, error) {
 	if builtinName, ok := builtin.Cut(name); ok {
 		return builtin.Dir(builtinName)

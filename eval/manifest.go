@@ -97,8 +97,13 @@ func hashFile(path string) (string, error) {
 // whatever the file system.
 const settled = 2 * time.Second
 
-// HashWeights returns the SHA-256 of each safetensors file of a model's folder.
+// HashWeights returns the SHA-256 of each safetensors file of a model's folder, or of the one file that a
+// model is.
 func HashWeights(dir string) (map[string]string, error) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		sum, err := hashFile(dir)
+		return map[string]string{filepath.Base(dir): sum}, err
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err

@@ -71,8 +71,7 @@ if none is given.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVarP(&f.model, "model", "m", "builtin:tiny",
-		"folder, hub id in the local cache, or builtin:NAME")
+	flags.StringVarP(&f.model, "model", "m", "builtin:tiny", modelUsage)
 	flags.IntSliceVarP(&f.prompts, "pp", "p", []int{512}, "tokens of the prefill tests; 0 leaves them out")
 	flags.IntSliceVarP(&f.generate, "tg", "n", []int{128}, "tokens of the decode tests; 0 leaves them out")
 	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence holds before a test")

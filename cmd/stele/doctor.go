@@ -90,7 +90,7 @@ func newDoctorCommand(g *globals) *cobra.Command {
 			return errors.Join(d.print(c.OutOrStdout()), failed)
 		},
 	}
-	c.Flags().StringVarP(&name, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	c.Flags().StringVarP(&name, "model", "m", "", modelUsage)
 	return c
 }
 
@@ -204,7 +204,11 @@ func estimate(name, dtypeName string) (*memoryEstimate, error) {
 			m.TrainingBytes += config.WeightBytes(checkpoint.F32)
 		}
 	}
-	template, err := text.LoadTemplate(dir)
+	files, err := checkpoint.Files(dir)
+	if err != nil {
+		return nil, err
+	}
+	template, err := text.LoadTemplateFrom(files, dir)
 	switch {
 	case errors.Is(err, text.ErrNoTemplate):
 	case err != nil:

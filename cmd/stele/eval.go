@@ -63,7 +63,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 		RunE: func(c *cobra.Command, _ []string) error { return runEval(c, g, f) },
 	}
 	flags := c.Flags()
-	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	flags.StringVarP(&f.model, "model", "m", "", modelUsage)
 	flags.StringArrayVar(&f.adapters, "adapter", nil,
 		adapterUsage+", as [NAME=]DIR; may be repeated: each is measured on its own")
 	g.quantizeFlag(c)

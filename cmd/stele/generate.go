@@ -16,6 +16,9 @@ import (
 	"github.com/stele-lm/stele/sampler"
 )
 
+// modelUsage is for the flags that name a model.
+const modelUsage = "folder, GGUF file, hub id in the local cache, or builtin:NAME"
+
 // adapterUsage is for the flags that add an adapter to the model.
 const adapterUsage = "folder or hub id of a LoRA adapter in PEFT's layout, added to the model"
 
@@ -50,7 +53,7 @@ input. stele score reads it.`,
 		RunE: func(c *cobra.Command, _ []string) error { return runGenerate(c, g, f) },
 	}
 	flags := c.Flags()
-	flags.StringVarP(&f.model, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	flags.StringVarP(&f.model, "model", "m", "", modelUsage)
 	flags.StringVar(&f.adapter, "adapter", "", adapterUsage)
 	g.quantizeFlag(c)
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")

@@ -118,6 +118,7 @@ func newRootCommand() *cobra.Command {
 		newGenerateCommand(g),
 		newScoreCommand(g),
 		newTokenizeCommand(g),
+		newConvertCommand(),
 		newTrainCommand(g),
 		newStudyCommand(g),
 		newReportCommand(g),

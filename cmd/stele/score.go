@@ -68,7 +68,7 @@ else is kept.`,
 			return w.Close()
 		},
 	}
-	c.Flags().StringVarP(&name, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	c.Flags().StringVarP(&name, "model", "m", "", modelUsage)
 	c.Flags().StringVar(&adapter, "adapter", "", adapterUsage)
 	g.quantizeFlag(c)
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
@@ -30,7 +31,11 @@ a text; with --decode it writes them out instead of leaving them away.`,
 			if err != nil {
 				return err
 			}
-			tokenizer, err := text.Load(dir)
+			files, err := checkpoint.Files(dir)
+			if err != nil {
+				return err
+			}
+			tokenizer, err := text.LoadFrom(files, dir)
 			if err != nil {
 				return err
 			}
@@ -54,7 +59,7 @@ a text; with --decode it writes them out instead of leaving them away.`,
 			})
 		},
 	}
-	c.Flags().StringVarP(&name, "model", "m", "", "folder, hub id in the local cache, or builtin:NAME")
+	c.Flags().StringVarP(&name, "model", "m", "", modelUsage)
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
 	c.Flags().BoolVar(&decode, "decode", false, `from "ids" to "text"`)

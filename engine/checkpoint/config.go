@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/engine/checkpoint/gguf"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/nearest"
 )
@@ -67,7 +68,12 @@ type configFile struct {
 // LoadConfig reads dir/config.json and adds the ends of sequence that
 // dir/generation_config.json names. Keys that are absent have transformers'
 // defaults; what Stele cannot run is an error in one line.
+//
+// Of a GGUF file it reads what stands for config.json in its metadata.
 func LoadConfig(dir string) (*Config, error) {
+	if gguf.Is(dir) {
+		return configOfGGUF(dir)
+	}
 	path := filepath.Join(dir, "config.json")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stele-lm/stele/internal/float16"
 )
 
 // DType is the type of a stored tensor's elements, little endian.
@@ -24,6 +26,10 @@ const (
 	// weights can be read.
 )
 
+// Coded is the type of tensors whose elements are not stored one by one: quantised ones, and those whose rows
+// lie in another order. Tensor.Row has their values.
+const Coded DType = -1
+
 var dtypeNames = [...]string{
 	"F32", "BF16", "F16", "U8", "BOOL", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
 	"I16", "U16", "I32", "U32", "F64", "I64", "U64", "C64", "F4", "F6_E2M3", "F6_E3M2",
@@ -35,18 +41,23 @@ var dtypeBits = [len(dtypeNames)]int{
 }
 
 // String returns the name that safetensors uses.
-func (d DType) String() string { return dtypeNames[d] }
+func (d DType) String() string {
+	if d == Coded {
+		return "coded"
+	}
+	return dtypeNames[d]
+}
 
 // Size returns the number of bytes of an element of the four types.
 func (d DType) Size() int { return dtypeBits[d] / 8 }
 
 // isFloat reports whether a model's weights may be of the type.
-func (d DType) isFloat() bool { return d == F32 || d == BF16 || d == F16 }
+func (d DType) isFloat() bool { return d == F32 || d == BF16 || d == F16 || d == Coded }
 
 // isReal reports whether elements are numbers with a fraction, as everything that is learned
 // has; masks and tables of positions are integers or truth values.
 func (d DType) isReal() bool {
-	return strings.HasPrefix(d.String(), "F") || d == BF16
+	return strings.HasPrefix(d.String(), "F") || d == BF16 || d == Coded
 }
 
 // torchName returns the name that config.json uses.
@@ -70,6 +81,7 @@ type Tensor struct {
 	DType DType
 	Shape []int
 	Data  []byte
+	rows  func(dst []float32, row int) // of a Coded tensor: a row's values; Data are what they are made of
 }
 
 // Len returns the number of elements.
@@ -87,21 +99,37 @@ func (t Tensor) Forget() {
 	}
 }
 
+// Row widens the elements of a row, those with one first index, into dst, which has as many.
+func (t Tensor) Row(dst []float32, row int) {
+	if t.rows != nil {
+		t.rows(dst, row)
+		return
+	}
+	size := len(dst) * t.DType.Size()
+	t.Data = t.Data[row*size : (row+1)*size]
+	t.Float32s(dst)
+}
+
 // Float32s widens the elements into dst, which must have Len elements. Every
-// value of the four types is exact in float32.
+// value of the types is exact in float32.
 func (t Tensor) Float32s(dst []float32) {
 	switch t.DType {
+	case Coded:
+		width := len(dst) / max(1, t.Shape[0])
+		for row := range t.Shape[0] {
+			t.rows(dst[row*width:(row+1)*width], row)
+		}
 	case F32:
 		for i := range dst {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
 		}
 	case BF16:
 		for i := range dst {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
+			dst[i] = float16.FromBFloat(binary.LittleEndian.Uint16(t.Data[2*i:]))
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = halfToFloat(binary.LittleEndian.Uint16(t.Data[2*i:]))
+			dst[i] = float16.FromHalf(binary.LittleEndian.Uint16(t.Data[2*i:]))
 		}
 	case U8:
 		for i := range dst {
@@ -130,50 +158,13 @@ func (t Tensor) As(dtype DType) Tensor {
 	if dtype == F32 {
 		return Float32Tensor(t.Name, t.Shape, values)
 	}
-	narrow := floatToBFloat
+	narrow := float16.ToBFloat
 	if dtype == F16 {
-		narrow = floatToHalf
+		narrow = float16.ToHalf
 	}
 	data := make([]byte, 2*len(values))
 	for i, v := range values {
 		binary.LittleEndian.PutUint16(data[2*i:], narrow(v))
 	}
 	return Tensor{Name: t.Name, DType: dtype, Shape: t.Shape, Data: data}
-}
-
-func floatToBFloat(v float32) uint16 {
-	b := math.Float32bits(v)
-	if v != v {
-		return uint16(b>>16) | 0x40 // keep it a NaN whatever bits are cut
-	}
-	return uint16((b + 0x7fff + b>>16&1) >> 16)
-}
-
-func halfToFloat(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exponent, fraction := uint32(h>>10)&0x1f, uint32(h)&0x3ff
-	switch exponent {
-	case 0: // zero or subnormal: fraction · 2^-24
-		v := float32(fraction) / (1 << 24)
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 0x1f:
-		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
-}
-
-func floatToHalf(v float32) uint16 {
-	b := math.Float32bits(v)
-	sign := uint16(b >> 16 & 0x8000)
-	switch abs := b & 0x7fffffff; {
-	case abs > 0x7f800000:
-		return sign | 0x7e00
-	case abs >= 0x477ff000: // 65520 and above round to infinity
-		return sign | 0x7c00
-	case abs < 0x38800000: // below 2^-14: subnormal, in units of 2^-24
-		return sign | uint16(math.RoundToEven(float64(math.Float32frombits(abs))*(1<<24)))
-	default:
-		rounded := abs + 0xfff + abs>>13&1
-		return sign | uint16(rounded>>13-112<<10)
-	}
 }

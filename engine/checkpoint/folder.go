@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/engine/checkpoint/gguf"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -38,7 +39,7 @@ type stored struct {
 
 func (s stored) tensor() Tensor { return s.file.tensors[s.name] }
 
-// Open reads a folder's configuration, maps its weights and checks that every
+// Open reads the configuration of a folder, or of a GGUF file, maps its weights and checks that every
 // tensor of the model is there, once, with its shape, and that none is there that
 // belongs to another model.
 func Open(dir string) (*Folder, error) {
@@ -47,10 +48,14 @@ func Open(dir string) (*Folder, error) {
 		return nil, err
 	}
 	f := &Folder{Dir: dir, Config: config, where: map[string]stored{}}
-	for _, note := range config.notes {
-		f.note("%s: %s", filepath.Join(dir, "config.json"), note)
+	open, source := f.open, filepath.Join(dir, "config.json")
+	if gguf.Is(dir) {
+		open, source = f.openGGUF, dir
 	}
-	for _, step := range []func() error{f.open, f.gather, f.checkQuantised, f.tie, f.check, f.checkUnread} {
+	for _, note := range config.notes {
+		f.note("%s: %s", source, note)
+	}
+	for _, step := range []func() error{open, f.gather, f.checkQuantised, f.tie, f.check, f.checkUnread} {
 		if err := step(); err != nil {
 			f.Close()
 			return nil, err
@@ -194,7 +199,7 @@ func equal(a, b Tensor) bool {
 	if !slices.Equal(a.Shape, b.Shape) {
 		return false
 	}
-	if a.DType == b.DType {
+	if a.DType == b.DType && a.DType != Coded {
 		return bytes.Equal(a.Data, b.Data)
 	}
 	if !a.DType.isFloat() || !b.DType.isFloat() {

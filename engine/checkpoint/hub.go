@@ -4,17 +4,41 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/checkpoint/gguf"
 	"github.com/stele-lm/stele/internal/filetype"
 	"github.com/stele-lm/stele/internal/hub"
 )
 
 // Resolve turns a model's name into its folder: a folder as it is, or a hub id
 // "owner/name", optionally "@revision", found in the local hub cache. It never
-// goes to the network.
+// goes to the network. Of a model in a GGUF file it is that file: by its own name, or by that of a folder
+// that holds it alone, without a config.json.
 func Resolve(name string) (string, error) {
-	return resolve("model", name, "config.json and safetensors")
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && gguf.Is(name) {
+		return name, nil
+	}
+	dir, err := resolve("model", name, "config.json and safetensors, or a GGUF file")
+	if err != nil || exists(dir, "config.json") {
+		return dir, err
+	}
+	files, err := filepath.Glob(filepath.Join(escaped(dir), "*"+gguf.Ext))
+	switch {
+	case err != nil || len(files) == 0:
+		return dir, err
+	case len(files) > 1:
+		return "", fmt.Errorf("%s holds %d GGUF files: name one of them, such as %s", dir, len(files), files[0])
+	case !gguf.Is(files[0]):
+		return dir, nil
+	}
+	return files[0], nil
+}
+
+// escaped is a path as a pattern that matches nothing else.
+func escaped(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // ResolveAdapter is Resolve for an adapter's name.

@@ -8,12 +8,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/stele-lm/stele/engine/checkpoint/gguf"
 	"github.com/stele-lm/stele/internal/filetype"
 )
 
 // CheckFiles refuses a model's folder in which a file is not what its name says, such as
 // a Git LFS pointer, and a folder that is no model's at all.
 func CheckFiles(dir string) error {
+	if gguf.Is(dir) {
+		return nil // it is checked whole when it is opened
+	}
 	if !exists(dir, "config.json") && !exists(dir, "tokenizer.json") {
 		return NotModel(dir, fmt.Errorf("%s has neither config.json nor tokenizer.json: "+
 			"expected the folder of a Hugging Face model", dir))

@@ -26,7 +26,11 @@ func (a *Adapter) CheckVocabulary(base string, model *Config) error {
 	if err != nil {
 		return err
 	}
-	other, err := os.ReadFile(filepath.Join(base, tokenizerFile))
+	files, err := Files(base)
+	if err != nil {
+		return nil // what is wrong with the base is said elsewhere
+	}
+	other, err := fs.ReadFile(files, tokenizerFile)
 	if err != nil || bytes.Equal(own, other) {
 		return nil // what is wrong with the base's is said elsewhere
 	}

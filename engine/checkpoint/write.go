@@ -31,25 +31,25 @@ var companionNames = []string{
 const moreTemplates = "additional_chat_templates"
 
 // ReadCompanions reads the tokenizer, chat template and generation settings of a
-// model folder, as far as it has them. They are small, and held in memory they
-// outlive the folder: a run that was resumed from a checkpoint removes it later.
+// model folder, as far as it has them, or what stands for them in a GGUF file. They are small, and held in
+// memory they outlive the folder: a run that was resumed from a checkpoint removes it later.
 func ReadCompanions(dir string) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	templates, err := filepath.Glob(filepath.Join(dir, moreTemplates, "*.jinja"))
+	folder, err := Files(dir)
 	if err != nil {
 		return nil, err
 	}
-	names := companionNames
-	for _, path := range templates {
-		names = append(names[:len(names):len(names)], filepath.Join(moreTemplates, filepath.Base(path)))
+	files := map[string][]byte{}
+	templates, err := fs.Glob(folder, moreTemplates+"/*.jinja")
+	if err != nil {
+		return nil, err
 	}
-	for _, name := range names {
-		data, err := os.ReadFile(filepath.Join(dir, name))
+	for _, name := range slices.Concat(companionNames, templates) {
+		data, err := fs.ReadFile(folder, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 		files[name] = data
 	}

@@ -290,12 +290,7 @@ func storedMatrix(
 		return host.Float32Matrix(unsafe.Slice((*float32)(data), out*in), out, in), nil
 	}
 	defer t.Forget()
-	rowBytes := in * t.DType.Size()
-	source := host.Source{Out: out, In: in, Done: t.Forget, Row: func(dst []float32, o int) {
-		row := t
-		row.Data = t.Data[o*rowBytes : (o+1)*rowBytes]
-		row.Float32s(dst)
-	}}
+	source := host.Source{Out: out, In: in, Done: t.Forget, Row: t.Row}
 	switch dtype {
 	case dtypes.BFloat16:
 		return host.RoundedMatrix(team, memory, source)
@@ -308,6 +303,6 @@ func storedMatrix(
 	if err != nil {
 		return host.Matrix{}, err
 	}
-	t.Float32s(values)
+	team.Run(out, func(o, _ int) { t.Row(values[o*in:(o+1)*in], o) })
 	return host.Float32Matrix(values, out, in), nil
 }

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -55,18 +55,20 @@ var ErrNoTemplate = errors.New("no chat template")
 // chat_template.jinja and additional_chat_templates/*.jinja, else chat_template of
 // tokenizer_config.json, which may be a list of named ones. A template that cannot
 // be read is no error here, but of Err and of every rendering: much works without.
-func LoadTemplate(dir string) (*Template, error) {
-	path := filepath.Join(dir, "tokenizer_config.json")
-	config, err := readObject(path)
+func LoadTemplate(dir string) (*Template, error) { return LoadTemplateFrom(os.DirFS(dir), dir) }
+
+// LoadTemplateFrom is LoadTemplate from files that need not be on disk; messages say that they are those of dir.
+func LoadTemplateFrom(folder fs.FS, dir string) (*Template, error) {
+	config, err := readObject(folder, dir, "tokenizer_config.json")
 	if err != nil {
 		return nil, err
 	}
-	model, err := readObject(filepath.Join(dir, "config.json"))
+	model, err := readObject(folder, dir, "config.json")
 	if err != nil {
 		return nil, err
 	}
 	t := &Template{named: map[string]variant{}, Now: templateDate()}
-	if t.special, err = specialTokens(dir, config); err != nil {
+	if t.special, err = specialTokens(folder, dir, config); err != nil {
 		return nil, err
 	}
 	class := string(config["tokenizer_class"])
@@ -74,26 +76,26 @@ func LoadTemplate(dir string) (*Template, error) {
 		class == `"Qwen2TokenizerFast"` {
 		qwen2Tokens(config, t.special)
 	}
-	files := map[string]string{"default": filepath.Join(dir, "chat_template.jinja")}
-	more, err := filepath.Glob(filepath.Join(dir, "additional_chat_templates", "*.jinja"))
+	files := map[string]string{"default": "chat_template.jinja"}
+	more, err := fs.Glob(folder, "additional_chat_templates/*.jinja")
 	if err != nil {
 		return nil, err
 	}
 	for _, file := range more {
-		files[strings.TrimSuffix(filepath.Base(file), ".jinja")] = file
+		files[strings.TrimSuffix(path.Base(file), ".jinja")] = file
 	}
 	for name, file := range files {
-		source, err := os.ReadFile(file)
+		source, err := fs.ReadFile(folder, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, located(err, place(dir, file))
 		}
-		t.add(name, file, string(source))
+		t.add(name, place(dir, file), string(source))
 	}
 	if len(t.named) == 0 {
-		t.fromConfig(path, config["chat_template"])
+		t.fromConfig(place(dir, "tokenizer_config.json"), config["chat_template"])
 	}
 	if len(t.named) == 0 {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoTemplate)
@@ -105,13 +107,14 @@ func LoadTemplate(dir string) (*Template, error) {
 func templateDate() time.Time { return time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC) }
 
 // readObject reads a JSON object; a file that is not there is an empty one.
-func readObject(path string) (map[string]json.RawMessage, error) {
-	data, err := os.ReadFile(path)
+func readObject(folder fs.FS, dir, name string) (map[string]json.RawMessage, error) {
+	path := place(dir, name)
+	data, err := fs.ReadFile(folder, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, located(err, path)
 	}
 	var object map[string]json.RawMessage
 	if err := jsonl.Unmarshal(data, &object); err != nil {
@@ -123,9 +126,9 @@ func readObject(path string) (map[string]json.RawMessage, error) {
 // specialTokens are the tokens that templates may name: every NAME_token that is
 // text or an object with its content. A folder from before added_tokens_decoder
 // has them in special_tokens_map.json.
-func specialTokens(dir string, config map[string]json.RawMessage) (*jinja.Dict, error) {
+func specialTokens(folder fs.FS, dir string, config map[string]json.RawMessage) (*jinja.Dict, error) {
 	if _, ok := config["added_tokens_decoder"]; !ok {
-		older, err := readObject(filepath.Join(dir, "special_tokens_map.json"))
+		older, err := readObject(folder, dir, "special_tokens_map.json")
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ package text
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,11 +64,14 @@ const maxID = 1 << 24
 
 // Load opens dir/tokenizer.json. Only byte-level vocabularies are supported,
 // which those of Qwen and Llama 3 are.
-func Load(dir string) (*Tokenizer, error) {
-	path := filepath.Join(dir, "tokenizer.json")
-	data, err := os.ReadFile(path)
+func Load(dir string) (*Tokenizer, error) { return LoadFrom(os.DirFS(dir), dir) }
+
+// LoadFrom is Load from files that need not be on disk; messages say that they are those of dir.
+func LoadFrom(files fs.FS, dir string) (*Tokenizer, error) {
+	path := place(dir, "tokenizer.json")
+	data, err := fs.ReadFile(files, "tokenizer.json")
 	if err != nil {
-		return nil, err
+		return nil, located(err, path)
 	}
 	var t *Tokenizer
 	offMainThread(func() { t, err = parse(data) })
@@ -77,6 +81,22 @@ func Load(dir string) (*Tokenizer, error) {
 	t.path = path
 	release()
 	return t, nil
+}
+
+// place returns where a file of a model is: in its folder, or in the one file that the model is.
+func place(dir, name string) string {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return dir
+	}
+	return filepath.Join(dir, name)
+}
+
+// located puts the whole path into an error of reading a file.
+func located(err error, path string) error {
+	if own := (*fs.PathError)(nil); errors.As(err, &own) {
+		return &fs.PathError{Op: own.Op, Path: path, Err: own.Err}
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 func parse(data []byte) (*Tokenizer, error) {

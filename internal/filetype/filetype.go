@@ -165,8 +165,8 @@ func Folder(dir string) string {
 		return "the cache folder of a hub repository: name the repository, as owner/name, or a folder in " +
 			filepath.Join(dir, "snapshots")
 	case first("*.gguf") != "":
-		return fmt.Sprintf("a folder of GGUF files (%s), llama.cpp's format: name the Hugging Face model "+
-			"that they were made from", first("*.gguf"))
+		return fmt.Sprintf("a folder of GGUF files, llama.cpp's format: name one of them, such as %s",
+			filepath.Join(dir, first("*.gguf")))
 	case has("checkpoints") && has("manifest.json"):
 		return "the folder of a run: name a checkpoint in it, such as " + latest(filepath.Join(dir,
 			"checkpoints"), "step-*")

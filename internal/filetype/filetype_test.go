@@ -49,7 +49,7 @@ func TestFolder(t *testing.T) {
 		{map[string]string{"adapter_config.json": `{`}, "that it was trained on, with --adapter "},
 		{map[string]string{"adapter/adapter_config.json": "{}", "trainer_state.json": "{}"},
 			"a checkpoint of an adapter alone"},
-		{map[string]string{"m-q4.gguf": "GGUF", "README.md": "x"}, "GGUF files (m-q4.gguf)"},
+		{map[string]string{"m-q4.gguf": "GGUF", "README.md": "x"}, "m-q4.gguf"},
 		{map[string]string{"config.json": "{}", "pytorch_model-00001-of-00002.bin": "x"},
 			"PyTorch's own format (pytorch_model-00001-of-00002.bin)"},
 		{map[string]string{"consolidated.00.pth": "x", "params.json": "{}"}, "its authors' own layout"},

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint/gguf"
+	"github.com/stele-lm/stele/internal/nearest"
+)
+
+// written are the values of --dtype of convert.
+var written = []string{"float32", "float16", "bfloat16", "q8_0"}
+
+// writtenTypes are the types that they name, and their other names.
+var writtenTypes = map[string]gguf.Type{
+	"float32": gguf.F32, "float16": gguf.F16, "bfloat16": gguf.BF16, "q8_0": gguf.Q8_0,
+	"f32": gguf.F32, "f16": gguf.F16, "bf16": gguf.BF16,
+}
+
+func newConvertCommand() *cobra.Command {
+	var name, out, dtype string
+	c := &cobra.Command{
+		Use:   "convert -m MODEL --out PATH",
+		Short: "Write a model as a GGUF file, or as a Hugging Face folder",
+		Long: `Write a model as a GGUF file, or as a Hugging Face folder.
+
+A PATH that ends in .gguf is made a file that llama.cpp runs, of a Llama, Qwen2 or Qwen3: its
+tokenizer and chat template are in it, its matrices are as --dtype says, its vectors float32.
+Any other PATH is made a folder that transformers loads, as float32, float16 or bfloat16: of a
+GGUF file, or of a folder with quantised weights, which are decoded.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			as, ok := writtenTypes[strings.ToLower(dtype)]
+			if !ok {
+				return usagef("--dtype %q: expected %s%s", dtype, nearest.List(written), nearest.Hint(dtype, written))
+			}
+			if as == gguf.Q8_0 && filepath.Ext(out) != gguf.Ext {
+				return usagef("--dtype %s is for a GGUF file: let --out end in %s", dtype, gguf.Ext)
+			}
+			notes, err := engine.Convert(name, out, as)
+			for _, note := range notes {
+				fmt.Fprintln(c.ErrOrStderr(), note)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVarP(&name, "model", "m", "", modelUsage)
+	c.Flags().StringVar(&out, "out", "", "file that ends in .gguf, or folder, to write")
+	c.Flags().StringVar(&dtype, "dtype", "float32", "of the matrices in it: "+nearest.List(written))
+	must(c.MarkFlagRequired("model"))
+	must(c.MarkFlagRequired("out"))
+	return c
+}
