@@ -177,6 +177,36 @@ func (e *Engine) BenchOffline(ctx context.Context, count int) (Offline, error) {
 	return o, err
 }
 
+// CallSize is the size of a whole call of Generate: samples of each prompt, tokens of each sample.
+type CallSize struct{ Prompts, Samples, Tokens, Prompt int }
+
+// BenchCall measures whole calls of Generate: other prompts in each, nothing of them in the prefix
+// cache, temperature 1, end of sequence ignored. Tokens of the result are the generated ones.
+func (e *Engine) BenchCall(ctx context.Context, size CallSize, repeat int) (Speed, error) {
+	if err := e.checkBench(size.Prompt + size.Tokens); err != nil {
+		return Speed{}, err
+	}
+	run, want := 0, size.Prompts*size.Samples*size.Tokens
+	return Measure(repeat, float64(want), func() error {
+		run++
+		requests := e.benchRequests(size.Prompts, size.Prompt, size.Tokens, run)
+		for i := range requests {
+			requests[i].N = size.Samples
+		}
+		made := 0
+		if err := e.Generate(ctx, requests, func(c Completion) error {
+			made += len(c.Tokens)
+			return nil
+		}); err != nil {
+			return err
+		}
+		if made != want {
+			return fmt.Errorf("a call generated %d tokens, expected %d", made, want)
+		}
+		return nil
+	})
+}
+
 // Footprint holds the sizes of a loaded model in memory, in bytes.
 type Footprint struct {
 	Weights    int64 // every parameter, in the dtype that is held

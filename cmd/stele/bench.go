@@ -32,6 +32,7 @@ type benchFlags struct {
 	repeat                            int
 	train, offline, save, exact       bool
 	step, pass                        string
+	calls                             []string
 	lora                              int
 	scale                             float64
 }
@@ -64,7 +65,7 @@ second. --scale 0.1 asks a tenth of the requests. The batch is the largest of -b
 if none is given.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.offline && !c.Flags().Changed("batch") {
+			if (f.offline || len(f.calls) > 0) && !c.Flags().Changed("batch") {
 				f.batches = []int{64}
 			}
 			return runBench(c.Context(), c.OutOrStdout(), g, f)
@@ -90,6 +91,8 @@ if none is given.`,
 		"compile for CUDA as stele train does, so that a run that goes on rounds as it would have")
 	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
+	flags.StringSliceVar(&f.calls, "call", nil,
+		"whole calls and nothing else: prompts x samples of each x tokens of one @ tokens of a prompt, as 8x8x64@256")
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
 	flags.StringVar(&f.profile, "cpuprofile", "",
 		"write a profile of the tests for go tool pprof to this file")
@@ -110,6 +113,14 @@ func (f *benchFlags) check() error {
 	}
 	if f.pass != "" && f.offline {
 		return usagef("--pass %s: --offline measures its queue and nothing else", f.pass)
+	}
+	for _, text := range f.calls {
+		switch {
+		case callSize(text) == (engine.CallSize{}):
+			return usagef("--call %q: expected PROMPTSxSAMPLESxTOKENS@TOKENS as in 8x8x64@256, all above 0", text)
+		case f.pass != "" || f.offline:
+			return usagef("--call %s measures its calls and nothing else: expected no --pass and no --offline", text)
+		}
 	}
 	if tokens, _ := f.passSize(); f.pass != "" && tokens == 0 {
 		return usagef("--pass %q: expected TOKENS or TOKENS@PROMPT as in 4096@1024, both must be above 0", f.pass)
@@ -149,6 +160,17 @@ func (f *benchFlags) size() trainer.BenchSize {
 	return s
 }
 
+// callSize reads one of --call; it is all zeros where that is none.
+func callSize(text string) engine.CallSize {
+	var s engine.CallSize
+	var rest string
+	n, _ := fmt.Sscanf(text+"\n", "%dx%dx%d@%d%s", &s.Prompts, &s.Samples, &s.Tokens, &s.Prompt, &rest)
+	if n != 4 || min(s.Prompts, s.Samples, s.Tokens, s.Prompt) < 1 {
+		return engine.CallSize{}
+	}
+	return s
+}
+
 // passSize reads --pass; both are 0 where that is none.
 func (f *benchFlags) passSize() (tokens, prompt int) {
 	var rest string
@@ -179,7 +201,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		return err
 	}
 	options := g.engineOptions(max(f.size().Prompts*f.size().Group, slices.Max(f.batches)))
-	if f.offline {
+	if f.offline || len(f.calls) > 0 {
 		options.MaxBatch = slices.Max(f.batches)
 	} else {
 		options.PoolTokens = f.poolTokens()
@@ -205,6 +227,9 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	if f.offline {
 		measure = b.runOffline
 	}
+	if len(f.calls) > 0 {
+		measure = b.runCalls
+	}
 	if err := profiled(f.profile, func() error { return measure(ctx) }); err != nil {
 		return err
 	}
@@ -222,7 +247,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	}
 	var parts []trainer.Part
 	training := trainer.BenchOptions{Repeat: f.repeat, Size: f.size(), Rank: f.lora, Save: f.save}
-	if f.train && !f.offline && !model.HostOnly(e.Weights.DType) {
+	if f.train && !f.offline && len(f.calls) == 0 && !model.HostOnly(e.Weights.DType) {
 		if parts, err = trainer.BenchStep(ctx, e, training); err != nil {
 			return err
 		}
@@ -327,6 +352,23 @@ func (b *benchRun) runOffline(ctx context.Context) error {
 		InputTokens: o.InputTokens, OutputTokens: o.OutputTokens, Seconds: o.Seconds,
 	}, engine.Speed{Mean: rate, Samples: []float64{rate}, Tokens: float64(o.OutputTokens),
 		Compile: o.Compile})
+	return nil
+}
+
+// runCalls measures whole calls.
+func (b *benchRun) runCalls(ctx context.Context) error {
+	for _, text := range b.flags.calls {
+		size := callSize(text)
+		speed, err := b.engine.BenchCall(ctx, size, b.flags.repeat)
+		if err != nil {
+			return fmt.Errorf("--call %s: %w", text, err)
+		}
+		inputs := size.Prompts * size.Prompt
+		b.add(benchRow{
+			Test: "call " + text, Batch: slices.Max(b.flags.batches), Requests: size.Prompts, InputTokens: inputs,
+			OutputTokens: int(speed.Tokens), Seconds: speed.Tokens / stat.HarmonicMean(speed.Samples, nil),
+		}, speed)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -84,6 +85,32 @@ func TestBenchOffline(t *testing.T) {
 	}
 }
 
+// TestBenchCall: a whole call generates what it was asked for, and its seconds are those of its rate.
+func TestBenchCall(t *testing.T) {
+	var b bytes.Buffer
+	c := newRootCommand()
+	c.SetArgs([]string{"bench", "--call", "3x2x5@20,1x1x4@40", "-r", "2", "-o", "json"})
+	c.SetOut(&b)
+	if err := c.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	var rows []benchRow
+	if err := json.Unmarshal(b.Bytes(), &rows); err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows: %v", len(rows), err)
+	}
+	for i, want := range []struct {
+		test           string
+		input, outputs int
+	}{{"call 3x2x5@20", 60, 30}, {"call 1x1x4@40", 40, 4}} {
+		r := rows[i]
+		mean := float64(r.SamplesNS[0]+r.SamplesNS[1]) / 2e9
+		if r.Test != want.test || r.InputTokens != want.input || r.OutputTokens != want.outputs ||
+			math.Abs(r.Seconds-mean) > 0.01*mean {
+			t.Errorf("%+v, expected %+v in %.4f s", r, want, mean)
+		}
+	}
+}
+
 // TestBenchTraining: a step and a pass with an adapter, of a prompt and a completion, in parts that add up.
 func TestBenchTraining(t *testing.T) {
 	if _, err := backend.PluginPath("cpu"); err != nil {
@@ -118,7 +145,9 @@ func TestBenchUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"-r", "0"}, {"-p", "-1"}, {"-b", "0"}, {"-d", "-5"}, {"-o", "xml"}, {"--offline", "--scale", "0"},
 		{"--scale", "nan"}, {"--lora", "-1"}, {"--lora", "4"}, {"--pass", "0"}, {"--pass", "12@0"}, {"--pass", "12@"},
-		{"--pass", "12@8x"}, {"--pass", "x"}, {"--pass", "2000", "--step", "1x1x1@1"},
+		{"--pass", "12@8x"}, {"--pass", "x"}, {"--call", "8x8@256"},
+		{"--call", "8x8x0@256"}, {"--call", "1x1x1@8x"}, {"--call", "1x1x1@8", "--offline"},
+		{"--call", "1x1x1@8", "--pass", "12"}, {"--pass", "2000", "--step", "1x1x1@1"},
 	} {
 		c := newRootCommand()
 		c.SetArgs(append([]string{"bench"}, args...))

@@ -1,7 +1,7 @@
 """Stele and its peers over one matrix of tests, alternating; a table and a JSON file.
 
-Every process measures one group of tests (the prefill, or all batches at one
-context); the participants take turns, round after round, and a value is the median
+Every process measures one group of tests (the prefills, all batches at one context,
+the whole calls, or the queue); the participants take turns, round after round, and a value is the median
 over the rounds. results.json holds every sample, with the share of the cores that
 others used meanwhile; a value taken beside more than 5 % is marked *.
 """
@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -21,12 +22,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # The participants of each precision, and the bytes of a weight, of the head's where it has others.
 # Stele comes last.
 PRECISIONS = {
-    "float32": [("transformers float32", 4), ("llama.cpp F32", 4), ("stele float32", 4)],
-    "bfloat16": [("transformers bfloat16", 2), ("llama.cpp BF16", 2), ("llama.cpp F16", 2), ("stele bfloat16", 2)],
-    "int8": [("llama.cpp Q8_0", 34 / 32), ("stele int8", 1)],
+    "float32": [("transformers float32", 4), ("llama.cpp F32", 4), ("openvino float32", 4), ("vllm float32", 4),
+                ("stele float32", 4)],
+    "bfloat16": [("transformers bfloat16", 2), ("llama.cpp BF16", 2), ("llama.cpp F16", 2), ("openvino bfloat16", 2),
+                 ("vllm bfloat16", 2), ("stele bfloat16", 2)],
+    "int8": [("llama.cpp Q8_0", 34 / 32), ("openvino int8", 1), ("stele int8", 1)],
     "int4": [("llama.cpp Q4_0", 18 / 32), ("stele int4", 18 / 32)],
 }
 HEADS = {"llama.cpp Q4_0": 34 / 32, "stele int4": 1}
+# Those that take a whole call: the others have no continuous batching here.
+TAKE_CALLS = ("openvino", "vllm", "stele")
 DISTURBED = 0.05
 
 
@@ -34,14 +39,19 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--stele", required=True, help="the binary; '' leaves Stele out")
     p.add_argument("--lib", default="", help="folder of libllama; '' leaves llama.cpp out")
-    p.add_argument("--gguf", required=True, help="folder for GGUF files")
+    p.add_argument("--openvino", default="", help="Python of OpenVINO's environment; '' leaves it out")
+    p.add_argument("--vllm", default="", help="Python of an environment with vLLM for CPUs; '' leaves it out")
+    p.add_argument("--gguf", required=True, help="folder for GGUF files and for OpenVINO's models")
     p.add_argument("--models", required=True, help="NAME=FOLDER,...")
     p.add_argument("--model", help="only these names, comma separated")
     p.add_argument("--dtype", default=",".join(PRECISIONS))
     p.add_argument("--batch", default="1,16,64")
     p.add_argument("--context", default="256,1024")
-    p.add_argument("--prompt", type=int, default=512)
+    p.add_argument("--prompt", default="512,2048", help="tokens of the prefills, comma separated; '' leaves them out")
     p.add_argument("--generate", type=int, default=128)
+    p.add_argument("--call", default="32x1x64@512,8x8x64@256,1x1x32@256",
+                   help="whole calls: prompts x samples of each x tokens of one @ tokens of a prompt; '' leaves them out")
+    p.add_argument("--offline", type=float, default=0.1, help="share of nano-vllm's 256 requests; 0 leaves it out")
     p.add_argument("--only", default="", help="only participants whose name contains one of these, comma separated")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--retries", type=int, default=0, help="how often a disturbed process is run again")
@@ -77,10 +87,19 @@ def command(a, name, folder, model, group, tests):
     python = [sys.executable]
     if program == "stele":
         c = [a.stele, "bench", "-m", folder, "--dtype", kind, "--train=false", "-r", "1", "-o", "jsonl"]
-        if group == 0:
-            return c + ["-p", str(a.prompt), "-n", "0", "-b", "1"]
+        if group == "prefill":
+            return c + ["-p", a.prompt, "-n", "0", "-b", "1"]
+        if group == "calls":
+            return c + ["--call", a.call]
+        if group == "offline":
+            return c + ["--offline", "--scale", str(a.offline)]
         return c + ["-p", "0", "-n", str(a.generate), "-d", str(group), "-b", a.batch]
     text = ",".join(tests)
+    if program == "openvino":
+        return [a.openvino, f"{HERE}/openvino_peer.py", "--model", converted(a, folder, model, kind), "--dtype", kind,
+                "--threads", str(a.threads), "--tests", text]
+    if program == "vllm":
+        return [a.vllm, f"{HERE}/vllm_peer.py", "--model", folder, "--dtype", kind, "--tests", text]
     if program == "llama.cpp":
         return python + [f"{HERE}/llamacpp_peer.py", "--lib", a.lib, "--model", gguf(a, folder, model, kind),
                          "--threads", str(a.threads), "--tests", text]
@@ -94,6 +113,22 @@ def gguf(a, folder, model, kind):
         say(f"converting {model} to {kind}")
         os.makedirs(a.gguf, exist_ok=True)
         subprocess.run([sys.executable, f"{HERE}/models.py", "gguf", folder, path, kind], check=True)
+    return path
+
+
+def converted(a, folder, model, kind):
+    """The model for OpenVINO, by optimum-cli: 8-bit weights, or float32 whatever it is computed in."""
+    weights = "int8" if kind == "int8" else "fp32"
+    path = f"{a.gguf}/{model}.openvino-{weights}"
+    if not os.path.exists(path):
+        say(f"converting {model} for OpenVINO, {weights}")
+        part = path + ".part"
+        shutil.rmtree(part, ignore_errors=True)
+        subprocess.run([f"{os.path.dirname(a.openvino)}/optimum-cli", "export", "openvino", "--model", folder, "--task",
+                        "text-generation-with-past", "--weight-format", weights, part], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       env=os.environ | {"HF_HUB_OFFLINE": "1", "OPENVINO_TELEMETRY": "0"})
+        os.replace(part, path)
     return path
 
 
@@ -118,10 +153,12 @@ def measure(a, name, folder, model, group, tests):
         for line in done.stdout.splitlines():
             r = json.loads(line)
             if "avg_ts" in r:
-                samples[r["test"]] = {"ts": r["avg_ts"], "others": round(others, 3), "bandwidth": r["bandwidth"],
-                                      "bytes_per_token": r["bytes_per_token"], "backend": r["backend"]}
+                samples[r["test"]] = {"ts": r["avg_ts"], "tokens": r.get("output_tokens"), "others": round(others, 3),
+                                      "bandwidth": r["bandwidth"], "bytes_per_token": r["bytes_per_token"],
+                                      "backend": r["backend"]}
             else:
-                samples[r["test"]] = {"ts": r["tokens"] / r["seconds"][0], "others": r["others"][0]}
+                samples[r["test"]] = {"ts": r["tokens"] / r["seconds"][0], "tokens": r["tokens"],
+                                      "others": r["others"][0]}
                 if "cache" in r:
                     samples[r["test"]]["cache"] = r["cache"]
         disturbance = statistics.mean(s["others"] for s in samples.values())
@@ -154,8 +191,8 @@ def summary(samples):
 
 def table(a, results):
     """Markdown: for each model and precision, a row a test and a column a participant."""
-    lines = [f"{results['machine']}, {a.threads} threads; {results['versions']}. Tokens a second, median of "
-             f"{a.rounds} rounds; % is of the speed at which Stele's weights are "
+    lines = [f"{results['machine']}, {a.threads} threads; {results['versions']}. Tokens a second, of a call and a "
+             f"queue seconds, median of {a.rounds} rounds; % is of the speed at which Stele's weights are "
              f"read in the same test, ratio is Stele to the best peer; "
              f"* others used more than {DISTURBED:.0%} of the cores meanwhile."]
     for key, tests in results["values"].items():
@@ -177,7 +214,10 @@ def table(a, results):
                     stele = speed
                 else:
                     peer = max(peer, speed)
-                cell = f"{speed:.1f}" + ("*" if disturbed else "")
+                cell = f"{speed:.1f}"
+                if not test.startswith(("pp", "tg")):
+                    cell = f"{by_name[n][0]['tokens'] / speed:.2f} s"
+                cell += "*" if disturbed else ""
                 if test.startswith("tg") and "@" not in test and bandwidth:
                     depth = int(test.split(" d")[1]) if " d" in test else 0
                     layers, head, kv = results["parameters"][model]
@@ -205,14 +245,25 @@ def versions(a):
         text += [f"transformers {transformers.__version__}", f"torch {torch.__version__}"]
     if a.lib:
         text.append(f"llama.cpp of node-llama-cpp {os.environ.get('NODE_LLAMA_CPP', '')}")
+    if a.openvino and any(n.startswith("openvino") for d in a.dtype.split(",") for n in participants(a, d)):
+        text.append(os.environ.get("OPENVINO_GENAI", "openvino-genai").replace("==", " "))
     return ", ".join(text)
 
 
-def participants(a, precision):
-    """The names of those that are here and asked for."""
+def participants(a, precision, group=""):
+    """The names of those that are here, are asked for and take a group of tests."""
+    here = {"stele": a.stele, "llama.cpp": a.lib, "openvino": a.openvino, "vllm": a.vllm}
     return [n for n, _ in PRECISIONS[precision]
-            if not (n.startswith("stele") and not a.stele or n.startswith("llama.cpp") and not a.lib)
-            and (not a.only or any(o in n for o in a.only.split(",")))]
+            if here.get(n.split()[0], True) and (not a.only or any(o in n for o in a.only.split(",")))
+            and (n != "openvino bfloat16" or has_bfloat16())
+            and (group not in ("calls", "offline") or n.split()[0] in TAKE_CALLS)]
+
+
+def has_bfloat16():
+    """Whether the machine multiplies bfloat16 by itself, and may: OpenVINO computes in it nowhere else."""
+    with open("/proc/cpuinfo") as f:
+        text = f.read()
+    return os.environ.get("STELE_CPU", "") != "avx2" and ("avx512_bf16" in text or "amx_bf16" in text)
 
 
 def main():
@@ -228,16 +279,19 @@ def main():
     results = {"machine": machine(), "versions": versions(a), "rounds": a.rounds,
                "parameters": {m: parameters(models[m]) for m in chosen}, "values": {}}
     batches = [int(b) for b in a.batch.split(",") if b]
-    groups = {0: [f"pp{a.prompt}"]} if a.prompt else {}
+    groups = {"prefill": [f"pp{n}" for n in a.prompt.split(",")]} if a.prompt else {}
+    if a.call:
+        groups["calls"] = [f"call {c}" for c in a.call.split(",")]
+    if a.offline:
+        groups["offline"] = [f"offline {max(1, round(256 * a.offline))}"]
     for c in [int(x) for x in a.context.split(",") if x]:
         groups[c] = [f"tg{a.generate}" + (f"@{b}" if b > 1 else "") + f" d{c}" for b in batches]
     for model in chosen:
         for precision in a.dtype.split(","):
-            names = participants(a, precision)
             values = results["values"].setdefault(f"{model}/{precision}", {})
             for group, tests in groups.items():
                 for r in range(a.rounds):
-                    for name in names:
+                    for name in participants(a, precision, group):
                         say(f"{model} {precision}, {tests[0]}…, round {r + 1} of {a.rounds}: {name}")
                         for test, sample in measure(a, name, models[model], model, group, tests).items():
                             values.setdefault(test, {}).setdefault(name, []).append(sample)

@@ -1,5 +1,6 @@
 # Sourced by the bench-*.sh: the peers, installed once into the cache
-# folder. Sets PEERS, PYTHON, LLAMA (folder of libllama, empty without npm) and SMOLLM2.
+# folder. Sets PEERS, PYTHON, LLAMA (folder of libllama, empty without npm) and SMOLLM2. OpenVINO and vLLM, which
+# bench-peers.sh alone asks for, come by peers/serving.sh.
 . third_party/env.sh
 PEERS="$STELE_CACHE/peers"
 PYTHON="$PEERS/venv/bin/python"

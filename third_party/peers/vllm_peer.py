@@ -1,7 +1,8 @@
-"""vLLM as a peer: decoding of one batch.
+"""vLLM as a peer: prefill, decoding of one batch and whole calls.
 
-The contexts are computed before the clock starts and then found in the prefix cache, as Stele's are. Writes one
-JSON line a test: {"test", "tokens", "seconds": [...], "others": [...]}.
+The contexts of decoding are computed before the clock starts and then found in the prefix cache, as Stele's
+are; whole calls have other prompts in each. Writes one JSON line a test: {"test", "tokens", "seconds": [...],
+"others": [...]}.
 """
 import argparse
 import json
@@ -9,7 +10,7 @@ import sys
 
 from vllm import LLM, SamplingParams
 
-from workload import Stopwatch, parse_tests, result, tokens_of
+from workload import Stopwatch, Test, longest_of, most_sequences, parse_tests, requests_of, result, tokens_made
 
 
 def main():
@@ -22,21 +23,24 @@ def main():
     tests = parse_tests(a.tests)
     with open(f"{a.model}/config.json") as f:
         vocab = json.load(f)["vocab_size"]
-    longest = max(t.depth + 1 + t.generate for t in tests)
     llm = LLM(model=a.model, dtype=a.dtype, skip_tokenizer_init=True, enable_prefix_caching=True,
-              max_model_len=longest + 16, max_num_seqs=max(t.batch for t in tests))
+              max_model_len=longest_of(tests, vocab) + 16, max_num_seqs=most_sequences(tests, vocab))
     for t in tests:
-        prompts = [{"prompt_token_ids": tokens_of(vocab, t.batch + s, t.depth + 1)} for s in range(t.batch)]
-        params = SamplingParams(max_tokens=t.generate, ignore_eos=True, temperature=1.0, detokenize=False)
         watches = []
-        for _ in range(1 + a.r):
+        for run in range(1 + a.r):
+            requests = requests_of(t, vocab, run + 1)
+            if not isinstance(t, Test):
+                llm.reset_prefix_cache()
+            prompts = [{"prompt_token_ids": r.ids} for r in requests]
+            params = [SamplingParams(n=r.samples, max_tokens=r.generate, ignore_eos=True, temperature=r.temperature,
+                                     detokenize=False) for r in requests]
             with Stopwatch() as watch:
                 out = llm.generate(prompts, params, use_tqdm=False)
-            made = sum(len(o.outputs[0].token_ids) for o in out)
-            if made != t.tokens:
-                raise SystemExit(f"vLLM generated {made} tokens, expected {t.tokens}")
+            made, want = sum(len(x.token_ids) for o in out for x in o.outputs), tokens_made(requests)
+            if made != want:
+                raise SystemExit(f"{t.name}: vLLM generated {made} tokens, expected {want}")
             watches.append(watch)
-        print(result(t, watches[1:]), flush=True)
+        print(result(t, watches[1:], t.tokens if isinstance(t, Test) else want), flush=True)
 
 
 if __name__ == "__main__":
