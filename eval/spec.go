@@ -30,8 +30,10 @@ type Spec struct {
 	Stop      []string `json:"stop"`
 	Seed      uint64   `json:"seed"`
 	Template  string   `json:"template"`
-	Hack      bool     `json:"hack"`     // reasoning begins with a prefix in the language
-	FewShot   int      `json:"few_shot"` // worked examples before each question
+	// TemplateArgs are variables of the model's own chat template (see prompt.Values).
+	TemplateArgs map[string]string `json:"template_args,omitempty"`
+	Hack         bool              `json:"hack"`     // reasoning begins with a prefix in the language
+	FewShot      int               `json:"few_shot"` // worked examples before each question
 	// FewShotStop are the texts at which a further example of the model's own would
 	// begin, by "benchmark|language"; completions end there too.
 	FewShotStop map[string][]string `json:"few_shot_stop,omitempty"`

@@ -30,7 +30,7 @@ import (
 type evalFlags struct {
 	model, data, out, preset, shard string
 	registry                        string
-	adapters                        []string
+	adapters, templateArgs          []string
 	samples, batch                  int
 	noHack, dryRun                  bool
 	fields                          map[string]string
@@ -91,6 +91,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringArrayVar(&f.spec.Stop, "stop", nil, "end before this text; may be repeated")
 	flags.Uint64Var(&f.spec.Seed, "seed", 0, "same seed, same samples")
 	flags.StringVar(&f.spec.Template, "template", "auto", "prompt template")
+	flags.StringArrayVar(&f.templateArgs, "template-arg", nil, templateArgUsage)
 	flags.BoolVar(&f.spec.Hack, "hack", false, "begin the reasoning with the language's prefix")
 	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
 	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
@@ -290,6 +291,10 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 // resolve makes the spec that the flags ask for: flags that are given win over the preset.
 func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, error) {
 	spec := f.spec
+	var err error
+	if spec.TemplateArgs, err = prompt.ParseArguments(f.templateArgs); err != nil {
+		return spec, usageError{err}
+	}
 	if f.preset != "" {
 		apply := eval.Presets[f.preset]
 		if apply == nil {
@@ -331,8 +336,8 @@ func (f *evalFlags) resolve(c *cobra.Command, source bench.Options) (eval.Spec, 
 func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.Spec,
 	source bench.Options) (questions []eval.Question, stops map[string][]string, err error) {
 	options := prompt.Options{Template: spec.Template, Hack: spec.Hack, Languages: spec.LanguageTable()}
-	if template != nil {
-		options.Chat = template.Render
+	if err := options.SetChat(template, spec.TemplateArgs); err != nil {
+		return nil, nil, err
 	}
 	for _, name := range spec.Benchmarks {
 		entry, err := bench.Lookup(name, source)
@@ -452,7 +457,8 @@ func evaluationSpec(c trainer.Config, say io.Writer) (eval.Spec, bench.Options, 
 		Benchmarks: names, Languages: c.Eval.Languages, Levels: c.Eval.Levels, Limit: c.Eval.Limit,
 		Sampling:  eval.Sampling{Temperature: c.Eval.Temperature, TopP: c.Eval.TopP},
 		MaxTokens: c.Eval.MaxTokens,
-		Stop:      c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template, Hack: c.Data.Hack,
+		Stop:      c.Rollout.Stop, Seed: c.Seed, Template: c.Data.Template,
+		TemplateArgs: c.Data.TemplateArgs, Hack: c.Data.Hack,
 		Grader:         cmp.Or(c.Eval.Grader, grade.Default.Name),
 		LangCandidates: c.Reward.LangCandidates,
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval/dataset"
+	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/sampler"
@@ -22,11 +23,14 @@ const modelUsage = "folder, GGUF file, hub id in the local cache, or builtin:NAM
 // adapterUsage is for the flags that add an adapter to the model.
 const adapterUsage = "folder or hub id of a LoRA adapter in PEFT's layout, added to the model"
 
+// templateArgUsage is for the flags that set variables of the chat template.
+const templateArgUsage = "variable of the model's chat template, as enable_thinking=false; may be repeated"
+
 // generateFlags are the flags of stele generate.
 type generateFlags struct {
 	model, adapter            string
 	prompt, in, out, system   string
-	stop                      []string
+	stop, templateArgs        []string
 	n, topK, maxTokens, batch int
 	temperature, topP, minP   float64
 	seed                      uint64
@@ -70,6 +74,7 @@ input. stele score reads it.`,
 	flags.Uint64Var(&f.seed, "seed", 0, "same seed, same tokens, whatever the batch")
 	flags.BoolVar(&f.ignoreEOS, "ignore-eos", false, "go on after the model's end of sequence")
 	flags.StringVar(&f.system, "system", "", "system message")
+	flags.StringArrayVar(&f.templateArgs, "template-arg", nil, templateArgUsage)
 	flags.BoolVar(&f.raw, "raw", false, "prompts are text as it is, without the chat template")
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	must(c.MarkFlagRequired("model"))
@@ -92,6 +97,13 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if f.raw && f.system != "" {
 		return usagef("--system needs the chat template, and --raw leaves it out")
 	}
+	variables, err := prompt.ParseArguments(f.templateArgs)
+	if err != nil {
+		return usageError{err}
+	}
+	if f.raw && len(variables) > 0 {
+		return usagef("--template-arg needs the chat template, and --raw leaves it out")
+	}
 	params, err := sampler.NewParams(f.temperature, f.topK, f.topP, f.minP)
 	if err != nil {
 		return usageError{err}
@@ -112,6 +124,14 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are text as it is, as with --raw\n",
 			f.model)
+	}
+	if e.Template == nil && len(variables) > 0 {
+		return usagef("--template-arg needs a chat template, and %s has none", f.model)
+	}
+	if e.Template != nil && len(variables) > 0 {
+		if e.Template, err = e.Template.With(prompt.Values(variables)); err != nil {
+			return err
+		}
 	}
 	records, requests, err := f.read(e, params)
 	if err != nil {

@@ -11,12 +11,14 @@
 //  1. Type and Class are model_type in config.json and the class of transformers that
 //     computes it.
 //  2. Defaults are the values in transformers' configuration class of fields that config.json
-//     may leave out, Flags the fields with true or false that the family reads beside those
+//     may leave out, Flags, Numbers and Lists the fields that the family reads beside those
 //     of Config, Window its sliding window if it can have one.
 //  3. Layer returns the modules of a layer by their names in the checkpoint, with sizes:
 //     norms before and after attention and MLP, projections with or without bias, and norms
-//     of each head of queries and keys. PreNorm has what most families vary; a norm that is
-//     nil is one that the layer does not have.
+//     of queries and keys, of each head or of all heads together. PreNorm has what most families
+//     vary; a norm that is nil is one that the layer does not have. What a layer multiplies
+//     scores and results by, and whether it rotates, is said there, too; Factors has what
+//     embeddings and logits are multiplied by.
 //  4. A golden: a tiny random model of the family by transformers, as in
 //     third_party/architecture-goldens.py, and a test as TestArchitecture of package trainer.
 //
@@ -40,15 +42,20 @@ type Architecture struct {
 	Class string // the class of transformers that computes it
 	// Defaults are transformers' values of fields that config.json leaves out.
 	Defaults Defaults
-	// Flags are the fields of config.json that only this family and its relatives read.
-	Flags []Flag
+	// Flags, Numbers and Lists are the fields of config.json that only this family and its relatives read.
+	Flags   []Flag
+	Numbers []Number
+	Lists   []string // a whole number for each layer; may be left out
 	// Window has the defaults of the fields of config.json that switch sliding-window
 	// attention on; nil for a family without it. A window that would hide a position is refused.
 	Window *Window
 	// Layer describes the layer of an index. Names in it follow "model.layers.<index>.".
 	// All layers of a model have the same projections, sizes and norms: LoRA's targets, memory
-	// plans and Register's check go by the first. Only Bias of a projection may depend on the index.
+	// plans and Register's check go by the first. Only Bias of a projection and Unrotated of attention may
+	// depend on the index.
 	Layer func(c *Config, index int) Layer
+	// Factors returns what embeddings and logits are multiplied by; nil for a family that does neither.
+	Factors func(c *Config) (embedding, logits float64)
 }
 
 // Defaults are values of fields that config.json leaves out. A field that is null is not left
@@ -59,6 +66,8 @@ type Defaults struct {
 	HeadDim      int     // head_dim
 	MaxPositions int     // max_position_embeddings
 	RMSNormEps   float64 // rms_norm_eps; 0 is 1e-6
+	RopeTheta    float64 // rope_theta; 0 is 10000
+	Tied         bool    // tie_word_embeddings
 }
 
 // Flag is a field of config.json that is true or false, and what it is where it is left out.
@@ -67,10 +76,36 @@ type Flag struct {
 	Default bool
 }
 
-// Window has the defaults of the fields of sliding-window attention.
+// Number is a field of config.json that is a number above 0, and what it is where it is left out.
+type Number struct {
+	Name    string
+	Default float64
+	Whole   bool
+}
+
+// Window says how a family reads the fields of sliding-window attention.
 type Window struct {
-	Size       int // sliding_window, tokens
-	FirstLayer int // max_window_layers: the first layer with a window, if use_sliding_window
+	Size int // sliding_window where it is left out, tokens; 0 is none
+	// Always is that sliding_window alone switches the window on: neither use_sliding_window nor layer_types
+	// is asked.
+	Always bool
+	// FirstLayer is the default of max_window_layers, the first layer with a window; with -1 all have one and
+	// the field is not read.
+	FirstLayer int
+	// Alters is that a window changes more than which positions are seen, so that one of any size counts.
+	Alters bool
+}
+
+// Fields lists the fields of config.json that the family reads beside those that every family does.
+func (a *Architecture) Fields() []string {
+	names := slices.Clone(a.Lists)
+	for _, f := range a.Flags {
+		names = append(names, f.Name)
+	}
+	for _, n := range a.Numbers {
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // String returns model_type.
@@ -91,8 +126,9 @@ func (a *Architecture) Projections() []string {
 var families []*Architecture
 
 func init() {
-	Register(Qwen2)
-	Register(Llama)
+	for _, a := range []*Architecture{Qwen2, Qwen3, Llama, Mistral, OLMo2, SmolLM3, Granite, EXAONE4} {
+		Register(a)
+	}
 }
 
 // Register adds a family. It panics if there is one of its type, or if its layer has sizes that

@@ -2,6 +2,7 @@ package architecture
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,21 +13,25 @@ type Layer struct {
 	MLP       MLP
 }
 
-// Attention is After(Output(softmax(q·kᵀ/√E)·v)), of queries q, keys k and values v that are
+// Attention is Factor·After(Output(softmax(Scale·q·kᵀ)·v)), of queries q, keys k and values v that are
 // projected from Before(x) and divided into heads of E = HeadDim numbers. Queries and keys are
-// normalised head by head and then rotated by their positions (see Rope).
+// normalised, head by head or all heads together, and then rotated by their positions (see Rope).
 type Attention struct {
 	Before                    *Norm
 	Query, Key, Value, Output Projection
-	QueryNorm, KeyNorm        *Norm // over the E numbers of a head
+	QueryNorm, KeyNorm        *Norm // over the E numbers of a head, or over those of all heads
 	After                     *Norm
+	Scale                     float64 // 0 is 1/√E
+	Unrotated                 bool    // queries and keys are not rotated
+	Factor                    float64 // 0 is 1
 }
 
-// MLP is After(Down(SiLU(Gate(h))·Up(h))), where h is Before(x).
+// MLP is Factor·After(Down(SiLU(Gate(h))·Up(h))), where h is Before(x).
 type MLP struct {
 	Before         *Norm
 	Gate, Up, Down Projection
 	After          *Norm
+	Factor         float64 // 0 is 1
 }
 
 // Projection is a product with a matrix [Out, In], to which a vector [Out] is added if Bias is
@@ -91,6 +96,13 @@ func PreNorm(c *Config) Layer {
 	}
 }
 
+// setBias gives all projections a bias, or none.
+func (a *Attention) setBias(on bool) {
+	a.Query.Bias, a.Key.Bias, a.Value.Bias, a.Output.Bias = on, on, on, on
+}
+
+func (m *MLP) setBias(on bool) { m.Gate.Bias, m.Up.Bias, m.Down.Bias = on, on, on }
+
 // tensors returns the layer's tensors: projections with their biases, then norms.
 func (l *Layer) tensors() []Tensor {
 	var tensors []Tensor
@@ -119,11 +131,14 @@ func (a *Architecture) check() error {
 		}
 	}
 	for _, n := range l.Norms() {
-		want := D
-		if n == l.Attention.QueryNorm || n == l.Attention.KeyNorm {
-			want = c.HeadDim
+		want := []int{D}
+		switch n {
+		case l.Attention.QueryNorm:
+			want = []int{c.HeadDim, queries}
+		case l.Attention.KeyNorm:
+			want = []int{c.HeadDim, keys}
 		}
-		if n.Name == "" || n.Size != want {
+		if n.Name == "" || !slices.Contains(want, n.Size) {
 			return fmt.Errorf("norm %q has %d numbers, expected a name and %d", n.Name, n.Size, want)
 		}
 	}

@@ -9,9 +9,8 @@ var Llama = &Architecture{
 	Flags:    []Flag{{Name: "attention_bias"}, {Name: "mlp_bias"}},
 	Layer: func(c *Config, _ int) Layer {
 		l := PreNorm(c)
-		a, m, attention, mlp := &l.Attention, &l.MLP, c.Flag("attention_bias"), c.Flag("mlp_bias")
-		a.Query.Bias, a.Key.Bias, a.Value.Bias, a.Output.Bias = attention, attention, attention, attention
-		m.Gate.Bias, m.Up.Bias, m.Down.Bias = mlp, mlp, mlp
+		l.Attention.setBias(c.Flag("attention_bias"))
+		l.MLP.setBias(c.Flag("mlp_bias"))
 		return l
 	},
 }

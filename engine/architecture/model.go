@@ -1,7 +1,9 @@
 package architecture
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -13,6 +15,8 @@ type Model struct {
 	Layers    []Layer
 	Norm      Norm   // of the residual stream before the head
 	Head      Tensor // [VocabSize, HiddenSize]; Embedding where TieEmbeddings is set
+	// What embeddings and logits are multiplied by.
+	EmbeddingFactor, LogitFactor float64
 }
 
 // Tensor is a tensor that a model has, by its name in the checkpoint.
@@ -57,13 +61,19 @@ const (
 // Model returns the description of the model that a configuration stands for.
 func (c *Config) Model() *Model {
 	table := []int{c.VocabSize, c.HiddenSize}
-	m := &Model{Config: c, Norm: Norm{normModule, c.HiddenSize}}
+	m := &Model{Config: c, Norm: Norm{normModule, c.HiddenSize}, EmbeddingFactor: 1, LogitFactor: 1}
+	if c.Architecture.Factors != nil {
+		m.EmbeddingFactor, m.LogitFactor = c.Architecture.Factors(c)
+	}
 	m.Embedding = Tensor{EmbeddingName, table, Table}
 	if m.Head = m.Embedding; !c.TieEmbeddings {
 		m.Head.Name = HeadName
 	}
 	for i := range c.NumLayers {
 		layer, prefix := c.Architecture.Layer(c, i), fmt.Sprintf("model.layers.%d.", i)
+		a, mlp := &layer.Attention, &layer.MLP
+		a.Scale = cmp.Or(a.Scale, 1/math.Sqrt(float64(c.HeadDim)))
+		a.Factor, mlp.Factor = cmp.Or(a.Factor, 1), cmp.Or(mlp.Factor, 1)
 		for _, p := range layer.Projections() {
 			p.Name = prefix + p.Name
 		}

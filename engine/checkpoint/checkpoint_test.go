@@ -112,8 +112,8 @@ func TestConfigsThatCannotRun(t *testing.T) {
 		{map[string]any{"model_type": "mamba"}, `model_type "mamba"`},
 		{map[string]any{"model_type": nil}, "no model_type"},
 		{map[string]any{"hidden_act": "gelu"}, `hidden_act "gelu"`},
-		{map[string]any{"rope_scaling": map[string]any{"rope_type": "yarn", "factor": 4}},
-			`rope type "yarn"`},
+		{map[string]any{"rope_scaling": map[string]any{"rope_type": "longrope", "factor": 4}},
+			`rope type "longrope"`},
 		{map[string]any{"rope_scaling": map[string]any{"type": "dynamic", "factor": 4}},
 			`rope type "dynamic"`},
 		{map[string]any{"rope_scaling": map[string]any{"rope_type": "llama3", "factor": 8}},
@@ -455,8 +455,15 @@ func FuzzHeader(f *testing.F) {
 }
 
 func FuzzConfig(f *testing.F) {
+	configs, err := filepath.Glob(filepath.Join(models, "..", "architectures", "*", "config.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
 	for _, name := range []string{"tiny-qwen2", "tiny-llama31", "tiny-qwen2-v5config"} {
-		data, err := os.ReadFile(filepath.Join(models, name, "config.json"))
+		configs = append(configs, filepath.Join(models, name, "config.json"))
+	}
+	for _, path := range configs {
+		data, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)
 		}

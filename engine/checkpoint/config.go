@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,7 @@ type configFile struct {
 	VocabSize             int             `json:"vocab_size"`
 	MaxPositionEmbeddings *int            `json:"max_position_embeddings"`
 	RMSNormEps            *float64        `json:"rms_norm_eps"`
-	TieWordEmbeddings     bool            `json:"tie_word_embeddings"`
+	TieWordEmbeddings     *bool           `json:"tie_word_embeddings"`
 	UseSlidingWindow      bool            `json:"use_sliding_window"`
 	SlidingWindow         *int            `json:"sliding_window"`
 	MaxWindowLayers       *int            `json:"max_window_layers"`
@@ -132,9 +133,9 @@ func parseConfig(data []byte) (*Config, error) {
 	c := &Config{BOS: -1, Raw: slices.Clone(data), Config: architecture.Config{
 		Architecture: family, HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize,
 		NumLayers: f.NumHiddenLayers, NumHeads: f.NumAttentionHeads, VocabSize: f.VocabSize,
-		TieEmbeddings: f.TieWordEmbeddings,
+		TieEmbeddings: or(f.TieWordEmbeddings, family.Defaults.Tied),
 	}}
-	if err := c.readFlags(f.raw); err != nil {
+	if err := c.readOwn(f.raw); err != nil {
 		return nil, err
 	}
 	if err := c.readHeads(&f); err != nil {
@@ -153,12 +154,12 @@ func parseConfig(data []byte) (*Config, error) {
 	}
 	c.remarks(f.raw)
 	var err error
-	if c.Rope, err = f.rope(c.MaxPositions); err != nil {
+	if c.Rope, err = f.rope(c); err != nil {
 		return nil, err
 	}
 	if _, key, _ := f.ropeFields(); strings.Contains(key, ".") {
 		c.note("%s is read: transformers does not look into it for %s, "+
-			"and goes by rope_theta beside it, or 10000", key, c.Architecture)
+			"and goes by rope_theta beside it, or its default", key, c.Architecture)
 	}
 	if !empty(f.RopeScaling) && !empty(f.RopeParameters) {
 		c.bothRopes(f)
@@ -179,23 +180,57 @@ func parseConfig(data []byte) (*Config, error) {
 	return c, nil
 }
 
-// readFlags reads the fields that the family has of its own.
-func (c *Config) readFlags(raw map[string]json.RawMessage) error {
+// readOwn reads the fields that the family has of its own. What is null is left out.
+func (c *Config) readOwn(raw map[string]json.RawMessage) error {
 	for _, flag := range c.Architecture.Flags {
-		if _, there := raw[flag.Name]; !there {
-			continue
-		}
-		var value *bool
-		if err := jsonl.Unmarshal(raw[flag.Name], &value); err != nil {
-			return fmt.Errorf("field %q: %w", flag.Name, err)
-		}
-		if value != nil {
-			if c.Flags == nil {
-				c.Flags = map[string]bool{}
-			}
-			c.Flags[flag.Name] = *value
+		if err := readField(raw, flag.Name, &c.Flags, func(bool) error { return nil }); err != nil {
+			return err
 		}
 	}
+	for _, number := range c.Architecture.Numbers {
+		err := readField(raw, number.Name, &c.Numbers, func(v float64) error {
+			switch {
+			case !(v > 0) || math.IsInf(v, 0):
+				return errors.New("expected above 0")
+			case number.Whole && (v != math.Trunc(v) || v > 1<<20):
+				return errors.New("expected a whole number")
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Architecture.Lists {
+		err := readField(raw, name, &c.Lists, func(v []int) error {
+			if len(v) < c.NumLayers {
+				return fmt.Errorf("expected a number for each of %d layers", c.NumLayers)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readField reads a field into values, which it makes, if it is there and not null.
+func readField[T any](raw map[string]json.RawMessage, name string, values *map[string]T, check func(T) error) error {
+	if text, there := raw[name]; !there || string(text) == "null" {
+		return nil
+	}
+	var value T
+	if err := jsonl.Unmarshal(raw[name], &value); err != nil {
+		return fmt.Errorf("field %q: %w", name, err)
+	}
+	if err := check(value); err != nil {
+		return fmt.Errorf("%s is %s, %w", name, brief(raw[name]), err)
+	}
+	if *values == nil {
+		*values = map[string]T{}
+	}
+	(*values)[name] = value
 	return nil
 }
 

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,12 @@ func TestFieldsThatChangeTheModel(t *testing.T) {
 		{"rope_parameters", m{"sliding_attention": m{"rope_type": "default"}},
 			m{"full_attention": m{"rope_type": "default", "rope_theta": 1e6}}},
 		{"rope_parameters", m{"full_attention": m{"rope_type": "yarn"}}, nil}, {"rope_parameters", 3, nil},
+		{"rope_parameters", m{"rope_type": "yarn", "factor": 2.0, "beta_fast": 1.0, "beta_slow": 2.0},
+			m{"rope_type": "yarn", "factor": 2.0, "beta_fast": 2.0, "beta_slow": 2.0}},
+		{"rope_parameters", m{"rope_type": "yarn", "factor": 2.0, "attention_factor": -1.0},
+			m{"rope_type": "yarn", "factor": 2.0, "attention_factor": nil}},
+		{"rope_parameters", m{"rope_type": "yarn", "factor": 2.0, "partial_rotary_factor": 0.5},
+			m{"rope_type": "yarn", "factor": 2.0, "partial_rotary_factor": 1}},
 	} {
 		_, err := parseConfig(edit(t, m{c.field: c.on}))
 		if err == nil || !strings.Contains(err.Error(), strings.Split(c.field, "_")[0]) ||
@@ -132,6 +139,118 @@ func TestWindows(t *testing.T) {
 		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding_window") {
 			t.Errorf("%v: %v, refused should be %t", c.change, err, c.refused)
 		}
+	}
+}
+
+// TestOwnWindows: families differ in what switches a window on.
+func TestOwnWindows(t *testing.T) {
+	type m = map[string]any
+	null := json.RawMessage("null")
+	full := []string{"full_attention", "full_attention", "full_attention"}
+	for _, c := range []struct {
+		family  string
+		change  m
+		refused bool
+	}{
+		// Mistral's is on where it is not null, whatever else is said, and absent it is 4096.
+		{"mistral", m{"sliding_window": null}, false}, {"mistral", m{"sliding_window": 32}, true},
+		{"mistral", m{"sliding_window": 32, "use_sliding_window": false, "layer_types": full}, true},
+		{"mistral", m{"sliding_window": 4096}, false}, // of as many positions
+		{"mistral", m{"sliding_window": nil}, false},
+		{"mistral", m{"sliding_window": nil, "max_position_embeddings": 4097}, true},
+		// With EXAONE's, of any size, full attention does not rotate.
+		{"exaone4", m{"sliding_window": null}, false}, {"exaone4", m{"sliding_window": 1 << 20}, true},
+		{"exaone4", m{"sliding_window": nil}, true}, {"exaone4", m{"sliding_window": null, "layer_types": full}, false},
+		// SmolLM3 has none unless all is said, and does not read max_window_layers.
+		{"smollm3", m{"sliding_window": 32, "use_sliding_window": false}, false},
+		{"smollm3", m{"sliding_window": 32, "use_sliding_window": true, "max_window_layers": 28}, true},
+		{"smollm3", m{"sliding_window": 32, "use_sliding_window": true, "layer_types": full}, false},
+		{"smollm3", m{"sliding_window": nil, "use_sliding_window": true}, false},
+		{"qwen3", m{"sliding_window": 32, "use_sliding_window": true, "max_window_layers": 1}, true},
+		{"qwen3", m{"sliding_window": 32, "use_sliding_window": true, "max_window_layers": 3}, false},
+		{"granite", m{"sliding_window": 32, "use_sliding_window": true}, false},
+		{"olmo2", m{"sliding_window": 32}, false},
+	} {
+		c.change["model_type"] = c.family
+		_, err := parseConfig(edit(t, c.change))
+		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding_window") {
+			t.Errorf("%s %v: %v, refused should be %t", c.family, c.change, err, c.refused)
+		}
+	}
+}
+
+// TestOwnFields: fields that a family reads beside the usual ones, those that it leaves out and those that it
+// cannot have.
+func TestOwnFields(t *testing.T) {
+	type m = map[string]any
+	null := json.RawMessage("null")
+	granite, err := parseConfig(edit(t, m{"model_type": "granite", "attention_multiplier": 0.015625,
+		"logits_scaling": 8, "residual_multiplier": 0.22, "embedding_multiplier": null, "mlp_bias": true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := granite.Model()
+	a := d.Layers[1].Attention
+	if a.Scale != 0.015625 || a.Factor != 0.22 || d.Layers[1].MLP.Factor != 0.22 || d.EmbeddingFactor != 1 ||
+		d.LogitFactor != 0.125 || !d.Layers[1].MLP.Down.Bias || a.Output.Bias {
+		t.Errorf("%+v", d)
+	}
+	unrotated := func(change m) (which string) {
+		change["model_type"] = "smollm3"
+		c, err := parseConfig(edit(t, change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range c.Model().Layers {
+			which += fmt.Sprint(l.Attention.Unrotated, " ")
+		}
+		return which
+	}
+	for _, c := range []struct {
+		change m
+		want   string
+	}{
+		{m{}, "false false false "},
+		{m{"no_rope_layer_interval": 2}, "false true false "},
+		{m{"no_rope_layer_interval": 2, "no_rope_layers": []int{0, 1, 0, 1}}, "true false true "},
+		{m{"no_rope_layer_interval": 1.0, "no_rope_layers": null}, "true true true "},
+	} {
+		if got := unrotated(c.change); got != c.want {
+			t.Errorf("%v: %s, want %s", c.change, got, c.want)
+		}
+	}
+	c, err := parseConfig(edit(t, m{"model_type": "smollm3", "tie_word_embeddings": nil, "rope_theta": nil,
+		"num_key_value_heads": nil, "num_attention_heads": 8}))
+	if err != nil || !c.TieEmbeddings || c.Rope.Theta != 2e6 || c.NumKVHeads != 4 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for field, values := range map[string][]any{
+		"no_rope_layers":         {[]int{0, 1}, 3, []string{"a", "b", "c"}},
+		"no_rope_layer_interval": {0, -1, 1.5, "2"},
+		"attention_multiplier":   {0, -1.0, "x"},
+		"logits_scaling":         {0.0},
+	} {
+		for _, value := range values {
+			kind := "smollm3"
+			if !strings.HasPrefix(field, "no_") {
+				kind = "granite"
+			}
+			if _, err := parseConfig(edit(t, m{"model_type": kind, field: value})); err == nil ||
+				!strings.Contains(err.Error(), field) {
+				t.Errorf("%s %v: %v", field, value, err)
+			}
+		}
+	}
+	// Norms of queries and keys that a family has may be named.
+	for family, refused := range map[string]bool{"qwen3": false, "olmo2": false, "qwen2": true, "mistral": true} {
+		_, err := parseConfig(edit(t, m{"model_type": family, "use_qk_norm": true, "sliding_window": null}))
+		if (err != nil) != refused {
+			t.Errorf("%s with use_qk_norm: %v", family, err)
+		}
+	}
+	if c, err := parseConfig(edit(t, m{"attention_dropout": 0.1})); err != nil || len(c.notes) != 1 ||
+		!strings.Contains(c.notes[0], "attention_dropout 0.1 is not applied") {
+		t.Errorf("dropout: %v, %v", c, err)
 	}
 }
 
@@ -177,6 +296,18 @@ func TestRopeFields(t *testing.T) {
 			"high_freq_factor": 4.0}},
 			architecture.Rope{Type: "llama3", Theta: 1e6, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4,
 				OriginalMaxPositions: 4096}},
+		// Numbers of YaRN that are left out, or 0, which Python takes for left out.
+		{m{"rope_scaling": m{"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1024}},
+			architecture.Rope{Type: "yarn", Theta: 1e6, Factor: 4, OriginalMaxPositions: 1024, BetaFast: 32,
+				BetaSlow: 1, AttentionFactor: 0.1*math.Log(4) + 1}},
+		{m{"rope_scaling": m{"rope_type": "yarn", "factor": 4.0, "beta_fast": 0, "beta_slow": 2.0, "mscale": 0.5,
+			"mscale_all_dim": 2.0, "truncate": false, "low_freq_factor": 1.0}},
+			architecture.Rope{Type: "yarn", Theta: 1e6, Factor: 4, OriginalMaxPositions: 4096, BetaFast: 32,
+				BetaSlow: 2, AttentionFactor: (0.05*math.Log(4) + 1) / (0.2*math.Log(4) + 1), Untruncated: true}},
+		{m{"rope_scaling": m{"rope_type": "yarn", "factor": 2.0, "attention_factor": 0.75, "mscale": 1.0,
+			"mscale_all_dim": 2.0}, "original_max_position_embeddings": 64},
+			architecture.Rope{Type: "yarn", Theta: 1e6, Factor: 2, OriginalMaxPositions: 64, BetaFast: 32,
+				BetaSlow: 1, AttentionFactor: 0.75}},
 	} {
 		got, err := parseConfig(edit(t, c.change))
 		if err != nil || got.Rope != c.want {

@@ -126,7 +126,11 @@ func (c *Config) file(dtype DType) ([]byte, error) {
 			fields.add(key, dtype.torchName())
 		}
 	}
-	if was := string(fields.get("tie_word_embeddings")) == "true"; was != c.TieEmbeddings {
+	was := c.Architecture.Defaults.Tied
+	if tied := string(fields.get("tie_word_embeddings")); tied != "" {
+		was = tied == "true"
+	}
+	if was != c.TieEmbeddings {
 		fields.add("tie_word_embeddings", c.TieEmbeddings)
 	}
 	return fields.text()
@@ -159,7 +163,8 @@ func (c *Config) fields(dtype DType) members {
 			value float64
 		}{
 			{"factor", c.Rope.Factor}, {"low_freq_factor", c.Rope.LowFreqFactor},
-			{"high_freq_factor", c.Rope.HighFreqFactor},
+			{"high_freq_factor", c.Rope.HighFreqFactor}, {"beta_fast", c.Rope.BetaFast},
+			{"beta_slow", c.Rope.BetaSlow}, {"attention_factor", c.Rope.AttentionFactor},
 		} {
 			if field.value != 0 { // the type reads it
 				rope.set(field.key, float(field.value))
@@ -167,6 +172,9 @@ func (c *Config) fields(dtype DType) members {
 		}
 		if n := c.Rope.OriginalMaxPositions; n != 0 {
 			rope.add("original_max_position_embeddings", n)
+		}
+		if c.Rope.Untruncated {
+			rope.add("truncate", false)
 		}
 		text, err := rope.text()
 		if err != nil {
@@ -180,11 +188,25 @@ func (c *Config) fields(dtype DType) members {
 		m.add("bos_token_id", c.BOS)
 	}
 	m.add("eos_token_id", c.EOS)
-	if c.Architecture.Window != nil {
+	if w := c.Architecture.Window; w != nil && w.Always {
+		m.add("sliding_window", nil)
+	} else if w != nil {
 		m.add("use_sliding_window", false)
 	}
 	for _, flag := range c.Architecture.Flags {
 		m.add(flag.Name, c.Flag(flag.Name))
+	}
+	for _, number := range c.Architecture.Numbers {
+		if v := c.Number(number.Name); number.Whole {
+			m.add(number.Name, int(v))
+		} else {
+			m.set(number.Name, float(v))
+		}
+	}
+	for _, name := range c.Architecture.Lists {
+		if list := c.List(name); list != nil {
+			m.add(name, list)
+		}
 	}
 	return m
 }

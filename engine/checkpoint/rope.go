@@ -22,6 +22,12 @@ type ropeFile struct {
 	LowFreqFactor  float64  `json:"low_freq_factor"`
 	HighFreqFactor float64  `json:"high_freq_factor"`
 	Original       int      `json:"original_max_position_embeddings"`
+	BetaFast       float64  `json:"beta_fast"`
+	BetaSlow       float64  `json:"beta_slow"`
+	Attention      *float64 `json:"attention_factor"`
+	Scale          float64  `json:"mscale"`
+	ScaleAll       float64  `json:"mscale_all_dim"`
+	Truncate       *bool    `json:"truncate"`
 	Partial        *float64 `json:"partial_rotary_factor"`
 }
 
@@ -73,15 +79,15 @@ const ropeScaling, ropeParameters = "rope_scaling", "rope_parameters"
 // transformers, nothing of rope_parameters counts then, not even its rope_theta.
 func (c *Config) bothRopes(f configFile) {
 	f.RopeScaling = nil
-	if other, err := f.rope(c.MaxPositions); len(f.RopeParameters) > 0 && (err != nil || other != c.Rope) {
+	if other, err := f.rope(c); len(f.RopeParameters) > 0 && (err != nil || other != c.Rope) {
 		c.note("%s is read (rope_theta %g) and %s, which says otherwise, is not, as in transformers",
 			ropeScaling, c.Rope.Theta, ropeParameters)
 	}
 }
 
 // rope reads the rotary embedding from either layout.
-func (f *configFile) rope(positions int) (architecture.Rope, error) {
-	r := architecture.Rope{Type: architecture.PlainRope, Theta: 10000}
+func (f *configFile) rope(c *Config) (architecture.Rope, error) {
+	r := architecture.Rope{Type: architecture.PlainRope, Theta: cmp.Or(c.Architecture.Defaults.RopeTheta, 10000)}
 	source, key, err := f.ropeFields()
 	if err != nil {
 		return r, err
@@ -95,7 +101,12 @@ func (f *configFile) rope(positions int) (architecture.Rope, error) {
 		r.Type = cmp.Or(source.RopeType, source.OldType, r.Type)
 		r.Factor = source.Factor
 		r.LowFreqFactor, r.HighFreqFactor = source.LowFreqFactor, source.HighFreqFactor
-		r.OriginalMaxPositions = cmp.Or(f.Original, source.Original, positions)
+		r.OriginalMaxPositions = cmp.Or(f.Original, source.Original, c.MaxPositions)
+	}
+	if source != nil && r.Type == architecture.YaRN {
+		r.BetaFast, r.BetaSlow = cmp.Or(source.BetaFast, 32), cmp.Or(source.BetaSlow, 1)
+		r.AttentionFactor = or(source.Attention, architecture.YaRNAttention(r.Factor, source.Scale, source.ScaleAll))
+		r.Untruncated = !or(source.Truncate, true)
 	}
 	if !(r.Theta > 1) || math.IsInf(r.Theta, 0) {
 		return r, fmt.Errorf("rope_theta is %g, expected above 1", r.Theta)

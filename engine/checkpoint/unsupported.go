@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -30,7 +29,10 @@ var conditions = []condition{
 		n, ok := v.(float64)
 		return off(v) || ok && (math.Abs(n-want) < 1e-9 || n == float64(c.HeadDim))
 	}, "scores divided by the square root of head_dim"},
-	{named(`.*soft_?cap(ping)?|clip_qkv|qkv_clip|clip_q|alibi|use_alibi|.*qk_(layer)?norm.*`), isOff, "off"},
+	{named(`.*soft_?cap(ping)?|clip_qkv|qkv_clip|clip_q|alibi|use_alibi`), isOff, "off"},
+	{named(`.*qk_(layer)?norm.*`), func(v any, c *Config) bool {
+		return off(v) || v == true && c.Architecture.Layer(&c.Config, 0).Attention.QueryNorm != nil
+	}, "off"},
 	{named(`output_router_logits|.*logits_to_keep|return_.*logits`), isAny, ""},
 	{named(`.*logits?_.*scal.*|.*multiplier.*|scale_emb|scale_depth|.*embed.*_scale|scale_embed.*|` +
 		`residual_(scale|alpha).*`), isOne, "1"},
@@ -100,12 +102,11 @@ func isOff(v any, _ *Config) bool { return off(v) }
 func isOne(v any, _ *Config) bool { return v == nil || v == 1.0 }
 func isAny(any, *Config) bool     { return true }
 
-// checkFields refuses the first field, by name, whose condition its value does not meet. A flag
+// checkFields refuses the first field, by name, whose condition its value does not meet. A field
 // that the family reads needs to meet none.
 func (c *Config) checkFields(raw map[string]json.RawMessage) error {
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
-		isNamed := func(f architecture.Flag) bool { return f.Name == name }
-		if slices.ContainsFunc(c.Architecture.Flags, isNamed) {
+		if slices.Contains(c.Architecture.Fields(), name) {
 			continue
 		}
 		for _, condition := range conditions {
@@ -153,8 +154,8 @@ func brief(raw json.RawMessage) string {
 }
 
 // checkWindow refuses attention over a window where it would hide a position that the model
-// has. As in transformers layer_types says which layers have a window; where it is absent those
-// from max_window_layers on do if use_sliding_window is set and the family has windows.
+// has. As in transformers layer_types says which layers have a window, in families whose window is not
+// always on; where it is absent those from max_window_layers on do if use_sliding_window is set.
 func (c *Config) checkWindow(f *configFile) error {
 	for l, kind := range f.LayerTypes {
 		if kind != "full_attention" {
@@ -165,23 +166,29 @@ func (c *Config) checkWindow(f *configFile) error {
 	if n := len(f.LayerTypes); n > 0 && n != c.NumLayers {
 		return fmt.Errorf("layer_types names %d layers, num_hidden_layers is %d", n, c.NumLayers)
 	}
-	window := f.SlidingWindow
+	window, said := f.SlidingWindow, "sliding_window is"
 	own := c.Architecture.Window
-	if _, there := f.raw["sliding_window"]; !there && own != nil {
-		window = &own.Size
+	if _, there := f.raw["sliding_window"]; !there && own != nil && own.Size > 0 {
+		window, said = &own.Size, fmt.Sprintf("sliding_window is absent, which for %s is", c.Architecture)
 	}
-	if window == nil || *window >= c.MaxPositions {
-		return nil
-	}
-	if own == nil {
-		c.note("sliding_window %d is not applied: transformers has none for %s", *window, c.Architecture)
-		return nil
-	}
-	first := or(f.MaxWindowLayers, own.FirstLayer)
-	if f.UseSlidingWindow && len(f.LayerTypes) == 0 && first < c.NumLayers {
-		return fmt.Errorf("use_sliding_window is true and sliding_window %d "+
-			"for layers from max_window_layers %d on: sliding-window attention is not supported",
-			*window, first)
+	hides := window != nil && *window < c.MaxPositions
+	switch {
+	case own == nil:
+		if hides {
+			c.note("sliding_window %d is not applied: transformers has none for %s", *window, c.Architecture)
+		}
+	case own.Always && window != nil && (hides || own.Alters):
+		return fmt.Errorf("%s %d, and max_position_embeddings %d: sliding-window attention is not supported",
+			said, *window, c.MaxPositions)
+	case !own.Always && hides && f.UseSlidingWindow && len(f.LayerTypes) == 0:
+		first := 0
+		if own.FirstLayer >= 0 {
+			first = or(f.MaxWindowLayers, own.FirstLayer)
+		}
+		if first < c.NumLayers {
+			return fmt.Errorf("use_sliding_window is true and %s %d for layers from max_window_layers %d on: "+
+				"sliding-window attention is not supported", strings.TrimSuffix(said, " is"), *window, first)
+		}
 	}
 	return nil
 }
@@ -190,6 +197,9 @@ func (c *Config) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
+// dropouts are fields that only training reads.
+var dropouts = named(`\w*(dropout|pdrop)`)
+
 // remarks notes what of the configuration is not followed and does not change what is
 // computed from what transformers computes without remote code.
 func (c *Config) remarks(raw map[string]json.RawMessage) {
@@ -197,6 +207,12 @@ func (c *Config) remarks(raw map[string]json.RawMessage) {
 	if json.Unmarshal(raw["auto_map"], &code) == nil && len(code) > 0 {
 		c.note("auto_map names the model's own code, which is not run: it is taken for a plain %s",
 			c.Architecture)
+	}
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		var rate float64
+		if dropouts.MatchString(name) && json.Unmarshal(raw[name], &rate) == nil && rate > 0 {
+			c.note("%s %g is not applied: training here has no dropout", name, rate)
+		}
 	}
 	var names []string
 	class := c.Architecture.Class

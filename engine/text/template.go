@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ type Conversation struct {
 type Template struct {
 	named   map[string]variant // of one template "default" is the only name
 	special *jinja.Dict        // bos_token, eos_token and so on, as far as there are
+	given   *jinja.Dict        // variables of every rendering (see With); may be nil
 	// Now is the date that strftime_now formats. It does not move by itself, so
 	// that a prompt is the same tomorrow; the default is the one that Llama's own
 	// template falls back to, 26 July 2024.
@@ -44,6 +46,7 @@ type Template struct {
 // variant is a template, or why it cannot be used.
 type variant struct {
 	path     string // the file that it stands in; empty where there is none
+	source   string
 	template *jinja.Template
 	err      error
 }
@@ -72,7 +75,8 @@ func LoadTemplateFrom(folder fs.FS, dir string) (*Template, error) {
 		return nil, err
 	}
 	class := string(config["tokenizer_class"])
-	if string(model["model_type"]) == `"qwen2"` || class == `"Qwen2Tokenizer"` ||
+	kind := string(model["model_type"])
+	if kind == `"qwen2"` || kind == `"qwen3"` || class == `"Qwen2Tokenizer"` ||
 		class == `"Qwen2TokenizerFast"` {
 		qwen2Tokens(config, t.special)
 	}
@@ -162,7 +166,7 @@ func specialTokens(folder fs.FS, dir string, config map[string]json.RawMessage) 
 }
 
 // qwen2Tokens adds the tokens that transformers' Qwen2Tokenizer has by itself. A model of
-// that type has this tokenizer whatever class its folder names.
+// Qwen2 or Qwen3 has this tokenizer whatever class its folder names.
 func qwen2Tokens(config map[string]json.RawMessage, tokens *jinja.Dict) {
 	for _, key := range []string{"eos_token", "pad_token", "unk_token"} {
 		if _, set := tokens.Get(key); !set && len(config[key]) == 0 {
@@ -173,7 +177,7 @@ func qwen2Tokens(config map[string]json.RawMessage, tokens *jinja.Dict) {
 
 // add parses one template.
 func (t *Template) add(name, path, source string) {
-	v := variant{path: path}
+	v := variant{path: path, source: source}
 	if v.template, v.err = jinja.Parse(source); v.err != nil {
 		v.err = chatError(path, v.err)
 	}
@@ -225,6 +229,37 @@ func NewTemplate(source, bos, eos string) (*Template, error) {
 	t.add("default", "", source)
 	return t, t.Err()
 }
+
+// With returns the template with variables of a person's own in every rendering, such as enable_thinking: false. A
+// conversation's own variables are before them. One that the template does not name is an error.
+func (t *Template) With(variables map[string]any) (*Template, error) {
+	v, err := t.choose(false)
+	if err != nil || len(variables) == 0 {
+		return t, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		word, err := regexp.Compile(`\b` + regexp.QuoteMeta(name) + `\b`)
+		if err != nil || !identifier.MatchString(name) {
+			return nil, fmt.Errorf("%q is no name of a variable", name)
+		}
+		if !word.MatchString(v.source) {
+			return nil, chatError(v.path, fmt.Errorf("it does not read %s, which would have no effect", name))
+		}
+	}
+	data, err := json.Marshal(variables)
+	if err != nil {
+		return nil, err
+	}
+	given, err := jinja.FromJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	with := *t
+	with.given = given.(*jinja.Dict) // a map's
+	return &with, nil
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
 // Err says why the template cannot be used; nil when it can.
 func (t *Template) Err() error {
@@ -360,7 +395,7 @@ func (t *Template) render(
 		context.Set("documents", documents)
 	}
 	context.Set("add_generation_prompt", addGenerationPrompt)
-	for _, more := range []*jinja.Dict{t.special, variables} {
+	for _, more := range []*jinja.Dict{t.special, t.given, variables} {
 		if more != nil {
 			for key, value := range more.All() {
 				context.Set(key, value)

@@ -177,3 +177,42 @@ func TestConversation(t *testing.T) {
 		}
 	}
 }
+
+// TestTemplateWith: variables of a person's own reach every rendering, below those of a conversation, and one that
+// the template does not read is an error that names it.
+func TestTemplateWith(t *testing.T) {
+	template, err := NewTemplate("{% if enable_thinking is defined and not enable_thinking %}no {% endif %}"+
+		"{{ effort|default('low') }} {{ messages[0].content }}", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn := []Message{{Role: "user", Content: "Q"}}
+	for _, c := range []struct {
+		variables map[string]any
+		own       string
+		want      string
+	}{
+		{nil, "", "low Q"},
+		{map[string]any{"enable_thinking": false}, "", "no low Q"},
+		{map[string]any{"enable_thinking": true, "effort": "high"}, "", "high Q"},
+		{map[string]any{"enable_thinking": false, "effort": 3}, `{"enable_thinking": true}`, "3 Q"},
+	} {
+		with, err := template.With(c.variables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := with.RenderConversation(Conversation{Messages: []byte(`[{"role": "user", "content": "Q"}]`),
+			Variables: []byte(c.own)}, true)
+		if err != nil || got != c.want {
+			t.Errorf("%v, %s: %q, %v, want %q", c.variables, c.own, got, err, c.want)
+		}
+		if got, err := template.Render(turn, true); err != nil || got != "low Q" {
+			t.Errorf("after it the template itself says %q, %v", got, err)
+		}
+	}
+	for _, name := range []string{"enable_thinkin", "thinking", "a b", ""} {
+		if _, err := template.With(map[string]any{name: false}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,8 +28,8 @@ type Type interface {
 	// Instruction says, in a language, how to think and answer, in place of a template's
 	// words. "" leaves these, which ask for \boxed{}.
 	Instruction(language string) string
-	// Grade finds the final answer in a model's text and judges it: a result for each
-	// grader, in their order.
+	// Grade finds the final answer in a model's text, after its reasoning (see Final), and judges it: a result for
+	// each grader, in their order.
 	Grade(o Output, graders ...*grade.Grader) ([]grade.Result, error)
 	// Groups tells which of a question's predictions, Result.Pred, are the same answer, as
 	// grade.Groups does. maj@n counts votes by it.
@@ -47,6 +48,18 @@ type Output struct {
 	Text      string
 	Reference string // as Type.Read wrote it
 	DataName  string // the benchmark's name in the Qwen2.5-Math grader, which has rules for some
+}
+
+// closesThought are the tags with which models end their reasoning.
+var closesThought = regexp.MustCompile(`</(?:think|thinking|thought|reasoning)>`)
+
+// Final returns the part of a model's text in which its answer is looked for: what comes after the last tag that
+// closes reasoning, as in <think>…</think>, which is nothing where it ends there; without such a tag all of it.
+func Final(text string) string {
+	if tags := closesThought.FindAllStringIndex(text, -1); tags != nil {
+		return text[tags[len(tags)-1][1]:]
+	}
+	return text
 }
 
 // types are all types by name.

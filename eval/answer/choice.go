@@ -118,7 +118,7 @@ func (c choices) Grade(o Output, graders ...*grade.Grader) ([]grade.Result, erro
 	if c.n <= GradedChoices {
 		return Choice.Grade(o, graders...)
 	}
-	found := grade.Letter(o.Text, c.n)
+	found := grade.Letter(Final(o.Text), c.n)
 	return alike(judged(o, found, found != "" && found == o.Reference, grade.ViaChoice), graders), nil
 }
 

@@ -30,7 +30,7 @@ func (a anything) ForOptions(_ string, n int) (Type, error) {
 
 // GradeNormalized implements Comparer.
 func (anything) GradeNormalized(o Output, g *grade.Grader) grade.Result {
-	return grade.GradeNormalized(o.Text, o.Reference, o.DataName, g)
+	return grade.GradeNormalized(Final(o.Text), o.Reference, o.DataName, g)
 }
 
 // Compare implements Comparer.
@@ -61,7 +61,7 @@ func (m mathematics) Read(reference string) (string, error) {
 func (m mathematics) Grade(o Output, graders ...*grade.Grader) ([]grade.Result, error) {
 	results := make([]grade.Result, len(graders))
 	for i, g := range graders {
-		results[i] = grade.Grade(o.Text, o.Reference, o.DataName, g)
+		results[i] = grade.Grade(Final(o.Text), o.Reference, o.DataName, g)
 	}
 	return results, nil
 }

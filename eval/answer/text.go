@@ -25,7 +25,7 @@ func (textual) Read(reference string) (string, error) { return strings.TrimSpace
 
 // Grade implements Type.
 func (textual) Grade(o Output, graders ...*grade.Grader) ([]grade.Result, error) {
-	found := findText(o.Text)
+	found := findText(Final(o.Text))
 	pred, reference := folded(found), folded(o.Reference)
 	r := judged(o, found, pred != "" && pred == reference, grade.ViaString)
 	r.Pred, r.GT = pred, reference

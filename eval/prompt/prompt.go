@@ -6,6 +6,7 @@
 package prompt
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -38,6 +39,81 @@ type Options struct {
 	Answer answer.Type
 	// Languages has the words to ask with; nil is the built-in table.
 	Languages *language.Table
+}
+
+// SetChat sets the model's own chat template, nil where it has none, with variables of a person's own. Variables
+// that nothing would read are an error; Template must be set before. A value is JSON, as false or 3, or else text.
+func (o *Options) SetChat(t *text.Template, variables map[string]string) error {
+	if len(variables) == 0 {
+		if o.Chat = nil; t != nil {
+			o.Chat = t.Render
+		}
+		return nil
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(variables)), ", ")
+	if own := []string{"", "auto", "chat"}; !slices.Contains(own, o.Template) {
+		return fmt.Errorf("%s: arguments are for the model's own chat template, and template is %s", names, o.Template)
+	}
+	if t == nil {
+		return fmt.Errorf("%s: arguments are for a chat template, and the model has none", names)
+	}
+	with, err := t.With(Values(variables))
+	if err != nil {
+		return fmt.Errorf("template arguments: %w", err)
+	}
+	o.Chat = with.Render
+	return nil
+}
+
+// Arguments are variables of a chat template as a file of settings has them (see Values).
+type Arguments map[string]string
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler: settings that come later, as each --set does, leave earlier
+// ones of other names.
+func (a *Arguments) UnmarshalYAML(unmarshal func(any) error) error {
+	var more map[string]string
+	if err := unmarshal(&more); err != nil {
+		return err
+	}
+	all := maps.Clone(*a)
+	if all == nil {
+		all = Arguments{}
+	}
+	maps.Copy(all, more)
+	*a = all
+	return nil
+}
+
+// Values returns what variables of a chat template stand for: JSON, as false or 3, or else text.
+func Values(variables map[string]string) map[string]any {
+	values := make(map[string]any, len(variables))
+	for name, text := range variables {
+		var value any
+		if err := json.Unmarshal([]byte(text), &value); err != nil {
+			value = text
+		}
+		values[name] = value
+	}
+	return values
+}
+
+// ParseArguments reads variables of a chat template as NAME=VALUE.
+func ParseArguments(arguments []string) (map[string]string, error) {
+	var variables map[string]string
+	for _, argument := range arguments {
+		name, text, ok := strings.Cut(argument, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("template argument %q: expected NAME=VALUE, such as enable_thinking=false", argument)
+		}
+		if _, twice := variables[name]; twice {
+			return nil, fmt.Errorf("template argument %s is given twice", name)
+		}
+		if variables == nil {
+			variables = map[string]string{}
+		}
+		variables[name] = text
+	}
+	return variables, nil
 }
 
 // words returns those to ask with in a language, or an error where there are none.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -28,6 +29,7 @@ var mustAgree = []setting{
 	{"max_tokens", func(s *eval.Spec) any { return s.MaxTokens }},
 	{"stop", func(s *eval.Spec) any { return strings.Join(s.Stop, "\n") }},
 	{"template", func(s *eval.Spec) any { return s.Template }},
+	{"template_args", func(s *eval.Spec) any { return arguments(s.TemplateArgs) }},
 	{"hack", func(s *eval.Spec) any { return s.Hack }},
 	{"few_shot", func(s *eval.Spec) any { return s.FewShot }},
 	{"grader", func(s *eval.Spec) any { return s.Grader }},
@@ -38,7 +40,19 @@ var mustAgree = []setting{
 const prompts = "prompt"
 
 // rewords are the settings that change the words of a question; a plan may let them differ.
-var rewords = []string{prompts, "template", "hack", "few_shot"}
+var rewords = []string{prompts, "template", "template_args", "hack", "few_shot"}
+
+// arguments writes variables of a chat template, sorted by name; "" without any.
+func arguments(variables map[string]string) string {
+	if len(variables) == 0 {
+		return ""
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		all = append(all, name+"="+variables[name])
+	}
+	return strings.Join(all, " ")
+}
 
 func settingNames() []string {
 	var names []string

@@ -193,13 +193,14 @@ func TestPairsOfOneWayOfAsking(t *testing.T) {
 	for name, change := range map[string]func(*eval.Spec){
 		"temperature": func(s *eval.Spec) { s.Temperature = 1 }, "top_p": func(s *eval.Spec) { s.TopP = 1 },
 		"top_k": func(s *eval.Spec) { s.TopK = 5 }, "min_p": func(s *eval.Spec) { s.MinP = 0.1 },
-		"max_tokens": func(s *eval.Spec) { s.MaxTokens = 128 },
-		"stop":       func(s *eval.Spec) { s.Stop = []string{"\n"} },
-		"template":   func(s *eval.Spec) { s.Template = "none" },
-		"hack":       func(s *eval.Spec) { s.Hack = true },
-		"few_shot":   func(s *eval.Spec) { s.FewShot = 4 },
-		"grader":     func(s *eval.Spec) { s.Grader = "strict" },
-		"":           func(s *eval.Spec) { s.Seed, s.Limit = 9, 10 },
+		"max_tokens":    func(s *eval.Spec) { s.MaxTokens = 128 },
+		"stop":          func(s *eval.Spec) { s.Stop = []string{"\n"} },
+		"template":      func(s *eval.Spec) { s.Template = "none" },
+		"template_args": func(s *eval.Spec) { s.TemplateArgs = map[string]string{"enable_thinking": "false"} },
+		"hack":          func(s *eval.Spec) { s.Hack = true },
+		"few_shot":      func(s *eval.Spec) { s.FewShot = 4 },
+		"grader":        func(s *eval.Spec) { s.Grader = "strict" },
+		"":              func(s *eval.Spec) { s.Seed, s.Limit = 9, 10 },
 	} {
 		dir := t.TempDir()
 		dirs := []string{put{model: "b", weights: "base", until: 10, right: allRight}.write(t,

@@ -71,12 +71,13 @@ func softmaxScalar(x []float32) {
 // Rotary is the table of cosines and sines of a rotary embedding.
 type Rotary struct {
 	frequency []float32 // [E/2], radians a position
+	factor    float32
 	cos, sin  []float32 // [positions, E/2]
 }
 
-// NewRotary takes the inverse frequencies [E/2].
-func NewRotary(frequencies []float64) *Rotary {
-	r := &Rotary{}
+// NewRotary takes the inverse frequencies [E/2] and what cosines and sines are multiplied by.
+func NewRotary(frequencies []float64, factor float64) *Rotary {
+	r := &Rotary{factor: float32(factor)}
 	for _, f := range frequencies {
 		r.frequency = append(r.frequency, float32(f))
 	}
@@ -89,8 +90,8 @@ func (r *Rotary) Extend(n int) {
 	for p := len(r.cos) / len(r.frequency); p < n; p++ {
 		for _, f := range r.frequency {
 			angle := float64(float32(p) * f)
-			r.cos = append(r.cos, float32(math.Cos(angle)))
-			r.sin = append(r.sin, float32(math.Sin(angle)))
+			r.cos = append(r.cos, float32(math.Cos(angle))*r.factor)
+			r.sin = append(r.sin, float32(math.Sin(angle))*r.factor)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/prompt"
 )
 
 // Options choose the problems that are trained on.
@@ -51,6 +52,9 @@ type Options struct {
 	// Template makes the prompt: auto, chat, qwen-instruct, qwen-math, r1-like, none, plain or
 	// native-cot (docs/evaluation.md).
 	Template string `yaml:"template" json:"template"`
+	// TemplateArgs are variables of the model's own chat template, as in {enable_thinking: false}; evaluations
+	// during training have them too.
+	TemplateArgs prompt.Arguments `yaml:"template_args,omitempty" json:"template_args,omitempty"`
 	// Hack begins the completion with a prefix in the problem's language (the paper's prompt hacking).
 	Hack bool `yaml:"hack" json:"hack"`
 }

@@ -276,8 +276,8 @@ func quotas(count int, shares map[int]float64) map[int]int {
 func (r *Reader) build(p bench.Problem) (built Problem, fits bool, err error) {
 	options := prompt.Options{Template: r.Options.Template, Hack: r.Options.Hack, Languages: r.languages,
 		Answer: r.answers}
-	if r.Template != nil {
-		options.Chat = r.Template.Render
+	if err := options.SetChat(r.Template, r.Options.TemplateArgs); err != nil {
+		return built, false, err
 	}
 	asked, err := prompt.Build(p, options)
 	if err != nil {

@@ -27,18 +27,19 @@ type Evaluation struct {
 	// Samples are those of each question; 0 for the benchmark's own number.
 	Samples int `yaml:"samples" json:"samples,omitempty"`
 	// Preset is paper, paper-32b or dapo-32b; the settings below come before what it says.
-	Preset         string   `yaml:"preset" json:"preset,omitempty"`
-	Temperature    *float64 `yaml:"temperature" json:"temperature,omitempty"`
-	TopP           *float64 `yaml:"top_p" json:"top_p,omitempty"`
-	TopK           *int     `yaml:"top_k" json:"top_k,omitempty"`
-	MinP           *float64 `yaml:"min_p" json:"min_p,omitempty"`
-	MaxTokens      *int     `yaml:"max_tokens" json:"max_tokens,omitempty"`
-	Hack           *bool    `yaml:"hack" json:"hack,omitempty"`
-	Stop           []string `yaml:"stop" json:"stop,omitempty"`
-	Seed           uint64   `yaml:"seed" json:"seed,omitempty"`
-	Template       string   `yaml:"template" json:"template,omitempty"`
-	Grader         string   `yaml:"grader" json:"grader,omitempty"`
-	LangCandidates []string `yaml:"lang_candidates" json:"lang_candidates,omitempty"`
+	Preset         string           `yaml:"preset" json:"preset,omitempty"`
+	Temperature    *float64         `yaml:"temperature" json:"temperature,omitempty"`
+	TopP           *float64         `yaml:"top_p" json:"top_p,omitempty"`
+	TopK           *int             `yaml:"top_k" json:"top_k,omitempty"`
+	MinP           *float64         `yaml:"min_p" json:"min_p,omitempty"`
+	MaxTokens      *int             `yaml:"max_tokens" json:"max_tokens,omitempty"`
+	Hack           *bool            `yaml:"hack" json:"hack,omitempty"`
+	Stop           []string         `yaml:"stop" json:"stop,omitempty"`
+	Seed           uint64           `yaml:"seed" json:"seed,omitempty"`
+	Template       string           `yaml:"template" json:"template,omitempty"`
+	TemplateArgs   prompt.Arguments `yaml:"template_args" json:"template_args,omitempty"`
+	Grader         string           `yaml:"grader" json:"grader,omitempty"`
+	LangCandidates []string         `yaml:"lang_candidates" json:"lang_candidates,omitempty"`
 	// Batch limits the samples that are generated together, 32 when not given; results do not
 	// depend on it.
 	Batch int `yaml:"batch" json:"-"`
@@ -55,7 +56,8 @@ func (e *Evaluation) Spec() (eval.Spec, error) {
 	s := eval.Spec{
 		Benchmarks: slices.Clone(e.Benchmarks), Languages: slices.Clone(e.Languages), Levels: e.Levels,
 		Limit: e.Limit, Sampling: eval.Sampling{Temperature: 0.6, TopP: 0.95}, Stop: e.Stop, Seed: e.Seed,
-		Template: "auto", FewShot: e.FewShot, Grader: grade.Default.Name, LangCandidates: []string{"all"},
+		Template: "auto", TemplateArgs: e.TemplateArgs, FewShot: e.FewShot, Grader: grade.Default.Name,
+		LangCandidates: []string{"all"},
 	}
 	if e.Preset != "" {
 		apply := eval.Presets[e.Preset]

@@ -82,7 +82,7 @@ func (f *file) give(m *Model, dir string, own []string, stated bool) (g *given, 
 
 // howMeasured are the settings of evaluation that say how somebody measured accuracies.
 var howMeasured = []string{"preset", "temperature", "top_p", "top_k", "min_p", "max_tokens", "hack", "stop", "seed",
-	"template", "few_shot", "grader", "lang_candidates", "data", "registry", "fields"}
+	"template", "template_args", "few_shot", "grader", "lang_candidates", "data", "registry", "fields"}
 
 // saysOwn says which of a model's own settings of evaluation have no effect: those but some.
 func (g *given) saysOwn(m *Model, own, some []string) {

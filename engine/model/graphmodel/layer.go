@@ -8,6 +8,8 @@
 package graphmodel
 
 import (
+	"math"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -44,7 +46,7 @@ func hidden(m *architecture.Model, p params, token, position *Node, attend atten
 	B, T := token.Shape().Dimensions[0], token.Shape().Dimensions[1]
 	heads := func(x *Node, n int) *Node { return Reshape(x, B, T, n, m.HeadDim) }
 	x_ND := op.Rows(p.get(m.Embedding.Name), Reshape(token, B*T))
-	x_BTD := op.Convert(Reshape(x_ND, B, T, m.HiddenSize), dtypes.Float32)
+	x_BTD := times(op.Convert(Reshape(x_ND, B, T, m.HiddenSize), dtypes.Float32), m.EmbeddingFactor)
 	cos, sin := rotation(m, position)
 	p.keeps = again == RecomputeBetween
 	for l, layer := range m.Layers {
@@ -53,17 +55,30 @@ func hidden(m *architecture.Model, p params, token, position *Node, attend atten
 		}
 		a, mlp := layer.Attention, layer.MLP
 		var mixed *Node
-		if row, ok := p.normedRow(x_BTD, a.Before, a.Query, a.Key, a.Value); ok && p.attend.mix != nil &&
-			a.QueryNorm == nil && a.KeyNorm == nil {
+		scale := 1.0 // of queries, which attention divides by √E
+		if root := math.Sqrt(float64(m.HeadDim)); a.Scale != 1/root {
+			scale = a.Scale * root
+		}
+		plain := a.QueryNorm == nil && a.KeyNorm == nil && !a.Unrotated && scale == 1
+		if row, ok := p.normedRow(x_BTD, a.Before, a.Query, a.Key, a.Value); ok && p.attend.mix != nil && plain {
 			h := triton.Heads{H: m.NumHeads, K: m.NumKVHeads, E: m.HeadDim}
 			mixed = p.attend.mix(l, row.Rotated(h, cos, sin, p.attend.dtype))
 		} else {
 			qkv := p.project(x_BTD, a.Before, a.Query, a.Key, a.Value)
-			q := p.normalise(heads(qkv[0], m.NumHeads), a.QueryNorm)
-			k := p.normalise(heads(qkv[1], m.NumKVHeads), a.KeyNorm)
-			mixed = attend(l, rotate(q, cos, sin), rotate(k, cos, sin), heads(qkv[2], m.NumKVHeads))
+			turned := func(x *Node, n int, norm *architecture.Norm) *Node {
+				if norm != nil && norm.Size != m.HeadDim { // of all heads together
+					x, norm = p.normalise(x, norm), nil
+				}
+				x = p.normalise(heads(x, n), norm)
+				if a.Unrotated {
+					return x
+				}
+				return rotate(x, cos, sin)
+			}
+			q, k := turned(qkv[0], m.NumHeads, a.QueryNorm), turned(qkv[1], m.NumKVHeads, a.KeyNorm)
+			mixed = attend(l, times(q, scale), k, heads(qkv[2], m.NumKVHeads))
 		}
-		x_BTD = p.keep(p.add(x_BTD, Reshape(mixed, B, T, m.NumHeads*m.HeadDim), a.Output, a.After))
+		x_BTD = p.keep(p.add(x_BTD, Reshape(mixed, B, T, m.NumHeads*m.HeadDim), a.Output, a.After, a.Factor))
 
 		var inner *Node
 		if row, ok := p.normedRow(x_BTD, mlp.Before, mlp.Gate, mlp.Up); ok {
@@ -72,12 +87,20 @@ func hidden(m *architecture.Model, p params, token, position *Node, attend atten
 			gateUp := p.project(x_BTD, mlp.Before, mlp.Gate, mlp.Up)
 			inner = Mul(silu(gateUp[0]), gateUp[1])
 		}
-		x_BTD = p.add(x_BTD, inner, mlp.Down, mlp.After)
+		x_BTD = p.add(x_BTD, inner, mlp.Down, mlp.After, mlp.Factor)
 	}
 	if again != RecomputeNothing {
 		x_BTD = x_BTD.StopCheckpoint()
 	}
 	return x_BTD
+}
+
+// times is x·factor.
+func times(x *Node, factor float64) *Node {
+	if factor == 1 {
+		return x
+	}
+	return MulScalar(x, factor)
 }
 
 // silu is x·σ(x). σ is written with Exp: GoMLX's Logistic is scalar code on the
@@ -97,7 +120,8 @@ func rotation(m *architecture.Model, position *Node) (cos, sin *Node) {
 	d := position.Shape().Dimensions
 	angle := Mul(Reshape(op.Convert(position, dtypes.Float32), d[0], d[1], 1, 1),
 		Reshape(Const(position.Graph(), f32), 1, 1, 1, len(f32)))
-	both := OptimizationBarriers(Cos(angle), Sin(angle))
+	factor := m.RotationFactor()
+	both := OptimizationBarriers(times(Cos(angle), factor), times(Sin(angle), factor))
 	return both[0], both[1]
 }
 

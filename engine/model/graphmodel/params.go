@@ -142,17 +142,17 @@ func (p params) normedRow(x *Node, norm *architecture.Norm, to ...architecture.P
 	return r, true
 }
 
-// add returns x plus what a projection of y, normalised if there is a norm, adds to it.
-func (p params) add(x, y *Node, to architecture.Projection, norm *architecture.Norm) *Node {
+// add returns x plus what a projection of y, normalised if there is a norm and times a factor, adds to it.
+func (p params) add(x, y *Node, to architecture.Projection, norm *architecture.Norm, factor float64) *Node {
 	weight := to.Weight()
 	_, held := p.blockwise[weight]
-	if p.row && !held && !to.Bias && norm == nil && p.nodes[weight+factorA] == nil {
+	if p.row && !held && !to.Bias && norm == nil && factor == 1 && p.nodes[weight+factorA] == nil {
 		return op.RowOnto(x, y, p.get(weight))
 	}
 	if norm == nil {
 		p.keeps = false // nothing needs the product but the sum, which is kept
 	}
-	return Add(x, p.normalise(p.project(y, nil, to)[0], norm))
+	return Add(x, times(p.normalise(p.project(y, nil, to)[0], norm), factor))
 }
 
 // product multiplies x, normalised if there is a norm, by a weight.

@@ -22,7 +22,7 @@ func TokenLogProbs(
 		keeps := again != RecomputeNothing
 		return op.Attention(shape.Sequences(), flat(q), flat(k), flat(v), position, w.HeldAs(), keeps)
 	}, again)
-	x_1MD = p.normalise(x_1MD, &m.Norm)
+	x_1MD = times(p.normalise(x_1MD, &m.Norm), m.LogitFactor)
 	x_ND := op.Rows(Reshape(x_1MD, M, m.HiddenSize), row)
 	head := p.get(m.Head.Name)
 	p.finish()

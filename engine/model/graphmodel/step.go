@@ -106,11 +106,11 @@ func CompileStep(w *model.Weights, pages op.Pages, shape StepShape) (*backend.Na
 		}, RecomputeNothing)
 		var result *Node
 		if p.row {
-			result = Reshape(p.product(x_BTD, &m.Norm, m.Head.Name), 1, m.VocabSize)
+			result = times(Reshape(p.product(x_BTD, &m.Norm, m.Head.Name), 1, m.VocabSize), m.LogitFactor)
 		} else {
 			last := MaxScalar(AddScalar(length, int32(-1)), int32(0))
 			row := Add(MulScalar(Iota(g, shapes.Make(i32, shape.B), 0), int32(shape.T)), last)
-			x_BTD = p.normalise(x_BTD, &m.Norm)
+			x_BTD = times(p.normalise(x_BTD, &m.Norm), m.LogitFactor)
 			x_BD := Gather(Reshape(x_BTD, shape.B*shape.T, m.HiddenSize), Reshape(row, shape.B, 1))
 			result = op.Linear(x_BD, p.get(m.Head.Name))
 		}

@@ -30,9 +30,10 @@ type Model struct {
 	team    *host.Team
 	rotary  *host.Rotary
 
-	embed, unembed host.Matrix
-	layers         []layer
-	head           loop
+	embed, unembed               host.Matrix
+	embeddingFactor, logitFactor float32
+	layers                       []layer
+	head                         loop
 
 	now     step
 	bodies  bodies
@@ -56,6 +57,7 @@ type step struct {
 	// adapted are the factors of the loop's products.
 	adapted []*lowRank
 	norm    []float32 // weight [D] of the norm that is computed
+	ending  *ending   // that is computed
 }
 
 // token is the token that a row computes: that of an item at a position of its sequence.
@@ -77,9 +79,10 @@ type Item struct {
 
 // New prepares weights for a team of threads.
 func New(w *model.Weights, team *host.Team) (*Model, error) {
-	h := &Model{weights: w, team: team, rotary: host.NewRotary(w.Config.InverseFrequencies()),
+	h := &Model{weights: w, team: team,
+		rotary:  host.NewRotary(w.Config.InverseFrequencies(), w.Config.RotationFactor()),
 		scratch: make([]host.Scratch, team.Size()), lowRows: make([]host.Rows, team.Size())}
-	h.bodies = bodies{h.normaliseRow, h.storeRow, h.addNormalisedRow, h.attend, h.innerUnit,
+	h.bodies = bodies{h.normaliseRow, h.normaliseHeads, h.storeRow, h.addRow, h.attend, h.innerUnit,
 		h.multiplyBlocks, h.mlpBlocks}
 	return h, h.refresh()
 }
@@ -193,6 +196,7 @@ func (h *Model) refresh() error {
 		return newLowRank(found, w.Specs[w.Adapter.Targets[i].Index].Shape[0])
 	}
 	m := w.Config.Model()
+	h.embeddingFactor, h.logitFactor = float32(m.EmbeddingFactor), float32(m.LogitFactor)
 	h.embed = matrix(m.Embedding.Name)
 	h.unembed = h.embed
 	if m.Head.Name != m.Embedding.Name {
@@ -212,15 +216,17 @@ func (h *Model) refresh() error {
 		}
 		// write makes the product whose rows are added to the residual stream: at once, or
 		// after their norm.
-		write := func(p architecture.Projection, m *host.Matrix, after []float32) product {
+		write := func(p architecture.Projection, m *host.Matrix, after ending) product {
 			product := linear(p, m, &h.h)
-			if after == nil {
+			if after.atOnce() {
 				product.sum = &h.x
 			}
 			return product
 		}
 		l.queryNorm, l.keyNorm = norm(a.QueryNorm), norm(a.KeyNorm)
-		l.afterAttention, l.afterMLP = norm(a.After), norm(mlp.After)
+		l.scale, l.unrotated = float32(a.Scale), a.Unrotated
+		l.afterAttention = ending{norm(a.After), float32(a.Factor)}
+		l.afterMLP = ending{norm(mlp.After), float32(mlp.Factor)}
 		l.readQKV = h.newLoop(norm(a.Before),
 			linear(a.Query, &l.q, &h.q), linear(a.Key, &l.k, &h.k), linear(a.Value, &l.v, &h.v))
 		l.writeAttention = h.newLoop(nil, write(a.Output, &l.o, l.afterAttention))
@@ -281,6 +287,7 @@ func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 	for _, item := range items {
 		for _, id := range item.Tokens {
 			h.embed.Row(h.x[n*D:(n+1)*D], int(id))
+			multiplyBy(h.x[n*D:(n+1)*D], h.embeddingFactor)
 			n++
 		}
 	}
@@ -299,6 +306,7 @@ func (h *Model) project(wanted int) []float32 {
 		end += len(item.Tokens)
 		for row := end - item.Logits; row < end; row++ {
 			host.RMSNorm(h.h[n*D:(n+1)*D], h.x[row*D:(row+1)*D], h.head.norm, float32(c.RMSNormEps))
+			multiplyBy(h.h[n*D:(n+1)*D], h.logitFactor)
 			n++
 		}
 	}

@@ -1,8 +1,6 @@
 package hostmodel
 
 import (
-	"math"
-
 	"github.com/stele-lm/stele/kernels/host"
 )
 
@@ -10,11 +8,22 @@ import (
 // not have are nil.
 type layer struct {
 	q, k, v, o, gate, up, down host.Matrix
-	queryNorm, keyNorm         []float32 // weights [E]
-	afterAttention, afterMLP   []float32 // weights [D]
+	queryNorm, keyNorm         []float32 // weights [E], or [H·E] and [K·E]
+	scale                      float32   // of scores
+	unrotated                  bool
+	afterAttention, afterMLP   ending
 
 	readQKV, writeAttention, readMLP, writeMLP loop // of the residual stream
 }
+
+// ending is what becomes of a product's rows before they are added to the residual stream.
+type ending struct {
+	norm   []float32 // weight [D], nil without one
+	factor float32
+}
+
+// atOnce is that nothing does.
+func (e ending) atOnce() bool { return e.norm == nil && e.factor == 1 }
 
 func (l *layer) matrices() host.Matrices {
 	return host.Matrices{&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}
@@ -48,8 +57,8 @@ func (h *Model) newLoop(norm []float32, products ...product) loop {
 // bodies are the bodies of a step's loops, made once: functions that are made for
 // every loop would keep the garbage collector busy.
 type bodies struct {
-	normalise, store, add, attend, inner func(i, member int)
-	multiply, mlp                        func(first, end, member int)
+	normalise, heads, store, add, attend, inner func(i, member int)
+	multiply, mlp                               func(first, end, member int)
 }
 
 // fewRows is up to how many rows a product takes as long as reading its weights.
@@ -61,12 +70,15 @@ func (h *Model) run(index int) {
 	now.layer = index
 
 	h.multiply(&l.readQKV, h.normalise(&l.readQKV), &l.writeAttention)
+	if E := h.weights.Config.HeadDim; len(l.queryNorm) > E || len(l.keyNorm) > E {
+		h.forRows(h.bodies.heads)
+	}
 	if !h.alone() {
 		h.forRows(h.bodies.store)
 	}
 	h.team.Run(len(now.tiles)*h.weights.Config.NumKVHeads, h.bodies.attend)
 	h.multiply(&l.writeAttention, h.o, &l.readMLP)
-	h.addNormalised(l.afterAttention)
+	h.add(&l.afterAttention)
 
 	h.prepare(&l.readMLP, h.normalise(&l.readMLP), &l.writeMLP)
 	if now.N <= fewRows {
@@ -79,7 +91,7 @@ func (h *Model) run(index int) {
 		next = &h.layers[index+1].readQKV
 	}
 	h.multiply(&l.writeMLP, h.gate, next)
-	h.addNormalised(l.afterMLP)
+	h.add(&l.afterMLP)
 }
 
 // alone reports whether all rows are of different sequences: none sees the key and value
@@ -165,22 +177,47 @@ func (h *Model) normaliseRow(i, _ int) {
 	host.RMSNorm(h.h[i*D:(i+1)*D], h.x[i*D:(i+1)*D], h.now.norm, float32(c.RMSNormEps))
 }
 
-// addNormalised adds the RMS norm of h.h to h.x. Without a norm the loop before has added h.h
-// already.
-func (h *Model) addNormalised(norm []float32) {
-	if norm == nil {
+// add adds h.h to h.x as an ending says, unless the loop before has done so.
+func (h *Model) add(e *ending) {
+	if e.atOnce() {
 		return
 	}
-	h.now.norm = norm
+	h.now.ending = e
 	h.forRows(h.bodies.add)
 }
 
-func (h *Model) addNormalisedRow(i, _ int) {
+func (h *Model) addRow(i, _ int) {
 	c := h.weights.Config
-	D := c.HiddenSize
+	D, e := c.HiddenSize, h.now.ending
 	row := h.h[i*D : (i+1)*D]
-	host.RMSNorm(row, row, h.now.norm, float32(c.RMSNormEps))
+	if e.norm != nil {
+		host.RMSNorm(row, row, e.norm, float32(c.RMSNormEps))
+	}
+	multiplyBy(row, e.factor)
 	host.Add(h.x[i*D:(i+1)*D], row)
+}
+
+func multiplyBy(row []float32, factor float32) {
+	if factor == 1 {
+		return
+	}
+	for i := range row {
+		row[i] *= factor
+	}
+}
+
+// normaliseHeads normalises a row's queries, all heads together, and its keys, where the norms are of so many.
+func (h *Model) normaliseHeads(i, _ int) {
+	c, l := h.weights.Config, &h.layers[h.now.layer]
+	for _, x := range []struct {
+		values, norm []float32
+		heads        int
+	}{{h.q, l.queryNorm, c.NumHeads}, {h.k, l.keyNorm, c.NumKVHeads}} {
+		if n := x.heads * c.HeadDim; len(x.norm) > c.HeadDim {
+			row := x.values[i*n : (i+1)*n]
+			host.RMSNorm(row, row, x.norm, float32(c.RMSNormEps))
+		}
+	}
 }
 
 // storeRow normalises and rotates a row's queries and keys and stores keys and values.
@@ -190,25 +227,30 @@ func (h *Model) storeRow(i, _ int) {
 	}
 }
 
-// storeHead does so for one key-value head and the query heads that share it.
+// storeHead does so for one key-value head and the query heads that share it. Queries are multiplied by the
+// scale of scores.
 func (h *Model) storeHead(i, head int) {
 	c, at, l := h.weights.Config, h.now.tokens[i], &h.layers[h.now.layer]
 	E, G := c.HeadDim, c.NumHeads/c.NumKVHeads
-	scale := float32(1 / math.Sqrt(float64(E)))
 	for a := i*c.NumHeads + head*G; a < i*c.NumHeads+(head+1)*G; a++ {
-		query := h.q[a*E : (a+1)*E]
-		if l.queryNorm != nil {
-			host.RMSNorm(query, query, l.queryNorm, float32(c.RMSNormEps))
-		}
-		h.rotary.Rotate(query, at.position, scale)
+		h.turn(h.q[a*E:(a+1)*E], l.queryNorm, at.position, l.scale)
 	}
 	a := i*c.NumKVHeads + head
 	key, value := h.k[a*E:(a+1)*E], h.v[a*E:(a+1)*E]
-	if l.keyNorm != nil {
-		host.RMSNorm(key, key, l.keyNorm, float32(c.RMSNormEps))
-	}
-	h.rotary.Rotate(key, at.position, 1)
+	h.turn(key, l.keyNorm, at.position, 1)
 	h.now.pool.Write(h.now.layer, head, h.now.items[at.item].Table, at.position, key, value)
+}
+
+// turn normalises a head, if the norm is of one, rotates it unless the layer does not, and multiplies it by a scale.
+func (h *Model) turn(head, norm []float32, position int, scale float32) {
+	if len(norm) == len(head) {
+		host.RMSNorm(head, head, norm, float32(h.weights.Config.RMSNormEps))
+	}
+	if h.layers[h.now.layer].unrotated {
+		multiplyBy(head, scale)
+	} else {
+		h.rotary.Rotate(head, position, scale)
+	}
 }
 
 // attend computes the attention of a tile in the query heads that share a key-value head.
