@@ -34,6 +34,7 @@ type Config struct {
 	Raw json.RawMessage
 
 	notes []string // what of config.json is not followed
+	codes *codes   // how weights are quantised; nil if they are not
 }
 
 // configFile has the fields of config.json in both layouts: rope_theta, rope_scaling and
@@ -147,6 +148,9 @@ func parseConfig(data []byte) (*Config, error) {
 		return nil, err
 	}
 	if err := c.checkFields(f.raw); err != nil {
+		return nil, err
+	}
+	if err := c.readCodes(f.raw); err != nil {
 		return nil, err
 	}
 	if err := c.checkWindow(&f); err != nil {

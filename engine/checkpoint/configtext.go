@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -121,6 +122,7 @@ func (c *Config) file(dtype DType) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	fields = slices.DeleteFunc(fields, func(m member) bool { return slices.Contains(quantizationKeys, m.key) })
 	for _, key := range []string{"torch_dtype", "dtype"} {
 		if fields.get(key) != nil {
 			fields.add(key, dtype.torchName())

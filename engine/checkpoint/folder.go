@@ -55,7 +55,7 @@ func Open(dir string) (*Folder, error) {
 	for _, note := range config.notes {
 		f.note("%s: %s", source, note)
 	}
-	for _, step := range []func() error{open, f.gather, f.checkQuantised, f.tie, f.check, f.checkUnread} {
+	for _, step := range []func() error{open, f.gather, f.decode, f.checkQuantised, f.tie, f.check, f.checkUnread} {
 		if err := step(); err != nil {
 			f.Close()
 			return nil, err

@@ -25,14 +25,14 @@ var (
 		`\w*logits_bias|(embed_positions|wpe)\..*)$`)
 )
 
-const noCodes = "quantised checkpoints are not supported: take the model's float weights"
+const noCodes = "take the model's float weights, or its GGUF file"
 
 // checkQuantised refuses weights that are stored as codes and scales.
 func (f *Folder) checkQuantised() error {
 	for _, name := range slices.Sorted(maps.Keys(f.where)) {
 		if quantised.MatchString(name) {
-			return fmt.Errorf("%s: tensor %s: the weights are quantised, and %s",
-				f.where[name].file.Path, name, noCodes)
+			return fmt.Errorf("%s: tensor %s: the weights are quantised, and quantization_config of config.json does "+
+				"not say how: %s", f.where[name].file.Path, name, noCodes)
 		}
 	}
 	return nil

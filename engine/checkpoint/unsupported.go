@@ -65,7 +65,7 @@ var conditions = []condition{
 	{named(`per_layer_config`), isOff, "absent: every layer is the same"},
 	{named(`transformers_weights`), isOff,
 		"absent: weights are read from " + singleFile + " or the files of its index"},
-	{named(`quantization_config|compression_config|quantization|quant_config`), isOff, ""},
+	{named(`quantization|quant_config`), isOff, ""},
 }
 
 // named matches whole names of fields.
@@ -119,7 +119,8 @@ func (c *Config) checkFields(raw map[string]json.RawMessage) error {
 			}
 			if !condition.holds(value, c) {
 				if condition.expected == "" {
-					return fmt.Errorf("%s: the weights are quantised%s, and %s", name, method(value), noCodes)
+					return fmt.Errorf("%s: the weights are quantised%s, %w: %s", name, method(value), errUnread,
+						noCodes)
 				}
 				return fmt.Errorf("%s %s is not supported: expected %s",
 					name, brief(raw[name]), condition.expected)
