@@ -54,9 +54,11 @@ test: setup check compiler
 # docs/memory.md, or MODELS, names between commas. FLAGS=-update notes anew what they take.
 GPUS ?= sm_80,sm_89,sm_90,sm_100
 MODELS ?= tiny,models
+# CUDNN=1 has cuDNN plan its calls for them, too.
 cuda-check: setup
 	@$(ENV) third_party/fetch-cuda.sh "$$STELE_CUDA" && \
-	  go test ./trainer/cudacheck -count 1 -timeout 0 -v -gpus '$(GPUS)' -models '$(MODELS)' $(FLAGS)
+	  $(if $(CUDNN),third_party/fetch-cudnn.sh "$$STELE_CUDNN_DIR" &&) \
+	  go test ./trainer/cudacheck -count 1 -timeout 0 -v -gpus '$(GPUS)' -models '$(MODELS)' $(if $(CUDNN),-cudnn) $(FLAGS)
 
 # What those are compiled with; without it their tests are skipped.
 compiler:

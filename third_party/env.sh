@@ -5,10 +5,12 @@ TOKENIZERS_VERSION=v1.24.0
 PJRT_CPU_WHEEL=lammps-jax-pjrt-cpu==0.11.2
 ZIG_WHEEL=ziglang==0.15.2
 CUDA_WHEELS="jax-cuda13-pjrt==0.12.0.1 nvidia-cuda-nvcc==13.5.37 nvidia-nvvm==13.5.37"
+CUDNN_WHEELS="nvidia-cudnn-cu13==9.23.2.1 nvidia-cuda-nvrtc==13.0.88"
 STELE_TOKENIZERS="$STELE_CACHE/tokenizers-$TOKENIZERS_VERSION"
 STELE_PJRT="$STELE_CACHE/pjrt"
 STELE_CUDA="$STELE_CACHE/cuda"
-export STELE_CACHE TOKENIZERS_VERSION PJRT_CPU_WHEEL ZIG_WHEEL CUDA_WHEELS STELE_TOKENIZERS STELE_PJRT STELE_CUDA
+STELE_CUDNN_DIR="$STELE_CACHE/cudnn"
+export STELE_CACHE TOKENIZERS_VERSION PJRT_CPU_WHEEL ZIG_WHEEL CUDA_WHEELS CUDNN_WHEELS STELE_TOKENIZERS STELE_PJRT STELE_CUDA STELE_CUDNN_DIR
 export GOEXPERIMENT=simd                        # kernels use simd/archsimd
 export CGO_LDFLAGS="-L$STELE_TOKENIZERS/lib"    # libtokenizers.a
 # Without the library a build ends with a line that says so: third_party/libtokenizers.

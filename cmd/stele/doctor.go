@@ -18,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/cudnn"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
 	"github.com/stele-lm/stele/kernels/triton"
@@ -36,7 +37,8 @@ type diagnosis struct {
 	MemoryTotal  int64           `json:"memory_total_bytes,omitempty"`
 	MemoryFree   int64           `json:"memory_available_bytes,omitempty"`
 	Backends     []backendState  `json:"backends"`
-	Attention    string          `json:"attention"` // over pages of keys and values, on a GPU
+	Attention    string          `json:"attention"`          // over pages of keys and values, on a GPU
+	Dense        string          `json:"training_attention"` // over whole sequences, on a GPU
 	PluginDirs   []string        `json:"plugin_dirs"`
 	Programs     programsState   `json:"programs"` // compiled, kept between processes
 	Model        *memoryEstimate `json:"model,omitempty"`
@@ -98,7 +100,8 @@ func diagnose() diagnosis {
 	d := diagnosis{
 		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(),
 		PluginDirs: backend.PluginDirs(), Attention: pagedAttention(errors.New("there is no such GPU")),
-		Tier: isa.InForce().String(), MachineTier: isa.Machine().String(),
+		Dense: trainingAttention(errors.New("there is no such GPU"), nil),
+		Tier:  isa.InForce().String(), MachineTier: isa.Machine().String(),
 		Kernels: host.Tier().String(), Programs: diagnosePrograms(),
 	}
 	if err := isa.TilesRefused(); err != nil {
@@ -112,6 +115,7 @@ func diagnose() diagnosis {
 			state.Description, err = device.Description()
 			if name == "xla:cuda" {
 				d.Attention = pagedAttention(device.Kernels())
+				d.Dense = trainingAttention(device.CUDNN(), device.RaggedCUDNN())
 			}
 			device.Close()
 		}
@@ -133,6 +137,22 @@ func pagedAttention(none error) string {
 	return fmt.Sprintf("on NVIDIA GPUs of compute capability %.1f and more a kernel reads pages of keys and values "+
 		"where they lie, for heads of up to %d numbers and unless %s=off; elsewhere they are gathered; %s",
 		backend.LeastCapability, triton.WidestHead, backend.KernelsSetting, here)
+}
+
+// trainingAttention says by what rule attention over whole sequences is cuDNN's, and what follows on a GPU that is
+// here, which has it, for rows of several sequences too, or a reason not to.
+func trainingAttention(none, ragged error) string {
+	here := "so it is here"
+	switch {
+	case none != nil:
+		here = fmt.Sprintf("here it is not cuDNN's: %v", none)
+	case ragged != nil:
+		here = fmt.Sprintf("so it is here, but for those rows: %v", ragged)
+	}
+	return fmt.Sprintf("in scoring and training cuDNN computes it on NVIDIA GPUs of compute capability %.1f and more, "+
+		"for weights held in bfloat16 and heads of at most %d numbers, a multiple of 8, unless %s=off; where a row "+
+		"holds several sequences from %.1f on and below %.1f; elsewhere it is computed in blocks by XLA's programs; %s",
+		cudnn.LeastCapability, cudnn.WidestHead, backend.CUDNNSetting, cudnn.LeastRagged, cudnn.BeyondRagged, here)
 }
 
 // cpuFeatures names the vector extensions that speed depends on, capped or not.
@@ -258,6 +278,7 @@ func (d diagnosis) print(w io.Writer) error {
 		}
 	}
 	row("attention", "%s", d.Attention)
+	row("attention, dense", "%s", d.Dense)
 	row("programs", "%v", d.Programs)
 	if m := d.Model; m != nil {
 		row("model", "%s, %.1f million parameters", m.Dir, float64(m.Parameters)/1e6)

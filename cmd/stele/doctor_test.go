@@ -13,7 +13,9 @@ func TestDoctorSaysHowAttentionReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"\nattention ", "compute capability 8.0", "up to 256 numbers", "STELE_KERNELS=off"} {
+	for _, part := range []string{"\nattention ", "compute capability 8.0", "up to 256 numbers", "STELE_KERNELS=off",
+		"\nattention, dense ", "at most 128 numbers, a multiple of 8", "STELE_CUDNN=off",
+		"from 9.0 on and below 12.0"} {
 		if !strings.Contains(said, part) {
 			t.Errorf("%q is missing in\n%s", part, said)
 		}
@@ -34,5 +36,8 @@ func TestDoctorSaysHowAttentionReads(t *testing.T) {
 	}
 	if cuda.Error != "" && !strings.Contains(d.Attention, "here they are gathered: there is no such GPU") {
 		t.Errorf("without a GPU: %s", d.Attention)
+	}
+	if cuda.Error != "" && !strings.Contains(d.Dense, "here it is not cuDNN's: there is no such GPU") {
+		t.Errorf("without a GPU: %s", d.Dense)
 	}
 }

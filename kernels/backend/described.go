@@ -29,7 +29,7 @@ import (
 // XLA's CUDA plugin compiles for a GPU that is only described, on a machine without one. A backend
 // of that kind, xla:cuda@sm_90 for instance, builds programs as for CUDA, has them compiled for the
 // GPU and reported, and runs them on xla:cpu, when they are first run; kernels of Stele's are interpreted there.
-// xla:cuda@sm_90,exact compiles as Reproducible asks.
+// xla:cuda@sm_90,exact compiles as Reproducible asks, and xla:cuda@sm_90,cudnn has cuDNN plan the calls of it.
 
 // describedPrefix begins the names of these backends, behind "xla:".
 const describedPrefix = "cuda@"
@@ -72,17 +72,21 @@ type described struct {
 	api      *pjrtAPI
 	topology uintptr
 	flags    map[string]any // XLA's, of every program
+	ordered  []xlaFlag      // and those of programs that orderedFlags finds
+	// capability is the GPU's compute capability, or "" where its description has none.
+	capability string
 
 	dump  atomic.Pointer[string]
 	count atomic.Int64
 }
 
-// exactOption compiles for a described GPU as Reproducible asks.
-const exactOption = "exact"
+// exactOption compiles for a described GPU as Reproducible asks; with plansOption cuDNN is there and says how it
+// computes what is asked of it, or that it does not.
+const exactOption, plansOption = "exact", "cudnn"
 
 // openDescribed opens the backend of a described GPU: one of DescribedGPUs, or the absolute path of another
 // description. The plugin is loaded on first use.
-func openDescribed(gpu string, exact bool) (*Device, error) {
+func openDescribed(gpu string, exact, plans bool) (*Device, error) {
 	name := "xla:" + describedPrefix + gpu
 	target, err := gpuFiles.ReadFile("gpus/" + gpu + ".txtpb")
 	switch {
@@ -105,8 +109,17 @@ func openDescribed(gpu string, exact bool) (*Device, error) {
 			plugin)
 	}
 	d := &Device{Name: name, opened: new(atomic.Bool), described: &described{}}
+	d.described.capability = describedCapability(string(target))
 	d.start = sync.OnceValues(func() (compute.Backend, error) {
+		if plans {
+			if err := loadCUDNN(filepath.Join(filepath.Dir(dir), "cudnn")); err != nil {
+				return nil, fmt.Errorf("backend %s: %w", name, err)
+			}
+		}
 		b, err := d.described.open(plugin, string(target), exact)
+		if plans {
+			d.described.flags[plansFlag] = "CUDNN_DEVICELESS_COMPILATION_ALWAYS"
+		}
 		if err != nil {
 			return nil, fmt.Errorf("backend %s: %w", name, err)
 		}
@@ -157,6 +170,9 @@ func (g *described) open(plugin, target string, exact bool) (compute.Backend, er
 	}
 	for _, flag := range cudaFlags(plugin, exact) {
 		g.flags[flag.name] = flag.value
+	}
+	if exact {
+		g.ordered = orderedFlags(plugin)
 	}
 	return cudaOnCPU()
 }
@@ -216,7 +232,7 @@ var registerCUDAOnCPU = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	if err := registerCall(cpu, kernelTarget, interpretKernel); err != nil {
+	if err := errors.Join(registerCall(cpu, kernelTarget, interpretKernel), registerCUDNN(cpu)); err != nil {
 		return err
 	}
 	const word = unsafe.Sizeof(uintptr(0))
@@ -253,16 +269,25 @@ type compilation struct {
 	run    func() (compute.Executable, error)
 }
 
-// compileGraph compiles a graph for the GPU; what it returns compiles it for the CPU, once.
-func (g *described) compileGraph(name string, built *graph.Graph, outputs []*graph.Node) (
+// compileGraph compiles a graph for the GPU, which has these calls of cuDNN's; what it returns compiles it for the CPU,
+// once.
+func (g *described) compileGraph(name string, built *graph.Graph, outputs []*graph.Node, ofCUDNN []cudnnStatement) (
 	c *compilation, err error,
 ) {
 	text, builder, err := programText(built, outputs)
 	if err != nil {
 		return nil, err
 	}
-	c = &compilation{run: sync.OnceValues(builder.Compile)}
+	c = &compilation{run: sync.OnceValues(func() (compute.Executable, error) {
+		meant(ofCUDNN)
+		return builder.Compile()
+	})}
 	flags := maps.Clone(g.flags)
+	if addsUnordered(text) {
+		for _, flag := range g.ordered {
+			flags[flag.name] = flag.value
+		}
+	}
 	if dir := g.dump.Load(); dir != nil && *dir != "" {
 		c.dump = filepath.Join(*dir, fmt.Sprintf("%04d-%s", g.count.Add(1), strings.ReplaceAll(name, " ", "-")))
 		if err := os.MkdirAll(c.dump, 0o777); err != nil {
@@ -338,18 +363,20 @@ func (g *described) compile(program []byte, flags map[string]any) (m Memory, err
 // compileOptions is a CompileOptionsProto with the options that go-xla gives, one replica and one partition
 // for any device, and XLA's flags (bool, int or string) by name.
 func compileOptions(flags map[string]any) []byte {
-	field := func(b []byte, tag byte, content []byte) []byte {
-		return append(binary.AppendUvarint(append(b, tag), uint64(len(content))), content...)
-	}
 	build := append([]byte{0x08}, binary.AppendUvarint(nil, 1<<64-1)...) // device_ordinal: -1
 	build = append(build, 0x20, 1, 0x28, 1)                              // num_replicas, num_partitions
-	b := field(nil, 0x1a, build)                                         // executable_build_options
+	b := protoField(nil, 0x1a, build)                                    // executable_build_options
 	b = append(b, 0x20, 1)                                               // compile_portable_executable
+	return append(b, optionOverrides(flags)...)
+}
+
+// optionOverrides is the field env_option_overrides of a CompileOptionsProto.
+func optionOverrides(flags map[string]any) (b []byte) {
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
 		var value []byte
 		switch v := flags[name].(type) {
 		case string:
-			value = field(nil, 0x0a, []byte(v))
+			value = protoField(nil, 0x0a, []byte(v))
 		case bool:
 			value = []byte{0x10, 0}
 			if v {
@@ -358,7 +385,12 @@ func compileOptions(flags map[string]any) []byte {
 		case int:
 			value = binary.AppendUvarint([]byte{0x18}, uint64(v))
 		}
-		b = field(b, 0x3a, field(field(nil, 0x0a, []byte(name)), 0x12, value)) // env_option_overrides
+		b = protoField(b, 0x3a, protoField(protoField(nil, 0x0a, []byte(name)), 0x12, value))
 	}
 	return b
+}
+
+// protoField appends a field of a protocol buffer that has content of some length.
+func protoField(b []byte, tag byte, content []byte) []byte {
+	return append(binary.AppendUvarint(append(b, tag), uint64(len(content))), content...)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
+	"github.com/stele-lm/stele/kernels/cudnn"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
 )
@@ -43,6 +44,10 @@ type Device struct {
 	programs *programs
 	// trial tells why a GPU's programs cannot call kernels, or returns nil. A nil trial is not needed.
 	trial func() error
+	// cudnnTrial tells why a GPU's programs cannot call cuDNN's attention, or returns nil. A nil one is not needed.
+	cudnnTrial func() error
+	// raggedTrial is the same of calls for rows that hold several sequences.
+	raggedTrial func() error
 	// described compiles for a GPU that is not here; nil where programs are compiled for what they run on.
 	described *described
 }
@@ -114,11 +119,20 @@ func openBest() (*Device, error) {
 func openXLA(spec string) (*Device, error) {
 	platform, options, _ := strings.Cut(spec, ",")
 	if gpu, ok := strings.CutPrefix(platform, describedPrefix); ok {
-		if options != "" && options != exactOption {
-			return nil, fmt.Errorf("backend xla:%s: options (%s) have no use where programs are "+
-				"compiled alone, but for %s", platform, options, exactOption)
+		exact, plans := false, false
+		for _, option := range strings.Split(options, ",") {
+			switch option {
+			case "":
+			case exactOption:
+				exact = true
+			case plansOption:
+				plans = true
+			default:
+				return nil, fmt.Errorf("backend xla:%s: options (%s) have no use where programs are "+
+					"compiled alone, but for %s and %s", platform, options, exactOption, plansOption)
+			}
 		}
-		return openDescribed(gpu, options == exactOption)
+		return openDescribed(gpu, exact, plans)
 	}
 	name, path := "xla:"+platform, platform
 	if !filepath.IsAbs(path) {
@@ -155,6 +169,14 @@ func openXLA(spec string) (*Device, error) {
 		alone.trial = nil
 		return alone.tryKernel()
 	})
+	tryCUDNN := func(calls []cudnn.Call) func() error {
+		return sync.OnceValue(func() error {
+			alone := *d
+			alone.cudnnTrial, alone.raggedTrial = nil, nil
+			return alone.tryCUDNN(calls)
+		})
+	}
+	d.cudnnTrial, d.raggedTrial = tryCUDNN(cudnnTrials), tryCUDNN(raggedTrials)
 	return d, nil
 }
 
@@ -192,7 +214,13 @@ func loadXLA(path, options string) (b compute.Backend, err error) {
 	if b, err = xla.New(config); err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
-	keepPrograms(b, path, options)
+	var ordered []xlaFlag
+	if cuda && reproducible.Load() {
+		ordered = orderedFlags(path)
+	}
+	if err := keepPrograms(b, path, options, ordered); err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", path, err)
+	}
 	return b, nil
 }
 

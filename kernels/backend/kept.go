@@ -88,23 +88,36 @@ var tables = map[string]*[pjrtTable]uintptr{}
 const pjrtTable = 1024
 
 // keepPrograms makes the plugin of a backend look for a program among those that are kept before it compiles
-// it, and keep it afterwards. options are those that the backend was opened with. Where that cannot be it says
-// so, and programs are compiled each time.
-func keepPrograms(b compute.Backend, path, options string) {
+// it, and keep it afterwards. options are those that the backend was opened with, ordered the flags of programs that
+// addsUnordered finds. Where programs cannot be kept it says so, and they are compiled each time; that they cannot be
+// given flags is an error.
+func keepPrograms(b compute.Backend, path, options string, ordered []xlaFlag) error {
 	k := keeping.Load()
-	if k == nil || tables[path] != nil || strings.Contains(os.Getenv("XLA_FLAGS"), "xla_dump") {
-		return // XLA dumps what it compiles
+	var cache *diskcache.Cache
+	if k != nil && !strings.Contains(os.Getenv("XLA_FLAGS"), "xla_dump") { // XLA dumps what it compiles
+		cache, _ = k.open() // what fails it has said
 	}
-	cache, err := k.open()
-	if err != nil {
-		return // which was said
+	if tables[path] != nil || cache == nil && ordered == nil {
+		return nil
 	}
-	if err := exchange(b.(*xla.Backend), path, func(api *pjrtAPI) func(*compileArgs) uintptr {
-		c := &keptCompiler{api: api, cache: cache, say: k.say, of: madeBy(b.(*xla.Backend), path, options)}
-		return c.compile
-	}); err != nil {
+	err := exchange(b.(*xla.Backend), path, func(api *pjrtAPI) func(*compileArgs) uintptr {
+		compile := api.compileProgram
+		if cache != nil {
+			c := &keptCompiler{api: api, cache: cache, say: k.say, of: madeBy(b.(*xla.Backend), path, options)}
+			compile = c.compile
+		}
+		if ordered != nil {
+			compile = orderedCompiler{ordered, compile}.compile
+		}
+		return compile
+	})
+	switch {
+	case err != nil && ordered != nil:
+		return fmt.Errorf("programs cannot be compiled so that a run goes on exactly: %w", err)
+	case err != nil:
 		k.say("compiled programs are not kept: %v", err)
 	}
+	return nil
 }
 
 // exchange has go-xla call another function than the plugin's PJRT_Client_Compile. It calls by a table of
@@ -220,8 +233,7 @@ func (c *keptCompiler) compile(args *compileArgs) uintptr {
 		c.cache.Drop(key)
 		c.say("a compiled program is compiled again: it does not load: %v", err)
 	}
-	failure, _, _ := purego.SyscallN(c.api.clientCompile, uintptr(unsafe.Pointer(args)))
-	if failure != 0 {
+	if failure := c.api.compileProgram(args); failure != 0 {
 		return failure
 	}
 	data, err := c.serialize(args.executable)

@@ -3,6 +3,8 @@ package backend
 import (
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
@@ -15,7 +17,8 @@ import (
 // marked, nothing else. A mark hangs on the node's alias, which GoMLX hands on when it makes
 // the node again to compute a layer once more in the backward pass (Node.CloneWithInputs).
 
-// marks gives each alias of a graph its meaning: an assignment, a hostProduct, a hostAttention or a kernelCall.
+// marks gives each alias of a graph its meaning: an assignment, a hostProduct, a hostAttention, a kernelCall, a
+// cudnnCall or a further result of one.
 type marks map[string]any
 
 // marksKey finds a graph's marks among what is attached to it.
@@ -39,8 +42,8 @@ func mark(n *graph.Node, as any) *graph.Node {
 
 // marked yields the StableHLO statements of the nodes that have a mark of type T, and the mark;
 // nodes that are computed again are among them. It reads unexported fields, and panics when they
-// are not as expected or a statement is of another operation.
-func marked[T any](g *graph.Graph, operation string) iter.Seq2[*stablehlo.Statement, T] {
+// are not as expected or a statement is of another operation than these.
+func marked[T any](g *graph.Graph, operations ...string) iter.Seq2[*stablehlo.Statement, T] {
 	return func(yield func(*stablehlo.Statement, T) bool) {
 		m, _ := g.State(marksKey{}).(marks)
 		for _, n := range g.Nodes() {
@@ -49,8 +52,8 @@ func marked[T any](g *graph.Graph, operation string) iter.Seq2[*stablehlo.Statem
 				continue
 			}
 			s := unexported[*stablehlo.Statement](valueOf(n), "stmt")
-			if found := s.OpType.ToStableHLO(); found != operation {
-				panic(fmt.Sprintf("a marked operation is %s, not %s", found, operation))
+			if found := s.OpType.ToStableHLO(); !slices.Contains(operations, found) {
+				panic(fmt.Sprintf("a marked operation is %s, not %s", found, strings.Join(operations, " or ")))
 			}
 			if !yield(s, as) {
 				return

@@ -32,7 +32,7 @@ type Program struct {
 	// described is what was compiled for a described GPU, and what runs in its place.
 	described *compilation
 
-	hostProducts, hostAttentions, kernels int
+	hostProducts, hostAttentions, kernels, cudnn int
 }
 
 var compileTime atomic.Int64
@@ -42,8 +42,8 @@ func CompileTime() time.Duration { return time.Duration(compileTime.Load()) }
 
 // Compile builds and compiles a graph. build gets the parameters in the order
 // of inputs and returns the outputs; operations that it marks are rewritten (see
-// MarkAssignment, MarkHostProduct, HostAttention and CallKernel). GoMLX reports a wrong graph by panicking;
-// here it is an error.
+// MarkAssignment, MarkHostProduct, HostAttention, CallKernel and CUDNNAttention). GoMLX reports a wrong graph by
+// panicking; here it is an error.
 func Compile(
 	d *Device, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node,
 ) (program *Program, err error) {
@@ -67,7 +67,9 @@ func Compile(
 	}
 	p.graph.AttachState(hostAttentionKey{}, d.HostAttention() == nil)
 	p.graph.AttachState(kernelsKey{}, d.Kernels() == nil)
+	p.graph.AttachState(cudnnKey{}, d)
 	outputs := build(params)
+	var ofCUDNN []cudnnStatement
 	if d.IsXLA() {
 		if err := markDonors(p.graph, p.donate); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
@@ -78,6 +80,10 @@ func Compile(
 		if p.kernels, err = useKernels(p.graph); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
+		if ofCUDNN, err = useCUDNN(p.graph); err != nil {
+			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+		}
+		p.cudnn = len(ofCUDNN)
 	}
 	if d.Name == "xla:cpu" && d.products == nil {
 		if p.hostProducts, err = d.useHostProducts(p.graph); err != nil {
@@ -88,7 +94,7 @@ func Compile(
 		}
 	}
 	if d.described != nil {
-		p.described, err = d.described.compileGraph(name, p.graph, outputs)
+		p.described, err = d.described.compileGraph(name, p.graph, outputs, ofCUDNN)
 		compileCount.Add(1)
 	} else if d.programs != nil {
 		p.execute, p.release, err = d.programs.compile(p.graph, outputs)
@@ -119,7 +125,7 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 			return nil, fmt.Errorf("compiling %s for xla:cpu: %w", p.name, err)
 		}
 	}
-	if p.hostProducts+p.hostAttentions > 0 || p.kernels > 0 && p.described != nil {
+	if p.hostProducts+p.hostAttentions > 0 || p.kernels+p.cudnn > 0 && p.described != nil {
 		defer threads.AllowCalls()()
 	}
 	outputs, err = execute.Execute(inputs, p.donate, 0)
@@ -137,6 +143,9 @@ func (p *Program) HostAttentions() int { return p.hostAttentions }
 
 // Kernels counts the program's calls of Stele's own kernels.
 func (p *Program) Kernels() int { return p.kernels }
+
+// CUDNNCalls counts the program's calls of cuDNN's attention and of its gradient.
+func (p *Program) CUDNNCalls() int { return p.cudnn }
 
 // Close releases the executable.
 func (p *Program) Close() {

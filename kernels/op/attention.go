@@ -43,11 +43,15 @@ type Sequences = host.Sequences
 // sums in float32. With keeps the gradient has Attention's result kept, and queries, keys and values are
 // computed again.
 //
-// A host kernel computes both where the device has one (see backend.HostAttention).
+// A host kernel computes both where the device has one (see backend.HostAttention), and cuDNN on NVIDIA GPUs where it
+// takes the pass (see fitsCUDNN).
 func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, keeps bool) *Node {
 	H, K, E := q.Shape().Dim(1), keys.Shape().Dim(1), q.Shape().Dim(2)
 	if backend.UsesHostAttention(q.Graph()) && backend.FitsHostAttention(H, K, E) {
 		return hostAttention(s, q, keys, values, position, dtype, keeps)
+	}
+	if fitsCUDNN(q.Graph(), s, H, K, E, dtype) {
+		return cudnnAttention(s, q, keys, values, position, keeps)
 	}
 	a := attention{dtype: dtype, H: H, K: K, E: E}
 	parts := rowsOf(s, position)

@@ -2,6 +2,8 @@ package dense
 
 import (
 	"slices"
+
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // packedWidth is the least width of a packed row, tokens, as far as the limit of a
@@ -31,8 +33,9 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 		longest = pairs[order[0]].len()
 	}
 	width := rowWidth(longest, maxTokens)
+	limit := host.Sequences{T: width}.Most() - 1 // padding is one more
 	var rows [][]int
-	var room []int // left in each row
+	var room []int // left in each row, -1 where it holds as many as it may
 	for _, i := range order {
 		n := pairs[i].len()
 		at := slices.IndexFunc(room, func(left int) bool { return left >= n })
@@ -40,7 +43,9 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 			at = len(rows)
 			rows, room = append(rows, nil), append(room, width)
 		}
-		rows[at], room[at] = append(rows[at], i), room[at]-n
+		if rows[at], room[at] = append(rows[at], i), room[at]-n; len(rows[at]) == limit {
+			room[at] = -1
+		}
 	}
 	var packed []Packing
 	for take := Bucket(max(maxTokens/width, 1)+1, 1) / 2; len(rows) > 0; {
@@ -80,6 +85,9 @@ func (p Packing) Batch(pairs []Pair) *Batch {
 			b.prompt(pairs[i].Prompt, at)
 			b.completion(pairs[i], at, at+len(pairs[i].Prompt))
 			at += pairs[i].len()
+		}
+		for i := range (r+1)*p.Width - at { // padding is a sequence of its own
+			b.position[at+i] = int32(i)
 		}
 	}
 	return b

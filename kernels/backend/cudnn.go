@@ -1,0 +1,277 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/go-xla/stablehlo"
+	xlashapes "github.com/gomlx/go-xla/types/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/internal/threads"
+	"github.com/stele-lm/stele/kernels/cudnn"
+)
+
+// XLA for CUDA takes calls of cuDNN's attention. Where a program for a described GPU is run, package cudnn
+// computes what they mean.
+
+// CUDNNSetting is the variable of the environment that, where it is "off", leaves cuDNN's attention out of
+// programs for CUDA.
+const CUDNNSetting = "STELE_CUDNN"
+
+// CUDNN returns nil where programs call cuDNN's attention, or the reason why they do not. It opens the device,
+// and tries the calls on a GPU that is here.
+func (d *Device) CUDNN() error {
+	b, err := d.backend()
+	if err != nil {
+		return err
+	}
+	switch x, ok := b.(interface{ IsCUDA() bool }); {
+	case !ok || !x.IsCUDA():
+		return errors.New("the device is not an NVIDIA GPU")
+	case os.Getenv(CUDNNSetting) == "off":
+		return fmt.Errorf("%s is off", CUDNNSetting)
+	}
+	if has, err := d.capability(); err != nil {
+		return err
+	} else if has > 0 && has < cudnn.LeastCapability {
+		return fmt.Errorf("the GPU has compute capability %.1f, expected %.1f or more", has, cudnn.LeastCapability)
+	}
+	if d.cudnnTrial == nil {
+		return nil
+	}
+	return d.cudnnTrial()
+}
+
+// RaggedCUDNN returns nil where those calls may be of rows that hold several sequences, or the reason why not.
+func (d *Device) RaggedCUDNN() error {
+	if err := d.CUDNN(); err != nil {
+		return err
+	}
+	if has, err := d.capability(); err != nil {
+		return err
+	} else if has < cudnn.LeastRagged || has >= cudnn.BeyondRagged {
+		return fmt.Errorf("the GPU has compute capability %.1f, rows of several sequences need %.1f or more and less "+
+			"than %.1f", has, cudnn.LeastRagged, cudnn.BeyondRagged)
+	}
+	if d.raggedTrial == nil {
+		return nil
+	}
+	return d.raggedTrial()
+}
+
+// capability is the compute capability of the GPU, or 0 where it is not known.
+func (d *Device) capability() (float64, error) {
+	text := ""
+	if d.described != nil {
+		text = d.described.capability
+	} else if h, err := d.Hardware(); err != nil {
+		return 0, err
+	} else {
+		text = h.Capability
+	}
+	has, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, nil
+	}
+	return has, nil
+}
+
+// describedCapability finds the compute capability in XLA's description of a GPU.
+func describedCapability(target string) string {
+	m := regexp.MustCompile(`cuda_compute_capability \{[^}]*?major: (\d+)(?:[^}]*?minor: (\d+))?`).
+		FindStringSubmatch(target)
+	if m == nil {
+		return ""
+	}
+	if m[2] == "" {
+		m[2] = "0"
+	}
+	return m[1] + "." + m[2]
+}
+
+// cudnnKey finds among what is attached to a graph the device that says whether it may call cuDNN.
+type cudnnKey struct{}
+
+// CallsCUDNN reports whether a graph that Compile builds may call cuDNN's attention.
+func CallsCUDNN(g *graph.Graph) bool {
+	d, _ := g.State(cudnnKey{}).(*Device)
+	return d != nil && d.CUDNN() == nil
+}
+
+// CallsRaggedCUDNN reports whether they may be of rows that hold several sequences.
+func CallsRaggedCUDNN(g *graph.Graph) bool {
+	d, _ := g.State(cudnnKey{}).(*Device)
+	return d != nil && d.RaggedCUDNN() == nil
+}
+
+// cudnnCall is the mark of a gather that becomes a call of cuDNN's attention, or of its gradient.
+type cudnnCall struct {
+	cudnn.Call
+	gradient bool
+	operands []*graph.Node
+}
+
+// further is the mark of an operation that stands for a further result of the call that it is made from.
+type further struct{}
+
+// CUDNNPlaces are the operands that say where a call's sequences lie: none, counts, or counts and places (see
+// cudnn.Call).
+type CUDNNPlaces []*graph.Node
+
+// CUDNNAttention is a call of cuDNN's attention in a graph that CallsCUDNN: of q [B, T, H, E], keys and values
+// [B, S, K, E], bfloat16, the result [B, T, H, E] and the logarithms of sums [sequences, H, T], float32. What
+// belongs to no sequence of the call is anything, NaN among it.
+func CUDNNAttention(c cudnn.Call, q, keys, values *graph.Node, places CUDNNPlaces) (out, logSums *graph.Node) {
+	operands := append([]*graph.Node{q, keys, values}, places...)
+	first := markCUDNN(cudnnCall{c, false, operands}, c.B, c.H, c.T, c.E)
+	logSums = furtherResult(first, shapes.Make(dtypes.Float32, c.Sequences(), c.H, c.T))
+	return graph.TransposeAllAxes(first, 0, 2, 1, 3), logSums
+}
+
+// CUDNNGradient is the call of its gradient: of q, keys and values as far as it is due to these keys. logSums,
+// ofOut and out may be those of more keys (see cudnn.Call.Gradient).
+func CUDNNGradient(c cudnn.Call, q, keys, values, logSums, ofOut, out *graph.Node, places CUDNNPlaces) (
+	ofQ, ofKeys, ofValues *graph.Node,
+) {
+	operands := append([]*graph.Node{q, keys, values, logSums, ofOut, out}, places...)
+	first := markCUDNN(cudnnCall{c, true, operands}, c.B, c.H, c.T, c.E)
+	shape := shapes.Make(dtypes.BFloat16, c.B, c.K, c.S, c.E)
+	second, third := furtherResult(first, shape), furtherResult(first, shape)
+	tokens := func(x *graph.Node) *graph.Node { return graph.TransposeAllAxes(x, 0, 2, 1, 3) }
+	return tokens(first), tokens(second), tokens(third)
+}
+
+// markCUDNN makes a gather of the first result's shape.
+func markCUDNN(c cudnnCall, dims ...int) *graph.Node {
+	g := c.operands[0].Graph()
+	if !CallsCUDNN(g) {
+		panic("cuDNN is called where it is not")
+	}
+	one := graph.Zeros(g, shapes.Make(dtypes.BFloat16, 1))
+	index := graph.Zeros(g, shapes.Make(dtypes.Int32, append(slices.Clone(dims), 1)...))
+	return mark(graph.Gather(one, index), c)
+}
+
+// furtherResult stands for a further result of the call that a gather becomes: a conversion of a gather of it,
+// of which the call is known when the graph is made again.
+func furtherResult(first *graph.Node, shape shapes.Shape) *graph.Node {
+	index := shapes.Make(dtypes.Int32, append(slices.Clone(shape.Dimensions), first.Rank())...)
+	x := graph.Gather(first, graph.Zeros(first.Graph(), index))
+	if shape.DType != first.DType() {
+		x = graph.ConvertDType(x, shape.DType)
+	}
+	return mark(x, further{})
+}
+
+// cudnnStatement is a call in a program's text.
+type cudnnStatement struct {
+	*stablehlo.Statement
+	cudnnCall
+}
+
+// useCUDNN turns what is so marked into calls, and returns them.
+func useCUDNN(g *graph.Graph) (calls []cudnnStatement, err error) {
+	defer internalsChanged(&err)
+	made := map[*stablehlo.Statement]bool{}
+	for s, c := range marked[cudnnCall](g, "stablehlo.gather") {
+		s.Inputs = s.Inputs[:0:0]
+		var ranks []int
+		for _, n := range c.operands {
+			s.Inputs = append(s.Inputs, valueOf(n))
+			ranks = append(ranks, n.Rank())
+		}
+		target := cudnn.Targets[0]
+		if c.gradient {
+			target = cudnn.Targets[1]
+		}
+		if err := becomeCall(s, target, nil); err != nil {
+			return nil, err
+		}
+		s.Attributes["api_version"] = int32(stablehlo.CustomCallAPIVersionStatusReturning)
+		s.Attributes["backend_config"] = written(quoted(c.Config(c.gradient)))
+		s.Attributes["operand_layouts"] = rowMajor(ranks...)
+		calls, made[s] = append(calls, cudnnStatement{s, c}), true
+	}
+	for s := range marked[further](g, "stablehlo.gather", "stablehlo.convert") {
+		of := s
+		for !made[of] {
+			of = unexported[*stablehlo.Statement](of.Inputs[0], "stmt")
+		}
+		of.Outputs = append(of.Outputs, s.Outputs[0])
+		at := slices.Index(s.Function.Statements, s)
+		s.Function.Statements = slices.Delete(s.Function.Statements, at, at+1)
+	}
+	for i, s := range calls {
+		// What cuDNN works with: XLA says how much when it has asked cuDNN.
+		scratch, err := stablehlo.New("scratch").Main().NamedInput(fmt.Sprintf("cudnn_%d", i),
+			xlashapes.Make(dtypes.Uint8, 0))
+		if err != nil {
+			return nil, err
+		}
+		const heads = "dense<[3, 1, 2, 0]> : tensor<4xindex>"
+		layouts := heads + ", dense<[2, 1, 0]> : tensor<3xindex>"
+		want := 2
+		if s.gradient {
+			layouts, want = heads+", "+heads+", "+heads, 3
+		}
+		if len(s.Outputs) != want {
+			return nil, fmt.Errorf("a call of cuDNN's has %d results, expected %d", len(s.Outputs), want)
+		}
+		s.Outputs = append(s.Outputs, scratch)
+		s.Attributes["result_layouts"] = written("[" + layouts + ", dense<0> : tensor<1xindex>]")
+	}
+	return calls, nil
+}
+
+// meant makes calls of cuDNN's such that the plugin for CPUs calls what computes their meaning.
+func meant(calls []cudnnStatement) {
+	for _, s := range calls {
+		s.Attributes["api_version"] = int32(4)
+		s.Attributes["backend_config"] = numbersAttribute(s.Numbers())
+	}
+}
+
+// registerCUDNN makes what calls of cuDNN's mean callable from the programs of the plugin at path.
+func registerCUDNN(path string) error {
+	for i, target := range cudnn.Targets {
+		gradient := i == 1
+		if err := registerCall(path, target, func(c hostCall) error { return computeCUDNN(c, gradient) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// computeCUDNN computes a call on this process's memory.
+func computeCUDNN(c hostCall, gradient bool) error {
+	call, err := cudnn.FromNumbers(c.attributes.numbers())
+	if err != nil {
+		return err
+	}
+	bits := func(b *ffiBuffer) []uint16 { return elements[uint16](b) }
+	in, n := c.operands, 3
+	if gradient {
+		n = 6
+	}
+	var places cudnn.Places
+	for i, p := range []*[]int32{&places.Queries, &places.Keys, &places.QueriesFirst, &places.KeysFirst} {
+		if n+i < len(in) {
+			*p = elements[int32](in[n+i])
+		}
+	}
+	out := c.results
+	if !gradient {
+		return call.Attend(bits(in[0]), bits(in[1]), bits(in[2]), places, threads.Count, bits(out[0]),
+			elements[float32](out[1]))
+	}
+	results := cudnn.Results{LogSums: elements[float32](in[3]), OfOut: bits(in[4]), Out: bits(in[5])}
+	return call.Gradient(bits(in[0]), bits(in[1]), bits(in[2]), results, places, threads.Count, bits(out[0]),
+		bits(out[1]), bits(out[2]))
+}
