@@ -15,10 +15,43 @@ type draw struct {
 	row      int // of that item among those that are drawn from
 	params   sampler.Params
 	key      sampler.Key
+	adjuster *sampler.Adjuster // nil where nothing is adjusted
+	top      int               // likeliest tokens that are asked for
 
-	token   int32
-	logprob float32
-	err     error
+	token     int32
+	logprob   float32
+	likeliest []sampler.TokenLogProb
+	err       error
+}
+
+// near reports whether logits have to be in this process's memory for the draw.
+func (d *draw) near() bool { return d.adjuster != nil || d.top > 0 }
+
+// from draws from logits [V] in memory.
+func (d *draw) from(s *sampler.Sampler, logits []float32) {
+	d.token, d.logprob, d.err = s.SampleAdjusted(logits, d.adjuster, d.params, d.key)
+	if d.err == nil && d.top > 0 {
+		d.likeliest, d.err = s.Top(logits, d.top, d.params.Temperature)
+	}
+}
+
+// those calls run with those of the draws that are near, or with those that are not, if there are any.
+func those(draws []draw, near bool, run func([]draw) error) error {
+	var some []draw
+	var at []int
+	for i := range draws {
+		if draws[i].near() == near {
+			some, at = append(some, draws[i]), append(at, i)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	err := run(some)
+	for i, k := range at {
+		draws[k] = some[i]
+	}
+	return err
 }
 
 // drawFrom draws from logits [rows, V] in memory on all cores; row says which one a
@@ -34,7 +67,7 @@ func drawFrom(samplers *[]sampler.Sampler, logits []float32, V int, draws []draw
 			for i := w; i < len(draws); i += workers {
 				d := &draws[i]
 				from := row(d) * V
-				d.token, d.logprob, d.err = (*samplers)[w].Sample(logits[from:from+V], d.params, d.key)
+				d.from(&(*samplers)[w], logits[from:from+V])
 			}
 		})
 	}

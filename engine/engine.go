@@ -93,6 +93,8 @@ type Engine struct {
 	Tokenizer *text.Tokenizer
 	// Template is the model's own chat template; nil when it has none.
 	Template *text.Template
+	// Scored, if it is there, is told as Score is done with pairs: how many, and of how many tokens.
+	Scored func(pairs, tokens int)
 
 	options    Options
 	companions map[string][]byte // the other files of Dir; see KeepCompanions

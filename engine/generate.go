@@ -28,6 +28,23 @@ type Request struct {
 	StopTokens []int32 // end with one of these, besides the model's own end of sequence
 	IgnoreEOS  bool    // go on after the model's end of sequence
 	Seed       uint64
+	// Adjustment changes the logits before a token is drawn; nil changes nothing.
+	Adjustment *sampler.Adjustment
+	// TopLogProbs is how many of the likeliest tokens are reported beside each token.
+	TopLogProbs int
+	// Piece, if there is one, is called with each token as it is drawn. An error ends Generate.
+	Piece func(Piece) error
+}
+
+// Piece is what one token adds to a completion.
+type Piece struct {
+	Sample  int
+	Token   int32
+	LogProb float32
+	Top     []sampler.TokenLogProb // as many as TopLogProbs asks for
+	// Text is what is certain to be part of the completion's text now and was not before: it waits for the other
+	// bytes of a character, and for what may become a stop string. All of a completion's pieces make its text.
+	Text string
 }
 
 // FinishReason says why a completion ended, in OpenAI's words.
@@ -46,7 +63,8 @@ type Completion struct {
 	// LogProbs has one entry a token: the log-probability under the whole
 	// vocabulary at the sampling temperature (1 when greedy).
 	LogProbs     []float32
-	Text         string // special tokens and the stop string left out
+	Top          [][]sampler.TokenLogProb // of each token, where the request asks for them
+	Text         string                   // special tokens and the stop string left out
 	FinishReason FinishReason
 }
 
@@ -70,29 +88,15 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 	if err := e.ensurePool(longest, min(total, longest*e.options.MaxBatch)); err != nil {
 		return err
 	}
-	run := &generation{
-		Engine: e, requests: requests, stops: make([][]int32, len(requests)),
-		live: map[*schedule.Sequence]*sample{},
-	}
-	run.scheduler = schedule.New(e.pool.allocator, schedule.Options{
-		MaxBatch:    e.options.MaxBatch,
-		StepTokens:  e.stepTokens(),
-		ChunkTokens: e.options.ChunkSize,
-		PrefixCache: !e.options.NoPrefixCache,
-		MaxLen:      longest,
-	})
-	for i, r := range requests {
-		run.stops[i] = slices.Clone(r.StopTokens)
-		for _, stop := range r.Stop {
-			if id, ok := e.Tokenizer.Special(stop); ok {
-				run.stops[i] = append(run.stops[i], id)
-			}
-		}
+	run := e.newGeneration(longest)
+	for i := range requests {
+		run.requests = append(run.requests, e.pend(&requests[i], emit))
+		r := &requests[i]
 		if err := run.scheduler.Add(i, r.Prompt, max(r.N, 1), r.MaxTokens); err != nil {
 			return fmt.Errorf("request %q: %w", r.ID, err)
 		}
 	}
-	err := run.loop(ctx, emit)
+	err := run.loop(ctx)
 	e.stats = run.scheduler.Stats()
 	if err != nil {
 		// What was cut short may have left pages half written or buffers donated.
@@ -128,27 +132,89 @@ func (e *Engine) CheckRequest(r *Request) error {
 			return fmt.Errorf("prompt token %d is outside the model's vocabulary of %d", id, c.VocabSize)
 		}
 	}
+	if r.TopLogProbs < 0 || r.TopLogProbs > c.VocabSize {
+		return fmt.Errorf("%d likeliest tokens are asked for, expected 0 to the vocabulary's %d", r.TopLogProbs,
+			c.VocabSize)
+	}
+	if a := r.Adjustment; a != nil {
+		if err := a.Validate(c.VocabSize); err != nil {
+			return err
+		}
+		if a.MinTokens > r.MaxTokens {
+			return fmt.Errorf("min tokens is %d, more than max tokens, which is %d", a.MinTokens, r.MaxTokens)
+		}
+	}
 	return r.Sampling.Validate()
 }
 
-// generation is one call of Generate.
+// generation is one call of Generate, or a session.
 type generation struct {
 	*Engine
-	requests  []Request
-	stops     [][]int32 // tokens that end a completion of each request
+	requests  []*pending // by Sequence.Request
 	scheduler *schedule.Scheduler
 	live      map[*schedule.Sequence]*sample
 	asked     []draw // of this step
 }
 
+// pending is a request under way.
+type pending struct {
+	*Request
+	stops []int32 // tokens that end a completion, the model's end of sequence among them
+	emit  func(Completion) error
+}
+
+// newGeneration begins one over the engine's pool, with sequences of at most longest tokens.
+func (e *Engine) newGeneration(longest int) *generation {
+	return &generation{
+		Engine: e, live: map[*schedule.Sequence]*sample{},
+		scheduler: schedule.New(e.pool.allocator, schedule.Options{
+			MaxBatch:    e.options.MaxBatch,
+			StepTokens:  e.stepTokens(),
+			ChunkTokens: e.options.ChunkSize,
+			PrefixCache: !e.options.NoPrefixCache,
+			MaxLen:      longest,
+		}),
+	}
+}
+
+func (e *Engine) pend(r *Request, emit func(Completion) error) *pending {
+	p := &pending{Request: r, stops: slices.Clone(r.StopTokens), emit: emit}
+	for _, stop := range r.Stop {
+		if id, ok := e.Tokenizer.Special(stop); ok {
+			p.stops = append(p.stops, id)
+		}
+	}
+	if !r.IgnoreEOS {
+		p.stops = append(p.stops, e.Weights.Config.EOS...)
+	}
+	return p
+}
+
 // sample is a completion in the making.
 type sample struct {
 	logprobs []float32
+	top      [][]sampler.TokenLogProb
+	adjuster *sampler.Adjuster // nil where nothing is adjusted
 	stream   *text.Stream
 	text     strings.Builder
+	certain  int // bytes of text that are told of, and that no stop string begins in
 }
 
-func (g *generation) loop(ctx context.Context, emit func(Completion) error) error {
+// sample returns what is known of a sequence's completion, which begins with the first draw.
+func (g *generation) sample(seq *schedule.Sequence) *sample {
+	s := g.live[seq]
+	if s == nil {
+		r := g.requests[seq.Request]
+		s = &sample{
+			adjuster: sampler.NewAdjuster(r.Adjustment, r.Prompt, r.stops),
+			stream:   g.Tokenizer.NewStream(true),
+		}
+		g.live[seq] = s
+	}
+	return s
+}
+
+func (g *generation) loop(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -157,21 +223,27 @@ func (g *generation) loop(ctx context.Context, emit func(Completion) error) erro
 		if err != nil || step == nil {
 			return err
 		}
-		if len(step.Copies) > 0 {
-			if err := g.pool.copyPages(step.Copies); err != nil {
-				return err
-			}
-		}
-		draws := g.draws(step)
-		if err := g.pool.step(step.Items, draws); err != nil {
+		draws, err := g.step(step)
+		if err != nil {
 			return err
 		}
 		for _, d := range draws {
-			if err := g.extend(d, emit); err != nil {
+			if err := g.extend(d); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// step runs a step and returns what was drawn.
+func (g *generation) step(step *schedule.Step) ([]draw, error) {
+	if len(step.Copies) > 0 {
+		if err := g.pool.copyPages(step.Copies); err != nil {
+			return nil, err
+		}
+	}
+	draws := g.draws(step)
+	return draws, g.pool.step(step.Items, draws)
 }
 
 // draws lists the tokens that a step has to draw.
@@ -180,12 +252,15 @@ func (g *generation) draws(step *schedule.Step) []draw {
 	row := 0
 	for i, item := range step.Items {
 		for _, seq := range item.Sample {
-			r := &g.requests[seq.Request]
+			r := g.requests[seq.Request]
 			key := sampler.Key{
 				Seed: r.Seed, Prompt: promptKey(r.ID),
 				Sample: uint32(seq.Sample), Position: uint32(len(seq.Tokens)),
 			}
-			g.asked = append(g.asked, draw{sequence: seq, item: i, row: row, params: r.Sampling, key: key})
+			g.asked = append(g.asked, draw{
+				sequence: seq, item: i, row: row, params: r.Sampling, key: key,
+				adjuster: g.sample(seq).adjuster, top: r.TopLogProbs,
+			})
 		}
 		row += min(1, len(item.Sample))
 	}
@@ -201,37 +276,39 @@ func promptKey(id string) uint64 {
 
 // extend appends a drawn token to its sequence and ends the sequence when it is
 // complete.
-func (g *generation) extend(d draw, emit func(Completion) error) error {
-	seq, r := d.sequence, &g.requests[d.sequence.Request]
+func (g *generation) extend(d draw) error {
+	seq, r := d.sequence, g.requests[d.sequence.Request]
 	if d.err != nil {
 		return fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, seq.Sample, len(seq.Tokens), d.err)
 	}
-	s := g.live[seq]
-	if s == nil {
-		s = &sample{stream: g.Tokenizer.NewStream(true)}
-		g.live[seq] = s
-	}
+	s := g.sample(seq)
 	s.logprobs = append(s.logprobs, d.logprob)
+	if r.TopLogProbs > 0 {
+		s.top = append(s.top, d.likeliest)
+	}
+	if s.adjuster != nil {
+		s.adjuster.Add(d.token)
+	}
 	g.scheduler.Append(seq, d.token)
-	piece, err := s.stream.Push(d.token)
+	added, err := s.stream.Push(d.token)
 	if err != nil {
 		return fmt.Errorf("request %q: %w", r.ID, err)
 	}
 	from := s.text.Len()
-	s.text.WriteString(piece)
-	cut, stopped := findStop(s.text.String(), from, r.Stop)
+	s.text.WriteString(added)
+	cut, stopped := findStop(s.text.String(), s.certain, from, r.Stop)
+	stopped = stopped && !s.adjuster.EndsEarly()
 
 	generated := len(seq.Tokens) - seq.Prompt
 	var reason FinishReason
 	switch {
-	case stopped,
-		!r.IgnoreEOS && slices.Contains(g.Weights.Config.EOS, d.token),
-		slices.Contains(g.stops[seq.Request], d.token):
+	case stopped, slices.Contains(r.stops, d.token):
 		reason = FinishStop
 	case generated >= r.MaxTokens, len(seq.Tokens) >= g.Weights.Config.MaxPositions:
 		reason = FinishLength
 	default:
-		return nil
+		text := s.text.String()
+		return s.piece(r.Request, d, text, len(text)-begun(text, r.Stop))
 	}
 	out := s.text.String()
 	if stopped {
@@ -243,23 +320,51 @@ func (g *generation) extend(d draw, emit func(Completion) error) error {
 		}
 		out += rest
 	}
+	if err := s.piece(r.Request, d, out, len(out)); err != nil {
+		return err
+	}
 	completion := Completion{
 		Request: seq.Request, Sample: seq.Sample, Tokens: slices.Clone(seq.Tokens[seq.Prompt:]),
-		LogProbs: s.logprobs, Text: out, FinishReason: reason,
+		LogProbs: s.logprobs, Top: s.top, Text: out, FinishReason: reason,
 	}
 	delete(g.live, seq)
 	g.scheduler.Finish(seq)
-	return emit(completion)
+	return r.emit(completion)
 }
 
-// findStop looks for the first stop string that ends after byte from of text.
-func findStop(text string, from int, stops []string) (cut int, found bool) {
+// piece tells the request of a token, and of the text up to certain that it was not told of yet.
+func (s *sample) piece(r *Request, d draw, text string, certain int) error {
+	from := min(s.certain, certain)
+	s.certain = certain
+	if r.Piece == nil {
+		return nil
+	}
+	return r.Piece(Piece{
+		Sample: d.sequence.Sample, Token: d.token, LogProb: d.logprob, Top: d.likeliest, Text: text[from:certain],
+	})
+}
+
+// begun is how many bytes at the end of text may be the beginning of a stop string.
+func begun(text string, stops []string) int {
+	longest := 0
+	for _, stop := range stops {
+		for n := min(len(stop)-1, len(text)); n > longest; n-- {
+			if strings.HasSuffix(text, stop[:n]) {
+				longest = n
+			}
+		}
+	}
+	return longest
+}
+
+// findStop looks for the first stop string that begins at byte begin of text or later, and ends after byte from.
+func findStop(text string, begin, from int, stops []string) (cut int, found bool) {
 	cut = len(text)
 	for _, stop := range stops {
 		if stop == "" {
 			continue
 		}
-		begin := max(0, from-len(stop)+1)
+		begin := max(begin, from-len(stop)+1)
 		if i := strings.Index(text[begin:], stop); i >= 0 && begin+i < cut {
 			cut, found = begin+i, true
 		}

@@ -116,7 +116,7 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 	// Where every row draws one token, the step itself does it.
 	shape.Draws = g.device && longest == 1 && len(draws) == len(items)
 	for i, d := range draws {
-		shape.Draws = shape.Draws && d.item == first+i
+		shape.Draws = shape.Draws && d.item == first+i && !d.near()
 	}
 	if shape.Draws {
 		if g.ahead.take(items, draws) {
@@ -161,15 +161,27 @@ func (g *graphs) forward(items []schedule.Item, first int, draws []draw) error {
 		g.ahead.keep(items, draws, drawn, shape.Steps)
 		return nil
 	case !g.device:
-		n := shape.B * V
-		g.logits = slices.Grow(g.logits[:0], n)[:n]
-		if err := backend.Download(result, g.logits); err != nil {
-			return err
-		}
-		drawFrom(&g.samplers, g.logits, V, draws, func(d *draw) int { return d.item - first })
-		return nil
+		return g.drawHere(result, shape.B, first, draws)
 	}
-	return g.draw(result, shape.B, first, draws)
+	// A draw is made in one place whatever those beside it ask for: the two differ in their last bits.
+	if err := those(draws, true, func(draws []draw) error {
+		return g.drawHere(result, shape.B, first, draws)
+	}); err != nil {
+		return err
+	}
+	return those(draws, false, func(draws []draw) error { return g.draw(result, shape.B, first, draws) })
+}
+
+// drawHere draws from logits [rows, V] in this process's memory.
+func (g *graphs) drawHere(logits backend.Buffer, rows, first int, draws []draw) error {
+	V := g.weights.Config.VocabSize
+	n := rows * V
+	g.logits = slices.Grow(g.logits[:0], n)[:n]
+	if err := backend.Download(logits, g.logits); err != nil {
+		return err
+	}
+	drawFrom(&g.samplers, g.logits, V, draws, func(d *draw) int { return d.item - first })
+	return nil
 }
 
 // stepsOf is how many steps a call takes of items that all decode: several where the last page of each has

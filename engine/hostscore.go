@@ -16,7 +16,9 @@ const scoreRows = 64
 
 // scoreOnHost scores one pair after the other by host kernels. What a pair begins with
 // and the one before it did, too, such as a group's prompt, is not computed again.
-func (e *Engine) scoreOnHost(ctx context.Context, pairs []dense.Pair, temperature float64) ([]Score, error) {
+func (e *Engine) scoreOnHost(
+	ctx context.Context, pairs []dense.Pair, temperature float64, top int,
+) ([]Score, error) {
 	longest := 1
 	for _, p := range pairs {
 		longest = max(longest, len(p.Prompt)+len(p.Completion))
@@ -40,7 +42,11 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []dense.Pair, temperatur
 	for i, p := range pairs {
 		n := len(p.Completion)
 		s := Score{LogProbs: make([]float32, n), Entropy: make([]float32, n)}
+		if top > 0 {
+			s.Top = make([][]sampler.TokenLogProb, n)
+		}
 		if scores[i] = s; n == 0 {
+			e.scored(p)
 			continue
 		}
 		// The last token is asked for, and feeds nothing.
@@ -63,8 +69,12 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []dense.Pair, temperatur
 			}
 			at := to - asked - first // of the completion
 			e.team.Run(asked, func(row, member int) {
+				logits := logits[row*V : (row+1)*V]
 				s.LogProbs[at+row], s.Entropy[at+row], errs[row] = samplers[member].Score(
-					logits[row*V:(row+1)*V], p.Completion[at+row], temperature)
+					logits, p.Completion[at+row], temperature)
+				if errs[row] == nil && top > 0 {
+					s.Top[at+row], errs[row] = samplers[member].Top(logits, top, temperature)
+				}
 			})
 			for row, err := range errs[:asked] {
 				if err != nil {
@@ -74,6 +84,7 @@ func (e *Engine) scoreOnHost(ctx context.Context, pairs []dense.Pair, temperatur
 			from = to
 		}
 		known = ids
+		e.scored(p)
 	}
 	return scores, nil
 }

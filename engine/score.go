@@ -9,6 +9,7 @@ import (
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/engine/model/graphmodel"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // ScoreTokens is the largest number of tokens in a scoring pass, padding included.
@@ -18,6 +19,8 @@ const ScoreTokens = 4096
 type Score struct {
 	LogProbs []float32 // log-probability of each completion token
 	Entropy  []float32 // entropy in nats of the distribution it was one of
+	// Top are the likeliest tokens in its place, where they were asked for.
+	Top [][]sampler.TokenLogProb
 }
 
 // Score returns log-probabilities of the pairs' completion tokens under the
@@ -25,13 +28,22 @@ type Score struct {
 // parameter other than the temperature plays a part. Host kernels give bit for bit
 // what they reported for a token that they generated; graphs do so up to rounding.
 func (e *Engine) Score(ctx context.Context, pairs []dense.Pair, temperature float64) ([]Score, error) {
+	return e.ScoreTop(ctx, pairs, temperature, 0)
+}
+
+// ScoreTop is Score with so many of the likeliest tokens in each one's place, which only host kernels tell.
+func (e *Engine) ScoreTop(ctx context.Context, pairs []dense.Pair, temperature float64, top int) ([]Score, error) {
 	if e.host == nil {
+		if top > 0 {
+			return nil, fmt.Errorf("the likeliest tokens of a text that is given are told by host kernels alone, "+
+				"and %s runs graphs", e.Device().Name)
+		}
 		return e.ScoreWith(ctx, e.Weights, pairs, temperature)
 	}
 	if err := e.checkPairs(pairs); err != nil {
 		return nil, err
 	}
-	return e.scoreOnHost(ctx, pairs, cmp.Or(temperature, 1))
+	return e.scoreOnHost(ctx, pairs, cmp.Or(temperature, 1), top)
 }
 
 // ScoreWith is Score by the dense graph that training differentiates, under the
@@ -56,9 +68,17 @@ func (e *Engine) ScoreWith(
 		for i, index := range grouping.Indices() {
 			from, to := batch.First[i], batch.First[i]+len(pairs[index].Completion)
 			scores[index] = Score{LogProbs: logprobs[from:to:to], Entropy: entropy[from:to:to]}
+			e.scored(pairs[index])
 		}
 	}
 	return scores, nil
+}
+
+// scored tells whoever wants to know that a pair is done.
+func (e *Engine) scored(p dense.Pair) {
+	if e.Scored != nil {
+		e.Scored(1, len(p.Prompt)+len(p.Completion))
+	}
 }
 
 func (e *Engine) checkPairs(pairs []dense.Pair) error {

@@ -20,7 +20,7 @@ func TestFindStop(t *testing.T) {
 		for _, piece := range pieces {
 			from := text.Len()
 			text.WriteString(piece)
-			cut, found := findStop(text.String(), from, stops)
+			cut, found := findStop(text.String(), 0, from, stops)
 			want, there := text.Len(), false
 			for _, stop := range stops {
 				if i := strings.Index(text.String(), stop); stop != "" && i >= 0 {
@@ -63,7 +63,7 @@ func BenchmarkStop(b *testing.B) {
 					from := text.Len()
 					text.WriteString(piece)
 					stops := []string{"\n\nQuestion:", "</answer>"}
-					if _, found := findStop(text.String(), from, stops); found {
+					if _, found := findStop(text.String(), 0, from, stops); found {
 						b.Fatal("found")
 					}
 					n++

@@ -251,6 +251,7 @@ func (r *running) judge(task judgement, meter *progress.Meter) error {
 	}
 	note := fmt.Sprintf("%.1f %% right", 100*float64(r.right)/float64(r.judged))
 	r.mu.Unlock()
+	meter.AddTokens(len(task.done.TokenIDs))
 	meter.Add(1, note)
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,11 +9,14 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/dataset"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/progress"
 	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/sampler"
 )
@@ -28,13 +32,12 @@ const templateArgUsage = "variable of the model's chat template, as enable_think
 
 // generateFlags are the flags of stele generate.
 type generateFlags struct {
-	model, adapter            string
-	prompt, in, out, system   string
-	stop, templateArgs        []string
-	n, topK, maxTokens, batch int
-	temperature, topP, minP   float64
-	seed                      uint64
-	ignoreEOS, raw            bool
+	samplingFlags
+	model, adapter          string
+	prompt, in, out, system string
+	n, batch, topLogProbs   int
+	templateArgs            []string
+	ignoreEOS, raw          bool
 }
 
 func newGenerateCommand(g *globals) *cobra.Command {
@@ -45,14 +48,20 @@ func newGenerateCommand(g *globals) *cobra.Command {
 		Long: `Complete prompts.
 
 A prompt given with -p is a user's message, put through the model's chat template
-unless --raw is given, and the completion is printed as text (as JSONL with --json
-or --out). --in is JSONL, or a dataset as TSV, CSV, Parquet or Arrow, whose records
+unless --raw is given, and the completion is printed as text, on a terminal token by
+token (as JSONL with --json or --out). --in is JSONL, or a dataset as TSV, CSV, Parquet or Arrow, whose records
 hold "prompt" (a text or a list of messages), "messages" or "prompt_ids", else
 "problem" or "question", and optionally "id" and "seed", and for the chat template
 "tools", "documents" and "chat_template_kwargs" (an object, such as
 {"enable_thinking": false}); the output has the same fields and "sample",
 "prompt_ids", "token_ids", "logprobs", "text" and "finish_reason", in the order of the
-input. stele score reads it.`,
+input. stele score reads it. --top-logprobs adds "top_logprobs", for each token the
+likeliest with their log-probabilities.
+
+Logits are changed in this order: --logit-bias, --min-tokens, --repetition-penalty,
+--frequency-penalty and --presence-penalty, temperature, top-k, top-p, min-p.
+Log-probabilities are the model's, at the temperature, whatever else changes what is
+drawn.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runGenerate(c, g, f) },
 	}
@@ -64,14 +73,8 @@ input. stele score reads it.`,
 	flags.StringVar(&f.in, "in", "", "file of prompts; - is JSONL from stdin")
 	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
 	flags.IntVarP(&f.n, "n", "n", 1, "samples a prompt")
-	flags.Float64Var(&f.temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
-	flags.Float64Var(&f.topP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
-	flags.IntVar(&f.topK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
-	flags.Float64Var(&f.minP, "min-p", 0,
-		"keep tokens at least this likely relative to the likeliest; 0 is off")
-	flags.IntVar(&f.maxTokens, "max-tokens", 512, "most tokens generated")
-	flags.StringArrayVar(&f.stop, "stop", nil, "end before this text; may be repeated")
-	flags.Uint64Var(&f.seed, "seed", 0, "same seed, same tokens, whatever the batch")
+	f.samplingFlags.add(c)
+	flags.IntVar(&f.topLogProbs, "top-logprobs", 0, "report so many of the likeliest tokens beside each token")
 	flags.BoolVar(&f.ignoreEOS, "ignore-eos", false, "go on after the model's end of sequence")
 	flags.StringVar(&f.system, "system", "", "system message")
 	flags.StringArrayVar(&f.templateArgs, "template-arg", nil, templateArgUsage)
@@ -88,11 +91,11 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if (f.prompt == "") == (f.in == "") {
 		return usagef("give either a prompt with -p or a file with --in")
 	}
-	if f.n < 1 || f.maxTokens < 1 || f.batch < 1 {
-		return usagef("-n %d, --max-tokens %d and --batch %d must be at least 1", f.n, f.maxTokens, f.batch)
+	if f.n < 1 || f.batch < 1 {
+		return usagef("-n %d and --batch %d must be at least 1", f.n, f.batch)
 	}
-	if slices.Contains(f.stop, "") {
-		return usagef("--stop is empty, which ends nothing")
+	if f.topLogProbs < 0 {
+		return usagef("--top-logprobs %d: expected 0 (off) or more", f.topLogProbs)
 	}
 	if f.raw && f.system != "" {
 		return usagef("--system needs the chat template, and --raw leaves it out")
@@ -104,10 +107,11 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if f.raw && len(variables) > 0 {
 		return usagef("--template-arg needs the chat template, and --raw leaves it out")
 	}
-	params, err := sampler.NewParams(f.temperature, f.topK, f.topP, f.minP)
+	base, err := f.samplingFlags.request()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
+	base.N, base.IgnoreEOS, base.TopLogProbs = f.n, f.ignoreEOS, f.topLogProbs
 	options := g.engineOptions(f.batch)
 	if c.Flags().Changed("adapter") && f.adapter == "" {
 		return errNoAdapter
@@ -133,7 +137,7 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 			return err
 		}
 	}
-	records, requests, err := f.read(e, params)
+	records, requests, err := f.read(e, base)
 	if err != nil {
 		return err
 	}
@@ -144,10 +148,7 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	sayPositions(os.Stderr, "--max-tokens", f.maxTokens, longest, e.Weights.Config.MaxPositions)
 	plain := f.prompt != "" && !g.json && f.out == "-"
 	if plain {
-		return e.Generate(c.Context(), requests, func(done engine.Completion) error {
-			_, err := fmt.Fprintln(c.OutOrStdout(), done.Text)
-			return err
-		})
+		return printTexts(c.Context(), e, requests, c.OutOrStdout())
 	}
 	w, err := jsonl.Create(f.out)
 	if err != nil {
@@ -163,28 +164,91 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 			{"sample", done.Sample}, {"prompt_ids", requests[done.Request].Prompt},
 			{"token_ids", done.Tokens},
 			{"logprobs", done.LogProbs}, {"text", done.Text}, {"finish_reason", done.FinishReason},
+			{"top_logprobs", topLogProbs(e.Tokenizer, done.Top)},
 		} {
+			if field.key == "top_logprobs" && done.Top == nil {
+				continue
+			}
 			if err := record.Set(field.key, field.value); err != nil {
 				return err
 			}
 		}
 		return w.Write(record)
 	})
-	if err := e.Generate(c.Context(), requests, ordered.add); err != nil {
+	meter := f.meter(c.ErrOrStderr(), len(requests))
+	defer meter.Close()
+	for i := range requests {
+		requests[i].Piece = func(engine.Piece) error { meter.AddTokens(1); return nil }
+	}
+	if err := e.Generate(c.Context(), requests, func(done engine.Completion) error {
+		meter.Add(1, "")
+		return ordered.add(done)
+	}); err != nil {
 		return err
 	}
 	return w.Close()
 }
 
+// meter says how far the requests are, where they are more than one can wait for; not where completions come out on
+// the same terminal.
+func (f *generateFlags) meter(stderr io.Writer, requests int) *progress.Meter {
+	if f.in == "" || f.out == "-" && term.IsTerminal(int(os.Stdout.Fd())) {
+		return nil
+	}
+	return progress.New(stderr, "generate", "samples", 0, requests*f.n, f.batch).IfLong()
+}
+
+// printTexts prints completions as they end, and a single one on a terminal as its tokens are drawn.
+func printTexts(ctx context.Context, e *engine.Engine, requests []engine.Request, out io.Writer) error {
+	file, ok := out.(*os.File)
+	if ok && len(requests) == 1 && requests[0].N == 1 && term.IsTerminal(int(file.Fd())) {
+		requests[0].Piece = func(p engine.Piece) error {
+			_, err := io.WriteString(out, p.Text)
+			return err
+		}
+		err := e.Generate(ctx, requests, func(engine.Completion) error { return nil })
+		fmt.Fprintln(out)
+		return err
+	}
+	return e.Generate(ctx, requests, func(done engine.Completion) error {
+		_, err := fmt.Fprintln(out, done.Text)
+		return err
+	})
+}
+
+// likelyToken is a token as top_logprobs lists it.
+type likelyToken struct {
+	ID      int32   `json:"token_id"`
+	Text    string  `json:"text"`
+	LogProb float32 `json:"logprob"`
+}
+
+func topLogProbs(t *text.Tokenizer, top [][]sampler.TokenLogProb) [][]likelyToken {
+	var all [][]likelyToken
+	for _, tokens := range top {
+		var listed []likelyToken
+		for _, l := range tokens {
+			said, err := t.Decode([]int32{l.Token}, false)
+			must(err) // the id is of the model's vocabulary
+			listed = append(listed, likelyToken{l.Token, said, l.LogProb})
+		}
+		all = append(all, listed)
+	}
+	return all
+}
+
 // read turns the prompt or the input file into requests.
-func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.Record, []engine.Request,
+func (f *generateFlags) read(e *engine.Engine, base engine.Request) ([]*jsonl.Record, []engine.Request,
 	error) {
 	if f.in == "" {
 		record := jsonl.NewRecord()
 		if err := errors.Join(record.Set("id", "0"), record.Set("prompt", f.prompt)); err != nil {
 			return nil, nil, err
 		}
-		request, err := f.request(e, record, params, &guesses{})
+		request, err := f.request(e, record, base, &guesses{})
+		if err == nil {
+			err = e.CheckRequest(&request)
+		}
 		return []*jsonl.Record{record}, []engine.Request{request}, err
 	}
 	in, err := openRecords(f.in)
@@ -208,7 +272,7 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 		if err != nil {
 			return nil, nil, err
 		}
-		request, err := f.request(e, record, params, &said)
+		request, err := f.request(e, record, base, &said)
 		if err == nil {
 			err = e.CheckRequest(&request)
 		}
@@ -216,7 +280,8 @@ func (f *generateFlags) read(e *engine.Engine, params sampler.Params) ([]*jsonl.
 			return nil, nil, fmt.Errorf("%s: %w", in.Where(), err)
 		}
 		for _, key := range []string{"temperature", "top_p", "top_k", "min_p", "max_tokens", "max_new_tokens",
-			"stop", "n"} {
+			"stop", "n", "repetition_penalty", "presence_penalty", "frequency_penalty", "logit_bias", "min_tokens",
+			"top_logprobs"} {
 			var value any
 			if found, _ := record.Decode(key, &value); found && !told[key] {
 				told[key] = true
@@ -248,10 +313,9 @@ func openRecords(path string) (recordReader, error) {
 
 // request reads one line: prompt_ids as they are, messages through the chat
 // template, a prompt as a user's message or, with --raw, as text.
-func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, params sampler.Params,
+func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, base engine.Request,
 	said *guesses) (engine.Request, error) {
-	r := engine.Request{N: f.n, Sampling: params, MaxTokens: f.maxTokens, Stop: f.stop,
-		IgnoreEOS: f.ignoreEOS, Seed: f.seed}
+	r := base
 	var id any
 	if found, err := record.Decode("id", &id); err != nil {
 		return r, err

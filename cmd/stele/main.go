@@ -116,6 +116,8 @@ func newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("stele {{.Version}}\n")
 	root.AddCommand(
 		newGenerateCommand(g),
+		newChatCommand(g),
+		newServeCommand(g),
 		newScoreCommand(g),
 		newTokenizeCommand(g),
 		newConvertCommand(),

@@ -11,6 +11,7 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/progress"
 )
 
 func newScoreCommand(g *globals) *cobra.Command {
@@ -49,6 +50,12 @@ else is kept.`,
 				if err := e.CheckPair(p); err != nil {
 					return fmt.Errorf("%s: %w", where[i], err)
 				}
+			}
+			meter := progress.New(c.ErrOrStderr(), "score", "completions", 0, len(pairs), 1).IfLong()
+			defer meter.Close()
+			e.Scored = func(pairs, tokens int) {
+				meter.AddTokens(tokens)
+				meter.Add(pairs, "")
 			}
 			scores, err := e.Score(c.Context(), pairs, temperature)
 			if err != nil {

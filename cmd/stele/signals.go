@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -32,15 +33,47 @@ func untilSignal() context.Context {
 	second := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, interrupts()...)
+	own := &ownInterrupt{}
 	go func() {
-		<-signals
+		next := func() {
+			for own.take(<-signals) {
+			}
+		}
+		next()
 		cancel()
-		<-signals
+		next()
 		close(second)
 		time.Sleep(lastWords)
 		os.Exit(exitInterrupted)
 	}()
-	return context.WithValue(ctx, secondSignal{}, second)
+	ctx = context.WithValue(ctx, secondSignal{}, second)
+	return context.WithValue(ctx, ownInterruptKey{}, own)
+}
+
+// ownInterrupt is what Ctrl-C does in place of ending the program, where there is something.
+type ownInterrupt struct{ do atomic.Pointer[func()] }
+
+// ownInterruptKey is the key of a context's ownInterrupt.
+type ownInterruptKey struct{}
+
+// take reports whether a signal has been dealt with.
+func (o *ownInterrupt) take(s os.Signal) bool {
+	do := o.do.Load()
+	if do == nil || s != os.Interrupt {
+		return false
+	}
+	(*do)()
+	return true
+}
+
+// onInterrupt makes Ctrl-C call do, until the function that it returns is called. do must return at once.
+func onInterrupt(ctx context.Context, do func()) (restore func()) {
+	own, ok := ctx.Value(ownInterruptKey{}).(*ownInterrupt)
+	if !ok { // outside of main
+		return func() {}
+	}
+	own.do.Store(&do)
+	return func() { own.do.Store(nil) }
 }
 
 // twoSignals is for a command that has something to finish: the first signal closes

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -240,8 +241,11 @@ func (w *watch) books() {
 	}
 }
 
-// drive runs a scheduler to its end and returns what was generated.
-func drive(t failer, s *Scheduler, thorough bool, length func(request, sample int) int) map[[2]int][]int32 {
+// drive runs a scheduler to its end and returns what was generated. cancelled lists the requests that are not wanted
+// any more before a step; nil is none.
+func drive(
+	t failer, s *Scheduler, thorough bool, length func(request, sample int) int, cancelled func(step int) []int,
+) map[[2]int][]int32 {
 	w := &watch{
 		failer: t, Scheduler: s, pool: newPool(s.pages), thorough: thorough,
 		computed: map[*Sequence]int{}, hash: map[*Sequence]uint64{}, started: map[*Sequence]int{},
@@ -250,6 +254,12 @@ func drive(t failer, s *Scheduler, thorough bool, length func(request, sample in
 	for steps := 0; ; steps++ {
 		if steps > 1_000_000 {
 			t.Fatal("it does not end")
+		}
+		if cancelled != nil {
+			for _, request := range cancelled(steps) {
+				s.Cancel(request)
+				maps.DeleteFunc(w.decoding, func(seq *Sequence, _ bool) bool { return seq.Request == request })
+			}
 		}
 		holders := slices.Concat(w.running, w.parked)
 		oldest, done := (*Sequence)(nil), 0

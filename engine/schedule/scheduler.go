@@ -189,6 +189,22 @@ func (s *Scheduler) Finish(seq *Sequence) {
 	}
 }
 
+// Cancel ends all sequences of a request, whatever they are doing, once the tokens of the last step were appended
+// or are not wanted any more. Their pages are free at once.
+func (s *Scheduler) Cancel(request int) {
+	s.seal()
+	for _, list := range []*[]*Sequence{&s.fresh, (*[]*Sequence)(&s.returned), (*[]*Sequence)(&s.running),
+		(*[]*Sequence)(&s.parked)} {
+		*list = slices.DeleteFunc(*list, func(seq *Sequence) bool {
+			if seq.Request != request {
+				return false
+			}
+			s.release(seq) // those of the first two lists hold nothing
+			return true
+		})
+	}
+}
+
 // promote gives rows to parked sequences while there are rows, and pages for
 // everybody to grow: parked, they hold the prompt that they share and no more.
 func (s *Scheduler) promote() {

@@ -26,6 +26,7 @@ func everythingEnds(t *rapid.T) {
 		prompt  []int32
 		lengths []int
 		longest int
+		until   int // the step that it is cancelled before; -1 for never
 	}
 	least := rapid.IntRange(8, 60).Draw(t, "tokens of the smaller pool")
 	// Prompts share beginnings: each goes on from a position in one text.
@@ -40,7 +41,18 @@ func everythingEnds(t *rapid.T) {
 		for range rapid.IntRange(1, 5).Draw(t, "samples") {
 			r.lengths = append(r.lengths, rapid.IntRange(1, r.longest).Draw(t, "length"))
 		}
+		if r.until = -1; rapid.IntRange(0, 3).Draw(t, "cancelled") == 0 {
+			r.until = rapid.IntRange(0, 20).Draw(t, "until")
+		}
 		load = append(load, r)
+	}
+	cancelled := func(step int) (requests []int) {
+		for i, r := range load {
+			if r.until == step {
+				requests = append(requests, i)
+			}
+		}
+		return requests
 	}
 	var first map[[2]int][]int32
 	for run := range 2 {
@@ -58,17 +70,25 @@ func everythingEnds(t *rapid.T) {
 			if err := s.Add(i, r.prompt, len(r.lengths), r.longest); err != nil {
 				t.Fatal(err)
 			}
-			samples += len(r.lengths)
+			if r.until < 0 {
+				samples += len(r.lengths)
+			}
 		}
-		got := drive(t, s, true, func(request, sample int) int { return load[request].lengths[sample] })
-		if len(got) != samples {
-			t.Fatalf("%d sequences ended, %d were added", len(got), samples)
+		got := drive(t, s, true, func(request, sample int) int { return load[request].lengths[sample] }, cancelled)
+		wanted := 0
+		for key := range got {
+			if load[key[0]].until < 0 {
+				wanted++
+			}
+		}
+		if wanted != samples {
+			t.Fatalf("%d sequences ended that were not cancelled, %d were added", wanted, samples)
 		}
 		if run == 0 {
 			first = got
 		}
 		for key, tokens := range got {
-			if !slices.Equal(tokens, first[key]) {
+			if there, ok := first[key]; ok && !slices.Equal(tokens, there) {
 				t.Fatalf("%v is %v in one schedule and %v in another", key, first[key], tokens)
 			}
 		}
@@ -108,7 +128,7 @@ func TestTenThousand(t *testing.T) {
 	a := paged.New(3001, 16)
 	s := New(a, Options{MaxBatch: 256, StepTokens: 8192, ChunkTokens: 2048, PrefixCache: true})
 	samples, length := queue(t, s, 10_000)
-	got := drive(t, s, false, length)
+	got := drive(t, s, false, length, nil)
 	if len(got) != samples {
 		t.Errorf("%d sequences ended, %d were added", len(got), samples)
 	}
@@ -307,7 +327,7 @@ func TestPreempted(t *testing.T) {
 	s := New(paged.New(5, 2), Options{MaxBatch: 2, StepTokens: 16, ChunkTokens: 16})
 	add(t, s, 0, []int32{1}, 1, 7)
 	add(t, s, 1, []int32{2}, 1, 7)
-	got := drive(t, s, true, func(int, int) int { return 7 })
+	got := drive(t, s, true, func(int, int) int { return 7 }, nil)
 	if st := s.Stats(); st.Preemptions != 1 || len(got) != 2 {
 		t.Errorf("%+v, %d results: want one preemption and both", st, len(got))
 	}

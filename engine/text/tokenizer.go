@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/daulet/tokenizers"
@@ -190,6 +191,14 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 // Has reports whether an id is a token's: models pad their vocabulary with ids that are not.
 func (t *Tokenizer) Has(id int32) bool {
 	return id >= 0 && int(id) < len(t.bytes) && t.bytes[id] != nil
+}
+
+// Bytes returns the bytes of a token, none where an id has no token.
+func (t *Tokenizer) Bytes(id int32) []byte {
+	if !t.Has(id) {
+		return nil
+	}
+	return slices.Clone(t.bytes[id])
 }
 
 // piece returns the bytes of a token.

@@ -24,10 +24,11 @@ var rooms = []struct {
 	may    []string
 }{
 	{"docs", []string{"trainer"}},
-	{"cmd", []string{"docs", "trainer", "eval", "engine", "sampler", "kernels", "internal", "third_party"}},
+	{"cmd", []string{"docs", "trainer", "eval", "serve", "engine", "sampler", "kernels", "internal", "third_party"}},
 	{"examples", []string{"trainer", "eval", "engine", "internal"}},
 	{"trainer", []string{"eval", "engine", "sampler", "kernels", "internal"}},
 	{"eval", []string{"engine", "sampler", "internal"}},
+	{"serve", []string{"engine", "sampler", "internal"}},
 	{"engine", []string{"sampler", "kernels", "internal", "third_party/libtokenizers"}},
 	{"sampler", []string{"kernels", "internal"}},
 	{"kernels", []string{"internal"}},

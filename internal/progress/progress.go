@@ -27,8 +27,10 @@ type Meter struct {
 	title, unit string
 	total       int
 	done        int
+	tokens      int  // generated or read here; none are said where there are none
 	pace        Pace // of what was done here
 	note        string
+	ifLong      bool
 	began, last time.Time
 	now         func() time.Time
 
@@ -58,6 +60,12 @@ func newMeter(out io.Writer, title, unit string, done, total, parallel int, now 
 		pace: Pace{Parallel: parallel}, began: at, last: at, now: now}
 }
 
+// IfLong says nothing, but on a terminal, of a job that ends before the first line is due.
+func (m *Meter) IfLong() *Meter {
+	m.ifLong = true
+	return m
+}
+
 // Add notes n more units done; note replaces what is said beside the count.
 func (m *Meter) Add(n int, note string) {
 	if m == nil {
@@ -81,13 +89,25 @@ func (m *Meter) Add(n int, note string) {
 	}
 }
 
+// AddTokens notes tokens, whose number a second is said beside the count.
+func (m *Meter) AddTokens(n int) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	m.tokens += n
+	m.mu.Unlock()
+}
+
 // Close ends the display, with a last line that says how far the job came.
 func (m *Meter) Close() {
 	if m == nil {
 		return
 	}
 	if m.bar == nil {
-		fmt.Fprintf(m.out, "%s %s\n", m.title, m.status())
+		if !m.ifLong || m.last.After(m.began) {
+			fmt.Fprintf(m.out, "%s %s\n", m.title, m.status())
+		}
 		return
 	}
 	if !m.bar.Completed() {
@@ -105,6 +125,9 @@ func (m *Meter) status() string {
 		s += ", " + m.note
 	}
 	elapsed := m.now().Sub(m.began)
+	if m.tokens > 0 && elapsed > 0 {
+		s += fmt.Sprintf(", %.0f tok/s", float64(m.tokens)/elapsed.Seconds())
+	}
 	if m.done >= m.total {
 		return s + fmt.Sprintf(", in %v", elapsed.Round(time.Second))
 	}

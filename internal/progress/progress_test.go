@@ -27,15 +27,33 @@ func TestFinished(t *testing.T) {
 	clock := time.Unix(0, 0)
 	m := newMeter(&out, "mgsm", "samples", 0, 2, 1, func() time.Time { return clock })
 	clock = clock.Add(3 * time.Second)
+	m.AddTokens(600)
 	m.Add(2, "")
 	m.Close()
-	if got, want := out.String(), "mgsm 2/2 samples, in 3s\n"; got != want {
+	if got, want := out.String(), "mgsm 2/2 samples, 200 tok/s, in 3s\n"; got != want {
 		t.Errorf("wrote %q, want %q", got, want)
+	}
+}
+
+func TestIfLong(t *testing.T) {
+	for first, want := range map[int]string{2: "", 6: "score 2/4 texts, 6s left\nscore 4/4 texts, in 8s\n"} {
+		var out strings.Builder
+		clock := time.Unix(0, 0)
+		m := newMeter(&out, "score", "texts", 0, 4, 1, func() time.Time { return clock }).IfLong()
+		for _, seconds := range []int{first, 2} {
+			clock = clock.Add(time.Duration(seconds) * time.Second)
+			m.Add(2, "")
+		}
+		m.Close()
+		if out.String() != want {
+			t.Errorf("of a job whose first half took %d s it wrote %q, want %q", first, out.String(), want)
+		}
 	}
 }
 
 func TestNilIsSilent(t *testing.T) {
 	var m *Meter
 	m.Add(1, "")
+	m.AddTokens(1)
 	m.Close()
 }

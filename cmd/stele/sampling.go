@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/sampler"
+)
+
+// samplingFlags say how completions are drawn and when they end.
+type samplingFlags struct {
+	temperature, topP, minP         float64
+	topK, maxTokens, minTokens      int
+	repetition, presence, frequency float64
+	bias, stop                      []string
+	seed                            uint64
+}
+
+// add adds the flags to a command.
+func (f *samplingFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.Float64Var(&f.temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
+	flags.Float64Var(&f.topP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
+	flags.IntVar(&f.topK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
+	flags.Float64Var(&f.minP, "min-p", 0,
+		"keep tokens at least this likely relative to the likeliest; 0 is off")
+	flags.IntVar(&f.maxTokens, "max-tokens", 512, "most tokens generated")
+	flags.IntVar(&f.minTokens, "min-tokens", 0, "end with none but --max-tokens before so many are generated")
+	flags.Float64Var(&f.repetition, "repetition-penalty", 1,
+		"divide the logits of tokens that the prompt or the completion holds; 1 is off")
+	flags.Float64Var(&f.presence, "presence-penalty", 0,
+		"subtract from the logits of tokens that the completion holds; 0 is off")
+	flags.Float64Var(&f.frequency, "frequency-penalty", 0,
+		"the same, as often as the completion holds them; 0 is off")
+	flags.StringArrayVar(&f.bias, "logit-bias", nil,
+		"ID=NUMBER: add to the logit of a token, -inf to forbid it; may be repeated")
+	flags.StringArrayVar(&f.stop, "stop", nil, "end before this text; may be repeated")
+	flags.Uint64Var(&f.seed, "seed", 0, "same seed, same tokens, whatever the batch")
+}
+
+// request returns a request without a prompt; what the flags ask for that makes no sense is wrong usage.
+func (f *samplingFlags) request() (engine.Request, error) {
+	r := engine.Request{N: 1, MaxTokens: f.maxTokens, Stop: f.stop, Seed: f.seed}
+	if f.maxTokens < 1 {
+		return r, usagef("--max-tokens %d must be at least 1", f.maxTokens)
+	}
+	if slices.Contains(f.stop, "") {
+		return r, usagef("--stop is empty, which ends nothing")
+	}
+	var err error
+	if r.Sampling, err = sampler.NewParams(f.temperature, f.topK, f.topP, f.minP); err != nil {
+		return r, usageError{err}
+	}
+	if f.repetition == 0 {
+		return r, usagef("--repetition-penalty is 0, expected above 0; 1 is off")
+	}
+	a := &sampler.Adjustment{MinTokens: f.minTokens, Repetition: f.repetition, Presence: f.presence,
+		Frequency: f.frequency}
+	if f.minTokens > f.maxTokens {
+		return r, usagef("--min-tokens %d is more than --max-tokens %d", f.minTokens, f.maxTokens)
+	}
+	for _, text := range f.bias {
+		token, bias, err := parseBias(text)
+		if err != nil {
+			return r, usageError{err}
+		}
+		if a.Bias == nil {
+			a.Bias = map[int32]float64{}
+		}
+		if _, twice := a.Bias[token]; twice {
+			return r, usagef("--logit-bias names token %d twice", token)
+		}
+		a.Bias[token] = bias
+	}
+	if err := a.Validate(math.MaxInt32); err != nil {
+		return r, usageError{err}
+	}
+	if !a.IsZero() {
+		r.Adjustment = a
+	}
+	return r, nil
+}
+
+// parseBias reads ID=NUMBER.
+func parseBias(text string) (token int32, bias float64, err error) {
+	id, number, ok := strings.Cut(text, "=")
+	n, idErr := strconv.ParseInt(id, 10, 32)
+	bias, numberErr := strconv.ParseFloat(number, 64)
+	if !ok || errors.Join(idErr, numberErr) != nil {
+		return 0, 0, fmt.Errorf("--logit-bias %q: expected ID=NUMBER, the id of a token as stele tokenize tells it, "+
+			"as in 15=-2.5", text)
+	}
+	return int32(n), bias, nil
+}

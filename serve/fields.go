@@ -1,0 +1,131 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/sampler"
+)
+
+// fields reads a request's JSON object and notes which of its fields were read, and what was wrong with them.
+type fields struct {
+	record *jsonl.Record
+	read   map[string]bool
+	errs   []error
+}
+
+// take reads a field into v, where it is there and not null.
+func (f *fields) take(name string, v any) bool {
+	f.read[name] = true
+	found, err := f.record.Decode(name, v)
+	if err != nil {
+		f.errs = append(f.errs, err)
+	}
+	return found && err == nil
+}
+
+// least reads a whole number that may not be below least.
+func (f *fields) least(name string, v *int, least int) bool {
+	if !f.take(name, v) {
+		return false
+	}
+	if *v < least {
+		f.errs = append(f.errs, fmt.Errorf("field %q is %d, expected at least %d", name, *v, least))
+		return false
+	}
+	return true
+}
+
+// texts reads a text or a list of texts.
+func (f *fields) texts(name string) []string {
+	var one string
+	if found, err := f.record.Decode(name, &one); found && err == nil {
+		f.read[name] = true
+		return []string{one}
+	}
+	var all []string
+	f.take(name, &all)
+	return all
+}
+
+// refuses ends a request that asks for what is not to be had here. A field that asks for nothing but the usual
+// passes.
+func (f *fields) refuses(name, why string, usual ...string) {
+	f.read[name] = true
+	value, err := f.record.Find(name)
+	if err != nil || value == nil || slices.Contains(usual, string(value)) {
+		return
+	}
+	f.errs = append(f.errs, fmt.Errorf("field %q: %s", name, why))
+}
+
+// passes marks fields as read that change nothing of what is generated.
+func (f *fields) passes(names ...string) {
+	for _, name := range names {
+		f.read[name] = true
+	}
+}
+
+// unread lists the fields that nobody asked for.
+func (f *fields) unread() (names []string) {
+	for _, name := range f.record.Keys() {
+		if !f.read[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sampling reads what both kinds of requests say of how tokens are drawn.
+func (f *fields) sampling(r *engine.Request, vocabulary int) {
+	temperature, topP, topK, minP := 1.0, 1.0, 0, 0.0
+	f.take("temperature", &temperature)
+	f.take("top_p", &topP)
+	if f.take("top_k", &topK) && topK == -1 { // vLLM's word for off
+		topK = 0
+	}
+	f.take("min_p", &minP)
+	var err error
+	if r.Sampling, err = sampler.NewParams(temperature, topK, topP, minP); err != nil {
+		f.errs = append(f.errs, err)
+	}
+	a := &sampler.Adjustment{}
+	f.take("presence_penalty", &a.Presence)
+	f.take("frequency_penalty", &a.Frequency)
+	if f.take("repetition_penalty", &a.Repetition) && a.Repetition == 0 {
+		f.errs = append(f.errs, errors.New(`field "repetition_penalty" is 0, expected above 0; 1 is off`))
+	}
+	f.take("min_tokens", &a.MinTokens)
+	var bias map[string]float64
+	f.take("logit_bias", &bias)
+	for id, value := range bias {
+		token, err := strconv.ParseInt(id, 10, 32)
+		if err != nil {
+			f.errs = append(f.errs, fmt.Errorf("field \"logit_bias\": %q is no token id", id))
+			continue
+		}
+		if a.Bias == nil {
+			a.Bias = map[int32]float64{}
+		}
+		if a.Bias[int32(token)] = value; value <= -100 { // OpenAI's word for never
+			a.Bias[int32(token)] = math.Inf(-1)
+		}
+	}
+	if err := a.Validate(vocabulary); err != nil {
+		f.errs = append(f.errs, err)
+	}
+	if !a.IsZero() {
+		r.Adjustment = a
+	}
+	r.Stop = f.texts("stop")
+	if slices.Contains(r.Stop, "") {
+		f.errs = append(f.errs, errors.New(`field "stop" has an empty text, which ends nothing`))
+	}
+	f.take("stop_token_ids", &r.StopTokens)
+	f.take("ignore_eos", &r.IgnoreEOS)
+}
