@@ -147,6 +147,7 @@ func TestOwnWindows(t *testing.T) {
 	type m = map[string]any
 	null := json.RawMessage("null")
 	full := []string{"full_attention", "full_attention", "full_attention"}
+	sliding := []string{"sliding_attention", "full_attention", "sliding_attention"}
 	for _, c := range []struct {
 		family  string
 		change  m
@@ -167,13 +168,18 @@ func TestOwnWindows(t *testing.T) {
 		{"smollm3", m{"sliding_window": 32, "use_sliding_window": true, "layer_types": full}, false},
 		{"smollm3", m{"sliding_window": nil, "use_sliding_window": true}, false},
 		{"qwen3", m{"sliding_window": 32, "use_sliding_window": true, "max_window_layers": 1}, true},
+		// Layers whose window holds all positions, and not by a family's window that alters them.
+		{"qwen3", m{"sliding_window": 4096, "use_sliding_window": true, "layer_types": sliding}, false},
+		{"qwen3", m{"sliding_window": 4095, "use_sliding_window": true, "layer_types": sliding}, true},
+		{"qwen3", m{"sliding_window": 4096, "use_sliding_window": false, "layer_types": sliding}, true},
+		{"exaone4", m{"sliding_window": 4096, "use_sliding_window": true, "layer_types": sliding}, true},
 		{"qwen3", m{"sliding_window": 32, "use_sliding_window": true, "max_window_layers": 3}, false},
 		{"granite", m{"sliding_window": 32, "use_sliding_window": true}, false},
 		{"olmo2", m{"sliding_window": 32}, false},
 	} {
 		c.change["model_type"] = c.family
 		_, err := parseConfig(edit(t, c.change))
-		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding_window") {
+		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "sliding") {
 			t.Errorf("%s %v: %v, refused should be %t", c.family, c.change, err, c.refused)
 		}
 	}

@@ -158,8 +158,11 @@ func brief(raw json.RawMessage) string {
 // has. As in transformers layer_types says which layers have a window, in families whose window is not
 // always on; where it is absent those from max_window_layers on do if use_sliding_window is set.
 func (c *Config) checkWindow(f *configFile) error {
+	own := c.Architecture.Window
+	whole := own != nil && !own.Always && f.UseSlidingWindow && f.SlidingWindow != nil &&
+		*f.SlidingWindow >= c.MaxPositions // a window, and nothing beyond it
 	for l, kind := range f.LayerTypes {
-		if kind != "full_attention" {
+		if kind != "full_attention" && !(kind == "sliding_attention" && whole) {
 			return fmt.Errorf("layer_types: layer %d has %q, "+
 				"and only full_attention is supported (not sliding)", l, kind)
 		}
@@ -168,7 +171,6 @@ func (c *Config) checkWindow(f *configFile) error {
 		return fmt.Errorf("layer_types names %d layers, num_hidden_layers is %d", n, c.NumLayers)
 	}
 	window, said := f.SlidingWindow, "sliding_window is"
-	own := c.Architecture.Window
 	if _, there := f.raw["sliding_window"]; !there && own != nil && own.Size > 0 {
 		window, said = &own.Size, fmt.Sprintf("sliding_window is absent, which for %s is", c.Architecture)
 	}
