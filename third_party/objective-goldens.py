@@ -2,7 +2,7 @@
 
 Writes testdata/objective.json: log-probabilities of made-up rollouts, and for each
 recipe what verl computes from them: the loss, its parts, and its gradient with
-respect to every token's log-probability. Needs verl 0.9.1 and torch, on a CPU;
+respect to every token's log-probability. Needs verl 0.9.1, TRL 1.16.0 and torch, on a CPU;
 neither the build nor the tests do.  usage: make goldens, or
     python3 third_party/objective-goldens.py testdata/objective.json
 """
@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from verl.trainer.ppo import core_algos as verl
 from verl.trainer.ppo.rollout_corr_helper import compute_rollout_correction_weights
+from trl.trainer.utils import nanstd
+from verl.trainer.config import AlgoConfig
 from verl.workers.config import FSDPActorConfig
 
 torch.manual_seed(7)
@@ -129,6 +131,57 @@ variants = [
     run("sequence_mask", importance_sampling="sequence_mask", importance_cap=1.5, aggregation="seq-mean-token-mean"),
 ]
 
+SURROGATES = {"gspo": verl.compute_policy_loss_gspo, "cispo": verl.compute_policy_loss_cispo,
+              "sapo": verl.compute_policy_loss_sapo}
+
+
+def surrogate(name, algorithm, options, aggregation="seq-mean-token-mean", correction="none", **bounds):
+    """An algorithm of its own; options are Stele's names of verl's bounds. The gradient is that of the loss."""
+    before, weights = engine, None
+    if correction != "none":
+        before = old
+        weights, _ = compute_rollout_correction_weights(old - engine, mask, rollout_is="token", rollout_is_threshold=1.2)
+    logprob = policy.clone().requires_grad_(True)
+    A = advantages(at_end(rewards), True)
+    config = FSDPActorConfig(ppo_micro_batch_size_per_gpu=1, rollout_n=1, **bounds)
+    loss, metrics = SURROGATES[algorithm](before, logprob, A, mask, aggregation, config, weights)
+    loss.backward()
+    return dict(name=name, algorithm=algorithm, options=options, aggregation=aggregation, correction=correction,
+                loss=loss.item(), clip_fraction=metrics["actor/pg_clipfrac"],
+                weights=None if weights is None else rows(weights), gradient=rows(logprob.grad))
+
+
+surrogates = [
+    surrogate("gspo, tokens", "gspo", dict(low="0.1", high="0.2", level="token"), clip_ratio_low=0.1, clip_ratio_high=0.2),
+    surrogate("gspo, sequences", "gspo", dict(low="0.1", high="0.2"), clip_ratio_low=0.1, clip_ratio_high=0.2),
+    surrogate("gspo, narrow", "gspo", {}, clip_ratio_low=3e-4, clip_ratio_high=4e-4),
+    surrogate("gspo, tokens, token mean", "gspo", dict(low="0.1", high="0.2", level="token"), "token-mean",
+              clip_ratio_low=0.1, clip_ratio_high=0.2),
+    surrogate("gspo, corrected", "gspo", dict(low="0.1", high="0.2", level="token"), correction="token_truncate",
+              clip_ratio_low=0.1, clip_ratio_high=0.2),
+    surrogate("cispo", "cispo", {}, "token-mean", clip_ratio_low=1.0, clip_ratio_high=4.0),
+    surrogate("cispo, narrow", "cispo", dict(lowest="0.8", highest="1.28"), "token-mean", clip_ratio_low=0.2,
+              clip_ratio_high=0.28),
+    surrogate("cispo, corrected", "cispo", dict(highest="1.5"), correction="token_truncate", clip_ratio_low=1.0,
+              clip_ratio_high=0.5),
+    surrogate("sapo", "sapo", {}, tau_pos=1.0, tau_neg=1.05),
+    surrogate("sapo, sharp", "sapo", dict(tau_positive="2", tau_negative="5"), tau_pos=2.0, tau_neg=5.0),
+]
+
+
+def estimates(token_rewards):
+    """Advantages of each rollout's tokens, all of which are the same, by verl and, of a batch, by TRL's lines."""
+    scores = token_rewards.sum(-1)
+    centred = scores - scores.view(-1, GROUP).mean(1).repeat_interleave(GROUP)
+    config = AlgoConfig(gamma=1.0)
+    index = dict(token_level_rewards=token_rewards, response_mask=mask, index=groups, config=config)
+    made = {"rloo": verl.compute_rloo_outcome_advantage(**index)[0],
+            "reinforce++": verl.compute_reinforce_plus_plus_outcome_advantage(token_rewards, mask, config)[0],
+            "reinforce++-baseline": verl.compute_reinforce_plus_plus_baseline_outcome_advantage(**index)[0]}
+    return {name: [float(a[0]) for a in A] for name, A in made.items()} | {
+        "batch": (centred / (nanstd(scores) + 1e-4)).tolist()}
+
+
 controller = verl.AdaptiveKLController(0.1, 0.05, 1000)
 betas = []
 for kl, n in [(0.01, 64), (0.2, 64), (0.051, 128), (0.05, 64), (3.0, 512), (-0.02, 64)]:
@@ -147,4 +200,5 @@ lengths = [[n, 100, 20, p, overlong(n, 100, 20, p)] for n in (0, 79, 80, 81, 90,
 with open(sys.argv[1], "w") as out:
     json.dump(dict(engine=rows(engine), old=rows(old), policy=rows(policy), ref=rows(ref), entropy=rows(entropy),
                    rewards=rewards.tolist(), group=GROUP, variants=variants,
+                   surrogates=surrogates, estimates=estimates(at_end(rewards)),
                    controller=dict(beta=0.1, target=0.05, horizon=1000, updates=betas), overlong=lengths), out)

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,7 +77,8 @@ func TestReferenceIsLoaded(t *testing.T) {
 	}{
 		{"grpo", 0, objective.KLInLoss, false}, {"grpo", 0.1, objective.KLInLoss, true},
 		{"grpo", 0, objective.KLInReward, false}, {"grpo", 0.1, objective.KLInReward, true},
-		{"gspo", 0.1, objective.KLInLoss, false}, {"gspo", 0.1, objective.KLInReward, true},
+		{"gspo", 0, objective.KLInLoss, false}, {"gspo", 0.1, objective.KLInLoss, true},
+		{"gspo", 0.1, objective.KLInReward, true},
 		{"to-reference", 0, objective.KLInLoss, true}, {"to-reference", 0.1, objective.KLInReward, true},
 		{"sft", 0.1, objective.KLInLoss, false},
 	} {
@@ -100,9 +102,9 @@ func TestReferenceIsLoaded(t *testing.T) {
 // algorithm that does not measure it.
 func TestAdaptiveBetaNeedsDivergence(t *testing.T) {
 	for _, x := range []struct{ settings, want string }{
-		{"algorithm=gspo loss.kl_in=loss", `algorithm gspo has no statistic "kl"`},
 		{"algorithm=to-reference loss.kl_in=loss", `algorithm to-reference has no statistic "kl"`},
-		{"algorithm=gspo loss.kl_in=reward", ""}, {"algorithm=grpo loss.kl_in=loss", ""},
+		{"algorithm=gspo loss.kl_in=loss", ""}, {"algorithm=to-reference loss.kl_in=reward", ""},
+		{"algorithm=grpo loss.kl_in=loss", ""},
 		{"algorithm=sft loss.kl_in=loss", ""}, // of which nothing of the loss is read
 	} {
 		_, err := LoadConfig("", append([]string{"model=m", "data.bench=arith", "loss.beta=0.1",
@@ -110,6 +112,31 @@ func TestAdaptiveBetaNeedsDivergence(t *testing.T) {
 		if (err == nil) != (x.want == "") || err != nil && (!strings.Contains(err.Error(), x.want) ||
 			!strings.Contains(err.Error(), "loss.kl_target 0.05")) {
 			t.Errorf("%s: %v, want %q", x.settings, err, x.want)
+		}
+	}
+}
+
+// TestPresetsRun: every recipe is a configuration, of whose settings none is said to have no effect, and those with
+// losses or advantages of their own learn something.
+func TestPresetsRun(t *testing.T) {
+	for name := range Presets {
+		c, err := LoadConfig("", []string{"model=m", "data.bench=arith", "preset=" + name})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if ignored := c.Ignored("float32"); len(ignored) > 0 {
+			t.Errorf("%s: %q", name, ignored)
+		}
+		if c.Algorithm == objective.GRPO && c.Loss.Advantage == "" || c.Algorithm == objective.GSPO {
+			continue // other tests run them
+		}
+		tiny := tinyRun(t, 1)
+		tiny.Algorithm, tiny.Loss = c.Algorithm, c.Loss
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, tiny, dir, Options{})
+		metrics, err := ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
+		if err != nil || len(metrics) != 1 || !(metrics[0]["grad_norm"] > 0) || math.IsNaN(metrics[0]["loss"]) {
+			t.Errorf("%s: %v, %v", name, metrics, err)
 		}
 	}
 }

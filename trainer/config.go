@@ -57,10 +57,11 @@ func (c *Config) objective() (objective.Objective, error) {
 
 // Config is a training run, whole: its YAML file and manifest hold exactly this.
 type Config struct {
-	// Algorithm is the way to train: grpo, sft, or another that is registered (see objective.Algorithm).
+	// Algorithm is the way to train: grpo, gspo, cispo, sapo, sft, or another that is registered (see
+	// objective.Algorithm).
 	Algorithm string `yaml:"algorithm" json:"algorithm"`
 	// Preset names the recipe that the other settings start from, wherever it is written: paper,
-	// verl-v0.2, dapo or dr-grpo.
+	// verl-v0.2, dapo, dr-grpo, gspo, cispo, sapo, rloo, reinforce++ or reinforce++-baseline.
 	Preset string `yaml:"preset" json:"preset"`
 	// Model is a folder, a hub id in the local cache, or builtin:NAME.
 	Model string `yaml:"model" json:"model"`
@@ -221,6 +222,29 @@ var Presets = map[string]func(*Config){
 		c.Loss = objective.Default()
 		c.Loss.Aggregation, c.Loss.Std = objective.SeqMeanTokenSumNorm, false
 	},
+	"gspo": func(c *Config) { c.Algorithm, c.Loss = objective.GSPO, objective.Default() },
+	"cispo": func(c *Config) {
+		c.Algorithm, c.Loss = objective.CISPO, objective.Default()
+		c.Loss.Aggregation = objective.TokenMean
+	},
+	"sapo": func(c *Config) { c.Algorithm, c.Loss = objective.SAPO, objective.Default() },
+	// The next three with the KL divergence as verl's examples have it.
+	"rloo": func(c *Config) {
+		c.Loss = objective.Default()
+		c.Loss.Advantage, c.Loss.Aggregation = objective.RLOO, objective.TokenMean
+		c.Loss.Beta, c.Loss.KLIn, c.Loss.KL = 0.001, objective.KLInReward, "k1"
+	},
+	"reinforce++":          reinforce(objective.ReinforcePlusPlus),
+	"reinforce++-baseline": reinforce(objective.ReinforceBaseline),
+}
+
+// reinforce is the recipe of REINFORCE++ with an estimator of it.
+func reinforce(advantage objective.Estimator) func(*Config) {
+	return func(c *Config) {
+		c.Loss = objective.Default()
+		c.Loss.Advantage, c.Loss.Aggregation = advantage, objective.TokenMean
+		c.Loss.Beta, c.Loss.KL = 0.001, "k2"
+	}
 }
 
 // defaults is the paper's run where the paper states a value.

@@ -79,9 +79,7 @@ func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 		clock.lap("old_log_prob")
 	}
 	r.penalize(rollouts, m)
-	for _, group := range s.groups {
-		setAdvantages(group, r.config.Loss.Std)
-	}
+	setAdvantages(s.groups, r.config.Loss)
 	advantageMetrics(rollouts, m)
 	clock.lap("adv")
 	if err := r.keepRollouts(step, slices.Concat(s.all...)); err != nil {
@@ -204,14 +202,19 @@ func (r *run) penalize(rollouts []*rollout, m Metrics) {
 	r.kl.Update(mean.mean(), len(rollouts))
 }
 
-// setAdvantages compares the rollouts of a group (Eq. 6).
-func setAdvantages(group []*rollout, std bool) {
-	rewards := make([]float64, len(group))
-	for i, o := range group {
-		rewards[i] = o.score.Total - o.klPenalty
+// setAdvantages compares the rollouts of a step by their rewards.
+func setAdvantages(groups [][]*rollout, l objective.Options) {
+	rewards, tokens := make([][]float64, len(groups)), make([][]int, len(groups))
+	for g, group := range groups {
+		for _, o := range group {
+			rewards[g] = append(rewards[g], o.score.Total-o.klPenalty)
+			tokens[g] = append(tokens[g], len(o.Tokens))
+		}
 	}
-	for i, a := range objective.Advantages(rewards, std) {
-		group[i].advantage = a
+	for g, advantages := range l.Advantages(rewards, tokens) {
+		for i, a := range advantages {
+			groups[g][i].advantage = a
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/kernelstest"
@@ -26,64 +24,13 @@ import (
 	"github.com/stele-lm/stele/trainer/trainertest"
 )
 
-// An algorithm in one file: its options, its formula, its registration and, below, its
-// golden. It is GSPO (Zheng et al., "Group Sequence Policy Optimization", 2025, Eq. 5-7):
-// one ratio for a sequence, normalised by its length, which is clipped as a whole.
-
-// gspoOptions holds the settings loss.options.low and loss.options.high.
-type gspoOptions struct {
-	// Low is ε below 1: ratios under 1-ε are clipped.
-	Low float64 `yaml:"low"`
-	// High is ε above 1: ratios over 1+ε are clipped.
-	High float64 `yaml:"high"`
-}
-
-var gspoDefaults = gspoOptions{Low: 3e-4, High: 4e-4}
-
-const clippedSequence = "clipped" // 1 at the tokens of a sequence that is clipped
-
-func init() {
-	objective.Register(objective.Algorithm{
-		Name: "gspo", Rollouts: true, Own: gspoDefaults, New: newGSPO,
-		Unused: []string{"loss.clip_low", "loss.clip_high", "loss.dual_clip"},
-	})
-}
-
-func newGSPO(options objective.Options) (objective.Objective, error) {
-	own := gspoDefaults
-	if err := options.ReadOwn(&own); err != nil {
+// gspo is the objective of that algorithm.
+func gspo(options objective.Options) (objective.Objective, error) {
+	a, err := objective.Named(objective.GSPO)
+	if err != nil {
 		return objective.Objective{}, err
 	}
-	if own.Low <= 0 || own.High <= 0 {
-		return objective.Objective{}, fmt.Errorf("loss.options: low %g and high %g must be positive", own.Low,
-			own.High)
-	}
-	return objective.Objective{
-		Formula:   "gspo",
-		Inputs:    []objective.Input{{Name: objective.Old}, {Name: objective.Advantage}},
-		Scalars:   []string{"lowest", "highest"},
-		Sequences: true,
-		Values: func(float64) map[string]float32 {
-			return map[string]float32{"lowest": float32(1 - own.Low), "highest": float32(1 + own.High)}
-		},
-		Statistics: []string{objective.PolicyLoss, objective.Ratio, clippedSequence},
-		Loss: func(t *objective.Tokens) *Node {
-			against := Neg(t.Input(objective.Advantage))
-			ratio := Exp(t.SequenceMean(Sub(t.LogProb, t.Input(objective.Old))))
-			free := Mul(against, ratio)
-			clipped := Mul(against, Max(Min(ratio, t.Scalar("highest")), t.Scalar("lowest")))
-			t.Return(objective.Ratio, ratio)
-			t.Return(clippedSequence, Where(GreaterThan(clipped, free), OnesLike(free), ZerosLike(free)))
-			loss := Max(free, clipped)
-			t.Return(objective.PolicyLoss, loss)
-			return loss
-		},
-		Report: func(t *objective.Totals, _ float64, m map[string]float64) {
-			m["loss"] = t.Weighted[objective.PolicyLoss] / t.Updates
-			m["actor/ratio_mean"] = t.Sum[objective.Ratio] / t.Tokens
-			m["actor/pg_clipfrac"] = t.Sum[clippedSequence] / t.Tokens
-		},
-	}, nil
+	return a.Objective(options)
 }
 
 // gspoCase is rollouts for the golden: completions that share prompts by groups, their
@@ -153,12 +100,18 @@ func (c gspoCase) slope(low, high float64, i, j int) float64 {
 	return (up - down) / (2 * h)
 }
 
-// TestGSPO compares the objective above, which is part of this test alone, with float64:
-// its loss and the gradient at every token, in every layout, padding full of rubbish.
+// TestGSPO compares the objective, of sequences and of tokens, with float64: its loss and the gradient at every
+// token, in every layout, padding full of rubbish.
 func TestGSPO(t *testing.T) {
+	for _, level := range []string{"sequence", "token"} {
+		t.Run(level, func(t *testing.T) { testGSPO(t, level) })
+	}
+}
+
+func testGSPO(t *testing.T, level string) {
 	options := objective.Default()
-	options.Own = map[string]string{"low": "0.1", "high": "0.2"}
-	o, err := newGSPO(options)
+	options.Own = map[string]string{"low": "0.1", "high": "0.2", "level": level}
+	o, err := gspo(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +147,8 @@ func TestGSPO(t *testing.T) {
 					make([]float32, batch.Shape.N), columns, batch.Sequences())
 				loss += got
 				for i, index := range indices {
-					shares += float64(seen[clippedSequence][batch.First[i]])
+					at := batch.First[i]
+					shares += float64(seen[objective.ClipLow][at] + seen[objective.ClipHigh][at])
 					for j := range c.policy[index] {
 						want := c.slope(0.1, 0.2, index, j)
 						x := float64(gradient[batch.First[i]+j])
@@ -220,7 +174,7 @@ func TestGSPO(t *testing.T) {
 // TestGSPOLayouts: through a model, too, a sequence's ratio is the same however batches are
 // laid out: every parameter's gradient is that of sequences in rows of their own.
 func TestGSPOLayouts(t *testing.T) {
-	o, err := newGSPO(objective.Default())
+	o, err := gspo(objective.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,11 +264,11 @@ func TestOwnAlgorithm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range metrics {
-		if _, ok := m["actor/pg_clipfrac"]; !ok || m["actor/ratio_mean"] == 0 || math.IsNaN(m["loss"]) {
+		if _, ok := m["clip_ratio/region_mean"]; !ok || m["actor/ratio_mean"] == 0 || math.IsNaN(m["loss"]) {
 			t.Errorf("%v", m)
 		}
-		if _, ok := m["kl"]; ok {
-			t.Errorf("a divergence that it has not: %v", m)
+		if _, ok := m["kl"]; !ok { // whose weight is the preset's
+			t.Errorf("no divergence: %v", m)
 		}
 	}
 	var manifest struct {
@@ -338,6 +292,7 @@ func TestOwnAlgorithm(t *testing.T) {
 		{[]string{"algorithm=gspo", "loss.options.lo=0.1"}, `"lo"`},
 		{[]string{"algorithm=gspo", "loss.options.low=x"}, "loss.options.low"},
 		{[]string{"algorithm=gspo", "loss.options.low=-1"}, "must be positive"},
+		{[]string{"algorithm=gspo", "loss.options.level=tokens"}, `did you mean "token"?`},
 		{[]string{"loss.options.low=0.1"}, "loss.options.low: algorithm grpo has no settings of its own"},
 		{[]string{"algorithm=sft", "loss.options.low=0.1"}, "algorithm sft has no settings of its own"},
 		{[]string{"algorithm=gsp"}, nearest.List(objective.Names()) + `, did you mean "gspo"?`},

@@ -89,6 +89,13 @@ var idle = []without{
 		func(c *Config) bool { return c.Loss.ImportanceSampling == objective.NoImportanceSampling })},
 	{"loss.micro_sequences", when("loss.aggregation is not "+string(objective.MicroTokenMean),
 		func(c *Config) bool { return c.Loss.Aggregation != objective.MicroTokenMean })},
+	{"loss.std,loss.std_of", func(c *Config, _ string) string {
+		if a := c.Loss.Advantage; a != "" && a != objective.GroupAdvantage {
+			return "loss.advantage is " + string(a)
+		}
+		return ""
+	}},
+	{"loss.std_of", when("loss.std is false", func(c *Config) bool { return !c.Loss.Std })},
 	{"loss.length", when("loss.aggregation is not "+string(objective.SeqMeanTokenSumNorm),
 		func(c *Config) bool { return c.Loss.Aggregation != objective.SeqMeanTokenSumNorm })},
 	{"rollout.max_gen_batches,rollout.filter_by", when("rollout.dynamic_sampling is false",

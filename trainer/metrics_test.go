@@ -15,6 +15,7 @@ import (
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/langid"
+	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
 )
@@ -103,8 +104,8 @@ func TestRewardGoldens(t *testing.T) {
 			}
 		}
 		advantages := func(std bool) (all []float64) {
+			setAdvantages(groups, objective.Options{Std: std})
 			for _, group := range groups {
-				setAdvantages(group, std)
 				for _, o := range group {
 					all = append(all, float64(o.advantage))
 				}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/stele-lm/stele/kernels/kernelstest"
@@ -37,6 +38,18 @@ type objectiveGolden struct {
 		Advantages        []float64         `json:"advantages"`
 		Gradient          [][]float32       `json:"gradient"`
 	} `json:"variants"`
+	Surrogates []struct {
+		Name         string                       `json:"name"`
+		Algorithm    string                       `json:"algorithm"`
+		Options      objective.Own                `json:"options"`
+		Aggregation  objective.Aggregation        `json:"aggregation"`
+		Correction   objective.ImportanceSampling `json:"correction"`
+		Loss         float64                      `json:"loss"`
+		ClipFraction float64                      `json:"clip_fraction"`
+		Weights      [][]float32                  `json:"weights"`
+		Gradient     [][]float32                  `json:"gradient"`
+	} `json:"surrogates"`
+	Estimates  map[string][]float64 `json:"estimates"`
 	Controller struct {
 		Beta    float64 `json:"beta"`
 		Target  float64 `json:"target"`
@@ -103,9 +116,7 @@ func TestObjective(t *testing.T) {
 				if v.RewardKL != nil {
 					near(t, "KL in the reward", m["actor/reward_kl_penalty"], *v.RewardKL)
 				}
-				for from := 0; from < len(rollouts); from += g.Group {
-					setAdvantages(rollouts[from:from+g.Group], l.Std)
-				}
+				setAdvantages(slices.Collect(slices.Chunk(rollouts, g.Group)), l)
 				lengths := make([]int, len(rollouts))
 				for i, o := range rollouts {
 					near(t, "advantage", float64(o.advantage), v.Advantages[i])

@@ -4,7 +4,7 @@
 // # Adding an objective
 //
 // An algorithm is one file with a call of Register in its init function. likelihood.go is the
-// shortest example, trainer/gspo_test.go one with options of its own and ratios of sequences:
+// shortest example, gspo.go one with options of its own and ratios of sequences:
 //
 //  1. Inputs, Scalars and Statistics name the numbers that the loss reads and returns; Rollout
 //     lists what a run has of each token.

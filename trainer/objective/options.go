@@ -44,8 +44,13 @@ type Options struct {
 
 	// Entropy is the weight of the entropy bonus.
 	Entropy float64 `yaml:"entropy" json:"entropy"`
-	// Std divides advantages by the group's standard deviation (off in Dr. GRPO).
+	// Advantage makes advantages of rewards: group (Eq. 6), which empty is too, rloo, reinforce++ or
+	// reinforce++-baseline.
+	Advantage Estimator `yaml:"advantage" json:"advantage,omitempty"`
+	// Std divides the advantages of group by a standard deviation of rewards (off in Dr. GRPO).
 	Std bool `yaml:"std" json:"std"`
+	// StdOf is whose deviation Std takes: group, which empty is too, or batch, that of all rewards of a step.
+	StdOf string `yaml:"std_of" json:"std_of,omitempty"`
 	// MaskTruncated leaves rollouts that were cut off out of the loss; they still count in their
 	// group's mean (DAPO, "overlong filtering").
 	MaskTruncated bool `yaml:"mask_truncated" json:"mask_truncated"`
@@ -121,6 +126,9 @@ func (l Options) Validate() error {
 		return fmt.Errorf("loss: importance_cap %g must be positive", l.ImportanceCap)
 	}
 	if err := l.ImportanceSampling.Validate(); err != nil {
+		return err
+	}
+	if err := l.Advantage.validate(l.StdOf); err != nil {
 		return err
 	}
 	return l.Aggregation.Validate()
