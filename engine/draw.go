@@ -17,9 +17,11 @@ type draw struct {
 	key      sampler.Key
 	adjuster *sampler.Adjuster // nil where nothing is adjusted
 	top      int               // likeliest tokens that are asked for
+	guess    []int32           // of the tokens from this one on; the rows after row have their logits
 
 	token     int32
 	logprob   float32
+	further   []sampler.TokenLogProb // drawn after it, as far as the guess was right
 	likeliest []sampler.TokenLogProb
 	err       error
 }
@@ -27,11 +29,22 @@ type draw struct {
 // near reports whether logits have to be in this process's memory for the draw.
 func (d *draw) near() bool { return d.adjuster != nil || d.top > 0 }
 
-// from draws from logits [V] in memory.
-func (d *draw) from(s *sampler.Sampler, logits []float32) {
-	d.token, d.logprob, d.err = s.SampleAdjusted(logits, d.adjuster, d.params, d.key)
+// from draws from logits [V] in memory, after which come those of the guess.
+func (d *draw) from(s *sampler.Sampler, logits []float32, V int) {
+	d.token, d.logprob, d.err = s.SampleAdjusted(logits[:V], d.adjuster, d.params, d.key)
 	if d.err == nil && d.top > 0 {
-		d.likeliest, d.err = s.Top(logits, d.top, d.params.Temperature)
+		d.likeliest, d.err = s.Top(logits[:V], d.top, d.params.Temperature)
+	}
+	key, token := d.key, d.token
+	for _, guessed := range d.guess {
+		if d.err != nil || guessed != token {
+			return
+		}
+		logits = logits[V:]
+		key.Position++
+		next := sampler.TokenLogProb{}
+		next.Token, next.LogProb, d.err = s.Sample(logits[:V], d.params, key)
+		d.further, token = append(d.further, next), next.Token
 	}
 }
 
@@ -66,8 +79,7 @@ func drawFrom(samplers *[]sampler.Sampler, logits []float32, V int, draws []draw
 		wait.Go(func() {
 			for i := w; i < len(draws); i += workers {
 				d := &draws[i]
-				from := row(d) * V
-				d.from(&(*samplers)[w], logits[from:from+V])
+				d.from(&(*samplers)[w], logits[row(d)*V:], V)
 			}
 		})
 	}

@@ -56,6 +56,9 @@ type Options struct {
 	// NoPrefixCache computes every prompt anew instead of sharing full pages
 	// between requests. A group always shares its prompt.
 	NoPrefixCache bool
+	// NoDrafts draws every token in a step of its own, where host kernels otherwise compute several that stood
+	// together before and draw them if they are right. The tokens are the same.
+	NoDrafts bool
 
 	// Log gets one line for each model loaded, program compiled and pool planned, Say what everybody
 	// must know: what of the model's folder is not read. Nil is silent.

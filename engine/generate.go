@@ -153,7 +153,8 @@ type generation struct {
 	requests  []*pending // by Sequence.Request
 	scheduler *schedule.Scheduler
 	live      map[*schedule.Sequence]*sample
-	asked     []draw // of this step
+	asked     []draw  // of this step
+	drafts    *drafts // nil where nothing is guessed
 }
 
 // pending is a request under way.
@@ -161,24 +162,39 @@ type pending struct {
 	*Request
 	stops []int32 // tokens that end a completion, the model's end of sequence among them
 	emit  func(Completion) error
+	left  int // samples that have not ended
 }
 
 // newGeneration begins one over the engine's pool, with sequences of at most longest tokens.
 func (e *Engine) newGeneration(longest int) *generation {
-	return &generation{
-		Engine: e, live: map[*schedule.Sequence]*sample{},
-		scheduler: schedule.New(e.pool.allocator, schedule.Options{
-			MaxBatch:    e.options.MaxBatch,
-			StepTokens:  e.stepTokens(),
-			ChunkTokens: e.options.ChunkSize,
-			PrefixCache: !e.options.NoPrefixCache,
-			MaxLen:      longest,
-		}),
+	g := &generation{Engine: e, live: map[*schedule.Sequence]*sample{}}
+	options := schedule.Options{
+		MaxBatch:    e.options.MaxBatch,
+		StepTokens:  e.stepTokens(),
+		ChunkTokens: e.options.ChunkSize,
+		PrefixCache: !e.options.NoPrefixCache,
+		MaxLen:      longest,
 	}
+	if e.host != nil && !e.options.NoDrafts {
+		g.drafts = newDrafts()
+		options.Draft = g.guess
+	}
+	g.scheduler = schedule.New(e.pool.allocator, options)
+	return g
+}
+
+// guess returns tokens that a sequence may go on with. None are guessed for those whose logits are changed by what
+// they hold.
+func (g *generation) guess(seq *schedule.Sequence, rows int) []int32 {
+	r := g.requests[seq.Request]
+	if r.Adjustment != nil || r.TopLogProbs > 0 {
+		return nil
+	}
+	return g.drafts.guess(seq, rows, r.MaxTokens-(len(seq.Tokens)-seq.Prompt)-1)
 }
 
 func (e *Engine) pend(r *Request, emit func(Completion) error) *pending {
-	p := &pending{Request: r, stops: slices.Clone(r.StopTokens), emit: emit}
+	p := &pending{Request: r, stops: slices.Clone(r.StopTokens), emit: emit, left: max(r.N, 1)}
 	for _, stop := range r.Stop {
 		if id, ok := e.Tokenizer.Special(stop); ok {
 			p.stops = append(p.stops, id)
@@ -228,11 +244,38 @@ func (g *generation) loop(ctx context.Context) error {
 			return err
 		}
 		for _, d := range draws {
-			if err := g.extend(d); err != nil {
+			if err := g.take(d, len(draws)); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// take appends what was drawn to its sequence, a right guess and what follows it included, and ends the sequence when
+// it is complete.
+func (g *generation) take(d draw, rows int) error {
+	seq := d.sequence
+	ended, err := g.extend(d)
+	for _, further := range d.further {
+		if ended || err != nil {
+			break
+		}
+		d.token, d.logprob = further.Token, further.LogProb
+		ended, err = g.extend(d)
+	}
+	if err != nil || g.drafts == nil {
+		return err
+	}
+	if len(d.guess) > 0 {
+		g.drafts.checked(seq, len(d.guess), len(d.further), rows)
+	}
+	switch {
+	case ended:
+		g.drafts.ended(seq, g.requests[seq.Request] == nil || g.requests[seq.Request].left == 0)
+	case len(d.guess) > 0:
+		g.scheduler.Accept(seq, len(d.further))
+	}
+	return nil
 }
 
 // step runs a step and returns what was drawn.
@@ -260,9 +303,13 @@ func (g *generation) draws(step *schedule.Step) []draw {
 			g.asked = append(g.asked, draw{
 				sequence: seq, item: i, row: row, params: r.Sampling, key: key,
 				adjuster: g.sample(seq).adjuster, top: r.TopLogProbs,
+				guess: item.Tokens[len(item.Tokens)-item.Draft:],
 			})
 		}
-		row += min(1, len(item.Sample))
+		row += min(1, len(item.Sample)) + item.Draft
+	}
+	if g.drafts != nil {
+		g.drafts.stepped(len(g.asked))
 	}
 	return g.asked
 }
@@ -276,10 +323,10 @@ func promptKey(id string) uint64 {
 
 // extend appends a drawn token to its sequence and ends the sequence when it is
 // complete.
-func (g *generation) extend(d draw) error {
+func (g *generation) extend(d draw) (ended bool, err error) {
 	seq, r := d.sequence, g.requests[d.sequence.Request]
 	if d.err != nil {
-		return fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, seq.Sample, len(seq.Tokens), d.err)
+		return false, fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, seq.Sample, len(seq.Tokens), d.err)
 	}
 	s := g.sample(seq)
 	s.logprobs = append(s.logprobs, d.logprob)
@@ -290,9 +337,12 @@ func (g *generation) extend(d draw) error {
 		s.adjuster.Add(d.token)
 	}
 	g.scheduler.Append(seq, d.token)
+	if g.drafts != nil {
+		g.drafts.drawn(seq)
+	}
 	added, err := s.stream.Push(d.token)
 	if err != nil {
-		return fmt.Errorf("request %q: %w", r.ID, err)
+		return false, fmt.Errorf("request %q: %w", r.ID, err)
 	}
 	from := s.text.Len()
 	s.text.WriteString(added)
@@ -308,7 +358,7 @@ func (g *generation) extend(d draw) error {
 		reason = FinishLength
 	default:
 		text := s.text.String()
-		return s.piece(r.Request, d, text, len(text)-begun(text, r.Stop))
+		return false, s.piece(r.Request, d, text, len(text)-begun(text, r.Stop))
 	}
 	out := s.text.String()
 	if stopped {
@@ -316,12 +366,12 @@ func (g *generation) extend(d draw) error {
 	} else {
 		rest, err := s.stream.Flush()
 		if err != nil {
-			return fmt.Errorf("request %q: %w", r.ID, err)
+			return false, fmt.Errorf("request %q: %w", r.ID, err)
 		}
 		out += rest
 	}
 	if err := s.piece(r.Request, d, out, len(out)); err != nil {
-		return err
+		return false, err
 	}
 	completion := Completion{
 		Request: seq.Request, Sample: seq.Sample, Tokens: slices.Clone(seq.Tokens[seq.Prompt:]),
@@ -329,7 +379,8 @@ func (g *generation) extend(d draw) error {
 	}
 	delete(g.live, seq)
 	g.scheduler.Finish(seq)
-	return r.emit(completion)
+	r.left--
+	return true, r.emit(completion)
 }
 
 // piece tells the request of a token, and of the text up to certain that it was not told of yet.

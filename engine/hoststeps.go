@@ -30,7 +30,7 @@ func (h *hostSteps) step(items []schedule.Item, draws []draw) error {
 	for _, item := range items {
 		h.items = append(h.items, hostmodel.Item{
 			Tokens: item.Tokens, Start: item.Start, Table: item.Seq.Table.Pages,
-			Logits: min(1, len(item.Sample)),
+			Logits: min(1, len(item.Sample)) + item.Draft,
 		})
 	}
 	logits, err := h.host.Step(h.items, h.pool)
@@ -38,7 +38,7 @@ func (h *hostSteps) step(items []schedule.Item, draws []draw) error {
 		return err
 	}
 	if n := len(draws); n > 0 {
-		rows := draws[n-1].row + 1
+		rows := draws[n-1].row + 1 + len(draws[n-1].guess)
 		drawFrom(&h.samplers, logits, len(logits)/rows, draws, func(d *draw) int { return d.row })
 	}
 	return nil

@@ -29,7 +29,6 @@ type ticket struct {
 	*pending
 	instead func() error // what to do in place of generating
 	index   int          // of the request in the generation; -1 before it is there
-	left    int          // samples that have not ended
 	// done gets one word, after which nothing of the request is called any more.
 	done chan error
 }
@@ -64,7 +63,7 @@ func (s *Session) Generate(ctx context.Context, r Request, emit func(Completion)
 		return fmt.Errorf("the prompt has %d tokens, of %d that a sequence may have", len(r.Prompt), s.MaxLen)
 	}
 	r.MaxTokens = min(r.MaxTokens, s.MaxLen-len(r.Prompt))
-	t := &ticket{pending: s.engine.pend(&r, emit), index: -1, left: max(r.N, 1), done: make(chan error, 1)}
+	t := &ticket{pending: s.engine.pend(&r, emit), index: -1, done: make(chan error, 1)}
 	if err := s.tell(&s.arrived, t); err != nil {
 		return err
 	}
@@ -168,7 +167,7 @@ func (g *serving) loop(ctx context.Context) error {
 			if t == nil { // its request ended with an error in this step
 				continue
 			}
-			if err := g.extend(d); err != nil {
+			if err := g.take(d, len(draws)); err != nil {
 				g.end(t, err)
 			}
 		}
@@ -215,7 +214,7 @@ func (g *serving) begin(t *ticket) {
 		if err := emit(done); err != nil {
 			return err
 		}
-		if t.left--; t.left == 0 {
+		if t.left == 0 {
 			g.forget(t)
 			t.done <- nil
 		}
@@ -234,6 +233,7 @@ func (g *serving) end(t *ticket, err error) {
 				delete(g.live, seq)
 			}
 		}
+		g.drafts.cancelled(t.index)
 		g.forget(t)
 	}
 	t.done <- err

@@ -31,6 +31,7 @@ type benchFlags struct {
 	prompts, generate, depth, batches []int
 	repeat                            int
 	train, offline, save, exact       bool
+	drafts                            bool
 	step, pass                        string
 	calls                             []string
 	lora                              int
@@ -89,6 +90,8 @@ if none is given.`,
 	flags.BoolVar(&f.save, "save", true, "a checkpoint beside the step")
 	flags.BoolVar(&f.exact, "exact", false,
 		"compile for CUDA as stele train does, so that a run that goes on rounds as it would have")
+	flags.BoolVar(&f.drafts, "drafts", false,
+		"compute tokens ahead that followed the last ones before, as generate does; peers do not")
 	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringSliceVar(&f.calls, "call", nil,
@@ -201,6 +204,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		return err
 	}
 	options := g.engineOptions(max(f.size().Prompts*f.size().Group, slices.Max(f.batches)))
+	options.NoDrafts = !f.drafts
 	if f.offline || len(f.calls) > 0 {
 		options.MaxBatch = slices.Max(f.batches)
 	} else {

@@ -66,6 +66,7 @@ func runChat(c *cobra.Command, g *globals, f *chatFlags) error {
 		return usageError{err}
 	}
 	options := g.engineOptions(1)
+	options.NoDrafts = f.noDrafts
 	if c.Flags().Changed("adapter") && f.adapter == "" {
 		return errNoAdapter
 	}

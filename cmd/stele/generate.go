@@ -113,6 +113,7 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	}
 	base.N, base.IgnoreEOS, base.TopLogProbs = f.n, f.ignoreEOS, f.topLogProbs
 	options := g.engineOptions(f.batch)
+	options.NoDrafts = f.noDrafts
 	if c.Flags().Changed("adapter") && f.adapter == "" {
 		return errNoAdapter
 	}

@@ -14,6 +14,9 @@ import (
 	"github.com/stele-lm/stele/sampler"
 )
 
+// noDraftsUsage is for the flags that have every token drawn in a step of its own.
+const noDraftsUsage = "do not compute tokens ahead that followed the last ones before; they are the same, later"
+
 // samplingFlags say how completions are drawn and when they end.
 type samplingFlags struct {
 	temperature, topP, minP         float64
@@ -21,6 +24,7 @@ type samplingFlags struct {
 	repetition, presence, frequency float64
 	bias, stop                      []string
 	seed                            uint64
+	noDrafts                        bool
 }
 
 // add adds the flags to a command.
@@ -43,6 +47,7 @@ func (f *samplingFlags) add(c *cobra.Command) {
 		"ID=NUMBER: add to the logit of a token, -inf to forbid it; may be repeated")
 	flags.StringArrayVar(&f.stop, "stop", nil, "end before this text; may be repeated")
 	flags.Uint64Var(&f.seed, "seed", 0, "same seed, same tokens, whatever the batch")
+	flags.BoolVar(&f.noDrafts, "no-drafts", false, noDraftsUsage)
 }
 
 // request returns a request without a prompt; what the flags ask for that makes no sense is wrong usage.

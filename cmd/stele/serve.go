@@ -25,6 +25,7 @@ const tokenVariable = "STELE_TOKEN"
 type serveFlags struct {
 	model, adapter, name, host, token string
 	templateArgs                      []string
+	noDrafts                          bool
 	port, batch, context, requests    int
 }
 
@@ -61,6 +62,7 @@ encryption.`,
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	flags.IntVar(&f.context, "context", 0,
 		"tokens that all sequences together can have in memory; 0 is what 2 GiB hold, on a GPU half of what is free")
+	flags.BoolVar(&f.noDrafts, "no-drafts", false, noDraftsUsage)
 	flags.IntVar(&f.requests, "max-requests", serve.Defaults().MaxRequests,
 		"requests under way and waiting; more are refused")
 	must(c.MarkFlagRequired("model"))
@@ -91,6 +93,7 @@ func runServe(c *cobra.Command, g *globals, f *serveFlags) error {
 	}
 	defer listener.Close()
 	options := g.engineOptions(f.batch)
+	options.NoDrafts = f.noDrafts
 	if c.Flags().Changed("adapter") && f.adapter == "" {
 		return errNoAdapter
 	}

@@ -113,6 +113,15 @@ func (a *Allocator) Grow(t *Table, n int) (copies []Copy, ok bool) {
 	return copies, true
 }
 
+// Shrink takes back what Grow gave beyond the first n slots, which nobody else uses.
+func (a *Allocator) Shrink(t *Table, n int) {
+	pages := a.PagesFor(n)
+	for _, p := range t.Pages[pages:] {
+		a.release(p)
+	}
+	t.Pages, t.Len = t.Pages[:pages], n
+}
+
 // Fork returns a table of the same tokens that shares every page.
 func (a *Allocator) Fork(t *Table) Table {
 	for _, p := range t.Pages {

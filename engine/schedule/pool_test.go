@@ -90,7 +90,11 @@ func (w *watch) step(step *Step, holders []*Sequence, length func(request, sampl
 				w.Fatalf("a row begins at %d, computed are %d", item.Start, w.computed[item.Seq])
 			}
 		}
-		w.computed[item.Seq] = item.Start + n
+		if w.computed[item.Seq] = item.Start + n - item.Draft; item.Draft > 0 &&
+			(len(item.Sample) != 1 || w.computed[item.Seq] != len(item.Seq.Tokens)) {
+			w.Fatalf("a guess for %d sequences, at %d of %d tokens", len(item.Sample), w.computed[item.Seq],
+				len(item.Seq.Tokens))
+		}
 	}
 	if len(rows) == 0 || len(rows) > o.MaxBatch || fed > o.StepTokens {
 		w.Fatalf("%d rows and %d tokens, at most %d and %d", len(rows), fed, o.MaxBatch, o.StepTokens)
@@ -119,10 +123,10 @@ func (w *watch) step(step *Step, holders []*Sequence, length func(request, sampl
 			w.Fatalf("request %d sample %d reads something else before position %d",
 				seq.Request, seq.Sample, item.Start)
 		}
-		for _, id := range item.Tokens {
+		for _, id := range item.Tokens[:len(item.Tokens)-item.Draft] {
 			w.hash[seq] = extend(w.hash[seq], id)
 		}
-		w.started[seq] = item.Start + len(item.Tokens)
+		w.started[seq] = item.Start + len(item.Tokens) - item.Draft
 		for _, member := range item.Sample {
 			w.hash[member], w.started[member] = w.hash[seq], w.started[seq]
 		}
@@ -131,7 +135,7 @@ func (w *watch) step(step *Step, holders []*Sequence, length func(request, sampl
 	for _, item := range step.Items {
 		for i, id := range item.Tokens {
 			at := item.Start + i
-			if item.Seq.Tokens[at] != id {
+			if i < len(item.Tokens)-item.Draft && item.Seq.Tokens[at] != id {
 				w.Fatalf("position %d is fed %d, holds %d", at, id, item.Seq.Tokens[at])
 			}
 			slot := p.slot(&item.Seq.Table, at)
@@ -151,26 +155,45 @@ func (w *watch) step(step *Step, holders []*Sequence, length func(request, sampl
 		p.dirty[slot] = false
 	}
 	for _, item := range step.Items {
-		last := p.slots[p.slot(&item.Seq.Table, item.Start+len(item.Tokens)-1)]
+		at := item.Start + len(item.Tokens) - item.Draft - 1
+		last := p.slots[p.slot(&item.Seq.Table, at)]
 		for _, seq := range item.Sample {
-			w.draw(seq, last, length(seq.Request, seq.Sample))
+			ended := w.draw(seq, last, length(seq.Request, seq.Sample))
+			right := 0
+			for right < item.Draft && !ended && item.Tokens[len(item.Tokens)-item.Draft+right] ==
+				seq.Tokens[len(seq.Tokens)-1] {
+				right++
+				last = p.slots[p.slot(&item.Seq.Table, at+right)]
+				w.hash[seq] = last
+				ended = w.draw(seq, last, length(seq.Request, seq.Sample))
+			}
+			if item.Draft > 0 && !ended {
+				w.Accept(seq, right)
+				w.computed[seq], w.started[seq] = seq.Computed, seq.Computed
+			}
 		}
 	}
 }
 
+// goesOn is the token that a sequence goes on with after last.
+func goesOn(seq *Sequence, last uint64) int32 {
+	return int32(extend(last, int32(seq.Sample)) >> 40 % 5)
+}
+
 // draw appends what the model says after last, and ends the sequence when it is
 // long enough.
-func (w *watch) draw(seq *Sequence, last uint64, length int) {
-	if seq.Computed != len(seq.Tokens) {
-		w.Fatalf("%d of %d tokens computed, and the next is drawn", seq.Computed, len(seq.Tokens))
+func (w *watch) draw(seq *Sequence, last uint64, length int) (ended bool) {
+	if seq.Computed > len(seq.Tokens) || seq.Table.Len < len(seq.Tokens) {
+		w.Fatalf("%d tokens computed, %d slots, and the next after %d is drawn", seq.Computed, seq.Table.Len,
+			len(seq.Tokens))
 	}
 	w.computed[seq] = seq.Computed
-	w.Append(seq, int32(extend(last, int32(seq.Sample))>>40%5))
+	w.Append(seq, goesOn(seq, last))
 	if len(seq.Tokens)-seq.Prompt < length {
 		if slices.Contains(w.running, seq) {
 			w.decoding[seq] = true
 		}
-		return
+		return false
 	}
 	key := [2]int{seq.Request, seq.Sample}
 	if w.results[key] != nil {
@@ -178,12 +201,14 @@ func (w *watch) draw(seq *Sequence, last uint64, length int) {
 	}
 	w.results[key] = slices.Clone(seq.Tokens[seq.Prompt:])
 	w.Finish(seq)
+	delete(w.decoding, seq)
 	delete(w.computed, seq)
 	delete(w.hash, seq)
 	delete(w.started, seq)
 	if len(seq.Table.Pages) > 0 {
 		w.Fatal("a finished sequence holds pages")
 	}
+	return true
 }
 
 // preemptions checks who lost its pages: never the oldest of those that had some.

@@ -31,7 +31,10 @@ type Options struct {
 	StepTokens  int
 	ChunkTokens int  // prompt tokens of one sequence in a step
 	PrefixCache bool // share full pages of equal prefixes between requests
-	MaxLen      int  // most tokens of a sequence; 0 for no bound
+	// Draft guesses the tokens that a sequence goes on with, beside a number of rows that decode; nil, or no tokens,
+	// makes no guess. They are computed together with its last token, and Accept says how many were right.
+	Draft  func(seq *Sequence, rows int) []int32
+	MaxLen int // most tokens of a sequence; 0 for no bound
 }
 
 // Stats count what a scheduler has done.
@@ -41,6 +44,8 @@ type Stats struct {
 	DecodeTokens  int // computed of what was generated
 	CachedTokens  int // found in the prefix cache instead of being computed
 	SharedTokens  int // prompt tokens that members of a group took from its first
+	DraftTokens   int // that were guessed, beside those of DecodeTokens
+	AcceptTokens  int // guessed rightly
 	Preemptions   int
 	PeakPages     int // most pages in use in a step
 }
@@ -70,8 +75,9 @@ type Item struct {
 	Seq    *Sequence
 	Start  int     // position of the first token that is fed
 	Tokens []int32 // fed in this step
+	Draft  int     // the last so many of them are a guess
 	// Sample lists the sequences that draw their next token from the logits of
-	// this row's last position: the sequence itself, its whole group when a shared
+	// this row's last position that is no guess: the sequence itself, its whole group when a shared
 	// prompt is complete, or nobody when the prompt goes on.
 	Sample []*Sequence
 }
@@ -223,7 +229,11 @@ func (s *Scheduler) decode() {
 	for i := 0; i < len(s.running); i++ {
 		seq := s.running[i]
 		if seq.left() == 1 && s.grow(seq) {
-			s.add(seq, 1)
+			if draft := s.draft(seq); draft != nil {
+				s.addDraft(seq, draft)
+			} else {
+				s.add(seq, 1)
+			}
 		}
 	}
 }
@@ -288,6 +298,44 @@ func (s *Scheduler) add(seq *Sequence, n int) {
 	} else {
 		s.chunks = append(s.chunks, item)
 	}
+}
+
+// draft returns the guess of how a sequence that decodes goes on, for which it has made room: only where that takes
+// nothing from anybody.
+func (s *Scheduler) draft(seq *Sequence) []int32 {
+	if s.options.Draft == nil || seq.Computed < seq.known || seq.members > 1 {
+		return nil
+	}
+	draft := s.options.Draft(seq, len(s.running))
+	n := len(draft)
+	if n == 0 || 1+n > s.options.ChunkTokens || s.budget-1-n < len(s.running) || s.options.MaxLen > 0 && len(seq.Tokens)+n >= s.options.MaxLen ||
+		s.pages.PagesFor(n)+1+len(s.running) > s.pages.NumFree() {
+		return nil
+	}
+	if _, ok := s.pages.Grow(&seq.Table, n); !ok {
+		return nil
+	}
+	return draft
+}
+
+// addDraft makes a row of the last token of a sequence and a guess of those that follow.
+func (s *Scheduler) addDraft(seq *Sequence, draft []int32) {
+	last := slices.Clip(seq.Tokens[seq.Computed:])
+	s.chunks = append(s.chunks, Item{
+		Seq: seq, Start: seq.Computed, Tokens: append(last, draft...), Draft: len(draft), Sample: seq.self[:],
+	})
+	s.stats.DecodeTokens++
+	s.stats.DraftTokens += len(draft)
+	s.budget -= 1 + len(draft)
+	seq.Computed++
+}
+
+// Accept says that the first n tokens of a sequence's guess were drawn, once they and the one after them have been
+// appended. It is called for every row with a guess whose sequence goes on.
+func (s *Scheduler) Accept(seq *Sequence, n int) {
+	seq.Computed += n
+	s.stats.AcceptTokens += n
+	s.pages.Shrink(&seq.Table, seq.Computed)
 }
 
 // split makes the members of a group whose prompt is complete. They share its

@@ -64,6 +64,25 @@ func everythingEnds(t *rapid.T) {
 			ChunkTokens: rapid.IntRange(1, 20).Draw(t, "chunk"),
 			PrefixCache: rapid.Bool().Draw(t, "cache"),
 		}
+		guessed := rapid.Bool().Draw(t, "guesses")
+		if guessed {
+			random := rand.New(rand.NewPCG(uint64(pages), uint64(size)))
+			o.Draft = func(seq *Sequence, _ int) (draft []int32) {
+				hash := uint64(0)
+				for _, id := range seq.Tokens {
+					hash = extend(hash, id)
+				}
+				for range random.IntN(5) {
+					token := goesOn(seq, hash)
+					if random.IntN(4) == 0 { // wrong, and so is what follows
+						token++
+					}
+					hash = extend(hash, token)
+					draft = append(draft, token)
+				}
+				return draft
+			}
+		}
 		s := New(paged.New(pages+1, size), o)
 		samples := 0
 		for i, r := range load {
@@ -91,6 +110,9 @@ func everythingEnds(t *rapid.T) {
 			if there, ok := first[key]; ok && !slices.Equal(tokens, there) {
 				t.Fatalf("%v is %v in one schedule and %v in another", key, first[key], tokens)
 			}
+		}
+		if st := s.Stats(); st.AcceptTokens > st.DraftTokens || !guessed && st.DraftTokens > 0 {
+			t.Fatalf("%+v, guesses: %v", st, guessed)
 		}
 		if st := s.Stats(); !o.PrefixCache && st.CachedTokens != 0 || st.PeakPages > pages {
 			t.Fatalf("%+v in a pool of %d pages, %+v", st, pages, o)
