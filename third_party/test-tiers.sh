@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests of what is computed, on every tier of instructions (package isa) that this
 # machine has beside the one in force, which `go test ./...` is for. Says which ran and
-# which could not.
+# which could not. Where all is there but AMX, its kernels run in an emulator.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
@@ -20,6 +20,13 @@ declare -A tests=(
   [trainer]='Objective'
   [trainer/learner]='Goldens|TokensInFloat64|SmallDivergence'
 )
+# And of AMX where it is emulated.
+declare -A emulated=(
+  [kernels/host]='AMX|Product|Blockwise|Plain'
+  [kernels/isa]='.'
+  [engine/model]='Host'
+  [engine]='ScoreAgrees|AdapterGenerates|KernelsChosen'
+)
 packages=(kernels/backend kernels/op kernels/blockwise kernels/host kernels/isa sampler engine/model engine trainer trainer/learner)
 
 folder=$(mktemp -d)
@@ -29,24 +36,36 @@ tiers=$(go run ./kernels/isa/tiers)
 go test -c -o "$folder/" "${packages[@]/#/./}"
 
 own= ran=() missing=() failed=()
-while read -r tier state; do
-  case "$state" in
-    "in force") own=$tier; continue ;;
-    missing) missing+=("$tier"); continue ;;
-  esac
-  ran+=("$tier")
-  for package in "${packages[@]}"; do
+# Runs the tests of a table that are built in a folder, on a tier, for some packages.
+run() {
+  local tier=$1 name=$2 from=$3 began package
+  local -n table=$4
+  ran+=("$name")
+  for package in "${@:5}"; do
     began=$SECONDS
-    if (cd "$package" && STELE_CPU=$tier "$folder/$(basename "$package").test" -test.timeout 15m \
-        -test.run "${tests[$package]}") > "$folder/log" 2>&1 && ! grep "no tests to run" "$folder/log"; then
-      printf 'ok  \t%s\t%s\t%ds\n' "$tier" "$package" $((SECONDS - began))
+    if (cd "$package" && STELE_CPU=$tier "$from/$(basename "$package").test" -test.timeout 15m \
+        -test.run "${table[$package]}") > "$folder/log" 2>&1 && ! grep "no tests to run" "$folder/log"; then
+      printf 'ok  \t%s\t%s\t%ds\n' "$name" "$package" $((SECONDS - began))
     else
       cat "$folder/log"
-      printf 'FAIL\t%s\t%s\n' "$tier" "$package"
-      failed+=("$tier/$package")
+      printf 'FAIL\t%s\t%s\n' "$name" "$package"
+      failed+=("$name/$package")
     fi
   done
+}
+while read -r tier state; do
+  case "$state" in
+    "in force") own=$tier ;;
+    missing) missing+=("$tier") ;;
+    *) run "$tier" "$tier" "$folder" tests "${packages[@]}" ;;
+  esac
 done <<< "$tiers"
+if [ "${missing[*]}" = amx ]; then
+  names=("${!emulated[@]}") missing=()
+  mkdir "$folder/emulated"
+  go test -c -tags amxemulator -o "$folder/emulated/" "${names[@]/#/./}"
+  run amx "amx (emulated)" "$folder/emulated" emulated "${names[@]}"
+fi
 echo "tiers: ${ran[*]:-none} run here beside $own, this machine's own${missing:+; not on this machine: ${missing[*]}}"
 if ((${#failed[@]})); then
   echo "tiers: failed: ${failed[*]}" >&2

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Writes kernels/host/testdata/tile_instructions.txt, the bytes and the text of instructions on
+# Writes kernels/host/emulator/testdata/tile_instructions.txt, the bytes and the text of instructions on
 # tiles by LLVM's assembler: what TestTileInstructions compares the emulator of AMX with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-out=kernels/host/testdata/tile_instructions.txt
+out=kernels/host/emulator/testdata/tile_instructions.txt
 mkdir -p "${out%/*}"
 registers=(rax rcx rdx rbx rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15)
 i=0

@@ -3,16 +3,14 @@
 package host
 
 import (
-	"encoding/hex"
-	"fmt"
 	"math"
-	"math/big"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/stele-lm/stele/kernels/host/emulator"
 )
 
 // permitted says which memory emulated kernels may touch; nil is all.
@@ -20,23 +18,10 @@ var permitted func(address, bytes uintptr, write bool) bool
 
 // emulatedAMX are the kernels of AMX, interpreted.
 func emulatedAMX() (all [formatCount]amxKernels) {
-	for i, name := range amxNames {
-		f, rest := formatInt8, strings.TrimPrefix(name, "amxInt8")
-		if rest == name {
-			f, rest = formatBF16, strings.TrimPrefix(name, "amxBF16")
-		}
-		var w, x int
-		if _, err := fmt.Sscanf(rest, "%dx%d", &w, &x); err != nil {
-			panic(name)
-		}
-		all[f][w-1][x-1] = func(c *amxCall) {
-			p := processor{may: permitted}
-			if err := p.call(amxEntries[i], unsafe.Pointer(c)); err != nil {
-				panic(fmt.Sprintf("%s: %v", name, err))
-			}
-		}
-	}
-	return all
+	return emulateAMX(func(entry uintptr, c *amxCall) error {
+		p := emulator.Processor{May: permitted}
+		return p.Call(entry, unsafe.Pointer(c))
+	})
 }
 
 func init() {
@@ -59,68 +44,6 @@ func amxAlone() *tier {
 	return one
 }
 
-// TestTileInstructions: the emulator reads every instruction on tiles as llvm-mc does, whose bytes and text
-// third_party/tile-instructions.sh has written down.
-func TestTileInstructions(t *testing.T) {
-	golden, err := os.ReadFile("testdata/tile_instructions.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(golden)), "\n")
-	if len(lines) < 500 {
-		t.Errorf("%d instructions", len(lines))
-	}
-	for _, line := range lines {
-		text, want, _ := strings.Cut(line, " ")
-		code, err := hex.DecodeString(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := decode(append(code, make([]byte, 16)...))
-		if err != nil || d.String() != want || d.bytes != len(code) {
-			t.Errorf("%s is read as %v of %d bytes, %v; want %s", text, d, d.bytes, err, want)
-		}
-	}
-}
-
-// TestFlushedFMA compares the emulator's arithmetic with numbers of any length.
-func TestFlushedFMA(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	number := func(exponents int) float32 {
-		return float32(math.Ldexp(r.Float64()*2-1, r.IntN(exponents)-exponents/2))
-	}
-	for range 200000 {
-		exponents := []int{4, 30, 120, 250}[r.IntN(4)]
-		x := math.Float32frombits(math.Float32bits(number(exponents)) &^ 0xffff)
-		y := math.Float32frombits(math.Float32bits(number(exponents)) &^ 0xffff)
-		z := number(exponents)
-		if r.IntN(4) == 0 { // near a tie
-			z = math.Float32frombits(math.Float32bits(x*y)+uint32(r.IntN(3))) * float32(math.Ldexp(1, 24-r.IntN(50)))
-		}
-		exact := new(big.Float).SetPrec(2000)
-		for _, v := range []float32{x, y, z} {
-			if !(math.Abs(float64(v)) >= 0x1p-126 && math.Abs(float64(v)) <= math.MaxFloat32) {
-				exact = nil
-			}
-		}
-		if exact == nil {
-			continue
-		}
-		exact.Mul(big.NewFloat(float64(x)), big.NewFloat(float64(y)))
-		exact.Add(exact, big.NewFloat(float64(z)))
-		want, _ := new(big.Float).SetPrec(24).Set(exact).Float64() // rounded, with any exponent
-		if math.Abs(want) < 0x1p-126 {
-			want = 0
-		}
-		if math.Abs(want) > math.MaxFloat32 {
-			want = math.Copysign(math.Inf(1), want)
-		}
-		if got := float64(flushedFMA(x, y, z)); got != want {
-			t.Fatalf("%g · %g + %g is %g, want %g", x, y, z, got, want)
-		}
-	}
-}
-
 // inTileOrder is a product in bfloat16 as the instruction is documented to sum it, written plainly.
 func inTileOrder(x, w []uint16, piece int) float32 {
 	total := float32(0)
@@ -129,10 +52,10 @@ func inTileOrder(x, w []uint16, piece int) float32 {
 		for k := from; k < min(from+piece, len(w)); k += 32 {
 			var parts [2]float32
 			for i := k; i < k+32; i++ {
-				parts[i%2] = flushedFMA(math.Float32frombits(uint32(x[i])<<16), math.Float32frombits(uint32(w[i])<<16),
-					parts[i%2])
+				a, b := math.Float32frombits(uint32(x[i])<<16), math.Float32frombits(uint32(w[i])<<16)
+				parts[i%2] = emulator.FlushedFMA(a, b, parts[i%2])
 			}
-			sum = flushedFMA(1, flushedFMA(1, parts[1], parts[0]), sum)
+			sum = emulator.FlushedFMA(1, emulator.FlushedFMA(1, parts[1], parts[0]), sum)
 		}
 		if from == 0 {
 			total = sum
@@ -291,10 +214,10 @@ func TestEmulatorRefuses(t *testing.T) {
 	}
 	memory := make([]uint32, 1<<16)
 	run := func(c *amxConfig, may func(address, bytes uintptr, write bool) bool) error {
-		p := processor{may: may}
+		p := emulator.Processor{May: may}
 		call := amxCall{config: c, w: unsafe.Pointer(&memory[0]), ldw: 64, x: unsafe.Pointer(&memory[0]), ldx: 64,
 			xstep: 2048, nextx: 2048, sums: unsafe.Pointer(&memory[4096]), steps: 1, groups: 1}
-		return p.call(amxEntries[slices.Index(amxNames[:], "amxBF162x2")], unsafe.Pointer(&call))
+		return p.Call(amxEntries[slices.Index(amxNames[:], "amxBF162x2")], unsafe.Pointer(&call))
 	}
 	if err := run(config(func(*amxConfig) {}), nil); err != nil {
 		t.Errorf("a call as it should be: %v", err)

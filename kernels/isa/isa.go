@@ -68,7 +68,7 @@ func Machine() Tier {
 		return AVX2
 	case !has(cpuid.AVX512BF16):
 		return AVX512
-	case !has(cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8):
+	case !has(cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8) && !emulatesTiles:
 		return AVX512BF16
 	}
 	return AMX
@@ -103,7 +103,7 @@ var inForce = func() Tier {
 
 // granted lowers a tier with AMX to the one below it where the system refuses its registers.
 func granted(t Tier, permit func() error) Tier {
-	if t < AMX {
+	if t < AMX || emulatesTiles {
 		return t
 	}
 	if tilesRefused = permit(); tilesRefused != nil {

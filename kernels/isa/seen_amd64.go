@@ -18,7 +18,7 @@ func seen() Tier {
 		return AVX2
 	case !cpu.X86.HasAVX512BF16:
 		return AVX512
-	case !cpu.X86.HasAMXTile || !cpu.X86.HasAMXBF16 || !cpu.X86.HasAMXInt8:
+	case !(cpu.X86.HasAMXTile && cpu.X86.HasAMXBF16 && cpu.X86.HasAMXInt8) && !emulatesTiles:
 		return AVX512BF16
 	}
 	return AMX
