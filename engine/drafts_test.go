@@ -33,8 +33,8 @@ func TestDrafts(t *testing.T) {
 			t.Errorf("batch %d: log-probabilities differ by %g", o.MaxBatch, d)
 		}
 		stats := e.Stats()
-		t.Logf("batch %d: %d tokens guessed, %d rightly, in %d steps", o.MaxBatch, stats.DraftTokens, stats.AcceptTokens,
-			stats.Steps)
+		t.Logf("batch %d: %d tokens guessed, %d rightly, in %d steps", o.MaxBatch, stats.DraftTokens,
+			stats.AcceptTokens, stats.Steps)
 		if o.MaxBatch <= 4 && stats.AcceptTokens == 0 {
 			t.Errorf("batch %d: no token was guessed rightly: %+v", o.MaxBatch, stats)
 		}

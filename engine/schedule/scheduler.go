@@ -308,8 +308,11 @@ func (s *Scheduler) draft(seq *Sequence) []int32 {
 	}
 	draft := s.options.Draft(seq, len(s.running))
 	n := len(draft)
-	if n == 0 || 1+n > s.options.ChunkTokens || s.budget-1-n < len(s.running) || s.options.MaxLen > 0 && len(seq.Tokens)+n >= s.options.MaxLen ||
-		s.pages.PagesFor(n)+1+len(s.running) > s.pages.NumFree() {
+	switch {
+	case n == 0, 1+n > s.options.ChunkTokens,
+		s.budget-1-n < len(s.running),
+		s.options.MaxLen > 0 && len(seq.Tokens)+n >= s.options.MaxLen,
+		s.pages.PagesFor(n)+1+len(s.running) > s.pages.NumFree():
 		return nil
 	}
 	if _, ok := s.pages.Grow(&seq.Table, n); !ok {
