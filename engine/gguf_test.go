@@ -1,17 +1,22 @@
 package engine
 
 import (
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint/gguf"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/sampler"
 )
 
@@ -101,6 +106,101 @@ func checkGGUF(t *testing.T, name string, cases []ggufCase) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestGGUFVocabularies: real vocabularies divide texts as they did, after they were written to a file and read
+// from it, but for special tokens, of which a file has no flag for those that transformers keeps in texts.
+func TestGGUFVocabularies(t *testing.T) {
+	goldens := filepath.Join("../../shared/goldens")
+	if _, err := os.Stat(filepath.Join(goldens, "tokenizer.jsonl.gz")); err != nil {
+		t.Skipf("the reference ids are not here: %v", err)
+	}
+	for _, c := range []struct {
+		name   string
+		family *architecture.Architecture
+		size   int
+	}{{"qwen2_5", architecture.Qwen2, 151936}, {"llama3_1", architecture.Llama, 128256}} {
+		f, err := os.Open(filepath.Join(goldens, "tokenizers", c.name, "tokenizer.json.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		unpacked, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(unpacked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := gguf.Model{Files: map[string][]byte{"tokenizer.json": data}, Config: &architecture.Config{
+			Architecture: c.family, VocabSize: c.size, Rope: architecture.Rope{Type: architecture.PlainRope}}}
+		fields, _, err := m.Metadata()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), c.name+gguf.Ext)
+		if err := gguf.Write(path, fields, nil); err != nil {
+			t.Fatal(err)
+		}
+		file, err := gguf.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		files, err := file.Files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := fstest.MapFS{}
+		for name, data := range files {
+			folder[name] = &fstest.MapFile{Data: data}
+		}
+		tokenizer, err := text.LoadFrom(folder, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tokenizer.Close()
+		if bos, ok := tokenizer.Special("<|begin_of_text|>"); ok {
+			if ids, err := tokenizer.Encode("a", true); err != nil || len(ids) != 2 || ids[0] != bos {
+				t.Errorf("%s: a text begins as %v, %v", c.name, ids, err)
+			}
+		}
+		checkVocabulary(t, tokenizer, c.name, filepath.Join(goldens, "tokenizer.jsonl.gz"))
+	}
+}
+
+func checkVocabulary(t *testing.T, tokenizer *text.Tokenizer, name, golden string) {
+	in, err := jsonl.Open(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	for n := 0; ; n++ {
+		record, err := in.Next()
+		if err == io.EOF {
+			if n < 900 {
+				t.Errorf("%s: only %d texts", name, n)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s string
+		var want []int32
+		_, err1 := record.Decode("text", &s)
+		_, err2 := record.Decode(name, &want)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		if strings.Contains(s, "\x00") {
+			continue
+		}
+		if got, err := tokenizer.Encode(s, false); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s %s: ids %v, %v, want %v", name, in.Where(), got, err, want)
 		}
 	}
 }

@@ -181,6 +181,9 @@ func WriteGGUF(path string, c *Config, companions map[string][]byte, as gguf.Typ
 		notes = append(notes, fmt.Sprintf("written as F32, because their rows are no whole blocks of %s: %s", as,
 			summary(others)))
 	}
+	for i := range notes {
+		notes[i] = path + ": " + notes[i]
+	}
 	return notes, gguf.Write(path, fields, outputs)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -78,6 +79,17 @@ func (m *Model) Metadata() (fields Fields, notes []string, err error) {
 	case "linear":
 		fields.add(name+".rope.scaling.type", r.Type)
 		fields.add(name+".rope.scaling.factor", float32(r.Factor))
+	case architecture.YaRN:
+		if r.Untruncated || r.BetaFast != 32 || r.BetaSlow != 1 {
+			return nil, nil, fmt.Errorf("YaRN with truncate %t, beta_fast %g and beta_slow %g cannot be written as "+
+				"GGUF: llama.cpp has true, 32 and 1, whatever a file says", !r.Untruncated, r.BetaFast, r.BetaSlow)
+		}
+		fields.add(name+".rope.scaling.type", r.Type)
+		fields.add(name+".rope.scaling.factor", float32(r.Factor))
+		fields.add(name+".rope.scaling.original_context_length", uint32(r.OriginalMaxPositions))
+		if own := r.AttentionFactor / architecture.YaRNAttention(r.Factor, 0, 0); math.Abs(own-1) > 1e-6 {
+			fields.add(name+".rope.scaling.attn_factor", float32(own))
+		}
 	default:
 		return nil, nil, fmt.Errorf("a rotary embedding of type %s cannot be written as GGUF", r.Type)
 	}

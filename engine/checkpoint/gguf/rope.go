@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/stele-lm/stele/engine/architecture"
 )
 
 // rope adds the fields of the rotary embedding of heads of a width.
@@ -44,19 +46,37 @@ func (m *metadata) rope(s *Settings, width int64) (err error) {
 		if original > 0 {
 			scaling.add("original_max_position_embeddings", original)
 		}
-		for _, key := range []struct{ ours, theirs string }{
-			{"rope.scaling.attn_factor", "attention_factor"}, {"rope.scaling.yarn_beta_fast", "beta_fast"},
-			{"rope.scaling.yarn_beta_slow", "beta_slow"},
-		} {
-			if _, ok := m.file.fields[m.prefix+key.ours]; ok && kind == "yarn" {
-				scaling.add(key.theirs, m.float(key.ours, 0))
-			}
+		if kind == architecture.YaRN {
+			m.yarn(&scaling, factor)
 		}
 	}
 	if scaling != nil {
 		s.add("rope_scaling", scaling)
 	}
 	return nil
+}
+
+// yarn adds the numbers of YaRN that a file may leave out. What multiplies cosines and sines is beside the factor
+// that YaRN has by itself here, and is all of it in Hugging Face's folders.
+func (m *metadata) yarn(scaling *Settings, factor float64) {
+	for _, key := range []struct {
+		ours, theirs string
+		times        float64
+	}{
+		{"attn_factor", "attention_factor", architecture.YaRNAttention(factor, 0, 0)},
+		{"yarn_beta_fast", "beta_fast", 1}, {"yarn_beta_slow", "beta_slow", 1},
+	} {
+		if v := m.float("rope.scaling."+key.ours, 0); v != 0 {
+			scaling.add(key.theirs, v*key.times)
+		}
+	}
+	for _, key := range []string{"rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor"} {
+		if v, ok := m.find(key); ok {
+			if n, ok := v.float(); !ok || n != 1 && n >= 0 { // below 0: as if it were not there
+				m.fail(key, v, "1")
+			}
+		}
+	}
 }
 
 // Numbers that nearly every model with the scaling of Llama 3 has.
