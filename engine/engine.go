@@ -42,11 +42,14 @@ type Options struct {
 	Projections blockwise.Format
 	// Adapter is added to the model: an adapter in PEFT's layout, by its folder or hub id; "" adds none.
 	Adapter string
+	// Devices is among how many devices of the backend sequences are divided; each holds the weights and a pool of
+	// its own. Default 1.
+	Devices int
 	// Frozen says that nobody trains the weights soon: a GPU then holds those together that one product can use
 	// (see model.Weights.Join). A learner takes them apart.
 	Frozen bool
 
-	MaxBatch   int // sequences decoded together; default 32
+	MaxBatch   int // sequences decoded together on a device; default 32
 	PageSize   int // token slots a page of the key-value pool, an even number; default 16
 	PoolTokens int // token slots in the pool; default: what the requests need, at most PoolBytes
 	// PoolBytes bounds the pool where PoolTokens does not; default DefaultPoolBytes, or
@@ -78,6 +81,9 @@ func (o *Options) setDefaults() error {
 	if o.ChunkSize == 0 {
 		o.ChunkSize = 512
 	}
+	if o.Devices == 0 {
+		o.Devices = 1
+	}
 	if o.MaxBatch < 1 || o.PageSize < 1 || o.ChunkSize < 1 || o.PoolTokens < 0 {
 		return fmt.Errorf("batch %d, page size %d, chunk size %d and pool tokens %d must be positive",
 			o.MaxBatch, o.PageSize, o.ChunkSize, o.PoolTokens)
@@ -107,9 +113,10 @@ type Engine struct {
 	pool       *pool
 	scores     map[scoreKey]*backend.NamedProgram
 	stats      schedule.Stats // of the last call of Generate
+	others     []*Engine      // over the replicas of the weights on further devices, with pools of their own
 }
 
-// Device returns the device that the model runs on.
+// Device returns the device that the model runs on, the first where there are several.
 func (e *Engine) Device() *backend.Device { return e.Weights.Device }
 
 // Executor names what generates: "host" for Stele's own kernels, which are the same
@@ -129,16 +136,20 @@ func (e *Engine) Stats() schedule.Stats { return e.stats }
 // WeightsChanged must be called after the weights were updated: what the pool
 // holds was computed with the old ones.
 func (e *Engine) WeightsChanged() {
-	if e.pool != nil {
-		e.pool.allocator.Reset()
+	for _, one := range e.all() {
+		if one.pool != nil {
+			one.pool.allocator.Reset()
+		}
 	}
 }
 
 // Close frees the pool, the programs, the adapter and, where no other engine reads them, the weights.
 func (e *Engine) Close() {
-	e.dropPool()
-	for _, p := range e.scores {
-		p.Close()
+	for _, one := range e.all() {
+		one.dropPool()
+		for _, p := range one.scores {
+			p.Close()
+		}
 	}
 	e.Weights.Adapter.Close()
 	e.Weights.Adapter = nil
@@ -164,7 +175,15 @@ type pool struct {
 }
 
 // Reserve makes the pool that sequences of longest tokens need, some of them decoded together.
-func (e *Engine) Reserve(longest, together int) error { return e.ensurePool(longest, longest*together) }
+// On several devices each makes such a pool.
+func (e *Engine) Reserve(longest, together int) error {
+	for _, one := range e.all() {
+		if err := one.ensurePool(longest, longest*together); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // ensurePool makes a pool in which a sequence of longest tokens fits, and as far
 // as memory allows want tokens in all. An existing pool that is large enough stays.

@@ -39,13 +39,15 @@ const (
 // chooseKernels resolves "auto" by the machine alone, never by a measurement: the
 // two differ in the last bits, and a run that goes on tomorrow must draw
 // what it would have drawn today. Graphs win on a GPU, and where there are no
-// vectors for the host kernels.
-func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Kernels, error) {
+// vectors for the host kernels; on several devices of a CPU, which are for tests, nothing else runs.
+func chooseKernels(want Kernels, device *backend.Device, devices int, dtype dtypes.DType) (Kernels, error) {
 	switch want {
 	case "", KernelsAuto:
 		switch {
 		case model.HostOnly(dtype):
 			want = KernelsHost
+		case devices > 1:
+			want = KernelsGraph
 		case !device.IsCPU() || !host.Vectorised():
 			want = KernelsGraph
 		default:
@@ -59,6 +61,10 @@ func chooseKernels(want Kernels, device *backend.Device, dtype dtypes.DType) (Ke
 	if want == KernelsHost && !device.IsCPU() {
 		return "", fmt.Errorf("host kernels run on the memory of this process: the backend is %s",
 			device.Name)
+	}
+	if want == KernelsHost && devices > 1 {
+		return "", fmt.Errorf("host kernels use all cores as one device: %d devices of %s need graphs, and weights in "+
+			"float32 or bfloat16", devices, device.Name)
 	}
 	if want == KernelsGraph && model.HostOnly(dtype) {
 		return "", fmt.Errorf("%s weights need host kernels; kernels are graph", strings.ToLower(dtype.String()))

@@ -24,7 +24,7 @@ func TestKernelsChosen(t *testing.T) {
 				want = KernelsGraph
 			}
 			for _, asked := range []Kernels{"", KernelsAuto} {
-				if got, err := chooseKernels(asked, device, dtype); err != nil || got != want {
+				if got, err := chooseKernels(asked, device, 1, dtype); err != nil || got != want {
 					t.Errorf("%q for %v on %s: %v, %v; want %v", asked, dtype, name, got, err, want)
 				}
 			}

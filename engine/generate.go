@@ -70,14 +70,24 @@ type Completion struct {
 
 // Generate completes the requests with continuous batching and calls emit for
 // each sample as it ends, in an order that depends on the batch. It stops at the
-// first error, of emit or its own, and when ctx is done.
+// first error, of emit or its own, and when ctx is done. Several devices divide the requests.
 func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Completion) error) error {
+	for i := range requests {
+		if err := e.CheckRequest(&requests[i]); err != nil {
+			return fmt.Errorf("request %q: %w", requests[i].ID, err)
+		}
+	}
+	if len(e.others) > 0 {
+		return e.generateOnAll(ctx, requests, emit)
+	}
+	return e.generate(ctx, requests, emit)
+}
+
+// generate is Generate on one device, of requests that were checked.
+func (e *Engine) generate(ctx context.Context, requests []Request, emit func(Completion) error) error {
 	longest, total := 0, 0
 	for i := range requests {
 		r := &requests[i]
-		if err := e.CheckRequest(r); err != nil {
-			return fmt.Errorf("request %q: %w", r.ID, err)
-		}
 		length := min(len(r.Prompt)+r.MaxTokens, e.Weights.Config.MaxPositions)
 		longest = max(longest, length)
 		total += length * max(r.N, 1)

@@ -35,9 +35,9 @@ func (h *held) release() {
 }
 
 // CanShare reports whether LoadBeside can make engines over this one's weights: what runs on GoMLX's Go
-// backend cannot run beside each other.
+// backend cannot run beside each other, and what is on several devices is not shared.
 func (e *Engine) CanShare() bool {
-	return e.host != nil && e.Weights.Buffers == nil || e.Device().IsXLA()
+	return len(e.others) == 0 && (e.host != nil && e.Weights.Buffers == nil || e.Device().IsXLA())
 }
 
 // LoadBeside is Load of a model that another engine, which CanShare, has loaded from the same folder with the

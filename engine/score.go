@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/model/dense"
@@ -55,21 +56,34 @@ func (e *Engine) ScoreWith(
 	if err := e.checkPairs(pairs); err != nil {
 		return nil, err
 	}
+	if err := e.upload(w); err != nil {
+		return nil, err
+	}
 	scores := make([]Score, len(pairs))
-	for _, grouping := range dense.Plan(pairs, ScoreTokens) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	plan, replicas := dense.Plan(pairs, ScoreTokens), w.Replicas()
+	var one sync.Mutex // calls of scored
+	err := onEach(ctx, len(replicas), func(ctx context.Context, device int) error {
+		for at := device; at < len(plan); at += len(replicas) { // the same passes, whoever takes them
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			batch := plan[at].Batch(pairs)
+			logprobs, entropy, err := e.all()[device].scoreBatch(replicas[device], batch, float32(temperature))
+			if err != nil {
+				return err
+			}
+			for i, index := range plan[at].Indices() {
+				from, to := batch.First[i], batch.First[i]+len(pairs[index].Completion)
+				scores[index] = Score{LogProbs: logprobs[from:to:to], Entropy: entropy[from:to:to]}
+				one.Lock()
+				e.scored(pairs[index])
+				one.Unlock()
+			}
 		}
-		batch := grouping.Batch(pairs)
-		logprobs, entropy, err := e.scoreBatch(w, batch, float32(temperature))
-		if err != nil {
-			return nil, err
-		}
-		for i, index := range grouping.Indices() {
-			from, to := batch.First[i], batch.First[i]+len(pairs[index].Completion)
-			scores[index] = Score{LogProbs: logprobs[from:to:to], Entropy: entropy[from:to:to]}
-			e.scored(pairs[index])
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return scores, nil
 }
@@ -117,13 +131,10 @@ type scoreKey struct {
 	layout string
 }
 
-// scoreBatch runs the dense graph over a batch.
+// scoreBatch runs the dense graph over a batch, by weights that are on the engine's device.
 func (e *Engine) scoreBatch(
 	w *model.Weights, batch *dense.Batch, temperature float32,
 ) (logprobs, entropy []float32, err error) {
-	if err := e.upload(w); err != nil {
-		return nil, nil, err
-	}
 	key := scoreKey{batch.Shape, w.Layout()}
 	program := e.scores[key]
 	if program == nil {

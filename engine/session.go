@@ -39,6 +39,9 @@ var ErrSessionEnded = errors.New("the session has ended")
 // NewSession makes a pool of so many token slots (0 is the engine's choice), which bounds how long a sequence may be.
 // Nothing else may use the engine until Run has returned.
 func (e *Engine) NewSession(tokens int) (*Session, error) {
+	if n := e.Devices(); n > 1 {
+		return nil, fmt.Errorf("a session generates on one device, the model is on %d", n)
+	}
 	positions := e.Weights.Config.MaxPositions
 	if tokens == 0 {
 		tokens = min(positions*e.options.MaxBatch, int(e.poolBytes()/e.Weights.Config.KVBytesPerToken(e.poolDType())))

@@ -32,7 +32,8 @@ type Source struct {
 	// What Open adds.
 	options Options
 	dtype   dtypes.DType
-	device  *backend.Device
+	mesh    backend.Mesh
+	device  *backend.Device // the first of the mesh
 	folder  *checkpoint.Folder
 	adapter *checkpoint.Adapter // of the options; nil for none
 }
@@ -83,7 +84,11 @@ func (s *Source) Open(options Options) error {
 	if s.device, err = options.Shared.Open(options.Backend); err != nil {
 		return err
 	}
-	if options.Kernels, err = chooseKernels(options.Kernels, s.device, s.dtype); err != nil {
+	if s.mesh, err = s.device.Mesh(options.Devices); err != nil {
+		return err
+	}
+	s.device = s.mesh[0]
+	if options.Kernels, err = chooseKernels(options.Kernels, s.device, len(s.mesh), s.dtype); err != nil {
 		return err
 	}
 	s.options = options
@@ -94,6 +99,10 @@ func (s *Source) Open(options Options) error {
 	if options.Say != nil {
 		for _, note := range s.folder.Notes {
 			fmt.Fprintln(options.Say, note)
+		}
+		if n := len(s.mesh); n > 1 && s.device.IsCPU() {
+			fmt.Fprintf(options.Say, "the %d devices of %s share this machine's cores and memory: they are for tests\n",
+				n, s.device.Name)
 		}
 		if gathered := s.whyGathered(); gathered != nil {
 			fmt.Fprintf(options.Say, "attention gathers the pages of keys and values, which takes time and "+
@@ -128,8 +137,11 @@ func (s *Source) Notes() []string {
 // SetMaxBatch changes the number of sequences that are decoded together before the model is loaded.
 func (s *Source) SetMaxBatch(n int) { s.options.MaxBatch = n }
 
-// Device returns the device that Open opened.
+// Device returns the device that Open opened, the first where there are several.
 func (s *Source) Device() *backend.Device { return s.device }
+
+// Mesh returns the devices that Open opened.
+func (s *Source) Mesh() backend.Mesh { return s.mesh }
 
 // Executor returns the name of what will generate, as Engine.Executor does.
 func (s *Source) Executor() string {
@@ -156,6 +168,7 @@ func (s *Source) Load() (*Engine, error) {
 		s.adapter = nil
 	}
 	e.Weights.Projections = s.options.Projections
+	e.Weights.Replicate(s.mesh)
 	if s.options.Frozen && !s.device.IsCPU() {
 		e.Weights.Join()
 	}
@@ -172,6 +185,7 @@ func (s *Source) Load() (*Engine, error) {
 		e.Close()
 		return nil, err
 	}
+	e.spread()
 	releaseMemory()
 	e.logf("loaded %s", e.Dir)
 	return e, nil

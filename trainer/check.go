@@ -127,7 +127,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	backend.Reproducible() // a run goes on exactly
 	if err := s.Open(engine.Options{
 		Backend: r.options.Backend, DType: r.options.DType, Kernels: r.options.Kernels,
-		Shared: r.options.Shared, Threads: r.options.Threads,
+		Shared: r.options.Shared, Threads: r.options.Threads, Devices: r.options.Devices,
 		MaxBatch: c.Rollout.Batch, Log: r.options.Log, Say: r.options.Say,
 		Projections: c.LoRA.Format(),
 		PoolBytes:   engine.DefaultPoolBytes, // as memory.Workload counts
@@ -149,17 +149,23 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		return found, err
 	}
 	found.plan.take(attended(found.plan.workload, s.Device()))
+	found.plan.take(found.plan.workload.On(len(s.Mesh())))
 	known, err := c.Data.Source(nil).LanguageTable()
 	if err != nil {
 		return found, err
 	}
 	found.now = Manifest{
 		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(),
+		Devices: len(s.Mesh()),
 		Kernels: host.Tier().String(), CPU: isa.InForce().String(), Config: *c, OwnLanguages: known.Own(),
 	}
 	if found.latest != "" {
 		if err := r.started.goesOnAs(found.now); err != nil {
 			return found, fmt.Errorf("%s: %w", r.dir, err)
+		}
+		if was, is := max(r.started.Devices, 1), found.now.Devices; was != is {
+			r.sayf("the run began on %d devices and goes on with %d: their sums round otherwise, and it goes on, but "+
+				"not bit for bit as it would have", was, is)
 		}
 		was, is := r.started.Kernels, found.now.Kernels
 		if was == is && r.started.CPU != "" { // host kernels may lack what XLA uses
@@ -332,11 +338,14 @@ func (r *run) checkMemory(found *checked) error {
 	available := r.options.Memory
 	if available == 0 && device.IsCPU() {
 		if free := memory.Available(); free > 0 {
-			available = free + memory.Resident() // the plan counts the program, most of which is there
+			// The plan counts the program, most of which is there; devices of a CPU share its memory.
+			available = (free + memory.Resident()) / int64(len(found.source.Mesh()))
 		}
 	} else if available == 0 {
-		if h, err := device.Hardware(); err == nil {
-			available = h.Limit
+		for _, one := range found.source.Mesh() {
+			if h, err := one.Hardware(); err == nil && (available == 0 || h.Limit < available) {
+				available = h.Limit
+			}
 		}
 	}
 	if c := &r.config; c.Memory == MemoryAuto && r.started.Config.Model == "" && available > 0 {
@@ -361,9 +370,9 @@ func (r *run) checkMemory(found *checked) error {
 			return err
 		}
 	}
-	r.sayf("memory planned: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, "+
+	r.sayf("memory planned%s: %d MiB (weights %d, reference %d, gradients and optimizer %d, kv pool %d, "+
 		"activations and logits %d)",
-		p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20,
+		p.Each(), p.Total>>20, p.Weights>>20, p.Reference>>20, (p.Gradients+p.Optimizer)>>20, p.KVPool>>20,
 		(p.Activations+p.Logits)>>20)
 	if available == 0 {
 		return nil

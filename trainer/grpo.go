@@ -13,6 +13,7 @@ import (
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 	"github.com/stele-lm/stele/trainer/problems"
@@ -298,30 +299,31 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 	}
 	stats.flops = r.learner.FLOPs(pairs)
 	weights := r.config.Loss.Aggregation.Weights(lengths, r.config.aggregationConstant())
-	var offenders []offender
+	var passes []learner.Pass
+	var members [][]*rollout // of each pass
 	for indices, batch := range r.config.layout().Batches(pairs) {
-		if err := ctx.Err(); err != nil {
-			return stats, err
-		}
-		members := make([]*rollout, len(indices))
-		for i, index := range indices {
-			members[i] = rollouts[at[index]]
-		}
 		stats.computed += float64(batch.Shape.Tokens())
 		stats.filled += float64(batch.Filled())
 		columns := r.objective.Columns(batch.Shape.N)
-		for i, o := range members {
+		own := make([]*rollout, len(indices))
+		for i, index := range indices {
+			own[i] = rollouts[at[index]]
 			first := batch.First[i]
-			o.fill(columns, first)
-			for j := range o.Tokens {
-				columns[objective.Weight][first+j] = weights[at[indices[i]]]
+			own[i].fill(columns, first)
+			for j := range own[i].Tokens {
+				columns[objective.Weight][first+j] = weights[at[index]]
 			}
 		}
-		seen, err := r.learner.Accumulate(batch, columns, float32(r.config.Rollout.Temperature))
-		if err != nil {
-			return stats, err
-		}
-		for i, o := range members {
+		passes, members = append(passes, learner.Pass{Batch: batch, Columns: columns}), append(members, own)
+	}
+	saw, err := r.learner.AccumulateAll(ctx, passes, float32(r.config.Rollout.Temperature))
+	if err != nil {
+		return stats, err
+	}
+	var offenders []offender
+	for k, seen := range saw {
+		batch, columns := passes[k].Batch, passes[k].Columns
+		for i, o := range members[k] {
 			first, n := batch.First[i], len(o.Tokens)
 			if position, what, found := r.objective.NonFinite(seen, first, n); found {
 				offenders = append(offenders, o.offender(position, what))

@@ -22,6 +22,8 @@ type Manifest struct {
 	Backend string `json:"backend"`
 	DType   string `json:"dtype"`
 	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
+	// Devices is the number of the backend's devices that share the work; runs from before it was noted have 0.
+	Devices int `json:"devices,omitempty"`
 	// Kernels are the instructions that products used (host.Tier).
 	Kernels string `json:"host_kernels"`
 	// CPU is the tier that the processor had or was capped to (isa.InForce); runs from
@@ -136,11 +138,11 @@ func settingsOf(c Config) (map[string]string, error) {
 	return out, walk("", whole)
 }
 
-// RunOptions are the backend, the dtype and the kernels of the run in a folder, which
-// goes on with these alone.
-func RunOptions(dir string) (backend, dtype string, kernels engine.Kernels, err error) {
+// RunOptions are the backend, the dtype, the kernels and the number of devices of the run in a folder, which
+// goes on with these, of which only the last may be another.
+func RunOptions(dir string) (backend, dtype string, kernels engine.Kernels, devices int, err error) {
 	m, err := readManifest(filepath.Join(dir, "manifest.json"))
-	return m.Backend, m.DType, m.kernels(), err
+	return m.Backend, m.DType, m.kernels(), max(m.Devices, 1), err
 }
 
 // kernels is the setting that gives the run's rollout executor.

@@ -1,9 +1,12 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/memory"
 )
 
@@ -20,13 +23,15 @@ func (r *run) rehearse(w memory.Workload) error {
 	}
 	began := time.Now()
 	if w.Rollouts > 0 { // what rollouts leave beside the pass
-		if err := r.engine.Reserve(w.Longest, min(w.Decoded, w.Rollouts)); err != nil {
+		if err := r.engine.Reserve(w.Longest, w.Together()); err != nil {
 			return err
 		}
 	}
 	batch := w.LargestPass()
 	shape := batch.Shape
-	if _, err := r.learner.Accumulate(batch, r.objective.Columns(shape.N), 1); err != nil {
+	pass := learner.Pass{Batch: batch, Columns: r.objective.Columns(shape.N)}
+	passes := slices.Repeat([]learner.Pass{pass}, r.engine.Devices())
+	if _, err := r.learner.AccumulateAll(context.Background(), passes, 1); err != nil {
 		advice := "lower update.micro_tokens"
 		if !w.Remat {
 			advice += ", or set update.remat=true"

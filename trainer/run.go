@@ -29,14 +29,15 @@ import (
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
-	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
 // Options of a run that are no settings: where it runs, whom it tells.
 type Options struct {
 	Backend, DType string
 	Kernels        engine.Kernels // of the rollouts
-	Version        string         // of stele, for the manifest
+	// Devices is among how many devices of the backend sequences and gradient passes are divided; 0 means 1.
+	Devices int
+	Version string // of stele, for the manifest
 	// Shared and Threads are those of the model, as in engine.Options.
 	Shared  *backend.Shared
 	Threads int
@@ -228,7 +229,8 @@ func (r *run) advance(ctx context.Context) error {
 		r.options.OnStep(step, r.config.Steps, metrics)
 	}
 	if peak := memory.Peak(); r.engine.Device().IsCPU() && peak > 0 {
-		r.logf("memory: %d MiB at most so far, planned %d MiB", peak>>20, r.memory.Total>>20)
+		r.logf("memory: %d MiB at most so far, planned %d MiB%s", peak>>20, r.memory.Total>>20,
+			r.memory.Each())
 	}
 	if r.saves(step) {
 		return r.publish()
@@ -389,11 +391,10 @@ func (r *run) restore(latest string, s state) error {
 			return err
 		}
 	}
-	o := r.learner.Optimizer()
-	if err := tensorfile.Read(filepath.Join(latest, momentsFile), r.engine.Device(), o.State()); err != nil {
+	if err := r.learner.Restore(filepath.Join(latest, momentsFile), s.Updates); err != nil {
 		return err
 	}
-	o.Updates, r.engine.Weights.Version = s.Updates, s.Version
+	r.engine.Weights.Version = s.Version
 	r.done, r.cursor, r.kl.Beta = s.Step, s.Cursor, s.Beta
 	r.logf("resumed after step %d from %s", r.done, latest)
 	return nil
@@ -430,7 +431,9 @@ func (r *run) loadReference(initial *checkpoint.Adapter) (*model.Weights, error)
 		return nil, fmt.Errorf("reference model: %w", err)
 	}
 	defer folder.Close()
-	return model.LoadWeights(folder, r.engine.Device(), r.engine.Weights.DType)
+	reference := model.Open(folder, r.engine.Device(), r.engine.Weights.DType)
+	reference.Replicate(r.engine.Mesh())
+	return reference, reference.Upload()
 }
 
 func (r *run) close() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/stele-lm/stele/engine/model/dense"
+	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
 )
@@ -28,11 +29,9 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	weights := objective.TokenMean.Weights(lengths, 0)
 	m := Metrics{"step": float64(step)}
 	totals, computed, filled := objective.NewTotals(), 0, 0
-	var offenders []offender
+	var passes []learner.Pass
+	var members [][]int // of each pass
 	for indices, batch := range r.config.layout().Batches(pairs) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		columns := r.objective.Columns(batch.Shape.N)
 		for i, index := range indices {
 			for j := range lengths[index] {
@@ -41,17 +40,21 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 		}
 		computed += batch.Shape.Tokens()
 		filled += batch.Filled()
-		seen, err := r.learner.Accumulate(batch, columns, 1)
-		if err != nil {
-			return nil, err
-		}
-		for i, index := range indices {
-			at := batch.First[i]
+		passes, members = append(passes, learner.Pass{Batch: batch, Columns: columns}), append(members, indices)
+	}
+	saw, err := r.learner.AccumulateAll(ctx, passes, 1)
+	if err != nil {
+		return nil, err
+	}
+	var offenders []offender
+	for k, seen := range saw {
+		for i, index := range members[k] {
+			at := passes[k].Batch.First[i]
 			if position, what, found := r.objective.NonFinite(seen, at, lengths[index]); found {
 				offenders = append(offenders, newOffender(&chosen[index], pairs[index], position, what))
 				continue
 			}
-			totals.See(r.objective, seen, columns, at, lengths[index])
+			totals.See(r.objective, seen, passes[k].Columns, at, lengths[index])
 			m["perf/total_num_tokens"] += float64(len(pairs[index].Prompt) + lengths[index])
 		}
 	}

@@ -37,7 +37,7 @@ func (w *stopwatch) report(m Metrics) {
 
 // utilization notes what share of the device's peak an update reached whose gradients
 // needed so many operations, and in GiB the most memory that the process has had where it
-// holds the tensors, or that the device had allocated. The peak is measured (see peak.FLOPS), at the first
+// holds the tensors, or that the first device had allocated. The peak is measured (see peak.FLOPS), at the first
 // step; the Go backend, a reference, has none.
 func (r *run) utilization(m Metrics, flops float64) error {
 	device := r.engine.Device()
@@ -61,7 +61,7 @@ func (r *run) utilization(m Metrics, flops float64) error {
 			return err
 		}
 	}
-	m["perf/mfu/actor"] = flops / m["timing_s/update_actor"] / r.peak
+	m["perf/mfu/actor"] = flops / m["timing_s/update_actor"] / r.peak / float64(r.engine.Devices())
 	return nil
 }
 

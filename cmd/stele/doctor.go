@@ -48,6 +48,7 @@ type diagnosis struct {
 type backendState struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
+	Devices     int    `json:"devices,omitempty"` // that --devices may ask for
 	Error       string `json:"error,omitempty"`
 }
 
@@ -112,7 +113,9 @@ func diagnose() diagnosis {
 		state := backendState{Name: name}
 		device, err := backend.Open(name)
 		if err == nil {
-			state.Description, err = device.Description()
+			if state.Description, err = device.Description(); err == nil {
+				state.Devices, err = device.Count()
+			}
 			if name == "xla:cuda" {
 				d.Attention = pagedAttention(device.Kernels())
 				d.Dense = trainingAttention(device.CUDNN(), device.RaggedCUDNN())
@@ -125,6 +128,27 @@ func diagnose() diagnosis {
 		d.Backends = append(d.Backends, state)
 	}
 	return d
+}
+
+// devices says among how many devices --devices divides work.
+func (d diagnosis) devices() string {
+	var said []string
+	for _, b := range d.Backends {
+		switch {
+		case b.Name == "xla:cuda" && b.Devices == 1:
+			said = append(said, "xla:cuda has 1 GPU")
+		case b.Name == "xla:cuda" && b.Devices > 1:
+			said = append(said, fmt.Sprintf("xla:cuda has %d GPUs: --devices %[1]d divides sequences and gradient "+
+				"passes among them", b.Devices))
+		case b.Devices > 1:
+			said = append(said, fmt.Sprintf("%s has %d, which share this machine's cores and are for tests", b.Name,
+				b.Devices))
+		}
+	}
+	if len(said) == 0 {
+		return "no backend here has several"
+	}
+	return strings.Join(said, "; ")
 }
 
 // pagedAttention says by what rule programs attend over pages of keys and values, and what follows on a GPU that is
@@ -277,6 +301,7 @@ func (d diagnosis) print(w io.Writer) error {
 			row(s.Name, "%s", s.Description)
 		}
 	}
+	row("devices", "%s", d.devices())
 	row("attention", "%s", d.Attention)
 	row("attention, dense", "%s", d.Dense)
 	row("programs", "%v", d.Programs)

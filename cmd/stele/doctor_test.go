@@ -15,7 +15,7 @@ func TestDoctorSaysHowAttentionReads(t *testing.T) {
 	}
 	for _, part := range []string{"\nattention ", "compute capability 8.0", "up to 256 numbers", "STELE_KERNELS=off",
 		"\nattention, dense ", "at most 128 numbers, a multiple of 8", "STELE_CUDNN=off",
-		"from 9.0 on and below 12.0"} {
+		"from 9.0 on and below 12.0", "\ndevices "} {
 		if !strings.Contains(said, part) {
 			t.Errorf("%q is missing in\n%s", part, said)
 		}
@@ -30,6 +30,9 @@ func TestDoctorSaysHowAttentionReads(t *testing.T) {
 	}
 	var cuda backendState
 	for _, b := range d.Backends {
+		if (b.Error == "") != (b.Devices > 0) {
+			t.Errorf("%s has %d devices, error %q", b.Name, b.Devices, b.Error)
+		}
 		if b.Name == "xla:cuda" {
 			cuda = b
 		}
@@ -39,5 +42,19 @@ func TestDoctorSaysHowAttentionReads(t *testing.T) {
 	}
 	if cuda.Error != "" && !strings.Contains(d.Dense, "here it is not cuDNN's: there is no such GPU") {
 		t.Errorf("without a GPU: %s", d.Dense)
+	}
+}
+
+// TestDoctorCountsDevices: doctor says how many devices work can be divided among.
+func TestDoctorCountsDevices(t *testing.T) {
+	for want, backends := range map[string][]backendState{
+		"xla:cuda has 8 GPUs: --devices 8 divides": {{Name: "xla:cuda", Devices: 8}, {Name: "go", Devices: 1}},
+		"xla:cuda has 1 GPU":                       {{Name: "xla:cuda", Devices: 1}},
+		"xla:cpu has 4, which share":               {{Name: "xla:cuda", Error: "none"}, {Name: "xla:cpu", Devices: 4}},
+		"no backend here has several":              {{Name: "go", Devices: 1}},
+	} {
+		if got := (diagnosis{Backends: backends}).devices(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -67,6 +67,7 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	flags.StringArrayVar(&f.adapters, "adapter", nil,
 		adapterUsage+", as [NAME=]DIR; may be repeated: each is measured on its own")
 	g.quantizeFlag(c)
+	g.devicesFlag(c)
 	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
 	flags.StringSliceVar(&f.spec.Languages, "lang", nil,
 		"languages, comma-separated; when not given, those that each benchmark has")

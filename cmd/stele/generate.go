@@ -69,6 +69,7 @@ drawn.`,
 	flags.StringVarP(&f.model, "model", "m", "", modelUsage)
 	flags.StringVar(&f.adapter, "adapter", "", adapterUsage)
 	g.quantizeFlag(c)
+	g.devicesFlag(c)
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")
 	flags.StringVar(&f.in, "in", "", "file of prompts; - is JSONL from stdin")
 	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
@@ -389,8 +390,14 @@ func (o *order) add(done engine.Completion) error {
 func (g *globals) engineOptions(batch int) engine.Options {
 	o := engine.Options{Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels),
 		Shared: g.shared, Threads: g.threads, MaxBatch: batch, Log: g.log(), Say: g.stderr(),
-		Projections: g.projections(), Frozen: true}
+		Projections: g.projections(), Devices: g.devices, Frozen: true}
 	return o
+}
+
+// devicesFlag adds --devices to a command.
+func (g *globals) devicesFlag(c *cobra.Command) {
+	c.Flags().IntVar(&g.devices, "devices", 1,
+		"among how many GPUs of this machine the work is divided: each holds the whole model")
 }
 
 // projections is how --quantize holds the projections.

@@ -30,6 +30,9 @@ type globals struct {
 	verbose bool
 	json    bool // machine-readable results where a table would be printed
 
+	// devices is among how many devices of the backend the commands that take it divide their work; 0 is 1.
+	devices int
+
 	// quantize is how the commands that take it hold the projections: none | nf4 | int8.
 	quantize string
 
@@ -83,6 +86,9 @@ func newRootCommand() *cobra.Command {
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			if err := g.validate(); err != nil {
 				return err
+			}
+			if g.devices < 1 {
+				return usagef("--devices is %d, expected 1 or more: stele doctor says how many there are", g.devices)
 			}
 			if !langid.Models && slices.Contains(judgesTexts, c.Name()) {
 				return fmt.Errorf("stele %s tells languages apart, and this program was built without the models for "+

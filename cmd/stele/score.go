@@ -78,6 +78,7 @@ else is kept.`,
 	c.Flags().StringVarP(&name, "model", "m", "", modelUsage)
 	c.Flags().StringVar(&adapter, "adapter", "", adapterUsage)
 	g.quantizeFlag(c)
+	g.devicesFlag(c)
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
 	c.Flags().Float64Var(&temperature, "temperature", 1, "the temperature of the distribution")

@@ -41,7 +41,8 @@ folders), TensorBoard events and manifest.json.
 Ctrl-C, or SIGTERM, drops rollouts that are being sampled, finishes an update that has
 begun, writes a checkpoint and says how to go on; a second one drops the step. A run
 that was stopped, or killed, goes on with train --out RUN --resume as if it had not
-been: it needs no --config, and of the settings only steps may change.
+been: it needs no --config, and of the settings only steps may change; --devices may,
+and then the run goes on to rounding.
 
 --dry-run makes the checks that the run makes before it begins, with the same exit
 code, and says what would be done: problems by language and level, steps, tokens,
@@ -102,6 +103,7 @@ null} for each, in the same order:
 		"explain every setting, with its default and what presets have")
 	c.Flags().StringVar(&memory, "memory", "",
 		"memory of the device that may be planned for, as in 24GiB; by default what it has free")
+	g.devicesFlag(c)
 	return c
 }
 
@@ -124,7 +126,8 @@ func adapterSetting(adapter string, settings []string) (string, error) {
 func (g *globals) trainOptions(cfg trainer.Config, live *trainProgress) trainer.Options {
 	return trainer.Options{
 		Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(),
-		Shared: g.shared, Threads: g.threads, Log: g.log(), Say: live,
+		Devices: g.devices,
+		Shared:  g.shared, Threads: g.threads, Log: g.log(), Say: live,
 		Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
 			live.settle()
 			return evaluateDuring(ctx, g, e, cfg, out)
@@ -144,7 +147,7 @@ func trainConfig(c *cobra.Command, g *globals, config string, settings []string,
 	if !resume {
 		return trainer.LoadConfig(config, settings)
 	}
-	backend, dtype, kernels, err := trainer.RunOptions(out)
+	backend, dtype, kernels, devices, err := trainer.RunOptions(out)
 	if err == nil {
 		flags := c.Flags()
 		if !flags.Changed("backend") {
@@ -155,6 +158,9 @@ func trainConfig(c *cobra.Command, g *globals, config string, settings []string,
 		}
 		if !flags.Changed("kernels") {
 			g.kernels = string(kernels)
+		}
+		if !flags.Changed("devices") {
+			g.devices = devices
 		}
 	}
 	if config != "" || err != nil && len(settings) > 0 {

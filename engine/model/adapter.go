@@ -22,6 +22,7 @@ type Adapter struct {
 	// the weights. The trainer replaces them.
 	Factors []backend.Buffer
 
+	further  []*Adapter     // copies for the replicas of the weights
 	scales   backend.Buffer // [targets], float32
 	values   [][]float32    // of the factors until Upload
 	layout   string
@@ -109,7 +110,10 @@ func (a *Adapter) Close() {
 	for _, p := range a.products {
 		p.Close()
 	}
-	a.Factors, a.values, a.products = nil, nil, nil
+	for _, copied := range a.further {
+		copied.Close()
+	}
+	a.Factors, a.values, a.products, a.further = nil, nil, nil, nil
 }
 
 // Layout tells apart weights that need different programs: which of them have factors, and of which rank, and
@@ -138,7 +142,10 @@ func (w *Weights) Base() (*Weights, error) {
 // of its own. Where they have been read by host kernels, or uploaded, neither may move them then.
 func (w *Weights) Beside() *Weights {
 	view := *w
-	view.Adapter = nil
+	view.Adapter, view.further = nil, nil
+	for _, replica := range w.further {
+		view.further = append(view.further, replica.Beside())
+	}
 	return &view
 }
 

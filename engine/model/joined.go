@@ -80,6 +80,11 @@ func (w *Weights) Part() error {
 		}
 	}
 	w.first = nil
+	for _, replica := range w.further {
+		if err := replica.Part(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -45,6 +45,8 @@ type Weights struct {
 	// Adapter is added to some of the parameters, whose buffers do not hold it; nil adds nothing.
 	Adapter *Adapter
 
+	further []*Weights // replicas on further devices: see Replicate
+
 	first      []int              // of each parameter: see HeldIn; nil where none are joined
 	vocabulary []string           // names of the embedding and of the head, which may be one
 	magnitudes [][]backend.Buffer // of each parameter that is held block-wise: what is not in its buffer
@@ -78,8 +80,16 @@ func LoadWeights(folder *checkpoint.Folder, device *backend.Device, dtype dtypes
 }
 
 // Upload makes the buffers on the device if they are not there yet, those of the adapter among
-// them. From then on host kernels read these.
+// them, and on those of the replicas. From then on host kernels read these.
 func (w *Weights) Upload() error {
+	if err := w.uploadOwn(); err != nil {
+		return err
+	}
+	return w.spread()
+}
+
+// uploadOwn is Upload without replicas.
+func (w *Weights) uploadOwn() error {
 	if w.Buffers != nil {
 		return w.Adapter.upload(w)
 	}
@@ -199,8 +209,13 @@ func (w *Weights) Float32s(i int) ([]float32, error) {
 	return values[from:to:to], nil
 }
 
-// Set replaces parameter i, which must not be held block-wise, by values of its shape.
+// Set replaces parameter i, which must not be held block-wise, by values of its shape, on every device.
 func (w *Weights) Set(i int, values []float32) error {
+	for _, replica := range w.further {
+		if err := replica.Set(i, values); err != nil {
+			return err
+		}
+	}
 	if w.Blockwise(i) {
 		return fmt.Errorf("setting %s: %w", w.Specs[i].Name, errFrozen)
 	}
@@ -219,6 +234,11 @@ func (w *Weights) Set(i int, values []float32) error {
 // Close frees the buffers, and what host kernels read until Upload, and closes the adapter.
 func (w *Weights) Close() {
 	w.Adapter.Close()
+	for _, replica := range w.further {
+		backend.Free(replica.Buffers...)
+		backend.Free(slices.Concat(replica.magnitudes...)...)
+	}
+	w.further = nil
 	backend.Free(w.Buffers...)
 	backend.Free(slices.Concat(w.magnitudes...)...)
 	w.Buffers, w.magnitudes, w.matrices = nil, nil, nil

@@ -50,6 +50,17 @@ type Stats struct {
 	PeakPages     int // most pages in use in a step
 }
 
+// Add counts what another scheduler has done too, over another pool; PeakPages is that of the fuller one.
+func (s *Stats) Add(o Stats) {
+	s.Steps += o.Steps
+	s.PrefillTokens += o.PrefillTokens
+	s.DecodeTokens += o.DecodeTokens
+	s.CachedTokens += o.CachedTokens
+	s.SharedTokens += o.SharedTokens
+	s.Preemptions += o.Preemptions
+	s.PeakPages = max(s.PeakPages, o.PeakPages)
+}
+
 // Sequence is one completion in the making.
 type Sequence struct {
 	Request, Sample int

@@ -125,7 +125,7 @@ func TestOrdered(t *testing.T) {
 
 // TestOrderedCompiler: flags are appended to the options of a program's compilation, for that call alone.
 func TestOrderedCompiler(t *testing.T) {
-	options := compileOptions(map[string]any{"xla_gpu_autotune_level": 0})
+	options := compileOptions(1, map[string]any{"xla_gpu_autotune_level": 0})
 	for _, x := range []struct {
 		program string
 		more    []byte

@@ -67,18 +67,24 @@ func CompilerDir() (string, error) {
 	return filepath.Join(cache, "stele", "cuda"), nil
 }
 
-// described compiles for a GPU that is not here.
+// described compiles for a GPU that is not here, or for several of its kind in one machine.
 type described struct {
-	api      *pjrtAPI
-	topology uintptr
-	flags    map[string]any // XLA's, of every program
-	ordered  []xlaFlag      // and those of programs that orderedFlags finds
+	api     *pjrtAPI
+	target  string
+	flags   map[string]any // XLA's, of every program
+	ordered []xlaFlag      // and those of programs that orderedFlags finds
 	// capability is the GPU's compute capability, or "" where its description has none.
 	capability string
+
+	lock       sync.Mutex
+	topologies map[int]uintptr // by the number of GPUs
 
 	dump  atomic.Pointer[string]
 	count atomic.Int64
 }
+
+// mostDescribed is how many GPUs of a kind programs are compiled for.
+const mostDescribed = 8
 
 // exactOption compiles for a described GPU as Reproducible asks; with plansOption cuDNN is there and says how it
 // computes what is asked of it, or that it does not.
@@ -149,21 +155,10 @@ func (g *described) open(plugin, target string, exact bool) (compute.Backend, er
 	if err := g.api.call(g.api.pluginInitialize, unsafe.Pointer(initialize)); err != nil {
 		return nil, err
 	}
-	options := []namedValue{text("target_config", target), text("topology", "1x1x1")}
-	args := &struct {
-		size       uintptr
-		extensions *ffiExtension
-		name       *byte
-		nameSize   uintptr
-		options    *namedValue
-		n, result  uintptr
-	}{size: 56, options: &options[0], n: uintptr(len(options))}
-	err = g.api.call(g.api.topologyCreate, unsafe.Pointer(args))
-	runtime.KeepAlive(options)
-	if err != nil {
-		return nil, fmt.Errorf("the description of the GPU: %w", err)
+	g.target, g.topologies = target, map[int]uintptr{}
+	if _, err := g.topology(1); err != nil {
+		return nil, err
 	}
-	g.topology = args.result
 	g.flags = map[string]any{"xla_gpu_autotune_level": 0} // there is nothing to measure on
 	if !exact {
 		g.flags["xla_gpu_enable_triton_gemm"] = false
@@ -175,6 +170,31 @@ func (g *described) open(plugin, target string, exact bool) (compute.Backend, er
 		g.ordered = orderedFlags(plugin)
 	}
 	return cudaOnCPU()
+}
+
+// topology describes so many GPUs in one machine to the plugin.
+func (g *described) topology(devices int) (uintptr, error) {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if t, ok := g.topologies[devices]; ok {
+		return t, nil
+	}
+	options := []namedValue{text("target_config", g.target), text("topology", fmt.Sprintf("1x1x%d", devices))}
+	args := &struct {
+		size       uintptr
+		extensions *ffiExtension
+		name       *byte
+		nameSize   uintptr
+		options    *namedValue
+		n, result  uintptr
+	}{size: 56, options: &options[0], n: uintptr(len(options))}
+	err := g.api.call(g.api.topologyCreate, unsafe.Pointer(args))
+	runtime.KeepAlive(options)
+	if err != nil {
+		return 0, fmt.Errorf("the description of the GPU: %w", err)
+	}
+	g.topologies[devices] = args.result
+	return args.result, nil
 }
 
 // namedValue is PJRT_NamedValue.
@@ -207,7 +227,11 @@ func cudaOnCPU() (b compute.Backend, err error) {
 		return nil, err
 	}
 	xla.EnableAutoInstall(false)
-	return xla.New(cudaOnCPUName + ",tf32=false") // as loadXLA has it for CUDA
+	if b, err = xla.New(cudaOnCPUName + ",tf32=false"); err != nil { // as loadXLA has it for CUDA
+		return nil, err
+	}
+	*unexportedField[int](b.(*xla.Backend), "numDevices") = mostDescribed // xla:cpu has fewer that run
+	return b, nil
 }
 
 // cudaOnCPUName is the plugin as go-xla knows it: its name makes it one for CUDA, and the slash one
@@ -269,11 +293,11 @@ type compilation struct {
 	run    func() (compute.Executable, error)
 }
 
-// compileGraph compiles a graph for the GPU, which has these calls of cuDNN's; what it returns compiles it for the CPU,
-// once.
-func (g *described) compileGraph(name string, built *graph.Graph, outputs []*graph.Node, ofCUDNN []cudnnStatement) (
-	c *compilation, err error,
-) {
+// compileGraph compiles a graph for GPUs that run it together, which has these calls of cuDNN's; what it returns
+// compiles it for the CPU, once.
+func (g *described) compileGraph(
+	name string, devices int, built *graph.Graph, outputs []*graph.Node, ofCUDNN []cudnnStatement,
+) (c *compilation, err error) {
 	text, builder, err := programText(built, outputs)
 	if err != nil {
 		return nil, err
@@ -298,7 +322,7 @@ func (g *described) compileGraph(name string, built *graph.Graph, outputs []*gra
 		}
 		flags["xla_dump_to"], flags["xla_dump_emitter_re"] = c.dump, "ptx"
 	}
-	if c.memory, err = g.compile(text, flags); err != nil {
+	if c.memory, err = g.compile(text, devices, flags); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -313,12 +337,16 @@ func programText(g *graph.Graph, outputs []*graph.Node) (text []byte, builder co
 	return text, builder, err
 }
 
-// compile compiles StableHLO for the GPU and returns the memory that it takes.
-func (g *described) compile(program []byte, flags map[string]any) (m Memory, err error) {
+// compile compiles StableHLO for GPUs that run it together and returns the memory that it takes of each.
+func (g *described) compile(program []byte, devices int, flags map[string]any) (m Memory, err error) {
 	if len(program) == 0 {
 		return m, errors.New("the program is empty")
 	}
-	format, options := "mlir", compileOptions(flags)
+	topology, err := g.topology(devices)
+	if err != nil {
+		return m, err
+	}
+	format, options := "mlir", compileOptions(devices, flags)
 	code := &struct {
 		size       uintptr
 		extensions *ffiExtension
@@ -336,7 +364,7 @@ func (g *described) compile(program []byte, flags map[string]any) (m Memory, err
 		optionsSize uintptr
 		client      uintptr
 		result      uintptr
-	}{64, nil, g.topology, unsafe.Pointer(code), &options[0], uintptr(len(options)), 0, 0}
+	}{64, nil, topology, unsafe.Pointer(code), &options[0], uintptr(len(options)), 0, 0}
 	if err := g.api.call(g.api.compile, unsafe.Pointer(args)); err != nil {
 		return m, err
 	}
@@ -360,13 +388,24 @@ func (g *described) compile(program []byte, flags map[string]any) (m Memory, err
 	return m, errors.Join(err, g.api.call(g.api.executableDestroy, unsafe.Pointer(destroy)))
 }
 
-// compileOptions is a CompileOptionsProto with the options that go-xla gives, one replica and one partition
-// for any device, and XLA's flags (bool, int or string) by name.
-func compileOptions(flags map[string]any) []byte {
+// compileOptions is a CompileOptionsProto with the options that go-xla gives: one replica for any device, or one
+// for each of several that run a program together; and XLA's flags (bool, int or string) by name.
+func compileOptions(devices int, flags map[string]any) []byte {
 	build := append([]byte{0x08}, binary.AppendUvarint(nil, 1<<64-1)...) // device_ordinal: -1
-	build = append(build, 0x20, 1, 0x28, 1)                              // num_replicas, num_partitions
-	b := protoField(nil, 0x1a, build)                                    // executable_build_options
-	b = append(b, 0x20, 1)                                               // compile_portable_executable
+	build = append(build, 0x20, byte(devices), 0x28, 1)                  // num_replicas, num_partitions
+	portable := byte(1)
+	if devices > 1 {
+		portable = 0
+		var ids []byte
+		for i := range devices {
+			ids = append(ids, byte(i))
+		}
+		assignment := []byte{0x08, byte(devices), 0x10, 1} // replica_count, computation_count
+		assignment = protoField(assignment, 0x1a, protoField(nil, 0x0a, ids))
+		build = protoField(append(build, 0x30, 1), 0x4a, assignment) // use_spmd_partitioning, device_assignment
+	}
+	b := protoField(nil, 0x1a, build) // executable_build_options
+	b = append(b, 0x20, portable)     // compile_portable_executable
 	return append(b, optionOverrides(flags)...)
 }
 

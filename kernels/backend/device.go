@@ -22,13 +22,15 @@ import (
 	"github.com/stele-lm/stele/kernels/isa"
 )
 
-// Device is an opened GoMLX backend and the buffers that live on it.
+// Device is an opened GoMLX backend and the buffers that live on it: on its first device, or on another of a Mesh.
 type Device struct {
 	// Name is the backend as the command line names it: go, xla:cpu, xla:cuda, xla:cuda@GPU
 	// or xla:PATH.
 	Name string
 	// Note says why a better backend was passed over by "auto"; empty otherwise.
 	Note string
+	// number is the device's among those of its backend.
+	number compute.DeviceNum
 
 	// start opens the backend, once. XLA's for CPUs waits until it is needed: its
 	// plugin takes a hundred megabytes and half a second, and generation on a CPU
@@ -334,7 +336,7 @@ func Upload[T Elem](d *Device, data []T, dims ...int) (Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.BufferFromFlatData(0, data, shape)
+	return b.BufferFromFlatData(d.number, data, shape)
 }
 
 // UploadFloat32 copies data to the device as dtype Float32 or BFloat16 (rounded

@@ -54,12 +54,15 @@ func internalsChanged(err *error) {
 
 // unexported reads the field of *p with that name; it panics when the field is
 // missing or of another type.
-func unexported[T any](p any, name string) T {
+func unexported[T any](p any, name string) T { return *unexportedField[T](p, name) }
+
+// unexportedField is the place of that field.
+func unexportedField[T any](p any, name string) *T {
 	v := reflect.ValueOf(p).Elem().FieldByName(name)
 	if want := reflect.TypeFor[T](); !v.IsValid() || v.Type() != want {
 		panic(fmt.Sprintf("%T has no field %s of type %v", p, name, want))
 	}
-	return *(*T)(unsafe.Pointer(v.UnsafeAddr()))
+	return (*T)(unsafe.Pointer(v.UnsafeAddr()))
 }
 
 // Operations lists the program's StableHLO operations in order, as in "stablehlo.gather";

@@ -116,7 +116,7 @@ func (d *Device) Hardware() (h Hardware, err error) {
 		}
 	}()
 	client := unexported[*pjrt.Client](backend, "client")
-	device := reflect.ValueOf(client.AddressableDevices()[0]).Elem().FieldByName("cDevice").Pointer()
+	device := reflect.ValueOf(client.AddressableDevices()[d.number]).Elem().FieldByName("cDevice").Pointer()
 	api, err := openPJRT(unexported[*pjrt.Plugin](backend, "plugin").Path())
 	if err != nil {
 		return h, err

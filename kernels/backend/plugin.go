@@ -165,6 +165,9 @@ func cudaFlags(plugin string, exact bool) (flags []xlaFlag) {
 	// Products that share a side, as those of queries, keys and values do, XLA would make one of, for
 	// which it copies the weights side by side in every step, or keeps such copies of all layers.
 	flags = append(flags, xlaFlag{"xla_gpu_dot_merger_threshold_mb", 0})
+	// Tensors that are summed over GPUs XLA would lay side by side up to 30 MB, for which it copies them: so it
+	// does with norms and biases alone.
+	flags = append(flags, xlaFlag{"xla_gpu_all_reduce_combine_threshold_bytes", sideBySide})
 	switch {
 	case exact && mentions(plugin, costModelTiling):
 		flags = append(flags, xlaFlag{"xla_gpu_autotune_level", 0}, xlaFlag{costModelTiling, true})
@@ -173,6 +176,9 @@ func cudaFlags(plugin string, exact bool) (flags []xlaFlag) {
 	}
 	return flags
 }
+
+// sideBySide is how many bytes of small tensors are summed together over GPUs.
+const sideBySide = 1 << 20
 
 // dataDirFlag names the folder with NVIDIA's assembler and device library.
 const dataDirFlag = "xla_gpu_cuda_data_dir"

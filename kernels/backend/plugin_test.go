@@ -33,7 +33,7 @@ func TestPipsPlugin(t *testing.T) {
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", filepath.Dir(plugin))
 	t.Setenv("GOPJRT_CUDA_CHECKS", "0")
 
-	const always = " --xla_gpu_dot_merger_threshold_mb=0"
+	const always = " --xla_gpu_dot_merger_threshold_mb=0 --xla_gpu_all_reduce_combine_threshold_bytes=1048576"
 	const modelled = " --xla_gpu_autotune_level=0 --" + costModelTiling + "=true"
 	where := "--xla_gpu_cuda_data_dir=" + cuda
 	defer reproducible.Store(reproducible.Load())

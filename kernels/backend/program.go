@@ -2,6 +2,7 @@ package backend
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,8 @@ type Program struct {
 	release func()             // of an executable that others share; nil for one of its own
 	// described is what was compiled for a described GPU, and what runs in its place.
 	described *compilation
+	devices   int  // that run it together
+	several   bool // devices are there, and it runs where its inputs are
 
 	hostProducts, hostAttentions, kernels, cudnn int
 }
@@ -47,6 +50,13 @@ func CompileTime() time.Duration { return time.Duration(compileTime.Load()) }
 func Compile(
 	d *Device, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node,
 ) (program *Program, err error) {
+	return compile(d, 1, name, inputs, build)
+}
+
+// compile is Compile of a program that so many devices run together.
+func compile(
+	d *Device, devices int, name string, inputs []Input, build func(in []*graph.Node) []*graph.Node,
+) (program *Program, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			program, err = nil, fmt.Errorf("compiling %s for %s: %v", name, d.Name, r)
@@ -54,12 +64,18 @@ func Compile(
 	}()
 	began := time.Now()
 	defer func() { compileTime.Add(int64(time.Since(began))) }()
-	p := &Program{name: name, inputs: inputs, donate: make([]bool, len(inputs))}
+	p := &Program{name: name, inputs: inputs, donate: make([]bool, len(inputs)), devices: devices}
 	backend, err := d.backend()
 	if err != nil {
 		return nil, err
 	}
+	p.several = backend.NumDevices() > 1
 	p.graph = graph.NewGraph(backend, name)
+	if devices > 1 {
+		if err := together(p.graph, devices); err != nil {
+			return nil, err
+		}
+	}
 	params := make([]*graph.Node, len(inputs))
 	for i, in := range inputs {
 		params[i] = graph.Parameter(p.graph, in.Name, in.Shape)
@@ -94,7 +110,7 @@ func Compile(
 		}
 	}
 	if d.described != nil {
-		p.described, err = d.described.compileGraph(name, p.graph, outputs, ofCUDNN)
+		p.described, err = d.described.compileGraph(name, devices, p.graph, outputs, ofCUDNN)
 		compileCount.Add(1)
 	} else if d.programs != nil {
 		p.execute, p.release, err = d.programs.compile(p.graph, outputs)
@@ -105,14 +121,15 @@ func Compile(
 	if err != nil {
 		return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 	}
+	p.donate = slices.Repeat(p.donate, devices)
 	return p, nil
 }
 
-// Run executes the program. The inputs must be in the declared order; donated
-// ones are invalid afterwards, also when Run fails.
+// Run executes the program on the device that its inputs are on. They must be in the declared order; donated
+// ones are invalid afterwards, also when Run fails. Several devices may run it at a time.
 func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
-	if len(inputs) != len(p.inputs) {
-		return nil, fmt.Errorf("%s: %d inputs, expected %d", p.name, len(inputs), len(p.inputs))
+	if len(inputs) != p.devices*len(p.inputs) {
+		return nil, fmt.Errorf("%s: %d inputs, expected %d", p.name, len(inputs), p.devices*len(p.inputs))
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -128,7 +145,13 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 	if p.hostProducts+p.hostAttentions > 0 || p.kernels+p.cudnn > 0 && p.described != nil {
 		defer threads.AllowCalls()()
 	}
-	outputs, err = execute.Execute(inputs, p.donate, 0)
+	var on compute.DeviceNum
+	if p.several && len(inputs) > 0 {
+		if on, err = inputs[0].DeviceNum(); err != nil {
+			return nil, fmt.Errorf("running %s: %w", p.name, err)
+		}
+	}
+	outputs, err = execute.Execute(inputs, p.donate, on)
 	if err != nil {
 		return nil, fmt.Errorf("running %s: %w", p.name, err)
 	}

@@ -56,13 +56,13 @@ func checkBFloat16(t *testing.T, d *backend.Device) {
 			var sums [][]float32
 			g.accumulate2(t, l, v, Layout{MicroTokens: 4096})
 			for i, spec := range l.specs {
-				values, err := backend.Float32s(l.gradients[i])
+				values, err := backend.Float32s(l.replicas[0].gradients[i])
 				if err != nil {
 					t.Fatal(err)
 				}
 				sums = append(sums, values)
-				backend.Free(l.gradients[i])
-				if l.gradients[i], err = d.Zeros(dtypes.Float32, spec.Shape...); err != nil {
+				backend.Free(l.replicas[0].gradients[i])
+				if l.replicas[0].gradients[i], err = d.Zeros(dtypes.Float32, spec.Shape...); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -71,7 +71,7 @@ func TestBiasGradients(t *testing.T) {
 					}
 				}
 				var all [][]float32
-				for _, b := range l.gradients {
+				for _, b := range l.replicas[0].gradients {
 					values, err := backend.Float32s(b)
 					if err != nil {
 						t.Fatal(err)

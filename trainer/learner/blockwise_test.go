@@ -85,7 +85,7 @@ func TestBlockwiseGradient(t *testing.T) {
 					}
 					defer l.Close()
 					g.accumulate2(t, l, v, Layout{MicroTokens: 4096})
-					for _, buffer := range l.gradients {
+					for _, buffer := range l.replicas[0].gradients {
 						values, err := backend.Float32s(buffer)
 						if err != nil {
 							t.Fatal(err)

@@ -225,12 +225,12 @@ func reset(t *testing.T, l *Learner, options Options) {
 		if err := l.weights.Set(i, values); err != nil {
 			t.Fatal(err)
 		}
-		clear(spec.Shape, &l.gradients[i])
+		clear(spec.Shape, &l.replicas[0].gradients[i])
 	}
-	for _, state := range l.optimizer.State() {
+	for _, state := range l.Optimizer().State() {
 		clear(state.Shape.Dimensions, state.Buffer)
 	}
-	l.options, l.Beta, l.optimizer.Updates = options, options.Beta, 0
+	l.options, l.Beta, l.Optimizer().Updates = options, options.Beta, 0
 }
 
 func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Options, u Layout) {
@@ -262,7 +262,7 @@ func checkVariant(t *testing.T, l *Learner, g golden, v variant, options Options
 		}
 	}
 	for i, spec := range w.Specs {
-		gradient, err := backend.Float32s(l.gradients[i])
+		gradient, err := backend.Float32s(l.replicas[0].gradients[i])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,8 +83,8 @@ func TestLayouts(t *testing.T) {
 					}
 				}
 			}
-			for i := range l.gradients {
-				values, err := backend.Float32s(l.gradients[i])
+			for i := range l.replicas[0].gradients {
+				values, err := backend.Float32s(l.replicas[0].gradients[i])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -93,8 +93,8 @@ func TestLayouts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				backend.Free(l.gradients[i])
-				l.gradients[i] = zeros
+				backend.Free(l.replicas[0].gradients[i])
+				l.replicas[0].gradients[i] = zeros
 			}
 			return loss, logprobs, gradients
 		}

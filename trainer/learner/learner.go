@@ -2,7 +2,6 @@ package learner
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -16,21 +15,22 @@ import (
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
+	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
 // Learner owns the optimiser's state and moves the weights: all of them, or the
 // factors of an adapter that is attached to them. The step from a batch to its
-// gradient is a pure function; gradients are summed in one place.
+// gradient is a pure function; gradients are summed in one place (see Learner.sum).
 type Learner struct {
 	weights *model.Weights
 	options Options
 	// Beta is the weight of the KL divergence now.
 	Beta float64
 
-	specs     []architecture.Tensor // of what is trained
-	gradients []backend.Buffer      // float32, one a parameter
-	optimizer *optimizer.Optimizer
-	programs  map[programKey]*backend.NamedProgram
+	specs    []architecture.Tensor // of what is trained
+	programs map[programKey]*backend.NamedProgram
+	replicas []*replica         // one a device
+	sums     *backend.AllReduce // of gradients over devices; nil on one
 }
 
 // programKey tells gradient programs apart.
@@ -69,19 +69,8 @@ func New(w *model.Weights, options Options) (*Learner, error) {
 		}
 	}
 	l := newLearner(w, options)
-	l.gradients = make([]backend.Buffer, len(l.specs))
-	if err := l.Forget(); err != nil {
-		backend.Free(l.gradients...)
-		return nil, err
-	}
-	held := w.HeldAs()
-	if options.Adapter != nil {
-		held = dtypes.Float32
-	}
-	var err error
-	l.optimizer, err = optimizer.New(w.Device, l.specs, held, options.AdamW, options.Seed, w.Float32s)
-	if err != nil {
-		backend.Free(l.gradients...)
+	if err := l.allocate(); err != nil {
+		l.Close()
 		return nil, err
 	}
 	return l, nil
@@ -94,53 +83,6 @@ func newLearner(w *model.Weights, options Options) *Learner {
 		l.specs = options.Adapter.Specs
 	}
 	return l
-}
-
-// Accumulate adds a batch's gradient to the sum and returns what the pass saw of each
-// token. columns has the objective's inputs, others are not uploaded.
-func (l *Learner) Accumulate(
-	batch *dense.Batch, columns objective.Columns, temperature float32,
-) (objective.Seen, error) {
-	program, err := l.program(batch)
-	if err != nil {
-		return nil, err
-	}
-	dense, err := batch.Upload(l.weights.Device, temperature)
-	if err != nil {
-		return nil, err
-	}
-	defer dense.Free()
-	o := l.options.Objective
-	inputs, err := o.Upload(l.weights.Device, columns, batch.Sequences(), l.Beta)
-	if err != nil {
-		return nil, err
-	}
-	defer inputs.Free()
-	inputs = inputs.WithAll(l.weights.Parameters()).WithAll(dense).With("gradients", l.gradients)
-	outputs, err := program.Run(inputs)
-	if err != nil {
-		return nil, err
-	}
-	copy(l.gradients, outputs["gradients"])
-	defer backend.Free(outputs["statistics"]...)
-	values, err := backend.Float32s(outputs["statistics"][0])
-	if err != nil {
-		return nil, err
-	}
-	return o.Seen(values, batch.Shape.N), nil
-}
-
-// Forget clears the sum of gradients.
-func (l *Learner) Forget() error {
-	for i, spec := range l.specs {
-		backend.Free(l.gradients[i])
-		zeros, err := l.weights.Device.Zeros(dtypes.Float32, spec.Shape...)
-		if err != nil {
-			return fmt.Errorf("gradient of %s: %w", spec.Name, err)
-		}
-		l.gradients[i] = zeros
-	}
-	return nil
 }
 
 // program returns the gradient program of a batch's shape.
@@ -201,31 +143,64 @@ func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 		})
 }
 
+// sum gives every device the sum of all gradients. It is the one place where what was computed of a step in several
+// places comes together.
+func (l *Learner) sum() error {
+	if l.sums == nil {
+		return nil
+	}
+	gradients := make([][]backend.Buffer, len(l.replicas))
+	for i, r := range l.replicas {
+		gradients[i] = r.gradients
+	}
+	return l.sums.Run(gradients)
+}
+
 // Update takes an optimiser step with the summed gradient at a learning rate and
 // clears the sum. It returns the gradient's norm before clipping. A norm that is
 // not finite moves nothing and is optimizer.ErrNotFinite.
 func (l *Learner) Update(rate float64) (norm float64, err error) {
-	parameters := l.weights.Buffers
-	if l.options.Adapter != nil {
-		parameters = l.options.Adapter.Factors
+	if err := l.sum(); err != nil {
+		return 0, err
 	}
-	if norm, err = l.optimizer.Step(rate, parameters, l.gradients); err != nil {
-		return norm, err
+	norms := make([]float64, len(l.replicas))
+	err = l.each(func(device int, r *replica) (err error) {
+		norms[device], err = r.optimizer.Step(rate, r.trained(l), r.gradients)
+		return err
+	})
+	if err != nil {
+		return norms[0], err
 	}
 	l.weights.Version++
-	return norm, nil
+	return norms[0], nil
 }
 
-// Optimizer returns the optimiser, whose state a checkpoint keeps.
-func (l *Learner) Optimizer() *optimizer.Optimizer { return l.optimizer }
+// Optimizer returns the optimiser of the first device, whose state a checkpoint keeps.
+func (l *Learner) Optimizer() *optimizer.Optimizer { return l.replicas[0].optimizer }
+
+// Restore reads the optimiser's state from a file of a checkpoint, on every device; updates is the number of steps
+// that it had taken.
+func (l *Learner) Restore(path string, updates int) error {
+	for _, r := range l.replicas {
+		if err := tensorfile.Read(path, r.weights.Device, r.optimizer.State()); err != nil {
+			return err
+		}
+		r.optimizer.Updates = updates
+	}
+	return nil
+}
 
 // Close frees the optimiser's state and programs, not the weights nor the adapter.
 func (l *Learner) Close() {
-	backend.Free(l.gradients...)
+	for _, r := range l.replicas {
+		r.close()
+	}
 	for _, p := range l.programs {
 		p.Close()
 	}
-	l.optimizer.Close()
+	if l.sums != nil {
+		l.sums.Close()
+	}
 }
 
 // Compile compiles the gradient pass of a shape, one sequence a row. The weights need no buffers: checks of

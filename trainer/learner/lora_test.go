@@ -65,7 +65,7 @@ func TestLoRAGradient(t *testing.T) {
 			moved.Entropy = make([][]float32, len(g.Entropy)) // of other weights
 			moved.accumulate(t, l, v, Layout{MicroTokens: 4096})
 			var all [][]float32
-			for _, buffer := range l.gradients {
+			for _, buffer := range l.replicas[0].gradients {
 				values, err := backend.Float32s(buffer)
 				if err != nil {
 					t.Fatal(err)

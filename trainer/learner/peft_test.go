@@ -113,7 +113,7 @@ func TestPEFTGradients(t *testing.T) {
 					}
 					want := make([]float32, tensor.Len())
 					tensor.Float32s(want)
-					got, err := backend.Float32s(l.gradients[i])
+					got, err := backend.Float32s(l.replicas[0].gradients[i])
 					if err != nil {
 						t.Fatal(err)
 					}

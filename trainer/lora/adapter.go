@@ -17,6 +17,7 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/splitmix"
+	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
@@ -75,7 +76,7 @@ func (a *Adapter) Save(dir, base string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := tensorfile.Write(filepath.Join(dir, checkpoint.AdapterWeightsFile), a.tensors()); err != nil {
+	if err := tensorfile.Write(filepath.Join(dir, checkpoint.AdapterWeightsFile), a.tensors(a.Factors)); err != nil {
 		return fmt.Errorf("adapter: %w", err)
 	}
 	if f := a.options.Format(); f.Quantises() {
@@ -97,18 +98,24 @@ func (a *Adapter) Save(dir, base string) error {
 	return jsonl.WriteFile(filepath.Join(dir, checkpoint.AdapterConfigFile), fields)
 }
 
-// Restore reads the factors that Save wrote.
+// Restore reads the factors that Save wrote, on every device.
 func (a *Adapter) Restore(dir string) error {
-	return tensorfile.Read(filepath.Join(dir, checkpoint.AdapterWeightsFile), a.weights.Device, a.tensors())
+	for _, w := range a.weights.Replicas() {
+		tensors := a.tensors(w.Adapter.Factors)
+		if err := tensorfile.Read(filepath.Join(dir, checkpoint.AdapterWeightsFile), w.Device, tensors); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// tensors are the factors by their names in a file.
-func (a *Adapter) tensors() []tensorfile.Tensor {
+// tensors are factors, of a device, by their names in a file.
+func (a *Adapter) tensors(factors []backend.Buffer) []tensorfile.Tensor {
 	all := make([]tensorfile.Tensor, len(a.Specs))
 	for i, spec := range a.Specs {
 		all[i] = tensorfile.Tensor{
 			Name: checkpoint.AdapterPrefix + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...),
-			Buffer: &a.Factors[i],
+			Buffer: &factors[i],
 		}
 	}
 	return all

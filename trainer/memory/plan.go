@@ -14,7 +14,7 @@ import (
 	"github.com/stele-lm/stele/trainer/optimizer"
 )
 
-// Plan is the memory that a run needs on its device, in bytes.
+// Plan is the memory that a run needs on its device, or on each of several, in bytes.
 type Plan struct {
 	Weights int64 `json:"weights"` // the model that is trained
 	// the model that it is compared with; an adapter's is the weights, and the adapter that it began with
@@ -27,6 +27,8 @@ type Plan struct {
 	Logits      int64 `json:"logits"`      // those of a block of the vocabulary, and the head's gradient
 	Program     int64 `json:"program"`     // the process itself: detector, tokenizer, compiled code
 	Total       int64 `json:"total"`
+	// Devices is the number of devices, of which each needs this much; 0 for one.
+	Devices int `json:"devices,omitempty"`
 	// MicroBatch is the gradient pass of the longest sequences that there may be.
 	MicroBatch dense.Shape `json:"micro_batch"`
 
@@ -61,9 +63,27 @@ type Workload struct {
 	// Rollouts counts the completions that a step samples, 0 for none; Decoded those that
 	// are decoded together.
 	Rollouts, Decoded int
+	// Devices divide the rollouts and the passes between them, each with weights, gradients and optimiser of its own;
+	// the plan is that of one of them. 0 means 1.
+	Devices int
 	// AttentionThreads counts the threads that compute attention outside XLA's programs, as a CPU's do where
 	// backend.Device.HostAttention says so; 0 where attention is a part of them.
 	AttentionThreads int
+}
+
+// On returns the workload on so many devices.
+func (w Workload) On(devices int) Workload {
+	if w.Devices = devices; devices < 2 {
+		w.Devices = 0
+	}
+	return w
+}
+
+// Together bounds the completions that one device decodes together: a step's are divided, those of a group not.
+func (w Workload) Together() int {
+	group := max(w.Group, 1)
+	groups, devices := (w.Rollouts+group-1)/group, max(w.Devices, 1)
+	return min(w.Decoded, w.Rollouts, (groups+devices-1)/devices*group)
 }
 
 // Plan computes the plan.
@@ -73,7 +93,7 @@ func (w Workload) Plan() Plan {
 	if w.DType == "bfloat16" {
 		held = checkpoint.BF16
 	}
-	p := Plan{Weights: m.WeightBytes(held), Program: programBytes}
+	p := Plan{Weights: m.WeightBytes(held), Program: programBytes, Devices: w.Devices}
 	p.merged = p.Weights
 	frozen := w.LoRA.Format()
 	largest := 0 // projection
@@ -108,7 +128,7 @@ func (w Workload) Plan() Plan {
 	}
 	if w.Rollouts > 0 {
 		sequence := m.KVBytesPerToken(held) * int64(w.Longest)
-		pool := sequence * int64(min(w.Decoded, w.Rollouts))
+		pool := sequence * int64(w.Together())
 		p.KVPool = max(min(pool, engine.DefaultPoolBytes), sequence)
 	}
 
@@ -168,7 +188,7 @@ func describe(s dense.Shape) string {
 // Write shows the plan to a person.
 func (p Plan) Write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "memory\tMiB\t")
+	fmt.Fprintf(t, "memory%s\tMiB\t\n", p.Each())
 	for _, row := range []struct {
 		name  string
 		bytes int64
@@ -181,6 +201,14 @@ func (p Plan) Write(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%d\t\n", row.name, row.bytes>>20)
 	}
 	return t.Flush()
+}
+
+// Each says that the plan is of each of several devices; "" where it is of one.
+func (p Plan) Each() string {
+	if p.Devices < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" on each of %d devices", p.Devices)
 }
 
 // CheckpointBytes estimates the size of a checkpoint: the model, the moments, and the

@@ -94,3 +94,28 @@ func TestMemoryRefusal(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanOnDevices: devices divide the completions that are decoded together, and each has all the rest.
+func TestPlanOnDevices(t *testing.T) {
+	w := rollouts(640, 128)
+	w.Rollouts, w.Sequences, w.Group, w.Decoded = 80, 80, 16, 64
+	one := w.On(1).Plan()
+	for _, c := range []struct{ devices, together int }{{1, 64}, {2, 48}, {3, 32}, {4, 32}, {5, 16}, {8, 16}} {
+		on := w.On(c.devices)
+		p := on.Plan()
+		if got := on.Together(); got != c.together {
+			t.Errorf("%d devices: %d completions are decoded together, want %d", c.devices, got, c.together)
+		}
+		if want := one.KVPool / 64 * int64(c.together); p.KVPool != want || p.Total != one.Total-one.KVPool+want {
+			t.Errorf("%d devices: pool %d of %d, want %d; one has %d of %d", c.devices, p.KVPool, p.Total, want,
+				one.KVPool, one.Total)
+		}
+		var text strings.Builder
+		if err := p.Write(&text); err != nil {
+			t.Fatal(err)
+		}
+		if says := strings.Contains(text.String(), "on each of"); says != (c.devices > 1) {
+			t.Errorf("%d devices: %s", c.devices, text.String())
+		}
+	}
+}

@@ -65,8 +65,10 @@ func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType,
 	if o.norm, err = CompileNorm(device, specs); err != nil {
 		return nil, err
 	}
-	o.update, err = o.compileUpdate()
-	return o, err
+	if o.update, err = o.compileUpdate(); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 func describe(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW) *Optimizer {
