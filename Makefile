@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: cuda-check gpu-check gpu-bundle compiler install-check paper experiment bench-peers bench-trl bench-pass bench-drafts build setup demo resume-check kill-check test tiers \
+.PHONY: cuda-check gpu-check gpu-bundle compiler install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
   race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -128,6 +128,10 @@ bench-trl: build
 # An update on one sequence of 4,096 tokens against torch's; FLAGS="--dtype float32 --rounds 1" is a part.
 bench-pass: build
 	@third_party/bench-pass.sh $(FLAGS)
+
+# lm-evaluation-harness, which it installs, through stele serve and stele eval: the same outputs and log-probabilities.
+check-lm-eval: build
+	@third_party/check-lm-eval.sh $(MODEL)
 
 # Generation with guesses of repeated tokens and without; MODEL is a folder.
 bench-drafts: build

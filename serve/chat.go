@@ -11,13 +11,6 @@ import (
 
 // chat reads what only /v1/chat/completions has.
 func (s *Server) chat(f *fields, a *asked) error {
-	template := s.engine.Template
-	if template == nil {
-		return errors.New("the model has no chat template: ask /v1/completions")
-	}
-	if err := template.Err(); err != nil {
-		return err
-	}
 	a.request.MaxTokens = s.MaxLen() // to the end of what there is room for
 	if !f.least("max_completion_tokens", &a.request.MaxTokens, 1) {
 		f.least("max_tokens", &a.request.MaxTokens, 1)
@@ -40,6 +33,20 @@ func (s *Server) chat(f *fields, a *asked) error {
 	f.refuses("response_format", `only {"type": "text"} is to be had`, `{"type":"text"}`, `{"type": "text"}`)
 	f.refuses("audio", "only text is to be had")
 	f.refuses("modalities", "only text is to be had", `["text"]`)
+	ids, err := s.rendered(f)
+	a.prompts = [][]int32{ids}
+	return err
+}
+
+// rendered reads messages, and what else the chat template reads, and returns the tokens of the prompt.
+func (s *Server) rendered(f *fields) ([]int32, error) {
+	template := s.engine.Template
+	if template == nil {
+		return nil, errors.New("the model has no chat template: ask /v1/completions")
+	}
+	if err := template.Err(); err != nil {
+		return nil, err
+	}
 	c := text.Conversation{}
 	f.take("chat_template_kwargs", &c.Variables)
 	f.take("documents", &c.Documents)
@@ -47,31 +54,29 @@ func (s *Server) chat(f *fields, a *asked) error {
 	f.take("add_generation_prompt", &generate)
 	f.take("continue_final_message", &again)
 	if again {
-		return errors.New(`field "continue_final_message" is not to be had: ask /v1/completions with the text`)
+		return nil, errors.New(`field "continue_final_message" is not to be had: ask /v1/completions with the text`)
 	}
 	var messages []map[string]json.RawMessage
 	if !f.take("messages", &messages) {
-		return errors.Join(append(f.errs, f.record.Lacks("messages"))...)
+		return nil, errors.Join(append(f.errs, f.record.Lacks("messages"))...)
 	}
 	if len(messages) == 0 {
-		return errors.New(`field "messages" is an empty list`)
+		return nil, errors.New(`field "messages" is an empty list`)
 	}
 	for i, message := range messages {
 		if err := flatten(message); err != nil {
-			return fmt.Errorf("field \"messages\", number %d: %w", i, err)
+			return nil, fmt.Errorf("field \"messages\", number %d: %w", i, err)
 		}
 	}
 	var err error
 	if c.Messages, err = json.Marshal(messages); err != nil {
-		return err
+		return nil, err
 	}
-	rendered, err := template.RenderConversation(c, generate)
+	said, err := template.RenderConversation(c, generate)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ids, err := s.engine.Tokenizer.Encode(rendered, false)
-	a.prompts = [][]int32{ids}
-	return err
+	return s.engine.Tokenizer.Encode(said, false)
 }
 
 // flatten makes one text of a content that comes in parts, as templates expect it.

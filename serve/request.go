@@ -45,8 +45,8 @@ const mostLikeliest = 20
 // mostPrompts bounds a list of prompts.
 const mostPrompts = 4096
 
-// read understands a request, or refuses it.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, k kind) (*asked, error) {
+// object reads the JSON object that a request brings.
+func (s *Server) object(w http.ResponseWriter, r *http.Request) (*fields, error) {
 	// A page of the web can send other types without asking first.
 	if mime, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(mime) != "application/json" {
 		return nil, refuse(http.StatusUnsupportedMediaType, "Content-Type is %q, expected application/json", mime)
@@ -70,11 +70,20 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, k kind) (*asked, e
 		return nil, wrong(err)
 	}
 	f := &fields{record: record, read: map[string]bool{}}
-	a := &asked{kind: k, created: time.Now().Unix(), likeliest: -1}
 	var name string
 	if f.take("model", &name) && name != s.options.Model {
 		return nil, s.noModel(name)
 	}
+	return f, nil
+}
+
+// read understands a request, or refuses it.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, k kind) (*asked, error) {
+	f, err := s.object(w, r)
+	if err != nil {
+		return nil, err
+	}
+	a := &asked{kind: k, created: time.Now().Unix(), likeliest: -1}
 	f.sampling(&a.request, s.engine.Weights.Config.VocabSize)
 	a.request.N = 1
 	f.least("n", &a.request.N, 1)

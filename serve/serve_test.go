@@ -615,3 +615,55 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("the request that was under way: status %d", code)
 	}
 }
+
+// TestTokens: the endpoints that lm-evaluation-harness's remote tokenizer asks.
+func TestTokens(t *testing.T) {
+	c := start(t, Defaults())
+	e := nano(t, engine.Options{})
+	var got struct {
+		Tokens []int32
+		Count  int
+		Prompt string
+	}
+	ask := func(path string, body object) {
+		t.Helper()
+		got.Tokens = nil
+		status, answer := c.post(path, body)
+		if err := json.Unmarshal(answer, &got); err != nil || status != 200 {
+			t.Fatalf("%s: status %d, %s", path, status, answer)
+		}
+	}
+	want, err := e.Tokenizer.Encode("Drei und vier", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask("/tokenize", object{"prompt": "Drei und vier", "add_special_tokens": false})
+	if !slices.Equal(got.Tokens, want) || got.Count != len(want) {
+		t.Errorf("%v, want %v", got.Tokens, want)
+	}
+	ask("/detokenize", object{"tokens": want})
+	if got.Prompt != "Drei und vier" {
+		t.Errorf("%q", got.Prompt)
+	}
+	ask("/tokenize", object{"messages": []object{{"role": "user", "content": "Hi"}}})
+	said, err := e.Tokenizer.Decode(got.Tokens, false)
+	rendered, _ := e.Template.Render([]text.Message{{Role: "user", Content: "Hi"}}, true)
+	if err != nil || said != rendered {
+		t.Errorf("%q, want %q, %v", said, rendered, err)
+	}
+	check(t, c, "/tokenize", object{}, 400, "prompt")
+	check(t, c, "/detokenize", object{"tokens": []int{-1}}, 400, "vocabulary")
+	check(t, c, "/detokenize", object{}, 400, "tokens")
+	response, err := http.Get(c.url + "/tokenizer_info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var info struct {
+		EOS      string `json:"eos_token"`
+		Template string `json:"chat_template"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&info); err != nil || info.EOS == "" || info.Template == "" {
+		t.Errorf("%+v, %v", info, err)
+	}
+}

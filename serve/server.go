@@ -115,6 +115,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/models/{model...}", s.model)
 	mux.HandleFunc("POST /v1/completions", s.generating(completions))
 	mux.HandleFunc("POST /v1/chat/completions", s.generating(chat))
+	mux.HandleFunc("POST /tokenize", s.tokenize)
+	mux.HandleFunc("POST /detokenize", s.detokenize)
+	mux.HandleFunc("GET /tokenizer_info", s.tokenizerInfo)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		for _, path := range []string{"/v1/models", "/v1/completions", "/v1/chat/completions"} {
 			if r.URL.Path == path {
@@ -124,7 +127,8 @@ func (s *Server) Handler() http.Handler {
 			}
 		}
 		fail(w, refuse(http.StatusNotFound,
-			"%s is not here: there are /v1/models, /v1/completions, /v1/chat/completions and /health", r.URL.Path))
+			"%s is not here: there are /v1/models, /v1/completions, /v1/chat/completions, /tokenize, /detokenize, "+
+				"/tokenizer_info and /health", r.URL.Path))
 	})
 	return s.admitted(mux)
 }

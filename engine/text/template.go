@@ -267,6 +267,19 @@ func (t *Template) Err() error {
 	return err
 }
 
+// Source returns the text of the template that conversations without tools are put through.
+func (t *Template) Source() (string, error) {
+	v, err := t.choose(false)
+	return v.source, err
+}
+
+// Special returns a special token by the name that templates know it by, such as bos_token.
+func (t *Template) Special(name string) (token string, ok bool) {
+	value, ok := t.special.Get(name)
+	token, text := value.(string)
+	return token, ok && text
+}
+
 // Path is the file that the template stands in.
 func (t *Template) Path() string {
 	v, _ := t.choose(false)
