@@ -8,6 +8,7 @@ import (
 
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
@@ -47,6 +48,11 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 		case len(away) > 0:
 			fmt.Fprintf(say, "%s: no data in %s: left out; it is asked in %s\n", b, strings.Join(away, " "),
 				strings.Join(here, " "))
+		}
+		if asks, mute := withPrompts(here, known); len(asked) == 0 && named && len(asks) > 0 && len(mute) > 0 {
+			fmt.Fprintf(say, "%s: no words to ask with in %s: left out; write their prompts into %s beside "+
+				"the data\n", b, strings.Join(mute, " "), language.File)
+			here = asks
 		}
 		has[b] = here
 	}
@@ -96,4 +102,16 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 	}
 	spec.Benchmarks, spec.Languages = left, there
 	return nil
+}
+
+// withPrompts splits languages into those that have prompts and those that have none.
+func withPrompts(codes []string, known *language.Table) (asks, mute []string) {
+	for _, code := range codes {
+		if l := known.Exact(code); l != nil && l.Prompts != nil {
+			asks = append(asks, code)
+		} else {
+			mute = append(mute, code)
+		}
+	}
+	return asks, mute
 }

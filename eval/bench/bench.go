@@ -237,7 +237,7 @@ func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 			continue
 		}
 		in := dataset.OpenFiles(files, s.options(language, split))
-		problems, err := s.read(in, of, split, []string{language})
+		problems, err := s.inLanguage(language).read(in, of, split, []string{language})
 		if err := errors.Join(err, in.Close()); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -165,7 +166,7 @@ func (s *Source) part(to *string, p *Problem, record *jsonl.Record, part, split 
 	if m == nil {
 		return fmt.Errorf("field %q: %.60q does not match the pattern %s", s.columnOf(part), *to, expression)
 	}
-	*to = m[1]
+	*to = strings.Join(m[1:], "")
 	return nil
 }
 
@@ -304,15 +305,19 @@ func (c *Choices) where() string {
 // list "text" of an object.
 func (c *Choices) options(record *jsonl.Record) ([]string, error) {
 	var options []string
+	null := "" // a column that is null: this question has no more choices
 	for _, column := range c.Columns {
 		text, found, err := scalar(record, column)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case !found && record.Has(column):
+			null = cmp.Or(null, column)
+		case !found || null != "":
+			return nil, record.Missing(cmp.Or(null, column))
+		default:
+			options = append(options, text)
 		}
-		if !found {
-			return nil, record.Missing(column)
-		}
-		options = append(options, text)
 	}
 	if c.Column == "" {
 		return options, nil

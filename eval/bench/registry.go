@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type Source struct {
 	Hub       string            `yaml:"hub"`
 	Revision  string            `yaml:"revision"`
 	Languages []string          `yaml:"languages"`
+	Called    map[string]string `yaml:"called"` // what the source calls languages, where not by our code
 	Config    string            `yaml:"config"`
 	Split     string            `yaml:"split"`
 	Columns   []string          `yaml:"columns"`
@@ -230,6 +232,11 @@ func (s *Source) check(languages []string) error {
 			return fmt.Errorf("languages: %q is none of the benchmark's", l)
 		}
 	}
+	for l := range s.Called {
+		if !slices.Contains(languages, l) {
+			return fmt.Errorf("called: %q is none of the benchmark's languages", l)
+		}
+	}
 	for part := range s.Fields {
 		if !slices.Contains(fieldNames, part) {
 			return fmt.Errorf("fields: unknown part %q: expected %s%s", part, strings.Join(fieldNames, ", "),
@@ -249,8 +256,8 @@ func (s *Source) check(languages []string) error {
 		if err != nil {
 			return fmt.Errorf("patterns: %s: %w", part, err)
 		}
-		if expression.NumSubexp() != 1 {
-			return fmt.Errorf("patterns: %s: %d groups, expected 1", part, expression.NumSubexp())
+		if expression.NumSubexp() < 1 {
+			return fmt.Errorf("patterns: %s: no group, expected one or more", part)
 		}
 		s.patterns[part] = expression
 	}
@@ -305,5 +312,18 @@ func (s *Source) languages(e Entry) []string {
 
 // fill puts language and split into a path or a name.
 func (s *Source) fill(text, language, split string) string {
+	language = cmp.Or(s.Called[language], language)
 	return strings.NewReplacer("{language}", language, "{split}", split).Replace(text)
+}
+
+// inLanguage is the source with the columns of a language: where every language has a column
+// of its own, the field {language} names it.
+func (s Source) inLanguage(language string) *Source {
+	s.Fields = maps.Clone(s.Fields)
+	for _, part := range []string{"problem", "answer", "solution"} {
+		if s.Fields[part] == "{language}" {
+			s.Fields[part] = s.fill(s.Fields[part], language, "")
+		}
+	}
+	return &s
 }
