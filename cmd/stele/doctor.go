@@ -21,6 +21,7 @@ import (
 	"github.com/stele-lm/stele/kernels/cudnn"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
+	"github.com/stele-lm/stele/kernels/op"
 	"github.com/stele-lm/stele/kernels/triton"
 )
 
@@ -101,7 +102,7 @@ func diagnose() diagnosis {
 	d := diagnosis{
 		Version: buildVersion(), Cores: runtime.NumCPU(), CPUFeatures: cpuFeatures(),
 		PluginDirs: backend.PluginDirs(), Attention: pagedAttention(errors.New("there is no such GPU")),
-		Dense: trainingAttention(errors.New("there is no such GPU"), nil),
+		Dense: trainingAttention(errors.New("there is no such GPU")),
 		Tier:  isa.InForce().String(), MachineTier: isa.Machine().String(),
 		Kernels: host.Tier().String(), Programs: diagnosePrograms(),
 	}
@@ -118,7 +119,7 @@ func diagnose() diagnosis {
 			}
 			if name == "xla:cuda" {
 				d.Attention = pagedAttention(device.Kernels())
-				d.Dense = trainingAttention(device.CUDNN(), device.RaggedCUDNN())
+				d.Dense = trainingAttention(device.CUDNN())
 			}
 			device.Close()
 		}
@@ -164,19 +165,16 @@ func pagedAttention(none error) string {
 }
 
 // trainingAttention says by what rule attention over whole sequences is cuDNN's, and what follows on a GPU that is
-// here, which has it, for rows of several sequences too, or a reason not to.
-func trainingAttention(none, ragged error) string {
+// here, which has it or a reason not to.
+func trainingAttention(none error) string {
 	here := "so it is here"
-	switch {
-	case none != nil:
+	if none != nil {
 		here = fmt.Sprintf("here it is not cuDNN's: %v", none)
-	case ragged != nil:
-		here = fmt.Sprintf("so it is here, but for those rows: %v", ragged)
 	}
 	return fmt.Sprintf("in scoring and training cuDNN computes it on NVIDIA GPUs of compute capability %.1f and more, "+
-		"for weights held in bfloat16 and heads of at most %d numbers, a multiple of 8, unless %s=off; where a row "+
-		"holds several sequences from %.1f on and below %.1f; elsewhere it is computed in blocks by XLA's programs; %s",
-		cudnn.LeastCapability, cudnn.WidestHead, backend.CUDNNSetting, cudnn.LeastRagged, cudnn.BeyondRagged, here)
+		"for weights held in bfloat16 and heads of at most %d numbers, a multiple of 8, unless %s=off or rows of more "+
+		"than %d tokens hold several sequences; elsewhere it is computed in blocks by XLA's programs; %s",
+		cudnn.LeastCapability, cudnn.WidestHead, backend.CUDNNSetting, op.LongestBiased, here)
 }
 
 // cpuFeatures names the vector extensions that speed depends on, capped or not.

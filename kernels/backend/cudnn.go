@@ -49,23 +49,6 @@ func (d *Device) CUDNN() error {
 	return d.cudnnTrial()
 }
 
-// RaggedCUDNN returns nil where those calls may be of rows that hold several sequences, or the reason why not.
-func (d *Device) RaggedCUDNN() error {
-	if err := d.CUDNN(); err != nil {
-		return err
-	}
-	if has, err := d.capability(); err != nil {
-		return err
-	} else if has < cudnn.LeastRagged || has >= cudnn.BeyondRagged {
-		return fmt.Errorf("the GPU has compute capability %.1f, rows of several sequences need %.1f or more and less "+
-			"than %.1f", has, cudnn.LeastRagged, cudnn.BeyondRagged)
-	}
-	if d.raggedTrial == nil {
-		return nil
-	}
-	return d.raggedTrial()
-}
-
 // capability is the compute capability of the GPU, or 0 where it is not known.
 func (d *Device) capability() (float64, error) {
 	text := ""
@@ -105,12 +88,6 @@ func CallsCUDNN(g *graph.Graph) bool {
 	return d != nil && d.CUDNN() == nil
 }
 
-// CallsRaggedCUDNN reports whether they may be of rows that hold several sequences.
-func CallsRaggedCUDNN(g *graph.Graph) bool {
-	d, _ := g.State(cudnnKey{}).(*Device)
-	return d != nil && d.RaggedCUDNN() == nil
-}
-
 // cudnnCall is the mark of a gather that becomes a call of cuDNN's attention, or of its gradient.
 type cudnnCall struct {
 	cudnn.Call
@@ -121,26 +98,38 @@ type cudnnCall struct {
 // further is the mark of an operation that stands for a further result of the call that it is made from.
 type further struct{}
 
-// CUDNNPlaces are the operands that say where a call's sequences lie: none, counts, or counts and places (see
+// CUDNNMasks are the operands of a call beside queries, keys and values, as far as it is Biased or Counted (see
 // cudnn.Call).
-type CUDNNPlaces []*graph.Node
+type CUDNNMasks struct{ Bias, Queries, Keys *graph.Node }
+
+// operands puts them among a call's others.
+func (m CUDNNMasks) operands(c cudnn.Call, first []*graph.Node, last ...*graph.Node) (all []*graph.Node) {
+	all = first
+	if c.Biased {
+		all = append(all, m.Bias)
+	}
+	if all = append(all, last...); c.Counted {
+		all = append(all, m.Queries, m.Keys)
+	}
+	return all
+}
 
 // CUDNNAttention is a call of cuDNN's attention in a graph that CallsCUDNN: of q [B, T, H, E], keys and values
-// [B, S, K, E], bfloat16, the result [B, T, H, E] and the logarithms of sums [sequences, H, T], float32. What
-// belongs to no sequence of the call is anything, NaN among it.
-func CUDNNAttention(c cudnn.Call, q, keys, values *graph.Node, places CUDNNPlaces) (out, logSums *graph.Node) {
-	operands := append([]*graph.Node{q, keys, values}, places...)
+// [B, S, K, E], bfloat16, the result [B, T, H, E] and the logarithms of sums [B, H, T], float32. What is beyond the
+// call's counts is anything, NaN among it.
+func CUDNNAttention(c cudnn.Call, q, keys, values *graph.Node, m CUDNNMasks) (out, logSums *graph.Node) {
+	operands := m.operands(c, []*graph.Node{q, keys, values})
 	first := markCUDNN(cudnnCall{c, false, operands}, c.B, c.H, c.T, c.E)
-	logSums = furtherResult(first, shapes.Make(dtypes.Float32, c.Sequences(), c.H, c.T))
+	logSums = furtherResult(first, shapes.Make(dtypes.Float32, c.B, c.H, c.T))
 	return graph.TransposeAllAxes(first, 0, 2, 1, 3), logSums
 }
 
 // CUDNNGradient is the call of its gradient: of q, keys and values as far as it is due to these keys. logSums,
 // ofOut and out may be those of more keys (see cudnn.Call.Gradient).
-func CUDNNGradient(c cudnn.Call, q, keys, values, logSums, ofOut, out *graph.Node, places CUDNNPlaces) (
+func CUDNNGradient(c cudnn.Call, q, keys, values, logSums, ofOut, out *graph.Node, m CUDNNMasks) (
 	ofQ, ofKeys, ofValues *graph.Node,
 ) {
-	operands := append([]*graph.Node{q, keys, values, logSums, ofOut, out}, places...)
+	operands := m.operands(c, []*graph.Node{q, keys, values, logSums, ofOut}, out)
 	first := markCUDNN(cudnnCall{c, true, operands}, c.B, c.H, c.T, c.E)
 	shape := shapes.Make(dtypes.BFloat16, c.B, c.K, c.S, c.E)
 	second, third := furtherResult(first, shape), furtherResult(first, shape)
@@ -176,8 +165,8 @@ type cudnnStatement struct {
 	cudnnCall
 }
 
-// useCUDNN turns what is so marked into calls, and returns them.
-func useCUDNN(g *graph.Graph) (calls []cudnnStatement, err error) {
+// useCUDNN turns what is so marked into calls, and returns them. Gradients add up in one order where ordered.
+func useCUDNN(g *graph.Graph, ordered bool) (calls []cudnnStatement, err error) {
 	defer internalsChanged(&err)
 	made := map[*stablehlo.Statement]bool{}
 	for s, c := range marked[cudnnCall](g, "stablehlo.gather") {
@@ -187,15 +176,11 @@ func useCUDNN(g *graph.Graph) (calls []cudnnStatement, err error) {
 			s.Inputs = append(s.Inputs, valueOf(n))
 			ranks = append(ranks, n.Rank())
 		}
-		target := cudnn.Targets[0]
-		if c.gradient {
-			target = cudnn.Targets[1]
-		}
-		if err := becomeCall(s, target, nil); err != nil {
+		if err := becomeCall(s, c.Target(c.gradient), nil); err != nil {
 			return nil, err
 		}
 		s.Attributes["api_version"] = int32(stablehlo.CustomCallAPIVersionStatusReturning)
-		s.Attributes["backend_config"] = written(quoted(c.Config(c.gradient)))
+		s.Attributes["backend_config"] = written(quoted(c.Config(c.gradient, ordered)))
 		s.Attributes["operand_layouts"] = rowMajor(ranks...)
 		calls, made[s] = append(calls, cudnnStatement{s, c}), true
 	}
@@ -240,10 +225,13 @@ func meant(calls []cudnnStatement) {
 
 // registerCUDNN makes what calls of cuDNN's mean callable from the programs of the plugin at path.
 func registerCUDNN(path string) error {
-	for i, target := range cudnn.Targets {
-		gradient := i == 1
-		if err := registerCall(path, target, func(c hostCall) error { return computeCUDNN(c, gradient) }); err != nil {
-			return err
+	for _, targets := range cudnn.Targets {
+		for i, target := range targets {
+			gradient := i == 1
+			call := func(c hostCall) error { return computeCUDNN(c, gradient) }
+			if err := registerCall(path, target, call); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -255,23 +243,30 @@ func computeCUDNN(c hostCall, gradient bool) error {
 	if err != nil {
 		return err
 	}
-	bits := func(b *ffiBuffer) []uint16 { return elements[uint16](b) }
-	in, n := c.operands, 3
+	in := c.operands
+	take := func() (b *ffiBuffer) {
+		b, in = in[0], in[1:]
+		return b
+	}
+	bits := func() []uint16 { return elements[uint16](take()) }
+	q, k, v := bits(), bits(), bits()
+	var m cudnn.Masks
+	var r cudnn.Results
 	if gradient {
-		n = 6
+		r.LogSums, r.OfOut = elements[float32](take()), bits()
 	}
-	var places cudnn.Places
-	for i, p := range []*[]int32{&places.Queries, &places.Keys, &places.QueriesFirst, &places.KeysFirst} {
-		if n+i < len(in) {
-			*p = elements[int32](in[n+i])
-		}
+	if call.Biased {
+		m.Bias = bits()
 	}
-	out := c.results
+	if gradient {
+		r.Out = bits()
+	}
+	if call.Counted {
+		m.Queries, m.Keys = elements[int32](take()), elements[int32](take())
+	}
+	out := func(i int) []uint16 { return elements[uint16](c.results[i]) }
 	if !gradient {
-		return call.Attend(bits(in[0]), bits(in[1]), bits(in[2]), places, threads.Count, bits(out[0]),
-			elements[float32](out[1]))
+		return call.Attend(q, k, v, m, threads.Count, out(0), elements[float32](c.results[1]))
 	}
-	results := cudnn.Results{LogSums: elements[float32](in[3]), OfOut: bits(in[4]), Out: bits(in[5])}
-	return call.Gradient(bits(in[0]), bits(in[1]), bits(in[2]), results, places, threads.Count, bits(out[0]),
-		bits(out[1]), bits(out[2]))
+	return call.Gradient(q, k, v, r, m, threads.Count, out(0), out(1), out(2))
 }

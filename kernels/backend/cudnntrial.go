@@ -13,22 +13,18 @@ import (
 	"github.com/stele-lm/stele/kernels/cudnn"
 )
 
-// Small calls of each kind: of whole rows, of rows that see a part of others, of rows that hold several
-// sequences.
-var (
-	cudnnTrials = []cudnn.Call{
-		{B: 2, T: 48, S: 48, H: 4, K: 2, E: 64, Causal: true},
-		{B: 2, T: 40, S: 48, H: 4, K: 2, E: 64, Counted: true},
-	}
-	raggedTrials = []cudnn.Call{
-		{B: 2, T: 48, S: 48, H: 4, K: 2, E: 64, Causal: true, Counted: true, Most: 4},
-	}
-)
+// cudnnTrials are small calls of each kind: of rows that see themselves, of rows that see a part of others, of rows
+// that hold several sequences.
+var cudnnTrials = []cudnn.Call{
+	{B: 2, T: 48, S: 48, H: 4, K: 2, E: 64, Causal: true},
+	{B: 2, T: 40, S: 48, H: 4, K: 2, E: 64, Counted: true},
+	{B: 2, T: 48, S: 48, H: 4, K: 2, E: 64, Causal: true, Biased: true},
+}
 
 // tryCUDNN has the device compute calls of cuDNN's attention and of its gradient, given results that other keys
 // share in, and compares them with what they mean.
-func (d *Device) tryCUDNN(calls []cudnn.Call) error {
-	for _, c := range calls {
+func (d *Device) tryCUDNN() error {
+	for _, c := range cudnnTrials {
 		if err := d.tryCall(c); err != nil {
 			return fmt.Errorf("cuDNN's attention: %w", err)
 		}
@@ -56,21 +52,23 @@ func (d *Device) tryCall(c cudnn.Call) error {
 	}
 	queries, keys := c.B*c.T*c.H*c.E, c.B*c.S*c.K*c.E
 	q, k, v, ofOut, elsewhere := random(queries), random(keys), random(keys), random(queries), random(queries)
-	var places cudnn.Places
-	switch {
-	case c.Ragged(): // three in the first row, one in the second
-		places.Queries = []int32{17, 1, 30, 48, 0, 0, 0, 0}
-		places.Keys = places.Queries
-		for _, first := range []int32{0, 17, 18, 48, 96, 96, 96, 96, 96} {
-			places.QueriesFirst = append(places.QueriesFirst, first*int32(c.H*c.E))
-			places.KeysFirst = append(places.KeysFirst, first*int32(c.K*c.E))
-		}
-	case c.Counted:
-		places.Queries, places.Keys = []int32{int32(c.T), int32(c.T) - 1}, []int32{int32(c.S), 5}
+	var bias []float32
+	var m cudnn.Masks
+	if c.Counted {
+		m.Queries, m.Keys = []int32{int32(c.T), int32(c.T) - 1}, []int32{int32(c.S), 5}
 	}
-	out, logSums := make([]uint16, queries), make([]float32, c.Sequences()*c.H*c.T)
+	if c.Biased { // a sequence of 17 tokens, and another
+		bias = make([]float32, c.B*c.T*c.S)
+		for i := range bias {
+			if query, key := i/c.S%c.T, i%c.S; query >= 17 && key < 17 {
+				bias[i] = cudnn.Hidden
+			}
+		}
+		m.Bias = cudnn.Bits(bias)
+	}
+	out, logSums := make([]uint16, queries), make([]float32, c.B*c.H*c.T)
 	bits := cudnn.Bits
-	if err := c.Attend(bits(q), bits(k), bits(v), places, threads.Count, out, logSums); err != nil {
+	if err := c.Attend(bits(q), bits(k), bits(v), m, threads.Count, out, logSums); err != nil {
 		return err
 	}
 	// Other keys of as much weight, with a result of their own.
@@ -82,17 +80,18 @@ func (d *Device) tryCall(c cudnn.Call) error {
 	}
 	ofQ, ofK, ofV := make([]uint16, queries), make([]uint16, keys), make([]uint16, keys)
 	results := cudnn.Results{LogSums: sums, OfOut: bits(ofOut), Out: bits(elsewhere)}
-	if err := c.Gradient(bits(q), bits(k), bits(v), results, places, threads.Count, ofQ, ofK, ofV); err != nil {
+	if err := c.Gradient(bits(q), bits(k), bits(v), results, m, threads.Count, ofQ, ofK, ofV); err != nil {
 		return err
 	}
 
 	ofQueries, ofKeys := []int{c.B, c.T, c.H, c.E}, []int{c.B, c.S, c.K, c.E}
 	inputs := []trialInput{{"q", q, ofQueries}, {"k", k, ofKeys}, {"v", v, ofKeys},
-		{"sums", sums, []int{c.Sequences(), c.H, c.T}}, {"ofOut", ofOut, ofQueries}, {"out", elsewhere, ofQueries}}
-	for _, more := range [][]int32{places.Queries, places.Keys, places.QueriesFirst, places.KeysFirst} {
-		if more != nil {
-			inputs = append(inputs, trialInput{fmt.Sprintf("place%d", len(inputs)), more, []int{len(more)}})
-		}
+		{"sums", sums, []int{c.B, c.H, c.T}}, {"ofOut", ofOut, ofQueries}, {"out", elsewhere, ofQueries}}
+	if c.Biased {
+		inputs = append(inputs, trialInput{"bias", bias, []int{c.B, 1, c.T, c.S}})
+	}
+	if c.Counted {
+		inputs = append(inputs, trialInput{"queries", m.Queries, []int{c.B}}, trialInput{"keys", m.Keys, []int{c.B}})
 	}
 	got, err := d.runTrial(c, inputs)
 	if err != nil {
@@ -146,8 +145,15 @@ func (d *Device) runTrial(c cudnn.Call, inputs []trialInput) (numbers [][]float3
 		declared = append(declared, Input{Name: in.name, Shape: shapes.Make(dtype, in.dims...)})
 	}
 	p, err := Compile(d, "try cuDNN", declared, func(in []*graph.Node) []*graph.Node {
-		out, logSums := CUDNNAttention(c, in[0], in[1], in[2], in[6:])
-		ofQ, ofK, ofV := CUDNNGradient(c, in[0], in[1], in[2], in[3], in[4], in[5], in[6:])
+		var m CUDNNMasks
+		switch more := in[6:]; {
+		case c.Biased:
+			m.Bias = more[0]
+		case c.Counted:
+			m.Queries, m.Keys = more[0], more[1]
+		}
+		out, logSums := CUDNNAttention(c, in[0], in[1], in[2], m)
+		ofQ, ofK, ofV := CUDNNGradient(c, in[0], in[1], in[2], in[3], in[4], in[5], m)
 		return []*graph.Node{out, logSums, ofQ, ofK, ofV}
 	})
 	if err != nil {

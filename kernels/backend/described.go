@@ -115,7 +115,7 @@ func openDescribed(gpu string, exact, plans bool) (*Device, error) {
 			plugin)
 	}
 	d := &Device{Name: name, opened: new(atomic.Bool), described: &described{}}
-	d.described.capability = describedCapability(string(target))
+	d.described.capability, d.ordered = describedCapability(string(target)), exact
 	d.start = sync.OnceValues(func() (compute.Backend, error) {
 		if plans {
 			if err := loadCUDNN(filepath.Join(filepath.Dir(dir), "cudnn")); err != nil {

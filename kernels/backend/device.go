@@ -17,7 +17,6 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
-	"github.com/stele-lm/stele/kernels/cudnn"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
 )
@@ -48,8 +47,8 @@ type Device struct {
 	trial func() error
 	// cudnnTrial tells why a GPU's programs cannot call cuDNN's attention, or returns nil. A nil one is not needed.
 	cudnnTrial func() error
-	// raggedTrial is the same of calls for rows that hold several sequences.
-	raggedTrial func() error
+	// ordered is that cuDNN's gradients add up in one order (see orderedFlags).
+	ordered bool
 	// described compiles for a GPU that is not here; nil where programs are compiled for what they run on.
 	described *described
 }
@@ -166,19 +165,17 @@ func openXLA(spec string) (*Device, error) {
 		return nil, err
 	}
 	d := opened(name, b)
+	d.ordered = reproducible.Load()
 	d.trial = sync.OnceValue(func() error {
 		alone := *d
 		alone.trial = nil
 		return alone.tryKernel()
 	})
-	tryCUDNN := func(calls []cudnn.Call) func() error {
-		return sync.OnceValue(func() error {
-			alone := *d
-			alone.cudnnTrial, alone.raggedTrial = nil, nil
-			return alone.tryCUDNN(calls)
-		})
-	}
-	d.cudnnTrial, d.raggedTrial = tryCUDNN(cudnnTrials), tryCUDNN(raggedTrials)
+	d.cudnnTrial = sync.OnceValue(func() error {
+		alone := *d
+		alone.cudnnTrial = nil
+		return alone.tryCUDNN()
+	})
 	return d, nil
 }
 

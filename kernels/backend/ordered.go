@@ -2,6 +2,7 @@ package backend
 
 import (
 	"bytes"
+	"slices"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -11,20 +12,25 @@ import (
 
 // The gradient of cuDNN's attention adds up in the order in which threads come, unless XLA asks for the variant
 // that does not, which it does for all of a program or for nothing of it: what a call's own backend_config says
-// of it XLA overwrites. The same flag takes Triton's products from a program, so none but those that have this
-// gradient get it, where a run must go on exactly.
+// of it XLA overwrites by what a flag says. The same flag takes Triton's products from a program, so none but
+// those that have this gradient get it, where a run must go on exactly.
 
 // orderedFlags are XLA's flags for such programs of a plugin.
 func orderedFlags(plugin string) []xlaFlag {
 	const exclude = "xla_gpu_exclude_nondeterministic_ops"
 	if mentions(plugin, exclude) {
-		return []xlaFlag{{exclude, true}}
+		// Products that were made Triton's before would be nobody's.
+		return []xlaFlag{{exclude, true}, {"xla_gpu_enable_triton_gemm", false}}
 	}
 	return []xlaFlag{{"xla_gpu_deterministic_ops", true}}
 }
 
 // addsUnordered reports whether a program, as StableHLO, is one of them.
-func addsUnordered(program []byte) bool { return bytes.Contains(program, []byte(cudnn.Targets[1])) }
+func addsUnordered(program []byte) bool {
+	return slices.ContainsFunc(cudnn.Targets[:], func(targets [2]string) bool {
+		return bytes.Contains(program, []byte(targets[1]))
+	})
+}
 
 // orderedCompiler has programs compiled with orderedFlags, by next.
 type orderedCompiler struct {

@@ -96,7 +96,7 @@ func compile(
 		if p.kernels, err = useKernels(p.graph); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
-		if ofCUDNN, err = useCUDNN(p.graph); err != nil {
+		if ofCUDNN, err = useCUDNN(p.graph, d.ordered); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
 		}
 		p.cudnn = len(ofCUDNN)

@@ -9,35 +9,37 @@ import (
 
 // Call is a call of cuDNN's attention: of B rows of T queries with H heads over as many rows of S keys and
 // values with K heads, each E numbers wide, all bfloat16. The operands are queries [B, T, H, E], keys and
-// values [B, S, K, E]; for the gradient then logarithms of sums, the gradient of the result and the result
-// itself (see Gradient); then, where Counted, the numbers of queries and of keys of each sequence [Sequences],
-// int32; and where Ragged, the places at which the queries of each begin and those at which its keys do, in
-// numbers from the first, [Sequences + 1], int32.
+// values [B, S, K, E]; for the gradient then logarithms of sums and the gradient of the result; where Biased what is
+// added to scores [B, 1, T, S], bfloat16; for the gradient the result (see Gradient); and where Counted the
+// numbers of queries and of keys of each row [B], int32.
 type Call struct {
-	B, T, S, H, K, E int
-	// Causal is that query i of a sequence sees its keys up to i.
-	Causal bool
-	// Counted is that a sequence has as many queries and keys as the call is given.
-	Counted bool
-	// Most is how many sequences a row may hold. One alone begins where the row does; of several each begins
-	// where the call says, all of them counted.
-	Most int
+	B, T, S, H, K, E        int
+	Causal, Biased, Counted bool // Causal is that query i of a row sees its keys up to i
 }
-
-// Ragged reports whether rows may hold several sequences.
-func (c Call) Ragged() bool { return c.Most > 1 }
-
-// Sequences returns the number of sequences, those without tokens included.
-func (c Call) Sequences() int { return c.B * max(c.Most, 1) }
 
 // Scale is what scores are multiplied with.
 func (c Call) Scale() float64 { return 1 / math.Sqrt(float64(c.E)) }
 
-// Targets name the custom calls: attention, whose results are [B, H, T, E], laid out as [B, T, H, E], and the
-// logarithms of the sums of each query's exponentials [Sequences, H, T], float32, from the first query of a
-// sequence on; and the gradient, whose results are those of queries, keys and values [B, H or K, T or S, E],
-// laid out with the heads third. Both have one more result, bytes that cuDNN works with.
-var Targets = [2]string{"__cudnn$fmhaSoftmax", "__cudnn$fmhaSoftmaxBackward"}
+// Targets name the custom calls, without and with a bias: attention, whose results are [B, H, T, E], laid out as
+// [B, T, H, E], and the logarithms of the sums of each query's exponentials [B, H, T], float32; and the gradient,
+// whose results are those of queries, keys and values [B, H or K, T or S, E], laid out with the heads third. Both
+// have one more result, bytes that cuDNN works with.
+var Targets = [2][2]string{
+	{"__cudnn$fmhaSoftmax", "__cudnn$fmhaSoftmaxBackward"},
+	{"__cudnn$fmhaScaleBiasSoftmax", "__cudnn$fmhaScaleBiasSoftmaxBackward"},
+}
+
+// Target returns that of the call, or of its gradient.
+func (c Call) Target(gradient bool) string {
+	biased, which := 0, 0
+	if c.Biased {
+		biased = 1
+	}
+	if gradient {
+		which = 1
+	}
+	return Targets[biased][which]
+}
 
 // Fits reports whether cuDNN computes heads of these numbers and this width on all GPUs from LeastCapability
 // on.
@@ -48,10 +50,11 @@ const (
 	WidestHead = 128
 	// LeastCapability is the least compute capability of a GPU.
 	LeastCapability = 8.0
-	// LeastRagged is that for rows that hold several sequences; from BeyondRagged on cuDNN has no gradient of those
-	// that adds up in one order (9.23: "not supported for bprop thd on SM8X and SM12X GPUs").
-	LeastRagged, BeyondRagged = 9.0, 12.0
 )
+
+// Hidden is a bias that leaves nothing of a score. Numbers that are closer to the least of bfloat16 cuDNN subtracts
+// from each other wrongly.
+const Hidden = -1 << 41
 
 // dots are the axes of a product: those contracted and those of its batch, of the left side and of the right.
 type dots struct {
@@ -94,7 +97,9 @@ type config struct {
 	Scores shape   `json:"intermediate_tensor_shape"`
 	Flash  bool    `json:"is_flash_attention"`
 	Mask   string  `json:"mask_type"`
-	Most   int     `json:"max_seg_per_batch"`
+	// Ordered XLA sets to what its flags say of the program, in the first of calls that are alike: the others
+	// it would not find among those that cuDNN has planned.
+	Ordered bool `json:"force_deterministic,omitempty"`
 
 	// of attention
 	OfScores *dots `json:"bmm1_dot_dimension_numbers,omitempty"`
@@ -106,9 +111,10 @@ type config struct {
 	OfProbabilities *dots `json:"bmm2_grad_gemm2_dot_dimension_numbers,omitempty"`
 }
 
-// Config is the backend_config of the call, or of its gradient.
-func (c Call) Config(gradient bool) string {
-	k := config{Scale: c.Scale(), Flash: true, Mask: c.mask(), Most: max(c.Most, 1)}
+// Config is the backend_config of the call, or of its gradient. Where ordered the gradient adds up in one
+// order, in programs that XLA is told this of, too.
+func (c Call) Config(gradient, ordered bool) string {
+	k := config{Ordered: gradient && ordered, Scale: c.Scale(), Flash: true, Mask: c.mask()}
 	k.Algorithm.ID, k.Algorithm.Math, k.Algorithm.Frontend = "0", "TENSOR_OP_MATH", true
 	k.Scores.Type, k.Scores.Dynamic = "BF16", make([]bool, 4)
 	for i, n := range []int{c.B, c.H, c.T, c.S} {
@@ -132,9 +138,9 @@ func (c Call) Config(gradient bool) string {
 // mask is the call's MaskType.
 func (c Call) mask() string {
 	switch {
-	case c.Causal && (c.Counted || c.Ragged()):
+	case c.Causal && c.Counted:
 		return "PADDING_CAUSAL"
-	case c.Counted || c.Ragged():
+	case c.Counted:
 		return "PADDING"
 	case c.Causal:
 		return "CAUSAL"
@@ -150,8 +156,8 @@ func (c Call) Numbers() []int64 {
 		}
 		return 0
 	}
-	return []int64{int64(c.B), int64(c.T), int64(c.S), int64(c.H), int64(c.K), int64(c.E), int64(c.Most),
-		bit(c.Causal), bit(c.Counted)}
+	return []int64{int64(c.B), int64(c.T), int64(c.S), int64(c.H), int64(c.K), int64(c.E),
+		bit(c.Causal), bit(c.Biased), bit(c.Counted)}
 }
 
 // FromNumbers reads what Numbers returns.
@@ -159,6 +165,6 @@ func FromNumbers(n []int64) (Call, error) {
 	if len(n) != 9 {
 		return Call{}, fmt.Errorf("a call of cuDNN's attention with %d numbers, expected 9", len(n))
 	}
-	return Call{B: int(n[0]), T: int(n[1]), S: int(n[2]), H: int(n[3]), K: int(n[4]), E: int(n[5]), Most: int(n[6]),
-		Causal: n[7] == 1, Counted: n[8] == 1}, nil
+	return Call{B: int(n[0]), T: int(n[1]), S: int(n[2]), H: int(n[3]), K: int(n[4]), E: int(n[5]),
+		Causal: n[6] == 1, Biased: n[7] == 1, Counted: n[8] == 1}, nil
 }

@@ -6,53 +6,36 @@ import (
 	"sync"
 )
 
-// Places are where a call's sequences lie, as it is given them: counts of queries and keys, and, where it is
-// ragged, where each begins.
-type Places struct {
-	Queries, Keys           []int32
-	QueriesFirst, KeysFirst []int32
+// Masks is what a call is given beside queries, keys and values, as far as it is Biased or Counted.
+type Masks struct {
+	Bias          []uint16 // [B, 1, T, S]
+	Queries, Keys []int32  // [B]
 }
 
-// sequence is the tokens of one: its first query and key, counted over all rows, and how many it has.
-type sequence struct{ query, key, queries, keys int }
-
-// sequences lists those of a call, those without tokens too.
-func (c Call) sequences(p Places) ([]sequence, error) {
-	all := make([]sequence, c.Sequences())
-	for i := range all {
-		all[i] = sequence{i * c.T, i * c.S, c.T, c.S}
-		if !c.Counted && !c.Ragged() {
-			continue
-		}
-		if len(p.Queries) != len(all) || len(p.Keys) != len(all) {
-			return nil, fmt.Errorf("%d sequences with %d counts of queries and %d of keys", len(all), len(p.Queries),
-				len(p.Keys))
-		}
-		all[i].queries, all[i].keys = int(p.Queries[i]), int(p.Keys[i])
-		if c.Ragged() {
-			if len(p.QueriesFirst) != len(all)+1 || len(p.KeysFirst) != len(all)+1 {
-				return nil, fmt.Errorf("%d sequences that begin at %d and %d places", len(all), len(p.QueriesFirst),
-					len(p.KeysFirst))
+// sizes returns how many queries and keys each row has.
+func (c Call) sizes(m Masks) (queries, keys []int, err error) {
+	if c.Biased && len(m.Bias) != c.B*c.T*c.S || c.Counted && (len(m.Queries) != c.B || len(m.Keys) != c.B) {
+		return nil, nil, fmt.Errorf("%+v with a bias of %d numbers and %d and %d counts", c, len(m.Bias),
+			len(m.Queries), len(m.Keys))
+	}
+	for b := range c.B {
+		q, k := c.T, c.S
+		if c.Counted {
+			if q, k = int(m.Queries[b]), int(m.Keys[b]); q < 0 || q > c.T || k < 0 || k > c.S {
+				return nil, nil, fmt.Errorf("row %d has %d queries of %d and %d keys of %d", b, q, c.T, k, c.S)
 			}
-			all[i].query, all[i].key = int(p.QueriesFirst[i])/(c.H*c.E), int(p.KeysFirst[i])/(c.K*c.E)
 		}
-		s := all[i]
-		if s.queries < 0 || s.queries > c.T || s.keys < 0 || s.keys > c.S || s.query < 0 || s.key < 0 ||
-			s.queries > 0 && s.query+s.queries > c.B*c.T || s.keys > 0 && s.key+s.keys > c.B*c.S {
-			return nil, fmt.Errorf(
-				"sequence %d has %d queries from %d on and %d keys from %d on, in %d rows of %d and %d",
-				i, s.queries, s.query, s.keys, s.key, c.B, c.T, c.S)
-		}
+		queries, keys = append(queries, q), append(keys, k)
 	}
-	return all, nil
+	return queries, keys, nil
 }
 
-// seen returns how many of a sequence's keys its query i sees.
-func (c Call) seen(s sequence, i int) int {
+// seen returns how many of a row's keys its query i sees.
+func (c Call) seen(i, keys int) int {
 	if c.Causal {
-		return min(i+1, s.keys)
+		return min(i+1, keys)
 	}
-	return s.keys
+	return keys
 }
 
 // nan is the bits of a NaN in bfloat16.
@@ -82,30 +65,39 @@ func dot(a, b []uint16) (sum float64) {
 	return sum
 }
 
-// each calls do for every sequence and key-value head, some at a time.
-func (c Call) each(all []sequence, workers int, do func(i int, s sequence, k int)) {
+// each calls do for every row and key-value head, some at a time.
+func (c Call) each(workers int, do func(b, k int)) {
 	var group sync.WaitGroup
 	places := make(chan struct{}, max(workers, 1))
-	for i, s := range all {
+	for b := range c.B {
 		for k := range c.K {
 			places <- struct{}{}
 			group.Go(func() {
 				defer func() { <-places }()
-				do(i, s, k)
+				do(b, k)
 			})
 		}
 	}
 	group.Wait()
 }
 
+// score is that of two heads.
+func (c Call) score(m Masks, b, i, j int, query, key []uint16) float64 {
+	score := c.Scale() * dot(query, key)
+	if c.Biased {
+		score += number(m.Bias[(b*c.T+i)*c.S+j])
+	}
+	return score
+}
+
 // Attend computes the call: of queries, keys and values the result [B, T, H, E] and the logarithms of sums
-// [Sequences, H, T]. What belongs to no sequence is NaN, and so is a query that sees nothing. Sums are float64.
-func (c Call) Attend(q, k, v []uint16, p Places, workers int, out []uint16, logSums []float32) error {
-	all, err := c.sequences(p)
+// [B, H, T]. What is beyond a row's counts is NaN, and so is a query that sees nothing. Sums are float64.
+func (c Call) Attend(q, k, v []uint16, m Masks, workers int, out []uint16, logSums []float32) error {
+	queries, keys, err := c.sizes(m)
 	if err != nil {
 		return err
 	}
-	if err := c.sizes(len(q), len(k), len(v), len(out), len(logSums)); err != nil {
+	if err := c.check(len(q), len(k), len(v), len(out), len(logSums)); err != nil {
 		return err
 	}
 	for i := range out {
@@ -115,17 +107,17 @@ func (c Call) Attend(q, k, v []uint16, p Places, workers int, out []uint16, logS
 		logSums[i] = float32(math.NaN())
 	}
 	J := c.H / c.K
-	c.each(all, workers, func(n int, s sequence, head int) {
-		scores, mixed := make([]float64, s.keys), make([]float64, c.E)
+	c.each(workers, func(b, head int) {
+		scores, mixed := make([]float64, keys[b]), make([]float64, c.E)
 		for h := head * J; h < (head+1)*J; h++ {
-			for i := range s.queries {
-				seen := c.seen(s, i)
+			for i := range queries[b] {
+				seen := c.seen(i, keys[b])
 				if seen == 0 {
 					continue
 				}
-				most := math.Inf(-1)
+				most, query := math.Inf(-1), vector(q, b*c.T+i, c.H, h, c.E)
 				for j := range seen {
-					scores[j] = c.Scale() * dot(vector(q, s.query+i, c.H, h, c.E), vector(k, s.key+j, c.K, head, c.E))
+					scores[j] = c.score(m, b, i, j, query, vector(k, b*c.S+j, c.K, head, c.E))
 					most = max(most, scores[j])
 				}
 				sum := 0.0
@@ -133,15 +125,15 @@ func (c Call) Attend(q, k, v []uint16, p Places, workers int, out []uint16, logS
 				for j := range seen {
 					e := math.Exp(scores[j] - most)
 					sum += e
-					for x, bits := range vector(v, s.key+j, c.K, head, c.E) {
+					for x, bits := range vector(v, b*c.S+j, c.K, head, c.E) {
 						mixed[x] += e * number(bits)
 					}
 				}
-				to := vector(out, s.query+i, c.H, h, c.E)
+				to := vector(out, b*c.T+i, c.H, h, c.E)
 				for x := range to {
 					to[x] = rounded(mixed[x] / sum)
 				}
-				logSums[(n*c.H+h)*c.T+i] = float32(most + math.Log(sum))
+				logSums[(b*c.H+h)*c.T+i] = float32(most + math.Log(sum))
 			}
 		}
 	})
@@ -156,15 +148,17 @@ type Results struct {
 }
 
 // Gradient computes the gradient of queries [B, T, H, E], keys and values [B, S, K, E], as far as it is due to
-// the keys of this call. What belongs to no sequence is NaN. A query's probabilities are exp(score - its
+// the keys of this call. What is beyond a row's counts is NaN. A query's probabilities are exp(score - its
 // logarithm), whatever keys that sums over, and the part that softmax takes away is Σ result·gradient: so the
 // gradient is right where the result is of more keys than these.
-func (c Call) Gradient(q, k, v []uint16, r Results, p Places, workers int, ofQ, ofK, ofV []uint16) error {
-	all, err := c.sequences(p)
+func (c Call) Gradient(
+	q, k, v []uint16, r Results, m Masks, workers int, ofQ, ofK, ofV []uint16,
+) error {
+	queries, keys, err := c.sizes(m)
 	if err != nil {
 		return err
 	}
-	if err := c.sizes(len(q), len(k), len(v), len(r.Out), len(r.LogSums)); err != nil {
+	if err := c.check(len(q), len(k), len(v), len(r.Out), len(r.LogSums)); err != nil {
 		return err
 	}
 	if len(r.OfOut) != len(q) || len(ofQ) != len(q) || len(ofK) != len(k) || len(ofV) != len(v) {
@@ -177,18 +171,19 @@ func (c Call) Gradient(q, k, v []uint16, r Results, p Places, workers int, ofQ, 
 		}
 	}
 	J := c.H / c.K
-	c.each(all, workers, func(n int, s sequence, head int) {
-		sumsK, sumsV := make([]float64, s.keys*c.E), make([]float64, s.keys*c.E)
+	c.each(workers, func(b, head int) {
+		sumsK, sumsV := make([]float64, keys[b]*c.E), make([]float64, keys[b]*c.E)
 		sumQ := make([]float64, c.E)
 		for h := head * J; h < (head+1)*J; h++ {
-			for i := range s.queries {
+			for i := range queries[b] {
 				clear(sumQ)
-				token := s.query + i
+				token := b*c.T + i
 				ofOut, query := vector(r.OfOut, token, c.H, h, c.E), vector(q, token, c.H, h, c.E)
-				away, logSum := dot(ofOut, vector(r.Out, token, c.H, h, c.E)), float64(r.LogSums[(n*c.H+h)*c.T+i])
-				for j := range c.seen(s, i) {
-					key, value := vector(k, s.key+j, c.K, head, c.E), vector(v, s.key+j, c.K, head, c.E)
-					probability := math.Exp(c.Scale()*dot(query, key) - logSum)
+				away := dot(ofOut, vector(r.Out, token, c.H, h, c.E))
+				logSum := float64(r.LogSums[(b*c.H+h)*c.T+i])
+				for j := range c.seen(i, keys[b]) {
+					key, value := vector(k, b*c.S+j, c.K, head, c.E), vector(v, b*c.S+j, c.K, head, c.E)
+					probability := math.Exp(c.score(m, b, i, j, query, key) - logSum)
 					ofScore := c.Scale() * probability * (dot(ofOut, value) - away)
 					for x := range sumQ {
 						sumQ[x] += ofScore * number(key[x])
@@ -201,20 +196,20 @@ func (c Call) Gradient(q, k, v []uint16, r Results, p Places, workers int, ofQ, 
 				}
 			}
 		}
-		for j := range s.keys {
+		for j := range keys[b] {
 			for x := range c.E {
-				vector(ofK, s.key+j, c.K, head, c.E)[x] = rounded(sumsK[j*c.E+x])
-				vector(ofV, s.key+j, c.K, head, c.E)[x] = rounded(sumsV[j*c.E+x])
+				vector(ofK, b*c.S+j, c.K, head, c.E)[x] = rounded(sumsK[j*c.E+x])
+				vector(ofV, b*c.S+j, c.K, head, c.E)[x] = rounded(sumsV[j*c.E+x])
 			}
 		}
 	})
 	return nil
 }
 
-// sizes refuses operands and results of other sizes than the call's.
-func (c Call) sizes(q, k, v, out, logSums int) error {
+// check refuses operands and results of other sizes than the call's.
+func (c Call) check(q, k, v, out, logSums int) error {
 	if queries, keys := c.B*c.T*c.H*c.E, c.B*c.S*c.K*c.E; c.K < 1 || c.H%c.K != 0 || q != queries || k != keys ||
-		v != keys || out != queries || logSums != c.Sequences()*c.H*c.T {
+		v != keys || out != queries || logSums != c.B*c.H*c.T {
 		return fmt.Errorf("%+v with %d, %d and %d numbers, %d of the result and %d logarithms", c, q, k, v, out,
 			logSums)
 	}

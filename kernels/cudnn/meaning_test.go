@@ -87,12 +87,12 @@ func TestGradient(t *testing.T) {
 	} {
 		r := rand.New(rand.NewPCG(1, 2))
 		q, k, v := random(r, c.B*c.T*c.H*c.E), random(r, c.B*c.S*c.K*c.E), random(r, c.B*c.S*c.K*c.E)
-		out, sums, weight := make([]uint16, len(q)), make([]float32, c.Sequences()*c.H*c.T), random(r, len(q))
-		if err := c.Attend(q, k, v, Places{}, 2, out, sums); err != nil {
+		out, sums, weight := make([]uint16, len(q)), make([]float32, c.B*c.H*c.T), random(r, len(q))
+		if err := c.Attend(q, k, v, Masks{}, 2, out, sums); err != nil {
 			t.Fatal(err)
 		}
 		of := [3][]uint16{make([]uint16, len(q)), make([]uint16, len(k)), make([]uint16, len(v))}
-		if err := c.Gradient(q, k, v, Results{sums, weight, out}, Places{}, 2, of[0], of[1], of[2]); err != nil {
+		if err := c.Gradient(q, k, v, Results{sums, weight, out}, Masks{}, 2, of[0], of[1], of[2]); err != nil {
 			t.Fatal(err)
 		}
 		for i, what := range []string{"queries", "keys", "values"} {
@@ -111,15 +111,15 @@ func TestMerge(t *testing.T) {
 	q, ofOut := random(r, B*T*H*E), random(r, B*T*H*E)
 	k, v := random(r, B*whole.S*K*E), random(r, B*whole.S*K*E)
 	attend := func(c Call, k, v []uint16) ([]float32, []float32) {
-		out, sums := make([]uint16, len(q)), make([]float32, c.Sequences()*c.H*c.T)
-		if err := c.Attend(q, k, v, Places{}, 2, out, sums); err != nil {
+		out, sums := make([]uint16, len(q)), make([]float32, c.B*c.H*c.T)
+		if err := c.Attend(q, k, v, Masks{}, 2, out, sums); err != nil {
 			t.Fatal(err)
 		}
 		return Floats(out), sums
 	}
 	gradient := func(c Call, k, v []uint16, out []uint16, sums []float32) [3][]float32 {
 		of := [3][]uint16{make([]uint16, len(q)), make([]uint16, len(k)), make([]uint16, len(v))}
-		if err := c.Gradient(q, k, v, Results{sums, ofOut, out}, Places{}, 2, of[0], of[1], of[2]); err != nil {
+		if err := c.Gradient(q, k, v, Results{sums, ofOut, out}, Masks{}, 2, of[0], of[1], of[2]); err != nil {
 			t.Fatal(err)
 		}
 		return [3][]float32{Floats(of[0]), Floats(of[1]), Floats(of[2])}
@@ -172,40 +172,49 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestRagged: a row of several sequences gives what each gives alone, and tokens of none are NaN.
-func TestRagged(t *testing.T) {
-	const H, K, E = 2, 1, 8
+// TestMasks: what a bias hides and what is beyond a row's keys changes nothing, and what is beyond them is NaN.
+func TestMasks(t *testing.T) {
+	const H, K, E, T, S, seen = 2, 1, 8, 4, 6, 3
 	r := rand.New(rand.NewPCG(5, 6))
-	c := Call{B: 2, T: 7, S: 7, H: H, K: K, E: E, Causal: true, Counted: true, Most: 3}
-	q, k, v := random(r, c.B*c.T*H*E), random(r, c.B*c.T*K*E), random(r, c.B*c.T*K*E)
-	first, count := []int{0, 3, 7, 14, 14, 14}, []int32{3, 4, 5, 0, 0, 0} // the last two tokens are of none
-	p := Places{Queries: count, Keys: count}
-	for _, at := range append(first, 14) {
-		p.QueriesFirst, p.KeysFirst = append(p.QueriesFirst, int32(at*H*E)), append(p.KeysFirst, int32(at*K*E))
-	}
-	out, sums := make([]uint16, len(q)), make([]float32, c.Sequences()*H*c.T)
-	if err := c.Attend(q, k, v, p, 2, out, sums); err != nil {
-		t.Fatal(err)
-	}
-	for n, at := range first[:3] {
-		tokens := int(count[n])
-		alone := Call{B: 1, T: tokens, S: tokens, H: H, K: K, E: E, Causal: true}
-		of := func(x []uint16, heads int) []uint16 { return x[at*heads*E : (at+tokens)*heads*E] }
-		want, wantSums := make([]uint16, tokens*H*E), make([]float32, H*tokens)
-		if err := alone.Attend(of(q, H), of(k, K), of(v, K), Places{}, 1, want, wantSums); err != nil {
+	q, ofOut, k, v := random(r, T*H*E), random(r, T*H*E), random(r, S*K*E), random(r, S*K*E)
+	type result struct{ out, sums, ofQ, ofK, ofV []float32 }
+	compute := func(c Call, k, v []uint16, m Masks) result {
+		out, sums := make([]uint16, len(q)), make([]float32, c.H*c.T)
+		if err := c.Attend(q, k, v, m, 2, out, sums); err != nil {
 			t.Fatal(err)
 		}
-		near(t, "result", Floats(of(out, H)), Floats(want), 0)
-		for h := range H {
-			near(t, "logarithms of sums", sums[(n*H+h)*c.T:][:tokens], wantSums[h*tokens:][:tokens], 0)
+		of := [3][]uint16{make([]uint16, len(q)), make([]uint16, len(k)), make([]uint16, len(v))}
+		if err := c.Gradient(q, k, v, Results{sums, ofOut, out}, m, 2, of[0], of[1], of[2]); err != nil {
+			t.Fatal(err)
+		}
+		return result{Floats(out), sums, Floats(of[0]), Floats(of[1]), Floats(of[2])}
+	}
+	want := compute(Call{B: 1, T: T, S: seen, H: H, K: K, E: E}, k[:seen*K*E], v[:seen*K*E], Masks{})
+	bias := make([]float32, T*S)
+	for i := range bias {
+		if i%S >= seen {
+			bias[i] = Hidden
 		}
 	}
-	if last := number(out[12*H*E]); last == last {
-		t.Error("a token of no sequence has a result")
+	whole := Call{B: 1, T: T, S: S, H: H, K: K, E: E}
+	biased, counted := whole, whole
+	biased.Biased, counted.Counted = true, true
+	for what, got := range map[string]result{
+		"bias":   compute(biased, k, v, Masks{Bias: Bits(bias)}),
+		"counts": compute(counted, k, v, Masks{Queries: []int32{T}, Keys: []int32{seen}}),
+	} {
+		near(t, what+": result", got.out, want.out, 0)
+		near(t, what+": logarithms of sums", got.sums, want.sums, 0)
+		near(t, what+": gradient of queries", got.ofQ, want.ofQ, 0)
+		near(t, what+": gradient of keys", got.ofK[:seen*K*E], want.ofK, 0)
+		near(t, what+": gradient of values", got.ofV[:seen*K*E], want.ofV, 0)
+		if last := got.ofK[len(got.ofK)-1]; (last == 0) != (what == "bias") || (last != last) != (what == "counts") {
+			t.Errorf("%s: the gradient of a key that is not seen is %g", what, last)
+		}
 	}
-	p.KeysFirst[2] = 13 * K * E
-	if err := c.Attend(q, k, v, p, 2, out, sums); err == nil {
-		t.Error("a sequence beyond all rows is computed")
+	counted.Causal = true
+	if err := counted.Attend(q, k, v, Masks{Queries: []int32{T}, Keys: []int32{S + 1}}, 1, q, nil); err == nil {
+		t.Error("a row with more keys than it has is computed")
 	}
 }
 
@@ -218,7 +227,8 @@ func TestConfig(t *testing.T) {
 		{Call{B: 1, T: 2, S: 3, H: 4, K: 2, E: 8}, "NO_MASK"},
 		{Call{B: 1, T: 2, S: 2, H: 4, K: 2, E: 8, Causal: true}, "CAUSAL"},
 		{Call{B: 1, T: 2, S: 3, H: 4, K: 2, E: 8, Counted: true}, "PADDING"},
-		{Call{B: 1, T: 2, S: 2, H: 4, K: 2, E: 8, Causal: true, Counted: true, Most: 16}, "PADDING_CAUSAL"},
+		{Call{B: 1, T: 2, S: 2, H: 4, K: 2, E: 8, Causal: true, Counted: true}, "PADDING_CAUSAL"},
+		{Call{B: 1, T: 2, S: 2, H: 4, K: 2, E: 8, Causal: true, Biased: true}, "CAUSAL"},
 	} {
 		if again, err := FromNumbers(x.call.Numbers()); err != nil || again != x.call {
 			t.Errorf("%+v is %+v again, %v", x.call, again, err)

@@ -16,9 +16,6 @@ type Sequences struct {
 	Several bool
 }
 
-// Most returns the most sequences that a row may hold, padding being one: what lays them out keeps to it.
-func (s Sequences) Most() int { return max(16, s.T/64) }
-
 // Prompts returns the number of prompts that rows go on from.
 func (s Sequences) Prompts() int {
 	if s.Group == 0 {

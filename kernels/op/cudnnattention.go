@@ -9,13 +9,16 @@ import (
 	"github.com/stele-lm/stele/kernels/cudnn"
 )
 
-// fitsCUDNN reports whether cuDNN computes a pass: products in bfloat16, heads that it takes, and rows of
-// several sequences where it takes those.
+// LongestBiased is the longest row that may hold several sequences where attention is cuDNN's: what hides them from
+// each other is a square, of bfloat16, that all layers share.
+const LongestBiased = 8192
+
+// fitsCUDNN reports whether cuDNN computes a pass: products in bfloat16, heads that it takes, and no long rows of
+// several sequences.
 func fitsCUDNN(g *Graph, s Sequences, H, K, E int, dtype dtypes.DType) bool {
-	if dtype != dtypes.BFloat16 || !cudnn.Fits(H, K, E) || !backend.CallsCUDNN(g) {
-		return false
-	}
-	return s.Group > 0 && !s.Several || backend.CallsRaggedCUDNN(g)
+	several := s.Group == 0 || s.Several
+	return dtype == dtypes.BFloat16 && cudnn.Fits(H, K, E) && !(several && s.T > LongestBiased) &&
+		backend.CallsCUDNN(g)
 }
 
 // cudnnAttention is Attention by cuDNN's.
@@ -67,15 +70,12 @@ type fused struct {
 	calls                []fusedCall
 }
 
-// fusedCall is a call over the rows' own keys or over those of their prompts. Its rows of queries may be
-// several of theirs.
+// fusedCall is a call over the rows' own keys or over those of their prompts. Its rows of queries may be several
+// of theirs.
 type fusedCall struct {
 	cudnn.Call
-	keys   *fused
-	places backend.CUDNNPlaces
-	ragged *raggedRows // nil: a sequence a row
-	// length [B] counts the keys of each row that are seen; nil: all.
-	length *Node
+	keys  *fused
+	masks backend.CUDNNMasks
 }
 
 func (r *fused) tokens() int { return r.B * r.T }
@@ -87,9 +87,7 @@ func fusedRows(s Sequences, H, K, E int, position *Node) []*fused {
 		r := &fused{first: first, B: B, T: T, H: H, K: K, E: E}
 		own := fusedCall{Call: cudnn.Call{B: B, T: T, S: T, H: H, K: K, E: E, Causal: true}, keys: r}
 		if start != nil {
-			own.Most, own.Counted = s.Most(), true
-			own.ragged = newRaggedRows(own.Call, start)
-			own.places = own.ragged.places()
+			own.Biased, own.masks.Bias = true, apart(start, B, T)
 		}
 		r.calls = []fusedCall{own}
 		return r
@@ -113,9 +111,19 @@ func fusedRows(s Sequences, H, K, E int, position *Node) []*fused {
 	queries := BroadcastToDims(Scalar(g, dtypes.Int32, s.Group*s.T), P)
 	rows.calls = append(rows.calls, fusedCall{
 		Call: cudnn.Call{B: P, T: s.Group * s.T, S: s.Prompt, H: H, K: K, E: E, Counted: true}, keys: prompts,
-		places: backend.CUDNNPlaces{queries, length}, length: length,
+		masks: backend.CUDNNMasks{Queries: queries, Keys: length},
 	})
 	return []*fused{prompts, rows}
+}
+
+// apart is what is added to the scores of rows that hold several sequences [B, 1, T, T], bfloat16: nothing, or
+// cudnn.Hidden where a key is before the query's sequence. start [B·T] is the first token of each token's sequence,
+// counted in its row.
+func apart(start *Node, B, T int) *Node {
+	g := start.Graph()
+	key := Iota(g, shapes.Make(dtypes.Int32, B, 1, T, T), 3)
+	before := LessThan(key, Reshape(start, B, 1, T, 1))
+	return Where(before, Scalar(g, dtypes.BFloat16, float64(cudnn.Hidden)), ScalarZero(g, dtypes.BFloat16))
 }
 
 // cut returns heads from lo to hi of the rows of x [M, heads, E], [B, T, hi-lo, E].
@@ -138,7 +146,7 @@ func (r *fused) forward(all *Node) (mixed, logSums *Node) {
 	var outs, sums []*Node
 	for _, c := range r.calls {
 		q, keys, values := r.states(all, c)
-		out, sum := backend.CUDNNAttention(c.Call, q, keys, values, c.places)
+		out, sum := backend.CUDNNAttention(c.Call, q, keys, values, c.masks)
 		if len(r.calls) == 1 {
 			return out, sum
 		}
@@ -164,7 +172,7 @@ func (r *fused) backward(all, adjoint, mixed, logSums *Node, sum *fusedSum) {
 		}
 		like := func(x *Node) *Node { return Reshape(x, c.B, c.T, r.H, r.E) }
 		ofQ, ofKeys, ofValues := backend.CUDNNGradient(c.Call, q, keys, values, results, like(adjoint), like(mixed),
-			c.places)
+			c.masks)
 		sum.add(r, 0, ofQ)
 		sum.add(c.keys, 1, c.seen(ofKeys))
 		sum.add(c.keys, 2, c.seen(ofValues))
@@ -174,30 +182,22 @@ func (r *fused) backward(all, adjoint, mixed, logSums *Node, sum *fusedSum) {
 // seen returns gradients of keys or values [B, S, K, E] with zeros where no query sees them.
 func (c fusedCall) seen(of *Node) *Node {
 	of = Convert(of, dtypes.Float32)
-	if c.length == nil {
+	if !c.Counted {
 		return of
 	}
 	index := Iota(of.Graph(), shapes.Make(dtypes.Int32, c.B, c.S, 1, 1), 1)
-	seen := BroadcastToDims(LessThan(index, Reshape(c.length, c.B, 1, 1, 1)), c.B, c.S, c.K, c.E)
+	seen := BroadcastToDims(LessThan(index, Reshape(c.masks.Keys, c.B, 1, 1, 1)), c.B, c.S, c.K, c.E)
 	return Where(seen, of, ZerosLike(of))
 }
 
 // byToken returns the logarithms of a call's sums by token, [B·T, H].
 func (c fusedCall) byToken(sums *Node) *Node {
-	n := sums.Shape().Dim(0) * c.T
-	sums = Reshape(TransposeAllAxes(sums, 0, 2, 1), n, c.H)
-	if c.ragged == nil {
-		return sums
-	}
-	return Gather(sums, Reshape(c.ragged.place, c.B*c.T, 1))
+	return Reshape(TransposeAllAxes(sums, 0, 2, 1), c.B*c.T, c.H)
 }
 
 // byCall is byToken backwards.
 func (c fusedCall) byCall(sums *Node) *Node {
-	if c.ragged != nil {
-		sums = Gather(sums, Reshape(c.ragged.token, c.Sequences()*c.T, 1))
-	}
-	return TransposeAllAxes(Reshape(sums, c.Sequences(), c.T, c.H), 0, 2, 1)
+	return TransposeAllAxes(Reshape(sums, c.B, c.T, c.H), 0, 2, 1)
 }
 
 // fusedSum adds up gradients of queries, keys and values of the rows of a pass.
@@ -226,40 +226,4 @@ func (s *fusedSum) gradient(parts []*fused) *Node {
 		all = append(all, Concatenate(s.of[r][:], 1))
 	}
 	return Concatenate(all, 0)
-}
-
-// raggedRows say where the sequences of rows lie which hold several, one after another, the rows in turn. Those
-// that there are come first; the others have no tokens.
-type raggedRows struct {
-	call          cudnn.Call
-	first, length *Node // [sequences] tokens
-	place         *Node // [B·T]: of each token, its place among sequences of T tokens
-	token         *Node // [sequences·T]: place backwards; anything where a sequence has ended
-}
-
-// newRaggedRows reads start [B·T], the first token of each token's sequence, counted in its row.
-func newRaggedRows(c cudnn.Call, start *Node) *raggedRows {
-	g, N, n := start.Graph(), c.B*c.T, c.Sequences()
-	index := Iota(g, shapes.Make(dtypes.Int32, N), 0)
-	inRow := Reshape(Iota(g, shapes.Make(dtypes.Int32, c.B, c.T), 1), N)
-	starts := Equal(start, inRow)
-	ordinal := AddScalar(CumSum(Convert(starts, dtypes.Int32), 0), -1)
-	// The first token of each sequence is written to its place, other tokens to places beyond, which nobody
-	// reads.
-	place := Where(starts, ordinal, AddScalar(index, n))
-	first := Scatter(Reshape(place, N, 1), AddScalar(index, -N), shapes.Make(dtypes.Int32, n+N), false, true)
-	r := &raggedRows{call: c, first: AddScalar(Slice(first, AxisRange(0, n)), N)}
-	r.length = Sub(Concatenate([]*Node{Slice(r.first, AxisRange(1)), Const(g, []int32{int32(N)})}, 0), r.first)
-	r.place = Add(MulScalar(ordinal, c.T), Sub(inRow, start))
-	within := Iota(g, shapes.Make(dtypes.Int32, n, c.T), 1)
-	r.token = Reshape(Min(Add(Reshape(r.first, n, 1), within), Scalar(g, dtypes.Int32, N-1)), n*c.T)
-	return r
-}
-
-// places are the operands of the call.
-func (r *raggedRows) places() backend.CUDNNPlaces {
-	end := Const(r.first.Graph(), []int32{int32(r.call.B * r.call.T)})
-	first := Concatenate([]*Node{r.first, end}, 0)
-	of := func(heads int) *Node { return MulScalar(first, heads*r.call.E) }
-	return backend.CUDNNPlaces{r.length, r.length, of(r.call.H), of(r.call.K)}
 }

@@ -39,6 +39,7 @@ type subject struct {
 	micro           int // of a gradient pass
 	rank            int // of an adapter that is trained instead of all weights; 0: all weights
 	base            blockwise.Code
+	several         bool // passes with rows of several completions are compiled, too
 }
 
 // tiny are small models of each family, in every dtype.
@@ -77,6 +78,16 @@ func models() []subject {
 		paper(subject{name: "Llama-3.1-8B", config: trainertest.Llama31, trained: dtypes.BFloat16, rank: 16,
 			base: blockwise.NF4}),
 	}
+}
+
+// half are models in bfloat16, whose attention in training is cuDNN's.
+func half() []subject {
+	all := []subject{tiny()[4], models()[0], models()[2], models()[3]}
+	all[1].name, all[1].trained = "Qwen2.5-0.5B bfloat16", dtypes.BFloat16
+	for i := range all {
+		all[i].several = true
+	}
+	return all
 }
 
 // pageSlots is engine's default.
@@ -218,8 +229,14 @@ func (s subject) passes() []pass {
 	completion := s.longest - s.prompt
 	group := max((s.micro-s.prompt)/completion, 1)
 	rows := max(s.micro/s.longest, 1)
-	return []pass{
+	all := []pass{
 		{"group", dense.Shape{B: group, T: completion, Group: group, Prompt: s.prompt, N: group * completion}},
 		{"rows", dense.Shape{B: rows, T: s.micro / rows, N: s.micro / 2}},
 	}
+	if s.several {
+		shape := all[0].Shape
+		shape.Several = true
+		all = append(all, pass{"several", shape})
+	}
+	return all
 }

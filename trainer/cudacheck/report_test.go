@@ -19,6 +19,8 @@ type report struct {
 	donated, reused int      // inputs that may be overwritten, and those of them that an output takes over
 	copies          []copied // of inputs of the program: weights, pools, gradients
 	unordered       []string // what depends on the order in which a GPU's threads come
+	cudnn           int      // launches of cuDNN
+	unorderedCalls  int      // gradients of cuDNN's attention that depend on that order
 }
 
 // copied is an operation that only moves numbers.
@@ -57,6 +59,7 @@ func readReport(p *backend.Program) (r report, err error) {
 	r.reused = strings.Count(head, "-alias)")
 	module := readHLO(hlo)
 	r.countLaunches(thunks, module.trips())
+	r.cudnn, r.unorderedCalls = strings.Count(thunks, " kCuDnn "), unorderedCalls(hlo)
 	for _, c := range module.moves() {
 		if c.ofInput {
 			r.copies = append(r.copies, c.copied)

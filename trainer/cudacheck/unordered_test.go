@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/cudnn"
 )
 
 var (
@@ -56,6 +57,20 @@ func unorderedOps(hlo string) (all []string) {
 		}
 	}
 	return all
+}
+
+// unorderedCalls counts the gradients of cuDNN's attention in a module that XLA has not asked to keep an order, which
+// is said where cuDNN has planned them.
+func unorderedCalls(hlo string) (n int) {
+	for line := range strings.Lines(hlo) {
+		for _, targets := range cudnn.Targets {
+			if strings.Contains(line, `custom_call_target="`+targets[1]+`"`) &&
+				!strings.Contains(line, `"force_deterministic":true`) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // TestUnordered: what is looked for is found.

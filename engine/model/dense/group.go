@@ -3,8 +3,6 @@ package dense
 import (
 	"cmp"
 	"slices"
-
-	"github.com/stele-lm/stele/kernels/host"
 )
 
 // Grouping is a batch to be: prompts, each computed once, with the rows that go on where it ends, each of
@@ -136,21 +134,19 @@ func (f filling) fill(pairs []Pair, all []int) (rows [][]int, width int, left []
 // completion. It leaves those for which a row would stay so empty that computing the prompt and a pass more costs
 // less.
 func (f filling) rows(pairs []Pair, all []int, width int) (rows [][]int, left []int) {
-	most, limit := max((f.maxTokens-f.prompt)/width, 1), host.Sequences{T: width}.Most()
+	most := max((f.maxTokens-f.prompt)/width, 1)
 	waiting := 0 // tokens of the completions that have no place yet
 	for _, i := range all {
 		waiting += len(pairs[i].Completion)
 	}
-	var room []int // left in each row, -1 where it holds as many as it may
+	var room []int // left in each row
 	var placed []int
 	for _, i := range all {
 		n := len(pairs[i].Completion)
 		at := slices.IndexFunc(room, func(tokens int) bool { return tokens >= n })
 		switch {
 		case at >= 0:
-			if rows[at], room[at] = append(rows[at], i), room[at]-n; len(rows[at]) == limit {
-				room[at] = -1
-			}
+			rows[at], room[at] = append(rows[at], i), room[at]-n
 		case len(rows) == 0 || len(rows) < most && width-waiting <= f.prompt+f.slack:
 			rows, room = append(rows, []int{i}), append(room, width-n)
 		default:
@@ -193,9 +189,6 @@ func (g Grouping) Batch(pairs []Pair) *Batch {
 		s.N /= 2
 	}
 	b := newBatch(s)
-	for i := range s.B * s.T { // of prompts that are padding
-		b.position[r.prompts*s.Prompt+i] = int32(i % s.T)
-	}
 	for p, rows := range g.Groups {
 		ids, at := pairs[rows[0][0]].Prompt, p*s.Prompt
 		b.prompt(ids, at)

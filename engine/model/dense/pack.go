@@ -2,8 +2,6 @@ package dense
 
 import (
 	"slices"
-
-	"github.com/stele-lm/stele/kernels/host"
 )
 
 // packedWidth is the least width of a packed row, tokens, as far as the limit of a
@@ -33,9 +31,8 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 		longest = pairs[order[0]].len()
 	}
 	width := rowWidth(longest, maxTokens)
-	limit := host.Sequences{T: width}.Most() - 1 // padding is one more
 	var rows [][]int
-	var room []int // left in each row, -1 where it holds as many as it may
+	var room []int // left in each row
 	for _, i := range order {
 		n := pairs[i].len()
 		at := slices.IndexFunc(room, func(left int) bool { return left >= n })
@@ -43,9 +40,7 @@ func Pack(pairs []Pair, maxTokens int) []Packing {
 			at = len(rows)
 			rows, room = append(rows, nil), append(room, width)
 		}
-		if rows[at], room[at] = append(rows[at], i), room[at]-n; len(rows[at]) == limit {
-			room[at] = -1
-		}
+		rows[at], room[at] = append(rows[at], i), room[at]-n
 	}
 	var packed []Packing
 	for take := Bucket(max(maxTokens/width, 1)+1, 1) / 2; len(rows) > 0; {
@@ -85,9 +80,6 @@ func (p Packing) Batch(pairs []Pair) *Batch {
 			b.prompt(pairs[i].Prompt, at)
 			b.completion(pairs[i], at, at+len(pairs[i].Prompt))
 			at += pairs[i].len()
-		}
-		for i := range (r+1)*p.Width - at { // padding is a sequence of its own
-			b.position[at+i] = int32(i)
 		}
 	}
 	return b
