@@ -73,7 +73,7 @@ drawn.`,
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")
 	flags.StringVar(&f.in, "in", "", "file of prompts; - is JSONL from stdin")
 	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
-	flags.IntVarP(&f.n, "n", "n", 1, "samples a prompt")
+	flags.IntVarP(&f.n, "n", "n", 1, "samples a prompt (in stele bench, as in llama-bench, -n is tokens)")
 	f.samplingFlags.add(c)
 	flags.IntVar(&f.topLogProbs, "top-logprobs", 0, "report so many of the likeliest tokens beside each token")
 	flags.BoolVar(&f.ignoreEOS, "ignore-eos", false, "go on after the model's end of sequence")

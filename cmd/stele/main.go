@@ -132,6 +132,7 @@ func newRootCommand() *cobra.Command {
 		newReportCommand(g),
 		newLangidCommand(g),
 		newMetricsCommand(g),
+		newCompareCommand(g),
 		newGradeCommand(g),
 		newEvalCommand(g),
 		newPullCommand(g),
@@ -147,7 +148,7 @@ func newRootCommand() *cobra.Command {
 }
 
 // judgesTexts are the commands whose result rests on which language a text is in.
-var judgesTexts = []string{"eval", "langid", "metrics", "report", "study"}
+var judgesTexts = []string{"eval", "compare", "langid", "metrics", "report", "study"}
 
 // unknownCommand says that there is no such command, and which was probably meant.
 func unknownCommand(c *cobra.Command, name string) error {

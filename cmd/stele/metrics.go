@@ -49,10 +49,14 @@ type fitOutput struct {
 type metricsFlags struct {
 	in, out, base  string
 	trained, allow []string
+	languages      []string // that the models were trained on; nil where their folders say it
 	replicates     int
 	seed           uint64
 	measures       measuresFlags
 }
+
+// languagesUsage is for the flags that name the languages trained on.
+const languagesUsage = "that the models were trained on, where their folders do not say or say otherwise"
 
 func newMetricsCommand(*globals) *cobra.Command {
 	f := &metricsFlags{}
@@ -104,6 +108,7 @@ the rollouts that it kept, step by step.`,
 	flags.StringSliceVar(&f.trained, "trained", nil,
 		"folders of the trained models' evaluations, or of training runs")
 	flags.StringSliceVar(&f.allow, "allow", nil, "settings in which the runs may differ")
+	flags.StringSliceVar(&f.languages, "languages", nil, languagesUsage)
 	flags.StringVar(&f.out, "out", "-", "JSON file; - is stdout")
 	flags.IntVar(&f.replicates, "replicates", 1000, "bootstrap replicates; 0 for none")
 	flags.Uint64Var(&f.seed, "seed", 0, "of the bootstrap")
@@ -111,17 +116,19 @@ the rollouts that it kept, step by step.`,
 	flags.StringSliceVar(&f.measures.weights, "level-weights", nil, levelWeightsUsage)
 	flags.StringVar(&f.measures.data, "data", "",
 		"folder of the benchmarks, for levels that samples of older runs do not say")
-	for _, other := range []string{"in", "allow"} {
+	for _, other := range []string{"in", "allow", "languages"} {
 		c.MarkFlagsMutuallyExclusive("measures", other)
 	}
 	c.MarkFlagsMutuallyExclusive("measures", "base")
 	c.MarkFlagsMutuallyExclusive("in", "base")
 	c.MarkFlagsMutuallyExclusive("in", "trained")
 	c.MarkFlagsMutuallyExclusive("in", "allow")
+	c.MarkFlagsMutuallyExclusive("in", "languages")
 	return c
 }
 
-func (f *metricsFlags) run(say io.Writer) error {
+// check refuses what makes no sense.
+func (f *metricsFlags) check() error {
 	for _, a := range f.allow {
 		if names := report.Settings(); !slices.Contains(names, a) {
 			return usagef("--allow %q is no setting: expected %s%s", a, strings.Join(names, ", "),
@@ -130,6 +137,13 @@ func (f *metricsFlags) run(say io.Writer) error {
 	}
 	if f.replicates < 0 {
 		return usagef("--replicates is %d, expected 0 (no intervals) or more", f.replicates)
+	}
+	return nil
+}
+
+func (f *metricsFlags) run(say io.Writer) error {
+	if err := f.check(); err != nil {
+		return err
 	}
 	if len(f.measures.names) > 0 {
 		if len(f.trained) == 0 {
@@ -209,7 +223,7 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 				"another", r.Name)
 		}
 	}
-	pairs, err := report.Compare(base, trained, f.allow)
+	pairs, err := report.Compare(base, trained, f.allow, f.languages)
 	if err != nil {
 		return nil, err
 	}

@@ -21,9 +21,9 @@ type Comparison struct {
 // Compare lays evaluations beside that of the model that they were trained from. A
 // training run stands for its evaluation after training and, as base, for that before.
 // Without a base each trained run must be a training run with both. allow names
-// settings in which they may differ. The languages trained on are those of the
+// settings in which they may differ. The languages trained on are those given, else those of the
 // manifests; a run of which no manifest says them is an error.
-func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
+func Compare(base *Run, trained []*Run, allow, languages []string) ([]Comparison, error) {
 	plan := Plan{Runs: map[string]PlanRun{}}
 	runs := trained
 	if base != nil {
@@ -35,7 +35,7 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 			return nil, fmt.Errorf("%s is named twice: a training run without a base is compared with its "+
 				"own first evaluation", r.dir)
 		}
-		p := PlanRun{Allow: allow, Arm: "none"}
+		p := PlanRun{Allow: allow, Arm: "none", Languages: languages}
 		switch {
 		case base != nil && base.Training != nil && base.Training.Before != nil:
 			p.Base = base.Name + "/before"
@@ -60,8 +60,8 @@ func Compare(base *Run, trained []*Run, allow []string) ([]Comparison, error) {
 			continue
 		}
 		if len(p.languages) == 0 {
-			return nil, fmt.Errorf("%s: nothing says which languages its model was trained on: evaluate "+
-				"the checkpoint where it lies, in RUN/checkpoints, beside RUN's manifest.json", p.run)
+			return nil, fmt.Errorf("%s: nothing says which languages its model was trained on: name "+
+				"them with --languages, or evaluate the checkpoint where it lies, in RUN/checkpoints, beside RUN's manifest.json", p.run)
 		}
 		c := p.on
 		all = append(all, Comparison{
