@@ -75,7 +75,8 @@ if none is given.`,
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "builtin:tiny", modelUsage)
 	flags.IntSliceVarP(&f.prompts, "pp", "p", []int{512}, "tokens of the prefill tests; 0 leaves them out")
-	flags.IntSliceVarP(&f.generate, "tg", "n", []int{128}, "tokens of the decode tests, as in llama-bench (in generate and eval -n is samples); 0 leaves them out")
+	flags.IntSliceVarP(&f.generate, "tg", "n", []int{128},
+		"tokens of the decode tests, as in llama-bench (in generate and eval -n is samples); 0 leaves them out")
 	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence holds before a test")
 	flags.IntSliceVarP(&f.batches, "batch", "b", []int{1, 16}, "sequences decoded together")
 	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")

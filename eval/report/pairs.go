@@ -60,8 +60,9 @@ func Compare(base *Run, trained []*Run, allow, languages []string) ([]Comparison
 			continue
 		}
 		if len(p.languages) == 0 {
-			return nil, fmt.Errorf("%s: nothing says which languages its model was trained on: name "+
-				"them with --languages, or evaluate the checkpoint where it lies, in RUN/checkpoints, beside RUN's manifest.json", p.run)
+			return nil, fmt.Errorf("%s: nothing says which languages its model was trained on: name them with "+
+				"--languages, or evaluate the checkpoint where it lies, in RUN/checkpoints, beside RUN's "+
+				"manifest.json", p.run)
 		}
 		c := p.on
 		all = append(all, Comparison{
