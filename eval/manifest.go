@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stele-lm/stele/engine/checkpoint/gguf"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
@@ -97,12 +98,17 @@ func hashFile(path string) (string, error) {
 // whatever the file system.
 const settled = 2 * time.Second
 
-// HashWeights returns the SHA-256 of each safetensors file of a model's folder, or of the one file that a
-// model is.
+// HashWeights returns the SHA-256 of each safetensors file of a model's folder, or of the GGUF file that a
+// model is, and its parts.
 func HashWeights(dir string) (map[string]string, error) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
-		sum, err := hashFile(dir)
-		return map[string]string{filepath.Base(dir): sum}, err
+		sums := map[string]string{}
+		for _, part := range gguf.Parts(dir) {
+			if sums[filepath.Base(part)], err = hashFile(part); err != nil {
+				return nil, err
+			}
+		}
+		return sums, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -62,31 +62,24 @@ func (f *Folder) openGGUF() error {
 	if err != nil {
 		return err
 	}
-	file := &File{Path: f.Dir, mapping: container.Mapping, tensors: map[string]Tensor{}}
-	f.files = append(f.files, file)
-	family := f.Config.Architecture.Type
 	var unknown []string
-	for _, t := range container.Tensors {
-		name, ok := gguf.TheirName(t.Name)
-		switch {
-		case t.Name == gguf.Frequencies && f.Config.Rope.Type != architecture.PlainRope:
-			continue
-		case !ok:
-			unknown = append(unknown, t.Name)
-			continue
-		}
-		if err := t.Type.Check(); err != nil {
-			return fmt.Errorf("%s: tensor %s: %w", f.Dir, t.Name, err)
-		}
-		width := 0
-		if gguf.Paired(family, t.Name) {
-			if width = f.Config.HeadDim; t.Shape[0]%width != 0 {
-				return fmt.Errorf("%s: tensor %s has shape %v, expected rows for heads of %d", f.Dir, t.Name, t.Shape,
-					width)
+	for _, part := range append([]*gguf.File{container}, container.Others...) {
+		file := &File{Path: part.Path, mapping: part.Mapping, tensors: map[string]Tensor{}}
+		f.files = append(f.files, file)
+		for _, t := range part.Tensors {
+			name, ok := gguf.TheirName(t.Name)
+			switch {
+			case t.Name == gguf.Frequencies && f.Config.Rope.Type != architecture.PlainRope:
+				continue
+			case !ok:
+				unknown = append(unknown, t.Name)
+				continue
 			}
+			if file.tensors[name], err = f.tensorOf(t, name); err != nil {
+				return fmt.Errorf("%s: tensor %s: %w", part.Path, t.Name, err)
+			}
+			file.names = append(file.names, name)
 		}
-		file.tensors[name] = tensorOf(t, name, width)
-		file.names = append(file.names, name)
 	}
 	if len(unknown) > 0 {
 		return fmt.Errorf("%s holds tensors that a %s does not have: %s", f.Dir, f.Config.Architecture,
@@ -95,9 +88,23 @@ func (f *Folder) openGGUF() error {
 	return nil
 }
 
-// tensorOf returns a tensor of a GGUF file by another name. Its rows lie in pairs in heads of a width, as they
+// tensorOf returns a tensor of a GGUF file by its name in a folder.
+func (f *Folder) tensorOf(t gguf.Tensor, name string) (Tensor, error) {
+	if err := t.Type.Check(); err != nil {
+		return Tensor{}, err
+	}
+	width := 0
+	if gguf.Paired(f.Config.Architecture.Type, t.Name) {
+		if width = f.Config.HeadDim; len(t.Shape) == 0 || t.Shape[0]%width != 0 {
+			return Tensor{}, fmt.Errorf("it has shape %v, expected rows for heads of %d", t.Shape, width)
+		}
+	}
+	return decodedTensor(t, name, width), nil
+}
+
+// decodedTensor returns a tensor of a GGUF file by another name. Its rows lie in pairs in heads of a width, as they
 // are where width is 0.
-func tensorOf(t gguf.Tensor, name string, width int) Tensor {
+func decodedTensor(t gguf.Tensor, name string, width int) Tensor {
 	out := Tensor{Name: name, Shape: t.Shape, Data: t.Data, DType: Coded}
 	plain := map[gguf.Type]DType{gguf.F32: F32, gguf.F16: F16, gguf.BF16: BF16}
 	dtype, isPlain := plain[t.Type]

@@ -189,3 +189,57 @@ func TestGGUFOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestGGUFParts: a model in several files is one, by the name of the first or of their folder.
+func TestGGUFParts(t *testing.T) {
+	type fields = map[string]any
+	type shapes = map[string][]int
+	folder := filepath.Join(t.TempDir(), "parts")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name := func(part string) string { return filepath.Join(folder, "m-"+part+"-of-00002.gguf") }
+	write := func(path string, change func(fields, shapes)) {
+		if err := os.Rename(tinyGGUF(t, change), path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := func(f fields, s shapes) {
+		f["split.count"], f["split.no"], f["split.tensors.count"] = uint32(2), uint32(0), uint32(len(s))
+		delete(s, "blk.0.ffn_down.weight")
+		delete(s, "token_embd.weight")
+	}
+	second := func(no uint32, more ...string) func(fields, shapes) {
+		return func(f fields, s shapes) {
+			clear(f)
+			f["split.count"], f["split.no"] = uint32(2), no
+			maps.DeleteFunc(s, func(name string, _ []int) bool {
+				return name != "blk.0.ffn_down.weight" && name != "token_embd.weight" && !slices.Contains(more, name)
+			})
+		}
+	}
+	write(name("00001"), first)
+	if err := openWhole(name("00001")); err == nil || !strings.Contains(err.Error(), "is not there: fetch the rest") {
+		t.Error(err)
+	}
+	for _, c := range []struct {
+		change func(fields, shapes)
+		want   string
+	}{
+		{second(2), "split.no is 2"}, {second(1, "output_norm.weight"), "in another part"}, {second(1), ""},
+	} {
+		write(name("00002"), c.change)
+		err := openWhole(name("00001"))
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+	if err := openWhole(name("00002")); err == nil || !strings.Contains(err.Error(), "name the first") {
+		t.Error(err)
+	}
+	for _, model := range []string{folder, name("00001")} {
+		if got, err := Resolve(model); err != nil || got != name("00001") {
+			t.Errorf("%s is %s, %v", model, got, err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/stele-lm/stele/engine/checkpoint/gguf"
@@ -14,8 +15,8 @@ import (
 
 // Resolve turns a model's name into its folder: a folder as it is, or a hub id
 // "owner/name", optionally "@revision", found in the local hub cache. It never
-// goes to the network. Of a model in a GGUF file it is that file: by its own name, or by that of a folder
-// that holds it alone, without a config.json.
+// goes to the network. Of a model in a GGUF file it is that file, or the first of its parts: by its
+// own name, or by that of a folder that holds no other, and no config.json.
 func Resolve(name string) (string, error) {
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && gguf.Is(name) {
 		return name, nil
@@ -28,7 +29,7 @@ func Resolve(name string) (string, error) {
 	switch {
 	case err != nil || len(files) == 0:
 		return dir, err
-	case len(files) > 1:
+	case len(files) > 1 && !slices.Equal(files, gguf.Parts(files[0])):
 		return "", fmt.Errorf("%s holds %d GGUF files: name one of them, such as %s", dir, len(files), files[0])
 	case !gguf.Is(files[0]):
 		return dir, nil

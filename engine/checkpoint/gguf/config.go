@@ -93,10 +93,6 @@ func (f *File) Config() (s Settings, notes []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if n, ok := f.fields["split.count"].uint(); ok && n > 1 {
-		return nil, nil, fmt.Errorf("it is one of %d parts: make one file of them with llama.cpp's "+
-			"llama-gguf-split --merge", n)
-	}
 	m := &metadata{file: f, prefix: architecture + ".", read: map[string]bool{}}
 	table, ok := f.Tensor("token_embd.weight")
 	if !ok || len(table.Shape) != 2 {
@@ -189,8 +185,10 @@ var changes = regexp.MustCompile(`expert|softcap|scale|window|clamp|alibi|parall
 // dtype returns the name of the type that most of the weights' bytes have, of those that config.json may name.
 func (f *File) dtype() string {
 	held := map[Type]int{}
-	for _, t := range f.Tensors {
-		held[t.Type] += len(t.Data)
+	for _, part := range append([]*File{f}, f.Others...) {
+		for _, t := range part.Tensors {
+			held[t.Type] += len(t.Data)
+		}
 	}
 	best := F32
 	for _, t := range slices.Sorted(maps.Keys(held)) {

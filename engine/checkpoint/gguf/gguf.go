@@ -36,6 +36,7 @@ type File struct {
 	Path    string
 	Mapping []byte
 	Tensors []Tensor // in the file's order
+	Others  []*File  // the other parts of a model in several files, in their order
 
 	fields    map[string]value
 	alignment int
@@ -62,8 +63,23 @@ func Is(path string) bool {
 	return string(head[:n]) == magic
 }
 
-// Open maps a file and checks its header: versions 2 and 3, little endian.
+// Open maps a file, and the other parts of a model whose first part it is, and checks their headers: versions 2
+// and 3, little endian.
 func Open(path string) (*File, error) {
+	f, err := openOne(path)
+	if err != nil {
+		return nil, err
+	}
+	if count, _ := f.fields["split.count"].uint(); count > 1 {
+		if err := f.openParts(count); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return f, nil
+}
+
+// openOne maps one file.
+func openOne(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -92,21 +108,27 @@ func Open(path string) (*File, error) {
 	return file, nil
 }
 
-// Close unmaps the file; nothing of it may be used after.
+// Close unmaps the file and its other parts; nothing of them may be used after.
 func (f *File) Close() error {
 	if f.Mapping == nil {
 		return nil
 	}
+	var errs []error
+	for _, part := range f.Others {
+		errs = append(errs, part.Close())
+	}
 	mapping := f.Mapping
-	f.Mapping, f.Tensors, f.fields = nil, nil, nil
-	return unix.Munmap(mapping)
+	f.Mapping, f.Tensors, f.fields, f.Others = nil, nil, nil, nil
+	return errors.Join(append(errs, unix.Munmap(mapping))...)
 }
 
-// Tensor looks a tensor up by name.
+// Tensor looks a tensor up by name, in the other parts, too.
 func (f *File) Tensor(name string) (Tensor, bool) {
-	for _, t := range f.Tensors {
-		if t.Name == name {
-			return t, true
+	for _, part := range append([]*File{f}, f.Others...) {
+		for _, t := range part.Tensors {
+			if t.Name == name {
+				return t, true
+			}
 		}
 	}
 	return Tensor{}, false
