@@ -149,6 +149,11 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		return found, err
 	}
 	found.plan.take(attended(found.plan.workload, s.Device()))
+	if d := s.Device(); !d.IsCPU() && found.plan.workload.DType == "bfloat16" {
+		if none := d.CUDNN(); none != nil {
+			r.sayf("attention is computed in blocks, which takes time and memory: %v", none)
+		}
+	}
 	found.plan.take(found.plan.workload.On(len(s.Mesh())))
 	known, err := c.Data.Source(nil).LanguageTable()
 	if err != nil {
@@ -158,6 +163,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(),
 		Devices: len(s.Mesh()),
 		Kernels: host.Tier().String(), CPU: isa.InForce().String(), Config: *c, OwnLanguages: known.Own(),
+		CUDNN: found.plan.workload.CUDNN,
 	}
 	if found.latest != "" {
 		if err := r.started.goesOnAs(found.now); err != nil {
@@ -170,6 +176,11 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		was, is := r.started.Kernels, found.now.Kernels
 		if was == is && r.started.CPU != "" { // host kernels may lack what XLA uses
 			was, is = r.started.CPU, found.now.CPU
+		}
+		if r.started.CUDNN != found.now.CUDNN {
+			is := map[bool]string{false: "computed in blocks", true: "cuDNN's"}
+			r.sayf("attention is %s here and was %s when the run began: it goes on, but not bit for bit as it "+
+				"would have", is[found.now.CUDNN], is[r.started.CUDNN])
 		}
 		if was != is {
 			r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit "+
@@ -386,6 +397,7 @@ func attended(w memory.Workload, d *backend.Device) memory.Workload {
 	if d.HostAttention() == nil {
 		w.AttentionThreads = threads.Count
 	}
+	w.CUDNN = w.DType == "bfloat16" && d.CUDNN() == nil
 	return w
 }
 

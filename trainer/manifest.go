@@ -28,7 +28,9 @@ type Manifest struct {
 	Kernels string `json:"host_kernels"`
 	// CPU is the tier that the processor had or was capped to (isa.InForce); runs from
 	// before it was noted have none.
-	CPU   string `json:"cpu_tier,omitempty"`
+	CPU string `json:"cpu_tier,omitempty"`
+	// CUDNN is that attention of gradient passes is cuDNN's where it takes them.
+	CUDNN bool   `json:"cudnn,omitempty"`
 	Model string `json:"model_dir"` // that the run started from, absolute
 	// Weights maps its weight files to their SHA-256, which tells later which evaluation
 	// is of the same model; nil in runs older than the field.

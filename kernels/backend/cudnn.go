@@ -49,6 +49,13 @@ func (d *Device) CUDNN() error {
 	return d.cudnnTrial()
 }
 
+// WithoutCUDNN returns the device such that its programs do not call cuDNN's attention.
+func (d *Device) WithoutCUDNN() *Device {
+	without := *d
+	without.cudnnTrial = func() error { return errors.New("cuDNN's attention is not wanted") }
+	return &without
+}
+
 // capability is the compute capability of the GPU, or 0 where it is not known.
 func (d *Device) capability() (float64, error) {
 	text := ""

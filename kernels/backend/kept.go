@@ -185,7 +185,8 @@ func cudaTools(flags, driver string) string {
 	}
 	for _, flag := range strings.Fields(flags) {
 		if dir, ok := strings.CutPrefix(flag, "--"+dataDirFlag+"="); ok {
-			for _, tool := range []string{"bin/ptxas", "bin/nvlink", "nvvm/libdevice/libdevice.10.bc"} {
+			for _, tool := range []string{"bin/ptxas", "bin/nvlink", "nvvm/libdevice/libdevice.10.bc",
+				"../cudnn/lib/libcudnn.so.9"} {
 				parts = append(parts, version(filepath.Join(dir, tool)))
 			}
 		}

@@ -38,6 +38,7 @@ func TestMadeByTools(t *testing.T) {
 		func() string { return cudaTools(flags("one"), filepath.Join(dir, "none")) },
 		func() string { return cudaTools(flags("one"), write("driver", "NVRM version: 590.1\n")) },
 		func() string { write("one/bin/ptxas", "13.500"); return cudaTools(flags("one"), driver) },
+		func() string { write("cudnn/lib/libcudnn.so.9", "9.23"); return cudaTools(flags("one"), driver) },
 	} {
 		one, again := make(), make()
 		if one != again || slices.Contains(seen, one) {

@@ -44,13 +44,13 @@ type Sequences = host.Sequences
 // computed again.
 //
 // A host kernel computes both where the device has one (see backend.HostAttention), and cuDNN on NVIDIA GPUs where it
-// takes the pass (see fitsCUDNN).
+// takes the pass (see CUDNNTakes).
 func Attention(s Sequences, q, keys, values, position *Node, dtype dtypes.DType, keeps bool) *Node {
 	H, K, E := q.Shape().Dim(1), keys.Shape().Dim(1), q.Shape().Dim(2)
 	if backend.UsesHostAttention(q.Graph()) && backend.FitsHostAttention(H, K, E) {
 		return hostAttention(s, q, keys, values, position, dtype, keeps)
 	}
-	if fitsCUDNN(q.Graph(), s, H, K, E, dtype) {
+	if CUDNNTakes(s, H, K, E, dtype) && backend.CallsCUDNN(q.Graph()) {
 		return cudnnAttention(s, q, keys, values, position, keeps)
 	}
 	a := attention{dtype: dtype, H: H, K: K, E: E}

@@ -13,12 +13,11 @@ import (
 // each other is a square, of bfloat16, that all layers share.
 const LongestBiased = 8192
 
-// fitsCUDNN reports whether cuDNN computes a pass: products in bfloat16, heads that it takes, and no long rows of
-// several sequences.
-func fitsCUDNN(g *Graph, s Sequences, H, K, E int, dtype dtypes.DType) bool {
+// CUDNNTakes reports whether cuDNN computes a pass where a device has it: products in bfloat16, heads that it takes,
+// and no long rows of several sequences.
+func CUDNNTakes(s Sequences, H, K, E int, dtype dtypes.DType) bool {
 	several := s.Group == 0 || s.Several
-	return dtype == dtypes.BFloat16 && cudnn.Fits(H, K, E) && !(several && s.T > LongestBiased) &&
-		backend.CallsCUDNN(g)
+	return dtype == dtypes.BFloat16 && cudnn.Fits(H, K, E) && !(several && s.T > LongestBiased)
 }
 
 // cudnnAttention is Attention by cuDNN's.

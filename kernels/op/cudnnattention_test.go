@@ -137,7 +137,7 @@ func TestCUDNNOff(t *testing.T) {
 	if got := calls(long, 64, dtypes.BFloat16); got != 3 {
 		t.Errorf("%d calls of cuDNN's for a long row, want 3", got)
 	}
-	if long.Several = true; fitsCUDNN(nil, long, 2, 2, 64, dtypes.BFloat16) {
+	if long.Several = true; CUDNNTakes(long, 2, 2, 64, dtypes.BFloat16) {
 		t.Error("a long row of several sequences is cuDNN's")
 	}
 	t.Setenv(backend.CUDNNSetting, "off")

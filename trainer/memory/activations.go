@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"github.com/gomlx/compute/dtypes"
+
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model/dense"
@@ -43,6 +45,9 @@ const (
 	rematHeadBytes    = 34 // at the head, of each token and unit of D: what XLA has not freed yet
 	rematMore         = 10 // a tenth more in a layer
 	rematFactors      = 2  // in a layer with an adapter further rows of I: gate and up without their factors
+
+	// Where attention is cuDNN's, of each token in one layer at a time rows of H·E that its gradient works with.
+	fusedRows = 1
 )
 
 // temporary plans the activations and logits of a gradient pass, in bytes.
@@ -71,9 +76,15 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 		ofPrompts = shape.Prompts() * shape.Prompt * block
 	}
 	scores := float * scale(blockScores*max(rows*ofRows, ofPrompts)) * int64(m.NumHeads)
-	held := int64(0)
-	if w.attendsOnHost() {
+	held, result := int64(0), int64(float) // bytes of a number of attention's result
+	switch {
+	case w.attendsOnHost():
 		scores, held = 0, scale(int(w.attentionHeld(shape)))
+	case w.attendsByCUDNN(shape):
+		scores, result = float*tokens*fusedRows*queries, 2
+		if shape.T <= op.LongestBiased { // what hides sequences of a row from each other, as passes may have them
+			held = scale(2 * shape.B * shape.T * shape.T)
+		}
 	}
 
 	// The head's gradient, or its blocks cut out, is as large as the head.
@@ -82,7 +93,7 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 	atHead := layers*layer + float*tokens*(unfreedIntermediate*I+unfreedHidden*D)
 	inLayer := layers*layer + scores + layer
 	if w.Remat {
-		inputs := float * layers * tokens * (D + queries) // of a layer, and its attention's output
+		inputs := layers * tokens * (float*D + result*queries) // of a layer, and its attention's output
 		atHead, inLayer = inputs+rematHeadBytes*tokens*D, inputs+scores+rematLayer
 	}
 	if inLayer > atHead+logits {
@@ -95,6 +106,16 @@ func (w Workload) temporary(shape dense.Shape, scale func(int) int64) (activatio
 func (w Workload) attendsOnHost() bool {
 	m := w.Model
 	return w.AttentionThreads > 0 && backend.FitsHostAttention(m.NumHeads, m.NumKVHeads, m.HeadDim)
+}
+
+// attendsByCUDNN reports whether attention of passes of a shape is cuDNN's.
+func (w Workload) attendsByCUDNN(s dense.Shape) bool {
+	m := w.Model
+	dtype := dtypes.Float32
+	if w.DType == "bfloat16" {
+		dtype = dtypes.BFloat16
+	}
+	return w.CUDNN && op.CUDNNTakes(s.Sequences(), m.NumHeads, m.NumKVHeads, m.HeadDim, dtype)
 }
 
 // attentionHeld returns the bytes that attention outside XLA's programs keeps for passes of a shape.

@@ -72,11 +72,47 @@ func TestMemoryOfModels(t *testing.T) {
 	}
 }
 
+// TestMemoryOfCUDNN compares plans of passes whose attention is cuDNN's with what XLA assigns on a GPU that is
+// described as an H100, with cuDNN's plans and as training has it: as it was noted, or is now with -compile, which
+// needs what third_party/fetch-cudnn.sh fetches.
+func TestMemoryOfCUDNN(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		model *checkpoint.Config
+		rank  int
+		noted int64
+	}{
+		{"Qwen2.5-0.5B", trainertest.Qwen25Half, 0, 1850641408},
+		{"Qwen2.5-7B", trainertest.Qwen25Seven, 16, 6234566656},
+	} {
+		w := rollouts(1024+4096, 1024)
+		w.Model, w.DType, w.Remat, w.LoRA.Rank, w.CUDNN = x.model, "bfloat16", true, x.rank, true
+		p := w.Plan()
+		planned, assigned := p.Activations+p.Logits, x.noted
+		const device = "xla:cuda@sm_90,exact,cudnn"
+		if *compileAll && strings.HasPrefix(device, *compileFor) {
+			assigned = xlas(t, trainertest.OpenDevice(t, device), w, p.MicroBatch)
+		}
+		t.Logf("%s: %d planned, XLA has %d", x.name, planned, assigned)
+		if ratio := float64(planned) / float64(assigned); ratio < 0.98 || ratio > 1.25 {
+			t.Errorf("%s: the plan is %.3f of what XLA assigns", x.name, ratio)
+		}
+		blocks := w
+		blocks.CUDNN = false
+		if more := blocks.Plan(); more.Activations+more.Logits <= planned {
+			t.Errorf("%s: %d planned with blocks, %d with cuDNN", x.name, more.Activations+more.Logits, planned)
+		}
+	}
+}
+
 // xlas is what XLA assigns to a workload's gradient pass of a shape, beside its inputs and outputs, and what
 // attention keeps outside its program where w says that it is computed there.
 func xlas(t *testing.T, d *backend.Device, w Workload, shape dense.Shape) int64 {
 	t.Helper()
 	held := int64(0)
+	if !w.CUDNN {
+		d = d.WithoutCUDNN()
+	}
 	if w.AttentionThreads == 0 {
 		d = d.WithoutHostCalls()
 	} else if err := d.HostAttention(); err != nil {

@@ -69,6 +69,8 @@ type Workload struct {
 	// AttentionThreads counts the threads that compute attention outside XLA's programs, as a CPU's do where
 	// backend.Device.HostAttention says so; 0 where attention is a part of them.
 	AttentionThreads int
+	// CUDNN is that attention is cuDNN's where it takes a pass, as a GPU's is where backend.Device.CUDNN says so.
+	CUDNN bool
 }
 
 // On returns the workload on so many devices.
