@@ -30,8 +30,9 @@ ADAPTERS = {
     "some-layers": ("tiny-qwen2", dict(
         r=3, lora_alpha=5, target_modules=["gate_proj", "up_proj"], layers_to_transform=[0, 2],
         layers_pattern="layers", exclude_modules=["model.layers.2.mlp.up_proj"])),
+    "qwen3": ("../architectures/qwen3-yarn", dict(r=3, lora_alpha=7, target_modules="all-linear")),
 }
-GRADIENTS = ["plain", "rslora-patterns"]
+GRADIENTS = ["plain", "rslora-patterns", "qwen3"]
 NARROW = {"regex": torch.bfloat16}  # what is saved, and read back
 
 golden = {}

@@ -48,6 +48,7 @@ func TestPEFTGradients(t *testing.T) {
 			base           blockwise.Format
 		}{
 			{"plain", "gradient", blockwise.Format{}}, {"rslora-patterns", "gradient", blockwise.Format{}},
+			{"qwen3", "gradient", blockwise.Format{}},
 			{"plain", "qlora-gradient", blockwise.Format{Code: blockwise.NF4, Double: true}},
 		} {
 			name := x.name
