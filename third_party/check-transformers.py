@@ -4,6 +4,9 @@
     STELE_WRITE_DIR=/some/dir go test -run 'TestWriteRoundTrip|TestTies' ./engine/checkpoint
     python3 third_party/check-transformers.py /some/dir testdata/models
     python3 third_party/check-transformers.py /some/dir testdata/variants
+    STELE_WRITE_DIR=/some/dir go test -run 'TestArchitecture' ./trainer
+    python3 third_party/check-transformers.py /some/dir/anew-false testdata/architectures
+    python3 third_party/check-transformers.py /some/dir/anew-true testdata/architectures
 
 Needs the Python packages transformers and torch.
 """

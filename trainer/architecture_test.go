@@ -2,6 +2,7 @@ package trainer_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -104,15 +105,20 @@ func withTokenizer(t *testing.T, name, change string) string {
 func TestArchitecture(t *testing.T) {
 	golden, covered := families(t), map[string]bool{"qwen2": true, "llama": true, own: true}
 	for name, want := range golden {
+		c, err := checkpoint.LoadConfig(trainertest.Data("architectures/" + name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		covered[c.Architecture.Type] = true
 		t.Run(name, func(t *testing.T) {
 			dir := withTokenizer(t, name, "")
-			generates(t, dir, want, kernelstest.Backends(t)...)
-			covered[saves(t, dir, want)] = true
-			for _, backend := range kernelstest.Backends(t) {
-				if other := []string{"qwen2-yarn", "llama3.2", "mistral", "smollm3-list"}; backend != "go" &&
-					slices.Contains(other, name) {
-					continue // no other graph than the rest have
-				}
+			backends := kernelstest.Backends(t)
+			if slices.Contains([]string{"qwen2-yarn", "llama3.2", "mistral", "smollm3-list"}, name) {
+				backends = backends[:1] // no other graph than the rest have
+			}
+			generates(t, dir, want, backends...)
+			saves(t, dir, want, name)
+			for _, backend := range backends {
 				hasGradients(t, trainertest.OpenDevice(t, backend), dir, want)
 			}
 		})
@@ -129,7 +135,7 @@ func TestOwnArchitecture(t *testing.T) {
 	want := families(t)["exaone4"]
 	dir := withTokenizer(t, "exaone4", own)
 	generates(t, dir, want, "go")
-	if kind := saves(t, dir, want); kind != own {
+	if kind := saves(t, dir, want, "own"); kind != own {
 		t.Errorf("it is a %s", kind)
 	}
 }
@@ -195,8 +201,9 @@ func logProb(logits []float32, token int32) float32 {
 }
 
 // saves compares the parameter count and sees that a folder that is written holds the tensors
-// and the configuration that were read, from its text or anew. It returns the family's type.
-func saves(t *testing.T, dir string, want described) string {
+// and the configuration that were read, from its text or anew. It returns the family's type. In STELE_WRITE_DIR the
+// folders stay, for third_party/check-transformers.py.
+func saves(t *testing.T, dir string, want described, name string) string {
 	t.Helper()
 	folder, err := checkpoint.Open(dir)
 	if err != nil {
@@ -213,7 +220,8 @@ func saves(t *testing.T, dir string, want described) string {
 	defer e.Close()
 	for _, raw := range []json.RawMessage{folder.Config.Raw, nil} {
 		e.Weights.Config.Raw = raw
-		out := filepath.Join(t.TempDir(), "out")
+		kept := cmp.Or(os.Getenv("STELE_WRITE_DIR"), t.TempDir())
+		out := filepath.Join(kept, fmt.Sprintf("anew-%t", raw == nil), name+"-F32")
 		if err := e.Save(out); err != nil {
 			t.Fatal(err)
 		}

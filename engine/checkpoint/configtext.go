@@ -192,6 +192,9 @@ func (c *Config) fields(dtype DType) members {
 	m.add("eos_token_id", c.EOS)
 	if w := c.Architecture.Window; w != nil && w.Always {
 		m.add("sliding_window", nil)
+		if w.Alters { // transformers divides by what it makes of no window to find them
+			m.add("layer_types", slices.Repeat([]string{"full_attention"}, c.NumLayers))
+		}
 	} else if w != nil {
 		m.add("use_sliding_window", false)
 	}
