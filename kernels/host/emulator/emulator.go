@@ -16,9 +16,10 @@ type Processor struct {
 	// May reports whether memory may be read, or written; nil is all of it. Prefetches ask nobody.
 	May func(address, bytes uintptr, write bool) bool
 
-	general [16]uint64
-	zero    bool // the flag
-	tiles   *tileRegisters
+	general  [16]uint64
+	zero     bool // the flag
+	tiles    *tileRegisters
+	argument unsafe.Pointer // here it is not on a goroutine's stack, which may move
 }
 
 // tileRegisters are what LDTILECFG makes.
@@ -29,6 +30,7 @@ type tileRegisters struct {
 
 // Call runs the function at an address with one argument, on the stack, until it returns.
 func (p *Processor) Call(entry uintptr, argument unsafe.Pointer) error {
+	p.argument = argument
 	stack := [2]uint64{0, uint64(uintptr(argument))} // where it returns to, and the argument
 	may := p.May
 	onStack := func(address, bytes uintptr, write bool) bool {
