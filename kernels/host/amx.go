@@ -52,10 +52,10 @@ type amxCall struct {
 
 // amxConfig says how many rows of how many bytes each register has: the operand of LDTILECFG.
 type amxConfig struct {
-	palette, startRow uint8
-	_                 [14]uint8
-	bytes             [16]uint16
-	rows              [16]uint8
+	palette uint8
+	_       [15]uint8 // where to go on after a fault, and nothing
+	bytes   [16]uint16
+	rows    [16]uint8
 }
 
 // set gives registers 0 to 3, the sums, and 4 and 5, the weights, outs outputs, and 0 to 3 and 6 and 7, of

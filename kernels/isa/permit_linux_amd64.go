@@ -12,7 +12,7 @@ import (
 func permitTiles() error {
 	const requestPermission, tileData = 0x1023, 18 // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
 	if _, _, err := unix.RawSyscall(unix.SYS_ARCH_PRCTL, requestPermission, tileData, 0); err != 0 {
-		return fmt.Errorf("Linux does not grant AMX's registers: arch_prctl: %w", err)
+		return fmt.Errorf("the registers of AMX are not granted by Linux: arch_prctl: %w", err)
 	}
 	return nil
 }
