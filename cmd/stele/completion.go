@@ -35,10 +35,12 @@ var (
 )
 
 // flagValues returns the values that a shell offers for a flag, by the flag's name, which
-// means the same in every command. Flags of files have the shell's own completion.
+// means the same in every command but for those that are named before it. Flags of files have the shell's own
+// completion.
 var flagValues = map[string]func() []string{
 	"backend":         func() []string { return backends },
 	"dtype":           func() []string { return dtypes },
+	"convert dtype":   func() []string { return written },
 	"kernels":         func() []string { return kernels },
 	"quantize":        blockwise.Codes,
 	"model":           builtinModels,
@@ -121,7 +123,11 @@ func newCompletionCommand(*globals) *cobra.Command {
 // completeFlags gives the flags of a command and of those below it what a shell offers.
 func completeFlags(c *cobra.Command) {
 	complete := func(f *pflag.Flag) {
-		if values := flagValues[f.Name]; values != nil && f.Value.Type() != "bool" {
+		values := flagValues[f.Name]
+		if own := flagValues[c.Name()+" "+f.Name]; own != nil {
+			values = own
+		}
+		if values != nil && f.Value.Type() != "bool" {
 			must(c.RegisterFlagCompletionFunc(f.Name,
 				func(_ *cobra.Command, _ []string, written string) ([]string, cobra.ShellCompDirective) {
 					return offered(f, values(), written)

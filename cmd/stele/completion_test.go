@@ -36,6 +36,7 @@ func TestCompletion(t *testing.T) {
 	}{
 		{[]string{"eval", "--backend", "x"}, []string{"xla:cpu", "xla:cuda"}},
 		{[]string{"generate", "--dtype", "b"}, []string{"bfloat16"}},
+		{[]string{"convert", "--dtype", "q"}, []string{"q8_0"}},
 		{[]string{"generate", "--kernels", ""}, []string{"auto", "host", "graph"}},
 		{[]string{"generate", "-m", "builtin:t"}, []string{"builtin:tiny"}},
 		{[]string{"grade", "--grader", "st"}, []string{"strict"}},

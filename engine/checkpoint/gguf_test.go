@@ -3,6 +3,9 @@ package checkpoint
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -241,5 +244,34 @@ func TestGGUFParts(t *testing.T) {
 		if got, err := Resolve(model); err != nil || got != name("00001") {
 			t.Errorf("%s is %s, %v", model, got, err)
 		}
+	}
+}
+
+// TestGGUFSpecial: tokens that begin and end sequences are special where the file has no types.
+func TestGGUFSpecial(t *testing.T) {
+	files, err := Files(tinyGGUF(t, func(f map[string]any, s map[string][]int) {
+		s["token_embd.weight"] = []int{5, 8}
+		delete(f, "tokenizer.ggml.token_type")
+		f["tokenizer.ggml.tokens"] = []string{"a", "b", "ab", "<s>", "<|im_end|>"}
+		f["tokenizer.ggml.bos_token_id"], f["tokenizer.ggml.eos_token_id"] = uint32(3), uint32(3)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := fs.ReadFile(files, "tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tokenizer struct {
+		Added []struct {
+			Content string `json:"content"`
+			Special bool   `json:"special"`
+		} `json:"added_tokens"`
+	}
+	if err := json.Unmarshal(text, &tokenizer); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(tokenizer.Added) != "[{<s> true} {<|im_end|> true}]" {
+		t.Errorf("%v", tokenizer.Added)
 	}
 }

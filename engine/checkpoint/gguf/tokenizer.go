@@ -68,11 +68,9 @@ func (f *File) ends(s *Settings) (notes []string, err error) {
 		}
 	}
 	tokens, _ := list.texts()
-	types, _ := f.fields["tokenizer.ggml.token_type"].ints()
 	var guessed []string
 	for i, token := range tokens {
-		control := i < len(types) && types[i] == tokenControl
-		if control && slices.Contains(ending, token) && !slices.Contains(ids, int64(i)) {
+		if slices.Contains(ending, token) && !slices.Contains(ids, int64(i)) {
 			ids, guessed = append(ids, int64(i)), append(guessed, token)
 		}
 	}
@@ -140,6 +138,13 @@ func (f *File) vocabulary() (v *vocabulary, err error) {
 	}
 	if v.eos, err = f.special("eos_token_id", len(v.tokens)); err != nil {
 		return nil, err
+	}
+	// As in llama.cpp these are special whatever type they have.
+	for id, token := range v.tokens {
+		named := int64(id) == v.bos || int64(id) == v.eos || slices.Contains(ending, token)
+		if named && v.types[id] != tokenUnknown {
+			v.types[id] = tokenControl
+		}
 	}
 	v.addBOS = v.pre.bos
 	for key, add := range map[string]*bool{"add_bos_token": &v.addBOS, "add_eos_token": &v.addEOS} {
