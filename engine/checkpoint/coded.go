@@ -301,18 +301,18 @@ func (m *coded) eight() (t Tensor, err error) {
 		return t, err
 	}
 	out, in := m.shape[0], m.shape[1]
-	block, rows, columns := m.block, 1, 1
+	block, columns := m.block, 1
 	switch s := scales.Shape; {
 	case scales.Len() == 1:
 		block = [2]int{out, in}
 	case len(s) == 1 && s[0] == out:
-		block, rows = [2]int{1, in}, out
+		block = [2]int{1, in}
 	case len(s) == 2 && s[0] > 0 && s[1] > 0:
-		rows, columns = s[0], s[1]
+		columns = s[1]
 		if block[0] == 0 || s[0] == out && s[1] == 1 {
-			block = [2]int{over(out, rows), over(in, columns)}
+			block = [2]int{over(out, s[0]), over(in, columns)}
 		}
-		if over(out, block[0]) == rows && over(in, block[1]) == columns {
+		if over(out, block[0]) == s[0] && over(in, block[1]) == columns {
 			break
 		}
 		fallthrough
