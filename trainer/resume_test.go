@@ -458,7 +458,7 @@ func TestResumeElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	elsewhere := bytes.Replace(manifest, []byte(`"host_kernels": "`+host.Tier().String()),
-		[]byte(`"host_kernels": "vax`), 1)
+		[]byte(`"cudnn": true, "host_kernels": "vax`), 1)
 	if err := os.WriteFile(path, elsewhere, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -467,6 +467,10 @@ func TestResumeElsewhere(t *testing.T) {
 	if _, err := Check(context.Background(), c, dir, here); err != nil ||
 		!strings.Contains(said.String(), "the run began with vax") {
 		t.Errorf("checked on another processor, it said %q, %v", said.String(), err)
+	}
+	if want := "attention is computed in blocks here and was cuDNN's when the run began"; !strings.Contains(
+		said.String(), want) {
+		t.Errorf("%q is not said: %q", want, said.String())
 	}
 	said.Reset()
 	mustRun(t, c, dir, here)
