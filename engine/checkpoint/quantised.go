@@ -34,6 +34,7 @@ type quantizationFile struct {
 	Zero    *bool  `json:"zero_point"`        // awq
 	Fmt     string `json:"fmt"`               // fp8
 	Block   []int  `json:"weight_block_size"` // fp8
+	Scheme  string `json:"activation_scheme"` // fp8
 	Groups  map[string]struct {
 		Format  string `json:"format"`
 		Weights *struct {
@@ -42,6 +43,7 @@ type quantizationFile struct {
 			Symmetric  *bool  `json:"symmetric"`
 			BlockShape []int  `json:"block_structure"`
 		} `json:"weights"`
+		Activations json.RawMessage `json:"input_activations"`
 	} `json:"config_groups"`
 	Sparsity  json.RawMessage `json:"sparsity_config"`
 	Transform json.RawMessage `json:"transform_config"`
@@ -67,9 +69,22 @@ func (c *Config) readCodes(raw map[string]json.RawMessage) error {
 			_ = json.Unmarshal(raw[key], &value)
 			return fmt.Errorf("%s: the weights are quantised%s, %w: %s", key, method(value), err, noCodes)
 		}
+		if f.activations() {
+			c.note("%s asks for quantised activations: they are not quantised, only the weights were", key)
+		}
 		return nil
 	}
 	return nil
+}
+
+// activations reports whether what is multiplied with the weights is to be quantised, too.
+func (f *quantizationFile) activations() bool {
+	for _, g := range f.Groups {
+		if !empty(g.Activations) {
+			return true
+		}
+	}
+	return f.Scheme != ""
 }
 
 var errUnread = errors.New("which is not read")
@@ -196,7 +211,7 @@ func (f *Folder) decode() error {
 		f.where[spec.Name] = stored{at.file, spec.Name}
 	}
 	if len(fixed) > 0 {
-		f.note("%s: activations are not quantised, as its runtime would: not read: %s", f.Dir, summary(fixed))
+		f.note("%s: activations are not quantised: not read: %s", f.Dir, summary(fixed))
 	}
 	return nil
 }

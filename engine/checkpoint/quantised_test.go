@@ -33,7 +33,8 @@ func TestQuantised(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if len(f.Notes) != 0 {
+		said := len(f.Notes) == 1 && strings.Contains(f.Notes[0], "quantised activations")
+		if said != strings.HasPrefix(name, "fp8") || len(f.Notes) > 1 {
 			t.Errorf("%s: %q", name, f.Notes)
 		}
 		for _, tensor := range slices.Sorted(maps.Keys(want)) {
