@@ -170,8 +170,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 			return found, fmt.Errorf("%s: %w", r.dir, err)
 		}
 		if was, is := max(r.started.Devices, 1), found.now.Devices; was != is {
-			r.sayf("the run began on %d devices and goes on with %d: their sums round otherwise, and it goes on, but "+
-				"not bit for bit as it would have", was, is)
+			r.sayf("the run began with --devices %d and goes on with %d: sums of gradients round otherwise, so that "+
+				"it is not bit for bit what it would have been", was, is)
 		}
 		was, is := r.started.Kernels, found.now.Kernels
 		if was == is && r.started.CPU != "" { // host kernels may lack what XLA uses

@@ -127,7 +127,7 @@ func TestDevices(t *testing.T) {
 			runOn(t, &shared, short, moved, 4, false)
 			said := runOn(t, &shared, c, moved, 2, true)
 			checkNear(t, "4 devices, then 2", one, moved, file, c.Steps)
-			if want := "began on 4 devices and goes on with 2"; !strings.Contains(said, want) {
+			if want := "began with --devices 4 and goes on with 2"; !strings.Contains(said, want) {
 				t.Errorf("%q is not said: %s", want, said)
 			}
 			if _, _, _, devices, err := RunOptions(moved); err != nil || devices != 4 {

@@ -31,8 +31,11 @@ func (d *Device) Mesh(n int) (Mesh, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case n < 1 || n > have:
-		return nil, fmt.Errorf("%d devices are asked for: expected 1 to %d, backend %s has %[2]d", n, have, d.Name)
+	case n < 1:
+		return nil, fmt.Errorf("%d devices are asked for, expected 1 or more", n)
+	case n > have:
+		return nil, fmt.Errorf("%d devices are asked for, and backend %s has %d: --devices takes at most that", n,
+			d.Name, have)
 	}
 	shared := d.programs
 	if shared == nil {

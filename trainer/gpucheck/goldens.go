@@ -180,24 +180,46 @@ func (f *Found) steps(name, testdata string) error {
 	}
 	defer d.Close()
 	for _, v := range g.Variants[:min(grpoVariants, len(g.Variants))] {
-		if err := f.variant(d, testdata, &g, &v); err != nil {
+		if err := f.variant(backend.Mesh{d}, testdata, &g, &v); err != nil {
 			return fmt.Errorf("%s: %w", v.Name, err)
 		}
 	}
-	return nil
+	gpus, err := gpusOf(d)
+	if err != nil || gpus < 2 {
+		return err
+	}
+	mesh, err := d.Mesh(gpus)
+	if err != nil {
+		return err
+	}
+	return f.variant(mesh, testdata, &g, &g.Variants[0])
 }
 
-func (f *Found) variant(d *backend.Device, testdata string, g *grpo, v *grpoVariant) error {
+// gpusOf counts the GPUs of a backend; a CPU has none.
+func gpusOf(d *backend.Device) (int, error) {
+	if d.IsCPU() {
+		return 0, nil
+	}
+	return d.Count()
+}
+
+// variant compares a variant that the devices of a mesh share.
+func (f *Found) variant(mesh backend.Mesh, testdata string, g *grpo, v *grpoVariant) error {
 	folder, err := checkpoint.Open(filepath.Join(testdata, "models/tiny-qwen2"))
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	w, err := model.LoadWeights(folder, d, dtypes.Float32)
-	if err != nil {
+	w := model.Open(folder, mesh[0], dtypes.Float32)
+	defer w.Close()
+	w.Replicate(mesh)
+	if err := w.Upload(); err != nil {
 		return err
 	}
-	defer w.Close()
+	variant, micro := v.Name, 4096
+	if len(mesh) > 1 { // a pass for each
+		variant, micro = fmt.Sprintf("%s on %d devices", v.Name, len(mesh)), 64
+	}
 	a := v.AdamW
 	policy := objective.Policy(objective.Options{Aggregation: v.Mode, ClipLow: v.Low, ClipHigh: v.High,
 		Beta: v.Beta, Std: v.Norm, KLIn: objective.KLInLoss,
@@ -215,7 +237,7 @@ func (f *Found) variant(d *backend.Device, testdata string, g *grpo, v *grpoVari
 	defer l.Close()
 	logprob, loss, norms := 0.0, 0.0, 0.0 // differences
 	for i, step := range a.Steps {
-		got, difference, err := g.accumulate(l, policy, v)
+		got, difference, err := g.accumulate(l, policy, v, micro)
 		if err != nil {
 			return err
 		}
@@ -249,14 +271,14 @@ func (f *Found) variant(d *backend.Device, testdata string, g *grpo, v *grpoVari
 		{"norm", "gradient's norm: relative difference", norms, gradientBound},
 		{"weights", "weights after 3 steps: largest difference", worst, weightBound},
 	} {
-		f.bounded("grpo/"+v.Name+"/"+c.key, "GRPO "+v.Name+", "+c.what, c.difference, c.bound)
+		f.bounded("grpo/"+variant+"/"+c.key, "GRPO "+variant+", "+c.what, c.difference, c.bound)
 	}
 	return nil
 }
 
-// accumulate sums the gradient of the goldens' batch and returns its loss, and the largest difference from the golden
-// log-probabilities.
-func (g *grpo) accumulate(l *learner.Learner, o objective.Objective, v *grpoVariant) (
+// accumulate sums the gradient of the goldens' batch in passes of so many tokens and returns its loss, and the largest
+// difference from the golden log-probabilities.
+func (g *grpo) accumulate(l *learner.Learner, o objective.Objective, v *grpoVariant, micro int) (
 	loss, difference float64, err error,
 ) {
 	var pairs []dense.Pair
@@ -271,7 +293,9 @@ func (g *grpo) accumulate(l *learner.Learner, o objective.Objective, v *grpoVari
 		advantages = g.AdvantagesNoStd
 	}
 	totals := objective.NewTotals()
-	for indices, batch := range (learner.Layout{MicroTokens: 4096}).Batches(pairs) {
+	var passes []learner.Pass
+	var members [][]int // of each pass
+	for indices, batch := range (learner.Layout{MicroTokens: micro}).Batches(pairs) {
 		columns := o.Columns(batch.Shape.N)
 		for i, index := range indices {
 			at := batch.First[i]
@@ -286,14 +310,18 @@ func (g *grpo) accumulate(l *learner.Learner, o objective.Objective, v *grpoVari
 				}
 			}
 		}
-		seen, err := l.Accumulate(batch, columns, 1)
-		if err != nil {
-			return 0, 0, err
-		}
-		for i, index := range indices {
-			totals.See(o, seen, columns, batch.First[i], lengths[index])
+		passes, members = append(passes, learner.Pass{Batch: batch, Columns: columns}), append(members, indices)
+	}
+	saw, err := l.AccumulateAll(context.Background(), passes, 1)
+	if err != nil {
+		return 0, 0, err
+	}
+	for k, seen := range saw {
+		for i, index := range members[k] {
+			first := passes[k].Batch.First[i]
+			totals.See(o, seen, passes[k].Columns, first, lengths[index])
 			for j, want := range g.Policy[index] {
-				difference = max(difference, math.Abs(float64(seen[objective.LogProb][batch.First[i]+j]-want)))
+				difference = max(difference, math.Abs(float64(seen[objective.LogProb][first+j]-want)))
 			}
 		}
 	}

@@ -55,12 +55,25 @@ func SameTokens(ctx context.Context, name, data string) (*Found, error) {
 	if err != nil {
 		return f, err
 	}
-	worst := 0.0
-	var bfloat []map[sample]engine.Completion
-	for i, o := range []engine.Options{
+	d, err := backend.Open(name)
+	if err != nil {
+		return f, err
+	}
+	gpus, err := gpusOf(d)
+	d.Close()
+	if err != nil {
+		return f, err
+	}
+	ways := []engine.Options{
 		{MaxBatch: 64}, {MaxBatch: 3, ChunkSize: 9, NoPrefixCache: true}, {MaxBatch: 16, PageSize: 4},
 		{MaxBatch: 64, DType: "bfloat16"}, {MaxBatch: 3, DType: "bfloat16"},
-	} {
+	}
+	if gpus > 1 {
+		ways = append(ways, engine.Options{MaxBatch: 4, Devices: gpus})
+	}
+	worst := 0.0
+	var bfloat []map[sample]engine.Completion
+	for i, o := range ways {
 		o.Backend, o.Kernels = name, engine.KernelsGraph
 		got, err := generated(ctx, data, o)
 		if err != nil {
@@ -71,6 +84,9 @@ func SameTokens(ctx context.Context, name, data string) (*Found, error) {
 			continue
 		}
 		what := fmt.Sprintf("%d together, pages of %d, chunks of %d", o.MaxBatch, o.PageSize, o.ChunkSize)
+		if o.Devices > 1 {
+			what += fmt.Sprintf(", on %d GPUs", o.Devices)
+		}
 		same, difference := compare(got, want)
 		worst = max(worst, difference)
 		f.find(fmt.Sprintf("same tokens/%d", i), "samples whose tokens are host kernels', "+what+" (0: the default)",
