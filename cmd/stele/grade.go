@@ -125,8 +125,8 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 	_, errName := record.Decode("data_name", &dataName)
 	_, errLabel := record.Decode("answer_type", &label)
 	var errLanguage error
-	if known.Own() != nil {
-		_, errLanguage = record.Decode("language", &code)
+	if _, errLanguage = record.Decode("language", &code); known.Own() == nil {
+		errLanguage = nil // a field of another meaning
 	}
 	switch err := errors.Join(errReference, errGT, errOutput, errPrediction, errName, errLabel,
 		errLanguage); {
@@ -141,7 +141,7 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 	if err != nil {
 		return fmt.Errorf("field \"answer_type\": %w", err)
 	}
-	output = known.Plain(code, output)
+	output = known.Figures(code, output, answer.Label(of) == "")
 	comparer, compares := of.(answer.Comparer)
 	var result grade.Result
 	switch {

@@ -99,6 +99,8 @@ var reasoned = map[string]struct {
 		`أولا نجمع العددين ثم نكتب الجواب، إذن ٣٫٥`}, [2]bool{true, true}},
 	"id": {[2]string{`Pertama kita jumlahkan kedua bilangan, jadi jawabannya adalah \boxed{1.234,5}.`,
 		`Kita jumlahkan kedua bilangan itu, jadi jawabannya adalah 3,5.`}, [2]bool{true, true}},
+	"ko": {[2]string{`먼저 두 금액을 더합니다. 따라서 모두 얼마인지 구하면 \boxed{1천 234.5원}입니다.`,
+		`우선 두 수를 더하고 나서 확인합니다. 그러므로 답은 \boxed{삼십오}입니다.`}, [2]bool{true, false}},
 	"qz": {[2]string{`Kima lopu wasu remita tari, hatu nima besolu uqu \boxed{1234.5}.`,
 		`Wasu lopu tari remita nima sapi \boxed{4}.`}, [2]bool{true, false}},
 }
@@ -175,7 +177,7 @@ func sayInstead(t *testing.T, path string) map[string][]eval.Sample {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	for _, code := range append([]string{"en"}, own...) {
+	for _, code := range append([]string{"en", "ko"}, own...) {
 		for i := range all[code] {
 			all[code][i].Output = reasoned[code].text[i]
 			if err := encoder.Encode(all[code][i]); err != nil {
@@ -263,7 +265,7 @@ func TestOwnLanguageCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := stele(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", "sums", "--data", data,
-		"--lang", "ar", "--dry-run")
+		"--lang", "qz", "--dry-run")
 	if err == nil || !strings.Contains(err.Error(), "languages.yaml") {
 		t.Errorf("without languages.yaml: %v", err)
 	}

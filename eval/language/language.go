@@ -1,5 +1,5 @@
 // Package language describes natural languages: how each is written, asked in and told
-// from others. A language's entry in study.yaml, others.yaml or the user's languages.yaml
+// from others. A language's entry in study.yaml, others.yaml, further.yaml or the user's languages.yaml
 // says all that but two things of the study's languages: the strict grader's words for numbers
 // and units (eval/grade/languages.go), and the phrases of the built-in benchmark's problems
 // (eval/bench/arith).
@@ -35,9 +35,12 @@ type Language struct {
 	// Digits are the language's own, from zero to nine; empty where it has 0 to 9 alone.
 	Digits string `yaml:"digits" json:"digits,omitempty"`
 	// Decimal stands before a number's decimals, Grouping between groups of its digits.
-	Decimal  string   `yaml:"decimal" json:"decimal,omitempty"`
-	Grouping string   `yaml:"grouping" json:"grouping,omitempty"`
-	Prompts  *Prompts `yaml:"prompts" json:"prompts,omitempty"`
+	Decimal  string `yaml:"decimal" json:"decimal,omitempty"`
+	Grouping string `yaml:"grouping" json:"grouping,omitempty"`
+	// Counting is the words of its numbers; nil where digits alone are read. The study's languages have
+	// theirs in the strict grader.
+	Counting *Counting `yaml:"counting" json:"counting,omitempty"`
+	Prompts  *Prompts  `yaml:"prompts" json:"prompts,omitempty"`
 
 	// Letters are those by which the language differs from others of its script.
 	Letters string `yaml:"letters" json:"letters,omitempty"`

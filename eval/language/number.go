@@ -2,40 +2,53 @@ package language
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // Plain writes the numbers of a text as benchmarks do, where the language with this code is
-// the user's: its own digits as 0 to 9, and its separators, where they are none that
+// the user's or one of further.yaml: its own digits as 0 to 9, and its separators, where they are none that
 // every grader reads, as a decimal point or nothing. In the answer all its separators are
 // written so: \boxed{1.234,5} is \boxed{1234.5} where the decimal sign is a comma. The answer
 // is the content of the last \boxed{}, if that is nothing but a number, or in a text without
 // one the last number. Of other languages the text stays as it is: graders have rules of
 // their own for the study's.
 func (t *Table) Plain(code, text string) string {
-	for _, own := range t.own {
-		if own == code {
-			return t.byCode[code].plain(text)
-		}
+	if l := t.figured(code); l != nil {
+		return l.plain(text)
 	}
 	return text
 }
 
-func (l *Language) plain(text string) string {
-	if l.Digits != "" {
-		value := map[rune]rune{}
-		for _, r := range l.Digits {
-			value[r] = '0' + rune(len(value))
-		}
-		text = strings.Map(func(r rune) rune {
-			if plain, ok := value[r]; ok {
-				return plain
-			}
-			return r
-		}, text)
+// figured returns the language whose numbers are written as benchmarks do: one that the user or
+// further.yaml describes; nil for others.
+func (t *Table) figured(code string) *Language {
+	if slices.Contains(t.own, code) || slices.Contains(t.further, code) {
+		return t.byCode[code]
 	}
-	text = l.answerPlain(text)
+	return nil
+}
+
+// western writes the language's digits as 0 to 9.
+func (l *Language) western(text string) string {
+	if l.Digits == "" {
+		return text
+	}
+	value := map[rune]rune{}
+	for _, r := range l.Digits {
+		value[r] = '0' + rune(len(value))
+	}
+	return strings.Map(func(r rune) rune {
+		if plain, ok := value[r]; ok {
+			return plain
+		}
+		return r
+	}, text)
+}
+
+func (l *Language) plain(text string) string {
+	text = l.answerPlain(l.western(text))
 	if g := l.Grouping; g != "" && g[0] >= utf8.RuneSelf && !isSpace(g) {
 		text = ungroup(text, g)
 	}
@@ -92,7 +105,7 @@ func (l *Language) group() string {
 func (l *Language) number() *regexp.Regexp {
 	whole := `\d+`
 	if l.Grouping != "" {
-		whole = `(?:\d{1,3}(?:` + l.group() + `\d{2,3})*` + l.group() + `\d{3}\b|\d+)`
+		whole = `(?:[1-9]\d{0,2}(?:` + l.group() + `\d{2,3})*` + l.group() + `\d{3}\b|\d+)`
 	}
 	decimals := ""
 	if l.Decimal != "" {

@@ -132,6 +132,9 @@ func (l Language) with(own Language) Language {
 			l.Prompts.Question = cmp.Or(own.Prompts.Question, known.Question)
 		}
 	}
+	if own.Counting != nil {
+		l.Counting = l.Counting.with(own.Counting)
+	}
 	if own.OwnLetters.Letters != "" {
 		l.OwnLetters = own.OwnLetters
 	}
@@ -171,6 +174,11 @@ func (l *Language) check() error {
 	}
 	if err := l.checkNumbers(); err != nil {
 		return err
+	}
+	if l.Counting != nil {
+		if err := l.Counting.check(); err != nil {
+			return err
+		}
 	}
 	if l.Prompts == nil {
 		return nil

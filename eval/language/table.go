@@ -9,13 +9,15 @@ import (
 )
 
 // Table is the languages that are known: the study's, in the paper's order, then the
-// user's, then those that are only told apart. It is never changed once it is made.
+// user's, then those that are only told apart, of which further.yaml says how to ask in some.
+// It is never changed once it is made.
 type Table struct {
-	byCode map[string]*Language
-	same   map[string]string // codes by other codes of the same language
-	all    []string
-	study  []string
-	own    []string
+	byCode  map[string]*Language
+	same    map[string]string // codes by other codes of the same language
+	all     []string
+	study   []string
+	further []string
+	own     []string
 }
 
 //go:embed study.yaml
@@ -23,6 +25,9 @@ var studyText []byte
 
 //go:embed others.yaml
 var othersText []byte
+
+//go:embed further.yaml
+var furtherText []byte
 
 // Builtin returns the languages that are part of the program.
 var Builtin = sync.OnceValue(func() *Table {
@@ -40,11 +45,23 @@ var Builtin = sync.OnceValue(func() *Table {
 		panic("others.yaml, which is part of the program: " + err.Error())
 	}
 	t.add(others)
+	further, err := parse(furtherText, t)
+	if err != nil {
+		panic("further.yaml, which is part of the program: " + err.Error())
+	}
+	for _, l := range further {
+		t.further = append(t.further, l.Code)
+	}
+	t.add(further)
 	return t
 })
 
 // Study returns the codes of the study's languages in the paper's order.
 func Study() []string { return slices.Clone(Builtin().study) }
+
+// Further returns the codes of the languages beside the study's that the program asks in, in the
+// order of further.yaml.
+func Further() []string { return slices.Clone(Builtin().further) }
 
 // add takes languages into the table, in the place of those that have their codes.
 func (t *Table) add(languages []*Language) {
@@ -65,7 +82,7 @@ func (t *Table) With(own []*Language) *Table {
 		return t
 	}
 	more := &Table{byCode: maps.Clone(t.byCode), same: maps.Clone(t.same), all: slices.Clone(t.all),
-		study: t.study, own: slices.Clone(t.own)}
+		study: t.study, further: t.further, own: slices.Clone(t.own)}
 	more.add(own)
 	for _, l := range own {
 		if !slices.Contains(more.own, l.Code) {

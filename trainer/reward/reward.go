@@ -180,7 +180,8 @@ func (s *Scorer) Score(r Rollout) (Score, error) {
 	}
 	results, err := r.Type.Grade(answer.Output{
 		ID: r.ID, Sample: r.Sample, Language: r.Language, Prompt: r.Prompt,
-		Text: s.detector.Languages().Plain(r.Language, r.Output), Reference: r.Answer, DataName: r.DataName,
+		Text:      s.detector.Languages().Figures(r.Language, r.Output, answer.Label(r.Type) == ""),
+		Reference: r.Answer, DataName: r.DataName,
 	}, s.grader)
 	if err != nil {
 		return Score{}, err

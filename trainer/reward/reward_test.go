@@ -102,3 +102,27 @@ func TestValidate(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFurtherLanguages: the reward judges numbers in words and digits of the languages beside the study's, and
+// whether the reasoning is in them.
+func TestFurtherLanguages(t *testing.T) {
+	s := NewScorer(DefaultConfig(), langid.New())
+	for _, c := range []struct {
+		language, output, answer string
+		accuracy, inLanguage     float64
+	}{
+		{"ko", `먼저 두 금액을 더하면 전체 금액을 알 수 있습니다. 따라서 답은 \boxed{3만 5천 원}입니다.`, "35000", 1, 1},
+		{"ko", `먼저 두 금액을 더하면 전체 금액을 알 수 있습니다. 따라서 답은 \boxed{삼십육}입니다.`, "35", 0, 1},
+		{"ko", `First we add the two numbers and then we are done with it. \boxed{35}`, "35", 1, 0},
+		{"hi", `पहले हम दोनों संख्याओं को जोड़ते हैं, इसलिए उत्तर है \boxed{३५}।`, "35", 1, 1},
+		{"ta", `முதலில் இரண்டு எண்களையும் கூட்டுகிறோம், எனவே விடை \boxed{௩௫}.`, "35", 1, 1},
+		{"pt", `Primeiro somamos os dois números e depois verificamos, então a resposta é \boxed{1.234,5}.`, "1234.5", 1, 1},
+		{"uk", `Спочатку додаємо обидва числа, тому відповідь: \boxed{двадцять п'ять тисяч}.`, "25000", 1, 1},
+	} {
+		got, err := s.Score(Rollout{Output: c.output, Answer: c.answer, DataName: "math", Language: c.language,
+			Tokens: 10, MaxTokens: 100})
+		if err != nil || got.Accuracy != c.accuracy || got.Language != c.inLanguage {
+			t.Errorf("%s: %q: %+v, %v", c.language, c.output, got, err)
+		}
+	}
+}
