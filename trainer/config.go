@@ -20,6 +20,7 @@ import (
 	"github.com/stele-lm/stele/internal/settings"
 	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/sampler"
+	"github.com/stele-lm/stele/trainer/logger"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
@@ -74,6 +75,9 @@ type Config struct {
 	// it; auto chooses the fewest of update.remat, update.micro_tokens, rollout.batch and optimizer.state
 	// with which it fits, and says which.
 	Memory string `yaml:"memory" json:"memory,omitempty"`
+	// Loggers name the tools that get the metrics as files of theirs in the run's folder, besides
+	// metrics.jsonl: tensorboard, wandb, mlflow, trackio. A run that goes on may have others.
+	Loggers []string `yaml:"loggers" json:"loggers"`
 
 	// Data chooses the problems that are trained on.
 	Data problems.Options `yaml:"data" json:"data"`
@@ -250,7 +254,7 @@ func reinforce(advantage objective.Estimator) func(*Config) {
 // defaults is the paper's run where the paper states a value.
 func defaults() Config {
 	c := Config{
-		Algorithm: objective.GRPO, Preset: "paper", Seed: 0, Steps: 100,
+		Algorithm: objective.GRPO, Preset: "paper", Seed: 0, Steps: 100, Loggers: []string{"tensorboard"},
 		Data: problems.Options{Split: "train", Languages: []string{"en"}, Template: "auto"},
 		Rollout: Rollout{
 			Questions: 128, GroupSize: 16, Temperature: 1, MaxPrompt: 1024, MaxTokens: 4096, Batch: 64,
@@ -420,6 +424,9 @@ func (c *Config) validate() error {
 	check(len(c.Data.Languages) > 0, "data.languages is empty")
 	check(c.Memory == "" || c.Memory == MemoryAuto, "memory is %q, expected auto or nothing (--memory 24GiB "+
 		"says how much there is)", c.Memory)
+	if err := logger.Check(c.Loggers); err != nil {
+		errs = append(errs, fmt.Errorf("loggers: %w", err))
+	}
 	check(c.Steps > 0, "steps is %d, expected at least 1", c.Steps)
 	check(c.Save.Every > 0, "save.every is %d, expected at least 1", c.Save.Every)
 	check(c.Save.KeepLast >= 0 && c.Save.KeepBest >= 0,

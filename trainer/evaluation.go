@@ -18,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/trainer/logger"
 )
 
 // Evaluation is a line of RUN/eval.jsonl: the model after a step, measured. The
@@ -162,7 +163,7 @@ func (e *evaluations) add(step int, results *eval.Results, trained []string) Eva
 	return one
 }
 
-// metrics are an evaluation's numbers for TensorBoard.
+// metrics are an evaluation's numbers for loggers.
 func (one Evaluation) metrics() Metrics {
 	m := Metrics{"step": float64(one.Step), "eval/accuracy": one.Accuracy, "eval/off_target": one.OffTarget,
 		"eval/truncated": one.Truncated}
@@ -215,9 +216,7 @@ func (r *run) measure(ctx context.Context, last bool) error {
 		if err := r.evaluations.write(); err != nil {
 			return err
 		}
-		if err := r.events.write(step, float64(time.Now().UnixNano())/1e9, one.metrics()); err != nil {
-			return err
-		}
+		r.loggers.Write(logger.Point{Step: step, Time: time.Now(), Values: one.metrics().forLoggers()})
 	}
 	// The first and the last evaluation are also found under the names that say so.
 	if step == 0 {

@@ -63,9 +63,9 @@ func readManifest(path string) (Manifest, error) {
 }
 
 // sameAs compares configurations, and names each setting that differs as the file of
-// settings writes it; only the number of steps may change.
+// settings writes it; only the number of steps and the loggers may change.
 func (c Config) sameAs(now Config) error {
-	now.Steps = c.Steps
+	now.Steps, now.Loggers = c.Steps, c.Loggers
 	if reflect.DeepEqual(c, now) {
 		return nil
 	}

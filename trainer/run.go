@@ -24,6 +24,7 @@ import (
 	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/logger"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/objective"
@@ -84,7 +85,7 @@ type run struct {
 	scorer      *reward.Scorer
 	dataName    string      // the benchmark's, as the grader knows it
 	answers     answer.Type // of the benchmark
-	events      eventWriter
+	loggers     *logger.Set
 	evaluations evaluations
 	memory      memory.Plan
 	available   int64   // bytes that the plan may take; 0 where that is not known
@@ -99,13 +100,14 @@ type run struct {
 	started      Manifest // of a run that is gone on with
 	interruption interruption
 	release      func() error // of the folder
+	ended        bool         // with all its steps
 	interim      bool         // the checkpoint that is written is that of a run that was stopped
 }
 
 func newRun(config Config, dir string, options Options) *run {
 	l := config.Loss
 	r := &run{
-		config: config, options: options, dir: dir, events: eventWriter{dir: dir},
+		config: config, options: options, dir: dir,
 		evaluations: evaluations{path: filepath.Join(dir, "eval.jsonl")},
 		kl:          objective.KLController{Beta: l.Beta, Target: l.KLTarget, Horizon: l.KLHorizon},
 	}
@@ -124,6 +126,7 @@ func Run(ctx context.Context, config Config, dir string, options Options) error 
 	before, _ := backend.Compiled()
 	loaded, took := backend.Loaded(), backend.CompileTime()
 	err := r.run(ctx)
+	r.ended = err == nil
 	compiled, _ := backend.Compiled()
 	r.logf("%d programs, %d of them found compiled on disk, took %.1f s", compiled-before, backend.Loaded()-loaded,
 		(backend.CompileTime() - took).Seconds())
@@ -165,6 +168,9 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	if err := r.load(found); err != nil {
+		return err
+	}
+	if err := r.openLoggers(); err != nil {
 		return err
 	}
 	config := r.config
@@ -222,9 +228,7 @@ func (r *run) advance(ctx context.Context) error {
 	if err := appendMetrics(r.metricsPath(), metrics); err != nil {
 		return err
 	}
-	if err := r.events.write(step, float64(time.Now().UnixNano())/1e9, metrics); err != nil {
-		return err
-	}
+	r.loggers.Write(logger.Point{Step: step, Time: time.Now(), Values: metrics.forLoggers()})
 	if r.options.OnStep != nil {
 		r.options.OnStep(step, r.config.Steps, metrics)
 	}
@@ -437,7 +441,9 @@ func (r *run) loadReference(initial *checkpoint.Adapter) (*model.Weights, error)
 }
 
 func (r *run) close() {
-	_ = r.events.close() // what it says is in metrics.jsonl too
+	if err := r.loggers.Close(r.ended); err != nil { // what they say is in metrics.jsonl too
+		r.sayf("warning: %v", err)
+	}
 	if r.learner != nil {
 		r.learner.Close()
 	}

@@ -3,10 +3,8 @@ package trainer
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -273,40 +271,6 @@ func TestExamples(t *testing.T) {
 		if _, err := LoadConfig(file, nil); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestEvents reads back the TFRecords: lengths and checksums hold, and the tags and
-// values of the metrics are in them. (That TensorBoard itself reads such a file was
-// checked by hand.)
-func TestEvents(t *testing.T) {
-	w := eventWriter{dir: t.TempDir()}
-	if err := errors.Join(w.write(1, 10, Metrics{"step": 1, "reward": 0.5}),
-		w.write(2, 11, Metrics{"step": 2, "reward": 0.75}), w.close()); err != nil {
-		t.Fatal(err)
-	}
-	files, _ := filepath.Glob(filepath.Join(w.dir, "events.out.tfevents.*"))
-	if len(files) != 1 {
-		t.Fatalf("files %v", files)
-	}
-	data, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var records [][]byte
-	for len(data) > 0 {
-		n := int(binary.LittleEndian.Uint64(data))
-		if binary.LittleEndian.Uint32(data[8:]) != maskedCRC(data[:8]) ||
-			binary.LittleEndian.Uint32(data[12+n:]) != maskedCRC(data[12:12+n]) {
-			t.Fatal("a checksum is wrong")
-		}
-		records = append(records, data[12:12+n])
-		data = data[16+n:]
-	}
-	value := binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.75))
-	if len(records) != 3 || !bytes.Contains(records[2], []byte("reward")) ||
-		!bytes.Contains(records[2], value) || bytes.Contains(records[2], []byte("step")) {
-		t.Errorf("records %q", records)
 	}
 }
 

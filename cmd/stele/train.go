@@ -24,7 +24,7 @@ import (
 
 func newTrainCommand(g *globals) *cobra.Command {
 	var config, out, memory, adapter string
-	var settings []string
+	var settings, loggers []string
 	var resume, dryRun, helpConfig bool
 	c := &cobra.Command{
 		Use: "train [--config FILE.yaml] [--set key=value]... (--out RUN [--resume] | --dry-run | " +
@@ -36,13 +36,14 @@ The configuration is a YAML file, settings on the command line, or both; --set
 takes dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'.
 --help-config explains every setting and says its default.
 RUN gets metrics.jsonl, eval.jsonl, rollouts/, checkpoints/step-N (Hugging Face
-folders), TensorBoard events and manifest.json.
+folders), TensorBoard events and manifest.json; --logger wandb, mlflow or trackio writes
+its metrics as files of these tools, too (docs/training.md says how to look at them).
 
 Ctrl-C, or SIGTERM, drops rollouts that are being sampled, finishes an update that has
 begun, writes a checkpoint and says how to go on; a second one drops the step. A run
 that was stopped, or killed, goes on with train --out RUN --resume as if it had not
-been: it needs no --config, and of the settings only steps may change; --devices may,
-and then the run goes on to rounding.
+been: it needs no --config, and of the settings only steps and loggers may change;
+--devices may, and then the run goes on to rounding.
 
 --dry-run makes the checks that the run makes before it begins, with the same exit
 code, and says what would be done: problems by language and level, steps, tokens,
@@ -73,6 +74,9 @@ null} for each, in the same order:
 			if err != nil {
 				return usageError{err}
 			}
+			if err := cfg.AddLoggers(loggers...); err != nil {
+				return usagef("--logger: %v", err)
+			}
 			limit, err := parseBytes(memory)
 			if err != nil {
 				return usagef("--memory: %v", err)
@@ -98,6 +102,8 @@ null} for each, in the same order:
 		"train an adapter in PEFT's layout further, a folder or hub id: lora.adapter")
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out; it has its own configuration")
+	c.Flags().StringSliceVar(&loggers, "logger", nil,
+		"write the metrics for this tool, too: wandb, mlflow, trackio; may be repeated (setting loggers)")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and do nothing")
 	c.Flags().BoolVar(&helpConfig, "help-config", false,
 		"explain every setting, with its default and what presets have")
