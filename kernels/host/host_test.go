@@ -175,10 +175,25 @@ func TestPlain(t *testing.T) {
 		SiLUMul(got, b)
 		siluMulScalar(want, b)
 		compare("SiLUMul", got, want)
+		gates, ups := random(r, 3*(n+5)), random(r, 3*(n+5))
+		wanted := slices.Clone(gates)
+		SiLUMulRows(gates, ups, 3, n+5, n)
+		for row := range 3 {
+			at := row * (n + 5)
+			siluMulScalar(wanted[at:at+n], ups[at:at+n])
+		}
+		compare("SiLUMulRows", gates, wanted)
+		scores := make([]float32, (n+15)&^15)
+		for i := range scores {
+			scores[i] = hiddenScore
+		}
+		copy(scores, a)
+		want = slices.Clone(a)
+		top := largestScore(a)
+		sums := []float32{exponentials(scores, n, top, false)}
+		compare("the sum of exponentials", sums, []float32{expRowScalar(want, top)})
+		compare("exponentials", scores[:n], want)
 		got, want = slices.Clone(a), slices.Clone(a)
-		softmax(got)
-		softmaxScalar(want)
-		compare("softmax", got, want)
 		RMSNorm(got, a, b, 1e-6)
 		rmsNormScalar(want, a, b, 1e-6)
 		compare("RMSNorm", got, want)
@@ -193,30 +208,6 @@ func TestPlain(t *testing.T) {
 		AddRows(got, x, m, n+3)
 		addRowsScalar(want, x, m, n+3)
 		compare("AddRows", got, want)
-	}
-}
-
-// TestSoftmaxOfManyAlike: over a long context where no token stands out the weights keep
-// their digits, with vectors and without. Sums of numbers alike round alike.
-func TestSoftmaxOfManyAlike(t *testing.T) {
-	const n = 32768
-	x, want, sum := make([]float32, n), make([]float64, n), 0.0
-	for i := range x {
-		x[i] = float32(i%16)/64 - 3
-		if i == 0 {
-			x[i] = 0.3 - 3
-		}
-		want[i] = math.Exp(float64(x[i]) - float64(x[0]))
-		sum += want[i]
-	}
-	for name, softmax := range map[string]func([]float32){"softmax": softmax, "plain": softmaxScalar} {
-		got := slices.Clone(x)
-		softmax(got)
-		for i, p := range got {
-			if math.Abs(float64(p)*sum-want[i]) > 5e-6*want[i] {
-				t.Fatalf("%s: element %d is %.9g, want %.9g", name, i, p, want[i]/sum)
-			}
-		}
 	}
 }
 

@@ -25,7 +25,6 @@ func siluMul(gate, up []float32)                                       { siluMul
 func rotate(a, b, cos, sin []float32, scale float32)                   { rotateScalar(a, b, cos, sin, scale) }
 func add(a, b []float32)                                               { addScalar(a, b) }
 func addRows(y, x, m []float32, stride int)                            { addRowsScalar(y, x, m, stride) }
-func softmax(x []float32)                                              { softmaxScalar(x) }
 func readAll(x []int32) int32                                          { return readAllScalar(x) }
 func quantizeRowSpans(s []rowSpan, stride int, x []float32)            { quantizeRowSpansScalar(s, stride, x) }
 func extremes(v *[spanIn]float32) (low, high float32)                  { return extremesScalar(v) }
@@ -48,7 +47,22 @@ func ofSoftmax(of, probs, away []float32)                  { ofSoftmaxScalar(of,
 func roundRowInPlace(x []float32)                          { roundScalar(x) }
 func largestOf(x []float32) float32                        { return largestScalar(x) }
 func expRow(x []float32, _ *[8]float32, s float32) float32 { return expRowScalar(x, s) }
+func largestScore(x []float32) float32                     { return largestScalar(x) }
 func interleave(dst []uint32, a, b []uint16)               { interleaveScalar(dst, a, b) }
 func transpose(dst, src []float32, rows, columns int) {
 	transposeScalar(dst, src, rows, columns, 0, rows, 0)
+}
+
+func exponentials(x []float32, seen int, shift float32, _ bool) float32 {
+	return expRowScalar(x[:seen], shift)
+}
+func copyColumns(dst, src []uint32, rows, n, ld int) { copyColumnsScalar(dst, src, rows, n, ld) }
+func widenColumns(dst []uint32, src []uint16, rows, n, ld int) {
+	widenColumnsScalar(dst, src, rows, n, ld)
+}
+func placeHalves(dst []uint32, src []uint16, high bool) { placeHalvesScalar(dst, src, high) }
+func siluMulRows(gate, up []float32, rows, ld, n int) {
+	for row := range rows {
+		siluMul(gate[row*ld:row*ld+n], up[row*ld:])
+	}
 }

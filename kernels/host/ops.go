@@ -31,6 +31,9 @@ func RMSNorm(dst, x, weight []float32, epsilon float32) { rmsNorm(dst, x, weight
 // SiLUMul sets gate to gate·σ(gate)·up, element by element.
 func SiLUMul(gate, up []float32) { siluMul(gate, up) }
 
+// SiLUMulRows is SiLUMul of n numbers in each of some rows, ld numbers apart.
+func SiLUMulRows(gate, up []float32, rows, ld, n int) { siluMulRows(gate, up, rows, ld, n) }
+
 func rmsNormScalar(dst, x, weight []float32, epsilon float32) {
 	sum := 0.0
 	for _, v := range x {
@@ -51,21 +54,6 @@ func siluMulScalar(gate, up []float32) {
 // sumLanes adds up eight lanes in one order.
 func sumLanes(l *[8]float32) float32 {
 	return ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7]))
-}
-
-func softmaxScalar(x []float32) {
-	top := float32(math.Inf(-1))
-	for _, v := range x {
-		top = max(top, v)
-	}
-	sum := 0.0 // a float32 would lose the small ones of a long row
-	for i, v := range x {
-		x[i] = float32(math.Exp(float64(v - top)))
-		sum += float64(x[i])
-	}
-	for i := range x {
-		x[i] /= float32(sum)
-	}
 }
 
 // Rotary is the table of cosines and sines of a rotary embedding.

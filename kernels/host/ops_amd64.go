@@ -130,43 +130,6 @@ func siluMul(gate, up []float32) {
 	siluMulScalar(gate[n:], up[n:])
 }
 
-// softmax sets x to e^(x - max) divided by its sum.
-func softmax(x []float32) {
-	if !vector {
-		softmaxScalar(x)
-		return
-	}
-	if len(x) == 0 {
-		return
-	}
-	n := len(x) &^ 7
-	top := largestOf(x)
-	if top != top { // as the exponentials of vectors would not be
-		for i := range x {
-			x[i] = top
-		}
-		return
-	}
-	var sums [8]float32
-	if n > 0 {
-		expSum(unsafe.Pointer(&x[0]), unsafe.Pointer(&sums), n, top)
-	}
-	sum := sumLanes(&sums)
-	for i := n; i < len(x); i++ {
-		x[i] = float32(math.Exp(float64(x[i] - top)))
-		sum += x[i]
-	}
-	inverse := 1 / sum
-	factor := all(inverse)
-	for i := 0; i < n; i += 8 {
-		archsimd.LoadFloat32x8(at(x, i)).Mul(factor).Store(at(x, i))
-	}
-	archsimd.ClearAVXUpperBits()
-	for i := n; i < len(x); i++ {
-		x[i] *= inverse
-	}
-}
-
 // widenVector turns bfloat16 bits into float32.
 func widenVector(dst []float32, src []uint16) {
 	n := 0

@@ -27,11 +27,7 @@ type Scratch struct {
 	decoded     []float32 // blockOut rows of a matrix that is held block-wise
 	decodedBits []uint16  // the same as bfloat16
 
-	// Of attention; queries, probs and last, a slot's values beside zeroes, are bfloat16.
-	rows, scores, out    []float32
-	queries, probs, last []uint16
-	pages                []unsafe.Pointer // see Pool.listPages
-	listed               int
+	attend attendScratch
 
 	sum int32 // of the numbers that Read reads
 

@@ -66,8 +66,14 @@ type token struct{ item, position int }
 // tile is tokens of one item whose attention is computed together: the rows from row on.
 type tile struct{ row, tokens int }
 
-// tileTokens is the largest number of tokens in a tile.
-const tileTokens = 4
+// tileTokens returns the largest number of tokens of an item in a tile: what suits attention, or
+// less where the team would have too few tiles to share.
+func (h *Model) tileTokens(tokens int) int {
+	c := h.weights.Config
+	const units = 4 // of each member, since long tiles take longer than short ones
+	share := tokens * c.NumKVHeads / (units * h.team.Size())
+	return max(4, min(share, host.AttendTokens(c.NumHeads/c.NumKVHeads)))
+}
 
 // Item is one row of a step.
 type Item struct {
@@ -266,8 +272,9 @@ func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 	*now = step{items: items, pool: pool, tokens: now.tokens[:0], tiles: now.tiles[:0],
 		adapted: now.adapted[:0]}
 	for i, item := range items {
-		for t := 0; t < len(item.Tokens); t += tileTokens {
-			now.tiles = append(now.tiles, tile{N + t, min(tileTokens, len(item.Tokens)-t)})
+		most := h.tileTokens(len(item.Tokens))
+		for t := 0; t < len(item.Tokens); t += most {
+			now.tiles = append(now.tiles, tile{N + t, min(most, len(item.Tokens)-t)})
 		}
 		for t := range item.Tokens {
 			now.tokens = append(now.tokens, token{i, item.Start + t})

@@ -156,8 +156,8 @@ func (h *Model) mlpBlocks(first, end, member int) {
 		if upBias != nil {
 			host.Add(up, upBias[lo:hi])
 		}
-		host.SiLUMul(gate, up)
 	}
+	host.SiLUMulRows(h.gate[lo:], h.up[lo:], h.now.N, I, hi-lo)
 }
 
 // normalise returns the rows that a loop multiplies: the RMS norm of h.x, in h.h, or h.x
@@ -253,10 +253,11 @@ func (h *Model) turn(head, norm []float32, position int, scale float32) {
 	}
 }
 
-// attend computes the attention of a tile in the query heads that share a key-value head.
+// attend computes the attention of a tile in the query heads that share a key-value head: the last tile
+// first, which sees the most where a prompt is cut into several.
 func (h *Model) attend(unit, member int) {
 	c, now := h.weights.Config, &h.now
-	tile, head := now.tiles[unit/c.NumKVHeads], unit%c.NumKVHeads
+	tile, head := now.tiles[len(now.tiles)-1-unit/c.NumKVHeads], unit%c.NumKVHeads
 	if h.alone() {
 		h.storeHead(tile.row, head)
 	}
