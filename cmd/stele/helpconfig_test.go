@@ -45,12 +45,22 @@ func TestHelpConfig(t *testing.T) {
 	}
 	walk("", settings)
 	entry := regexp.MustCompile("(?m)^- `([a-z0-9_.]+)` \\([^;]*; default ([^;)]*)")
-	entries := entry.FindAllStringSubmatch(out.String(), -1)
+	text := out.String()
+	entries := entry.FindAllStringSubmatchIndex(text, -1)
 	if len(entries) < 70 {
 		t.Fatalf("%d settings are explained", len(entries))
 	}
 	for _, e := range entries {
-		key, value := e[1], e[2]
+		key, value := text[e[2]:e[3]], text[e[4]:e[5]]
+		if strings.HasPrefix(key, "loss.options.") { // of the algorithm that the section names
+			const heading = "Settings of algorithm "
+			before := text[:e[0]]
+			algorithm, _, _ := strings.Cut(before[strings.LastIndex(before, heading)+len(heading):], " ")
+			if _, err := trainer.LoadConfig("", append(needed, "algorithm="+algorithm, key+"="+value)); err != nil {
+				t.Errorf("%s=%s, its default as explained for %s: %v", key, value, algorithm, err)
+			}
+			continue
+		}
 		if key == "model" || key == "data.bench" {
 			continue
 		}
