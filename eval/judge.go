@@ -55,7 +55,7 @@ func (j *judge) judge(s *Sample) error {
 	results, err := of.Grade(answer.Output{
 		ID: s.ID, Sample: s.Sample, Language: s.Language, Prompt: s.Prompt,
 		Text:      j.languages.Figures(s.Language, s.Output, answer.Label(of) == ""),
-		Reference: s.Reference, DataName: s.DataName,
+		Reference: j.languages.Reference(s.Language, s.Reference, answer.Label(of) == ""), DataName: s.DataName,
 	}, grade.Graders...)
 	if err != nil {
 		return fmt.Errorf("sample %d of %s (%s) of %s: %w", s.Sample, s.ID, s.Language, s.Benchmark, err)

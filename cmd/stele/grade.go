@@ -142,6 +142,7 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 		return fmt.Errorf("field \"answer_type\": %w", err)
 	}
 	output = known.Figures(code, output, answer.Label(of) == "")
+	reference = known.Reference(code, reference, answer.Label(of) == "")
 	comparer, compares := of.(answer.Comparer)
 	var result grade.Result
 	switch {

@@ -99,6 +99,20 @@ func (t *Table) Figures(code, output string, mathematics bool) string {
 	return t.Plain(code, output)
 }
 
+// Reference writes a reference that is a number in words of the language with this code in figures, as Counted
+// writes an answer, so that \boxed{35개} is right where the data say 35개; numbers in digits alone stay as the
+// benchmark has them.
+func (t *Table) Reference(code, reference string, mathematics bool) string {
+	l := t.figured(code)
+	if l == nil || l.Counting == nil || !mathematics {
+		return reference
+	}
+	if figures, ok := l.words().read(plainText(l.western(reference)), `\text{ `, `}`); ok {
+		return figures
+	}
+	return reference
+}
+
 // Counted writes a number that the answer of a text is in figures, where the language with this code is not
 // the study's, or the user describes it: \boxed{3만 5천 원} is \boxed{35000\text{ won}}. The answer is
 // the content of the last \boxed{}, if that is nothing but a number in words, or in words and digits,

@@ -94,6 +94,21 @@ func TestCounted(t *testing.T) {
 	}
 }
 
+// TestReference: references in words are written in figures, those in digits stay.
+func TestReference(t *testing.T) {
+	for _, c := range []struct{ code, in, want string }{
+		{"ko", "35개", "35"}, {"ko", "3만 5천 원", `35000\text{ won}`}, {"ko", "1,234.5", "1,234.5"},
+		{"ko", "정삼각형", "정삼각형"}, {"pt", "1.234", "1.234"}, {"pt", "vinte e três", "23"}, {"de", "drei", "drei"},
+	} {
+		if got := Builtin().Reference(c.code, c.in, true); got != c.want {
+			t.Errorf("%s: %q is %q, want %q", c.code, c.in, got, c.want)
+		}
+		if got := Builtin().Reference(c.code, c.in, false); got != c.in {
+			t.Errorf("%s: %q of a text is %q", c.code, c.in, got)
+		}
+	}
+}
+
 // TestOwnCounting: a file of the user's gives a language its words, adds to those that are known, and is refused
 // where they are wrong.
 func TestOwnCounting(t *testing.T) {

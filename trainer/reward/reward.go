@@ -181,7 +181,8 @@ func (s *Scorer) Score(r Rollout) (Score, error) {
 	results, err := r.Type.Grade(answer.Output{
 		ID: r.ID, Sample: r.Sample, Language: r.Language, Prompt: r.Prompt,
 		Text:      s.detector.Languages().Figures(r.Language, r.Output, answer.Label(r.Type) == ""),
-		Reference: r.Answer, DataName: r.DataName,
+		Reference: s.detector.Languages().Reference(r.Language, r.Answer, answer.Label(r.Type) == ""),
+		DataName:  r.DataName,
 	}, s.grader)
 	if err != nil {
 		return Score{}, err
