@@ -136,3 +136,63 @@ func TestGenerateConversation(t *testing.T) {
 		}
 	}
 }
+
+// TestTemplateArguments: variables of the chat template reach the prompts of generate, eval and train by their flags
+// and settings, and one that would have no effect is refused by each.
+func TestTemplateArguments(t *testing.T) {
+	model := templated(t, "{{ messages[-1].content }}"+
+		"{% if not enable_thinking|default(true) %}<think></think>{% endif %}")
+	out := func() string { return filepath.Join(t.TempDir(), "run") }
+	evaluate := []string{"eval", "-m", model, "--bench", "arith", "--lang", "en", "--limit", "1", "-n", "1",
+		"--max-tokens", "2", "--template-arg"}
+	train := []string{"train", "--dry-run", "--set", "model=" + model, "--set", "data.bench=arith", "--set",
+		"data.levels=[1]", "--set", "data.languages=[en]", "--set", "rollout.max_tokens=8", "--set"}
+	completions, run := out(), out()
+	for _, works := range [][]string{
+		{"generate", "-m", model, "-p", "hello", "--max-tokens", "1", "--out", completions,
+			"--template-arg", "enable_thinking=false"},
+		append(evaluate, "enable_thinking=false", "--out", run),
+		append(train, "data.template_args.enable_thinking=false"),
+		append(train, "data.template_args={enable_thinking: true}"),
+	} {
+		if _, err := runCommand(works...); err != nil {
+			t.Errorf("stele %s: %v", strings.Join(works, " "), err)
+		}
+	}
+	tokenizer, err := text.Load(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(completions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var line struct {
+		Prompt []int32 `json:"prompt_ids"`
+	}
+	if err := json.Unmarshal(data, &line); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tokenizer.Decode(line.Prompt, false); err != nil || got != "hello<think></think>" {
+		t.Errorf("generate asks %q, %v", got, err)
+	}
+	if data, err = os.ReadFile(filepath.Join(run, "samples.jsonl")); err != nil ||
+		!strings.Contains(string(data), `\u003cthink\u003e\u003c/think\u003e"`) &&
+			!strings.Contains(string(data), `<think></think>"`) {
+		t.Errorf("eval asks otherwise: %s, %v", data, err)
+	}
+	for _, stops := range [][]string{
+		{"generate", "-m", model, "-p", "hello", "--template-arg", "enable_thought=false"},
+		append(evaluate, "enable_thought=false", "--out", out()),
+		append(train, "data.template_args.enable_thought=false"),
+	} {
+		_, err := runCommand(stops...)
+		if err == nil || !strings.Contains(err.Error(), "does not read enable_thought") {
+			t.Errorf("stele %s: %v", strings.Join(stops, " "), err)
+		}
+	}
+	other := append(evaluate, "enable_thinking=false", "--template", "none", "--out", out())
+	if _, err := runCommand(other...); err == nil || !strings.Contains(err.Error(), "template is none") {
+		t.Errorf("with another template: %v", err)
+	}
+}
