@@ -1,6 +1,6 @@
 package architecture
 
-// Granite is the family of the dense Granite 3 and 4 models: Llama's layer, with numbers by which embeddings,
+// Granite is the family of the dense Granite 3 models: Llama's layer, with numbers by which embeddings,
 // scores, what a layer adds and logits are multiplied or divided.
 var Granite = &Architecture{
 	Type:     "granite",
