@@ -6,7 +6,13 @@ are; whole calls have other prompts in each. Writes one JSON line a test: {"test
 """
 import argparse
 import json
+import os
 import sys
+
+# vLLM's processes log to the standard output, which is for results.
+results = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
 
 from vllm import LLM, SamplingParams
 
@@ -40,7 +46,7 @@ def main():
             if made != want:
                 raise SystemExit(f"{t.name}: vLLM generated {made} tokens, expected {want}")
             watches.append(watch)
-        print(result(t, watches[1:], t.tokens if isinstance(t, Test) else want), flush=True)
+        print(result(t, watches[1:], t.tokens if isinstance(t, Test) else want), file=results, flush=True)
 
 
 if __name__ == "__main__":
