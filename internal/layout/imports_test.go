@@ -53,6 +53,7 @@ var rooms = []struct {
 	{"kernels/blockwise", []string{"kernels/isa"}},
 	{"kernels/host", []string{"kernels/blockwise", "kernels/isa"}},
 	{"kernels/isa", []string{"internal"}},
+	{"kernels/cudnn", nil},
 	{"kernels/triton", nil},
 }
 
