@@ -7,7 +7,7 @@
 
 wandb sync sends the run to a server that this program plays: it takes what the client asks for and keeps the
 rows of the history. With tensorboard installed the events are read, too. Checked with mlflow 3.17.2, trackio
-0.43.0, wandb 0.31.0, tensorboard 2.21.0; and with the reader of wandb 0.19.11, whose folder may follow RUN.
+0.43.0, wandb 0.31.0, tensorboard; and with the reader of wandb 0.19.11, whose folder may follow RUN.
 """
 import gzip
 import http.server
