@@ -41,6 +41,7 @@ func (e *Engine) generateOnAll(ctx context.Context, requests []Request, emit fun
 	e.Weights.Replicas() // which have the adapter from then on
 	parts := e.divide(requests)
 	var one sync.Mutex // calls of emit and of Piece
+	var failed error   // of one of them, after which there are no more
 	err := onEach(ctx, len(parts), func(ctx context.Context, device int) error {
 		part := parts[device]
 		own := make([]Request, len(part))
@@ -50,7 +51,10 @@ func (e *Engine) generateOnAll(ctx context.Context, requests []Request, emit fun
 				own[i].Piece = func(p Piece) error {
 					one.Lock()
 					defer one.Unlock()
-					return piece(p)
+					if failed == nil {
+						failed = piece(p)
+					}
+					return failed
 				}
 			}
 		}
@@ -58,10 +62,13 @@ func (e *Engine) generateOnAll(ctx context.Context, requests []Request, emit fun
 			c.Request = part[c.Request]
 			one.Lock()
 			defer one.Unlock()
-			if err := ctx.Err(); err != nil {
-				return err
+			if failed == nil {
+				failed = ctx.Err()
 			}
-			return emit(c)
+			if failed == nil {
+				failed = emit(c)
+			}
+			return failed
 		})
 	})
 	var sum schedule.Stats

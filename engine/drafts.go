@@ -13,6 +13,9 @@ const rowCost = 0.2
 // gram is how many tokens must be those of an earlier place for the ones after it to be a guess.
 const gram = 3
 
+// mostGuessed bounds the guesses of a step, whose logits are all held at once.
+const mostGuessed = 48
+
 // Guesses begin with firstGuess tokens, and have at most longestGuess.
 const firstGuess, longestGuess = 3, 12
 
@@ -29,6 +32,7 @@ type drafts struct {
 	// The time of all steps so far, what guesses that were wrong have cost and what right ones have saved, in steps
 	// of one row.
 	steps, spent, saved float64
+	guessed             int // tokens of this step so far
 }
 
 // place is where some tokens stood last: what follows them begins at end.
@@ -62,15 +66,17 @@ func (d *drafts) guess(seq *schedule.Sequence, rows, most int) []int32 {
 		g.rest--
 		return nil
 	}
-	n := min(g.length, most)
-	if n < 1 || d.spent+rowCost*float64(n) > d.saved+atRisk*d.steps+1 {
+	n := min(g.length, most, mostGuessed-d.guessed)
+	if n < 1 || d.spent+rowCost*float64(d.guessed+n) > d.saved+atRisk*d.steps+1 {
 		return nil
 	}
 	p, known := d.known(seq)[lastOf(seq.Tokens)]
 	if !known {
 		return nil
 	}
-	return p.seq.Tokens[p.end:min(p.end+n, len(p.seq.Tokens))]
+	guessed := p.seq.Tokens[p.end:min(p.end+n, len(p.seq.Tokens))]
+	d.guessed += len(guessed)
+	return guessed
 }
 
 // lastOf returns the last tokens.
@@ -119,7 +125,10 @@ func (d *drafts) checked(seq *schedule.Sequence, guessed, right, rows int) {
 }
 
 // stepped notes a step of so many rows.
-func (d *drafts) stepped(rows int) { d.steps += cost(rows) }
+func (d *drafts) stepped(rows int) {
+	d.steps += cost(rows)
+	d.guessed = 0
+}
 
 // cancelled forgets a request.
 func (d *drafts) cancelled(request int) {

@@ -142,6 +142,11 @@ func (e *Engine) CheckRequest(r *Request) error {
 			return fmt.Errorf("prompt token %d is outside the model's vocabulary of %d", id, c.VocabSize)
 		}
 	}
+	for _, id := range r.StopTokens {
+		if id < 0 || int(id) >= c.VocabSize {
+			return fmt.Errorf("stop token %d is outside the model's vocabulary of %d", id, c.VocabSize)
+		}
+	}
 	if r.TopLogProbs < 0 || r.TopLogProbs > c.VocabSize {
 		return fmt.Errorf("%d likeliest tokens are asked for, expected 0 to the vocabulary's %d", r.TopLogProbs,
 			c.VocabSize)
@@ -206,7 +211,7 @@ func (g *generation) guess(seq *schedule.Sequence, rows int) []int32 {
 func (e *Engine) pend(r *Request, emit func(Completion) error) *pending {
 	p := &pending{Request: r, stops: slices.Clone(r.StopTokens), emit: emit, left: max(r.N, 1)}
 	for _, stop := range r.Stop {
-		if id, ok := e.Tokenizer.Special(stop); ok {
+		if id, ok := e.Tokenizer.Special(stop); ok && int(id) < e.Weights.Config.VocabSize {
 			p.stops = append(p.stops, id)
 		}
 	}

@@ -27,7 +27,8 @@ func TestNotAModel(t *testing.T) {
 		{map[string]string{"model.safetensors": ""}, false, "model.safetensors is empty"},
 		{map[string]string{"model.safetensors": "-", "pytorch_model.bin": "PK\x03\x04"}, false,
 			"PyTorch's own format (pytorch_model.bin)"},
-		{map[string]string{"model.safetensors": "-", "m.gguf": "GGUF"}, false, "GGUF files (m.gguf)"},
+		{map[string]string{"model.safetensors": "-", "m.gguf": "GGUF"}, false,
+			"a folder of GGUF files, llama.cpp's format: name one of them, such as"},
 		{map[string]string{"tokenizer.json": "-", "tokenizer.model": "x"}, false,
 			"no tokenizer.json, but tokenizer.model"},
 		{map[string]string{"adapter_config.json": `{"base_model_name_or_path": "org/base"}`,
@@ -35,7 +36,7 @@ func TestNotAModel(t *testing.T) {
 			"an adapter (PEFT) of org/base"},
 		{map[string]string{"adapter_config.json": `{"base_model_name_or_path": "org/base"}`,
 			"model.safetensors": "-", "config.json": "-"}, false, "an adapter (PEFT) of org/base"},
-		{map[string]string{"x.gguf": "GGUF"}, true, "GGUF files (x.gguf)"},
+		{map[string]string{"x.gguf": "GGUF"}, true, "x.gguf: 4 bytes are too few for a GGUF file"},
 		{map[string]string{"notes.txt": "x"}, true, "neither config.json nor tokenizer.json"},
 	} {
 		dir := t.TempDir()
@@ -74,7 +75,7 @@ func TestNotAModel(t *testing.T) {
 	if err := os.WriteFile(file, []byte("GGUF\x03"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Resolve(file); err == nil || !strings.Contains(err.Error(), "a GGUF file") {
+	if _, err := Load(file, Options{Backend: "go"}); err == nil || !strings.Contains(err.Error(), "m.gguf: 5 bytes") {
 		t.Errorf("%v", err)
 	}
 }

@@ -125,7 +125,7 @@ func (s *Session) Run(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		s.err = fmt.Errorf("%w: %w", ErrSessionEnded, err)
 	}
-	waiting := append(run.tickets, s.arrived...)
+	waiting := slices.Concat(run.tickets, run.instead, s.arrived)
 	s.mu.Unlock()
 	for _, t := range waiting {
 		if t != nil {
@@ -141,6 +141,7 @@ type serving struct {
 	*generation
 	session *Session
 	tickets []*ticket // by the request's index; nil where one has ended
+	instead []*ticket // what is to be done between steps, one a step: generation goes on
 	free    []int     // indices that are
 }
 
@@ -153,6 +154,14 @@ func (g *serving) loop(ctx context.Context) error {
 		step, err := g.scheduler.Next()
 		if err != nil {
 			return err
+		}
+		if len(g.instead) > 0 {
+			t := g.instead[0]
+			g.instead = g.instead[1:]
+			t.done <- t.instead()
+			if step == nil {
+				continue
+			}
 		}
 		if step == nil {
 			select {
@@ -187,7 +196,7 @@ func (g *serving) look() {
 	for _, t := range arrived {
 		switch {
 		case t.instead != nil:
-			t.done <- t.instead()
+			g.instead = append(g.instead, t)
 		case !slices.Contains(gone, t):
 			g.begin(t)
 		}

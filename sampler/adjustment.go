@@ -35,7 +35,7 @@ func (a *Adjustment) penalises() bool {
 
 // Validate refuses what means nothing for a vocabulary of so many tokens.
 func (a *Adjustment) Validate(vocabulary int) error {
-	finite := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+	finite := func(x float64) bool { return math.Abs(x) <= math.MaxFloat32 } // which NaN is not
 	switch {
 	case !finite(a.Repetition) || a.Repetition < 0:
 		return fmt.Errorf("repetition penalty is %g, expected above 0; 1 is off", a.Repetition)
@@ -50,7 +50,7 @@ func (a *Adjustment) Validate(vocabulary int) error {
 		if token < 0 || int(token) >= vocabulary {
 			return fmt.Errorf("logit bias names token %d, the vocabulary has %d", token, vocabulary)
 		}
-		if math.IsNaN(bias) || math.IsInf(bias, 1) {
+		if !finite(bias) && !math.IsInf(bias, -1) {
 			return fmt.Errorf("logit bias of token %d is %g, expected a finite number, or -Inf to forbid it", token,
 				bias)
 		}
@@ -104,7 +104,9 @@ func (a *Adjuster) Adjusted(logits []float32) []float32 {
 	}
 	if a.EndsEarly() {
 		for _, token := range a.ends {
-			z[token] = float32(math.Inf(-1))
+			if int(token) < len(z) { // a configuration may name an end that the model cannot draw
+				z[token] = float32(math.Inf(-1))
+			}
 		}
 	}
 	repetition := float32(a.adjustment.Repetition)

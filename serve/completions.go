@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/stele-lm/stele/engine"
 )
 
 // completions reads what only /v1/completions has.
@@ -32,13 +34,17 @@ func (s *Server) completions(f *fields, a *asked) error {
 	if a.echo && a.stream {
 		return errors.New(`"echo" and "stream" are not to be had together`)
 	}
+	if a.echo && a.likeliest > 0 && s.engine.Executor() != string(engine.KernelsHost) {
+		return fmt.Errorf(`"echo" with "logprobs": %d: the likeliest tokens of a text that is given are told by host `+
+			`kernels alone, and %s runs graphs`, a.likeliest, s.engine.Executor())
+	}
 	return s.prompts(a, value, special)
 }
 
 // prompts reads a text, token ids, or a list of either.
 func (s *Server) prompts(a *asked, value json.RawMessage, special bool) error {
 	var all []json.RawMessage
-	var ids []int32
+	var ids []*int32
 	switch {
 	case json.Unmarshal(value, &ids) == nil && len(ids) > 0:
 		all = []json.RawMessage{value}
@@ -51,21 +57,25 @@ func (s *Server) prompts(a *asked, value json.RawMessage, special bool) error {
 	}
 	for _, one := range all {
 		var text string
-		ids := []int32(nil)
+		var given []*int32
+		var ids []int32
 		switch {
 		case json.Unmarshal(one, &text) == nil:
 			var err error
 			if ids, err = s.engine.Tokenizer.Encode(text, special); err != nil {
 				return err
 			}
-		case json.Unmarshal(one, &ids) == nil:
+		case json.Unmarshal(one, &given) == nil && string(one) != "null":
+			var err error
+			if ids, err = known(given); err != nil {
+				return fmt.Errorf(`field "prompt": %w`, err)
+			}
 			for _, id := range ids {
 				if id < 0 || int(id) >= s.engine.Weights.Config.VocabSize {
 					return fmt.Errorf("prompt token %d is outside the model's vocabulary of %d", id,
 						s.engine.Weights.Config.VocabSize)
 				}
 			}
-			var err error
 			if text, err = s.engine.Tokenizer.Decode(ids, false); err != nil {
 				return err
 			}

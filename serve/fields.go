@@ -81,6 +81,32 @@ func (f *fields) unread() (names []string) {
 	return names
 }
 
+// ids reads a list of token ids.
+func (f *fields) ids(name string) []int32 {
+	var given []*int32
+	f.take(name, &given)
+	ids, err := known(given)
+	if err != nil {
+		f.errs = append(f.errs, fmt.Errorf("field %q: %w", name, err))
+	}
+	return ids
+}
+
+// known refuses null among token ids, which JSON's decoder takes for 0.
+func known(given []*int32) ([]int32, error) {
+	ids := make([]int32, 0, len(given))
+	for i, id := range given {
+		if id == nil {
+			return nil, fmt.Errorf("token id %d is null", i)
+		}
+		ids = append(ids, *id)
+	}
+	return ids, nil
+}
+
+// Stops are looked for after every token of a request, while all others wait.
+const mostStops, longestStop = 64, 1000
+
 // sampling reads what both kinds of requests say of how tokens are drawn.
 func (f *fields) sampling(r *engine.Request, vocabulary int) {
 	temperature, topP, topK, minP := 1.0, 1.0, 0, 0.0
@@ -126,6 +152,14 @@ func (f *fields) sampling(r *engine.Request, vocabulary int) {
 	if slices.Contains(r.Stop, "") {
 		f.errs = append(f.errs, errors.New(`field "stop" has an empty text, which ends nothing`))
 	}
-	f.take("stop_token_ids", &r.StopTokens)
+	if r.StopTokens = f.ids("stop_token_ids"); len(r.Stop)+len(r.StopTokens) > mostStops {
+		f.errs = append(f.errs, fmt.Errorf("%d stops are asked for, expected at most %d", len(r.Stop)+len(r.StopTokens),
+			mostStops))
+	}
+	for _, stop := range r.Stop {
+		if len(stop) > longestStop {
+			f.errs = append(f.errs, fmt.Errorf("a stop has %d bytes, expected at most %d", len(stop), longestStop))
+		}
+	}
 	f.take("ignore_eos", &r.IgnoreEOS)
 }

@@ -23,8 +23,11 @@ func (l *likelihoods) at(i int) (logprob float32, top []sampler.TokenLogProb, kn
 	if l.top != nil {
 		top = l.top[i]
 	}
-	return l.logprobs[i], top, true
+	return finite(l.logprobs[i]), top, true
 }
+
+// finite makes OpenAI's number for never of an infinite log-probability, which JSON does not have.
+func finite(logprob float32) float32 { return max(logprob, -9999) }
 
 // legacy are log-probabilities as /v1/completions tells them.
 type legacy struct {
@@ -53,7 +56,7 @@ func (s *Server) logProbs(prompt, completion likelihoods, offset int) legacy {
 			for _, other := range top {
 				text := s.said(other.Token)
 				if have, ok := likely[text]; !ok || have < other.LogProb {
-					likely[text] = other.LogProb
+					likely[text] = finite(other.LogProb)
 				}
 			}
 			out.Top = append(out.Top, likely)
@@ -85,7 +88,7 @@ func (s *Server) chatLogProbs(l likelihoods) map[string][]likely {
 		logprob, top, _ := l.at(i)
 		one := s.likely(token, logprob)
 		for _, other := range top {
-			one.Top = append(one.Top, s.likely(other.Token, other.LogProb))
+			one.Top = append(one.Top, s.likely(other.Token, finite(other.LogProb)))
 		}
 		content = append(content, one)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/sampler"
 )
 
 // refusal is an error that is the client's to mend, or to wait out.
@@ -34,6 +35,8 @@ func wrong(err error) error {
 func statusOf(err error) (status int, kind string) {
 	r := (*refusal)(nil)
 	switch {
+	case errors.Is(err, sampler.ErrNothingLeft):
+		return http.StatusBadRequest, "invalid_request_error"
 	case errors.Is(err, engine.ErrSessionEnded), errors.Is(err, context.Canceled): // or nobody waits any more
 		return http.StatusServiceUnavailable, "server_error"
 	case !errors.As(err, &r):
@@ -64,6 +67,11 @@ func fail(w http.ResponseWriter, err error) {
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		fail(w, err)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v)
+	_, _ = w.Write(append(data, '\n'))
 }

@@ -149,10 +149,10 @@ func (a *asked) identify(seeded bool) {
 
 // check refuses what cannot be generated before anything is.
 func (s *Server) check(a *asked) error {
-	n := len(a.prompts) * a.request.N
-	if n > s.options.MaxSamples && a.request.N > 1 || len(a.prompts) > mostPrompts {
-		return fmt.Errorf("%d prompts of %d completions each: expected at most %d prompts, and %d completions",
-			len(a.prompts), a.request.N, mostPrompts, s.options.MaxSamples)
+	if n := a.request.N; n > s.options.MaxSamples || n > 1 && n*len(a.prompts) > s.options.MaxSamples ||
+		len(a.prompts) > mostPrompts {
+		return fmt.Errorf("%d prompts of %d completions each: expected at most %d prompts of one, or %d completions",
+			len(a.prompts), n, mostPrompts, s.options.MaxSamples)
 	}
 	if a.likeliest > mostLikeliest {
 		return fmt.Errorf("%d likeliest tokens are asked for, expected at most %d", a.likeliest, mostLikeliest)

@@ -437,6 +437,14 @@ func TestRefused(t *testing.T) {
 		{path, object{"prompt": "a", "logit_bias": object{"99999999": 1}}, 400, "vocabulary"},
 		{path, object{"prompt": "a", "repetition_penalty": 0}, 400, "repetition_penalty"},
 		{path, object{"prompt": "a", "stop": []string{""}}, 400, "stop"},
+		{path, object{"prompt": "a", "stop_token_ids": []int{1 << 30}, "min_tokens": 1}, 400, "stop token"},
+		{path, object{"prompt": "a", "stop_token_ids": []int{-1}, "min_tokens": 1}, 400, "stop token"},
+		{path, object{"prompt": "a", "stop_token_ids": make([]int, 65)}, 400, "65 stops"},
+		{path, object{"prompt": "a", "stop": strings.Repeat("x", 1001)}, 400, "1001 bytes"},
+		{path, object{"prompt": []string{"a", "b", "c", "d"}, "n": 1 << 62}, 400, "at most"},
+		{path, object{"prompt": []any{5, nil}}, 400, "null"},
+		{path, object{"prompt": []any{nil}}, 400, "prompt"},
+		{path, object{"prompt": "a", "logit_bias": object{"5": 1e39}}, 400, "logit bias"},
 		{path, object{"prompt": "a", "min_tokens": 20, "max_tokens": 10}, 400, "min tokens"},
 		{path, object{"prompt": strings.Repeat("word ", 300)}, 400, "tokens"},
 		{path, object{"prompt": strings.Repeat("word ", 1000)}, 413, "2000 bytes"},
@@ -475,6 +483,21 @@ func check(t *testing.T, c client, path string, body any, status int, says strin
 	if err := json.Unmarshal(answer, &s); err != nil || s.Error == nil || got != status ||
 		!strings.Contains(s.Error.Message, says) || strings.Contains(s.Error.Message, "\n") {
 		t.Errorf("%s %.100v: status %d, %s; want %d and a line with %q", path, body, got, answer, status, says)
+	}
+}
+
+// TestNothingLeft: a bias that forbids every token is the client's to mend; a temperature at which only one token has
+// a finite log-probability is answered.
+func TestNothingLeft(t *testing.T) {
+	c := start(t, Defaults())
+	bias := object{}
+	for id := range nano(t, engine.Options{}).Weights.Config.VocabSize {
+		bias[fmt.Sprint(id)] = -100
+	}
+	check(t, c, "/v1/completions", object{"prompt": "a", "logit_bias": bias}, 400, "no token to draw")
+	got := c.ask("/v1/completions", object{"prompt": "a", "temperature": 1e-40, "logprobs": 2, "max_tokens": 2})
+	if len(got.Choices[0].LogProbs.LogProbs) != 2 {
+		t.Errorf("%+v", got)
 	}
 }
 

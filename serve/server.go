@@ -1,7 +1,7 @@
 // Package serve gives a loaded model OpenAI's interface over HTTP, for programs on this machine.
 //
 // Invariants: what a request with a seed gets depends on the request and the model, and on nothing else that runs
-// beside it; requests of all connections share the engine's batches; a client that is slow, gone or wrong costs the
+// beside it, bit for bit on host kernels, up to rounding on graphs; requests of all connections share the engine's batches; a client that is slow, gone or wrong costs the
 // others nothing but its tokens; a field that would change what is generated is obeyed or refused, and one that is
 // not read is named.
 package serve
@@ -51,6 +51,8 @@ type Server struct {
 	started time.Time
 	slots   chan struct{} // one for each request under way or waiting
 
+	active sync.WaitGroup // requests that are being answered
+
 	mu   sync.Mutex
 	told map[string]bool // what was said
 }
@@ -85,7 +87,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		stop(err)
 		ran <- err
 	}()
+	shut := make(chan struct{})
 	go func() {
+		defer close(shut)
 		<-ctx.Done()
 		last, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer done()
@@ -98,7 +102,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		err = nil
 	}
 	stop(err)
-	if failed := <-ran; !errors.Is(failed, context.Canceled) {
+	<-shut
+	failed := <-ran
+	s.active.Wait() // what they use is closed next
+	if !errors.Is(failed, context.Canceled) {
 		return failed
 	}
 	return err
@@ -137,6 +144,8 @@ func (s *Server) Handler() http.Handler {
 // of the web in its browser, which can name this machine by a name of its own but cannot hide that.
 func (s *Server) admitted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.active.Add(1)
+		defer s.active.Done()
 		given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		switch {
 		case s.options.Token != "":

@@ -47,9 +47,12 @@ func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	var ids []int32
-	if !f.take("tokens", &ids) {
-		fail(w, wrong(errors.Join(append(f.errs, f.record.Lacks("tokens"))...)))
+	ids := f.ids("tokens")
+	if !f.record.Has("tokens") {
+		f.errs = append(f.errs, f.record.Lacks("tokens"))
+	}
+	if len(f.errs) > 0 {
+		fail(w, wrong(oneLine(errors.Join(f.errs...))))
 		return
 	}
 	for _, id := range ids {

@@ -107,6 +107,7 @@ type talk struct {
 	messages []text.Message
 	begin    int // messages that /reset leaves
 	answers  int // so far, of the same conversation or others: each has randomness of its own
+	reserved int // tokens that the key-value pool is made for: it grows by doubling, and keeps what is known
 }
 
 // lines reads in line by line until it ends; a line may be of any length.
@@ -138,6 +139,10 @@ func (t *talk) run(ctx context.Context, in io.Reader, verbose bool) error {
 		}
 	})()
 	for {
+		select {
+		case <-interrupted: // after an answer had ended by itself
+		default:
+		}
 		fmt.Fprint(t.say, t.prompt)
 		var line string
 		var ok bool
@@ -194,17 +199,33 @@ func (t *talk) answer(ctx context.Context, interrupted <-chan struct{}, verbose 
 	if r.Prompt, err = t.engine.Tokenizer.Encode(rendered, false); err != nil {
 		return err
 	}
+	if err := t.engine.CheckRequest(&r); err != nil { // it has become too long
+		fmt.Fprintf(t.say, "%v: the message is taken back; /reset forgets the conversation\n", err)
+		t.messages = t.messages[:len(t.messages)-1]
+		return nil
+	}
+	positions := t.engine.Weights.Config.MaxPositions
+	if need := min(len(r.Prompt)+r.MaxTokens, positions); need > t.reserved {
+		t.reserved = min(2*need, positions)
+	}
+	if err := t.engine.Reserve(t.reserved, 1); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	answered := make(chan struct{})
+	defer close(answered)
+	go func() {
+		select {
+		case <-interrupted:
+			stop()
+		case <-answered:
+		}
+	}()
 	var said strings.Builder
 	tokens := 0
 	began := time.Now()
 	r.Piece = func(p engine.Piece) error {
-		select {
-		case <-interrupted:
-			stop()
-		default:
-		}
 		tokens++
 		said.WriteString(p.Text)
 		_, err := io.WriteString(t.out, p.Text)

@@ -308,7 +308,12 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
+	tried := 0
 	for _, name := range bench.Names() {
+		if _, err := os.Stat(filepath.Join(data, name)); err != nil && name != "arith" {
+			continue // known by name, and not here
+		}
+		tried++
 		spec := eval.Spec{
 			Benchmarks: []string{name}, Languages: bench.Registry[name].Languages, Limit: 4,
 			Samples:  eval.SamplesFor([]string{name}, 0),
@@ -366,6 +371,9 @@ func TestEvalOnEveryBenchmark(t *testing.T) {
 		if given == 0 {
 			t.Errorf("%s: no reference was given as the answer", name)
 		}
+	}
+	if tried < 7 { // the study's, MGSM, GSM8K and arith
+		t.Errorf("%d benchmarks were tried", tried)
 	}
 }
 

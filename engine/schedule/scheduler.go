@@ -57,6 +57,8 @@ func (s *Stats) Add(o Stats) {
 	s.DecodeTokens += o.DecodeTokens
 	s.CachedTokens += o.CachedTokens
 	s.SharedTokens += o.SharedTokens
+	s.DraftTokens += o.DraftTokens
+	s.AcceptTokens += o.AcceptTokens
 	s.Preemptions += o.Preemptions
 	s.PeakPages = max(s.PeakPages, o.PeakPages)
 }
