@@ -1,9 +1,9 @@
 // Package serve gives a loaded model OpenAI's interface over HTTP, for programs on this machine.
 //
 // Invariants: what a request with a seed gets depends on the request and the model, and on nothing else that runs
-// beside it, bit for bit on host kernels, up to rounding on graphs; requests of all connections share the engine's batches; a client that is slow, gone or wrong costs the
-// others nothing but its tokens; a field that would change what is generated is obeyed or refused, and one that is
-// not read is named.
+// beside it, bit for bit on host kernels and up to rounding on graphs; requests of all connections share the engine's
+// batches; a client that is slow, gone or wrong costs the others nothing but its tokens; a field that would change what
+// is generated is obeyed or refused, and one that is not read is named.
 package serve
 
 import (

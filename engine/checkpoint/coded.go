@@ -116,6 +116,8 @@ func (m *coded) groups(count int, order Tensor, ordered bool) ([]int, error) {
 	size := (in + count - 1) / count
 	if m.group > 0 {
 		size = m.group
+	} else if in%count != 0 {
+		return nil, fmt.Errorf("%d columns have %d scales a row: groups of equal size are expected", in, count)
 	}
 	for i := range in { // where there is no order compressed-tensors may write -1 for all columns
 		ordered = ordered && order.word(i) != math.MaxUint32

@@ -238,6 +238,9 @@ func (t *Template) With(variables map[string]any) (*Template, error) {
 		return t, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		if name == "messages" || name == "tools" || name == "documents" || name == "add_generation_prompt" {
+			return nil, fmt.Errorf("%s is what a template is given of a conversation, and no variable to be set", name)
+		}
 		word, err := regexp.Compile(`\b` + regexp.QuoteMeta(name) + `\b`)
 		if err != nil || !identifier.MatchString(name) {
 			return nil, fmt.Errorf("%q is no name of a variable", name)

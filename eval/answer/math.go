@@ -30,7 +30,15 @@ func (a anything) ForOptions(_ string, n int) (Type, error) {
 
 // GradeNormalized implements Comparer.
 func (anything) GradeNormalized(o Output, g *grade.Grader) grade.Result {
-	return grade.GradeNormalized(Final(o.Text), o.Reference, o.DataName, g)
+	return grade.GradeNormalized(lookedAt(o.Text, g), o.Reference, o.DataName, g)
+}
+
+// lookedAt is the part of a text that a grader looks at: qwen at all of it, as the code does whose verdicts it gives.
+func lookedAt(text string, g *grade.Grader) string {
+	if g == grade.Qwen {
+		return text
+	}
+	return Final(text)
 }
 
 // Compare implements Comparer.
@@ -61,7 +69,7 @@ func (m mathematics) Read(reference string) (string, error) {
 func (m mathematics) Grade(o Output, graders ...*grade.Grader) ([]grade.Result, error) {
 	results := make([]grade.Result, len(graders))
 	for i, g := range graders {
-		results[i] = grade.Grade(Final(o.Text), o.Reference, o.DataName, g)
+		results[i] = grade.Grade(lookedAt(o.Text, g), o.Reference, o.DataName, g)
 	}
 	return results, nil
 }

@@ -93,8 +93,10 @@ func (c *Counting) check() error {
 // Figures writes the numbers of an output in the language with this code as benchmarks do: what Plain says, and
 // where it is judged as mathematics what Counted says.
 func (t *Table) Figures(code, output string, mathematics bool) string {
-	if mathematics {
-		output = t.Counted(code, output)
+	if l := t.figured(code); l != nil && mathematics {
+		if counted := t.Counted(code, output); counted != l.western(output) && counted != output {
+			return counted // in figures already, with a decimal point
+		}
 	}
 	return t.Plain(code, output)
 }
@@ -250,7 +252,22 @@ func (w *countingWords) read(s, before, after string) (figures string, ok bool) 
 	if s == "" || len(s) > longestNumeral || strings.ContainsAny(s, `\{}^_=`) {
 		return "", false
 	}
+	sign := part{}
+	for _, signed := range []string{"-", "−", "+"} {
+		if rest, ok := strings.CutPrefix(s, signed); ok {
+			if s = strings.TrimSpace(rest); signed != "+" {
+				sign.kind = minus
+			}
+			break
+		}
+	}
 	parts := w.split(s, map[int]bool{})
+	if sign.kind == minus && len(parts) > 0 {
+		if parts[0].kind == minus {
+			return "", false
+		}
+		parts = append([]part{sign}, parts...)
+	}
 	if !slices.ContainsFunc(parts, func(p part) bool { return p.word }) {
 		return "", false
 	}
@@ -278,7 +295,7 @@ func (w *countingWords) read(s, before, after string) (figures string, ok bool) 
 // split takes a text apart into words and numbers, the longest first; nil where it is not made of these.
 // dead are the places from which it could not be.
 func (w *countingWords) split(s string, dead map[int]bool) []part {
-	s = strings.TrimLeft(s, " -‐")
+	s = strings.TrimLeft(s, " ")
 	if s == "" {
 		return []part{}
 	}
@@ -298,12 +315,21 @@ func (w *countingWords) split(s string, dead map[int]bool) []part {
 		if next, _ := utf8.DecodeRuneInString(rest); !found || unicode.IsMark(next) {
 			continue
 		}
+		if hyphened := strings.TrimLeft(rest, "-‐"); len(hyphened) < len(rest) && joinsWord(hyphened) {
+			rest = hyphened // twenty-one
+		}
 		if parts := w.split(rest, dead); parts != nil {
 			return append([]part{word.part}, parts...)
 		}
 	}
 	dead[len(s)] = true
 	return nil
+}
+
+// joinsWord reports whether what stands behind a hyphen begins with a letter: it joins words, and is no sign.
+func joinsWord(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLetter(first)
 }
 
 // term is a part of a number, and how large its magnitude is: 3 thousand.
@@ -400,11 +426,7 @@ func placesOf(value *big.Rat) (places int) {
 
 // last writes the last number of a text, with the words that belong to it, in figures.
 func (w *countingWords) last(text string) string {
-	lower := strings.ToLower(text)
-	if len(lower) != len(text) {
-		return text
-	}
-	all := w.of.number().FindAllStringIndex(lower, -1)
+	all := w.of.number().FindAllStringIndex(text, -1)
 	if all == nil {
 		return text
 	}

@@ -158,6 +158,39 @@ ko:
 }
 
 // FuzzCounted: no text ends the program, and what was written in figures stays.
+// TestFigures: signs stay, a number that was read once is not read again, and groups as English has them are left to
+// the graders; whatever is written of x, -x is its negative.
+func TestFigures(t *testing.T) {
+	for _, c := range []struct{ code, in, want string }{
+		{"ko", `\boxed{-5도}`, `\boxed{-5\text{ degree}}`},
+		{"ko", `\boxed{-3만}`, `\boxed{-30000}`},
+		{"ko", `\boxed{3만}`, `\boxed{30000}`},
+		{"pt", `A resposta é 2,125 horas.`, `A resposta é 2.125 h.`},
+		{"pt", `\boxed{menos 2,125}`, `\boxed{-2.125}`},
+		{"pt", `\boxed{1.234,5}`, `\boxed{1234.5}`},
+		{"pt", `\boxed{10,000}`, `\boxed{10,000}`},
+		{"pt", `\boxed{1,234,567}`, `\boxed{1,234,567}`},
+		{"pt", `\boxed{3,142}`, `\boxed{3.142}`},
+		{"pt", `\boxed{7 dúzias}`, `\boxed{7 dúzias}`},
+		{"tr", `İlk gün 5 lira. Cevap 25 bin lira.`, `İlk gün 5 lira. Cevap 25000 lira.`},
+	} {
+		if got := Builtin().Figures(c.code, c.in, true); got != c.want {
+			t.Errorf("%s: %s is %s, want %s", c.code, c.in, got, c.want)
+		}
+	}
+	for _, code := range Builtin().further {
+		for _, number := range []string{"3", "45", "1000"} {
+			for word := range Builtin().Lookup(code).Counting.Magnitudes {
+				plain := Builtin().Figures(code, `\boxed{`+number+" "+word+"}", true)
+				negative := Builtin().Figures(code, `\boxed{-`+number+" "+word+"}", true)
+				if want := strings.Replace(plain, "{", "{-", 1); negative != want && plain != `\boxed{`+number+" "+word+"}" {
+					t.Errorf("%s: -%s %s is %s, want %s", code, number, word, negative, want)
+				}
+			}
+		}
+	}
+}
+
 func FuzzCounted(f *testing.F) {
 	f.Add("ko", `\boxed{3만5천 원}`)
 	f.Add("ar", "٣٫٥ مليون")

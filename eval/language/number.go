@@ -73,11 +73,16 @@ func (l *Language) answerPlain(text string) string {
 	box += len(boxed)
 	content, rest, closed := strings.Cut(text[box:], "}")
 	content = strings.TrimSpace(content)
-	if closed && content != "" && number.FindString(content) == content {
+	if closed && content != "" && number.FindString(content) == content && !(l.Decimal == "," &&
+		englishGroups.MatchString(content)) {
 		return text[:box] + l.pointed(content) + "}" + rest
 	}
 	return text
 }
+
+// englishGroups matches what is no number with decimals, though a comma stands there: models write groups of digits so
+// whatever their language, and graders read them.
+var englishGroups = regexp.MustCompile(`^[-+−]?[1-9]\d{0,2}(?:(?:,\d{3}){2,}|,000)(?:\.\d+)?$`)
 
 const boxed = `\boxed{`
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -28,10 +29,15 @@ const (
 func newTensorBoard(run Run, id identity, past []Point) (tool, error) {
 	// Names have the time in them: a TensorBoard that is looking on goes from a file to those with later
 	// names, and the session's start at step 0 makes it forget what it has read.
-	pattern := filepath.Join(run.Dir, "events.out.tfevents.*.stele")
-	old, err := filepath.Glob(pattern)
+	entries, err := os.ReadDir(run.Dir)
 	if err != nil {
 		return nil, err
+	}
+	var old []string
+	for _, e := range entries {
+		if n := e.Name(); strings.HasPrefix(n, "events.out.tfevents.") && strings.HasSuffix(n, ".stele") {
+			old = append(old, filepath.Join(run.Dir, n))
+		}
 	}
 	path := filepath.Join(run.Dir, fmt.Sprintf("events.out.tfevents.%010d.stele", time.Now().Unix()))
 	began := func() []byte { return timeOf(nil, id.Began) }
