@@ -496,14 +496,3 @@ func (c *attended) mixPages(b span) {
 		}
 	}
 }
-
-// placeHalvesScalar sets the high or the low half of words and leaves the other.
-func placeHalvesScalar(dst []uint32, src []uint16, high bool) {
-	for i, v := range src {
-		if high {
-			dst[i] = dst[i]&0xffff | uint32(v)<<16
-		} else {
-			dst[i] = dst[i]&0xffff0000 | uint32(v)
-		}
-	}
-}

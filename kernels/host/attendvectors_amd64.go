@@ -161,28 +161,6 @@ func widenColumns(dst []uint32, src []uint16, rows, n, ld int) {
 	archsimd.ClearAVXUpperBits()
 }
 
-// placeHalves is placeHalvesScalar with vectors where they are there.
-func placeHalves(dst []uint32, src []uint16, high bool) {
-	n := vectors(len(src))
-	_ = dst[:len(src)]
-	keep := archsimd.BroadcastUint32x8(0xffff0000)
-	if high {
-		keep = archsimd.BroadcastUint32x8(0xffff)
-	}
-	for i := 0; i < n; i += 8 {
-		to := (*[8]uint32)(unsafe.Pointer(&dst[i]))
-		v := archsimd.LoadUint16x8((*[8]uint16)(unsafe.Pointer(&src[i]))).ExtendToUint32()
-		if high {
-			v = v.ShiftAllLeft(16)
-		}
-		archsimd.LoadUint32x8(to).And(keep).Or(v).Store(to)
-	}
-	if n > 0 {
-		archsimd.ClearAVXUpperBits()
-	}
-	placeHalvesScalar(dst[n:], src[n:], high)
-}
-
 // siluMulRows is SiLUMulRows, by vectors of 16 where they are there.
 func siluMulRows(gate, up []float32, rows, ld, n int) {
 	whole := 0

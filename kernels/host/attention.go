@@ -106,7 +106,12 @@ func (p *Pool) Write(layer, head int, table []int32, position int, key, value []
 			k[e*p.Slots] = pair
 		}
 		roundBits(bits, value)
-		placeHalves(wordsOf(p.bf16[values][base+slot/2*2*E:base+(slot/2+1)*2*E]), bits, slot%2 == 1)
+		// The other half of each word is another token's, which another thread may be writing: halves are written
+		// alone.
+		v := p.bf16[values][base+slot/2*2*E : base+(slot/2+1)*2*E]
+		for e, b := range bits {
+			v[2*e+slot%2] = b
+		}
 	case p.half:
 		k := p.bf16[keys][base+slot : end]
 		for e, x := range key {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -193,6 +194,48 @@ func BenchmarkAttend(b *testing.B) {
 				b.ReportMetric(float64(best.Nanoseconds()), "best-ns")
 				b.ReportMetric(float64(2*n*E*int(pool.size()))/best.Seconds()/1e9, "GB/s")
 			})
+		}
+		pool.Close()
+	}
+}
+
+// TestWriteBeside: tokens that lie beside each other in a page are written at the same time, each by a thread of its
+// own, and neither loses what it writes.
+func TestWriteBeside(t *testing.T) { eachTier(t, testWriteBeside) }
+
+func testWriteBeside(t *testing.T) {
+	const E, slots, rounds = 64, 16, 2000
+	for _, half := range []bool{false, true} {
+		pool, err := NewPool(1, 1, slots, 1, E, half)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, read := []int32{0}, make([]float32, E)
+		for round := range rounds {
+			var wait sync.WaitGroup
+			for slot := range slots {
+				wait.Go(func() {
+					row := make([]float32, E)
+					for e := range row {
+						row[e] = float32(1 + (round+slot+e)%100) // which bfloat16 has
+					}
+					pool.Write(0, 0, table, slot, row, row)
+				})
+			}
+			wait.Wait()
+			// A query of zeroes weighs all alike: what it sees is their mean.
+			var s Scratch
+			query := make([]float32, E)
+			pool.Attend(0, 0, table, slots-1, 1, query, read, E, 1, &s)
+			for e, got := range read {
+				want := 0.0
+				for slot := range slots {
+					want += float64(1+(round+slot+e)%100) / slots
+				}
+				if math.Abs(float64(got)-want) > 0.02*want {
+					t.Fatalf("round %d: the mean of value %d is %g, want %g", round, e, got, want)
+				}
+			}
 		}
 		pool.Close()
 	}

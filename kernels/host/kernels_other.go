@@ -60,7 +60,6 @@ func copyColumns(dst, src []uint32, rows, n, ld int) { copyColumnsScalar(dst, sr
 func widenColumns(dst []uint32, src []uint16, rows, n, ld int) {
 	widenColumnsScalar(dst, src, rows, n, ld)
 }
-func placeHalves(dst []uint32, src []uint16, high bool) { placeHalvesScalar(dst, src, high) }
 func siluMulRows(gate, up []float32, rows, ld, n int) {
 	for row := range rows {
 		siluMul(gate[row*ld:row*ld+n], up[row*ld:])
