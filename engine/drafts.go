@@ -120,7 +120,7 @@ func (d *drafts) checked(seq *schedule.Sequence, guessed, right, rows int) {
 		g.length, g.failed = right+1, 0
 	default:
 		g.failed++
-		g.length, g.rest = firstGuess, min(1<<g.failed, 32)
+		g.length, g.rest = firstGuess, min(1<<g.failed-2, 8)
 	}
 }
 
