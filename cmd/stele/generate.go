@@ -190,8 +190,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	}
 	if stats := e.Stats(); g.verbose {
 		fmt.Fprintf(g.stderr(), "%d steps: %d tokens of prompts, %d found again, %d generated one by one, "+
-			"%d more of %d that were guessed\n", stats.Steps, stats.PrefillTokens, stats.CachedTokens, stats.DecodeTokens,
-			stats.AcceptTokens, stats.DraftTokens)
+			"%d more of %d that were guessed\n", stats.Steps, stats.PrefillTokens, stats.CachedTokens,
+			stats.DecodeTokens, stats.AcceptTokens, stats.DraftTokens)
 	}
 	return w.Close()
 }
