@@ -119,7 +119,7 @@ func (d *drafts) checked(seq *schedule.Sequence, guessed, right, rows int) {
 	case right > 0:
 		g.length, g.failed = right+1, 0
 	default:
-		g.failed++
+		g.failed = min(g.failed+1, 4) // beyond which the rest is the longest
 		g.length, g.rest = firstGuess, min(1<<g.failed-2, 8)
 	}
 }

@@ -141,13 +141,23 @@ func (s *Sampler) SampleAdjusted(
 		}
 		return 0, 0, err
 	}
-	best, err := s.argmax(logits)
+	of, err := s.logProbs(logits, p.Temperature)
 	if err != nil {
 		return 0, 0, err
 	}
-	temperature := reported(p.Temperature)
+	return token, of(token), nil
+}
+
+// logProbs returns the log-probability of each token as it is reported for draws at a temperature.
+func (s *Sampler) logProbs(logits []float32, temperature float64) (of func(token int32) float32, err error) {
+	best, err := s.argmax(logits)
+	if err != nil {
+		return nil, err
+	}
+	temperature = reported(temperature)
 	scale := newScale(logits[best], temperature)
-	return token, logProb(logits[token], logits[best], temperature, s.weigh(logits, &scale, false)), nil
+	sum := s.weigh(logits, &scale, false)
+	return func(token int32) float32 { return logProb(logits[token], logits[best], temperature, sum) }, nil
 }
 
 // reported is the temperature at which log-probabilities are reported.
@@ -167,13 +177,10 @@ type TokenLogProb struct {
 // Top returns the n likeliest tokens, those of a lower id first among equals, with their log-probabilities as
 // Sample reports them at that temperature.
 func (s *Sampler) Top(logits []float32, n int, temperature float64) ([]TokenLogProb, error) {
-	best, err := s.argmax(logits)
+	of, err := s.logProbs(logits, temperature)
 	if err != nil {
 		return nil, err
 	}
-	temperature = reported(temperature)
-	scale := newScale(logits[best], temperature)
-	sum := s.weigh(logits, &scale, false)
 	n = min(n, len(logits))
 	top := make([]TokenLogProb, 0, n+1)
 	least := float32(math.Inf(-1)) // of the logits in top, once it is full
@@ -192,7 +199,7 @@ func (s *Sampler) Top(logits []float32, n int, temperature float64) ([]TokenLogP
 		least = logits[top[len(top)-1].Token]
 	}
 	for i := range top {
-		top[i].LogProb = logProb(logits[top[i].Token], logits[best], temperature, sum)
+		top[i].LogProb = of(top[i].Token)
 	}
 	return top, nil
 }

@@ -40,10 +40,7 @@ func (s *Sampler) Sample(logits []float32, p Params, key Key) (token int32, logp
 	if err != nil {
 		return 0, 0, err
 	}
-	temperature := p.Temperature
-	if temperature == 0 {
-		temperature = 1
-	}
+	temperature := reported(p.Temperature)
 	scale := newScale(logits[best], temperature)
 	sum := s.weigh(logits, &scale, p.Temperature > 0 && p.Filters())
 	token = best

@@ -67,11 +67,7 @@ func runChat(c *cobra.Command, g *globals, f *chatFlags) error {
 	}
 	options := g.engineOptions(1)
 	options.NoDrafts = f.noDrafts
-	if c.Flags().Changed("adapter") && f.adapter == "" {
-		return errNoAdapter
-	}
-	options.Adapter = f.adapter
-	e, err := engine.Load(f.model, options)
+	e, err := loadAdapted(c, f.model, f.adapter, options)
 	if err != nil {
 		return err
 	}
@@ -82,7 +78,7 @@ func runChat(c *cobra.Command, g *globals, f *chatFlags) error {
 	if err := e.Template.Err(); err != nil {
 		return err
 	}
-	if e.Template, err = e.Template.With(prompt.Values(variables)); err != nil {
+	if err := setTemplate(e, variables, f.model); err != nil {
 		return err
 	}
 	talk := &talk{engine: e, base: base, out: c.OutOrStdout(), say: c.ErrOrStderr()}

@@ -88,6 +88,27 @@ drawn.`,
 // errNoAdapter refuses what would be the base model without a word.
 var errNoAdapter = usagef("--adapter is empty: expected the folder of an adapter")
 
+// loadAdapted loads a model with the adapter of --adapter, where that is given.
+func loadAdapted(c *cobra.Command, model, adapter string, options engine.Options) (*engine.Engine, error) {
+	if c.Flags().Changed("adapter") && adapter == "" {
+		return nil, errNoAdapter
+	}
+	options.Adapter = adapter
+	return engine.Load(model, options)
+}
+
+// setTemplate sets the variables of --template-arg in an engine's chat template.
+func setTemplate(e *engine.Engine, variables map[string]string, model string) (err error) {
+	switch {
+	case len(variables) == 0:
+		return nil
+	case e.Template == nil:
+		return usagef("--template-arg needs a chat template, and %s has none", model)
+	}
+	e.Template, err = e.Template.With(prompt.Values(variables))
+	return err
+}
+
 func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	if (f.prompt == "") == (f.in == "") {
 		return usagef("give either a prompt with -p or a file with --in")
@@ -115,11 +136,7 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	base.N, base.IgnoreEOS, base.TopLogProbs = f.n, f.ignoreEOS, f.topLogProbs
 	options := g.engineOptions(f.batch)
 	options.NoDrafts = f.noDrafts
-	if c.Flags().Changed("adapter") && f.adapter == "" {
-		return errNoAdapter
-	}
-	options.Adapter = f.adapter
-	e, err := engine.Load(f.model, options)
+	e, err := loadAdapted(c, f.model, f.adapter, options)
 	if err != nil {
 		return err
 	}
@@ -131,13 +148,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are text as it is, as with --raw\n",
 			f.model)
 	}
-	if e.Template == nil && len(variables) > 0 {
-		return usagef("--template-arg needs a chat template, and %s has none", f.model)
-	}
-	if e.Template != nil && len(variables) > 0 {
-		if e.Template, err = e.Template.With(prompt.Values(variables)); err != nil {
-			return err
-		}
+	if err := setTemplate(e, variables, f.model); err != nil {
+		return err
 	}
 	records, requests, err := f.read(e, base)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/progress"
@@ -36,12 +35,7 @@ else is kept.`,
 			if err != nil {
 				return err
 			}
-			options := g.engineOptions(0)
-			if c.Flags().Changed("adapter") && adapter == "" {
-				return errNoAdapter
-			}
-			options.Adapter = adapter
-			e, err := engine.Load(name, options)
+			e, err := loadAdapted(c, name, adapter, g.engineOptions(0))
 			if err != nil {
 				return err
 			}

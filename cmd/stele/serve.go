@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/serve"
 )
@@ -94,22 +93,13 @@ func runServe(c *cobra.Command, g *globals, f *serveFlags) error {
 	defer listener.Close()
 	options := g.engineOptions(f.batch)
 	options.NoDrafts = f.noDrafts
-	if c.Flags().Changed("adapter") && f.adapter == "" {
-		return errNoAdapter
-	}
-	options.Adapter = f.adapter
-	e, err := engine.Load(f.model, options)
+	e, err := loadAdapted(c, f.model, f.adapter, options)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	if e.Template == nil && len(variables) > 0 {
-		return usagef("--template-arg needs a chat template, and %s has none", f.model)
-	}
-	if len(variables) > 0 {
-		if e.Template, err = e.Template.With(prompt.Values(variables)); err != nil {
-			return err
-		}
+	if err := setTemplate(e, variables, f.model); err != nil {
+		return err
 	}
 	o := serve.Defaults()
 	o.Model, o.Token, o.PoolTokens, o.MaxRequests, o.Log = f.name, f.token, f.context, f.requests, g.stderr()
