@@ -24,7 +24,9 @@ var rooms = []struct {
 	may    []string
 }{
 	{"docs", []string{"trainer"}},
-	{"cmd", []string{"docs", "trainer", "eval", "serve", "engine", "sampler", "kernels", "internal", "third_party"}},
+	{"cluster", []string{"internal"}},
+	{"cmd", []string{"docs", "trainer", "eval", "cluster", "serve", "engine", "sampler", "kernels", "internal",
+		"third_party"}},
 	{"examples", []string{"trainer", "eval", "engine", "internal"}},
 	{"trainer", []string{"eval", "engine", "sampler", "kernels", "internal"}},
 	{"eval", []string{"engine", "sampler", "internal"}},
@@ -62,7 +64,7 @@ var rooms = []struct {
 var libraries = map[string][]string{
 	"github.com/apache/arrow-go":         {"eval/dataset"},
 	"github.com/daulet/tokenizers":       {"engine/text"},
-	"github.com/ebitengine/purego":       {"kernels/backend"},
+	"github.com/ebitengine/purego":       {"cluster", "kernels/backend"},
 	"github.com/go-text/typesetting":     {"eval/report"},
 	"github.com/goccy/go-yaml":           {"internal/settings", "eval/language", "trainer"},
 	"github.com/gomlx/compute/gobackend": {"kernels/backend"},

@@ -24,7 +24,11 @@ type pjrtAPI struct {
 	errorDestroy, errorMessage uintptr
 	_                          uintptr
 	pluginInitialize           uintptr // PJRT_Plugin_Initialize
-	_                          [6]uintptr
+	_                          uintptr
+	eventDestroy               uintptr // PJRT_Event_Destroy
+	_                          [2]uintptr
+	eventAwait                 uintptr // PJRT_Event_Await
+	_                          uintptr
 	clientCreate               uintptr // PJRT_Client_Create
 	_                          [9]uintptr
 	clientCompile              uintptr // PJRT_Client_Compile
@@ -33,7 +37,9 @@ type pjrtAPI struct {
 	descriptionKind            uintptr // PJRT_DeviceDescription_Kind
 	_                          [2]uintptr
 	deviceDescription          uintptr // PJRT_Device_GetDescription
-	_                          [4]uintptr
+	_                          uintptr
+	deviceHardware             uintptr // PJRT_Device_LocalHardwareId
+	_                          [2]uintptr
 	deviceMemoryStats          uintptr // PJRT_Device_MemoryStats
 	_                          [5]uintptr
 	executableDestroy          uintptr // PJRT_Executable_Destroy
@@ -43,7 +49,9 @@ type pjrtAPI struct {
 	executableOf               uintptr // PJRT_LoadedExecutable_GetExecutable
 	_                          [4]uintptr
 	deserialize                uintptr // PJRT_Executable_DeserializeAndLoad
-	_                          [25]uintptr
+	_                          [15]uintptr
+	bufferReady                uintptr // PJRT_Buffer_ReadyEvent
+	_                          [9]uintptr
 	topologyCreate             uintptr // PJRT_TopologyDescription_Create
 	_                          [6]uintptr
 	compile                    uintptr // PJRT_Compile
