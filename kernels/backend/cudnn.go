@@ -6,7 +6,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -54,23 +53,6 @@ func (d *Device) WithoutCUDNN() *Device {
 	without := *d
 	without.cudnnTrial = func() error { return errors.New("cuDNN's attention is not wanted") }
 	return &without
-}
-
-// capability is the compute capability of the GPU, or 0 where it is not known.
-func (d *Device) capability() (float64, error) {
-	text := ""
-	if d.described != nil {
-		text = d.described.capability
-	} else if h, err := d.Hardware(); err != nil {
-		return 0, err
-	} else {
-		text = h.Capability
-	}
-	has, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return 0, nil
-	}
-	return has, nil
 }
 
 // describedCapability finds the compute capability in XLA's description of a GPU.

@@ -42,19 +42,32 @@ func (d *Device) Kernels() error {
 	case os.Getenv(KernelsSetting) == "off":
 		return fmt.Errorf("%s is off", KernelsSetting)
 	}
-	if d.described == nil {
-		h, err := d.Hardware()
-		if err != nil {
-			return err
-		}
-		if has, err := strconv.ParseFloat(h.Capability, 64); err == nil && has < LeastCapability {
-			return fmt.Errorf("the GPU has compute capability %s, expected %.1f or more", h.Capability, LeastCapability)
-		}
+	if has, err := d.capability(); err != nil {
+		return err
+	} else if has > 0 && has < LeastCapability {
+		return fmt.Errorf("the GPU has compute capability %.1f, expected %.1f or more", has, LeastCapability)
 	}
 	if d.trial == nil {
 		return nil
 	}
 	return d.trial()
+}
+
+// capability is the compute capability of the GPU, or 0 where it is not known.
+func (d *Device) capability() (float64, error) {
+	text := ""
+	if d.described != nil {
+		text = d.described.capability
+	} else if h, err := d.Hardware(); err != nil {
+		return 0, err
+	} else {
+		text = h.Capability
+	}
+	has, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, nil
+	}
+	return has, nil
 }
 
 // WithoutKernels returns the device such that its programs call no kernels.
