@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: cuda-check gpu-check gpu-bundle compiler install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
+.PHONY: man cuda-check gpu-check gpu-bundle compiler install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
   race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -18,6 +18,10 @@ setup:
 
 demo: build
 	@examples/demo.sh $(RUN)
+
+# Manual pages of all commands: man -l bin/man/stele-train.1.
+man: build
+	@bin/stele man bin/man
 
 # The paper's three studies in miniature, from nothing, and one page of them: PAPER/report/report.html.
 PAPER ?= runs/paper

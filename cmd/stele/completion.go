@@ -18,10 +18,12 @@ import (
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/eval/multilingual"
 	"github.com/stele-lm/stele/eval/prompt"
+	"github.com/stele-lm/stele/eval/report"
 	"github.com/stele-lm/stele/internal/hub"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/trainer"
+	"github.com/stele-lm/stele/trainer/logger"
 )
 
 // backends, dtypes and kernels are the values of the global flags; a backend may also be
@@ -43,10 +45,13 @@ var flagValues = map[string]func() []string{
 	"convert dtype":   func() []string { return written },
 	"kernels":         func() []string { return kernels },
 	"quantize":        blockwise.Codes,
-	"model":           builtinModels,
+	"model":           func() []string { return append(builtinModels(), hub.Cached(hub.Model)...) },
 	"grader":          grade.Names,
 	"bench":           bench.Names,
 	"lang":            languages,
+	"languages":       languages,
+	"allow":           report.Settings,
+	"logger":          logger.Names,
 	"lang-candidates": func() []string { return append([]string{"all"}, languages()...) },
 	"template":        func() []string { return append([]string{"auto"}, prompt.Templates()...) },
 	"preset":          func() []string { return slices.Sorted(maps.Keys(eval.Presets)) },
@@ -55,6 +60,9 @@ var flagValues = map[string]func() []string{
 	"type":            func() []string { return []string{"auto", string(hub.Model), string(hub.Dataset)} },
 	"set":             settingValues,
 }
+
+// yamlFlags are the flags whose values are files of YAML.
+var yamlFlags = []string{"config", "plan", "registry"}
 
 // folderFlags are the flags whose values are folders.
 var folderFlags = []string{"out", "run", "data", "base", "trained", "adapter"}
@@ -134,6 +142,8 @@ func completeFlags(c *cobra.Command) {
 				}))
 		} else if slices.Contains(folderFlags, f.Name) && f.DefValue == "" {
 			must(c.MarkFlagDirname(f.Name))
+		} else if slices.Contains(yamlFlags, f.Name) {
+			must(c.MarkFlagFilename(f.Name, "yaml", "yml"))
 		}
 	}
 	c.LocalFlags().VisitAll(complete)

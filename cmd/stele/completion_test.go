@@ -2,9 +2,14 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"github.com/stele-lm/stele/eval/bench"
 )
@@ -30,6 +35,14 @@ func complete(t *testing.T, words ...string) []string {
 }
 
 func TestCompletion(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("HF_HUB_CACHE", cache)
+	for _, name := range []string{"models--tested--first-7B", "models--tested--second", "datasets--tested--no-model",
+		"models--no-owner", "version.txt"} {
+		if err := os.Mkdir(filepath.Join(cache, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		words []string
 		want  []string
@@ -51,6 +64,9 @@ func TestCompletion(t *testing.T) {
 		{[]string{"pull", "mgs"}, []string{"mgsm"}},
 		{[]string{"train", "--set", "preset=d"}, []string{"preset=dapo", "preset=dr-grpo"}},
 		{[]string{"train", "--set", "optimizer.l"}, []string{"optimizer.lr="}},
+		{[]string{"train", "--logger", "m"}, []string{"mlflow"}},
+		{[]string{"compare", "--languages", "en,s"}, []string{"en,study", "en,sw"}},
+		{[]string{"generate", "-m", "tested/"}, []string{"tested/first-7B", "tested/second"}},
 		{[]string{"completion", ""}, []string{"bash", "fish", "powershell", "zsh"}},
 	} {
 		got := complete(t, c.words...)
@@ -90,5 +106,30 @@ func TestCompletionScripts(t *testing.T) {
 	want := `unknown shell "bsh": expected bash, fish, powershell, zsh, did you mean "bash"?`
 	if err := root.Execute(); err == nil || err.Error() != want {
 		t.Errorf("an unknown shell: %v, expected %s", err, want)
+	}
+}
+
+// Every flag that takes one of a few values, as its description has them, offers them.
+func TestEveryChoiceIsOffered(t *testing.T) {
+	t.Setenv("HF_HUB_CACHE", t.TempDir())
+	choice := regexp.MustCompile(`(?:^|[:(] ?)([a-z0-9_]+(?:, [a-z0-9_]+)*,? or [a-z0-9_]+)(?:\)|$)`)
+	seen := 0
+	for _, c := range shown(newRootCommand()) {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			m := choice.FindStringSubmatch(f.Usage)
+			if m == nil || f.Value.Type() == "bool" {
+				return
+			}
+			seen++
+			offered := complete(t, append(strings.Fields(c.CommandPath())[1:], "--"+f.Name, "")...)
+			for _, value := range regexp.MustCompile(`,? or |, `).Split(m[1], -1) {
+				if !slices.Contains(offered, value) {
+					t.Errorf("%s --%s: %q is not offered, only %q", c.CommandPath(), f.Name, value, offered)
+				}
+			}
+		})
+	}
+	if seen < 5 {
+		t.Errorf("only %d flags with a choice were seen", seen)
 	}
 }

@@ -142,7 +142,9 @@ func newRootCommand() *cobra.Command {
 		newVersionCommand(g),
 		newNoticesCommand(g),
 		newCompletionCommand(g),
+		newManCommand(g),
 	)
+	giveExamples(root)
 	completeFlags(root)
 	return root
 }

@@ -77,6 +77,23 @@ func folder(kind Kind, id string) string {
 	return string(kind) + "s--" + strings.ReplaceAll(id, "/", "--")
 }
 
+// Cached lists the ids of the repositories of a kind that have a folder in the cache, sorted; none where there is no
+// cache.
+func Cached(kind Kind) (ids []string) {
+	cache, err := Cache()
+	if err != nil {
+		return nil
+	}
+	entries, _ := os.ReadDir(cache) // sorted
+	for _, entry := range entries {
+		name, ok := strings.CutPrefix(entry.Name(), folder(kind, ""))
+		if id := strings.Replace(name, "--", "/", 1); ok && IsID(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Snapshot is the folder of a repository's revision in the cache; an empty revision
 // is main. It never goes to the network; ErrNotCached is wrapped where there is
 // none.

@@ -24,11 +24,15 @@ var pluginFiles = map[string][]string{
 }
 
 // PluginDirs lists the folders that are searched for PJRT plugins, in order:
-// those of PJRT_PLUGIN_LIBRARY_PATH, Stele's cache, where go-xla's own installer
+// those of PJRT_PLUGIN_LIBRARY_PATH, lib/stele beside the program's own folder, where
+// archives and wheels of Stele have them, Stele's cache, where go-xla's own installer
 // puts them, and where pip puts JAX's for CUDA (jax-cuda13-pjrt): in the packages
 // of VIRTUAL_ENV, of the python3 on the path, and of the user.
 func PluginDirs() []string {
 	dirs := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH"))
+	if program, err := os.Executable(); err == nil { // links to it are resolved, on Linux
+		dirs = append(dirs, installedPlugins(program))
+	}
 	if cache, err := os.UserCacheDir(); err == nil {
 		dirs = append(dirs, filepath.Join(cache, "stele", "pjrt"))
 	}
@@ -42,6 +46,11 @@ func PluginDirs() []string {
 		dirs = append(dirs, found...)
 	}
 	return dirs
+}
+
+// installedPlugins is the folder of plugins that belong to an installed program: lib/stele for bin/stele.
+func installedPlugins(program string) string {
+	return filepath.Join(filepath.Dir(filepath.Dir(program)), "lib", "stele")
 }
 
 // sitePackages lists the folders of Python's packages that can be found without
@@ -79,7 +88,7 @@ func PluginPath(platform string) (string, error) {
 			}
 		}
 	}
-	hint := "run make in Stele's folder to fetch it"
+	hint := "run make in Stele's folder to fetch it, or name its folder in PJRT_PLUGIN_LIBRARY_PATH"
 	if platform == "cuda" {
 		hint = "pip install jax-cuda13-plugin[with-cuda], or name its folder in PJRT_PLUGIN_LIBRARY_PATH"
 	}

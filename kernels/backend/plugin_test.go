@@ -3,6 +3,7 @@ package backend
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,5 +63,23 @@ func TestPipsPlugin(t *testing.T) {
 		if undo(); os.Getenv("XLA_FLAGS") != c.flags {
 			t.Errorf("XLA_FLAGS %q become %q when the plugin does not load", c.flags, os.Getenv("XLA_FLAGS"))
 		}
+	}
+}
+
+// TestInstalledPlugin: an installed program's plugin is found from where the program is, which a link to it does
+// not change, before any other but one that is named.
+func TestInstalledPlugin(t *testing.T) {
+	if got, want := installedPlugins("/opt/stele/bin/stele"), "/opt/stele/lib/stele"; got != want {
+		t.Errorf("plugins of /opt/stele/bin/stele are sought in %s, want %s", got, want)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := t.TempDir()
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", named)
+	want := []string{named, installedPlugins(program)}
+	if dirs := PluginDirs(); !slices.Equal(dirs[:2], want) {
+		t.Errorf("plugins are sought in %q, want %q first", dirs, want)
 	}
 }
