@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: man cuda-check gpu-check gpu-bundle compiler install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
+.PHONY: man cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
   race portable arm64 check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -50,7 +50,7 @@ kill-check: setup
 # What is checked without running, the tests as this machine runs them, what is computed again
 # on every other tier of instructions that it has and without any, what runs side by side again
 # under the race detector, and the module as arm64 has it.
-test: setup check compiler
+test: setup check compiler mpi
 	@$(ENV) go test -timeout 25m $(PACKAGES)
 	@$(MAKE) --no-print-directory tiers portable race arm64
 
@@ -68,6 +68,11 @@ cuda-check: setup
 compiler:
 	@$(ENV) third_party/fetch-cuda.sh "$$STELE_CUDA" || \
 	  echo "NO PROGRAM WILL BE COMPILED FOR CUDA: XLA's plugin could not be fetched" >&2
+
+# What tests of several processes run with; without it they are skipped.
+mpi:
+	@$(ENV) third_party/fetch-mpi.sh "$$STELE_MPI_DIR" || \
+	  echo "NO TEST WILL RUN UNDER MPI: MPICH and Open MPI could not be fetched" >&2
 
 # STELE_CPU=avx2 go test ./... is all tests as on a machine that has no more.
 tiers: setup

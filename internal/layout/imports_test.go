@@ -24,12 +24,12 @@ var rooms = []struct {
 	may    []string
 }{
 	{"docs", []string{"trainer"}},
-	{"cluster", []string{"internal"}},
 	{"cmd", []string{"docs", "trainer", "eval", "cluster", "serve", "engine", "sampler", "kernels", "internal",
 		"third_party"}},
 	{"examples", []string{"trainer", "eval", "engine", "internal"}},
-	{"trainer", []string{"eval", "engine", "sampler", "kernels", "internal"}},
-	{"eval", []string{"engine", "sampler", "internal"}},
+	{"trainer", []string{"eval", "cluster", "engine", "sampler", "kernels", "internal"}},
+	{"eval", []string{"cluster", "engine", "sampler", "internal"}},
+	{"cluster", []string{"internal"}},
 	{"serve", []string{"engine", "sampler", "internal"}},
 	{"engine", []string{"sampler", "kernels", "internal", "third_party/libtokenizers"}},
 	{"sampler", []string{"kernels", "internal"}},
@@ -41,6 +41,7 @@ var rooms = []struct {
 	{"trainer/optimizer", []string{"engine/architecture", "engine/checkpoint", "kernels", "internal",
 		"trainer/tensorfile"}},
 	{"trainer/reward", []string{"eval", "internal"}},
+	{"cluster/mpi", nil},
 	{"eval/answer", []string{"eval/grade", "internal"}},
 	{"eval/dataset", []string{"internal"}},
 	{"eval/grade", []string{"eval/language", "internal"}},

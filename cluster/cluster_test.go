@@ -1,0 +1,303 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stele-lm/stele/cluster/clustertest"
+)
+
+// role is the variable that makes the test's program one process of a job, and says which part it has.
+const role = "STELE_CLUSTER_ROLE"
+
+var roles = map[string]func(j *Job) error{"calls": calls, "next": next, "fault": faulty, "hang": hanging,
+	"kill": waiting}
+
+func TestMain(m *testing.M) {
+	part := roles[os.Getenv(role)]
+	if part == nil {
+		os.Exit(m.Run())
+	}
+	staging, piece = 100<<10, 50<<10 // so that little data are many pieces
+	j, err := Join()
+	if err == nil {
+		err = part(j)
+	}
+	if err == nil {
+		err = j.Leave()
+	}
+	if err != nil {
+		if !Quiet(err) {
+			fmt.Fprintln(os.Stderr, "stele:", err)
+		}
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// start runs a role in n processes and returns what they print.
+func start(t *testing.T, l clustertest.Launcher, n int, part string, environment ...string) (out string, err error) {
+	t.Helper()
+	c := l.Command(n, append(environment, role+"="+part), os.Args[0])
+	var b bytes.Buffer
+	c.Stdout, c.Stderr = &b, &b
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() })
+	defer timer.Stop()
+	err = c.Wait()
+	return b.String(), err
+}
+
+// data are bytes that a rank and a number make, of a length that they make.
+func data(rank, number, most int) []byte {
+	r := rand.New(rand.NewPCG(uint64(rank), uint64(number)))
+	b := make([]byte, r.IntN(most))
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+func numbers(rank, n int) []float32 {
+	r := rand.New(rand.NewPCG(uint64(rank), 7))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64() * math.Exp(5*r.NormFloat64()))
+	}
+	return x
+}
+
+// calls makes every call and compares what comes with what others must have given.
+func calls(j *Job) error {
+	if len(j.Hosts) != j.Size || j.LocalSize != j.Size || j.Local != j.Rank {
+		return fmt.Errorf("%+v: on one machine", j)
+	}
+	for k, most := range []int{1, 2, 100, 300_000} {
+		got, err := j.Broadcast(data(j.Rank, k, most))
+		if err != nil {
+			return err
+		}
+		if want := data(0, k, most); !bytes.Equal(got, want) {
+			return fmt.Errorf("broadcast %d: %d bytes, expected other %d", k, len(got), len(want))
+		}
+		all, err := j.AllGather(data(j.Rank, k, most))
+		if err != nil {
+			return err
+		}
+		for rank, got := range all {
+			if want := data(rank, k, most); !bytes.Equal(got, want) {
+				return fmt.Errorf("gathering %d: %d bytes of rank %d, expected other %d", k, len(got), rank, len(want))
+			}
+		}
+	}
+	for _, n := range []int{0, 1, 5, 1000, 90_001} {
+		want := numbers(0, n)
+		for rank := 1; rank < j.Size; rank++ {
+			for i, v := range numbers(rank, n) {
+				want[i] += v
+			}
+		}
+		got := numbers(j.Rank, n)
+		if err := j.AllReduce(got); err != nil {
+			return err
+		}
+		for i := range want {
+			if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+				return fmt.Errorf("sum %d of %d is %g, expected %g", i, n, got[i], want[i])
+			}
+		}
+	}
+	// Parts that differ in length, one of them empty.
+	bounds := make([]int, j.Size+1)
+	for rank := range j.Size {
+		bounds[rank+1] = bounds[rank] + rank*3
+	}
+	x := numbers(j.Rank, bounds[j.Size])
+	if err := j.ReduceScatter(x, bounds); err != nil {
+		return err
+	}
+	if err := j.AllGatherParts(x, bounds); err != nil {
+		return err
+	}
+	y := numbers(j.Rank, bounds[j.Size])
+	if err := j.AllReduce(y); err != nil {
+		return err
+	}
+	for i := range x {
+		if x[i] != y[i] {
+			return fmt.Errorf("number %d by parts is %g, at once %g", i, x[i], y[i])
+		}
+	}
+	if err := j.ReduceScatter(x, []int{0}); err == nil {
+		return fmt.Errorf("bounds that divide nothing are not refused")
+	}
+	var own error
+	if j.Rank == j.Size-1 {
+		own = fmt.Errorf("no such file")
+	}
+	if err := j.Agree(own); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("rank %d on ", j.Size-1)) {
+		return fmt.Errorf("agreed on %v", err)
+	}
+	if err := j.Agree(context.Canceled); err != context.Canceled {
+		return fmt.Errorf("agreed on %v", err)
+	}
+	if err := j.Agree(nil); err != nil {
+		return err
+	}
+	// Letters, to everybody.
+	for to := range j.Size {
+		for k := range 3 {
+			if err := j.Send(to, append(data(j.Rank, k, 1000), byte(k))); err != nil {
+				return err
+			}
+		}
+	}
+	seen := make([]int, j.Size)
+	for range 3 * j.Size {
+		m := <-j.Messages()
+		if want := append(data(m.From, seen[m.From], 1000), byte(seen[m.From])); !bytes.Equal(m.Data, want) {
+			return fmt.Errorf("message %d of rank %d is not what was sent", seen[m.From], m.From)
+		}
+		seen[m.From]++
+	}
+	if j.Rank == 0 {
+		fmt.Println("good:", j.Launcher, j.Library)
+	}
+	return nil
+}
+
+// next takes numbers of two counters while rank 0 computes and takes none for a while.
+func next(j *Job) error {
+	const many = 500
+	var taken []byte
+	counter := func(which uint64, n int) error {
+		for {
+			k, err := j.Next(which)
+			if err != nil || k >= n {
+				return err
+			}
+			taken = binary.LittleEndian.AppendUint64(taken, which<<32|uint64(k))
+		}
+	}
+	if j.Rank == 0 {
+		x := 1.0
+		for began := time.Now(); time.Since(began) < 300*time.Millisecond; {
+			x = math.Sqrt(x + 1)
+		}
+		if x == 0 {
+			return fmt.Errorf("computed nothing")
+		}
+	}
+	if err := counter(3, many); err != nil {
+		return err
+	}
+	if err := counter(1<<40, 10); err != nil {
+		return err
+	}
+	all, err := j.AllGather(taken)
+	if err != nil {
+		return err
+	}
+	seen := map[uint64]bool{}
+	others := 0
+	for rank, b := range all {
+		for ; len(b) > 0; b = b[8:] {
+			seen[binary.LittleEndian.Uint64(b)] = true
+			if rank > 0 {
+				others++
+			}
+		}
+	}
+	if len(seen) != many+10 {
+		return fmt.Errorf("%d numbers were handed out, expected %d", len(seen), many+10)
+	}
+	if j.Rank == 0 {
+		fmt.Println("others took", others)
+	}
+	return nil
+}
+
+// faulty has the last rank fail while the others wait.
+func faulty(j *Job) error {
+	if j.Rank == j.Size-1 {
+		j.Abort(fmt.Errorf("no space left on device"))
+	}
+	return j.Barrier()
+}
+
+// hanging has the last rank hang in work that is watched over.
+func hanging(j *Job) error {
+	if j.Rank == j.Size-1 {
+		defer j.Guard("writing a file", 0)()
+		time.Sleep(time.Hour)
+	}
+	return j.Barrier()
+}
+
+// waiting says its process and waits for a rank that never comes.
+func waiting(j *Job) error {
+	fmt.Printf("process %d %d\n", j.Rank, os.Getpid())
+	if j.Rank == 1 {
+		time.Sleep(time.Hour)
+	}
+	return j.Barrier()
+}
+
+func each(t *testing.T, test func(t *testing.T, l clustertest.Launcher)) {
+	for _, l := range clustertest.Launchers(t) {
+		t.Run(l.Name, func(t *testing.T) { test(t, l) })
+	}
+}
+
+func TestCalls(t *testing.T) {
+	each(t, func(t *testing.T, l clustertest.Launcher) {
+		for _, n := range []int{2, 3, 4} {
+			if out, err := start(t, l, n, "calls"); err != nil || strings.Count(out, "good:") != 1 {
+				t.Errorf("%d processes: %v\n%s", n, err, out)
+			} else if n == 2 {
+				t.Log(out)
+			}
+		}
+	})
+}
+
+func TestNext(t *testing.T) {
+	each(t, func(t *testing.T, l clustertest.Launcher) {
+		out, err := start(t, l, 3, "next")
+		if n := 0; err != nil || func() int { _, _ = fmt.Sscanf(out, "others took %d", &n); return n }() == 0 {
+			t.Errorf("%v\n%s: the others take work while rank 0 computes", err, out)
+		}
+	})
+}
+
+// TestFaults: where one fails, hangs, stops or is killed all end, and one line says which, where and why.
+func TestFaults(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, func(t *testing.T, l clustertest.Launcher) {
+		for part, want := range map[string]string{
+			"fault": "stele: rank 2 on " + host + ": no space left on device",
+			"hang":  "stele: rank 2 on " + host + ": writing a file has not ended for 1s: does its file system hang?",
+		} {
+			began := time.Now()
+			out, err := start(t, l, 3, part, DeadlineVariable+"=1s")
+			took := time.Since(began)
+			if err == nil || strings.Count(out, "stele:") != 1 || !strings.Contains(out, want) ||
+				took > 20*time.Second {
+				t.Errorf("%s: after %v: %v\n%s\nexpected %s", part, took, err, out, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/stele-lm/stele/cluster/mpi"
+)
+
+// piece is how many bytes a process sends at a time, at most: counts in MPI are ints, and what is sent
+// is copied to memory that the library may keep registered with a network's hardware.
+var piece = 64 << 20
+
+// Barrier waits until all processes have called it.
+func (j *Job) Barrier() error {
+	j.together.Lock()
+	defer j.together.Unlock()
+	return j.barrier("a barrier")
+}
+
+func (j *Job) barrier(name string) error {
+	if j.thread == nil {
+		return nil
+	}
+	return j.thread.do(name, false, func() (*mpi.Request, error) { return j.thread.together.Barrier() })
+}
+
+// Broadcast returns rank 0's bytes to all; those of others are not looked at.
+func (j *Job) Broadcast(data []byte) ([]byte, error) {
+	if j.thread == nil {
+		return data, nil
+	}
+	j.together.Lock()
+	defer j.together.Unlock()
+	if err := j.barrier("a broadcast"); err != nil {
+		return nil, err
+	}
+	t := j.thread
+	length := make([]byte, 8)
+	binary.LittleEndian.PutUint64(length, uint64(len(data)))
+	begin := func(b []byte) error {
+		return t.do("a broadcast", true, func() (*mpi.Request, error) { return t.together.Broadcast(b) })
+	}
+	if err := begin(length); err != nil {
+		return nil, err
+	}
+	if j.Rank != 0 {
+		data = make([]byte, binary.LittleEndian.Uint64(length))
+	}
+	for at := 0; at < len(data); at += piece {
+		if err := begin(data[at:min(at+piece, len(data))]); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+// AllGather returns everybody's bytes, in the order of ranks; lengths may differ.
+func (j *Job) AllGather(data []byte) ([][]byte, error) {
+	if j.thread == nil {
+		return [][]byte{data}, nil
+	}
+	j.together.Lock()
+	defer j.together.Unlock()
+	if err := j.barrier("a gathering"); err != nil {
+		return nil, err
+	}
+	t := j.thread
+	all := make([]byte, 8*j.Size)
+	own := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
+	err := t.do("a gathering", true, func() (*mpi.Request, error) { return t.together.AllGather(own, all) })
+	if err != nil {
+		return nil, err
+	}
+	lengths, longest := make([]int, j.Size), 0
+	parts := make([][]byte, j.Size)
+	for rank := range lengths {
+		lengths[rank] = int(binary.LittleEndian.Uint64(all[8*rank:]))
+		longest = max(longest, lengths[rank])
+		parts[rank] = make([]byte, 0, lengths[rank])
+	}
+	each := max(1, piece/j.Size) // what arrives at a time is at most a piece
+	for at := 0; at < longest; at += each {
+		counts, starts, total := make([]int32, j.Size), make([]int32, j.Size), 0
+		for rank, n := range lengths {
+			counts[rank], starts[rank] = int32(min(max(n-at, 0), each)), int32(total)
+			total += int(counts[rank])
+		}
+		received := make([]byte, total)
+		part := data[min(at, len(data)):min(at+each, len(data))]
+		err := t.do("a gathering", true, func() (*mpi.Request, error) {
+			return t.together.AllGatherLengths(part, received, counts, starts)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for rank := range parts {
+			parts[rank] = append(parts[rank], received[starts[rank]:starts[rank]+counts[rank]]...)
+		}
+	}
+	return parts, nil
+}
+
+// Agree returns nil where every process gives nil, and else an error for all: that of the lowest rank that has one,
+// named with its rank and machine where not all have the same.
+func (j *Job) Agree(own error) error {
+	if j.thread == nil {
+		return own
+	}
+	var text []byte
+	if own != nil {
+		text = append([]byte{1}, own.Error()...)
+	}
+	all, err := j.AllGather(text)
+	if err != nil {
+		return err
+	}
+	same, first := true, -1
+	for rank, text := range all {
+		if len(text) > 0 && first < 0 {
+			first = rank
+		}
+		same = same && string(text) == string(all[0])
+	}
+	switch {
+	case first < 0:
+		return nil
+	case same:
+		return own
+	case first == j.Rank:
+		return fmt.Errorf("rank %d on %s: %w", j.Rank, j.Host, own)
+	}
+	return fmt.Errorf("rank %d on %s: %s", first, j.Hosts[first], all[first][1:])
+}

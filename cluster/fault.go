@@ -1,0 +1,198 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// DeadlineVariable says after how long a process that is not heard of is given up, as in 30s.
+const DeadlineVariable = "STELE_MPI_DEADLINE"
+
+// defaultDeadline is what it is where nothing says otherwise.
+const defaultDeadline = 30 * time.Second
+
+// Deadline is how long a process may not be heard of, or hang in work that Guard watches over, before the job ends.
+func Deadline() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv(DeadlineVariable)); err == nil && d > 0 {
+		return d
+	}
+	return defaultDeadline
+}
+
+// startPatience is how long the processes may take to find each other.
+func startPatience() time.Duration { return 4 * Deadline() }
+
+// watcher notes when others were heard of. Rank 0 hears of all, and all of rank 0.
+type watcher struct {
+	deadline time.Duration
+	watching atomic.Bool
+	heard    []time.Time // by rank
+	last     time.Time   // when the thread looked last
+	sent     time.Time   // when this process said last that it is alive
+	suspect  time.Time   // since when another's silence was found, which a lower rank says first
+	aborting atomic.Bool
+	// Of the end: the others are told, until when that may take, and who is not heard of; -1 for nobody.
+	announced bool
+	leaving   time.Time
+	lost      int
+	guards    sync.Map // *guard → nothing
+}
+
+// guard is work that must not take long.
+type guard struct {
+	what  string
+	since time.Time
+	limit time.Duration
+}
+
+func (w *watcher) open() { w.deadline, w.lost = Deadline(), -1 }
+
+// watch begins to watch over the others.
+func (t *thread) watch() {
+	now := time.Now()
+	t.heard = make([]time.Time, t.size)
+	for i := range t.heard {
+		t.heard[i] = now
+	}
+	t.last = now
+	t.watching.Store(true)
+}
+
+func (w *watcher) close() { w.watching.Store(false) }
+
+func (t *thread) heardFrom(rank int) {
+	if t.watching.Load() {
+		t.heard[rank] = time.Now()
+	}
+}
+
+// tell says that this process is alive, looks whether the others are and whether what Guard watches over goes on.
+func (t *thread) tell() {
+	if !t.watching.Load() {
+		return
+	}
+	now := time.Now()
+	if now.Sub(t.sent) < t.deadline/10 {
+		return
+	}
+	if stood := now.Sub(t.last); stood > t.deadline/2 { // this process was stopped, or its machine slept
+		for i := range t.heard {
+			t.heard[i] = t.heard[i].Add(stood)
+		}
+		t.guards.Range(func(key, _ any) bool {
+			g := key.(*guard)
+			g.since = g.since.Add(stood)
+			return true
+		})
+	}
+	t.last, t.sent = now, now
+	first, last := 0, 1 // whom this process hears and tells
+	if t.rank == 0 {
+		first, last = 1, t.size
+	}
+	for rank := first; rank < last; rank++ {
+		if silent := now.Sub(t.heard[rank]); silent > t.deadline {
+			t.silent(rank, silent)
+		}
+		t.post(letter{to: rank, tag: tagAlive})
+	}
+	t.guards.Range(func(key, _ any) bool {
+		if g := key.(*guard); now.Sub(g.since) > g.limit {
+			t.abort(fmt.Sprintf("rank %d on %s: %s has not ended for %v: does its file system hang?", t.rank,
+				t.job.Host, g.what, now.Sub(g.since).Round(time.Second)))
+		}
+		return true
+	})
+}
+
+// silent says that a process is not heard of. That rank 0 is not, all others find: the lower ranks say it first.
+func (t *thread) silent(rank int, since time.Duration) {
+	if t.rank > 1 {
+		if t.suspect.IsZero() {
+			t.suspect = time.Now()
+		}
+		if time.Since(t.suspect) < min(time.Duration(t.rank)*t.deadline/10, t.deadline) {
+			return
+		}
+	}
+	t.lost = rank
+	t.abort(fmt.Sprintf("rank %d on %s has not been heard of for %v: it was killed or stopped, or its machine "+
+		"or the network is gone (said by rank %d on %s)", rank, t.host(rank), since.Round(time.Second), t.rank,
+		t.job.Host))
+}
+
+// fault ends the job because the library failed.
+func (t *thread) fault(doing string, err error) {
+	if t.aborting.Load() {
+		return
+	}
+	t.abort(fmt.Sprintf("rank %d on %s: %s: %v", t.rank, t.job.Host, doing, err))
+}
+
+// Guard watches over work that must go on, such as writing a file: where done is not called within the limit, or the
+// Deadline where that is longer, the job ends with a line that names rank, machine and what.
+func (j *Job) Guard(what string, limit time.Duration) (done func()) {
+	if j.thread == nil {
+		return func() {}
+	}
+	t, g := j.thread, &guard{what: what, since: time.Now(), limit: max(limit, Deadline())}
+	t.guards.Store(g, nil)
+	return func() { t.guards.Delete(g) }
+}
+
+// Abort ends all processes because this one cannot go on: it prints one line with rank, machine and reason, and exits
+// with status 1. The others end without a word. It does not return, unless the job is of one, which goes on as it is.
+func (j *Job) Abort(reason error) {
+	if j.thread == nil {
+		return
+	}
+	j.thread.abort(fmt.Sprintf("rank %d on %s: %v", j.Rank, j.Host, reason))
+	select {} // the thread ends the program
+}
+
+// abort prints the line and ends the program, within patience. The others are told by the thread, which may be the
+// one that calls.
+func (t *thread) abort(line string) {
+	if !t.aborting.CompareAndSwap(false, true) {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "stele:", line)
+	go func() { // the thread may hang in the library
+		time.Sleep(patience)
+		os.Exit(1)
+	}()
+}
+
+// announce tells the others that the job ends, when that is due, and ends this process when they are told.
+func (t *thread) announce() {
+	if !t.aborting.Load() {
+		return
+	}
+	if !t.announced {
+		t.announced = true
+		for rank := range t.size {
+			if rank != t.rank && rank != t.lost {
+				t.post(letter{to: rank, tag: tagAbort})
+			}
+		}
+		t.leaving = time.Now().Add(patience / 10)
+		return
+	}
+	if len(t.sending) > 0 && time.Now().Before(t.leaving) {
+		return
+	}
+	if t.lost >= 0 { // who is not heard of may hang: its launcher ends it
+		t.library.Abort(1)
+	}
+	os.Exit(1)
+}
+
+// told ends this process because another one has said why.
+func (t *thread) told() {
+	if t.aborting.CompareAndSwap(false, true) {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,157 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// Job is the processes that were started together, seen by one of them. Barrier, Broadcast, AllGather, AllReduce and
+// ReduceScatter are called by all, in the same order, by one goroutine at a time; the rest by any at any time. A call
+// does not return where another process has ended or hangs: this process says so and ends (see Abort).
+type Job struct {
+	Rank, Size int
+	Host       string   // this machine's name
+	Hosts      []string // of every rank
+	// Local is this process's number among the LocalSize of its machine.
+	Local, LocalSize int
+	// Launcher and Library say who started the processes and what carries their messages; empty for a job of one.
+	Launcher, Library string
+
+	together sync.Mutex // one collective call at a time
+	thread   *thread    // nil for a job of one
+	staging  [2][]byte  // see AllReduce
+	alone    mail       // of a job of one
+}
+
+// Alone returns a job of this process alone.
+func Alone() *Job {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	j := &Job{Size: 1, Host: host, Hosts: []string{host}, LocalSize: 1}
+	j.alone.open()
+	return j
+}
+
+var (
+	joining sync.Mutex
+	joined  *Job
+)
+
+// Join returns the job that this process was started for. Where a launcher started several, their MPI library is
+// loaded and they find each other; all call it. A second call returns the same. An error is one line that names the
+// launcher and the library; see Quiet.
+func Join() (*Job, error) {
+	joining.Lock()
+	defer joining.Unlock()
+	if joined != nil {
+		return joined, nil
+	}
+	j := Alone()
+	if os.Getenv(Variable) == "off" {
+		joined = j
+		return j, nil
+	}
+	l, err := started(os.Getenv)
+	if err == nil && l == nil {
+		err = unconnected(os.Getenv)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l == nil || l.size == 1 {
+		joined = j
+		return j, nil
+	}
+	if err := j.join(l); err != nil {
+		return nil, &JoinError{launcher: l, host: j.Host, err: err}
+	}
+	joined = j
+	return j, nil
+}
+
+// JoinError is that a job's processes cannot find each other. Every one of them has it.
+type JoinError struct {
+	launcher *launcher
+	host     string
+	err      error
+}
+
+func (e *JoinError) Error() string {
+	return fmt.Sprintf("rank %d on %s: %v", e.launcher.rank, e.host, e.err)
+}
+
+func (e *JoinError) Unwrap() error { return e.err }
+
+// Quiet reports whether another process of the same machine prints the same error: one line a machine is enough.
+func Quiet(err error) bool {
+	e := (*JoinError)(nil)
+	return errors.As(err, &e) && (e.launcher.local > 0 || e.launcher.locals == 0 && e.launcher.rank > 0)
+}
+
+// join loads the library, begins and learns who is there.
+func (j *Job) join(l *launcher) error {
+	library, err := find(l)
+	if err != nil {
+		return err
+	}
+	j.Launcher, j.Library = l.name, fmt.Sprintf("%s, %s", library.Version, library.Path)
+	if l.family == hydra && library.OpenMPI {
+		return j.mismatch(l)
+	}
+	j.Rank, j.Size = l.rank, l.size // until the library says
+	t, err := begin(j, library)
+	if err != nil {
+		return err
+	}
+	j.Rank, j.Size = t.rank, t.size
+	if l.size > 0 && j.Size != l.size {
+		err := j.mismatch(l)
+		_ = t.end()
+		return err
+	}
+	if j.Size == 1 { // a PMIx launcher of one
+		_ = t.end()
+		return nil
+	}
+	j.thread = t
+	hosts, err := j.AllGather([]byte(j.Host))
+	if err != nil {
+		return err
+	}
+	j.Hosts, j.Local, j.LocalSize = make([]string, j.Size), 0, 0
+	for rank, host := range hosts {
+		j.Hosts[rank] = string(host)
+		if j.Hosts[rank] == j.Host {
+			j.LocalSize++
+			if rank < j.Rank {
+				j.Local++
+			}
+		}
+	}
+	t.watch()
+	return nil
+}
+
+// mismatch says that launcher and library are not of one kind, in which case every process takes itself for rank 0.
+func (j *Job) mismatch(l *launcher) error {
+	return fmt.Errorf("%s started %d processes, but for the library each is alone (%s): it belongs to another "+
+		"launcher; start with that one's mpirun, or set %s to the libmpi.so of %s", l.name, l.size, j.Library, Variable,
+		l.name)
+}
+
+// Leave ends the job without an error. All call it; the process may go on alone.
+func (j *Job) Leave() error {
+	if j.thread == nil {
+		return nil
+	}
+	if err := j.Barrier(); err != nil {
+		return err
+	}
+	t := j.thread
+	j.thread = nil
+	return t.end()
+}

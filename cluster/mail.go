@@ -1,0 +1,185 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/stele-lm/stele/cluster/mpi"
+)
+
+// mail is the letters between processes: short messages that the thread reads at any time.
+type mail struct {
+	posted   chan letter
+	reading  []*incoming
+	mu       sync.Mutex
+	counters map[uint64]uint64      // of rank 0: what Next has handed out
+	asked    map[uint64]chan uint64 // answers that are waited for, by number
+	asks     uint64
+	inbox    chan Message
+}
+
+// letter is a message to a process; its tag says what for.
+type letter struct {
+	to, tag int
+	text    []byte
+}
+
+// Message is what Send sent.
+type Message struct {
+	From int
+	Data []byte
+}
+
+type incoming struct {
+	request *mpi.Request
+	from    int
+	tag     int
+	text    []byte
+	done    bool
+}
+
+// Tags of letters.
+const (
+	tagAlive  = 1 // heartbeat: nothing in it
+	tagAsk    = 2 // Next: number, counter
+	tagAnswer = 3 // number, value
+	tagAbort  = 4 // the reason, which has been printed
+	tagData   = 5 // Send
+)
+
+// inboxSize is how many messages may wait to be received.
+const inboxSize = 1 << 16
+
+func (m *mail) open() {
+	m.posted = make(chan letter, 256)
+	m.counters, m.asked = map[uint64]uint64{}, map[uint64]chan uint64{}
+	m.inbox = make(chan Message, inboxSize)
+}
+
+// post begins to send a letter. Only the thread calls it.
+func (t *thread) post(l letter) {
+	request, err := t.letters.Send(l.text, l.to, l.tag)
+	if err != nil {
+		t.fault(fmt.Sprintf("sending to rank %d on %s", l.to, t.host(l.to)), err)
+		return
+	}
+	t.sending = append(t.sending, request)
+}
+
+func (t *thread) host(rank int) string {
+	if rank < len(t.job.Hosts) && t.job.Hosts != nil && len(t.job.Hosts) == t.size {
+		return t.job.Hosts[rank]
+	}
+	return "another machine"
+}
+
+// read takes letters in and acts on them.
+func (t *thread) read() (moved bool, err error) {
+	for {
+		found, from, tag, length, err := t.letters.Probe()
+		if err != nil {
+			return moved, err
+		}
+		if !found {
+			break
+		}
+		in := &incoming{from: from, tag: tag, text: make([]byte, length)}
+		if in.request, err = t.letters.Receive(in.text, from, tag); err != nil {
+			return moved, err
+		}
+		t.reading = append(t.reading, in)
+		moved = true
+	}
+	reading := t.reading[:0]
+	for _, in := range t.reading {
+		if !in.done {
+			if in.done, err = in.request.Test(); err != nil {
+				return moved, err
+			}
+		}
+		if in.done && len(reading) == 0 { // in their order
+			t.act(in)
+			moved = true
+			continue
+		}
+		reading = append(reading, in)
+	}
+	t.reading = reading
+	return moved, nil
+}
+
+func (t *thread) act(in *incoming) {
+	t.heardFrom(in.from)
+	switch in.tag {
+	case tagAsk:
+		number, counter := binary.LittleEndian.Uint64(in.text), binary.LittleEndian.Uint64(in.text[8:])
+		t.post(letter{in.from, tagAnswer, pair(number, t.count(counter))})
+	case tagAnswer:
+		number, value := binary.LittleEndian.Uint64(in.text), binary.LittleEndian.Uint64(in.text[8:])
+		t.mu.Lock()
+		answer := t.asked[number]
+		delete(t.asked, number)
+		t.mu.Unlock()
+		if answer != nil {
+			answer <- value
+		}
+	case tagAbort:
+		t.told()
+	case tagData:
+		t.inbox <- Message{in.from, in.text}
+	}
+}
+
+func pair(a, b uint64) []byte {
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, a), b)
+}
+
+// count takes the next number of a counter of rank 0's.
+func (m *mail) count(counter uint64) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.counters[counter]
+	m.counters[counter]++
+	return n
+}
+
+// Next hands out 0, 1, 2 … of a counter, each number once among all processes: whoever is free takes the next piece of
+// work. Counters are told apart by any number, and begin at 0. Rank 0 answers while it computes.
+func (j *Job) Next(counter uint64) (int, error) {
+	if j.thread == nil {
+		return int(j.alone.count(counter)), nil
+	}
+	t := j.thread
+	if j.Rank == 0 {
+		return int(t.count(counter)), nil
+	}
+	t.mu.Lock()
+	t.asks++
+	number, answer := t.asks, make(chan uint64, 1)
+	t.asked[number] = answer
+	t.mu.Unlock()
+	t.posted <- letter{0, tagAsk, pair(number, counter)}
+	return int(<-answer), nil
+}
+
+// Send sends a message of less than 2 GiB to a process, itself too, which gets it from Messages. Messages of one
+// process to another arrive in their order.
+func (j *Job) Send(to int, data []byte) error {
+	if j.thread == nil || to == j.Rank {
+		j.messages() <- Message{j.Rank, data}
+		return nil
+	}
+	j.thread.posted <- letter{to, tagData, data}
+	return nil
+}
+
+// Messages is what other processes Send to this one. Whoever expects messages must receive them: 65,536 may wait.
+func (j *Job) Messages() <-chan Message { return j.messages() }
+
+func (j *Job) messages() chan Message {
+	if j.thread == nil {
+		return j.alone.inbox
+	}
+	return j.thread.inbox
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package cluster
+
+import "time"
+
+// yield lets another process have the core, which may be one that this one waits for.
+func yield() { time.Sleep(time.Microsecond) }
