@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -67,7 +66,7 @@ const doubled = " with double quantisation"
 func (s *Source) heldAs() string {
 	switch f := s.options.Projections; {
 	case !f.Quantises():
-		return cmp.Or(s.options.DType, "float32")
+		return s.DType()
 	case f.Double:
 		return string(f.Code) + doubled
 	default:

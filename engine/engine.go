@@ -34,7 +34,8 @@ type Options struct {
 	// them.
 	Threads int
 	// DType is float32 (default), bfloat16 or, on a CPU and not for training, int8 or int4:
-	// how weights are held. The key-value pool is bfloat16 but for float32.
+	// how weights are held; AutoDType is the model's own (see OwnDType). The key-value pool is bfloat16 but for
+	// float32.
 	DType   string
 	Kernels Kernels // auto (default), host or graph: see Kernels
 	// Projections is how the matrices of projections are held, if it quantises: then they are frozen, and

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/engine/builtin"
+	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/sampler"
@@ -396,6 +397,42 @@ func TestSave(t *testing.T) {
 		b, _ := again.Weights.Float32s(i)
 		if !slices.Equal(a, b) {
 			t.Errorf("%s changed", spec.Name)
+		}
+	}
+}
+
+// TestSaveInFloat16: a model is saved in float16 unless a number would become infinite there; then it is saved in
+// float32, which is said.
+func TestSaveInFloat16(t *testing.T) {
+	for _, test := range []struct {
+		largest float32
+		want    checkpoint.DType
+	}{{65504, checkpoint.F16}, {65520, checkpoint.F32}} {
+		var said strings.Builder
+		e := load(t, filepath.Join(testdata, "models", "tiny-llama31"), Options{Backend: "go", Say: &said})
+		values, err := e.Weights.Float32s(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Weights.Upload(); err != nil {
+			t.Fatal(err)
+		}
+		values = slices.Clone(values)
+		values[7] = -test.largest
+		if err := e.Weights.Set(0, values); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "saved")
+		if err := e.SaveIn(dir, checkpoint.F16); err != nil {
+			t.Fatal(err)
+		}
+		own, err := StoredDType(dir)
+		if err != nil || own != test.want || (said.Len() > 0) != (test.want == checkpoint.F32) {
+			t.Errorf("with %g it is saved in %v, said %q: %v", test.largest, own, said.String(), err)
+		}
+		again := load(t, dir, Options{Backend: "go"})
+		if got, err := again.Weights.Float32s(0); err != nil || got[7] != -test.largest {
+			t.Errorf("%g is %g again: %v", -test.largest, got[7], err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/model/hostmodel"
 	"github.com/stele-lm/stele/engine/text"
-	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
@@ -71,6 +71,13 @@ func (s *Source) Open(options Options) error {
 		return err
 	}
 	var err error
+	var notes []string // of the dtype
+	if options.DType == AutoDType {
+		if err := s.openFolder(); err != nil {
+			return err
+		}
+		options.DType, notes = ownDType(s.folder)
+	}
 	if s.dtype, err = ParseDType(options.DType); err != nil {
 		return err
 	}
@@ -92,12 +99,11 @@ func (s *Source) Open(options Options) error {
 		return err
 	}
 	s.options = options
-	if s.folder, err = checkpoint.Open(s.Dir); err != nil {
-		return checkpoint.NotModel(s.Dir, err)
+	if err := s.openFolder(); err != nil {
+		return err
 	}
-	s.Config = s.folder.Config // what is in the files may be another head than was announced
 	if options.Say != nil {
-		for _, note := range s.folder.Notes {
+		for _, note := range slices.Concat(s.folder.Notes, notes) {
 			fmt.Fprintln(options.Say, note)
 		}
 		if n := len(s.mesh); n > 1 && s.device.IsCPU() {
@@ -114,6 +120,21 @@ func (s *Source) Open(options Options) error {
 	}
 	return err
 }
+
+// openFolder opens the files of the weights, unless they are open.
+func (s *Source) openFolder() (err error) {
+	if s.folder != nil {
+		return nil
+	}
+	if s.folder, err = checkpoint.Open(s.Dir); err != nil {
+		return checkpoint.NotModel(s.Dir, err)
+	}
+	s.Config = s.folder.Config // what is in the files may be another head than was announced
+	return nil
+}
+
+// DType returns the name of the dtype that Open chose for the weights.
+func (s *Source) DType() string { return cmp.Or(s.options.DType, "float32") }
 
 // whyGathered tells why attention on a GPU gathers pages, or returns nil.
 func (s *Source) whyGathered() error {
@@ -187,7 +208,7 @@ func (s *Source) Load() (*Engine, error) {
 	}
 	e.spread()
 	releaseMemory()
-	e.logf("loaded %s", e.Dir)
+	e.logf("loaded %s in %s", e.Dir, e.DType())
 	return e, nil
 }
 
@@ -232,20 +253,4 @@ func Resolve(name string) (string, error) {
 		return "", err
 	}
 	return dir, checkpoint.CheckFiles(dir)
-}
-
-// ParseDType reads the name of a dtype that weights may have.
-func ParseDType(name string) (dtypes.DType, error) {
-	switch name {
-	case "", "float32":
-		return dtypes.Float32, nil
-	case "bfloat16":
-		return dtypes.BFloat16, nil
-	case "int8":
-		return dtypes.Int8, nil
-	case "int4":
-		return dtypes.Int4, nil
-	}
-	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16, int8 or int4%s", name,
-		nearest.Hint(name, []string{"float32", "bfloat16", "int8", "int4"}))
 }

@@ -34,6 +34,8 @@ type Origin struct {
 	Weights map[string]string `json:"weights"`
 	Backend string            `json:"backend"`
 	DType   string            `json:"dtype"`
+	// DTypeAuto is that DType was not asked for: it is the model's own.
+	DTypeAuto bool `json:"dtype_auto,omitempty"`
 }
 
 // Manifest is RUN/manifest.json: what must be equal for a run to go on, and all
@@ -170,7 +172,7 @@ func readManifest(dir string) (*Manifest, error) {
 // of it, differs from m; it is "" when there is none.
 func (m *Manifest) difference(now *Manifest) (string, error) {
 	old, is := *m, *now
-	old.ModelDir, old.Trained = now.ModelDir, now.Trained
+	old.ModelDir, old.Trained, old.DTypeAuto = now.ModelDir, now.Trained, now.DTypeAuto
 	old.Settings.OwnLanguages, is.Settings.OwnLanguages = withoutFonts(old.Settings.OwnLanguages),
 		withoutFonts(is.Settings.OwnLanguages)
 	if old.Weights != nil && now.Weights != nil {

@@ -134,7 +134,11 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 	}); err != nil {
 		return found, err
 	}
-	found.plan.Notes = s.Notes()
+	if r.saved = r.savedIn(s); r.saved != "float32" && s.DType() == "float32" && c.Save.DType == "" {
+		r.sayf("checkpoints are written in %s, the model's own dtype (save.dtype: float32 for what it is trained in)",
+			r.saved)
+	}
+	found.plan.Notes, found.plan.Saved = s.Notes(), r.saved
 	if err := r.findAdapter(found); err != nil {
 		return found, err
 	}
@@ -160,7 +164,8 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		return found, err
 	}
 	found.now = Manifest{
-		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Rollout: s.Executor(),
+		Stele: r.options.Version, Backend: s.Device().Name, DType: r.options.DType, Saved: r.saved,
+		Rollout: s.Executor(),
 		Devices: len(s.Mesh()),
 		Kernels: host.Tier().String(), CPU: isa.InForce().String(), Config: *c, OwnLanguages: known.Own(),
 		CUDNN: found.plan.workload.CUDNN,
@@ -191,7 +196,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		return found, err
 	}
 	if r.dir != "" {
-		if err := r.checkDisk(found.plan.Memory); err != nil {
+		if err := r.checkDisk(found.plan.Memory, s.Config.NumParameters()); err != nil {
 			return found, err
 		}
 	}

@@ -59,7 +59,7 @@ func (r *run) stage() error {
 		return err
 	}
 	if r.adapter == nil || r.config.LoRA.Merge {
-		if err := r.engine.Save(staging); err != nil {
+		if err := r.engine.SaveIn(staging, r.savedDType()); err != nil {
 			return err
 		}
 	}
@@ -69,7 +69,7 @@ func (r *run) stage() error {
 		}
 	}
 	if err := tensorfile.Write(filepath.Join(staging, momentsFile),
-		r.learner.Optimizer().State()); err != nil {
+		append(r.learner.Optimizer().State(), r.exact()...)); err != nil {
 		return fmt.Errorf("optimiser state: %w", err)
 	}
 	files, err := hashFolder(staging)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/eval/grade"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -166,6 +167,10 @@ type Save struct {
 	// KeepBest is the number of checkpoints with the highest accuracy in evaluation that stay besides;
 	// each step that is evaluated then has one.
 	KeepBest int `yaml:"keep_best" json:"keep_best"`
+	// DType is the dtype that checkpoints are written in: float32, bfloat16 or float16; empty is the one that
+	// the model came in, or bfloat16 where --dtype bfloat16 holds the weights in it. Beside weights in less than
+	// they are held in a checkpoint keeps them exactly, for the run to go on with.
+	DType string `yaml:"dtype" json:"dtype,omitempty"`
 	// Rollouts writes rollouts/step-N.jsonl: each completion with its rewards.
 	Rollouts bool `yaml:"rollouts" json:"rollouts"`
 }
@@ -431,6 +436,8 @@ func (c *Config) validate() error {
 	check(c.Save.Every > 0, "save.every is %d, expected at least 1", c.Save.Every)
 	check(c.Save.KeepLast >= 0 && c.Save.KeepBest >= 0,
 		"save.keep_last %d and keep_best %d must not be negative", c.Save.KeepLast, c.Save.KeepBest)
+	_, known := checkpoint.ParseTorchName(c.Save.DType)
+	check(c.Save.DType == "" || known, "save.dtype is %q, expected float32, bfloat16 or float16", c.Save.DType)
 	check(c.Eval.Every >= 0 && c.Eval.Patience >= 0, "eval.every %d and patience %d must not be negative",
 		c.Eval.Every, c.Eval.Patience)
 	measured := c.Eval.Bench != "" && c.Eval.Every > 0
@@ -461,11 +468,11 @@ func (c *Config) validate() error {
 			"rollout.filter_by is %q, expected accuracy or reward", r.FilterBy)
 	}
 	check(!slices.Contains(c.Rollout.Stop, ""), "rollout.stop has an empty text, which ends nothing")
-	known, err := c.Data.Source(nil).LanguageTable()
+	languages, err := c.Data.Source(nil).LanguageTable()
 	if err != nil {
-		errs, known = append(errs, err), language.Builtin()
+		errs, languages = append(errs, err), language.Builtin()
 	}
-	errs = append(errs, c.notFinite(), c.Loss.Validate(), c.Optimizer.Validate(), c.Reward.Validate(known))
+	errs = append(errs, c.notFinite(), c.Loss.Validate(), c.Optimizer.Validate(), c.Reward.Validate(languages))
 	var all []string // a line of all that is wrong
 	for _, err := range errs {
 		if err != nil {

@@ -31,8 +31,8 @@ func (c Config) DiskBytes(p memory.Plan) int64 {
 }
 
 // checkDisk refuses a run whose checkpoints its disk has no room for.
-func (r *run) checkDisk(p memory.Plan) error {
-	need := r.config.DiskBytes(p)
+func (r *run) checkDisk(p memory.Plan, parameters int64) error {
+	need := int64(r.config.checkpoints()) * r.savedBytes(p, parameters)
 	err := filepath.WalkDir(filepath.Join(r.dir, "checkpoints"),
 		func(_ string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {

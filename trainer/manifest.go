@@ -21,6 +21,9 @@ type Manifest struct {
 	Stele   string `json:"stele"`
 	Backend string `json:"backend"`
 	DType   string `json:"dtype"`
+	// Saved is the dtype that checkpoints are written in; runs from before there was a choice have none, and write
+	// them as the weights are held.
+	Saved   string `json:"saved_dtype,omitempty"`
 	Rollout string `json:"rollout_executor"` // host kernels, or the backend's graphs
 	// Devices is the number of the backend's devices that share the work; runs from before it was noted have 0.
 	Devices int `json:"devices,omitempty"`

@@ -46,6 +46,8 @@ type Plan struct {
 	Notes []string `json:"notes,omitempty"`
 	// Ignored are settings that will have no effect, with the reason.
 	Ignored []string `json:"ignored,omitempty"`
+	// Saved is the dtype that checkpoints are written in.
+	Saved string `json:"saved_dtype,omitempty"`
 	// Refusal says why the run would be refused here; empty where it would begin.
 	Refusal string `json:"refusal,omitempty"`
 }

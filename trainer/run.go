@@ -101,6 +101,7 @@ type run struct {
 	interruption interruption
 	release      func() error // of the folder
 	ended        bool         // with all its steps
+	saved        string       // the dtype of checkpoints
 	interim      bool         // the checkpoint that is written is that of a run that was stopped
 }
 
@@ -395,7 +396,8 @@ func (r *run) restore(latest string, s state) error {
 			return err
 		}
 	}
-	if err := r.learner.Restore(filepath.Join(latest, momentsFile), s.Updates); err != nil {
+	moments := filepath.Join(latest, momentsFile)
+	if err := errors.Join(r.learner.Restore(moments, s.Updates), r.restoreExact(moments)); err != nil {
 		return err
 	}
 	r.engine.Weights.Version = s.Version

@@ -220,14 +220,14 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	}
 	defer e.Close()
 	if f.pass != "" && model.HostOnly(e.Weights.DType) {
-		return usagef("--pass %s is training: not with --dtype %s", f.pass, g.dtype)
+		return usagef("--pass %s is training: not with --dtype %s", f.pass, e.DType())
 	}
 	passTokens, passPrompt := f.passSize()
 	if most := e.Weights.Config.MaxPositions; passTokens+passPrompt > most {
 		return usagef("--pass %s: with the prompt %d tokens, and the model has %d positions", f.pass,
 			passTokens+passPrompt, most)
 	}
-	b := &benchRun{engine: e, flags: f, dtype: g.dtype}
+	b := &benchRun{engine: e, flags: f, dtype: e.DType()}
 	measure := b.run
 	if f.offline {
 		measure = b.runOffline
@@ -249,6 +249,10 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	}
 	if err != nil {
 		return err
+	}
+	if f.train && g.dtype == engine.AutoDType && e.DType() != trainingDType {
+		fmt.Fprintf(os.Stderr, "the train step is measured in %s, the model's own dtype: stele train is in %s unless "+
+			"--dtype is given\n", e.DType(), trainingDType)
 	}
 	var parts []trainer.Part
 	training := trainer.BenchOptions{Repeat: f.repeat, Size: f.size(), Rank: f.lora, Save: f.save}

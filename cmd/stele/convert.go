@@ -13,7 +13,7 @@ import (
 )
 
 // written are the values of --dtype of convert.
-var written = []string{"float32", "float16", "bfloat16", "q8_0"}
+var written = []string{engine.AutoDType, "float32", "float16", "bfloat16", "q8_0"}
 
 // writtenTypes are the types that they name, and their other names.
 var writtenTypes = map[string]gguf.Type{
@@ -31,10 +31,18 @@ func newConvertCommand() *cobra.Command {
 A PATH that ends in .gguf is made a file that llama.cpp runs, of a Llama, Qwen2 or Qwen3: its
 tokenizer and chat template are in it, its matrices are as --dtype says, its vectors float32.
 Any other PATH is made a folder that transformers loads, as float32, float16 or bfloat16: of a
-GGUF file, or of a folder with quantised weights, which are decoded.`,
+GGUF file, or of a folder with quantised weights, which are decoded. What is written is in the dtype
+that the model came in unless --dtype is given.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			as, ok := writtenTypes[strings.ToLower(dtype)]
+			if strings.ToLower(dtype) == engine.AutoDType {
+				own, err := engine.StoredDType(name)
+				if err != nil {
+					return err
+				}
+				as, ok = writtenTypes[own.TorchName()], true
+			}
 			if !ok {
 				return usagef("--dtype %q: expected %s%s", dtype, nearest.List(written), nearest.Hint(dtype, written))
 			}
@@ -50,7 +58,8 @@ GGUF file, or of a folder with quantised weights, which are decoded.`,
 	}
 	c.Flags().StringVarP(&name, "model", "m", "", modelUsage)
 	c.Flags().StringVar(&out, "out", "", "file that ends in .gguf, or folder, to write")
-	c.Flags().StringVar(&dtype, "dtype", "float32", "of the matrices in it: "+nearest.List(written))
+	c.Flags().StringVar(&dtype, "dtype", engine.AutoDType,
+		"of the matrices in it: "+nearest.List(written)+"; auto is the model's own")
 	must(c.MarkFlagRequired("model"))
 	must(c.MarkFlagRequired("out"))
 	return c

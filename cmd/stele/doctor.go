@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
@@ -58,6 +59,7 @@ type memoryEstimate struct {
 	Dir             string `json:"dir"`
 	Parameters      int64  `json:"parameters"`
 	DType           string `json:"dtype"`
+	DTypeAuto       bool   `json:"dtype_auto,omitempty"` // it is the model's own, and training is in float32
 	WeightBytes     int64  `json:"weight_bytes"`
 	KVBytesPerToken int64  `json:"kv_bytes_per_token"`
 	// TrainingBytes are weights, gradients, both moments, and float32 masters
@@ -222,6 +224,14 @@ func machineMemory() (total, available int64) {
 }
 
 func estimate(name, dtypeName string) (*memoryEstimate, error) {
+	auto := dtypeName == engine.AutoDType
+	var notes []string
+	var err error
+	if auto {
+		if dtypeName, notes, err = engine.OwnDType(name); err != nil {
+			return nil, err
+		}
+	}
 	dtype, err := engine.ParseDType(dtypeName)
 	if err != nil {
 		return nil, usagef("--dtype: %v", err)
@@ -237,10 +247,13 @@ func estimate(name, dtypeName string) (*memoryEstimate, error) {
 	defer folder.Close()
 	config := folder.Config
 	m := &memoryEstimate{
-		Dir: dir, Notes: folder.Notes, Parameters: config.NumParameters(), DType: dtypeName,
+		Dir: dir, Notes: slices.Concat(folder.Notes, notes), Parameters: config.NumParameters(), DType: dtypeName,
+		DTypeAuto:   auto,
 		WeightBytes: model.Bytes(config, dtype), KVBytesPerToken: config.KVBytesPerToken(poolDType(dtypeName)),
 	}
-	if !model.HostOnly(dtype) {
+	if auto {
+		m.TrainingBytes = 4 * config.WeightBytes(checkpoint.F32)
+	} else if !model.HostOnly(dtype) {
 		m.TrainingBytes = m.WeightBytes + 3*config.WeightBytes(checkpoint.F32)
 		if dtypeName != "float32" {
 			m.TrainingBytes += config.WeightBytes(checkpoint.F32)
@@ -305,11 +318,15 @@ func (d diagnosis) print(w io.Writer) error {
 	row("programs", "%v", d.Programs)
 	if m := d.Model; m != nil {
 		row("model", "%s, %.1f million parameters", m.Dir, float64(m.Parameters)/1e6)
-		row("weights", "%s in %s", binarySize(m.WeightBytes), m.DType)
+		own, training := "", ""
+		if m.DTypeAuto {
+			own, training = ", the model's own dtype", " in "+trainingDType
+		}
+		row("weights", "%s in %s%s", binarySize(m.WeightBytes), m.DType, own)
 		row("kv cache", "%d bytes a token, %s for 1000 tokens", m.KVBytesPerToken,
 			binarySize(1000*m.KVBytesPerToken))
 		if m.TrainingBytes > 0 {
-			row("training", "%s with AdamW, before activations", binarySize(m.TrainingBytes))
+			row("training", "%s with AdamW%s, before activations", binarySize(m.TrainingBytes), training)
 		} else {
 			row("training", "not in %s, which is for generating on a CPU", m.DType)
 		}

@@ -163,6 +163,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if err != nil {
 		return err
 	}
+	g.goOnIn(c, c.ErrOrStderr(), f.model, f.folders(adapters)...)
 	found, err := g.findEvaluation(f.model, "--max-tokens", spec, source, f.batch)
 	if err != nil {
 		return err
@@ -233,12 +234,22 @@ func (f *evalFlags) runs(found *evaluation, adapters []givenAdapter) (runs []ada
 		if err != nil {
 			return runs, err
 		}
-		if r.out = f.out; len(adapters) > 1 && f.out != "" {
-			r.out = filepath.Join(f.out, given.name)
-		}
+		r.out = f.folders(adapters)[len(runs)]
 		runs = append(runs, r)
 	}
 	return runs, nil
+}
+
+// folders are those of the runs: of the model, or of each adapter.
+func (f *evalFlags) folders(adapters []givenAdapter) []string {
+	if len(adapters) < 2 || f.out == "" {
+		return slices.Repeat([]string{f.out}, max(1, len(adapters)))
+	}
+	var all []string
+	for _, a := range adapters {
+		all = append(all, filepath.Join(f.out, a.name))
+	}
+	return all
 }
 
 // evaluation is one that nothing speaks against so far, of a model that is not loaded yet.
@@ -278,9 +289,10 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 	if err != nil {
 		return nil, err
 	}
-	found.origin = evalOrigin(g, model.Executor(), name, weights)
+	found.origin = evalOrigin(model.Executor(), model.DType(), name, weights)
+	found.origin.DTypeAuto = g.dtype == engine.AutoDType
 	if code := blockwise.Code(g.quantize); code != blockwise.None {
-		found.origin.DType += " over " + g.quantize // the projections
+		found.origin.DType += over + g.quantize // the projections
 	}
 	if found.origin.Trained, err = eval.LineageOf(model.Dir); err != nil {
 		return nil, err
@@ -386,9 +398,8 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 	return questions, stops, nil
 }
 
-func evalOrigin(g *globals, executor, model string, weights map[string]string) eval.Origin {
-	return eval.Origin{Stele: buildVersion(), Model: model, Weights: weights, Backend: executor,
-		DType: g.dtype}
+func evalOrigin(executor, dtype, model string, weights map[string]string) eval.Origin {
+	return eval.Origin{Stele: buildVersion(), Model: model, Weights: weights, Backend: executor, DType: dtype}
 }
 
 // evalDeps makes what a run needs besides its questions; batch samples are generated at once.
@@ -534,7 +545,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	deps, err := evalDeps(e, spec, evalOrigin(g, e.Executor(), c.Model, nil), c.Rollout.Batch, g.stderr())
+	deps, err := evalDeps(e, spec, evalOrigin(e.Executor(), e.DType(), c.Model, nil), c.Rollout.Batch, g.stderr())
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type evalMemory struct {
 func newEvalMemory(c *checkpoint.Config, dtype string, projections blockwise.Format, batch, tokens int,
 	p *evalPlan) evalMemory {
 	held, err := engine.ParseDType(dtype)
-	must(err) // the flag was validated
+	must(err) // the model was opened with it
 	longest := 0
 	for _, part := range p.Parts {
 		longest = max(longest, part.PromptMost)
@@ -100,7 +100,7 @@ func printEvalPlan(w io.Writer, g *globals, found *evaluation, runs []adapted, b
 	spec, c := found.spec, found.model.Config
 	models := len(runs)
 	p := newEvalPlan(spec, found.questions, c.MaxPositions)
-	p.Memory = newEvalMemory(c, g.dtype, g.projections(), batch, spec.MaxTokens, &p)
+	p.Memory = newEvalMemory(c, found.model.DType(), g.projections(), batch, spec.MaxTokens, &p)
 	for _, r := range runs {
 		p.Memory.add(r.adapter)
 	}
@@ -126,7 +126,7 @@ func printEvalPlan(w io.Writer, g *globals, found *evaluation, runs []adapted, b
 		spec.MaxTokens, p.Tokens); err != nil {
 		return err
 	}
-	held := g.dtype
+	held := found.model.DType()
 	if g.projections().Quantises() {
 		held += ", projections in " + g.quantize
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
@@ -88,6 +89,14 @@ how much of the cores' time was used.`,
 			}
 			defer w.unload()
 			w.means = evaluations > 1
+			if !c.Flags().Changed("dtype") {
+				if g.dtype, err = s.DType(out); err != nil {
+					return err
+				}
+				if g.dtype != engine.AutoDType {
+					fmt.Fprintf(c.ErrOrStderr(), "%s was begun with --dtype %s, and goes on with it\n", out, g.dtype)
+				}
+			}
 			options := study.Options{Backend: g.backend, DType: g.dtype, Kernels: g.kernels}
 			switch {
 			case dryRun:

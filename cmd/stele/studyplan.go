@@ -173,7 +173,7 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model, adapter string) (stu
 		defer opened.Close()
 	}
 	p := newEvalPlan(spec, questions, found.Config.MaxPositions)
-	needed := newEvalMemory(found.Config, w.g.dtype, w.g.projections(), cmp.Or(e.Batch, evaluationBatch),
+	needed := newEvalMemory(found.Config, found.DType(), w.g.projections(), cmp.Or(e.Batch, evaluationBatch),
 		spec.MaxTokens, &p)
 	needed.add(opened)
 	out.Generated = int64(p.Tokens)
@@ -186,14 +186,21 @@ func (w *studyWork) planEvaluate(e study.Evaluation, model, adapter string) (stu
 		// a question's samples share its prompt
 		out.Tokens += int64(part.PromptMean * float64(part.Questions))
 	}
-	w.speed(&out, found.Config, found.Executor(), nil)
+	w.speedIn(found.DType(), &out, found.Config, found.Executor(), nil)
 	return out, nil
 }
 
-// speed adds to an estimate how fast a job is: as given, or as stele bench measured a
-// model of that shape here, with what generates or trains. training is nil for an evaluation.
+// speed is speedIn in the dtype of trainings.
 func (w *studyWork) speed(
 	e *study.Estimate, shape *checkpoint.Config, executor string, training *trainer.Config,
+) {
+	w.speedIn(w.g.dtypeOfTraining(), e, shape, executor, training)
+}
+
+// speedIn adds to an estimate how fast a job is: as given, or as stele bench measured a
+// model of that shape here, in a dtype, with what generates or trains. training is nil for an evaluation.
+func (w *studyWork) speedIn(
+	dtype string, e *study.Estimate, shape *checkpoint.Config, executor string, training *trainer.Config,
 ) {
 	if w.perSecond > 0 {
 		e.PerSecond, e.SpeedOf = w.perSecond, fmt.Sprintf("%g tokens a second as given", w.perSecond)
@@ -211,7 +218,7 @@ func (w *studyWork) speed(
 		e.Notes = append(e.Notes, fmt.Sprintf("the speeds of stele bench, in %s, cannot be read: %v", path, err))
 		return
 	}
-	s := all[speedKey(shape, w.g.dtype, executor)]
+	s := all[speedKey(shape, dtype, executor)]
 	switch {
 	case training == nil:
 		e.PerSecond = s.Decode

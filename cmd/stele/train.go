@@ -84,6 +84,9 @@ null} for each, in the same order:
 			if out == "" && !dryRun {
 				return usagef("--out is not set: name the folder of the run, or use --dry-run")
 			}
+			if err := g.settleTraining(c, cfg.Model); err != nil {
+				return err
+			}
 			live := newTrainProgress(os.Stderr)
 			options := g.trainOptions(cfg, live)
 			options.Resume, options.Memory, options.OnStep = resume, limit, live.step
@@ -131,7 +134,7 @@ func adapterSetting(adapter string, settings []string) (string, error) {
 // trainOptions are the options of the global flags for a run; live gets what is said.
 func (g *globals) trainOptions(cfg trainer.Config, live *trainProgress) trainer.Options {
 	return trainer.Options{
-		Backend: g.backend, DType: g.dtype, Kernels: engine.Kernels(g.kernels), Version: buildVersion(),
+		Backend: g.backend, DType: g.dtypeOfTraining(), Kernels: engine.Kernels(g.kernels), Version: buildVersion(),
 		Devices: g.devices,
 		Shared:  g.shared, Threads: g.threads, Log: g.log(), Say: live,
 		Evaluate: func(ctx context.Context, e *engine.Engine, out string) (*eval.Results, error) {
@@ -159,7 +162,7 @@ func trainConfig(c *cobra.Command, g *globals, config string, settings []string,
 		if !flags.Changed("backend") {
 			g.backend = backend
 		}
-		if !flags.Changed("dtype") {
+		if g.dtype == engine.AutoDType {
 			g.dtype = dtype
 		}
 		if !flags.Changed("kernels") {

@@ -33,8 +33,9 @@ type Config struct {
 	// Raw is config.json as it was read; Write hands it on. Nil for a new model.
 	Raw json.RawMessage
 
-	notes []string // what of config.json is not followed
-	codes *codes   // how weights are quantised; nil if they are not
+	notes    []string // what of config.json is not followed
+	codes    *codes   // how weights are quantised; nil if they are not
+	declared string   // the dtype that the file declares; empty where it declares none
 }
 
 // configFile has the fields of config.json in both layouts: rope_theta, rope_scaling and
@@ -170,6 +171,9 @@ func parseConfig(data []byte) (*Config, error) {
 	}
 	if c.DType, err = parseTorchDType(f.DType, f.TorchDType); err != nil {
 		return nil, err
+	}
+	if f.DType != "" || f.TorchDType != "" {
+		c.declared = c.DType.TorchName()
 	}
 	if c.EOS, err = tokenIDs(f.EOS, c.VocabSize); err != nil {
 		return nil, fmt.Errorf("eos_token_id: %w", err)

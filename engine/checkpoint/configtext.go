@@ -125,7 +125,7 @@ func (c *Config) file(dtype DType) ([]byte, error) {
 	fields = slices.DeleteFunc(fields, func(m member) bool { return slices.Contains(quantizationKeys, m.key) })
 	for _, key := range []string{"torch_dtype", "dtype"} {
 		if fields.get(key) != nil {
-			fields.add(key, dtype.torchName())
+			fields.add(key, dtype.TorchName())
 		}
 	}
 	was := c.Architecture.Defaults.Tied
@@ -185,7 +185,7 @@ func (c *Config) fields(dtype DType) members {
 		m.set("rope_scaling", text)
 	}
 	m.add("tie_word_embeddings", c.TieEmbeddings)
-	m.add("torch_dtype", dtype.torchName())
+	m.add("torch_dtype", dtype.TorchName())
 	if c.BOS >= 0 {
 		m.add("bos_token_id", c.BOS)
 	}

@@ -60,9 +60,19 @@ func (d DType) isReal() bool {
 	return strings.HasPrefix(d.String(), "F") || d == BF16 || d == Coded
 }
 
-// torchName returns the name that config.json uses.
-func (d DType) torchName() string {
+// TorchName returns the name that config.json uses for F32, BF16 and F16.
+func (d DType) TorchName() string {
 	return [...]string{F32: "float32", BF16: "bfloat16", F16: "float16"}[d]
+}
+
+// ParseTorchName reads what TorchName returns.
+func ParseTorchName(name string) (DType, bool) {
+	for _, d := range []DType{F32, BF16, F16} {
+		if d.TorchName() == name {
+			return d, true
+		}
+	}
+	return 0, false
 }
 
 func parseDType(name string) (DType, error) {
@@ -82,6 +92,15 @@ type Tensor struct {
 	Shape []int
 	Data  []byte
 	rows  func(dst []float32, row int) // of a Coded tensor: a row's values; Data are what they are made of
+	order *DType                       // of a Coded tensor whose rows only lie in another order: their dtype
+}
+
+// plain returns the dtype of a tensor's numbers; it is Coded where they are stored as codes.
+func (t Tensor) plain() DType {
+	if t.order != nil {
+		return *t.order
+	}
+	return t.DType
 }
 
 // Len returns the number of elements.

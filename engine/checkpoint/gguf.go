@@ -116,6 +116,9 @@ func decodedTensor(t gguf.Tensor, name string, width int) Tensor {
 	if width != 0 {
 		place = func(row int) int { return gguf.RowHere(row, width) }
 	}
+	if isPlain {
+		out.order = &dtype
+	}
 	if len(t.Shape) == 1 { // a row has one number, and a block has more
 		values := make([]float32, t.Shape[0])
 		t.Type.Decode(values, t.Data)

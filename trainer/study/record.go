@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/runlock"
@@ -38,6 +39,21 @@ type record struct {
 	// Checkpoint is a training's last, in its folder.
 	Checkpoint string            `json:"checkpoint,omitempty"`
 	Settings   map[string]string `json:"settings"`
+}
+
+// DType is --dtype as the study in a folder was begun, or as it is where nobody gives it. All of a study is in one, so
+// that its models can be compared.
+func (s *Study) DType(dir string) (string, error) {
+	for _, j := range s.Jobs {
+		r, err := readRecord(dir, j.Name)
+		if err != nil {
+			return "", err
+		}
+		if r != nil && j.Kind != Reports && r.Settings["--dtype"] != "" {
+			return r.Settings["--dtype"], nil
+		}
+	}
+	return engine.AutoDType, nil
 }
 
 // jobsName is the folder of the records.

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/internal/nearest"
+)
+
+// AutoDType is the value of Options.DType that stands for the model's own.
+const AutoDType = "auto"
+
+// ParseDType reads the name of a dtype that weights may have.
+func ParseDType(name string) (dtypes.DType, error) {
+	switch name {
+	case "", "float32":
+		return dtypes.Float32, nil
+	case "bfloat16":
+		return dtypes.BFloat16, nil
+	case "int8":
+		return dtypes.Int8, nil
+	case "int4":
+		return dtypes.Int4, nil
+	}
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16, int8 or int4%s", name,
+		nearest.Hint(name, []string{"float32", "bfloat16", "int8", "int4"}))
+}
+
+// DType returns the name of the dtype that the weights are held in.
+func (e *Engine) DType() string { return cmp.Or(e.options.DType, "float32") }
+
+// OwnDType returns the name of the dtype in which AutoDType holds a model, which is found as by Find: that in which
+// most of its numbers are stored (see checkpoint.Folder.Own), and float32 for float16, which Stele does not hold
+// and float32 has every number of. Notes say, a line each, what of it may surprise.
+func OwnDType(name string) (dtype string, notes []string, err error) {
+	folder, err := openNamed(name)
+	if err != nil {
+		return "", nil, err
+	}
+	defer folder.Close()
+	dtype, notes = ownDType(folder)
+	return dtype, notes, nil
+}
+
+// StoredDType returns the dtype that a model, which is found as by Find, came in, of those that files of weights
+// have (see checkpoint.Folder.Own).
+func StoredDType(name string) (checkpoint.DType, error) {
+	folder, err := openNamed(name)
+	if err != nil {
+		return 0, err
+	}
+	defer folder.Close()
+	own, _ := folder.Own()
+	return own, nil
+}
+
+// openNamed opens the weights of a model by its name.
+func openNamed(name string) (*checkpoint.Folder, error) {
+	dir, err := Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, checkpoint.NotModel(dir, err)
+	}
+	return folder, nil
+}
+
+// StoredDType returns the dtype that the model came in, of those that files of weights have; Open must come before.
+func (s *Source) StoredDType() checkpoint.DType {
+	own, _ := s.folder.Own()
+	return own
+}
+
+// ownDType is OwnDType of an open folder.
+func ownDType(folder *checkpoint.Folder) (dtype string, notes []string) {
+	own, notes := folder.Own()
+	switch {
+	case own == checkpoint.F16:
+		notes = append(notes, folder.Dir+": float16 is held as float32, which has all of its numbers; --dtype "+
+			"bfloat16 takes half the memory, and rounds them")
+		return "float32", notes
+	case own == checkpoint.BF16 && len(notes) > 0:
+		notes[len(notes)-1] += ": all is held in bfloat16, and --dtype float32 rounds nothing"
+	}
+	return own.TorchName(), notes
+}
