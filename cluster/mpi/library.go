@@ -18,6 +18,7 @@ type Library struct {
 	OpenMPI bool
 
 	abi       abi
+	handle    uintptr
 	functions map[string]uintptr
 }
 
@@ -34,7 +35,7 @@ func Load(path string) (*Library, error) {
 		}
 		return address
 	}
-	l := &Library{Path: path, functions: map[string]uintptr{}}
+	l := &Library{Path: path, handle: handle, functions: map[string]uintptr{}}
 	for _, symbol := range symbols {
 		if l.functions[symbol] = find(symbol); l.functions[symbol] == 0 {
 			return nil, fmt.Errorf("%s has no %s: expected an MPI library of version 3 or later", path, symbol)
@@ -111,8 +112,16 @@ func (l *Library) Init() error {
 	return l.call("MPI_Comm_set_errhandler", uintptr(l.abi.world), uintptr(l.abi.errorsReturn))
 }
 
-// Finalize ends what Init began.
-func (l *Library) Finalize() error { return l.call("MPI_Finalize") }
+// Finalize ends what Init began, and the library is not there any more. MPICH, from version 4 on, tells its launcher
+// only when C's exit runs, which a program in Go does not: the launcher then takes the process for one that crashed, and
+// kills the others. Unloading the library runs what it left to exit, and nobody else's.
+func (l *Library) Finalize() error {
+	err := l.call("MPI_Finalize")
+	if err == nil && strings.HasPrefix(l.Version, "MPICH") {
+		err = purego.Dlclose(l.handle)
+	}
+	return err
+}
 
 // Abort ends all processes with an exit code; it does not return.
 func (l *Library) Abort(code int) {
