@@ -8,7 +8,7 @@ PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .PHONY: man cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
-  race portable arm64 check fmt vet lint generated fuzz goldens clean
+  race portable arm64 browser-check check fmt vet lint generated fuzz goldens clean
 
 build: setup
 	@$(ENV) echo "Building bin/stele" >&2; go build -ldflags "$$STELE_LDFLAGS $$(third_party/commit.sh)" -o bin/stele ./cmd/stele
@@ -99,6 +99,10 @@ portable: setup
 
 arm64: setup
 	@third_party/check-arm64.sh
+
+# Pages of reports in a Chromium without a window, at 420 and at 1,400 pixels: part of make test, aloud by itself.
+browser-check: setup
+	@$(ENV) go test ./eval/report -run TestBrowser -count=1 -v
 
 # What needs no run: each says what it looked at.
 check: fmt vet lint generated

@@ -19,6 +19,7 @@ func newReportCommand(*globals) *cobra.Command {
 Each DIR is the --out of stele eval or stele train; one that is still going is
 reported as far as it is. --out gets
   report.html        one page that needs nothing else, also for print
+  samples.html       what the models wrote, to filter, search and compare; needs samples/ beside it
   report.md, .tex    the same as Markdown and as LaTeX (pdflatex, booktabs)
   report.json        every number, not rounded, with 95 % intervals
   figures/*.svg, *.png

@@ -99,6 +99,11 @@ func (t knownLanguages) names() []string {
 	return names
 }
 
+// fonts are those for the names of languages, as a style, and with latin set for other names too.
+func (t knownLanguages) fonts(latin bool) string {
+	return fontCSS(latin, t.names()...) + ownFontCSS(t.known().Own())
+}
+
 // Heading is a table's heading as the page shows it.
 type heading struct{ Text, Code, Native, Direction string }
 

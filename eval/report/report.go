@@ -18,9 +18,11 @@ import (
 type Report struct {
 	Title    string
 	Sections []Section
-	runs     []*Run
-	study    *study
-	curves   []curve
+	// SamplesAt is the page of samples, where that is another report's; empty: beside the report, and written with it.
+	SamplesAt string
+	runs      []*Run
+	study     *study
+	curves    []curve
 }
 
 // New makes a report of runs. The plan may be empty; it must not name a base that
@@ -158,8 +160,13 @@ func (r *Report) number(papers string, next *int) string {
 	return fmt.Sprint(*next)
 }
 
-// styleSheet returns the page's style with its colours for light, dark and paper.
+// styleSheet returns the report's style, with fonts for the names of languages.
 func styleSheet(t knownLanguages) string {
+	return pageStyle(t.fonts(true), figureCSS)
+}
+
+// pageStyle returns a page's style: fonts, colours for light, dark and paper, and what all pages have and it adds.
+func pageStyle(fonts, added string) string {
 	var light, dark strings.Builder
 	var names []string
 	for _, c := range colours {
@@ -167,10 +174,9 @@ func styleSheet(t knownLanguages) string {
 		fmt.Fprintf(&dark, "--%s: %s; ", c.name, c.dark)
 		names = append(names, "$"+c.name, "var(--"+c.name+")")
 	}
-	return fontCSS(true, t.names()...) + ownFontCSS(t.known().Own()) +
-		fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: "+
-			"dark) { :root { %s} }\n", light.String(), dark.String()) +
-		strings.NewReplacer(names...).Replace(pageCSS+figureCSS)
+	return fonts + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: "+
+		"dark) { :root { %s} }\n", light.String(), dark.String()) +
+		strings.NewReplacer(names...).Replace(pageCSS+added)
 }
 
 // Markdown returns the report's text, tables and links to the figures' files.
@@ -204,7 +210,7 @@ func (r *Report) Markdown() string {
 }
 
 // Write puts report.html, report.md, report.tex, report.json, figures/*.svg and
-// *.png, and tables/*.csv and *.tex into a folder.
+// *.png, tables/*.csv and *.tex, and samples.html with its samples/*.js into a folder.
 func (r *Report) Write(dir string) error {
 	for _, sub := range []string{"figures", "tables"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
@@ -250,6 +256,9 @@ func (r *Report) Write(dir string) error {
 	for _, t := range r.numbers() {
 		data, err := toCSV(t.head, t.rows)
 		put("tables/"+t.name+".csv", data, err)
+	}
+	if r.SamplesAt == "" {
+		errs = append(errs, r.writeSamples(dir))
 	}
 	put("report.md", []byte(r.Markdown()), nil)
 	put("report.tex", []byte(r.LaTeX()), nil)

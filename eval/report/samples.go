@@ -57,6 +57,10 @@ type outcomes struct {
 	asked    map[[3]string]question // by benchmark, language and id
 	tallies  map[[2]string]*tally
 	disputes []dispute
+	// lines are where each sample is in the file at path; nil of a mean over seeds.
+	path  string
+	keys  [][3]string // benchmark, language and id of a question
+	lines []sampleLine
 }
 
 // readSamples reads samples.jsonl; nil when there is no such file.
@@ -66,15 +70,23 @@ func readSamples(path string) (*outcomes, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return newOutcomes(eval.NewSampleReader(path, f))
+	o, err := newOutcomes(eval.NewSampleReader(path, f))
+	if o != nil {
+		o.path = path
+	}
+	return o, err
 }
 
 func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
-	type answer struct{ right, samples float64 }
+	type answer struct {
+		right, samples float64
+		key            int32
+	}
 	answers := map[[3]string]*answer{}
 	o := &outcomes{right: metric.Answers{}, asked: map[[3]string]question{}, tallies: map[[2]string]*tally{}}
+	offset := int64(0)
 	for {
-		s, _, err := in.Next()
+		s, line, err := in.Next()
 		if err == io.EOF {
 			break
 		}
@@ -84,9 +96,13 @@ func newOutcomes(in *eval.SampleReader) (*outcomes, error) {
 		o.samples++
 		key := [3]string{s.Benchmark, s.Language, s.ID}
 		if answers[key] == nil {
-			answers[key] = &answer{}
+			answers[key] = &answer{key: int32(len(o.keys))}
 			o.asked[key] = question{hash(s.Prompt), hash(s.Reference)}
+			o.keys = append(o.keys, key)
 		}
+		o.lines = append(o.lines, sampleLine{key: answers[key].key, sample: int32(s.Sample), tokens: int32(s.Tokens),
+			marks: marksOf(s), offset: offset, length: int32(len(line))})
+		offset += int64(len(line))
 		answers[key].samples++
 		answers[key].right += metric.Indicator(s.Verdict)
 		cell := [2]string{s.Benchmark, s.Language}

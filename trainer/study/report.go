@@ -204,6 +204,8 @@ func (r *Run) write(
 			return plan, nil, err
 		}
 		made.AddTraining(arms)
+	} else {
+		made.SamplesAt = "../" + report.SamplesPage // a comparison's are among the study's
 	}
 	return plan, made.Remarks(), made.Write(out)
 }
