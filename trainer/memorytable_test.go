@@ -3,7 +3,6 @@ package trainer
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -68,32 +67,12 @@ func memoryTable(prompt, completion int, sizes []int64) string {
 // TestMemoryTable: the tables in the docs are what the planner says today. With
 // -update they are written anew.
 func TestMemoryTable(t *testing.T) {
-	const path, end = "../docs/memory.md", "<!-- end of table -->\n"
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(data)
 	for _, x := range []struct {
 		prompt, completion int
 		sizes              []int64
 	}{{512, 1536, []int64{24, 48, 80}}, {1024, 4096, []int64{24, 32, 80}}} {
 		begin := fmt.Sprintf("<!-- table of %d + %d tokens: go test ./trainer -run TestMemoryTable -update -->\n",
 			x.prompt, x.completion)
-		before, rest, found := strings.Cut(text, begin)
-		table, after, ended := strings.Cut(rest, end)
-		if !found || !ended {
-			t.Fatalf("%s has no table between %q and %q", path, begin, end)
-		}
-		want := memoryTable(x.prompt, x.completion, x.sizes)
-		if table != want && !*updateTable {
-			t.Errorf("%s has\n%s, the planner says\n%s", path, table, want)
-		}
-		text = before + begin + want + end + after
-	}
-	if *updateTable {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		checkTable(t, "../docs/memory.md", begin, memoryTable(x.prompt, x.completion, x.sizes))
 	}
 }
