@@ -41,6 +41,16 @@ var (
 	joined  *Job
 )
 
+// Joined returns the job that Join has returned, or one of this process alone.
+func Joined() *Job {
+	joining.Lock()
+	defer joining.Unlock()
+	if joined != nil {
+		return joined
+	}
+	return Alone()
+}
+
 // Join returns the job that this process was started for. Where a launcher started several, their MPI library is
 // loaded and they find each other; all call it. A second call returns the same. An error is one line that names the
 // launcher and the library; see Quiet.

@@ -12,6 +12,23 @@ type Generator interface {
 	Generate(ctx context.Context, requests []Request, emit func(Completion) error) error
 }
 
+// QueueGenerator is a Generator that is handed requests while it generates, as processes need that share them.
+type QueueGenerator interface {
+	Generator
+	// GenerateFrom is Generate of the requests of a queue.
+	GenerateFrom(ctx context.Context, q Queue, emit func(Completion) error) error
+}
+
+// Queue hands out requests.
+type Queue struct {
+	// Next returns a request and the number by which its completions name it; nil where there are no more.
+	Next func(ctx context.Context) (number int, r *Request, err error)
+	// Held is how many samples a process has under way at most, but for the last request's.
+	Held int
+	// Longest is the most tokens that a prompt with its completion may have.
+	Longest int
+}
+
 // Sampling says how tokens are drawn.
 type Sampling struct {
 	Temperature float64 `json:"temperature"` // 0 is greedy

@@ -16,8 +16,9 @@ import (
 // line is and what the results need.
 type journal struct {
 	path  string
-	slots map[string]int // question's key to its first entry
-	count []int          // samples of the question that an entry belongs to, by first entry
+	send  func(slot int, line []byte) error // in place of a file, where another process has it
+	slots map[string]int                    // question's key to its first entry
+	count []int                             // samples of the question that an entry belongs to, by first entry
 
 	mu      sync.Mutex
 	file    *os.File
@@ -26,7 +27,7 @@ type journal struct {
 	done    int
 }
 
-// entry is a sample on disk; length 0 means that there is none yet.
+// entry is a sample on disk; length 0 means that there is none yet, -1 that another process has it.
 type entry struct {
 	offset  int64
 	length  int
@@ -115,7 +116,7 @@ func (j *journal) put(slot, length int, o outcome) {
 func (j *journal) has(slot int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.entries[slot].length > 0
+	return j.entries[slot].length != 0
 }
 
 // append writes a sample's line.
@@ -124,13 +125,22 @@ func (j *journal) append(slot int, s *Sample) error {
 	if err != nil {
 		return err
 	}
+	return j.write(slot, line, s)
+}
+
+// write appends a sample's line as it is.
+func (j *journal) write(slot int, line []byte, s *Sample) (err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, err := j.file.Write(line); err != nil {
-		return err
+	if j.send != nil {
+		err = j.send(slot, line)
+	} else {
+		_, err = j.file.Write(line)
 	}
-	j.put(slot, len(line), s.outcome())
-	return nil
+	if err == nil {
+		j.put(slot, len(line), s.outcome())
+	}
+	return err
 }
 
 // sort writes the file anew in the order of questions and samples, unless it is.

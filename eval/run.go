@@ -22,6 +22,8 @@ type Deps struct {
 	// called from several goroutines.
 	Identify func(output, language string) Identified
 	Origin   Origin
+	// Processes share the run, all of which call Run with the same. The zero value is this one alone.
+	Processes Processes
 	// Parallel counts the samples that the generator makes beside each other, for the time
 	// that is said to be left; 0 is 1.
 	Parallel int
@@ -100,17 +102,29 @@ func newManifest(spec Spec, questions []Question, origin Origin, shard Shard) (*
 func run(
 	ctx context.Context, manifest *Manifest, questions []Question, deps Deps, out string,
 ) (_ *Results, err error) {
-	release, err := lockFolder(out, manifest)
-	if err != nil {
-		return nil, err
+	var j *journal
+	p := deps.Processes
+	if p.Rank > 0 {
+		j = newJournal("", questions, &manifest.Settings)
+		p.deliver(j)
+		deps.Log = nil // process 0 speaks of all
+	} else {
+		release, opened, err := openRun(out, manifest, questions)
+		if err != nil {
+			if p.several() {
+				return nil, p.Agree(err)
+			}
+			return nil, err
+		}
+		j = opened
+		defer func() { err = errors.Join(err, j.close(), release()) }()
 	}
-	defer func() { err = errors.Join(err, release()) }()
-	j, err := openJournal(filepath.Join(out, samplesName), questions, &manifest.Settings)
-	if err != nil {
-		return nil, err
-	}
-	defer j.close()
 	r := &running{spec: manifest.Settings, questions: questions, deps: deps, journal: j}
+	if p.several() {
+		if r.queue, err = p.share(manifest, j, nil); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.fill(ctx); err != nil {
 		if ctx.Err() != nil && !deps.WithinRun {
 			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done,
@@ -118,17 +132,37 @@ func run(
 		}
 		return nil, err
 	}
-	if err := j.sort(); err != nil {
-		return nil, err
+	var results *Results
+	if p.Rank == 0 {
+		results, err = finish(manifest, questions, j, out)
 	}
-	if manifest.Shard.Of > 0 {
-		return nil, nil
+	if p.several() {
+		return p.results(results, err)
+	}
+	return results, err
+}
+
+// openRun makes out the run's folder, which is this process's until release is called, and reads what is there.
+func openRun(out string, m *Manifest, questions []Question) (release func() error, j *journal, err error) {
+	if release, err = lockFolder(out, m); err != nil {
+		return nil, nil, err
+	}
+	if j, err = openJournal(filepath.Join(out, samplesName), questions, &m.Settings); err != nil {
+		return nil, nil, errors.Join(err, release())
+	}
+	return release, j, nil
+}
+
+// finish puts the samples, which are all there, into order and sums them up, unless they are a shard's.
+func finish(m *Manifest, questions []Question, j *journal, out string) (*Results, error) {
+	if err := j.sort(); err != nil || m.Shard.Of > 0 {
+		return nil, err
 	}
 	outcomes := make([]outcome, len(j.entries))
 	for i, e := range j.entries {
 		outcomes[i] = e.outcome
 	}
-	results := summarize(manifest, questions, outcomes)
+	results := summarize(m, questions, outcomes)
 	return results, jsonl.WriteFile(filepath.Join(out, resultsName), results)
 }
 
@@ -139,6 +173,7 @@ type running struct {
 	deps      Deps
 	journal   *journal
 	judges    *judge
+	queue     uint64 // the counter that hands out questions, where processes share them
 
 	mu            sync.Mutex
 	judged, right int // of the run, for the meter: what an earlier start left counts too
@@ -203,7 +238,16 @@ func (r *running) fill(ctx context.Context) (err error) {
 		})
 	}
 	sent := make(map[int]bool, missing)
-	err = r.deps.Generator.Generate(ctx, requests, func(c Completion) error {
+	p := r.deps.Processes
+	var received sync.WaitGroup
+	if p.several() && p.Rank == 0 {
+		received.Go(func() {
+			if err := p.collect(ctx, r.journal, func(s *Sample) { r.count(s, meter) }); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	err = r.generate(ctx, requests, missing, func(c Completion) error {
 		if c.Request < 0 || c.Request >= len(requests) || c.Sample < 0 || c.Sample >= requests[c.Request].N {
 			return fmt.Errorf("the engine returned sample %d of request %d, which was not asked for",
 				c.Sample, c.Request)
@@ -219,11 +263,18 @@ func (r *running) fill(ctx context.Context) (err error) {
 	})
 	close(queue)
 	workers.Wait()
+	if p.Rank > 0 {
+		err = errors.Join(err, p.finished())
+	}
+	received.Wait()
 	meter.Close()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
-	if err == nil && r.journal.done < len(r.journal.entries) {
+	if err == nil && p.several() {
+		err = ctx.Err() // which the others may have seen before their part was done
+	}
+	if err == nil && p.Rank == 0 && r.journal.done < len(r.journal.entries) {
 		err = fmt.Errorf("the engine ended with %d of %d samples", r.journal.done, len(r.journal.entries))
 	}
 	return err
@@ -244,16 +295,47 @@ func (r *running) judge(task judgement, meter *progress.Meter) error {
 	if err := r.journal.append(task.slot, &sample); err != nil {
 		return err
 	}
+	r.count(&sample, meter)
+	return nil
+}
+
+// count notes a sample that was judged, here or by another process.
+func (r *running) count(s *Sample, meter *progress.Meter) {
 	r.mu.Lock()
 	r.judged++
-	if sample.Verdict {
+	if s.Verdict {
 		r.right++
 	}
 	note := fmt.Sprintf("%.1f %% right", 100*float64(r.right)/float64(r.judged))
 	r.mu.Unlock()
-	meter.AddTokens(len(task.done.TokenIDs))
+	meter.AddTokens(s.Tokens)
 	meter.Add(1, note)
-	return nil
+}
+
+// generate completes the requests: all, or those that this process takes from the queue.
+func (r *running) generate(ctx context.Context, requests []Request, samples int, emit func(Completion) error) error {
+	p := r.deps.Processes
+	if !p.several() {
+		return r.deps.Generator.Generate(ctx, requests, emit)
+	}
+	generator, ok := r.deps.Generator.(QueueGenerator)
+	if !ok {
+		return fmt.Errorf("%T takes no requests from a queue", r.deps.Generator)
+	}
+	longest := 0
+	for i := range requests {
+		longest = max(longest, len(requests[i].Prompt)+requests[i].MaxTokens)
+	}
+	// Half of a process's share at a time, at most: what is left goes to whoever is free.
+	held := max(1, min(r.deps.Parallel, (samples+2*p.Size-1)/(2*p.Size)))
+	return generator.GenerateFrom(ctx, Queue{Held: held, Longest: longest,
+		Next: func(context.Context) (int, *Request, error) {
+			n, err := p.Next(r.queue)
+			if err != nil || n >= len(requests) {
+				return 0, nil, err
+			}
+			return n, &requests[n], nil
+		}}, emit)
 }
 
 func (r *running) request(q *Question, n int) Request {

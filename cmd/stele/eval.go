@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -180,6 +179,9 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	}
 	spec = found.spec
 	for _, r := range runs {
+		if g.processes().Rank > 0 {
+			r.out = "" // process 0 alone looks at the folder
+		}
 		if err := eval.Check(spec, found.questions, shard, r.origin, r.out); err != nil {
 			return err
 		}
@@ -194,21 +196,22 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	defer e.Close()
 	for _, r := range runs {
 		if len(runs) > 1 {
-			fmt.Fprintf(os.Stderr, "%s\n", r.origin.Model)
+			fmt.Fprintf(g.stderr(), "%s\n", r.origin.Model)
 		}
 		if err := e.Attach(r.adapter); err != nil {
 			return err
 		}
-		deps, err := evalDeps(e, spec, r.origin, f.batch, os.Stderr)
+		deps, err := evalDeps(e, spec, r.origin, f.batch, g.stderr())
 		if err != nil {
 			return err
 		}
+		deps.Processes = g.processes()
 		if f.shard != "" {
 			samples, err := eval.RunShard(c.Context(), spec, found.questions, shard, deps, r.out)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr,
+			fmt.Fprintf(g.stderr(),
 				"part %s is done with %d samples: stele eval merge makes one run of all parts\n", shard,
 				samples)
 			continue
@@ -448,18 +451,39 @@ type generator struct{ *engine.Engine }
 func (g generator) Generate(ctx context.Context, requests []eval.Request,
 	emit func(eval.Completion) error) error {
 	own := make([]engine.Request, len(requests))
-	for i, r := range requests {
-		own[i] = engine.Request{
-			ID: r.ID, Prompt: r.Prompt, N: r.N, MaxTokens: r.MaxTokens, Stop: r.Stop, Seed: r.Seed,
-			Sampling: sampler.Params{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK, MinP: r.MinP},
-		}
+	for i := range requests {
+		own[i] = engineRequest(&requests[i])
 	}
-	return g.Engine.Generate(ctx, own, func(c engine.Completion) error {
+	return g.Engine.Generate(ctx, own, engineEmit(emit))
+}
+
+// GenerateFrom implements eval.QueueGenerator.
+func (g generator) GenerateFrom(ctx context.Context, q eval.Queue, emit func(eval.Completion) error) error {
+	return g.Engine.GenerateFrom(ctx, engine.Queue{Held: q.Held, Longest: q.Longest,
+		Next: func(ctx context.Context) (int, *engine.Request, error) {
+			number, r, err := q.Next(ctx)
+			if err != nil || r == nil {
+				return 0, nil, err
+			}
+			own := engineRequest(r)
+			return number, &own, nil
+		}}, engineEmit(emit))
+}
+
+func engineRequest(r *eval.Request) engine.Request {
+	return engine.Request{
+		ID: r.ID, Prompt: r.Prompt, N: r.N, MaxTokens: r.MaxTokens, Stop: r.Stop, Seed: r.Seed,
+		Sampling: sampler.Params{Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK, MinP: r.MinP},
+	}
+}
+
+func engineEmit(emit func(eval.Completion) error) func(engine.Completion) error {
+	return func(c engine.Completion) error {
 		return emit(eval.Completion{
 			Request: c.Request, Sample: c.Sample, TokenIDs: c.Tokens, LogProbs: c.LogProbs, Text: c.Text,
 			FinishReason: string(c.FinishReason),
 		})
-	})
+	}
 }
 
 // evaluationSpec makes the spec of the evaluations that a training run's configuration asks for.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/internal/nearest"
@@ -36,6 +37,9 @@ type globals struct {
 
 	// quantize is how the commands that take it hold the projections: none | nf4 | int8.
 	quantize string
+
+	// job is the processes that share the work of the commands in divided.
+	job *cluster.Job
 
 	// What a study sets for each of its jobs.
 	shared  *backend.Shared
@@ -106,6 +110,9 @@ func newRootCommand() *cobra.Command {
 			}
 			if err := c.ValidateFlagGroups(); err != nil {
 				return usagef("%s: see %s --help", flagGroup(err), c.CommandPath())
+			}
+			if slices.Contains(divided, c.Name()) {
+				return g.join(c)
 			}
 			return nil
 		},
@@ -278,6 +285,9 @@ func run() int {
 		return exitUsage
 	}
 	err := newRootCommand().ExecuteContext(ctx)
+	if job := cluster.Joined(); job.Size > 1 {
+		return endJob(ctx, job, err)
+	}
 	switch {
 	case err == nil:
 		return exitDone
@@ -287,6 +297,9 @@ func run() int {
 	case ctx.Err() != nil: // what failed while it ended
 		fmt.Fprintf(os.Stderr, "stele: interrupted: %v\n", err)
 		return exitInterrupted
+	}
+	if cluster.Quiet(err) {
+		return exitFailed
 	}
 	fmt.Fprintln(os.Stderr, "stele:", err)
 	if usage := (usageError{}); errors.As(err, &usage) {

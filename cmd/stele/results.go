@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -14,7 +13,7 @@ import (
 // showResults prints the results of a run, as a table or as JSON, and says on stderr
 // where many samples were cut off.
 func showResults(w io.Writer, g *globals, r *eval.Results) error {
-	sayTruncation(os.Stderr, r, "--max-tokens")
+	sayTruncation(g.stderr(), r, "--max-tokens")
 	if !g.json {
 		return r.WriteTable(w)
 	}

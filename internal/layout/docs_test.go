@@ -171,7 +171,7 @@ var (
 )
 
 // foreign begins a command line of another program.
-var foreign = regexp.MustCompile(`^\s*(?:\S+=\S+ )*(?:python3?|lm_eval|lm-eval|lighteval|accelerate|llama-\S+|\S*/llama-\S+|pip|uv|git|vllm|tensorboard|mlflow)\b`)
+var foreign = regexp.MustCompile(`^\s*(?:\S+=\S+ )*(?:python3?|lm_eval|lm-eval|lighteval|accelerate|llama-\S+|\S*/llama-\S+|pip|uv|git|vllm|tensorboard|mlflow|srun|mpirun|mpiexec)\b|^#SBATCH`)
 
 // foreignFlags belong to other programs. Stele has no flag with an underscore.
 var foreignFlags = []string{"tasks", "max-samples", "output-dir", "save-details"}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stele-lm/stele/cluster"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/internal/threads"
+)
+
+// divided are the commands whose work the processes share that mpirun or srun started.
+var divided = []string{"eval", "study"}
+
+// join finds the other processes of the job, where a launcher started several. All but process 0 are silent then, and
+// those of a machine divide its cores, unless the launcher did.
+func (g *globals) join(c *cobra.Command) error {
+	job, err := cluster.Join()
+	if err != nil {
+		return err
+	}
+	g.job = job
+	if job.Size == 1 {
+		return nil
+	}
+	if job.Rank > 0 {
+		g.say = io.Discard
+		c.SetOut(io.Discard)
+		c.SetErr(io.Discard)
+	}
+	sharers, err := coreSharers(job)
+	if err != nil {
+		return err
+	}
+	if sharers > 1 && os.Getenv("GOMAXPROCS") == "" {
+		threads.Count = max(1, threads.Count/sharers)
+		runtime.GOMAXPROCS(threads.Count)
+	}
+	fmt.Fprintf(g.stderr(), "%d processes, started by %s: %s; %d threads each\n", job.Size, job.Launcher, job.Library,
+		threads.Count)
+	return nil
+}
+
+// processes are those that share an evaluation.
+func (g *globals) processes() eval.Processes {
+	if g.job == nil || g.job.Size == 1 {
+		return eval.Processes{}
+	}
+	return eval.Of(g.job)
+}
+
+// coreSharers is how many processes of this machine may run on the same cores as this one.
+func coreSharers(job *cluster.Job) (n int, err error) {
+	own := job.Host + "\x00" + allowedCores()
+	all, err := job.AllGather([]byte(own))
+	for _, other := range all {
+		if string(other) == own {
+			n++
+		}
+	}
+	return n, err
+}
+
+// endJob leaves a job of several processes with the error that the command returned, and returns the exit code. What
+// stops one process stops all, with one line.
+func endJob(ctx context.Context, job *cluster.Job, err error) int {
+	switch {
+	case err == nil:
+		if err = job.Leave(); err == nil {
+			return exitDone
+		}
+	case errors.Is(err, context.Canceled), ctx.Err() != nil: // launchers hand a signal on to all
+		if job.Rank == 0 {
+			fmt.Fprintln(os.Stderr, "stele: interrupted")
+		}
+		left := make(chan error, 1)
+		go func() { left <- job.Leave() }()
+		select {
+		case err = <-left:
+		case <-time.After(lastWords):
+			err = errors.New("this process was interrupted, others were not")
+		}
+		if err == nil {
+			return exitInterrupted
+		}
+	}
+	if job.Rank > 0 { // where all have the same, process 0 says it
+		time.Sleep(min(300*time.Millisecond+20*time.Millisecond*time.Duration(job.Rank), 2*time.Second))
+	}
+	job.Abort(err)
+	return exitFailed
+}

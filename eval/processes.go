@@ -1,0 +1,163 @@
+package eval
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stele-lm/stele/cluster"
+	"github.com/stele-lm/stele/internal/jsonl"
+)
+
+// Processes are those of a job that share a run; the zero value is this one alone. They take questions from one
+// queue. Process 0 alone reads and writes the run's folder: the others send it each sample when it is judged, so that
+// what was generated is on disk within moments, whoever made it, and a run goes on with any number of processes.
+type Processes struct {
+	Rank, Size int
+	Together
+}
+
+// Together is how they speak with each other: what a cluster.Job does.
+type Together interface {
+	// Agree returns nil where all give nil, else the first's error to all.
+	Agree(own error) error
+	// Broadcast returns process 0's bytes to all.
+	Broadcast(data []byte) ([]byte, error)
+	// Next hands out 0, 1, 2 … of a counter, each number to one process.
+	Next(counter uint64) (int, error)
+	// Send sends a message, which the process gets from Messages; those of one sender in their order.
+	Send(to int, data []byte) error
+	Messages() <-chan cluster.Message
+}
+
+// Of are the processes of a job.
+func Of(j *cluster.Job) Processes { return Processes{j.Rank, j.Size, j} }
+
+func (p Processes) several() bool { return p.Size > 1 }
+
+// evaluations is the counter that numbers evaluations; that of a queue is the sum of both.
+const evaluations = 0x6576616c << 32
+
+// plan is what process 0 tells the others of a run.
+type plan struct {
+	Queue    uint64   // the counter of the queue
+	Manifest Manifest // of the folder
+	There    []byte   // a bit for each sample that is on disk
+}
+
+// share has all processes know what is on disk, and that they do the same run. err is process 0's, of its folder.
+func (p Processes) share(m *Manifest, j *journal, err error) (queue uint64, _ error) {
+	if err := p.Agree(err); err != nil {
+		return 0, err
+	}
+	var data []byte
+	if p.Rank == 0 {
+		n, err := p.Next(evaluations)
+		if err != nil {
+			return 0, err
+		}
+		there := make([]byte, (len(j.entries)+7)/8)
+		for i := range j.entries {
+			if j.has(i) {
+				there[i/8] |= 1 << (i % 8)
+			}
+		}
+		if data, err = json.Marshal(plan{evaluations + 1 + uint64(n), *m, there}); err != nil {
+			return 0, err
+		}
+	}
+	data, err = p.Broadcast(data)
+	if err != nil {
+		return 0, err
+	}
+	var got plan
+	err = jsonl.Unmarshal(data, &got)
+	if err == nil && p.Rank > 0 {
+		var difference string
+		if difference, err = got.Manifest.difference(m); difference != "" {
+			err = fmt.Errorf("this process has another run than process 0: %s", difference)
+		}
+		for i := range j.entries {
+			if err == nil && got.There[i/8]&(1<<(i%8)) != 0 {
+				j.entries[i].length = -1 // it is on process 0's disk
+			}
+		}
+	}
+	return got.Queue, p.Agree(err)
+}
+
+// deliver has a journal's lines sent to process 0.
+func (p Processes) deliver(j *journal) {
+	j.send = func(slot int, line []byte) error {
+		return p.Send(0, append(binary.LittleEndian.AppendUint64(nil, uint64(slot)), line...))
+	}
+}
+
+// finished tells process 0 that no more samples come from this one.
+func (p Processes) finished() error { return p.Send(0, nil) }
+
+// grace is how long process 0 waits for what others have judged when the run is stopped.
+const grace = 3 * time.Second
+
+// collect puts samples of the others into the journal until all have said that no more come; noted is told of each.
+func (p Processes) collect(ctx context.Context, j *journal, noted func(*Sample)) error {
+	late := make(<-chan time.Time)
+	stopped := ctx.Done()
+	for left := p.Size - 1; left > 0; {
+		select {
+		case m := <-p.Messages():
+			if len(m.Data) == 0 {
+				left--
+				continue
+			}
+			s, err := j.receive(m.Data)
+			if err != nil {
+				return fmt.Errorf("a sample of process %d: %w", m.From, err)
+			}
+			noted(s)
+		case <-stopped:
+			stopped, late = nil, time.After(grace)
+		case <-late:
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// receive writes what deliver sent.
+func (j *journal) receive(message []byte) (*Sample, error) {
+	if len(message) < 8 || !bytes.HasSuffix(message, []byte("\n")) {
+		return nil, errors.New("a torn message")
+	}
+	var s Sample
+	if err := jsonl.Unmarshal(message[8:], &s); err != nil {
+		return nil, err
+	}
+	slot := binary.LittleEndian.Uint64(message)
+	if slot >= uint64(len(j.entries)) {
+		return nil, fmt.Errorf("it is number %d of %d", slot, len(j.entries))
+	}
+	return &s, j.write(int(slot), message[8:], &s)
+}
+
+// results has all processes know what process 0 made of the samples.
+func (p Processes) results(r *Results, err error) (*Results, error) {
+	if err := p.Agree(err); err != nil {
+		return nil, err
+	}
+	var data []byte
+	if p.Rank == 0 {
+		if data, err = json.Marshal(r); err != nil {
+			return nil, err
+		}
+	}
+	if data, err = p.Broadcast(data); err != nil || p.Rank == 0 {
+		return r, err
+	}
+	r = nil
+	return r, jsonl.Unmarshal(data, &r)
+}
