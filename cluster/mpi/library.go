@@ -113,8 +113,8 @@ func (l *Library) Init() error {
 }
 
 // Finalize ends what Init began, and the library is not there any more. MPICH, from version 4 on, tells its launcher
-// only when C's exit runs, which a program in Go does not: the launcher then takes the process for one that crashed, and
-// kills the others. Unloading the library runs what it left to exit, and nobody else's.
+// only when C's exit runs, which a program in Go does not: the launcher then takes the process for one that crashed,
+// and kills the others. Unloading the library runs what it left to exit, and nobody else's.
 func (l *Library) Finalize() error {
 	err := l.call("MPI_Finalize")
 	if err == nil && strings.HasPrefix(l.Version, "MPICH") {
