@@ -171,10 +171,11 @@ var (
 )
 
 // foreign begins a command line of another program.
-var foreign = regexp.MustCompile(`^\s*(?:\S+=\S+ )*(?:python3?|lm_eval|lm-eval|lighteval|accelerate|llama-\S+|\S*/llama-\S+|pip|uv|git|vllm|tensorboard|mlflow|srun|mpirun|mpiexec)\b|^#SBATCH`)
+var foreign = regexp.MustCompile(`^\s*(?:\S+=\S+ )*(?:python3?|lm_eval|lm-eval|lighteval|accelerate|llama-\S+|\S*/llama-\S+|pip|uv|git|vllm|tensorboard|mlflow|srun|mpirun|mpiexec)\b|^#SBATCH|#PBS`)
 
 // foreignFlags belong to other programs. Stele has no flag with an underscore.
-var foreignFlags = []string{"tasks", "max-samples", "output-dir", "save-details"}
+var foreignFlags = []string{"tasks", "max-samples", "output-dir", "save-details",
+	"allow-run-as-root", "requeue", "hostfile"}
 
 // notSettings look like settings and are files or numbers of metrics.
 var notSettings = []string{"eval.jsonl", "data.sh"}
