@@ -11,8 +11,9 @@ import (
 )
 
 // stepSolutions takes one optimiser step on reference solutions: the mean negative
-// log-likelihood of the solutions' tokens, prompts masked. No sequence sees another:
-// each has a row of its own, or a segment of a packed one.
+// log-likelihood of the solutions' tokens, prompts masked, and what others say between
+// the assistant's turns. No sequence sees another: each has a row of its own, or a segment
+// of a packed one.
 func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	clock := newStopwatch()
 	if _, err := r.interruption.enter(ctx, updating, step); err != nil {
@@ -21,12 +22,12 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	chosen := r.order.Take(r.cursor, r.config.Update.Batch)
 	r.cursor += len(chosen)
 	pairs := make([]dense.Pair, len(chosen))
-	lengths := make([]int, len(chosen))
+	lengths, learnt := make([]int, len(chosen)), make([]int, len(chosen))
 	for i, p := range chosen {
 		pairs[i] = dense.Pair{Prompt: p.IDs, Completion: p.SolutionIDs}
-		lengths[i] = len(p.SolutionIDs)
+		lengths[i], learnt[i] = len(p.SolutionIDs), p.LearntTokens()
 	}
-	weights := objective.TokenMean.Weights(lengths, 0)
+	weights := objective.TokenMean.Weights(learnt, 0)
 	m := Metrics{"step": float64(step)}
 	totals, computed, filled := objective.NewTotals(), 0, 0
 	var passes []learner.Pass
@@ -34,8 +35,10 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	for indices, batch := range r.config.layout().Batches(pairs) {
 		columns := r.objective.Columns(batch.Shape.N)
 		for i, index := range indices {
-			for j := range lengths[index] {
-				columns[objective.Weight][batch.First[i]+j] = weights[index]
+			for first, n := range chosen[index].LearntRuns() {
+				for j := range n {
+					columns[objective.Weight][batch.First[i]+first+j] = weights[index]
+				}
 			}
 		}
 		computed += batch.Shape.Tokens()
@@ -54,7 +57,9 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 				offenders = append(offenders, newOffender(&chosen[index], pairs[index], position, what))
 				continue
 			}
-			totals.See(r.objective, seen, passes[k].Columns, at, lengths[index])
+			for first, n := range chosen[index].LearntRuns() {
+				totals.See(r.objective, seen, passes[k].Columns, at+first, n)
+			}
 			m["perf/total_num_tokens"] += float64(len(pairs[index].Prompt) + lengths[index])
 		}
 	}

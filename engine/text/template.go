@@ -306,6 +306,12 @@ func (t *Template) choose(tools bool) (variant, error) {
 // Render writes a conversation as the model's prompt; addGenerationPrompt ends it
 // where the assistant's answer begins.
 func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string, error) {
+	rendered, _, err := t.render(listOf(messages), nil, nil, nil, addGenerationPrompt)
+	return rendered, err
+}
+
+// listOf returns messages as templates have them.
+func listOf(messages []Message) *jinja.List {
 	turns := &jinja.List{}
 	for _, m := range messages {
 		turn := jinja.NewDict()
@@ -313,7 +319,7 @@ func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string,
 		turn.Set("content", m.Content)
 		turns.Items = append(turns.Items, turn)
 	}
-	return t.render(turns, nil, nil, nil, addGenerationPrompt)
+	return turns
 }
 
 // RenderConversation is Render for messages with all their fields, with tools,
@@ -342,7 +348,8 @@ func (t *Template) RenderConversation(c Conversation, addGenerationPrompt bool) 
 			turns.Items = append(turns.Items, normalized(m.(*jinja.Dict)))
 		}
 	}
-	return t.render(turns, tools, documents, variables, addGenerationPrompt)
+	rendered, _, err := t.render(turns, tools, documents, variables, addGenerationPrompt)
+	return rendered, err
 }
 
 // objects reads a list of objects; nil when there is none.
@@ -395,10 +402,10 @@ func normalized(message *jinja.Dict) *jinja.Dict {
 
 func (t *Template) render(
 	messages, tools, documents *jinja.List, variables *jinja.Dict, addGenerationPrompt bool,
-) (string, error) {
+) (string, []jinja.Mark, error) {
 	v, err := t.choose(tools != nil)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	context := jinja.NewDict()
 	context.Set("messages", messages)
@@ -418,9 +425,9 @@ func (t *Template) render(
 			}
 		}
 	}
-	rendered, err := v.template.Render(context, t.Now)
+	rendered, marks, err := v.template.RenderMarked(context, t.Now)
 	if err != nil {
-		return "", chatError(v.path, err)
+		return "", nil, chatError(v.path, err)
 	}
-	return rendered, nil
+	return rendered, marks, nil
 }

@@ -158,6 +158,16 @@ func (t *Tokenizer) Special(content string) (id int32, ok bool) {
 	return id, ok && t.special[id]
 }
 
+// leading returns the added token that a text begins with, the longest; it is "" if there is none.
+func (t *Tokenizer) leading(s string) (token string) {
+	for content := range t.ids {
+		if len(content) > len(token) && strings.HasPrefix(s, content) {
+			token = content
+		}
+	}
+	return token
+}
+
 // Encode returns the ids of s. Added tokens written in the text become their ids;
 // addSpecial also adds those that the tokenizer's post-processor puts around a
 // text. A NUL byte is an error: the library would cut the text there.

@@ -42,6 +42,9 @@ type Problem struct {
 	// Messages are the conversation that the data ask with, the user's Problem last;
 	// nil where they ask with a text.
 	Messages []text.Message `json:"messages,omitempty"`
+	// Turns are the whole conversation, the assistant's turn last, where Options.Solutions asks for solutions
+	// and the data have a conversation; Solution is that last turn.
+	Turns []text.Message `json:"turns,omitempty"`
 }
 
 // Options choose from a benchmark.
@@ -55,6 +58,8 @@ type Options struct {
 	// {"answer": "reward_model.ground_truth"}; what they leave out is looked for at
 	// the usual places.
 	Fields map[string]string
+	// Solutions asks for what is learnt from: each problem has a Solution, or Turns, and need not have an Answer.
+	Solutions bool
 	// Say gets a line about what was guessed of a dataset named by its path; nil is
 	// silent.
 	Say io.Writer
@@ -237,7 +242,9 @@ func (e Entry) loadLanguage(language string, o Options) ([]Problem, error) {
 			continue
 		}
 		in := dataset.OpenFiles(files, s.options(language, split))
-		problems, err := s.inLanguage(language).read(in, of, split, []string{language})
+		own := s.inLanguage(language)
+		own.solutions = o.Solutions
+		problems, err := own.read(in, of, split, []string{language})
 		if err := errors.Join(err, in.Close()); err != nil {
 			return nil, err
 		}
@@ -323,6 +330,7 @@ func (s *Source) find(root, path, language, split string) ([]string, error) {
 func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error) {
 	source := &e.Sources[0]
 	source.Split, source.ofPath, source.guesses = o.Split, true, &guesses{}
+	source.solutions, source.guesses.solutions = o.Solutions, o.Solutions
 	for part, field := range o.Fields {
 		if !slices.Contains(fieldNames, part) {
 			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part,

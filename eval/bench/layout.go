@@ -38,6 +38,9 @@ var ownPlaces = map[string][]string{
 
 // usual are the places where a part is looked for.
 func (s *Source) usual(part string) []string {
+	if s.learns() && part == "solution" {
+		return learntPlaces
+	}
 	if s.ofPath {
 		return usualPlaces[part]
 	}
@@ -57,6 +60,11 @@ type guesses struct {
 	unused  []string                  // fields of the first record that nothing was read from
 	repeats bool                      // ids that were guessed are not unique
 	choices int                       // questions with more options than are graded as mathematics
+	replies int                       // conversations whose last turn, the assistant's, is not asked
+
+	solutions bool // are asked for, and no answers
+	turns     int  // conversations whose turns are learnt from
+	after     int  // of these, how many go on after the assistant's last turn
 }
 
 func (p *guesses) count(part, place string) {
@@ -75,10 +83,11 @@ func (p *guesses) count(part, place string) {
 // say writes one line about what was guessed and what was not read; nothing where the
 // record's own names left nothing to guess.
 func (p *guesses) say(w io.Writer, path string) {
-	if p == nil || w == nil || len(p.found) == 0 {
+	if p == nil || w == nil || len(p.found) == 0 && p.replies == 0 {
 		return
 	}
-	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 && !p.repeats
+	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 &&
+		p.replies == 0 && !p.repeats
 	var said []string
 	for _, part := range fieldNames {
 		names := slices.Sorted(maps.Keys(p.found[part]))
@@ -86,7 +95,7 @@ func (p *guesses) say(w io.Writer, path string) {
 			plain = plain && (name == part || part == "problem" && name == "question")
 		}
 		if len(names) > 0 && (part == "problem" || part == "answer" || part == "id" || part == "language" ||
-			part == "level") {
+			part == "level" || part == "solution" && p.solutions) {
 			word := map[string]string{"problem": "question"}[part]
 			if word == "" {
 				word = part
@@ -100,6 +109,17 @@ func (p *guesses) say(w io.Writer, path string) {
 	line := strings.Join(said, ", ")
 	if p.chats > 0 {
 		line += "; a conversation is used as it is, without Stele's instructions"
+	}
+	if p.turns > 0 {
+		line += "; every turn of the assistant's is learnt from"
+	}
+	if p.after > 0 {
+		line += fmt.Sprintf("; %d conversations go on after the assistant's last turn, and what follows is left out",
+			p.after)
+	}
+	if p.replies > 0 {
+		line += fmt.Sprintf("; %d conversations end with a turn of the assistant's, which is cut off: it is not asked",
+			p.replies)
 	}
 	if p.cut > 0 {
 		line += fmt.Sprintf(`; %d answers cut out of worked solutions (\boxed or ####)`, p.cut)
@@ -118,7 +138,7 @@ func (p *guesses) say(w io.Writer, path string) {
 	if len(p.unused) > 0 {
 		line += "; not used: " + strings.Join(p.unused, ", ")
 	}
-	fmt.Fprintf(w, "%s: %s\n", path, line)
+	fmt.Fprintf(w, "%s: %s\n", path, strings.TrimPrefix(line, "; "))
 }
 
 // foundField is a value that was looked for at the usual places.
@@ -167,6 +187,9 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 			used[topmost(record, field)] = true
 			continue
 		}
+		if s.learns() && isLearnt(part) {
+			continue // see learn
+		}
 		found, err := lookUp(record, s.usual(part))
 		if err != nil {
 			return p, "", err
@@ -178,6 +201,7 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 		switch part {
 		case "problem":
 			value, err = p.ask(found)
+			s.replied(found)
 		case "answer", "solution":
 			value, err = lastWords(found)
 		default:
@@ -231,6 +255,11 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 			p.Type = value
 		}
 		s.guesses.count(part, found.name)
+	}
+	if s.learns() {
+		if err := s.learn(record, &p, used); err != nil {
+			return p, "", err
+		}
 	}
 	if s.guesses == nil {
 		return p, level, nil

@@ -53,7 +53,7 @@ func TestLayouts(t *testing.T) {
 			`"content": [{"type": "text", "text": "What is 9 + 9?"}]}, {"role": "assistant", "content": ` +
 			`"So \\boxed{18}"}]}`, nil,
 			Problem{ID: "0", Problem: "What is 9 + 9?", Answer: "18", Solution: `So \boxed{18}`,
-				Messages: system}, "question from messages"},
+				Messages: system}, "1 conversations end with a turn of the assistant's, which is cut off"},
 		{"sharegpt", `{"conversations": [{"from": "human", "value": "What is 9 + 9?"}, {"from": "gpt", ` +
 			`"value": "9 + 9\n#### 18"}]}`, nil,
 			Problem{ID: "0", Problem: "What is 9 + 9?", Answer: "18", Solution: "9 + 9", Messages: user},

@@ -30,6 +30,10 @@ func (s *Source) problem(record *jsonl.Record, of answer.Type, split string, row
 		}
 	}
 	for i, to := range []*string{&p.ID, &p.Language, &p.Problem, &p.Answer, &p.Solution, &level, &p.Type} {
+		if part := fieldNames[i]; s.learns() && isLearnt(part) && (part == "answer" ||
+			!hole.MatchString(s.Fields[part])) {
+			continue // guess has read it
+		}
 		if err := s.part(to, &p, record, fieldNames[i], split, row); err != nil {
 			return p, err
 		}
@@ -43,19 +47,26 @@ func (s *Source) problem(record *jsonl.Record, of answer.Type, split string, row
 			return p, err
 		}
 	}
-	for _, must := range []struct{ name, value string }{{"problem", p.Problem}, {"answer", p.Answer}} {
+	needed := struct{ name, value string }{"answer", p.Answer}
+	if s.solutions {
+		needed.name, needed.value = "solution", p.Solution
+	}
+	for _, must := range []struct{ name, value string }{{"problem", p.Problem}, needed} {
 		if strings.TrimSpace(must.value) == "" {
 			return p, s.lacks(record, must.name)
 		}
 	}
 	found := p.Answer
+	if s.solutions && found == "" {
+		return p, nil
+	}
 	if err := p.typed(of, options); err != nil {
 		if hidden := decoded(found); hidden != "" {
 			err = fmt.Errorf("%w; it is base64 of %.60q", err, hidden)
 		}
 		return p, fmt.Errorf("field %q: %w", s.columnOf("answer"), err)
 	}
-	if s.ofPath {
+	if s.ofPath && !s.solutions {
 		if err := unasked(record, &p); err != nil {
 			return p, err
 		}
@@ -82,14 +93,17 @@ func lettered(problem string) int {
 
 // lacks says that a part which must be there is not, and what is there instead.
 func (s *Source) lacks(record *jsonl.Record, part string) error {
-	field := s.Fields[part]
+	field, called := s.Fields[part], part
+	if part == "solution" {
+		called += " to learn from"
+	}
 	if field == "" {
 		for _, name := range s.usual(part) {
 			if record.Has(name) {
-				return fmt.Errorf("no %s: field %q is empty", part, name)
+				return fmt.Errorf("no %s: field %q is empty", called, name)
 			}
 		}
-		return fmt.Errorf("no %s: looked for %s; the record has %s", part, strings.Join(s.usual(part), ", "),
+		return fmt.Errorf("no %s: looked for %s; the record has %s", called, strings.Join(s.usual(part), ", "),
 			strings.Join(record.Keys(), ", "))
 	}
 	if value, err := record.Find(field); err != nil {
@@ -146,6 +160,7 @@ func (s *Source) part(to *string, p *Problem, record *jsonl.Record, part, split 
 		switch {
 		case part == "problem":
 			*to, err = p.ask(foundField{column, value})
+			s.replied(foundField{column, value})
 		case isConversation(value):
 			*to, err = lastWords(foundField{column, value})
 		default:

@@ -56,7 +56,8 @@ type Source struct {
 	Patterns  map[string]string `yaml:"patterns"`
 	Choices   *Choices          `yaml:"choices"`
 
-	patterns map[string]*regexp.Regexp
+	patterns  map[string]*regexp.Regexp
+	solutions bool // are asked for: see Options.Solutions
 
 	// Of a dataset named by its path, whose records nothing describes.
 	ofPath    bool

@@ -28,7 +28,8 @@ type Options struct {
 	// Limit is the number of problems that are taken of each language, the first; 0 takes all.
 	Limit int `yaml:"limit" json:"limit"`
 	// Fields name the fields that hold a problem, its answer and so on in a file or folder of your
-	// own, as in {answer: reward_model.ground_truth}; those left out have the usual names.
+	// own, as in {answer: reward_model.ground_truth}; those left out have the usual names
+	// (docs/training.md). The parts are id, language, problem, answer, solution, level and type.
 	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
 	// Count is the number of problems of each language that are chosen, by Seed and their ids

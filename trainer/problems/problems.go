@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +25,36 @@ type Problem struct {
 	Prefix      string  // its end, which counts as the model's output
 	IDs         []int32 // the prompt's tokens
 	SolutionIDs []int32 // SFT: the reference solution's tokens and the end of sequence
+	// Learnt says which of SolutionIDs are learnt from, where they hold several turns of the assistant's; nil is all.
+	Learnt []bool
+}
+
+// LearntTokens returns how many of SolutionIDs are learnt from.
+func (p *Problem) LearntTokens() (n int) {
+	for _, run := range p.LearntRuns() {
+		n += run
+	}
+	return n
+}
+
+// LearntRuns yields the tokens of SolutionIDs that are learnt from, as runs of some from the first on.
+func (p *Problem) LearntRuns() iter.Seq2[int, int] {
+	return func(yield func(first, n int) bool) {
+		if p.Learnt == nil {
+			yield(0, len(p.SolutionIDs))
+			return
+		}
+		for at := 0; at < len(p.Learnt); {
+			end := at
+			for end < len(p.Learnt) && p.Learnt[end] == p.Learnt[at] {
+				end++
+			}
+			if p.Learnt[at] && !yield(at, end-at) {
+				return
+			}
+			at = end
+		}
+	}
 }
 
 // Set is the problems of a run.
@@ -53,6 +84,7 @@ type Reader struct {
 // set stays one.
 func (r *Reader) Load() (*Set, error) {
 	source := r.Options.Source(r.Say)
+	source.Solutions = r.Solutions
 	loaded, err := bench.Load(r.Options.Bench, r.Options.Languages, source)
 	if err != nil {
 		return nil, err
@@ -278,6 +310,12 @@ func (r *Reader) build(p bench.Problem) (built Problem, fits bool, err error) {
 		Answer: r.answers}
 	if err := options.SetChat(r.Template, r.Options.TemplateArgs); err != nil {
 		return built, false, err
+	}
+	if r.Solutions && p.Turns != nil {
+		if built, taken, err := r.converse(p, options); err != nil || taken {
+			n := len(built.SolutionIDs)
+			return built, len(built.IDs) <= r.MaxPrompt && n <= r.MaxSolution && len(built.IDs)+n <= r.Positions, err
+		}
 	}
 	asked, err := prompt.Build(p, options)
 	if err != nil {

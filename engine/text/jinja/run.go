@@ -31,6 +31,8 @@ type run struct {
 	now      time.Time
 	top      *scope
 	out      *strings.Builder
+	whole    *strings.Builder // what is not captured
+	marks    []Mark
 	at       position
 	steps    int
 	spent    int
@@ -56,20 +58,30 @@ func (s *scope) set(name string, v Value) {
 // Render gives the template's text for a context, whose keys are its names. now is
 // the time that strftime_now writes. An error is *Error.
 func (t *Template) Render(context *Dict, now time.Time) (text string, err error) {
+	text, _, err = t.RenderMarked(context, now)
+	return text, err
+}
+
+// Mark is a part of a rendered text that a {% generation %} block has written, in bytes.
+type Mark struct{ From, To int }
+
+// RenderMarked is Render, and says which parts of the text {% generation %} blocks have written, in order.
+func (t *Template) RenderMarked(context *Dict, now time.Time) (text string, marks []Mark, err error) {
 	r := &run{template: t, context: context, now: now, top: &scope{}, out: &strings.Builder{}, at: -1}
+	r.whole = r.out
 	defer func() {
 		switch e := recover().(type) {
 		case nil:
 		case failure:
-			text, err = "", r.fault(e.message)
+			text, marks, err = "", nil, r.fault(e.message)
 		case runtime.Error:
-			text, err = "", r.fault(fmt.Sprintf("%s: please report this template", e.Error()))
+			text, marks, err = "", nil, r.fault(fmt.Sprintf("%s: please report this template", e.Error()))
 		default:
 			panic(e)
 		}
 	}()
 	r.body(t.body, r.top)
-	return r.out.String(), nil
+	return r.out.String(), r.marks, nil
 }
 
 func (r *run) fault(message string) *Error {
@@ -288,7 +300,10 @@ func (c *callStmt) exec(r *run, s *scope) signal {
 	r.at = c.at
 	body := &macro{c.body, s}
 	if c.call == nil {
-		r.write(str(r, body.call(r, nil, nil)))
+		said := str(r, body.call(r, nil, nil))
+		from := r.whole.Len() // as in transformers, also where the block is within a text that is captured
+		r.marks = append(r.marks, Mark{from, from + len(said)})
+		r.write(said)
 		return normal
 	}
 	args, named := c.call.args.eval(r, s)
