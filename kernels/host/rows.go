@@ -28,7 +28,7 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	case formatInt8:
 		x.bounds = pieceBounds(x.bounds[:0], d)
 		x.q = grow(x.q, n*d)
-		x.scale = grow(x.scale, (len(x.bounds)-1)*n)
+		x.scale = grow(x.scale, (len(x.bounds)-1)*n+3) // kernels read four at a time
 	case formatInt4:
 		x.spans = grow(x.spans, spansOf(d)*n)
 	default:
