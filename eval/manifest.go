@@ -36,6 +36,8 @@ type Origin struct {
 	DType   string            `json:"dtype"`
 	// DTypeAuto is that DType was not asked for: it is the model's own.
 	DTypeAuto bool `json:"dtype_auto,omitempty"`
+	// Hardware is what it computed on; another may go on. Runs from before it was noted have none.
+	Hardware string `json:"hardware,omitempty"`
 }
 
 // Manifest is RUN/manifest.json: what must be equal for a run to go on, and all
@@ -173,6 +175,7 @@ func readManifest(dir string) (*Manifest, error) {
 func (m *Manifest) difference(now *Manifest) (string, error) {
 	old, is := *m, *now
 	old.ModelDir, old.Trained, old.DTypeAuto = now.ModelDir, now.Trained, now.DTypeAuto
+	old.Hardware = now.Hardware
 	old.Settings.OwnLanguages, is.Settings.OwnLanguages = withoutFonts(old.Settings.OwnLanguages),
 		withoutFonts(is.Settings.OwnLanguages)
 	if old.Weights != nil && now.Weights != nil {

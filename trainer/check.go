@@ -168,7 +168,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 		Rollout: s.Executor(),
 		Devices: len(s.Mesh()),
 		Kernels: host.Tier().String(), CPU: isa.InForce().String(), Config: *c, OwnLanguages: known.Own(),
-		CUDNN: found.plan.workload.CUDNN,
+		CUDNN: found.plan.workload.CUDNN, Hardware: s.Device().Machine(len(s.Mesh())),
 	}
 	if found.latest != "" {
 		if err := r.started.goesOnAs(found.now); err != nil {

@@ -32,6 +32,8 @@ type Manifest struct {
 	// CPU is the tier that the processor had or was capped to (isa.InForce); runs from
 	// before it was noted have none.
 	CPU string `json:"cpu_tier,omitempty"`
+	// Hardware is what the run began on; runs from before it was noted have none.
+	Hardware string `json:"hardware,omitempty"`
 	// CUDNN is that attention of gradient passes is cuDNN's where it takes them.
 	CUDNN bool   `json:"cudnn,omitempty"`
 	Model string `json:"model_dir"` // that the run started from, absolute

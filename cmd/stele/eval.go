@@ -293,6 +293,7 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 		return nil, err
 	}
 	found.origin = evalOrigin(model.Executor(), model.DType(), name, weights)
+	found.origin.Hardware = model.Device().Machine(len(model.Mesh()))
 	found.origin.DTypeAuto = g.dtype == engine.AutoDType
 	if code := blockwise.Code(g.quantize); code != blockwise.None {
 		found.origin.DType += over + g.quantize // the projections
@@ -569,7 +570,9 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	deps, err := evalDeps(e, spec, evalOrigin(e.Executor(), e.DType(), c.Model, nil), c.Rollout.Batch, g.stderr())
+	origin := evalOrigin(e.Executor(), e.DType(), c.Model, nil)
+	origin.Hardware = e.Device().Machine(len(e.Mesh()))
+	deps, err := evalDeps(e, spec, origin, c.Rollout.Batch, g.stderr())
 	if err != nil {
 		return nil, err
 	}

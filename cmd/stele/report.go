@@ -88,6 +88,7 @@ that lie where it does.`,
 			if err != nil {
 				return err
 			}
+			r.Version = buildVersion()
 			if err := r.Write(out); err != nil {
 				return err
 			}

@@ -105,7 +105,7 @@ how much of the cores' time was used.`,
 				return printJobs(c.OutOrStdout(), g, s, out, options)
 			}
 			r := &study.Run{Study: s, Dir: out, Runner: w, Options: options, Update: update,
-				Workers: workers, Say: c.ErrOrStderr()}
+				Workers: workers, Say: c.ErrOrStderr(), Version: buildVersion()}
 			if job == "" {
 				if workers > 1 { // each job asks alone whether it fits
 					plan, err := s.Plan(c.Context(), out, options, w)

@@ -118,11 +118,12 @@ func agreementFacts(models []*model, benchmark string) (facts []string) {
 }
 
 func agreementMatrix(name string, m *model, benchmark string, languages []string) Table {
-	t := Table{Name: name, Labels: 1, Head: append([]string{"language"}, languages...),
+	t := Table{Name: name, Labels: 1, Head: append([]string{"language"}, languages...), Benchmark: benchmark,
 		Caption: "Agreement of " + m.name + " between languages on " + benchmark + ": the same answer, %, and in " +
 			"parentheses kappa."}
 	for _, l := range languages {
 		row := []string{l}
+		t.About = append(t.About, []string{m.name})
 		for _, k := range languages {
 			v := m.agree(benchmark, l, k, sameOf)
 			cell := v.orUnknown(1, 100)

@@ -23,6 +23,14 @@ type arm struct {
 	mti, accuracy law
 }
 
+// models names those of the arm.
+func (a *arm) models() (names []string) {
+	for _, p := range a.pairs {
+		names = append(names, p.trained.name)
+	}
+	return names
+}
+
 // group makes arms: of pairs that the plan puts together, and of those with the
 // same base, method and template. An arm has two numbers of languages at least.
 func (s *study) group() {

@@ -55,6 +55,7 @@ type Training struct {
 	Before, After *eval.Results
 
 	answersBefore, answersAfter *outcomes
+	manifest                    *trainingManifest // nil where there is none
 }
 
 // Step is a line of metrics.jsonl; what is not a finite number is left out.
@@ -218,26 +219,11 @@ func readMeasured(path string) ([]Step, error) {
 
 // readManifest takes from a training run's manifest what a reader wants to know;
 // a run without one is reported without it.
-func (t *Training) readManifest(path string) error {
-	data, err := os.ReadFile(path)
-	if ok, err := exists(err); !ok {
+func (t *Training) readManifest(path string) (err error) {
+	if t.manifest, err = readTrainingManifest(path); t.manifest == nil {
 		return err
 	}
-	var m struct {
-		Config struct {
-			Model     string `json:"model"`
-			Algorithm string `json:"algorithm"`
-			Steps     int    `json:"steps"`
-			Data      struct {
-				Bench     string   `json:"bench"`
-				Languages []string `json:"languages"`
-			} `json:"data"`
-		} `json:"config"`
-	}
-	if err := jsonl.Unmarshal(data, &m); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	c := m.Config
+	c := &t.manifest.Config
 	t.Model, t.Algorithm, t.Planned, t.Bench = c.Model, c.Algorithm, c.Steps, c.Data.Bench
 	t.Languages = knownLanguages{}.inOrder(c.Data.Languages)
 	return nil

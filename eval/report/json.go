@@ -115,6 +115,7 @@ type jsonArm struct {
 func (r *Report) JSON() ([]byte, error) {
 	out := struct {
 		Title    string      `json:"title"`
+		Stele    string      `json:"stele"` // that made the report
 		Interval string      `json:"interval"`
 		Models   []jsonModel `json:"models"`
 		Pairs    []jsonPair  `json:"pairs"`
@@ -124,7 +125,10 @@ func (r *Report) JSON() ([]byte, error) {
 		// Single seeds of what models and pairs have as means.
 		SeedModels []jsonModel `json:"seed_models,omitempty"`
 		SeedPairs  []jsonPair  `json:"seed_pairs,omitempty"`
-	}{Title: r.Title, Models: []jsonModel{}, Pairs: []jsonPair{}, Scaling: []jsonArm{}}
+		// Runs say where the numbers are from.
+		Runs []provenance `json:"runs"`
+	}{Title: r.Title, Stele: r.Version, Runs: append([]provenance{}, r.made...),
+		Models: []jsonModel{}, Pairs: []jsonPair{}, Scaling: []jsonArm{}}
 	s := r.study
 	if s.resampled {
 		out.Interval = "95 %, percentile bootstrap over questions, the same for all models and languages; " +

@@ -122,6 +122,7 @@ func (s *study) paperTemplates(item string) made {
 		for _, b := range commonBenchmarks(groups[family]) {
 			for _, m := range groups[family] {
 				t.Rows = append(t.Rows, accuracyRow([]string{family, b, m.template}, m.evaluation, b, languages, 1))
+				t.About = append(t.About, []string{m.name})
 			}
 		}
 	}
@@ -194,7 +195,7 @@ func (s *study) paperMTI(item string) made {
 		if len(in) > 0 {
 			row = append(row, p.id.printed(3, 1), p.ood.printed(3, 1))
 		}
-		t.Rows = append(t.Rows, append(row, p.mean.printed(3, 1)))
+		t.Rows, t.About = append(t.Rows, append(row, p.mean.printed(3, 1))), append(t.About, p.both())
 	}
 	return made{table: t}
 }
@@ -234,6 +235,7 @@ func (s *study) paperPoints(item string) made {
 				row = append(row, starIf(slices.Contains(p.languages, l), v.printed(2, 100)))
 			}
 			t.Rows = append(t.Rows, append(row, p.pointsTrained[b].printed(2, 100), p.pointsUnseen[b].printed(2, 100)))
+			t.About = append(t.About, p.both())
 		}
 	}
 	return made{table: t}
@@ -272,10 +274,12 @@ func (t *Table) curveRows(arms []*arm, byBenchmark bool, rest func(p *pair, benc
 					row = append(row, b)
 				}
 				row = append(row, fmt.Sprint(len(p.languages)-1))
+				on := b
 				if b == "" && len(p.benchmarks) > 0 {
-					t.Rows = append(t.Rows, append(row, rest(p, p.benchmarks[0])...))
-				} else if slices.Contains(p.benchmarks, b) {
-					t.Rows = append(t.Rows, append(row, rest(p, b)...))
+					on = p.benchmarks[0]
+				}
+				if slices.Contains(p.benchmarks, on) {
+					t.Rows, t.About = append(t.Rows, append(row, rest(p, on)...)), append(t.About, p.both())
 				}
 			}
 		}

@@ -1,10 +1,8 @@
 package report
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
-	"html/template"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,11 +16,14 @@ import (
 type Report struct {
 	Title    string
 	Sections []Section
+	// Version is the Stele that makes the report; empty where nobody says it.
+	Version string
 	// SamplesAt is the page of samples, where that is another report's; empty: beside the report, and written with it.
 	SamplesAt string
 	runs      []*Run
 	study     *study
 	curves    []curve
+	made      []provenance // of the runs
 }
 
 // New makes a report of runs. The plan may be empty; it must not name a base that
@@ -52,7 +53,10 @@ func New(runs []*Run, plan Plan) (*Report, error) {
 			r.Title = fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
 		}
 	}
-	r.Sections = r.study.sections(runs)
+	if r.made, err = r.provenances(); err != nil {
+		return nil, err
+	}
+	r.Sections = withoutEmpty(append(r.study.sections(runs), r.study.settingsSection(r.made)))
 	return r, nil
 }
 
@@ -73,77 +77,6 @@ func distinguish(runs []*Run) {
 	}
 }
 
-//go:embed page.html
-var pageHTML string
-
-//go:embed page.css
-var pageCSS string
-
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"long":  func(cell string) bool { return len([]rune(cell)) > 36 },
-	"main":  func(cell string) string { number, _ := splitCell(cell); return number },
-	"aside": func(cell string) string { _, aside := splitCell(cell); return aside },
-}).Parse(pageHTML))
-
-// splitCell takes the standard error, or what stands in parentheses, from a
-// number: on the page it goes below, so that eleven languages fit side by side.
-func splitCell(cell string) (number, aside string) {
-	for _, mark := range []string{"±", "(", "["} {
-		if i := strings.Index(cell, " "+mark); i >= 0 {
-			return cell[:i], cell[i+1:]
-		}
-	}
-	return cell, ""
-}
-
-// HTML returns the report as one page that needs nothing else.
-func (r *Report) HTML() ([]byte, error) {
-	var b strings.Builder
-	type figure struct {
-		Figure
-		SVG template.HTML
-	}
-	type table struct {
-		Table
-		Headings []heading
-	}
-	type section struct {
-		Section
-		Figures []figure
-		Tables  []table
-	}
-	data := struct {
-		Title    string
-		Style    template.CSS
-		Sections []section
-	}{Title: r.Title, Style: template.CSS(styleSheet(r.study.known))}
-	var counted counters
-	number := func(t Table) table {
-		t.Number = r.number(t.Number, &counted.tables)
-		t.Rows = t.grouped()
-		out := table{Table: t}
-		for _, head := range t.Head {
-			out.Headings = append(out.Headings, r.study.known.heading(head))
-		}
-		return out
-	}
-	for _, s := range r.Sections {
-		out := section{Section: s}
-		for _, f := range s.Figures {
-			f.Number = r.number(f.Number, &counted.figures)
-			out.Figures = append(out.Figures, figure{f, template.HTML(f.SVG())})
-		}
-		for _, t := range s.Tables {
-			out.Tables = append(out.Tables, number(t))
-		}
-		data.Sections = append(data.Sections, out)
-	}
-	if err := page.Execute(&b, data); err != nil {
-		return nil, err
-	}
-	return []byte(b.String()), nil
-}
-
 // counters count what has no number of the paper's.
 type counters struct{ figures, tables int }
 
@@ -158,25 +91,6 @@ func (r *Report) number(papers string, next *int) string {
 		return fmt.Sprintf("S%d", *next)
 	}
 	return fmt.Sprint(*next)
-}
-
-// styleSheet returns the report's style, with fonts for the names of languages.
-func styleSheet(t knownLanguages) string {
-	return pageStyle(t.fonts(true), figureCSS)
-}
-
-// pageStyle returns a page's style: fonts, colours for light, dark and paper, and what all pages have and it adds.
-func pageStyle(fonts, added string) string {
-	var light, dark strings.Builder
-	var names []string
-	for _, c := range colours {
-		fmt.Fprintf(&light, "--%s: %s; ", c.name, c.light)
-		fmt.Fprintf(&dark, "--%s: %s; ", c.name, c.dark)
-		names = append(names, "$"+c.name, "var(--"+c.name+")")
-	}
-	return fonts + fmt.Sprintf(":root { color-scheme: light dark; %s}\n@media screen and (prefers-color-scheme: "+
-		"dark) { :root { %s} }\n", light.String(), dark.String()) +
-		strings.NewReplacer(names...).Replace(pageCSS+added)
 }
 
 // Markdown returns the report's text, tables and links to the figures' files.

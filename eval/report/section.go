@@ -150,10 +150,19 @@ func (s *study) sections(runs []*Run) []Section {
 		}
 		add(s.trainingSection(numbered("run-"+slug(run.Name), used), run))
 	}
-	if len(s.models) > 0 {
-		add(Section{ID: "settings", Title: "Settings", Tables: []Table{settingsTable(s.models)}})
-	}
 	return all
+}
+
+// settingsSection says how evaluations were done, and where numbers are from.
+func (s *study) settingsSection(made []provenance) Section {
+	x := Section{ID: "settings", Title: "Settings"}
+	if len(s.models) > 0 {
+		x.Tables = append(x.Tables, settingsTable(s.models))
+	}
+	if len(made) > 0 {
+		x.Tables = append(x.Tables, provenanceTable(made))
+	}
+	return x
 }
 
 // facts say in a few sentences what was measured.

@@ -81,11 +81,13 @@ func (s *study) sharedOnly() []evaluation {
 	}
 	var all []evaluation
 	for _, x := range shared {
-		all = append(all, evaluation{fmt.Sprintf("%s, shared with %s", x.model, strings.Join(x.with, ", ")),
-			x.results})
+		all = append(all, evaluation{x.model + sharedWith + strings.Join(x.with, ", "), x.results})
 	}
 	return all
 }
+
+// sharedWith is between the model's name and those of others in what rows of shared questions are called.
+const sharedWith = ", shared with "
 
 // sharedNote says what rows of shared questions are.
 const sharedNote = " Rows “shared with” are of what a model and the one that it is compared with were " +

@@ -19,6 +19,10 @@ type Table struct {
 	// Number is the paper's of a table that is its; others are counted. Its CSV has the numbers as the
 	// paper prints them, and their intervals in columns of their own.
 	Number string
+	// Benchmark is the one that the table is of; empty where labels or heads say it, or where it is of several.
+	Benchmark string
+	// About names the models that each row is about, where no label does, and a base before what was trained from it.
+	About [][]string
 	// all are the rows of the CSV where Rows are only the first of them.
 	all [][]string
 	// allHead are the heads of these where they have other columns.
@@ -34,19 +38,37 @@ func (t *Table) Markdown() string {
 	return (&markdown.Table{Head: t.Head, Right: right, Rows: t.Rows}).Plain()
 }
 
-// grouped returns the rows with the first label only where it changes.
-func (t *Table) grouped() [][]string {
-	if t.Labels < 2 {
-		return t.Rows
-	}
-	rows := make([][]string, len(t.Rows))
-	for i, row := range t.Rows {
-		rows[i] = row
-		if i > 0 && row[0] == t.Rows[i-1][0] {
-			rows[i] = append([]string{""}, row[1:]...)
+// empty tells whether a table has no number: no row, or nothing in any.
+func (t *Table) empty() bool {
+	for _, row := range t.Rows {
+		for k, cell := range row {
+			if (k >= t.Labels || t.Labels == len(row)) && cell != unknown && cell != none && cell != "" {
+				return false
+			}
 		}
 	}
-	return rows
+	return true
+}
+
+// withoutEmpty leaves out tables without a number, of which it says so, and sections that have nothing then.
+func withoutEmpty(sections []Section) []Section {
+	var all []Section
+	for _, x := range sections {
+		var kept []Table
+		for i := range x.Tables {
+			t := &x.Tables[i]
+			if !t.empty() {
+				kept = append(kept, *t)
+			} else if len(t.Rows) > 0 {
+				x.Points = append(x.Points, "Left out, since none of its numbers is defined: "+t.title()+".")
+			}
+		}
+		x.Tables = kept
+		if len(x.Facts)+len(x.Points)+len(x.Figures)+len(x.Tables) > 0 {
+			all = append(all, x)
+		}
+	}
+	return all
 }
 
 // CSV returns the table as it is printed, with the hyphen as its minus sign. Numbers

@@ -131,7 +131,7 @@ func scoreTables(models []*model, partly []evaluation) []Table {
 	languages, benchmarks := languagesOf(evaluations), benchmarksOf(evaluations)
 	var tables []Table
 	for _, b := range benchmarks {
-		t := Table{Name: "accuracy-" + slug(b), Labels: 2,
+		t := Table{Name: "accuracy-" + slug(b), Labels: 2, Benchmark: b,
 			Caption: "Accuracy on " + b +
 				" by language, in percent ± standard error; at the right the mean over languages and " +
 				"samples that reason in another language than asked (off-target)." + alikeNote,

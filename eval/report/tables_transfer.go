@@ -50,10 +50,13 @@ func (s *study) mtiTable() Table {
 		if len(benchmarks) > 1 {
 			row = append(row, p.mean.text(2, 1))
 		}
-		t.Rows = append(t.Rows, row)
+		t.Rows, t.About = append(t.Rows, row), append(t.About, p.both())
 	}
 	return t
 }
+
+// both names base and trained model.
+func (p *pair) both() []string { return []string{p.base.name, p.trained.name} }
 
 // questionsNote says what the column of questions is.
 const questionsNote = " Questions: those that base and trained model were both put, of those that either " +
@@ -114,6 +117,7 @@ func (s *study) deltaTables() []Table {
 				p.pointsUnseen[b].signed(1, 100)))
 			delta.Rows = append(delta.Rows, append(relative, p.deltaTrained[b].change(),
 				p.deltaUnseen[b].change(), p.mtiOfBenchmark[b].text(2, 1)))
+			points.About, delta.About = append(points.About, p.both()), append(delta.About, p.both())
 		}
 	}
 	return []Table{points, delta}
@@ -134,7 +138,7 @@ func (s *study) languageMTITable() Table {
 				row = append(row, p.mtiOfLanguage[l].text(2, 1))
 			}
 		}
-		t.Rows = append(t.Rows, row)
+		t.Rows, t.About = append(t.Rows, row), append(t.About, p.both())
 	}
 	return t
 }
@@ -149,8 +153,10 @@ func (s *study) scalingTable() Table {
 			"MTI")}
 	for _, a := range s.arms {
 		t.Rows = append(t.Rows, s.armRow(a, languages, a.pairs[0].base, nil))
+		t.About = append(t.About, []string{a.pairs[0].base.name})
 		for _, p := range a.pairs {
 			t.Rows = append(t.Rows, s.armRow(a, languages, p.trained, p))
+			t.About = append(t.About, []string{p.trained.name})
 		}
 	}
 	return t
@@ -222,6 +228,7 @@ func (s *study) lawTable() (Table, bool) {
 			law  law
 		}{{"MTI", a.mti}, {"accuracy, %", a.accuracy}} {
 			if l := c.law; l.ok {
+				t.About = append(t.About, a.models())
 				t.Rows = append(t.Rows, []string{a.name, c.name, l.alpha.text(2, 1), l.beta.text(2, 1),
 					fixed(l.r2, 3),
 					l.expected.text(2, 1), l.gap.text(2, 1), l.leap.text(2, 1)})
@@ -275,6 +282,7 @@ func (s *study) templateTable(groups map[string][]*model) Table {
 				}
 				mean := m.results.Benchmarks[b].Mean
 				t.Rows = append(t.Rows, append(row, printAccuracy(mean), printOff(mean)))
+				t.About = append(t.About, []string{m.name})
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
 )
@@ -291,6 +292,22 @@ func (d *Device) Description() (string, error) {
 		description += fmt.Sprintf(", %s with %.1f GiB to allocate", h.Kind, float64(h.Limit)/(1<<30))
 	}
 	return description, nil
+}
+
+// Machine says in a line on what n devices like this compute: the processor with the threads that this process
+// uses, or accelerators, which are opened for that.
+func (d *Device) Machine(n int) string {
+	if d.IsCPU() {
+		return fmt.Sprintf("%s, threads: %d", isa.Name(), threads.Count)
+	}
+	kind := d.Name
+	if h, err := d.Hardware(); err == nil && h.Kind != "" {
+		kind = h.Kind
+	}
+	if n > 1 {
+		return fmt.Sprintf("%d × %s", n, kind)
+	}
+	return kind
 }
 
 // Close releases the backend. No buffer or program of it may be used after.

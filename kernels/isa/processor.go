@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
@@ -19,6 +20,14 @@ func Processor() string {
 	}
 	return fmt.Sprintf("%s (family %d, model %d, stepping %d, features %.6x)", c.BrandName, c.Family, c.Model,
 		c.Stepping, sha256.Sum256([]byte(features)))
+}
+
+// Name returns what the processor calls itself, or the architecture where it does not say.
+func Name() string {
+	if name := strings.TrimSpace(cpuid.CPU.BrandName); name != "" {
+		return name
+	}
+	return runtime.GOARCH
 }
 
 // linuxFlags returns the features that Linux lists of the first processor.

@@ -198,6 +198,7 @@ func (r *Run) write(
 	if err != nil {
 		return plan, nil, err
 	}
+	made.Version = r.Version
 	if whole {
 		arms, err := r.trained(runs)
 		if err != nil {

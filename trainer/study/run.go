@@ -59,6 +59,8 @@ type Run struct {
 	// Say gets what everybody must know: of jobs that are done at the same time whole lines,
 	// each after the job's name. It may be nil.
 	Say io.Writer
+	// Version is that of stele, for the report.
+	Version string
 
 	voice  voice
 	mu     sync.Mutex
