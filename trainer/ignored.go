@@ -78,7 +78,7 @@ var idle = []without{
 	{"data.dir,data.registry", func(c *Config, _ string) string { return builtIn("data.bench", c.Data.Bench) }},
 	{"eval.dir,eval.registry", func(c *Config, _ string) string { return builtIn("eval.bench", c.Eval.Bench) }},
 	{"reward.grader", when("reward.accuracy is 0", func(c *Config) bool {
-		return c.Reward.Accuracy == 0 && !(c.Rollout.DynamicSampling &&
+		return c.Reward.Effective().Accuracy == 0 && !(c.Rollout.DynamicSampling &&
 			c.Rollout.FilterBy == FilterByAccuracy)
 	})},
 	{"data.seed", when("data.count is 0", func(c *Config) bool { return c.Data.Count == 0 })},
@@ -102,6 +102,9 @@ var idle = []without{
 		func(c *Config) bool { return !c.Rollout.DynamicSampling })},
 	{"reward.overlong_penalty", when("reward.overlong_buffer is 0",
 		func(c *Config) bool { return c.Reward.OverlongBuffer == 0 })},
+	{"reward.accuracy", leftOut("accuracy")}, {"reward.format,reward.think", leftOut("format")},
+	{"reward.language,reward.language_by", leftOut("language")},
+	{"reward.overlong_buffer,reward.overlong_penalty", leftOut("overlong")},
 	{"reward.think", when("reward.format is 0", func(c *Config) bool { return c.Reward.Format == 0 })},
 	{"reward.language_by", when("reward.language is 0", func(c *Config) bool { return c.Reward.Language == 0 })},
 	{"lora.*", when("lora.rank is 0", func(c *Config) bool { return !c.LoRA.Trains() })},
@@ -132,6 +135,13 @@ func when(reason string, holds func(*Config) bool) func(*Config, string) string 
 		}
 		return ""
 	}
+}
+
+// leftOut is the reason why a reward that reward.only does not name has no settings.
+func leftOut(name string) func(*Config, string) string {
+	return when("reward.only does not name "+name, func(c *Config) bool {
+		return len(c.Reward.Only) > 0 && !slices.Contains(c.Reward.Only, name)
+	})
 }
 
 // builtIn is the reason why a benchmark that the program makes takes no data.
@@ -177,6 +187,12 @@ func (c Config) Ignored(dtype string) []string {
 				break
 			}
 		}
+	}
+	for _, name := range c.Reward.LeftOut() {
+		if !c.Samples() {
+			break
+		}
+		all = append(all, "the reward program "+name+noEffect+"reward.only does not name it")
 	}
 	return all
 }

@@ -67,10 +67,11 @@ func (r *run) components() []component {
 		{"format", func(s reward.Score) float64 { return s.Format }},
 		{"language", func(s reward.Score) float64 { return s.Language }},
 	}
-	if r.config.Reward.OverlongBuffer > 0 {
+	counts := r.config.Reward.Effective()
+	if counts.OverlongBuffer > 0 {
 		all = append(all, component{"overlong", func(s reward.Score) float64 { return s.Overlong }})
 	}
-	for _, c := range r.config.Reward.Commands {
+	for _, c := range counts.Commands {
 		all = append(all, component{c.Name, func(s reward.Score) float64 { return s.Commands[c.Name] }})
 	}
 	return all
@@ -130,7 +131,7 @@ func (r *run) rolloutMetrics(step int, s sampled) Metrics {
 	m["reward"], m["reward_std"], m["reward_group_std"] = rewards.definedMean(), rewards.definedStd(),
 		spread.definedMean()
 	m["frac_reward_zero_std"] = flat.mean()
-	if len(r.config.Reward.Commands) > 0 {
+	if len(r.config.Reward.Effective().Commands) > 0 {
 		m["frac_reward_null"] = unscored.mean()
 	}
 	m["prompt_length/mean"], m["prompt_length/min"], m["prompt_length/max"] = prompts.mean(), prompts.min,

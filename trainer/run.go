@@ -331,6 +331,7 @@ func (r *run) load(found *checked) error {
 		if r.scorer, r.dataName, r.answers, err = c.scorer(); err != nil {
 			return err
 		}
+		r.scorer.LogTo(filepath.Join(r.dir, "rewards"))
 	}
 	if latest != "" {
 		// What may change in a run that goes on, such as its number of steps, is as of now.

@@ -32,6 +32,10 @@ type Program[T any] struct {
 	Sent string   // what a line is about, for errors: "rollout"
 	// Limit is the time that it has after its input ended, and for an answer that Ask waits for.
 	Limit time.Duration
+	// Log gets all that it says on standard error; nil keeps its end alone, for errors. LogPath is where that can be
+	// read, for errors.
+	Log     io.Writer
+	LogPath string
 	// Expects shows the answer that is read, for errors.
 	Expects string
 	// Read takes what is wanted out of an answer; false where it is not there.
@@ -173,6 +177,9 @@ func (c Program[T]) Start() (*Process[T], error) {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Env = environment.Users() // not what is set for Stele's own process
 	p.cmd.Stderr = &p.stderr
+	if c.Log != nil {
+		p.cmd.Stderr = io.MultiWriter(&p.stderr, c.Log)
+	}
 	p.cmd.WaitDelay = time.Second
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err == nil {
@@ -204,6 +211,13 @@ func (p *Process[T]) send(of Asked, line []byte) (int, error) {
 	p.sent = append(p.sent, of)
 	p.more.Signal()
 	return len(p.sent) - 1, p.err
+}
+
+// Waiting returns how many lines were sent that have no answer yet.
+func (p *Process[T]) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sent) - len(p.answers)
 }
 
 // Ask sends a line and waits for its answer. When no answer to any line comes within the
@@ -370,6 +384,9 @@ func (p *Process[T]) failed(err error) error {
 	said := ""
 	if words := p.stderr.String(); words != "" {
 		said = "; it said: " + words
+		if p.program.LogPath != "" {
+			said += " (all of it is in " + p.program.LogPath + ")"
+		}
 	}
 	return fmt.Errorf("%s (%s): %w, after %d answers to %d lines%s", p.program.Name,
 		strings.Join(p.program.Run, " "),

@@ -1,10 +1,13 @@
 package reward
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 
 	"github.com/stele-lm/stele/internal/command"
 )
@@ -28,7 +31,13 @@ type Command struct {
 	Weight float64 `yaml:"weight" json:"weight"`
 	// TimeoutS is the time it has after its input ended, seconds; 0 means 60.
 	TimeoutS float64 `yaml:"timeout_s" json:"timeout_s"`
+	// Workers is how many of it run at a time, each of which gets some of the lines; 0 means 1. Rewards do not
+	// depend on it.
+	Workers int `yaml:"workers,omitempty" json:"workers,omitempty"`
 }
+
+// mostWorkers bounds Workers: each is a process.
+const mostWorkers = 1024
 
 func (c Command) validate() error {
 	switch {
@@ -41,6 +50,8 @@ func (c Command) validate() error {
 		return fmt.Errorf("reward: command %s has weight %g", c.Name, c.Weight)
 	case c.TimeoutS < 0:
 		return fmt.Errorf("reward: command %s has a time limit of %g s", c.Name, c.TimeoutS)
+	case c.Workers < 0 || c.Workers > mostWorkers:
+		return fmt.Errorf("reward: command %s has %d workers, expected at most %d", c.Name, c.Workers, mostWorkers)
 	}
 	return nil
 }
@@ -62,6 +73,93 @@ type process = command.Process[float64]
 
 func (c Command) start() (*process, error) {
 	return c.program().Start()
+}
+
+// pool is a command's processes, among which its lines are divided.
+type pool struct {
+	workers []*process
+	log     *log  // nil where what they say is not kept
+	at      []int // of each line the worker that got it
+}
+
+// startAll runs the command's processes, whose standard error goes to a file in a folder; "" keeps none.
+func (c Command) startAll(folder string) (*pool, error) {
+	p := &pool{}
+	program := c.program()
+	if folder != "" {
+		var err error
+		if p.log, err = openLog(folder, c.Name); err != nil {
+			return nil, err
+		}
+		program.LogPath = p.log.path
+	}
+	n := max(1, c.Workers)
+	for i := range n {
+		own := program
+		prefix := ""
+		if n > 1 {
+			own.Name, prefix = fmt.Sprintf("%s, worker %d of %d", program.Name, i+1, n), fmt.Sprintf("[%d] ", i+1)
+		}
+		if p.log != nil {
+			own.Log = p.log.lines(prefix)
+		}
+		worker, err := own.Start()
+		if err != nil {
+			return nil, errors.Join(err, p.abandon())
+		}
+		p.workers = append(p.workers, worker)
+	}
+	return p, nil
+}
+
+// send gives a line to the worker that has least to do. It must not be called twice at a time.
+func (p *pool) send(of command.Asked, line []byte) error {
+	least, waiting := 0, math.MaxInt
+	for i, w := range p.workers {
+		if n := w.Waiting(); n < waiting {
+			least, waiting = i, n
+		}
+	}
+	p.at = append(p.at, least)
+	return p.workers[least].Send(of, line)
+}
+
+// finish returns the answers in the order of the lines, whichever worker came first. When one fails the others are
+// ended.
+func (p *pool) finish(ctx context.Context) ([]float64, error) {
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	all, errs := make([][]float64, len(p.workers)), make([]error, len(p.workers))
+	var first error
+	var once sync.Once
+	var ending sync.WaitGroup
+	for i, w := range p.workers {
+		ending.Go(func() {
+			if all[i], errs[i] = w.Finish(within); errs[i] != nil {
+				once.Do(func() { first = errs[i] })
+				stop()
+			}
+		})
+	}
+	ending.Wait()
+	if err := errors.Join(first, p.log.close()); err != nil {
+		return nil, err
+	}
+	answers, next := make([]float64, len(p.at)), make([]int, len(p.workers))
+	for i, worker := range p.at {
+		answers[i] = all[worker][next[worker]]
+		next[worker]++
+	}
+	return answers, nil
+}
+
+// abandon ends processes whose answers nobody waits for.
+func (p *pool) abandon() error {
+	for _, w := range p.workers {
+		w.Fail(errors.New("another command did not start"))
+		_, _ = w.Finish(context.Background())
+	}
+	return p.log.close()
 }
 
 func (c Command) program() command.Program[float64] {

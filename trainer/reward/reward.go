@@ -23,6 +23,9 @@ import (
 
 // Config holds the weights λ of Eq. 7.
 type Config struct {
+	// Only names the rewards that count: accuracy, format, language, overlong and those of commands. Others have no
+	// weight, whatever it is, and commands that are not named do not run; empty takes all.
+	Only []string `yaml:"only" json:"only,omitempty"`
 	// Accuracy is λ1, the weight of a right answer.
 	Accuracy float64 `yaml:"accuracy" json:"accuracy"`
 	// Format is λ2, the weight of an answer in the format that the prompt asks for.
@@ -66,6 +69,67 @@ func DefaultConfig() Config {
 		Grader: grade.Default.Name, LangCandidates: []string{"all"}}
 }
 
+// overlong names the punishment of long completions among the rewards.
+const overlong = "overlong"
+
+// builtins are the names of Stele's own rewards.
+var builtins = []string{"accuracy", "format", "language", overlong}
+
+// Effective returns the rewards that count: those that Only names, where it names any.
+func (c Config) Effective() Config {
+	if len(c.Only) == 0 {
+		return c
+	}
+	named := func(name string) bool { return slices.Contains(c.Only, name) }
+	for name, weight := range map[string]*float64{"accuracy": &c.Accuracy, "format": &c.Format,
+		"language": &c.Language, overlong: &c.OverlongBuffer} {
+		if !named(name) {
+			*weight = 0
+		}
+	}
+	c.Commands = slices.DeleteFunc(slices.Clone(c.Commands), func(command Command) bool { return !named(command.Name) })
+	c.Only = nil
+	return c
+}
+
+// LeftOut names the commands that Only leaves out.
+func (c Config) LeftOut() (names []string) {
+	for _, command := range c.Commands {
+		if len(c.Only) > 0 && !slices.Contains(c.Only, command.Name) {
+			names = append(names, command.Name)
+		}
+	}
+	return names
+}
+
+// checkOnly refuses names of no reward, and of one that has no weight.
+func (c Config) checkOnly() error {
+	names := slices.Clone(builtins)
+	for _, command := range c.Commands {
+		names = append(names, command.Name)
+	}
+	for i, name := range c.Only {
+		switch {
+		case !slices.Contains(names, name):
+			return fmt.Errorf("reward.only: there is no reward %q: expected %s%s", name, nearest.List(names),
+				nearest.Hint(name, names))
+		case slices.Contains(c.Only[:i], name):
+			return fmt.Errorf("reward.only names %s twice", name)
+		}
+	}
+	for name, weight := range map[string]float64{"accuracy": c.Accuracy, "format": c.Format, "language": c.Language,
+		overlong: c.OverlongBuffer * c.OverlongPenalty} {
+		if weight == 0 && slices.Contains(c.Only, name) {
+			setting := name
+			if name == overlong {
+				setting = "overlong_buffer or overlong_penalty"
+			}
+			return fmt.Errorf("reward.only names %s, and reward.%s is 0: give it a weight", name, setting)
+		}
+	}
+	return nil
+}
+
 // Validate refuses weights of Eq. 7 that are negative, no reward at all, and candidates that
 // are not among the known languages.
 func (c Config) Validate(known *language.Table) error {
@@ -80,7 +144,10 @@ func (c Config) Validate(known *language.Table) error {
 		return fmt.Errorf("reward: accuracy %g, format %g and language %g must not be negative", c.Accuracy,
 			c.Format, c.Language)
 	}
-	if c.Accuracy+c.Format+c.Language == 0 && len(c.Commands) == 0 {
+	if err := c.checkOnly(); err != nil {
+		return err
+	}
+	if e := c.Effective(); e.Accuracy+e.Format+e.Language == 0 && len(e.Commands) == 0 {
 		return errors.New("reward: all weights are zero and there is no command: nothing would be learnt")
 	}
 	if c.OverlongBuffer < 0 || c.OverlongBuffer > 1 || c.OverlongPenalty < 0 {
@@ -90,7 +157,10 @@ func (c Config) Validate(known *language.Table) error {
 	if _, err := langid.Among(c.LangCandidates, known); err != nil {
 		return fmt.Errorf("reward: lang_candidates: %w", err)
 	}
-	names := map[string]bool{"accuracy": true, "format": true, "language": true, "overlong": true}
+	names := map[string]bool{}
+	for _, name := range builtins {
+		names[name] = true
+	}
 	for _, command := range c.Commands {
 		if err := command.validate(); err != nil {
 			return err
@@ -104,7 +174,9 @@ func (c Config) Validate(known *language.Table) error {
 }
 
 // MeasuresWords reports whether the words of rollouts are told apart by language.
-func (c Config) MeasuresWords() bool { return c.Words || c.Language > 0 && c.LanguageBy == ByShare }
+func (c Config) MeasuresWords() bool {
+	return c.Words || c.Effective().Language > 0 && c.LanguageBy == ByShare
+}
 
 // builtIn reports whether a reward of Stele's own counts, which always is a number.
 func (c Config) builtIn() bool {
@@ -159,7 +231,11 @@ type Scorer struct {
 	config   Config
 	grader   *grade.Grader
 	detector *langid.Detector
+	logs     string // the folder of what commands say; "" keeps none
 }
+
+// LogTo has what commands say on standard error kept in a folder, a file NAME.log each.
+func (s *Scorer) LogTo(folder string) { s.logs = folder }
 
 // NewScorer prepares a scorer. The detector is shared with the off-target metric,
 // so that reward and measurement agree.
@@ -168,7 +244,7 @@ func NewScorer(config Config, detector *langid.Detector) *Scorer {
 	if err != nil { // Validate has let nothing but an empty name through
 		grader = grade.Default
 	}
-	return &Scorer{config, grader, detector}
+	return &Scorer{config: config.Effective(), grader: grader, detector: detector}
 }
 
 // Score is Eq. 7, λ1·R_acc + λ2·R_format + λ3·R_lang, and the overlong punishment;

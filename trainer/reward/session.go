@@ -18,10 +18,10 @@ import (
 
 // Session scores the rollouts of one sampling, beside it.
 type Session struct {
-	scorer    *Scorer
-	processes []*process
-	slots     chan struct{}
-	working   sync.WaitGroup
+	scorer  *Scorer
+	pools   []*pool // of the commands
+	slots   chan struct{}
+	working sync.WaitGroup
 
 	mu     sync.Mutex
 	types  []io.Closer // the types of the answers so far that hold something open
@@ -33,21 +33,21 @@ type Session struct {
 func (s *Scorer) NewSession() (*Session, error) {
 	session := &Session{scorer: s, slots: make(chan struct{}, threads.Count)}
 	for _, c := range s.config.Commands {
-		p, err := c.start()
+		p, err := c.startAll(s.logs)
 		if err != nil {
 			return nil, errors.Join(err, session.abandon())
 		}
-		session.processes = append(session.processes, p)
+		session.pools = append(session.pools, p)
 	}
 	return session, nil
 }
 
 func (s *Session) abandon() error {
-	for _, p := range s.processes {
-		p.Fail(errors.New("another command did not start"))
-		_, _ = p.Finish(context.Background())
+	errs := make([]error, len(s.pools))
+	for i, p := range s.pools {
+		errs[i] = p.abandon()
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Add has a rollout scored; score is filled in by the time Close returns. It does
@@ -68,7 +68,7 @@ func (s *Session) Add(r Rollout, score *Score) error {
 		s.types = append(s.types, closer)
 	}
 	s.mu.Unlock()
-	if len(s.processes) == 0 || failed != nil {
+	if len(s.pools) == 0 || failed != nil {
 		return failed
 	}
 	line, err := r.line()
@@ -78,9 +78,9 @@ func (s *Session) Add(r Rollout, score *Score) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.scores = append(s.scores, score)
-	errs := make([]error, len(s.processes))
-	for i, p := range s.processes {
-		errs[i] = p.Send(command.Asked{ID: r.ID, Sample: r.Sample}, line)
+	errs := make([]error, len(s.pools))
+	for i, p := range s.pools {
+		errs[i] = p.send(command.Asked{ID: r.ID, Sample: r.Sample}, line)
 	}
 	return errors.Join(errs...)
 }
@@ -89,11 +89,11 @@ func (s *Session) Add(r Rollout, score *Score) error {
 // When ctx is done the commands are ended at once.
 func (s *Session) Close(ctx context.Context) error {
 	s.working.Wait()
-	errs := make([]error, len(s.processes))
-	rewards := make([][]float64, len(s.processes))
+	errs := make([]error, len(s.pools))
+	rewards := make([][]float64, len(s.pools))
 	var ending sync.WaitGroup
-	for i, p := range s.processes {
-		ending.Go(func() { rewards[i], errs[i] = p.Finish(ctx) })
+	for i, p := range s.pools {
+		ending.Go(func() { rewards[i], errs[i] = p.finish(ctx) })
 	}
 	ending.Wait()
 	for _, of := range s.types {
@@ -128,6 +128,7 @@ func (s *Session) Close(ctx context.Context) error {
 // Try has each command judge one rollout, and finds the program that judges answers of its
 // type, so that one that cannot is found before anything is sampled.
 func (c Config) Try(ctx context.Context, r Rollout) error {
+	c = c.Effective()
 	if r.Type != nil {
 		if err := answer.Check(r.Type); err != nil {
 			return err
