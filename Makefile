@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: man cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
+.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
   race portable arm64 browser-check check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -22,6 +22,22 @@ demo: build
 # Manual pages of all commands: man -l bin/man/stele-train.1.
 man: build
 	@bin/stele man bin/man
+
+# Archives and Python wheels of this clone's commit that need no building, for ARCHES (amd64, arm64), in bin/dist;
+# dist-check tries them where nothing else is; dist-twice builds again elsewhere, from nothing, and compares bytes.
+ARCHES ?=
+dist: setup
+	@third_party/dist.sh bin/dist $(ARCHES)
+
+dist-check:
+	@third_party/dist-check.sh bin/dist
+
+dist-twice: setup
+	@third_party/dist-twice.sh bin/dist $(ARCHES)
+
+# go install of this clone's commit by its path, as a user has it where libtokenizers.a is.
+install-check: setup
+	@third_party/install-check.sh
 
 # The paper's three studies in miniature, from nothing, and one page of them: PAPER/report/report.html.
 PAPER ?= runs/paper

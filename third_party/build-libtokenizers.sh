@@ -3,6 +3,7 @@
 # inside the Go module itself; needs only the Go module proxy, crates.io and a
 # C/C++ compiler, never GitHub.
 #   usage: build-libtokenizers.sh OUTDIR
+#          build-libtokenizers.sh OUTDIR TARGET ZIG ZIGTARGET    for Rust's TARGET, its C parts by Zig for ZIGTARGET
 #          build-libtokenizers.sh --crates     prints cargo's metadata of what it is made of
 # Safe when two run at once: the library is put in place by one rename.
 # Integrity: go.sum checks the module zip, Cargo.lock (out of that zip) checks
@@ -14,11 +15,12 @@ VERSION=${TOKENIZERS_VERSION:-v1.24.0}
 CRATES=
 if [ "$1" = --crates ]; then CRATES=1; set -- "$(mktemp -d)"; fi
 OUT=$(realpath -m "$1")
+TARGET=${2:-} ZIG=${3:-} ZIGTARGET=${4:-}
 LIB=$OUT/lib/libtokenizers.a
 STAMP=$OUT/lib/stamp
 
 # Everything that decides the bytes of the library; same stamp => nothing to do.
-WANT="$MODULE@$VERSION lto=${TOKENIZERS_LTO:-fat} $(rustc -V) $(sha256sum <"$0")"
+WANT="$MODULE@$VERSION lto=${TOKENIZERS_LTO:-fat} ${TARGET:+$TARGET $ZIGTARGET $("$ZIG" version) }$("${RUSTC:-rustc}" -V) $(sha256sum <"$0")"
 if [[ -f $LIB && -f $STAMP && $(<"$STAMP") == "$WANT" ]]; then
   echo "$LIB"; exit 0
 fi
@@ -98,12 +100,24 @@ fi
 
 export CARGO_TARGET_DIR=$BUILD/target
 export RUSTFLAGS="--remap-path-prefix=$W=/tokenizers --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-cargo build --quiet --release --manifest-path "$W/Cargo.toml"
+if [ -n "$TARGET" ]; then
+  # Cargo's build of C code names Rust's target, which Zig does not know.
+  cat >"$BUILD/cc" <<T
+#!/bin/sh
+for argument; do shift; case \$argument in --target=*) ;; *) set -- "\$@" "\$argument" ;; esac; done
+exec "$ZIG" cc -target $ZIGTARGET -ffile-prefix-map=$BUILD=/build "\$@"
+T
+  printf '#!/bin/sh\nexec "%s" ar "$@"\n' "$ZIG" >"$BUILD/ar"
+  chmod +x "$BUILD/cc" "$BUILD/ar"
+  export "CC_${TARGET//-/_}=$BUILD/cc" "AR_${TARGET//-/_}=$BUILD/ar"
+fi
+cargo build --quiet --release ${TARGET:+--target "$TARGET"} --manifest-path "$W/Cargo.toml"
 # Every package left in the lock has upstream's version.
 diff <(awk '/^name/{n=$3}/^version/{print n,$3}' "$W/Cargo.lock" | sort) \
      <(awk '/^name/{n=$3}/^version/{print n,$3}' "$SRC/Cargo.lock" | sort) | grep '^<' && {
   echo "the lock drifted from upstream's" >&2; exit 1; }
-strip --strip-debug "$BUILD/target/release/libtokenizers.a"
-mv "$BUILD/target/release/libtokenizers.a" "$LIB"
+built=$BUILD/target/${TARGET:+$TARGET/}release/libtokenizers.a
+[ -n "$TARGET" ] || strip --strip-debug "$built" # of another target it cannot
+mv "$built" "$LIB"
 printf '%s' "$WANT" >"$STAMP"
 echo "$LIB"

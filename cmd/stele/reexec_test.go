@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -32,5 +36,20 @@ func TestStartupSettings(t *testing.T) {
 				t.Errorf("a second pass changes %q to %q", got, again)
 			}
 		})
+	}
+}
+
+// TestBareEnvironment: without HOME or any other variable the program says nothing that is not its own.
+func TestBareEnvironment(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(path, "version")
+	c.Env = []string{asProgram + "=1"}
+	var out, said bytes.Buffer
+	c.Stdout, c.Stderr = &out, &said
+	if err := c.Run(); err != nil || !strings.HasPrefix(out.String(), "stele ") || said.Len() > 0 {
+		t.Errorf("%v, %q, on stderr %q", err, out.String(), said.String())
 	}
 }

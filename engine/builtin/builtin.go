@@ -18,9 +18,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/internal/diskcache"
 	"github.com/stele-lm/stele/internal/nearest"
 	"github.com/stele-lm/stele/internal/splitmix"
 )
@@ -59,17 +61,30 @@ func Names() []string { return slices.Sorted(maps.Keys(models)) }
 // Cut takes the name out of "builtin:NAME".
 func Cut(name string) (string, bool) { return strings.CutPrefix(name, "builtin:") }
 
-// Dir returns the Hugging Face folder of a built-in model with seed 0; it is made
-// on first use in the user's cache folder.
+// Dir returns the Hugging Face folder of a built-in model with seed 0; it is made on first use in the user's cache
+// folder, or, where there is none or it may not be written to, as in a container, among temporary files, in a
+// folder that is the user's alone.
 func Dir(name string) (string, error) {
 	if _, err := find(name); err != nil {
 		return "", err
 	}
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("builtin:%s: %w", name, err)
+	if err == nil {
+		dir, err := made(filepath.Join(cache, "stele"), name)
+		if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
+			return dir, err
+		}
 	}
-	dir := filepath.Join(cache, "stele", "builtin-"+version, name)
+	own := filepath.Join(os.TempDir(), fmt.Sprintf("stele-%d", os.Geteuid()))
+	if err := diskcache.Private(own); err != nil {
+		return "", fmt.Errorf("builtin:%s: there is no cache folder (HOME, XDG_CACHE_HOME), and: %w", name, err)
+	}
+	return made(own, name)
+}
+
+// made returns the folder of a built-in model, which it makes where it is not there.
+func made(below, name string) (string, error) {
+	dir := filepath.Join(below, "builtin-"+version, name)
 	there := func() error {
 		_, err := os.Stat(filepath.Join(dir, "config.json"))
 		return err

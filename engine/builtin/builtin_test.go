@@ -2,9 +2,11 @@ package builtin
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -91,6 +93,33 @@ func TestDir(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(cache, "stele", "builtin-*", ".*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+// TestDirWithoutCache: without a cache folder the model is among temporary files, where nobody else may write.
+func TestDirWithoutCache(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("HOME", "")
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	dir, err := Dir("nano")
+	if err != nil || !strings.HasPrefix(dir, temporary) {
+		t.Fatalf("%q, %v", dir, err)
+	}
+	folder, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder.Close()
+	if again, err := Dir("nano"); again != dir || err != nil {
+		t.Errorf("a second time %q, %v", again, err)
+	}
+	own := filepath.Join(temporary, fmt.Sprintf("stele-%d", os.Geteuid()))
+	if err := os.Chmod(own, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dir("nano"); err == nil || !strings.Contains(err.Error(), "HOME") {
+		t.Errorf("a folder that others may write to: %v", err)
 	}
 }
 

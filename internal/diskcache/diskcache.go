@@ -50,13 +50,18 @@ const (
 // may write to, or that is another user's, is refused: an entry may be code. limit is the most bytes that all
 // entries may have.
 func Open(dir, suffix string, limit int64) (*Cache, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	if err := private(dir); err != nil {
+	if err := Private(dir); err != nil {
 		return nil, err
 	}
 	return &Cache{dir: dir, suffix: "." + suffix, limit: limit}, nil
+}
+
+// Private makes a folder to which nobody else may write, or takes one that is there and is such.
+func Private(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return private(dir)
 }
 
 // private refuses a folder that somebody else may write to.

@@ -40,7 +40,16 @@ func init() {
 		before = map[string]*string{}
 	}
 	_ = os.Unsetenv(memory) // a stele that this one starts decides for itself
+	if _, set := os.LookupEnv(plugins); !set {
+		_ = Set(plugins, "")
+	}
 }
+
+// plugins is the variable of the folders in which go-xla looks for XLA's plugins. Without it go-xla reads, as it
+// starts, which folders the system has, and complains on stderr where there is no HOME or no /etc/ld.so.conf, as in a
+// container; kernels/backend finds plugins by itself. It is set before that: of packages whose imports are ready Go
+// initialises the one with the first path, and go-xla imports some whose paths come after this one's.
+const plugins = "PJRT_PLUGIN_LIBRARY_PATH"
 
 // Restart starts the program again in place with another environment. It returns only
 // where that is refused.
