@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -148,12 +149,16 @@ func calls(j *Job) error {
 	if err := j.Agree(own); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("rank %d on ", j.Size-1)) {
 		return fmt.Errorf("agreed on %v", err)
 	}
-	if err := j.Agree(context.Canceled); err != context.Canceled {
+	if err := j.Agree(context.Canceled); !errors.Is(err, context.Canceled) || !IsAgreed(err) {
 		return fmt.Errorf("agreed on %v", err)
 	}
 	if err := j.Agree(nil); err != nil {
 		return err
 	}
+	if j.Rank == 1 {
+		j.Stop()
+	}
+	<-j.Stopped()
 	// Letters, to everybody.
 	for to := range j.Size {
 		for k := range 3 {

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/stele-lm/stele/cluster/mpi"
 )
@@ -99,36 +98,4 @@ func (j *Job) AllGather(data []byte) ([][]byte, error) {
 		}
 	}
 	return parts, nil
-}
-
-// Agree returns nil where every process gives nil, and else an error for all: that of the lowest rank that has one,
-// named with its rank and machine where not all have the same.
-func (j *Job) Agree(own error) error {
-	if j.thread == nil {
-		return own
-	}
-	var text []byte
-	if own != nil {
-		text = append([]byte{1}, own.Error()...)
-	}
-	all, err := j.AllGather(text)
-	if err != nil {
-		return err
-	}
-	same, first := true, -1
-	for rank, text := range all {
-		if len(text) > 0 && first < 0 {
-			first = rank
-		}
-		same = same && string(text) == string(all[0])
-	}
-	switch {
-	case first < 0:
-		return nil
-	case same:
-		return own
-	case first == j.Rank:
-		return fmt.Errorf("rank %d on %s: %w", j.Rank, j.Host, own)
-	}
-	return fmt.Errorf("rank %d on %s: %s", first, j.Hosts[first], all[first][1:])
 }

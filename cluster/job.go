@@ -23,6 +23,8 @@ type Job struct {
 	thread   *thread    // nil for a job of one
 	staging  [2][]byte  // see AllReduce
 	alone    mail       // of a job of one
+	stopping sync.Once
+	stopped  chan struct{}
 }
 
 // Alone returns a job of this process alone.
@@ -31,7 +33,7 @@ func Alone() *Job {
 	if err != nil {
 		host = "localhost"
 	}
-	j := &Job{Size: 1, Host: host, Hosts: []string{host}, LocalSize: 1}
+	j := &Job{Size: 1, Host: host, Hosts: []string{host}, LocalSize: 1, stopped: make(chan struct{})}
 	j.alone.open()
 	return j
 }

@@ -46,15 +46,25 @@ const (
 	tagAnswer = 3 // number, value
 	tagAbort  = 4 // the reason, which has been printed
 	tagData   = 5 // Send
+	tagStop   = 6 // Stop
 )
 
 // inboxSize is how many messages may wait to be received.
 const inboxSize = 1 << 16
 
+// messages returns the inbox, which is made when somebody first looks.
+func (m *mail) messages() chan Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.inbox == nil {
+		m.inbox = make(chan Message, inboxSize)
+	}
+	return m.inbox
+}
+
 func (m *mail) open() {
 	m.posted = make(chan letter, 256)
 	m.counters, m.asked = map[uint64]uint64{}, map[uint64]chan uint64{}
-	m.inbox = make(chan Message, inboxSize)
 }
 
 // post begins to send a letter. Only the thread calls it.
@@ -126,8 +136,10 @@ func (t *thread) act(in *incoming) {
 		}
 	case tagAbort:
 		t.told()
+	case tagStop:
+		t.job.stop()
 	case tagData:
-		t.inbox <- Message{in.from, in.text}
+		t.messages() <- Message{in.from, in.text}
 	}
 }
 
@@ -178,8 +190,9 @@ func (j *Job) Send(to int, data []byte) error {
 func (j *Job) Messages() <-chan Message { return j.messages() }
 
 func (j *Job) messages() chan Message {
-	if j.thread == nil {
-		return j.alone.inbox
+	m := &j.alone
+	if j.thread != nil {
+		m = &j.thread.mail
 	}
-	return j.thread.inbox
+	return m.messages()
 }

@@ -43,6 +43,8 @@ type operation struct {
 const (
 	shortest = 20 * time.Microsecond // pauses
 	longest  = time.Millisecond
+	// spin is how long data that move are asked for without a pause: not long, or who sends them has no core.
+	spin = 2 * time.Millisecond
 	// patience is how long ending may take, and telling others of a fault.
 	patience = 5 * time.Second
 )
@@ -99,6 +101,7 @@ func (t *thread) init() (err error) {
 func (t *thread) loop() {
 	pause := shortest
 	timer := time.NewTimer(0)
+	var hurry time.Time // since when data have been awaited that come
 	for {
 		moved := t.take() || t.test()
 		got, err := t.read()
@@ -109,12 +112,18 @@ func (t *thread) loop() {
 		t.announce()
 		switch {
 		case moved || got:
-			pause = shortest
+			pause, hurry = shortest, time.Time{}
 			continue
 		case t.hurried():
-			runtime.Gosched()
-			yield()
-			continue
+			if hurry.IsZero() {
+				hurry = time.Now()
+			}
+			if time.Since(hurry) < spin {
+				runtime.Gosched()
+				yield()
+				continue
+			}
+			pause = shortest
 		}
 		timer.Reset(pause)
 		select {

@@ -52,6 +52,14 @@ func (e *Engine) ScoreTop(ctx context.Context, pairs []dense.Pair, temperature f
 func (e *Engine) ScoreWith(
 	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64,
 ) ([]Score, error) {
+	return e.ScorePart(ctx, w, pairs, temperature, nil)
+}
+
+// ScorePart is ScoreWith of some of its passes: those for which ours, given how many tokens each has, returns true;
+// nil takes all. Scores of the others' pairs are empty.
+func (e *Engine) ScorePart(
+	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64, ours func(tokens []int) []bool,
+) ([]Score, error) {
 	temperature = cmp.Or(temperature, 1)
 	if err := e.checkPairs(pairs); err != nil {
 		return nil, err
@@ -61,6 +69,9 @@ func (e *Engine) ScoreWith(
 	}
 	scores := make([]Score, len(pairs))
 	plan, replicas := dense.Plan(pairs, ScoreTokens), w.Replicas()
+	if ours != nil {
+		plan = part(plan, pairs, ours)
+	}
 	var one sync.Mutex // calls of scored
 	err := onEach(ctx, len(replicas), func(ctx context.Context, device int) error {
 		for at := device; at < len(plan); at += len(replicas) { // the same passes, whoever takes them
@@ -86,6 +97,22 @@ func (e *Engine) ScoreWith(
 		return nil, err
 	}
 	return scores, nil
+}
+
+// part returns the passes of a plan that ours takes.
+func part(plan []dense.Grouping, pairs []dense.Pair, ours func(tokens []int) []bool) (own []dense.Grouping) {
+	tokens := make([]int, len(plan))
+	for i, g := range plan {
+		for _, index := range g.Indices() {
+			tokens[i] += len(pairs[index].Prompt) + len(pairs[index].Completion)
+		}
+	}
+	for i, mine := range ours(tokens) {
+		if mine {
+			own = append(own, plan[i])
+		}
+	}
+	return own
 }
 
 // scored tells whoever wants to know that a pair is done.

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,8 +35,9 @@ type checked struct {
 	set     *problems.Set
 	plan    *Plan
 	now     Manifest
-	latest  string // checkpoint to go on from; empty for none
-	at      state  // its state
+	latest  string            // checkpoint to go on from; empty for none
+	at      state             // its state
+	hashes  map[string]string // of the model's weights, where several processes compared them; nil elsewhere
 }
 
 func (c *checked) close() {
@@ -67,6 +69,19 @@ func Check(ctx context.Context, config Config, dir string, options Options) (*Pl
 // check looks at everything that can be known before the model is loaded, what costs
 // least first. What it returns must be closed, also with an error.
 func (r *run) check(ctx context.Context) (*checked, error) {
+	found, err := r.look()
+	if err = r.together(err); err != nil {
+		return found, err
+	}
+	limit, err := r.limit(found, r.checkAlike(found))
+	if err == nil {
+		err = r.together(r.settle(ctx, found, limit))
+	}
+	return found, err
+}
+
+// look is check's part before it is known how much memory there is.
+func (r *run) look() (*checked, error) {
 	c := &r.config
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -192,36 +207,42 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 				"as it would have there", is, was)
 		}
 	}
-	if err := r.checkMemory(found); err != nil {
-		return found, err
+	return found, nil
+}
+
+// settle is check's part from then on.
+func (r *run) settle(ctx context.Context, found *checked, available int64) error {
+	c, s := &r.config, found.source
+	if err := r.checkMemory(found, available); err != nil {
+		return err
 	}
-	if r.dir != "" {
+	if r.dir != "" && r.writes() {
 		if err := r.checkDisk(found.plan.Memory, s.Config.NumParameters()); err != nil {
-			return found, err
+			return err
 		}
 	}
 	if c.Eval.Bench != "" && r.options.CheckEvaluation != nil {
 		if err := r.options.CheckEvaluation(s); err != nil {
-			return found, fmt.Errorf("eval: %w", err)
+			return fmt.Errorf("eval: %w", err)
 		}
 	}
 	if c.Samples() {
 		p := found.set.Problems[0]
 		_, _, own, err := c.scorer()
 		if err != nil {
-			return found, err
+			return err
 		}
 		of, err := answer.Labelled(p.AnswerType, own)
 		if err != nil {
-			return found, err
+			return err
 		}
-		return found, c.Reward.Try(ctx, reward.Rollout{
+		return c.Reward.Try(ctx, reward.Rollout{
 			ID: p.ID, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + `\boxed{` + p.Answer +
 				"}",
 			Answer: p.Answer, Type: of, Language: p.Language, Tokens: 1, MaxTokens: c.Rollout.MaxTokens,
 		})
 	}
-	return found, nil
+	return nil
 }
 
 // findAdapter opens the adapter that is trained further, if there is one, and takes its rank, alpha and targets
@@ -258,7 +279,7 @@ func beforeManifest(e fs.DirEntry) bool {
 // findRun refuses a folder that this run must not write to, and finds the newest
 // checkpoint of the one it goes on with.
 func (r *run) findRun(found *checked) error {
-	if _, err := os.Stat(filepath.Join(r.dir, runlock.Name)); err == nil {
+	if _, err := os.Stat(filepath.Join(r.dir, runlock.Name)); err == nil && r.writes() {
 		release, err := runlock.Lock(r.dir)
 		if err != nil {
 			return err
@@ -345,17 +366,17 @@ func (r *run) checkPositions(positions, prompt int) error {
 	return nil
 }
 
-// checkMemory prints what the run needs and refuses one that does not fit into what
-// the options allow, or else what the machine has free where the device is its CPU, and
-// what may be allocated where the device says so. A run that is to choose its settings by
-// the memory chooses them here.
-func (r *run) checkMemory(found *checked) error {
+// limit is how much memory a device may take: what the options allow, or else what the machine has free where the
+// device is its CPU, and what may be allocated where the device says so; 0 where that is not known. Of several
+// processes it is that of the one that has least. own is an error that this one met.
+func (r *run) limit(found *checked, own error) (available int64, err error) {
 	device := found.source.Device()
-	available := r.options.Memory
+	available = r.options.Memory
 	if available == 0 && device.IsCPU() {
 		if free := memory.Available(); free > 0 {
-			// The plan counts the program, most of which is there; devices of a CPU share its memory.
-			available = (free + memory.Resident()) / int64(len(found.source.Mesh()))
+			// The plan counts the program, most of which is there; devices of a CPU share its memory, and so do
+			// processes of a machine.
+			available = (free/int64(r.job.LocalSize) + memory.Resident()) / int64(len(found.source.Mesh()))
 		}
 	} else if available == 0 {
 		for _, one := range found.source.Mesh() {
@@ -364,6 +385,17 @@ func (r *run) checkMemory(found *checked) error {
 			}
 		}
 	}
+	all, err := r.exchange(binary.LittleEndian.AppendUint64(nil, uint64(available)), own)
+	for _, one := range all {
+		available = min(available, int64(binary.LittleEndian.Uint64(one)))
+	}
+	return available, err
+}
+
+// checkMemory prints what the run needs and refuses one that does not fit into what is available. A run that is to
+// choose its settings by the memory chooses them here.
+func (r *run) checkMemory(found *checked, available int64) error {
+	device := found.source.Device()
 	if c := &r.config; c.Memory == MemoryAuto && r.started.Config.Model == "" && available > 0 {
 		before := found.plan.Memory.Total
 		smaller, chosen := found.plan.workload.Choose(available)

@@ -54,6 +54,9 @@ func (r *run) checkpointPath() (final, staging string) {
 // that any program loads, and beside the weights what the trainer needs to go on bit
 // for bit.
 func (r *run) stage() error {
+	if !r.writes() {
+		return nil
+	}
 	_, staging := r.checkpointPath()
 	if err := errors.Join(os.RemoveAll(staging), os.MkdirAll(filepath.Dir(staging), 0o755)); err != nil {
 		return err
@@ -86,6 +89,9 @@ func (r *run) stage() error {
 
 // publish gives what stage wrote its name, all at once, and removes older checkpoints.
 func (r *run) publish() error {
+	if !r.writes() {
+		return nil
+	}
 	final, staging := r.checkpointPath()
 	if err := errors.Join(remove(final), os.Rename(staging, final),
 		syncFolder(filepath.Dir(final))); err != nil {
@@ -147,6 +153,9 @@ func hashFile(path string) (string, error) {
 // Save.KeepBest that did best in evaluation. One that is there because the run was
 // stopped counts among none of them, and stays while it is the newest.
 func (r *run) prune() error {
+	if !r.writes() {
+		return nil
+	}
 	keep := r.config.Save
 	parent := filepath.Join(r.dir, "checkpoints")
 	all, err := checkpointSteps(parent)

@@ -198,38 +198,54 @@ func (r *run) measure(ctx context.Context, last bool) error {
 		return nil
 	}
 	folder := fmt.Sprintf("step-%d", step)
-	if !r.evaluations.has(step) {
-		if r.started.older { // half an evaluation with settings that are not all known
-			if err := os.RemoveAll(filepath.Join(r.dir, "eval", folder)); err != nil {
-				return err
-			}
-		}
-		asking, err := r.interruption.enter(ctx, evaluating, step)
+	done, err := r.first(func() bool { return r.evaluations.has(step) })
+	if err != nil {
+		return err
+	}
+	if !done {
+		asking, err := r.enter(ctx, evaluating, step)
 		if err != nil {
 			return err
 		}
-		results, err := r.options.Evaluate(asking, r.engine, filepath.Join(r.dir, "eval", folder))
-		if err != nil {
+		if err := r.together(r.evaluate(asking, folder)); err != nil {
 			return r.interruption.dropped(ctx, err)
 		}
-		one := r.evaluations.add(step, results, r.config.Data.Languages)
-		if err := r.evaluations.write(); err != nil {
-			return err
-		}
-		r.loggers.Write(logger.Point{Step: step, Time: time.Now(), Values: one.metrics().forLoggers()})
 	}
 	// The first and the last evaluation are also found under the names that say so.
 	if step == 0 {
-		return r.link("before", folder)
+		return r.together(r.link("before", folder))
 	}
 	if last {
-		return r.link("after", folder)
+		return r.together(r.link("after", folder))
 	}
+	return nil
+}
+
+// evaluate measures the model after the steps taken. Processes share the questions, and process 0 notes the results.
+func (r *run) evaluate(ctx context.Context, folder string) error {
+	dir := filepath.Join(r.dir, "eval", folder)
+	if r.started.older && r.writes() { // half an evaluation with settings that are not all known
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	results, err := r.options.Evaluate(ctx, r.engine, dir)
+	if err != nil || !r.writes() {
+		return err
+	}
+	one := r.evaluations.add(r.done, results, r.config.Data.Languages)
+	if err := r.evaluations.write(); err != nil {
+		return err
+	}
+	r.loggers.Write(logger.Point{Step: r.done, Time: time.Now(), Values: one.metrics().forLoggers()})
 	return nil
 }
 
 // link makes RUN/eval/name lead to a folder beside it.
 func (r *run) link(name, folder string) error {
+	if !r.writes() {
+		return nil
+	}
 	parent := filepath.Join(r.dir, "eval")
 	fresh := filepath.Join(parent, "."+name)
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -31,27 +31,33 @@ type offender struct {
 // stop writes the offending sequences and returns the error that ends the run.
 func (r *run) stop(step int, reason error, offenders []offender) error {
 	path := filepath.Join(r.dir, fmt.Sprintf("nonfinite-step-%d.jsonl", step))
-	w, err := jsonl.Create(path)
-	if err != nil {
-		return errors.Join(reason, err)
-	}
-	defer w.Abort()
-	for _, o := range offenders {
-		if err := w.Write(o); err != nil {
-			return errors.Join(reason, err)
+	if r.writes() {
+		if err := keepOffenders(path, offenders); err != nil {
+			return r.together(errors.Join(reason, err))
 		}
-	}
-	if err := w.Close(); err != nil {
-		return errors.Join(reason, err)
 	}
 	first := ""
 	if len(offenders) > 0 && offenders[0].What != "" {
 		first = fmt.Sprintf(": %s of token %d of %s (%s)", offenders[0].What, offenders[0].Position,
 			offenders[0].ID, offenders[0].Language)
 	}
-	return fmt.Errorf("%w%s; the sequences (%d) are in %s; go on from the last checkpoint with a smaller "+
+	return r.together(fmt.Errorf("%w%s; the sequences (%d) are in %s; go on from the last checkpoint with a smaller "+
 		"optimizer.lr or max_grad_norm, or without them",
-		reason, first, len(offenders), path)
+		reason, first, len(offenders), path))
+}
+
+func keepOffenders(path string, offenders []offender) error {
+	w, err := jsonl.Create(path)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for _, o := range offenders {
+		if err := w.Write(o); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 func newOffender(p *problems.Problem, pair dense.Pair, position int, what string) offender {

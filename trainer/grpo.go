@@ -49,7 +49,7 @@ func (o *rollout) truncated() bool { return o.FinishReason == engine.FinishLengt
 // stepRollouts samples, scores and learns from one step's questions.
 func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 	clock := newStopwatch()
-	drawing, err := r.interruption.enter(ctx, sampling, step)
+	drawing, err := r.enter(ctx, sampling, step)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 	if err != nil {
 		return nil, r.interruption.dropped(ctx, err)
 	}
-	if _, err := r.interruption.enter(ctx, updating, step); err != nil {
+	if _, err := r.enter(ctx, updating, step); err != nil {
 		return nil, err
 	}
 	m := r.rolloutMetrics(step, s)
@@ -83,7 +83,7 @@ func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 	setAdvantages(s.groups, r.config.Loss)
 	advantageMetrics(rollouts, m)
 	clock.lap("adv")
-	if err := r.keepRollouts(step, slices.Concat(s.all...)); err != nil {
+	if err := r.together(r.keepRollouts(step, slices.Concat(s.all...))); err != nil {
 		return nil, err
 	}
 	clock.lap("dump_rollout_generations")
@@ -121,7 +121,7 @@ func (r *run) sample(
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	err = r.engine.Generate(ctx, requests, func(completion engine.Completion) error {
+	err = r.draw(ctx, uint64(step)<<32|uint64(first), requests, func(completion engine.Completion) error {
 		p := &chosen[completion.Request]
 		o := &rollout{Completion: completion, problem: p, old: completion.LogProbs}
 		groups[completion.Request][completion.Sample] = o
@@ -143,17 +143,19 @@ func (r *run) sample(
 		err = errors.Join(scoring, err)
 	}
 	clock.lap("reward")
+	err = r.share(groups, chosen, err)
+	clock.lap("gen") // until the slowest process has its share
 	return groups, err
 }
 
 // scoreReference asks the reference model for the rollouts' log-probabilities.
 func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {
-	scores, err := r.engine.ScoreWith(ctx, r.reference, pairsOf(rollouts), r.config.Rollout.Temperature)
+	scores, err := r.scoreWith(ctx, r.reference, rollouts)
 	if err != nil {
 		return fmt.Errorf("reference model: %w", err)
 	}
 	for i, o := range rollouts {
-		o.ref = scores[i].LogProbs
+		o.ref = scores[i]
 	}
 	return nil
 }
@@ -162,13 +164,13 @@ func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {
 // not taken at their word.
 func (r *run) scoreOld(ctx context.Context, rollouts []*rollout, m Metrics) error {
 	l := r.config.Loss
-	scores, err := r.engine.ScoreWith(ctx, r.engine.Weights, pairsOf(rollouts), r.config.Rollout.Temperature)
+	scores, err := r.scoreWith(ctx, r.engine.Weights, rollouts)
 	if err != nil {
 		return err
 	}
 	var ratios series
 	for i, o := range rollouts {
-		o.old = scores[i].LogProbs
+		o.old = scores[i]
 		weights, raw := l.ImportanceSampling.Weights(o.old, o.LogProbs, l.ImportanceCap)
 		o.correction = weights
 		for _, w := range raw {
@@ -248,7 +250,7 @@ func (r *run) learn(
 			if stats.Tokens == 0 {
 				continue // every group was dropped, or every rollout cut off
 			}
-			norm, err := r.learner.Update(rate)
+			norm, err := r.update(rate)
 			if errors.Is(err, optimizer.ErrNotFinite) {
 				return 0, r.stop(step, err, offendersOf(rollouts))
 			}
@@ -316,7 +318,7 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		}
 		passes, members = append(passes, learner.Pass{Batch: batch, Columns: columns}), append(members, own)
 	}
-	saw, err := r.learner.AccumulateAll(ctx, passes, float32(r.config.Rollout.Temperature))
+	saw, err := r.accumulate(ctx, passes, float32(r.config.Rollout.Temperature))
 	if err != nil {
 		return stats, err
 	}
@@ -339,9 +341,10 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 		return stats, r.stop(step, optimizer.ErrNotFinite, offenders)
 	}
 	if bound := r.maxDifference(); fresh && bound > 0 && !(stats.maxDifference <= bound) {
-		return stats, fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more than %g "+
-			"(rollout.max_difference %g, in %s): the gradient would be of another policy than the one that sampled",
-			stats.maxDifference, bound, r.config.Rollout.MaxDifference, r.options.DType)
+		return stats, r.together(fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more "+
+			"than %g (rollout.max_difference %g, in %s): the gradient would be of another policy than the one that "+
+			"sampled",
+			stats.maxDifference, bound, r.config.Rollout.MaxDifference, r.options.DType))
 	}
 	return stats, nil
 }

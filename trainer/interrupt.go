@@ -58,7 +58,14 @@ func (i *interruption) watch(stop <-chan struct{}) (end func()) {
 func (i *interruption) ask() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.asked = true
+	if !i.asked {
+		i.asked = true
+		i.answer()
+	}
+}
+
+// answer says what comes of a request to stop in this phase, and ends what is dropped.
+func (i *interruption) answer() {
 	switch i.phase {
 	case starting:
 		i.say("stopping before anything is written")
@@ -90,10 +97,26 @@ func (i *interruption) enter(ctx context.Context, p phase, step int) (context.Co
 	if i.asked {
 		return nil, errStopped
 	}
+	return i.start(ctx, p, step), nil
+}
+
+// begin begins a phase that other processes begin, too, though this one was asked to stop meanwhile: it is ended at
+// once where it is one that is dropped.
+func (i *interruption) begin(ctx context.Context, p phase, step int) context.Context {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	ctx = i.start(ctx, p, step)
+	if i.asked {
+		i.answer()
+	}
+	return ctx
+}
+
+func (i *interruption) start(ctx context.Context, p phase, step int) context.Context {
 	i.leave()
 	ctx, i.cancel = context.WithCancel(ctx)
 	i.phase, i.step, i.began = p, step, time.Now()
-	return ctx, nil
+	return ctx
 }
 
 // carry begins a phase whatever was asked.
@@ -145,10 +168,21 @@ func (i *interruption) dropped(ctx context.Context, err error) error {
 // kept and how to go on.
 func (r *run) keep() error {
 	final, _ := r.checkpointPath()
-	if _, err := os.Stat(final); err != nil && r.done > 0 {
+	save, err := r.first(func() bool {
+		_, err := os.Stat(final)
+		return err != nil && r.done > 0
+	})
+	if err != nil {
+		return err
+	}
+	if save {
 		r.interruption.carry(saving, r.done)
 		r.interim = true
-		if err := errors.Join(r.stage(), r.publish()); err != nil {
+		err := r.stage()
+		if err == nil {
+			err = r.publish()
+		}
+		if err := r.together(err); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,9 @@ func (c *Config) AddLoggers(names ...string) error {
 
 // openLoggers begins the files of the run's loggers, with the steps that it has taken.
 func (r *run) openLoggers() error {
+	if !r.writes() {
+		return nil
+	}
 	config, err := json.Marshal(r.config)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/eval/bench"
@@ -41,7 +42,7 @@ type rewardCase struct {
 // scored has programs give the rewards of a case to rollouts.
 func (c *rewardCase) scored(t *testing.T) (*run, [][]*rollout) {
 	t.Helper()
-	r := &run{}
+	r := &run{job: cluster.Alone()}
 	for k, weight := range c.Weights {
 		var answers strings.Builder
 		for _, row := range c.Rewards {
@@ -190,7 +191,7 @@ func TestWordsMetrics(t *testing.T) {
 	groups := [][]*rollout{{scored("en", 1, 1), scored("en", 0.5, 0.25)},
 		{scored("ru", 0, 0.5), scored("ru", math.NaN(), math.NaN())}}
 	for _, words := range []bool{false, true} {
-		r := &run{config: defaults()}
+		r := &run{job: cluster.Alone(), config: defaults()}
 		r.config.Reward.Words = words
 		m := r.rolloutMetrics(1, sampled{groups: groups, all: groups})
 		for key, want := range map[string]float64{

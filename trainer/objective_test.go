@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/problems"
@@ -95,7 +96,7 @@ func TestObjective(t *testing.T) {
 				if err := l.Validate(); err != nil {
 					t.Fatal(err)
 				}
-				r := &run{config: Config{Loss: l}, kl: objective.KLController{Beta: l.Beta}}
+				r := &run{job: cluster.Alone(), config: Config{Loss: l}, kl: objective.KLController{Beta: l.Beta}}
 				// The rollouts, as sampling and scoring leave them.
 				var rollouts []*rollout
 				for i := range g.Rewards {

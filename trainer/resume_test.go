@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/kernels/host"
@@ -242,7 +243,7 @@ func FuzzReadState(f *testing.F) {
 
 // TestPrune: the checkpoints that stay are the last and the best.
 func TestPrune(t *testing.T) {
-	r := &run{dir: t.TempDir(), config: Config{Save: Save{KeepLast: 2, KeepBest: 1}}}
+	r := &run{job: cluster.Alone(), dir: t.TempDir(), config: Config{Save: Save{KeepLast: 2, KeepBest: 1}}}
 	for step := 1; step <= 6; step++ {
 		if err := os.MkdirAll(filepath.Join(r.dir, "checkpoints", checkpointName(step)), 0o755); err != nil {
 			t.Fatal(err)

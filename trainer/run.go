@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
@@ -61,6 +62,8 @@ type Options struct {
 	// Stop ends the run when it is closed, with what it has on disk (see Run); nil never
 	// does.
 	Stop <-chan struct{}
+	// Job is the processes that take the run's steps together; nil for this one alone.
+	Job *cluster.Job
 	// OnStep is called with each step's metrics once they are on disk.
 	OnStep func(step, steps int, metrics Metrics)
 	// Evaluate measures the model as it is and keeps what it finds in the folder
@@ -75,6 +78,7 @@ type run struct {
 	config  Config
 	options Options
 	dir     string
+	job     *cluster.Job
 
 	engine      *engine.Engine
 	reference   *model.Weights // nil without KL
@@ -108,7 +112,7 @@ type run struct {
 func newRun(config Config, dir string, options Options) *run {
 	l := config.Loss
 	r := &run{
-		config: config, options: options, dir: dir,
+		config: config, options: options, dir: dir, job: jobOf(options),
 		evaluations: evaluations{path: filepath.Join(dir, "eval.jsonl")},
 		kl:          objective.KLController{Beta: l.Beta, Target: l.KLTarget, Horizon: l.KLHorizon},
 	}
@@ -123,7 +127,9 @@ func newRun(config Config, dir string, options Options) *run {
 // and after a kill, Options.Resume goes on as if nothing had happened.
 func Run(ctx context.Context, config Config, dir string, options Options) error {
 	r := newRun(config, dir, options)
-	defer r.interruption.watch(options.Stop)()
+	stop, end := r.stopTogether(options.Stop)
+	defer end()
+	defer r.interruption.watch(stop)()
 	before, _ := backend.Compiled()
 	loaded, took := backend.Loaded(), backend.CompileTime()
 	err := r.run(ctx)
@@ -136,6 +142,9 @@ func Run(ctx context.Context, config Config, dir string, options Options) error 
 	} else if err != nil && ctx.Err() != nil {
 		r.sayKept()
 	}
+	if err != nil && r.job.Size > 1 && (ctx.Err() != nil || !errors.Is(err, errStopped) && !cluster.IsAgreed(err)) {
+		r.job.Abort(err) // the others wait for this process
+	}
 	r.close()
 	if r.release != nil {
 		err = cmp.Or(err, r.release())
@@ -145,7 +154,7 @@ func Run(ctx context.Context, config Config, dir string, options Options) error 
 
 // run takes the steps that are left.
 func (r *run) run(ctx context.Context) error {
-	look, err := r.interruption.enter(ctx, starting, 0)
+	look, err := r.enter(ctx, starting, 0)
 	if err != nil {
 		return err
 	}
@@ -156,22 +165,16 @@ func (r *run) run(ctx context.Context) error {
 	if err != nil {
 		return r.interruption.dropped(ctx, err)
 	}
-	if _, err := r.interruption.enter(ctx, loading, 0); err != nil {
+	if _, err := r.enter(ctx, loading, 0); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+	if err := r.together(r.take()); err != nil {
 		return err
 	}
-	if r.release, err = runlock.Lock(r.dir); err != nil {
+	if err := r.together(r.load(found)); err != nil {
 		return err
 	}
-	if err := sweep(r.dir); err != nil {
-		return err
-	}
-	if err := r.load(found); err != nil {
-		return err
-	}
-	if err := r.openLoggers(); err != nil {
+	if err := r.together(r.openLoggers()); err != nil {
 		return err
 	}
 	config := r.config
@@ -179,12 +182,18 @@ func (r *run) run(ctx context.Context) error {
 		r.sayf("the run has its %d steps: --set steps=N with a larger N takes more", config.Steps)
 	}
 	for {
-		stalled := r.evaluations.stalled(config.Eval.Patience)
+		stalled, err := r.stalled()
+		if err != nil {
+			return err
+		}
 		last := r.done >= config.Steps || stalled
 		if err := r.measure(ctx, last); err != nil {
 			return err
 		}
-		if !last && r.evaluations.stalled(config.Eval.Patience) {
+		if again, err := r.stalled(); err != nil || !last && again {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		if last {
@@ -192,12 +201,34 @@ func (r *run) run(ctx context.Context) error {
 				r.sayf("stopped after step %d: accuracy has not risen in %d evaluations", r.done,
 					config.Eval.Patience)
 			}
-			return r.prune()
+			return r.together(r.prune())
 		}
 		if err := r.advance(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// stalled reports whether evaluations end the run, as process 0 has them.
+func (r *run) stalled() (bool, error) {
+	if r.config.Eval.Patience == 0 {
+		return false, nil
+	}
+	return r.first(func() bool { return r.evaluations.stalled(r.config.Eval.Patience) })
+}
+
+// take makes the folder this run's, and clears away what a killed one left half written.
+func (r *run) take() (err error) {
+	if !r.writes() {
+		return nil
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return err
+	}
+	if r.release, err = runlock.Lock(r.dir); err != nil {
+		return err
+	}
+	return sweep(r.dir)
 }
 
 // advance takes a step and puts what came of it on disk.
@@ -219,12 +250,30 @@ func (r *run) advance(ctx context.Context) error {
 	if r.saves(step) {
 		r.interruption.carry(saving, step)
 		began := time.Now()
-		if err := r.stage(); err != nil {
+		if err := r.together(r.stage()); err != nil {
 			return err
 		}
 		took := time.Since(began).Seconds()
 		metrics["timing_s/save_checkpoint"] = took
 		metrics["timing_s/step"] += took
+	}
+	if err := r.together(r.note(step, metrics)); err != nil {
+		return err
+	}
+	if peak := memory.Peak(); r.engine.Device().IsCPU() && peak > 0 {
+		r.logf("memory: %d MiB at most so far, planned %d MiB%s", peak>>20, r.memory.Total>>20,
+			r.memory.Each())
+	}
+	if r.saves(step) {
+		return r.together(r.publish())
+	}
+	return nil
+}
+
+// note puts a step's metrics on disk and tells of them.
+func (r *run) note(step int, metrics Metrics) error {
+	if !r.writes() {
+		return nil
 	}
 	if err := appendMetrics(r.metricsPath(), metrics); err != nil {
 		return err
@@ -232,13 +281,6 @@ func (r *run) advance(ctx context.Context) error {
 	r.loggers.Write(logger.Point{Step: step, Time: time.Now(), Values: metrics.forLoggers()})
 	if r.options.OnStep != nil {
 		r.options.OnStep(step, r.config.Steps, metrics)
-	}
-	if peak := memory.Peak(); r.engine.Device().IsCPU() && peak > 0 {
-		r.logf("memory: %d MiB at most so far, planned %d MiB%s", peak>>20, r.memory.Total>>20,
-			r.memory.Each())
-	}
-	if r.saves(step) {
-		return r.publish()
 	}
 	return nil
 }
@@ -309,7 +351,7 @@ func (r *run) load(found *checked) error {
 	}
 	r.learner, err = learner.New(e.Weights, learner.Options{
 		AdamW: c.Optimizer, Objective: r.objective, Beta: c.Loss.Beta, Remat: c.Update.Remat,
-		Adapter: r.adapter, Seed: c.Seed,
+		Adapter: r.adapter, Seed: c.Seed, Job: r.job,
 	})
 	if err != nil {
 		return err
@@ -324,14 +366,19 @@ func (r *run) load(found *checked) error {
 			return err
 		}
 	}
-	if err := r.rewind(r.done); err != nil {
-		return err
+	if r.writes() {
+		if err := r.rewind(r.done); err != nil {
+			return err
+		}
 	}
 	if c.Samples() {
 		if r.scorer, r.dataName, r.answers, err = c.scorer(); err != nil {
 			return err
 		}
 		r.scorer.LogTo(filepath.Join(r.dir, "rewards"))
+	}
+	if !r.writes() {
+		return nil
 	}
 	if latest != "" {
 		// What may change in a run that goes on, such as its number of steps, is as of now.
@@ -350,8 +397,10 @@ func (r *run) load(found *checked) error {
 	if now.Model, err = modelDir(c.Model); err != nil {
 		return err
 	}
-	if now.Weights, err = eval.HashWeights(now.Model); err != nil {
-		return err
+	if now.Weights = found.hashes; now.Weights == nil {
+		if now.Weights, err = eval.HashWeights(now.Model); err != nil {
+			return err
+		}
 	}
 	if found.adapter != nil {
 		files, err := eval.HashAdapter(found.adapter.Dir)
@@ -444,6 +493,9 @@ func (r *run) loadReference(initial *checkpoint.Adapter) (*model.Weights, error)
 }
 
 func (r *run) close() {
+	if !r.writes() {
+		r.loggers = nil
+	}
 	if err := r.loggers.Close(r.ended); err != nil { // what they say is in metrics.jsonl too
 		r.sayf("warning: %v", err)
 	}
@@ -464,14 +516,14 @@ func (r *run) close() {
 
 // logf tells a person who asked for more.
 func (r *run) logf(format string, args ...any) {
-	if r.options.Log != nil {
+	if r.options.Log != nil && r.writes() {
 		fmt.Fprintf(r.options.Log, format+"\n", args...)
 	}
 }
 
 // sayf tells a person what they must know.
 func (r *run) sayf(format string, args ...any) {
-	if r.options.Say != nil {
+	if r.options.Say != nil && r.writes() {
 		fmt.Fprintf(r.options.Say, format+"\n", args...)
 	}
 }

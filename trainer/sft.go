@@ -16,7 +16,7 @@ import (
 // of a packed one.
 func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 	clock := newStopwatch()
-	if _, err := r.interruption.enter(ctx, updating, step); err != nil {
+	if _, err := r.enter(ctx, updating, step); err != nil {
 		return nil, err
 	}
 	chosen := r.order.Take(r.cursor, r.config.Update.Batch)
@@ -45,7 +45,7 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 		filled += batch.Filled()
 		passes, members = append(passes, learner.Pass{Batch: batch, Columns: columns}), append(members, indices)
 	}
-	saw, err := r.learner.AccumulateAll(ctx, passes, 1)
+	saw, err := r.accumulate(ctx, passes, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (r *run) stepSolutions(ctx context.Context, step int) (Metrics, error) {
 		return nil, r.stop(step, optimizer.ErrNotFinite, offenders)
 	}
 	rate := r.config.Optimizer.Rate(step, r.config.Steps)
-	norm, err := r.learner.Update(rate)
+	norm, err := r.update(rate)
 	if errors.Is(err, optimizer.ErrNotFinite) {
 		for i := range chosen {
 			offenders = append(offenders, newOffender(&chosen[i], pairs[i], -1, ""))

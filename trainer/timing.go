@@ -61,7 +61,7 @@ func (r *run) utilization(m Metrics, flops float64) error {
 			return err
 		}
 	}
-	m["perf/mfu/actor"] = flops / m["timing_s/update_actor"] / r.peak / float64(r.engine.Devices())
+	m["perf/mfu/actor"] = flops / m["timing_s/update_actor"] / r.peak / float64(r.engine.Devices()*r.job.Size)
 	return nil
 }
 

@@ -38,7 +38,7 @@ type line struct {
 }
 
 func (r *run) keepRollouts(step int, rollouts []*rollout) error {
-	if !r.config.Save.Rollouts {
+	if !r.config.Save.Rollouts || !r.writes() {
 		return nil
 	}
 	path := r.rolloutPath(step)

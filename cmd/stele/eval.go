@@ -576,7 +576,7 @@ func evaluateDuring(ctx context.Context, g *globals, e *engine.Engine, c trainer
 	if err != nil {
 		return nil, err
 	}
-	deps.WithinRun = true
+	deps.WithinRun, deps.Processes = true, g.processes()
 	results, err := eval.Run(ctx, spec, questions, deps, out)
 	if err != nil {
 		return nil, err

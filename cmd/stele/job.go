@@ -17,7 +17,7 @@ import (
 )
 
 // divided are the commands whose work the processes share that mpirun or srun started.
-var divided = []string{"eval", "study"}
+var divided = []string{"eval", "study", "train"}
 
 // join finds the other processes of the job, where a launcher started several. All but process 0 are silent then, and
 // those of a machine divide its cores, unless the launcher did.
@@ -76,6 +76,17 @@ func endJob(ctx context.Context, job *cluster.Job, err error) int {
 		if err = job.Leave(); err == nil {
 			return exitDone
 		}
+	case cluster.IsAgreed(err) && ctx.Err() == nil && !errors.Is(err, context.Canceled):
+		if job.Rank == 0 {
+			fmt.Fprintln(os.Stderr, "stele:", err)
+		}
+		left := make(chan error, 1)
+		go func() { left <- job.Leave() }()
+		select {
+		case <-left:
+		case <-time.After(lastWords):
+		}
+		return exitFailed
 	case errors.Is(err, context.Canceled), ctx.Err() != nil: // launchers hand a signal on to all
 		if job.Rank == 0 {
 			fmt.Fprintln(os.Stderr, "stele: interrupted")

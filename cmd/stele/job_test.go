@@ -101,7 +101,12 @@ func killOne(ctx context.Context, out string, random *rand.Rand) bool {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	var pids []int
+	pids := ranksOf(out)
+	return len(pids) > 0 && syscall.Kill(pids[random.IntN(len(pids))], syscall.SIGKILL) == nil
+}
+
+// ranksOf are the processes of this program that name out on their command lines.
+func ranksOf(out string) (pids []int) {
 	entries, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, entry := range entries {
 		line, _ := os.ReadFile(entry)
@@ -113,8 +118,5 @@ func killOne(ctx context.Context, out string, random *rand.Rand) bool {
 			}
 		}
 	}
-	if len(pids) == 0 {
-		return false
-	}
-	return syscall.Kill(pids[random.IntN(len(pids))], syscall.SIGKILL) == nil
+	return pids
 }

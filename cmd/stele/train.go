@@ -87,9 +87,10 @@ null} for each, in the same order:
 			if err := g.settleTraining(c, cfg.Model); err != nil {
 				return err
 			}
-			live := newTrainProgress(os.Stderr)
+			live := newTrainProgress(g.stderr())
 			options := g.trainOptions(cfg, live)
 			options.Resume, options.Memory, options.OnStep = resume, limit, live.step
+			options.Job = g.job
 			if dryRun { // has nothing to finish
 				return printPlan(c.Context(), c.OutOrStdout(), g, cfg, out, options)
 			}

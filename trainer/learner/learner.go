@@ -6,6 +6,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/engine/model/dense"
@@ -53,6 +54,8 @@ type Options struct {
 	Adapter *lora.Adapter
 	// Seed and an update's number make the random numbers of rounding in the update.
 	Seed uint64
+	// Job is the processes whose gradients are summed; nil for this one alone.
+	Job *cluster.Job
 }
 
 // New allocates the optimiser's state for weights, or for the adapter of the options.
@@ -143,17 +146,19 @@ func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 		})
 }
 
-// sum gives every device the sum of all gradients. It is the one place where what was computed of a step in several
-// places comes together.
+// sum gives every device of every process the sum of all gradients. It is the one place where what was computed of a
+// step in several places comes together.
 func (l *Learner) sum() error {
-	if l.sums == nil {
-		return nil
+	if l.sums != nil {
+		gradients := make([][]backend.Buffer, len(l.replicas))
+		for i, r := range l.replicas {
+			gradients[i] = r.gradients
+		}
+		if err := l.sums.Run(gradients); err != nil {
+			return err
+		}
 	}
-	gradients := make([][]backend.Buffer, len(l.replicas))
-	for i, r := range l.replicas {
-		gradients[i] = r.gradients
-	}
-	return l.sums.Run(gradients)
+	return l.sumProcesses()
 }
 
 // Update takes an optimiser step with the summed gradient at a learning rate and

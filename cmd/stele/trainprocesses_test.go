@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stele-lm/stele/cluster/clustertest"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/trainer"
+)
+
+// trainTogether is a short run of a tiny model, several passes a step; more are settings.
+func trainTogether(out string, more ...string) []string {
+	args := []string{"train", "--backend", "go", "--dtype", "float32", "--out", out}
+	for _, s := range append([]string{
+		"model=builtin:nano", "data.bench=arith", "data.levels=[1]", "data.template=plain", "data.languages=[en, sw]",
+		"optimizer.lr=1e-3", "save.every=4", "save.keep_last=1", "steps=10",
+	}, more...) {
+		args = append(args, "--set", s)
+	}
+	return args
+}
+
+// grpoSettings are those of GRPO in trainTogether.
+var grpoSettings = []string{"rollout.questions=6", "rollout.group_size=4", "rollout.max_tokens=6", "loss.beta=0.01",
+	"update.mini_batches=2", "update.micro_tokens=64"}
+
+// hardware is the line of a manifest that says among how many threads one process divided its work.
+var hardware = regexp.MustCompile(`(?m)^  "hardware": .*$`)
+
+// checkTogether compares a run of several processes with one process's: the same rollouts and settings byte for byte,
+// metrics and weights to 1e-6.
+func checkTogether(t *testing.T, what, alone, together string, steps int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(alone, "rollouts", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(files, filepath.Join(alone, "manifest.json")) {
+		name, err := filepath.Rel(alone, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, errA := os.ReadFile(path)
+		got, errB := os.ReadFile(filepath.Join(together, name))
+		if errA != nil || errB != nil || !bytes.Equal(hardware.ReplaceAll(want, nil), hardware.ReplaceAll(got, nil)) {
+			t.Errorf("%s: %s is another than one process's (%v, %v)", what, name, errA, errB)
+		}
+	}
+	want, errA := trainer.ReadMetrics(filepath.Join(alone, "metrics.jsonl"))
+	got, errB := trainer.ReadMetrics(filepath.Join(together, "metrics.jsonl"))
+	if errA != nil || errB != nil || len(want) != steps || len(got) != steps {
+		t.Fatalf("%s: %d steps have metrics, of %d alone (%v, %v)", what, len(got), len(want), errA, errB)
+	}
+	for i := range want {
+		if len(want[i]) != len(got[i]) {
+			t.Errorf("%s: step %d has %d metrics, alone %d", what, i+1, len(got[i]), len(want[i]))
+		}
+		for key, x := range want[i] {
+			y, ok := got[i][key]
+			if !trainer.OfClock(key) && (!ok || math.Abs(x-y) > 1e-6*max(1, math.Abs(x))) {
+				t.Errorf("%s: step %d: %s is %v, alone %v", what, i+1, key, y, x)
+			}
+		}
+	}
+	worst := 0.0
+	for _, file := range []string{"model.safetensors", "trainer_state.safetensors"} {
+		name := filepath.Join("checkpoints", fmt.Sprintf("step-%d", steps), file)
+		one, errA := checkpoint.OpenFile(filepath.Join(alone, name))
+		other, errB := checkpoint.OpenFile(filepath.Join(together, name))
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		for _, tensor := range one.Names() {
+			x, errA := one.Tensor(tensor)
+			y, errB := other.Tensor(tensor)
+			if errA != nil || errB != nil {
+				t.Fatal(errA, errB)
+			}
+			xs, ys := make([]float32, x.Len()), make([]float32, y.Len())
+			x.Float32s(xs)
+			y.Float32s(ys)
+			for i := range xs {
+				worst = max(worst, math.Abs(float64(xs[i])-float64(ys[i])))
+			}
+		}
+		one.Close()
+		other.Close()
+	}
+	if t.Logf("%s: weights and state differ by %.2g", what, worst); worst > 1e-6 {
+		t.Errorf("%s: weights and state differ by %g, more than 1e-6", what, worst)
+	}
+}
+
+// TestTrainTogether: GRPO and SFT in 2 and 4 processes, started by MPICH and by Open MPI, come to what one process
+// comes to: rollouts byte for byte, the rest but for the order of sums. What is wrong is said once.
+func TestTrainTogether(t *testing.T) {
+	launchers := clustertest.Launchers(t)
+	root := t.TempDir()
+	run := func(l clustertest.Launcher, n int, args []string) string {
+		t.Helper()
+		var log bytes.Buffer
+		if err := processes(t, l, n, &log, args...).Run(); err != nil {
+			t.Fatalf("%s, %d processes: %v\n%s", l.Name, n, err, log.String())
+		}
+		return log.String()
+	}
+	for name, settings := range map[string][]string{
+		"grpo": grpoSettings,
+		"sft":  {"algorithm=sft", "update.batch=12", "update.micro_tokens=64", "steps=3", "save.every=3"},
+	} {
+		steps := map[string]int{"grpo": 10, "sft": 3}[name]
+		alone := filepath.Join(root, name)
+		must0(t, trainTogether(alone, settings...)...)
+		for i, n := range map[string][]int{"grpo": {2, 4}, "sft": {3}}[name] {
+			l := launchers[i%len(launchers)]
+			out := fmt.Sprintf("%s-%s-%d", alone, l.Name, n)
+			said := run(l, n, trainTogether(out, settings...))
+			if strings.Count(said, fmt.Sprintf("step %d/%d ", steps, steps)) != 1 ||
+				strings.Count(said, " processes, started by ") != 1 {
+				t.Errorf("%s, %s, %d processes: what one says is not said once\n%s", name, l.Name, n, said)
+			}
+			checkTogether(t, fmt.Sprintf("%s, %s, %d processes", name, l.Name, n), alone, out, steps)
+		}
+	}
+	var log bytes.Buffer
+	bad := trainTogether(filepath.Join(root, "bad"), "model=no/such/model")
+	if err := processes(t, launchers[0], 2, &log, bad...).Run(); err == nil ||
+		strings.Count(log.String(), "stele:") != 1 {
+		t.Errorf("a model that is not there: %v\n%s", err, log.String())
+	}
+	log.Reset()
+	again := trainTogether(filepath.Join(root, "grpo"), grpoSettings...)
+	if err := processes(t, launchers[0], 2, &log, again...).Run(); err == nil ||
+		strings.Count(log.String(), "stele:") != 1 || !strings.Contains(log.String(), "holds a run already") {
+		t.Errorf("a folder that holds a run: %v\n%s", err, log.String())
+	}
+}
+
+// TestTrainTogetherKilled: of three processes one is killed at a random moment, again and again, or all get Ctrl-C.
+// The rest end, and the run goes on, by one launcher as by the other, to the bytes of one that was let alone.
+func TestTrainTogetherKilled(t *testing.T) {
+	launchers := clustertest.Launchers(t)
+	seed := *killSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-kill-seed %d", seed)
+	random := rand.New(rand.NewPCG(21, seed))
+	root := t.TempDir()
+	settings := append([]string{"save.every=1"}, grpoSettings...)
+	var log bytes.Buffer
+	whole := filepath.Join(root, "whole")
+	if err := processes(t, launchers[0], 3, &log, trainTogether(whole, settings...)...).Run(); err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	want := trainedFiles(t, whole, 10)
+	for _, l := range launchers[:min(2, len(launchers))] {
+		out := filepath.Join(root, l.Name)
+		args := trainTogether(out, settings...)
+		for attempt := range 2 {
+			var log bytes.Buffer
+			c := processes(t, l, 3, &log, args...)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- c.Wait() }()
+			steps := func() int {
+				metrics, _ := trainer.ReadMetrics(filepath.Join(out, "metrics.jsonl"))
+				return len(metrics)
+			}
+			before := steps()
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			for steps() < before+1+random.IntN(2) && ctx.Err() == nil && len(ended) == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+			began, victim := time.Now(), ""
+			if attempt == 0 {
+				if pids := ranksOf(out); len(pids) > 0 {
+					pid := pids[random.IntN(len(pids))]
+					victim = rankOf(pid)
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			} else {
+				_ = c.Process.Signal(syscall.SIGINT)
+			}
+			select {
+			case err := <-ended:
+				cancel()
+				if err == nil {
+					t.Logf("%s: the run was over first", l.Name)
+				}
+			case <-ctx.Done():
+				cancel()
+				_ = c.Process.Kill()
+				t.Fatalf("%s: what is left runs on\n%s", l.Name, log.String())
+			}
+			if took := time.Since(began); took > 30*time.Second {
+				t.Errorf("%s: the rest ended %v later\n%s", l.Name, took, log.String())
+			}
+			t.Logf("%s: killed rank %s with %d steps taken\n%s", l.Name, victim, steps(), log.String())
+			if _, err := os.Stat(filepath.Join(out, "manifest.json")); err == nil {
+				args = append(trainTogether(out, settings...), "--resume")
+			}
+		}
+		var log bytes.Buffer
+		if err := processes(t, l, 3, &log, args...).Run(); err != nil {
+			t.Fatalf("%s: going on: %v\n%s", l.Name, err, log.String())
+		}
+		if diff := cmp.Diff(want, trainedFiles(t, out, 10)); diff != "" {
+			t.Errorf("%s (-whole +killed):\n%.2000s", l.Name, diff)
+		}
+	}
+}
+
+// rankOf is the rank that a launcher gave a process.
+func rankOf(pid int) string {
+	environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	for entry := range strings.SplitSeq(string(environment), "\x00") {
+		for _, name := range []string{"PMI_RANK=", "OMPI_COMM_WORLD_RANK="} {
+			if rank, ok := strings.CutPrefix(entry, name); ok {
+				return rank
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,375 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/stele-lm/stele/cluster"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/problems"
+	"github.com/stele-lm/stele/trainer/reward"
+)
+
+// Several processes take a step together. Each samples questions that it is handed while it has room, scores them and
+// takes some of the step's gradient passes; what came of a question, and of a pass, is given to all, so that each
+// computes advantages and metrics of the whole step and takes the same update. Process 0 alone writes and speaks, and
+// what depends on a clock, a disk or a signal is decided by one and known to all before anybody acts on it.
+
+// writes reports whether this process writes the run's folder.
+func (r *run) writes() bool { return r.job.Rank == 0 }
+
+// together waits for all processes, and returns an error to all where one has one. Who was asked to stop asks all.
+func (r *run) together(own error) error {
+	_, err := r.exchange(nil, own)
+	return err
+}
+
+// exchange is together that gives everybody's data to all, in the order of processes.
+func (r *run) exchange(data []byte, own error) ([][]byte, error) {
+	if r.job.Size == 1 {
+		return [][]byte{data}, own
+	}
+	asked := r.interruption.stopped()
+	all, err := r.job.Exchange(data, own)
+	if errors.Is(err, context.Canceled) && !asked {
+		r.interruption.ask() // the letter that says so is on its way
+	}
+	return all, err
+}
+
+// enter begins a phase on all processes, or on none where one was asked to stop.
+func (r *run) enter(ctx context.Context, p phase, step int) (context.Context, error) {
+	if r.job.Size == 1 {
+		return r.interruption.enter(ctx, p, step)
+	}
+	stopped, err := r.job.AllGather([]byte{bit(r.interruption.stopped())})
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(stopped, func(one []byte) bool { return one[0] != 0 }) {
+		r.interruption.ask()
+		return nil, errStopped
+	}
+	return r.interruption.begin(ctx, p, step), nil
+}
+
+// first returns what process 0 says.
+func (r *run) first(decide func() bool) (bool, error) {
+	if r.job.Size == 1 {
+		return decide(), nil
+	}
+	var said []byte
+	if r.job.Rank == 0 {
+		said = []byte{bit(decide())}
+	}
+	said, err := r.job.Broadcast(said)
+	return err == nil && said[0] != 0, err
+}
+
+// digest is the SHA-256 of data, or as much of it as tells it from others.
+func digest(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data))[:16] }
+
+func bit(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// stopTogether has all processes stop where one was asked to, until end is called.
+func (r *run) stopTogether(stop <-chan struct{}) (asked <-chan struct{}, end func()) {
+	if r.job.Size == 1 {
+		return stop, func() {}
+	}
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case <-stop:
+			r.job.Stop()
+		case <-ended:
+		}
+	}()
+	return r.job.Stopped(), func() { close(ended) }
+}
+
+// checkAlike refuses a run whose processes would not compute the same: another build, other instructions, other data
+// or another checkpoint to go on from.
+func (r *run) checkAlike(found *checked) error {
+	if r.job.Size == 1 {
+		return nil
+	}
+	config, _ := json.Marshal(found.now.Config) // the manifest has it so
+	var data bytes.Buffer
+	for _, p := range found.set.Problems {
+		fmt.Fprintln(&data, p.ID, p.Language, p.IDs, p.SolutionIDs)
+	}
+	weights, err := eval.HashWeights(found.source.Dir)
+	found.hashes = weights
+	hashes, _ := json.Marshal(weights)
+	m := found.now
+	facts := [][2]string{
+		{"stele", m.Stele}, {"backend", m.Backend}, {"dtype", m.DType}, {"rollout executor", m.Rollout},
+		{"devices", fmt.Sprint(m.Devices)}, {"instructions of host kernels", m.Kernels}, {"CPU tier", m.CPU},
+		{"cuDNN's attention", fmt.Sprint(m.CUDNN)}, {"settings", string(config)},
+		{"problems, by their SHA-256", digest(data.Bytes())}, {"weights, by their SHA-256", digest(hashes)},
+		{"last checkpoint", found.latest}, {"run's folder", r.dir},
+	}
+	own, _ := json.Marshal(facts)
+	said, err := r.exchange(own, err)
+	if err != nil {
+		return err
+	}
+	var first [][2]string
+	if err := json.Unmarshal(said[0], &first); err != nil {
+		return err
+	}
+	for i, fact := range facts {
+		if i < len(first) && fact != first[i] {
+			return fmt.Errorf("%s: here %.200q, on rank 0 (%s) %.200q: all processes must have the same (STELE_CPU=%s "+
+				"caps a CPU's instructions)", fact[0], fact[1], r.job.Hosts[0], first[i][1], m.CPU)
+		}
+	}
+	return nil
+}
+
+// handOut is what one process holds of a step's questions: some are left, so that who has short completions takes
+// more of them.
+const handOut = 0.75
+
+// answered is a question with what a process sampled for it.
+type answered struct {
+	Question    int
+	Completions []engine.Completion
+	Scores      []reward.Score
+}
+
+// draw generates for the requests, on all processes, and calls emit for completions of this one's. counter is that of
+// this call.
+func (r *run) draw(ctx context.Context, counter uint64, requests []engine.Request,
+	emit func(engine.Completion) error) error {
+	if r.job.Size == 1 {
+		return r.engine.Generate(ctx, requests, emit)
+	}
+	group, longest := r.config.Rollout.GroupSize, 2
+	for i := range requests {
+		longest = max(longest, len(requests[i].Prompt)+requests[i].MaxTokens)
+	}
+	places := float64(r.job.Size * r.engine.Devices())
+	questions := int(math.Ceil(handOut * float64(len(requests)) / places))
+	held := min((max(questions, 1)-1)*group+1, r.config.Rollout.Batch)
+	return r.engine.GenerateFrom(ctx, engine.Queue{
+		Held: max(held, 1), Longest: longest,
+		Next: func(ctx context.Context) (int, *engine.Request, error) {
+			if err := ctx.Err(); err != nil {
+				return 0, nil, err
+			}
+			n, err := r.job.Next(counter)
+			if err != nil || n >= len(requests) {
+				return 0, nil, err
+			}
+			return n, &requests[n], nil
+		},
+	}, emit)
+}
+
+// share gives all processes what each sampled: groups has this one's questions, and gets the others'. own is the error
+// that this process met.
+func (r *run) share(groups [][]*rollout, chosen []problems.Problem, own error) error {
+	if r.job.Size == 1 {
+		return own
+	}
+	var mine []answered
+	for i, group := range groups {
+		if len(group) == 0 || group[0] == nil {
+			continue
+		}
+		a := answered{Question: i}
+		for _, o := range group {
+			if o == nil { // own says why
+				break
+			}
+			a.Completions, a.Scores = append(a.Completions, o.Completion), append(a.Scores, o.score)
+		}
+		mine = append(mine, a)
+	}
+	var b bytes.Buffer
+	if own == nil {
+		own = gob.NewEncoder(&b).Encode(mine)
+	}
+	all, err := r.exchange(b.Bytes(), own)
+	if err != nil {
+		return err
+	}
+	for rank, data := range all {
+		if rank == r.job.Rank {
+			continue
+		}
+		var theirs []answered
+		if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&theirs); err != nil {
+			return fmt.Errorf("rollouts of rank %d: %w", rank, err)
+		}
+		for _, a := range theirs {
+			for i, c := range a.Completions {
+				groups[a.Question][i] = &rollout{Completion: c, problem: &chosen[a.Question], old: c.LogProbs,
+					score: a.Scores[i]}
+			}
+		}
+	}
+	for i, group := range groups {
+		if slices.Contains(group, nil) {
+			return fmt.Errorf("question %d of the step was sampled by nobody", i+1)
+		}
+	}
+	return nil
+}
+
+// scoreWith is the engine's ScoreWith of which each process takes some passes.
+func (r *run) scoreWith(ctx context.Context, w *model.Weights, rollouts []*rollout) (logprobs [][]float32, err error) {
+	logprobs = make([][]float32, len(rollouts))
+	scores, own := r.engine.ScorePart(ctx, w, pairsOf(rollouts), r.config.Rollout.Temperature, r.ours)
+	var b []byte
+	for i, s := range scores {
+		logprobs[i] = s.LogProbs
+		if s.LogProbs != nil && r.job.Size > 1 {
+			b = appendNumbers(binary.LittleEndian.AppendUint32(b, uint32(i)), s.LogProbs)
+		}
+	}
+	all, err := r.exchange(b, own)
+	if err != nil || r.job.Size == 1 {
+		return logprobs, err
+	}
+	for rank, data := range all {
+		for len(data) > 0 && rank != r.job.Rank {
+			i := binary.LittleEndian.Uint32(data)
+			logprobs[i], data = numbers(data[4:])
+		}
+	}
+	return logprobs, nil
+}
+
+// ours says which of some pieces of work are this process's, by what they cost: the next costliest goes to who has
+// least, which all compute alike.
+func (r *run) ours(costs []int) []bool {
+	own := make([]bool, len(costs))
+	order := make([]int, len(costs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return costs[b] - costs[a] })
+	loads := make([]int, r.job.Size)
+	for _, i := range order {
+		least := 0
+		for rank, load := range loads {
+			if load < loads[least] {
+				least = rank
+			}
+		}
+		loads[least] += costs[i]
+		own[i] = least == r.job.Rank
+	}
+	return own
+}
+
+// accumulate adds up the gradients of passes, each on one process, and returns to all what was seen of all.
+func (r *run) accumulate(ctx context.Context, passes []learner.Pass, temperature float32) ([]objective.Seen, error) {
+	if r.job.Size == 1 {
+		return r.learner.AccumulateAll(ctx, passes, temperature)
+	}
+	costs := make([]int, len(passes))
+	for i, p := range passes {
+		costs[i] = p.Batch.Shape.Tokens()
+	}
+	ours := r.ours(costs)
+	var own []learner.Pass
+	var at []int
+	for i, p := range passes {
+		if ours[i] {
+			own, at = append(own, p), append(at, i)
+		}
+	}
+	saw, failed := r.learner.AccumulateAll(ctx, own, temperature)
+	seen := make([]objective.Seen, len(passes))
+	names := append([]string{objective.LogProb, objective.Entropy}, r.objective.Statistics...)
+	var b []byte
+	if failed == nil {
+		for k, one := range saw {
+			seen[at[k]] = one
+			b = binary.LittleEndian.AppendUint32(b, uint32(at[k]))
+			for _, name := range names {
+				b = appendNumbers(b, one[name])
+			}
+		}
+	}
+	all, err := r.exchange(b, failed)
+	if err != nil {
+		return nil, err
+	}
+	for rank, data := range all {
+		for len(data) > 0 && rank != r.job.Rank {
+			one := objective.Seen{}
+			seen[binary.LittleEndian.Uint32(data)], data = one, data[4:]
+			for _, name := range names {
+				one[name], data = numbers(data)
+			}
+		}
+	}
+	return seen, nil
+}
+
+// update takes the optimiser's step, and makes sure that all processes took the same.
+func (r *run) update(rate float64) (norm float64, err error) {
+	norm, err = r.learner.Update(rate)
+	if r.job.Size == 1 || err != nil {
+		return norm, err
+	}
+	norms, err := r.job.AllGather(binary.LittleEndian.AppendUint64(nil, math.Float64bits(norm)))
+	if err != nil {
+		return norm, err
+	}
+	for rank, other := range norms {
+		if !bytes.Equal(other, norms[0]) {
+			return norm, fmt.Errorf("the gradient's norm is %v on rank 0 (%s) and %v on rank %d (%s): their weights "+
+				"are not the same any more", math.Float64frombits(binary.LittleEndian.Uint64(norms[0])), r.job.Hosts[0],
+				math.Float64frombits(binary.LittleEndian.Uint64(other)), rank, r.job.Hosts[rank])
+		}
+	}
+	return norm, nil
+}
+
+func appendNumbers(b []byte, x []float32) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(x)))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+// numbers reads what appendNumbers wrote, and returns the rest.
+func numbers(b []byte) (x []float32, rest []byte) {
+	x = make([]float32, binary.LittleEndian.Uint32(b))
+	b = b[4:]
+	for i := range x {
+		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return x, b[4*len(x):]
+}
+
+// jobOf is the job of a run's options.
+func jobOf(options Options) *cluster.Job {
+	if options.Job != nil {
+		return options.Job
+	}
+	return cluster.Alone()
+}
