@@ -73,10 +73,11 @@ func (s *study) agreement() (facts []string, figures []Figure, tables []Table) {
 			}
 			name := numbered("agreement-"+slug(b)+"-"+slug(m.name), used)
 			figures = append(figures, Figure{Name: name,
-				Title:  "Agreement across languages, " + b + ", " + m.name,
-				canvas: s.agreementMap(name, m, b, there),
+				Title: "Agreement across languages, " + b + ", " + m.name,
 				Caption: "Share of questions of " + b + " that " + m.name + " answers the same in two languages, " +
-					"right or wrong, %. Darker is more."})
+					"right or wrong, %. Darker is more."}.drawn(func(name string, width float64) *canvas {
+				return s.agreementMap(name, width, m, b, there)
+			}))
 			tables = append(tables, agreementMatrix(name, m, b, there))
 		}
 		facts = append(facts, agreementFacts(models, b)...)
@@ -140,45 +141,60 @@ func agreementMatrix(name string, m *model, benchmark string, languages []string
 // agreementSteps bound the shades of the map: the same in all, so that they compare.
 var agreementSteps = [5]float64{0.1, 0.25, 0.5, 0.75, 0.9}
 
-// agreementMap draws a square of languages, symmetric, darker where two agree more often.
-func (s *study) agreementMap(name string, m *model, benchmark string, languages []string) *canvas {
-	const rowHeight, headHeight, legendSpace, left = 26.0, 26.0, 44.0, 130.0
-	c := &canvas{name: name, width: figureWidth,
-		height: headHeight + rowHeight*float64(len(languages)) + legendSpace}
-	step := min(80, (figureWidth-left-marginRight)/float64(len(languages)))
-	for i, l := range languages {
-		c.language(left+(float64(i)+0.5)*step, 16, "", s.known.code(l), l, s.known)
+// agreementMap draws a square of languages, symmetric, darker where two agree more often; on a narrow page it goes on
+// below.
+func (s *study) agreementMap(name string, width float64, m *model, benchmark string, languages []string) *canvas {
+	const rowHeight, headHeight = 26.0, 26.0
+	left := 20.0
+	for _, l := range languages {
+		left = max(left, textWidth(s.known.native(l))+16)
 	}
-	for i, l := range languages {
-		y := headHeight + float64(i)*rowHeight
-		c.language(left/2, y+17, "", s.known.code(l), l, s.known)
-		for k, other := range languages {
-			x := left + float64(k)*step
-			v := m.agree(benchmark, l, other, sameOf)
-			if !v.ok {
-				c.text(x+step/2, y+17, "middle", "small", "", unknown)
-				continue
-			}
-			level := agreementLevel(v.x)
-			c.rect(x, y, step, rowHeight, -1, fmt.Sprintf("heat up o%d", level), s.known.called(l)+", "+
-				s.known.called(other)+": "+percent(v.x))
-			class := ""
-			if level >= 4 {
-				class = "light"
-			}
-			c.text(x+step/2, y+17, "middle", class, "", fixed(100*v.x, 0))
+	c := &canvas{name: name, width: width}
+	blocks := evenly(len(languages), int((width-left-marginRight)/max(34, left-8)))
+	step := min(80, (width-left-marginRight)/float64(blocks[0][1]))
+	y := 0.0
+	for _, block := range blocks {
+		for i, l := range languages[block[0]:block[1]] {
+			c.language(left+(float64(i)+0.5)*step, y+16, "", s.known.code(l), l, s.known)
 		}
+		y += headHeight
+		for _, l := range languages {
+			c.language(left/2, y+17, "", s.known.code(l), l, s.known)
+			for i, other := range languages[block[0]:block[1]] {
+				s.agreementCell(c, left+float64(i)*step, y, step, rowHeight, l, other,
+					m.agree(benchmark, l, other, sameOf))
+			}
+			y += rowHeight
+		}
+		y += 8
 	}
+	y += 4
 	const size = 40.0
-	y := headHeight + rowHeight*float64(len(languages)) + 12
+	x := min(left, width-7*size-90)
 	for i := range len(agreementSteps) + 1 {
-		c.rect(left+float64(i)*size, y, size, 12, -1, fmt.Sprintf("heat up o%d", i), "")
+		c.rect(x+float64(i)*size, y, size, 12, -1, fmt.Sprintf("heat up o%d", i), "")
 	}
 	for i, bound := range agreementSteps {
-		c.text(left+float64(i+1)*size, y+25, "middle", "small", "", fixed(100*bound, 0))
+		c.text(x+float64(i+1)*size, y+25, "middle", "small", "", fixed(100*bound, 0))
 	}
-	c.text(left+float64(len(agreementSteps)+1)*size+10, y+11, "start", "small", "", "same answer, %")
+	c.text(x+float64(len(agreementSteps)+1)*size+10, y+11, "start", "small", "", "same answer, %")
+	c.height = y + 32
 	return c
+}
+
+func (s *study) agreementCell(c *canvas, x, y, w, h float64, language, other string, v value) {
+	if !v.ok {
+		c.text(x+w/2, y+17, "middle", "small", "", unknown)
+		return
+	}
+	level := agreementLevel(v.x)
+	c.rect(x, y, w, h, -1, fmt.Sprintf("heat up o%d", level), s.known.called(language)+", "+
+		s.known.called(other)+": "+percent(v.x))
+	class := ""
+	if level >= 4 {
+		class = "light"
+	}
+	c.text(x+w/2, y+17, "middle", class, "", fixed(100*v.x, 0))
 }
 
 // agreementLevel returns one of six shades.

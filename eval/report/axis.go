@@ -59,6 +59,9 @@ func (a axis) label(x float64) string {
 		// One power for all ticks, that of the largest.
 		power := int(math.Floor(math.Log10(largest)))
 		step := int(math.Floor(math.Log10(a.ticks[1]-a.ticks[0]) + 1e-9))
+		if power == 0 {
+			return fixed(x, max(0, -step))
+		}
 		return fixed(x/math.Pow10(power), max(0, power-step)) + "·10" + superscript(power)
 	}
 	return fixed(x, a.digits)

@@ -8,12 +8,15 @@ import (
 	"github.com/stele-lm/stele/eval/metric"
 )
 
-// Sizes of a figure, in pixels.
-const (
-	figureWidth = 960.0
-	marginLeft  = 64.0
-	marginRight = 10.0
-)
+const marginRight = 10.0
+
+// marginLeft is the room for the vertical axis.
+func marginLeft(width float64) float64 {
+	if width < figureWidth/2 {
+		return 52
+	}
+	return 64
+}
 
 // value is a number that may be missing, with its standard error or its 95 %
 // interval where known.
@@ -43,7 +46,8 @@ type barPanel struct {
 type barFigure struct {
 	name      string
 	series    []string
-	paints    []int // paint of each series
+	paints    []int // the look of each series
+	models    []int // of each group, where these are models
 	languages []string
 	groups    string // what the groups are, where they are no languages
 	trained   map[string]bool
@@ -51,93 +55,137 @@ type barFigure struct {
 	panels    []barPanel
 }
 
-// draw lays the panels out one under the other.
-func (f *barFigure) draw() *canvas {
-	const titleSpace, gap, labelSpace = 26.0, 14.0, 48.0
-	rows := f.legendRows()
-	c := &canvas{name: f.name, width: figureWidth, height: labelSpace + legendHeight*float64(len(rows))}
-	for i := range f.panels {
-		c.height += titleSpace + f.panels[i].height + gap
-	}
-	y := 0.0
-	for _, row := range rows {
-		f.legend(c, row, y+15)
-		y += legendHeight
-	}
+// draw lays the panels out one under the other. Groups that would not have the room for their names side by side
+// go on in another row of the panel.
+func (f *barFigure) draw(name string, width float64) *canvas {
+	const gap = 14.0
+	c := &canvas{name: name, width: width}
+	y := f.legend(c)
+	rows := f.rows(width)
 	for i := range f.panels {
 		p := &f.panels[i]
-		c.text(4, y+16, "start", "head", "", p.title)
-		if len(p.pointNames) > 1 {
-			f.pointLegend(c, p, y+16)
+		y = f.title(c, p, y)
+		for k, groups := range rows {
+			f.panel(c, p, y, groups, len(rows[0]))
+			c.vertical(14, y+p.height/2, "small", p.axis)
+			y += p.height
+			if len(rows) > 1 || i == len(f.panels)-1 {
+				y = f.names(c, y, groups, len(rows[0]))
+			}
+			if k == len(rows)-1 {
+				y += gap
+			}
 		}
-		f.panel(c, p, y+titleSpace)
-		c.vertical(14, y+titleSpace+p.height/2, "small", p.axis)
-		y += titleSpace + p.height + gap
 	}
-	step := f.step()
-	for g, l := range f.languages {
-		x := marginLeft + (float64(g)+0.5)*step
+	for _, line := range wrapped(f.groups, width-marginLeft(width), 12, false) {
+		c.text((marginLeft(width)+width-marginRight)/2, y+4, "middle", "", "", line)
+		y += 18
+	}
+	c.height = y + 4
+	return c
+}
+
+// rows divides the groups among rows: each group has room for its name and its bars.
+func (f *barFigure) rows(width float64) [][]int {
+	bars := 1
+	for i := range f.panels {
+		bars = max(bars, len(f.panels[i].values))
+	}
+	need := float64(bars)*8 + 6
+	for _, l := range f.languages {
+		need = max(need, widthAt(f.known.native(l), 12, f.trained[l])+8)
+		if f.trained[l] {
+			need = max(need, textWidth("trained on"))
+		}
+	}
+	var all [][]int
+	for _, block := range evenly(len(f.languages), int((width-marginLeft(width)-marginRight)/need)) {
+		var groups []int
+		for g := block[0]; g < block[1]; g++ {
+			groups = append(groups, g)
+		}
+		all = append(all, groups)
+	}
+	return all
+}
+
+// names writes what the groups of a row are, and returns where it ends.
+func (f *barFigure) names(c *canvas, y float64, groups []int, most int) float64 {
+	trained := 0.0
+	for i, g := range groups {
+		l := f.languages[g]
+		x := marginLeft(c.width) + (float64(i)+0.5)*f.step(c, most)
 		class := ""
 		if f.trained[l] {
-			class = "strong"
+			class, trained = "strong", 16
 			c.text(x, y+31, "middle", "small", "", "trained on")
 		}
-		c.language(x, y+14, class, f.known.code(l), l, f.known)
+		c.language(x, y+16, class, f.known.code(l), l, f.known)
 	}
-	if f.groups != "" {
-		c.text((marginLeft+figureWidth-marginRight)/2, y+36, "middle", "", "", f.groups)
-	}
-	return c
+	return y + 28 + trained
 }
 
 const legendHeight = 20.0
 
-// legendRows breaks the legend into lines of series.
-func (f *barFigure) legendRows() [][]int {
+// step is the room of a group where the longest row has most.
+func (f *barFigure) step(c *canvas, most int) float64 {
+	return (c.width - marginLeft(c.width) - marginRight) / float64(most)
+}
+
+// legend names the series, and returns where it ends.
+func (f *barFigure) legend(c *canvas) (y float64) {
+	const gap = 38.0
 	if len(f.series) < 2 {
-		return nil
+		return 0
 	}
-	var rows [][]int
-	left := 0.0
+	left := marginLeft(c.width)
+	x := c.width
 	for s, name := range f.series {
-		w := textWidth(name) + legendGap
-		if len(rows) == 0 || left < w {
-			rows, left = append(rows, nil), figureWidth-marginLeft-marginRight
+		name = cut(name, c.width-left-19)
+		if x+19+textWidth(name) > c.width {
+			x = left
+			y += legendHeight
 		}
-		rows[len(rows)-1] = append(rows[len(rows)-1], s)
-		left -= w
+		c.rect(x, y-5, 14, 11, f.paints[s], fmt.Sprintf("bar b%d", paintOf(f.paints[s])), "")
+		c.text(x+19, y+5, "start", "", "", name)
+		x += textWidth(name) + gap
 	}
-	return rows
+	return y + 10
 }
 
-const legendGap = 38.0
-
-func (f *barFigure) step() float64 {
-	return (figureWidth - marginLeft - marginRight) / float64(len(f.languages))
-}
-
-// legend names a line of series.
-func (f *barFigure) legend(c *canvas, row []int, y float64) {
-	x := marginLeft
-	for _, s := range row {
-		c.rect(x, y-10, 14, 11, f.paints[s], fmt.Sprintf("bar b%d", f.paints[s]), "")
-		c.text(x+19, y, "start", "", "", f.series[s])
-		x += textWidth(f.series[s]) + legendGap
+// title writes what a panel is, with the names of its marks behind it or below, and returns where it ends.
+func (f *barFigure) title(c *canvas, p *barPanel, y float64) float64 {
+	last := 0.0
+	for _, line := range wrapped(p.title, c.width-8, 13, true) {
+		y += 16
+		c.text(4, y, "start", "head", "", line)
+		last = widthAt(line, 13, true)
 	}
-}
-
-func (f *barFigure) pointLegend(c *canvas, p *barPanel, y float64) {
-	x := figureWidth - marginRight
-	for s := len(p.pointNames) - 1; s >= 0; s-- {
-		x -= textWidth(p.pointNames[s])
-		c.text(x, y, "start", "", "", p.pointNames[s])
-		x -= 10
+	if len(p.pointNames) < 2 {
+		return y + 10
+	}
+	whole := 0.0
+	for _, name := range p.pointNames {
+		whole += textWidth(name) + 28
+	}
+	x := c.width - marginRight - whole + 18
+	if last+30 > x {
+		x, y = marginLeft(c.width), y+18
+	}
+	for s, name := range p.pointNames {
+		if x+textWidth(name) > c.width && s > 0 {
+			x, y = marginLeft(c.width), y+18
+		}
 		c.marker(x, y-4, s, "")
-		x -= 18
+		c.text(x+10, y, "start", "", "", name)
+		x += textWidth(name) + 28
 	}
+	return y + 10
 }
 
-func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
+// panel draws the bars of some groups, below each other's rows on the same axis.
+func (f *barFigure) panel(c *canvas, p *barPanel, top float64, groups []int, most int) {
+	left, right := marginLeft(c.width), c.width-marginRight
 	scale := 1.0
 	if p.percent {
 		scale = 100
@@ -176,19 +224,20 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 		ay = newAxis(0, 100, top+p.height, top, int(p.height/36))
 	}
 	for _, t := range ay.ticks {
-		c.line(marginLeft, ay.at(t), figureWidth-marginRight, ay.at(t), "grid")
-		c.text(marginLeft-6, ay.at(t)+4, "end", "small", "", ay.label(t))
+		c.line(left, ay.at(t), right, ay.at(t), "grid")
+		c.text(left-6, ay.at(t)+4, "end", "small", "", ay.label(t))
 	}
-	step := f.step()
+	step := f.step(c, most)
 	width := min(0.76*step/float64(len(p.values)), 36)
-	for g, l := range f.languages {
-		centre := marginLeft + (float64(g)+0.5)*step
+	for i, g := range groups {
+		l := f.languages[g]
+		centre := left + (float64(i)+0.5)*step
 		x := centre - width*float64(len(p.values))/2
 		if p.unseen && f.trained[l] {
 			continue
 		}
 		for s, values := range p.values {
-			f.bar(c, p, ay, values[g], f.paint(p, s, l), x+1, width-2, scale, f.tip(s, l))
+			f.bar(c, p, ay, values[g], f.paint(s, g), x+1, width-2, scale, f.tip(s, l))
 			x += width
 		}
 		for k, values := range p.points {
@@ -199,17 +248,16 @@ func (f *barFigure) panel(c *canvas, p *barPanel, top float64) {
 			}
 		}
 	}
-	c.line(marginLeft, ay.at(0), figureWidth-marginRight, ay.at(0), "axis")
+	c.line(left, ay.at(0), right, ay.at(0), "axis")
 	if p.reference != nil {
-		c.line(marginLeft, ay.at(*p.reference), figureWidth-marginRight, ay.at(*p.reference), "reference")
+		c.line(left, ay.at(*p.reference), right, ay.at(*p.reference), "reference")
 	}
 }
 
-// paint of a bar: with a single series, languages trained on are full and others
-// hatched.
-func (f *barFigure) paint(p *barPanel, s int, language string) int {
-	if len(p.values) == 1 && len(f.trained) > 0 && len(f.series) == 1 && !f.trained[language] {
-		return 2
+// paint is that of a bar of a series in a group.
+func (f *barFigure) paint(s, g int) int {
+	if f.models != nil {
+		return f.models[g]
 	}
 	return f.paints[s]
 }
@@ -232,7 +280,7 @@ func (f *barFigure) bar(c *canvas, p *barPanel, ay axis, v value, paint int, x, 
 		number = hundred(v.x, v.se, (*eval.Interval)(v.ci)) + " %"
 	}
 	y0, y := ay.at(0), ay.at(scale*v.x)
-	c.rect(x, min(y0, y), width, math.Abs(y-y0), paint, fmt.Sprintf("bar b%d", paint), tip+": "+number)
+	c.rect(x, min(y0, y), width, math.Abs(y-y0), paint, fmt.Sprintf("bar b%d", paintOf(paint)), tip+": "+number)
 	lower, upper, ok := v.bounds()
 	if v.x == 0 && p.percent && !(ok && upper > 0) {
 		c.text(x+width/2, y-4, "middle", "small", "", "0") // a bar of no height can be missed

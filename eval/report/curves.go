@@ -17,6 +17,15 @@ type curvePanel struct {
 	axis  string   // what the curves run along; "" is steps
 	// low and high are the least and most of several runs, where the steps are their means.
 	low, high []Step
+	looks     []int // of the curves, where they are models'
+}
+
+// look returns that of a curve.
+func (p *curvePanel) look(i int) int {
+	if p.looks != nil {
+		return p.looks[i]
+	}
+	return lineLooks[i%styles]
 }
 
 // curvePanels are the pictures of a training run; those without data are left out.
@@ -222,33 +231,41 @@ func panelsOf(steps []Step) []curvePanel {
 	})
 }
 
-// drawCurves lays the panels out in three columns.
-func drawCurves(name string, steps []Step) *canvas {
-	return layOut(name, panelsOf(steps), steps, 3)
-}
-
-// layOut draws panels in rows of some columns; nil where there are none.
-func layOut(name string, panels []curvePanel, steps []Step, columns int) *canvas {
+// layOut draws panels in rows of some columns, of one on a narrow page; nil where there are none.
+func layOut(name string, width float64, panels []curvePanel, steps []Step, columns int) *canvas {
 	if len(panels) == 0 {
 		return nil
 	}
-	const height = 210.0
-	width := figureWidth / float64(columns)
-	rows := (len(panels) + columns - 1) / columns
-	c := &canvas{name: name, width: figureWidth, height: float64(rows) * height}
-	for i, p := range panels {
-		p.draw(c, steps, float64(i%columns)*width, float64(i/columns)*height, width, height)
+	if width < figureWidth/2 {
+		columns = 1
+	}
+	each := width / float64(columns)
+	c := &canvas{name: name, width: width}
+	for row := range slices.Chunk(panels, columns) {
+		height := 210.0
+		for _, p := range row {
+			height = max(height, 80+labelGap*float64(len(p.names)))
+		}
+		for i, p := range row {
+			p.draw(c, steps, float64(i)*each, c.height, each, height)
+		}
+		c.height += height
 	}
 	return c
 }
 
+// labelGap is between the names of curves that end near each other.
+const labelGap = 13.0
+
 func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height float64) {
-	c.text(left+4, top+16, "start", "head", "", p.title)
-	x0, x1 := left+50, left+width-22
+	c.text(left+4, top+16, "start", "head", "", cut(p.title, 0.9*width))
+	x1 := left + width - 22
+	var names []string
 	if len(p.names) > 0 {
 		longest := 0.0
 		for _, name := range p.names {
-			longest = max(longest, textWidth(name))
+			names = append(names, cut(name, 0.4*width))
+			longest = max(longest, textWidth(names[len(names)-1]))
 		}
 		x1 = min(x1, left+width-longest-14)
 	}
@@ -267,9 +284,13 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 	for _, q := range slices.Concat(bands...) {
 		low, high = min(low, q[1]), max(high, q[1])
 	}
+	ay := newAxis(low, high, y0, y1, 4)
+	x0 := left + 50
+	for _, t := range ay.ticks {
+		x0 = max(x0, left+14+widthAt(ay.label(t), 11, false))
+	}
 	ax := newAxis(first, max(last, first+1), x0, x1, 5)
 	ax.low, ax.high = first, max(last, first+1) // the curve fills its frame
-	ay := newAxis(low, high, y0, y1, 4)
 	for _, t := range ay.ticks {
 		c.line(x0, ay.at(t), x1, ay.at(t), "grid")
 		c.text(x0-6, ay.at(t)+4, "end", "small", "", ay.label(t))
@@ -297,10 +318,10 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		if len(points) == 0 {
 			continue
 		}
-		style := i % styles
+		style := p.look(i)
 		if len(points) == 1 {
 			at := toPixels(points)[0]
-			c.marker(at[0], at[1], i, "")
+			c.marker(at[0], at[1], style, "")
 		}
 		if n := len(points); n >= smoothFrom {
 			c.path(toPixels(points), false, fmt.Sprintf("raw k%d", style), "")
@@ -313,9 +334,9 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 	if len(p.names) == 0 {
 		return
 	}
-	for i, y := range spread(ends, 13, y1, y0) {
+	for i, y := range spread(ends, labelGap, y1, y0) {
 		if len(curves[i]) > 0 {
-			c.text(x1+5, y+4, "start", fmt.Sprintf("n%d", i%styles), "", p.names[i])
+			c.text(x1+5, y+4, "start", fmt.Sprintf("n%d", paintOf(p.look(i))), "", names[i])
 		}
 	}
 }

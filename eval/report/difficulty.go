@@ -80,7 +80,7 @@ func (s *study) difficultyFigures() []Figure {
 				name += fmt.Sprintf("-%d", group+1)
 			}
 			figures = append(figures,
-				drawDifficulty(name, b, len(have[group*styles:min(len(have), (group+1)*styles)]),
+				s.drawDifficulty(name, b, len(have[group*styles:min(len(have), (group+1)*styles)]),
 					func(i int) (string, map[string]map[string]float64) {
 						m := have[group*styles+i]
 						return m.name, m.answers[b]
@@ -90,7 +90,7 @@ func (s *study) difficultyFigures() []Figure {
 	return figures
 }
 
-func drawDifficulty(name, benchmark string, n int,
+func (s *study) drawDifficulty(name, benchmark string, n int,
 	model func(int) (string, map[string]map[string]float64)) []Figure {
 	byBin := barFigure{name: name, languages: difficultyBins, groups: "samples of a question that were right"}
 	byLanguage := barFigure{name: name + "-languages",
@@ -104,7 +104,7 @@ func drawDifficulty(name, benchmark string, n int,
 		label, answers := model(i)
 		d := newDifficulty(answers)
 		most = max(most, len(answers))
-		paint := modelPaints[i%styles]
+		paint := s.look(label)
 		byBin.series, byBin.paints = append(byBin.series, label), append(byBin.paints, paint)
 		byLanguage.series, byLanguage.paints = byBin.series, byBin.paints
 		bins.values, counts.values = append(bins.values, shares(d.bins)), append(counts.values,
@@ -119,15 +119,15 @@ func drawDifficulty(name, benchmark string, n int,
 		byLanguage.languages = append(byLanguage.languages, fmt.Sprint(k))
 	}
 	byBin.panels, byLanguage.panels = []barPanel{bins}, []barPanel{counts}
-	figures := []Figure{{Name: byBin.name, Title: "Difficulty, " + benchmark, canvas: byBin.draw(),
+	figures := []Figure{Figure{Name: byBin.name, Title: "Difficulty, " + benchmark,
 		Caption: "Difficulty of " + benchmark +
-			": share of questions (each in each language) by how many of their samples were right."}}
+			": share of questions (each in each language) by how many of their samples were right."}.drawn(byBin.draw)}
 	if most > 1 {
 		figures = append(figures, Figure{Name: byLanguage.name, Title: "Difficulty across languages, " +
-			benchmark, canvas: byLanguage.draw(),
+			benchmark,
 			Caption: "Difficulty of " + benchmark +
 				" across languages: share of questions by the number of languages in which at least half " +
-				"of their samples were right."})
+				"of their samples were right."}.drawn(byLanguage.draw))
 	}
 	return figures
 }

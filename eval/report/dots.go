@@ -13,41 +13,41 @@ type dotRow struct {
 }
 
 // dotPlot draws a line for each row with a marker for each series; whiskers are
-// intervals of the first series. A dotted line marks a reference.
-func dotPlot(name, axisTitle string, groups []string, rows map[string][]dotRow, series []string,
-	reference float64) *canvas {
-	const rowHeight, titleHeight, top, bottom = 22.0, 24.0, 26.0, 46.0
-	left, n := 80.0, 0
+// intervals. A dotted line marks a reference.
+func dotPlot(name string, width float64, axisTitle string, groups []string, rows map[string][]dotRow,
+	series []string, reference float64) *canvas {
+	const titleHeight, top, bottom = 24.0, 26.0, 46.0
+	rowHeight := 22 + dotGap*float64(len(series)-1)
+	left, labelHeight := dotLabels(width, groups, rows)
 	low, high := min(0, reference), reference
+	n := 0
 	for _, g := range groups {
+		n += len(rows[g])
 		for _, r := range rows[g] {
-			n++
-			left = max(left, textWidth(r.label)+18)
-			for k, v := range r.values {
+			for _, v := range r.values {
 				if !v.ok {
 					continue
 				}
 				low, high = min(low, v.x), max(high, v.x)
 				// Intervals of ratios can be of any width: they may leave the frame.
-				if k == 0 && v.ci != nil {
+				if v.ci != nil {
 					reach := 1.5 * math.Max(1, math.Abs(v.x))
 					low, high = min(low, max(v.ci[0], v.x-reach)), max(high, min(v.ci[1], v.x+reach))
 				}
 			}
 		}
 	}
-	left = min(left, 320)
-	c := &canvas{name: name, width: figureWidth, height: top + float64(len(groups))*titleHeight +
-		float64(n)*rowHeight + bottom}
-	ax := newAxis(low, high, left, figureWidth-24, 8)
+	c := &canvas{name: name, width: width, height: top + float64(len(groups))*titleHeight +
+		float64(n)*(rowHeight+labelHeight) + bottom}
+	ax := newAxis(low, high, left, width-24, min(8, int(width/60)))
 	end := c.height - bottom
 	for _, t := range ax.ticks {
 		c.line(ax.at(t), top, ax.at(t), end, "grid")
 		c.text(ax.at(t), end+16, "middle", "small", "", ax.label(t))
 	}
 	c.line(ax.at(reference), top, ax.at(reference), end, "reference")
-	c.text((left+figureWidth-24)/2, end+36, "middle", "", "", axisTitle)
-	x := figureWidth - marginRight
+	c.text((left+width-24)/2, end+36, "middle", "", "", axisTitle)
+	x := width - marginRight
 	for k := len(series) - 1; k >= 0 && len(series) > 1; k-- {
 		x -= textWidth(series[k])
 		c.text(x, 14, "start", "", "", series[k])
@@ -57,17 +57,47 @@ func dotPlot(name, axisTitle string, groups []string, rows map[string][]dotRow, 
 	}
 	y := top
 	for _, g := range groups {
-		c.text(4, y+17, "start", "head", "", g)
+		c.text(4, y+17, "start", "head", "", cut(g, 0.9*width))
 		y += titleHeight
 		for _, r := range rows[g] {
-			middle := y + rowHeight/2
-			c.text(left-10, middle+4, "end", "", "", cut(r.label, left-16))
-			dotLine(c, ax, middle, r, series)
+			y = dotLabel(c, y, left, labelHeight, rowHeight, r.label)
+			dotLine(c, ax, y+rowHeight/2, r, series)
 			y += rowHeight
 		}
 	}
 	return c
 }
+
+// dotLabels returns the room for labels at the left, or on a narrow page the height of the line above a row that
+// they have there.
+func dotLabels(width float64, groups []string, rows map[string][]dotRow) (left, height float64) {
+	if width < figureWidth/2 {
+		return 12, 16
+	}
+	left = 80
+	for _, g := range groups {
+		if g != "" {
+			left = max(left, 1.1*textWidth(g)+14) // it is bold
+		}
+		for _, r := range rows[g] {
+			left = max(left, textWidth(r.label)+18)
+		}
+	}
+	return min(left, 320), 0
+}
+
+// dotLabel writes a row's label and returns where the row itself begins.
+func dotLabel(c *canvas, y, left, labelHeight, rowHeight float64, label string) float64 {
+	if labelHeight > 0 {
+		c.text(4, y+13, "start", "", "", cut(label, c.width-8))
+	} else {
+		c.text(left-10, y+rowHeight/2+4, "end", "", "", cut(label, left-16))
+	}
+	return y + labelHeight
+}
+
+// dotGap is between the lines of a row's series, so that their whiskers can be told apart.
+const dotGap = 9.0
 
 // dotShape: the first series is full, so that it stands out.
 func dotShape(k int) int { return []int{1, 0, 2, 4, 3}[k%5] }
@@ -77,11 +107,12 @@ func dotLine(c *canvas, ax axis, y float64, r dotRow, series []string) {
 		c.text(ax.at(ax.low)+6, y+4, "start", "small", "", none)
 		return
 	}
-	if v := r.values[0]; v.ok && v.ci != nil {
-		whisker(c, ax, y, v)
-	}
 	for k := len(r.values) - 1; k >= 0; k-- {
 		if v := r.values[k]; v.ok {
+			y := y + dotGap*(float64(k)-float64(len(series)-1)/2)
+			if v.ci != nil {
+				whisker(c, ax, y, v)
+			}
 			c.marker(ax.at(v.x), y, dotShape(k), fmt.Sprintf("%s, %s: %s", r.label, series[k], v.text(2, 1)))
 		}
 	}
@@ -134,8 +165,8 @@ func (s *study) transferFigure() Figure {
 			"outside the frame."
 	}
 	name := s.named("transfer-by-model")
-	return Figure{Name: name, Title: "Transfer by model", Caption: caption,
-		canvas: dotPlot(name, "MTI", groups, rows, series, 1)}
+	return Figure{Name: name, Title: "Transfer by model", Caption: caption}.drawn(
+		func(name string, width float64) *canvas { return dotPlot(name, width, "MTI", groups, rows, series, 1) })
 }
 
 // transferByLanguage draws MTI of each language, mean over the models of a method.
@@ -165,11 +196,11 @@ func (s *study) transferByLanguage() (Figure, bool) {
 		}
 		panel.values = append(panel.values, values)
 		f.series = append(f.series, orOther(m))
-		f.paints = append(f.paints, modelPaints[k%styles])
+		f.paints = append(f.paints, lineLooks[k%styles])
 	}
 	f.panels = []barPanel{panel}
-	return Figure{Name: name, Title: "Transfer by language", canvas: f.draw(),
+	return Figure{Name: name, Title: "Transfer by language",
 		Caption: "Multilingual transferability index (MTI) by language, mean over models and benchmarks; " +
 			"a model counts for the languages that it was not trained on. Dotted: as much as in the " +
-			"languages trained on."}, any
+			"languages trained on."}.drawn(f.draw), any
 }

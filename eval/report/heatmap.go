@@ -24,39 +24,69 @@ type heatGroup struct {
 var heatSteps = [5]float64{0.1, 0.25, 0.5, 1, 2.5}
 
 // heatmap draws ratios by model and language, darker the further from zero;
-// what is below zero has another colour, a stroke at its foot and its sign.
-func heatmap(name string, groups []heatGroup, languages []string, t knownLanguages) *canvas {
-	const rowHeight, headHeight, titleHeight, legendHeight = 24.0, 24.0, 24.0, 46.0
-	left := 60.0
-	rows := 0
+// what is below zero has another colour, a stroke at its foot and its sign. On a narrow page, or with many
+// languages, these go on in further blocks.
+func heatmap(name string, width float64, groups []heatGroup, languages []string, t knownLanguages) *canvas {
+	const rowHeight, headHeight, titleHeight = 24.0, 24.0, 24.0
+	narrow := width < figureWidth/2
+	left, labelHeight := 60.0, 0.0
 	for _, g := range groups {
 		for _, r := range g.rows {
-			rows++
 			left = max(left, textWidth(r.label)+18)
 		}
 	}
 	left = min(left, 300)
-	c := &canvas{name: name, width: figureWidth, height: headHeight + float64(len(groups))*titleHeight +
-		float64(rows)*rowHeight + legendHeight}
-	step := (figureWidth - left - marginRight) / float64(len(languages))
-	for i, l := range languages {
-		c.language(left+(float64(i)+0.5)*step, 15, "", l, l, t)
+	if narrow { // labels are above their rows
+		left, labelHeight = 4, 18
 	}
-	y := headHeight
-	for _, g := range groups {
-		c.text(4, y+17, "start", "head", "", g.title)
-		y += titleHeight
-		for _, r := range g.rows {
-			c.text(left-8, y+16, "end", "", "", cut(r.label, left-14))
-			for i, v := range r.values {
-				heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[i],
-					r.label+", "+t.called(languages[i]))
-			}
-			y += rowHeight
+	need := 40.0
+	for _, l := range languages {
+		need = max(need, textWidth(t.native(l))+8)
+	}
+	c := &canvas{name: name, width: width}
+	blocks := evenly(len(languages), int((width-left-marginRight)/need))
+	step := (width - left - marginRight) / float64(blocks[0][1])
+	y := 0.0
+	for _, block := range blocks {
+		for i, l := range languages[block[0]:block[1]] {
+			c.language(left+(float64(i)+0.5)*step, y+15, "", l, l, t)
 		}
+		y += headHeight
+		for _, g := range groups {
+			c.text(4, y+17, "start", "head", "", cut(g.title, 0.9*width))
+			y += titleHeight
+			for _, r := range g.rows {
+				if narrow {
+					c.text(4, y+13, "start", "", "", cut(r.label, width-8))
+				} else {
+					c.text(left-8, y+16, "end", "", "", cut(r.label, left-14))
+				}
+				y += labelHeight
+				for i, v := range r.values[block[0]:block[1]] {
+					k := block[0] + i
+					heatCell(c, left+float64(i)*step, y, step, rowHeight, v, r.framed[k],
+						r.label+", "+t.called(languages[k]))
+				}
+				y += rowHeight
+			}
+		}
+		y += 12
 	}
-	heatLegend(c, left, y+16)
+	c.height = heatLegend(c, left, y+4)
 	return c
+}
+
+// evenly divides n things among as few blocks of at most so many as there must be: where each begins and ends, the
+// first is as long as any.
+func evenly(n, most int) [][2]int {
+	most = max(1, most)
+	blocks := (n + most - 1) / most
+	each := (n + blocks - 1) / max(1, blocks)
+	var all [][2]int
+	for i := 0; i < n; i += each {
+		all = append(all, [2]int{i, min(n, i+each)})
+	}
+	return all
 }
 
 // heatLevel returns one of six shades.
@@ -93,39 +123,35 @@ func heatCell(c *canvas, x, y, w, h float64, v value, framed bool, tip string) {
 	}
 }
 
-// heatLegend shows the shades and what a frame is.
-func heatLegend(c *canvas, x, y float64) {
+// heatLegend shows the shades and what a frame is, and returns where it ends.
+func heatLegend(c *canvas, x, y float64) float64 {
 	const size = 34.0
+	width, height := 6*size+30, 0.0
+	if x+2*width+200 > c.width { // below each other
+		width, height = 0, 34
+	}
 	for k, sign := range []string{"up", "down"} {
-		left := x + float64(k)*(6*size+30)
+		left, top := x+float64(k)*width, y+float64(k)*height
 		for i := range 6 {
-			c.rect(left+float64(i)*size, y, size, 12, -1, fmt.Sprintf("heat %s o%d", sign, i), "")
+			c.rect(left+float64(i)*size, top, size, 12, -1, fmt.Sprintf("heat %s o%d", sign, i), "")
 		}
 		for i, bound := range heatSteps {
 			if k == 1 {
 				bound = -bound
 			}
-			c.text(left+float64(i+1)*size, y+25, "middle", "small", "",
+			c.text(left+float64(i+1)*size, top+25, "middle", "small", "",
 				strings.Replace(number(bound), "-", "−", 1))
 		}
+		c.text(left+6*size+6, top+11, "start", "small", "", "ΔR")
 	}
-	at := x + 2*(6*size+30)
-	c.text(at-20, y+25, "end", "small", "", "ΔR")
-	c.rect(at, y, 22, 12, -1, "frame", "")
-	c.text(at+28, y+11, "start", "small", "", "trained on")
-	c.text(at, y+25, "start", "small", "", "– undefined or not measured")
-}
-
-// cut shortens a label to a width.
-func cut(s string, width float64) string {
-	if textWidth(s) <= width {
-		return s
+	at, top := x+2*width, y+2*height
+	if width > 0 {
+		at += 8
 	}
-	r := []rune(s)
-	for len(r) > 1 && textWidth(string(r)+"…") > width {
-		r = r[:len(r)-1]
-	}
-	return string(r) + "…"
+	c.rect(at, top, 22, 12, -1, "frame", "")
+	c.text(at+28, top+11, "start", "small", "", "trained on")
+	c.text(at, top+25, "start", "small", "", "– undefined or not measured")
+	return top + 32
 }
 
 // heatmaps draw ΔR by model and language: the mean over benchmarks, and each.
@@ -163,7 +189,9 @@ func (s *study) heatmaps() []Figure {
 		return Figure{Name: file, Title: "Relative change by model and language, " + title,
 			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and " +
 				"language, " + title + ". Darker is further from zero; what fell is underlined.",
-			canvas: heatmap(file, groups, languages, s.known)}, any
+		}.drawn(func(name string, width float64) *canvas {
+			return heatmap(name, width, groups, languages, s.known)
+		}), any
 	}
 	var figures []Figure
 	benchmarks := s.pairBenchmarks()

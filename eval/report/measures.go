@@ -324,19 +324,22 @@ func (s *study) positionFigures() []Figure {
 			}
 			if len(seriesOf(steps, key)) > 0 {
 				p.keys, p.names = append(p.keys, key), append(p.names, m.name)
+				p.looks = append(p.looks, s.look(m.name))
 			}
 		}
 		if len(p.keys) > 0 {
 			panels = append(panels, p)
 		}
 	}
-	c := layOut("words-position", panels, steps, max(1, min(2, len(panels))))
-	if c == nil {
+	if len(panels) == 0 {
 		return nil
 	}
-	return []Figure{{Name: "words-position", Title: "Words in the language asked for, along the reasoning",
-		canvas: c, Caption: "Share of words in the language asked for in each tenth of the reasoning, by words; a " +
-			"mean over samples, then over languages." + onlySome(len(models), all, "models")}}
+	return []Figure{Figure{Name: "words-position", Title: "Words in the language asked for, along the reasoning",
+		Caption: "Share of words in the language asked for in each tenth of the reasoning, by words; a " +
+			"mean over samples, then over languages." + onlySome(len(models), all, "models")}.drawn(
+		func(name string, width float64) *canvas {
+			return layOut(name, width, panels, steps, min(2, len(panels)))
+		})}
 }
 
 func (s *study) positionTable() []Table {

@@ -64,7 +64,7 @@ func pageCells(t *Table, l *linker) [][]pageCell {
 type (
 	pageFigure struct {
 		Figure
-		SVG template.HTML
+		SVG, Narrow template.HTML
 	}
 	pageTable struct {
 		Table
@@ -122,7 +122,7 @@ func (r *Report) HTML() ([]byte, error) {
 		out := pageSection{Section: s}
 		for _, f := range s.Figures {
 			f.Number = r.number(f.Number, &counted.figures)
-			out.Figures = append(out.Figures, pageFigure{f, template.HTML(f.SVG())})
+			out.Figures = append(out.Figures, pageFigure{f, template.HTML(f.SVG()), template.HTML(f.Narrow())})
 		}
 		for _, t := range s.Tables {
 			t.Number = r.number(t.Number, &counted.tables)

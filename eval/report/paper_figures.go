@@ -25,23 +25,11 @@ func (s *study) lawFigure(item, title string, panel scalingPanel) made {
 	if len(arms) == 0 {
 		return made{missing: noCurve}
 	}
-	const height, legend = 360.0, 24.0
 	all := len(arms)
 	arms = arms[:min(all, styles)]
-	c := &canvas{name: strings.ReplaceAll(item, " ", "-"), width: figureWidth, height: height}
-	if len(arms) > 1 {
-		c.height += legend * float64(len(arms))
-	}
-	panel.draw(c, arms, 0, 0, figureWidth, height)
 	fitted := false
-	for i, a := range arms {
+	for _, a := range arms {
 		fitted = fitted || panel.law(a).ok
-		if len(arms) > 1 {
-			y := height + legend*(float64(i)+0.5)
-			c.line(60, y, 96, y, fmt.Sprintf("curve k%d", i))
-			c.marker(78, y, i, "")
-			c.text(104, y+4, "start", "", "", a.name)
-		}
 	}
 	caption := title
 	if fitted {
@@ -52,8 +40,9 @@ func (s *study) lawFigure(item, title string, panel scalingPanel) made {
 		caption += fmt.Sprintf(". A law is fitted to %d numbers of languages from two on, and there are fewer.",
 			leastPoints)
 	}
-	return made{figure: Figure{Title: title, Caption: caption + onlySome(len(arms), all, "curves") + s.whiskers(),
-		canvas: c}}
+	return made{figure: Figure{Name: strings.ReplaceAll(item, " ", "-"), Title: title,
+		Caption: caption + onlySome(len(arms), all, "curves") + s.whiskers()}.drawn(
+		func(name string, width float64) *canvas { return drawScaling(name, width, arms, panel) })}
 }
 
 // onlySome says that a figure has not all; "" where it has.
@@ -117,12 +106,13 @@ func (s *study) paperFactors(item string) made {
 		return made{missing: nothingIntervened}
 	}
 	one, zero := 1.0, 0.0
-	return made{figure: Figure{Title: "Transfer by initial model",
+	return made{figure: Figure{Name: strings.ReplaceAll(item, " ", "-"), Title: "Transfer by initial model",
 		Caption: "Transfer by the model that training starts from: MTI, and the gain in languages that were not " +
 			"trained on, mean over benchmarks. Dotted: as much as in the languages trained on, and no gain." +
-			s.whiskers(),
-		canvas: dotPanels(strings.ReplaceAll(item, " ", "-"), groups, rows,
-			[]dotPanel{{"MTI", 1, &one}, {"gain elsewhere, points", 100, &zero}})}}
+			s.whiskers()}.drawn(func(name string, width float64) *canvas {
+		return dotPanels(name, width, groups, rows,
+			[]dotPanel{{"MTI", 1, &one}, {"gain elsewhere, points", 100, &zero}})
+	})}
 }
 
 // called is a comparison's title, or its name.
@@ -192,11 +182,12 @@ func (s *study) armsFigure(item, title, caption string, pairs []*pair, label fun
 		rows[all] = append(rows[all], dotRow{label(p), []value{p.mean, p.accuracy}})
 	}
 	one := 1.0
-	return Figure{Title: title,
+	return Figure{Name: strings.ReplaceAll(item, " ", "-"), Title: title,
 		Caption: caption + " Dotted: as much gained in the languages not trained on as in those trained on." +
-			s.whiskers(),
-		canvas: dotPanels(strings.ReplaceAll(item, " ", "-"), []string{all}, rows,
-			[]dotPanel{{"MTI", 1, &one}, {"accuracy, %, mean over languages", 100, nil}})}
+			s.whiskers()}.drawn(func(name string, width float64) *canvas {
+		return dotPanels(name, width, []string{all}, rows,
+			[]dotPanel{{"MTI", 1, &one}, {"accuracy, %, mean over languages", 100, nil}})
+	})
 }
 
 // heat is a heat map of some pairs by what tells them apart: of the mean over benchmarks, or of the only
@@ -241,27 +232,40 @@ type dotPanel struct {
 	reference *float64 // dotted
 }
 
-// dotPanels draws a line for each row, and beside each other a panel for each of its values.
-func dotPanels(name string, groups []string, rows map[string][]dotRow, panels []dotPanel) *canvas {
-	const rowHeight, titleHeight, top, bottom, gap = 24.0, 24.0, 12.0, 46.0, 48.0
-	left, n, headings := 80.0, 0, 0
+// dotPanels draws a line for each row, and beside each other a panel for each of its values; on a narrow page below
+// each other.
+func dotPanels(name string, width float64, groups []string, rows map[string][]dotRow, panels []dotPanel) *canvas {
+	c := &canvas{name: name, width: width}
+	left, labelHeight := dotLabels(width, groups, rows)
+	if labelHeight > 0 {
+		for k := range panels {
+			dotPanelsAt(c, left, labelHeight, groups, rows, panels, k, k+1)
+			c.height += 16
+		}
+		return c
+	}
+	dotPanelsAt(c, left, 0, groups, rows, panels, 0, len(panels))
+	return c
+}
+
+// dotPanelsAt draws some of the panels beside each other, below what is there.
+func dotPanelsAt(c *canvas, left, labelHeight float64, groups []string, rows map[string][]dotRow, panels []dotPanel,
+	from, to int) {
+	const rowHeight, titleHeight, bottom, gap = 24.0, 24.0, 46.0, 48.0
+	top := c.height + 12
+	n, headings := 0, 0
 	for _, g := range groups {
+		n += len(rows[g])
 		if g != "" {
 			headings++
-			left = max(left, 1.1*textWidth(g)+14) // it is bold
-		}
-		for _, r := range rows[g] {
-			n++
-			left = max(left, textWidth(r.label)+18)
 		}
 	}
-	left = min(left, 320)
-	c := &canvas{name: name, width: figureWidth,
-		height: top + float64(headings)*titleHeight + float64(n)*rowHeight + bottom}
+	c.height = top + float64(headings)*titleHeight + float64(n)*(rowHeight+labelHeight) + bottom
 	end := c.height - bottom
-	width := (figureWidth - left - 16 - gap*float64(len(panels)-1)) / float64(len(panels))
+	width := (c.width - left - 16 - gap*float64(to-from-1)) / float64(to-from)
 	axes := make([]axis, len(panels))
-	for k, p := range panels {
+	for k := from; k < to; k++ {
+		p := panels[k]
 		low, high := math.Inf(1), math.Inf(-1)
 		if p.reference != nil {
 			low, high = *p.reference*p.scale, *p.reference*p.scale
@@ -282,7 +286,7 @@ func dotPanels(name string, groups []string, rows map[string][]dotRow, panels []
 		if math.IsInf(low, 0) {
 			low, high = 0, 1
 		}
-		x := left + float64(k)*(width+gap)
+		x := left + float64(k-from)*(width+gap)
 		axes[k] = newAxis(low, max(high, low+1e-3), x, x+width, 5)
 		for _, t := range axes[k].ticks {
 			c.line(axes[k].at(t), top, axes[k].at(t), end, "grid")
@@ -297,19 +301,17 @@ func dotPanels(name string, groups []string, rows map[string][]dotRow, panels []
 	y := top
 	for _, g := range groups {
 		if g != "" {
-			c.text(4, y+17, "start", "head", "", g)
+			c.text(4, y+17, "start", "head", "", cut(g, 0.9*c.width))
 			y += titleHeight
 		}
 		for _, r := range rows[g] {
-			middle := y + rowHeight/2
-			c.text(left-10, middle+4, "end", "", "", cut(r.label, left-16))
-			for k, p := range panels {
-				dotAt(c, axes[k], middle, r.values[k].scaled(p.scale), r.label)
+			y = dotLabel(c, y, left, labelHeight, rowHeight, r.label)
+			for k := from; k < to; k++ {
+				dotAt(c, axes[k], y+rowHeight/2, r.values[k].scaled(panels[k].scale), r.label)
 			}
 			y += rowHeight
 		}
 	}
-	return c
 }
 
 // scaled is a value in another unit.

@@ -102,7 +102,7 @@ func TestLookOf(t *testing.T) {
 		{"text", "", look{fill: hexColour("#1f2328"), width: 1, size: 12}},
 		{"text", "head", look{fill: hexColour("#1f2328"), width: 1, size: 13, bold: true}},
 		{"text", "small", look{fill: hexColour("#59636e"), width: 1, size: 11}},
-		{"path", "curve k1", look{stroke: hexColour("#d55e00"), width: 2, size: 12, dash: []float64{7, 4}}},
+		{"path", "curve k2", look{stroke: hexColour("#d55e00"), width: 2, size: 12, dash: []float64{7, 4}}},
 		{"path", "marker m1", look{fill: hexColour("#1f2328"), stroke: hexColour("#1f2328"), width: 1.2,
 			size: 12}},
 		{"rect", "frame", look{stroke: hexColour("#1f2328"), width: 1.6, size: 12}},

@@ -38,27 +38,26 @@ function loadScript(name, failed) {
 }
 
 function arrived(n, shard) {
-  const done = waiting.get(n);
-  waiting.delete(n);
-  if (done) done(shard);
-}
-
-// load returns a shard's promise. The last few are kept.
-function load(n) {
-  let shard = held.get(n);
-  held.delete(n);
-  if (!shard) {
-    shard = new Promise((resolve, reject) => {
-      waiting.set(n, resolve);
-      loadScript(String(n + 1).padStart(4, "0") + ".js", reject);
-    });
-    shard.catch(() => held.delete(n));
-  }
   held.set(n, shard);
   for (const old of held.keys()) {
     if (held.size > HELD) held.delete(old);
   }
-  return shard;
+  waiting.get(n).done(shard);
+  waiting.delete(n);
+}
+
+// load returns a shard's promise. The last few shards are kept, and one that is on its way is asked for once.
+function load(n) {
+  if (held.has(n)) return Promise.resolve(held.get(n));
+  if (!waiting.has(n)) {
+    const shard = {};
+    waiting.set(n, shard);
+    shard.promise = new Promise((done, failed) => {
+      shard.done = done;
+      loadScript(String(n + 1).padStart(4, "0") + ".js", (why) => { waiting.delete(n); failed(why); });
+    });
+  }
+  return waiting.get(n).promise;
 }
 
 // shardOf returns the number of the shard that has a sample.

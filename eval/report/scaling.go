@@ -32,23 +32,6 @@ func (s *study) scalingFigures() []Figure {
 			{"Accuracy", func(p *pair) value { return p.accuracy }, func(a *arm) *law { return &a.accuracy },
 				100, "accuracy, %"},
 		}
-		const height, legend = 330.0, 24.0
-		legendHeight := 0.0
-		if len(arms) > 1 {
-			legendHeight = legend * float64(len(arms))
-		}
-		c := &canvas{name: name, width: figureWidth, height: height + legendHeight}
-		for i := range panels {
-			panels[i].draw(c, arms, float64(i)*figureWidth/2, 0, figureWidth/2, height)
-		}
-		if len(arms) > 1 {
-			for i, a := range arms {
-				y := height + legend*(float64(i)+0.5)
-				c.line(60, y, 96, y, fmt.Sprintf("curve k%d", i))
-				c.marker(78, y, i, "")
-				c.text(104, y+4, "start", "", "", a.name)
-			}
-		}
 		caption := "Transfer and accuracy by the number of training languages, with the power law fitted " +
 			"to two languages and more. Dashed on to one language: what the law expects there; the " +
 			"bracket beside it is the monolingual generalization gap, the one between one and two " +
@@ -57,9 +40,36 @@ func (s *study) scalingFigures() []Figure {
 			caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "."
 		}
 		figures = append(figures, Figure{Name: name, Title: "Scaling with training languages",
-			Caption: caption, canvas: c})
+			Caption: caption}.drawn(func(name string, width float64) *canvas {
+			return drawScaling(name, width, arms, panels...)
+		}))
 	}
 	return figures
+}
+
+// drawScaling draws panels of the same arms beside each other, on a narrow page below each other, and names the arms.
+func drawScaling(name string, width float64, arms []*arm, panels ...scalingPanel) *canvas {
+	const height, legend = 340.0, 24.0
+	c := &canvas{name: name, width: width, height: height}
+	across, down := width/float64(len(panels)), 0.0
+	if width < figureWidth/2 {
+		across, down = 0, height
+		c.height = height * float64(len(panels))
+	}
+	for i := range panels {
+		panels[i].draw(c, arms, float64(i)*across, float64(i)*down,
+			max(across, width-across*float64(len(panels)-1)), height)
+	}
+	if len(arms) > 1 {
+		for i, a := range arms {
+			y := c.height + legend/2
+			c.line(30, y, 66, y, fmt.Sprintf("curve k%d", lineLooks[i%styles]))
+			c.marker(48, y, i, "")
+			c.text(74, y+4, "start", "", "", cut(a.name, width-80))
+			c.height += legend
+		}
+	}
+	return c
 }
 
 func (p *scalingPanel) draw(c *canvas, arms []*arm, left, top, width, height float64) {
@@ -129,7 +139,7 @@ func (p *scalingPanel) curve(c *canvas, ax, ay axis, a *arm, i, most int) {
 		}
 	}
 	c.path(before, false, "reference", "")
-	c.path(curve, false, fmt.Sprintf("curve k%d", i), "")
+	c.path(curve, false, fmt.Sprintf("curve k%d", lineLooks[i%styles]), "")
 }
 
 func (p *scalingPanel) points(c *canvas, ax, ay axis, a *arm, i int) {
@@ -240,10 +250,10 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	mti := barPanel{title: "MTI", axis: "MTI", height: 150, numbers: true}
 	accuracy := barPanel{title: "Accuracy, mean over languages", axis: "accuracy, %", height: 150,
 		percent: true, numbers: true}
-	f := barFigure{name: name, series: []string{""}, paints: []int{1}, known: s.known}
+	f := barFigure{name: name, series: []string{""}, known: s.known}
 	var m, a []value
 	for _, p := range pairs {
-		f.languages = append(f.languages, groups[0].added(p))
+		f.languages, f.models = append(f.languages, groups[0].added(p)), append(f.models, s.look(p.name()))
 		m, a = append(m, p.mean), append(a, p.accuracy)
 	}
 	mti.values, accuracy.values = [][]value{m}, [][]value{a}
@@ -253,6 +263,5 @@ func (s *study) secondLanguageFigure() (Figure, bool) {
 	if s.resampled {
 		caption += " Whiskers: 95 % intervals of a bootstrap over " + s.over() + "."
 	}
-	return Figure{Name: name, Title: "Choice of the second language", Caption: caption,
-		canvas: f.draw()}, true
+	return Figure{Name: name, Title: "Choice of the second language", Caption: caption}.drawn(f.draw), true
 }

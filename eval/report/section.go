@@ -13,13 +13,30 @@ import (
 // Figure is a picture with its caption.
 type Figure struct {
 	Name, Title, Caption string
+	Folded               bool // on the page, until somebody wants to see it
 	// Number is the paper's of a figure that is its; others are counted.
 	Number string
 	canvas *canvas
+	narrow *canvas // the same for a narrow page
+}
+
+// Widths of a figure, in pixels: that of its file and of a wide page, and that of a telephone.
+const (
+	figureWidth = 960.0
+	narrowWidth = 380.0
+)
+
+// drawn draws the figure at both widths.
+func (f Figure) drawn(draw func(name string, width float64) *canvas) Figure {
+	f.canvas, f.narrow = draw(f.Name, figureWidth), draw(f.Name+"-narrow", narrowWidth)
+	return f
 }
 
 // SVG returns the picture for a page.
 func (f *Figure) SVG() string { return f.canvas.svg(f.Title) }
+
+// Narrow returns it for a narrow page.
+func (f *Figure) Narrow() string { return f.narrow.svg(f.Title) }
 
 // Section is a question that is answered, or a run.
 type Section struct {
@@ -140,7 +157,7 @@ func (s *study) sections(runs []*Run) []Section {
 		add(x)
 	}
 	add(Section{ID: "graders", Title: "Where the graders differ", Tables: graderTables(s.models)})
-	if f, ok := sideBySide(runs); ok {
+	if f, ok := s.sideBySide(runs); ok {
 		add(Section{ID: "side-by-side", Title: f.Title, Figures: []Figure{f}})
 	}
 	used := map[string]bool{}
@@ -259,7 +276,8 @@ func (s *study) accuracyFigures() []Figure {
 			trained[l] = true
 		}
 		x := []evaluation{{p.base.name + " (before)", p.before()}, {p.name() + " (after)", p.after()}}
-		drawn := languageFigures(fmt.Sprintf("pair-%d", i+1), x, []int{0, 1}, p.benchmarks, trained,
+		drawn := languageFigures(fmt.Sprintf("pair-%d", i+1), x, s.looksOf(p.base.name, p.name()), p.benchmarks,
+			trained,
 			len(s.pairs) <= fewPairs)
 		if p.on.restricted {
 			for k := range drawn {
@@ -280,7 +298,11 @@ func (s *study) accuracyFigures() []Figure {
 		if n++; n > 1 {
 			id += fmt.Sprintf("-%d", n)
 		}
-		figures = append(figures, languageFigures(id, group, modelPaints[:], benchmarksOf(group), nil,
+		var names []string
+		for _, e := range group {
+			names = append(names, e.name)
+		}
+		figures = append(figures, languageFigures(id, group, s.looksOf(names...), benchmarksOf(group), nil,
 			true)...)
 	}
 	return figures
@@ -291,13 +313,14 @@ func (s *study) templateFigures(groups map[string][]*model) []Figure {
 	var figures []Figure
 	for i, family := range sortedKeys(groups) {
 		var x []evaluation
+		var paints []int
 		for _, m := range groups[family] {
-			x = append(x, evaluation{m.template, m.results})
+			x, paints = append(x, evaluation{m.template, m.results}), append(paints, s.look(m.name))
 		}
 		if len(x) > styles {
 			x = x[:styles]
 		}
-		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, modelPaints[:],
+		for _, f := range languageFigures(fmt.Sprintf("templates-%d", i+1), x, paints,
 			commonBenchmarks(groups[family]), nil, true) {
 			f.Title, f.Caption = family+": "+f.Title, family+" with several prompt templates. "+f.Caption
 			figures = append(figures, f)
@@ -345,8 +368,7 @@ func languageFigures(id string, evaluations []evaluation, paints []int, benchmar
 		caption := fmt.Sprintf("%s: accuracy and off-target rate by language, %s; whiskers ± one standard "+
 			"error, or Wilson's 95 %% interval where all questions came out alike.", strings.Join(names,
 			", "), title)
-		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption,
-			canvas: f.draw()}
+		return Figure{Name: f.name, Title: "Accuracy by language, " + title, Caption: caption}.drawn(f.draw)
 	}
 	var figures []Figure
 	if len(benchmarks) > 1 {
@@ -390,7 +412,7 @@ func meanOver(e evaluation, benchmarks []string, language string) (eval.Score, b
 }
 
 // languageFigure draws ΔR and MTI of a pair by language.
-func (p *pair) languageFigure(id string) Figure {
+func (s *study) languageFigure(p *pair, id string) Figure {
 	t := p.transfer
 	one := 1.0
 	trained := map[string]bool{}
@@ -419,7 +441,7 @@ func (p *pair) languageFigure(id string) Figure {
 		}
 		mti.pointNames = t.benchmarks
 	}
-	f := barFigure{name: id + "-transfer", series: []string{""}, paints: []int{1},
+	f := barFigure{name: id + "-transfer", series: []string{""}, paints: s.looksOf(p.name()),
 		languages: t.languages, trained: trained, known: knownLanguagesOf(p.base.evaluation, p.trained.evaluation),
 		panels: []barPanel{delta, mti}}
 	caption := "Relative change of accuracy (ΔR) by language; for languages that were not trained on, " +
@@ -429,7 +451,7 @@ func (p *pair) languageFigure(id string) Figure {
 	}
 	caption += " Whiskers: 95 % intervals of a bootstrap over questions. A dash: undefined, because " +
 		"nothing was right before training or the languages trained on did not change."
-	return Figure{Name: f.name, Title: "Transfer by language", Caption: caption, canvas: f.draw()}
+	return Figure{Name: f.name, Title: "Transfer by language", Caption: caption}.drawn(f.draw)
 }
 
 // numbered returns a name that is not used yet, with a number behind it where it must have one.

@@ -19,7 +19,7 @@ var comparedPanels = []curvePanel{
 
 // sideBySide lays the curves of training runs over each other, by step: of two to as
 // many as can be told apart.
-func sideBySide(runs []*Run) (Figure, bool) {
+func (s *study) sideBySide(runs []*Run) (Figure, bool) {
 	runs = slices.DeleteFunc(slices.Clone(runs), func(r *Run) bool {
 		return r.Training == nil ||
 			len(r.Training.Steps) == 0
@@ -31,10 +31,10 @@ func sideBySide(runs []*Run) (Figure, bool) {
 	most := 0
 	for _, run := range runs {
 		most = max(most, len(run.Training.Steps))
-		for _, s := range slices.Concat(run.Training.Measured, run.Training.Steps) {
-			step := Step{"step": s["step"]}
+		for _, at := range slices.Concat(run.Training.Measured, run.Training.Steps) {
+			step := Step{"step": at["step"]}
 			for _, p := range comparedPanels {
-				if y, ok := s[p.keys[0]]; ok {
+				if y, ok := at[p.keys[0]]; ok {
 					step[p.keys[0]+"\n"+run.Name] = y
 				}
 			}
@@ -49,14 +49,14 @@ func sideBySide(runs []*Run) (Figure, bool) {
 			key := p.keys[0] + "\n" + run.Name
 			if len(seriesOf(merged, key)) > 0 {
 				panel.keys, panel.names = append(panel.keys, key), append(panel.names, run.Name)
+				panel.looks = append(panel.looks, s.runLook(run))
 			}
 		}
 		if len(panel.keys) > 1 {
 			panels = append(panels, panel)
 		}
 	}
-	c := layOut("side-by-side", panels, merged, 2)
-	if c == nil {
+	if len(panels) == 0 {
 		return Figure{}, false
 	}
 	caption := "Training runs by step."
@@ -64,6 +64,16 @@ func sideBySide(runs []*Run) (Figure, bool) {
 		caption += fmt.Sprintf(" Thin: each step; thick: mean of the last steps, of %d in a run of %d.",
 			window(most), most)
 	}
-	return Figure{Name: "side-by-side", Title: "Training runs side by side", Caption: caption,
-		canvas: c}, true
+	return Figure{Name: "side-by-side", Title: "Training runs side by side", Caption: caption}.drawn(
+		func(name string, width float64) *canvas { return layOut(name, width, panels, merged, 2) }), true
+}
+
+// runLook is the look of the model that a training run makes, where it was evaluated, or one of its own.
+func (s *study) runLook(run *Run) int {
+	for _, m := range s.models {
+		if m.source == run && m.after {
+			return s.look(m.name)
+		}
+	}
+	return s.look("training " + run.Name)
 }

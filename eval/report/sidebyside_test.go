@@ -23,7 +23,7 @@ func TestSideBySide(t *testing.T) {
 	}
 	evaluated := &Run{Name: "no training"}
 	for n, want := range map[int]bool{0: false, 1: false, 2: true, styles: true, styles + 1: false} {
-		f, ok := sideBySide(append([]*Run{evaluated}, runs[:n]...))
+		f, ok := (&study{}).sideBySide(append([]*Run{evaluated}, runs[:n]...))
 		if ok != want {
 			t.Errorf("%d runs: drawn %v, want %v", n, ok, want)
 		}

@@ -78,6 +78,7 @@ type study struct {
 	said    []string // of the plan
 	// flagged says that flags name bases and what may differ, not a plan.
 	flagged bool
+	looks   map[string]int // see look
 	// resampled says that there are bootstrap intervals.
 	resampled bool
 }

@@ -32,12 +32,11 @@ var colours = []struct{ name, light, dark string }{
 	{"c5", "#e69f00", "#f0b429"},
 }
 
-// styles is the number of series that can be told apart.
+// styles is the number of series that one figure has at most.
 const styles = 6
 
-// modelPaints are the paints of series that stand side by side, the same in every
-// figure; paint 0 is what was before a training, where 1 is what came of it.
-var modelPaints = [styles]int{1, 2, 3, 0, 4, 5}
+// lineLooks are the looks of series that are no models, in their order.
+var lineLooks = [styles]int{1, 2, 3, 4, 5, 0}
 
 // point is a position, in pixels from the top left corner.
 type point = [2]float64
@@ -67,8 +66,8 @@ func (c *canvas) rect(x, y, w, h float64, paint int, class, tip string) {
 		closed: true}
 	fill := ""
 	if paint >= 0 {
-		o.hatch = &hatches[paint%styles]
-		fill = fmt.Sprintf("url(#%s-p%d)", c.name, paint%styles)
+		o.hatch = &hatches[paint]
+		fill = fmt.Sprintf("url(#%s-p%d)", c.name, paint)
 	}
 	c.ops = append(c.ops, o)
 	fmt.Fprintf(&c.body, `<rect x="%s" y="%s" width="%s" height="%s"%s class="%s">`,
@@ -166,13 +165,19 @@ type hatch struct {
 
 const hatchSize = 6.0
 
-var hatches = [styles]hatch{
+var hatches = [looks]hatch{
 	{tint: "paper", ink: "c0", turn: 45, across: true, width: 1.8},
 	{tint: "c1"},
 	{tint: "paper", ink: "c2", turn: -45, across: true, width: 1.8},
 	{tint: "paper", ink: "c3", dot: 1.4},
 	{tint: "paper", ink: "c4", turn: 45, across: true, upright: true, width: 1.2},
 	{tint: "paper", ink: "c5", across: true, width: 1.8},
+	{tint: "paper", ink: "c0", dot: 1.8},
+	{tint: "paper", ink: "c1", turn: 90, across: true, width: 2.4},
+	{tint: "paper", ink: "c2", across: true, upright: true, width: 1.2},
+	{tint: "paper", ink: "c3", turn: 45, across: true, width: 3},
+	{tint: "c4"},
+	{tint: "paper", ink: "c5", turn: -45, across: true, width: 3},
 }
 
 // pattern returns the hatch as an SVG element.
@@ -231,7 +236,7 @@ func lightColour(name string) color.NRGBA {
 func (c *canvas) patterns() string {
 	var b strings.Builder
 	b.WriteString("<defs>\n")
-	for i := range styles {
+	for i := range hatches {
 		for k := range c.ops {
 			if c.ops[k].hatch == &hatches[i] {
 				b.WriteString(hatches[i].pattern(fmt.Sprintf("%s-p%d", c.name, i)))

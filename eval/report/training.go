@@ -12,16 +12,14 @@ func (s *study) trainingSection(id string, run *Run) Section {
 	x := Section{ID: id, Title: "Training run " + run.Name, Facts: t.facts()}
 	for _, p := range s.pairs {
 		if p.run == run.Name {
-			x.Figures = append(x.Figures, p.languageFigure(id))
+			x.Figures = append(x.Figures, s.languageFigure(p, id))
 			if p.mean.ok {
 				x.Facts = append(x.Facts, fmt.Sprintf("Multilingual transferability index (MTI) %s.",
 					p.mean.text(2, 1)))
 			}
 		}
 	}
-	if c := t.curves(id); c != nil {
-		x.Figures = append(x.Figures, *c)
-	}
+	x.Figures = append(x.Figures, t.curves(id)...)
 	return x
 }
 
@@ -50,19 +48,16 @@ func (t *Training) facts() []string {
 	return facts
 }
 
-func (t *Training) curves(id string) *Figure {
+func (t *Training) curves(id string) []Figure {
 	if len(t.Steps) == 0 {
 		return nil
 	}
-	c := drawCurves(id+"-curves", slices.Concat(t.Measured, t.Steps))
-	if c == nil {
-		return nil
-	}
+	steps := slices.Concat(t.Measured, t.Steps)
 	caption := "Training by step."
 	if n := len(t.Steps); n >= smoothFrom {
 		caption += fmt.Sprintf(" Thin: each step; thick: mean of the last %d steps.", window(n))
 	}
-	return &Figure{Name: id + "-curves", Title: "Training", Caption: caption, canvas: c}
+	return curveFigures(id+"-curves", "Training", caption, panelsOf(steps), steps, true)
 }
 
 // Trained are the training runs of an arm, one with each seed.
@@ -105,10 +100,6 @@ func (r *Report) AddTraining(arms []Trained) {
 			}
 		}
 		name := numbered("training-"+slug(arm.Name), used)
-		c := layOut(name, panels, mean, 3)
-		if c == nil {
-			continue
-		}
 		caption := arm.Name + ": training by step"
 		if len(runs) > 1 {
 			caption += fmt.Sprintf(", mean of %d seeds; the band goes from the least to the most of them", len(runs))
@@ -117,7 +108,7 @@ func (r *Report) AddTraining(arms []Trained) {
 		if n := len(mean); n >= smoothFrom {
 			caption += fmt.Sprintf(" Thin: each step; thick: mean of the last %d steps.", window(n))
 		}
-		x.Figures = append(x.Figures, Figure{Name: name, Title: "Training of " + arm.Name, Caption: caption, canvas: c})
+		x.Figures = append(x.Figures, curveFigures(name, "Training of "+arm.Name, caption, panels, mean, false)...)
 		for i, run := range runs {
 			r.curves = append(r.curves, curve{arm.Name, names[i], run})
 		}

@@ -180,5 +180,8 @@ func meanOf(values []value) value {
 	if n == 0 {
 		return value{}
 	}
+	if len(values) == 1 {
+		return values[0] // with its interval
+	}
 	return value{x: sum / float64(n), ok: true}
 }
