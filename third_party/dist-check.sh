@@ -62,9 +62,9 @@ else
   backend=go
 fi
 grep "^$backend " "$work/doctor" | grep -qv "not there" || fail "no backend $backend"
-inside generate -m builtin:tiny -p "$question" --temperature 0 --max-tokens 16 --json >"$work/generated"
+inside generate -m builtin:tiny -p "$question" --temperature 1 --seed 3 --max-tokens 16 --json >"$work/generated"
 grep -q token_ids "$work/generated" || fail "generate: $(cat "$work/generated")"
-inside generate -m builtin:tiny -p "$question" --temperature 0 --max-tokens 16 --json --kernels graph --backend $backend \
+inside generate -m builtin:tiny -p "$question" --temperature 1 --seed 3 --max-tokens 16 --json --kernels graph --backend $backend \
   >"$work/graph"
 ids() { grep -o '"token_ids":\[[^]]*\]' "$1"; }
 [ "$(ids "$work/generated")" = "$(ids "$work/graph")" ] || fail "other tokens as a graph on $backend"
@@ -80,7 +80,7 @@ inside doctor >"$work/doctor"
 grep -q '^go ' "$work/doctor" || fail "doctor without libstdc++"
 [ $backend = go ] || grep '^xla:cpu .*not there.*libstdc++.so.6' "$work/doctor" >&2 ||
   fail "doctor does not say that libstdc++ is missing"
-inside generate -m builtin:tiny -p "$question" --temperature 0 --max-tokens 16 --json >"$work/without"
+inside generate -m builtin:tiny -p "$question" --temperature 1 --seed 3 --max-tokens 16 --json >"$work/without"
 [ "$(ids "$work/generated")" = "$(ids "$work/without")" ] || fail "other tokens without libstdc++"
 say "without libstdc++ and libgcc_s: the same tokens on host kernels"
 
@@ -92,7 +92,7 @@ state >"$work/before"
 outside() { env -i HOME="$work/tmp" "$work/venv/bin/stele" "$@"; }
 [ "$(outside version)" = "$(inside version)" ] || fail "the wheel's version is $(outside version)"
 outside doctor --json | grep -q "\"$work/venv/lib/stele\"" || fail "the wheel's doctor does not look into lib/stele"
-outside generate -m builtin:tiny -p "$question" --temperature 0 --max-tokens 16 --json --kernels graph \
+outside generate -m builtin:tiny -p "$question" --temperature 1 --seed 3 --max-tokens 16 --json --kernels graph \
   --backend $backend >"$work/graph"
 [ "$(ids "$work/generated")" = "$(ids "$work/graph")" ] || fail "other tokens out of the wheel"
 "$work/venv/bin/python" -m pip uninstall --quiet --yes stele

@@ -42,7 +42,7 @@ rust() { # whether Rust has its standard library for a GOARCH
 }
 
 build() { # GOARCH
-  local cpu library simd=none
+  local cpu library simd=
   cpu=$(processor "$1")
   [ "$1" = arm64 ] || simd=simd
   say "libtokenizers.a for $1"
@@ -91,6 +91,7 @@ pages() {
   )
 }
 
+rm -f "$out"/stele-* "$out/SHA256SUMS"
 made=()
 built=()
 for arch in "$own" amd64 arm64; do # this machine's first

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -99,6 +100,13 @@ func TestCompletionScripts(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), "__complete") {
 			t.Errorf("%s: the script asks nothing of stele:\n%.300s", shell, out.String())
+		}
+		if _, err := exec.LookPath(shell); err == nil && shell != "powershell" { // it reads the script without running it
+			read := exec.Command(shell, "-n")
+			read.Stdin = &out
+			if said, err := read.CombinedOutput(); err != nil || len(said) > 0 {
+				t.Errorf("%s does not take the script: %v, %s", shell, err, said)
+			}
 		}
 	}
 	root := newRootCommand()

@@ -31,7 +31,7 @@ var pluginFiles = map[string][]string{
 func PluginDirs() []string {
 	dirs := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH"))
 	if program, err := os.Executable(); err == nil { // links to it are resolved, on Linux
-		dirs = append(dirs, installedPlugins(program))
+		dirs = append(dirs, installedPlugins(program)...)
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
 		dirs = append(dirs, filepath.Join(cache, "stele", "pjrt"))
@@ -48,9 +48,14 @@ func PluginDirs() []string {
 	return dirs
 }
 
-// installedPlugins is the folder of plugins that belong to an installed program: lib/stele for bin/stele.
-func installedPlugins(program string) string {
-	return filepath.Join(filepath.Dir(filepath.Dir(program)), "lib", "stele")
+// installedPlugins is the folder of plugins that belong to an installed program: lib/stele for bin/stele. A program
+// that lies elsewhere has none, as what is beside its folder may be anybody's.
+func installedPlugins(program string) []string {
+	bin := filepath.Dir(program)
+	if filepath.Base(bin) != "bin" {
+		return nil
+	}
+	return []string{filepath.Join(filepath.Dir(bin), "lib", "stele")}
 }
 
 // sitePackages lists the folders of Python's packages that can be found without

@@ -1,9 +1,10 @@
 package backend
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -66,20 +67,47 @@ func TestPipsPlugin(t *testing.T) {
 	}
 }
 
-// TestInstalledPlugin: an installed program's plugin is found from where the program is, which a link to it does
-// not change, before any other but one that is named.
+// TestInstalledPlugin: an installed program's plugin is sought from where the program is, before any other but one that
+// is named. A child of this test is the program, once in bin and behind a link, once elsewhere.
 func TestInstalledPlugin(t *testing.T) {
-	if got, want := installedPlugins("/opt/stele/bin/stele"), "/opt/stele/lib/stele"; got != want {
-		t.Errorf("plugins of /opt/stele/bin/stele are sought in %s, want %s", got, want)
+	if os.Getenv("STELE_TEST_INSTALLED") != "" {
+		fmt.Printf("dirs %q\n", PluginDirs()[:2])
+		os.Exit(0)
 	}
-	program, err := os.Executable()
+	this, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := t.TempDir()
-	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", named)
-	want := []string{named, installedPlugins(program)}
-	if dirs := PluginDirs(); !slices.Equal(dirs[:2], want) {
-		t.Errorf("plugins are sought in %q, want %q first", dirs, want)
+	data, err := os.ReadFile(this)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bin", "elsewhere"} {
+		if err := os.Mkdir(filepath.Join(prefix, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(prefix, name, "program"), data, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(prefix, "bin", "program"), link); err != nil {
+		t.Fatal(err)
+	}
+	first := fmt.Sprintf("dirs [\"/named\" %q]\n", filepath.Join(prefix, "lib", "stele"))
+	for _, c := range []struct {
+		program   string
+		installed bool
+	}{{filepath.Join(prefix, "bin", "program"), true}, {link, true}, {filepath.Join(prefix, "elsewhere", "program"), false}} {
+		child := exec.Command(c.program, "-test.run", "^TestInstalledPlugin$")
+		child.Env = append(os.Environ(), "STELE_TEST_INSTALLED=1", "PJRT_PLUGIN_LIBRARY_PATH=/named")
+		out, err := child.CombinedOutput()
+		if err != nil || strings.HasSuffix(string(out), first) != c.installed {
+			t.Errorf("%s: %s, %v; expected %s: %v", c.program, out, err, first, c.installed)
+		}
 	}
 }
