@@ -7,26 +7,43 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // AutoDType is the value of Options.DType that stands for the model's own.
 const AutoDType = "auto"
 
+// dtypeNames are those of the dtypes that weights may have.
+var dtypeNames = []struct {
+	name  string
+	dtype dtypes.DType
+}{
+	{"float32", dtypes.Float32}, {"bfloat16", dtypes.BFloat16},
+	{"int8", dtypes.Int8}, {"w8a8", model.W8A8}, {"int4", dtypes.Int4},
+}
+
 // ParseDType reads the name of a dtype that weights may have.
 func ParseDType(name string) (dtypes.DType, error) {
-	switch name {
-	case "", "float32":
-		return dtypes.Float32, nil
-	case "bfloat16":
-		return dtypes.BFloat16, nil
-	case "int8":
-		return dtypes.Int8, nil
-	case "int4":
-		return dtypes.Int4, nil
+	var names []string
+	for _, h := range dtypeNames {
+		if cmp.Or(name, "float32") == h.name {
+			return h.dtype, nil
+		}
+		names = append(names, h.name)
 	}
-	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16, int8 or int4%s", name,
-		nearest.Hint(name, []string{"float32", "bfloat16", "int8", "int4"}))
+	return dtypes.InvalidDType, fmt.Errorf("unknown dtype %q: expected float32, bfloat16, int8, w8a8 or int4%s", name,
+		nearest.Hint(name, names))
+}
+
+// dtypeName returns the name that ParseDType reads.
+func dtypeName(dtype dtypes.DType) string {
+	for _, h := range dtypeNames {
+		if h.dtype == dtype {
+			return h.name
+		}
+	}
+	return dtype.String()
 }
 
 // DType returns the name of the dtype that the weights are held in.

@@ -33,7 +33,7 @@ type Options struct {
 	// Threads are those of host kernels; default GOMAXPROCS. Nothing that is computed depends on
 	// them.
 	Threads int
-	// DType is float32 (default), bfloat16 or, on a CPU and not for training, int8 or int4:
+	// DType is float32 (default), bfloat16 or, on a CPU and not for training, int8, w8a8 or int4:
 	// how weights are held; AutoDType is the model's own (see OwnDType). The key-value pool is bfloat16 but for
 	// float32.
 	DType   string

@@ -230,8 +230,8 @@ func TestDeviceDraws(t *testing.T) {
 // TestScoreAgrees: the log-probabilities of generation are those of scoring, at a
 // temperature and with filters that score knows nothing of.
 func TestScoreAgrees(t *testing.T) {
-	for _, f := range append(setups(t), setup{"go", KernelsHost, "int8"}, setup{"go", KernelsHost, "int4"},
-		setup{"go", KernelsHost, "bfloat16"}) {
+	for _, f := range append(setups(t), setup{"go", KernelsHost, "int8"}, setup{"go", KernelsHost, "w8a8"},
+		setup{"go", KernelsHost, "int4"}, setup{"go", KernelsHost, "bfloat16"}) {
 		e := nano(t, Options{Backend: f.backend, Kernels: f.kernels, DType: f.dtype, ChunkSize: 5})
 		bound := 1e-4
 		if f.kernels == KernelsHost {
@@ -258,7 +258,7 @@ func TestScoreAgrees(t *testing.T) {
 				}
 			}
 		}
-		if f.dtype == "int8" || f.dtype == "int4" {
+		if f.dtype == "int8" || f.dtype == "w8a8" || f.dtype == "int4" {
 			continue // graphs do not have it
 		}
 		graph, err := e.ScoreWith(context.Background(), e.Weights, pairs, 0.7)

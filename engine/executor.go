@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -67,7 +66,7 @@ func chooseKernels(want Kernels, device *backend.Device, devices int, dtype dtyp
 			"float32 or bfloat16", devices, device.Name)
 	}
 	if want == KernelsGraph && model.HostOnly(dtype) {
-		return "", fmt.Errorf("%s weights need host kernels; kernels are graph", strings.ToLower(dtype.String()))
+		return "", fmt.Errorf("%s weights need host kernels; kernels are graph", dtypeName(dtype))
 	}
 	return want, nil
 }

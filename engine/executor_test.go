@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 )
@@ -18,7 +19,7 @@ func TestKernelsChosen(t *testing.T) {
 			continue
 		}
 		defer device.Close()
-		for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Int8, dtypes.Int4} {
+		for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Int8, model.W8A8, dtypes.Int4} {
 			want := KernelsHost
 			if !host.Vectorised() && (dtype == dtypes.Float32 || dtype == dtypes.BFloat16) {
 				want = KernelsGraph

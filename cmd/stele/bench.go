@@ -80,7 +80,7 @@ if none is given.`,
 	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence holds before a test")
 	flags.IntSliceVarP(&f.batches, "batch", "b", []int{1, 16}, "sequences decoded together")
 	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
-	flags.BoolVar(&f.train, "train", true, "a GRPO step; not with int8 and int4")
+	flags.BoolVar(&f.train, "train", true, "a GRPO step; not with int8, w8a8 and int4")
 	flags.StringVar(&f.step, "step", "4x4x64@32",
 		"size of that step: prompts x rollouts of each x tokens of one @ tokens of a prompt; from 2048 tokens of\n"+
 			"both on layers are computed again in the backward pass")

@@ -30,7 +30,7 @@ import (
 // xla:PATH.
 var (
 	backends = []string{"auto", "go", "xla:cpu", "xla:cuda"}
-	dtypes   = []string{"auto", "float32", "bfloat16", "int8", "int4"}
+	dtypes   = []string{"auto", "float32", "bfloat16", "int8", "w8a8", "int4"}
 	kernels  = []string{"auto", "host", "graph"}
 	// benchFormats are the formats in which stele bench prints its table.
 	benchFormats = []string{"md", "csv", "json", "jsonl"}

@@ -27,7 +27,7 @@ import (
 // globals are the flags that every subcommand understands.
 type globals struct {
 	backend string // auto | go | xla:cpu | xla:cuda | xla:PATH
-	dtype   string // auto | float32 | bfloat16 | int8 | int4
+	dtype   string // auto | float32 | bfloat16 | int8 | w8a8 | int4
 	kernels string // auto | host | graph
 	verbose bool
 	json    bool // machine-readable results where a table would be printed
@@ -120,7 +120,8 @@ func newRootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.backend, "backend", "auto", "auto, go, xla:cpu, xla:cuda or xla:PATH")
 	flags.StringVar(&g.dtype, "dtype", engine.AutoDType, "dtype of the weights in memory: float32, bfloat16, and to "+
-		"generate on a CPU int8 or int4; auto is the model's own, and in training, where it is not given, float32")
+		"generate on a CPU int8, w8a8 or int4; auto is the model's own, and in training, where it is not given, "+
+		"float32")
 	flags.StringVar(&g.kernels, "kernels", "auto",
 		"what generates: host (Stele's own, on a CPU), graph (compiled on the backend) or auto")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")

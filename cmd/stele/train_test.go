@@ -326,6 +326,7 @@ func TestDryRunIsTheRunsCheck(t *testing.T) {
 	}{
 		"tokens": {[]string{"--set", "rollout.max_tokens=100000"}, exitFailed, "positions"},
 		"dtype":  {[]string{"--dtype", "int8"}, exitFailed, "int8"},
+		"w8a8":   {[]string{"--dtype", "w8a8"}, exitFailed, "w8a8"},
 		"int4":   {[]string{"--dtype", "int4"}, exitFailed, "int4"},
 		"program": {[]string{"--set",
 			"reward.commands=[{name: x, weight: 1, run: [/no/such/program]}]"}, exitFailed,

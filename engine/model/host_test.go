@@ -102,7 +102,7 @@ func TestHost(t *testing.T) {
 
 // TestHostBatch: the logits of a row do not depend on the rows beside it.
 func TestHostBatch(t *testing.T) {
-	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Int8, dtypes.Int4} {
+	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, dtypes.Int8, model.W8A8, dtypes.Int4} {
 		h := openHost(t, "tiny-qwen2", dtype, 2)
 		cases := readForward(t, "tiny-qwen2")
 		V := len(cases[0].LastLogits)
@@ -145,7 +145,7 @@ func TestHostDTypes(t *testing.T) {
 	for _, held := range []struct {
 		dtype dtypes.DType
 		bound float64
-	}{{dtypes.BFloat16, 0.01}, {dtypes.Int8, 0.05}, {dtypes.Int4, 0.4}} {
+	}{{dtypes.BFloat16, 0.01}, {dtypes.Int8, 0.05}, {model.W8A8, 0.05}, {dtypes.Int4, 0.4}} {
 		for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 			h := openHost(t, name, held.dtype, 2)
 			difference, square := 0.0, 0.0

@@ -22,6 +22,8 @@ func Bytes(c *checkpoint.Config, dtype dtypes.DType) (bytes int64) {
 			bytes += 4 * int64(spec.Len())
 		case held == dtypes.Int8:
 			bytes += int64(host.Int8Bytes(spec.Shape[0], spec.Shape[1]))
+		case held == W8A8:
+			bytes += int64(host.W8A8Bytes(spec.Shape[0], spec.Shape[1]))
 		case held == dtypes.Int4:
 			bytes += int64(host.Int4Bytes(spec.Shape[0], spec.Shape[1]))
 		default:

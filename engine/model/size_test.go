@@ -25,7 +25,7 @@ func TestBytes(t *testing.T) {
 			}
 		}
 		for dtype, size := range map[dtypes.DType]int64{dtypes.Float32: 4, dtypes.BFloat16: 2, dtypes.Int8: 4,
-			dtypes.Int4: 4} {
+			model.W8A8: 4, dtypes.Int4: 4} {
 			got := model.Bytes(folder.Config, dtype)
 			if want := int64(openHost(t, name, dtype, 1).Held()) + size*vectors; got != want {
 				t.Errorf("%s in %s: %d bytes, held are %d", name, dtype, got, want)

@@ -51,7 +51,7 @@ func TestVariants(t *testing.T) {
 	for name, cases := range all {
 		name = filepath.Join("..", "variants", name)
 		exact, rounded := openHost(t, name, dtypes.Float32, 2), map[dtypes.DType]*hostmodel.Model{}
-		for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Int8, dtypes.Int4} {
+		for _, dtype := range []dtypes.DType{dtypes.BFloat16, dtypes.Int8, model.W8A8, dtypes.Int4} {
 			rounded[dtype] = openHost(t, name, dtype, 2)
 		}
 		difference, square := map[dtypes.DType]float64{}, 0.0
@@ -76,7 +76,8 @@ func TestVariants(t *testing.T) {
 				}
 			}
 		}
-		for dtype, bound := range map[dtypes.DType]float64{dtypes.BFloat16: 0.01, dtypes.Int8: 0.05, dtypes.Int4: 0.4} {
+		for dtype, bound := range map[dtypes.DType]float64{dtypes.BFloat16: 0.01, dtypes.Int8: 0.05, model.W8A8: 0.05,
+			dtypes.Int4: 0.4} {
 			if relative := math.Sqrt(difference[dtype] / square); relative > bound {
 				t.Errorf("%s %s: the logits differ by %.4f of their size, bound %.4f", name, dtype, relative,
 					bound)

@@ -56,12 +56,17 @@ type Weights struct {
 	memory   host.Memory            // of those that are no views of the folder
 }
 
-// HostOnly reports whether weights of a dtype, Int8 and Int4, are for host kernels alone: for
-// generating and scoring on a CPU, not for graphs or training.
-func HostOnly(dtype dtypes.DType) bool { return dtype == dtypes.Int8 || dtype == dtypes.Int4 }
+// W8A8 stands for weights of 8 bits in spans of 32, which activations of 8 bits meet: the codes are Uint8.
+const W8A8 = dtypes.Uint8
 
-// Open prepares a folder's tensors as dtype: Float32, BFloat16, Int8 or Int4, of which the last
-// two are HostOnly. Nothing is copied yet: the folder stays mapped until Close, host kernels read
+// HostOnly reports whether weights of a dtype, Int8, W8A8 and Int4, are for host kernels alone: for
+// generating and scoring on a CPU, not for graphs or training.
+func HostOnly(dtype dtypes.DType) bool {
+	return dtype == dtypes.Int8 || dtype == W8A8 || dtype == dtypes.Int4
+}
+
+// Open prepares a folder's tensors as dtype: Float32, BFloat16, Int8, W8A8 or Int4, of which the last
+// three are HostOnly. Nothing is copied yet: the folder stays mapped until Close, host kernels read
 // it there, and Upload makes the buffers that graphs need.
 func Open(folder *checkpoint.Folder, device *backend.Device, dtype dtypes.DType) *Weights {
 	m := folder.Config.Model()
@@ -316,6 +321,8 @@ func storedMatrix(
 		return host.RoundedMatrix(team, memory, source)
 	case dtypes.Int8:
 		return host.Int8Matrix(team, memory, source)
+	case W8A8:
+		return host.W8A8Matrix(team, memory, source)
 	case dtypes.Int4:
 		return host.Int4Matrix(team, memory, source)
 	}

@@ -4,7 +4,7 @@
 // tiers of machines, of what lies between them and of AMX, tiers_amd64.go, where Go finds the
 // tiers' kernels, and offsets_test.go, where the kernels look for the fields of their arguments:
 //
-//	go run gen.go gen_amx.go gen_dot.go gen_int4.go gen_strips.go
+//	go run gen.go gen_amx.go gen_dot.go gen_spans.go gen_strips.go
 //
 // A tile is R rows of x times 4 rows of w (dot), or of a vector (score) or 4 vectors
 // (mix) of columns of pages: at most 4·R accumulators, R registers for x and one for w.
@@ -56,11 +56,13 @@ func main() {
 				t.mix(format, rows)
 			}
 		}
-		t.int4()
+		for _, c := range codes {
+			t.spans(c)
+		}
 	}
 	amxKernels()
 	stripKernels()
-	int4Words()
+	spanWords()
 	quantizeSpans()
 	roundRow()
 	parts()
@@ -124,7 +126,11 @@ func (t tier) formatsOf(kind string) []string {
 	if kind == "score" || kind == "mix" {
 		return t.poolFormats
 	}
-	return append(slices.Clone(t.formats), "Int4")
+	list := slices.Clone(t.formats)
+	for _, c := range codes {
+		list = append(list, c.name)
+	}
+	return list
 }
 
 // names are the kernels of a kind and format, by rows.
@@ -133,8 +139,8 @@ func (t tier) names(kind, format string) (list []string) {
 	switch {
 	case kind == "stream":
 		most = 1
-	case format == "Int4" || format == "VNNI":
-		most = t.int4Rows
+	case slices.ContainsFunc(codes, func(c code) bool { return format == c.name || format == c.kernel(true) }):
+		most = t.spanRows
 	}
 	for rows := 1; rows <= most; rows++ {
 		list = append(list, fmt.Sprintf("%s%d%s%d", kind, t.bits, format, rows))
@@ -149,7 +155,7 @@ type tier struct {
 	formats     []string // see format in tile.go
 	poolFormats []string
 	xor         string
-	int4Rows    int // of a tile of int4 weights, which is laid out otherwise
+	spanRows    int // of a tile of weights in spans, which is laid out otherwise
 }
 
 var tiers = []tier{

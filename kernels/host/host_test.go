@@ -25,7 +25,7 @@ func source(values []float32, out, in int) Source {
 	return Source{Out: out, In: in, Row: func(dst []float32, o int) { copy(dst, values[o*in:(o+1)*in]) }}
 }
 
-// matrices returns a matrix in float32, bfloat16, int8 and int4.
+// matrices returns a matrix in float32, bfloat16, int8, w8a8 and int4.
 func matrices(t testing.TB, values []float32, out, in int) map[string]Matrix {
 	t.Helper()
 	m, from := Float32Matrix(values, out, in), source(values, out, in)
@@ -43,7 +43,13 @@ func matrices(t testing.TB, values []float32, out, in int) map[string]Matrix {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]Matrix{"float32": m, "bfloat16": rounded, "int8": quantised, "int4": nibbles}
+	bytes, err := W8A8Matrix(NewTeam(1), &memory, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]Matrix{
+		"float32": m, "bfloat16": rounded, "int8": quantised, "w8a8": bytes, "int4": nibbles,
+	}
 }
 
 // emulated has the first of tiers multiply by kernels of AMX that are interpreted, where it has the width for
@@ -115,13 +121,13 @@ func testProduct(t *testing.T) {
 						want += p
 						size += p * p
 					}
-					// Activations beside int8 weights have 14 bits of the largest one, beside int4
-					// weights 8.
+					// Activations beside int8 weights have 14 bits of the largest one, beside those in
+					// spans 8.
 					bound := 1e-5 * math.Sqrt(size)
 					switch name {
 					case "int8":
 						bound = 1e-3 * math.Sqrt(size)
-					case "int4":
+					case "int4", "w8a8":
 						bound = 0.04 * math.Sqrt(size)
 					}
 					if got := float64(y[i*out+o]); math.Abs(got-want) > bound {
@@ -422,7 +428,7 @@ func benchmarkProduct(b *testing.B) {
 			all[name] = append(all[name], m)
 		}
 	}
-	for _, name := range []string{"float32", "bfloat16", "int8", "int4"} {
+	for _, name := range []string{"float32", "bfloat16", "int8", "w8a8", "int4"} {
 		for _, n := range []int{1, 4, 16, 64, 512} {
 			b.Run(fmt.Sprintf("%s/rows=%d", name, n), func(b *testing.B) {
 				x, y := random(r, n*in), make([]float32, n*out)

@@ -2,10 +2,7 @@
 
 package host
 
-import (
-	"simd/archsimd"
-	"unsafe"
-)
+import "simd/archsimd"
 
 // eight returns values 8c to 8c+7.
 func eight(values *[spanIn]float32, c int) f32x8 {
@@ -69,16 +66,4 @@ func encodeSpan(codes *[spanIn / 2]uint8, values *[spanIn]float32, up float32) {
 		}
 	}
 	archsimd.ClearAVXUpperBits()
-}
-
-// quantizeRowSpans sets every stride-th of spans from 32 values each.
-func quantizeRowSpans(spans []rowSpan, stride int, values []float32) {
-	if !vector {
-		quantizeRowSpansScalar(spans, stride, values)
-		return
-	}
-	n := len(values) / spanIn
-	_ = spans[(n-1)*stride]
-	quantizeSpans(unsafe.Pointer(&spans[0]), unsafe.Pointer(&values[0]), n,
-		uintptr(stride)*unsafe.Sizeof(rowSpan{}))
 }

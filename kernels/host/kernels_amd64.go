@@ -28,7 +28,8 @@ var tiers = func() (list []*tier) {
 	if vector {
 		t := tier256
 		if len(list) == 0 && isa.InForce() == isa.Machine() && cpu.X86.HasAVXVNNI {
-			t.dot[formatInt4], t.stream[formatInt4] = dot256VNNI, stream256VNNI
+			t.dot[formatInt4], t.stream[formatInt4] = dot256Int4VNNI, stream256Int4VNNI
+			t.dot[formatW8A8], t.stream[formatW8A8] = dot256W8A8VNNI, stream256W8A8VNNI
 		}
 		list = append(list, &t)
 	}
@@ -71,7 +72,7 @@ func widenRow(dst, src unsafe.Pointer, n int)
 // quantizeSpans sets n spans, stride bytes apart, as quantizeRowSpansScalar does.
 //
 //go:noescape
-func quantizeSpans(dst, src unsafe.Pointer, n int, stride uintptr)
+func quantizeSpans(dst, src unsafe.Pointer, n int, stride uintptr, shift int)
 
 // stripRows turn 4 rows of k numbers, a multiple of 8, into k fours in a strip, by format; strides are
 // in bytes.

@@ -17,16 +17,18 @@ var stripRows [formatCount]func(dst, src unsafe.Pointer, k int, lddst, ldsrc uin
 // change any.
 func KeepSubnormals(f func()) { f() }
 
-func fetchLines(unsafe.Pointer, int)                                   {}
-func widenVector(dst []float32, src []uint16)                          { widen(dst, src) }
-func quantize(dst []int16, src []float32) float32                      { return quantizeScalar(dst, src) }
-func rmsNorm(dst, x, weight []float32, epsilon float32)                { rmsNormScalar(dst, x, weight, epsilon) }
-func siluMul(gate, up []float32)                                       { siluMulScalar(gate, up) }
-func rotate(a, b, cos, sin []float32, scale float32)                   { rotateScalar(a, b, cos, sin, scale) }
-func add(a, b []float32)                                               { addScalar(a, b) }
-func addRows(y, x, m []float32, stride int)                            { addRowsScalar(y, x, m, stride) }
-func readAll(x []int32) int32                                          { return readAllScalar(x) }
-func quantizeRowSpans(s []rowSpan, stride int, x []float32)            { quantizeRowSpansScalar(s, stride, x) }
+func fetchLines(unsafe.Pointer, int)                    {}
+func widenVector(dst []float32, src []uint16)           { widen(dst, src) }
+func quantize(dst []int16, src []float32) float32       { return quantizeScalar(dst, src) }
+func rmsNorm(dst, x, weight []float32, epsilon float32) { rmsNormScalar(dst, x, weight, epsilon) }
+func siluMul(gate, up []float32)                        { siluMulScalar(gate, up) }
+func rotate(a, b, cos, sin []float32, scale float32)    { rotateScalar(a, b, cos, sin, scale) }
+func add(a, b []float32)                                { addScalar(a, b) }
+func addRows(y, x, m []float32, stride int)             { addRowsScalar(y, x, m, stride) }
+func readAll(x []int32) int32                           { return readAllScalar(x) }
+func quantizeRowSpans(s []rowSpan, stride int, x []float32, shift int) {
+	quantizeRowSpansScalar(s, stride, x, shift)
+}
 func extremes(v *[spanIn]float32) (low, high float32)                  { return extremesScalar(v) }
 func project(v *[spanIn]float32, up float32) (product, square float32) { return projectScalar(v, up) }
 func encodeSpan(codes *[spanIn / 2]uint8, v *[spanIn]float32, up float32) {

@@ -7,14 +7,14 @@ import (
 	"github.com/stele-lm/stele/kernels/blockwise"
 )
 
-// Matrix is a weight [Out, In] in float32, bfloat16 or int8, row-major, in int4 or block-wise.
+// Matrix is a weight [Out, In] in float32, bfloat16 or int8, row-major, in spans (int4, w8a8) or block-wise.
 type Matrix struct {
 	Out, In int
 
-	f32  []float32
-	bf16 []uint16
-	q    []int8
-	int4 []uint8 // strips, see int4.go
+	f32   []float32
+	bf16  []uint16
+	q     []int8
+	spans []uint8 // see spans.go
 	// scale holds, for each piece of In, the scale of each row: [pieces][Out].
 	scale []float32
 	// blockwise has the numbers where they are decoded for each product, with half to bfloat16.
@@ -143,7 +143,7 @@ func pieceBounds(bounds []int, in int) []int {
 
 // Bytes returns the size of the matrix in memory, all of which a product has to read.
 func (m *Matrix) Bytes() int {
-	n := 4*len(m.f32) + 2*len(m.bf16) + len(m.q) + 4*len(m.scale) + len(m.int4)
+	n := 4*len(m.f32) + 2*len(m.bf16) + len(m.q) + 4*len(m.scale) + len(m.spans)
 	if m.blockwise != nil {
 		n += int(m.blockwise.Bytes(m.blockwise.N))
 	}
@@ -158,8 +158,10 @@ func (m *Matrix) String() string {
 		dtype = "bfloat16"
 	case m.q != nil:
 		dtype = "int8"
-	case m.int4 != nil:
+	case m.format == formatInt4:
 		dtype = "int4"
+	case m.format == formatW8A8:
+		dtype = "w8a8"
 	case m.blockwise != nil:
 		dtype = m.blockwise.Format.String()
 	}
@@ -181,8 +183,8 @@ func (m *Matrix) Row(dst []float32, o int) {
 		copy(dst, m.f32[o*m.In:(o+1)*m.In])
 	case m.bf16 != nil:
 		widen(dst, m.bf16[o*m.In:(o+1)*m.In])
-	case m.int4 != nil:
-		m.int4Row(dst, o)
+	case m.spans != nil:
+		m.spansRow(dst, o)
 	default:
 		bounds := pieceBounds(nil, m.In)
 		for p, lo := range bounds[:len(bounds)-1] {

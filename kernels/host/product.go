@@ -22,7 +22,7 @@ const (
 // Scratch is the private memory of a member of a team.
 type Scratch struct {
 	tile  tile
-	panel []float32 // blockOut rows of a piece; of int4, a strip's results
+	panel []float32 // blockOut rows of a piece; in spans, a strip's results
 
 	decoded     []float32 // blockOut rows of a matrix that is held block-wise
 	decodedBits []uint16  // the same as bfloat16
@@ -76,8 +76,8 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) 
 		return m.decodedProduct(x, y, ldy, first, end, s)
 	}
 	lo, hi = first*blockOut, min(end*blockOut, m.Out)
-	if m.format == formatInt4 {
-		m.multiplyInt4(x, y, ldy, lo, hi, s)
+	if m.format.inSpans() {
+		m.multiplySpans(x, y, ldy, lo, hi, s)
 		return lo, hi
 	}
 	if m.tier == nil {
@@ -192,8 +192,8 @@ func (m *Matrix) address(o, from int) (w unsafe.Pointer, ldw uintptr) {
 		return unsafe.Pointer(&m.f32[i]), uintptr(m.In) * 4
 	case formatInt8:
 		return unsafe.Pointer(&m.q[i]), uintptr(m.In)
-	case formatInt4: // of an output that begins a strip, and as if its rows lay apart
-		return unsafe.Pointer(m.span(o, 0)), uintptr(spansOf(m.In) * spanBytes / stripOut)
+	case formatInt4, formatW8A8: // of an output that begins a strip, and as if its rows lay apart
+		return unsafe.Pointer(&m.span(o, 0)[0]), uintptr(spansOf(m.In) * m.format.spanBytes() / stripOut)
 	}
 	return unsafe.Pointer(&m.bf16[i]), uintptr(m.In) * 2
 }
@@ -219,8 +219,8 @@ func (m *Matrix) plain(x *Rows, y []float32, ldy, lo, hi int) {
 	if lo == hi {
 		return
 	}
-	if m.format == formatInt4 {
-		m.plainInt4(x, y, ldy, lo, hi)
+	if m.format.inSpans() {
+		m.plainSpans(x, y, ldy, lo, hi)
 		return
 	}
 	for i := range x.N {

@@ -12,7 +12,7 @@ type Rows struct {
 	bounds []int     // where D is cut into pieces, for int8 weights
 	q      []int16   // [N, D], for int8 weights
 	scale  []float32 // [pieces][N], for int8 weights
-	spans  []rowSpan // [spans][N], for int4 weights
+	spans  []rowSpan // [spans][N], for weights in spans
 
 	words []uint32 // bits, or q, as registers of AMX hold them, see turned
 	steps int      // of all pieces, for int8 weights
@@ -29,7 +29,7 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 		x.bounds = pieceBounds(x.bounds[:0], d)
 		x.q = grow(x.q, n*d)
 		x.scale = grow(x.scale, (len(x.bounds)-1)*n+3) // kernels read four at a time
-	case formatInt4:
+	case formatInt4, formatW8A8:
 		x.spans = grow(x.spans, spansOf(d)*n)
 	default:
 		return
@@ -62,9 +62,9 @@ func (x *Rows) convert(f format, from, to int) {
 		roundBits(x.bits[from*x.D:to*x.D], x.Values[from*x.D:to*x.D])
 		return
 	}
-	if f == formatInt4 {
+	if f.inSpans() {
 		for i := from; i < to; i++ {
-			x.setSpans(i)
+			x.setSpans(f, i)
 		}
 		return
 	}

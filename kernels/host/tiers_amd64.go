@@ -12,12 +12,14 @@ var tier256 = tier{rows: 3, lanes: 8,
 		formatWide: {dot256Wide1, dot256Wide2, dot256Wide3},
 		formatInt8: {dot256Int81, dot256Int82, dot256Int83},
 		formatInt4: {dot256Int41, dot256Int42, dot256Int43, dot256Int44, dot256Int45, dot256Int46},
+		formatW8A8: {dot256W8A81, dot256W8A82, dot256W8A83, dot256W8A84, dot256W8A85, dot256W8A86},
 	},
 	stream: [formatCount][]kernel{
 		formatF32:  {stream256F321},
 		formatWide: {stream256Wide1},
 		formatInt8: {stream256Int81},
 		formatInt4: {stream256Int41},
+		formatW8A8: {stream256W8A81},
 	},
 	score: [formatCount][]kernel{
 		formatF32:  {score256F321, score256F322, score256F323},
@@ -50,6 +52,7 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formatBF16: {dot512BF161, dot512BF162, dot512BF163, dot512BF164, dot512BF165, dot512BF166},
 		formatInt8: {dot512Int81, dot512Int82, dot512Int83, dot512Int84, dot512Int85, dot512Int86},
 		formatInt4: {dot512Int41, dot512Int42, dot512Int43, dot512Int44, dot512Int45, dot512Int46, dot512Int47, dot512Int48, dot512Int49, dot512Int410, dot512Int411, dot512Int412},
+		formatW8A8: {dot512W8A81, dot512W8A82, dot512W8A83, dot512W8A84, dot512W8A85, dot512W8A86, dot512W8A87, dot512W8A88, dot512W8A89, dot512W8A810, dot512W8A811, dot512W8A812},
 	},
 	stream: [formatCount][]kernel{
 		formatF32:  {stream512F321},
@@ -57,6 +60,7 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formatBF16: {stream512BF161},
 		formatInt8: {stream512Int81},
 		formatInt4: {stream512Int41},
+		formatW8A8: {stream512W8A81},
 	},
 	score: [formatCount][]kernel{
 		formatF32:  {score512F321, score512F322, score512F323, score512F324, score512F325, score512F326},
@@ -135,6 +139,24 @@ func dot256Int45(t *tile)
 func dot256Int46(t *tile)
 
 //go:noescape
+func dot256W8A81(t *tile)
+
+//go:noescape
+func dot256W8A82(t *tile)
+
+//go:noescape
+func dot256W8A83(t *tile)
+
+//go:noescape
+func dot256W8A84(t *tile)
+
+//go:noescape
+func dot256W8A85(t *tile)
+
+//go:noescape
+func dot256W8A86(t *tile)
+
+//go:noescape
 func stream256F321(t *tile)
 
 //go:noescape
@@ -145,6 +167,9 @@ func stream256Int81(t *tile)
 
 //go:noescape
 func stream256Int41(t *tile)
+
+//go:noescape
+func stream256W8A81(t *tile)
 
 //go:noescape
 func score256F321(t *tile)
@@ -291,6 +316,42 @@ func dot512Int411(t *tile)
 func dot512Int412(t *tile)
 
 //go:noescape
+func dot512W8A81(t *tile)
+
+//go:noescape
+func dot512W8A82(t *tile)
+
+//go:noescape
+func dot512W8A83(t *tile)
+
+//go:noescape
+func dot512W8A84(t *tile)
+
+//go:noescape
+func dot512W8A85(t *tile)
+
+//go:noescape
+func dot512W8A86(t *tile)
+
+//go:noescape
+func dot512W8A87(t *tile)
+
+//go:noescape
+func dot512W8A88(t *tile)
+
+//go:noescape
+func dot512W8A89(t *tile)
+
+//go:noescape
+func dot512W8A810(t *tile)
+
+//go:noescape
+func dot512W8A811(t *tile)
+
+//go:noescape
+func dot512W8A812(t *tile)
+
+//go:noescape
 func stream512F321(t *tile)
 
 //go:noescape
@@ -304,6 +365,9 @@ func stream512Int81(t *tile)
 
 //go:noescape
 func stream512Int41(t *tile)
+
+//go:noescape
+func stream512W8A81(t *tile)
 
 //go:noescape
 func score512F321(t *tile)
@@ -492,27 +556,52 @@ func stripRowsF32(dst, src unsafe.Pointer, k int, lddst, ldsrc uintptr)
 //go:noescape
 func stripRowsWide(dst, src unsafe.Pointer, k int, lddst, ldsrc uintptr)
 
-var dot256VNNI = []kernel{dot256VNNI1, dot256VNNI2, dot256VNNI3, dot256VNNI4, dot256VNNI5, dot256VNNI6}
+var dot256Int4VNNI = []kernel{dot256Int4VNNI1, dot256Int4VNNI2, dot256Int4VNNI3, dot256Int4VNNI4, dot256Int4VNNI5, dot256Int4VNNI6}
 
 //go:noescape
-func dot256VNNI1(t *tile)
+func dot256Int4VNNI1(t *tile)
 
 //go:noescape
-func dot256VNNI2(t *tile)
+func dot256Int4VNNI2(t *tile)
 
 //go:noescape
-func dot256VNNI3(t *tile)
+func dot256Int4VNNI3(t *tile)
 
 //go:noescape
-func dot256VNNI4(t *tile)
+func dot256Int4VNNI4(t *tile)
 
 //go:noescape
-func dot256VNNI5(t *tile)
+func dot256Int4VNNI5(t *tile)
 
 //go:noescape
-func dot256VNNI6(t *tile)
+func dot256Int4VNNI6(t *tile)
 
-var stream256VNNI = []kernel{stream256VNNI1}
+var stream256Int4VNNI = []kernel{stream256Int4VNNI1}
 
 //go:noescape
-func stream256VNNI1(t *tile)
+func stream256Int4VNNI1(t *tile)
+
+var dot256W8A8VNNI = []kernel{dot256W8A8VNNI1, dot256W8A8VNNI2, dot256W8A8VNNI3, dot256W8A8VNNI4, dot256W8A8VNNI5, dot256W8A8VNNI6}
+
+//go:noescape
+func dot256W8A8VNNI1(t *tile)
+
+//go:noescape
+func dot256W8A8VNNI2(t *tile)
+
+//go:noescape
+func dot256W8A8VNNI3(t *tile)
+
+//go:noescape
+func dot256W8A8VNNI4(t *tile)
+
+//go:noescape
+func dot256W8A8VNNI5(t *tile)
+
+//go:noescape
+func dot256W8A8VNNI6(t *tile)
+
+var stream256W8A8VNNI = []kernel{stream256W8A8VNNI1}
+
+//go:noescape
+func stream256W8A8VNNI1(t *tile)

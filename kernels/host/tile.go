@@ -14,7 +14,8 @@ const (
 	formatWide               // bfloat16 weights, widened, by float32
 	formatBF16               // bfloat16 by bfloat16, summed in float32
 	formatInt8               // int8 by int16, summed in int32
-	formatInt4               // 4 bits by int8, see int4.go
+	formatInt4               // 4 bits by int8, see spans.go
+	formatW8A8               // 8 bits by int8, likewise
 	formatCount
 )
 
@@ -24,7 +25,7 @@ const (
 // A dot kernel with R rows computes y[i][j] = Σ x[i]·w[j] for R rows of x and
 // 4·groups of w.
 //
-// In int4, groups counts strips, k spans, and x, whose spans lie ldx apart, is rowSpan.
+// In spans, groups counts strips, k spans, and x, whose spans lie ldx apart, is rowSpan.
 //
 // The other kernels multiply by matrices that lie in pages. A score kernel computes
 // y[i][s] = Σ x[i][d]·w[d][s] for groups vectors of slots s of each page, and a mix kernel
@@ -66,13 +67,13 @@ type kernel = func(*tile)
 // tier lists the kernels for a width of vectors, by format and by rows - 1. A format that the
 // machine lacks has none.
 type tier struct {
-	rows  int // most rows of a tile, but of int4
+	rows  int // most rows of a tile, but of spans
 	lanes int // float32 of a vector
 	dot   [formatCount][]kernel
 	score [formatCount][]kernel
 	mix   [formatCount][]kernel
 	// stream is dot for one row, where waiting for w is all there is. The outputs are divided
-	// into four parts of groups outputs each, whose weights begin ldw apart; those of int4 into
+	// into four parts of groups outputs each, whose weights begin ldw apart; those in spans into
 	// lanes / 4 parts of groups strips each.
 	stream [formatCount][]kernel
 	strips strips
@@ -84,7 +85,7 @@ func (t *tier) step(f format) int {
 	switch f {
 	case formatBF16, formatInt8:
 		return 2 * t.lanes
-	case formatInt4:
+	case formatInt4, formatW8A8:
 		return 1
 	}
 	return t.lanes
@@ -105,7 +106,7 @@ func tierFor(f format, in int) *tier {
 func Vectorised() bool { return vector }
 
 // Tier returns the best of the instructions that products use here. Products of different tiers
-// differ in their last bits, but of int8 and int4.
+// differ in their last bits, but of int8, w8a8 and int4.
 func Tier() isa.Tier {
 	switch {
 	case len(tiers) == 0:

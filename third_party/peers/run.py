@@ -20,13 +20,14 @@ from workload import busy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # The participants of each precision, and the bytes of a weight, of the head's where it has others.
-# Stele comes last.
+# Stele comes last, and of its columns the one whose activations have as many bits as the peers'.
 PRECISIONS = {
     "float32": [("transformers float32", 4), ("llama.cpp F32", 4), ("openvino float32", 4), ("vllm float32", 4),
                 ("stele float32", 4)],
     "bfloat16": [("transformers bfloat16", 2), ("llama.cpp BF16", 2), ("llama.cpp F16", 2), ("openvino bfloat16", 2),
                  ("vllm bfloat16", 2), ("stele bfloat16", 2)],
-    "int8": [("llama.cpp Q8_0", 34 / 32), ("openvino int8", 1), ("stele int8", 1)],
+    "int8": [("llama.cpp Q8_0", 34 / 32), ("openvino int8", 1), ("stele int8", 1),
+             ("stele w8a8", 34 / 32)],
     "int4": [("llama.cpp Q4_0", 18 / 32), ("stele int4", 18 / 32)],
 }
 HEADS = {"llama.cpp Q4_0": 34 / 32, "stele int4": 1}
@@ -193,7 +194,7 @@ def table(a, results):
     """Markdown: for each model and precision, a row a test and a column a participant."""
     lines = [f"{results['machine']}, {a.threads} threads; {results['versions']}. Tokens a second, of a call and a "
              f"queue seconds, median of {a.rounds} rounds; % is of the speed at which Stele's weights are "
-             f"read in the same test, ratio is Stele to the best peer; "
+             f"read in the same test, ratio is Stele, its last column, to the best peer; "
              f"* others used more than {DISTURBED:.0%} of the cores meanwhile."]
     for key, tests in results["values"].items():
         model, precision = key.split("/")

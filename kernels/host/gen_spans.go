@@ -1,7 +1,7 @@
 //go:build ignore
 
-// The kernels of int4 weights, and what quantises the activations that meet them; gen.go writes
-// them. int4.go says how both lie in memory.
+// The kernels of weights whose outputs share spans of inputs, 32 with one scale, and what quantises the
+// activations that meet them; gen.go writes them. spans.go says how both lie in memory.
 //
 // A tile is R rows of x times the 16 outputs of a strip, a lane for each output: products of a
 // span are summed as integers, which are exact on every tier, and a span's sum times both scales
@@ -14,18 +14,40 @@ import (
 	"strings"
 )
 
-// Where things lie in a span of weights and in one of activations, in bytes.
+// Where things lie in a span of activations, in bytes: one row.
 const (
-	stripSpan   = 288 // of weights: 16 outputs
-	spanScales  = 256 // the 16 scales in it
-	rowSpan     = 40  // of activations: one row
-	spanScale   = 32
-	spanOffset  = 36
-	spanValues  = 128 // of activations as float32
-	chunkInputs = 8   // 64 bytes of a strip
+	rowSpan    = 40
+	spanScale  = 32
+	spanOffset = 36
+	spanValues = 128 // of activations as float32
 )
 
-// The words of int4Words, eight times each, but for order.
+// code is what a weight is in memory: 4 or 8 bits without a sign.
+type code struct {
+	name string // of the format
+	bits int
+}
+
+var codes = []code{{"Int4", 4}, {"W8A8", 8}}
+
+// scales is where a strip's span has its 16 scales, in bytes, after the codes of 32 inputs.
+func (c code) scales() int { return 16 * 32 * c.bits / 8 }
+
+// span is the size of a strip's span.
+func (c code) span() int { return c.scales() + 32 }
+
+// inputs are those of 64 bytes of a strip: four for each output that a byte has a code of.
+func (c code) inputs() int { return 32 / c.bits }
+
+// kernel names a kernel's format: on the tier of 256 bits those with VNNI are others.
+func (c code) kernel(vnni bool) string {
+	if vnni {
+		return c.name + "VNNI"
+	}
+	return c.name
+}
+
+// The words of spanWords, eight times each, but for order.
 const (
 	lowBits = iota // of each byte
 	ones16
@@ -33,59 +55,68 @@ const (
 	most127
 	smallest // magnitude of a span's largest activation that is not taken as zero
 	order    // of the eight fours of bytes that packing has mixed
+	signs    // of each byte
 )
 
-func int4Word(i int) string { return "·int4Words<>+" + itoa(32*i) + "(SB)" }
+func spanWord(i int) string { return "·spanWords<>+" + itoa(32*i) + "(SB)" }
 
-func int4Words() {
+func spanWords() {
 	words := [][]uint32{
 		lowBits: {0x0f0f0f0f}, ones16: {0x00010001}, ones8: {0x01010101},
 		most127: {math.Float32bits(127)}, smallest: {math.Float32bits(1e-30)},
-		order: {0, 4, 1, 5, 2, 6, 3, 7},
+		order: {0, 4, 1, 5, 2, 6, 3, 7}, signs: {0x80808080},
 	}
 	p("")
 	for i, row := range words {
 		for j := 0; j < 8; j += 2 {
-			p("DATA ·int4Words<>+%d(SB)/8, $0x%08x%08x", 32*i+4*j, row[(j+1)%len(row)], row[j%len(row)])
+			p("DATA ·spanWords<>+%d(SB)/8, $0x%08x%08x", 32*i+4*j, row[(j+1)%len(row)], row[j%len(row)])
 		}
 	}
-	p("GLOBL ·int4Words<>(SB), 24, $%d", 32*len(words)) // RODATA|NOPTR
+	p("GLOBL ·spanWords<>(SB), 24, $%d", 32*len(words)) // RODATA|NOPTR
 }
 
-// int4Name is the format in a kernel's name.
-func int4Name(vnni bool) string {
-	if vnni {
-		return "VNNI"
-	}
-	return "Int4"
-}
-
-// int4 writes the kernels of a tier.
-func (t tier) int4() {
-	for rows := 1; rows <= t.int4Rows; rows++ {
+// spans writes the kernels of a tier.
+func (t tier) spans(c code) {
+	for rows := 1; rows <= t.spanRows; rows++ {
 		if t.bits == 512 {
-			t.dotInt4(rows)
+			t.dotSpans(c, rows)
 		} else {
-			t.halfDotInt4(rows, false)
-			t.halfDotInt4(rows, true)
+			t.halfDotSpans(c, rows, false)
+			t.halfDotSpans(c, rows, true)
 		}
 	}
-	t.streamInt4(false)
+	t.streamSpans(c, false)
 	if t.bits == 256 {
-		t.streamInt4(true)
+		t.streamSpans(c, true)
 	}
 }
 
 // vnniGo declares and lists the kernels for machines that have AVX-VNNI and not AVX-512.
 func vnniGo() {
 	t := tiers[0]
-	for _, kind := range []string{"dot", "stream"} {
-		names := t.names(kind, "VNNI")
-		p("\nvar %s256VNNI = []kernel{%s}\n", kind, strings.Join(names, ", "))
-		for _, name := range names {
-			p("\n//go:noescape\nfunc %s(t *tile)", name)
+	for _, c := range codes {
+		for _, kind := range []string{"dot", "stream"} {
+			names := t.names(kind, c.kernel(true))
+			p("\nvar %s256%s = []kernel{%s}\n", kind, c.kernel(true), strings.Join(names, ", "))
+			for _, name := range names {
+				p("\n//go:noescape\nfunc %s(t *tile)", name)
+			}
 		}
 	}
+}
+
+// parts splits 64 bytes of a strip, or 32, which are in the first of some registers: codes of four
+// inputs go to each that it returns.
+func (c code) parts(t tier, low, high, mask string) []string {
+	if c.bits == 8 {
+		return []string{low}
+	}
+	and := "VPAND"
+	if t.bits == 512 {
+		and = "VPANDD"
+	}
+	p("\tVPSRLD $4, %s, %s\n\t%s %s, %[1]s, %[1]s\n\t%[3]s %[4]s, %[2]s, %[2]s", low, high, and, mask)
+	return []string{low, high}
 }
 
 // vex writes VPDPBUSD of AVX-VNNI, which Go's assembler does not know, on three 256-bit registers:
@@ -96,15 +127,15 @@ func vex(x, w, acc int) {
 		inverted(acc)<<7|1<<6|inverted(x)<<5|2, (^w&15)<<3|1<<2|1, 3<<6|acc&7<<3|x&7)
 }
 
-// dotInt4 goes over strips of outputs, which follow each other in memory, and for each over all
+// dotSpans goes over strips of outputs, which follow each other in memory, and for each over all
 // spans. Weights are fetched ahead, DX bytes after those that are used.
-func (t tier) dotInt4(rows int) {
+func (t tier) dotSpans(c code, rows int) {
 	sum := func(i int) string { return "Z" + itoa(i) }
 	total := func(i int) string { return "Z" + itoa(rows+i) }
 	const low, high, mask = "Z29", "Z30", "Z31"
-	p("\nTEXT ·dot512Int4%d(SB), NOSPLIT, $0-8", rows)
+	p("\nTEXT ·dot512%s%d(SB), NOSPLIT, $0-8", c.name, rows)
 	p("\tMOVQ t+0(FP), R15")
-	p("\tVBROADCASTSS %s, %s", int4Word(lowBits), mask)
+	p("\tVBROADCASTSS %s, %s", spanWord(lowBits), mask)
 	p("\tMOVQ %s, SI\n\tMOVQ %s, BX\n\tMOVQ %s, CX", field("w"), field("y"), field("groups"))
 	p("\tMOVQ %s, R8\n\tMOVQ %s, DX\n\tMOVQ %s, R13", field("ldx"), field("ahead"), field("ldy"))
 	p("strip:\n\tMOVQ %s, DI\n\tMOVQ %s, AX", field("x"), field("k"))
@@ -115,24 +146,23 @@ func (t tier) dotInt4(rows int) {
 	for i := range rows {
 		p("\tVPBROADCASTD %d(DI), %s", rowSpan*i+spanOffset, sum(i))
 	}
-	for c := range spanScales / 64 {
-		p("\tVMOVDQU32 %d(SI), %s", 64*c, low)
-		p("\tPREFETCHT1 %d(SI)(DX*1)", 64*c)
-		p("\tVPSRLD $4, %s, %s\n\tVPANDD %s, %s, %[4]s\n\tVPANDD %[3]s, %[2]s, %[2]s", low, high, mask, low)
-		for half, w := range []string{low, high} {
+	for line := range c.scales() / 64 {
+		p("\tVMOVDQU32 %d(SI), %s", 64*line, low)
+		p("\tPREFETCHT1 %d(SI)(DX*1)", 64*line)
+		for part, w := range c.parts(t, low, high, mask) {
 			for i := range rows {
-				p("\tVPDPBUSD.BCST %d(DI), %s, %s", rowSpan*i+chunkInputs*c+4*half, w, sum(i))
+				p("\tVPDPBUSD.BCST %d(DI), %s, %s", rowSpan*i+c.inputs()*line+4*part, w, sum(i))
 			}
 		}
 	}
-	p("\tPREFETCHT1 %d(SI)(DX*1)", spanScales)
-	p("\tVPMOVZXWD %d(SI), %s\n\tVPSLLD $16, %[2]s, %[2]s", spanScales, low)
+	p("\tPREFETCHT1 %d(SI)(DX*1)", c.scales())
+	p("\tVPMOVZXWD %d(SI), %s\n\tVPSLLD $16, %[2]s, %[2]s", c.scales(), low)
 	for i := range rows {
 		p("\tVCVTDQ2PS %s, %[1]s", sum(i))
 		p("\tVMULPS.BCST %d(DI), %s, %s", rowSpan*i+spanScale, low, high)
 		p("\tVMULPS %s, %s, %[2]s\n\tVADDPS %[2]s, %s, %[3]s", high, sum(i), total(i))
 	}
-	p("\tADDQ R8, DI\n\tADDQ $%d, SI\n\tSUBQ $1, AX\n\tJNE span", stripSpan)
+	p("\tADDQ R8, DI\n\tADDQ $%d, SI\n\tSUBQ $1, AX\n\tJNE span", c.span())
 	p("\tMOVQ BX, AX")
 	for i := range rows {
 		p("\tVMOVUPS %s, (AX)\n\tADDQ R13, AX", total(i))
@@ -140,19 +170,25 @@ func (t tier) dotInt4(rows int) {
 	p("\tADDQ $64, BX\n\tSUBQ $1, CX\n\tJNE strip\n\tVZEROUPPER\n\tRET")
 }
 
-// halfDotInt4 is dotInt4 for vectors of 8 outputs, half a strip: without VNNI products of bytes
-// are summed as 16 bits, which hold those of a span: 32 · 15 · 127 over two lanes.
-func (t tier) halfDotInt4(rows int, vnni bool) {
+// halfDotSpans is dotSpans for vectors of 8 outputs, half a strip. Without VNNI products of bytes with
+// codes of 4 bits are summed as 16 bits, which hold those of a span: 32 · 15 · 127 over two lanes. Codes of
+// 8 bits are given their sign and that of x, and meet x's magnitude: 16 bits hold two products.
+func (t tier) halfDotSpans(c code, rows int, vnni bool) {
 	sum := func(i int) string { return "Y" + itoa(i) }
 	total := func(i int) string { return "Y" + itoa(rows+i) }
 	const low, high, product, mask = "Y12", "Y13", "Y14", "Y15"
-	p("\nTEXT ·dot256%s%d(SB), NOSPLIT, $0-8", int4Name(vnni), rows)
+	p("\nTEXT ·dot256%s%d(SB), NOSPLIT, $0-8", c.kernel(vnni), rows)
 	p("\tMOVQ t+0(FP), R15")
-	p("\tVMOVDQU %s, %s", int4Word(lowBits), mask)
+	signed := c.bits == 8 && !vnni
+	if signed {
+		p("\tVMOVDQU %s, %s", spanWord(ones16), mask)
+	} else {
+		p("\tVMOVDQU %s, %s", spanWord(lowBits), mask)
+	}
 	// SI is a half's first weights and R10 its first scales; R11 and R12 move on span by span.
 	p("\tMOVQ %s, SI\n\tMOVQ %s, BX\n\tMOVQ %s, CX\n\tSHLQ $1, CX", field("w"), field("y"), field("groups"))
 	p("\tMOVQ %s, R8\n\tMOVQ %s, DX\n\tMOVQ %s, R13", field("ldx"), field("ahead"), field("ldy"))
-	p("\tLEAQ %d(SI), R10", spanScales)
+	p("\tLEAQ %d(SI), R10", c.scales())
 	p("half:\n\tMOVQ %s, DI\n\tMOVQ %s, AX\n\tMOVQ SI, R11\n\tMOVQ R10, R12", field("x"), field("k"))
 	for i := range rows {
 		p("\tVPXOR %s, %[1]s, %[1]s", total(i))
@@ -163,17 +199,25 @@ func (t tier) halfDotInt4(rows int, vnni bool) {
 			p("\tVPBROADCASTD %d(DI), %s", rowSpan*i+spanOffset, sum(i))
 		}
 	}
-	for c := range spanScales / 64 {
-		p("\tVMOVDQU %d(R11), %s", 64*c, low)
-		p("\tPREFETCHT1 %d(R11)(DX*1)", 64*c)
-		p("\tVPSRLD $4, %s, %s\n\tVPAND %s, %s, %[4]s\n\tVPAND %[3]s, %[2]s, %[2]s", low, high, mask, low)
-		for half, w := range []string{low, high} {
+	for line := range c.scales() / 64 {
+		p("\tVMOVDQU %d(R11), %s", 64*line, low)
+		p("\tPREFETCHT1 %d(R11)(DX*1)", 64*line)
+		if signed {
+			p("\tVPXOR %s, %s, %[2]s", spanWord(signs), low)
 			for i := range rows {
-				p("\tVPBROADCASTD %d(DI), %s", rowSpan*i+chunkInputs*c+4*half, product)
+				p("\tVPBROADCASTD %d(DI), %s", rowSpan*i+c.inputs()*line, product)
+				p("\tVPABSB %s, %s\n\tVPSIGNB %[1]s, %[3]s, %[1]s", product, high, low)
+				multiplySigned(product, high, mask, sum(i), line == 0)
+			}
+			continue
+		}
+		for part, w := range c.parts(t, low, high, mask) {
+			for i := range rows {
+				p("\tVPBROADCASTD %d(DI), %s", rowSpan*i+c.inputs()*line+4*part, product)
 				switch {
 				case vnni:
-					vex(14, 12+half, i)
-				case c+half == 0:
+					vex(14, 12+part, i)
+				case line+part == 0:
 					p("\tVPMADDUBSW %s, %s, %s", product, w, sum(i))
 				default:
 					p("\tVPMADDUBSW %s, %s, %[1]s\n\tVPADDW %[1]s, %[3]s, %[3]s", product, w, sum(i))
@@ -183,15 +227,15 @@ func (t tier) halfDotInt4(rows int, vnni bool) {
 	}
 	p("\tVPMOVZXWD (R12), %s\n\tVPSLLD $16, %[1]s, %[1]s", low)
 	for i := range rows {
-		if !vnni {
-			p("\tVPMADDWD %s, %s, %[2]s", int4Word(ones16), sum(i))
+		if !vnni && !signed {
+			p("\tVPMADDWD %s, %s, %[2]s", spanWord(ones16), sum(i))
 			p("\tVPBROADCASTD %d(DI), %s\n\tVPADDD %[2]s, %s, %[3]s", rowSpan*i+spanOffset, product, sum(i))
 		}
 		p("\tVCVTDQ2PS %s, %[1]s", sum(i))
 		p("\tVBROADCASTSS %d(DI), %s\n\tVMULPS %s, %[2]s, %[2]s", rowSpan*i+spanScale, product, low)
 		p("\tVMULPS %s, %s, %[2]s\n\tVADDPS %[2]s, %s, %[3]s", product, sum(i), total(i))
 	}
-	p("\tADDQ R8, DI\n\tADDQ $%d, R11\n\tADDQ $%[1]d, R12\n\tSUBQ $1, AX\n\tJNE span", stripSpan)
+	p("\tADDQ R8, DI\n\tADDQ $%d, R11\n\tADDQ $%[1]d, R12\n\tSUBQ $1, AX\n\tJNE span", c.span())
 	p("\tMOVQ BX, AX")
 	for i := range rows {
 		p("\tVMOVUPS %s, (AX)\n\tADDQ R13, AX", total(i))
@@ -199,13 +243,24 @@ func (t tier) halfDotInt4(rows int, vnni bool) {
 	p("\tADDQ $32, BX\n\tSUBQ $1, CX\n\tTESTQ $1, CX\n\tJEQ strip")
 	p("\tADDQ $32, SI\n\tADDQ $16, R10\n\tJMP half")
 	p("strip:\n\tLEAQ -32(R11), SI\n\tLEAQ %d(SI), R10\n\tTESTQ CX, CX\n\tJNE half\n\tVZEROUPPER\n\tRET",
-		spanScales)
+		c.scales())
 }
 
-// streamInt4 goes over one row of x and several streams of strips at once, each in the order in
+// multiplySigned sets sum to the products of magnitudes of x and signed weights, four for each lane of it,
+// or adds them; w is lost.
+func multiplySigned(w, x, ones, sum string, set bool) {
+	p("\tVPMADDUBSW %s, %s, %[1]s", w, x)
+	if set {
+		p("\tVPMADDWD %s, %s, %s", ones, w, sum)
+		return
+	}
+	p("\tVPMADDWD %s, %s, %[2]s\n\tVPADDD %[2]s, %s, %[3]s", ones, w, sum)
+}
+
+// streamSpans goes over one row of x and several streams of strips at once, each in the order in
 // which its weights lie in memory and groups strips long: four with 512 bits, two with 256. The
 // processor fetches each by itself. Sums are those of the other kernels, bit for bit.
-func (t tier) streamInt4(vnni bool) {
+func (t tier) streamSpans(c code, vnni bool) {
 	streams := []string{"SI", "DX", "R10", "R11"}[:t.bits/128]
 	halves := 512 / t.bits
 	accumulators := len(streams) * halves
@@ -214,14 +269,19 @@ func (t tier) streamInt4(vnni bool) {
 	total := func(s, h int) string { return r(accumulators + halves*s + h) }
 	first := 2 * accumulators
 	xLow, xHigh, low, high, mask := r(first), r(first+1), r(first+2), r(first+3), r(first+4)
-	and, move := "VPAND", "VMOVDQU"
+	move := "VMOVDQU"
 	if t.bits == 512 {
-		and, move = "VPANDD", "VMOVDQU32"
+		move = "VMOVDQU32"
 	}
-	p("\nTEXT ·stream%d%s1(SB), NOSPLIT, $0-8", t.bits, int4Name(vnni))
+	p("\nTEXT ·stream%d%s1(SB), NOSPLIT, $0-8", t.bits, c.kernel(vnni))
 	vnni = vnni || t.bits == 512
 	p("\tMOVQ t+0(FP), R15")
-	p("\tVBROADCASTSS %s, %s", int4Word(lowBits), mask)
+	signed := c.bits == 8 && !vnni
+	if signed {
+		p("\tVBROADCASTSS %s, %s", spanWord(ones16), mask)
+	} else {
+		p("\tVBROADCASTSS %s, %s", spanWord(lowBits), mask)
+	}
 	p("\tMOVQ %s, SI\n\tMOVQ %s, AX", field("w"), field("ldw"))
 	for i := 1; i < len(streams); i++ {
 		p("\tLEAQ (%s)(AX*1), %s", streams[i-1], streams[i])
@@ -239,49 +299,55 @@ func (t tier) streamInt4(vnni bool) {
 			p("\tVPBROADCASTD %d(DI), %s", spanOffset, r(i))
 		}
 	}
-	for c := range spanScales / 64 {
-		p("\tVPBROADCASTD %d(DI), %s\n\tVPBROADCASTD %d(DI), %s",
-			chunkInputs*c, xLow, chunkInputs*c+4, xHigh)
+	for line := range c.scales() / 64 {
+		p("\tVPBROADCASTD %d(DI), %s", c.inputs()*line, xLow)
+		switch {
+		case signed:
+			p("\tVPABSB %s, %s", xLow, xHigh)
+		case c.bits == 4:
+			p("\tVPBROADCASTD %d(DI), %s", c.inputs()*line+4, xHigh)
+		}
 		for s, w := range streams {
 			for h := range halves {
-				p("\t%s %d(%s), %s", move, 64*c+32*h, w, low)
-				p("\tVPSRLD $4, %s, %s\n\t%s %s, %[1]s, %[1]s\n\t%[3]s %[4]s, %[2]s, %[2]s",
-					low, high, and, mask)
-				if vnni && t.bits == 256 {
-					vex(first, first+2, halves*s+h)
-					vex(first+1, first+3, halves*s+h)
+				p("\t%s %d(%s), %s", move, 64*line+32*h, w, low)
+				if signed {
+					p("\tVPXOR %s, %s, %[2]s\n\tVPSIGNB %s, %[2]s, %[2]s", spanWord(signs), low, xLow)
+					multiplySigned(low, xHigh, mask, sum(s, h), line == 0)
 					continue
 				}
-				if vnni {
-					p("\tVPDPBUSD %s, %s, %s\n\tVPDPBUSD %s, %s, %[3]s", xLow, low, sum(s, h), xHigh, high)
-					continue
-				}
-				p("\tVPMADDUBSW %s, %s, %[2]s\n\tVPMADDUBSW %s, %s, %[4]s", xLow, low, xHigh, high)
-				if c == 0 {
-					p("\tVPADDW %s, %s, %s", high, low, sum(s, h))
-				} else {
-					p("\tVPADDW %s, %s, %[2]s\n\tVPADDW %[2]s, %s, %[3]s", high, low, sum(s, h))
+				for part, codes := range c.parts(t, low, high, mask) {
+					x := []string{xLow, xHigh}[part]
+					switch {
+					case vnni && t.bits == 256:
+						vex(first+part, first+2+part, halves*s+h)
+					case vnni:
+						p("\tVPDPBUSD %s, %s, %s", x, codes, sum(s, h))
+					case line+part == 0:
+						p("\tVPMADDUBSW %s, %s, %s", x, codes, sum(s, h))
+					default:
+						p("\tVPMADDUBSW %s, %s, %[2]s\n\tVPADDW %[2]s, %s, %[3]s", x, codes, sum(s, h))
+					}
 				}
 			}
 		}
 	}
 	p("\tVBROADCASTSS %d(DI), %s", spanScale, xLow)
-	if !vnni {
+	if !vnni && !signed {
 		p("\tVPBROADCASTD %d(DI), %s", spanOffset, xHigh)
 	}
 	for s, w := range streams {
 		for h := range halves {
-			if !vnni {
-				p("\tVPMADDWD %s, %s, %[2]s\n\tVPADDD %s, %[2]s, %[2]s", int4Word(ones16), sum(s, h), xHigh)
+			if !vnni && !signed {
+				p("\tVPMADDWD %s, %s, %[2]s\n\tVPADDD %s, %[2]s, %[2]s", spanWord(ones16), sum(s, h), xHigh)
 			}
-			p("\tVPMOVZXWD %d(%s), %s\n\tVPSLLD $16, %[3]s, %[3]s", spanScales+16*h, w, low)
+			p("\tVPMOVZXWD %d(%s), %s\n\tVPSLLD $16, %[3]s, %[3]s", c.scales()+16*h, w, low)
 			p("\tVMULPS %s, %s, %[2]s\n\tVCVTDQ2PS %s, %[3]s", xLow, low, sum(s, h))
 			p("\tVMULPS %s, %s, %[2]s\n\tVADDPS %[2]s, %s, %[3]s", low, sum(s, h), total(s, h))
 		}
 	}
 	p("\tADDQ R8, DI")
 	for _, w := range streams {
-		p("\tADDQ $%d, %s", stripSpan, w)
+		p("\tADDQ $%d, %s", c.span(), w)
 	}
 	p("\tSUBQ $1, AX\n\tJNE span")
 	for s, at := range []string{"", "(R12*1)", "(R12*2)", "(R13*1)"}[:len(streams)] {
@@ -293,14 +359,14 @@ func (t tier) streamInt4(vnni bool) {
 }
 
 // quantizeSpans sets spans of a row, stride bytes apart, from 32 values each: scale is the
-// largest magnitude over 127, and offset -8 times the sum of the integers. Magnitudes are compared
+// largest magnitude over 127, and offset the negative sum of the integers, shifted left. Magnitudes are compared
 // as integers, of which those that are not a number are the largest.
 func quantizeSpans() {
-	head("quantizeSpans", 32, "dst", "src", "n", "stride")
+	head("quantizeSpans", 40, "dst", "src", "n", "stride", "shift")
 	for i, word := range []int{order, ones8, ones16} {
-		p("\tVMOVDQU %s, Y%d", int4Word(word), 10+i)
+		p("\tVMOVDQU %s, Y%d", spanWord(word), 10+i)
 	}
-	p("\tVMOVUPS %s, X13\n\tVMOVUPS %s, X14\n\tVPXOR X15, X15, X15", int4Word(most127), int4Word(smallest))
+	p("\tVMOVUPS %s, X13\n\tVMOVUPS %s, X14\n\tVPXOR X15, X15, X15", spanWord(most127), spanWord(smallest))
 	p("\tVMOVUPS %s, Y9", number(13))
 	p("loop:")
 	for i := range 4 {
@@ -321,6 +387,6 @@ func quantizeSpans() {
 	p("\tVMOVDQU Y0, (SI)\n\tVMOVSS X7, %d(SI)", spanScale)
 	p("\tVPMADDUBSW Y0, Y11, Y1\n\tVPMADDWD Y12, Y1, Y1\n\tVEXTRACTI128 $1, Y1, X2\n\tVPADDD X2, X1, X1")
 	p("\tVPSHUFD $0x4e, X1, X2\n\tVPADDD X2, X1, X1\n\tVPSHUFD $0xb1, X1, X2\n\tVPADDD X2, X1, X1")
-	p("\tVPSLLD $3, X1, X1\n\tVPSUBD X1, X15, X1\n\tVMOVD X1, %d(SI)", spanOffset)
+	p("\tVMOVQ R8, X2\n\tVPSLLD X2, X1, X1\n\tVPSUBD X1, X15, X1\n\tVMOVD X1, %d(SI)", spanOffset)
 	p("\tADDQ DX, SI\n\tADDQ $%d, DI\n\tSUBQ $1, CX\n\tJNE loop\n\tVZEROUPPER\n\tRET", spanValues)
 }
