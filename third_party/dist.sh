@@ -34,19 +34,12 @@ export GOFLAGS="${STELE_DIST_GOFLAGS:-} -trimpath -buildvcs=false" GOOS=linux CG
 
 processor() { [ "$1" = amd64 ] && echo x86_64 || echo aarch64; } # Rust's, Zig's and pip's name of a GOARCH
 
-rust() { # whether Rust has its standard library for a GOARCH
-  local target
-  target=$(processor "$1")-unknown-linux-gnu
-  [ -d "$("${RUSTC:-rustc}" --print target-libdir --target "$target")" ] ||
-    { say "NOTHING FOR $1: Rust's standard library for $target is missing (rustup target add $target)"; return 1; }
-}
-
-build() { # GOARCH
+build() { # GOARCH, Rust's compiler
   local cpu library simd=
   cpu=$(processor "$1")
   [ "$1" = arm64 ] || simd=simd
   say "libtokenizers.a for $1"
-  library=$(third_party/build-libtokenizers.sh "${STELE_DIST_LIBRARIES:-$STELE_CACHE/dist}/tokenizers-$1" \
+  library=$(RUSTC=$2 third_party/build-libtokenizers.sh "${STELE_DIST_LIBRARIES:-$STELE_CACHE/dist}/tokenizers-$1" \
     "$cpu-unknown-linux-gnu" "$zig" "$cpu-linux-gnu.$GLIBC" </dev/null)
   say "stele for $1"
   (
@@ -96,8 +89,8 @@ made=()
 built=()
 for arch in "$own" amd64 arm64; do # this machine's first
   [[ " ${asked[*]} $own " == *" $arch "* && " ${built[*]} " != *" $arch "* ]] || continue
-  rust "$arch" || continue
-  build "$arch"
+  rust=$(third_party/find-rust.sh "$(processor "$arch")-unknown-linux-gnu") || { say "NOTHING FOR $arch"; continue; }
+  build "$arch" "$rust"
   built+=("$arch")
   needs "$work/stele-$arch"
   [ "$arch" != "$own" ] || pages "$work/stele-$own"
