@@ -323,6 +323,7 @@ func (r *run) findRun(found *checked) error {
 				c.Optimizer.State)
 		}
 	}
+	was.samePaths(&r.config)
 	if err := was.sameAs(r.config); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

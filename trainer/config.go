@@ -282,10 +282,24 @@ func defaults() Config {
 
 // LoadConfig reads a YAML file (none when path is empty) and then applies
 // key=value settings such as "optimizer.lr=1e-5" or "data.languages=[en, ru]".
-// Unknown keys are errors. A preset, wherever it is named, comes first.
+// Unknown keys are errors. A preset, wherever it is named, comes first. Paths in the file are relative to it, those
+// of settings to the current folder.
 func LoadConfig(path string, set []string) (Config, error) {
-	return defaults().with(path, set)
+	return ReadConfig(Sources{File: path, Set: set})
 }
+
+// Sources are where a configuration comes from.
+type Sources struct {
+	File string   // YAML; "" for none
+	Set  []string // key=value, over the file
+	// SetDir is the folder that paths in Set, but for those of models and adapters, are relative to, if they were
+	// written in a file there; "" for the current one.
+	SetDir string
+	Say    func(string) // gets a line about each path that may be another than was meant; may be nil
+}
+
+// ReadConfig is LoadConfig, and says which paths may be others than were meant.
+func ReadConfig(s Sources) (Config, error) { return defaults().with(s) }
 
 // ResumeConfig is the configuration of the run in a folder, with settings over it that
 // sameAs must allow.
@@ -298,11 +312,13 @@ func ResumeConfig(dir string, set []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return m.Config.with("", set)
+	return m.Config.with(Sources{Set: set})
 }
 
 // with returns c with the settings of a file and of --set applied, checked.
-func (c Config) with(path string, set []string) (Config, error) {
+func (c Config) with(s Sources) (Config, error) {
+	path, set := s.File, s.Set
+	var notes []pathNote
 	var documents [][]byte
 	if path != "" {
 		data, err := os.ReadFile(path)
@@ -348,8 +364,22 @@ func (c Config) with(path string, set []string) (Config, error) {
 		if len(bytes.TrimSpace(data)) == 0 {
 			continue
 		}
+		before := c
 		if err := settings.Read(data, &c); err != nil {
 			return c, documentError(path, set, i, err)
+		}
+		switch {
+		case path != "" && i == 0:
+			notes = append(notes, c.beside(filepath.Dir(path), before)...)
+		case s.SetDir != "":
+			model, adapter := c.Model, c.LoRA.Adapter
+			notes = append(notes, c.beside(s.SetDir, before)...)
+			c.Model, c.LoRA.Adapter = model, adapter
+		}
+	}
+	for _, note := range notes {
+		if s.Say != nil && note.holds(&c) {
+			s.Say(note.line)
 		}
 	}
 	return c, c.validate()

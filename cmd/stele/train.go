@@ -155,7 +155,7 @@ func trainConfig(c *cobra.Command, g *globals, config string, settings []string,
 		return trainer.Config{}, errors.New("--resume needs --out: the folder of the run to go on with")
 	}
 	if !resume {
-		return trainer.LoadConfig(config, settings)
+		return readConfig(c, config, settings)
 	}
 	backend, dtype, kernels, devices, err := trainer.RunOptions(out)
 	if err == nil {
@@ -174,9 +174,16 @@ func trainConfig(c *cobra.Command, g *globals, config string, settings []string,
 		}
 	}
 	if config != "" || err != nil && len(settings) > 0 {
-		return trainer.LoadConfig(config, settings)
+		return readConfig(c, config, settings)
 	}
 	return trainer.ResumeConfig(out, settings)
+}
+
+// readConfig reads a file of settings, and says which paths in it may be others than were meant.
+func readConfig(c *cobra.Command, file string, set []string) (trainer.Config, error) {
+	return trainer.ReadConfig(trainer.Sources{File: file, Set: set, Say: func(line string) {
+		fmt.Fprintln(c.ErrOrStderr(), line)
+	}})
 }
 
 // printPlan says what a run would do, and whether it would be refused.

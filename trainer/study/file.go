@@ -109,6 +109,59 @@ type file struct {
 	// stated are files of accuracies that were read.
 	stated map[statedBy]*eval.Accuracies
 	said   []string
+	dir    string // that it lies in
+}
+
+// note keeps a line that everybody must know, once.
+func (f *file) note(line string) {
+	if !slices.Contains(f.said, line) {
+		f.said = append(f.said, line)
+	}
+}
+
+// path is a path as the study's file means it (see settings.Beside). What has no slash and no dot is a name, and so
+// are the models and arms of the study.
+func (f *file) path(what, path string) string {
+	named := slices.ContainsFunc(f.Models, func(m Model) bool { return m.Name == path }) ||
+		slices.ContainsFunc(f.Arms, func(a Arm) bool { return a.Name == path })
+	if named || !strings.ContainsAny(path, `/\.`) {
+		return path
+	}
+	at, note := settings.Beside(f.dir, path)
+	if note != "" {
+		f.note(what + ": " + note)
+	}
+	return at
+}
+
+// paths reads the paths of an evaluation that differ from those of another, which were read before.
+func (f *file) paths(what string, e *Evaluation, from Evaluation) {
+	for _, setting := range []struct {
+		name string
+		path *string
+		was  string
+	}{{"data", &e.Data, from.Data}, {"registry", &e.Registry, from.Registry}} {
+		if *setting.path == setting.was {
+			continue
+		}
+		at, note := settings.Beside(f.dir, *setting.path)
+		if *setting.path = at; note != "" {
+			f.note(what + "." + setting.name + ": " + note)
+		}
+	}
+	if !slices.Equal(e.Benchmarks, from.Benchmarks) {
+		e.Benchmarks = slices.Clone(e.Benchmarks)
+		for i, b := range e.Benchmarks {
+			e.Benchmarks[i] = f.path(what+".benchmarks", b)
+		}
+	}
+}
+
+// config is a configuration of training: the file's that the study names, with settings of the study's own over it.
+func (f *file) config(set []string) (trainer.Config, error) {
+	return trainer.ReadConfig(trainer.Sources{File: f.Train, Set: set, SetDir: f.dir, Say: func(line string) {
+		f.note("train: " + line)
+	}})
 }
 
 // statedBy is a file of accuracies, and what says which benchmarks and languages there are.
@@ -116,7 +169,7 @@ type statedBy struct{ path, data, registry string }
 
 // parse reads a study's file. Unknown keys are errors.
 func parse(data []byte, dir string) (*file, error) {
-	f := &file{text: data}
+	f := &file{text: data, dir: dir}
 	var raw yaml.MapSlice
 	var kind struct {
 		Train any `yaml:"train"`
@@ -163,19 +216,26 @@ func parse(data []byte, dir string) (*file, error) {
 			return nil, fmt.Errorf("train: %w", err)
 		}
 	}
+	f.paths("evaluate", &f.Evaluate, Evaluation{})
 	if f.evaluates() {
 		if err := f.Evaluate.validate(); err != nil {
 			return nil, fmt.Errorf("evaluate: %w", err)
 		}
 	}
 	for i := range f.Arms {
+		f.Arms[i].Model = f.path(place("arm", f.Arms[i].Name, i), f.Arms[i].Model)
 		if err := f.arm(&f.Arms[i], arms[i]); err != nil {
 			return nil, fmt.Errorf("%s: %w", place("arm", f.Arms[i].Name, i), err)
 		}
 	}
 	for i := range f.Models {
 		m := &f.Models[i]
-		if m.Evaluate, err = f.Evaluate.with(models[i]); err == nil && m.Results == "" {
+		what := place("model", m.Name, i)
+		m.Model, m.Adapter = f.path(what, m.Model), f.path(what, m.Adapter)
+		if m.Evaluate, err = f.Evaluate.with(models[i]); err == nil {
+			f.paths(what, &m.Evaluate, f.Evaluate)
+		}
+		if err == nil && m.Results == "" {
 			err = m.Evaluate.validate()
 		}
 		if err != nil {

@@ -318,7 +318,7 @@ func (b *builder) arm(i int) error {
 		set := slices.Concat(b.file.base, b.file.arms[i], []string{
 			"model=" + flow(base.Start), fmt.Sprint("seed=", seed),
 		})
-		if train.Config, err = trainer.LoadConfig(b.file.Train, set); err != nil {
+		if train.Config, err = b.file.config(set); err != nil {
 			return fmt.Errorf("arm %s: %w", a.Name, err)
 		}
 		if given := train.Config.LoRA.Adapter; given != "" {
@@ -327,7 +327,7 @@ func (b *builder) arm(i int) error {
 		}
 		if adapter != "" {
 			set = append(set, "lora.adapter="+flow(adapter))
-			if train.Config, err = trainer.LoadConfig(b.file.Train, set); err != nil {
+			if train.Config, err = b.file.config(set); err != nil {
 				return fmt.Errorf("arm %s: %w", a.Name, err)
 			}
 			if err := b.agrees(train); err != nil {

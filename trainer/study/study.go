@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/internal/nearest"
-	"github.com/stele-lm/stele/trainer"
 )
 
 // Study is a study's file, understood.
@@ -50,7 +49,7 @@ func Parse(data []byte, dir string) (*Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{file: f, study: &Study{Report: f.Report, Said: f.said, text: f.text}, state: map[string]int{},
+	b := &builder{file: f, study: &Study{Report: f.Report, text: f.text}, state: map[string]int{},
 		implied: map[string]string{}, seeds: f.Seeds}
 	for i := range f.Models {
 		if b.armOf(&f.Models[i]) != nil {
@@ -64,7 +63,7 @@ func Parse(data []byte, dir string) (*Study, error) {
 		return nil, err
 	}
 	if len(b.seeds) == 0 && len(f.Arms) > 0 {
-		config, err := trainer.LoadConfig(f.Train, slices.Concat(f.base, f.arms[0], []string{"model=x"}))
+		config, err := f.config(slices.Concat(f.base, f.arms[0], []string{"model=x"}))
 		if err != nil {
 			return nil, fmt.Errorf("arm %s: %w", f.Arms[0].Name, err)
 		}
@@ -85,6 +84,7 @@ func Parse(data []byte, dir string) (*Study, error) {
 	if len(f.Arms) == 0 && (len(f.base) > 0 || f.Train != "" || len(f.Seeds) > 0) {
 		b.study.Ignored = append(b.study.Ignored, "train and seeds have no effect: there are no arms")
 	}
+	b.study.Said = f.said
 	return b.study, b.add(&Job{Name: string(Reports), Kind: Reports})
 }
 
