@@ -151,7 +151,7 @@ func (s *study) agreementMap(name string, width float64, m *model, benchmark str
 	}
 	c := &canvas{name: name, width: width}
 	blocks := evenly(len(languages), int((width-left-marginRight)/max(34, left-8)))
-	step := min(80, (width-left-marginRight)/float64(blocks[0][1]))
+	step := min(80, (width-left-marginRight)/float64(max(1, blocks[0][1])))
 	y := 0.0
 	for _, block := range blocks {
 		for i, l := range languages[block[0]:block[1]] {

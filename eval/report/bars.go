@@ -129,7 +129,7 @@ const legendHeight = 20.0
 
 // step is the room of a group where the longest row has most.
 func (f *barFigure) step(c *canvas, most int) float64 {
-	return (c.width - marginLeft(c.width) - marginRight) / float64(most)
+	return (c.width - marginLeft(c.width) - marginRight) / float64(max(1, most))
 }
 
 // legend names the series, and returns where it ends.

@@ -45,7 +45,7 @@ func heatmap(name string, width float64, groups []heatGroup, languages []string,
 	}
 	c := &canvas{name: name, width: width}
 	blocks := evenly(len(languages), int((width-left-marginRight)/need))
-	step := (width - left - marginRight) / float64(blocks[0][1])
+	step := (width - left - marginRight) / float64(max(1, blocks[0][1]))
 	y := 0.0
 	for _, block := range blocks {
 		for i, l := range languages[block[0]:block[1]] {
@@ -77,11 +77,14 @@ func heatmap(name string, width float64, groups []heatGroup, languages []string,
 }
 
 // evenly divides n things among as few blocks of at most so many as there must be: where each begins and ends, the
-// first is as long as any.
+// first is as long as any. Of nothing there is an empty block.
 func evenly(n, most int) [][2]int {
+	if n == 0 {
+		return [][2]int{{0, 0}}
+	}
 	most = max(1, most)
 	blocks := (n + most - 1) / most
-	each := (n + blocks - 1) / max(1, blocks)
+	each := (n + blocks - 1) / blocks
 	var all [][2]int
 	for i := 0; i < n; i += each {
 		all = append(all, [2]int{i, min(n, i+each)})
@@ -185,13 +188,16 @@ func (s *study) heatmaps() []Figure {
 				groups = append(groups, g)
 			}
 		}
+		if !any {
+			return Figure{}, false
+		}
 		file := s.named("heatmap-" + name)
 		return Figure{Name: file, Title: "Relative change by model and language, " + title,
 			Caption: "Relative change of accuracy, ΔR = (after − before) / before, a ratio, by model and " +
 				"language, " + title + ". Darker is further from zero; what fell is underlined.",
 		}.drawn(func(name string, width float64) *canvas {
 			return heatmap(name, width, groups, languages, s.known)
-		}), any
+		}), true
 	}
 	var figures []Figure
 	benchmarks := s.pairBenchmarks()

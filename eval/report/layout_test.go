@@ -1,8 +1,10 @@
 package report
 
 import (
+	"flag"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -71,6 +73,20 @@ func (b *browser) measured(path, name string) {
 		}
 	}
 	b.sound()
+}
+
+var reports = flag.String("reports", "", "folders of reports that TestBrowserReports looks at, with commas between")
+
+// TestBrowserReports looks at the reports that -reports names, as TestBrowserLayout does; STELE_PICTURES names a folder
+// for what it sees.
+func TestBrowserReports(t *testing.T) {
+	if *reports == "" {
+		t.Skip("no -reports are named")
+	}
+	b := newBrowser(t)
+	for _, dir := range strings.Split(*reports, ",") {
+		b.measured(filepath.Join(dir, "report.html"), filepath.Base(dir))
+	}
 }
 
 // TestBrowserLayout: reports of every kind are right at 420 and at 1,400 pixels.

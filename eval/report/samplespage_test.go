@@ -204,7 +204,8 @@ func TestBrowserHostileSamples(t *testing.T) {
 	var samples []eval.Sample
 	for i, text := range hostile {
 		samples = append(samples, eval.Sample{ID: fmt.Sprint(i, text), Language: "en", Prompt: text + " asked",
-			Output: text, Reference: text, Extracted: text, Via: text, Tokens: 3,
+			Output: text, Reference: text, Extracted: text, GT: text, Via: text, Tokens: 3,
+			Verdicts:   map[string]bool{grade.Graders[0].Name: true},
 			Identified: eval.Identified{Lang: text, OffTarget: true, AnswerLang: text, AnswerOffTarget: true}})
 	}
 	out := pairOfFolders(t, samples, samples)
