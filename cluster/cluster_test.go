@@ -9,7 +9,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +22,7 @@ import (
 const role = "STELE_CLUSTER_ROLE"
 
 var roles = map[string]func(j *Job) error{"calls": calls, "next": next, "fault": faulty, "hang": hanging,
-	"kill": waiting}
+	"kill": killed}
 
 func TestMain(m *testing.M) {
 	part := roles[os.Getenv(role)]
@@ -249,11 +251,16 @@ func hanging(j *Job) error {
 	return j.Barrier()
 }
 
-// waiting says its process and waits for a rank that never comes.
-func waiting(j *Job) error {
-	fmt.Printf("process %d %d\n", j.Rank, os.Getpid())
-	if j.Rank == 1 {
-		time.Sleep(time.Hour)
+// killed has one process kill itself, or stop, while the others wait for it.
+func killed(j *Job) error {
+	if err := j.Barrier(); err != nil {
+		return err
+	}
+	if os.Getenv("STELE_CLUSTER_VICTIM") == strconv.Itoa(j.Rank) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	if os.Getenv("STELE_CLUSTER_STOPPED") == strconv.Itoa(j.Rank) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	}
 	return j.Barrier()
 }
@@ -285,6 +292,26 @@ func TestNext(t *testing.T) {
 	})
 }
 
+// TestKilled: where one process is killed all end, and one line says which, and where, whatever the launcher does.
+func TestKilled(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, func(t *testing.T, l clustertest.Launcher) {
+		for victim := range 3 {
+			began := time.Now()
+			out, err := start(t, l, 3, "kill", "STELE_CLUSTER_VICTIM="+strconv.Itoa(victim))
+			want := fmt.Sprintf("stele: rank %d on %s: the process was killed (signal 9), or crashed; the others end",
+				victim, host)
+			if took := time.Since(began); err == nil || strings.Count(out, "stele:") != 1 ||
+				!strings.Contains(out, want) || took > 15*time.Second {
+				t.Errorf("after %v: %v\n%s\nexpected %s", took, err, out, want)
+			}
+		}
+	})
+}
+
 // TestFaults: where one fails, hangs, stops or is killed all end, and one line says which, where and why.
 func TestFaults(t *testing.T) {
 	host, err := os.Hostname()
@@ -292,6 +319,15 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	each(t, func(t *testing.T, l clustertest.Launcher) {
+		for stopped := range 2 {
+			began := time.Now()
+			out, err := start(t, l, 3, "kill", "STELE_CLUSTER_STOPPED="+strconv.Itoa(stopped), DeadlineVariable+"=1s")
+			want := fmt.Sprintf("stele: rank %d on %s has not been heard of for ", stopped, host)
+			if took := time.Since(began); err == nil || strings.Count(out, "stele:") != 1 ||
+				!strings.Contains(out, want) || took > 20*time.Second {
+				t.Errorf("rank %d stopped: after %v: %v\n%s\nexpected %s", stopped, took, err, out, want)
+			}
+		}
 		for part, want := range map[string]string{
 			"fault": "stele: rank 2 on " + host + ": no space left on device",
 			"hang":  "stele: rank 2 on " + host + ": writing a file has not ended for 1s: does its file system hang?",

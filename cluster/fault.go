@@ -38,7 +38,9 @@ type watcher struct {
 	announced bool
 	leaving   time.Time
 	lost      int
-	guards    sync.Map // *guard → nothing
+	// farewell tells the machine's lookout that this process ends by itself.
+	farewell atomic.Pointer[func()]
+	guards   sync.Map // *guard → nothing
 }
 
 // guard is work that must not take long.
@@ -159,11 +161,30 @@ func (t *thread) abort(line string) {
 	if !t.aborting.CompareAndSwap(false, true) {
 		return
 	}
+	t.takeLeave()
 	fmt.Fprintln(os.Stderr, "stele:", line)
-	go func() { // the thread may hang in the library
-		time.Sleep(patience)
-		os.Exit(1)
-	}()
+	go t.exit()
+}
+
+// takeLeave tells the lookout.
+func (t *thread) takeLeave() {
+	if farewell := t.farewell.Load(); farewell != nil {
+		(*farewell)()
+	}
+}
+
+// exit ends the program where the thread, which should, hangs in the library.
+func (t *thread) exit() {
+	time.Sleep(patience)
+	os.Exit(1)
+}
+
+// gone ends the job because another process of this machine was killed, which the lookout has said.
+func (t *thread) gone(int) {
+	if t.aborting.CompareAndSwap(false, true) {
+		t.takeLeave()
+		go t.exit()
+	}
 }
 
 // announce tells the others that the job ends, when that is due, and ends this process when they are told.
@@ -193,6 +214,14 @@ func (t *thread) announce() {
 // told ends this process because another one has said why.
 func (t *thread) told() {
 	if t.aborting.CompareAndSwap(false, true) {
+		t.takeLeave()
 		os.Exit(1)
+	}
+}
+
+// Farewell tells who looks out for killed processes that this one ends by itself, at once and without the others.
+func (j *Job) Farewell() {
+	if j.thread != nil {
+		j.thread.takeLeave()
 	}
 }

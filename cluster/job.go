@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -144,6 +145,18 @@ func (j *Job) join(l *launcher) error {
 			}
 		}
 	}
+	closeOnExec()
+	name := ""
+	if j.Local == 0 {
+		name = openLookout(j.Host)
+	}
+	lookouts, err := j.AllGather([]byte(name))
+	if err != nil {
+		return err
+	}
+	name = string(lookouts[slices.Index(j.Hosts, j.Host)])
+	leave := sync.OnceFunc(meetLookout(name, j.Rank, t.gone))
+	t.farewell.Store(&leave)
 	t.watch()
 	return nil
 }

@@ -228,6 +228,7 @@ func (t *thread) end() error {
 	endOnce.Lock()
 	defer endOnce.Unlock()
 	t.watcher.close()
+	t.takeLeave()
 	close(t.ending)
 	select {
 	case err := <-t.ended:

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/stele-lm/stele/cluster"
 )
 
 // interrupts are the signals that ask a command to stop: Ctrl-C's, the one that
@@ -44,6 +46,7 @@ func untilSignal() context.Context {
 		next()
 		close(second)
 		time.Sleep(lastWords)
+		cluster.Joined().Farewell()
 		os.Exit(exitInterrupted)
 	}()
 	ctx = context.WithValue(ctx, secondSignal{}, second)

@@ -159,6 +159,10 @@ func TestTrainTogetherKilled(t *testing.T) {
 	}
 	t.Logf("-kill-seed %d", seed)
 	random := rand.New(rand.NewPCG(21, seed))
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
 	root := t.TempDir()
 	settings := append([]string{"save.every=1"}, grpoSettings...)
 	var log bytes.Buffer
@@ -203,6 +207,7 @@ func TestTrainTogetherKilled(t *testing.T) {
 				cancel()
 				if err == nil {
 					t.Logf("%s: the run was over first", l.Name)
+					victim = ""
 				}
 			case <-ctx.Done():
 				cancel()
@@ -212,7 +217,11 @@ func TestTrainTogetherKilled(t *testing.T) {
 			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("%s: the rest ended %v later\n%s", l.Name, took, log.String())
 			}
-			t.Logf("%s: killed rank %s with %d steps taken\n%s", l.Name, victim, steps(), log.String())
+			said := fmt.Sprintf("stele: rank %s on %s: the process was killed", victim, host)
+			if victim != "" && !strings.Contains(log.String(), said) {
+				t.Errorf("%s: nobody says that rank %s was killed\n%s", l.Name, victim, log.String())
+			}
+			t.Logf("%s: killed rank %q with %d steps taken", l.Name, victim, steps())
 			if _, err := os.Stat(filepath.Join(out, "manifest.json")); err == nil {
 				args = append(trainTogether(out, settings...), "--resume")
 			}
