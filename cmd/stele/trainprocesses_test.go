@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,9 +36,6 @@ func trainTogether(out string, more ...string) []string {
 var grpoSettings = []string{"rollout.questions=6", "rollout.group_size=4", "rollout.max_tokens=6", "loss.beta=0.01",
 	"update.mini_batches=2", "update.micro_tokens=64"}
 
-// hardware is the line of a manifest that says among how many threads one process divided its work.
-var hardware = regexp.MustCompile(`(?m)^  "hardware": .*$`)
-
 // checkTogether compares a run of several processes with one process's: the same rollouts and settings byte for byte,
 // metrics and weights to 1e-6.
 func checkTogether(t *testing.T, what, alone, together string, steps int) {
@@ -55,7 +51,7 @@ func checkTogether(t *testing.T, what, alone, together string, steps int) {
 		}
 		want, errA := os.ReadFile(path)
 		got, errB := os.ReadFile(filepath.Join(together, name))
-		if errA != nil || errB != nil || !bytes.Equal(hardware.ReplaceAll(want, nil), hardware.ReplaceAll(got, nil)) {
+		if errA != nil || errB != nil || !bytes.Equal(want, got) {
 			t.Errorf("%s: %s is another than one process's (%v, %v)", what, name, errA, errB)
 		}
 	}

@@ -9,6 +9,9 @@ import (
 // Count is GOMAXPROCS as it was when the process began, whatever AllowCalls does.
 var Count = runtime.GOMAXPROCS(0)
 
+// Found is what Count was before processes of one job divided the cores of their machine.
+var Found = Count
+
 var (
 	lock   sync.Mutex
 	asking int // calls of AllowCalls that have not ended

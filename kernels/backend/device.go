@@ -298,7 +298,7 @@ func (d *Device) Description() (string, error) {
 // uses, or accelerators, which are opened for that.
 func (d *Device) Machine(n int) string {
 	if d.IsCPU() {
-		return fmt.Sprintf("%s, threads: %d", isa.Name(), threads.Count)
+		return fmt.Sprintf("%s, threads: %d", isa.Name(), threads.Found)
 	}
 	kind := d.Name
 	if h, err := d.Hardware(); err == nil && h.Kind != "" {
