@@ -101,7 +101,7 @@ func TestCompletionScripts(t *testing.T) {
 		if !strings.Contains(out.String(), "__complete") {
 			t.Errorf("%s: the script asks nothing of stele:\n%.300s", shell, out.String())
 		}
-		if _, err := exec.LookPath(shell); err == nil && shell != "powershell" { // it reads the script without running it
+		if _, err := exec.LookPath(shell); err == nil && shell != "powershell" { // it reads and does not run it
 			read := exec.Command(shell, "-n")
 			read.Stdin = &out
 			if said, err := read.CombinedOutput(); err != nil || len(said) > 0 {

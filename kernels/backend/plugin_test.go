@@ -102,7 +102,10 @@ func TestInstalledPlugin(t *testing.T) {
 	for _, c := range []struct {
 		program   string
 		installed bool
-	}{{filepath.Join(prefix, "bin", "program"), true}, {link, true}, {filepath.Join(prefix, "elsewhere", "program"), false}} {
+	}{
+		{filepath.Join(prefix, "bin", "program"), true}, {link, true},
+		{filepath.Join(prefix, "elsewhere", "program"), false},
+	} {
 		child := exec.Command(c.program, "-test.run", "^TestInstalledPlugin$")
 		child.Env = append(os.Environ(), "STELE_TEST_INSTALLED=1", "PJRT_PLUGIN_LIBRARY_PATH=/named")
 		out, err := child.CombinedOutput()
