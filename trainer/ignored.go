@@ -77,10 +77,7 @@ var idle = []without{
 		func(c *Config) bool { return c.Optimizer.Schedule == "constant" })},
 	{"data.dir,data.registry", func(c *Config, _ string) string { return builtIn("data.bench", c.Data.Bench) }},
 	{"eval.dir,eval.registry", func(c *Config, _ string) string { return builtIn("eval.bench", c.Eval.Bench) }},
-	{"reward.grader", when("reward.accuracy is 0", func(c *Config) bool {
-		return c.Reward.Effective().Accuracy == 0 && !(c.Rollout.DynamicSampling &&
-			c.Rollout.FilterBy == FilterByAccuracy)
-	})},
+	{"reward.grader", when("reward.accuracy is 0", func(c *Config) bool { return !c.needsAnswers() })},
 	{"data.seed", when("data.count is 0", func(c *Config) bool { return c.Data.Count == 0 })},
 	{"loss.kl,loss.kl_in,loss.kl_horizon", when("loss.beta is 0",
 		func(c *Config) bool { return c.Loss.Beta == 0 })},

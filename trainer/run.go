@@ -463,8 +463,13 @@ func (c *Config) reader(
 	return &problems.Reader{
 		Options: c.Data, Tokenizer: tokenizer, Template: template, MaxPrompt: c.Rollout.MaxPrompt, EOS: m.EOS,
 		Solutions: !c.Samples(), MaxSolution: cmp.Or(c.Data.MaxSolution, m.MaxPositions),
-		Positions: m.MaxPositions,
+		Positions: m.MaxPositions, Unanswered: !c.needsAnswers(),
 	}
+}
+
+// needsAnswers reports whether rollouts are compared with answers: for the reward, or to choose groups.
+func (c *Config) needsAnswers() bool {
+	return c.Reward.Effective().Accuracy > 0 || c.Rollout.DynamicSampling && c.Rollout.FilterBy == FilterByAccuracy
 }
 
 // loadReference loads the model that the run started from, which does not move: weights of its own or, where an

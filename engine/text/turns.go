@@ -74,7 +74,7 @@ func findTurn(chat Chat, messages []Message, i int, whole string, tokenizer *Tok
 	}
 	span.From = common(whole, asked)
 	before := strings.TrimSpace(messages[i-1].Content)
-	if at := strings.LastIndex(asked, before); at < 0 || span.From < at+len(before) {
+	if at := strings.LastIndex(asked, before); before != "" && (at < 0 || span.From < at+len(before)) {
 		return span, errors.New("the chat template writes what stands before it otherwise once it is there: such a " +
 			"conversation cannot be learnt from turn by turn")
 	}
@@ -94,8 +94,8 @@ func findTurn(chat Chat, messages []Message, i int, whole string, tokenizer *Tok
 	if err != nil {
 		return span, err
 	}
-	closing := ""
-	if at := strings.LastIndex(alone, words); at >= 0 {
+	closing, same := strings.CutPrefix(alone, whole[:span.To])
+	if at := strings.LastIndex(alone, words); !same && at >= 0 {
 		closing = alone[at+len(words):]
 	}
 	closing = closing[:common(closing, whole[span.To:])]

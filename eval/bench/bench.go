@@ -60,6 +60,8 @@ type Options struct {
 	Fields map[string]string
 	// Solutions asks for what is learnt from: each problem has a Solution, or Turns, and need not have an Answer.
 	Solutions bool
+	// Unanswered lets problems have no Answer, or a text without a final one: nobody compares with it.
+	Unanswered bool
 	// Say gets a line about what was guessed of a dataset named by its path; nil is
 	// silent.
 	Say io.Writer
@@ -330,7 +332,7 @@ func (s *Source) find(root, path, language, split string) ([]string, error) {
 func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error) {
 	source := &e.Sources[0]
 	source.Split, source.ofPath, source.guesses = o.Split, true, &guesses{}
-	source.solutions, source.guesses.solutions = o.Solutions, o.Solutions
+	source.solutions, source.guesses.solutions, source.unanswered = o.Solutions, o.Solutions, o.Unanswered
 	for part, field := range o.Fields {
 		if !slices.Contains(fieldNames, part) {
 			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part,

@@ -60,6 +60,7 @@ type guesses struct {
 	unused  []string                  // fields of the first record that nothing was read from
 	repeats bool                      // ids that were guessed are not unique
 	choices int                       // questions with more options than are graded as mathematics
+	without int                       // questions that have no answer
 	replies int                       // conversations whose last turn, the assistant's, is not asked
 
 	solutions bool // are asked for, and no answers
@@ -87,7 +88,7 @@ func (p *guesses) say(w io.Writer, path string) {
 		return
 	}
 	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 &&
-		p.replies == 0 && !p.repeats
+		p.replies == 0 && p.without == 0 && !p.repeats
 	var said []string
 	for _, part := range fieldNames {
 		names := slices.Sorted(maps.Keys(p.found[part]))
@@ -120,6 +121,9 @@ func (p *guesses) say(w io.Writer, path string) {
 	if p.replies > 0 {
 		line += fmt.Sprintf("; %d conversations end with a turn of the assistant's, which is cut off: it is not asked",
 			p.replies)
+	}
+	if p.without > 0 {
+		line += fmt.Sprintf("; %d questions have no answer, and none is compared", p.without)
 	}
 	if p.cut > 0 {
 		line += fmt.Sprintf(`; %d answers cut out of worked solutions (\boxed or ####)`, p.cut)
@@ -216,7 +220,7 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 		if part == "answer" && s.ofPath {
 			isWorked := slices.Contains(worked, strings.ToLower(found.name))
 			answer, cut := finalAnswer(value)
-			if isWorked && !cut && (strings.Contains(value, "\n") || len(value) > mostAnswer ||
+			if isWorked && !cut && !s.unanswered && (strings.Contains(value, "\n") || len(value) > mostAnswer ||
 				isConversation(found.value)) {
 				return p, "", fmt.Errorf(`field %q: no final answer (\boxed{...} or ####) in %.60q: name `+
 					`the answer's field with --fields answer=FIELD (data.fields in training), or add one`,

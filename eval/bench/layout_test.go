@@ -161,6 +161,31 @@ func TestUnusualData(t *testing.T) {
 	}
 }
 
+// TestUnanswered: questions need no answer where nobody compares with it; what there is of one is kept.
+func TestUnanswered(t *testing.T) {
+	for line, want := range map[string]Problem{
+		`{"prompt": "What?"}`:                             {Problem: "What?"},
+		`{"prompt": "What?", "completion": "It is\nso."}`: {Problem: "What?", Answer: "It is\nso.", Solution: "It is\nso."},
+		`{"prompt": "What?", "answer": "18"}`:             {Problem: "What?", Answer: "18"},
+	} {
+		path := write(t, "data.jsonl", line)
+		var said strings.Builder
+		problems, err := Load(path, []string{"en"}, Options{Unanswered: true, Say: &said})
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		want.ID, want.Language = "0", "en"
+		if d := cmp.Diff([]Problem{want}, problems); d != "" ||
+			strings.Contains(said.String(), "1 questions have no answer") != (want.Answer == "") {
+			t.Errorf("%s: %s; it said %q", line, d, said.String())
+		}
+		if _, err := Load(path, []string{"en"}, Options{}); (err == nil) != (want.Answer == "18") {
+			t.Errorf("%s: where answers are compared: %v", line, err)
+		}
+	}
+}
+
 // TestNotBase64 reads answers that could be base64 and are not.
 func TestNotBase64(t *testing.T) {
 	for _, answer := range []string{"ABCD", "2x=4", "abcd", "1234", "x=y=", "true"} {

@@ -126,7 +126,7 @@ func (s *Source) learnTurns(p *Problem, from foundField, question bool) error {
 	p.Turns, p.Messages = messages, messages[:last:last]
 	first := slices.IndexFunc(messages, func(m text.Message) bool { return m.Role == "assistant" })
 	for _, m := range p.Messages {
-		if m.Role == "user" {
+		if m.Role == "user" && strings.TrimSpace(m.Content) != "" {
 			p.Problem = m.Content
 		}
 	}

@@ -51,13 +51,23 @@ func (s *Source) problem(record *jsonl.Record, of answer.Type, split string, row
 	if s.solutions {
 		needed.name, needed.value = "solution", p.Solution
 	}
+	none := s.unanswered && !s.solutions && strings.TrimSpace(p.Answer) == "" && s.Fields["answer"] == ""
 	for _, must := range []struct{ name, value string }{{"problem", p.Problem}, needed} {
+		if none && must.name == "answer" {
+			continue
+		}
 		if strings.TrimSpace(must.value) == "" {
 			return p, s.lacks(record, must.name)
 		}
 	}
 	found := p.Answer
 	if s.solutions && found == "" {
+		return p, nil
+	}
+	if none {
+		if s.guesses != nil {
+			s.guesses.without++
+		}
 		return p, nil
 	}
 	if err := p.typed(of, options); err != nil {

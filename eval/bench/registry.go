@@ -56,8 +56,9 @@ type Source struct {
 	Patterns  map[string]string `yaml:"patterns"`
 	Choices   *Choices          `yaml:"choices"`
 
-	patterns  map[string]*regexp.Regexp
-	solutions bool // are asked for: see Options.Solutions
+	patterns map[string]*regexp.Regexp
+	// Of Options.
+	solutions, unanswered bool
 
 	// Of a dataset named by its path, whose records nothing describes.
 	ofPath    bool

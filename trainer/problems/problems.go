@@ -70,6 +70,7 @@ type Reader struct {
 	Template    *text.Template
 	MaxPrompt   int       // tokens
 	Solutions   bool      // are needed, for SFT
+	Unanswered  bool      // problems may have no answer: nobody compares with it
 	MaxSolution int       // tokens
 	Positions   int       // of the model
 	EOS         []int32   // of the model
@@ -77,6 +78,7 @@ type Reader struct {
 
 	languages *language.Table
 	answers   answer.Type // of the benchmark
+	unthought int         // turns whose reasoning the chat template leaves out
 }
 
 // Load reads the training set. A question whose prompt (or solution, for SFT) is
@@ -84,7 +86,7 @@ type Reader struct {
 // set stays one.
 func (r *Reader) Load() (*Set, error) {
 	source := r.Options.Source(r.Say)
-	source.Solutions = r.Solutions
+	source.Solutions, source.Unanswered = r.Solutions, r.Unanswered
 	loaded, err := bench.Load(r.Options.Bench, r.Options.Languages, source)
 	if err != nil {
 		return nil, err
@@ -140,6 +142,10 @@ func (r *Reader) Load() (*Set, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if r.unthought > 0 && r.Say != nil {
+		fmt.Fprintf(r.Say, "data: the chat template leaves the reasoning (<think>) of %d turns out, which are learnt from "+
+			"without it\n", r.unthought)
 	}
 	set.Problems = interleave(columns)
 	if len(set.Problems) == 0 {

@@ -3,6 +3,7 @@ package problems
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
@@ -46,6 +47,14 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 	}
 	if len(spans) == 0 {
 		return built, false, errors.New("the chat template's {% generation %} blocks mark nothing in it")
+	}
+	for _, m := range p.Turns {
+		if thought, _, closed := strings.Cut(m.Content, "</think>"); m.Role == "assistant" && closed {
+			_, thought, _ = strings.Cut(thought, "<think>")
+			if !strings.Contains(rendered, strings.TrimSpace(thought)) {
+				r.unthought++
+			}
+		}
 	}
 	built = Problem{Problem: p, Text: rendered[:spans[0].From]}
 	if built.IDs, err = r.Tokenizer.Encode(built.Text, false); err != nil {

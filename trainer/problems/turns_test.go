@@ -161,7 +161,10 @@ func TestLearntWords(t *testing.T) {
 			[]string{"<think>\n\n</think>\n\nIt is 2.<|im_end|>"}, ""},
 		"reasoning that is left out": {`{"messages": [` + user + `, {"role": "assistant", "content": ` +
 			`"<think>so</think>2"}, ` + user + `, ` + said + `]}`, thinking, Options{},
-			[]string{"2<|im_end|>", "<think>\n\n</think>\n\nIt is 2.<|im_end|>"}, ""},
+			[]string{"2<|im_end|>", "<think>\n\n</think>\n\nIt is 2.<|im_end|>"}, "reasoning (<think>) of 1 turns"},
+		"empty and white": {`{"messages": [{"role": "system", "content": ""}, ` + user + `, {"role": "assistant", ` +
+			`"content": ""}, {"role": "user", "content": ""}, {"role": "assistant", "content": "  so \n"}]}`, chatML,
+			Options{}, []string{"<|im_end|>", "  so \n<|im_end|>"}, ""},
 		"what follows": {`{"messages": [` + user + `, ` + said + `, ` + user + `]}`, chatML, Options{},
 			[]string{"It is 2.<|im_end|>"}, "1 conversations go on after the assistant's last turn"},
 		"trl, prompt and completion": {`{"prompt": [` + user + `], "completion": [` + said + `, ` + more + `]}`, chatML,
