@@ -67,6 +67,7 @@ var curvePanels = []curvePanel{
 			"timing_s/save_checkpoint"},
 		names: []string{"step", "gen", "reward", "ref", "old", "update", "save"}},
 	{title: "Tokens a second", keys: []string{"perf/throughput"}},
+	{title: "Padding in gradient passes, share", keys: []string{"train/padding"}},
 	{title: "Update: share of the device's peak", keys: []string{"perf/mfu/actor"}},
 	{title: "Most memory, GiB", keys: []string{"perf/max_memory_allocated_gb"}},
 	{title: "Tokens a step", keys: []string{"perf/total_num_tokens"}},
@@ -310,8 +311,8 @@ func (p *curvePanel) draw(c *canvas, steps []Step, left, top, width, height floa
 		}
 		return out
 	}
-	for _, band := range bands {
-		c.path(toPixels(band), true, "band", "")
+	for i, band := range bands {
+		c.path(toPixels(band), true, fmt.Sprintf("band f-c%d", paintOf(p.look(i))), "")
 	}
 	ends := make([]float64, len(curves))
 	for i, points := range curves {

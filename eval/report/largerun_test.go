@@ -89,9 +89,10 @@ func TestBrowserLargeRun(t *testing.T) {
 		b.eval(fmt.Sprintf(`window.turnBefore = turn; location.hash = %q`, hash))
 		b.wait(`turn > turnBefore`)
 		status, _ := shown(b)
-		heap := b.eval(`performance.memory.usedJSHeapSize / 1e6`)
+		var heap struct{ UsedSize float64 }
+		b.call("Runtime.getHeapUsage", nil, &heap)
 		t.Logf("%s: %v, of which %.0f ms to filter; %s %.0f MB of JavaScript's memory", what,
-			time.Since(started).Round(time.Millisecond), b.eval(`stele.filtered`), status, heap)
+			time.Since(started).Round(time.Millisecond), b.eval(`stele.filtered`), status, heap.UsedSize/1e6)
 		return status
 	}
 	step("filtered", "language=bn&off=yes&verdict=wrong")

@@ -85,7 +85,10 @@ func TestPanelsAreGrouped(t *testing.T) {
 	}
 	training := &Training{Steps: append(steps, Step{"step": 6, "perf/throughput": 3})}
 	var names, folded []string
-	for _, f := range training.curves("run") {
+	for _, f := range training.curves("run", 2) {
+		if f.Name != "run-curves-completions" && !strings.Contains(f.SVG(), "curve k2") { // one of several
+			t.Errorf("%s does not look like its model", f.Name)
+		}
 		if names = append(names, f.Name); f.Folded {
 			folded = append(folded, f.Caption)
 		}

@@ -14,10 +14,10 @@ var panelGroups = []struct {
 	begins []string
 }{
 	{"evaluation and reward", []string{"eval/", "reward", "groups/", "frac_reward", "words/", "switches/"}},
-	{"completions", []string{"completions/", "train/", "prompt_length/", "response_length/"}},
+	{"completions", []string{"completions/", "train/num_", "train/kept", "prompt_length/", "response_length/"}},
 	{"objective", []string{"loss", "kl", "actor/", "critic/", "entropy", "clip_ratio/", "sampling/",
 		"mean_token_probability", "grad_norm", "learning_rate"}},
-	{"time and memory", []string{"timing_s/", "perf/"}},
+	{"time and memory", []string{"timing_s/", "perf/", "train/padding"}},
 	{"other metrics", []string{""}},
 }
 
@@ -70,6 +70,16 @@ func (p *curvePanel) stood(steps []Step) string {
 		}
 	}
 	return p.title + " " + strings.Join(values, ", ")
+}
+
+// lookLike gives the curves that stand alone in their panels the look of the model that is trained.
+func lookLike(look int, panels []curvePanel) []curvePanel {
+	for i := range panels {
+		if p := &panels[i]; len(p.keys) == 1 && len(p.names) == 0 {
+			p.looks = []int{look}
+		}
+	}
+	return panels
 }
 
 // curveFigures draw panels: those that moved by groups, or in one figure, and those that did not in a last one that

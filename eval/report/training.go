@@ -19,7 +19,7 @@ func (s *study) trainingSection(id string, run *Run) Section {
 			}
 		}
 	}
-	x.Figures = append(x.Figures, t.curves(id)...)
+	x.Figures = append(x.Figures, t.curves(id, s.runLook(run))...)
 	return x
 }
 
@@ -48,7 +48,7 @@ func (t *Training) facts() []string {
 	return facts
 }
 
-func (t *Training) curves(id string) []Figure {
+func (t *Training) curves(id string, look int) []Figure {
 	if len(t.Steps) == 0 {
 		return nil
 	}
@@ -57,7 +57,7 @@ func (t *Training) curves(id string) []Figure {
 	if n := len(t.Steps); n >= smoothFrom {
 		caption += fmt.Sprintf(" Thin: each step; thick: mean of the last %d steps.", window(n))
 	}
-	return curveFigures(id+"-curves", "Training", caption, panelsOf(steps), steps, true)
+	return curveFigures(id+"-curves", "Training", caption, lookLike(look, panelsOf(steps)), steps, true)
 }
 
 // Trained are the training runs of an arm, one with each seed.
@@ -89,7 +89,7 @@ func (r *Report) AddTraining(arms []Trained) {
 			continue
 		}
 		mean, low, high := overSeeds(runs)
-		panels := panelsOf(mean)
+		panels := lookLike(r.study.look(arm.Name), panelsOf(mean))
 		for i := range panels {
 			p := &panels[i]
 			if p.title == "Reward, mean ± standard deviation" {
