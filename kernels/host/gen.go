@@ -120,13 +120,20 @@ func goFile() {
 	vnniGo()
 }
 
-var kinds = []string{"dot", "stream", "score", "mix"}
+var kinds = []string{"dot", "stream", "pair", "score", "mix"}
 
 func (t tier) formatsOf(kind string) []string {
-	if kind == "score" || kind == "mix" {
+	var list []string
+	switch kind {
+	case "score", "mix":
 		return t.poolFormats
+	case "pair":
+		if t.bits == 256 {
+			return nil
+		}
+	default:
+		list = slices.Clone(t.formats)
 	}
-	list := slices.Clone(t.formats)
 	for _, c := range codes {
 		list = append(list, c.name)
 	}
@@ -139,6 +146,8 @@ func (t tier) names(kind, format string) (list []string) {
 	switch {
 	case kind == "stream":
 		most = 1
+	case kind == "pair":
+		most = pairRows
 	case slices.ContainsFunc(codes, func(c code) bool { return format == c.name || format == c.kernel(true) }):
 		most = t.spanRows
 	}

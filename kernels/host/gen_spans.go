@@ -88,6 +88,10 @@ func (t tier) spans(c code) {
 	t.streamSpans(c, false)
 	if t.bits == 256 {
 		t.streamSpans(c, true)
+		return
+	}
+	for rows := 1; rows <= pairRows; rows++ {
+		t.pairSpans(c, rows)
 	}
 }
 
@@ -168,6 +172,64 @@ func (t tier) dotSpans(c code, rows int) {
 		p("\tVMOVUPS %s, (AX)\n\tADDQ R13, AX", total(i))
 	}
 	p("\tADDQ $64, BX\n\tSUBQ $1, CX\n\tJNE strip\n\tVZEROUPPER\n\tRET")
+}
+
+// pairRows is how many rows the largest tile of two strips has.
+const pairRows = 6
+
+// pairSpans is dotSpans for two strips, which share what is loaded of x; it fetches nothing ahead.
+func (t tier) pairSpans(c code, rows int) {
+	sum := func(i, s int) int { return 2*i + s }
+	total := func(i, s int) string { return "Z" + itoa(2*(pairRows+i)+s) }
+	low := []string{"Z24", "Z26"}
+	high := []string{"Z25", "Z27"}
+	x := func(i int) string { return "Z" + itoa(28+i%2) }
+	const mask = "Z31"
+	p("\nTEXT ·pair512%s%d(SB), NOSPLIT, $0-8", c.name, rows)
+	p("\tMOVQ t+0(FP), R15\n\tVBROADCASTSS %s, %s", spanWord(lowBits), mask)
+	p("\tMOVQ %s, SI\n\tMOVQ %s, BX\n\tMOVQ %s, DI", field("w"), field("y"), field("x"))
+	p("\tMOVQ %s, R8\n\tMOVQ %s, R13\n\tMOVQ %s, AX", field("ldx"), field("ldy"), field("k"))
+	p("\tIMUL3Q $%d, AX, R9", c.span())
+	strip := []string{"", "(R9*1)"}
+	for i := range rows {
+		p("\tVPXORD %s, %[1]s, %[1]s\n\tVPXORD %[2]s, %[2]s, %[2]s", total(i, 0), total(i, 1))
+	}
+	p("\tPCALIGN $32\nspan:")
+	for i := range rows {
+		for s := range strip {
+			p("\tVPBROADCASTD %d(DI), Z%d", rowSpan*i+spanOffset, sum(i, s))
+		}
+	}
+	for line := range c.scales() / 64 {
+		var parts [2][]string
+		for s, at := range strip {
+			p("\tVMOVDQU32 %d(SI)%s, %s", 64*line, at, low[s])
+			parts[s] = c.parts(t, low[s], high[s], mask)
+		}
+		for part := range parts[0] {
+			for i := range rows {
+				p("\tVPBROADCASTD %d(DI), %s", rowSpan*i+c.inputs()*line+4*part, x(i))
+				for s := range strip {
+					p("\tVPDPBUSD %s, %s, Z%d", x(i), parts[s][part], sum(i, s))
+				}
+			}
+		}
+	}
+	for s, at := range strip {
+		p("\tVPMOVZXWD %d(SI)%s, %s\n\tVPSLLD $16, %[3]s, %[3]s", c.scales(), at, low[s])
+	}
+	for i := range rows {
+		p("\tVBROADCASTSS %d(DI), %s", rowSpan*i+spanScale, x(i))
+		for s := range strip {
+			p("\tVCVTDQ2PS Z%d, Z%[1]d\n\tVMULPS %[2]s, %[3]s, %[4]s", sum(i, s), x(i), low[s], high[s])
+			p("\tVMULPS %s, Z%d, Z%[2]d\n\tVADDPS Z%[2]d, %[3]s, %[3]s", high[s], sum(i, s), total(i, s))
+		}
+	}
+	p("\tADDQ R8, DI\n\tADDQ $%d, SI\n\tSUBQ $1, AX\n\tJNE span", c.span())
+	for i := range rows {
+		p("\tVMOVUPS %s, (BX)\n\tVMOVUPS %s, 64(BX)\n\tADDQ R13, BX", total(i, 0), total(i, 1))
+	}
+	p("\tVZEROUPPER\n\tRET")
 }
 
 // halfDotSpans is dotSpans for vectors of 8 outputs, half a strip. Without VNNI products of bytes with

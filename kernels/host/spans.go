@@ -14,6 +14,8 @@ import (
 const (
 	spanIn   = 32
 	stripOut = 16
+	// From pairedRows rows on two strips at a time are faster than tiles of more rows.
+	pairedRows = 64
 )
 
 // rowSpan is a row's activations beside a span of weights: about q·scale, of which q are at most
@@ -207,16 +209,31 @@ func (m *Matrix) multiplyStrips(x *Rows, y unsafe.Pointer, ldy, lo, hi int, t *t
 		return
 	}
 	// A block's weights stay in the second-level cache while the rows go over them, in tiles
-	// of about one size. The first of these fetches the next block's.
+	// of about one size. Of few rows the first tile fetches the next block's meanwhile, of many
+	// each has its share fetched before.
+	pairs := m.tier.pair[m.format]
+	paired := pairs != nil && x.N >= pairedRows
+	if paired {
+		most = len(pairs)
+	}
 	tiles := (x.N + most - 1) / most
 	for strip := uintptr(0); strip < uintptr(hi-lo)/stripOut; strip += blockOut / stripOut {
 		t.groups = min(blockOut/stripOut, uintptr(hi-lo)/stripOut-strip)
 		t.w, t.ahead = unsafe.Pointer(&m.span(lo+int(strip)*stripOut, 0)[0]), t.groups*length
+		kernels := m.tier.dot[m.format]
+		if paired && t.groups == blockOut/stripOut {
+			kernels = pairs
+		}
+		next, share := unsafe.Add(t.w, t.ahead), int(t.ahead)/tiles
 		for i := range tiles {
+			if paired {
+				fetchLines(unsafe.Add(next, i*share), share)
+				t.ahead = 0
+			}
 			from, to := x.N*i/tiles, x.N*(i+1)/tiles
 			t.x = unsafe.Pointer(&x.spans[from])
 			t.y = unsafe.Add(y, uintptr(from*ldy)*4+strip*stripOut*4)
-			m.tier.dot[m.format][to-from-1](t)
+			kernels[to-from-1](t)
 			t.ahead = 0
 		}
 	}

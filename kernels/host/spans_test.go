@@ -40,7 +40,7 @@ func testSpanBits(t *testing.T, f format) {
 	want := map[shape][]float32{}
 	for _, s := range []shape{
 		{1, 16, 32}, {1, 64, 576}, {1, 200, 96}, {2, 33, 48}, {5, 130, 70}, {6, 32, 1536}, {7, 40, 20},
-		{12, 48, 64}, {13, 100, 160}, {16, 576, 128}, {29, 17, 33}, {100, 64, 32},
+		{12, 48, 64}, {13, 100, 160}, {16, 576, 128}, {29, 17, 33}, {70, 48, 96}, {100, 64, 32},
 	} {
 		values, x := random(r, s.out*s.in), random(r, s.n*s.in)
 		eachTier(t, func(t *testing.T) {

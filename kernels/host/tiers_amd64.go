@@ -21,6 +21,7 @@ var tier256 = tier{rows: 3, lanes: 8,
 		formatInt4: {stream256Int41},
 		formatW8A8: {stream256W8A81},
 	},
+	pair: [formatCount][]kernel{},
 	score: [formatCount][]kernel{
 		formatF32:  {score256F321, score256F322, score256F323},
 		formatWide: {score256Wide1, score256Wide2, score256Wide3},
@@ -61,6 +62,10 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formatInt8: {stream512Int81},
 		formatInt4: {stream512Int41},
 		formatW8A8: {stream512W8A81},
+	},
+	pair: [formatCount][]kernel{
+		formatInt4: {pair512Int41, pair512Int42, pair512Int43, pair512Int44, pair512Int45, pair512Int46},
+		formatW8A8: {pair512W8A81, pair512W8A82, pair512W8A83, pair512W8A84, pair512W8A85, pair512W8A86},
 	},
 	score: [formatCount][]kernel{
 		formatF32:  {score512F321, score512F322, score512F323, score512F324, score512F325, score512F326},
@@ -368,6 +373,42 @@ func stream512Int41(t *tile)
 
 //go:noescape
 func stream512W8A81(t *tile)
+
+//go:noescape
+func pair512Int41(t *tile)
+
+//go:noescape
+func pair512Int42(t *tile)
+
+//go:noescape
+func pair512Int43(t *tile)
+
+//go:noescape
+func pair512Int44(t *tile)
+
+//go:noescape
+func pair512Int45(t *tile)
+
+//go:noescape
+func pair512Int46(t *tile)
+
+//go:noescape
+func pair512W8A81(t *tile)
+
+//go:noescape
+func pair512W8A82(t *tile)
+
+//go:noescape
+func pair512W8A83(t *tile)
+
+//go:noescape
+func pair512W8A84(t *tile)
+
+//go:noescape
+func pair512W8A85(t *tile)
+
+//go:noescape
+func pair512W8A86(t *tile)
 
 //go:noescape
 func score512F321(t *tile)

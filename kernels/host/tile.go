@@ -76,6 +76,8 @@ type tier struct {
 	// into four parts of groups outputs each, whose weights begin ldw apart; those in spans into
 	// lanes / 4 parts of groups strips each.
 	stream [formatCount][]kernel
+	// pair is dot for two strips in spans, where there are many rows; none with vectors of 8 lanes.
+	pair   [formatCount][]kernel
 	strips strips
 	amx    [formatCount]amxKernels // none but with AMX
 }
