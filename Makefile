@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
+.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-mpi bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
   race portable arm64 browser-check check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -153,6 +153,10 @@ bench-peers: build
 # A GRPO step against TRL's, which it installs; FLAGS="--dtype float32 --rounds 1" is a part.
 bench-trl: build
 	@third_party/bench-trl.sh $(FLAGS)
+
+# GRPO's steps in two processes of one core each against one process of one core; MODEL is a folder.
+bench-mpi: build
+	@third_party/bench-mpi.sh $(MODEL) $(PAIRS) $(FLAGS)
 
 # An update on one sequence of 4,096 tokens against torch's; FLAGS="--dtype float32 --rounds 1" is a part.
 bench-pass: build

@@ -58,6 +58,7 @@ func (r *run) stage() error {
 		return nil
 	}
 	_, staging := r.checkpointPath()
+	defer r.guard("writing "+staging, r.memory.Total)()
 	if err := errors.Join(os.RemoveAll(staging), os.MkdirAll(filepath.Dir(staging), 0o755)); err != nil {
 		return err
 	}

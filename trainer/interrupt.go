@@ -196,7 +196,15 @@ func (r *run) sayKept() {
 		r.sayf("stopped before the run began: nothing is kept, start it again as before")
 		return
 	}
-	again := cmp.Or(r.options.GoOn, fmt.Sprintf("go on with: stele train --out %s --resume", shellWord(r.dir)))
+	launch := ""
+	switch {
+	case r.job.Launcher == "srun":
+		launch = fmt.Sprintf("srun -n %d ", r.job.Size)
+	case r.job.Size > 1:
+		launch = fmt.Sprintf("mpirun -n %d ", r.job.Size)
+	}
+	again := cmp.Or(r.options.GoOn,
+		fmt.Sprintf("go on with: %sstele train --out %s --resume", launch, shellWord(r.dir)))
 	steps, err := checkpointSteps(filepath.Join(r.dir, "checkpoints"))
 	if err != nil || len(steps) == 0 {
 		r.sayf("stopped before there was a checkpoint: the run begins again at step 1; %s", again)

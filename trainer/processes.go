@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
@@ -76,6 +77,13 @@ func (r *run) first(decide func() bool) (bool, error) {
 	}
 	said, err := r.job.Broadcast(said)
 	return err == nil && said[0] != 0, err
+}
+
+// guard watches over the reading or writing of as many bytes, while others wait for it: a file system that hangs says
+// nothing.
+func (r *run) guard(what string, bytes int64) (done func()) {
+	const least = 10e6 // bytes a second
+	return r.job.Guard(what, time.Duration(float64(bytes)/least*float64(time.Second)))
 }
 
 // digest is the SHA-256 of data, or as much of it as tells it from others.

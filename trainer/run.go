@@ -275,7 +275,9 @@ func (r *run) note(step int, metrics Metrics) error {
 	if !r.writes() {
 		return nil
 	}
-	if err := appendMetrics(r.metricsPath(), metrics); err != nil {
+	done := r.guard("writing "+r.metricsPath(), 0)
+	err := appendMetrics(r.metricsPath(), metrics)
+	if done(); err != nil {
 		return err
 	}
 	r.loggers.Write(logger.Point{Step: step, Time: time.Now(), Values: metrics.forLoggers()})
@@ -319,6 +321,7 @@ func (r *run) step(ctx context.Context, step int) (Metrics, error) {
 // goes on from, if there is one.
 func (r *run) load(found *checked) error {
 	c, latest := &r.config, found.latest
+	defer r.guard("loading "+found.source.Dir, r.memory.Total)()
 	e, err := found.source.Load()
 	if err != nil {
 		return err

@@ -42,6 +42,7 @@ func (r *run) keepRollouts(step int, rollouts []*rollout) error {
 		return nil
 	}
 	path := r.rolloutPath(step)
+	defer r.guard("writing "+path, 0)()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

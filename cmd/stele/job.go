@@ -35,13 +35,17 @@ func (g *globals) join(c *cobra.Command) error {
 		c.SetOut(io.Discard)
 		c.SetErr(io.Discard)
 	}
-	sharers, err := coreSharers(job)
+	cores := allowedCores()
+	place, sharers, err := coreSharers(job, cores)
 	if err != nil {
 		return err
 	}
 	if sharers > 1 && os.Getenv("GOMAXPROCS") == "" {
 		threads.Count = max(1, threads.Count/sharers)
 		runtime.GOMAXPROCS(threads.Count)
+		if n := len(cores); n >= sharers {
+			stayOn(cores[n*place/sharers : n*(place+1)/sharers])
+		}
 	}
 	fmt.Fprintf(g.stderr(), "%d processes, started by %s: %s; %d threads each\n", job.Size, job.Launcher, job.Library,
 		threads.Count)
@@ -56,16 +60,20 @@ func (g *globals) processes() eval.Processes {
 	return eval.Of(g.job)
 }
 
-// coreSharers is how many processes of this machine may run on the same cores as this one.
-func coreSharers(job *cluster.Job) (n int, err error) {
-	own := job.Host + "\x00" + allowedCores()
+// coreSharers is how many processes of this machine may run on the same cores as this one, and how many of them have a
+// lower rank.
+func coreSharers(job *cluster.Job, cores []int) (place, n int, err error) {
+	own := job.Host + fmt.Sprint(cores)
 	all, err := job.AllGather([]byte(own))
-	for _, other := range all {
+	for rank, other := range all {
 		if string(other) == own {
 			n++
+			if rank < job.Rank {
+				place++
+			}
 		}
 	}
-	return n, err
+	return place, n, err
 }
 
 // endJob leaves a job of several processes with the error that the command returned, and returns the exit code. What

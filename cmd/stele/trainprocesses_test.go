@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -243,4 +244,60 @@ func rankOf(pid int) string {
 		}
 	}
 	return ""
+}
+
+// TestTrainTogetherFaults: a disk that is full for one process, and a file system that hangs, end all with one line
+// that says whose and what; another job that would write the run is refused meanwhile.
+func TestTrainTogetherFaults(t *testing.T) {
+	l := clustertest.Launchers(t)[0]
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		spoil func(metrics string) error
+		want  string
+	}{
+		"full disk": {func(metrics string) error {
+			return os.Symlink("/dev/full", metrics)
+		}, "stele: rank 0 on " + host + ": write %s: no space left on device"},
+		"hung file system": {func(metrics string) error {
+			return syscall.Mkfifo(metrics, 0o600)
+		}, "stele: rank 0 on " + host + ": writing %s has not ended for 3s: does its file system hang?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			metrics := filepath.Join(out, "metrics.jsonl")
+			var log bytes.Buffer
+			run := processes(t, l, 2, &log, trainTogether(out, append([]string{"steps=1000"}, grpoSettings...)...)...)
+			run.Env = append(run.Env, "STELE_MPI_DEADLINE=3s")
+			if err := run.Start(); err != nil {
+				t.Fatal(err)
+			}
+			stop := time.AfterFunc(2*time.Minute, func() { _ = run.Process.Kill() })
+			defer stop.Stop()
+			for sizeOf(metrics) == 0 && run.ProcessState == nil {
+				time.Sleep(time.Millisecond)
+			}
+			if name == "full disk" {
+				var other bytes.Buffer
+				second := processes(t, l, 2, &other, trainTogether(out, grpoSettings...)...)
+				if err := second.Run(); err == nil || strings.Count(other.String(), "stele:") != 1 ||
+					!strings.Contains(other.String(), out+" is being written by another process (process ") {
+					t.Errorf("a second job: %v\n%s", err, other.String())
+				}
+			}
+			spoiled := metrics + ".spoiled"
+			if err := errors.Join(c.spoil(spoiled), os.Rename(spoiled, metrics)); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			err := run.Wait()
+			want := fmt.Sprintf(c.want, metrics)
+			if took := time.Since(began); err == nil || took > 30*time.Second ||
+				strings.Count(log.String(), "stele:") != 1 || !strings.Contains(log.String(), want) {
+				t.Errorf("after %v: %v\n%s\nexpected %s", took, err, log.String(), want)
+			}
+		})
+	}
 }
