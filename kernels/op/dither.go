@@ -13,7 +13,7 @@ func Noise(x, key *Node) *Node {
 	shape.DType = dtypes.Uint32
 	flat := shape.Clone()
 	flat.Dimensions = []int{shape.Size()}
-	h := Add(MulScalar(Iota(x.Graph(), flat, 0), uint32(2654435769)), key)
+	h := Add(MulScalar(Iota(x.Graph(), flat, 0), uint32(noiseStep)), key)
 	h = BitwiseXor(h, BitwiseShiftRightLogicalScalar(h, uint32(16)))
 	h = MulScalar(h, uint32(0x85ebca6b))
 	h = BitwiseXor(h, BitwiseShiftRightLogicalScalar(h, uint32(13)))
@@ -21,6 +21,12 @@ func Noise(x, key *Node) *Node {
 	h = BitwiseXor(h, BitwiseShiftRightLogicalScalar(h, uint32(16)))
 	return Reshape(h, shape.Dimensions...)
 }
+
+// noiseStep is what the key of an element's noise has more than that of the one before.
+const noiseStep = 2654435769
+
+// NoiseFrom is what to add to a key for the noise of a tensor's elements from number n on.
+func NoiseFrom(n int) uint32 { return uint32(uint64(n) * noiseStep) }
 
 // Dither rounds x, float32, to bfloat16, up or down with the probability that keeps
 // its mean, by 16 of the bits of noise, uint32 of x's shape. A sum of many small

@@ -96,7 +96,8 @@ func TestMesh(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer gradient.Close()
-			update, err := optimizer.CompileUpdate(w.Device, w.Specs, s.trained, optimizer.Default())
+			update, err := optimizer.CompileUpdate(w.Device, w.Specs, s.trained, optimizer.Default(),
+				optimizer.Part{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -198,7 +198,7 @@ func (s subject) programs(d *backend.Device) []program {
 				title += " with masters"
 			}
 			named(title, func() (*backend.NamedProgram, error) {
-				return optimizer.CompileUpdate(d, trained, held, options)
+				return optimizer.CompileUpdate(d, trained, held, options, optimizer.Part{})
 			})
 		}
 	}

@@ -30,7 +30,8 @@ func (l *Learner) allocate() (err error) {
 	for _, one := range w.Replicas() {
 		r := &replica{weights: one, gradients: make([]backend.Buffer, len(l.specs))}
 		l.replicas, mesh = append(l.replicas, r), append(mesh, one.Device)
-		r.optimizer, err = optimizer.New(one.Device, l.specs, held, options.AdamW, options.Seed, one.Float32s)
+		r.optimizer, err = optimizer.New(one.Device, l.specs, held, options.AdamW, optimizer.Part{}, options.Seed,
+			one.Float32s)
 		if err != nil {
 			return err
 		}

@@ -117,14 +117,13 @@ func (w Workload) Plan() Plan {
 			n *= int64(d)
 		}
 		p.Gradients += 4 * n
-		p.Optimizer += optimizer.MomentBytes(w.Optimizer.State, spec.Shape)
-		if w.LoRA.Trains() || held != checkpoint.F32 && w.Optimizer.Masters {
-			p.Optimizer += 4 * n // the factors, or masters
-		}
 		if w.Reference && w.Factors != nil {
 			p.Reference += 4 * n // the adapter as it was
 		}
 	}
+	// Beside the moments the factors, or masters.
+	p.Optimizer = optimizer.Part{}.Bytes(trained, w.Optimizer.State, w.LoRA.Trains() ||
+		held != checkpoint.F32 && w.Optimizer.Masters)
 	if w.Reference && !w.LoRA.Trains() {
 		p.Reference = p.Weights
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/op"
 )
@@ -27,9 +26,9 @@ const codedSize = 4096
 // gradient, or v, of its square.
 type moment struct {
 	name    string
-	formats []format // by tensor
-	specs   []architecture.Tensor
-	buffers []backend.Buffer // those of each tensor in turn
+	formats []format // by piece
+	pieces  []piece
+	buffers []backend.Buffer // those of each piece in turn
 }
 
 // format stores one tensor of a moment in one buffer or in two.
@@ -108,21 +107,21 @@ func (f rootFormat) load(buffers []*Node, dims []int) *Node {
 func (f rootFormat) store(x, key *Node) []*Node { return f.codeFormat.store(Sqrt(x), key) }
 
 // newMoment describes a moment; allocate makes its buffers.
-func newMoment(name, state string, specs []architecture.Tensor) *moment {
-	m := &moment{name: name, specs: specs}
-	for _, spec := range specs {
-		m.formats = append(m.formats, formatOf(name, state, spec.Shape))
+func newMoment(name, state string, pieces []piece) *moment {
+	m := &moment{name: name, pieces: pieces}
+	for _, p := range pieces {
+		m.formats = append(m.formats, formatOf(name, state, p.whole))
 	}
 	return m
 }
 
 // allocate makes the buffers, of zeros.
 func (m *moment) allocate(device *backend.Device) error {
-	for i, spec := range m.specs {
-		for _, p := range m.formats[i].buffers(spec.Shape) {
+	for i, of := range m.pieces {
+		for _, p := range m.formats[i].buffers(of.dims) {
 			zeros, err := device.Zeros(p.shape.DType, p.shape.Dimensions...)
 			if err != nil {
-				return fmt.Errorf("optimiser state of %s: %w", spec.Name, err)
+				return fmt.Errorf("optimiser state of %s: %w", of.name, err)
 			}
 			m.buffers = append(m.buffers, zeros)
 		}
@@ -130,32 +129,21 @@ func (m *moment) allocate(device *backend.Device) error {
 	return nil
 }
 
-// inputs declares the buffers of all tensors, donated.
+// inputs declares the buffers of all pieces, donated.
 func (m *moment) inputs() []backend.Input {
 	var inputs []backend.Input
-	for i, spec := range m.specs {
-		for _, p := range m.formats[i].buffers(spec.Shape) {
-			inputs = append(inputs, backend.Input{Name: m.name + " of " + spec.Name + p.suffix,
+	for i, of := range m.pieces {
+		for _, p := range m.formats[i].buffers(of.dims) {
+			inputs = append(inputs, backend.Input{Name: m.name + " of " + of.name + p.suffix,
 				Shape: p.shape, Donated: true})
 		}
 	}
 	return inputs
 }
 
-// load takes tensor i off the front of the nodes that inputs declared.
-func (m *moment) load(i int, nodes []*Node) (tensor *Node, rest []*Node) {
-	dims := m.specs[i].Shape
+// load takes piece i off the front of the nodes that inputs declared.
+func (m *moment) load(i int, nodes []*Node) (piece *Node, rest []*Node) {
+	dims := m.pieces[i].dims
 	n := len(m.formats[i].buffers(dims))
 	return m.formats[i].load(nodes[:n], dims), nodes[n:]
-}
-
-// MomentBytes returns the size of the moments of a tensor of dims.
-func MomentBytes(state string, dims []int) int64 {
-	total := int64(0)
-	for _, name := range []string{"m", "v"} {
-		for _, p := range formatOf(name, state, dims).buffers(dims) {
-			total += int64(p.shape.Size()) * int64(p.shape.DType.Size())
-		}
-	}
-	return total
 }

@@ -27,6 +27,8 @@ type Optimizer struct {
 	specs   []architecture.Tensor // of what is trained
 	held    dtypes.DType          // of its buffers
 	seed    uint64
+	part    Part
+	pieces  []piece // of what is trained, that this part of the optimiser has
 	// Updates is the number of steps taken.
 	Updates int
 
@@ -36,12 +38,12 @@ type Optimizer struct {
 	update  *backend.NamedProgram
 }
 
-// New allocates the state for parameters of specs, held as held, and compiles the step.
+// New allocates a part of the state for parameters of specs, held as held, and compiles the step.
 // values returns the float32 values of a parameter, which masters begin with. seed and a
 // step's number make the random numbers of rounding in the step.
-func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW, seed uint64,
-	values func(i int) ([]float32, error)) (*Optimizer, error) {
-	o := describe(device, specs, held, options)
+func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW, part Part,
+	seed uint64, values func(i int) ([]float32, error)) (*Optimizer, error) {
+	o := describe(device, specs, held, options, part)
 	o.seed = seed
 	for _, m := range []*moment{o.m, o.v} {
 		if err := m.allocate(device); err != nil {
@@ -49,14 +51,15 @@ func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType,
 		}
 	}
 	if o.mastered() {
-		for i, spec := range specs {
-			values, err := values(i)
+		for _, p := range o.pieces {
+			values, err := values(p.tensor)
 			if err != nil {
 				return nil, err
 			}
-			master, err := backend.Upload(device, values, spec.Shape...)
+			n := p.columns()
+			master, err := backend.Upload(device, values[n*p.rows.From:n*p.rows.To], p.dims...)
 			if err != nil {
-				return nil, fmt.Errorf("master of %s: %w", spec.Name, err)
+				return nil, fmt.Errorf("master of %s: %w", p.name, err)
 			}
 			o.masters = append(o.masters, master)
 		}
@@ -71,17 +74,19 @@ func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType,
 	return o, nil
 }
 
-func describe(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW) *Optimizer {
+func describe(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW,
+	part Part) *Optimizer {
+	pieces := part.pieces(specs)
 	return &Optimizer{
-		options: options, device: device, specs: specs, held: held,
-		m: newMoment("m", options.State, specs), v: newMoment("v", options.State, specs),
+		options: options, device: device, specs: specs, held: held, part: part, pieces: pieces,
+		m: newMoment("m", options.State, pieces), v: newMoment("v", options.State, pieces),
 	}
 }
 
 // mastered reports whether the parameters have float32 masters.
 func (o *Optimizer) mastered() bool { return o.held != dtypes.Float32 && o.options.Masters }
 
-// Step moves parameters by their summed gradients at a learning rate: the buffers in both
+// Step moves parameters, of a part those that it has, by their summed gradients at a learning rate: the buffers in both
 // slices are replaced, gradients by zeros. It returns the gradient's norm before
 // clipping. A norm that is not finite moves nothing and is ErrNotFinite.
 func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (norm float64, err error) {
@@ -141,24 +146,30 @@ func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (
 	return norm, nil
 }
 
-// State lists the tensors that a checkpoint keeps: the moments' buffers, and masters.
+// State lists the tensors that a checkpoint keeps: the moments' buffers, and masters. Those of a part are parts of
+// the checkpoint's.
 func (o *Optimizer) State() []tensorfile.Tensor {
 	var all []tensorfile.Tensor
 	for _, m := range []*moment{o.m, o.v} {
 		at := 0
-		for i, spec := range o.specs {
-			for _, p := range m.formats[i].buffers(spec.Shape) {
-				all = append(all, tensorfile.Tensor{Name: m.name + "." + spec.Name + p.suffix, Shape: p.shape,
-					Buffer: &m.buffers[at]})
+		for i, p := range m.pieces {
+			whole := m.formats[i].buffers(p.whole)
+			from := p.rows.From
+			if len(whole) > 1 { // of blocks
+				from = from * p.columns() / op.CodeBlock
+			}
+			for k, b := range m.formats[i].buffers(p.dims) {
+				all = append(all, tensorfile.Tensor{Name: m.name + "." + p.name + b.suffix, Shape: b.shape,
+					Buffer: &m.buffers[at], Whole: whole[k].shape.Dimensions, From: from})
 				at++
 			}
 		}
 	}
-	for i, spec := range o.specs {
+	for i, p := range o.pieces {
 		if o.masters != nil {
 			all = append(all, tensorfile.Tensor{
-				Name: "master." + spec.Name, Shape: shapes.Make(dtypes.Float32, spec.Shape...),
-				Buffer: &o.masters[i],
+				Name: "master." + p.name, Shape: shapes.Make(dtypes.Float32, p.dims...),
+				Buffer: &o.masters[i], Whole: p.whole, From: p.rows.From,
 			})
 		}
 	}
@@ -198,17 +209,17 @@ const (
 
 var scalars = backend.Scalars{gradientScale, learningRate, decay, bias1, bias2}
 
-// CompileUpdate compiles the optimiser's step without its state: checks of what a compiler makes of it need
+// CompileUpdate compiles the optimiser's step, of a part, without its state: checks of what a compiler makes of it need
 // no buffers.
-func CompileUpdate(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW) (
+func CompileUpdate(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW, part Part) (
 	*backend.NamedProgram, error,
 ) {
-	return describe(device, specs, held, options).compileUpdate()
+	return describe(device, specs, held, options, part).compileUpdate()
 }
 
 // compileUpdate builds the optimiser's step. Its inputs are the scalars, a uint32 key of
-// random numbers, then for all that is trained the weights, both moments, the gradients and,
-// where there are any, the weights' float32 masters; all but the first two are donated and
+// random numbers, then for all that is trained the weights and gradients, and for what the part has of it
+// both moments and, where there are any, the weights' float32 masters; all but the first two are donated and
 // returned, gradients as zeros.
 func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 	a, held := o.options, o.held
@@ -221,7 +232,12 @@ func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 		{Name: "gradients", Inputs: Floats("gradient", o.specs, true)},
 	}
 	if o.mastered() {
-		moved = append(moved, backend.Group{Name: "masters", Inputs: Floats("master", o.specs, true)})
+		masters := make([]backend.Input, len(o.pieces))
+		for k, p := range o.pieces {
+			masters[k] = backend.Input{Name: "master of " + p.name, Shape: shapes.Make(dtypes.Float32, p.dims...),
+				Donated: true}
+		}
+		moved = append(moved, backend.Group{Name: "masters", Inputs: masters})
 	}
 	var outputs []string
 	for _, group := range moved {
@@ -233,35 +249,40 @@ func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 		scalar := func(name string) *Node { return scalars.Of(in.One("scalars"), name) }
 		ms, vs, out := in["m"], in["v"], backend.Nodes{}
 		put := func(name string, nodes ...*Node) { out[name] = append(out[name], nodes...) }
-		for i, weight := range in["weights"] {
-			// Each tensor that is rounded by chance has numbers of its own.
+		out["weights"] = append(out["weights"], in["weights"]...)
+		for k, p := range o.pieces {
+			i := p.tensor
+			// Each tensor that is rounded by chance has numbers of its own, and a piece of it the same.
 			keyed := func(tensor int) *Node {
-				return AddScalar(in.One("key"), uint32(splitmix.Mix(uint64(3*i+tensor))))
+				return AddScalar(in.One("key"), uint32(splitmix.Mix(uint64(3*i+tensor)))+
+					op.NoiseFrom(p.rows.From*p.columns()))
 			}
+			weight := p.of(in["weights"][i])
 			if o.mastered() {
-				weight = in["masters"][i]
+				weight = in["masters"][k]
 			}
 			weight = op.Convert(weight, dtypes.Float32)
 			var m, v *Node
-			m, ms = o.m.load(i, ms)
-			v, vs = o.v.load(i, vs)
-			g := Mul(in["gradients"][i], scalar(gradientScale))
+			m, ms = o.m.load(k, ms)
+			v, vs = o.v.load(k, vs)
+			g := Mul(p.of(in["gradients"][i]), scalar(gradientScale))
 			m = Add(MulScalar(m, a.Beta1), MulScalar(g, 1-a.Beta1))
 			v = Add(MulScalar(v, a.Beta2), MulScalar(Mul(g, g), 1-a.Beta2))
 			step := Div(Div(m, scalar(bias1)), AddScalar(Div(Sqrt(v), scalar(bias2)), a.Epsilon))
 			weight = Sub(Mul(weight, scalar(decay)), Mul(step, scalar(learningRate)))
-			put("m", o.m.formats[i].store(m, keyed(0))...)
-			put("v", o.v.formats[i].store(v, keyed(1))...)
-			put("gradients", ZerosLike(g))
+			put("m", o.m.formats[k].store(m, keyed(0))...)
+			put("v", o.v.formats[k].store(v, keyed(1))...)
 			switch {
 			case o.mastered():
 				put("masters", weight)
-				put("weights", op.Convert(weight, held))
+				weight = op.Convert(weight, held)
 			case held == dtypes.BFloat16:
-				put("weights", op.Dither(weight, op.Noise(weight, keyed(2))))
-			default:
-				put("weights", weight)
+				weight = op.Dither(weight, op.Noise(weight, keyed(2)))
 			}
+			out["weights"][i] = p.into(in["weights"][i], weight)
+		}
+		for _, g := range in["gradients"] {
+			put("gradients", ZerosLike(g))
 		}
 		return out
 	})

@@ -18,6 +18,18 @@ type Tensor struct {
 	Name   string
 	Shape  shapes.Shape
 	Buffer *backend.Buffer
+	// Whole are the dimensions of the file's tensor where the buffer has a part of it: the rows from From on, along the
+	// first axis. Nil where it has all.
+	Whole []int
+	From  int
+}
+
+// whole are the dimensions of the file's tensor.
+func (t Tensor) whole() []int {
+	if t.Whole != nil {
+		return t.Whole
+	}
+	return t.Shape.Dimensions
 }
 
 // stored maps the dtypes of buffers to those of files.
@@ -60,12 +72,13 @@ func (t Tensor) read(file *checkpoint.File, device *backend.Device) error {
 	if err != nil {
 		return err
 	}
-	if dtype := stored[t.Shape.DType]; !slices.Equal(found.Shape, t.Shape.Dimensions) ||
-		found.DType != dtype {
+	if dtype := stored[t.Shape.DType]; !slices.Equal(found.Shape, t.whole()) || found.DType != dtype {
 		return fmt.Errorf("%s: %s is %s %v, expected %s %v",
-			file.Path, t.Name, found.DType, found.Shape, dtype, t.Shape.Dimensions)
+			file.Path, t.Name, found.DType, found.Shape, dtype, t.whole())
 	}
-	buffer, err := backend.UploadBytes(device, found.Data, t.Shape)
+	row := len(found.Data) / max(found.Shape[0], 1)
+	data := found.Data[row*t.From : row*(t.From+t.Shape.Dimensions[0])]
+	buffer, err := backend.UploadBytes(device, data, t.Shape)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.Name, err)
 	}
