@@ -39,6 +39,14 @@ func Of(j *cluster.Job) Processes { return Processes{j.Rank, j.Size, j} }
 
 func (p Processes) several() bool { return p.Size > 1 }
 
+// Agree is a job's, and own for a process alone.
+func (p Processes) Agree(own error) error {
+	if !p.several() {
+		return own
+	}
+	return p.Together.Agree(own)
+}
+
 // evaluations is the counter that numbers evaluations; that of a queue is the sum of both.
 const evaluations = 0x6576616c << 32
 

@@ -125,7 +125,11 @@ func run(
 			return nil, err
 		}
 	}
-	if err := r.fill(ctx); err != nil {
+	err = r.fill(ctx)
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = p.Agree(err) // where one was stopped all end; what else goes wrong ends them without a word of theirs
+	}
+	if err != nil {
 		if ctx.Err() != nil && !deps.WithinRun {
 			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done,
 				len(j.entries))

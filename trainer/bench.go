@@ -9,6 +9,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/model/dense"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
@@ -108,7 +109,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, o BenchOptions) ([]Part, e
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	saver := &run{config: config, dir: dir, engine: e, learner: l, adapter: t.adapter}
+	saver := &run{config: config, dir: dir, engine: e, learner: l, adapter: t.adapter, job: cluster.Alone()}
 	save := func() error {
 		if err := saver.stage(); err != nil {
 			return err

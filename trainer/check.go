@@ -173,7 +173,12 @@ func (r *run) look() (*checked, error) {
 			r.sayf("attention is computed in blocks, which takes time and memory: %v", none)
 		}
 	}
-	found.plan.take(found.plan.workload.On(len(s.Mesh())))
+	planned := found.plan.workload.On(len(s.Mesh()))
+	planned.Processes = r.job.Size
+	found.plan.take(planned)
+	if c.Optimizer.ZeROStage > 0 && r.job.Size == 1 {
+		r.sayf("optimizer.zero_stage has no effect: it divides what several processes have (mpirun, srun), this is one")
+	}
 	known, err := c.Data.Source(nil).LanguageTable()
 	if err != nil {
 		return found, err

@@ -16,9 +16,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
-	"github.com/stele-lm/stele/trainer/tensorfile"
 )
 
 // state is the content of a checkpoint's trainer_state.json.
@@ -53,7 +53,17 @@ func (r *run) checkpointPath() (final, staging string) {
 // stage writes what publish will make RUN/checkpoints/step-N: a Hugging Face folder
 // that any program loads, and beside the weights what the trainer needs to go on bit
 // for bit.
-func (r *run) stage() error {
+func (r *run) stage() (err error) {
+	if r.learner.Divided() {
+		defer func() {
+			if err != nil && !cluster.IsAgreed(err) { // the others wait to give their parts
+				r.job.Abort(fmt.Errorf("checkpoint of step %d: %w", r.done, err))
+			}
+		}()
+		if !r.writes() {
+			return r.learner.SaveState("", nil)
+		}
+	}
 	if !r.writes() {
 		return nil
 	}
@@ -72,8 +82,7 @@ func (r *run) stage() error {
 			return err
 		}
 	}
-	if err := tensorfile.Write(filepath.Join(staging, momentsFile),
-		append(r.learner.Optimizer().State(), r.exact()...)); err != nil {
+	if err := r.learner.SaveState(filepath.Join(staging, momentsFile), r.exact()); err != nil {
 		return fmt.Errorf("optimiser state: %w", err)
 	}
 	files, err := hashFolder(staging)

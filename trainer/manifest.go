@@ -68,9 +68,9 @@ func readManifest(path string) (Manifest, error) {
 }
 
 // sameAs compares configurations, and names each setting that differs as the file of
-// settings writes it; only the number of steps and the loggers may change.
+// settings writes it; only the number of steps, the loggers and where the optimiser's state lies may change.
 func (c Config) sameAs(now Config) error {
-	now.Steps, now.Loggers = c.Steps, c.Loggers
+	now.Steps, now.Loggers, now.Optimizer.ZeROStage = c.Steps, c.Loggers, c.Optimizer.ZeROStage
 	if reflect.DeepEqual(c, now) {
 		return nil
 	}

@@ -110,6 +110,7 @@ func (c *Config) workload(m *checkpoint.Config, dtype string, longest, prompt in
 func (c *Config) fit(w memory.Workload) {
 	c.Update.Remat, c.Update.MicroTokens = w.Remat, w.Layout.MicroTokens
 	c.Rollout.Batch, c.Optimizer.State = w.Decoded, w.Optimizer.State
+	c.Optimizer.ZeROStage = w.Optimizer.ZeROStage
 }
 
 // layout returns the layout of gradient passes: what rollouts have in common, a group's

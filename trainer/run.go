@@ -354,7 +354,7 @@ func (r *run) load(found *checked) error {
 	}
 	r.learner, err = learner.New(e.Weights, learner.Options{
 		AdamW: c.Optimizer, Objective: r.objective, Beta: c.Loss.Beta, Remat: c.Update.Remat,
-		Adapter: r.adapter, Seed: c.Seed, Job: r.job,
+		Adapter: r.adapter, Seed: c.Seed, Job: r.job, Say: r.sayf,
 	})
 	if err != nil {
 		return err

@@ -30,10 +30,23 @@ func (g *globals) join(c *cobra.Command) error {
 	if job.Size == 1 {
 		return nil
 	}
+	ctx, stop := context.WithCancel(c.Context())
+	c.SetContext(ctx)
+	go func() { // whoever is stopped stops all
+		select {
+		case <-ctx.Done():
+			job.Stop()
+		case <-job.Stopped():
+			stop()
+		}
+	}()
 	if job.Rank > 0 {
 		g.say = io.Discard
 		c.SetOut(io.Discard)
 		c.SetErr(io.Discard)
+	}
+	if err := g.takeGPUs(job); err != nil {
+		return err
 	}
 	cores := allowedCores()
 	place, sharers, err := coreSharers(job, cores)

@@ -120,3 +120,90 @@ func ranksOf(out string) (pids []int) {
 	}
 	return pids
 }
+
+// TestDividedRun: a run whose optimiser's state is divided over 3 processes, and goes on with 2, is what one process
+// makes.
+func TestDividedRun(t *testing.T) {
+	l := clustertest.Launchers(t)[0]
+	root := t.TempDir()
+	alone, together := filepath.Join(root, "alone"), filepath.Join(root, "together")
+	settings := append([]string{"optimizer.zero_stage=1", "save.every=2"}, grpoSettings...)
+	must0(t, trainTogether(alone, append(settings, "steps=4")...)...)
+	for i, n := range []int{3, 2} {
+		var log bytes.Buffer
+		args := trainTogether(together, append(settings, fmt.Sprintf("steps=%d", 2+2*i))...)
+		if i > 0 {
+			args = append(args, "--resume")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		c := processes(t, l, n, &log, args...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
+		err := c.Wait()
+		stop()
+		cancel()
+		if err != nil || !strings.Contains(log.String(), fmt.Sprintf("memory planned of each of %d processes", n)) {
+			t.Fatalf("%d processes: %v\n%s", n, err, log.String())
+		}
+	}
+	checkTogether(t, "divided", alone, together, 4)
+}
+
+// TestStudyTogether: a study that 3 processes do job by job, of which one is killed at a random moment, and 2 go on
+// with, leaves the samples and results of one process.
+func TestStudyTogether(t *testing.T) {
+	l := clustertest.Launchers(t)[0]
+	seed := *killSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-kill-seed %d", seed)
+	random := rand.New(rand.NewPCG(29, seed))
+	root := t.TempDir()
+	file := writeStudy(t, root, "study.yaml", "", "")
+	alone, together := filepath.Join(root, "alone"), filepath.Join(root, "together")
+	args := func(out string) []string {
+		return []string{"study", file, "--backend", "go", "--dtype", "float32", "--out", out}
+	}
+	must0(t, args(alone)...)
+	for _, n := range []int{3, 2} {
+		var log bytes.Buffer
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		c := processes(t, l, n, &log, args(together)...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
+		killed := false
+		if n == 3 {
+			at := []string{"eval/nano/samples.jsonl", "train/warm.1/metrics.jsonl", "eval/warm.1/samples.jsonl",
+				"train/en.1"}[random.IntN(4)]
+			for ctx.Err() == nil {
+				if _, err := os.Stat(filepath.Join(together, at)); err == nil {
+					break
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			pids := ranksOf(together)
+			killed = len(pids) > 0 && syscall.Kill(pids[random.IntN(len(pids))], syscall.SIGKILL) == nil
+			t.Logf("killed at %s: %v", at, killed)
+		}
+		err := c.Wait()
+		stop()
+		cancel()
+		if killed != (err != nil) || !killed && strings.Count(log.String(), "] report") != 1 {
+			t.Fatalf("%d processes, one killed: %v: %v\n%s", n, killed, err, log.String())
+		}
+	}
+	for _, name := range []string{"nano", "warm.1", "en.1"} {
+		for _, f := range []string{"samples.jsonl", "results.json"} {
+			want, errA := os.ReadFile(filepath.Join(alone, "eval", name, f))
+			got, errB := os.ReadFile(filepath.Join(together, "eval", name, f))
+			if errA != nil || errB != nil || !bytes.Equal(want, got) {
+				t.Errorf("eval/%s/%s is another than one process's (%v, %v)", name, f, errA, errB)
+			}
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer"
 	"github.com/stele-lm/stele/trainer/study"
@@ -53,7 +54,7 @@ how much of the cores' time was used.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			s, err := study.Read(args[0])
 			if err != nil {
 				return usageError{err}
@@ -97,8 +98,14 @@ how much of the cores' time was used.`,
 					fmt.Fprintf(c.ErrOrStderr(), "%s was begun with --dtype %s, and goes on with it\n", out, g.dtype)
 				}
 			}
+			several := g.processes().Size > 1
+			if several && workers > 1 {
+				return usagef("--workers %d: several processes do each job together, one job after another", workers)
+			}
 			options := study.Options{Backend: g.backend, DType: g.dtype, Kernels: g.kernels}
 			switch {
+			case several && g.job.Rank > 0 && (dryRun || list):
+				return nil
 			case dryRun:
 				return printStudyPlan(c.Context(), c.OutOrStdout(), g, s, out, options, workers, w)
 			case list:
@@ -106,6 +113,14 @@ how much of the cores' time was used.`,
 			}
 			r := &study.Run{Study: s, Dir: out, Runner: w, Options: options, Update: update,
 				Workers: workers, Say: c.ErrOrStderr(), Version: buildVersion()}
+			if several && g.job.Rank > 0 {
+				return s.Follow(c.Context(), g.job, w, threads.Count)
+			}
+			if several {
+				runner, end := study.Lead(g.job, w)
+				r.Runner = runner
+				defer func() { err = errors.Join(err, end()) }()
+			}
 			if job == "" {
 				if workers > 1 { // each job asks alone whether it fits
 					plan, err := s.Plan(c.Context(), out, options, w)
@@ -233,6 +248,7 @@ func (w *studyWork) Train(ctx context.Context, config trainer.Config, at study.W
 	options.Resume, options.OnStep, options.ModelTail = true, live.step, at.ModelTail
 	options.AdapterTail = at.AdapterTail
 	options.IgnoredSaid, options.GoOn = true, "the study goes on with it"
+	options.Job = w.g.job
 	hard, stop, done := twoSignals(ctx)
 	defer done()
 	options.Stop = stop
@@ -264,44 +280,63 @@ func (w *studyWork) spec(e study.Evaluation, say io.Writer) (eval.Spec, bench.Op
 	return spec, source, spec.Validate()
 }
 
+// prepare finds and loads what an evaluation needs, which done lets go of.
+func (w *studyWork) prepare(g *globals, e study.Evaluation, model, called string, at study.Work) (
+	found *evaluation, deps eval.Deps, done func(), err error,
+) {
+	var ends []func()
+	done = func() {
+		for _, end := range slices.Backward(ends) {
+			end()
+		}
+	}
+	spec, source, err := w.spec(e, at.Say)
+	if err != nil {
+		return nil, deps, done, err
+	}
+	batch := cmp.Or(e.Batch, evaluationBatch)
+	if found, err = g.findEvaluation(model, "evaluate.max_tokens", spec, source, batch); err != nil {
+		return nil, deps, done, err
+	}
+	ends = append(ends, func() { found.model.Close() })
+	run := adapted{origin: found.origin}
+	if at.Adapter != "" {
+		if run, err = found.with(at.Adapter); err != nil {
+			return nil, deps, done, err
+		}
+		ends = append(ends, run.close)
+	}
+	run.origin.Model = called // the same wherever the study lies
+	out := at.Out
+	if g.processes().Rank > 0 {
+		out = "" // process 0 alone looks at the folder
+	}
+	if err := eval.Check(found.spec, found.questions, eval.Shard{}, run.origin, out); err != nil {
+		return nil, deps, done, err
+	}
+	loaded, release, err := w.loaded(found.model, at.Threads, batch)
+	if err != nil {
+		return nil, deps, done, err
+	}
+	ends = append(ends, release)
+	if err := loaded.Attach(run.adapter); err != nil {
+		return nil, deps, done, err
+	}
+	deps, err = evalDeps(loaded, found.spec, run.origin, batch, at.Say)
+	deps.Processes = g.processes()
+	return found, deps, done, err
+}
+
 // evaluationBatch is the number of samples generated together where a study does not say.
 const evaluationBatch = 32
 
 // Evaluate implements study.Runner.
 func (w *studyWork) Evaluate(ctx context.Context, e study.Evaluation, model, called string,
 	at study.Work) error {
-	spec, source, err := w.spec(e, at.Say)
-	if err != nil {
-		return err
-	}
-	batch := cmp.Or(e.Batch, evaluationBatch)
 	g := w.globals(at)
-	found, err := g.findEvaluation(model, "evaluate.max_tokens", spec, source, batch)
-	if err != nil {
-		return err
-	}
-	defer found.model.Close()
-	run := adapted{origin: found.origin}
-	if at.Adapter != "" {
-		if run, err = found.with(at.Adapter); err != nil {
-			return err
-		}
-		defer run.close()
-	}
-	run.origin.Model = called // the same wherever the study lies
-	if err := eval.Check(found.spec, found.questions, eval.Shard{}, run.origin, at.Out); err != nil {
-		return err
-	}
-	loaded, done, err := w.loaded(found.model, at.Threads, batch)
-	if err != nil {
-		return err
-	}
+	found, deps, done, err := w.prepare(g, e, model, called, at)
 	defer done()
-	if err := loaded.Attach(run.adapter); err != nil {
-		return err
-	}
-	deps, err := evalDeps(loaded, found.spec, run.origin, batch, at.Say)
-	if err != nil {
+	if err := w.g.processes().Agree(err); err != nil {
 		return err
 	}
 	results, err := eval.Run(ctx, found.spec, found.questions, deps, at.Out)

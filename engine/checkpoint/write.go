@@ -126,6 +126,11 @@ func WriteFile(path string, tensors iter.Seq2[Tensor, error]) error {
 		t.Data = nil
 		heads = append(heads, t)
 	}
+	return WriteFileOf(path, heads, tensors)
+}
+
+// WriteFileOf is WriteFile of tensors that are gone through once: heads are they without their data.
+func WriteFileOf(path string, heads []Tensor, tensors iter.Seq2[Tensor, error]) error {
 	staging := path + ".partial"
 	defer os.Remove(staging)
 	if err := writeTensors(staging, heads, tensors); err != nil {

@@ -32,6 +32,8 @@ type Learner struct {
 	programs map[programKey]*backend.NamedProgram
 	replicas []*replica         // one a device
 	sums     *backend.AllReduce // of gradients over devices; nil on one
+	// collective is what processes exchange where it lies on GPUs; nil where it passes through their memory.
+	collective *collective
 }
 
 // programKey tells gradient programs apart.
@@ -56,6 +58,8 @@ type Options struct {
 	Seed uint64
 	// Job is the processes whose gradients are summed; nil for this one alone.
 	Job *cluster.Job
+	// Say gets what everybody must know; nil is silent.
+	Say func(format string, args ...any)
 }
 
 // New allocates the optimiser's state for weights, or for the adapter of the options.
@@ -173,6 +177,9 @@ func (l *Learner) Update(rate float64) (norm float64, err error) {
 		norms[device], err = r.optimizer.Step(rate, r.trained(l), r.gradients)
 		return err
 	})
+	if err == nil {
+		err = l.gather()
+	}
 	if err != nil {
 		return norms[0], err
 	}
@@ -206,6 +213,7 @@ func (l *Learner) Close() {
 	if l.sums != nil {
 		l.sums.Close()
 	}
+	l.collective.close()
 }
 
 // Compile compiles the gradient pass of a shape, one sequence a row. The weights need no buffers: checks of

@@ -10,19 +10,18 @@ import (
 const together = 8 << 20
 
 // sumProcesses replaces the gradients of every device by their sums over the processes of the job, in the order of
-// ranks. They pass through this process's memory, some tensors at a time.
+// ranks. They pass through this process's memory, some tensors at a time, or are summed where they lie on GPUs.
 func (l *Learner) sumProcesses() error {
 	job := l.options.Job
 	if job == nil || job.Size == 1 {
 		return nil
 	}
+	if l.collective != nil {
+		return l.collective.sum(l.replicas[0].gradients, l.specs)
+	}
 	var numbers []float32
 	for at := 0; at < len(l.specs); {
-		end, n := at, 0
-		for end < len(l.specs) && (end == at || n+size(l.specs[end].Shape) <= together) {
-			n += size(l.specs[end].Shape)
-			end++
-		}
+		end, n := l.some(at)
 		if cap(numbers) < n {
 			numbers = make([]float32, n)
 		}
@@ -56,6 +55,15 @@ func (l *Learner) sumProcesses() error {
 		at = end
 	}
 	return nil
+}
+
+// some returns where those parameters end, from number at on, that are given to others at a time, and how many numbers
+// they have.
+func (l *Learner) some(at int) (end, n int) {
+	for end = at; end < len(l.specs) && (end == at || n+size(l.specs[end].Shape) <= together); end++ {
+		n += size(l.specs[end].Shape)
+	}
+	return end, n
 }
 
 func size(dims []int) int {

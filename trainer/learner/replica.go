@@ -30,7 +30,7 @@ func (l *Learner) allocate() (err error) {
 	for _, one := range w.Replicas() {
 		r := &replica{weights: one, gradients: make([]backend.Buffer, len(l.specs))}
 		l.replicas, mesh = append(l.replicas, r), append(mesh, one.Device)
-		r.optimizer, err = optimizer.New(one.Device, l.specs, held, options.AdamW, optimizer.Part{}, options.Seed,
+		r.optimizer, err = optimizer.New(one.Device, l.specs, held, options.AdamW, l.part(), options.Seed,
 			one.Float32s)
 		if err != nil {
 			return err
@@ -40,6 +40,9 @@ func (l *Learner) allocate() (err error) {
 		if l.sums, err = CompileSum(mesh, l.specs); err != nil {
 			return err
 		}
+	}
+	if err := l.connect(len(mesh)); err != nil {
+		return err
 	}
 	return l.Forget()
 }

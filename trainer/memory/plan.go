@@ -29,10 +29,13 @@ type Plan struct {
 	Total       int64 `json:"total"`
 	// Devices is the number of devices, of which each needs this much; 0 for one.
 	Devices int `json:"devices,omitempty"`
+	// Processes is the number of processes that the optimiser's state is divided over; 0 for one.
+	Processes int `json:"optimizer_processes,omitempty"`
 	// MicroBatch is the gradient pass of the longest sequences that there may be.
 	MicroBatch dense.Shape `json:"micro_batch"`
 
 	merged int64 // the weights as a checkpoint has them
+	state  int64 // of the optimiser, of all processes
 }
 
 // programBytes is the resident memory of a process before it loads a model, mostly the
@@ -66,6 +69,9 @@ type Workload struct {
 	// Devices divide the rollouts and the passes between them, each with weights, gradients and optimiser of its own;
 	// the plan is that of one of them. 0 means 1.
 	Devices int
+	// Processes take the steps together, each with weights and gradients of its own; the optimiser's state is divided
+	// over them where its options say so. 0 means 1.
+	Processes int
 	// AttentionThreads counts the threads that compute attention outside XLA's programs, as a CPU's do where
 	// backend.Device.HostAttention says so; 0 where attention is a part of them.
 	AttentionThreads int
@@ -122,8 +128,15 @@ func (w Workload) Plan() Plan {
 		}
 	}
 	// Beside the moments the factors, or masters.
-	p.Optimizer = optimizer.Part{}.Bytes(trained, w.Optimizer.State, w.LoRA.Trains() ||
-		held != checkpoint.F32 && w.Optimizer.Masters)
+	masters := w.LoRA.Trains() || held != checkpoint.F32 && w.Optimizer.Masters
+	p.state = optimizer.Part{}.Bytes(trained, w.Optimizer.State, masters)
+	if p.Optimizer = p.state; w.Optimizer.ZeROStage > 0 && w.Processes > 1 {
+		p.Processes, p.Optimizer = w.Processes, 0
+		for index := range w.Processes {
+			part := optimizer.Part{Index: index, Of: w.Processes}
+			p.Optimizer = max(p.Optimizer, part.Bytes(trained, w.Optimizer.State, masters))
+		}
+	}
 	if w.Reference && !w.LoRA.Trains() {
 		p.Reference = p.Weights
 	}
@@ -204,18 +217,23 @@ func (p Plan) Write(w io.Writer) error {
 	return t.Flush()
 }
 
-// Each says that the plan is of each of several devices; "" where it is of one.
+// Each says that the plan is of each of several devices, or processes; "" where it is of one.
 func (p Plan) Each() string {
-	if p.Devices < 2 {
-		return ""
+	switch {
+	case p.Processes > 1 && p.Devices > 1:
+		return fmt.Sprintf(" on each of %d devices of each of %d processes", p.Devices, p.Processes)
+	case p.Processes > 1:
+		return fmt.Sprintf(" of each of %d processes", p.Processes)
+	case p.Devices > 1:
+		return fmt.Sprintf(" on each of %d devices", p.Devices)
 	}
-	return fmt.Sprintf(" on each of %d devices", p.Devices)
+	return ""
 }
 
 // CheckpointBytes estimates the size of a checkpoint: the model, the moments, and the
 // masters or the adapter.
 func (p Plan) CheckpointBytes(l lora.Options) int64 {
-	n := p.Optimizer
+	n := p.state
 	if !l.Trains() || l.Merge {
 		n += p.merged
 	}

@@ -21,7 +21,11 @@ type Remedy struct {
 // costs time, then what rounds more, then what changes what is trained.
 func (w Workload) remedies() []Remedy {
 	set := func(setting string, apply func(*Workload)) Remedy { return Remedy{"--set " + setting, apply, true} }
-	all := []Remedy{set("update.remat=true", func(w *Workload) { w.Remat = true })}
+	var all []Remedy
+	if w.Processes > 1 && w.Optimizer.ZeROStage == 0 {
+		all = append(all, set("optimizer.zero_stage=1", func(w *Workload) { w.Optimizer.ZeROStage = 1 }))
+	}
+	all = append(all, set("update.remat=true", func(w *Workload) { w.Remat = true }))
 	for micro := w.Layout.MicroTokens / 2; micro >= 64; micro /= 2 {
 		all = append(all, set(fmt.Sprintf("update.micro_tokens=%d", micro),
 			func(w *Workload) { w.Layout.MicroTokens = micro }))

@@ -146,6 +146,18 @@ func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (
 	return norm, nil
 }
 
+// Whole lists the tensors that a checkpoint keeps, of all parts, without their buffers.
+func (o *Optimizer) Whole() []tensorfile.Tensor {
+	whole := describe(o.device, o.specs, o.held, o.options, Part{})
+	for _, m := range []*moment{whole.m, whole.v} {
+		m.buffers = make([]backend.Buffer, len(m.inputs()))
+	}
+	if o.mastered() {
+		whole.masters = make([]backend.Buffer, len(whole.pieces))
+	}
+	return whole.State()
+}
+
 // State lists the tensors that a checkpoint keeps: the moments' buffers, and masters. Those of a part are parts of
 // the checkpoint's.
 func (o *Optimizer) State() []tensorfile.Tensor {

@@ -33,6 +33,7 @@ type Runner interface {
 
 // Work says where and how a job is done.
 type Work struct {
+	Job string // its name
 	Out string // its folder
 	// ModelTail is the model's path in the study's folder, which may lie elsewhere than when the job
 	// was begun; empty for a model that is not of the study.
@@ -42,7 +43,7 @@ type Work struct {
 	// Adapter is the folder or hub id of the one that is added to the model; empty for none.
 	Adapter string
 	Threads int       // of host kernels; no number depends on them
-	Say     io.Writer // gets what everybody must know
+	Say     io.Writer `json:"-"` // gets what everybody must know
 }
 
 // Run is a study in the making.
@@ -399,7 +400,7 @@ func (r *Run) job(ctx context.Context, j *Job, others int, wait bool) (err error
 
 // work does a training or an evaluation.
 func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
-	w := Work{Out: r.folder(j), Threads: max(1, threads.Count/(others+1)), Say: r.Say}
+	w := Work{Job: j.Name, Out: r.folder(j), Threads: max(1, threads.Count/(others+1)), Say: r.Say}
 	if r.Workers > 1 {
 		w.Say = r.voice.of(j.Name)
 	}

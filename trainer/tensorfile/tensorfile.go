@@ -4,6 +4,7 @@ package tensorfile
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -39,16 +40,33 @@ var stored = map[dtypes.DType]checkpoint.DType{
 
 // Write writes tensors to a new file at path, in their order.
 func Write(path string, tensors []Tensor) error {
-	return checkpoint.WriteFile(path, func(yield func(checkpoint.Tensor, error) bool) {
-		for _, t := range tensors {
+	return WriteAfter(path, nil, func(func(checkpoint.Tensor, error) bool) {}, tensors)
+}
+
+// WriteAfter is Write of some tensors after others, heads, whose data come from elsewhere, once.
+func WriteAfter(path string, heads []Tensor, first iter.Seq2[checkpoint.Tensor, error], here []Tensor) error {
+	var all []checkpoint.Tensor
+	for _, t := range slices.Concat(heads, here) {
+		all = append(all, t.InFile(nil))
+	}
+	return checkpoint.WriteFileOf(path, all, func(yield func(checkpoint.Tensor, error) bool) {
+		for t, err := range first {
+			if !yield(t, err) || err != nil {
+				return
+			}
+		}
+		for _, t := range here {
 			data, err := backend.Bytes(*t.Buffer)
-			tensor := checkpoint.Tensor{Name: t.Name, DType: stored[t.Shape.DType], Shape: t.Shape.Dimensions,
-				Data: data}
-			if !yield(tensor, err) || err != nil {
+			if !yield(t.InFile(data), err) || err != nil {
 				return
 			}
 		}
 	})
+}
+
+// InFile is the file's tensor with its data.
+func (t Tensor) InFile(data []byte) checkpoint.Tensor {
+	return checkpoint.Tensor{Name: t.Name, DType: stored[t.Shape.DType], Shape: t.whole(), Data: data}
 }
 
 // Read replaces the buffer of each tensor by what the file has under its name. A tensor
