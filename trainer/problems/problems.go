@@ -144,8 +144,8 @@ func (r *Reader) Load() (*Set, error) {
 		return nil, err
 	}
 	if r.unthought > 0 && r.Say != nil {
-		fmt.Fprintf(r.Say, "data: the chat template leaves the reasoning (<think>) of %d turns out, which are learnt from "+
-			"without it\n", r.unthought)
+		fmt.Fprintf(r.Say, "data: the chat template leaves the reasoning (<think>) of %d turns out, which are learnt "+
+			"from without it\n", r.unthought)
 	}
 	set.Problems = interleave(columns)
 	if len(set.Problems) == 0 {
