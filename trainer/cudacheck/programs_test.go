@@ -200,6 +200,9 @@ func (s subject) programs(d *backend.Device) []program {
 			named(title, func() (*backend.NamedProgram, error) {
 				return optimizer.CompileUpdate(d, trained, held, options, optimizer.Part{})
 			})
+			named(title+", a third", func() (*backend.NamedProgram, error) { // of three processes
+				return optimizer.CompileUpdate(d, trained, held, options, optimizer.Part{Index: 1, Of: 3})
+			})
 		}
 	}
 	return all
