@@ -121,7 +121,7 @@ func (s *study) lawClaims() []*claim {
 				{"Monolingual Generalization Gap", q.law.gap, q.unit}} {
 				if x.effect.ok {
 					all = append(all, &claim{what: a.name, against: "–", quantity: x.name + ", " + q.name, scale: 1,
-						digits: 2, unit: x.unit, effect: x.effect})
+						digits: 2, unit: x.unit, effect: x.effect, pairs: a.pairs})
 				}
 			}
 		}
@@ -244,6 +244,17 @@ func (n claimCounts) others() string {
 	return fmt.Sprintf("; of %d nothing is known of the precision", n.unknown)
 }
 
+// about names the models of the claim's pairs: the trained ones, and of a single pair its base before it.
+func (c *claim) about() (names []string) {
+	if len(c.pairs) == 1 {
+		return c.pairs[0].both()
+	}
+	for _, p := range c.pairs {
+		names = append(names, p.trained.name)
+	}
+	return names
+}
+
 // claimsTable has every effect with the smallest that could have been seen.
 func claimsTable(claims []*claim) (Table, bool) {
 	t := Table{Name: "effects", Labels: 3,
@@ -266,6 +277,7 @@ func claimsTable(claims []*claim) (Table, bool) {
 		if c.unit != "" {
 			quantity += ", points"
 		}
+		t.About = append(t.About, c.about())
 		t.Rows = append(t.Rows, []string{c.what, c.against, quantity, c.effect.signed(c.digits, c.scale), least, told})
 	}
 	return t, len(t.Rows) > 0

@@ -13,6 +13,7 @@ type linker struct {
 	page string // of samples
 	// models are the models as the page of samples knows them, by what tables call them.
 	models     map[string][]string
+	runs       map[string][]string // the models measured in a run, by the name of its folder
 	benchmarks []string
 	there      map[[3]string]bool // model, benchmark and language with samples, "" for any
 	known      knownLanguages
@@ -24,8 +25,11 @@ func (s *study) linker(page string) *linker {
 	if len(models) == 0 {
 		return nil
 	}
-	l := &linker{page: page, models: map[string][]string{}, there: map[[3]string]bool{}, known: s.known}
+	l := &linker{page: page, models: map[string][]string{}, runs: map[string][]string{},
+		there: map[[3]string]bool{}, known: s.known}
 	for i, m := range models {
+		run := strings.TrimSuffix(strings.TrimSuffix(m.run, "/before"), "/after")
+		l.runs[run] = append(l.runs[run], m.name)
 		for _, name := range []string{m.name, of[i], ""} {
 			for _, key := range m.answers.keys {
 				for _, b := range []string{key[0], ""} {
@@ -75,6 +79,8 @@ func (l *linker) cells(t *Table) [][]string {
 			switch strings.ToLower(t.Head[k]) {
 			case "model":
 				models = l.models[row[k]]
+			case "run":
+				models = l.runs[row[k]]
 			case "benchmark":
 				if slices.Contains(l.benchmarks, row[k]) {
 					p.Set("benchmark", row[k])
@@ -85,7 +91,7 @@ func (l *linker) cells(t *Table) [][]string {
 				p.Set(strings.ToLower(t.Head[k]), row[k])
 			}
 		}
-		if i < len(t.About) {
+		if i < len(t.About) && t.About[i] != nil {
 			models = t.About[i]
 		}
 		for k := range row {
@@ -108,7 +114,7 @@ func (l *linker) cell(t *Table, row []string, k int, models []string, p url.Valu
 		switch strings.ToLower(t.Head[k]) {
 		case "base", "base model":
 			models = l.models[row[k]]
-		case "model", "question", "template", "parallel languages", "training languages":
+		case "model", "run", "question", "template", "parallel languages", "training languages":
 		default:
 			if !p.Has("question") {
 				return ""

@@ -85,6 +85,11 @@ func (m *trainingManifest) provenance(dir string) provenance {
 // provenances are those of the runs, and of the trainings that made the models evaluated as far as they are here.
 func (r *Report) provenances() ([]provenance, error) {
 	var all []provenance
+	if given := os.Getenv(sourceDate); given != "" {
+		if _, err := strconv.ParseInt(given, 10, 64); err != nil {
+			return nil, fmt.Errorf("%s is %q, expected seconds since 1970", sourceDate, given)
+		}
+	}
 	for _, run := range r.runs {
 		switch {
 		case run.Training != nil:
@@ -115,6 +120,9 @@ func (r *Report) provenances() ([]provenance, error) {
 	return all, nil
 }
 
+// sourceDate is the variable of the environment by which builds are made reproducible.
+const sourceDate = "SOURCE_DATE_EPOCH"
+
 // dateOf is the day on which the newest of a folder's files was written, or SOURCE_DATE_EPOCH's where that was
 // before: the report itself has no date, so that the same folders give the same report.
 func dateOf(dir string, files ...string) string {
@@ -125,7 +133,7 @@ func dateOf(dir string, files ...string) string {
 			last = info.ModTime()
 		}
 	}
-	if seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil &&
+	if seconds, err := strconv.ParseInt(os.Getenv(sourceDate), 10, 64); err == nil &&
 		last.After(time.Unix(seconds, 0)) {
 		last = time.Unix(seconds, 0)
 	}
