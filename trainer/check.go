@@ -198,6 +198,10 @@ func (r *run) look() (*checked, error) {
 			r.sayf("the run began with --devices %d and goes on with %d: sums of gradients round otherwise, so that "+
 				"it is not bit for bit what it would have been", was, is)
 		}
+		if was, is := max(found.at.Processes, 1), r.job.Size; was != is {
+			r.sayf("the checkpoint is of %d processes and the run goes on with %d: sums of gradients round otherwise, "+
+				"so that it is not bit for bit what it would have been", was, is)
+		}
 		was, is := r.started.Kernels, found.now.Kernels
 		if was == is && r.started.CPU != "" { // host kernels may lack what XLA uses
 			was, is = r.started.CPU, found.now.CPU

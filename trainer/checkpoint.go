@@ -28,6 +28,8 @@ type state struct {
 	Version int     `json:"version"` // of the weights
 	Cursor  int     `json:"cursor"`  // problems taken
 	Beta    float64 `json:"beta"`    // of the KL divergence
+	// Processes took the step together; 0 is one alone.
+	Processes int `json:"processes,omitempty"`
 	// Interim says that the checkpoint is there because the run was stopped: it goes as
 	// soon as there is a later one.
 	Interim bool `json:"interim,omitempty"`
@@ -91,7 +93,7 @@ func (r *run) stage() (err error) {
 	}
 	s := state{
 		Step: r.done, Updates: r.learner.Optimizer().Updates, Version: r.engine.Weights.Version,
-		Cursor: r.cursor, Beta: r.kl.Beta,
+		Cursor: r.cursor, Beta: r.kl.Beta, Processes: r.processes(),
 		Interim: r.interim, Files: files,
 	}
 	return jsonl.WriteFile(filepath.Join(staging, stateFile), s)

@@ -79,6 +79,14 @@ func (r *run) first(decide func() bool) (bool, error) {
 	return err == nil && said[0] != 0, err
 }
 
+// processes is how many there are, as a checkpoint has it.
+func (r *run) processes() int {
+	if r.job.Size == 1 {
+		return 0
+	}
+	return r.job.Size
+}
+
 // guard watches over the reading or writing of as many bytes, while others wait for it: a file system that hangs says
 // nothing.
 func (r *run) guard(what string, bytes int64) (done func()) {
