@@ -63,15 +63,15 @@ func OwnDType(name string) (dtype string, notes []string, err error) {
 }
 
 // StoredDType returns the dtype that a model, which is found as by Find, came in, of those that files of weights
-// have (see checkpoint.Folder.Own).
-func StoredDType(name string) (checkpoint.DType, error) {
+// have, and notes of what of it may surprise (see checkpoint.Folder.Own).
+func StoredDType(name string) (own checkpoint.DType, notes []string, err error) {
 	folder, err := openNamed(name)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer folder.Close()
-	own, _ := folder.Own()
-	return own, nil
+	own, notes = folder.Own()
+	return own, notes, nil
 }
 
 // openNamed opens the weights of a model by its name.
@@ -87,11 +87,8 @@ func openNamed(name string) (*checkpoint.Folder, error) {
 	return folder, nil
 }
 
-// StoredDType returns the dtype that the model came in, of those that files of weights have; Open must come before.
-func (s *Source) StoredDType() checkpoint.DType {
-	own, _ := s.folder.Own()
-	return own
-}
+// StoredDType is StoredDType of the source's model; Open must come before.
+func (s *Source) StoredDType() (own checkpoint.DType, notes []string) { return s.folder.Own() }
 
 // ownDType is OwnDType of an open folder.
 func ownDType(folder *checkpoint.Folder) (dtype string, notes []string) {

@@ -426,7 +426,7 @@ func TestSaveInFloat16(t *testing.T) {
 		if err := e.SaveIn(dir, checkpoint.F16); err != nil {
 			t.Fatal(err)
 		}
-		own, err := StoredDType(dir)
+		own, _, err := StoredDType(dir)
 		if err != nil || own != test.want || (said.Len() > 0) != (test.want == checkpoint.F32) {
 			t.Errorf("with %g it is saved in %v, said %q: %v", test.largest, own, said.String(), err)
 		}

@@ -152,6 +152,10 @@ func (r *run) look() (*checked, error) {
 	if r.saved = r.savedIn(s); r.saved != "float32" && s.DType() == "float32" && c.Save.DType == "" {
 		r.sayf("checkpoints are written in %s, the model's own dtype (save.dtype: float32 for what it is trained in)",
 			r.saved)
+		_, notes := s.StoredDType()
+		for _, note := range notes {
+			r.sayf("%s", note)
+		}
 	}
 	found.plan.Notes, found.plan.Saved = s.Notes(), r.saved
 	if err := r.findAdapter(found); err != nil {

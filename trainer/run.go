@@ -295,10 +295,13 @@ func (r *run) warnTruncated(step int, m Metrics) {
 		if r.config.Loss.MaskTruncated {
 			advice = "raise rollout.max_tokens: loss.mask_truncated leaves them out of the loss"
 		}
-		r.sayf("warning: step %d: %.0f %% of the rollouts were cut off at rollout.max_tokens %d, and what "+
-			"they did not reach is rewarded as wrong: %s (completions/clipped_ratio has each step's share)",
-			step, 100*share,
-			r.config.Rollout.MaxTokens, advice)
+		wrong := "" // what commands make of it is theirs
+		if counts := r.config.Reward.Effective(); counts.Accuracy > 0 || counts.Format > 0 {
+			wrong = ", and what they did not reach is rewarded as wrong"
+		}
+		r.sayf("warning: step %d: %.0f %% of the rollouts were cut off at rollout.max_tokens %d%s: %s "+
+			"(completions/clipped_ratio has each step's share)",
+			step, 100*share, r.config.Rollout.MaxTokens, wrong, advice)
 	}
 }
 

@@ -23,12 +23,15 @@ func (r *run) savedIn(s *engine.Source) string {
 	switch goesOn := r.started.Config.Model != ""; {
 	case goesOn && r.started.Saved != "":
 		return r.started.Saved
+	case r.config.LoRA.Trains() && !r.config.LoRA.Merge: // no model is written, and adapters are float32
+		return checkpoint.F32.TorchName()
 	case r.config.Save.DType != "":
 		return r.config.Save.DType
 	case goesOn || held == checkpoint.BF16:
 		return held.TorchName()
 	}
-	return s.StoredDType().TorchName()
+	own, _ := s.StoredDType()
+	return own.TorchName()
 }
 
 // savedDType is savedIn as files have it; what was not checked is saved as it is held.

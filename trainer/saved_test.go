@@ -67,6 +67,14 @@ func TestSavedDType(t *testing.T) {
 			t.Errorf("%v: the checkpoint holds %v", test, got)
 		}
 	}
+	adapter := cameIn(t, 1, gguf.BF16)
+	adapter.LoRA.Rank, adapter.LoRA.Merge = 2, false
+	dir, said := filepath.Join(t.TempDir(), "adapter"), &strings.Builder{}
+	mustRun(t, adapter, dir, Options{Say: said})
+	if m, err := readManifest(filepath.Join(dir, "manifest.json")); err != nil || m.Saved != "float32" ||
+		strings.Contains(said.String(), "checkpoints are written") {
+		t.Errorf("checkpoints of an adapter alone are %q: %v\n%s", m.Saved, err, said)
+	}
 	whole, halved := runTwice(t, cameIn(t, 2, gguf.BF16))
 	checkSame(t, whole, halved, "checkpoints/step-2/model.safetensors", "checkpoints/step-2/trainer_state.safetensors")
 }

@@ -37,9 +37,12 @@ that the model came in unless --dtype is given.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			as, ok := writtenTypes[strings.ToLower(dtype)]
 			if strings.ToLower(dtype) == engine.AutoDType {
-				own, err := engine.StoredDType(name)
+				own, notes, err := engine.StoredDType(name)
 				if err != nil {
 					return err
+				}
+				for _, note := range notes {
+					fmt.Fprintln(c.ErrOrStderr(), note)
 				}
 				as, ok = writtenTypes[own.TorchName()], true
 			}

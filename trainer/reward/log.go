@@ -43,7 +43,7 @@ func (l *log) open() (err error) {
 	return err
 }
 
-// write adds whole lines. A program does not end because its log cannot be written.
+// write adds whole lines. A program goes on where its log cannot be written, which close tells.
 func (l *log) write(text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
