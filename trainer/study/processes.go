@@ -74,7 +74,9 @@ func (s *Study) Follow(ctx context.Context, job *cluster.Job, own Runner, thread
 		}
 		j := s.Job(o.Job)
 		if j == nil {
-			job.Abort(fmt.Errorf("process 0 works at %s, which this process's study does not have", o.Job))
+			err := fmt.Errorf("process 0 works at %s, which this process's study does not have", o.Job)
+			job.Abort(err)
+			return err
 		}
 		o.Work.Threads, o.Work.Say = threads, io.Discard
 		if j.Kind == Train {
