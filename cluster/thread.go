@@ -43,7 +43,7 @@ type operation struct {
 const (
 	shortest = 20 * time.Microsecond // pauses
 	longest  = time.Millisecond
-	// spin is how long data that move are asked for without a pause: not long, or who sends them has no core.
+	// spin is how long data that move are asked for without a nap: not long, or who sends them has no core.
 	spin = 2 * time.Millisecond
 	// patience is how long ending may take, and telling others of a fault.
 	patience = 5 * time.Second
@@ -67,7 +67,8 @@ func begin(j *Job, library *mpi.Library) (*thread, error) {
 }
 
 func (t *thread) run(started chan<- error) {
-	runtime.LockOSThread()                // for good: the library knows the thread, which ends with this function
+	runtime.LockOSThread() // for good: the library knows the thread, which ends with this function
+	fineTimer()
 	const stacks = "OMPI_MCA_opal_signal" // Open MPI would print stacks where Go's runtime has its own
 	if _, set := os.LookupEnv(stacks); !set {
 		_ = os.Setenv(stacks, "")
@@ -121,9 +122,10 @@ func (t *thread) loop() {
 			if time.Since(hurry) < spin {
 				runtime.Gosched()
 				yield()
-				continue
+			} else {
+				nap()
 			}
-			pause = shortest
+			continue
 		}
 		timer.Reset(pause)
 		select {

@@ -52,13 +52,14 @@ func (e *Engine) ScoreTop(ctx context.Context, pairs []dense.Pair, temperature f
 func (e *Engine) ScoreWith(
 	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64,
 ) ([]Score, error) {
-	return e.ScorePart(ctx, w, pairs, temperature, nil)
+	return e.ScorePart(ctx, w, pairs, temperature, ScoreTokens, nil)
 }
 
-// ScorePart is ScoreWith of some of its passes: those for which ours, given how many tokens each has, returns true;
-// nil takes all. Scores of the others' pairs are empty.
+// ScorePart is ScoreWith of some passes, of at most so many tokens: those for which ours, given how many tokens each
+// has, returns true; nil takes all. Scores of the others' pairs are empty.
 func (e *Engine) ScorePart(
-	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64, ours func(tokens []int) []bool,
+	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64, most int,
+	ours func(tokens []int) []bool,
 ) ([]Score, error) {
 	temperature = cmp.Or(temperature, 1)
 	if err := e.checkPairs(pairs); err != nil {
@@ -68,7 +69,7 @@ func (e *Engine) ScorePart(
 		return nil, err
 	}
 	scores := make([]Score, len(pairs))
-	plan, replicas := dense.Plan(pairs, ScoreTokens), w.Replicas()
+	plan, replicas := dense.Plan(pairs, most), w.Replicas()
 	if ours != nil {
 		plan = part(plan, pairs, ours)
 	}

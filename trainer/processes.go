@@ -254,7 +254,16 @@ func (r *run) share(groups [][]*rollout, chosen []problems.Problem, own error) e
 // scoreWith is the engine's ScoreWith of which each process takes some passes.
 func (r *run) scoreWith(ctx context.Context, w *model.Weights, rollouts []*rollout) (logprobs [][]float32, err error) {
 	logprobs = make([][]float32, len(rollouts))
-	scores, own := r.engine.ScorePart(ctx, w, pairsOf(rollouts), r.config.Rollout.Temperature, r.ours)
+	pairs, total := pairsOf(rollouts), 0
+	for _, p := range pairs {
+		total += len(p.Prompt) + len(p.Completion)
+	}
+	// So many passes that processes can share them evenly; of few sizes, for each is compiled.
+	most := engine.ScoreTokens
+	for r.job.Size > 1 && most > 256 && total < 2*r.job.Size*most {
+		most /= 2
+	}
+	scores, own := r.engine.ScorePart(ctx, w, pairs, r.config.Rollout.Temperature, most, r.ours)
 	var b []byte
 	for i, s := range scores {
 		logprobs[i] = s.LogProbs

@@ -161,13 +161,13 @@ func TestTrainTogetherKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	settings := append([]string{"save.every=1"}, grpoSettings...)
+	settings := append([]string{"save.every=1", "steps=6"}, grpoSettings...)
 	var log bytes.Buffer
 	whole := filepath.Join(root, "whole")
 	if err := processes(t, launchers[0], 3, &log, trainTogether(whole, settings...)...).Run(); err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	want := trainedFiles(t, whole, 10)
+	want := trainedFiles(t, whole, 6)
 	for _, l := range launchers[:min(2, len(launchers))] {
 		out := filepath.Join(root, l.Name)
 		args := trainTogether(out, settings...)
@@ -227,7 +227,7 @@ func TestTrainTogetherKilled(t *testing.T) {
 		if err := processes(t, l, 3, &log, args...).Run(); err != nil {
 			t.Fatalf("%s: going on: %v\n%s", l.Name, err, log.String())
 		}
-		if diff := cmp.Diff(want, trainedFiles(t, out, 10)); diff != "" {
+		if diff := cmp.Diff(want, trainedFiles(t, out, 6)); diff != "" {
 			t.Errorf("%s (-whole +killed):\n%.2000s", l.Name, diff)
 		}
 	}
