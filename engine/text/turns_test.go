@@ -1,6 +1,9 @@
 package text
 
 import (
+	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,7 +36,7 @@ func FuzzFindTurns(f *testing.F) {
 	f.Fuzz(func(t *testing.T, user, first, second string) {
 		messages := []Message{{"user", user}, {"assistant", first}, {"user", first + user}, {"assistant", second}}
 		for i, template := range templates {
-			text, spans, err := FindTurns(template.Render, messages, tokenizer)
+			text, spans, err := FindTurns(template.renderTurns, TurnsOf(messages), tokenizer)
 			if err != nil {
 				continue // which names the turn
 			}
@@ -55,4 +58,73 @@ func FuzzFindTurns(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFindTurnsWords: whatever a short answer is, what is learnt from is the answer with what the template writes
+// around it in the model's stead, and what ends it.
+func TestFindTurnsWords(t *testing.T) {
+	data, err := os.ReadFile("testdata/chat_templates.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var goldens struct {
+		Templates map[string]struct {
+			Template string
+			BOS      string `json:"bos_token"`
+			EOS      string `json:"eos_token"`
+		}
+	}
+	if err := json.Unmarshal(data, &goldens); err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := Load("../../testdata/models/tiny-qwen2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tokenizer.Close)
+	sources := map[string]string{
+		"glm": "{% for m in messages %}<|{{ m.role }}|>\n{% if m.role == 'assistant' %}<think></think>\n" +
+			"{% if m.content %}{{ m.content }}{% endif %}{% else %}{{ m.content }}{% endif %}{% endfor %}" +
+			"{% if add_generation_prompt %}<|assistant|>{% else %}<|end|>{% endif %}",
+		"thinks": "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and '</think>' not in " +
+			"m.content %}</think>{% endif %}{{ m.content | trim }}<|im_end|>\n{% endfor %}" +
+			"{% if add_generation_prompt %}<|im_start|>assistant\n<think>{% endif %}",
+	}
+	around := map[string][2]string{ // the last turn, and the one before, have these at their ends
+		"qwen2.5-instruct": {"", "<|im_end|>"}, "smollm2": {"", "<|im_end|>"},
+		"qwen3":                    {"<think>\n\n</think>\n\n", "<|im_end|>"},
+		"deepseek-r1-distill-qwen": {"", "<｜end▁of▁sentence｜>"}, "llama-3.1-instruct": {"", "<|eot_id|>"},
+		"glm": {"\n<think></think>\n", "<|end|>"}, "thinks": {"</think>", "<|im_end|>"},
+	}
+	for name, ends := range around {
+		golden, source := goldens.Templates[name], sources[name]
+		if source == "" {
+			source = golden.Template
+		}
+		template, err := NewTemplate(source, golden.BOS, golden.EOS)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for _, said := range []string{"hi", "i", "think", "", "<", ">", "<answer>4</answer>", "assistant", "user", "s",
+			"<think>", "end", "stele", "stele0", "\n", "|"} {
+			if name != "thinks" && strings.TrimSpace(said) == "" && said != "" {
+				continue // white space that one template keeps and another trims
+			}
+			turns := TurnsOf([]Message{{"user", "hello"}, {"assistant", "i"}, {"user", "think"},
+				{"assistant", said}})
+			rendered, spans, err := template.Turns(turns, tokenizer)
+			if err != nil || len(spans) != 2 {
+				t.Errorf("%s, %q: %v %v", name, said, spans, err)
+				continue
+			}
+			want := ends[0] + strings.TrimSpace(said) + ends[1]
+			if got := rendered[spans[1].From:spans[1].To]; got != want {
+				t.Errorf("%s, %q: %q is learnt from, want %q", name, said, got, want)
+			}
+			first := rendered[spans[0].From:spans[0].To]
+			if name != "glm" && !slices.Contains([]string{"i" + ends[1], ends[0] + "i" + ends[1]}, first) {
+				t.Errorf("%s, %q: %q is learnt from of the first turn", name, said, first)
+			}
+		}
+	}
 }

@@ -44,7 +44,7 @@ type Problem struct {
 	Messages []text.Message `json:"messages,omitempty"`
 	// Turns are the whole conversation, the assistant's turn last, where Options.Solutions asks for solutions
 	// and the data have a conversation; Solution is that last turn.
-	Turns []text.Message `json:"turns,omitempty"`
+	Turns []text.Turn `json:"turns,omitempty"`
 }
 
 // Options choose from a benchmark.

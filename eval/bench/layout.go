@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
@@ -66,6 +67,8 @@ type guesses struct {
 	solutions bool // are asked for, and no answers
 	turns     int  // conversations whose turns are learnt from
 	after     int  // of these, how many go on after the assistant's last turn
+	skipped   int  // turns of the assistant's that the data say are not learnt from
+	marks     int  // solutions that #### and an answer were left out of
 }
 
 func (p *guesses) count(part, place string) {
@@ -88,7 +91,7 @@ func (p *guesses) say(w io.Writer, path string) {
 		return
 	}
 	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 &&
-		p.replies == 0 && p.without == 0 && !p.repeats
+		p.replies == 0 && p.without == 0 && !p.repeats && p.turns == 0 && p.marks == 0
 	var said []string
 	for _, part := range fieldNames {
 		names := slices.Sorted(maps.Keys(p.found[part]))
@@ -117,6 +120,12 @@ func (p *guesses) say(w io.Writer, path string) {
 	if p.after > 0 {
 		line += fmt.Sprintf("; %d conversations go on after the assistant's last turn, and what follows is left out",
 			p.after)
+	}
+	if p.skipped > 0 {
+		line += fmt.Sprintf("; %d of these turns are not (weight 0 or train false)", p.skipped)
+	}
+	if p.marks > 0 {
+		line += fmt.Sprintf("; #### and what follows it are left out of %d solutions", p.marks)
 	}
 	if p.replies > 0 {
 		line += fmt.Sprintf("; %d conversations end with a turn of the assistant's, which is cut off: it is not asked",
@@ -352,6 +361,31 @@ type message struct {
 	Content   json.RawMessage `json:"content"`
 	Value     json.RawMessage `json:"value"` // ShareGPT
 	ToolCalls []any           `json:"tool_calls"`
+	Function  json.RawMessage `json:"function_call"` // OpenAI's, from before tool_calls
+	Weight    json.RawMessage `json:"weight"`        // OpenAI's: 0 is not learnt from
+	Train     json.RawMessage `json:"train"`         // false is not learnt from
+	Training  json.RawMessage `json:"training"`      // the same
+}
+
+// skipped reports whether the data say that a message is not learnt from.
+func (m *message) skipped() (bool, error) {
+	for _, learn := range []json.RawMessage{m.Train, m.Training} {
+		switch string(learn) {
+		case "", "null", "true":
+		case "false":
+			return true, nil
+		default:
+			return false, fmt.Errorf("whether it is learnt from is %.40s: expected true or false", learn)
+		}
+	}
+	if len(m.Weight) == 0 || string(m.Weight) == "null" {
+		return false, nil
+	}
+	weight, err := strconv.ParseFloat(strings.Trim(string(m.Weight), `"`), 64)
+	if err != nil || weight != 0 && weight != 1 {
+		return false, fmt.Errorf("its weight is %s: expected 0, which is not learnt from, or 1", m.Weight)
+	}
+	return weight == 0, nil
 }
 
 // isConversation reports whether a value is a list of messages, as a list or as the
@@ -387,22 +421,73 @@ var printedByPython = regexp.MustCompile(`^\s*\[\{['"](role|content|from|value)[
 // Conversation reads a list of messages with "role" and "content" ("from" and "value"
 // in ShareGPT's files), or the JSON text of one. field names it in errors.
 func Conversation(field string, value json.RawMessage) ([]text.Message, error) {
+	turns, err := conversation(field, value)
+	var out []text.Message
+	for _, turn := range turns {
+		out = append(out, turn.Message)
+	}
+	return out, err
+}
+
+// conversation is Conversation with all fields of its messages.
+func conversation(field string, value json.RawMessage) ([]text.Turn, error) {
 	list, ok := listOfObjects(value)
 	if !ok {
 		return nil, fmt.Errorf("field %q is neither text nor a list of messages with role and content", field)
 	}
-	var out []text.Message
+	var out []text.Turn
 	for i, raw := range list {
 		m, err := turn(raw)
-		if err == nil && m.calls {
+		switch {
+		case err != nil:
+		case m.calls:
 			err = errors.New("it calls tools, which Stele cannot pose")
+		case m.Role == "tool" || m.Role == "function":
+			err = fmt.Errorf("its role is %s: it is what a tool has answered, which Stele cannot pose", m.Role)
+		default:
+			m.Fields, err = furtherFields(raw)
+			if err == nil && m.Role == "assistant" {
+				m.Skipped, err = m.message.skipped()
+			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("field %q: message %d: %w", field, i, err)
 		}
-		out = append(out, m.Message)
+		out = append(out, m.Turn)
 	}
 	return out, nil
+}
+
+// furtherFields are those of a message that a template may read beside its role and content; nil is none.
+func furtherFields(raw json.RawMessage) (json.RawMessage, error) {
+	record, err := jsonl.ParseRecord(raw)
+	if err != nil {
+		return nil, err
+	}
+	own := []string{"role", "content", "tool_calls", "function_call", "weight", "train", "training"}
+	if !record.Has("role") {
+		own = append(own, "from", "value")
+	}
+	more := jsonl.NewRecord()
+	for _, key := range record.Keys() {
+		if slices.Contains(own, key) {
+			continue
+		}
+		var value json.RawMessage
+		if _, err := record.Decode(key, &value); err != nil {
+			return nil, err
+		}
+		if len(value) == 0 || string(value) == "null" {
+			continue
+		}
+		if err := more.Set(key, value); err != nil {
+			return nil, err
+		}
+	}
+	if len(more.Keys()) == 0 {
+		return nil, nil
+	}
+	return more.MarshalJSON()
 }
 
 // Turns is Conversation for a chat template: messages keep all their fields, tool calls
@@ -438,7 +523,8 @@ func Turns(field string, value json.RawMessage) ([]json.RawMessage, error) {
 // said is a message, whether it calls tools, and whether its role and content stand in it
 // as they are here.
 type said struct {
-	text.Message
+	text.Turn
+	message     message
 	calls, asIs bool
 }
 
@@ -459,7 +545,11 @@ func turn(raw json.RawMessage) (said, error) {
 		return said{}, errors.New("it has no role")
 	}
 	words, err := contentOf(content)
-	return said{text.Message{Role: role, Content: words}, len(m.ToolCalls) > 0, asIs}, err
+	if err != nil {
+		return said{}, err
+	}
+	calls := len(m.ToolCalls) > 0 || len(m.Function) > 0 && string(m.Function) != "null"
+	return said{text.Turn{Message: text.Message{Role: role, Content: words}}, m, calls, asIs}, nil
 }
 
 // contentOf is a message's text: as it is, or in parts.

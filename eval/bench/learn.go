@@ -82,11 +82,10 @@ func (s *Source) learn(record *jsonl.Record, p *Problem, used map[string]bool) e
 		return nil
 	}
 	if isConversation(from.value) {
-		err = s.learnTurns(p, from, asked.name == from.name)
-	} else if p.Solution, err = asText(from.name, from.value); err == nil {
-		p.Solution = strings.TrimSpace(beforeMark(p.Solution))
-		if p.Messages != nil {
-			p.Turns = append(slices.Clone(p.Messages), text.Message{Role: "assistant", Content: p.Solution})
+		err = s.learnTurns(p, from, asked)
+	} else if p.Solution, err = s.learnText(from); err == nil && p.Messages != nil {
+		if p.Turns, err = p.askedTurns(asked); err == nil {
+			p.Turns = append(p.Turns, text.Turn{Message: text.Message{Role: "assistant", Content: p.Solution}})
 		}
 	}
 	if p.Turns != nil && s.guesses != nil {
@@ -95,42 +94,96 @@ func (s *Source) learn(record *jsonl.Record, p *Problem, used map[string]bool) e
 	return err
 }
 
+// learnText reads a text that is learnt from, as it stands, white space and all. In GSM8K's answers (a field called
+// answer, as verl has them in extra_info) #### and the answer after it are left out: they stand for a grader.
+func (s *Source) learnText(from foundField) (string, error) {
+	words, err := asText(from.name, from.value)
+	if err != nil || !strings.EqualFold(from.name[strings.LastIndexByte(from.name, '.')+1:], "answer") {
+		return words, err
+	}
+	at := mark.FindStringIndex(words)
+	if at == nil {
+		return words, nil
+	}
+	worked := strings.TrimSpace(words[:at[0]])
+	if worked == "" {
+		return "", fmt.Errorf("no solution to learn from: field %q is the answer alone, %.60q: name the field of a "+
+			"solution (data.fields solution)", from.name, words)
+	}
+	if s.guesses != nil {
+		s.guesses.marks++
+	}
+	return worked, nil
+}
+
+// askedTurns are the messages of the question, with all their fields.
+func (p *Problem) askedTurns(asked foundField) ([]text.Turn, error) {
+	turns, err := conversation(asked.name, asked.value)
+	if err != nil || len(turns) < len(p.Messages) {
+		return nil, err
+	}
+	return turns[:len(p.Messages):len(p.Messages)], nil
+}
+
 // learnTurns reads the conversation that is learnt from, which is the question, too, or goes on from it.
-func (s *Source) learnTurns(p *Problem, from foundField, question bool) error {
-	messages, err := Conversation(from.name, from.value)
+func (s *Source) learnTurns(p *Problem, from, asked foundField) error {
+	turns, err := conversation(from.name, from.value)
 	if err != nil {
 		return err
 	}
-	last := len(messages) - 1
-	for last >= 0 && messages[last].Role != "assistant" {
+	last := len(turns) - 1
+	for last >= 0 && turns[last].Role != "assistant" {
 		last--
 	}
 	if last < 0 {
 		return fmt.Errorf("no solution to learn from: field %q has no turn of the assistant's", from.name)
 	}
-	if last < len(messages)-1 && s.guesses != nil {
+	if last < len(turns)-1 && s.guesses != nil {
 		s.guesses.after++
 	}
-	messages = messages[:last+1]
-	p.Solution = messages[last].Content
-	if !question {
+	turns = turns[:last+1]
+	skipped, answers := 0, 0
+	for _, t := range turns {
+		if t.Role == "assistant" {
+			answers++
+			if t.Skipped {
+				skipped++
+			}
+		}
+	}
+	if skipped == answers {
+		return fmt.Errorf("no solution to learn from: field %q says of each turn of the assistant's that it is not "+
+			"learnt from (weight 0 or train false)", from.name)
+	}
+	if skipped > 0 && s.guesses != nil {
+		s.guesses.skipped += skipped
+	}
+	p.Solution = turns[last].Content
+	if asked.name != from.name {
 		if p.Messages == nil && last == 0 {
 			return nil // a text and its completion
 		}
+		before := text.TurnsOf([]text.Message{{Role: "user", Content: p.Problem}})
 		if p.Messages == nil {
-			p.Messages = []text.Message{{Role: "user", Content: p.Problem}}
+			p.Messages = []text.Message{before[0].Message}
+		} else if before, err = p.askedTurns(asked); err != nil {
+			return err
 		}
-		p.Turns = slices.Concat(p.Messages, messages)
+		p.Turns = slices.Concat(before, turns)
 		return nil
 	}
-	p.Turns, p.Messages = messages, messages[:last:last]
-	first := slices.IndexFunc(messages, func(m text.Message) bool { return m.Role == "assistant" })
+	p.Turns = turns
+	p.Messages = nil
+	for _, t := range turns[:last] {
+		p.Messages = append(p.Messages, t.Message)
+	}
+	first := slices.IndexFunc(turns, func(t text.Turn) bool { return t.Role == "assistant" })
 	for _, m := range p.Messages {
 		if m.Role == "user" && strings.TrimSpace(m.Content) != "" {
 			p.Problem = m.Content
 		}
 	}
-	if !slices.ContainsFunc(messages[:first], func(m text.Message) bool { return m.Role == "user" }) {
+	if !slices.ContainsFunc(turns[:first], func(t text.Turn) bool { return t.Role == "user" }) {
 		return fmt.Errorf("field %q: the assistant's first turn answers no user's", from.name)
 	}
 	return nil

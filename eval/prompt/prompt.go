@@ -167,6 +167,7 @@ var askers = map[string]asker{
 	"r1-like":       r1Like,
 	"none":          none,
 	"plain":         plain,
+	"verbatim":      verbatim,
 	"native-cot":    nativeCoT,
 }
 
@@ -182,6 +183,7 @@ var older = map[string]string{"r1": "r1-like"}
 //	r1-like        the R1-like template of Open-Reasoner-Zero, reasoning in <think>
 //	none           instruction and problem as they are
 //	plain          the problem and a new line, for models that know nothing else
+//	verbatim       the problem alone, to the letter: for text that is gone on with
 //	native-cot     MGSM's own, for base models: worked examples as they stand
 //
 // A conversation that the data bring goes through auto, chat, qwen-instruct and none as it
@@ -357,6 +359,15 @@ func plain(p problem, o Options) (string, bool, error) {
 		asked += s.Problem + "\n" + s.Solution + "\n\n"
 	}
 	return asked + p.Problem.Problem + "\n", true, nil
+}
+
+var errNoShots = errors.New("template verbatim: puts nothing around a problem, worked examples neither: use plain")
+
+func verbatim(p problem, o Options) (string, bool, error) {
+	if len(o.Shots) > 0 {
+		return "", false, errNoShots
+	}
+	return p.Problem.Problem, true, nil
 }
 
 // nativeCoT is the prompt of MGSM's authors (Shi et al. 2022): examples and problem

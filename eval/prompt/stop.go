@@ -53,6 +53,8 @@ func Stops(language string, o Options) ([]string, error) {
 		return append(asked, "\nUser:"), nil
 	case "none":
 		return asked, nil
+	case "verbatim":
+		return nil, errNoShots
 	case "plain":
 		// Examples have no heading here: an empty line is all that tells them apart.
 		for _, s := range o.Shots {

@@ -56,7 +56,7 @@ func TestTokens(t *testing.T) {
 					{"+few-shot+hack", Options{Hack: true, Shots: examples}},
 				} {
 					c.o.Template, c.o.Chat = template, chat.Render
-					if template == "native-cot" && c.o.Shots == nil {
+					if template == "native-cot" && c.o.Shots == nil || template == "verbatim" && c.o.Shots != nil {
 						continue
 					}
 					p := bench.Problem{Language: language, Problem: "2 + 3 = ?"}

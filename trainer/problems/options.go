@@ -50,8 +50,9 @@ type Options struct {
 	// order.
 	Curriculum bool `yaml:"curriculum" json:"curriculum"`
 
-	// Template makes the prompt: auto, chat, qwen-instruct, qwen-math, r1-like, none, plain or
-	// native-cot (docs/evaluation.md).
+	// Template makes the prompt: auto, chat, qwen-instruct, qwen-math, r1-like, none, plain, verbatim or
+	// native-cot (docs/evaluation.md). Text of a prompt goes into the instructions of all but plain, which
+	// adds the end of a line, and verbatim, which adds nothing.
 	Template string `yaml:"template" json:"template"`
 	// TemplateArgs are variables of the model's own chat template, as in {enable_thinking: false}; evaluations
 	// during training have them too.

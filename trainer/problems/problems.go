@@ -77,8 +77,10 @@ type Reader struct {
 	Say         io.Writer // gets what was guessed of the data's fields; may be nil
 
 	languages *language.Table
-	answers   answer.Type // of the benchmark
-	unthought int         // turns whose reasoning the chat template leaves out
+	answers   answer.Type    // of the benchmark
+	unthought int            // turns whose reasoning the chat template leaves out
+	unread    map[string]int // conversations, by the fields of messages that the chat template does not read
+	told      int            // prompts of a dataset's text that went into a template's instructions
 }
 
 // Load reads the training set. A question whose prompt (or solution, for SFT) is
@@ -146,6 +148,16 @@ func (r *Reader) Load() (*Set, error) {
 	if r.unthought > 0 && r.Say != nil {
 		fmt.Fprintf(r.Say, "data: the chat template leaves the reasoning (<think>) of %d turns out, which are learnt "+
 			"from without it\n", r.unthought)
+	}
+	if r.Say != nil {
+		for _, field := range slices.Sorted(maps.Keys(r.unread)) {
+			fmt.Fprintf(r.Say, "data: the template reads nothing from the field %s of messages: %d conversations "+
+				"are learnt from without it\n", field, r.unread[field])
+		}
+		if r.told > 0 && r.Solutions && entry.ByPath() {
+			fmt.Fprintf(r.Say, "data: %d questions were put into the instructions of the template %s; for text that "+
+				"goes on as it is, set data.template to verbatim\n", r.told, cmp.Or(d.Template, "auto"))
+		}
 	}
 	set.Problems = interleave(columns)
 	if len(set.Problems) == 0 {
@@ -332,6 +344,9 @@ func (r *Reader) build(p bench.Problem) (built Problem, fits bool, err error) {
 		return built, false, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
 	}
 	built = Problem{Problem: p, Text: asked.Text, Prefix: asked.Prefix, IDs: ids}
+	if r.Options.Template != "plain" && r.Options.Template != "verbatim" && p.Messages == nil {
+		r.told++
+	}
 	if !r.Solutions {
 		return built, len(ids) <= r.MaxPrompt && len(ids) < r.Positions, nil
 	}

@@ -3,11 +3,13 @@ package problems
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/prompt"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // converse writes a conversation of which every turn of the assistant's is learnt from. Turns and what stands between
@@ -19,10 +21,10 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 			err = fmt.Errorf("conversation %s (%s): %w", p.ID, p.Language, err)
 		}
 	}()
-	answers := 0
+	var answers []text.Turn
 	for _, m := range p.Turns {
 		if m.Role == "assistant" {
-			answers++
+			answers = append(answers, m)
 		}
 	}
 	own := r.Template
@@ -33,13 +35,14 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 	}
 	turns := o.Turns(own)
 	switch {
-	case answers == 1 && (turns == nil || r.Options.Hack):
-		return built, false, nil
+	case len(answers) == 1 && (turns == nil || r.Options.Hack):
+		return built, false, r.readFields(p.Turns, nil, "")
 	case turns == nil:
 		return built, false, fmt.Errorf("it has %d turns of the assistant's, and the template writes none: set "+
-			"data.template to chat, for a model that has a chat template, or to qwen-instruct", answers)
+			"data.template to chat, for a model that has a chat template, or to qwen-instruct",
+			len(answers))
 	case r.Options.Hack:
-		return built, false, fmt.Errorf("data.hack begins one answer, and it has %d turns of the assistant's", answers)
+		return built, false, fmt.Errorf("data.hack begins one answer, and it has %d turns of the assistant's", len(answers))
 	}
 	rendered, spans, err := turns(p.Turns, r.Tokenizer)
 	if err != nil {
@@ -48,8 +51,17 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 	if len(spans) == 0 {
 		return built, false, errors.New("the chat template's {% generation %} blocks mark nothing in it")
 	}
-	for _, m := range p.Turns {
-		if thought, _, closed := strings.Cut(m.Content, "</think>"); m.Role == "assistant" && closed {
+	skipped := slices.ContainsFunc(answers, func(t text.Turn) bool { return t.Skipped })
+	if skipped && len(spans) != len(answers) {
+		return built, false, fmt.Errorf("some turns are not to be learnt from (weight 0 or train false), and the chat "+
+			"template's {%% generation %%} blocks mark %d parts where %d turns are the assistant's",
+			len(spans), len(answers))
+	}
+	if err := r.readFields(p.Turns, turns, rendered); err != nil {
+		return built, false, err
+	}
+	for _, m := range answers {
+		if thought, _, closed := strings.Cut(m.Content, "</think>"); closed {
 			_, thought, _ = strings.Cut(thought, "<think>")
 			if !strings.Contains(rendered, strings.TrimSpace(thought)) {
 				r.unthought++
@@ -73,17 +85,65 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 				return built, false, err
 			}
 		}
-		if err := add(rendered[span.From:span.To], true); err != nil {
+		if err := add(rendered[span.From:span.To], !skipped || !answers[i].Skipped); err != nil {
 			return built, false, err
 		}
 	}
 	if len(r.EOS) > 0 && r.open(built.SolutionIDs) {
-		built.SolutionIDs, built.Learnt = append(built.SolutionIDs, r.EOS[0]), append(built.Learnt, true)
+		built.SolutionIDs = append(built.SolutionIDs, r.EOS[0])
+		built.Learnt = append(built.Learnt, !skipped || !answers[len(spans)-1].Skipped)
 	}
 	if len(spans) == 1 {
 		built.Learnt = nil
 	}
 	return built, true, nil
+}
+
+// readFields counts the fields of messages that the chat template reads nothing from, beside role and content.
+func (r *Reader) readFields(turns []text.Turn, chat prompt.Turns, rendered string) error {
+	sought := map[string]bool{}
+	for _, t := range turns {
+		if t.Fields == nil {
+			continue
+		}
+		record, err := jsonl.ParseRecord(t.Fields)
+		if err != nil {
+			return err
+		}
+		for _, key := range record.Keys() {
+			sought[key] = true
+		}
+	}
+	for key := range sought {
+		without := slices.Clone(turns)
+		for i, t := range turns {
+			if t.Fields != nil {
+				var err error
+				if without[i], err = t.Without(key); err != nil {
+					return err
+				}
+			}
+		}
+		other := rendered
+		if chat != nil {
+			var err error
+			if other, _, err = chat(without, r.Tokenizer); err != nil {
+				continue // it is needed
+			}
+		}
+		if other == rendered {
+			r.ignore(key)
+		}
+	}
+	return nil
+}
+
+// ignore counts a conversation with a field of messages that nothing is read from.
+func (r *Reader) ignore(key string) {
+	if r.unread == nil {
+		r.unread = map[string]int{}
+	}
+	r.unread[key]++
 }
 
 // open reports whether tokens, white space at their end aside, do not end with one that ends something.

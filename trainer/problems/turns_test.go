@@ -139,6 +139,27 @@ const thinking = `{% for m in messages %}<|im_start|>{{ m.role }}
 {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
 {% endif %}`
 
+// reasoning reads a field of its own.
+const reasoning = `{% for m in messages %}<|im_start|>{{ m.role }}
+{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}`
+
+// TestVerbatim: a prompt and a completion are put together as they stand.
+func TestVerbatim(t *testing.T) {
+	tokenizer := loaded(t, "tiny-qwen2")
+	set, said, err := readRecords(t, tokenizer, nil, Options{Template: "verbatim"},
+		`{"prompt": "The sky is", "completion": " blue.\n"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, _ := learnt(&set.Problems[0])
+	if text, err := tokenizer.Decode(ids, false); err != nil || text != "The sky is blue.\n" ||
+		strings.Contains(said, "instructions") {
+		t.Errorf("%q is learnt from, error %v; it said %q", text, err, said)
+	}
+}
+
 // TestLearntWords: what is learnt from is the words of the assistant's turns with the tokens that end them, in each
 // layout that data come in.
 func TestLearntWords(t *testing.T) {
@@ -188,6 +209,26 @@ func TestLearntWords(t *testing.T) {
 		"columns together": {`{"instruction": "Add", "input": "1 + 1", "output": "2"}`, "", Options{Template: "plain",
 			Fields: map[string]string{"problem": "{instruction}: {input}"}}, []string{"2<|endoftext|>"},
 			"solution from output"},
+		"weight 0": {`{"messages": [` + user + `, {"role": "assistant", "content": "3", "weight": 0}, ` + user + `, ` +
+			`{"role": "assistant", "content": "2", "weight": 1}]}`, chatML, Options{}, []string{"2<|im_end|>"},
+			"1 of these turns are not (weight 0 or train false)"},
+		"train false": {`{"conversations": [{"from": "human", "value": "1?"}, {"from": "gpt", "value": "2", "train": ` +
+			`true}, {"from": "human", "value": "2?"}, {"from": "gpt", "value": "4", "train": false}]}`, chatML, Options{},
+			[]string{"2<|im_end|>"}, "1 of these turns"},
+		"reasoning_content": {`{"messages": [` + user + `, {"role": "assistant", "content": "2", "reasoning_content": ` +
+			`"1 and 1"}]}`, reasoning, Options{}, []string{"<think>1 and 1</think>2<|im_end|>"}, ""},
+		"reasoning_content after a prompt": {`{"prompt": [` + user + `], "completion": [{"role": "assistant", ` +
+			`"content": "2", "reasoning_content": "1 and 1"}]}`, reasoning, Options{},
+			[]string{"<think>1 and 1</think>2<|im_end|>"}, ""},
+		"a field that no template reads": {`{"messages": [` + user + `, {"role": "assistant", "content": "2", ` +
+			`"thinking": "1 and 1"}]}`, reasoning, Options{}, []string{"2<|im_end|>"}, "reads nothing from the field thinking of messages"},
+		"white space and a mark": {`{"prompt": "The sky is", "completion": " blue.\n#### 2"}`, "",
+			Options{Template: "verbatim"}, []string{" blue.\n#### 2<|endoftext|>"}, ""},
+		"a prompt in instructions": {`{"prompt": "The sky is", "completion": " blue"}`, "",
+			Options{Template: "none"}, []string{" blue<|endoftext|>"}, "1 questions were put into the " +
+				"instructions of the template none; for text that goes on as it is, set data.template to verbatim"},
+		"GSM8K": {`{"question": "1 + 1?", "answer": "It is <<1+1=2>>2.\n#### 2"}`, "", Options{Template: "plain"},
+			[]string{"It is <<1+1=2>>2.<|endoftext|>"}, "#### and what follows it are left out of 1 solutions"},
 		"qwen-instruct": {`{"messages": [` + user + `, ` + said + `, ` + more + `]}`, "",
 			Options{Template: "qwen-instruct"},
 			[]string{"It is 2.<|im_end|>", "<think>\nhm\n</think>\n\nYes<|im_end|>"}, ""},
@@ -239,6 +280,13 @@ func TestNoSolution(t *testing.T) {
 		{`{"prompt": "x", "text": "18"}`, chatML, Options{Fields: map[string]string{"solution": "txt"}},
 			[]string{`no field "txt"`, `did you mean "text"`}},
 		{`{"messages": [` + user + `]}`, chatML, Options{}, []string{`"messages"`, "no turn of the assistant's"}},
+		{`{"question": "x", "answer": "#### 2"}`, chatML, Options{}, []string{`"answer" is the answer alone`}},
+		{`{"messages": [` + user + `, {"role": "tool", "content": "2"}, ` + said + `]}`, chatML, Options{},
+			[]string{"message 1", "its role is tool"}},
+		{`{"messages": [` + user + `, {"role": "assistant", "content": "2", "weight": 0}]}`, chatML, Options{},
+			[]string{"not learnt from", "weight 0"}},
+		{`{"messages": [` + user + `, {"role": "assistant", "content": "2", "weight": 0.5}]}`, chatML, Options{},
+			[]string{"message 1", "0.5", "expected 0"}},
 		{`{"messages": [` + said + `, ` + user + `, ` + said + `]}`, chatML, Options{}, []string{"answers no user's"}},
 		{`{"prompt": "x", "completion": ""}`, chatML, Options{}, []string{"no solution to learn from",
 			`field "completion" is empty`}},
