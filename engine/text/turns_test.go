@@ -86,8 +86,8 @@ func TestFindTurnsWords(t *testing.T) {
 		"glm": "{% for m in messages %}<|{{ m.role }}|>\n{% if m.role == 'assistant' %}<think></think>\n" +
 			"{% if m.content %}{{ m.content }}{% endif %}{% else %}{{ m.content }}{% endif %}{% endfor %}" +
 			"{% if add_generation_prompt %}<|assistant|>{% else %}<|end|>{% endif %}",
-		"thinks": "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and '</think>' not in " +
-			"m.content %}</think>{% endif %}{{ m.content | trim }}<|im_end|>\n{% endfor %}" +
+		"thinks": "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and '</think>' " +
+			"not in m.content %}</think>{% endif %}{{ m.content | trim }}<|im_end|>\n{% endfor %}" +
 			"{% if add_generation_prompt %}<|im_start|>assistant\n<think>{% endif %}",
 	}
 	around := map[string][2]string{ // the last turn, and the one before, have these at their ends

@@ -42,7 +42,8 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 			"data.template to chat, for a model that has a chat template, or to qwen-instruct",
 			len(answers))
 	case r.Options.Hack:
-		return built, false, fmt.Errorf("data.hack begins one answer, and it has %d turns of the assistant's", len(answers))
+		return built, false, fmt.Errorf("data.hack begins one answer, and it has %d turns of the assistant's",
+			len(answers))
 	}
 	rendered, spans, err := turns(p.Turns, r.Tokenizer)
 	if err != nil {
