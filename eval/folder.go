@@ -1,7 +1,9 @@
 package eval
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,14 +19,16 @@ const partialFiles = ".*.partial-*"
 // lockFolder makes dir the folder of the run m, or finds that it is already, and keeps
 // other processes out until release is called. What a killed process left half
 // written is removed.
-func lockFolder(dir string, m *Manifest) (release func() error, err error) {
+func lockFolder(ctx context.Context, dir string, m *Manifest, log io.Writer) (
+	release func() error, err error,
+) {
 	if err := goesInto(dir, m); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	unlock, err := runlock.Lock(dir)
+	unlock, err := runlock.Lock(ctx, dir, log)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func Merge(ctx context.Context, dirs []string, out string) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := lockFolder(out, &whole)
+	release, err := lockFolder(ctx, out, &whole, os.Stderr)
 	if err != nil {
 		return nil, err
 	}

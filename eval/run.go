@@ -109,7 +109,7 @@ func run(
 		p.deliver(j)
 		deps.Log = nil // process 0 speaks of all
 	} else {
-		release, opened, err := openRun(out, manifest, questions)
+		release, opened, err := openRun(ctx, out, manifest, questions, deps.Log)
 		if err != nil {
 			if p.several() {
 				return nil, p.Agree(err)
@@ -147,8 +147,10 @@ func run(
 }
 
 // openRun makes out the run's folder, which is this process's until release is called, and reads what is there.
-func openRun(out string, m *Manifest, questions []Question) (release func() error, j *journal, err error) {
-	if release, err = lockFolder(out, m); err != nil {
+func openRun(ctx context.Context, out string, m *Manifest, questions []Question, log io.Writer) (
+	release func() error, j *journal, err error,
+) {
+	if release, err = lockFolder(ctx, out, m, log); err != nil {
 		return nil, nil, err
 	}
 	if j, err = openJournal(filepath.Join(out, samplesName), questions, &m.Settings); err != nil {

@@ -280,7 +280,7 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release, err := lockFolder(dir, m)
+	release, err := lockFolder(t.Context(), dir, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

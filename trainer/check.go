@@ -69,7 +69,7 @@ func Check(ctx context.Context, config Config, dir string, options Options) (*Pl
 // check looks at everything that can be known before the model is loaded, what costs
 // least first. What it returns must be closed, also with an error.
 func (r *run) check(ctx context.Context) (*checked, error) {
-	found, err := r.look()
+	found, err := r.look(ctx)
 	if err = r.together(err); err != nil {
 		return found, err
 	}
@@ -81,7 +81,7 @@ func (r *run) check(ctx context.Context) (*checked, error) {
 }
 
 // look is check's part before it is known how much memory there is.
-func (r *run) look() (*checked, error) {
+func (r *run) look(ctx context.Context) (*checked, error) {
 	c := &r.config
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (r *run) look() (*checked, error) {
 	}
 	found := &checked{}
 	if r.dir != "" {
-		if err := r.findRun(found); err != nil {
+		if err := r.findRun(ctx, found); err != nil {
 			return nil, err
 		}
 	}
@@ -291,9 +291,9 @@ func beforeManifest(e fs.DirEntry) bool {
 
 // findRun refuses a folder that this run must not write to, and finds the newest
 // checkpoint of the one it goes on with.
-func (r *run) findRun(found *checked) error {
+func (r *run) findRun(ctx context.Context, found *checked) error {
 	if _, err := os.Stat(filepath.Join(r.dir, runlock.Name)); err == nil && r.writes() {
-		release, err := runlock.Lock(r.dir)
+		release, err := runlock.Lock(ctx, r.dir, r.options.Say)
 		if err != nil {
 			return err
 		}

@@ -168,7 +168,7 @@ func (r *run) run(ctx context.Context) error {
 	if _, err := r.enter(ctx, loading, 0); err != nil {
 		return err
 	}
-	if err := r.together(r.take()); err != nil {
+	if err := r.together(r.take(ctx)); err != nil {
 		return err
 	}
 	if err := r.together(r.load(found)); err != nil {
@@ -218,14 +218,14 @@ func (r *run) stalled() (bool, error) {
 }
 
 // take makes the folder this run's, and clears away what a killed one left half written.
-func (r *run) take() (err error) {
+func (r *run) take(ctx context.Context) (err error) {
 	if !r.writes() {
 		return nil
 	}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return err
 	}
-	if r.release, err = runlock.Lock(r.dir); err != nil {
+	if r.release, err = runlock.Lock(ctx, r.dir, r.options.Say); err != nil {
 		return err
 	}
 	return sweep(r.dir)

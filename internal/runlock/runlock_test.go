@@ -1,6 +1,8 @@
 package runlock
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,16 +15,16 @@ import (
 // moments, as by the child of a process that was killed, is not.
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
-	release, err := Lock(dir)
+	release, err := Lock(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("is being written by another process (process %d on ", os.Getpid())
-	if _, err := Lock(dir); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := Lock(t.Context(), dir, nil); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want a refusal", err)
 	}
 	time.AfterFunc(100*time.Millisecond, func() { _ = release() })
-	again, err := Lock(dir)
+	again, err := Lock(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,21 +38,44 @@ func TestLock(t *testing.T) {
 		t.Errorf("what is left is %q, %v", left, err)
 	}
 	note := "process 7 on another-machine, since 2026-01-01 00:00:00\n"
-	if err := os.WriteFile(path, []byte(note), 0o644); err != nil {
-		t.Fatal(err)
+	alive, looks = 500*time.Millisecond, 20*time.Millisecond
+	defer func() { alive, looks = time.Minute, time.Second }()
+	var said strings.Builder
+	touch := func(ago time.Duration) {
+		t.Helper()
+		at := time.Now().Add(-ago)
+		if err := errors.Join(os.WriteFile(path, []byte(note), 0o644), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := Lock(dir); err == nil || !strings.Contains(err.Error(), "process 7 on another-machine") {
-		t.Errorf("%v, want a refusal", err)
+	// It is there: it touches its file.
+	touch(0)
+	time.AfterFunc(100*time.Millisecond, func() { _ = os.Chtimes(path, time.Now(), time.Now()) })
+	if _, err := Lock(t.Context(), dir, &said); err == nil ||
+		!strings.Contains(err.Error(), "process 7 on another-machine") ||
+		!strings.Contains(said.String(), "waiting for up to 1s") {
+		t.Errorf("%v, having said %q, want a refusal", err, said.String())
 	}
-	long := time.Now().Add(-2 * alive)
-	if err := os.Chtimes(path, long, long); err != nil {
-		t.Fatal(err)
+	// It was killed a moment ago, or its machine's clock is ahead, or it was there long ago.
+	for ago, least := range map[time.Duration]time.Duration{0: alive / 2, -time.Hour: alive / 2, 2 * alive: 0} {
+		touch(ago)
+		began := time.Now()
+		last, err := Lock(t.Context(), dir, nil)
+		if err != nil {
+			t.Fatalf("touched %v ago: %v", ago, err)
+		}
+		if took := time.Since(began); took < least || least == 0 && took > alive/2 {
+			t.Errorf("touched %v ago: waited %v", ago, took)
+		}
+		if err := last(); err != nil {
+			t.Error(err)
+		}
 	}
-	last, err := Lock(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := last(); err != nil {
-		t.Error(err)
+	// Who waits may be stopped.
+	touch(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := Lock(ctx, dir, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want to be stopped", err)
 	}
 }
