@@ -37,12 +37,13 @@ func (t knownLanguages) named(code string) *language.Language {
 	return nil
 }
 
-// native returns a language's own name for itself, or its code.
+// native returns a language's own name for itself where it is the study's or a user's, else its English name, or
+// its code where it is not known.
 func (t knownLanguages) native(code string) string {
 	if l := t.named(code); l != nil {
 		return l.Native
 	}
-	return code
+	return langid.Name(code, t.known())
 }
 
 // called names a language in a tip or a sentence: by its own name where it is the study's

@@ -161,6 +161,9 @@ function languageOf(code) {
   return l && l.called !== code ? l.called + " (" + code + ")" : code;
 }
 
+// spoken names the language of a text; und is what was recognised as none.
+function spoken(code) { return code === "und" || code === "" ? "no language that was recognised" : languageOf(code); }
+
 // marked returns text with what was searched for marked.
 function marked(text, pattern) {
   if (!pattern) return [text];
@@ -202,16 +205,16 @@ function card(i, p, pattern, beside) {
     }, "The same question in all languages")));
   }
   textOf(i).then((t) => {
-    if (marks & OFF) add("reasons in " + languageOf(t.language) + ", asked in " + languageOf(language.code));
-    if (marks & ANSWER_OFF) add("answers in " + languageOf(t.answerLanguage));
+    if (marks & OFF) add("reasons in " + spoken(t.language) + ", asked in " + languageOf(language.code));
+    if (marks & ANSWER_OFF) add("answers in " + spoken(t.answerLanguage));
     add(data.tokens[i] + " tokens");
-    const text = written(t.output, t.language, pattern);
+    const text = t.output ? written(t.output, t.language, pattern) : make("p", {}, "The output is empty.");
     out.append(make("p", {}, "Answer: ", t.extracted ? inline(t.extracted, pattern) : "none found",
       "; reference: ", inline(t.reference, pattern), t.via ? "; decided by: " + t.via : ""));
     if (!beside) out.append(make("details", {}, make("summary", {}, "Prompt"),
       written(t.prompt, language.code, pattern)));
     out.append(text);
-    if (!pattern) fold(out, text);
+    if (!pattern && t.output) fold(out, text);
   }, (failed) => out.append(make("p", {}, failed.message)));
   return out;
 }
@@ -250,7 +253,12 @@ async function route() {
     if (found === null) return;
   }
   if (p.has("question")) showQuestion(found, p, pattern); else showList(found, p, pattern);
+  // Who came by a link that is no longer there goes on from the title, not from the top of the page.
+  if (mine > 1 && document.activeElement === document.body) at("title").focus({ preventScroll: true });
 }
+
+// unseen says what is asked for that the form does not show.
+function unseen(p) { return p.get("sample") ? " with the number " + p.get("sample") : ""; }
 
 // search returns those of some samples that have a text, or null where something else was asked for meanwhile.
 async function search(among, pattern, mine) {
@@ -285,10 +293,10 @@ async function search(among, pattern, mine) {
 }
 
 function showList(found, p, pattern) {
-  const from = Math.min(Number(p.get("from")) || 0, Math.max(0, found.length - 1));
+  const from = Math.max(0, Math.min(Math.trunc(Number(p.get("from"))) || 0, found.length - 1));
   const shown = found.slice(from, from + PAGE);
-  say(found.length === 0 ? "No sample is like that." : "Samples " + (from + 1) + " to " + (from + shown.length) +
-    " of " + found.length + (found.length === data.marks.length ? "." : ", of " + data.marks.length + " in all."));
+  say(found.length === 0 ? "No sample is like that" + unseen(p) + "." : "Samples " + (from + 1) + " to " +
+    (from + shown.length) + " of " + found.length + unseen(p) + (found.length === data.marks.length ? "." : ", of " + data.marks.length + " in all."));
   for (const id of ["turn", "turn-below"]) {
     const nav = at(id);
     nav.hidden = PAGE >= found.length;
@@ -312,7 +320,8 @@ function showQuestion(found, p, pattern) {
   const id = p.get("question");
   const name = (p.get("benchmark") ? p.get("benchmark") + " · " : "") + id;
   at("title").textContent = name;
-  say(found.length === 0 ? "No sample is like that." : found.length + " samples of this question.");
+  say(found.length === 0 ? "No sample is like that" + unseen(p) + "." :
+    found.length + (found.length === 1 ? " sample" : " samples") + unseen(p) + " of this question.");
   const nav = at("turn"), here = found.length ? data.question[found[0]] : -1;
   const link = (text, q) => q && make("a", {
     href: address(p, { benchmark: data.benchmarks[q[0]], question: q[1], sample: "", find: "" }),
@@ -377,7 +386,7 @@ function fillForm(p) {
 }
 
 function readForm() {
-  const form = at("filters"), changes = { from: "", sample: "", "answer-off": "" };
+  const form = at("filters"), changes = { from: "", sample: "" };
   for (const field of form.elements) {
     if (field.name) changes[field.name] = field.value;
   }

@@ -132,6 +132,16 @@ func TestBrowserSamplesPage(t *testing.T) {
 			t.Errorf("%s: %q, %d samples, want %d", fragment, status, len(cards), want)
 		}
 	}
+	// What the form cannot show is said, a page that is not there is the first, and an unread number no part of one.
+	for fragment, want := range map[string]string{
+		"#sample=0&language=en&model=base": "Samples 1 to 3 of 3 with the number 0, of 36 in all.",
+		"#sample=9":                        "No sample is like that with the number 9.",
+		"#from=-5":                         "Samples 1 to 24 of 36.", "#from=7.5": "Samples 8 to 31 of 36.",
+	} {
+		if status, _ := go1(fragment); status != want {
+			t.Errorf("%s: %q, want %q", fragment, status, want)
+		}
+	}
 	// A question in all languages, base beside trained.
 	status, cards = go1("#benchmark=mgsm&question=q%2F2&model=base&model=trained")
 	if status != "12 samples of this question." || len(cards) != 12 {
