@@ -13,7 +13,7 @@ import (
 )
 
 // written are the values of --dtype of convert.
-var written = []string{engine.AutoDType, "float32", "float16", "bfloat16", "q8_0"}
+var written = []string{"float32", "float16", "bfloat16", "q8_0", engine.AutoDType}
 
 // writtenTypes are the types that they name, and their other names.
 var writtenTypes = map[string]gguf.Type{
