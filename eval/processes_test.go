@@ -23,21 +23,30 @@ type office struct {
 	mu    sync.Mutex
 	count map[uint64]int
 	inbox []chan cluster.Message
-	rooms []chan []error // of Agree
-	news  []chan []byte  // of Broadcast
+	round *round        // of Agree
+	news  []chan []byte // of Broadcast
 	// handed is how many questions each process took.
 	handed []int
 }
 
 func newOffice(size int) *office {
-	o := &office{size: size, count: map[uint64]int{}, handed: make([]int, size)}
+	o := &office{size: size, count: map[uint64]int{}, handed: make([]int, size),
+		round: newRound(size)}
 	for range size {
 		o.inbox = append(o.inbox, make(chan cluster.Message, 1<<12))
-		o.rooms = append(o.rooms, make(chan []error, size))
 		o.news = append(o.news, make(chan []byte, size))
 	}
 	return o
 }
+
+// round is a call of Agree by all.
+type round struct {
+	own  []error
+	came int
+	done chan struct{}
+}
+
+func newRound(size int) *round { return &round{own: make([]error, size), done: make(chan struct{})} }
 
 // seat is a process's place.
 type seat struct {
@@ -46,16 +55,21 @@ type seat struct {
 }
 
 func (s seat) Agree(own error) error {
-	for _, room := range s.rooms {
-		room <- []error{own}
+	s.mu.Lock()
+	r := s.round
+	r.own[s.rank] = own
+	if r.came++; r.came == s.size {
+		s.round = newRound(s.size)
+		close(r.done)
 	}
-	var first error
-	for range s.size {
-		if err := (<-s.rooms[s.rank])[0]; first == nil {
-			first = err
+	s.mu.Unlock()
+	<-r.done
+	for _, err := range r.own {
+		if err != nil {
+			return err
 		}
 	}
-	return first
+	return nil
 }
 
 func (s seat) Broadcast(data []byte) ([]byte, error) {
