@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -310,6 +311,69 @@ func TestKilled(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMismatch: a library that is another launcher's, or is not there, is refused in one line; that of MPI 5's ABI will
+// do.
+func TestMismatch(t *testing.T) {
+	all := clustertest.Launchers(t)
+	for i, l := range all[:min(2, len(all))] {
+		if other := all[(i+1)%2]; len(all) > 1 {
+			out, err := start(t, l, 3, "calls", Variable+"="+other.Dir)
+			if err == nil || strings.Count(out, "stele:") != 1 ||
+				!strings.Contains(out, "it belongs to another launcher") {
+				t.Errorf("%s with %s's library: %v\n%s", l.Name, other.Name, err, out)
+			}
+		}
+		out, err := start(t, l, 3, "calls", Variable+"=/no/such/library")
+		if err == nil || strings.Count(out, "stele:") != 1 ||
+			!strings.Contains(out, Variable+": stat /no/such/library") {
+			t.Errorf("%s without a library: %v\n%s", l.Name, err, out)
+		}
+		standard := filepath.Join(l.Dir, "lib", "libmpi_abi.so.1")
+		if _, err := os.Stat(standard); err != nil {
+			continue
+		}
+		if out, err := start(t, l, 2, "calls", Variable+"="+standard); err != nil || !strings.Contains(out, standard) {
+			t.Errorf("%s: %v\n%s", standard, err, out)
+		}
+	}
+}
+
+// TestStarted: what a launcher says in the environment, and what is none of it.
+func TestStarted(t *testing.T) {
+	for _, c := range []struct {
+		environment string
+		want        launcher
+	}{
+		{"", launcher{}},
+		{"SLURM_PROCID=0 SLURM_NTASKS=8 SLURM_JOB_ID=3", launcher{}}, // a batch script
+		{"PMI_RANK=3 PMI_SIZE=4 MPI_LOCALRANKID=1 MPI_LOCALNRANKS=2",
+			launcher{name: "mpiexec (Hydra)", rank: 3, size: 4, local: 1, locals: 2, family: hydra}},
+		{"OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2 PMIX_RANK=1 PMIX_NAMESPACE=a",
+			launcher{name: "Open MPI's mpirun", rank: 1, size: 2, family: openMPI}},
+		{"SLURM_STEP_ID=0 PMI_RANK=2 PMI_SIZE=6 SLURM_LOCALID=0 SLURM_STEP_TASKS_PER_NODE=2(x3)",
+			launcher{name: "srun", rank: 2, size: 6, locals: 2, family: anyMPI}},
+		{"SLURM_STEP_ID=0 PMIX_RANK=2 PMIX_NAMESPACE=a SLURM_STEP_NUM_TASKS=6",
+			launcher{name: "srun", rank: 2, size: 6, family: anyMPI}},
+	} {
+		values := map[string]string{}
+		for _, entry := range strings.Fields(c.environment) {
+			name, value, _ := strings.Cut(entry, "=")
+			values[name] = value
+		}
+		got, err := started(func(name string) string { return values[name] })
+		if got == nil {
+			got = &launcher{}
+		}
+		if err != nil || *got != c.want {
+			t.Errorf("%s: %+v, %v; want %+v", c.environment, *got, err, c.want)
+		}
+	}
+	broken := map[string]string{"PMI_RANK": "4", "PMI_SIZE": "4"}
+	if _, err := started(func(name string) string { return broken[name] }); err == nil {
+		t.Error("rank 4 of 4 is not refused")
+	}
 }
 
 // TestFaults: where one fails, hangs, stops or is killed all end, and one line says which, where and why.

@@ -72,9 +72,9 @@ func named(l *launcher, given string) (*mpi.Library, error) {
 	}
 	var errs []error
 	for _, folder := range libraryFolders(given) {
-		for _, name := range names[l.family] {
+		for _, name := range slices.Concat(names[l.family], names[anyMPI]) { // another launcher's is said to be
 			path := filepath.Join(folder, name)
-			if _, err := os.Stat(path); err != nil {
+			if info, err := os.Stat(path); err != nil || info.Size() < 1<<10 { // text for a linker
 				continue
 			}
 			library, err := mpi.Load(path)

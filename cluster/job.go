@@ -112,7 +112,8 @@ func (j *Job) join(l *launcher) error {
 		return err
 	}
 	j.Launcher, j.Library = l.name, fmt.Sprintf("%s, %s", library.Version, library.Path)
-	if l.family == hydra && library.OpenMPI {
+	// Before it begins: MPICH's own way to say that a launcher is not its is to end the program.
+	if l.family == hydra && library.OpenMPI || l.family == openMPI && !library.OpenMPI {
 		return j.mismatch(l)
 	}
 	j.Rank, j.Size = l.rank, l.size // until the library says

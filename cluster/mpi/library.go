@@ -14,7 +14,7 @@ import (
 type Library struct {
 	Path    string
 	Version string // the first line of what the library says of itself
-	// OpenMPI is whether the library has Open MPI's ABI: Hydra does not start its processes.
+	// OpenMPI is whether the library is Open MPI's, whose mpirun starts its processes and no others'.
 	OpenMPI bool
 
 	abi       abi
@@ -42,7 +42,6 @@ func Load(path string) (*Library, error) {
 		}
 	}
 	l.abi = abiOf(path, func(symbol string) bool { return find(symbol) != 0 })
-	l.OpenMPI = l.abi.name == openMPI.name
 	for _, h := range []struct {
 		symbol string
 		handle *Handle
@@ -57,6 +56,7 @@ func Load(path string) (*Library, error) {
 		}
 	}
 	l.Version = l.version()
+	l.OpenMPI = l.abi.name == openMPI.name || strings.HasPrefix(l.Version, "Open MPI")
 	return l, nil
 }
 
