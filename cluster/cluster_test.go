@@ -301,13 +301,22 @@ func TestKilled(t *testing.T) {
 	}
 	each(t, func(t *testing.T, l clustertest.Launcher) {
 		for victim := range 3 {
-			began := time.Now()
-			out, err := start(t, l, 3, "kill", "STELE_CLUSTER_VICTIM="+strconv.Itoa(victim))
 			want := fmt.Sprintf("stele: rank %d on %s: the process was killed (signal 9), or crashed; the others end",
 				victim, host)
-			if took := time.Since(began); err == nil || strings.Count(out, "stele:") != 1 ||
-				!strings.Contains(out, want) || took > 15*time.Second {
-				t.Errorf("after %v: %v\n%s\nexpected %s", took, err, out, want)
+			said := false
+			// On a machine whose cores are all busy a launcher may kill the rest, or end, before the lookout has one.
+			for attempt := 0; attempt < 4 && !said; attempt++ {
+				began := time.Now()
+				out, err := start(t, l, 3, "kill", "STELE_CLUSTER_VICTIM="+strconv.Itoa(victim))
+				if took := time.Since(began); err == nil || strings.Count(out, "stele:") > 1 || took > 15*time.Second {
+					t.Errorf("after %v: %v\n%s", took, err, out)
+				}
+				if said = strings.Contains(out, want); !said {
+					t.Logf("not said: %s\n%s", want, out)
+				}
+			}
+			if !said {
+				t.Errorf("never said: %s", want)
 			}
 		}
 	})
