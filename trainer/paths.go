@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/internal/settings"
 )
 
@@ -25,7 +27,11 @@ func (c *Config) paths() map[string]*string {
 func (c *Config) beside(dir string, before Config) (notes []pathNote) {
 	was := before.paths()
 	paths := c.paths()
-	for _, key := range slices.Sorted(maps.Keys(paths)) {
+	keys := slices.SortedFunc(maps.Keys(paths), func(a, b string) int { // benchmarks last: registries name them
+		bench := func(key string) int { return strings.Count(key, ".bench") }
+		return cmp.Or(cmp.Compare(bench(a), bench(b)), cmp.Compare(a, b))
+	})
+	for _, key := range keys {
 		setting := paths[key]
 		if *setting == *was[key] {
 			continue
@@ -35,8 +41,9 @@ func (c *Config) beside(dir string, before Config) (notes []pathNote) {
 			parts = strings.Split(*setting, ",")
 		}
 		for i, part := range parts {
-			if strings.HasSuffix(key, ".bench") && !strings.ContainsAny(part, `/\.`) {
-				continue // a benchmark's name
+			if of, is := strings.CutSuffix(key, ".bench"); is && isBenchmark(strings.TrimSpace(part),
+				bench.Options{Dir: *paths[of+".dir"], Registry: *paths[of+".registry"]}) {
+				continue
 			}
 			at, note := settings.Beside(dir, strings.TrimSpace(part))
 			if at != strings.TrimSpace(part) {
@@ -66,6 +73,15 @@ func (c *Config) beside(dir string, before Config) (notes []pathNote) {
 		}
 	}
 	return notes
+}
+
+// isBenchmark reports whether a name is that of a benchmark in a registry, rather than a path.
+func isBenchmark(name string, o bench.Options) bool {
+	if _, ok := bench.Registry[name]; ok || bench.Builtin(name) {
+		return true
+	}
+	entry, err := bench.Lookup(name, o)
+	return err == nil && !entry.ByPath()
 }
 
 // pathNote is a line about a path, of the setting with a key, if it has that value in the end.

@@ -31,11 +31,12 @@ func layOut(t *testing.T, paths ...string) {
 // the current folder, which is said; names stay, and so do paths of --set.
 func TestPathsAreBesideTheFile(t *testing.T) {
 	layOut(t, "c/model/", "c/data/", "c/data/train.jsonl", "c/judge.py", "c/own.yaml", "both/", "c/both/", "here/",
-		"here.py", "set.jsonl", "c/mgsm/", "c/gsm8k/", "c/test.jsonl", "c/Own/Adapter/")
+		"here.py", "set.jsonl", "c/mgsm/", "c/gsm8k/", "c/test.jsonl", "c/Own/Adapter/", "c/mine/",
+		"mgsm/")
 	text := `
 model: model
 data: {bench: data/train.jsonl, dir: both, registry: own.yaml}
-eval: {bench: "mgsm,test.jsonl", dir: here, registry: nowhere.yaml}
+eval: {bench: "mgsm,test.jsonl,mine,none", dir: here, registry: nowhere.yaml}
 lora: {adapter: Own/Adapter}
 reward:
   commands:
@@ -54,7 +55,8 @@ reward:
 	}
 	for key, want := range map[string]string{
 		"model": "c/model", "data.bench": "c/data/train.jsonl", "data.dir": "c/both", "data.registry": "c/own.yaml",
-		"eval.bench": "mgsm,c/test.jsonl", "eval.dir": "here", "eval.registry": "", "lora.adapter": "c/Own/Adapter",
+		"eval.bench": "mgsm,c/test.jsonl,c/mine,none",
+		"eval.dir":   "here", "eval.registry": "", "lora.adapter": "c/Own/Adapter",
 	} {
 		if got := *c.paths()[key]; got != want {
 			t.Errorf("%s is %q, want %q", key, got, want)

@@ -333,16 +333,27 @@ func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error
 	source := &e.Sources[0]
 	source.Split, source.ofPath, source.guesses = o.Split, true, &guesses{}
 	source.solutions, source.guesses.solutions, source.unanswered = o.Solutions, o.Solutions, o.Unanswered
-	for part, field := range o.Fields {
+	source.Fields = nil
+	for _, name := range slices.Sorted(maps.Keys(o.Fields)) {
+		part, field := name, o.Fields[name]
+		if also, ok := alsoCalled[name]; ok {
+			part = also
+		}
 		if !slices.Contains(fieldNames, part) {
 			return nil, nil, fmt.Errorf("fields: unknown part %q: expected %s%s", part,
 				strings.Join(fieldNames, ", "), nearest.Hint(part, fieldNames))
 		}
+		if source.Fields[part] != "" {
+			return nil, nil, fmt.Errorf("fields: %s is there twice, once as %s", part, name)
+		}
+		if source.Fields == nil {
+			source.Fields = map[string]string{}
+		}
+		source.Fields[part] = field
 		if strings.TrimSpace(field) == "" {
 			return nil, nil, fmt.Errorf("fields: %s names no field", part)
 		}
 	}
-	source.Fields = o.Fields
 	root := path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hub.IsID(path) {
 		if root, err = hub.Snapshot(hub.Dataset, path, ""); err != nil {
@@ -350,7 +361,9 @@ func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error
 				path, err)
 		}
 	}
-	in, err := dataset.Open(root, source.options("", ""))
+	options := source.options("", "")
+	options.Header, options.Say = source.header(), o.Say
+	in, err := dataset.Open(root, options)
 	return in, source, err
 }
 
@@ -370,6 +383,28 @@ func (e Entry) loadPath(path string, languages []string, o Options) ([]Problem, 
 	}
 	source.guesses.say(o.Say, path)
 	return problems, nil
+}
+
+// header are the names that tell the header of a file of text: those that parts of a problem have in other programs'
+// data, and those that Fields name.
+func (s *Source) header() []string {
+	names := slices.Concat(fieldNames, learntPlaces)
+	for _, part := range fieldNames {
+		names = append(names, usualPlaces[part]...)
+		field := s.Fields[part]
+		own := []string{field}
+		if hole.MatchString(field) {
+			own = nil
+			for _, name := range hole.FindAllString(field, -1) {
+				own = append(own, name[1:len(name)-1])
+			}
+		}
+		for _, name := range own {
+			first, _, _ := strings.Cut(name, ".")
+			names = append(names, name, first)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 // checkEncoding refuses data whose answers or questions are all base64, as some tools

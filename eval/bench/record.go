@@ -108,6 +108,9 @@ func (s *Source) lacks(record *jsonl.Record, part string) error {
 		called += " to learn from"
 	}
 	if field == "" {
+		if found, err := lookUp(record, s.usual(part)); err == nil && isConversation(found.value) {
+			return fmt.Errorf("no %s: %s", called, unsaid(found))
+		}
 		for _, name := range s.usual(part) {
 			if record.Has(name) {
 				return fmt.Errorf("no %s: field %q is empty", called, name)
@@ -118,10 +121,26 @@ func (s *Source) lacks(record *jsonl.Record, part string) error {
 	}
 	if value, err := record.Find(field); err != nil {
 		return err
+	} else if isConversation(value) {
+		return fmt.Errorf("no %s: %s", called, unsaid(foundField{field, value}))
 	} else if value != nil {
 		return fmt.Errorf("field %q is empty", field)
 	}
 	return record.Missing(field)
+}
+
+// unsaid says why no words are found in a conversation.
+func unsaid(found foundField) string {
+	messages, err := Conversation(found.name, found.value)
+	if err != nil || len(messages) == 0 {
+		return fmt.Sprintf("field %q is empty", found.name)
+	}
+	last := messages[len(messages)-1]
+	if last.Role != "assistant" {
+		return fmt.Sprintf("the last message of field %q is the %s's, so there is no answer in it", found.name,
+			last.Role)
+	}
+	return fmt.Sprintf("the last message of field %q, the assistant's, is empty", found.name)
 }
 
 // columnOf names the column of a part, for errors.

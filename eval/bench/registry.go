@@ -105,7 +105,8 @@ func Lookup(name string, o Options) (Entry, error) {
 	if e, ok := entries[name]; ok {
 		return e, nil
 	}
-	if strings.ContainsAny(name, `/\.`) {
+	_, absent := os.Stat(name)
+	if name != "" && (absent == nil || strings.ContainsAny(name, `/\.`)) {
 		return Entry{
 			DataName: "math", Samples: 1, MaxTokens: defaultMaxTokens,
 			Sources: []Source{{Columns: []string{"problem", "answer"}}}, name: name, byPath: true,
@@ -157,6 +158,9 @@ const defaultMaxTokens = 2048
 
 // fieldNames are the keys of a registry's `fields:`, a part of a problem each.
 var fieldNames = []string{"id", "language", "problem", "answer", "solution", "level", "type"}
+
+// alsoCalled are other words for parts of a problem in Options.Fields.
+var alsoCalled = map[string]string{"question": "problem", "prompt": "problem", "completion": "solution"}
 
 var benchmarkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 

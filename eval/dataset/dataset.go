@@ -33,6 +33,11 @@ type Options struct {
 	// that holds one of these names is a header all the same. Without Columns the
 	// first row is the header.
 	Columns []string
+	// Header are further names of columns that tell a header, whatever their case.
+	Header []string
+	// Say gets a line about a file of which Columns name the columns, though it may have a header that Header does
+	// not know; nil is silent.
+	Say io.Writer
 	// Quoted says that TSV is quoted as CSV is; CSV always is.
 	Quoted bool
 }
@@ -136,9 +141,9 @@ func openSource(name string, o Options) (source, error) {
 	case ".json":
 		return openJSON(name)
 	case ".tsv":
-		return openTable(name, '\t', o.Quoted, o.Columns)
+		return openTable(name, '\t', o.Quoted, o)
 	case ".csv":
-		return openTable(name, ',', true, o.Columns)
+		return openTable(name, ',', true, o)
 	case ".parquet":
 		return openParquet(name)
 	case ".arrow":

@@ -12,7 +12,8 @@ func FuzzTable(f *testing.F) {
 	f.Add("problem\tanswer\nx\t1\n", true)
 	f.Add("x \"y\"\t1\r\n\t\n", false)
 	f.Fuzz(func(t *testing.T, text string, quoted bool) {
-		table, err := newTable("fuzz", strings.NewReader(text), '\t', quoted, []string{"problem", "answer"})
+		table, err := newTable("fuzz", strings.NewReader(text), '\t', quoted,
+			Options{Columns: []string{"problem", "answer"}})
 		if err != nil {
 			return
 		}

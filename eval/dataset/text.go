@@ -153,12 +153,12 @@ type table struct {
 	line    int
 }
 
-func openTable(path string, comma rune, quoted bool, columns []string) (source, error) {
+func openTable(path string, comma rune, quoted bool, o Options) (source, error) {
 	in, closer, err := openText(path)
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTable(path, in, comma, quoted, columns)
+	t, err := newTable(path, in, comma, quoted, o)
 	if err != nil {
 		closer.Close()
 		return nil, err
@@ -167,8 +167,8 @@ func openTable(path string, comma rune, quoted bool, columns []string) (source, 
 	return t, nil
 }
 
-func newTable(path string, in io.Reader, comma rune, quoted bool, columns []string) (*table, error) {
-	t := &table{path: path, columns: columns, next: unquoted(in, string(comma))}
+func newTable(path string, in io.Reader, comma rune, quoted bool, o Options) (*table, error) {
+	t := &table{path: path, columns: o.Columns, next: unquoted(in, string(comma))}
 	if quoted {
 		t.next = csvRows(in, comma)
 	}
@@ -180,11 +180,17 @@ func newTable(path string, in io.Reader, comma rune, quoted bool, columns []stri
 		return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 	}
 	first[0] = strings.TrimPrefix(first[0], string(byteOrderMark))
-	header := len(columns) == 0 ||
-		slices.ContainsFunc(first,
-			func(name string) bool { return slices.Contains(columns, strings.TrimSpace(name)) })
+	header := len(o.Columns) == 0 || slices.ContainsFunc(first, func(name string) bool {
+		name = strings.TrimSpace(name)
+		return slices.Contains(o.Columns, name) ||
+			slices.ContainsFunc(o.Header, func(known string) bool { return strings.EqualFold(name, known) })
+	})
 	if !header {
 		t.first, t.line = first, line
+		if o.Say != nil {
+			fmt.Fprintf(o.Say, "%s: its first line, %.60q, is no header, for it names no usual field: its columns "+
+				"are taken for %s\n", path, strings.Join(first, string(comma)), strings.Join(o.Columns, ", "))
+		}
 		return t, nil
 	}
 	t.columns = make([]string, len(first))

@@ -29,7 +29,8 @@ type Options struct {
 	Limit int `yaml:"limit" json:"limit"`
 	// Fields name the fields that hold a problem, its answer and so on in a file or folder of your
 	// own, as in {answer: reward_model.ground_truth}; those left out have the usual names
-	// (docs/training.md). The parts are id, language, problem, answer, solution, level and type.
+	// (docs/training.md). The parts are id, language, problem (or question,
+	// prompt), answer, solution (or completion), level and type.
 	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
 	// Count is the number of problems of each language that are chosen, by Seed and their ids
