@@ -10,13 +10,13 @@ import (
 
 // mail is the letters between processes: short messages that the thread reads at any time.
 type mail struct {
-	posted   chan letter
-	reading  []*incoming
-	mu       sync.Mutex
-	counters map[uint64]uint64      // of rank 0: what Next has handed out
-	asked    map[uint64]chan uint64 // answers that are waited for, by number
-	asks     uint64
-	inbox    chan Message
+	posted  chan letter
+	reading []*incoming
+	mu      sync.Mutex
+	works   map[uint64]*work       // by counter
+	asked   map[uint64]chan uint64 // answers that are waited for, by number
+	asks    uint64
+	inbox   chan Message
 }
 
 // letter is a message to a process; its tag says what for.
@@ -47,6 +47,7 @@ const (
 	tagAbort  = 4 // the reason, which has been printed
 	tagData   = 5 // Send
 	tagStop   = 6 // Stop
+	tagGiveUp = 7 // GiveUp: counter
 )
 
 // inboxSize is how many messages may wait to be received.
@@ -64,7 +65,7 @@ func (m *mail) messages() chan Message {
 
 func (m *mail) open() {
 	m.posted = make(chan letter, 256)
-	m.counters, m.asked = map[uint64]uint64{}, map[uint64]chan uint64{}
+	m.works, m.asked = map[uint64]*work{}, map[uint64]chan uint64{}
 }
 
 // post begins to send a letter. Only the thread calls it.
@@ -138,6 +139,8 @@ func (t *thread) act(in *incoming) {
 		t.told()
 	case tagStop:
 		t.job.stop()
+	case tagGiveUp:
+		t.giveUp(binary.LittleEndian.Uint64(in.text))
 	case tagData:
 		t.messages() <- Message{in.from, in.text}
 	}
@@ -145,15 +148,6 @@ func (t *thread) act(in *incoming) {
 
 func pair(a, b uint64) []byte {
 	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, a), b)
-}
-
-// count takes the next number of a counter of rank 0's.
-func (m *mail) count(counter uint64) uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := m.counters[counter]
-	m.counters[counter]++
-	return n
 }
 
 // Next hands out 0, 1, 2 … of a counter, each number once among all processes: whoever is free takes the next piece of

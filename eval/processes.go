@@ -29,6 +29,9 @@ type Together interface {
 	Broadcast(data []byte) ([]byte, error)
 	// Next hands out 0, 1, 2 … of a counter, each number to one process.
 	Next(counter uint64) (int, error)
+	// GiveUp ends the handing out, and closes GivenUp on all processes.
+	GiveUp(counter uint64)
+	GivenUp(counter uint64) <-chan struct{}
 	// Send sends a message, which the process gets from Messages; those of one sender in their order.
 	Send(to int, data []byte) error
 	Messages() <-chan cluster.Message
@@ -111,10 +114,30 @@ func (p Processes) finished() error { return p.Send(0, nil) }
 // grace is how long process 0 waits for what others have judged when the run is stopped.
 const grace = 3 * time.Second
 
+// errGivenUp ends the work of a process whose run another gave up.
+var errGivenUp = errors.New("another process gave the run up")
+
+// heed has cancel called where another process gives the run up, until end is called.
+func (p Processes) heed(queue uint64, cancel context.CancelCauseFunc) (end func()) {
+	if !p.several() {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case <-p.GivenUp(queue):
+			cancel(errGivenUp)
+		case <-ended:
+		}
+	}()
+	return func() { close(ended) }
+}
+
 // collect puts samples of the others into the journal until all have said that no more come; noted is told of each.
-func (p Processes) collect(ctx context.Context, j *journal, noted func(*Sample)) error {
+// ctx ends when the run is stopped. When a sample cannot be kept failed is told, and what else comes is dropped.
+func (p Processes) collect(ctx context.Context, j *journal, noted func(*Sample), failed func(error)) {
 	late := make(<-chan time.Time)
-	stopped := ctx.Done()
+	stopped, broken := ctx.Done(), false
 	for left := p.Size - 1; left > 0; {
 		select {
 		case m := <-p.Messages():
@@ -122,18 +145,23 @@ func (p Processes) collect(ctx context.Context, j *journal, noted func(*Sample))
 				left--
 				continue
 			}
+			if broken {
+				continue
+			}
 			s, err := j.receive(m.Data)
 			if err != nil {
-				return fmt.Errorf("a sample of process %d: %w", m.From, err)
+				broken = true
+				failed(fmt.Errorf("a sample of process %d: %w", m.From, err))
+				continue
 			}
 			noted(s)
 		case <-stopped:
 			stopped, late = nil, time.After(grace)
 		case <-late:
-			return context.Cause(ctx)
+			failed(context.Cause(ctx))
+			return
 		}
 	}
-	return nil
 }
 
 // receive writes what deliver sent.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ type office struct {
 	size  int
 	mu    sync.Mutex
 	count map[uint64]int
+	ended map[uint64]chan struct{} // of GivenUp
 	inbox []chan cluster.Message
 	round *round        // of Agree
 	news  []chan []byte // of Broadcast
@@ -30,7 +32,7 @@ type office struct {
 }
 
 func newOffice(size int) *office {
-	o := &office{size: size, count: map[uint64]int{}, handed: make([]int, size),
+	o := &office{size: size, count: map[uint64]int{}, ended: map[uint64]chan struct{}{}, handed: make([]int, size),
 		round: newRound(size)}
 	for range size {
 		o.inbox = append(o.inbox, make(chan cluster.Message, 1<<12))
@@ -86,10 +88,39 @@ func (s seat) Next(counter uint64) (int, error) {
 	defer s.mu.Unlock()
 	n := s.count[counter]
 	s.count[counter]++
+	select {
+	case <-s.end(counter):
+		return math.MaxInt, nil
+	default:
+	}
 	if counter != evaluations {
 		s.handed[s.rank]++
 	}
 	return n, nil
+}
+
+func (s seat) GiveUp(counter uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.end(counter):
+	default:
+		close(s.end(counter))
+	}
+}
+
+func (s seat) GivenUp(counter uint64) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end(counter)
+}
+
+// end is what GiveUp closes. The caller holds mu.
+func (o *office) end(counter uint64) chan struct{} {
+	if o.ended[counter] == nil {
+		o.ended[counter] = make(chan struct{})
+	}
+	return o.ended[counter]
 }
 
 func (s seat) Send(to int, data []byte) error {
@@ -294,6 +325,63 @@ func TestProcessesRefuse(t *testing.T) {
 	for rank, err := range errs {
 		if err == nil || !strings.Contains(err.Error(), "another run than process 0: seed was 7, is 8") {
 			t.Errorf("process %d: %v", rank, err)
+		}
+	}
+}
+
+// failing fails with err where it has one, and else generates one request's samples and waits to be stopped.
+type failing struct {
+	*script
+	err error
+}
+
+func (f failing) GenerateFrom(ctx context.Context, q Queue, emit func(Completion) error) error {
+	if f.err != nil {
+		return f.err
+	}
+	if n, r, _ := q.Next(ctx); r != nil {
+		err := f.Generate(ctx, []Request{*r}, func(c Completion) error {
+			c.Request = n
+			return emit(c)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestProcessesFail: when one process fails the others stop at once, and all have its error. They can go on to another
+// run, which gets nothing of this one.
+func TestProcessesFail(t *testing.T) {
+	want := whole(t)
+	for who := range 3 {
+		dir := t.TempDir()
+		o, errs, results := newOffice(3), make([]error, 3), make([]*Results, 3)
+		var all sync.WaitGroup
+		for rank := range 3 {
+			all.Go(func() {
+				deps := testDeps(&script{})
+				g := failing{&script{}, nil}
+				if rank == who {
+					g.err = errors.New("the disk is full")
+				}
+				deps.Generator, deps.Processes = g, Processes{rank, 3, seat{o, rank}}
+				_, errs[rank] = Run(t.Context(), testSpec(), testQuestions(testSpec()), deps, filepath.Join(dir, "one"))
+				deps.Generator = &script{}
+				results[rank], _ = Run(t.Context(), testSpec(), testQuestions(testSpec()), deps,
+					filepath.Join(dir, "other"))
+			})
+		}
+		all.Wait()
+		for rank, err := range errs {
+			if err == nil || !strings.Contains(err.Error(), "the disk is full") || results[rank] == nil {
+				t.Errorf("process %d failed; process %d: %v", who, rank, err)
+			}
+		}
+		if diff := cmp.Diff(want, evaltest.Files(t, filepath.Join(dir, "other"))); diff != "" {
+			t.Errorf("process %d failed (-one +the run after):\n%s", who, diff)
 		}
 	}
 }

@@ -125,11 +125,7 @@ func run(
 			return nil, err
 		}
 	}
-	err = r.fill(ctx)
-	if err == nil || errors.Is(err, context.Canceled) {
-		err = p.Agree(err) // where one was stopped all end; what else goes wrong ends them without a word of theirs
-	}
-	if err != nil {
+	if err = p.Agree(r.fill(ctx)); err != nil {
 		if ctx.Err() != nil && !deps.WithinRun {
 			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done,
 				len(j.entries))
@@ -223,36 +219,66 @@ func (r *running) fill(ctx context.Context) (err error) {
 	} else {
 		r.logf("%d samples of %d questions, at most %d tokens each", missing, len(requests), r.spec.MaxTokens)
 	}
+	p, meter := r.deps.Processes, r.meter()
+	work, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer p.heed(r.queue, cancel)()
+	fail := func(err error) { // ends the work, that of the others too
+		cancel(err)
+		if p.several() {
+			p.GiveUp(r.queue)
+		}
+	}
+	var received sync.WaitGroup
+	if p.several() && p.Rank == 0 {
+		received.Go(func() {
+			p.collect(ctx, r.journal, func(s *Sample) { r.count(s, meter) }, fail)
+		})
+	}
+	if err = r.complete(work, fail, requests, asked, slots, missing, meter); err != nil {
+		fail(err)
+	}
+	if p.Rank > 0 {
+		err = errors.Join(err, p.finished())
+	}
+	received.Wait()
+	meter.Close()
+	switch cause := context.Cause(work); {
+	case cause == errGivenUp:
+		return ctx.Err() // who gave it up says why
+	case cause != nil && !errors.Is(cause, context.Canceled):
+		return cause
+	}
+	if err == nil && p.several() {
+		err = ctx.Err() // which the others may have seen before their part was done
+	}
+	if err == nil && p.Rank == 0 && r.journal.done < len(r.journal.entries) {
+		err = fmt.Errorf("the engine ended with %d of %d samples", r.journal.done, len(r.journal.entries))
+	}
+	return err
+}
+
+// complete generates and judges what this process takes of the requests: asked are their questions, slots their first
+// entries. fail is told at once of what cannot be judged or kept.
+func (r *running) complete(ctx context.Context, fail func(error), requests []Request, asked []*Question, slots []int,
+	missing int, meter *progress.Meter) (err error) {
 	if r.judges, err = newJudge(&r.spec, r.deps.Identify); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.judges.close()) }()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-
 	// The queue has room for everything: generation never waits for grading.
 	queue := make(chan judgement, missing)
 	var workers sync.WaitGroup
-	meter := r.meter()
 	for range min(missing, threads.Count) {
 		workers.Go(func() {
 			for task := range queue {
 				if err := r.judge(task, meter); err != nil {
-					cancel(err)
+					fail(err)
 				}
 			}
 		})
 	}
 	sent := make(map[int]bool, missing)
-	p := r.deps.Processes
-	var received sync.WaitGroup
-	if p.several() && p.Rank == 0 {
-		received.Go(func() {
-			if err := p.collect(ctx, r.journal, func(s *Sample) { r.count(s, meter) }); err != nil {
-				cancel(err)
-			}
-		})
-	}
 	err = r.generate(ctx, requests, missing, func(c Completion) error {
 		if c.Request < 0 || c.Request >= len(requests) || c.Sample < 0 || c.Sample >= requests[c.Request].N {
 			return fmt.Errorf("the engine returned sample %d of request %d, which was not asked for",
@@ -269,20 +295,6 @@ func (r *running) fill(ctx context.Context) (err error) {
 	})
 	close(queue)
 	workers.Wait()
-	if p.Rank > 0 {
-		err = errors.Join(err, p.finished())
-	}
-	received.Wait()
-	meter.Close()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	if err == nil && p.several() {
-		err = ctx.Err() // which the others may have seen before their part was done
-	}
-	if err == nil && p.Rank == 0 && r.journal.done < len(r.journal.entries) {
-		err = fmt.Errorf("the engine ended with %d of %d samples", r.journal.done, len(r.journal.entries))
-	}
 	return err
 }
 

@@ -412,7 +412,10 @@ func (r *run) checkMemory(found *checked, available int64) error {
 	device := found.source.Device()
 	if c := &r.config; c.Memory == MemoryAuto && r.started.Config.Model == "" && available > 0 {
 		before := found.plan.Memory.Total
-		smaller, chosen := found.plan.workload.Choose(available)
+		smaller, chosen, err := r.choose(found.plan.workload, available)
+		if err != nil {
+			return err
+		}
 		if len(chosen) > 0 {
 			c.fit(smaller)
 			found.plan.take(smaller)

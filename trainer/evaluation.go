@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -208,7 +209,7 @@ func (r *run) measure(ctx context.Context, last bool) error {
 			return err
 		}
 		if err := r.together(r.evaluate(asking, folder)); err != nil {
-			return r.interruption.dropped(ctx, err)
+			return r.dropped(ctx, err)
 		}
 	}
 	// The first and the last evaluation are also found under the names that say so.
@@ -230,6 +231,9 @@ func (r *run) evaluate(ctx context.Context, folder string) error {
 		}
 	}
 	results, err := r.options.Evaluate(ctx, r.engine, dir)
+	if err != nil && r.job.Size > 1 && !cluster.IsAgreed(err) {
+		r.job.Abort(err) // the others are in the evaluation, and wait for this process
+	}
 	if err != nil || !r.writes() {
 		return err
 	}

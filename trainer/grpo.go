@@ -55,7 +55,7 @@ func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 	}
 	s, err := r.gather(drawing, step, clock)
 	if err != nil {
-		return nil, r.interruption.dropped(ctx, err)
+		return nil, r.dropped(ctx, err)
 	}
 	if _, err := r.enter(ctx, updating, step); err != nil {
 		return nil, err
@@ -115,13 +115,18 @@ func (r *run) sample(
 			MaxTokens: c.MaxTokens, Stop: c.Stop, Seed: r.config.Seed,
 		}
 	}
+	queue, err := r.newQueue()
+	if err != nil {
+		return nil, err
+	}
 	session, err := r.scorer.NewSession()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	err = r.draw(ctx, uint64(step)<<32|uint64(first), requests, func(completion engine.Completion) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer r.heed(queue, cancel)()
+	err = r.draw(ctx, queue, requests, func(completion engine.Completion) error {
 		p := &chosen[completion.Request]
 		o := &rollout{Completion: completion, problem: p, old: completion.LogProbs}
 		groups[completion.Request][completion.Sample] = o
@@ -136,11 +141,17 @@ func (r *run) sample(
 		}, &o.score)
 	})
 	if err != nil {
-		cancel() // commands need not finish what is thrown away
+		cancel(err) // commands need not finish what is thrown away
+		r.job.GiveUp(queue)
 	}
 	clock.lap("gen")
 	if scoring := session.Close(ctx); err == nil || !errors.Is(scoring, context.Canceled) {
 		err = errors.Join(scoring, err)
+	}
+	if err != nil && context.Cause(ctx) == errGivenUp {
+		err = nil // who gave it up says why
+	} else if err != nil {
+		r.job.GiveUp(queue)
 	}
 	clock.lap("reward")
 	err = r.share(groups, chosen, err)

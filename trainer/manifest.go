@@ -74,30 +74,41 @@ func (c Config) sameAs(now Config) error {
 	if reflect.DeepEqual(c, now) {
 		return nil
 	}
+	changed, err := c.changes(now)
+	if err != nil || len(changed) == 0 { // an empty list and none are the same setting
+		return err
+	}
+	texts := make([]string, len(changed))
+	for i, s := range changed {
+		texts[i] = fmt.Sprintf("%s was %s, is %s", s.key, OrUnset(s.was), OrUnset(s.is))
+	}
+	return fmt.Errorf("the run was started with other settings: %s", strings.Join(texts, "; "))
+}
+
+// changed is a setting that differs; empty is not set.
+type changed struct{ key, was, is string }
+
+// changes returns each setting that differs, as the file of settings writes it.
+func (c Config) changes(now Config) (all []changed, err error) {
 	was, err := settingsOf(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	is, err := settingsOf(now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var changed []string
 	for _, key := range slices.Sorted(maps.Keys(was)) {
 		if was[key] != is[key] {
-			changed = append(changed, fmt.Sprintf("%s was %s, is %s", key, OrUnset(was[key]),
-				OrUnset(is[key])))
+			all = append(all, changed{key, was[key], is[key]})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(is)) {
 		if _, ok := was[key]; !ok {
-			changed = append(changed, fmt.Sprintf("%s was not set, is %s", key, is[key]))
+			all = append(all, changed{key, "", is[key]})
 		}
 	}
-	if len(changed) == 0 {
-		return nil // an empty list and none are the same setting
-	}
-	return fmt.Errorf("the run was started with other settings: %s", strings.Join(changed, "; "))
+	return all, nil
 }
 
 // OrUnset returns a setting's value as text, "not set" where it is empty.

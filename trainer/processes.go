@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,8 +17,9 @@ import (
 	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model"
-	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/trainer/learner"
+	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/problems"
 	"github.com/stele-lm/stele/trainer/reward"
@@ -42,12 +44,32 @@ func (r *run) exchange(data []byte, own error) ([][]byte, error) {
 	if r.job.Size == 1 {
 		return [][]byte{data}, own
 	}
-	asked := r.interruption.stopped()
 	all, err := r.job.Exchange(data, own)
-	if errors.Is(err, context.Canceled) && !asked {
-		r.interruption.ask() // the letter that says so is on its way
+	if !cluster.IsAgreed(err) {
+		return all, err
 	}
-	return all, err
+	stopped, other := r.anyStopped() // all are here
+	r.stopAgreed = stopped
+	return nil, cmp.Or(other, err)
+}
+
+// anyStopped reports whether a process was asked to stop, in which case this one was, too: the letter that says so may
+// be on its way.
+func (r *run) anyStopped() (bool, error) {
+	all, err := r.job.AllGather([]byte{bit(r.interruption.stopped())})
+	if err != nil || !slices.ContainsFunc(all, func(one []byte) bool { return one[0] != 0 }) {
+		return false, err
+	}
+	r.interruption.ask()
+	return true, nil
+}
+
+// dropped is the interruption's, with what all processes know of whether they were asked to stop.
+func (r *run) dropped(ctx context.Context, err error) error {
+	if r.job.Size > 1 && !(cluster.IsAgreed(err) && r.stopAgreed) {
+		return err
+	}
+	return r.interruption.dropped(ctx, err)
 }
 
 // enter begins a phase on all processes, or on none where one was asked to stop.
@@ -55,12 +77,11 @@ func (r *run) enter(ctx context.Context, p phase, step int) (context.Context, er
 	if r.job.Size == 1 {
 		return r.interruption.enter(ctx, p, step)
 	}
-	stopped, err := r.job.AllGather([]byte{bit(r.interruption.stopped())})
+	stopped, err := r.anyStopped()
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(stopped, func(one []byte) bool { return one[0] != 0 }) {
-		r.interruption.ask()
+	if stopped {
 		return nil, errStopped
 	}
 	return r.interruption.begin(ctx, p, step), nil
@@ -120,44 +141,41 @@ func (r *run) stopTogether(stop <-chan struct{}) (asked <-chan struct{}, end fun
 	return r.job.Stopped(), func() { close(ended) }
 }
 
-// checkAlike refuses a run whose processes would not compute the same: another build, other instructions, other data
-// or another checkpoint to go on from.
-func (r *run) checkAlike(found *checked) error {
+// choice is what memory: auto chose.
+type choice struct {
+	Remat              bool
+	MicroTokens, Batch int
+	State              string
+	ZeROStage          int
+	Settings           []string
+}
+
+// choose returns the workload with settings that make it fit, those that process 0 chose: what another would choose
+// may be others, as a plan depends on a process's threads.
+func (r *run) choose(w memory.Workload, available int64) (smaller memory.Workload, settings []string, err error) {
 	if r.job.Size == 1 {
-		return nil
+		smaller, settings = w.Choose(available)
+		return smaller, settings, nil
 	}
-	config, _ := json.Marshal(found.now.Config) // the manifest has it so
-	var data bytes.Buffer
-	for _, p := range found.set.Problems {
-		fmt.Fprintln(&data, p.ID, p.Language, p.IDs, p.SolutionIDs)
-	}
-	weights, err := eval.HashWeights(found.source.Dir)
-	found.hashes = weights
-	hashes, _ := json.Marshal(weights)
-	m := found.now
-	facts := [][2]string{
-		{"stele", m.Stele}, {"backend", m.Backend}, {"dtype", m.DType}, {"rollout executor", m.Rollout},
-		{"devices", fmt.Sprint(m.Devices)}, {"instructions of host kernels", m.Kernels}, {"CPU tier", m.CPU},
-		{"cuDNN's attention", fmt.Sprint(m.CUDNN)}, {"settings", string(config)},
-		{"problems, by their SHA-256", digest(data.Bytes())}, {"weights, by their SHA-256", digest(hashes)},
-		{"last checkpoint", found.latest}, {"run's folder", r.dir},
-	}
-	own, _ := json.Marshal(facts)
-	said, err := r.exchange(own, err)
-	if err != nil {
-		return err
-	}
-	var first [][2]string
-	if err := json.Unmarshal(said[0], &first); err != nil {
-		return err
-	}
-	for i, fact := range facts {
-		if i < len(first) && fact != first[i] {
-			return fmt.Errorf("%s: here %.200q, on rank 0 (%s) %.200q: all processes must have the same (STELE_CPU=%s "+
-				"caps a CPU's instructions)", fact[0], fact[1], r.job.Hosts[0], first[i][1], m.CPU)
+	var said []byte
+	if r.job.Rank == 0 {
+		s, settings := w.Choose(available)
+		said, err = json.Marshal(choice{s.Remat, s.Layout.MicroTokens, s.Decoded, s.Optimizer.State,
+			s.Optimizer.ZeROStage, settings})
+		if err != nil {
+			return w, nil, err
 		}
 	}
-	return nil
+	if said, err = r.job.Broadcast(said); err != nil {
+		return w, nil, err
+	}
+	var c choice
+	if err := jsonl.Unmarshal(said, &c); err != nil {
+		return w, nil, err
+	}
+	w.Remat, w.Layout.MicroTokens, w.Decoded = c.Remat, c.MicroTokens, c.Batch
+	w.Optimizer.State, w.Optimizer.ZeROStage = c.State, c.ZeROStage
+	return w, c.Settings, nil
 }
 
 // handOut is what one process holds of a step's questions: some are left, so that who has short completions takes
@@ -169,6 +187,47 @@ type answered struct {
 	Question    int
 	Completions []engine.Completion
 	Scores      []reward.Score
+}
+
+// samplings is the counter that numbers samplings, of all trainings of the job; that of a queue is the sum of both.
+const samplings = 0x7361 << 48
+
+// newQueue returns a counter that nothing was handed out of yet, to all processes the same.
+func (r *run) newQueue() (counter uint64, err error) {
+	if r.job.Size == 1 {
+		return 0, nil
+	}
+	var said []byte
+	if r.job.Rank == 0 {
+		n, err := r.job.Next(samplings)
+		if err != nil {
+			return 0, err
+		}
+		said = binary.LittleEndian.AppendUint64(nil, samplings+1+uint64(n))
+	}
+	if said, err = r.job.Broadcast(said); err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint64(said), nil
+}
+
+// errGivenUp ends the sampling of a process because another's has failed.
+var errGivenUp = errors.New("another process gave the step up")
+
+// heed has cancel called where another process gives up what a counter hands out, until end is called.
+func (r *run) heed(counter uint64, cancel context.CancelCauseFunc) (end func()) {
+	if r.job.Size == 1 {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case <-r.job.GivenUp(counter):
+			cancel(errGivenUp)
+		case <-ended:
+		}
+	}()
+	return func() { close(ended) }
 }
 
 // draw generates for the requests, on all processes, and calls emit for completions of this one's. counter is that of

@@ -103,6 +103,7 @@ type run struct {
 
 	started      Manifest // of a run that is gone on with
 	interruption interruption
+	stopAgreed   bool         // that a process was asked to stop, when all had an error last
 	release      func() error // of the folder
 	ended        bool         // with all its steps
 	saved        string       // the dtype of checkpoints
@@ -163,7 +164,7 @@ func (r *run) run(ctx context.Context) error {
 		defer found.close()
 	}
 	if err != nil {
-		return r.interruption.dropped(ctx, err)
+		return r.dropped(ctx, err)
 	}
 	if _, err := r.enter(ctx, loading, 0); err != nil {
 		return err

@@ -162,7 +162,7 @@ func TestStudyTogether(t *testing.T) {
 	t.Logf("-kill-seed %d", seed)
 	random := rand.New(rand.NewPCG(29, seed))
 	root := t.TempDir()
-	file := writeStudy(t, root, "study.yaml", "", "")
+	file := writeStudy(t, root, "study.yaml", "seeds: [1]", "seeds: [1, 2]")
 	alone, together := filepath.Join(root, "alone"), filepath.Join(root, "together")
 	args := func(out string) []string {
 		return []string{"study", file, "--backend", "go", "--dtype", "float32", "--out", out}
@@ -197,7 +197,7 @@ func TestStudyTogether(t *testing.T) {
 			t.Fatalf("%d processes, one killed: %v: %v\n%s", n, killed, err, log.String())
 		}
 	}
-	for _, name := range []string{"nano", "warm.1", "en.1"} {
+	for _, name := range []string{"nano", "warm.1", "en.1", "en.2"} {
 		for _, f := range []string{"samples.jsonl", "results.json"} {
 			want, errA := os.ReadFile(filepath.Join(alone, "eval", name, f))
 			got, errB := os.ReadFile(filepath.Join(together, "eval", name, f))

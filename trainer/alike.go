@@ -1,0 +1,172 @@
+package trainer
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/eval"
+	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/kernels/backend"
+)
+
+// fact is what must be the same on all processes.
+type fact struct{ Name, Value string }
+
+// Facts that are told apart.
+const (
+	settingsFact     = "settings"
+	instructionsFact = "instructions of host kernels"
+	tierFact         = "CPU tier"
+)
+
+// checkAlike refuses a run whose processes would not compute the same: another build, other instructions, other
+// settings, data or files.
+func (r *run) checkAlike(found *checked) error {
+	if r.job.Size == 1 {
+		return nil
+	}
+	facts, err := r.facts(found)
+	own, _ := json.Marshal(facts)
+	said, err := r.exchange(own, err)
+	if err != nil {
+		return err
+	}
+	var first []fact
+	if err := jsonl.Unmarshal(said[0], &first); err != nil {
+		return err
+	}
+	different, err := differing(facts, first)
+	if err != nil || len(different) == 0 {
+		return err
+	}
+	var texts []string
+	advice := ""
+	for _, d := range different {
+		texts = append(texts, fmt.Sprintf("%s is %s here and %s on rank 0 (%s)", d.key, OrUnset(d.is), OrUnset(d.was),
+			r.job.Hosts[0]))
+		if d.key == instructionsFact || d.key == tierFact {
+			advice = " (STELE_CPU caps a CPU's instructions)"
+		}
+	}
+	return fmt.Errorf("%s: all processes must have the same%s", strings.Join(texts, "; "), advice)
+}
+
+// facts are what a process would compute with. Where something is another on two processes, what is named first says
+// best why.
+func (r *run) facts(found *checked) ([]fact, error) {
+	dir := r.dir
+	if dir != "" {
+		var err error
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nil, err
+		}
+	}
+	config, err := json.Marshal(found.now.Config) // the manifest has it so
+	if err != nil {
+		return nil, err
+	}
+	problems := sha256.New()
+	if err := json.NewEncoder(problems).Encode(found.set.Problems); err != nil {
+		return nil, err
+	}
+	if found.hashes, err = eval.HashWeights(found.source.Dir); err != nil {
+		return nil, err
+	}
+	m := found.now
+	facts := []fact{
+		{"stele", m.Stele}, {"run's folder", dir}, {"last checkpoint", filepath.Base(found.latest)},
+		{"backend", m.Backend}, {"dtype", m.DType}, {"rollout executor", m.Rollout}, {"devices", fmt.Sprint(m.Devices)},
+		{instructionsFact, m.Kernels}, {tierFact, m.CPU}, {"cuDNN's attention", fmt.Sprint(m.CUDNN)},
+		{settingsFact, string(config)}, {backend.KernelsSetting, os.Getenv(backend.KernelsSetting)},
+		{"problems, by their SHA-256", fmt.Sprintf("%x", problems.Sum(nil))},
+	}
+	files, err := r.filesRead(found)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		facts = append(facts, fact{"SHA-256 of " + name, files[name]})
+	}
+	return facts, nil
+}
+
+// filesRead returns the SHA-256 of the files that decide what is computed.
+func (r *run) filesRead(found *checked) (map[string]string, error) {
+	files := maps.Clone(found.hashes)
+	for _, name := range []string{"config.json", "tokenizer.json"} {
+		if data, err := os.ReadFile(filepath.Join(found.source.Dir, name)); err == nil { // a GGUF file has its own
+			files[name] = digest(data)
+		}
+	}
+	add := func(prefix string, more map[string]string, err error) error {
+		for name, sum := range more {
+			files[prefix+name] = sum
+		}
+		return err
+	}
+	if found.adapter != nil {
+		more, err := eval.HashAdapter(found.adapter.Dir)
+		if err := add("", more, err); err != nil {
+			return nil, err
+		}
+	}
+	if found.latest == "" {
+		return files, nil
+	}
+	if r.config.LoRA.Trains() {
+		more, err := eval.HashAdapter(filepath.Join(found.latest, checkpoint.AdapterFolder))
+		if err := add("checkpoint/", more, err); err != nil {
+			return nil, err
+		}
+		more, err = eval.HashWeights(found.latest) // moments
+		if err := add("checkpoint/", more, err); err != nil {
+			return nil, err
+		}
+	} else if r.config.compares() {
+		dir, err := engine.Resolve(r.config.Model)
+		if err != nil {
+			return nil, fmt.Errorf("reference model: %w", err)
+		}
+		more, err := eval.HashWeights(dir)
+		if err := add("reference model's ", more, err); err != nil {
+			return nil, err
+		}
+	}
+	state, err := os.ReadFile(filepath.Join(found.latest, stateFile))
+	return files, add("checkpoint/", map[string]string{stateFile: digest(state)}, err)
+}
+
+// differing returns the first fact that is another than process 0's, or the settings where they are that.
+func differing(own, first []fact) ([]changed, error) {
+	for i, f := range own {
+		switch {
+		case i >= len(first) || f.Name != first[i].Name:
+			return []changed{{f.Name, "", f.Value}}, nil
+		case f.Value == first[i].Value:
+		case f.Name == settingsFact:
+			var here, there Config
+			err := errors.Join(jsonl.Unmarshal([]byte(f.Value), &here), jsonl.Unmarshal([]byte(first[i].Value), &there))
+			if err != nil {
+				return nil, err
+			}
+			if all, err := there.changes(here); err != nil || len(all) > 0 { // an empty list and none are the same
+				return all, err
+			}
+		default:
+			return []changed{{f.Name, first[i].Value, f.Value}}, nil
+		}
+	}
+	if n := len(own); n < len(first) {
+		return []changed{{first[n].Name, first[n].Value, ""}}, nil
+	}
+	return nil, nil
+}
