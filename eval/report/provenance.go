@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -106,18 +107,38 @@ func (r *Report) provenances() ([]provenance, error) {
 		}
 	}
 	for _, run := range r.runs {
-		if run.origin == nil || slices.ContainsFunc(all, func(p provenance) bool { return p.dir == run.origin.Run }) {
+		if run.origin == nil {
 			continue
 		}
-		m, err := readTrainingManifest(filepath.Join(run.origin.Run, "manifest.json"))
+		dir, m, err := trainingOf(run.dir, run.origin)
 		if err != nil {
 			return nil, err
 		}
-		if m != nil {
-			all = append(all, m.provenance(run.origin.Run))
+		if m != nil && !slices.ContainsFunc(all, func(p provenance) bool { return p.dir == dir }) {
+			all = append(all, m.provenance(dir))
 		}
 	}
 	return all, nil
+}
+
+// trainingOf finds the training that made the model of an evaluation in dir: where it was then, or, where both were
+// moved together, as in a study's folder, where it is now beside dir. The manifest is nil where it is not here.
+func trainingOf(dir string, origin *eval.Lineage) (string, *trainingManifest, error) {
+	m, err := readTrainingManifest(filepath.Join(origin.Run, "manifest.json"))
+	if m != nil || err != nil {
+		return origin.Run, m, err
+	}
+	name := filepath.Base(origin.Run)
+	within := filepath.Join(filepath.Base(filepath.Dir(origin.Run)), name)
+	above := filepath.Dir(dir)
+	for _, place := range []string{filepath.Join(filepath.Dir(above), within), filepath.Join(above, name)} {
+		m, err := readTrainingManifest(filepath.Join(place, "manifest.json"))
+		if err == nil && m != nil && m.Config.Model == origin.Model && m.Config.Algorithm == origin.Algorithm &&
+			slices.Equal(m.Config.Data.Languages, origin.Languages) {
+			return place, m, nil
+		}
+	}
+	return origin.Run, nil, nil
 }
 
 // sourceDate is the variable of the environment by which builds are made reproducible.

@@ -16,7 +16,7 @@ func TestProvenance(t *testing.T) {
 	root := t.TempDir()
 	writeFile(t, filepath.Join(root, "grpo", "manifest.json"), []byte(`{"stele": "v1", "backend": "xla:cuda",
 		"dtype": "bfloat16", "hardware": "2 × A card", "config": {"model": "base", "algorithm": "grpo", "preset": "dapo",
-		"seed": 7, "optimizer": {"lr": 2e-6}}}`))
+		"seed": 7, "data": {"languages": ["en"]}, "optimizer": {"lr": 2e-6}}}`))
 	saying(t, filepath.Join(root, "eval"), few(2))
 	manifest, err := json.Marshal(map[string]any{"stele": "v2", "model": "m", "backend": "host", "dtype": "float32",
 		"hardware": "A CPU", "trained": map[string]any{"run": filepath.Join(root, "grpo"), "algorithm": "grpo",
@@ -64,6 +64,20 @@ func TestProvenance(t *testing.T) {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+	// Moved together they find each other; another training of that name is not taken for it.
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.Rename(root, moved); err != nil {
+		t.Fatal(err)
+	}
+	root = moved
+	if made := reportOf(t, open(t, filepath.Join(root, "eval"))).made; len(made) != 2 || made[1].Preset != "dapo" {
+		t.Errorf("moved: %+v", made)
+	}
+	writeFile(t, filepath.Join(root, "grpo", "manifest.json"), []byte(`{"config": {"model": "another",
+		"algorithm": "grpo", "data": {"languages": ["en"]}}}`))
+	if made := reportOf(t, open(t, filepath.Join(root, "eval"))).made; len(made) != 1 {
+		t.Errorf("beside another training: %+v", made)
 	}
 	t.Setenv("SOURCE_DATE_EPOCH", "yesterday")
 	if _, err := New(open(t, filepath.Join(root, "eval")), Plan{}); err == nil ||
