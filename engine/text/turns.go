@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/stele-lm/stele/engine/text/jinja"
 	"github.com/stele-lm/stele/internal/jsonl"
@@ -210,12 +211,12 @@ func findWords(chat Chat, turns []Turn, i int, whole string) (words Span, closin
 		}
 		words.To = len(whole) - len(to)
 		if words.From = len(from); !strings.HasPrefix(whole, from) || words.From > words.To {
-			if strings.TrimSpace(said) != "" {
+			if trimmed(said) != "" {
 				continue
 			}
 			words.From = min(common(whole, from), words.To) // what stands around no words may differ
 		}
-		if !strings.Contains(whole[words.From:words.To], strings.TrimSpace(said)) {
+		if !strings.Contains(whole[words.From:words.To], trimmed(said)) {
 			continue
 		}
 		if closing = to; i < len(turns)-1 {
@@ -223,7 +224,12 @@ func findWords(chat Chat, turns []Turn, i int, whole string) (words Span, closin
 		}
 		return words, closing, nil
 	}
-	return words, "", fmt.Errorf("the chat template does not write %.60q as it is", strings.TrimSpace(content))
+	return words, "", fmt.Errorf("the chat template does not write %.60q as it is", trimmed(content))
+}
+
+// trimmed is a text without white space around it, as Python has it.
+func trimmed(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f })
 }
 
 // boundary returns where a text and another cease to agree, before the tag or the added token that they differ in.

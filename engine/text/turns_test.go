@@ -48,7 +48,7 @@ func FuzzFindTurns(f *testing.F) {
 					said = strings.TrimPrefix(said, "/think>")
 				}
 				if span.From < at || span.To < span.From || span.To > len(text) ||
-					!strings.Contains(text[span.From:span.To], strings.TrimSpace(said)) {
+					!strings.Contains(text[span.From:span.To], trimmed(said)) {
 					t.Fatalf("template %d: turn %d of %q is %v of %q", i, k, messages, span, text)
 				}
 				at = span.To
@@ -125,6 +125,53 @@ func TestFindTurnsWords(t *testing.T) {
 			if name != "glm" && !slices.Contains([]string{"i" + ends[1], ends[0] + "i" + ends[1]}, first) {
 				t.Errorf("%s, %q: %q is learnt from of the first turn", name, said, first)
 			}
+		}
+	}
+}
+
+// TestFindTurnsFields: reasoning in a field of its own is learnt where the template writes it, and a turn begins after
+// what the template would have written in the model's stead.
+func TestFindTurnsFields(t *testing.T) {
+	data, err := os.ReadFile("testdata/chat_templates.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var goldens struct {
+		Templates map[string]struct{ Template string }
+	}
+	if err := json.Unmarshal(data, &goldens); err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := Load("../../testdata/models/tiny-qwen2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tokenizer.Close)
+	thinks, err := NewTemplate(goldens.Templates["qwen3"].Template, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blank, err := thinks.With(map[string]any{"enable_thinking": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		template        *Template
+		content, fields string
+		want            string
+	}{
+		{thinks, "good", `{"reasoning_content": "good"}`, "<think>\ngood\n</think>\n\ngood<|im_end|>"},
+		{thinks, "", `{"reasoning_content": "so"}`, "<think>\nso\n</think>\n\n<|im_end|>"},
+		{thinks, "<think>\nso\n</think>\n\nso", "", "<think>\nso\n</think>\n\nso<|im_end|>"},
+		{thinks, "<think>\nso\n</think>", "", "<think>\nso\n</think>\n\n<|im_end|>"},
+		{blank, "think", "", "think<|im_end|>"},
+		{blank, "", "", "<|im_end|>"},
+	} {
+		turns := TurnsOf([]Message{{"user", "hello"}, {"assistant", c.content}})
+		turns[1].Fields = json.RawMessage(c.fields)
+		rendered, spans, err := c.template.Turns(turns, tokenizer)
+		if err != nil || len(spans) != 1 || rendered[spans[0].From:spans[0].To] != c.want {
+			t.Errorf("%q, %s: %v of %q, error %v; want %q", c.content, c.fields, spans, rendered, err, c.want)
 		}
 	}
 }
