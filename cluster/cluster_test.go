@@ -23,7 +23,7 @@ import (
 const role = "STELE_CLUSTER_ROLE"
 
 var roles = map[string]func(j *Job) error{"calls": calls, "next": next, "fault": faulty, "hang": hanging,
-	"kill": killed}
+	"kill": killed, "many": many, "leave": leaving}
 
 func TestMain(m *testing.M) {
 	part := roles[os.Getenv(role)]
@@ -266,6 +266,71 @@ func killed(j *Job) error {
 	return j.Barrier()
 }
 
+// many has rank 1 send more messages than anybody reads for a while.
+func many(j *Job) error {
+	const n = 70_000
+	if j.Rank == 1 {
+		for i := range n {
+			if err := j.Send(0, binary.LittleEndian.AppendUint32(nil, uint32(i))); err != nil {
+				return err
+			}
+		}
+	}
+	if err := j.Barrier(); err != nil || j.Rank != 0 {
+		return err
+	}
+	for i := range n {
+		if m := <-j.Messages(); binary.LittleEndian.Uint32(m.Data) != uint32(i) {
+			return fmt.Errorf("message %d is number %d", i, binary.LittleEndian.Uint32(m.Data))
+		}
+	}
+	fmt.Println("all read")
+	return nil
+}
+
+// leaving has the last rank give up while it leaves, which rank 0 does not.
+func leaving(j *Job) error {
+	if j.Rank == 0 {
+		if err := j.Barrier(); err != nil { // that of the other's leave
+			return err
+		}
+		time.Sleep(time.Hour)
+	}
+	go func() { _ = j.Leave() }()
+	if j.Rank != j.Size-1 {
+		time.Sleep(time.Hour)
+	}
+	for !j.thread.finishing.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	j.Stop() // which has nobody to tell
+	j.Abort(fmt.Errorf("others do not end"))
+	return nil
+}
+
+// TestMany: messages that nobody reads hold up nothing.
+func TestMany(t *testing.T) {
+	each(t, func(t *testing.T, l clustertest.Launcher) {
+		out, err := start(t, l, 2, "many", DeadlineVariable+"=2s")
+		if err != nil || !strings.Contains(out, "all read") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+}
+
+// TestDeadline: a deadline that says no time is refused, in one line.
+func TestDeadline(t *testing.T) {
+	each(t, func(t *testing.T, l clustertest.Launcher) {
+		for _, text := range []string{"5", "soon", "-3s", "0"} {
+			out, err := start(t, l, 2, "calls", DeadlineVariable+"="+text)
+			if want := DeadlineVariable + "=" + text + ": expected a time of at least 1s, with its unit"; err == nil ||
+				strings.Count(out, want) != 1 {
+				t.Errorf("%v\n%s\nexpected %s", err, out, want)
+			}
+		}
+	})
+}
+
 func each(t *testing.T, test func(t *testing.T, l clustertest.Launcher)) {
 	for _, l := range clustertest.Launchers(t) {
 		t.Run(l.Name, func(t *testing.T) { test(t, l) })
@@ -403,6 +468,7 @@ func TestFaults(t *testing.T) {
 		}
 		for part, want := range map[string]string{
 			"fault": "stele: rank 2 on " + host + ": no space left on device",
+			"leave": "stele: rank 2 on " + host + ": others do not end",
 			"hang":  "stele: rank 2 on " + host + ": writing a file has not ended for 1s: does its file system hang?",
 		} {
 			began := time.Now()

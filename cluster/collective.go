@@ -6,9 +6,8 @@ import (
 	"github.com/stele-lm/stele/cluster/mpi"
 )
 
-// piece is how many bytes a process sends at a time, at most: counts in MPI are ints, and what is sent
-// is copied to memory that the library may keep registered with a network's hardware.
-var piece = 64 << 20
+// piece is how many bytes a process sends at a time, at most. They pass through memory that is kept (see outside).
+var piece = 32 << 20
 
 // Barrier waits until all processes have called it.
 func (j *Job) Barrier() error {
@@ -35,19 +34,26 @@ func (j *Job) Broadcast(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	t := j.thread
-	length := make([]byte, 8)
-	binary.LittleEndian.PutUint64(length, uint64(len(data)))
-	begin := func(b []byte) error {
-		return t.do("a broadcast", true, func() (*mpi.Request, error) { return t.together.Broadcast(b) })
+	give := func(b []byte) error { // replaces it on others than rank 0
+		through := j.staged(0, len(b))
+		if j.Rank == 0 {
+			copy(through, b)
+		}
+		err := t.do("a broadcast", true, func() (*mpi.Request, error) { return t.together.Broadcast(through) })
+		if j.Rank != 0 {
+			copy(b, through)
+		}
+		return err
 	}
-	if err := begin(length); err != nil {
+	length := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
+	if err := give(length); err != nil {
 		return nil, err
 	}
 	if j.Rank != 0 {
 		data = make([]byte, binary.LittleEndian.Uint64(length))
 	}
 	for at := 0; at < len(data); at += piece {
-		if err := begin(data[at:min(at+piece, len(data))]); err != nil {
+		if err := give(data[at:min(at+piece, len(data))]); err != nil {
 			return nil, err
 		}
 	}
@@ -65,8 +71,8 @@ func (j *Job) AllGather(data []byte) ([][]byte, error) {
 		return nil, err
 	}
 	t := j.thread
-	all := make([]byte, 8*j.Size)
-	own := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
+	own, all := j.staged(0, 8), j.staged(1, 8*j.Size)
+	binary.LittleEndian.PutUint64(own, uint64(len(data)))
 	err := t.do("a gathering", true, func() (*mpi.Request, error) { return t.together.AllGather(own, all) })
 	if err != nil {
 		return nil, err
@@ -85,8 +91,9 @@ func (j *Job) AllGather(data []byte) ([][]byte, error) {
 			counts[rank], starts[rank] = int32(min(max(n-at, 0), each)), int32(total)
 			total += int(counts[rank])
 		}
-		received := make([]byte, total)
-		part := data[min(at, len(data)):min(at+each, len(data))]
+		some := data[min(at, len(data)):min(at+each, len(data))]
+		part, received := j.staged(0, len(some)), j.staged(1, total)
+		copy(part, some)
 		err := t.do("a gathering", true, func() (*mpi.Request, error) {
 			return t.together.AllGatherLengths(part, received, counts, starts)
 		})

@@ -14,6 +14,19 @@ const DeadlineVariable = "STELE_MPI_DEADLINE"
 // defaultDeadline is what it is where nothing says otherwise.
 const defaultDeadline = 30 * time.Second
 
+// checkDeadline refuses a DeadlineVariable that says no time.
+func checkDeadline() error {
+	text := os.Getenv(DeadlineVariable)
+	if text == "" {
+		return nil
+	}
+	if d, err := time.ParseDuration(text); err != nil || d < time.Second {
+		return fmt.Errorf("%s=%s: expected a time of at least 1s, with its unit, such as 30s or 2m", DeadlineVariable,
+			text)
+	}
+	return nil
+}
+
 // Deadline is how long a process may not be heard of, or hang in work that Guard watches over, before the job ends.
 func Deadline() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv(DeadlineVariable)); err == nil && d > 0 {
@@ -98,6 +111,8 @@ func (t *thread) tell() {
 	for rank := first; rank < last; rank++ {
 		if silent := now.Sub(t.heard[rank]); silent > t.deadline {
 			t.silent(rank, silent)
+		} else if rank == 0 {
+			t.suspect = time.Time{}
 		}
 		t.post(letter{to: rank, tag: tagAlive})
 	}
@@ -155,6 +170,10 @@ func (j *Job) Abort(reason error) {
 	select {} // the thread ends the program
 }
 
+// passingOn is how long a launcher has to pass on what was printed before a process ends: MPICH's drops what it has not
+// read when it learns of that.
+const passingOn = 200 * time.Millisecond
+
 // abort prints the line and ends the program, within patience. The others are told by the thread, which may be the
 // one that calls.
 func (t *thread) abort(line string) {
@@ -163,6 +182,10 @@ func (t *thread) abort(line string) {
 	}
 	t.takeLeave()
 	fmt.Fprintln(os.Stderr, "stele:", line)
+	if t.finishing.Load() { // the thread tells nobody any more: the launcher sees the status
+		time.Sleep(passingOn)
+		os.Exit(1)
+	}
 	go t.exit()
 }
 
@@ -205,6 +228,7 @@ func (t *thread) announce() {
 	if len(t.sending) > 0 && time.Now().Before(t.leaving) {
 		return
 	}
+	time.Sleep(passingOn)
 	if t.lost >= 0 { // who is not heard of may hang: its launcher ends it
 		t.library.Abort(1)
 	}
@@ -215,6 +239,7 @@ func (t *thread) announce() {
 func (t *thread) told() {
 	if t.aborting.CompareAndSwap(false, true) {
 		t.takeLeave()
+		time.Sleep(passingOn)
 		os.Exit(1)
 	}
 }

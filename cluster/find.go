@@ -57,7 +57,7 @@ func find(l *launcher) (*mpi.Library, error) {
 	return nil, err
 }
 
-// given loads what the user named.
+// named loads what the user named.
 func named(l *launcher, given string) (*mpi.Library, error) {
 	info, err := os.Stat(given)
 	switch {

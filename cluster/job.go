@@ -25,6 +25,8 @@ type Job struct {
 	staging  [2][]byte  // see AllReduce
 	alone    mail       // of a job of one
 	stopping sync.Once
+	leaving  sync.Once
+	left     error // what Leave returns
 	stopped  chan struct{}
 }
 
@@ -107,6 +109,9 @@ func Quiet(err error) bool {
 
 // join loads the library, begins and learns who is there.
 func (j *Job) join(l *launcher) error {
+	if err := checkDeadline(); err != nil {
+		return err
+	}
 	library, err := find(l)
 	if err != nil {
 		return err
@@ -169,15 +174,16 @@ func (j *Job) mismatch(l *launcher) error {
 		l.name)
 }
 
-// Leave ends the job without an error. All call it; the process may go on alone.
+// Leave ends the job without an error. All call it; until it returns Abort may be called. No other call follows it,
+// but Stop and a second Leave, which do nothing.
 func (j *Job) Leave() error {
 	if j.thread == nil {
 		return nil
 	}
-	if err := j.Barrier(); err != nil {
-		return err
-	}
-	t := j.thread
-	j.thread = nil
-	return t.end()
+	j.leaving.Do(func() {
+		if j.left = j.Barrier(); j.left == nil {
+			j.left = j.thread.end()
+		}
+	})
+	return j.left
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -17,6 +18,8 @@ type mail struct {
 	asked   map[uint64]chan uint64 // answers that are waited for, by number
 	asks    uint64
 	inbox   chan Message
+	waiting []Message     // for room in the inbox
+	arrived chan struct{} // has one where waiting has grown
 }
 
 // letter is a message to a process; its tag says what for.
@@ -29,6 +32,11 @@ type letter struct {
 type Message struct {
 	From int
 	Data []byte
+}
+
+type outgoing struct {
+	request *mpi.Request
+	text    []byte // in the thread's memory
 }
 
 type incoming struct {
@@ -44,23 +52,50 @@ const (
 	tagAlive  = 1 // heartbeat: nothing in it
 	tagAsk    = 2 // Next: number, counter
 	tagAnswer = 3 // number, value
-	tagAbort  = 4 // the reason, which has been printed
+	tagAbort  = 4 // nothing in it: the reason has been printed
 	tagData   = 5 // Send
 	tagStop   = 6 // Stop
 	tagGiveUp = 7 // GiveUp: counter
 )
 
-// inboxSize is how many messages may wait to be received.
-const inboxSize = 1 << 16
-
 // messages returns the inbox, which is made when somebody first looks.
-func (m *mail) messages() chan Message {
+func (m *mail) messages() <-chan Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.inbox == nil {
-		m.inbox = make(chan Message, inboxSize)
-	}
+	m.openInbox()
 	return m.inbox
+}
+
+// openInbox makes the inbox and has what waits passed on to it. m.mu is held.
+func (m *mail) openInbox() {
+	if m.inbox != nil {
+		return
+	}
+	m.inbox, m.arrived = make(chan Message), make(chan struct{}, 1)
+	go func() {
+		for range m.arrived {
+			m.mu.Lock()
+			some := m.waiting
+			m.waiting = nil
+			m.mu.Unlock()
+			for _, message := range some {
+				m.inbox <- message
+			}
+		}
+	}()
+}
+
+// deliver puts a message behind those that wait. It never blocks: the thread that calls it tells others that this
+// process is alive.
+func (m *mail) deliver(message Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.openInbox()
+	m.waiting = append(m.waiting, message)
+	select {
+	case m.arrived <- struct{}{}:
+	default: // it is known already
+	}
 }
 
 func (m *mail) open() {
@@ -68,14 +103,41 @@ func (m *mail) open() {
 	m.works, m.asked = map[uint64]*work{}, map[uint64]chan uint64{}
 }
 
-// post begins to send a letter. Only the thread calls it.
+// inFlight is how many messages may be on their way: Open MPI numbers them with 16 bits, and mixes up more.
+const inFlight = 1024
+
+// post begins to send a letter, or a message when there is room for it. Only the thread calls it.
 func (t *thread) post(l letter) {
-	request, err := t.letters.Send(l.text, l.to, l.tag)
+	if l.tag == tagData {
+		t.outbox = append(t.outbox, l)
+		t.postMessages()
+		return
+	}
+	t.send(l)
+}
+
+// postMessages begins to send messages for which there is room.
+func (t *thread) postMessages() {
+	for len(t.outbox) > 0 && len(t.sending) < inFlight {
+		t.send(t.outbox[0])
+		t.outbox[0] = letter{}
+		t.outbox = t.outbox[1:]
+	}
+}
+
+func (t *thread) send(l letter) {
+	text := t.memory.take(len(l.text))
+	copy(text, l.text)
+	send := t.letters.Send
+	if l.tag == tagData {
+		send = t.letters.SendSynchronously // what another process has not taken is on its way
+	}
+	request, err := send(text, l.to, l.tag)
 	if err != nil {
 		t.fault(fmt.Sprintf("sending to rank %d on %s", l.to, t.host(l.to)), err)
 		return
 	}
-	t.sending = append(t.sending, request)
+	t.sending = append(t.sending, outgoing{request, text})
 }
 
 func (t *thread) host(rank int) string {
@@ -95,7 +157,7 @@ func (t *thread) read() (moved bool, err error) {
 		if !found {
 			break
 		}
-		in := &incoming{from: from, tag: tag, text: make([]byte, length)}
+		in := &incoming{from: from, tag: tag, text: t.memory.take(length)}
 		if in.request, err = t.letters.Receive(in.text, from, tag); err != nil {
 			return moved, err
 		}
@@ -111,6 +173,7 @@ func (t *thread) read() (moved bool, err error) {
 		}
 		if in.done && len(reading) == 0 { // in their order
 			t.act(in)
+			t.memory.put(in.text)
 			moved = true
 			continue
 		}
@@ -142,7 +205,7 @@ func (t *thread) act(in *incoming) {
 	case tagGiveUp:
 		t.giveUp(binary.LittleEndian.Uint64(in.text))
 	case tagData:
-		t.messages() <- Message{in.from, in.text}
+		t.deliver(Message{in.from, bytes.Clone(in.text)})
 	}
 }
 
@@ -173,20 +236,19 @@ func (j *Job) Next(counter uint64) (int, error) {
 // process to another arrive in their order.
 func (j *Job) Send(to int, data []byte) error {
 	if j.thread == nil || to == j.Rank {
-		j.messages() <- Message{j.Rank, data}
+		j.mail().deliver(Message{j.Rank, data})
 		return nil
 	}
 	j.thread.posted <- letter{to, tagData, data}
 	return nil
 }
 
-// Messages is what other processes Send to this one. Whoever expects messages must receive them: 65,536 may wait.
-func (j *Job) Messages() <-chan Message { return j.messages() }
+// Messages is what other processes Send to this one. Whoever expects messages must receive them: they wait in memory.
+func (j *Job) Messages() <-chan Message { return j.mail().messages() }
 
-func (j *Job) messages() chan Message {
-	m := &j.alone
+func (j *Job) mail() *mail {
 	if j.thread != nil {
-		m = &j.thread.mail
+		return &j.thread.mail
 	}
-	return m.messages()
+	return &j.alone
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/stele-lm/stele/cluster/mpi"
 )
 
@@ -111,19 +109,13 @@ func (j *Job) inPieces(name string, x []float32, bounds []int,
 	return nil
 }
 
-// staging is the size of each memory that sums and numbers pass through. It lies outside of Go's heap, whose pages
-// may be given back to the system while a network's hardware has them registered.
+// staging is the size of each memory that sums and numbers pass through.
 var staging = 32 << 20
 
 // staged returns the first n bytes of one of two such memories.
 func (j *Job) staged(which, n int) []byte {
 	if len(j.staging[which]) < n {
-		memory, err := unix.Mmap(-1, 0, max(n, staging), unix.PROT_READ|unix.PROT_WRITE,
-			unix.MAP_ANON|unix.MAP_PRIVATE)
-		if err != nil {
-			memory = make([]byte, max(n, staging))
-		}
-		j.staging[which] = memory
+		j.staging[which] = outside(max(n, staging))
 	}
 	return j.staging[which][:n]
 }

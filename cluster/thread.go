@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stele-lm/stele/cluster/mpi"
@@ -22,8 +23,11 @@ type thread struct {
 
 	submitted chan *operation
 	running   []*operation
-	sending   []*mpi.Request // letters on their way
-	ending    chan struct{}  // closed to end
+	sending   []outgoing    // letters on their way
+	outbox    []letter      // messages that wait for room
+	memory    memory        // that letters pass through
+	ending    chan struct{} // closed to end
+	finishing atomic.Bool   // ending is closed: the thread may wait in the library
 	ended     chan error
 
 	mail
@@ -136,7 +140,7 @@ func (t *thread) loop() {
 			t.post(l)
 			pause = shortest
 		case <-t.ending:
-			if len(t.running) == 0 && len(t.sending) == 0 {
+			if len(t.running) == 0 && len(t.sending) == 0 && len(t.outbox) == 0 {
 				return
 			}
 		case <-timer.C:
@@ -185,19 +189,21 @@ func (t *thread) test() (moved bool) {
 	clear(t.running[len(kept):])
 	t.running = kept
 	sending := t.sending[:0]
-	for _, r := range t.sending {
-		done, err := r.Test()
+	for _, l := range t.sending {
+		done, err := l.request.Test()
 		if err != nil {
 			t.fault("sending a message", err)
 		}
 		if done {
+			t.memory.put(l.text)
 			moved = true
 			continue
 		}
-		sending = append(sending, r)
+		sending = append(sending, l)
 	}
 	clear(t.sending[len(sending):])
 	t.sending = sending
+	t.postMessages()
 	return moved
 }
 
@@ -231,6 +237,7 @@ func (t *thread) end() error {
 	defer endOnce.Unlock()
 	t.watcher.close()
 	t.takeLeave()
+	t.finishing.Store(true)
 	close(t.ending)
 	select {
 	case err := <-t.ended:

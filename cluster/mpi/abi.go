@@ -68,7 +68,7 @@ func soname(path string) string {
 // symbols are the functions that Library calls.
 var symbols = []string{
 	"MPI_Get_library_version", "MPI_Init_thread", "MPI_Finalize", "MPI_Comm_rank", "MPI_Comm_size",
-	"MPI_Comm_dup", "MPI_Comm_set_errhandler", "MPI_Error_string", "MPI_Isend", "MPI_Irecv", "MPI_Iprobe",
+	"MPI_Comm_dup", "MPI_Comm_set_errhandler", "MPI_Error_string", "MPI_Isend", "MPI_Issend", "MPI_Irecv", "MPI_Iprobe",
 	"MPI_Get_count", "MPI_Test", "MPI_Ibarrier", "MPI_Ibcast", "MPI_Iallgather", "MPI_Iallgatherv",
 	"MPI_Ialltoall", "MPI_Abort",
 }

@@ -76,6 +76,13 @@ func (c *Communicator) Send(message []byte, to, tag int) (*Request, error) {
 		count(to), count(tag), uintptr(c.handle), uintptr(unsafe.Pointer(&r.handle)))
 }
 
+// SendSynchronously is Send that ends when the other process has begun to receive the message.
+func (c *Communicator) SendSynchronously(message []byte, to, tag int) (*Request, error) {
+	r := c.request(message)
+	return r, c.library.call("MPI_Issend", address(message), count(len(message)), uintptr(c.library.abi.bytes),
+		count(to), count(tag), uintptr(c.handle), uintptr(unsafe.Pointer(&r.handle)))
+}
+
 // Receive begins to receive a message of a process that Probe has found.
 func (c *Communicator) Receive(message []byte, from, tag int) (*Request, error) {
 	r := c.request(message)

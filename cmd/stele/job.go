@@ -116,7 +116,7 @@ func endJob(ctx context.Context, job *cluster.Job, err error) int {
 		go func() { left <- job.Leave() }()
 		select {
 		case err = <-left:
-		case <-time.After(lastWords):
+		case <-time.After(cluster.Deadline()): // they may be within a step; a second signal waits for nobody
 			err = errors.New("this process was interrupted, others were not")
 		}
 		if err == nil {
