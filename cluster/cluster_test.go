@@ -98,6 +98,15 @@ func calls(j *Job) error {
 		if err != nil {
 			return err
 		}
+		gathered, err := j.Gather(data(j.Rank, k, most))
+		if err != nil || (j.Rank == 0) != (len(gathered) == j.Size) {
+			return fmt.Errorf("gathered %d at rank %d: %v", len(gathered), j.Rank, err)
+		}
+		for rank, got := range gathered {
+			if !bytes.Equal(got, all[rank]) {
+				return fmt.Errorf("gathered %d: what is of rank %d differs", k, rank)
+			}
+		}
 		for rank, got := range all {
 			if want := data(rank, k, most); !bytes.Equal(got, want) {
 				return fmt.Errorf("gathering %d: %d bytes of rank %d, expected other %d", k, len(got), rank, len(want))

@@ -61,7 +61,12 @@ func (j *Job) Broadcast(data []byte) ([]byte, error) {
 }
 
 // AllGather returns everybody's bytes, in the order of ranks; lengths may differ.
-func (j *Job) AllGather(data []byte) ([][]byte, error) {
+func (j *Job) AllGather(data []byte) ([][]byte, error) { return j.gather(data, true) }
+
+// Gather returns everybody's bytes to rank 0, and nil to the others.
+func (j *Job) Gather(data []byte) ([][]byte, error) { return j.gather(data, false) }
+
+func (j *Job) gather(data []byte, toAll bool) ([][]byte, error) {
 	if j.thread == nil {
 		return [][]byte{data}, nil
 	}
@@ -82,7 +87,12 @@ func (j *Job) AllGather(data []byte) ([][]byte, error) {
 	for rank := range lengths {
 		lengths[rank] = int(binary.LittleEndian.Uint64(all[8*rank:]))
 		longest = max(longest, lengths[rank])
-		parts[rank] = make([]byte, 0, lengths[rank])
+	}
+	receives := toAll || j.Rank == 0
+	for rank := range parts {
+		if receives {
+			parts[rank] = make([]byte, 0, lengths[rank])
+		}
 	}
 	each := max(1, piece/j.Size) // what arrives at a time is at most a piece
 	for at := 0; at < longest; at += each {
@@ -92,17 +102,29 @@ func (j *Job) AllGather(data []byte) ([][]byte, error) {
 			total += int(counts[rank])
 		}
 		some := data[min(at, len(data)):min(at+each, len(data))]
+		if !receives {
+			total = 0
+		}
 		part, received := j.staged(0, len(some)), j.staged(1, total)
 		copy(part, some)
 		err := t.do("a gathering", true, func() (*mpi.Request, error) {
+			if !toAll {
+				return t.together.GatherLengths(part, received, counts, starts)
+			}
 			return t.together.AllGatherLengths(part, received, counts, starts)
 		})
 		if err != nil {
 			return nil, err
 		}
+		if !receives {
+			continue
+		}
 		for rank := range parts {
 			parts[rank] = append(parts[rank], received[starts[rank]:starts[rank]+counts[rank]]...)
 		}
+	}
+	if !receives {
+		return nil, nil
 	}
 	return parts, nil
 }

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// Job is the processes that were started together, seen by one of them. Barrier, Broadcast, AllGather, AllReduce and
-// ReduceScatter are called by all, in the same order, by one goroutine at a time; the rest by any at any time. A call
-// does not return where another process has ended or hangs: this process says so and ends (see Abort).
+// Job is the processes that were started together, seen by one of them. Barrier, Broadcast, AllGather, Gather,
+// AllReduce and ReduceScatter are called by all, in the same order, by one goroutine at a time; the rest by any at any
+// time. A call does not return where another process has ended or hangs: this process says so and ends (see Abort).
 type Job struct {
 	Rank, Size int
 	Host       string   // this machine's name

@@ -70,7 +70,7 @@ var symbols = []string{
 	"MPI_Get_library_version", "MPI_Init_thread", "MPI_Finalize", "MPI_Comm_rank", "MPI_Comm_size",
 	"MPI_Comm_dup", "MPI_Comm_set_errhandler", "MPI_Error_string", "MPI_Isend", "MPI_Issend", "MPI_Irecv", "MPI_Iprobe",
 	"MPI_Get_count", "MPI_Test", "MPI_Ibarrier", "MPI_Ibcast", "MPI_Iallgather", "MPI_Iallgatherv",
-	"MPI_Ialltoall", "MPI_Abort",
+	"MPI_Igatherv", "MPI_Ialltoall", "MPI_Abort",
 }
 
 // Error is a call that a library refused.

@@ -138,6 +138,15 @@ func (c *Communicator) AllGatherLengths(part, all []byte, lengths, starts []int3
 		uintptr(unsafe.Pointer(&r.handle)))
 }
 
+// GatherLengths is AllGatherLengths for process 0 alone; on others all is not looked at.
+func (c *Communicator) GatherLengths(part, all []byte, lengths, starts []int32) (*Request, error) {
+	r := c.request(part, all, lengths, starts)
+	t := uintptr(c.library.abi.bytes)
+	return r, c.library.call("MPI_Igatherv", address(part), count(len(part)), t, address(all),
+		uintptr(unsafe.Pointer(&lengths[0])), uintptr(unsafe.Pointer(&starts[0])), t, 0, uintptr(c.handle),
+		uintptr(unsafe.Pointer(&r.handle)))
+}
+
 // AllToAll begins to give piece i of everybody's pieces to process i, which gets them in the order of ranks. All
 // pieces are equally long.
 func (c *Communicator) AllToAll(pieces, received []byte, length int) (*Request, error) {

@@ -45,22 +45,22 @@ type Communicator struct {
 	stream  uintptr
 }
 
-// Join makes a communicator of size processes with the same id; it waits until all have called it. device is the
-// number of this process's GPU among those that it sees.
-func (l *Library) Join(id ID, rank, size, device int) (c *Communicator, err error) {
-	if rank < 0 || rank >= size || device < 0 {
-		return nil, fmt.Errorf("NCCL: rank %d of %d on device %d", rank, size, device)
+// Prepare takes a GPU for a communicator, which is then to join others: device is its number among those that this
+// process sees. What may fail in one process alone fails here, for in Join the others would wait for it.
+func (l *Library) Prepare(device int) (c *Communicator, err error) {
+	if device < 0 {
+		return nil, fmt.Errorf("NCCL: device %d", device)
 	}
 	if l.cuda == nil {
 		if l.cuda, err = openDriver(); err != nil {
 			return nil, err
 		}
 	}
-	c = &Communicator{Rank: rank, Size: size, library: l}
+	c = &Communicator{library: l}
 	defer func() {
 		if err != nil {
 			c.Close()
-			c, err = nil, fmt.Errorf("NCCL, rank %d of %d, device %d: %w", rank, size, device, err)
+			c, err = nil, fmt.Errorf("NCCL, device %d: %w", device, err)
 		}
 	}()
 	if err := l.cuda.check("cuDeviceGet", l.cuda.device(&c.device, int32(device))); err != nil {
@@ -70,12 +70,26 @@ func (l *Library) Join(id ID, rank, size, device int) (c *Communicator, err erro
 		return c, err
 	}
 	err = c.within(func() error {
-		if err := l.cuda.check("cuStreamCreate", l.cuda.streamCreate(&c.stream, nonBlocking)); err != nil {
-			return err
-		}
-		return l.check("ncclCommInitRank", l.initRank(&c.comm, int32(size), id, int32(rank)), 0)
+		return l.cuda.check("cuStreamCreate", l.cuda.streamCreate(&c.stream, nonBlocking))
 	})
 	return c, err
+}
+
+// Join makes it the communicator of size processes with the same id, and waits until all have called it. Where it fails
+// the communicator is closed.
+func (c *Communicator) Join(id ID, rank, size int) error {
+	if rank < 0 || rank >= size || c.context == 0 || c.comm != 0 {
+		return fmt.Errorf("NCCL: rank %d of %d cannot join", rank, size)
+	}
+	c.Rank, c.Size = rank, size
+	err := c.within(func() error {
+		return c.library.check("ncclCommInitRank", c.library.initRank(&c.comm, int32(size), id, int32(rank)), 0)
+	})
+	if err != nil {
+		c.Close()
+		return fmt.Errorf("NCCL, rank %d of %d: %w", rank, size, err)
+	}
+	return nil
 }
 
 // within does work on a thread whose current context is the GPU's, as CUDA has it for each thread.

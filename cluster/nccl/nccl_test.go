@@ -56,7 +56,9 @@ func join(t *testing.T, l *Library, size int) []*Communicator {
 	}
 	all := make([]*Communicator, size)
 	each(t, size, func(rank int) (err error) {
-		all[rank], err = l.Join(id, rank, size, rank)
+		if all[rank], err = l.Prepare(rank); err == nil {
+			err = all[rank].Join(id, rank, size)
+		}
 		return err
 	})
 	return all
@@ -203,7 +205,10 @@ func TestFails(t *testing.T) {
 		joined := false
 		if err == nil {
 			var c *Communicator
-			if c, err = l.Join(id, 0, 1, 0); err == nil {
+			if c, err = l.Prepare(0); err == nil {
+				err = c.Join(id, 0, 1)
+			}
+			if err == nil {
 				joined = true
 				ctx := context.Background()
 				err = c.AllReduce(ctx, numbers)
@@ -261,7 +266,8 @@ func TestRefused(t *testing.T) {
 	odd := rangeOf(make([]float32, 7))
 	for name, err := range map[string]error{
 		"7 numbers have no 2 equal parts": errors.Join(c.ReduceScatter(context.Background(), odd)),
-		"rank 2 of 2":                     second(l.Join(ID{}, 2, 2, 0)),
+		"rank 2 of 2":                     c.Join(ID{}, 2, 2),
+		"device -1":                       second(l.Prepare(-1)),
 		"127 bytes":                       second(IDOf(make([]byte, 127))),
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {

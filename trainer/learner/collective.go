@@ -45,15 +45,18 @@ func openCollective(job *cluster.Job, d *backend.Device) (*collective, error) {
 	if err == nil {
 		number, err = d.HardwareNumber()
 	}
-	all, err := job.Exchange(id.Bytes(), err)
+	var comm *nccl.Communicator
+	if err == nil {
+		comm, err = library.Prepare(number)
+	}
+	all, err := job.Exchange(id.Bytes(), err) // from here on all wait for each other
+	if err == nil {
+		id, err = nccl.IDOf(all[0]) // the same everywhere
+	}
+	if err == nil {
+		err = job.Agree(comm.Join(id, job.Rank, job.Size))
+	}
 	if err != nil {
-		return nil, err
-	}
-	if id, err = nccl.IDOf(all[0]); err != nil {
-		return nil, err
-	}
-	comm, err := library.Join(id, job.Rank, job.Size, number)
-	if err := job.Agree(err); err != nil {
 		if comm != nil {
 			comm.Abort()
 		}

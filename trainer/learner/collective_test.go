@@ -85,6 +85,14 @@ func divided(job *cluster.Job, dir string) error {
 		return err
 	}
 	defer folder.Close()
+	// Where one process has no use of its GPU all hear of it, and none waits for it within NCCL.
+	if job.Rank == 1 {
+		os.Setenv("NCCL_STUB_FAIL", "cuStreamCreate")
+	}
+	if _, err := openCollective(job, d); !cluster.IsAgreed(err) || !strings.Contains(err.Error(), "rank 1 on ") {
+		return fmt.Errorf("a process without a GPU: %v", err)
+	}
+	os.Unsetenv("NCCL_STUB_FAIL")
 	for _, c := range []struct {
 		held   dtypes.DType
 		state  string

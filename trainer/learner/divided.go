@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
@@ -105,13 +106,12 @@ func (l *Learner) SaveState(path string, more []tensorfile.Tensor) error {
 			if t, ok := own[whole.Name]; ok {
 				part, err = backend.Bytes(*t.Buffer)
 			}
-			parts, failed := job.Exchange(part, err)
-			var data []byte
-			for _, p := range parts {
-				if job.Rank == 0 {
-					data = append(data, p...)
-				}
+			failed := job.Agree(err)
+			var parts [][]byte
+			if failed == nil {
+				parts, failed = job.Gather(part)
 			}
+			data := bytes.Join(parts, nil)
 			if !yield(whole.InFile(data), failed) || failed != nil {
 				return
 			}
