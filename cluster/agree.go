@@ -76,12 +76,16 @@ func (j *Job) Exchange(data []byte, own error) (all [][]byte, err error) {
 
 // Stop asks all processes to stop, this one too: Stopped is closed.
 func (j *Job) Stop() {
-	if !j.stop() || j.thread == nil {
+	t := j.thread // it may end meanwhile
+	if !j.stop() || t == nil {
 		return
 	}
 	for rank := range j.Size {
 		if rank != j.Rank {
-			j.thread.posted <- letter{to: rank, tag: tagStop}
+			select {
+			case t.posted <- letter{to: rank, tag: tagStop}:
+			case <-t.ending:
+			}
 		}
 	}
 }

@@ -42,11 +42,13 @@ func startPatience() time.Duration { return 4 * Deadline() }
 type watcher struct {
 	deadline time.Duration
 	watching atomic.Bool
-	heard    []time.Time // by rank
-	last     time.Time   // when the thread looked last
-	sent     time.Time   // when this process said last that it is alive
-	suspect  time.Time   // since when another's silence was found, which a lower rank says first
-	aborting atomic.Bool
+	heard    []time.Time  // by rank
+	last     time.Time    // when the thread looked last
+	sent     time.Time    // when this process said last that it is alive
+	suspect  time.Time    // since when another's silence was found, which a lower rank says first
+	claimed  atomic.Bool  // somebody ends the program
+	aborting atomic.Bool  // and has said why
+	status   atomic.Int32 // that the program exits with then; 0 is 1
 	// Of the end: the others are told, until when that may take, and who is not heard of; -1 for nobody.
 	announced bool
 	leaving   time.Time
@@ -143,7 +145,7 @@ func (t *thread) silent(rank int, since time.Duration) {
 
 // fault ends the job because the library failed.
 func (t *thread) fault(doing string, err error) {
-	if t.aborting.Load() {
+	if t.claimed.Load() {
 		return
 	}
 	t.abort(fmt.Sprintf("rank %d on %s: %s: %v", t.rank, t.job.Host, doing, err))
@@ -166,9 +168,26 @@ func (j *Job) Abort(reason error) {
 	if j.thread == nil {
 		return
 	}
-	j.thread.abort(fmt.Sprintf("rank %d on %s: %v", j.Rank, j.Host, reason))
+	j.End(1, reason)
+}
+
+// End is Abort with another exit status, which is that of all; without a reason it prints nothing.
+func (j *Job) End(status int, reason error) {
+	t := j.thread
+	if t == nil {
+		return
+	}
+	line := ""
+	if reason != nil {
+		line = fmt.Sprintf("rank %d on %s: %v", j.Rank, j.Host, reason)
+	}
+	t.status.CompareAndSwap(0, int32(status))
+	t.abort(line)
 	select {} // the thread ends the program
 }
+
+// exitStatus is what the program ends with.
+func (w *watcher) exitStatus() int { return max(1, int(w.status.Load())) }
 
 // passingOn is how long a launcher has to pass on what was printed before a process ends: MPICH's drops what it has not
 // read when it learns of that.
@@ -177,14 +196,17 @@ const passingOn = 200 * time.Millisecond
 // abort prints the line and ends the program, within patience. The others are told by the thread, which may be the
 // one that calls.
 func (t *thread) abort(line string) {
-	if !t.aborting.CompareAndSwap(false, true) {
+	if !t.claimed.CompareAndSwap(false, true) {
 		return
 	}
 	t.takeLeave()
-	fmt.Fprintln(os.Stderr, "stele:", line)
+	if line != "" {
+		fmt.Fprintln(os.Stderr, "stele:", line)
+	}
+	t.aborting.Store(true)  // the thread ends the program from now on
 	if t.finishing.Load() { // the thread tells nobody any more: the launcher sees the status
 		time.Sleep(passingOn)
-		os.Exit(1)
+		os.Exit(t.exitStatus())
 	}
 	go t.exit()
 }
@@ -199,13 +221,14 @@ func (t *thread) takeLeave() {
 // exit ends the program where the thread, which should, hangs in the library.
 func (t *thread) exit() {
 	time.Sleep(patience)
-	os.Exit(1)
+	os.Exit(t.exitStatus())
 }
 
 // gone ends the job because another process of this machine was killed, which the lookout has said.
 func (t *thread) gone(int) {
-	if t.aborting.CompareAndSwap(false, true) {
+	if t.claimed.CompareAndSwap(false, true) {
 		t.takeLeave()
+		t.aborting.Store(true)
 		go t.exit()
 	}
 }
@@ -219,7 +242,7 @@ func (t *thread) announce() {
 		t.announced = true
 		for rank := range t.size {
 			if rank != t.rank && rank != t.lost {
-				t.post(letter{to: rank, tag: tagAbort})
+				t.post(letter{to: rank, tag: tagAbort, text: []byte{byte(t.exitStatus())}})
 			}
 		}
 		t.leaving = time.Now().Add(patience / 10)
@@ -232,21 +255,15 @@ func (t *thread) announce() {
 	if t.lost >= 0 { // who is not heard of may hang: its launcher ends it
 		t.library.Abort(1)
 	}
-	os.Exit(1)
+	os.Exit(t.exitStatus())
 }
 
 // told ends this process because another one has said why.
-func (t *thread) told() {
-	if t.aborting.CompareAndSwap(false, true) {
+func (t *thread) told(status int) {
+	t.status.CompareAndSwap(0, int32(status))
+	if t.claimed.CompareAndSwap(false, true) {
 		t.takeLeave()
 		time.Sleep(passingOn)
-		os.Exit(1)
-	}
-}
-
-// Farewell tells who looks out for killed processes that this one ends by itself, at once and without the others.
-func (j *Job) Farewell() {
-	if j.thread != nil {
-		j.thread.takeLeave()
+		os.Exit(t.exitStatus())
 	}
 }

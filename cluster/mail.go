@@ -52,7 +52,7 @@ const (
 	tagAlive  = 1 // heartbeat: nothing in it
 	tagAsk    = 2 // Next: number, counter
 	tagAnswer = 3 // number, value
-	tagAbort  = 4 // nothing in it: the reason has been printed
+	tagAbort  = 4 // the exit status; who sends it has said why
 	tagData   = 5 // Send
 	tagStop   = 6 // Stop
 	tagGiveUp = 7 // GiveUp: counter
@@ -199,7 +199,7 @@ func (t *thread) act(in *incoming) {
 			answer <- value
 		}
 	case tagAbort:
-		t.told()
+		t.told(int(in.text[0]))
 	case tagStop:
 		t.job.stop()
 	case tagGiveUp:

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -10,11 +11,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/kernels/backend"
 )
 
@@ -169,4 +173,32 @@ func differing(own, first []fact) ([]changed, error) {
 		return []changed{{first[n].Name, first[n].Value, ""}}, nil
 	}
 	return nil, nil
+}
+
+// checkShared refuses a run whose folder is not the one that process 0 has taken: all read checkpoints from it.
+func (r *run) checkShared() error {
+	if r.job.Size == 1 {
+		return nil
+	}
+	path := filepath.Join(r.dir, runlock.Name)
+	var note []byte
+	if r.writes() {
+		note, _ = os.ReadFile(path) // empty on a full disk, which what is written next says
+	}
+	note, err := r.job.Broadcast(note)
+	if err != nil {
+		return err
+	}
+	for until := time.Now().Add(cluster.Deadline() / 2); len(note) > 0; time.Sleep(100 * time.Millisecond) {
+		seen, failed := os.ReadFile(path)
+		if failed == nil && bytes.Equal(seen, note) {
+			break
+		}
+		if time.Now().After(until) { // file systems show what is new with a delay
+			err = fmt.Errorf("%s is not the folder that rank 0 (%s) writes: --out must be on a file system that all "+
+				"processes share", r.dir, r.job.Hosts[0])
+			break
+		}
+	}
+	return r.together(err)
 }

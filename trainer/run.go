@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/stele-lm/stele/cluster"
@@ -131,6 +132,13 @@ func Run(ctx context.Context, config Config, dir string, options Options) error 
 	stop, end := r.stopTogether(options.Stop)
 	defer end()
 	defer r.interruption.watch(stop)()
+	sayKept := sync.OnceFunc(r.sayKept)
+	if r.job.Size > 1 { // this process may wait for others then
+		defer context.AfterFunc(ctx, func() {
+			time.Sleep(time.Second)
+			sayKept()
+		})()
+	}
 	before, _ := backend.Compiled()
 	loaded, took := backend.Loaded(), backend.CompileTime()
 	err := r.run(ctx)
@@ -141,9 +149,9 @@ func Run(ctx context.Context, config Config, dir string, options Options) error 
 	if errors.Is(err, errStopped) && ctx.Err() == nil {
 		err = r.keep()
 	} else if err != nil && ctx.Err() != nil {
-		r.sayKept()
+		sayKept()
 	}
-	if err != nil && r.job.Size > 1 && (ctx.Err() != nil || !errors.Is(err, errStopped) && !cluster.IsAgreed(err)) {
+	if err != nil && r.job.Size > 1 && ctx.Err() == nil && !errors.Is(err, errStopped) && !cluster.IsAgreed(err) {
 		r.job.Abort(err) // the others wait for this process
 	}
 	r.close()
@@ -170,6 +178,9 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	if err := r.together(r.take(ctx)); err != nil {
+		return err
+	}
+	if err := r.checkShared(); err != nil {
 		return err
 	}
 	if err := r.together(r.load(found)); err != nil {
@@ -382,7 +393,11 @@ func (r *run) load(found *checked) error {
 		if r.scorer, r.dataName, r.answers, err = c.scorer(); err != nil {
 			return err
 		}
-		r.scorer.LogTo(filepath.Join(r.dir, "rewards"))
+		logs := filepath.Join(r.dir, "rewards")
+		if r.job.Rank > 0 {
+			logs = filepath.Join(logs, fmt.Sprintf("rank-%d", r.job.Rank))
+		}
+		r.scorer.LogTo(logs)
 	}
 	if !r.writes() {
 		return nil

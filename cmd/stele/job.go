@@ -123,9 +123,13 @@ func endJob(ctx context.Context, job *cluster.Job, err error) int {
 			return exitInterrupted
 		}
 	}
+	status := exitFailed
+	if usage := (usageError{}); errors.As(err, &usage) {
+		status = exitUsage
+	}
 	if job.Rank > 0 { // where all have the same, process 0 says it
 		time.Sleep(min(300*time.Millisecond+20*time.Millisecond*time.Duration(job.Rank), 2*time.Second))
 	}
-	job.Abort(err)
-	return exitFailed
+	job.End(status, err)
+	return status
 }

@@ -207,3 +207,17 @@ func TestStudyTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestProcessesUsage: wrong usage ends several processes with one line and the exit status of one.
+func TestProcessesUsage(t *testing.T) {
+	root := t.TempDir()
+	file := writeStudy(t, root, "study.yaml", "", "")
+	for _, l := range clustertest.Launchers(t) {
+		var log bytes.Buffer
+		err := processes(t, l, 2, &log, "study", file, "--workers", "2", "--out", filepath.Join(root, "out")).Run()
+		exit := (*exec.ExitError)(nil)
+		if !errors.As(err, &exit) || exit.ExitCode() != exitUsage || strings.Count(log.String(), "stele:") != 1 {
+			t.Errorf("%s: %v\n%s", l.Name, err, log.String())
+		}
+	}
+}

@@ -46,7 +46,7 @@ func untilSignal() context.Context {
 		next()
 		close(second)
 		time.Sleep(lastWords)
-		cluster.Joined().Farewell()
+		cluster.Joined().End(exitInterrupted, nil) // the others, too
 		os.Exit(exitInterrupted)
 	}()
 	ctx = context.WithValue(ctx, secondSignal{}, second)
