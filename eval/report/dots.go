@@ -136,8 +136,8 @@ func whisker(c *canvas, ax axis, y float64, v value) {
 	}
 }
 
-// transferFigure draws MTI by model.
-func (s *study) transferFigure() Figure {
+// transferFigure draws MTI by model, if any has one that is defined.
+func (s *study) transferFigure() (Figure, bool) {
 	series := []string{"all benchmarks"}
 	in := s.inDistribution()
 	if len(in) > 0 {
@@ -145,12 +145,14 @@ func (s *study) transferFigure() Figure {
 	}
 	rows := map[string][]dotRow{}
 	var groups []string
+	any := false
 	for _, m := range s.methods() {
 		groups = append(groups, orOther(m))
 		for _, p := range s.pairs {
 			if p.method != m {
 				continue
 			}
+			any = any || p.mean.ok || len(in) > 0 && (p.id.ok || p.ood.ok)
 			r := dotRow{label: p.name(), values: []value{p.mean}}
 			if len(in) > 0 {
 				r.values = append(r.values, p.id, p.ood)
@@ -166,13 +168,15 @@ func (s *study) transferFigure() Figure {
 	}
 	name := s.named("transfer-by-model")
 	return Figure{Name: name, Title: "Transfer by model", Caption: caption}.drawn(
-		func(name string, width float64) *canvas { return dotPlot(name, width, "MTI", groups, rows, series, 1) })
+		func(name string, width float64) *canvas { return dotPlot(name, width, "MTI", groups, rows, series, 1) }), any
 }
 
-// transferByLanguage draws MTI of each language, mean over the models of a method.
+// transferByLanguage draws MTI of each language that has one, mean over the models of a method.
 func (s *study) transferByLanguage() (Figure, bool) {
 	name := s.named("transfer-by-language")
-	languages := s.pairLanguages()
+	languages := slices.DeleteFunc(slices.Clone(s.pairLanguages()), func(l string) bool {
+		return !slices.ContainsFunc(s.pairs, func(p *pair) bool { return p.mtiOfLanguage[l].ok })
+	})
 	methods := s.methods()
 	if len(methods) > styles {
 		return Figure{}, false

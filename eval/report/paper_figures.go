@@ -67,7 +67,11 @@ func (s *study) paperByModel(item string) made {
 	if len(pairs) == 0 {
 		return made{missing: nothingObserved}
 	}
-	return made{figure: s.with(pairs, item).transferFigure()}
+	f, ok := s.with(pairs, item).transferFigure()
+	if !ok {
+		return made{missing: "no model has a defined MTI"}
+	}
+	return made{figure: f}
 }
 
 // paperByLanguage is Figure 3: transfer by language, SFT against RL.

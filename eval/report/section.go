@@ -120,8 +120,10 @@ func (s *study) sections(runs []*Run) []Section {
 		add(s.paperSection())
 	}
 	if len(s.pairs) > 0 {
-		x := Section{ID: "transfer", Title: "Transfer to other languages",
-			Figures: []Figure{s.transferFigure()}}
+		x := Section{ID: "transfer", Title: "Transfer to other languages"}
+		if f, ok := s.transferFigure(); ok {
+			x.Figures = append(x.Figures, f)
+		}
 		if f, ok := s.transferByLanguage(); ok {
 			x.Figures = append(x.Figures, f)
 		}
