@@ -105,6 +105,7 @@ func (r *run) publish() error {
 		return nil
 	}
 	final, staging := r.checkpointPath()
+	defer r.guard("naming "+final, r.memory.Total)()
 	if err := errors.Join(remove(final), os.Rename(staging, final),
 		syncFolder(filepath.Dir(final))); err != nil {
 		return err

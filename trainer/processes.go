@@ -109,10 +109,10 @@ func (r *run) processes() int {
 }
 
 // guard watches over the reading or writing of as many bytes, while others wait for it: a file system that hangs says
-// nothing.
+// nothing. A server of files that another takes over from may take some 90 seconds.
 func (r *run) guard(what string, bytes int64) (done func()) {
 	const least = 10e6 // bytes a second
-	return r.job.Guard(what, time.Duration(float64(bytes)/least*float64(time.Second)))
+	return r.job.Guard(what, max(4*cluster.Deadline(), time.Duration(float64(bytes)/least*float64(time.Second))))
 }
 
 // digest is the SHA-256 of data, or as much of it as tells it from others.

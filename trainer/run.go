@@ -240,6 +240,7 @@ func (r *run) take(ctx context.Context) (err error) {
 	if r.release, err = runlock.Lock(ctx, r.dir, r.options.Say); err != nil {
 		return err
 	}
+	defer r.guard("clearing "+r.dir, 0)()
 	return sweep(r.dir)
 }
 
@@ -336,9 +337,9 @@ func (r *run) step(ctx context.Context, step int) (Metrics, error) {
 // goes on from, if there is one.
 func (r *run) load(found *checked) error {
 	c, latest := &r.config, found.latest
-	defer r.guard("loading "+found.source.Dir, r.memory.Total)()
+	done := r.guard("loading "+found.source.Dir, r.memory.Total)
 	e, err := found.source.Load()
-	if err != nil {
+	if done(); err != nil {
 		return err
 	}
 	r.engine = e
@@ -363,7 +364,9 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	if c.compares() {
-		if r.reference, err = r.loadReference(found.adapter); err != nil {
+		done := r.guard("loading the reference model", r.memory.Total)
+		r.reference, err = r.loadReference(found.adapter)
+		if done(); err != nil {
 			return err
 		}
 	}
@@ -375,7 +378,9 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	if latest != "" {
-		if err := r.restore(latest, found.at); err != nil {
+		done := r.guard("reading "+latest, r.memory.Total)
+		err := r.restore(latest, found.at)
+		if done(); err != nil {
 			return err
 		}
 	}
@@ -385,7 +390,9 @@ func (r *run) load(found *checked) error {
 		}
 	}
 	if r.writes() {
-		if err := r.rewind(r.done); err != nil {
+		done := r.guard("rewriting "+r.metricsPath(), 0)
+		err := r.rewind(r.done)
+		if done(); err != nil {
 			return err
 		}
 	}

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allowedCores lists the cores on which this process may run; nil where that is not known.
-func allowedCores() (cores []int) {
+// allowedCores lists the cores on which a process may run, 0 being this one; nil where that is not known.
+func allowedCores(pid int) (cores []int) {
 	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) != nil {
+	if unix.SchedGetaffinity(pid, &set) != nil {
 		return nil
 	}
 	for core := range 8 * len(set) * 8 {

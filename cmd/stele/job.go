@@ -14,6 +14,7 @@ import (
 	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/eval"
 	"github.com/stele-lm/stele/internal/threads"
+	"github.com/stele-lm/stele/kernels/isa"
 )
 
 // divided are the commands whose work the processes share that mpirun or srun started.
@@ -48,7 +49,10 @@ func (g *globals) join(c *cobra.Command) error {
 	if err := g.takeGPUs(job); err != nil {
 		return err
 	}
-	cores := allowedCores()
+	if err := g.compareTiers(job); err != nil {
+		return err
+	}
+	cores := allowedCores(0)
 	place, sharers, err := coreSharers(job, cores)
 	if err != nil {
 		return err
@@ -60,8 +64,34 @@ func (g *globals) join(c *cobra.Command) error {
 			stayOn(cores[n*place/sharers : n*(place+1)/sharers])
 		}
 	}
-	fmt.Fprintf(g.stderr(), "%d processes, started by %s: %s; %d threads each\n", job.Size, job.Launcher, job.Library,
-		threads.Count)
+	threadsEach := "1 thread"
+	if threads.Count > 1 {
+		threadsEach = fmt.Sprintf("%d threads", threads.Count)
+	}
+	fmt.Fprintf(g.stderr(), "%d processes, started by %s: %s; %s each\n", job.Size, job.Launcher, job.Library,
+		threadsEach)
+	all := len(allowedCores(os.Getppid())) // what the launcher itself may use
+	if used := len(cores) * job.LocalSize / sharers; used > 0 && used < all {
+		fmt.Fprintf(g.stderr(), "the launcher keeps the %d processes of this machine on %d of %d cores: --bind-to "+
+			"none (MPICH: -bind-to none) lets them have all\n", job.LocalSize, used, all)
+	}
+	return nil
+}
+
+// compareTiers says where processes compute with other instructions than process 0: sums are rounded otherwise, and
+// samples may not be those of one process. Training refuses it.
+func (g *globals) compareTiers(job *cluster.Job) error {
+	all, err := job.AllGather([]byte(isa.InForce().String()))
+	if err != nil {
+		return err
+	}
+	for rank, tier := range all {
+		if string(tier) != string(all[0]) {
+			fmt.Fprintf(g.stderr(), "rank %d on %s computes with %s and rank 0 with %s: samples may differ from those "+
+				"of one process, unless STELE_CPU caps all to one of them\n", rank, job.Hosts[rank], tier, all[0])
+			break
+		}
+	}
 	return nil
 }
 

@@ -264,7 +264,7 @@ func TestTrainTogetherFaults(t *testing.T) {
 		}, "stele: rank 0 on " + host + ": write %s: no space left on device"},
 		"hung file system": {func(metrics string) error {
 			return syscall.Mkfifo(metrics, 0o600)
-		}, "stele: rank 0 on " + host + ": writing %s has not ended for 3s: does its file system hang?"},
+		}, "stele: rank 0 on " + host + ": writing %s has not ended for 12s: does its file system hang?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")
