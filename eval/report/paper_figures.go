@@ -67,10 +67,7 @@ func (s *study) paperByModel(item string) made {
 	if len(pairs) == 0 {
 		return made{missing: nothingObserved}
 	}
-	f, ok := s.with(pairs, item).transferFigure()
-	if !ok {
-		return made{missing: "no model has a defined MTI"}
-	}
+	f, _ := s.with(pairs, item).transferFigure() // it is the paper's, and says None where that is so
 	return made{figure: f}
 }
 
