@@ -61,7 +61,7 @@ resume-check: build
 # compares what they leave with runs that were let alone, byte for byte.
 KILLS ?= 12
 kill-check: setup
-	@$(ENV) go test ./cmd/stele -count 1 -v -run 'TestTrainKilled|TestStudyKilled' -kills $(KILLS)
+	@$(ENV) go test ./cmd/stele -count 1 -v -run 'TestTrainKilled|TestStudyKilled|TestTrainTogetherKilled' -kills $(KILLS)
 
 # What is checked without running, the tests as this machine runs them, what is computed again
 # on every other tier of instructions that it has and without any, what runs side by side again
