@@ -84,7 +84,7 @@ func (r *run) stage() (err error) {
 			return err
 		}
 	}
-	if err := r.learner.SaveState(filepath.Join(staging, momentsFile), r.exact()); err != nil {
+	if err := r.learner.SaveState(filepath.Join(staging, momentsFile), r.exact(r.engine.Weights)); err != nil {
 		return fmt.Errorf("optimiser state: %w", err)
 	}
 	files, err := hashFolder(staging)

@@ -1,14 +1,12 @@
 package trainer
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/tensorfile"
 )
@@ -45,10 +43,9 @@ func (r *run) savedDType() checkpoint.DType {
 	return checkpoint.F32
 }
 
-// exact lists the weights that a checkpoint has to keep beside the model, because that is written in less than they
-// are held in. Those of a base that is not trained are read from where they came.
-func (r *run) exact() (all []tensorfile.Tensor) {
-	w := r.engine.Weights
+// exact lists the weights, those of a device, that a checkpoint has to keep beside the model, because that is written
+// in less than they are held in. Those of a base that is not trained are read from where they came.
+func (r *run) exact(w *model.Weights) (all []tensorfile.Tensor) {
 	if r.adapter != nil || w.HeldAs() != dtypes.Float32 || r.savedDType() == checkpoint.F32 {
 		return nil
 	}
@@ -62,27 +59,8 @@ func (r *run) exact() (all []tensorfile.Tensor) {
 
 // restoreExact puts back what exact has kept in the file of a checkpoint, on every device.
 func (r *run) restoreExact(path string) error {
-	kept := r.exact()
-	if kept == nil {
-		return nil
-	}
-	file, err := checkpoint.OpenFile(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	for i, t := range kept {
-		found, err := file.Tensor(t.Name)
-		if err != nil {
-			return err
-		}
-		if found.DType != checkpoint.F32 || !slices.Equal(found.Shape, t.Shape.Dimensions) {
-			return fmt.Errorf("%s: %s is %s %v, expected F32 %v", path, t.Name, found.DType, found.Shape,
-				t.Shape.Dimensions)
-		}
-		values := make([]float32, found.Len())
-		found.Float32s(values)
-		if err := r.engine.Weights.Set(i, values); err != nil {
+	for _, w := range r.engine.Weights.Replicas() {
+		if err := tensorfile.Read(path, w.Device, r.exact(w)); err != nil {
 			return err
 		}
 	}
