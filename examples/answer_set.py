@@ -1,10 +1,10 @@
-"""An answer type of one's own: sets of names, right in any order.
+"""A custom answer type: sets of names, correct in any order.
 
 In DATA/benchmarks.yaml:
 
     answer: {command: [python3, examples/answer_set.py]}
 
-A line of JSON comes for each output of the model, a line goes back at once.
+It gets one line of JSON for each output of the model, and answers each at once with one line.
 """
 
 import json

@@ -2,7 +2,7 @@
 # The main job from end to end on the built-in model and task: a supervised warm
 # start, GRPO, an evaluation before and after in eleven languages, a report.
 #   usage: demo.sh DIR
-# Stopped half-way, it goes on where it was.
+# If it is stopped half-way, running it again continues where it was.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$1

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Experiments that show that it learns, over several seeds each; see docs/experiments.md.
+# Experiments, each over several seeds, which show that training works; see docs/experiments.md.
 #   usage: experiments.sh builtin|arithmetic|languages DIR [SEEDS]
-# builtin: the built-in model after its warm start, in English, until most is right.
+# builtin: the built-in model after its warm start, trained in English until most answers are right.
 # arithmetic: SmolLM2-135M-Instruct (MODEL=FOLDER) on one-digit sums in English.
-# languages: the built-in model after its warm start, trained in English against English
-# and Russian, measured in eleven languages.
-# Stopped half-way, it goes on where it was.
+# languages: the built-in model after its warm start, trained either in English or in English
+# and Russian, and measured in eleven languages.
+# If it is stopped half-way, running it again continues where it was.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
 what=$1 out=$2 seeds=${3:-3}
 say() { printf '\n%s\n' "$*" >&2; }
 
-runs() { # folders of an arm, comma-separated
+runs() { # the folders of an arm, separated by commas
   local list=
   for seed in $(seq "$seeds"); do list+=",$out/$1-$seed"; done
   echo "${list#,}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Whether an evaluation can be killed at any moment: runs one from end to end, the
-# same again killed at random moments and resumed at other batch sizes, and once
-# more in two parts that are merged, and compares the files byte for byte.
+# Checks that an evaluation can be killed at any moment. It runs one from end to end,
+# runs it again with kills at random moments and other batch sizes, and once more in two
+# parts that are merged, and compares the files byte for byte.
 #   usage: resume-check.sh MODEL DATA DIR [flags of stele eval]
 # MODEL is a model's folder, DATA holds mgsm/*.jsonl, DIR is for the runs.
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""A reward of one's own: 1 for an answer of no words, falling to 0 at 60 characters."""
+"""A custom reward: 1 for an empty answer, falling to 0 at 60 characters."""
 import json
 import sys
 

@@ -1,11 +1,11 @@
 #!/bin/bash
-# A study on a Slurm cluster whose nodes share the folder: a task for each evaluation, which
-# trains first what it needs, and then the report of what is done. On the login node:
+# A study on a Slurm cluster whose nodes share the folder: one task for each evaluation, which
+# first trains what it needs, and then a report of what is done. On the login node:
 #   export STUDY=examples/studies/parallel.yaml OUT=runs/parallel
 #   tasks=$(stele study "$STUDY" --out "$OUT" --jobs | awk '$2 ~ "^eval/" {print $1}' | paste -sd,)
 #   array=$(sbatch --parsable --array="$tasks" examples/studies/slurm.sh)
 #   sbatch --dependency="afterany:$array" --export=ALL,JOB=report --gres=none examples/studies/slurm.sh
-# A task that was killed, or that ran into its time limit, goes on when it is submitted again.
+# A task that was killed, or ran into its time limit, continues when it is submitted again.
 #SBATCH --job-name=stele-study
 #SBATCH --gres=gpu:1
 #SBATCH --cpus-per-task=8
