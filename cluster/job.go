@@ -161,7 +161,7 @@ func (j *Job) join(l *launcher) error {
 		return err
 	}
 	name = string(lookouts[slices.Index(j.Hosts, j.Host)])
-	leave := sync.OnceFunc(meetLookout(name, j.Rank, t.gone))
+	leave := sync.OnceFunc(meetLookout(name, j.Rank, l.connection(), t.gone))
 	t.farewell.Store(&leave)
 	t.watch()
 	return nil

@@ -26,12 +26,15 @@ const (
 	openMPI               // Open MPI's mpirun: PMIx
 )
 
+// OpenMPI is Open MPI's launcher, as Job.Launcher has it.
+const OpenMPI = "Open MPI's mpirun"
+
 // variables are those by which launchers tell a process its rank, the most particular first.
 var variables = []struct {
 	name, rank, size, local, locals string
 	family                          family
 }{
-	{"Open MPI's mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+	{OpenMPI, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
 		"OMPI_COMM_WORLD_LOCAL_SIZE", openMPI},
 	{"mpirun_rsh", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_RANK",
 		"MV2_COMM_WORLD_LOCAL_SIZE", hydra},
@@ -88,6 +91,15 @@ func unconnected(getenv func(string) string) error {
 	}
 	return fmt.Errorf("srun started %d tasks without MPI: use srun --mpi=pmix or --mpi=pmi2 (srun --mpi=list says "+
 		"what there is), or %s=off where each shall work alone", tasks, Variable)
+}
+
+// connection is the descriptor by which Hydra learns that this process is gone; -1 under another launcher.
+func (l *launcher) connection() int {
+	fd, err := strconv.Atoi(os.Getenv("PMI_FD"))
+	if err != nil || l.family != hydra {
+		return -1
+	}
+	return fd
 }
 
 // programs are the launchers' own, which are found among this process's ancestors.

@@ -18,7 +18,9 @@ import (
 
 // A lookout is a process beside those of a job, one on each machine, that tells of the one that was killed: MPICH's
 // launcher, for one, kills all others within a millisecond, before they could, and names another process than the one
-// that was. Each process holds a connection to it, over which it takes leave when it ends by itself.
+// that was. Each process holds a connection to it, over which it takes leave when it ends by itself. Hydra learns that
+// a process is gone from its PMI connection, which the lookout holds, too: so Hydra kills nobody before the lookout has
+// told which it was, and the others have ended.
 
 // lookoutVariable makes a process a lookout; its value is the machine's name.
 const lookoutVariable = "STELE_MPI_LOOKOUT"
@@ -80,17 +82,22 @@ func closeOnExec() {
 	}
 }
 
-// meetLookout connects this process to its machine's lookout; gone is called when another process of the machine was
-// killed, which the lookout has said.
-func meetLookout(name string, rank int, gone func(rank int)) (leave func()) {
+// meetLookout connects this process to its machine's lookout, and has it hold the launcher's connection to this
+// process, where that is not -1; gone is called when another process of the machine was killed, which the lookout has
+// said.
+func meetLookout(name string, rank, connection int, gone func(rank int)) (leave func()) {
 	if name == "" {
 		return func() {}
 	}
-	c, err := net.Dial("unix", name)
+	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: name, Net: "unix"})
 	if err != nil {
 		return func() {}
 	}
-	_, err = c.Write(binary.LittleEndian.AppendUint32(nil, uint32(rank)))
+	var held []byte
+	if connection >= 0 {
+		held = unix.UnixRights(connection)
+	}
+	_, _, err = c.WriteMsgUnix(binary.LittleEndian.AppendUint32(nil, uint32(rank)), held, nil)
 	_ = c.SetReadDeadline(time.Now().Add(patience)) // a machine that starts programs so slowly does without
 	if answer := make([]byte, 1); err == nil {
 		_, err = c.Read(answer)
@@ -144,7 +151,9 @@ func lookOut(listener int, host string) error {
 				if fd, _, err = unix.Accept(listener); err != nil {
 					return err
 				}
-				if n, err := unix.Read(fd, word); err != nil || n != len(word) {
+				// What comes with it is kept open until this process ends.
+				n, _, _, _, err := unix.Recvmsg(fd, word, make([]byte, unix.CmsgSpace(4)), unix.MSG_CMSG_CLOEXEC)
+				if err != nil || n != len(word) {
 					_ = unix.Close(fd)
 					continue
 				}
@@ -172,7 +181,39 @@ func lookOut(listener int, host string) error {
 					_, _ = unix.Write(other, binary.LittleEndian.AppendUint32([]byte{lost}, uint32(ranks[fd])))
 				}
 			}
+			_ = unix.Close(fd)
+			delete(ranks, fd)
+			awaitEnd(poll, ranks)
 			return nil
+		}
+	}
+}
+
+// awaitEnd waits, for so long as ending may take, until the processes that are left have ended: the launcher is to
+// learn of the one that was killed when nothing is left that it could kill.
+func awaitEnd(poll int, ranks map[int]int) {
+	events := make([]unix.EpollEvent, 64)
+	for until := time.Now().Add(2 * patience); len(ranks) > 0; {
+		left := time.Until(until)
+		if left <= 0 {
+			return
+		}
+		n, err := unix.EpollWait(poll, events, int(left/time.Millisecond)+1)
+		if err != nil && err != unix.EINTR {
+			return
+		}
+		for _, e := range events[:max(n, 0)] {
+			fd, word := int(e.Fd), make([]byte, 1)
+			if _, there := ranks[fd]; !there { // the listener: who comes now is not served
+				_ = unix.EpollCtl(poll, unix.EPOLL_CTL_DEL, fd, nil)
+				continue
+			}
+			n, err := unix.Read(fd, word)
+			if n == 1 || err == unix.EINTR || err == unix.EAGAIN { // a farewell, which a process says before it ends
+				continue
+			}
+			_ = unix.Close(fd)
+			delete(ranks, fd)
 		}
 	}
 }

@@ -8,4 +8,4 @@ func openLookout(string) string { return "" }
 
 func closeOnExec() {}
 
-func meetLookout(string, int, func(int)) (leave func()) { return func() {} }
+func meetLookout(string, int, int, func(int)) (leave func()) { return func() {} }
