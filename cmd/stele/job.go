@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,7 +76,26 @@ func (g *globals) join(c *cobra.Command) error {
 		fmt.Fprintf(g.stderr(), "the launcher keeps the %d processes of this machine on %d of %d cores: --bind-to "+
 			"none (MPICH: -bind-to none) lets them have all\n", job.LocalSize, used, all)
 	}
+	if c.Name() != "eval" { // whose samples are on disk at any moment
+		g.sayHowToStop(job)
+	}
 	return nil
+}
+
+// sayHowToStop says how a run's processes are asked to finish what they are doing, where Ctrl-C does not: Open MPI's
+// launcher (5.0, PRRTE 3.0) then kills them half a second later, for which it has no setting, and drops what they say.
+func (g *globals) sayHowToStop(job *cluster.Job) {
+	if job.Launcher != cluster.OpenMPI {
+		return
+	}
+	to := "PID, that of mpirun,"
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", os.Getppid()))
+	switch strings.TrimSpace(string(name)) {
+	case "mpirun", "mpiexec", "prterun": // else mpirun is on another machine
+		to = fmt.Sprint(os.Getppid())
+	}
+	fmt.Fprintf(g.stderr(), "Open MPI kills all processes half a second after Ctrl-C: kill -USR1 %s has them finish "+
+		"the step, save and end\n", to)
 }
 
 // compareTiers says where processes compute with other instructions than process 0: sums are rounded otherwise, and

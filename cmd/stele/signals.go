@@ -12,10 +12,11 @@ import (
 )
 
 // interrupts are the signals that ask a command to stop: Ctrl-C's, the one that
-// schedulers send before they kill, and that of a terminal that is closed, unless the
-// command was started to outlive it, as nohup does.
+// schedulers send before they kill, the one that Open MPI's launcher passes on without
+// killing (see sayHowToStop), and that of a terminal that is closed, unless the command
+// was started to outlive it, as nohup does.
 func interrupts() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1}
 	if !signal.Ignored(syscall.SIGHUP) {
 		signals = append(signals, syscall.SIGHUP)
 	}
