@@ -25,7 +25,7 @@ func TestStudyPlanPage(t *testing.T) {
 		"model Qwen/Qwen2.5-1.5B-Instruct, at least 2.79 GiB\n",
 		"  stele pull Qwen/Qwen2.5-7B Qwen/Qwen2.5-7B-Instruct Qwen/Qwen2.5-Math-7B \\\n" +
 			"     meta-llama/Llama-3.1-8B-Instruct Qwen/Qwen2.5-1.5B-Instruct aime24 aime25 gpqa_diamond\n",
-		"(1,000 problems of MATH's training split, levels 1 to 5 growing, and their translations: " +
+		"(1,000 problems of MATH's training split, levels 1 to 5 in rising order, and their translations: " +
 			"examples/studies/benchmarks.yaml describes it)",
 		// 100 steps × 128 questions × 16 rollouts × 4096 tokens, 5 arms
 		"tokens  4.194 billion at most, and those of 10 jobs whose data or models are not here\n",
