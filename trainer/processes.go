@@ -115,6 +115,12 @@ func (r *run) guard(what string, bytes int64) (done func()) {
 	return r.job.Guard(what, max(4*cluster.Deadline(), time.Duration(float64(bytes)/least*float64(time.Second))))
 }
 
+// guarded does work that guard watches over.
+func (r *run) guarded(what string, bytes int64, work func() error) error {
+	defer r.guard(what, bytes)()
+	return work()
+}
+
 // digest is the SHA-256 of data, or as much of it as tells it from others.
 func digest(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data))[:16] }
 

@@ -288,9 +288,8 @@ func (r *run) note(step int, metrics Metrics) error {
 	if !r.writes() {
 		return nil
 	}
-	done := r.guard("writing "+r.metricsPath(), 0)
-	err := appendMetrics(r.metricsPath(), metrics)
-	if done(); err != nil {
+	err := r.guarded("writing "+r.metricsPath(), 0, func() error { return appendMetrics(r.metricsPath(), metrics) })
+	if err != nil {
 		return err
 	}
 	r.loggers.Write(logger.Point{Step: step, Time: time.Now(), Values: metrics.forLoggers()})
@@ -337,12 +336,14 @@ func (r *run) step(ctx context.Context, step int) (Metrics, error) {
 // goes on from, if there is one.
 func (r *run) load(found *checked) error {
 	c, latest := &r.config, found.latest
-	done := r.guard("loading "+found.source.Dir, r.memory.Total)
-	e, err := found.source.Load()
-	if done(); err != nil {
+	err := r.guarded("loading "+found.source.Dir, r.memory.Total, func() (err error) {
+		r.engine, err = found.source.Load()
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	r.engine = e
+	e := r.engine
 	if err := e.KeepCompanions(); err != nil {
 		return err
 	}
@@ -364,9 +365,11 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	if c.compares() {
-		done := r.guard("loading the reference model", r.memory.Total)
-		r.reference, err = r.loadReference(found.adapter)
-		if done(); err != nil {
+		err := r.guarded("loading the reference model", r.memory.Total, func() (err error) {
+			r.reference, err = r.loadReference(found.adapter)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -378,9 +381,8 @@ func (r *run) load(found *checked) error {
 		return err
 	}
 	if latest != "" {
-		done := r.guard("reading "+latest, r.memory.Total)
-		err := r.restore(latest, found.at)
-		if done(); err != nil {
+		err := r.guarded("reading "+latest, r.memory.Total, func() error { return r.restore(latest, found.at) })
+		if err != nil {
 			return err
 		}
 	}
@@ -390,9 +392,8 @@ func (r *run) load(found *checked) error {
 		}
 	}
 	if r.writes() {
-		done := r.guard("rewriting "+r.metricsPath(), 0)
-		err := r.rewind(r.done)
-		if done(); err != nil {
+		err := r.guarded("rewriting "+r.metricsPath(), 0, func() error { return r.rewind(r.done) })
+		if err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -41,9 +40,7 @@ that the model came in unless --dtype is given.`,
 				if err != nil {
 					return err
 				}
-				for _, note := range notes {
-					fmt.Fprintln(c.ErrOrStderr(), note)
-				}
+				sayNotes(c.ErrOrStderr(), notes)
 				as, ok = writtenTypes[own.TorchName()], true
 			}
 			if !ok {
@@ -53,9 +50,7 @@ that the model came in unless --dtype is given.`,
 				return usagef("--dtype %s is for a GGUF file: let --out end in %s", dtype, gguf.Ext)
 			}
 			notes, err := engine.Convert(name, out, as)
-			for _, note := range notes {
-				fmt.Fprintln(c.ErrOrStderr(), note)
-			}
+			sayNotes(c.ErrOrStderr(), notes)
 			return err
 		},
 	}

@@ -38,11 +38,16 @@ func (g *globals) settleTraining(c *cobra.Command, model string) error {
 	if err != nil {
 		return err
 	}
-	for _, note := range notes {
-		fmt.Fprintln(g.stderr(), note)
-	}
+	sayNotes(g.stderr(), notes)
 	g.dtype = own
 	return nil
+}
+
+// sayNotes prints what is to be said of a model's dtype.
+func sayNotes(w io.Writer, notes []string) {
+	for _, note := range notes {
+		fmt.Fprintln(w, note)
+	}
 }
 
 // goOnIn takes the dtype of the evaluation that is in one of some folders, which goes on, where --dtype is not
