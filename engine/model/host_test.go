@@ -137,6 +137,63 @@ func TestHostBatch(t *testing.T) {
 	}
 }
 
+// TestHostWanted: logits are those of a step of which the logits of every token are wanted, and so are later
+// tokens' logits, which see the keys and values of both.
+func TestHostWanted(t *testing.T) {
+	const slots = 8
+	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16, model.W8A8} {
+		h := openHost(t, "tiny-llama31", dtype, 2)
+		c := readForward(t, "tiny-llama31")[0]
+		V := len(c.LastLogits)
+		var items []hostmodel.Item
+		next := int32(0)
+		for _, wanted := range []struct{ tokens, logits int }{{20, 1}, {12, 0}, {1, 1}, {7, 3}, {40, 0}, {3, 3}} {
+			item := hostmodel.Item{Logits: wanted.logits}
+			for i := range wanted.tokens {
+				item.Tokens = append(item.Tokens, c.PromptIDs[(7*i+wanted.tokens)%len(c.PromptIDs)])
+			}
+			for range wanted.tokens/slots + 1 {
+				item.Table = append(item.Table, next)
+				next++
+			}
+			items = append(items, item)
+		}
+		// run computes the items, and then one more token of each; all says that every logit is wanted.
+		run := func(all bool) (of [][]float32) {
+			pool, err := h.NewPool(int(next), slots)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pool.Close()
+			step := func(items []hostmodel.Item, keep func(i int) int) {
+				logits, err := h.Step(items, pool)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, item := range items {
+					of = append(of, slices.Clone(logits[(item.Logits-keep(i))*V:item.Logits*V]))
+					logits = logits[item.Logits*V:]
+				}
+			}
+			first, second := slices.Clone(items), slices.Clone(items)
+			for i := range items {
+				if all {
+					first[i].Logits = len(first[i].Tokens)
+				}
+				second[i].Start, second[i].Tokens, second[i].Logits = len(items[i].Tokens), items[i].Tokens[:1], 1
+			}
+			step(first, func(i int) int { return items[i].Logits })
+			step(second, func(int) int { return 1 })
+			return of
+		}
+		for i, want := range run(true) {
+			if got := run(false)[i]; !slices.Equal(got, want) {
+				t.Errorf("%s: logits of item %d differ where others are not wanted", dtype, i)
+			}
+		}
+	}
+}
+
 // TestHostDTypes bounds what rounding the weights, and the pool to bfloat16, does
 // to the logits: the root mean square of the difference by that of the logits.
 // A bfloat16 weight is off by 0.1 % of itself, an int8 one by 0.7 % of a usual one,

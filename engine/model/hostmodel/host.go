@@ -32,7 +32,9 @@ type Model struct {
 
 	embed, unembed               host.Matrix
 	embeddingFactor, logitFactor float32
+	joined                       bool // some norm is of several heads together
 	layers                       []layer
+	keysValues, queries          loop // the last layer's readQKV in two
 	head                         loop
 
 	now     step
@@ -47,6 +49,10 @@ type Model struct {
 // step holds what the loops of a step work on.
 type step struct {
 	N      int // rows
+	wanted int // of these, whose logits are
+	// alone is that all rows are of different sequences and no norm is of several heads: no row sees the key
+	// and value of another, and what attends to a head's may store them first.
+	alone  bool
 	items  []Item
 	pool   *host.Pool
 	tokens []token // of each row
@@ -88,8 +94,8 @@ func New(w *model.Weights, team *host.Team) (*Model, error) {
 	h := &Model{weights: w, team: team,
 		rotary:  host.NewRotary(w.Config.InverseFrequencies(), w.Config.RotationFactor()),
 		scratch: make([]host.Scratch, team.Size()), lowRows: make([]host.Rows, team.Size())}
-	h.bodies = bodies{h.normaliseRow, h.normaliseHeads, h.storeRow, h.addRow, h.attend, h.innerUnit,
-		h.multiplyBlocks, h.mlpBlocks}
+	h.bodies = bodies{h.normaliseRow, h.storeRow, h.storeKeyRow, h.turnQueryRow, h.addRow, h.attend,
+		h.innerUnit, h.multiplyBlocks, h.mlpBlocks}
 	return h, h.refresh()
 }
 
@@ -230,6 +236,7 @@ func (h *Model) refresh() error {
 			return product
 		}
 		l.queryNorm, l.keyNorm = norm(a.QueryNorm), norm(a.KeyNorm)
+		h.joined = h.joined || max(len(l.queryNorm), len(l.keyNorm)) > w.Config.HeadDim
 		l.scale, l.unrotated = float32(a.Scale), a.Unrotated
 		l.afterAttention = ending{norm(a.After), float32(a.Factor)}
 		l.afterMLP = ending{norm(mlp.After), float32(mlp.Factor)}
@@ -240,6 +247,8 @@ func (h *Model) refresh() error {
 			linear(mlp.Gate, &l.gate, &h.gate), linear(mlp.Up, &l.up, &h.up))
 		l.writeMLP = h.newLoop(nil, write(mlp.Down, &l.down, l.afterMLP))
 	}
+	last := h.layers[len(h.layers)-1].readQKV
+	h.queries, h.keysValues = h.newLoop(last.norm, last.products[:1]...), h.newLoop(last.norm, last.products[1:]...)
 	h.seen, h.adapter, h.factors = slices.Clone(w.Buffers), w.Adapter, nil
 	if w.Adapter != nil {
 		h.factors = slices.Clone(w.Adapter.Factors)
@@ -272,10 +281,7 @@ func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 	*now = step{items: items, pool: pool, tokens: now.tokens[:0], tiles: now.tiles[:0],
 		adapted: now.adapted[:0]}
 	for i, item := range items {
-		most := h.tileTokens(len(item.Tokens))
-		for t := 0; t < len(item.Tokens); t += most {
-			now.tiles = append(now.tiles, tile{N + t, min(most, len(item.Tokens)-t)})
-		}
+		h.addTiles(N, len(item.Tokens))
 		for t := range item.Tokens {
 			now.tokens = append(now.tokens, token{i, item.Start + t})
 		}
@@ -283,7 +289,7 @@ func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 		longest = max(longest, item.Start+len(item.Tokens))
 		wanted += item.Logits
 	}
-	now.N = N
+	now.N, now.wanted, now.alone = N, wanted, N == len(now.tiles) && !h.joined
 	h.rotary.Extend(longest)
 	D, QD, KD, I := c.HiddenSize, c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim, c.IntermediateSize
 	h.x, h.h = sized(h.x, N*D), sized(h.h, N*D)
@@ -301,27 +307,50 @@ func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 	for l := range h.layers {
 		h.run(l)
 	}
-	return h.project(wanted), nil
+	return h.project(), nil
 }
 
-// project returns the logits of the last tokens of each item, as many as it wants.
-func (h *Model) project(wanted int) []float32 {
-	c := h.weights.Config
-	D, V := c.HiddenSize, c.VocabSize
+// addTiles cuts tokens of an item, whose rows begin at one, into tiles.
+func (h *Model) addTiles(row, tokens int) {
+	most := h.tileTokens(tokens)
+	for t := 0; t < tokens; t += most {
+		h.now.tiles = append(h.now.tiles, tile{row + t, min(most, tokens-t)})
+	}
+}
+
+// narrow leaves of the rows those whose logits are wanted, in x and in values, which may be x.
+func (h *Model) narrow(values []float32) {
+	now, D := &h.now, h.weights.Config.HiddenSize
+	move := func(rows []float32, to, from int) { copy(rows[to*D:(to+1)*D], rows[from*D:]) }
 	end, n := 0, 0
-	for _, item := range h.now.items {
+	now.tiles, now.alone = now.tiles[:0], false
+	for _, item := range now.items {
 		end += len(item.Tokens)
+		h.addTiles(n, item.Logits)
 		for row := end - item.Logits; row < end; row++ {
-			host.RMSNorm(h.h[n*D:(n+1)*D], h.x[row*D:(row+1)*D], h.head.norm, float32(c.RMSNormEps))
-			multiplyBy(h.h[n*D:(n+1)*D], h.logitFactor)
+			if move(h.x, n, row); &values[0] != &h.x[0] {
+				move(values, n, row)
+			}
+			now.tokens[n] = now.tokens[row]
 			n++
 		}
 	}
-	h.logits = sized(h.logits, wanted*V)
-	if wanted > 0 {
-		h.now.N = wanted
-		h.multiply(&h.head, h.h, &h.layers[0].readQKV)
+	now.N = n
+}
+
+// project returns the logits of the rows that are left: those that are wanted.
+func (h *Model) project() []float32 {
+	c, N := h.weights.Config, h.now.N
+	D, V := c.HiddenSize, c.VocabSize
+	h.logits = sized(h.logits, N*V)
+	if N == 0 {
+		return h.logits
 	}
+	for n := range N {
+		host.RMSNorm(h.h[n*D:(n+1)*D], h.x[n*D:(n+1)*D], h.head.norm, float32(c.RMSNormEps))
+		multiplyBy(h.h[n*D:(n+1)*D], h.logitFactor)
+	}
+	h.multiply(&h.head, h.h, &h.layers[0].readQKV)
 	return h.logits
 }
 

@@ -57,24 +57,33 @@ func (h *Model) newLoop(norm []float32, products ...product) loop {
 // bodies are the bodies of a step's loops, made once: functions that are made for
 // every loop would keep the garbage collector busy.
 type bodies struct {
-	normalise, heads, store, add, attend, inner func(i, member int)
-	multiply, mlp                               func(first, end, member int)
+	normalise, store, storeKey, turnQuery, add, attend, inner func(i, member int)
+	multiply, mlp                                             func(first, end, member int)
 }
 
 // fewRows is up to how many rows a product takes as long as reading its weights.
 const fewRows = 4
 
-// run runs one layer over the rows of h.x.
+// run runs one layer over the rows of h.x. The last leaves those whose logits are wanted.
 func (h *Model) run(index int) {
 	l, now := &h.layers[index], &h.now
 	now.layer = index
 
-	h.multiply(&l.readQKV, h.normalise(&l.readQKV), &l.writeAttention)
-	if E := h.weights.Config.HeadDim; len(l.queryNorm) > E || len(l.keyNorm) > E {
-		h.forRows(h.bodies.heads)
-	}
-	if !h.alone() {
-		h.forRows(h.bodies.store)
+	values := h.normalise(&l.readQKV)
+	if index+1 == len(h.layers) && now.wanted < now.N {
+		// Of the other rows nobody asks for more than the keys and values that later tokens see.
+		h.multiply(&h.keysValues, values, &h.queries)
+		h.forRows(h.bodies.storeKey)
+		if h.narrow(values); now.N == 0 {
+			return
+		}
+		h.multiply(&h.queries, values, &l.writeAttention)
+		h.forRows(h.bodies.turnQuery)
+	} else {
+		h.multiply(&l.readQKV, values, &l.writeAttention)
+		if !now.alone {
+			h.forRows(h.bodies.store)
+		}
 	}
 	h.team.Run(len(now.tiles)*h.weights.Config.NumKVHeads, h.bodies.attend)
 	h.multiply(&l.writeAttention, h.o, &l.readMLP)
@@ -93,10 +102,6 @@ func (h *Model) run(index int) {
 	h.multiply(&l.writeMLP, h.gate, next)
 	h.add(&l.afterMLP)
 }
-
-// alone reports whether all rows are of different sequences: none sees the key and value
-// of another, and what attends to a row's may store them first.
-func (h *Model) alone() bool { return h.now.N == len(h.now.tiles) }
 
 // prepare sets the rows of a loop's products, multiplies them by the first of the factors, and has
 // idle threads fetch what the next one reads where few rows wait for memory.
@@ -206,38 +211,54 @@ func multiplyBy(row []float32, factor float32) {
 	}
 }
 
-// normaliseHeads normalises a row's queries, all heads together, and its keys, where the norms are of so many.
-func (h *Model) normaliseHeads(i, _ int) {
-	c, l := h.weights.Config, &h.layers[h.now.layer]
-	for _, x := range []struct {
-		values, norm []float32
-		heads        int
-	}{{h.q, l.queryNorm, c.NumHeads}, {h.k, l.keyNorm, c.NumKVHeads}} {
-		if n := x.heads * c.HeadDim; len(x.norm) > c.HeadDim {
-			row := x.values[i*n : (i+1)*n]
-			host.RMSNorm(row, row, x.norm, float32(c.RMSNormEps))
-		}
-	}
-}
-
 // storeRow normalises and rotates a row's queries and keys and stores keys and values.
 func (h *Model) storeRow(i, _ int) {
-	for head := range h.weights.Config.NumKVHeads {
-		h.storeHead(i, head)
+	h.turnQueryRow(i, 0)
+	h.storeKeyRow(i, 0)
+}
+
+// turnQueryRow does so for its queries.
+func (h *Model) turnQueryRow(i, _ int) {
+	c := h.weights.Config
+	h.normaliseHeads(h.q, h.layers[h.now.layer].queryNorm, i, c.NumHeads)
+	for head := range c.NumKVHeads {
+		h.turnQueries(i, head)
 	}
 }
 
-// storeHead does so for one key-value head and the query heads that share it. Queries are multiplied by the
-// scale of scores.
-func (h *Model) storeHead(i, head int) {
-	c, at, l := h.weights.Config, h.now.tokens[i], &h.layers[h.now.layer]
+// storeKeyRow does so for its keys and values.
+func (h *Model) storeKeyRow(i, _ int) {
+	c := h.weights.Config
+	h.normaliseHeads(h.k, h.layers[h.now.layer].keyNorm, i, c.NumKVHeads)
+	for head := range c.NumKVHeads {
+		h.storeKey(i, head)
+	}
+}
+
+// normaliseHeads normalises a row's heads all together, where the norm is of so many.
+func (h *Model) normaliseHeads(values, norm []float32, i, heads int) {
+	c := h.weights.Config
+	if n := heads * c.HeadDim; len(norm) > c.HeadDim {
+		row := values[i*n : (i+1)*n]
+		host.RMSNorm(row, row, norm, float32(c.RMSNormEps))
+	}
+}
+
+// turnQueries turns a row's query heads that share a key-value head, and multiplies them by the scale of scores.
+func (h *Model) turnQueries(i, head int) {
+	c, l := h.weights.Config, &h.layers[h.now.layer]
 	E, G := c.HeadDim, c.NumHeads/c.NumKVHeads
 	for a := i*c.NumHeads + head*G; a < i*c.NumHeads+(head+1)*G; a++ {
-		h.turn(h.q[a*E:(a+1)*E], l.queryNorm, at.position, l.scale)
+		h.turn(h.q[a*E:(a+1)*E], l.queryNorm, h.now.tokens[i].position, l.scale)
 	}
+}
+
+// storeKey turns a row's key of a head, and stores it and the value.
+func (h *Model) storeKey(i, head int) {
+	c, at, E := h.weights.Config, h.now.tokens[i], h.weights.Config.HeadDim
 	a := i*c.NumKVHeads + head
 	key, value := h.k[a*E:(a+1)*E], h.v[a*E:(a+1)*E]
-	h.turn(key, l.keyNorm, at.position, 1)
+	h.turn(key, h.layers[h.now.layer].keyNorm, at.position, 1)
 	h.now.pool.Write(h.now.layer, head, h.now.items[at.item].Table, at.position, key, value)
 }
 
@@ -258,8 +279,9 @@ func (h *Model) turn(head, norm []float32, position int, scale float32) {
 func (h *Model) attend(unit, member int) {
 	c, now := h.weights.Config, &h.now
 	tile, head := now.tiles[len(now.tiles)-1-unit/c.NumKVHeads], unit%c.NumKVHeads
-	if h.alone() {
-		h.storeHead(tile.row, head)
+	if now.alone {
+		h.turnQueries(tile.row, head)
+		h.storeKey(tile.row, head)
 	}
 	QD, G := c.NumHeads*c.HeadDim, c.NumHeads/c.NumKVHeads
 	at, from := now.tokens[tile.row], tile.row*QD+head*G*c.HeadDim
