@@ -42,28 +42,30 @@ func newBenchCommand(g *globals) *cobra.Command {
 	f := &benchFlags{}
 	c := &cobra.Command{
 		Use:   "bench [-m MODEL]",
-		Short: "Throughput of prefill, decode, a queue of requests and a training step",
-		Long: `Throughput in llama-bench's form: ppN is the prefill of N tokens, tgN the decoding of
-N tokens, tgN@B the same for B sequences together, "d D" after a name that each
-sequence holds D tokens before the clock starts; tokens a second, mean ± standard
-deviation over the repetitions. Sampling is part of what is measured. Compiling is
-not: its seconds have a column of their own. A training step (rollouts and their
-update) is reported in parts, and beside it what a reference model's scoring and a
-checkpoint cost. Of the products in them "% of limit" is the MFU: operations that
-the model needs, padding and what is computed again left out, against what a plain
-matrix product reaches on the backend.
+		Short: "Measure the throughput of prefill, decode, a queue of requests and a training step",
+		Long: `Measure throughput, in llama-bench's form.
 
-MB/t is what a decoded token makes the machine read: the weights, shared by the
+Tests: ppN is the prefill of N tokens, tgN the decoding of N tokens, and tgN@B the same for
+B sequences together. "d D" after a name means that each sequence has D tokens before the
+clock starts. Results are tokens per second, mean ± standard deviation over the
+repetitions. Sampling is included. Compilation is not; its seconds have their own column.
+
+A training step (rollouts and their update) is reported in parts, followed by the cost of
+a reference model's scoring and of a checkpoint. For the products in them "% of limit" is
+the MFU: the operations that the model needs, without padding and recomputation, relative
+to what a plain matrix product reaches on the backend.
+
+MB/t is what the machine reads for each decoded token: the weights, shared by the
 sequences of a step, and the keys and values before it. "% of limit" compares that with
-what all cores reach when they only read the weights, where they lie and in the same
-order, on average just before and after the repetition; where graphs run, with the read bandwidth
-of the device's memory at the end. Last comes the peak of resident memory beside what it
-has to hold: weights and key-value pool.
+the speed at which all cores can read just the weights, in place and in the same order,
+measured before and after the repetition. With graphs it is compared with the read
+bandwidth of the device's memory, measured at the end. The last line is the peak of
+resident memory beside what it has to hold: weights and key-value pool.
 
---offline measures a queue instead, by nano-vllm's recipe: 256 requests, prompts and
-completions of 100 to 1024 tokens each, end of sequence ignored; output tokens a
-second. --scale 0.1 asks a tenth of the requests. The batch is the largest of -b, 64
-if none is given.`,
+--offline measures a queue instead, by nano-vllm's recipe: 256 requests with prompts and
+completions of 100 to 1024 tokens each, ignoring the end of sequence, in output tokens per
+second. --scale 0.1 asks a tenth of the requests. The batch is the largest of -b, by
+default 64.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if (f.offline || len(f.calls) > 0) && !c.Flags().Changed("batch") {
@@ -77,29 +79,30 @@ if none is given.`,
 	flags.IntSliceVarP(&f.prompts, "pp", "p", []int{512}, "tokens of the prefill tests; 0 leaves them out")
 	flags.IntSliceVarP(&f.generate, "tg", "n", []int{128},
 		"tokens of the decode tests, as in llama-bench (in generate and eval -n is samples); 0 leaves them out")
-	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence holds before a test")
+	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "tokens that a sequence has before a test")
 	flags.IntSliceVarP(&f.batches, "batch", "b", []int{1, 16}, "sequences decoded together")
 	flags.IntVarP(&f.repeat, "repetitions", "r", 5, "repetitions of each test")
-	flags.BoolVar(&f.train, "train", true, "a GRPO step; not with int8, w8a8 and int4")
+	flags.BoolVar(&f.train, "train", true, "measure a GRPO step; not with int8, w8a8 and int4")
 	flags.StringVar(&f.step, "step", "4x4x64@32",
-		"size of that step: prompts x rollouts of each x tokens of one @ tokens of a prompt; from 2048 tokens of\n"+
-			"both on layers are computed again in the backward pass")
+		"size of that step: prompts x rollouts of each x tokens of each @ tokens of a prompt; from 2048 tokens on\n"+
+			"(prompt and rollout), layers are computed again in the backward pass")
 	flags.StringVar(&f.pass, "pass", "",
-		"also an update on one sequence, TOKENS or TOKENS@PROMPT, its layers computed again in the backward pass")
+		"also measure an update on one sequence, TOKENS or TOKENS@PROMPT, with layers computed again in the\n"+
+			"backward pass")
 	flags.IntVar(&f.lora, "lora", 0,
-		"step and pass train an adapter of this rank on all projections; with -p 0 -n 0")
-	flags.BoolVar(&f.save, "save", true, "a checkpoint beside the step")
+		"make step and pass train an adapter of this rank on all projections; needs -p 0 -n 0")
+	flags.BoolVar(&f.save, "save", true, "also measure a checkpoint")
 	flags.BoolVar(&f.exact, "exact", false,
-		"compile for CUDA as stele train does, so that a run that goes on rounds as it would have")
+		"compile for CUDA as stele train does, for exact resumption")
 	flags.BoolVar(&f.drafts, "drafts", false,
-		"compute tokens ahead that followed the last ones before, as generate does; peers do not")
-	flags.BoolVar(&f.offline, "offline", false, "a queue of requests by nano-vllm's recipe, and nothing else")
+		"guess tokens ahead from repeated text, as generate does; peers do not")
+	flags.BoolVar(&f.offline, "offline", false, "measure only a queue of requests by nano-vllm's recipe")
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringSliceVar(&f.calls, "call", nil,
-		"whole calls and nothing else: prompts x samples of each x tokens of one @ tokens of a prompt, as 8x8x64@256")
+		"measure only whole calls: prompts x samples of each x tokens of each @ tokens of a prompt, as 8x8x64@256")
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
 	flags.StringVar(&f.profile, "cpuprofile", "",
-		"write a profile of the tests for go tool pprof to this file")
+		"write a profile of the tests to this file, for go tool pprof")
 	return c
 }
 

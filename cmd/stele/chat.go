@@ -31,12 +31,12 @@ func newChatCommand(g *globals) *cobra.Command {
 	f := &chatFlags{}
 	c := &cobra.Command{
 		Use:   "chat -m MODEL",
-		Short: "Talk with a model",
-		Long: `Talk with a model: each line is a message, and the answer appears as its tokens are
-drawn. Ctrl-C ends an answer, and at the prompt the conversation, as Ctrl-D does.
+		Short: "Chat with a model",
+		Long: `Chat with a model: each line is a message, and the answer appears token by token.
+Ctrl-C ends an answer; at the prompt it ends the conversation, as Ctrl-D does.
 
   /reset   forget the conversation
-  /again   draw the last answer anew
+  /again   draw the last answer again
   /exit    leave
 
 Lines may also come from a file or a pipe; then only the answers are printed.`,

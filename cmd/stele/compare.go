@@ -17,19 +17,19 @@ func newCompareCommand(g *globals) *cobra.Command {
 	f := &metricsFlags{}
 	c := &cobra.Command{
 		Use:   "compare BASE TRAINED... | TRAINING-RUN",
-		Short: "What training has changed, from run folders: differences with intervals, ΔR, MTI",
-		Long: `What training has changed, question by question, from the folders of stele eval or stele
-train. A training run alone is compared with its own evaluation before.
+		Short: "Show what training changed, from run folders: differences with intervals, ΔR, MTI",
+		Long: `Show what training changed, question by question, from the folders of stele eval or stele
+train. A single training run is compared with its own evaluation before training.
 
 Each row is a language of a benchmark: the accuracy before and after on the questions
-that both were put, the difference in percentage points, and ΔR, the relative gain.
-Below are means over the languages trained on and over the others, and MTI.
+that both models answered, the difference in percentage points, and ΔR, the relative
+gain. Below are means over the languages trained on and over the others, and MTI.
 
-[a, b] is the 95 % interval of a paired bootstrap: questions are drawn anew, the same ones
-for both models and all languages. * marks a difference whose interval leaves out 0. It
-says nothing of what another seed of the training would have given.
+[a, b] is the 95 % interval of a paired bootstrap: questions are resampled, the same ones
+for both models and all languages. * marks a difference whose interval excludes 0. The
+interval does not show how another training seed would have turned out.
 
-stele metrics has the same as JSON, and power laws over the number of languages.`,
+stele metrics gives the same as JSON, and power laws over the number of languages.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -45,7 +45,7 @@ stele metrics has the same as JSON, and power laws over the number of languages.
 	flags.StringSliceVar(&f.languages, "languages", nil, languagesUsage)
 	flags.StringSliceVar(&f.allow, "allow", nil, "settings in which the runs may differ")
 	flags.IntVar(&f.replicates, "replicates", 2000, "bootstrap replicates; 0 for none")
-	flags.Uint64Var(&f.seed, "seed", 0, "of the bootstrap")
+	flags.Uint64Var(&f.seed, "seed", 0, "seed of the bootstrap")
 	return c
 }
 

@@ -107,8 +107,8 @@ func newCompletionCommand(*globals) *cobra.Command {
 	expected := strings.Join(names, ", ")
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "A script that has a shell complete commands, flags and values: " + expected,
-		Long: `A script that has a shell complete commands, flags and values: ` + expected + `.
+		Short: "Print a script for shell completion of commands, flags and values: " + expected,
+		Long: `Print a script for shell completion of commands, flags and values: ` + expected + `.
 
   bash         source <(stele completion bash), in .bashrc, with bash-completion installed
   zsh          source <(stele completion zsh), in .zshrc, after compinit

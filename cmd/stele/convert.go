@@ -27,11 +27,13 @@ func newConvertCommand() *cobra.Command {
 		Short: "Write a model as a GGUF file, or as a Hugging Face folder",
 		Long: `Write a model as a GGUF file, or as a Hugging Face folder.
 
-A PATH that ends in .gguf is made a file that llama.cpp runs, of a Llama, Qwen2 or Qwen3: its
-tokenizer and chat template are in it, its matrices are as --dtype says, its vectors float32.
-Any other PATH is made a folder that transformers loads, as float32, float16 or bfloat16: of a
-GGUF file, or of a folder with quantised weights, which are decoded. What is written is in the dtype
-that the model came in unless --dtype is given.`,
+If PATH ends in .gguf, it becomes a file that llama.cpp runs. The model must be a Llama,
+Qwen2 or Qwen3. The file contains its tokenizer and chat template; matrices have the type
+that --dtype says, vectors are float32.
+
+Any other PATH becomes a folder that transformers loads, in float32, float16 or bfloat16.
+The model may also be a GGUF file or a folder with quantised weights, which are decoded.
+Without --dtype the result has the dtype in which the model came.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			as, ok := writtenTypes[strings.ToLower(dtype)]
@@ -55,7 +57,7 @@ that the model came in unless --dtype is given.`,
 		},
 	}
 	c.Flags().StringVarP(&name, "model", "m", "", modelUsage)
-	c.Flags().StringVar(&out, "out", "", "file that ends in .gguf, or folder, to write")
+	c.Flags().StringVar(&out, "out", "", "file ending in .gguf, or folder, to write")
 	c.Flags().StringVar(&dtype, "dtype", engine.AutoDType,
 		"of the matrices in it: "+nearest.List(written)+"; auto is the model's own")
 	must(c.MarkFlagRequired("model"))

@@ -77,7 +77,7 @@ func newDoctorCommand(g *globals) *cobra.Command {
 	var name string
 	c := &cobra.Command{
 		Use:   "doctor [-m MODEL]",
-		Short: "What this machine has, and what a model needs of it",
+		Short: "Show what this machine has and what a model needs",
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			d := diagnose()

@@ -37,7 +37,7 @@ type evalFlags struct {
 }
 
 // langCandidatesUsage is for the flags that restrict language identification.
-const langCandidatesUsage = "name outputs' languages among these where a script is shared: codes, all, or " +
+const langCandidatesUsage = "languages among which outputs in a shared script are distinguished: codes, all, or " +
 	"study for the eleven"
 
 func newEvalCommand(g *globals) *cobra.Command { return evalCommand(g, &evalFlags{}) }
@@ -48,15 +48,20 @@ func evalCommand(g *globals, f *evalFlags) *cobra.Command {
 		Short: "Measure a model on benchmarks in several languages",
 		Long: fmt.Sprintf(`Measure a model on benchmarks in several languages.
 
-Benchmarks: %s, one of your own (--registry, or
-DATA/benchmarks.yaml), or the path or hub id of a dataset: JSONL, TSV, CSV, Parquet,
-Arrow. arith is built in, the others are read from --data or the hub cache (stele
-pull). RUN gets samples.jsonl, results.json and manifest.json; a run that was stopped
-goes on when it is started again, with any --batch. On several machines, each runs one
-part with --shard, and stele eval merge makes one run of them; stele grade --run judges
-a run's samples anew.
-With several --adapter the model is loaded once, and RUN gets a folder of each, called as
-the adapter's or, with --adapter NAME=DIR, NAME.
+A benchmark is one of
+%s,
+one of your own (--registry, or DATA/benchmarks.yaml), or the path or hub id of a dataset:
+JSONL, TSV, CSV, Parquet, Arrow. The arith and chain tasks are built in; the others are
+read from --data or from the hub cache (stele pull).
+
+RUN gets samples.jsonl, results.json and manifest.json. A run that was stopped continues
+when it is started again, with any --batch. On several machines each runs one part with
+--shard, and stele eval merge makes one run of them. stele grade --run judges the samples
+of a run again.
+
+With several --adapter the model is loaded once, and RUN gets a folder for each, with the
+adapter's name or, with --adapter NAME=DIR, NAME.
+
 Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Templates(), ", ")),
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runEval(c, g, f) },
@@ -69,41 +74,41 @@ Templates: %s.`, strings.Join(bench.Names(), ", "), strings.Join(prompt.Template
 	g.devicesFlag(c)
 	flags.StringSliceVar(&f.spec.Benchmarks, "bench", []string{bench.Arith}, "benchmarks, comma-separated")
 	flags.StringSliceVar(&f.spec.Languages, "lang", nil,
-		"languages, comma-separated; when not given, those that each benchmark has")
+		"languages, comma-separated; by default all that each benchmark has")
 	flags.StringToStringVar(&f.fields, "fields", nil,
-		"where the parts of a problem are in a dataset of your own, as in "+
+		"where your dataset has the parts of a problem, as in "+
 			"answer=reward_model.ground_truth,problem=prompt.0.content")
 	flags.StringVar(&f.data, "data", "", "folder of benchmarks")
 	flags.StringVar(&f.registry, "registry", "",
-		"file of your own benchmarks, as eval/bench/registry.yaml is")
+		"file of your own benchmarks, in the form of eval/bench/registry.yaml")
 	flags.IntVar(&f.spec.FewShot, "few-shot", 0,
-		"worked examples before each question, where the benchmark has them (mgsm: 8)")
+		"worked examples before each question, if the benchmark has them (mgsm: 8)")
 	flags.IntVar(&f.spec.Limit, "limit", 0, "first N questions, the same in each language; 0 for all")
-	flags.IntSliceVar(&f.spec.Levels, "level", nil, "levels of difficulty; all when not given")
+	flags.IntSliceVar(&f.spec.Levels, "level", nil, "levels of difficulty; by default all")
 	flags.IntVarP(&f.samples, "samples", "n", 0,
-		"samples a question; 0 for the benchmark's own number: 16 for AIME")
+		"samples per question; 0 for the benchmark's own number: 16 for AIME")
 	flags.Float64Var(&f.spec.Temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
-	flags.Float64Var(&f.spec.TopP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
+	flags.Float64Var(&f.spec.TopP, "top-p", 0.95, topPUsage)
 	flags.IntVar(&f.spec.TopK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
-	flags.Float64Var(&f.spec.MinP, "min-p", 0,
-		"keep tokens at least this likely relative to the likeliest; 0 is off")
-	flags.IntVar(&f.spec.MaxTokens, "max-tokens", 0, "most tokens generated; 0 for the benchmarks' own limit")
+	flags.Float64Var(&f.spec.MinP, "min-p", 0, minPUsage)
+	flags.IntVar(&f.spec.MaxTokens, "max-tokens", 0,
+		"maximum number of tokens to generate; 0 for the benchmarks' own limit")
 	flags.StringArrayVar(&f.spec.Stop, "stop", nil, "end before this text; may be repeated")
 	flags.Uint64Var(&f.spec.Seed, "seed", 0, "same seed, same samples")
 	flags.StringVar(&f.spec.Template, "template", "auto", "prompt template")
 	flags.StringArrayVar(&f.templateArgs, "template-arg", nil, templateArgUsage)
 	flags.BoolVar(&f.spec.Hack, "hack", false, "begin the reasoning with the language's prefix")
-	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out; over --preset")
+	flags.BoolVar(&f.noHack, "no-hack", false, "leave the prefix out, even if --preset has it")
 	c.MarkFlagsMutuallyExclusive("hack", "no-hack")
 	flags.StringVar(&f.spec.Grader, "grader", grade.Default.Name,
-		"whose verdicts make the accuracy: "+strings.Join(grade.Names(), " or "))
+		"grader whose verdicts make the accuracy: "+strings.Join(grade.Names(), " or "))
 	flags.StringSliceVar(&f.spec.LangCandidates, "lang-candidates", []string{"all"}, langCandidatesUsage)
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	flags.StringVar(&f.preset, "preset", "",
 		"the paper's sampling, length and prefix: paper, paper-32b or dapo-32b")
-	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, as i/n, such as 3/8")
+	flags.StringVar(&f.shard, "shard", "", "run part i of n of the questions, given as i/n, such as 3/8")
 	flags.StringVar(&f.out, "out", "", "folder of the run")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print what would be asked, and do nothing")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check and print what would be asked, and stop there")
 	must(c.MarkFlagRequired("model"))
 	c.AddCommand(newEvalMergeCommand(g))
 	return c
@@ -114,8 +119,8 @@ func newEvalMergeCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "merge PART... --out RUN",
 		Short: "Make one run of the parts of stele eval --shard",
-		Long: `Make one run of the parts that stele eval --shard made, in any order. All parts must
-be there and done. The run is the same, byte for byte, as one that was not divided.`,
+		Long: `Make one run of the parts that stele eval --shard made, in any order. All parts must be
+there and complete. The run is byte for byte the same as one that was not divided.`,
 		RunE: func(c *cobra.Command, parts []string) error {
 			if len(parts) == 0 {
 				return usagef("no part is named: see %s --help", c.CommandPath())

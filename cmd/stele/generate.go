@@ -28,7 +28,7 @@ const modelUsage = "folder, GGUF file, hub id in the local cache, or builtin:NAM
 const adapterUsage = "folder or hub id of a LoRA adapter in PEFT's layout, added to the model"
 
 // templateArgUsage is for the flags that set variables of the chat template.
-const templateArgUsage = "variable of the model's chat template, as enable_thinking=false; may be repeated"
+const templateArgUsage = "variable of the model's chat template, such as enable_thinking=false; may be repeated"
 
 // generateFlags are the flags of stele generate.
 type generateFlags struct {
@@ -47,21 +47,22 @@ func newGenerateCommand(g *globals) *cobra.Command {
 		Short: "Complete prompts; JSONL in and out, or one prompt on the command line",
 		Long: `Complete prompts.
 
-A prompt given with -p is a user's message, put through the model's chat template
-unless --raw is given, and the completion is printed as text, on a terminal token by
-token (as JSONL with --json or --out). --in is JSONL, or a dataset as TSV, CSV, Parquet or Arrow, whose records
-hold "prompt" (a text or a list of messages), "messages" or "prompt_ids", else
-"problem" or "question", and optionally "id" and "seed", and for the chat template
-"tools", "documents" and "chat_template_kwargs" (an object, such as
-{"enable_thinking": false}); the output has the same fields and "sample",
-"prompt_ids", "token_ids", "logprobs", "text" and "finish_reason", in the order of the
-input. stele score reads it. --top-logprobs adds "top_logprobs", for each token the
-likeliest with their log-probabilities.
+A prompt given with -p is a user's message. It goes through the model's chat template
+unless --raw is given. The completion is printed as text, on a terminal token by token,
+or as JSONL with --json or --out.
 
-Logits are changed in this order: --logit-bias, --min-tokens, --repetition-penalty,
---frequency-penalty and --presence-penalty, temperature, top-k, top-p, min-p.
-Log-probabilities are the model's, at the temperature, whatever else changes what is
-drawn.`,
+--in is JSONL, or a dataset as TSV, CSV, Parquet or Arrow. Its records have one of
+"prompt" (a text or a list of messages), "messages", "prompt_ids", "problem" or
+"question". Optional fields are "id" and "seed" and, for the chat template, "tools",
+"documents" and "chat_template_kwargs" (an object, such as {"enable_thinking": false}).
+The output has the same fields, in the order of the input, and adds "sample",
+"prompt_ids", "token_ids", "logprobs", "text" and "finish_reason". stele score reads it.
+--top-logprobs adds "top_logprobs": for each token, the likeliest tokens with their
+log-probabilities.
+
+Settings that change the draw apply in this order: --logit-bias, --min-tokens,
+--repetition-penalty, --frequency-penalty and --presence-penalty, temperature, top-k,
+top-p, min-p. Log-probabilities are always the model's own, at the temperature.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runGenerate(c, g, f) },
 	}
@@ -73,13 +74,13 @@ drawn.`,
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "one prompt")
 	flags.StringVar(&f.in, "in", "", "file of prompts; - is JSONL from stdin")
 	flags.StringVar(&f.out, "out", "-", "JSONL file of completions; - is stdout")
-	flags.IntVarP(&f.n, "n", "n", 1, "samples a prompt (in stele bench, as in llama-bench, -n is tokens)")
+	flags.IntVarP(&f.n, "n", "n", 1, "samples per prompt (in stele bench -n is tokens, as in llama-bench)")
 	f.samplingFlags.add(c)
-	flags.IntVar(&f.topLogProbs, "top-logprobs", 0, "report so many of the likeliest tokens beside each token")
-	flags.BoolVar(&f.ignoreEOS, "ignore-eos", false, "go on after the model's end of sequence")
+	flags.IntVar(&f.topLogProbs, "top-logprobs", 0, "report this many of the likeliest tokens at each position")
+	flags.BoolVar(&f.ignoreEOS, "ignore-eos", false, "continue after the model's end of sequence")
 	flags.StringVar(&f.system, "system", "", "system message")
 	flags.StringArrayVar(&f.templateArgs, "template-arg", nil, templateArgUsage)
-	flags.BoolVar(&f.raw, "raw", false, "prompts are text as it is, without the chat template")
+	flags.BoolVar(&f.raw, "raw", false, "use prompts as plain text, without the chat template")
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	must(c.MarkFlagRequired("model"))
 	return c
@@ -414,7 +415,7 @@ func (g *globals) engineOptions(batch int) engine.Options {
 // devicesFlag adds --devices to a command.
 func (g *globals) devicesFlag(c *cobra.Command) {
 	c.Flags().IntVar(&g.devices, "devices", 1,
-		"among how many GPUs of this machine the work is divided: each holds the whole model")
+		"number of this machine's GPUs that share the work; each holds the whole model")
 }
 
 // projections is how --quantize holds the projections.
@@ -428,5 +429,5 @@ func (g *globals) projections() blockwise.Format {
 // quantizeFlag adds --quantize to a command.
 func (g *globals) quantizeFlag(c *cobra.Command) {
 	c.Flags().StringVar(&g.quantize, "quantize", string(blockwise.None),
-		"hold the projections in 4 bits (nf4) or 8 (int8), as training with lora.base does: none, nf4 or int8")
+		"hold the projections in 4 bits (nf4) or 8 bits (int8), as training with lora.base does: none, nf4 or int8")
 }

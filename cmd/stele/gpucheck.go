@@ -19,11 +19,12 @@ func newGPUCheckCommand(g *globals) *cobra.Command {
 	o := gpucheck.Options{Say: os.Stderr}
 	c := &cobra.Command{
 		Use:   "gpu-check",
-		Short: "Goldens, the same tokens and speeds on a machine with a GPU, in one report",
-		Long: `Goldens, the same tokens, a run that is killed, and the speed of models with random
-weights beside transformers' and vLLM's, on a machine with a GPU and without a network:
-the most important first, each with a limit of its own, as far as --limit goes. What was
-found is in --out; a second call goes on where the first was cut. make gpu-check runs it.`,
+		Short: "Check goldens, tokens and speeds on a machine with a GPU, in one report",
+		Long: `Check goldens, that the same seed gives the same tokens, and a run that is killed, and
+measure the speed of models with random weights beside transformers and vLLM, on a machine
+with a GPU and without a network. The most important parts come first, each with a limit
+of its own, as far as --limit allows. The results are in --out; a second call continues
+where the first was cut off. make gpu-check runs it.`,
 		Hidden: true,
 		Args:   noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -47,14 +48,14 @@ found is in --out; a second call goes on where the first was cut. make gpu-check
 		},
 	}
 	flags := c.Flags()
-	flags.BoolVar(&o.Small, "small", false, "shapes of a few thousand parameters: a trial of the check itself")
+	flags.BoolVar(&o.Small, "small", false, "use shapes of a few thousand parameters, to try the check itself")
 	flags.StringVar(&o.Out, "out", "runs/gpu-check", "folder of the report")
 	flags.StringVar(&o.Work, "work", "",
-		"folder for models and runs, removed when no part is left, but with --only; default: work in --out")
-	flags.StringVar(&o.Python, "python", "python3", "interpreter that may have transformers and vLLM")
-	flags.DurationVar(&o.Limit, "limit", 9*time.Minute, "time of this call")
-	flags.StringSliceVar(&o.Only, "only", nil, "only parts whose names begin so")
-	c.PersistentFlags().StringVar(&o.Data, "data", ".", "folder with what the check carries")
+		"folder for models and runs, removed when no part is left, except with --only; by default work in --out")
+	flags.StringVar(&o.Python, "python", "python3", "Python interpreter that may have transformers and vLLM")
+	flags.DurationVar(&o.Limit, "limit", 9*time.Minute, "time limit of this call")
+	flags.StringSliceVar(&o.Only, "only", nil, "run only parts whose names begin like this")
+	c.PersistentFlags().StringVar(&o.Data, "data", ".", "folder with the check's own files")
 
 	step := func(name string, run func(ctx context.Context) (*gpucheck.Found, error)) *cobra.Command {
 		return &cobra.Command{Use: name, Short: "A part of the check", Args: noArguments,
@@ -94,7 +95,7 @@ found is in --out; a second call goes on where the first was cut. make gpu-check
 			return gpucheck.WriteModel(args[1], args[0], tokenizer, o.Small)
 		},
 	}
-	weights.Flags().StringVar(&tokenizer, "tokenizer", "", "tokenizer.json, perhaps behind gzip")
+	weights.Flags().StringVar(&tokenizer, "tokenizer", "", "tokenizer.json, optionally compressed with gzip")
 	weights.Flags().BoolVar(&o.Small, "small", false, "shapes of a few thousand parameters")
 	c.AddCommand(weights)
 	return c

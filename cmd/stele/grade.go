@@ -20,19 +20,19 @@ func newGradeCommand(g *globals) *cobra.Command {
 	var in, out, run, grader, data string
 	c := &cobra.Command{
 		Use:   "grade --in FILE | --run RUN",
-		Short: "Whether answers are right",
-		Long: `Whether answers are right.
+		Short: "Judge whether answers are right",
+		Long: `Judge whether answers are right.
 
-Lines of --in hold "output" (a model's text) and "reference", and may hold "data_name",
-a benchmark's name with rules of its own in the Qwen2.5-Math code, and "answer_type",
-such as text or choice of 10, where answers are not mathematics. Without "reference",
-"gt" is the reference, normalised already. With "prediction" in
-place of "output", the strings are compared as they are. The output adds "extracted",
-"pred", "gt", "verdict" and "via", the rule that decided.
+Lines of --in have "output" (a model's text) and "reference". Optional fields are
+"data_name", the name of a benchmark with rules of its own in the Qwen2.5-Math code, and
+"answer_type", such as text or choice of 10, for answers that are not mathematics.
+"gt" may replace "reference" if it is already normalised. "prediction" may replace
+"output"; the strings are then compared as they are. The output adds "extracted", "pred",
+"gt", "verdict" and "via", the rule that decided.
 
-With --run, the samples of an evaluation are judged again, their language too, without
+With --run the samples of an evaluation, and their languages, are judged again without
 the model. --out is the folder of the run with the new verdicts; without it the results
-are only shown. The grader is then the run's own unless --grader names one.
+are only shown. The grader is the run's own unless --grader names one.
 
 --grader qwen gives the verdicts of the Qwen2.5-Math evaluation; strict corrects those
 that a person would not share.`,
@@ -74,9 +74,9 @@ that a person would not share.`,
 	}
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&run, "run", "", "folder of an evaluation")
-	c.Flags().StringVar(&out, "out", "", "JSONL file, stdout when not given; with --run a folder")
+	c.Flags().StringVar(&out, "out", "", "JSONL file, by default stdout; with --run a folder")
 	c.Flags().StringVar(&data, "data", "",
-		"folder with a languages.yaml: digits and separators of outputs by their \"language\"")
+		"folder with a languages.yaml, for the digits and separators of each record's \"language\"")
 	c.Flags().StringVar(&grader, "grader", grade.Default.Name, strings.Join(grade.Names(), " or "))
 	c.MarkFlagsOneRequired("in", "run")
 	c.MarkFlagsMutuallyExclusive("in", "run")

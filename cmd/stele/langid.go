@@ -15,13 +15,13 @@ func newLangidCommand(*globals) *cobra.Command {
 	var among []string
 	c := &cobra.Command{
 		Use:   "langid --in FILE",
-		Short: "The language of texts, LaTeX, code and digits left out",
-		Long: `The language of texts, after LaTeX, code, digits, symbols and the names in formulas
-are left out. Lines of --in hold "text"; the output adds "lang", an ISO 639 code, and
-"confidence", from 0 to 1. lang is "none" where no words are left, and "und" where
-they are of no known language; confidence is 0 for both.
+		Short: "Identify the language of texts, ignoring LaTeX, code and digits",
+		Long: `Identify the language of texts, ignoring LaTeX, code, digits, symbols and the names in
+formulas. Lines of --in have "text"; the output adds "lang", an ISO 639 code, and
+"confidence", from 0 to 1. lang is "none" if no words are left, and "und" if they are in
+no known language; confidence is 0 for both.
 
-With --lang a text in the script of some of these languages is in one of them: with
+With --lang a text in the script of some of these languages must be in one of them: with
 --lang study (the study's eleven) Portuguese counts as Spanish. Korean stays Korean.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -46,7 +46,7 @@ With --lang a text in the script of some of these languages is in one of them: w
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
 	c.Flags().StringSliceVar(&among, "lang", nil,
-		"choose among these languages: codes, or study for the eleven; all when not given")
+		"choose among these languages: codes, or study for the eleven; by default all")
 	c.Flags().StringVar(&data, "data", "", "folder with a languages.yaml of your own languages")
 	must(c.MarkFlagRequired("in"))
 	return c

@@ -77,7 +77,7 @@ func newRootCommand() *cobra.Command {
 	g := &globals{}
 	root := &cobra.Command{
 		Use:           "stele",
-		Short:         "Sample, train with GRPO and measure cross-lingual transfer, from one binary",
+		Short:         "Sample from, train with GRPO and evaluate language models, and measure cross-lingual transfer",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(c *cobra.Command, args []string) error {
@@ -119,13 +119,13 @@ func newRootCommand() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.backend, "backend", "auto", "auto, go, xla:cpu, xla:cuda or xla:PATH")
-	flags.StringVar(&g.dtype, "dtype", engine.AutoDType, "dtype of the weights in memory: float32, bfloat16, and to "+
-		"generate on a CPU int8, w8a8 or int4; auto is the model's own, and in training, where it is not given, "+
-		"float32")
+	flags.StringVar(&g.dtype, "dtype", engine.AutoDType, "dtype of the weights in memory: float32, bfloat16 or auto, "+
+		"and for generation on a CPU int8, w8a8 or int4; auto is the model's own dtype; training uses float32 by "+
+		"default")
 	flags.StringVar(&g.kernels, "kernels", "auto",
-		"what generates: host (Stele's own, on a CPU), graph (compiled on the backend) or auto")
-	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
-	flags.BoolVar(&g.json, "json", false, "print results as JSON where there is a table")
+		"what runs generation: host (Stele's own kernels, on a CPU), graph (compiled for the backend) or auto")
+	flags.BoolVarP(&g.verbose, "verbose", "v", false, "print more details")
+	flags.BoolVar(&g.json, "json", false, "print results as JSON instead of a table")
 	root.SetFlagErrorFunc(flagError)
 	root.Version = buildVersion()
 	root.SetVersionTemplate("stele {{.Version}}\n")

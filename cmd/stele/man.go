@@ -17,7 +17,7 @@ import (
 func newManCommand(*globals) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
-		Short:  "Manual pages of all commands, into a folder",
+		Short:  "Write manual pages of all commands into a folder",
 		Hidden: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

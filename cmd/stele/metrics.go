@@ -56,47 +56,47 @@ type metricsFlags struct {
 }
 
 // languagesUsage is for the flags that name the languages trained on.
-const languagesUsage = "that the models were trained on, where their folders do not say or say otherwise"
+const languagesUsage = "languages the models were trained on, if their folders do not say or are to be overruled"
 
 func newMetricsCommand(*globals) *cobra.Command {
 	f := &metricsFlags{}
 	c := &cobra.Command{
 		Use:   "metrics --in FILE | --base RUN --trained RUN... | --measures NAMES RUN...",
-		Short: "Cross-lingual transfer from accuracies or run folders: ΔR, MTI, power law",
-		Long: `Cross-lingual transfer from accuracies or run folders.
+		Short: "Compute cross-lingual transfer from accuracies or run folders: ΔR, MTI, power law",
+		Long: `Compute cross-lingual transfer from accuracies or run folders.
 
 --base and --trained name folders of stele eval, or of stele train, whose evaluations
-before and after then count; without --base each training run is compared with its own.
-The languages trained on are those of the manifests. Runs are compared on the questions
-that both were put, and refused when they sampled, asked or judged differently (--allow
-temperature,template lets named settings differ). Intervals are bootstraps over
-questions where samples.jsonl is there.
+before and after training are then used. Without --base each training run is compared
+with its own. The languages trained on come from the manifests. Runs are compared on the
+questions that both answered, and refused if they sampled, asked or judged differently
+(--allow temperature,template lets these settings differ). Intervals are bootstraps over
+questions if samples.jsonl is there.
 
---in holds one JSON object: "languages", "base" {benchmark: {language: accuracy}},
+--in has one JSON object: "languages", "base" {benchmark: {language: accuracy}},
 "trained" {name: {"train_languages": [...], "scores": {benchmark: {language: accuracy}}}}
-and optionally "counts" {benchmark: trials}. Accuracies are percent or fractions, all
-alike: fractions where none is above 1, percent otherwise; "unit": "percent" or
-"fraction" says it where that would be a guess. null is a lost cell.
+and optionally "counts" {benchmark: trials}. Accuracies are all percentages or all
+fractions: fractions if none is above 1, otherwise percentages; "unit": "percent" or
+"fraction" settles it. null is a missing value.
 
 The output has "delta_r" (a ratio), "delta_points" (percentage points), "delta_r_train",
 "mti" and "mti_avg" for each name, and "fits": power laws of MTI and of mean accuracy in
-percent over the number of training languages, by nonlinear least squares with the
-monolingual point left out.
+percent over the number of training languages, by nonlinear least squares without the
+monolingual point.
 
 With "counts" there are 95 % intervals ("mti_ci95" and so on) of a parametric bootstrap:
-each accuracy is drawn anew from a binomial distribution of that many trials, and
-everything is computed from the draws. A benchmark without a count is taken as exact.
-Without "counts", α and β have the intervals of the fit's covariance.
+each accuracy is drawn from a binomial distribution with that many trials, and everything
+is computed from the draws. A benchmark without a count is taken as exact. Without
+"counts", α and β have the intervals of the fit's covariance.
 
---measures computes from samples.jsonl what accuracies do not say, of runs of any age and
-without the model (docs/evaluation.md defines each):
+--measures computes from samples.jsonl what accuracies do not show, for runs of any age
+and without the model (docs/evaluation.md defines each):
   words        share of words in the language asked for: of reasonings, of outputs, by tenths
   switches     switches between languages in a reasoning
   consistency  shares in which question, reasoning and answer are in one language
   agreement    for each two languages, how often they answer the same; corrected for chance
   levels       accuracy by level of difficulty, and weighted by it (--level-weights)
-Of a training run these are measured in each of its evaluations, and words and switches in
-the rollouts that it kept, step by step.`,
+For a training run these are measured in each of its evaluations, and words and switches
+also in the rollouts it kept, step by step.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.trained = append(f.trained, args...)
 			return f.run(c.ErrOrStderr())
@@ -111,7 +111,7 @@ the rollouts that it kept, step by step.`,
 	flags.StringSliceVar(&f.languages, "languages", nil, languagesUsage)
 	flags.StringVar(&f.out, "out", "-", "JSON file; - is stdout")
 	flags.IntVar(&f.replicates, "replicates", 1000, "bootstrap replicates; 0 for none")
-	flags.Uint64Var(&f.seed, "seed", 0, "of the bootstrap")
+	flags.Uint64Var(&f.seed, "seed", 0, "seed of the bootstrap")
 	flags.StringSliceVar(&f.measures.names, "measures", nil, measuresUsage)
 	flags.StringSliceVar(&f.measures.weights, "level-weights", nil, levelWeightsUsage)
 	flags.StringVar(&f.measures.data, "data", "",

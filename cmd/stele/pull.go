@@ -34,13 +34,15 @@ func newPullCommand(g *globals) *cobra.Command {
 where every command then finds them. The folder is printed.
 
 NAME is a hub id such as Qwen/Qwen2.5-0.5B-Instruct or openai/gsm8k, with @REVISION if it
-is not main, or a benchmark: %s, or one of your own registry.
-Of a model, the files that Stele reads are fetched; --all fetches the others too.
+is not main, or one of your own registry's benchmarks, or one of
+%s.
+For a model only the files that Stele reads are fetched; --all also fetches the others.
 
-What is there is not fetched again, what was cut off goes on. Every file's hash is checked.
-HF_HUB_CACHE or HF_HOME say where the cache is, HF_ENDPOINT names a mirror, HF_TOKEN (or
-what "hf auth login" saved) is sent to it and to no other host, HF_HUB_OFFLINE=1 forbids
-the network. A gated repository needs its terms accepted on its page first.`, strings.Join(pullable(), ", ")),
+Files that are already there are not fetched again, and interrupted transfers continue.
+The hash of every file is checked. HF_HUB_CACHE or HF_HOME sets the cache's folder.
+HF_ENDPOINT names a mirror. HF_TOKEN (or what "hf auth login" saved) is sent to it and to
+no other host. HF_HUB_OFFLINE=1 forbids the network. For a gated repository, first accept
+its terms on its page.`, strings.Join(pullable(), ", ")),
 		ValidArgsFunction: func(_ *cobra.Command, _ []string, written string) ([]string,
 			cobra.ShellCompDirective) {
 			return goingOn(pullable(), "", written), cobra.ShellCompDirectiveNoFileComp
@@ -54,10 +56,10 @@ the network. A gated repository needs its terms accepted on its page first.`, st
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.kind, "type", "auto",
-		"what an id is: model, dataset, or auto (a model if there is one)")
-	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit; main when not given")
+		"what an id names: model, dataset, or auto (a model if there is one)")
+	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit; by default main")
 	flags.StringArrayVar(&f.include, "include", nil,
-		"fetch files that match this pattern only (*, ? and **); may be repeated")
+		"fetch only files that match this pattern (*, ? and **); may be repeated")
 	flags.BoolVar(&f.all, "all", false, "fetch all files of a model")
 	flags.StringVar(&f.bench.Registry, "registry", "", "file of your own benchmarks")
 	flags.StringVar(&f.bench.Dir, "data", "", "folder of benchmarks; its "+bench.RegistryFile+" is read")

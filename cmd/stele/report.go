@@ -13,28 +13,27 @@ func newReportCommand(*globals) *cobra.Command {
 	var measures measuresFlags
 	c := &cobra.Command{
 		Use:   "report DIR... --out DIR",
-		Short: "Tables and figures of evaluations and training runs",
-		Long: `Tables and figures of evaluations and training runs.
+		Short: "Make tables and figures of evaluations and training runs",
+		Long: `Make tables and figures of evaluations and training runs.
 
-Each DIR is the --out of stele eval or stele train; one that is still going is
-reported as far as it is. --out gets
-  report.html        one page that needs nothing else, also for print
+Each DIR is the --out of stele eval or stele train; one that is still running is
+reported as far as it has come. --out gets
+  report.html        one self-contained page, also for printing
   samples.html       what the models wrote, to filter, search and compare; needs samples/ beside it
   report.md, .tex    the same as Markdown and as LaTeX (pdflatex, booktabs)
-  report.json        every number, not rounded, with 95 % intervals
+  report.json        every number, unrounded, with 95 % intervals
   figures/*.svg, *.png
-  tables/*.csv, *.tex; accuracy.csv, transfer.csv and steps.csv are not rounded
+  tables/*.csv, *.tex; accuracy.csv, transfer.csv and steps.csv are unrounded
 
-What was trained from what is taken from the runs where they say it: a training run
-with an evaluation before and after is a pair; an evaluation of RUN/checkpoints/step-N
-is paired with the evaluation of the weights that RUN began with; GRPO is RL. Pairs are
-compared on the questions that both were put, and only where both sampled, asked and
-judged in the same way.
-Pairs of one base and method with different numbers of training languages make a
-scaling curve. Intervals are bootstraps over questions where samples.jsonl is there,
-binomial over the number of questions where it is not.
+The runs themselves often say which model was trained from which. A training run with an
+evaluation before and after is a pair. An evaluation of RUN/checkpoints/step-N is paired
+with the evaluation of the weights that RUN began with. GRPO counts as RL. Pairs are
+compared on the questions that both answered, and only if both sampled, asked and judged
+in the same way. Pairs of one base and method with different numbers of training
+languages make a scaling curve. Intervals are bootstraps over questions if samples.jsonl
+is there, otherwise binomial over the number of questions.
 
-The rest is said by a plan, --plan FILE or report.yaml in a DIR or beside the DIRs:
+A plan gives the rest: --plan FILE, or report.yaml in a DIR or beside the DIRs:
 
   title: Transfer of open reasoning models
   in_distribution: [math500]    # benchmarks of the kind trained on: ID, others OOD
@@ -51,9 +50,9 @@ The rest is said by a plan, --plan FILE or report.yaml in a DIR or beside the DI
       model: Qwen2.5-7B         # rows of the table of prompt templates:
       template: No template     # evaluations with the same model
 
-Everything in it is optional and comes before what manifests say. Runs that it names
-must be there: with --plan among the DIRs; a plan that was found may also name others
-that lie where it does.`,
+Everything in it is optional and takes precedence over manifests. Runs that it names must
+exist: with --plan they must be among the DIRs; a plan that was found may also name other
+runs in its own folder.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("report needs at least one run's folder")
@@ -105,8 +104,8 @@ that lie where it does.`,
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "folder of the report")
-	c.Flags().StringVar(&planFile, "plan", "", "YAML file that says how runs belong together")
-	c.Flags().StringSliceVar(&measures.names, "measures", nil, "sections on these, measured in samples: words, "+
+	c.Flags().StringVar(&planFile, "plan", "", "YAML file that describes how runs belong together")
+	c.Flags().StringSliceVar(&measures.names, "measures", nil, "add sections on these measures of samples: words, "+
 		"switches, consistency, agreement, levels, or all")
 	c.Flags().StringSliceVar(&measures.weights, "level-weights", nil, levelWeightsUsage)
 	must(c.MarkFlagRequired("out"))

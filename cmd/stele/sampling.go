@@ -14,8 +14,14 @@ import (
 	"github.com/stele-lm/stele/sampler"
 )
 
+// topPUsage and minPUsage are for the flags of every command that samples.
+const (
+	topPUsage = "nucleus sampling: keep the likeliest tokens with this total probability"
+	minPUsage = "keep tokens with at least this share of the likeliest token's probability; 0 is off"
+)
+
 // noDraftsUsage is for the flags that have every token drawn in a step of its own.
-const noDraftsUsage = "do not compute tokens ahead that followed the last ones before; they are the same, later"
+const noDraftsUsage = "do not guess tokens ahead from repeated text; the tokens are the same, but slower"
 
 // samplingFlags say how completions are drawn and when they end.
 type samplingFlags struct {
@@ -31,20 +37,20 @@ type samplingFlags struct {
 func (f *samplingFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.Float64Var(&f.temperature, "temperature", 0.6, "sampling temperature; 0 is greedy")
-	flags.Float64Var(&f.topP, "top-p", 0.95, "nucleus: keep the likeliest tokens of this mass")
+	flags.Float64Var(&f.topP, "top-p", 0.95, topPUsage)
 	flags.IntVar(&f.topK, "top-k", 0, "keep the K likeliest tokens; 0 is off")
-	flags.Float64Var(&f.minP, "min-p", 0,
-		"keep tokens at least this likely relative to the likeliest; 0 is off")
-	flags.IntVar(&f.maxTokens, "max-tokens", 512, "most tokens generated")
-	flags.IntVar(&f.minTokens, "min-tokens", 0, "end with none but --max-tokens before so many are generated")
+	flags.Float64Var(&f.minP, "min-p", 0, minPUsage)
+	flags.IntVar(&f.maxTokens, "max-tokens", 512, "maximum number of tokens to generate")
+	flags.IntVar(&f.minTokens, "min-tokens", 0,
+		"generate at least this many tokens before the end of sequence or --stop takes effect")
 	flags.Float64Var(&f.repetition, "repetition-penalty", 1,
-		"divide the logits of tokens that the prompt or the completion holds; 1 is off")
+		"divide the logits of tokens already in the prompt or the completion by this; 1 is off")
 	flags.Float64Var(&f.presence, "presence-penalty", 0,
-		"subtract from the logits of tokens that the completion holds; 0 is off")
+		"subtract this from the logits of tokens already in the completion; 0 is off")
 	flags.Float64Var(&f.frequency, "frequency-penalty", 0,
-		"the same, as often as the completion holds them; 0 is off")
+		"the same, once for each time the token occurs; 0 is off")
 	flags.StringArrayVar(&f.bias, "logit-bias", nil,
-		"ID=NUMBER: add to the logit of a token, -inf to forbid it; may be repeated")
+		"ID=NUMBER: add this to the logit of a token; -inf forbids it; may be repeated")
 	flags.StringArrayVar(&f.stop, "stop", nil, "end before this text; may be repeated")
 	flags.Uint64Var(&f.seed, "seed", 0, "same seed, same tokens, whatever the batch")
 	flags.BoolVar(&f.noDrafts, "no-drafts", false, noDraftsUsage)

@@ -21,10 +21,9 @@ func newScoreCommand(g *globals) *cobra.Command {
 		Short: "Log-probabilities of given completions",
 		Long: `Log-probabilities of given completions.
 
-Lines of --in hold "prompt_ids" and "completion_ids", or "token_ids" as stele generate
-writes them; the output adds "logprobs", one for each completion id, under the whole
-vocabulary at --temperature. "logprobs" that are there already are replaced, and all
-else is kept.`,
+Lines of --in have "prompt_ids" and "completion_ids", or "token_ids" as stele generate
+writes them. The output adds "logprobs", one for each completion id, over the whole
+vocabulary at --temperature. Existing "logprobs" are replaced; all other fields are kept.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !(temperature > 0) || math.IsInf(temperature, 1) {
@@ -75,7 +74,7 @@ else is kept.`,
 	g.devicesFlag(c)
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
-	c.Flags().Float64Var(&temperature, "temperature", 1, "the temperature of the distribution")
+	c.Flags().Float64Var(&temperature, "temperature", 1, "temperature of the distribution")
 	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("in")))
 	return c
 }

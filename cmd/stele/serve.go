@@ -32,19 +32,19 @@ func newServeCommand(g *globals) *cobra.Command {
 	f := &serveFlags{}
 	c := &cobra.Command{
 		Use:   "serve -m MODEL",
-		Short: "OpenAI's completions and chat completions over HTTP, on this machine",
-		Long: `Answer HTTP requests as OpenAI's interface has them, for programs on this machine:
+		Short: "Serve OpenAI's completions and chat completions over HTTP, on this machine",
+		Long: `Answer HTTP requests in the form of OpenAI's API, for programs on this machine:
 
   /v1/completions, /v1/chat/completions   with n, stream, logprobs, seed, stop and more
   /v1/models, /health
 
 Requests of all connections are generated together. The same seed gives the same tokens
-whatever else is asked; a request without one has another each time. Log-probabilities
-are those of the request's temperature (of 1 where it is 0).
+whatever else is running; a request without a seed gets a new one each time.
+Log-probabilities are at the request's temperature (at 1 if that is 0).
 
-Without --token only this machine can ask. A server that others are to reach (--host)
-needs a token, which clients send as their API key; the environment variable
-` + tokenVariable + ` gives one without showing it in a list of processes. There is no
+Without --token only programs on this machine are answered. A server for others (--host)
+needs a token, which clients send as their API key. The environment variable STELE_TOKEN
+sets it without showing it in a list of processes. There is no encryption.` + tokenVariable + ` gives one without showing it in a list of processes. There is no
 encryption.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runServe(c, g, f) },
@@ -54,10 +54,10 @@ encryption.`,
 	flags.StringVar(&f.adapter, "adapter", "", adapterUsage)
 	g.quantizeFlag(c)
 	flags.StringArrayVar(&f.templateArgs, "template-arg", nil, templateArgUsage)
-	flags.StringVar(&f.name, "name", "", "what clients call the model; the last part of --model when not given")
-	flags.StringVar(&f.host, "host", "127.0.0.1", "address to listen at")
-	flags.IntVar(&f.port, "port", 8000, "port to listen at; 0 takes a free one")
-	flags.StringVar(&f.token, "token", "", "what clients must send as their API key")
+	flags.StringVar(&f.name, "name", "", "the model's name for clients; by default the last part of --model")
+	flags.StringVar(&f.host, "host", "127.0.0.1", "address to listen on")
+	flags.IntVar(&f.port, "port", 8000, "port to listen on; 0 takes a free one")
+	flags.StringVar(&f.token, "token", "", "API key that clients must send")
 	flags.IntVar(&f.batch, "batch", 32, "sequences decoded together")
 	flags.IntVar(&f.context, "context", 0,
 		"tokens that all sequences together can have in memory; 0 is what 2 GiB hold, on a GPU half of what is free")

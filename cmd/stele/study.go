@@ -31,23 +31,23 @@ func newStudyCommand(g *globals) *cobra.Command {
 	var tokens float64
 	c := &cobra.Command{
 		Use:   "study FILE.yaml --out DIR [--dry-run | --jobs | --job NAME]",
-		Short: "All the trainings and evaluations of a study, and its report, from one file",
-		Long: `All the trainings and evaluations of a study, and its report, from one file.
+		Short: "Run all trainings and evaluations of a study, and make its report, from one file",
+		Long: `Run all trainings and evaluations of a study, and make its report, from one file.
 
-The file says how models are evaluated, which are evaluated as they are, which are
-trained (arms) with which seeds, and what is reported; examples/studies has some, and
+The file says how models are evaluated, which are evaluated as they are, which are trained
+(arms) with which seeds, and what is reported. examples/studies has some, and
 docs/studies.md explains it. DIR gets eval/NAME, train/ARM.SEED and eval/ARM.SEED, which
 are folders of stele eval and stele train, and report/.
 
-The same command goes on after a stop or a kill, and ends with the same bytes. A run that
-fails is said, and the others go on. What was begun with other settings than the file's
-is refused, or run anew with --update.
+The same command continues after a stop or a kill, and ends with the same bytes. A run
+that fails is reported, and the others continue. What was begun with settings other than
+the file's is refused, or run again with --update.
 
---job runs one job, named or by its number, and what it needs that is not done: on many
-machines that share DIR, in any order. The job report is made of what is done.
+--job runs one job, by name or number, and whatever it needs that is not done. Many
+machines that share DIR can do this in any order. The job report is made from what is done.
 
-A small model leaves cores idle: --workers N does N jobs at the same time. The end says
-how much of the cores' time was used.`,
+A small model leaves cores idle: --workers N runs N jobs at the same time. At the end the
+command says how much of the cores' time was used.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("%s needs one study's file: see --help", c.CommandPath())
@@ -143,15 +143,15 @@ how much of the cores' time was used.`,
 	flags := c.Flags()
 	flags.StringVar(&out, "out", "", "folder of the study")
 	flags.BoolVar(&dryRun, "dry-run", false,
-		"print every job, what is missing, memory, tokens and hours, and do nothing")
-	flags.BoolVar(&list, "jobs", false, "list the jobs, how far they are and what they need, and do nothing")
+		"print every job, what is missing, memory, tokens and hours, and stop there")
+	flags.BoolVar(&list, "jobs", false, "list the jobs, their progress and what they need, and stop there")
 	flags.StringVar(&job, "job", "", "run one job, by name or number, and what it needs")
 	flags.BoolVar(&update, "update", false,
-		"run anew what was begun with other settings, and what depends on it")
-	flags.IntVar(&workers, "workers", 1, "jobs done at the same time, in one process that compiles each program "+
-		"once and divides the cores; what they leave does not depend on it")
+		"run again what was begun with other settings, and what depends on it")
+	flags.IntVar(&workers, "workers", 1, "number of jobs to run at the same time, in one process that compiles each "+
+		"program once and divides the cores; the results do not depend on it")
 	flags.Float64Var(&tokens, "tokens-per-second", 0,
-		"speed for the hours of --dry-run; by default what stele bench measured here")
+		"speed for the time estimates of --dry-run; by default what stele bench measured here")
 	must(c.MarkFlagRequired("out"))
 	c.MarkFlagsMutuallyExclusive("dry-run", "jobs", "job")
 	c.MarkFlagsMutuallyExclusive("dry-run", "update")

@@ -19,12 +19,12 @@ func newTokenizeCommand(_ *globals) *cobra.Command {
 	var decode, special bool
 	c := &cobra.Command{
 		Use:   "tokenize -m MODEL --in FILE",
-		Short: "Text to token ids, or back with --decode",
-		Long: `Text to token ids, or back with --decode.
+		Short: "Turn text into token ids, or back with --decode",
+		Long: `Turn text into token ids, or back with --decode.
 
-Lines of --in hold "text" and the output adds "ids"; with --decode they hold "ids" and
+Lines of --in have "text", and the output adds "ids". With --decode they have "ids", and
 the output adds "text". --special adds the special tokens that the tokenizer puts around
-a text; with --decode it writes them out instead of leaving them away.`,
+a text; with --decode it writes them out instead of dropping them.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			dir, err := engine.Resolve(name)
@@ -63,7 +63,7 @@ a text; with --decode it writes them out instead of leaving them away.`,
 	c.Flags().StringVar(&in, "in", "", "JSONL file; - is stdin")
 	c.Flags().StringVar(&out, "out", "-", "JSONL file; - is stdout")
 	c.Flags().BoolVar(&decode, "decode", false, `from "ids" to "text"`)
-	c.Flags().BoolVar(&special, "special", false, "with the tokenizer's special tokens")
+	c.Flags().BoolVar(&special, "special", false, "include the tokenizer's special tokens")
 	must(errors.Join(c.MarkFlagRequired("model"), c.MarkFlagRequired("in")))
 	return c
 }

@@ -32,27 +32,28 @@ func newTrainCommand(g *globals) *cobra.Command {
 		Short: "Train with GRPO or SFT",
 		Long: `Train with GRPO or SFT.
 
-The configuration is a YAML file, settings on the command line, or both; --set
-takes dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'.
---help-config explains every setting and says its default.
+The configuration is a YAML file, settings on the command line, or both; --set takes
+dotted keys, as in --set optimizer.lr=1e-5 --set data.languages='[en, ru]'.
+--help-config explains every setting and its default.
+
 RUN gets metrics.jsonl, eval.jsonl, rollouts/, checkpoints/step-N (Hugging Face
-folders), TensorBoard events and manifest.json; --logger wandb, mlflow or trackio writes
-its metrics as files of these tools, too (docs/training.md says how to look at them).
+folders), TensorBoard events and manifest.json. --logger wandb, mlflow or trackio also
+writes the metrics as files of these tools (docs/training.md says how to view them).
 
-Ctrl-C, or SIGTERM, drops rollouts that are being sampled, finishes an update that has
-begun, writes a checkpoint and says how to go on; a second one drops the step. A run
-that was stopped, or killed, goes on with train --out RUN --resume as if it had not
-been: it needs no --config, and of the settings only steps and loggers may change;
---devices may, and then the run goes on to rounding.
+Ctrl-C or SIGTERM drops rollouts that are being sampled, finishes an update that has
+begun, writes a checkpoint and says how to continue. A second one drops the step. A run
+that was stopped or killed continues with train --out RUN --resume as if nothing had
+happened. It needs no --config. Of the settings only steps and loggers may change;
+--devices may change, too, but then the result is the same only up to rounding.
 
---dry-run makes the checks that the run makes before it begins, with the same exit
-code, and says what would be done: problems by language and level, steps, tokens,
-memory. The plan is printed before a refusal, so that a run for another machine can be
+--dry-run makes the checks that the run makes before it begins, with the same exit code,
+and prints what would be done: problems by language and level, steps, tokens, memory. The
+plan is printed even if the run is refused, so that a run for another machine can be
 planned; --memory 24GiB says what that machine has. docs/training.md lists the checks.
 
-A reward of one's own is a program that reads a JSON object a line (id, sample,
-language, prompt, output, answer, tokens, truncated) and writes {"reward": number or
-null} for each, in the same order:
+Your own reward is a program that reads one JSON object per line (id, sample, language,
+prompt, output, answer, tokens, truncated) and writes {"reward": number or null} for
+each, in the same order:
 
   reward:
     commands:
@@ -101,18 +102,18 @@ null} for each, in the same order:
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "YAML file")
-	c.Flags().StringArrayVar(&settings, "set", nil, "key=value, over the file; may be repeated")
+	c.Flags().StringArrayVar(&settings, "set", nil, "key=value, takes precedence over the file; may be repeated")
 	c.Flags().StringVar(&adapter, "adapter", "",
-		"train an adapter in PEFT's layout further, a folder or hub id: lora.adapter")
+		"adapter in PEFT's layout to train further, a folder or hub id (setting lora.adapter)")
 	c.Flags().StringVar(&out, "out", "", "folder of the run")
-	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in --out; it has its own configuration")
+	c.Flags().BoolVar(&resume, "resume", false, "continue the run in --out, which has its own configuration")
 	c.Flags().StringSliceVar(&loggers, "logger", nil,
-		"write the metrics for this tool, too: wandb, mlflow, trackio; may be repeated (setting loggers)")
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and do nothing")
+		"also write the metrics for this tool: wandb, mlflow, trackio; may be repeated (setting loggers)")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the plan, and stop there")
 	c.Flags().BoolVar(&helpConfig, "help-config", false,
-		"explain every setting, with its default and what presets have")
+		"explain every setting, with its default and its value in presets")
 	c.Flags().StringVar(&memory, "memory", "",
-		"memory of the device that may be planned for, as in 24GiB; by default what it has free")
+		"device memory to plan for, such as 24GiB; by default what is free")
 	g.devicesFlag(c)
 	return c
 }

@@ -15,7 +15,7 @@ import (
 func newVersionCommand(*globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Which build this is",
+		Short: "Print which build this is",
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), "stele", buildVersion())
@@ -27,7 +27,7 @@ func newVersionCommand(*globals) *cobra.Command {
 func newNoticesCommand(*globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "notices",
-		Short: "Licences of the software of others that is in this program",
+		Short: "Print the licences of third-party software in this program",
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := io.WriteString(c.OutOrStdout(), notices.Text)
