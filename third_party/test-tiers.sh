@@ -2,6 +2,8 @@
 # The tests of what is computed, on every tier of instructions (package isa) that this
 # machine has beside the one in force, which `go test ./...` is for. Says which ran and
 # which could not. Where all is there but AMX, its kernels run in an emulator.
+# They run with -short, which leaves out cases that a tier does not change: of attention two shapes in
+# three, and the tiers below that package host tries itself, which get their own turn here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
@@ -33,7 +35,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 echo "Building the tests that run on other tiers" >&2
 tiers=$(go run ./kernels/isa/tiers)
-go test -c -o "$folder/" "${packages[@]/#/./}"
+link=-ldflags=-s\ -w # nobody debugs them
+go test -c "$link" -o "$folder/" "${packages[@]/#/./}"
 
 own= ran=() missing=() failed=()
 # Runs the tests of a table that are built in a folder, on a tier, for some packages.
@@ -43,7 +46,7 @@ run() {
   ran+=("$name")
   for package in "${@:5}"; do
     began=$SECONDS
-    if (cd "$package" && STELE_CPU=$tier "$from/$(basename "$package").test" -test.timeout 15m \
+    if (cd "$package" && STELE_CPU=$tier "$from/$(basename "$package").test" -test.short -test.timeout 15m \
         -test.run "${table[$package]}") > "$folder/log" 2>&1 && ! grep "no tests to run" "$folder/log"; then
       printf 'ok  \t%s\t%s\t%ds\n' "$name" "$package" $((SECONDS - began))
     else
@@ -63,7 +66,7 @@ done <<< "$tiers"
 if [ "${missing[*]}" = amx ]; then
   names=("${!emulated[@]}") missing=()
   mkdir "$folder/emulated"
-  go test -c -tags amxemulator -o "$folder/emulated/" "${names[@]/#/./}"
+  go test -c "$link" -tags amxemulator -o "$folder/emulated/" "${names[@]/#/./}"
   run amx "amx (emulated)" "$folder/emulated" emulated "${names[@]}"
 fi
 echo "tiers: ${ran[*]:-none} run here beside $own, this machine's own${missing:+; not on this machine: ${missing[*]}}"

@@ -56,7 +56,8 @@ func matrices(t testing.TB, values []float32, out, in int) map[string]Matrix {
 // them and is not one with AMX itself.
 var emulated = func(*tier) *tier { return nil }
 
-// eachTier runs a test as on every kind of machine that this one can stand for.
+// eachTier runs a test as on every kind of machine that this one can stand for; with -short in plain Go
+// and on the tier in force: make tiers puts each of them in force, and goroutines are the same on all.
 func eachTier(t *testing.T, test func(t *testing.T)) {
 	all := tiers
 	defer func() { tiers = all }()
@@ -67,6 +68,9 @@ func eachTier(t *testing.T, test func(t *testing.T)) {
 		}
 	}
 	for i, one := range all {
+		if i > 0 && testing.Short() {
+			break
+		}
 		kinds = append(kinds, all[i:])
 		if one.dot[formatBF16] != nil {
 			without := *one
