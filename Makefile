@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-mpi bench-drafts check-lm-eval build setup demo resume-check kill-check test tiers \
+.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-mpi bench-drafts check-lm-eval build setup demo resume-check kill-check test tests fetched zig tiers \
   race portable arm64 browser-check check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -65,10 +65,21 @@ kill-check: setup
 
 # What is checked without running, the tests as this machine runs them, what is computed again
 # on every other tier of instructions that it has and without any, what runs side by side again
-# under the race detector, and the module as arm64 has it.
-test: setup check compiler mpi
-	@$(ENV) go test -timeout 25m $(PACKAGES)
-	@$(MAKE) --no-print-directory tiers portable race arm64
+# under the race detector, and the module as arm64 has it. At the end it says how long each part took, and what of the
+# tests took longest: CI ends it after half an hour.
+PARTS := check tests tiers portable race arm64
+test:
+	@took=; part() { local began=$$SECONDS; $(MAKE) --no-print-directory "$$@"; took+=", $${*: -1} $$((SECONDS - began)) s"; }; \
+	  part -j4 -O fetched; for name in $(PARTS); do part $$name; done; \
+	  cat $(SLOWEST); echo "test: passed in $$SECONDS s: $${took#, }"
+
+# All that is fetched, at once: it is the network that takes the time, and of setup one core's compiler.
+fetched: setup compiler mpi zig
+
+# go vet, a part of check, finds what it would find again before each package's tests.
+SLOWEST := bin/slowest-tests.txt
+tests: setup compiler mpi
+	@$(ENV) go test -json -vet=off -timeout 25m $(PACKAGES) | go run ./third_party/testtimes $(SLOWEST)
 
 # Programs compiled for GPUs that are not here, GPUS, with the weights' shapes alone: tiny models and those of
 # docs/memory.md, or MODELS, names between commas. FLAGS=-update notes anew what they take.
@@ -90,6 +101,10 @@ mpi:
 	@$(ENV) third_party/fetch-mpi.sh "$$STELE_MPI_DIR" || \
 	  echo "NO TEST WILL RUN UNDER MPI: MPICH and Open MPI could not be fetched" >&2
 
+# What builds for arm64; without it that is not built.
+zig:
+	@third_party/fetch-zig.sh >/dev/null || true
+
 # STELE_CPU=avx2 go test ./... is all tests as on a machine that has no more.
 tiers: setup
 	@third_party/test-tiers.sh
@@ -102,16 +117,12 @@ RACE_ENGINE ?= TestCancel|TestRefuses|TestFindStop
 RACE_TRAINER ?= TestDroppedWithAnError|TestCommandThatFails
 race: setup
 	@$(ENV) echo "Tests under the race detector" >&2; \
-	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m $(RACE) && \
-	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m -run '$(RACE_ENGINE)' ./engine && \
-	  go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -short -timeout 15m -run '$(RACE_TRAINER)' ./trainer
+	  raced() { go test -race '-gcflags=github.com/gomlx/...=-d=checkptr=0' -vet=off -short -timeout 15m "$$@"; }; \
+	  raced $(RACE) && raced -run '$(RACE_ENGINE)' ./engine && raced -run '$(RACE_TRAINER)' ./trainer
 
-# Kernels in plain Go, which processors without a tier of their own run: tested here by the tag
-# purego, which leaves assembly and vector code out, and built by a Go without simd.
-PORTABLE ?= ./kernels/blockwise ./kernels/host ./kernels/isa ./sampler
+# Kernels in plain Go, which processors without a tier of their own run.
 portable: setup
-	@$(ENV) go test -tags purego $(PORTABLE) && GOEXPERIMENT=none go build $(PACKAGES) && \
-	  echo "portable: kernels in plain Go tested; built without simd"
+	@third_party/test-portable.sh
 
 arm64: setup
 	@third_party/check-arm64.sh
