@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
+	"github.com/stele-lm/stele/eval/prompt"
 	"github.com/stele-lm/stele/internal/jsonl"
 )
 
@@ -17,6 +19,7 @@ type guesses struct {
 	answered bool   // conversations ended with the assistant
 	left     []string
 	unasked  error // of the first question whose choices are not asked
+	unread   prompt.Unread
 }
 
 func (g *guesses) write(w io.Writer, path string) {
@@ -38,6 +41,7 @@ func (g *guesses) write(w io.Writer, path string) {
 	if len(said) > 0 {
 		fmt.Fprintf(w, "%s: %s\n", path, strings.Join(said, "; "))
 	}
+	g.unread.Say(w, path, "asked")
 }
 
 // asked reads the prompt of a record, a conversation or a text: from "messages" or "prompt",
@@ -90,7 +94,7 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 // rendered puts a line's messages, or its prompt as a user's message, through the
 // chat template, with the tools, documents and variables that the line has.
 func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, messages []json.RawMessage,
-	prompt string) (string, error) {
+	prompt string, said *guesses) (string, error) {
 	turn := func(role, content string) json.RawMessage {
 		data, err := json.Marshal(text.Message{Role: role, Content: content})
 		must(err) // two strings
@@ -122,5 +126,62 @@ func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, 
 			return "", err
 		}
 	}
-	return template.RenderConversation(c, true)
+	rendered, err := template.RenderConversation(c, true)
+	if err != nil {
+		return "", err
+	}
+	return rendered, said.lookAt(template, c, messages, rendered)
+}
+
+// lookAt counts what a line has and the chat template does not read: further fields of messages, tools, documents,
+// variables.
+func (g *guesses) lookAt(template *text.Template, c text.Conversation, messages []json.RawMessage,
+	rendered string) error {
+	var records []*jsonl.Record
+	var sought []string
+	for _, m := range messages {
+		record, err := jsonl.ParseRecord(m)
+		if err != nil {
+			return err
+		}
+		records = append(records, record)
+		for _, key := range record.Keys() {
+			if value, err := record.Find(key); err == nil && value != nil && key != "role" && key != "content" &&
+				!slices.Contains(sought, key) {
+				sought = append(sought, key)
+			}
+		}
+	}
+	g.unread.Look(sought, prompt.OfMessages, rendered, func(field string) (string, error) {
+		var others []json.RawMessage
+		for _, record := range records {
+			other, err := record.Without(field).MarshalJSON()
+			if err != nil {
+				return "", err
+			}
+			others = append(others, other)
+		}
+		other := c
+		var err error
+		if other.Messages, err = json.Marshal(others); err != nil {
+			return "", err
+		}
+		return template.RenderConversation(other, true)
+	})
+	for name, with := range map[string]func(*text.Conversation) *json.RawMessage{
+		"tools":                func(c *text.Conversation) *json.RawMessage { return &c.Tools },
+		"documents":            func(c *text.Conversation) *json.RawMessage { return &c.Documents },
+		"chat_template_kwargs": func(c *text.Conversation) *json.RawMessage { return &c.Variables },
+	} {
+		switch string(*with(&c)) {
+		case "", "null", "[]", "{}":
+			continue
+		}
+		g.unread.Look([]string{name}, "", rendered, func(string) (string, error) {
+			other := c
+			*with(&other) = nil
+			return template.RenderConversation(other, true)
+		})
+	}
+	return nil
 }

@@ -374,6 +374,7 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 			return nil, nil, err
 		}
 		shots := map[string][]bench.Problem{}
+		var unread prompt.Unread
 		for _, p := range problems {
 			if _, ok := shots[p.Language]; !ok && spec.FewShot > 0 {
 				if shots[p.Language], err = bench.Exemplars(name, p.Language, spec.FewShot,
@@ -393,6 +394,9 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 			if err != nil {
 				return nil, nil, err
 			}
+			if err := unread.LookAt(p, options, built); err != nil {
+				return nil, nil, err
+			}
 			ids, err := built.Encode(tokenizer)
 			if err != nil {
 				return nil, nil, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
@@ -403,6 +407,7 @@ func questionsFor(tokenizer *text.Tokenizer, template *text.Template, spec eval.
 				Level: p.Level,
 			})
 		}
+		unread.Say(source.Say, name, "asked")
 	}
 	return questions, stops, nil
 }

@@ -368,7 +368,7 @@ func (f *generateFlags) request(e *engine.Engine, record *jsonl.Record, base eng
 	if e.Template == nil {
 		return r, fmt.Errorf("%s has no chat template for a conversation", e.Dir)
 	}
-	rendered, err := f.rendered(e.Template, record, messages, prompt)
+	rendered, err := f.rendered(e.Template, record, messages, prompt, said)
 	if err != nil {
 		return r, err
 	}

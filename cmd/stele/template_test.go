@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stele-lm/stele/engine/text"
+	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // templated is a tiny model's folder with a chat template of its own.
@@ -134,6 +135,40 @@ func TestGenerateConversation(t *testing.T) {
 			"1"); err == nil || !strings.Contains(err.Error(), "in.jsonl:1") {
 			t.Errorf("%s: %v, want an error that names the line", bad, err)
 		}
+	}
+}
+
+// TestGenerateSaysUnread: what a file has and the chat template does not read is said, once.
+func TestGenerateSaysUnread(t *testing.T) {
+	template, err := text.NewTemplate(
+		`{% for m in messages %}{{ m.content }}{% if m.name %}{{ m.name }}{% endif %}{% endfor %}`, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := jsonl.ParseRecord([]byte(`{"messages": [{"role": "user", "name": "Ann", "content": "x", ` +
+		`"tool_calls": [{"a": 1}], "weight": null}], "tools": [{"z": 1}], "documents": [], ` +
+		`"chat_template_kwargs": {"enable_thinking": false}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said guesses
+	for range 2 {
+		messages, prompt, err := asked(record, &said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := new(generateFlags).rendered(template, record, messages, prompt, &said)
+		if err != nil || got != "xAnn" {
+			t.Fatalf("rendered %q, %v", got, err)
+		}
+	}
+	var b strings.Builder
+	said.write(&b, "in.jsonl")
+	const reads = "in.jsonl: the template reads nothing from the field "
+	if want := reads + "chat_template_kwargs: 2 conversations are asked without it\n" +
+		reads + "tool_calls of messages: 2 conversations are asked without it\n" +
+		reads + "tools: 2 conversations are asked without it\n"; b.String() != want {
+		t.Errorf("said\n%s\nwant\n%s", b.String(), want)
 	}
 }
 

@@ -306,20 +306,7 @@ func (t *Template) choose(tools bool) (variant, error) {
 // Render writes a conversation as the model's prompt; addGenerationPrompt ends it
 // where the assistant's answer begins.
 func (t *Template) Render(messages []Message, addGenerationPrompt bool) (string, error) {
-	rendered, _, err := t.render(listOf(messages), nil, nil, nil, addGenerationPrompt)
-	return rendered, err
-}
-
-// listOf returns messages as templates have them.
-func listOf(messages []Message) *jinja.List {
-	turns := &jinja.List{}
-	for _, m := range messages {
-		turn := jinja.NewDict()
-		turn.Set("role", m.Role)
-		turn.Set("content", m.Content)
-		turns.Items = append(turns.Items, turn)
-	}
-	return turns
+	return t.RenderTurns(TurnsOf(messages), addGenerationPrompt)
 }
 
 // RenderConversation is Render for messages with all their fields, with tools,

@@ -20,29 +20,53 @@ type Span struct{ From, To int }
 type Turn struct {
 	Message
 	// Fields is an object with the fields beside role and content, in their order; nil is none.
-	Fields json.RawMessage
+	Fields json.RawMessage `json:"fields,omitempty"`
 	// Skipped says that a turn of the assistant's is there to be read alone, and not to be learnt from.
-	Skipped bool
+	Skipped bool `json:"skipped,omitempty"`
 }
 
-// Without returns a turn that lacks a field.
-func (t Turn) Without(field string) (Turn, error) {
+// without returns a turn that lacks a field.
+func (t Turn) without(field string) (Turn, error) {
 	record, err := jsonl.ParseRecord(t.Fields)
 	if err != nil {
 		return t, err
 	}
-	left := jsonl.NewRecord()
-	for _, key := range record.Keys() {
-		if value, err := record.Find(key); err != nil {
-			return t, err
-		} else if key != field {
-			if err := left.Set(key, value); err != nil {
-				return t, err
+	t.Fields, err = record.Without(field).MarshalJSON()
+	return t, err
+}
+
+// FieldsOf names the further fields that turns have, each once.
+func FieldsOf(turns []Turn) ([]string, error) {
+	var names []string
+	for _, t := range turns {
+		if t.Fields == nil {
+			continue
+		}
+		record, err := jsonl.ParseRecord(t.Fields)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range record.Keys() {
+			if !slices.Contains(names, key) {
+				names = append(names, key)
 			}
 		}
 	}
-	t.Fields, err = left.MarshalJSON()
-	return t, err
+	return names, nil
+}
+
+// Without returns turns that lack a field.
+func Without(turns []Turn, field string) ([]Turn, error) {
+	left := slices.Clone(turns)
+	for i, t := range turns {
+		if t.Fields != nil {
+			var err error
+			if left[i], err = t.without(field); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return left, nil
 }
 
 // TurnsOf makes turns of messages that have no further fields.
@@ -68,7 +92,7 @@ func (t *Template) Turns(turns []Turn, tokenizer *Tokenizer) (rendered string, s
 		return "", nil, err
 	}
 	if !generation.MatchString(v.source) {
-		return FindTurns(t.renderTurns, turns, tokenizer)
+		return FindTurns(t.RenderTurns, turns, tokenizer)
 	}
 	list, err := listOfTurns(turns)
 	if err != nil {
@@ -86,8 +110,8 @@ func (t *Template) Turns(turns []Turn, tokenizer *Tokenizer) (rendered string, s
 	return rendered, spans, nil
 }
 
-// renderTurns is Render for messages with all their fields.
-func (t *Template) renderTurns(turns []Turn, addGenerationPrompt bool) (string, error) {
+// RenderTurns is Render for messages with all their fields.
+func (t *Template) RenderTurns(turns []Turn, addGenerationPrompt bool) (string, error) {
 	list, err := listOfTurns(turns)
 	if err != nil {
 		return "", err

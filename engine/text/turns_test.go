@@ -36,7 +36,7 @@ func FuzzFindTurns(f *testing.F) {
 	f.Fuzz(func(t *testing.T, user, first, second string) {
 		messages := []Message{{"user", user}, {"assistant", first}, {"user", first + user}, {"assistant", second}}
 		for i, template := range templates {
-			text, spans, err := FindTurns(template.renderTurns, TurnsOf(messages), tokenizer)
+			text, spans, err := FindTurns(template.RenderTurns, TurnsOf(messages), tokenizer)
 			if err != nil {
 				continue // which names the turn
 			}

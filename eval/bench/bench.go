@@ -41,7 +41,7 @@ type Problem struct {
 	AnswerType string `json:"answer_type,omitempty"`
 	// Messages are the conversation that the data ask with, the user's Problem last;
 	// nil where they ask with a text.
-	Messages []text.Message `json:"messages,omitempty"`
+	Messages []text.Turn `json:"messages,omitempty"`
 	// Turns are the whole conversation, the assistant's turn last, where Options.Solutions asks for solutions
 	// and the data have a conversation; Solution is that last turn.
 	Turns []text.Turn `json:"turns,omitempty"`

@@ -58,7 +58,8 @@ type guesses struct {
 	cut     int                       // answers that were taken out of a longer text
 	chats   int                       // questions that are conversations
 	long    int                       // answers that are too long to be an answer alone
-	unused  []string                  // fields of the first record that nothing was read from
+	fields  []string                  // of all records, in the order in which they are met
+	used    map[string]bool           // fields that something was read from
 	repeats bool                      // ids that were guessed are not unique
 	choices int                       // questions with more options than are graded as mathematics
 	without int                       // questions that have no answer
@@ -68,6 +69,7 @@ type guesses struct {
 	turns     int  // conversations whose turns are learnt from
 	after     int  // of these, how many go on after the assistant's last turn
 	skipped   int  // turns of the assistant's that the data say are not learnt from
+	earlier   int  // turns of the assistant's in questions that have a column of their own
 	marks     int  // solutions that #### and an answer were left out of
 }
 
@@ -90,7 +92,8 @@ func (p *guesses) say(w io.Writer, path string) {
 	if p == nil || w == nil || len(p.found) == 0 && p.replies == 0 {
 		return
 	}
-	plain := len(p.unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 &&
+	unused := slices.DeleteFunc(slices.Clone(p.fields), func(field string) bool { return p.used[field] })
+	plain := len(unused) == 0 && p.cut == 0 && p.chats == 0 && p.long == 0 && p.choices == 0 &&
 		p.replies == 0 && p.without == 0 && !p.repeats && p.turns == 0 && p.marks == 0
 	var said []string
 	for _, part := range fieldNames {
@@ -124,6 +127,10 @@ func (p *guesses) say(w io.Writer, path string) {
 	if p.skipped > 0 {
 		line += fmt.Sprintf("; %d of these turns are not (weight 0 or train false)", p.skipped)
 	}
+	if p.earlier > 0 {
+		line += fmt.Sprintf("; %d turns in questions are not, as in TRL: to learn from them, too, put the whole "+
+			"conversation into one column, messages", p.earlier)
+	}
 	if p.marks > 0 {
 		line += fmt.Sprintf("; #### and what follows it are left out of %d solutions", p.marks)
 	}
@@ -148,8 +155,8 @@ func (p *guesses) say(w io.Writer, path string) {
 	if p.repeats {
 		line += "; ids repeat, so rows are counted instead"
 	}
-	if len(p.unused) > 0 {
-		line += "; not used: " + strings.Join(p.unused, ", ")
+	if len(unused) > 0 {
+		line += "; not used: " + strings.Join(unused, ", ")
 	}
 	fmt.Fprintf(w, "%s: %s\n", path, strings.TrimPrefix(line, "; "))
 }
@@ -280,15 +287,21 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 	if len(p.Messages) > 0 {
 		s.guesses.chats++
 	}
-	if s.guesses.unused == nil {
-		s.guesses.unused = []string{}
-		for _, key := range record.Keys() {
-			if !used[key] {
-				s.guesses.unused = append(s.guesses.unused, key)
-			}
+	s.guesses.notUsed(record, used)
+	return p, level, nil
+}
+
+// notUsed notes which fields a record has, and which of them were used.
+func (p *guesses) notUsed(record *jsonl.Record, used map[string]bool) {
+	if p.used == nil {
+		p.used = map[string]bool{}
+	}
+	maps.Copy(p.used, used)
+	for _, key := range record.Keys() {
+		if !slices.Contains(p.fields, key) {
+			p.fields = append(p.fields, key)
 		}
 	}
-	return p, level, nil
 }
 
 func (s *Source) cuts() {
@@ -418,18 +431,8 @@ func listOfObjects(value json.RawMessage) ([]json.RawMessage, bool) {
 // printedByPython is a list of messages as Python prints it.
 var printedByPython = regexp.MustCompile(`^\s*\[\{['"](role|content|from|value)['"]:`)
 
-// Conversation reads a list of messages with "role" and "content" ("from" and "value"
-// in ShareGPT's files), or the JSON text of one. field names it in errors.
-func Conversation(field string, value json.RawMessage) ([]text.Message, error) {
-	turns, err := conversation(field, value)
-	var out []text.Message
-	for _, turn := range turns {
-		out = append(out, turn.Message)
-	}
-	return out, err
-}
-
-// conversation is Conversation with all fields of its messages.
+// conversation reads a list of messages with "role" and "content" ("from" and "value" in ShareGPT's files), or the
+// JSON text of one, with all fields that they have. field names it in errors.
 func conversation(field string, value json.RawMessage) ([]text.Turn, error) {
 	list, ok := listOfObjects(value)
 	if !ok {
@@ -490,7 +493,7 @@ func furtherFields(raw json.RawMessage) (json.RawMessage, error) {
 	return more.MarshalJSON()
 }
 
-// Turns is Conversation for a chat template: messages keep all their fields, tool calls
+// Turns is conversation for a chat template: messages keep all their fields, tool calls
 // among them, in their order. Only ShareGPT's names and text in parts are put as the
 // template expects them.
 func Turns(field string, value json.RawMessage) ([]json.RawMessage, error) {
@@ -588,7 +591,7 @@ func (p *Problem) ask(found foundField) (string, error) {
 		}
 		return question, err
 	}
-	messages, err := Conversation(found.name, found.value)
+	messages, err := conversation(found.name, found.value)
 	if err != nil {
 		return "", err
 	}
@@ -612,7 +615,7 @@ func lastWords(found foundField) (string, error) {
 	if !isConversation(found.value) {
 		return asText(found.name, found.value)
 	}
-	messages, err := Conversation(found.name, found.value)
+	messages, err := conversation(found.name, found.value)
 	if err != nil {
 		return "", err
 	}

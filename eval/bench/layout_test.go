@@ -12,8 +12,8 @@ import (
 // TestLayouts reads what verl's and TRL's data preparation and the authors of common
 // datasets write, as it is, and says what it took.
 func TestLayouts(t *testing.T) {
-	user := []text.Message{{Role: "user", Content: "What is 9 + 9?"}}
-	system := []text.Message{{Role: "system", Content: "Be brief."}, user[0]}
+	user := text.TurnsOf([]text.Message{{Role: "user", Content: "What is 9 + 9?"}})
+	system := text.TurnsOf([]text.Message{{Role: "system", Content: "Be brief."}, user[0].Message})
 	for _, c := range []struct {
 		name, line string
 		fields     map[string]string
@@ -107,6 +107,20 @@ func TestLayouts(t *testing.T) {
 			strings.Count(said.String(), "\n") > 1 {
 			t.Errorf("%s: says %q, want %q", c.name, said.String(), c.says)
 		}
+	}
+}
+
+// TestNotUsed: fields that only later records have are spoken of, too, and not those that any record was read from.
+func TestNotUsed(t *testing.T) {
+	var said strings.Builder
+	path := write(t, "data.jsonl", `{"prompt": "1 + 1?", "answer": "2"}`+"\n"+
+		`{"question": "1 + 2?", "answer": "3", "tools": []}`+"\n"+`{"prompt": "2 + 2?", "answer": "4", "hint": 1}`)
+	if _, err := Load(path, []string{"en"}, Options{Say: &said}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "question from prompt or question, answer from answer; not used: tools, hint\n"; !strings.HasSuffix(
+		said.String(), want) {
+		t.Errorf("said %q, want %q", said.String(), want)
 	}
 }
 

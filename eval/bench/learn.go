@@ -84,9 +84,7 @@ func (s *Source) learn(record *jsonl.Record, p *Problem, used map[string]bool) e
 	if isConversation(from.value) {
 		err = s.learnTurns(p, from, asked)
 	} else if p.Solution, err = s.learnText(from); err == nil && p.Messages != nil {
-		if p.Turns, err = p.askedTurns(asked); err == nil {
-			p.Turns = append(p.Turns, text.Turn{Message: text.Message{Role: "assistant", Content: p.Solution}})
-		}
+		p.Turns = append(s.askedTurns(p), text.Turn{Message: text.Message{Role: "assistant", Content: p.Solution}})
 	}
 	if p.Turns != nil && s.guesses != nil {
 		s.guesses.turns++
@@ -116,13 +114,19 @@ func (s *Source) learnText(from foundField) (string, error) {
 	return worked, nil
 }
 
-// askedTurns are the messages of the question, with all their fields.
-func (p *Problem) askedTurns(asked foundField) ([]text.Turn, error) {
-	turns, err := conversation(asked.name, asked.value)
-	if err != nil || len(turns) < len(p.Messages) {
-		return nil, err
+// askedTurns are the messages of a question that has a column of its own. What the assistant says in them is read and
+// not learnt from, as in TRL, whose completion_only_loss is set where data have prompt and completion.
+func (s *Source) askedTurns(p *Problem) []text.Turn {
+	turns := slices.Clone(p.Messages)
+	for i := range turns {
+		if turns[i].Role == "assistant" {
+			turns[i].Skipped = true
+			if s.guesses != nil {
+				s.guesses.earlier++
+			}
+		}
 	}
-	return turns[:len(p.Messages):len(p.Messages)], nil
+	return turns
 }
 
 // learnTurns reads the conversation that is learnt from, which is the question, too, or goes on from it.
@@ -163,20 +167,15 @@ func (s *Source) learnTurns(p *Problem, from, asked foundField) error {
 		if p.Messages == nil && last == 0 {
 			return nil // a text and its completion
 		}
-		before := text.TurnsOf([]text.Message{{Role: "user", Content: p.Problem}})
 		if p.Messages == nil {
-			p.Messages = []text.Message{before[0].Message}
-		} else if before, err = p.askedTurns(asked); err != nil {
-			return err
+			p.Messages = text.TurnsOf([]text.Message{{Role: "user", Content: p.Problem}})
 		}
-		p.Turns = slices.Concat(before, turns)
+		p.Turns = slices.Concat(s.askedTurns(p), turns)
 		return nil
 	}
 	p.Turns = turns
 	p.Messages = nil
-	for _, t := range turns[:last] {
-		p.Messages = append(p.Messages, t.Message)
-	}
+	p.Messages = append(p.Messages, turns[:last]...)
 	first := slices.IndexFunc(turns, func(t text.Turn) bool { return t.Role == "assistant" })
 	for _, m := range p.Messages {
 		if m.Role == "user" && strings.TrimSpace(m.Content) != "" {

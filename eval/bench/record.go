@@ -131,7 +131,7 @@ func (s *Source) lacks(record *jsonl.Record, part string) error {
 
 // unsaid says why no words are found in a conversation.
 func unsaid(found foundField) string {
-	messages, err := Conversation(found.name, found.value)
+	messages, err := conversation(found.name, found.value)
 	if err != nil || len(messages) == 0 {
 		return fmt.Sprintf("field %q is empty", found.name)
 	}

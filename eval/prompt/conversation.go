@@ -48,7 +48,7 @@ func chatAsIs(p problem, o Options) (string, bool, error) {
 func chatMLAsIs(p problem, o Options) (string, bool, error) {
 	var b strings.Builder
 	for _, m := range withShots(p, o) {
-		writeChatML(&b, m)
+		writeChatML(&b, m.Message)
 	}
 	return b.String() + "<|im_start|>assistant\n", false, nil
 }
@@ -62,12 +62,12 @@ func textAsIs(p problem, o Options) (string, bool, error) {
 }
 
 // withShots puts worked examples between the system message and the rest.
-func withShots(p problem, o Options) []text.Message {
+func withShots(p problem, o Options) []text.Turn {
 	first := 0
 	if p.Messages[0].Role == "system" {
 		first = 1
 	}
-	messages := append([]text.Message{}, p.Messages[:first]...)
+	messages := append([]text.Turn{}, p.Messages[:first]...)
 	messages = append(messages, turns(o.Shots, p.words)...)
 	return append(messages, p.Messages[first:]...)
 }

@@ -12,7 +12,7 @@ import (
 // TestConversation asks with the messages of the data as they are, whatever the template
 // would say around a bare problem; templates with words of their own take the question.
 func TestConversation(t *testing.T) {
-	render := func(messages []text.Message, generate bool) (string, error) {
+	render := func(messages []text.Turn, generate bool) (string, error) {
 		var b strings.Builder
 		for _, m := range messages {
 			b.WriteString("[" + m.Role + "]" + m.Content)
@@ -23,10 +23,9 @@ func TestConversation(t *testing.T) {
 		return b.String(), nil
 	}
 	one := bench.Problem{ID: "1", Language: "en", Problem: "Q?",
-		Messages: []text.Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Q?"}}}
+		Messages: []text.Turn{turn("system", "Be brief."), turn("user", "Q?")}}
 	two := bench.Problem{ID: "2", Language: "en", Problem: "R?",
-		Messages: []text.Message{{Role: "user", Content: "Q?"}, {Role: "assistant", Content: "A."},
-			{Role: "user", Content: "R?"}}}
+		Messages: []text.Turn{turn("user", "Q?"), turn("assistant", "A."), turn("user", "R?")}}
 	prefix := language.Builtin().Lookup("en").Prompts.Prefix
 	for _, c := range []struct {
 		p    bench.Problem

@@ -21,9 +21,6 @@ import (
 	"github.com/stele-lm/stele/internal/nearest"
 )
 
-// Chat renders a conversation with a model's own chat template.
-type Chat func(messages []text.Message, addGenerationPrompt bool) (string, error)
-
 // Options say how a prompt is built.
 type Options struct {
 	// Template is one of Templates; empty means auto.
@@ -32,7 +29,7 @@ type Options struct {
 	// thinking in English.", so that the reasoning begins in that language.
 	Hack bool
 	// Chat is the model's own chat template, or nil.
-	Chat Chat
+	Chat text.Chat
 	// Shots are worked examples in the problem's language that go before it.
 	Shots []bench.Problem
 	// Answer is the type of the benchmark's answers where it is not registered, or nil.
@@ -46,7 +43,7 @@ type Options struct {
 func (o *Options) SetChat(t *text.Template, variables map[string]string) error {
 	if len(variables) == 0 {
 		if o.Chat = nil; t != nil {
-			o.Chat = t.Render
+			o.Chat = t.RenderTurns
 		}
 		return nil
 	}
@@ -61,7 +58,7 @@ func (o *Options) SetChat(t *text.Template, variables map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("template arguments: %w", err)
 	}
-	o.Chat = with.Render
+	o.Chat = with.RenderTurns
 	return nil
 }
 
@@ -139,6 +136,8 @@ type Prompt struct {
 	// Bare says that Text has none of the special tokens that a conversation is made
 	// of, so that the tokenizer adds those that it begins every text with.
 	Bare bool
+	// Left counts the messages that the data ask with and the template leaves out.
+	Left int
 }
 
 // Encode returns the prompt's token ids: with <|begin_of_text|> before bare text
@@ -152,8 +151,11 @@ type problem struct {
 }
 
 // turn is the user's turn that asks the problem.
-func (p problem) turn() text.Message {
-	return text.Message{Role: "user", Content: p.words.Ask(p.Problem.Problem)}
+func (p problem) turn() text.Turn { return turn("user", p.words.Ask(p.Problem.Problem)) }
+
+// turn is a message without further fields.
+func turn(role, content string) text.Turn {
+	return text.Turn{Message: text.Message{Role: role, Content: content}}
 }
 
 // asker builds the text before the prefix, and says whether it is bare.
@@ -234,6 +236,7 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 				p.Language)
 		}
 	}
+	left := 0
 	if len(p.Messages) > 0 {
 		asIs, err := conversation(name, p)
 		if err != nil {
@@ -241,6 +244,8 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 		}
 		if asIs != nil {
 			ask = asIs
+		} else {
+			left = len(p.Messages) - 1 // the question is the user's only message
 		}
 	}
 	asked, bare, err := ask(problem{p, words}, o)
@@ -259,7 +264,7 @@ func Build(p bench.Problem, o Options) (Prompt, error) {
 			asked += " "
 		}
 	}
-	return Prompt{Text: asked + prefix, Prefix: prefix, Bare: bare}, nil
+	return Prompt{Text: asked + prefix, Prefix: prefix, Bare: bare, Left: left}, nil
 }
 
 // label matches the beginning of MGSM's examples, "Question: " and "Step-by-Step Answer: "
@@ -274,12 +279,12 @@ func shot(p bench.Problem) bench.Problem {
 }
 
 // turns are the worked examples as a conversation.
-func turns(shots []bench.Problem, words *language.Prompts) []text.Message {
-	var messages []text.Message
+func turns(shots []bench.Problem, words *language.Prompts) []text.Turn {
+	var messages []text.Turn
 	for _, s := range shots {
 		s = shot(s)
-		messages = append(messages, text.Message{Role: "user", Content: words.Ask(s.Problem)},
-			text.Message{Role: "assistant", Content: s.Solution + "\n\n" + words.Conclude(s.Answer)})
+		messages = append(messages, turn("user", words.Ask(s.Problem)),
+			turn("assistant", s.Solution+"\n\n"+words.Conclude(s.Answer)))
 	}
 	return messages
 }
@@ -295,7 +300,7 @@ func chatted(p problem, o Options) (string, bool, error) {
 	if o.Chat == nil {
 		return "", false, errors.New("template chat: the model has no chat template")
 	}
-	messages := append([]text.Message{{Role: "system", Content: p.words.Instruction}},
+	messages := append([]text.Turn{turn("system", p.words.Instruction)},
 		turns(o.Shots, p.words)...)
 	asked, err := o.Chat(append(messages, p.turn()), true)
 	if err != nil {
@@ -317,10 +322,10 @@ func qwenMath(p problem, o Options) (string, bool, error) {
 }
 
 // chatML is the form of Qwen's conversations, ready for the assistant's turn.
-func chatML(system string, messages []text.Message) string {
+func chatML(system string, messages []text.Turn) string {
 	var b strings.Builder
-	for _, m := range append([]text.Message{{Role: "system", Content: system}}, messages...) {
-		writeChatML(&b, m)
+	for _, m := range append([]text.Turn{turn("system", system)}, messages...) {
+		writeChatML(&b, m.Message)
 	}
 	return b.String() + "<|im_start|>assistant\n"
 }

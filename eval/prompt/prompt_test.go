@@ -28,7 +28,7 @@ func TestGoldens(t *testing.T) {
 		for _, language := range language.Study() {
 			for name, hack := range map[string]bool{"": false, "+hack": true} {
 				p := bench.Problem{Language: language, Problem: "2 + 3 = ?"}
-				built, err := Build(p, Options{Template: template, Hack: hack, Chat: chat.Render})
+				built, err := Build(p, Options{Template: template, Hack: hack, Chat: chat.RenderTurns})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -100,11 +100,10 @@ var specialToken = regexp.MustCompile(`^\s*(<[^<>\s]{1,60}>|\[[^\[\]\s]{1,20}\])
 // endOfTurn is the text that a chat template writes between an assistant's words and the user's
 // next ones: its first token, or where that is text, all of it; "" where it writes
 // nothing but space.
-func endOfTurn(chat Chat) (string, error) {
+func endOfTurn(chat text.Chat) (string, error) {
 	const asked, said, again = "QUESTION-ONE", "ANSWER-ONE", "QUESTION-TWO"
-	rendered, err := chat([]text.Message{{Role: "system", Content: "INSTRUCTION"},
-		{Role: "user", Content: asked},
-		{Role: "assistant", Content: said}, {Role: "user", Content: again}}, false)
+	rendered, err := chat([]text.Turn{turn("system", "INSTRUCTION"), turn("user", asked), turn("assistant", said),
+		turn("user", again)}, false)
 	if err != nil {
 		return "", err
 	}

@@ -47,13 +47,13 @@ func worked(t *testing.T) map[string][]bench.Problem {
 // that has it among its examples, is what a model writes that goes on in the same form.
 // It is cut after the example's own answer, in each template and language.
 func TestStopsAtTheNextExample(t *testing.T) {
-	chats := map[string]Chat{}
+	chats := map[string]text.Chat{}
 	for _, name := range []string{"tiny-qwen2", "tiny-llama31"} {
 		template, err := text.LoadTemplate("../../testdata/models/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		chats[name] = template.Render
+		chats[name] = template.RenderTurns
 	}
 	// Conversations in plain text, and without any mark between turns but a line.
 	for name, source := range map[string]string{
@@ -67,7 +67,7 @@ func TestStopsAtTheNextExample(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		chats[name] = template.Render
+		chats[name] = template.RenderTurns
 	}
 	all := worked(t)
 	if len(all) != 11 {

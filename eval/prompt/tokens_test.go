@@ -55,7 +55,7 @@ func TestTokens(t *testing.T) {
 					{"", Options{}}, {"+hack", Options{Hack: true}}, {"+few-shot", Options{Shots: examples}},
 					{"+few-shot+hack", Options{Hack: true, Shots: examples}},
 				} {
-					c.o.Template, c.o.Chat = template, chat.Render
+					c.o.Template, c.o.Chat = template, chat.RenderTurns
 					if template == "native-cot" && c.o.Shots == nil || template == "verbatim" && c.o.Shots != nil {
 						continue
 					}
@@ -134,7 +134,7 @@ func TestThink(t *testing.T) {
 		{"chat", "<|im_start|>assistant\n<think>", "<think>\n" + prefix},
 		{"chat", "<|im_start|>assistant\n", "assistant\n" + prefix},
 	} {
-		chat := func([]text.Message, bool) (string, error) { return "x" + c.end, nil }
+		chat := func([]text.Turn, bool) (string, error) { return "x" + c.end, nil }
 		built, err := Build(p, Options{Template: c.template, Hack: true, Chat: chat})
 		if err != nil || !strings.HasSuffix(built.Text, c.want) || built.Prefix != prefix {
 			t.Errorf("%s %q: %q, %v", c.template, c.end, built.Text, err)

@@ -186,6 +186,14 @@ func (r *Record) Clone() *Record {
 	return c
 }
 
+// Without returns a copy that lacks a key.
+func (r *Record) Without(key string) *Record {
+	c := r.Clone()
+	c.keys = slices.DeleteFunc(c.keys, func(k string) bool { return k == key })
+	delete(c.values, key)
+	return c
+}
+
 // Keys are the names of the fields, in their order.
 func (r *Record) Keys() []string { return slices.Clone(r.keys) }
 

@@ -77,10 +77,10 @@ type Reader struct {
 	Say         io.Writer // gets what was guessed of the data's fields; may be nil
 
 	languages *language.Table
-	answers   answer.Type    // of the benchmark
-	unthought int            // turns whose reasoning the chat template leaves out
-	unread    map[string]int // conversations, by the fields of messages that the chat template does not read
-	told      int            // prompts of a dataset's text that went into a template's instructions
+	answers   answer.Type   // of the benchmark
+	unthought int           // turns whose reasoning the chat template leaves out
+	unread    prompt.Unread // of conversations
+	told      int           // prompts of a dataset's text that went into a template's instructions
 }
 
 // Load reads the training set. A question whose prompt (or solution, for SFT) is
@@ -150,10 +150,11 @@ func (r *Reader) Load() (*Set, error) {
 			"from without it\n", r.unthought)
 	}
 	if r.Say != nil {
-		for _, field := range slices.Sorted(maps.Keys(r.unread)) {
-			fmt.Fprintf(r.Say, "data: the template reads nothing from the field %s of messages: %d conversations "+
-				"are learnt from without it\n", field, r.unread[field])
+		done := "asked"
+		if r.Solutions {
+			done = "learnt from"
 		}
+		r.unread.Say(r.Say, "data", done)
 		if r.told > 0 && r.Solutions && entry.ByPath() {
 			fmt.Fprintf(r.Say, "data: %d questions were put into the instructions of the template %s; for text that "+
 				"goes on as it is, set data.template to verbatim\n", r.told, cmp.Or(d.Template, "auto"))
@@ -338,6 +339,9 @@ func (r *Reader) build(p bench.Problem) (built Problem, fits bool, err error) {
 	asked, err := prompt.Build(p, options)
 	if err != nil {
 		return built, false, fmt.Errorf("prompt of %s (%s): %w", p.ID, p.Language, err)
+	}
+	if err := r.unread.LookAt(p, options, asked); err != nil {
+		return built, false, err
 	}
 	ids, err := asked.Encode(r.Tokenizer)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/eval/bench"
 	"github.com/stele-lm/stele/eval/prompt"
-	"github.com/stele-lm/stele/internal/jsonl"
 )
 
 // converse writes a conversation of which every turn of the assistant's is learnt from. Turns and what stands between
@@ -36,7 +35,7 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 	turns := o.Turns(own)
 	switch {
 	case len(answers) == 1 && (turns == nil || r.Options.Hack):
-		return built, false, r.readFields(p.Turns, nil, "")
+		return built, false, r.leaveFields(p, answers)
 	case turns == nil:
 		return built, false, fmt.Errorf("it has %d turns of the assistant's, and the template writes none: set "+
 			"data.template to chat, for a model that has a chat template, or to qwen-instruct",
@@ -100,51 +99,37 @@ func (r *Reader) converse(p bench.Problem, o prompt.Options) (built Problem, tak
 	return built, true, nil
 }
 
-// readFields counts the fields of messages that the chat template reads nothing from, beside role and content.
-func (r *Reader) readFields(turns []text.Turn, chat prompt.Turns, rendered string) error {
-	sought := map[string]bool{}
-	for _, t := range turns {
-		if t.Fields == nil {
-			continue
-		}
-		record, err := jsonl.ParseRecord(t.Fields)
-		if err != nil {
-			return err
-		}
-		for _, key := range record.Keys() {
-			sought[key] = true
-		}
+// leaveFields counts the fields of an answer of which the words alone are learnt from; those of the question's messages
+// are counted with its prompt.
+func (r *Reader) leaveFields(p bench.Problem, answers []text.Turn) error {
+	left, err := text.FieldsOf(answers)
+	if err != nil {
+		return err
 	}
-	for key := range sought {
-		without := slices.Clone(turns)
-		for i, t := range turns {
-			if t.Fields != nil {
-				var err error
-				if without[i], err = t.Without(key); err != nil {
-					return err
-				}
-			}
-		}
-		other := rendered
-		if chat != nil {
-			var err error
-			if other, _, err = chat(without, r.Tokenizer); err != nil {
-				continue // it is needed
-			}
-		}
-		if other == rendered {
-			r.ignore(key)
-		}
+	asked, err := text.FieldsOf(p.Messages)
+	if err != nil {
+		return err
 	}
+	left = slices.DeleteFunc(left, func(field string) bool { return slices.Contains(asked, field) })
+	r.unread.Look(left, prompt.OfMessages, "", func(string) (string, error) { return "", nil })
 	return nil
 }
 
-// ignore counts a conversation with a field of messages that nothing is read from.
-func (r *Reader) ignore(key string) {
-	if r.unread == nil {
-		r.unread = map[string]int{}
+// readFields counts the fields of messages that the chat template reads nothing from, beside role and content.
+func (r *Reader) readFields(turns []text.Turn, chat prompt.Turns, rendered string) error {
+	sought, err := text.FieldsOf(turns)
+	if err != nil {
+		return err
 	}
-	r.unread[key]++
+	r.unread.Look(sought, prompt.OfMessages, rendered, func(field string) (string, error) {
+		without, err := text.Without(turns, field)
+		if err != nil {
+			return "", err
+		}
+		other, _, err := chat(without, r.Tokenizer)
+		return other, err
+	})
+	return nil
 }
 
 // open reports whether tokens, white space at their end aside, do not end with one that ends something.

@@ -191,6 +191,11 @@ func TestLearntWords(t *testing.T) {
 		"trl, prompt and completion": {`{"prompt": [` + user + `], "completion": [` + said + `, ` + more + `]}`, chatML,
 			Options{}, []string{"It is 2.<|im_end|>", "<think>\nhm\n</think>\n\nYes<|im_end|>"},
 			"question from prompt, solution from completion"},
+		"trl, earlier turns": {`{"prompt": [` + user + `, ` + said + `, ` + user + `], "completion": [` +
+			`{"role": "assistant", "content": "2"}]}`, chatML, Options{}, []string{"2<|im_end|>"},
+			"1 turns in questions are not, as in TRL"},
+		"trl, earlier turns and a text": {`{"prompt": [` + user + `, ` + said + `, ` + user + `], "completion": "2"}`,
+			chatML, Options{}, []string{"2<|im_end|>"}, "1 turns in questions are not, as in TRL"},
 		"verl": {`{"data_source": "x", "prompt": [` + user + `], "reward_model": {"ground_truth": "2"}, "extra_info": ` +
 			`{"answer": "1 + 1 = 2\n#### 2"}}`, chatML, Options{}, []string{"1 + 1 = 2<|im_end|>"},
 			"solution from extra_info.answer"},
@@ -222,6 +227,11 @@ func TestLearntWords(t *testing.T) {
 			[]string{"<think>1 and 1</think>2<|im_end|>"}, ""},
 		"a field that no template reads": {`{"messages": [` + user + `, {"role": "assistant", "content": "2", ` +
 			`"thinking": "1 and 1"}]}`, reasoning, Options{}, []string{"2<|im_end|>"}, "reads nothing from the field thinking of messages"},
+		"fields of a question and an answer, in words": {`{"prompt": [{"role": "user", "name": "Ann", ` +
+			`"content": "1?"}], "completion": [{"role": "assistant", "content": "2", "reasoning_content": "1 and 1"}]}`,
+			"", Options{Template: "none"}, []string{"2<|endoftext|>"}, "from the field name of messages: 1 " +
+				"conversations are learnt from without it\ndata: the template reads nothing from the field " +
+				"reasoning_content of messages: 1 "},
 		"white space and a mark": {`{"prompt": "The sky is", "completion": " blue.\n#### 2"}`, "",
 			Options{Template: "verbatim"}, []string{" blue.\n#### 2<|endoftext|>"}, ""},
 		"a prompt in instructions": {`{"prompt": "The sky is", "completion": " blue"}`, "",
@@ -262,6 +272,56 @@ func TestLearntWords(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) || !strings.Contains(said.String(), c.says) {
 			t.Errorf("%s: %q is learnt from, want %q; it said %q", name, got, c.want, said.String())
+		}
+	}
+}
+
+// named is a template that writes the name and the reasoning of messages.
+const named = `{% for m in messages %}<|im_start|>{{ m.name or m.role }}
+{{ m.reasoning_content }}{{ m.content }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}`
+
+// TestAskedFields: what is asked in training by rewards is given to the chat template with all fields of its messages,
+// as apply_chat_template gives it; those that it does not read, and messages that it leaves out, are said once.
+func TestAskedFields(t *testing.T) {
+	tokenizer := loaded(t, "tiny-qwen2")
+	const brief = `{"role": "system", "content": "Be brief."}, `
+	const ann = `{"role": "user", "name": "Ann", "content": "1 + 1?"}`
+	const earlier = `{"role": "user", "content": "1?"}, ` +
+		`{"role": "assistant", "content": "1", "reasoning_content": "so: "}, `
+	for name, c := range map[string]struct{ messages, source, template, want, says string }{
+		"read": {earlier + ann, named, "auto", "<|im_start|>user\n1?<|im_end|>\n" +
+			"<|im_start|>assistant\nso: 1<|im_end|>\n<|im_start|>Ann\n1 + 1?<|im_end|>\n<|im_start|>assistant\n", ""},
+		"not read": {ann, chatML, "auto", "<|im_start|>user\n1 + 1?<|im_end|>\n<|im_start|>assistant\n",
+			"data: the template reads nothing from the field name of messages: 2 conversations are asked without it\n"},
+		"null":          {strings.Replace(ann, `"Ann"`, "null", 1), chatML, "auto", "", ""},
+		"qwen-instruct": {brief + ann, "", "qwen-instruct", "", "the field name of messages: 2 conversations"},
+		"a question alone": {brief + ann, "", "r1-like", "",
+			"the other messages of 2 conversations (system messages) are left out"},
+		"one message": {`{"role": "user", "content": "1 + 1?"}`, "", "r1-like", "", ""},
+	} {
+		var chat *text.Template
+		if c.source != "" {
+			chat = template(t, "tiny-qwen2", c.source)
+		}
+		path := filepath.Join(t.TempDir(), "data.jsonl")
+		record := `{"prompt": [` + c.messages + `], "answer": "2"}` + "\n"
+		if err := os.WriteFile(path, []byte(record+record), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		r := Reader{Options: Options{Bench: path, Languages: []string{"en"}, Template: c.template}, Template: chat,
+			Tokenizer: tokenizer, MaxPrompt: 1024, Positions: 4096, Say: &said}
+		set, err := r.Load()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_, of, _ := strings.Cut(said.String(), "\n") // the first line is of the columns
+		if got := set.Problems[0].Text; c.want != "" && got != c.want ||
+			c.says != "" && strings.Count(of, c.says) != 1 || c.says == "" && of != "" {
+			t.Errorf("%s: asked %q, want %q; it said %q", name, got, c.want, of)
 		}
 	}
 }
