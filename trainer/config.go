@@ -59,36 +59,36 @@ func (c *Config) objective() (objective.Objective, error) {
 
 // Config is a training run, whole: its YAML file and manifest hold exactly this.
 type Config struct {
-	// Algorithm is the way to train: grpo, gspo, cispo, sapo, sft, or another that is registered (see
-	// objective.Algorithm).
+	// Algorithm is the training method: grpo, gspo, cispo, sapo, sft, or another one that is registered
+	// (see objective.Algorithm).
 	Algorithm string `yaml:"algorithm" json:"algorithm"`
-	// Preset names the recipe that the other settings start from, wherever it is written: paper,
-	// verl-v0.2, dapo, dr-grpo, gspo, cispo, sapo, rloo, reinforce++ or reinforce++-baseline.
+	// Preset names the recipe that the other settings start from, wherever it is written: paper, verl-v0.2,
+	// dapo, dr-grpo, gspo, cispo, sapo, rloo, reinforce++ or reinforce++-baseline.
 	Preset string `yaml:"preset" json:"preset"`
 	// Model is a folder, a hub id in the local cache, or builtin:NAME.
 	Model string `yaml:"model" json:"model"`
-	// Seed decides the order of problems, the rollouts and what an adapter begins with.
+	// Seed determines the order of problems, the rollouts and the initial values of an adapter.
 	Seed uint64 `yaml:"seed" json:"seed"`
-	// Steps is the number of rollout steps, or in SFT of optimiser steps.
+	// Steps is the number of rollout steps or, in SFT, of optimiser steps.
 	Steps int `yaml:"steps" json:"steps"`
 
-	// Memory says what becomes of a run that does not fit into the memory that there is: empty refuses
-	// it; auto chooses the fewest of update.remat, update.micro_tokens, rollout.batch and optimizer.state
-	// with which it fits, and says which.
+	// Memory says what happens to a run that does not fit into the available memory: empty refuses it; auto
+	// chooses the fewest of update.remat, update.micro_tokens, rollout.batch and optimizer.state that make
+	// it fit, and reports them.
 	Memory string `yaml:"memory" json:"memory,omitempty"`
-	// Loggers name the tools that get the metrics as files of theirs in the run's folder, besides
-	// metrics.jsonl: tensorboard, wandb, mlflow, trackio. A run that goes on may have others.
+	// Loggers are the tools for which the metrics are written as files in the run's folder, besides
+	// metrics.jsonl: tensorboard, wandb, mlflow, trackio. A resumed run may have others.
 	Loggers []string `yaml:"loggers" json:"loggers"`
 
-	// Data chooses the problems that are trained on.
+	// Data chooses the problems to train on.
 	Data problems.Options `yaml:"data" json:"data"`
 	// Rollout holds the settings of sampling.
 	Rollout Rollout `yaml:"rollout" json:"rollout"`
-	// Reward weighs what a completion is rewarded for.
+	// Reward weighs the parts of a completion's reward.
 	Reward reward.Config `yaml:"reward" json:"reward"`
 	// Loss holds the options of the objective.
 	Loss objective.Options `yaml:"loss" json:"loss"`
-	// Optimizer is torch's AdamW, with the gradient's norm clipped.
+	// Optimizer is torch's AdamW, with clipping of the gradient's norm.
 	Optimizer optimizer.AdamW `yaml:"optimizer" json:"optimizer"`
 	// Update says how a step's completions become optimiser steps.
 	Update Update `yaml:"update" json:"update"`
@@ -96,7 +96,7 @@ type Config struct {
 	LoRA lora.Options `yaml:"lora" json:"lora"`
 	// Save holds the settings of checkpoints and kept rollouts.
 	Save Save `yaml:"save" json:"save"`
-	// Eval measures the model: before the run, after it, and every few steps if wanted.
+	// Eval measures the model before the run, after it and, if wanted, every few steps.
 	Eval Eval `yaml:"eval" json:"eval"`
 }
 
@@ -105,29 +105,29 @@ const MemoryAuto = "auto"
 
 // Rollout holds the settings of sampling.
 type Rollout struct {
-	// Questions is the number of problems of a step.
+	// Questions is the number of problems per step.
 	Questions int `yaml:"questions" json:"questions"`
-	// GroupSize is the number of completions of each problem, which are compared with each other.
+	// GroupSize is the number of completions per problem, which are compared with each other.
 	GroupSize int `yaml:"group_size" json:"group_size"`
-	// Temperature is that of sampling, above 0; log-probabilities are of the same distribution.
+	// Temperature is the sampling temperature, above 0; log-probabilities are of the same distribution.
 	Temperature float64 `yaml:"temperature" json:"temperature"`
-	// MaxPrompt is the most tokens a prompt may have; problems with longer ones are left out.
+	// MaxPrompt is the maximum number of tokens in a prompt; problems with longer prompts are left out.
 	MaxPrompt int `yaml:"max_prompt" json:"max_prompt"`
-	// MaxTokens is the most tokens of a completion.
+	// MaxTokens is the maximum number of tokens in a completion.
 	MaxTokens int `yaml:"max_tokens" json:"max_tokens"`
-	// Stop lists texts before which a completion ends, beside the model's end of sequence.
+	// Stop lists texts before which a completion ends, in addition to the model's end of sequence.
 	Stop []string `yaml:"stop" json:"stop"`
-	// Batch is the number of sequences that are decoded together; results do not depend on it.
+	// Batch is the number of sequences decoded together; results do not depend on it.
 	Batch int `yaml:"batch" json:"batch"`
-	// MaxDifference stops the run when a sampled token's log-probability in the engine and in the
-	// trainer, before any update, differ by more: by more than ten times that in bfloat16, which rounds
-	// activations too.
+	// MaxDifference stops the run if, before any update, a sampled token's log-probability in the engine
+	// and in the trainer differ by more than this, or in bfloat16, which also rounds activations, by more
+	// than ten times this.
 	MaxDifference float64 `yaml:"max_difference" json:"max_difference"`
 
-	// DynamicSampling leaves groups without contrast out and samples further problems in their place
+	// DynamicSampling drops groups whose members do not differ and samples further problems in their place
 	// (DAPO; verl's filter_groups).
 	DynamicSampling bool `yaml:"dynamic_sampling" json:"dynamic_sampling"`
-	// MaxGenBatches limits how often in a step DynamicSampling samples Questions problems.
+	// MaxGenBatches is how many times per step DynamicSampling may sample Questions problems.
 	MaxGenBatches int `yaml:"max_gen_batches" json:"max_gen_batches"`
 	// FilterBy is the number that must differ within a group for DynamicSampling to keep it: accuracy or
 	// reward.
@@ -142,19 +142,18 @@ const (
 
 // Update holds the settings that turn a step's rollouts into optimiser steps.
 type Update struct {
-	// MiniBatches is the number of optimiser steps in a pass over a step's rollouts; SFT does not read
-	// it.
+	// MiniBatches is the number of optimiser steps in a pass over a step's rollouts; not used in SFT.
 	MiniBatches int `yaml:"mini_batches" json:"mini_batches"`
-	// Epochs is the number of passes over a step's rollouts; SFT does not read it.
+	// Epochs is the number of passes over a step's rollouts; not used in SFT.
 	Epochs int `yaml:"epochs" json:"epochs"`
-	// MicroTokens is the most tokens of one gradient pass, padding among them: less needs less memory.
-	// Results do not depend on it beyond rounding.
+	// MicroTokens is the maximum number of tokens in one gradient pass, including padding. A smaller value
+	// needs less memory; results depend on it only by rounding.
 	MicroTokens int `yaml:"micro_tokens" json:"micro_tokens"`
-	// Batch is the number of examples of an optimiser step in SFT.
+	// Batch is the number of examples per optimiser step in SFT.
 	Batch int `yaml:"batch" json:"batch"`
 	// Remat computes each layer again in the backward pass instead of keeping its activations.
 	Remat bool `yaml:"remat" json:"remat"`
-	// Packing puts several examples of SFT in a row, none of which sees another.
+	// Packing puts several SFT examples in a row; none of them sees another.
 	Packing bool `yaml:"packing" json:"packing"`
 }
 
@@ -162,52 +161,50 @@ type Update struct {
 type Save struct {
 	// Every is the number of steps between checkpoints; the last step always has one.
 	Every int `yaml:"every" json:"every"`
-	// KeepLast is the number of latest checkpoints that stay; 0 keeps all.
+	// KeepLast is the number of latest checkpoints to keep; 0 keeps all.
 	KeepLast int `yaml:"keep_last" json:"keep_last"`
-	// KeepBest is the number of checkpoints with the highest accuracy in evaluation that stay besides;
-	// each step that is evaluated then has one.
+	// KeepBest is the number of checkpoints with the highest evaluation accuracy to keep in addition; each
+	// evaluated step then has a checkpoint.
 	KeepBest int `yaml:"keep_best" json:"keep_best"`
-	// DType is the dtype that checkpoints are written in: float32, bfloat16 or float16; empty is the one that
-	// the model came in, or bfloat16 where --dtype bfloat16 holds the weights in it. Beside weights in less than
-	// they are held in a checkpoint keeps them exactly, for the run to go on with.
+	// DType is the dtype of checkpoints: float32, bfloat16 or float16; empty means the dtype in which the
+	// model came, or bfloat16 if --dtype bfloat16 holds the weights in it. If that is less precise than the
+	// weights in training, a checkpoint also keeps those exactly, for resuming.
 	DType string `yaml:"dtype" json:"dtype,omitempty"`
-	// Rollouts writes rollouts/step-N.jsonl: each completion with its rewards.
+	// Rollouts writes rollouts/step-N.jsonl, with each completion and its rewards.
 	Rollouts bool `yaml:"rollouts" json:"rollouts"`
 }
 
 // Eval holds the settings of evaluation: before the run, after it, and every few steps if
 // wanted.
 type Eval struct {
-	// Bench names benchmarks as data.bench does, with commas between several; empty evaluates nothing.
+	// Bench names benchmarks as data.bench does, several separated by commas; empty evaluates nothing.
 	Bench string `yaml:"bench" json:"bench"`
 	// Dir is the folder of benchmarks.
 	Dir string `yaml:"dir" json:"dir"`
-	// Registry is a file of your own benchmarks, over those of benchmarks.yaml in Dir.
+	// Registry is a file of your own benchmarks, which takes precedence over benchmarks.yaml in Dir.
 	Registry string `yaml:"registry" json:"registry"`
-	// Grader names whose verdicts make the accuracy: qwen, which empty is too, or strict.
+	// Grader is the grader whose verdicts make the accuracy: qwen (also if empty) or strict.
 	Grader string `yaml:"grader" json:"grader"`
-	// Languages are the codes of the languages of the questions; empty takes those of the benchmark.
+	// Languages are the codes of the languages of the questions; empty means all that the benchmark has.
 	Languages []string `yaml:"languages" json:"languages"`
-	// Levels are the levels of difficulty; empty takes all.
+	// Levels are the levels of difficulty; empty means all.
 	Levels []int `yaml:"levels" json:"levels"`
-	// Limit is the number of questions that are asked, the first, the same in each language; 0 asks
-	// all.
+	// Limit is the number of questions to ask, from the first on, the same in each language; 0 means all.
 	Limit int `yaml:"limit" json:"limit"`
-	// Samples is the number of completions of a question; 0 takes the benchmark's own number.
+	// Samples is the number of completions per question; 0 means the benchmark's own number.
 	Samples int `yaml:"samples" json:"samples"`
-	// Temperature is that of sampling; 0 is greedy.
+	// Temperature is the sampling temperature; 0 is greedy.
 	Temperature float64 `yaml:"temperature" json:"temperature"`
-	// TopP keeps the likeliest tokens that have this much of the probability (nucleus sampling); 1
-	// keeps all.
+	// TopP keeps the likeliest tokens with this total probability (nucleus sampling); 1 keeps all.
 	TopP float64 `yaml:"top_p" json:"top_p"`
-	// MaxTokens is the most tokens of a completion; 0 takes the benchmark's own limit.
+	// MaxTokens is the maximum number of tokens in a completion; 0 means the benchmark's own limit.
 	MaxTokens int `yaml:"max_tokens" json:"max_tokens"`
-	// Before measures the initial model, too.
+	// Before also measures the initial model.
 	Before bool `yaml:"before" json:"before"`
 	// Every is the number of steps between evaluations; 0 evaluates only before and after.
 	Every int `yaml:"every" json:"every"`
-	// Patience ends the run when this many evaluations in a row have not been more accurate than the
-	// best before them; 0 never does.
+	// Patience ends the run when this many consecutive evaluations have not been more accurate than the
+	// best one before them; 0 turns it off.
 	Patience int `yaml:"patience" json:"patience"`
 }
 

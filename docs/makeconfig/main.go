@@ -28,9 +28,9 @@ const (
 const head = `# Settings of a training run
 
 Written by go generate from the comments in the code. A setting is a line of the YAML file that
-stele train --config reads, or --set KEY=VALUE, where a key is written with dots as here. After
-the type comes the default, and then what presets have instead. Settings that have no effect in a
-run are named when it begins.
+stele train --config reads, or --set KEY=VALUE with the key written with dots, as here. After the
+type come the default and the values that presets have instead. A run names the settings that have
+no effect when it begins.
 `
 
 func main() {
@@ -123,7 +123,8 @@ func (d *document) section(prefix, about string, v reflect.Value, presets map[st
 		d.entry(prefix+key, field.Type, v.Field(i), of(i), text)
 		if element := field.Type; element.Kind() == reflect.Slice && element.Elem().Kind() == reflect.Struct {
 			sections = append(sections, func() {
-				d.section(prefix+key+"[].", "Each of "+prefix+key+" has these.", reflect.Zero(element.Elem()),
+				d.section(prefix+key+"[].", "Each entry of "+prefix+key+" has these settings.",
+					reflect.Zero(element.Elem()),
 					nil)
 			})
 		}

@@ -16,25 +16,25 @@ import (
 // Options trains factors B·A of rank r that are added to some of the weights,
 // W = W₀ + alpha/r · B·A (Hu et al., "LoRA", 2021), instead of the weights.
 type Options struct {
-	// Rank is that of the factors; 0 trains all weights.
+	// Rank is the rank of the factors; 0 trains all weights.
 	Rank int `yaml:"rank" json:"rank"`
-	// Alpha multiplies the factors' product, as Alpha / Rank.
+	// Alpha scales the factors' product by Alpha / Rank.
 	Alpha float64 `yaml:"alpha" json:"alpha"`
 	// Targets are the projections that get factors, in PEFT's names.
 	Targets []string `yaml:"targets" json:"targets"`
-	// Adapter is an adapter in PEFT's layout that is trained further, a folder or a hub id in the local cache;
-	// empty begins with new factors. Rank, alpha and targets are then the adapter's, and need not be set. The
-	// reference model has it as it was.
+	// Adapter is an adapter in PEFT's layout to train further, a folder or a hub id in the local cache;
+	// empty begins with new factors. Rank, alpha and targets are then the adapter's, and need not be set.
+	// The reference model includes the original adapter.
 	Adapter string `yaml:"adapter" json:"adapter,omitempty"`
-	// Merge writes the merged model to checkpoints, which any program loads; the adapter alone is there
-	// either way.
+	// Merge also writes the merged model to checkpoints, which any program can load; the adapter alone is
+	// always there.
 	Merge bool `yaml:"merge" json:"merge"`
-	// Base is how the projections, which are frozen, are held on the device: none as the dtype of the
-	// weights says, nf4 in 4 bits, as QLoRA does, or int8 in 8, in blocks of 64. They are quantised from
-	// the checkpoint as they are loaded; embedding, norms, biases and head stay as they are.
+	// Base is how the frozen projections are held on the device: none is the dtype of the weights, nf4 is 4
+	// bits as in QLoRA, int8 is 8 bits, both in blocks of 64. They are quantised from the checkpoint while
+	// it is loaded; embedding, norms, biases and head are not.
 	Base blockwise.Code `yaml:"base" json:"base"`
-	// DoubleQuant quantises the largest magnitudes of Base's blocks, too, which take 0.13 bits a weight
-	// then instead of 0.5.
+	// DoubleQuant also quantises the largest magnitudes of Base's blocks, which then take 0.13 bits per
+	// weight instead of 0.5.
 	DoubleQuant bool `yaml:"double_quant" json:"double_quant"`
 }
 

@@ -12,9 +12,9 @@ const CISPO = "cispo"
 
 // cispoOptions are loss.options of cispo.
 type cispoOptions struct {
-	// Lowest is the least weight that a token's ratio gives it; 0, the paper's, is no bound.
+	// Lowest is the smallest weight that a token's ratio can give it; 0, the paper's value, is no limit.
 	Lowest float64 `yaml:"lowest"`
-	// Highest is the greatest weight that a token's ratio gives it.
+	// Highest is the largest weight that a token's ratio can give it.
 	Highest float64 `yaml:"highest"`
 }
 

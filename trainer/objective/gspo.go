@@ -17,9 +17,9 @@ type gspoOptions struct {
 	Low float64 `yaml:"low"`
 	// High is ε above 1: ratios of a sequence over 1+ε are clipped.
 	High float64 `yaml:"high"`
-	// Level is whose probabilities the gradient reaches: sequence, those of all tokens from each (Eq. 5 to 7 of the
-	// paper, TRL's), or token, each its own (Eq. 13, verl's). With loss.aggregation seq-mean-token-mean both are
-	// the same.
+	// Level says which probabilities the gradient of a token reaches: sequence, those of all tokens (Eq. 5
+	// to 7 of the paper, TRL's), or token, only its own (Eq. 13, verl's). With loss.aggregation
+	// seq-mean-token-mean both are the same.
 	Level string `yaml:"level"`
 }
 

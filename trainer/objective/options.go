@@ -14,55 +14,55 @@ import (
 // for each token, computed on the host over the whole mini-batch (see Aggregation),
 // so that micro-batches add up to the same gradient whatever their size.
 type Options struct {
-	// Aggregation makes one number of the tokens' losses: seq-mean-token-mean (Eq. 5), token-mean
+	// Aggregation combines the tokens' losses into one number: seq-mean-token-mean (Eq. 5), token-mean
 	// (DAPO), micro-token-mean (verl v0.2), seq-mean-token-sum or seq-mean-token-sum-norm (Dr. GRPO).
 	Aggregation Aggregation `yaml:"aggregation" json:"aggregation"`
-	// Length is the constant that Aggregation seq-mean-token-sum-norm divides by; 0 means the most
-	// tokens a completion may have.
+	// Length is the constant that Aggregation seq-mean-token-sum-norm divides by; 0 means the maximum
+	// length of a completion.
 	Length int `yaml:"length" json:"length"`
-	// MicroSequences counts the rollouts that Aggregation micro-token-mean takes the mean over at a
-	// time, verl's ppo_micro_batch_size_per_gpu.
+	// MicroSequences is the number of rollouts over which Aggregation micro-token-mean takes each mean,
+	// verl's ppo_micro_batch_size_per_gpu.
 	MicroSequences int `yaml:"micro_sequences" json:"micro_sequences"`
 	// ClipLow is ε below 1: ratios under 1-ε are clipped.
 	ClipLow float64 `yaml:"clip_low" json:"clip_low"`
 	// ClipHigh is ε above 1: ratios over 1+ε are clipped.
 	ClipHigh float64 `yaml:"clip_high" json:"clip_high"`
-	// DualClip c > 1 bounds the loss of negative advantages at -c·A, as verl does with 3; 0 is off.
+	// DualClip c > 1 limits the loss of negative advantages to -c·A, as verl does with 3; 0 is off.
 	DualClip float64 `yaml:"dual_clip" json:"dual_clip"`
 
 	// Beta is the weight of the KL divergence to the reference model; 0 needs no reference.
 	Beta float64 `yaml:"beta" json:"beta"`
-	// KLIn counts the KL divergence in the loss (Eq. 5) or in the reward: loss or reward.
+	// KLIn says where the KL divergence counts: loss (Eq. 5) or reward.
 	KLIn string `yaml:"kl_in" json:"kl_in"`
 	// KL is the estimator of the divergence: k1, k2 or k3 (Schulman, "Approximating KL divergence").
 	KL string `yaml:"kl" json:"kl"`
-	// KLTarget makes Beta adaptive: it moves so that the KL divergence of a sequence in the reward, of
-	// a token in the loss, comes to this; 0 keeps it fixed.
+	// KLTarget makes Beta adaptive: it moves so that the KL divergence reaches this value, per sequence if
+	// it counts in the reward, per token if in the loss; 0 keeps Beta fixed.
 	KLTarget float64 `yaml:"kl_target" json:"kl_target"`
-	// KLHorizon is the number of rollouts in which an adaptive Beta moves by its own size.
+	// KLHorizon is the number of rollouts in which an adaptive Beta can change by its own size.
 	KLHorizon int `yaml:"kl_horizon" json:"kl_horizon"`
 
 	// Entropy is the weight of the entropy bonus.
 	Entropy float64 `yaml:"entropy" json:"entropy"`
-	// Advantage makes advantages of rewards: group (Eq. 6), which empty is too, rloo, reinforce++ or
+	// Advantage turns rewards into advantages: group (Eq. 6; also if empty), rloo, reinforce++ or
 	// reinforce++-baseline.
 	Advantage Estimator `yaml:"advantage" json:"advantage,omitempty"`
 	// Std divides the advantages of group by a standard deviation of rewards (off in Dr. GRPO).
 	Std bool `yaml:"std" json:"std"`
-	// StdOf is whose deviation Std takes: group, which empty is too, or batch, that of all rewards of a step.
+	// StdOf is the deviation that Std uses: group (also if empty), or batch, that of all rewards of a step.
 	StdOf string `yaml:"std_of" json:"std_of,omitempty"`
-	// MaskTruncated leaves rollouts that were cut off out of the loss; they still count in their
-	// group's mean (DAPO, "overlong filtering").
+	// MaskTruncated leaves truncated rollouts out of the loss; they still count in their group's mean
+	// (DAPO, "overlong filtering").
 	MaskTruncated bool `yaml:"mask_truncated" json:"mask_truncated"`
 
-	// ImportanceSampling corrects for the sampling engine's probabilities being others than the
-	// trainer's, in TRL's words: none, token_truncate, token_mask, sequence_truncate or sequence_mask.
+	// ImportanceSampling corrects for differences between the probabilities of the sampling engine and the
+	// trainer, in TRL's terms: none, token_truncate, token_mask, sequence_truncate or sequence_mask.
 	ImportanceSampling ImportanceSampling `yaml:"importance_sampling" json:"importance_sampling"`
 	// ImportanceCap is the largest weight of ImportanceSampling.
 	ImportanceCap float64 `yaml:"importance_cap" json:"importance_cap"`
 
-	// Own are settings of an algorithm that others do not have, by name, as in {tau: 0.5}. Others
-	// than the algorithm's are refused.
+	// Own are settings that only this algorithm has, by name, as in {tau: 0.5}. Settings of other
+	// algorithms are refused.
 	Own Own `yaml:"options,omitempty" json:"options,omitempty"`
 }
 

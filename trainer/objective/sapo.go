@@ -11,9 +11,10 @@ const SAPO = "sapo"
 
 // sapoOptions are loss.options of sapo.
 type sapoOptions struct {
-	// TauPositive is how fast a token of positive advantage loses its weight as its ratio leaves 1.
+	// TauPositive is how fast a token with a positive advantage loses its weight as its ratio moves away
+	// from 1.
 	TauPositive float64 `yaml:"tau_positive"`
-	// TauNegative is how fast one of negative advantage, or of none, does.
+	// TauNegative is the same for a token with a negative or zero advantage.
 	TauNegative float64 `yaml:"tau_negative"`
 }
 

@@ -12,28 +12,29 @@ import (
 type AdamW struct {
 	// LR is the learning rate after the warm-up.
 	LR float64 `yaml:"lr" json:"lr"`
-	// Beta1 is the decay of the gradient's mean.
+	// Beta1 is the decay of the running mean of the gradient.
 	Beta1 float64 `yaml:"beta1" json:"beta1"`
-	// Beta2 is the decay of the mean of its squares.
+	// Beta2 is the decay of the running mean of its squares.
 	Beta2 float64 `yaml:"beta2" json:"beta2"`
-	// Epsilon is added to the root of the mean of squares.
+	// Epsilon is added to the square root of the mean of squares.
 	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
-	// WeightDecay takes this times the learning rate off each weight.
+	// WeightDecay is the share of each weight, times the learning rate, that a step subtracts.
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
-	// MaxGradNorm is the gradient's norm above which it is scaled down; 0 does not clip.
+	// MaxGradNorm is the norm above which a gradient is scaled down; 0 does not clip.
 	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"`
-	// Warmup is the number of the run's steps over which the learning rate rises from 0.
+	// Warmup is the number of the run's steps in which the learning rate rises from 0.
 	Warmup int `yaml:"warmup" json:"warmup"`
-	// Schedule is the learning rate's course after the warm-up: constant or cosine (to min_lr_ratio of it
-	// at the last step).
+	// Schedule is the course of the learning rate after the warm-up: constant or cosine (to min_lr_ratio of
+	// it at the last step).
 	Schedule string `yaml:"schedule" json:"schedule"`
-	// MinLRRatio is the share of the learning rate at which the cosine ends, as verl's setting of that name.
+	// MinLRRatio is the share of the learning rate at which the cosine ends, like verl's setting of that
+	// name.
 	MinLRRatio float64 `yaml:"min_lr_ratio" json:"min_lr_ratio,omitempty"`
 	// State is the precision of the moments: float32, bfloat16 or int8. docs/memory.md says what the
 	// smaller ones cost.
 	State string `yaml:"state" json:"state"`
-	// Masters keeps float32 copies of weights that are held in bfloat16. Without them an update rounds
-	// each weight up or down by chance, so that its mean moves as it should.
+	// Masters keeps float32 copies of weights that are held in bfloat16. Without them an update rounds each
+	// weight up or down at random, so that it moves correctly on average.
 	Masters bool `yaml:"masters" json:"masters"`
 	// ZeROStage 1 divides the moments and masters over the processes that mpirun or srun started, as ZeRO's
 	// stage of that number (DeepSpeed's zero_optimization.stage); 0 has all of them in each. Checkpoints are the same.

@@ -15,48 +15,48 @@ type Options struct {
 	Bench string `yaml:"bench" json:"bench"`
 	// Dir is the folder of benchmarks.
 	Dir string `yaml:"dir" json:"dir"`
-	// Registry is a file of your own benchmarks, over those of benchmarks.yaml in Dir.
+	// Registry is a file of your own benchmarks, which takes precedence over benchmarks.yaml in Dir.
 	Registry string `yaml:"registry" json:"registry"`
-	// Split is train or test, where the benchmark has both.
+	// Split is train or test, if the benchmark has both.
 	Split string `yaml:"split" json:"split"`
 	// Languages are the codes of the languages of the problems.
 	Languages []string `yaml:"languages" json:"languages"`
-	// Levels are the levels of difficulty; empty takes all.
+	// Levels are the levels of difficulty; empty means all.
 	Levels []int `yaml:"levels" json:"levels"`
-	// Types are the types of problem; empty takes all.
+	// Types are the types of problem; empty means all.
 	Types []string `yaml:"types" json:"types"`
-	// Limit is the number of problems that are taken of each language, the first; 0 takes all.
+	// Limit is the number of problems to take in each language, from the first on; 0 means all.
 	Limit int `yaml:"limit" json:"limit"`
-	// Fields name the fields that hold a problem, its answer and so on in a file or folder of your
-	// own, as in {answer: reward_model.ground_truth}; those left out have the usual names
-	// (docs/training.md). The parts are id, language, problem (or question,
-	// prompt), answer, solution (or completion), level and type.
+	// Fields name the fields of a problem, its answer and so on in a file or folder of your own, as in
+	// {answer: reward_model.ground_truth}; parts that are not listed have their usual names
+	// (docs/training.md). The parts are id, language, problem (or question, prompt), answer, solution (or
+	// completion), level and type.
 	Fields map[string]string `yaml:"fields,omitempty" json:"fields,omitempty"`
 
-	// Count is the number of problems of each language that are chosen, by Seed and their ids
-	// alone; 0 takes all.
+	// Count is the number of problems to choose in each language, which depends only on Seed and their ids;
+	// 0 means all.
 	Count int `yaml:"count" json:"count"`
-	// Seed decides what Count chooses.
+	// Seed determines what Count chooses.
 	Seed uint64 `yaml:"seed" json:"seed"`
-	// Shares is the share of Count that each level has, as in {1: 0.1, 2: 0.2, 3: 0.7}; empty leaves it
-	// to chance.
+	// Shares is the share of Count that each level gets, as in {1: 0.1, 2: 0.2, 3: 0.7}; empty leaves it to
+	// chance.
 	Shares map[int]float64 `yaml:"shares" json:"shares"`
-	// Unparallel gives each language problems of its own, that no other language has, instead of the
-	// same ones.
+	// Unparallel gives each language different problems, which no other language has, instead of the same
+	// ones.
 	Unparallel bool `yaml:"unparallel" json:"unparallel"`
-	// MaxSolution leaves solutions with more tokens out of SFT; 0 leaves out only what the model has no
-	// positions for.
+	// MaxSolution leaves solutions with more tokens than this out of SFT; 0 leaves out only those that
+	// exceed the model's positions.
 	MaxSolution int `yaml:"max_solution" json:"max_solution"`
 	// Curriculum goes through each epoch from the lowest level to the highest instead of in random
 	// order.
 	Curriculum bool `yaml:"curriculum" json:"curriculum"`
 
 	// Template makes the prompt: auto, chat, qwen-instruct, qwen-math, r1-like, none, plain, verbatim or
-	// native-cot (docs/evaluation.md). Text of a prompt goes into the instructions of all but plain, which
-	// adds the end of a line, and verbatim, which adds nothing.
+	// native-cot (docs/evaluation.md). All of them put the text of a prompt into instructions, except
+	// plain, which only adds a line break, and verbatim, which adds nothing.
 	Template string `yaml:"template" json:"template"`
-	// TemplateArgs are variables of the model's own chat template, as in {enable_thinking: false}; evaluations
-	// during training have them too.
+	// TemplateArgs are variables of the model's own chat template, as in {enable_thinking: false};
+	// evaluations during training use them, too.
 	TemplateArgs prompt.Arguments `yaml:"template_args,omitempty" json:"template_args,omitempty"`
 	// Hack begins the completion with a prefix in the problem's language (the paper's prompt hacking).
 	Hack bool `yaml:"hack" json:"hack"`

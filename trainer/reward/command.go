@@ -23,16 +23,16 @@ import (
 // of null (or NaN, as Python writes it) does not count for that rollout. An answer may repeat
 // "id" and "sample", which must then be those of the line it answers.
 type Command struct {
-	// Name is the reward's in metrics and rollouts.
+	// Name is the reward's name in metrics and rollouts.
 	Name string `yaml:"name" json:"name"`
 	// Run is the program and its arguments; no shell reads them.
 	Run []string `yaml:"run" json:"run"`
-	// Weight is that of the reward in the sum.
+	// Weight is the reward's weight in the sum.
 	Weight float64 `yaml:"weight" json:"weight"`
-	// TimeoutS is the time it has after its input ended, seconds; 0 means 60.
+	// TimeoutS is the time in seconds that it has after the end of its input; 0 means 60.
 	TimeoutS float64 `yaml:"timeout_s" json:"timeout_s"`
-	// Workers is how many of it run at a time, each of which gets some of the lines; 0 means 1. Rewards do not
-	// depend on it.
+	// Workers is the number of copies that run at a time, each of which gets some of the lines; 0 means 1.
+	// Rewards do not depend on it.
 	Workers int `yaml:"workers,omitempty" json:"workers,omitempty"`
 }
 

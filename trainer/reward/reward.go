@@ -23,34 +23,36 @@ import (
 
 // Config holds the weights λ of Eq. 7.
 type Config struct {
-	// Only names the rewards that count: accuracy, format, language, overlong and those of commands. Others have no
-	// weight, whatever it is, and commands that are not named do not run; empty takes all.
+	// Only names the rewards that count: accuracy, format, language, overlong and those of commands. The
+	// others get no weight, whatever their setting, and commands that are not named do not run. Empty means
+	// all.
 	Only []string `yaml:"only" json:"only,omitempty"`
-	// Accuracy is λ1, the weight of a right answer.
+	// Accuracy is λ1, the weight of a correct answer.
 	Accuracy float64 `yaml:"accuracy" json:"accuracy"`
 	// Format is λ2, the weight of an answer in the format that the prompt asks for.
 	Format float64 `yaml:"format" json:"format"`
 	// Language is λ3, the weight of reasoning in the language of the problem.
 	Language float64 `yaml:"language" json:"language"`
-	// LanguageBy says how much of Language a reasoning gets: verdict, all where it is in the language of
-	// the problem and else nothing (the paper's), or share, the share of its words that are in it.
+	// LanguageBy says how the language reward is given: verdict gives all of it if the reasoning is in the
+	// language of the problem and otherwise none (as in the paper); share gives the share of its words in
+	// that language.
 	LanguageBy string `yaml:"language_by" json:"language_by"`
-	// Words measures the share of words in the language of the problem also where it is not rewarded:
-	// words/* in metrics.jsonl. It takes some 50 µs of a core a word.
+	// Words measures the share of words in the language of the problem even if it is not rewarded: words/*
+	// in metrics.jsonl. It takes about 50 µs of one core per word.
 	Words bool `yaml:"words" json:"words"`
-	// Grader names whose verdicts the accuracy is: qwen, which empty is too, or strict.
+	// Grader is the grader whose verdicts make the accuracy: qwen (also if empty) or strict.
 	Grader string `yaml:"grader" json:"grader"`
-	// Think asks the format reward for <think>…</think> before the answer.
+	// Think makes the format reward require <think>…</think> before the answer.
 	Think bool `yaml:"think" json:"think"`
 
-	// LangCandidates are the languages among which the language of a rollout is chosen where they share
-	// a script: codes, all, or study for the eleven. It holds for evaluations during training too.
+	// LangCandidates are the languages among which rollouts in a shared script are distinguished: codes,
+	// all, or study for the eleven. Evaluations during training use them, too.
 	LangCandidates []string `yaml:"lang_candidates" json:"lang_candidates"`
 
-	// OverlongBuffer is the share of the most tokens, at the end, in which long completions are
+	// OverlongBuffer is the share of the maximum length, at its end, in which long completions are
 	// punished; 0 is off (DAPO).
 	OverlongBuffer float64 `yaml:"overlong_buffer" json:"overlong_buffer"`
-	// OverlongPenalty is the most that is taken off within OverlongBuffer.
+	// OverlongPenalty is the largest penalty within OverlongBuffer.
 	OverlongPenalty float64 `yaml:"overlong_penalty" json:"overlong_penalty"`
 
 	// Commands are rewards that your own programs compute (docs/training.md).
