@@ -69,6 +69,18 @@ type Options struct {
 	Log, Say io.Writer
 }
 
+const defaultPageSize = 16
+
+// PoolTokens is how many token slots a pool of the default page size has in which so many sequences of at most longest
+// tokens run together and none waits for pages of another.
+func PoolTokens(longest, sequences int) int { return poolTokens(longest, sequences, defaultPageSize) }
+
+// poolTokens is PoolTokens for pages of another size. The last page of a sequence is its own, however full, and the
+// scheduler begins one only where each that runs has a page more to grow into.
+func poolTokens(longest, sequences, page int) int {
+	return ((longest+page-1)/page + 1) * page * sequences
+}
+
 // DefaultPoolBytes bounds the key-value pool when the options do not.
 const DefaultPoolBytes = 2 << 30
 
@@ -77,7 +89,7 @@ func (o *Options) setDefaults() error {
 		o.MaxBatch = 32
 	}
 	if o.PageSize == 0 {
-		o.PageSize = 16
+		o.PageSize = defaultPageSize
 	}
 	if o.ChunkSize == 0 {
 		o.ChunkSize = 512
@@ -179,11 +191,15 @@ type pool struct {
 // On several devices each makes such a pool.
 func (e *Engine) Reserve(longest, together int) error {
 	for _, one := range e.all() {
-		if err := one.ensurePool(longest, longest*together); err != nil {
+		if err := one.ensurePool(longest, one.poolTokens(longest, together)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (e *Engine) poolTokens(longest, sequences int) int {
+	return poolTokens(longest, sequences, e.options.PageSize)
 }
 
 // ensurePool makes a pool in which a sequence of longest tokens fits, and as far

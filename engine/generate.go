@@ -85,17 +85,19 @@ func (e *Engine) Generate(ctx context.Context, requests []Request, emit func(Com
 
 // generate is Generate on one device, of requests that were checked.
 func (e *Engine) generate(ctx context.Context, requests []Request, emit func(Completion) error) error {
-	longest, total := 0, 0
+	longest, samples, total := 0, 0, 0
 	for i := range requests {
 		r := &requests[i]
 		length := min(len(r.Prompt)+r.MaxTokens, e.Weights.Config.MaxPositions)
 		longest = max(longest, length)
-		total += length * max(r.N, 1)
+		samples += max(r.N, 1)
+		total += e.poolTokens(length, max(r.N, 1))
 	}
 	if len(requests) == 0 {
 		return nil
 	}
-	if err := e.ensurePool(longest, min(total, longest*e.options.MaxBatch)); err != nil {
+	together := e.poolTokens(longest, min(samples, e.options.MaxBatch))
+	if err := e.ensurePool(longest, min(total, together)); err != nil {
 		return err
 	}
 	run := e.newGeneration(longest)

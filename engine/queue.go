@@ -14,8 +14,11 @@ type Queue struct {
 	// Next returns a request and the number that its completions have; nil where there are no more. An error ends
 	// the generation. It is called by one goroutine at a time.
 	Next func(ctx context.Context) (number int, r *Request, err error)
-	// Held is how many samples a device has at most, those included that wait for their turn.
+	// Held is how many samples a device has at most, but for the last request's, those included that wait for their
+	// turn: with fewer it asks for a request.
 	Held int
+	// Group is the most samples that a request asks for.
+	Group int
 	// Longest is the most tokens that a sequence may have, its prompt included.
 	Longest int
 }
@@ -23,8 +26,9 @@ type Queue struct {
 // GenerateFrom is Generate of requests that a queue hands out. What a request generates does not depend on who is
 // given which, nor when.
 func (e *Engine) GenerateFrom(ctx context.Context, q Queue, emit func(Completion) error) error {
-	if q.Held < 1 || q.Longest < 2 {
-		return fmt.Errorf("a queue of %d samples at a time, of %d tokens: expected 1 and 2, or more", q.Held, q.Longest)
+	if q.Held < 1 || q.Group < 1 || q.Longest < 2 {
+		return fmt.Errorf("a queue of %d samples at a time, %d a request, of %d tokens: expected 1, 1 and 2, or more",
+			q.Held, q.Group, q.Longest)
 	}
 	q.Longest = min(q.Longest, e.Weights.Config.MaxPositions)
 	if len(e.others) == 0 {
@@ -58,7 +62,8 @@ func (e *Engine) GenerateFrom(ctx context.Context, q Queue, emit func(Completion
 
 // generateFrom is GenerateFrom on one device.
 func (e *Engine) generateFrom(ctx context.Context, q Queue, emit func(Completion) error) (err error) {
-	if err := e.ensurePool(q.Longest, q.Longest*min(q.Held, e.options.MaxBatch)); err != nil {
+	together := min(q.Held-1+q.Group, e.options.MaxBatch)
+	if err := e.ensurePool(q.Longest, e.poolTokens(q.Longest, together)); err != nil {
 		return err
 	}
 	run := e.newGeneration(q.Longest)
@@ -110,6 +115,9 @@ func (e *Engine) generateFrom(ctx context.Context, q Queue, emit func(Completion
 func (e *Engine) enqueue(run *generation, q Queue, r *Request, emit func(Completion) error) error {
 	if err := e.CheckRequest(r); err != nil {
 		return err
+	}
+	if n := max(r.N, 1); n > q.Group {
+		return fmt.Errorf("it asks for %d samples, and the queue said %d", n, q.Group)
 	}
 	if n := min(len(r.Prompt)+r.MaxTokens, e.Weights.Config.MaxPositions); n > q.Longest {
 		return fmt.Errorf("it may have %d tokens, and the queue said %d", n, q.Longest)

@@ -43,7 +43,7 @@ func TestQueue(t *testing.T) {
 			for _, e := range engines {
 				all.Go(func() {
 					held, most := 0, 0
-					err := e.GenerateFrom(t.Context(), engine.Queue{Held: 2, Longest: 24,
+					err := e.GenerateFrom(t.Context(), engine.Queue{Held: 2, Group: 2, Longest: 24,
 						Next: func(context.Context) (int, *engine.Request, error) {
 							asking.Lock()
 							defer asking.Unlock()
@@ -80,8 +80,13 @@ func TestQueue(t *testing.T) {
 			},
 			"the queue said 24":            one24(requests[0], 30),
 			`request "0": max tokens is 0`: one24(requests[0], 0),
+			"asks for 3 samples, and the queue said 2": func(context.Context) (int, *engine.Request, error) {
+				r := requests[0]
+				r.N = 3
+				return 0, &r, nil
+			},
 		} {
-			err := engines[0].GenerateFrom(t.Context(), engine.Queue{Held: 1, Longest: 24, Next: next}, nil)
+			err := engines[0].GenerateFrom(t.Context(), engine.Queue{Held: 1, Group: 2, Longest: 24, Next: next}, nil)
 			if err == nil || !strings.Contains(err.Error(), what) {
 				t.Errorf("%s: %v, want %q", name, err, what)
 			}

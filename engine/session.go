@@ -44,7 +44,8 @@ func (e *Engine) NewSession(tokens int) (*Session, error) {
 	}
 	positions := e.Weights.Config.MaxPositions
 	if tokens == 0 {
-		tokens = min(positions*e.options.MaxBatch, int(e.poolBytes()/e.Weights.Config.KVBytesPerToken(e.poolDType())))
+		tokens = min(e.poolTokens(positions, e.options.MaxBatch),
+			int(e.poolBytes()/e.Weights.Config.KVBytesPerToken(e.poolDType())))
 	}
 	longest := min(positions, tokens)
 	if longest < 2 {

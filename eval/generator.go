@@ -25,6 +25,8 @@ type Queue struct {
 	Next func(ctx context.Context) (number int, r *Request, err error)
 	// Held is how many samples a process has under way at most, but for the last request's.
 	Held int
+	// Group is the most samples that a request asks for.
+	Group int
 	// Longest is the most tokens that a prompt with its completion may have.
 	Longest int
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/eval/metric"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/internal/progress"
@@ -27,6 +28,8 @@ type Deps struct {
 	// Parallel counts the samples that the generator makes beside each other, for the time
 	// that is said to be left; 0 is 1.
 	Parallel int
+	// Devices is how many make as many each; 0 is 1.
+	Devices int
 	// Log gets progress and remarks for a person; nil is silent.
 	Log io.Writer
 	// WithinRun is set where a training run evaluates, which says itself how it goes on when it
@@ -279,7 +282,7 @@ func (r *running) complete(ctx context.Context, fail func(error), requests []Req
 		})
 	}
 	sent := make(map[int]bool, missing)
-	err = r.generate(ctx, requests, missing, func(c Completion) error {
+	err = r.generate(ctx, requests, func(c Completion) error {
 		if c.Request < 0 || c.Request >= len(requests) || c.Sample < 0 || c.Sample >= requests[c.Request].N {
 			return fmt.Errorf("the engine returned sample %d of request %d, which was not asked for",
 				c.Sample, c.Request)
@@ -331,7 +334,7 @@ func (r *running) count(s *Sample, meter *progress.Meter) {
 }
 
 // generate completes the requests: all, or those that this process takes from the queue.
-func (r *running) generate(ctx context.Context, requests []Request, samples int, emit func(Completion) error) error {
+func (r *running) generate(ctx context.Context, requests []Request, emit func(Completion) error) error {
 	p := r.deps.Processes
 	if !p.several() {
 		return r.deps.Generator.Generate(ctx, requests, emit)
@@ -340,16 +343,17 @@ func (r *running) generate(ctx context.Context, requests []Request, samples int,
 	if !ok {
 		return fmt.Errorf("%T takes no requests from a queue", r.deps.Generator)
 	}
-	longest := 0
+	longest, group := 0, 1
 	for i := range requests {
 		longest = max(longest, len(requests[i].Prompt)+requests[i].MaxTokens)
+		group = max(group, requests[i].N)
 	}
-	// Half of a process's share at a time, at most: what is left goes to whoever is free.
-	held := max(1, min(r.deps.Parallel, (samples+2*p.Size-1)/(2*p.Size)))
-	return generator.GenerateFrom(ctx, Queue{Held: held, Longest: longest,
+	deal := cluster.NewDeal(p.Rank, p.Size, max(1, r.deps.Devices), len(requests), group, max(1, r.deps.Parallel),
+		func() (int, error) { return p.Next(r.queue) })
+	return generator.GenerateFrom(ctx, Queue{Held: deal.Held, Group: group, Longest: longest,
 		Next: func(context.Context) (int, *Request, error) {
-			n, err := p.Next(r.queue)
-			if err != nil || n >= len(requests) {
+			n, more, err := deal.Next()
+			if err != nil || !more {
 				return 0, nil, err
 			}
 			return n, &requests[n], nil

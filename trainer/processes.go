@@ -184,10 +184,6 @@ func (r *run) choose(w memory.Workload, available int64) (smaller memory.Workloa
 	return w, c.Settings, nil
 }
 
-// handOut is what one process holds of a step's questions: some are left, so that who has short completions takes
-// more of them.
-const handOut = 0.75
-
 // answered is a question with what a process sampled for it.
 type answered struct {
 	Question    int
@@ -247,17 +243,16 @@ func (r *run) draw(ctx context.Context, counter uint64, requests []engine.Reques
 	for i := range requests {
 		longest = max(longest, len(requests[i].Prompt)+requests[i].MaxTokens)
 	}
-	places := float64(r.job.Size * r.engine.Devices())
-	questions := int(math.Ceil(handOut * float64(len(requests)) / places))
-	held := min((max(questions, 1)-1)*group+1, r.config.Rollout.Batch)
+	deal := cluster.NewDeal(r.job.Rank, r.job.Size, r.engine.Devices(), len(requests), group, r.config.Rollout.Batch,
+		func() (int, error) { return r.job.Next(counter) })
 	return r.engine.GenerateFrom(ctx, engine.Queue{
-		Held: max(held, 1), Longest: longest,
+		Held: deal.Held, Group: group, Longest: longest,
 		Next: func(ctx context.Context) (int, *engine.Request, error) {
 			if err := ctx.Err(); err != nil {
 				return 0, nil, err
 			}
-			n, err := r.job.Next(counter)
-			if err != nil || n >= len(requests) {
+			n, more, err := deal.Next()
+			if err != nil || !more {
 				return 0, nil, err
 			}
 			return n, &requests[n], nil

@@ -420,8 +420,8 @@ func evalOrigin(executor, dtype, model string, weights map[string]string) eval.O
 func evalDeps(e *engine.Engine, spec eval.Spec, origin eval.Origin, batch int, log io.Writer) (eval.Deps,
 	error) {
 	identify, err := identifyAmong(spec, log)
-	return eval.Deps{Parallel: batch, Generator: generator{e}, Identify: identify, Origin: origin, Log: log},
-		err
+	return eval.Deps{Parallel: batch, Devices: e.Devices(), Generator: generator{e}, Identify: identify, Origin: origin,
+		Log: log}, err
 }
 
 // identifyAmong is the identifier for a run's candidates. Languages asked for that no
@@ -470,7 +470,7 @@ func (g generator) Generate(ctx context.Context, requests []eval.Request,
 
 // GenerateFrom implements eval.QueueGenerator.
 func (g generator) GenerateFrom(ctx context.Context, q eval.Queue, emit func(eval.Completion) error) error {
-	return g.Engine.GenerateFrom(ctx, engine.Queue{Held: q.Held, Longest: q.Longest,
+	return g.Engine.GenerateFrom(ctx, engine.Queue{Held: q.Held, Group: q.Group, Longest: q.Longest,
 		Next: func(ctx context.Context) (int, *engine.Request, error) {
 			number, r, err := q.Next(ctx)
 			if err != nil || r == nil {

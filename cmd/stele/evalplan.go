@@ -39,9 +39,9 @@ func newEvalMemory(c *checkpoint.Config, dtype string, projections blockwise.For
 	for _, part := range p.Parts {
 		longest = max(longest, part.PromptMost)
 	}
-	sequence := c.KVBytesPerToken(poolDType(dtype)) * int64(min(longest+tokens, c.MaxPositions))
-	pool := min(sequence*int64(min(batch, p.Samples)), engine.DefaultPoolBytes)
-	m := evalMemory{Weights: model.BytesHeld(c, held, projections), KVPool: max(pool, sequence)}
+	token, longest := c.KVBytesPerToken(poolDType(dtype)), min(longest+tokens, c.MaxPositions)
+	pool := min(token*int64(engine.PoolTokens(longest, min(batch, p.Samples))), engine.DefaultPoolBytes)
+	m := evalMemory{Weights: model.BytesHeld(c, held, projections), KVPool: max(pool, token*int64(longest))}
 	m.Total = m.Weights + m.KVPool
 	return m
 }

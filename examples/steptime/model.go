@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"github.com/stele-lm/stele/cluster"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -78,37 +79,49 @@ func (w work) lengths(seed uint64) []int {
 	return all
 }
 
-// rollouts simulates the queue: a GPU takes a question when it has room for its samples, at most half of its even
-// share at a time and a batch of 64, and decodes what it has, token by token.
+// rollouts simulates how a job's processes, of one GPU each, take questions (see cluster.Deal), with batches of 64, and
+// decode what they have, token by token.
 func (m model) rollouts(w work, gpus int, lengths []int) float64 {
-	held := max(1, min(64, len(lengths)/(2*gpus)))
 	type sequence struct{ left, context int }
 	type gpu struct {
 		now  float64
 		live []sequence
+		deal *cluster.Deal
+		over bool // there are no more questions
+	}
+	next, end := 0, 0.0
+	count := func() (int, error) {
+		next++
+		return next - 1, nil
 	}
 	all := make([]gpu, gpus)
-	next, end := 0, 0.0
+	for rank := range all {
+		all[rank].deal = cluster.NewDeal(rank, gpus, 1, w.questions, w.samples, 64, count)
+	}
 	take := func(g *gpu) {
-		for next < w.questions && len(g.live) < held {
-			for _, n := range lengths[next*w.samples : (next+1)*w.samples] {
+		for !g.over && len(g.live) < g.deal.Held {
+			number, more, _ := g.deal.Next()
+			if g.over = !more; g.over {
+				break
+			}
+			for _, n := range lengths[number*w.samples : (number+1)*w.samples] {
 				g.live = append(g.live, sequence{n, w.prompt})
 			}
-			next++
 			g.now += float64(w.prompt) * m.weights / measured.weights / measured.prefill
 		}
 	}
 	for { // the GPU that is furthest behind goes on
-		g := &all[0]
+		var g *gpu
 		for i := range all {
-			busy := len(all[i].live) > 0 || next < w.questions
-			if busy && (all[i].now < g.now || len(g.live) == 0 && next == w.questions) {
+			if busy := len(all[i].live) > 0 || !all[i].over; busy && (g == nil || all[i].now < g.now) {
 				g = &all[i]
 			}
 		}
-		take(g)
-		if len(g.live) == 0 {
+		if g == nil {
 			return end
+		}
+		if take(g); len(g.live) == 0 {
+			continue
 		}
 		steps, tokens := math.MaxInt, 0
 		for _, s := range g.live {

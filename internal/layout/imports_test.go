@@ -26,7 +26,7 @@ var rooms = []struct {
 	{"docs", []string{"trainer"}},
 	{"cmd", []string{"docs", "trainer", "eval", "cluster", "serve", "engine", "sampler", "kernels", "internal",
 		"third_party"}},
-	{"examples", []string{"trainer", "eval", "engine", "internal"}},
+	{"examples", []string{"trainer", "eval", "cluster", "engine", "internal"}},
 	{"trainer", []string{"eval", "cluster", "engine", "sampler", "kernels", "internal"}},
 	{"eval", []string{"cluster", "engine", "sampler", "internal"}},
 	{"cluster", []string{"internal"}},

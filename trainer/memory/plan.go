@@ -142,7 +142,7 @@ func (w Workload) Plan() Plan {
 	}
 	if w.Rollouts > 0 {
 		sequence := m.KVBytesPerToken(held) * int64(w.Longest)
-		pool := sequence * int64(w.Together())
+		pool := m.KVBytesPerToken(held) * int64(engine.PoolTokens(w.Longest, w.Together()))
 		p.KVPool = max(min(pool, engine.DefaultPoolBytes), sequence)
 	}
 
