@@ -23,7 +23,7 @@ import (
 const role = "STELE_CLUSTER_ROLE"
 
 var roles = map[string]func(j *Job) error{"calls": calls, "next": next, "fault": faulty, "hang": hanging,
-	"kill": killed, "many": many, "leave": leaving}
+	"kill": killed, "many": many, "leave": leaving, "all": allFaulty}
 
 func TestMain(m *testing.M) {
 	part := roles[os.Getenv(role)]
@@ -250,6 +250,15 @@ func faulty(j *Job) error {
 		j.Abort(fmt.Errorf("no space left on device"))
 	}
 	return j.Barrier()
+}
+
+// allFaulty has all ranks fail at a time.
+func allFaulty(j *Job) error {
+	if err := j.Barrier(); err != nil {
+		return err
+	}
+	j.Abort(fmt.Errorf("no space left on device"))
+	return nil
 }
 
 // hanging has the last rank hang in work that is watched over.
@@ -479,6 +488,7 @@ func TestFaults(t *testing.T) {
 		}
 		for part, want := range map[string]string{
 			"fault": "stele: rank 2 on " + host + ": no space left on device",
+			"all":   " on " + host + ": no space left on device",
 			"leave": "stele: rank 2 on " + host + ": others do not end",
 			"hang":  "stele: rank 2 on " + host + ": writing a file has not ended for 1s: does its file system hang?",
 		} {

@@ -177,13 +177,38 @@ func (j *Job) End(status int, reason error) {
 	if t == nil {
 		return
 	}
+	t.status.CompareAndSwap(0, int32(status))
 	line := ""
 	if reason != nil {
 		line = fmt.Sprintf("rank %d on %s: %v", j.Rank, j.Host, reason)
+		if !j.speaksFirst() {
+			time.Sleep(patience) // whose turn it is ends this process meanwhile
+		}
 	}
-	t.status.CompareAndSwap(0, int32(status))
 	t.abort(line)
 	select {} // the thread ends the program
+}
+
+// lastWords is the counter whose first number is for who says why the job ends.
+const lastWords = 0x6c61 << 48
+
+// speaksFirst reports whether this process is the first that has something to say of the job's end, as far as rank 0
+// says so: where several meet an error at a time, one line is enough.
+func (j *Job) speaksFirst() bool {
+	if j.thread.finishing.Load() { // nobody asks any more
+		return true
+	}
+	first := make(chan bool, 1)
+	go func() {
+		n, err := j.Next(lastWords)
+		first <- err != nil || n == 0
+	}()
+	select {
+	case is := <-first:
+		return is
+	case <-time.After(patience / 10): // it may hang, or be gone
+		return true
+	}
 }
 
 // exitStatus is what the program ends with.

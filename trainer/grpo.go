@@ -126,6 +126,13 @@ func (r *run) sample(
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer r.heed(queue, cancel)()
+	go func() { // what a failed command cannot score need not be sampled
+		select {
+		case <-session.Broken():
+			cancel(errUnscored)
+		case <-ctx.Done():
+		}
+	}()
 	err = r.draw(ctx, queue, requests, func(completion engine.Completion) error {
 		p := &chosen[completion.Request]
 		o := &rollout{Completion: completion, problem: p, old: completion.LogProbs}
@@ -134,18 +141,25 @@ func (r *run) sample(
 		if err != nil {
 			return err
 		}
-		return session.Add(reward.Rollout{
+		err = session.Add(reward.Rollout{
 			ID: p.ID, Sample: o.Sample, Prompt: p.Text[:len(p.Text)-len(p.Prefix)], Output: p.Prefix + o.Text,
 			Answer: p.Answer, DataName: r.dataName, Type: of, Language: p.Language,
 			Truncated: o.truncated(), Tokens: len(o.Tokens), MaxTokens: c.MaxTokens,
 		}, &o.score)
+		if err != nil {
+			cancel(errUnscored)
+		}
+		return err
 	})
 	if err != nil {
 		cancel(err) // commands need not finish what is thrown away
 		r.job.GiveUp(queue)
 	}
 	clock.lap("gen")
-	if scoring := session.Close(ctx); err == nil || !errors.Is(scoring, context.Canceled) {
+	switch scoring := session.Close(ctx); {
+	case context.Cause(ctx) == errUnscored: // which ended the sampling
+		err = scoring
+	case err == nil || !errors.Is(scoring, context.Canceled):
 		err = errors.Join(scoring, err)
 	}
 	if err != nil && context.Cause(ctx) == errGivenUp {
@@ -158,6 +172,9 @@ func (r *run) sample(
 	clock.lap("gen") // until the slowest process has its share
 	return groups, err
 }
+
+// errUnscored ends sampling whose rollouts cannot all be scored.
+var errUnscored = errors.New("a rollout cannot be scored")
 
 // scoreReference asks the reference model for the rollouts' log-probabilities.
 func (r *run) scoreReference(ctx context.Context, rollouts []*rollout) error {

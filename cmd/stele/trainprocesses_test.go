@@ -293,6 +293,48 @@ func TestTrainTogetherAsked(t *testing.T) {
 	}
 }
 
+// TestTrainTogetherReward: a reward program that ends early on one process is said by it, and ends the sampling of all
+// long before the step's completions are there.
+func TestTrainTogetherReward(t *testing.T) {
+	l := clustertest.Launchers(t)[0]
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	program, seen := filepath.Join(root, "reward"), filepath.Join(root, "seen")
+	script := `#!/bin/sh
+n=0
+while read -r line; do
+	n=$((n+1))
+	test "$PMI_RANK" = 1 && test $n = 3 && exit 3
+	test "$PMI_RANK" = 0 && echo $n >> ` + seen + `
+	echo '{"reward": 0.5}'
+done
+`
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const rollouts = 512
+	var log bytes.Buffer
+	out := filepath.Join(root, "run")
+	run := processes(t, l, 2, &log, trainTogether(out, "steps=2", "rollout.questions=128", "rollout.group_size=4",
+		"rollout.max_tokens=16", "rollout.batch=4",
+		"reward.commands=[{name: mine, weight: 1, run: [\""+program+"\"]}]")...)
+	err = run.Run()
+	want := "stele: step 1: rank 1 on " + host + ": reward mine (" + program +
+		"): it ended with exit status 3, after 2 answers to "
+	if err == nil || strings.Count(log.String(), "stele:") != 1 || !strings.Contains(log.String(), want) {
+		t.Errorf("%v\n%s\nexpected %s", err, log.String(), want)
+	}
+	text, _ := os.ReadFile(seen)
+	if n := bytes.Count(text, []byte("\n")); n > rollouts/2 {
+		t.Errorf("process 0 was shown %d of %d completions, expected fewer than half", n, rollouts)
+	} else {
+		t.Logf("process 0 was shown %d of %d completions", n, rollouts)
+	}
+}
+
 // TestTrainTogetherFaults: a disk that is full for one process, and a file system that hangs, end all with one line
 // that says whose and what; another job that would write the run is refused meanwhile.
 func TestTrainTogetherFaults(t *testing.T) {

@@ -38,6 +38,9 @@ type Program[T any] struct {
 	LogPath string
 	// Expects shows the answer that is read, for errors.
 	Expects string
+	// Broken, where it is not nil, is called once when it is known that not all lines will be answered. It must
+	// return at once.
+	Broken func()
 	// Read takes what is wanted out of an answer; false where it is not there.
 	Read func(answer map[string]json.RawMessage) (T, bool)
 }
@@ -143,6 +146,8 @@ type Process[T any] struct {
 	answers []T           // read so far
 	arrived chan struct{} // closed, and made anew, with each answer
 	err     error         // the first thing that went wrong
+	over    bool          // nothing more is read
+	broken  sync.Once
 
 	finishing sync.Mutex
 	finished  bool
@@ -210,7 +215,17 @@ func (p *Process[T]) send(of Asked, line []byte) (int, error) {
 	p.lines = append(p.lines, line)
 	p.sent = append(p.sent, of)
 	p.more.Signal()
+	if p.over {
+		p.breaks()
+	}
 	return len(p.sent) - 1, p.err
+}
+
+// breaks tells Program.Broken.
+func (p *Process[T]) breaks() {
+	if p.program.Broken != nil {
+		p.broken.Do(p.program.Broken)
+	}
 }
 
 // Waiting returns how many lines were sent that have no answer yet.
@@ -283,6 +298,14 @@ func (p *Process[T]) write() {
 // readAll takes the answers, up to the first that is none.
 func (p *Process[T]) readAll() {
 	defer close(p.read)
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.over = true
+		if p.err != nil || len(p.answers) < len(p.sent) {
+			p.breaks()
+		}
+	}()
 	in := bufio.NewScanner(p.stdout)
 	in.Buffer(nil, longestAnswer)
 	for number := 1; in.Scan(); number++ {
@@ -371,12 +394,27 @@ func (p *Process[T]) end(ctx context.Context) (exit error) {
 		p.Fail(fmt.Errorf("it did not end within %v of the last %s", p.program.Limit, p.program.Sent))
 		<-ended
 	case <-ctx.Done():
-		p.Fail(ctx.Err())
-		<-ended
+		exit = p.stop(ctx, ended)
 	}
 	// The program is gone; what it left behind goes too.
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	return exit
+}
+
+// stop ends the program, unless it is ending by itself, the cause of which is worth more than that of ctx; ended tells
+// how it exited.
+func (p *Process[T]) stop(ctx context.Context, ended <-chan error) error {
+	select {
+	case <-p.read:
+		select {
+		case exit := <-ended:
+			return exit
+		case <-time.After(p.cmd.WaitDelay):
+		}
+	default:
+	}
+	p.Fail(ctx.Err())
+	return <-ended
 }
 
 // failed names the program, what went wrong, how far it came and what it said.

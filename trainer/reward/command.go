@@ -1,11 +1,13 @@
 package reward
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,10 +84,12 @@ type pool struct {
 	at      []int // of each line the worker that got it
 }
 
-// startAll runs the command's processes, whose standard error goes to a file in a folder; "" keeps none.
-func (c Command) startAll(folder string) (*pool, error) {
+// startAll runs the command's processes, whose standard error goes to a file in a folder; "" keeps none. broken is
+// called when one of them is known to have failed.
+func (c Command) startAll(folder string, broken func()) (*pool, error) {
 	p := &pool{}
 	program := c.program()
+	program.Broken = broken
 	if folder != "" {
 		var err error
 		if p.log, err = openLog(folder, c.Name); err != nil {
@@ -130,19 +134,16 @@ func (p *pool) finish(ctx context.Context) ([]float64, error) {
 	within, stop := context.WithCancel(ctx)
 	defer stop()
 	all, errs := make([][]float64, len(p.workers)), make([]error, len(p.workers))
-	var first error
-	var once sync.Once
 	var ending sync.WaitGroup
 	for i, w := range p.workers {
 		ending.Go(func() {
 			if all[i], errs[i] = w.Finish(within); errs[i] != nil {
-				once.Do(func() { first = errs[i] })
 				stop()
 			}
 		})
 	}
 	ending.Wait()
-	if err := errors.Join(first, p.log.close()); err != nil {
+	if err := errors.Join(causeOf(errs), p.log.close()); err != nil {
 		return nil, err
 	}
 	answers, next := make([]float64, len(p.at)), make([]int, len(p.workers))
@@ -151,6 +152,15 @@ func (p *pool) finish(ctx context.Context) ([]float64, error) {
 		next[worker]++
 	}
 	return answers, nil
+}
+
+// causeOf returns the first error that is not that the others were ended for it, or the first.
+func causeOf(errs []error) error {
+	i := slices.IndexFunc(errs, func(err error) bool { return err != nil && !errors.Is(err, context.Canceled) })
+	if i < 0 {
+		return cmp.Or(errs...)
+	}
+	return errs[i]
 }
 
 // abandon ends processes whose answers nobody waits for.

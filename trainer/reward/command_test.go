@@ -196,6 +196,41 @@ func TestCommandIsCancelled(t *testing.T) {
 	}
 }
 
+// TestCommandBreaks: that a command has ended early is known while rollouts still come, and how it ended is said even
+// where all are cancelled for it.
+func TestCommandBreaks(t *testing.T) {
+	failing := shell(`read line; echo '{"reward": 1}'; read line; echo broke >&2; exit 3`)
+	fine := shell(`while read line; do echo '{"reward": 1}'; done; sleep 1000`)
+	fine.Name = "fine"
+	session, err := NewScorer(Config{Commands: []Command{fine, failing}}, langid.New()).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores := make([]Score, 2)
+	for i := range scores {
+		select {
+		case <-session.Broken():
+			t.Fatal("it is broken before it ended")
+		default:
+		}
+		if err := session.Add(Rollout{Output: "7", Language: "en"}, &scores[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-session.Broken():
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody says that the command has ended")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err = session.Close(ctx)
+	if err == nil || !strings.Contains(err.Error(), "it ended with exit status 3, after 1 answers to 2 lines") ||
+		strings.Contains(err.Error(), "canceled") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestManyRollouts: more than a pipe holds, to a command that reads nothing before
 // it has slept; adding never waits for it.
 func TestManyRollouts(t *testing.T) {

@@ -22,6 +22,8 @@ type Session struct {
 	pools   []*pool // of the commands
 	slots   chan struct{}
 	working sync.WaitGroup
+	broken  chan struct{} // closed when a command has failed
+	breaks  func()        // closes it
 
 	mu     sync.Mutex
 	types  []io.Closer // the types of the answers so far that hold something open
@@ -31,9 +33,10 @@ type Session struct {
 
 // NewSession starts the commands. The session must be ended with Close.
 func (s *Scorer) NewSession() (*Session, error) {
-	session := &Session{scorer: s, slots: make(chan struct{}, threads.Count)}
+	session := &Session{scorer: s, slots: make(chan struct{}, threads.Count), broken: make(chan struct{})}
+	session.breaks = sync.OnceFunc(func() { close(session.broken) })
 	for _, c := range s.config.Commands {
-		p, err := c.startAll(s.logs)
+		p, err := c.startAll(s.logs, session.breaks)
 		if err != nil {
 			return nil, errors.Join(err, session.abandon())
 		}
@@ -49,6 +52,9 @@ func (s *Session) abandon() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Broken is closed when it is known that a command has failed: Close will say how.
+func (s *Session) Broken() <-chan struct{} { return s.broken }
 
 // Add has a rollout scored; score is filled in by the time Close returns. It does
 // not wait, and returns what has gone wrong with a command so far.
@@ -99,7 +105,7 @@ func (s *Session) Close(ctx context.Context) error {
 	for _, of := range s.types {
 		errs = append(errs, of.Close())
 	}
-	if err := errors.Join(append(errs, s.err)...); err != nil {
+	if err := causeOf(append(errs, s.err)); err != nil {
 		return err
 	}
 	for i, c := range s.scorer.config.Commands {
