@@ -37,7 +37,7 @@ func checkQuestions(questions []Question, spec *Spec) error {
 		q := &questions[i]
 		switch {
 		case seen[q.key()]:
-			return fmt.Errorf("question %s is there twice", q.key())
+			return fmt.Errorf("question %s appears twice", q.key())
 		case len(q.PromptIDs) == 0:
 			return fmt.Errorf("question %s has an empty prompt", q.key())
 		case spec.Samples[q.Benchmark] < 1:

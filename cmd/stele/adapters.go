@@ -37,8 +37,8 @@ func parseAdapters(values []string) ([]givenAdapter, error) {
 			a.name = filepath.Base(filepath.Clean(a.path))
 		}
 		if len(values) > 1 && !adapterName.MatchString(a.name) {
-			return nil, usagef("--adapter %s: %q is no folder's name: give one, as in --adapter first=%s", v, a.name,
-				a.path)
+			return nil, usagef("--adapter %s: %q cannot name a folder: choose a name, as in --adapter first=%s", v,
+				a.name, a.path)
 		}
 		if other := of[a.name]; other != "" {
 			return nil, usagef("--adapter %s and %s are both called %s: name them, as in --adapter first=%s", other,

@@ -119,14 +119,14 @@ func (f *benchFlags) check() error {
 			f.step)
 	}
 	if f.pass != "" && f.offline {
-		return usagef("--pass %s: --offline measures its queue and nothing else", f.pass)
+		return usagef("--pass %s: not possible with --offline, which measures only its queue", f.pass)
 	}
 	for _, text := range f.calls {
 		switch {
 		case callSize(text) == (engine.CallSize{}):
 			return usagef("--call %q: expected PROMPTSxSAMPLESxTOKENS@TOKENS as in 8x8x64@256, all above 0", text)
 		case f.pass != "" || f.offline:
-			return usagef("--call %s measures its calls and nothing else: expected no --pass and no --offline", text)
+			return usagef("--call %s measures only its calls: expected no --pass and no --offline", text)
 		}
 	}
 	if tokens, _ := f.passSize(); f.pass != "" && tokens == 0 {
@@ -136,7 +136,8 @@ func (f *benchFlags) check() error {
 		return usagef("--lora %d must be at least 0", f.lora)
 	}
 	if f.lora > 0 && (f.offline || slices.Max(f.prompts)+slices.Max(f.generate) > 0) {
-		return usagef("--lora %d is of training, and generation is measured without an adapter: give -p 0 -n 0", f.lora)
+		return usagef("--lora %d affects only training; generation is measured without an adapter: give -p 0 -n 0",
+			f.lora)
 	}
 	if !(f.scale > 0 && f.scale <= 100) {
 		return usagef("--scale %g must be above 0 and at most 100", f.scale)
@@ -223,11 +224,11 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	}
 	defer e.Close()
 	if f.pass != "" && model.HostOnly(e.Weights.DType) {
-		return usagef("--pass %s is training: not with --dtype %s", f.pass, e.DType())
+		return usagef("--pass %s trains, which is not possible with --dtype %s", f.pass, e.DType())
 	}
 	passTokens, passPrompt := f.passSize()
 	if most := e.Weights.Config.MaxPositions; passTokens+passPrompt > most {
-		return usagef("--pass %s: with the prompt %d tokens, and the model has %d positions", f.pass,
+		return usagef("--pass %s has %d tokens with its prompt, more than the model's %d positions", f.pass,
 			passTokens+passPrompt, most)
 	}
 	b := &benchRun{engine: e, flags: f, dtype: e.DType()}
@@ -254,7 +255,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 		return err
 	}
 	if f.train && g.dtype == engine.AutoDType && e.DType() != trainingDType {
-		fmt.Fprintf(os.Stderr, "the train step is measured in %s, the model's own dtype: stele train is in %s unless "+
+		fmt.Fprintf(os.Stderr, "the train step is measured in %s, the model's own dtype: stele train uses %s unless "+
 			"--dtype is given\n", e.DType(), trainingDType)
 	}
 	var parts []trainer.Part
@@ -286,7 +287,7 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 	}
 	b.finish()
 	if f.train && (f.size() != trainer.DefaultBenchSize || f.lora > 0) {
-		fmt.Fprintln(os.Stderr, "the speed is not kept for stele study --dry-run, which counts with the default --step")
+		fmt.Fprintln(os.Stderr, "the speed is not kept for stele study --dry-run, which assumes the default --step")
 		return b.report.write(out, f.output)
 	}
 	if err := keepSpeed(e.Weights.Config, &b.report); err != nil {

@@ -166,7 +166,7 @@ func (t *talk) run(ctx context.Context, in io.Reader, verbose bool) error {
 		case command == "/again" && last > t.begin:
 			t.messages = t.messages[:last]
 		case strings.HasPrefix(command, "/") && !strings.Contains(command, " "):
-			fmt.Fprintf(t.say, "%s is no command, or nothing was asked yet: expected /reset, /again or /exit\n",
+			fmt.Fprintf(t.say, "%s is not a command, or nothing has been asked yet: expected /reset, /again or /exit\n",
 				command)
 			continue
 		default:
@@ -196,7 +196,7 @@ func (t *talk) answer(ctx context.Context, interrupted <-chan struct{}, verbose 
 		return err
 	}
 	if err := t.engine.CheckRequest(&r); err != nil { // it has become too long
-		fmt.Fprintf(t.say, "%v: the message is taken back; /reset forgets the conversation\n", err)
+		fmt.Fprintf(t.say, "%v: the message was removed; /reset forgets the conversation\n", err)
 		t.messages = t.messages[:len(t.messages)-1]
 		return nil
 	}

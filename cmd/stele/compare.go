@@ -33,7 +33,8 @@ stele metrics gives the same as JSON, and power laws over the number of language
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("name the folder of a training run, or of a base model's evaluation and trained ones'")
+				return usagef("name the folder of a training run, or those of a base model's and of trained models' " +
+					"evaluations")
 			}
 			if f.trained = args; len(args) > 1 {
 				f.base, f.trained = args[0], args[1:]

@@ -84,7 +84,7 @@ func asked(record *jsonl.Record, said *guesses) (messages []json.RawMessage, pro
 	}
 	if end.Role == "assistant" && len(end.Calls) == 0 {
 		if last == 0 {
-			return nil, "", fmt.Errorf("field %q holds a message of the assistant's alone", field)
+			return nil, "", fmt.Errorf("field %q holds only a message of the assistant", field)
 		}
 		messages, said.answered = messages[:last], true
 	}
@@ -101,7 +101,7 @@ func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, 
 		return data
 	}
 	if err := template.Err(); err != nil {
-		return "", fmt.Errorf("%w; --raw and prompt_ids do without it", err)
+		return "", fmt.Errorf("%w; --raw and prompt_ids need none", err)
 	}
 	if messages == nil {
 		messages = []json.RawMessage{turn("user", prompt)}

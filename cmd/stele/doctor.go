@@ -162,7 +162,7 @@ func pagedAttention(none error) string {
 		here = fmt.Sprintf("here they are gathered: %v", none)
 	}
 	return fmt.Sprintf("on NVIDIA GPUs of compute capability %.1f and more a kernel reads pages of keys and values "+
-		"where they lie, for heads of up to %d numbers and unless %s=off; elsewhere they are gathered; %s",
+		"in place, for heads of up to %d numbers and unless %s=off; elsewhere they are gathered; %s",
 		backend.LeastCapability, triton.WidestHead, backend.KernelsSetting, here)
 }
 

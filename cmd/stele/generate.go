@@ -146,7 +146,7 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		if f.system != "" {
 			return usagef("--system needs a chat template, and %s has none", f.model)
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are text as it is, as with --raw\n",
+		fmt.Fprintf(c.ErrOrStderr(), "%s has no chat template: prompts are used as plain text, as with --raw\n",
 			f.model)
 	}
 	if err := setTemplate(e, variables, f.model); err != nil {
@@ -202,8 +202,8 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		return err
 	}
 	if stats := e.Stats(); g.verbose {
-		fmt.Fprintf(g.stderr(), "%d steps: %d tokens of prompts, %d found again, %d generated one by one, "+
-			"%d more of %d that were guessed\n", stats.Steps, stats.PrefillTokens, stats.CachedTokens,
+		fmt.Fprintf(g.stderr(), "%d steps: %d tokens of prompts, %d reused, %d generated one by one, "+
+			"%d more of %d guessed\n", stats.Steps, stats.PrefillTokens, stats.CachedTokens,
 			stats.DecodeTokens, stats.AcceptTokens, stats.DraftTokens)
 	}
 	return w.Close()

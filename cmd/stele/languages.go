@@ -50,7 +50,7 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 				strings.Join(here, " "))
 		}
 		if asks, mute := withPrompts(here, known); len(asked) == 0 && named && len(asks) > 0 && len(mute) > 0 {
-			fmt.Fprintf(say, "%s: no words to ask with in %s: left out; write their prompts into %s beside "+
+			fmt.Fprintf(say, "%s: no prompts in %s: left out; write them into %s beside "+
 				"the data\n", b, strings.Join(mute, " "), language.File)
 			here = asks
 		}
@@ -92,12 +92,12 @@ func settleLanguages(spec *eval.Spec, source bench.Options, say io.Writer) error
 			if len(not) == 1 {
 				hint = nearest.Hint(not[0], has[b])
 			}
-			fmt.Fprintf(say, "%s is not there in %s%s: left out; it has %s\n", b, strings.Join(not, " "),
+			fmt.Fprintf(say, "%s is not available in %s%s: left out; it has %s\n", b, strings.Join(not, " "),
 				hint, strings.Join(has[b], " "))
 		}
 	}
 	if len(left) == 0 {
-		return usagef("none of %s is there in %s", strings.Join(spec.Benchmarks, ", "),
+		return usagef("none of %s is available in %s", strings.Join(spec.Benchmarks, ", "),
 			strings.Join(asked, " "))
 	}
 	spec.Benchmarks, spec.Languages = left, there

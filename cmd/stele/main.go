@@ -96,8 +96,8 @@ func newRootCommand() *cobra.Command {
 				return usagef("--devices is %d, expected 1 or more: stele doctor says how many there are", g.devices)
 			}
 			if !langid.Models && slices.Contains(judgesTexts, c.Name()) {
-				return fmt.Errorf("stele %s tells languages apart, and this program was built without the models for "+
-					"it (-tags nolingua): use one that was built without the tag", c.Name())
+				return fmt.Errorf("stele %s identifies languages, and this program was built without the models for "+
+					"that (-tags nolingua): use one that was built without the tag", c.Name())
 			}
 			var missing []string
 			c.Flags().VisitAll(func(f *pflag.Flag) {

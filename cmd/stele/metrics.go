@@ -131,7 +131,7 @@ also in the rollouts it kept, step by step.`,
 func (f *metricsFlags) check() error {
 	for _, a := range f.allow {
 		if names := report.Settings(); !slices.Contains(names, a) {
-			return usagef("--allow %q is no setting: expected %s%s", a, strings.Join(names, ", "),
+			return usagef("--allow %q is not a setting: expected %s%s", a, strings.Join(names, ", "),
 				nearest.Hint(a, names))
 		}
 	}
@@ -162,7 +162,7 @@ func (f *metricsFlags) run(say io.Writer) error {
 	var err error
 	switch {
 	case f.in != "" && len(f.trained) > 0:
-		return usagef("%s: with --in no run is named", f.trained[0])
+		return usagef("%s: --in takes no runs", f.trained[0])
 	case f.in != "":
 		s, err = readMetricsInput(f.in, say)
 	case len(f.trained) > 0:
@@ -219,8 +219,8 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 	}
 	for _, r := range trained {
 		if r.Name == fitsName {
-			return nil, fmt.Errorf("a run is called %q: the output needs that name: call its folder by "+
-				"another", r.Name)
+			return nil, fmt.Errorf("a run is called %q, a name that the output uses itself: rename its "+
+				"folder", r.Name)
 		}
 	}
 	pairs, err := report.Compare(base, trained, f.allow, f.languages)
@@ -229,7 +229,7 @@ func (f *metricsFlags) runs(say io.Writer) (*transferStudy, error) {
 	}
 	s := &transferStudy{resampled: true}
 	for _, p := range pairs {
-		fmt.Fprintf(say, "%s, trained on %v: questions a language that it and its base were both put: %s\n",
+		fmt.Fprintf(say, "%s, trained on %v: questions per language that both it and its base answered: %s\n",
 			p.Name, p.TrainLanguages, p.Questions)
 		if p.Differing != "" {
 			fmt.Fprintf(say, "%s and its base were evaluated differently, as --allow says: %s\n", p.Name,

@@ -103,7 +103,7 @@ func (in *metricsInput) study(say io.Writer) (*transferStudy, error) {
 	return s, nil
 }
 
-// decode reads one JSON object, and nothing else. A name that is there twice is an
+// decode reads one JSON object, and nothing else. A name that appears twice is an
 // error: of two numbers under one name one would be lost.
 func (in *metricsInput) decode(data []byte) error {
 	if len(bytes.TrimSpace(data)) == 0 {
@@ -144,7 +144,7 @@ func uniqueNames(d *json.Decoder, where string) error {
 			}
 			at = strings.TrimPrefix(where+", "+name.(string), ", ")
 			if seen[name.(string)] {
-				return fmt.Errorf("%s is there twice", at)
+				return fmt.Errorf("%s appears twice", at)
 			}
 			seen[name.(string)] = true
 		}
@@ -159,11 +159,11 @@ func uniqueNames(d *json.Decoder, where string) error {
 // languageCode matches the code of a language, as en or pt-BR.
 var languageCode = regexp.MustCompile(`^[a-z]{2,3}([-_][A-Za-z0-9]+)*$`)
 
-// distinct reports an element that is there twice.
+// distinct reports an element that appears twice.
 func distinct(what string, all []string) error {
 	for i, x := range all {
 		if slices.Contains(all[:i], x) {
-			return fmt.Errorf("%s: %q is there twice", what, x)
+			return fmt.Errorf("%s: %q appears twice", what, x)
 		}
 	}
 	return nil
@@ -182,7 +182,7 @@ func (in *metricsInput) validate(say io.Writer) error {
 		switch {
 		case language.Builtin().Lookup(l) != nil:
 		case !languageCode.MatchString(l):
-			return fmt.Errorf("%q is no language: expected a code such as %s%s", l,
+			return fmt.Errorf("%q is not a language: expected a code such as %s%s", l,
 				strings.Join(language.Study(), " "), nearest.Hint(l, language.Study()))
 		default:
 			fmt.Fprintf(say, "language %q is taken as it is: Stele knows no such code%s\n", l,
@@ -211,7 +211,7 @@ func (in *metricsInput) validate(say io.Writer) error {
 		t := in.Trained[name]
 		switch {
 		case name == fitsName || name == "":
-			return fmt.Errorf("a trained model is called %q: the output needs that name: choose another",
+			return fmt.Errorf("a trained model is called %q, a name that the output uses itself: choose another",
 				name)
 		case len(t.TrainLanguages) == 0:
 			return fmt.Errorf("%s: no \"train_languages\"", name)

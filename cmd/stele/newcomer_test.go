@@ -129,22 +129,22 @@ func TestLanguages(t *testing.T) {
 			said:      "mgsm: no data in es ru de fr bn zh ja te"},
 		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"en", "sw"},
 			left: []string{"math500", "mgsm"}, languages: []string{"en", "sw"},
-			absent: []string{"math500|sw"}, said: "math500 is not there in sw"},
+			absent: []string{"math500|sw"}, said: "math500 is not available in sw"},
 		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"sw"}, left: []string{"mgsm"},
 			languages: []string{"sw"},
-			absent:    []string{"math500|sw"}, said: "math500 is not there in sw"},
+			absent:    []string{"math500|sw"}, said: "math500 is not available in sw"},
 		{benchmarks: []string{"math500", "mgsm"}, asked: []string{"en", "swa"},
 			left: []string{"math500", "mgsm"}, languages: []string{"en"},
 			absent: []string{"math500|swa", "mgsm|swa"}, said: `did you mean "sw"?`},
 		{benchmarks: []string{"math500"}, asked: []string{"sw", "te"},
-			fails: "none of math500 is there in sw te"},
+			fails: "none of math500 is available in sw te"},
 		{benchmarks: []string{"aime24"}, fails: "--data"},
 		{benchmarks: []string{own}, left: []string{own}, languages: []string{"en"}, said: "name no language"},
 		{benchmarks: []string{own}, asked: []string{"th"}, left: []string{own}, languages: []string{"th"}},
 		{benchmarks: []string{two}, left: []string{two}, languages: []string{"en", "de"}},
 		{benchmarks: []string{two, "math500"}, asked: []string{"de", "en"}, left: []string{two, "math500"},
 			languages: []string{"de", "en"},
-			absent:    []string{"math500|de"}, said: "math500 is not there in de"},
+			absent:    []string{"math500|de"}, said: "math500 is not available in de"},
 	} {
 		spec := eval.Spec{Benchmarks: c.benchmarks, Languages: c.asked}
 		var said bytes.Buffer
@@ -300,7 +300,7 @@ func TestAbsentInManifest(t *testing.T) {
 	run := filepath.Join(dir, "run")
 	out, said, err := stele(t, "eval", "-m", "builtin:nano", "--backend", "go", "--bench", data, "--lang",
 		"en,sw", "--template", "plain", "--max-tokens", "4", "--out", run)
-	if err != nil || strings.Contains(out, "|sw") || !strings.Contains(said, "is not there in sw") {
+	if err != nil || strings.Contains(out, "|sw") || !strings.Contains(said, "is not available in sw") {
 		t.Fatalf("%v\n%s\n%s", err, out, said)
 	}
 	var manifest struct {

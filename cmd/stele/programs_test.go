@@ -31,7 +31,7 @@ func TestProgramsSettings(t *testing.T) {
 		{"a/b", "", programs{filepath.Join(here, "a/b"), 2 << 30}, ""},
 		{"OFF", "", programs{limit: defaultProgramsLimit}, ""},
 		{"none", "", programs{}, "expected off, or a folder's path"},
-		{"", "much", programs{}, `STELE_PROGRAMS_LIMIT: "much" is no size`},
+		{"", "much", programs{}, `STELE_PROGRAMS_LIMIT: "much" is not a size`},
 		{"", "-1GiB", programs{}, "STELE_PROGRAMS_LIMIT"},
 	} {
 		t.Setenv(programsSetting, x.folder)

@@ -170,7 +170,7 @@ func (f *pullFlags) benchmark(ctx context.Context, client *hub.Client, name stri
 	}
 	repositories := entry.Repositories()
 	if len(repositories) == 0 {
-		return nil, usagef("%s is not read from the hub: its registry entry names no hub", name)
+		return nil, usagef("%s is not read from the hub: its registry entry names no hub source", name)
 	}
 	var rows []pulledRow
 	var languages []string
@@ -259,7 +259,7 @@ func pull(ctx context.Context, client *hub.Client, repo hub.Repo, want func(stri
 		return pulledRow{}, err
 	}
 	if client.Offline {
-		fmt.Fprintf(os.Stderr, "%s: in the cache, not looked for anew (HF_HUB_OFFLINE)\n", repo)
+		fmt.Fprintf(os.Stderr, "%s: in the cache, not checked for changes (HF_HUB_OFFLINE)\n", repo)
 	} else {
 		fmt.Fprintf(os.Stderr, "%s: %d files at %.7s, %d of them fetched now", repo, p.Files, p.Commit,
 			p.Downloaded)

@@ -110,10 +110,10 @@ func runServe(c *cobra.Command, g *globals, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(g.stderr(), "serving %s at http://%s/v1: up to %d tokens a sequence, prompt included\n", o.Model,
+	fmt.Fprintf(g.stderr(), "serving %s at http://%s/v1: up to %d tokens per sequence, including the prompt\n", o.Model,
 		listener.Addr(), server.MaxLen())
 	if e.Template == nil {
-		fmt.Fprintf(g.stderr(), "%s has no chat template: /v1/chat/completions refuses\n", f.model)
+		fmt.Fprintf(g.stderr(), "%s has no chat template: /v1/chat/completions refuses requests\n", f.model)
 	}
 	if err := server.Serve(c.Context(), listener); err != nil && !errors.Is(err, context.Canceled) {
 		return err

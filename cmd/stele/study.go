@@ -95,12 +95,12 @@ command says how much of the cores' time was used.`,
 					return err
 				}
 				if g.dtype != engine.AutoDType {
-					fmt.Fprintf(c.ErrOrStderr(), "%s was begun with --dtype %s, and goes on with it\n", out, g.dtype)
+					fmt.Fprintf(c.ErrOrStderr(), "%s was begun with --dtype %s, and continues with it\n", out, g.dtype)
 				}
 			}
 			several := g.processes().Size > 1
 			if several && workers > 1 {
-				return usagef("--workers %d: several processes do each job together, one job after another", workers)
+				return usagef("--workers %d: several processes work together on one job after another", workers)
 			}
 			options := study.Options{Backend: g.backend, DType: g.dtype, Kernels: g.kernels}
 			switch {

@@ -153,7 +153,7 @@ func (g *globals) trainOptions(cfg trainer.Config, live *trainProgress) trainer.
 func trainConfig(c *cobra.Command, g *globals, config string, settings []string, out string,
 	resume bool) (trainer.Config, error) {
 	if resume && out == "" {
-		return trainer.Config{}, errors.New("--resume needs --out: the folder of the run to go on with")
+		return trainer.Config{}, errors.New("--resume needs --out: the folder of the run to continue")
 	}
 	if !resume {
 		return readConfig(c, config, settings)
@@ -218,7 +218,7 @@ func parseBytes(size string) (int64, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("%q is no size: expected a number of GiB, GB, MiB or MB, as in 24GiB", size)
+	return 0, fmt.Errorf("%q is not a size: expected a number of GiB, GB, MiB or MB, as in 24GiB", size)
 }
 
 // trainProgress says how training goes: a line that renews itself on a terminal,

@@ -268,7 +268,7 @@ func TestDuplicateKey(t *testing.T) {
 	const entry = `"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}`
 	_, _, err := parseHeader([]byte("{" + entry + "," + entry + "}"))
 	if err == nil || !strings.Contains(err.Error(), "twice") {
-		t.Errorf("error %v, want one about a tensor that is there twice", err)
+		t.Errorf("error %v, want one about a tensor that appears twice", err)
 	}
 }
 

@@ -139,7 +139,7 @@ func (f *Folder) noteFiles(shards []string, index map[string]string) error {
 }
 
 // gather finds the tensors by the model's names for them. A base model saved without its
-// head has names without "model.". A tensor that is there twice must be the same.
+// head has names without "model.". A tensor that appears twice must be the same.
 func (f *Folder) gather() error {
 	names := map[string]bool{head: true} // tied or not
 	for _, spec := range f.Config.Model().Tensors() {

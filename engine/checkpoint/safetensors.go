@@ -174,7 +174,7 @@ func parseHeader(header []byte) (entries []entry, names []string, err error) {
 		}
 		name := t.(string) // a key is always a string
 		if seen[name] {
-			return nil, nil, fmt.Errorf("tensor %.80q is there twice", name)
+			return nil, nil, fmt.Errorf("tensor %.80q appears twice", name)
 		}
 		seen[name] = true
 		if name == "__metadata__" {

@@ -151,7 +151,7 @@ func choose(name string, all []Problem, languages []string, limit int) ([]Proble
 				continue
 			}
 			if seen[p.ID] {
-				return nil, fmt.Errorf("%s in %s: question %s is there twice", name, language, p.ID)
+				return nil, fmt.Errorf("%s in %s: question %s appears twice", name, language, p.ID)
 			}
 			seen[p.ID] = true
 			if i == 0 {
@@ -344,7 +344,7 @@ func (e Entry) openPath(path string, o Options) (*dataset.Reader, *Source, error
 				strings.Join(fieldNames, ", "), nearest.Hint(part, fieldNames))
 		}
 		if source.Fields[part] != "" {
-			return nil, nil, fmt.Errorf("fields: %s is there twice, once as %s", part, name)
+			return nil, nil, fmt.Errorf("fields: %s appears twice, once as %s", part, name)
 		}
 		if source.Fields == nil {
 			source.Fields = map[string]string{}

@@ -62,7 +62,7 @@ func TestHeader(t *testing.T) {
 		t.Errorf("three columns without a header: error %v", err)
 	}
 	_, _, err = loadText(t, "a.csv", "q,a\n1,2\n", Options{Fields: map[string]string{"question": "q", "problem": "a"}})
-	if err == nil || !strings.Contains(err.Error(), "fields: problem is there twice") &&
+	if err == nil || !strings.Contains(err.Error(), "fields: problem appears twice") &&
 		!strings.Contains(err.Error(), "fields: question") {
 		t.Errorf("a part by two names: error %v", err)
 	}

@@ -211,7 +211,7 @@ func TestNotBase64(t *testing.T) {
 	}
 }
 
-// TestRepeatedIndex numbers rows where verl's index is there twice, as it is in mixtures.
+// TestRepeatedIndex numbers rows where verl's index appears twice, as it is in mixtures.
 func TestRepeatedIndex(t *testing.T) {
 	line := `{"prompt": "x", "answer": "1", "extra_info": {"index": 3}}` + "\n"
 	var said strings.Builder

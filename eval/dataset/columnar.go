@@ -78,7 +78,7 @@ func rowOf(batch arrow.RecordBatch, meanings []meaning, row int) (*jsonl.Record,
 	for i, column := range batch.Columns() {
 		name := batch.ColumnName(i)
 		if record.Has(name) {
-			return nil, fmt.Errorf("column %.80q is there twice", name)
+			return nil, fmt.Errorf("column %.80q appears twice", name)
 		}
 		if row >= column.Len() {
 			return nil, fmt.Errorf("column %.80q has %d rows only", name, column.Len())

@@ -200,7 +200,7 @@ func newTable(path string, in io.Reader, comma rune, quoted bool, o Options) (*t
 			name = fmt.Sprintf("column %d", i+1) // what pandas writes above its index
 		}
 		if slices.Contains(t.columns[:i], name) {
-			return nil, fmt.Errorf("%s:%d: column %.80q is there twice", path, line, name)
+			return nil, fmt.Errorf("%s:%d: column %.80q appears twice", path, line, name)
 		}
 		t.columns[i] = name
 	}

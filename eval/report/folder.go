@@ -141,7 +141,7 @@ func (run *Run) openEvaluation(dir string) (bool, error) {
 }
 
 // readSteps reads metrics.jsonl in the order of steps. A last line that is not
-// whole belongs to a run that is writing it. A step that is there twice counts
+// whole belongs to a run that is writing it. A step that appears twice counts
 // as it was last taken.
 func readSteps(path string) ([]Step, error) {
 	f, err := os.Open(path)

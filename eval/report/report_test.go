@@ -189,7 +189,7 @@ func wellFormed(t *testing.T, name string, data []byte) {
 		for _, a := range element.Attr {
 			if a.Name.Local == "id" {
 				if ids[a.Value] {
-					t.Errorf("%s: id %q is there twice", name, a.Value)
+					t.Errorf("%s: id %q appears twice", name, a.Value)
 				}
 				ids[a.Value] = true
 			}

@@ -27,7 +27,7 @@ type Record struct {
 // NewRecord makes an empty record.
 func NewRecord() *Record { return &Record{values: map[string]json.RawMessage{}} }
 
-// ParseRecord reads one JSON object. A key that is there twice, and text that is not
+// ParseRecord reads one JSON object. A key that appears twice, and text that is not
 // UTF-8, are errors.
 func ParseRecord(text []byte) (*Record, error) {
 	if !utf8.Valid(text) {
@@ -63,7 +63,7 @@ func parseRecord(text []byte) (r *Record, key string, err error) {
 		}
 		key := t.(string) // a key is always a string
 		if r.Has(key) {
-			return nil, "", fmt.Errorf("field %.80q is there twice", key)
+			return nil, "", fmt.Errorf("field %.80q appears twice", key)
 		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {

@@ -113,7 +113,7 @@ var definedTwice = regexp.MustCompile(`^mapping key (".*") already defined at \[
 // syntaxInWords says what the library means where its words need YAML's grammar.
 func syntaxInWords(message string) string {
 	if m := definedTwice.FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("setting %s is there twice, first in line %s", m[1], m[2])
+		return fmt.Sprintf("setting %s appears twice, first in line %s", m[1], m[2])
 	}
 	for _, s := range []struct{ has, words string }{
 		{"mapping value is not allowed",

@@ -54,7 +54,7 @@ func TestRead(t *testing.T) {
 		{"steps: abc", `line 1, "steps: abc": found "abc", expected a whole number`},
 		{"steps: 1.5", "steps is 1.5, expected a whole number"},
 		{"parts: [{max_tokens: 2}, {max_tokens: 0.5}]", "parts.1.max_tokens is 0.5, expected a whole number"},
-		{"steps: 1\nsteps: 2", `line 2, "steps: 2": setting "steps" is there twice, first in line 1`},
+		{"steps: 1\nsteps: 2", `line 2, "steps: 2": setting "steps" appears twice, first in line 1`},
 		{"rollout: 3", `line 1, "rollout: 3": found a number, expected settings`},
 		{"parts: 3", "found a number, expected a list, as in [a, b]"},
 		{"parts: {a: 1}", "found settings, as in name: value, expected a list"},

@@ -91,7 +91,7 @@ func (d Options) Validate() error {
 	}
 	for i, l := range d.Languages {
 		if slices.Contains(d.Languages[:i], l) {
-			return fmt.Errorf("data: language %s is there twice", l)
+			return fmt.Errorf("data: language %s appears twice", l)
 		}
 	}
 	return nil

@@ -168,7 +168,7 @@ func (c Config) Validate(known *language.Table) error {
 			return err
 		}
 		if names[command.Name] {
-			return fmt.Errorf("reward: the name %q is there twice", command.Name)
+			return fmt.Errorf("reward: the name %q appears twice", command.Name)
 		}
 		names[command.Name] = true
 	}

@@ -212,7 +212,7 @@ func (f *file) comparable(m *Model) error {
 func distinct(seeds []uint64) error {
 	for i, s := range seeds {
 		if slices.Contains(seeds[:i], s) {
-			return fmt.Errorf("seeds: %d is there twice", s)
+			return fmt.Errorf("seeds: %d appears twice", s)
 		}
 	}
 	return nil

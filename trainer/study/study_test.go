@@ -85,7 +85,7 @@ func TestJobs(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
 		{"seeds: [1, 2]", "seed: [1]", `unknown setting "seed", did you mean "seeds"?`},
-		{"seeds: [1, 2]", "seeds: [1, 1]", "seeds: 1 is there twice"},
+		{"seeds: [1, 2]", "seeds: [1, 1]", "seeds: 1 appears twice"},
 		{"seeds: [1, 2]", "seeds: [1.5]", "expected a whole number"},
 		{"languages: [en]}", "langages: [en]}",
 			`unknown setting "arms.0.langages", did you mean "arms.0.languages"?`},

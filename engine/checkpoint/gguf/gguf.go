@@ -168,7 +168,7 @@ func parse(data []byte) (*File, error) {
 			return nil, fmt.Errorf("field %.80q: %w", key, r.err)
 		}
 		if _, there := f.fields[key]; there {
-			return nil, fmt.Errorf("field %.80q is there twice", key)
+			return nil, fmt.Errorf("field %.80q appears twice", key)
 		}
 		if !utf8.ValidString(key) {
 			return nil, fmt.Errorf("field %.80q is no UTF-8", key)
@@ -214,7 +214,7 @@ func (f *File) parseTensors(r *reader, count uint64) (offsets []uint64, err erro
 			return nil, fmt.Errorf("tensor %d of %d, %.80q: %w", len(offsets), count, t.Name, r.err)
 		}
 		if seen[t.Name] {
-			return nil, fmt.Errorf("tensor %.80q is there twice", t.Name)
+			return nil, fmt.Errorf("tensor %.80q appears twice", t.Name)
 		}
 		if !utf8.ValidString(t.Name) {
 			return nil, fmt.Errorf("tensor %.80q: the name is no UTF-8", t.Name)
