@@ -71,7 +71,7 @@ func (e *Engine) ScorePart(
 	scores := make([]Score, len(pairs))
 	plan, replicas := dense.Plan(pairs, most), w.Replicas()
 	if ours != nil {
-		plan = part(plan, pairs, ours)
+		plan = part(plan, ours)
 	}
 	var one sync.Mutex // calls of scored
 	err := onEach(ctx, len(replicas), func(ctx context.Context, device int) error {
@@ -101,12 +101,10 @@ func (e *Engine) ScorePart(
 }
 
 // part returns the passes of a plan that ours takes.
-func part(plan []dense.Grouping, pairs []dense.Pair, ours func(tokens []int) []bool) (own []dense.Grouping) {
+func part(plan []dense.Grouping, ours func(tokens []int) []bool) (own []dense.Grouping) {
 	tokens := make([]int, len(plan))
 	for i, g := range plan {
-		for _, index := range g.Indices() {
-			tokens[i] += len(pairs[index].Prompt) + len(pairs[index].Completion)
-		}
+		tokens[i] = g.Tokens()
 	}
 	for i, mine := range ours(tokens) {
 		if mine {

@@ -17,6 +17,7 @@ import (
 	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model"
+	"github.com/stele-lm/stele/engine/model/dense"
 	"github.com/stele-lm/stele/internal/jsonl"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/memory"
@@ -314,16 +315,8 @@ func (r *run) share(groups [][]*rollout, chosen []problems.Problem, own error) e
 // scoreWith is the engine's ScoreWith of which each process takes some passes.
 func (r *run) scoreWith(ctx context.Context, w *model.Weights, rollouts []*rollout) (logprobs [][]float32, err error) {
 	logprobs = make([][]float32, len(rollouts))
-	pairs, total := pairsOf(rollouts), 0
-	for _, p := range pairs {
-		total += len(p.Prompt) + len(p.Completion)
-	}
-	// So many passes that processes can share them evenly; of few sizes, for each is compiled.
-	most := engine.ScoreTokens
-	for r.job.Size > 1 && most > 256 && total < 2*r.job.Size*most {
-		most /= 2
-	}
-	scores, own := r.engine.ScorePart(ctx, w, pairs, r.config.Rollout.Temperature, most, r.ours)
+	pairs := pairsOf(rollouts)
+	scores, own := r.engine.ScorePart(ctx, w, pairs, r.config.Rollout.Temperature, r.passTokens(pairs), r.ours)
 	var b []byte
 	for i, s := range scores {
 		logprobs[i] = s.LogProbs
@@ -344,16 +337,44 @@ func (r *run) scoreWith(ctx context.Context, w *model.Weights, rollouts []*rollo
 	return logprobs, nil
 }
 
-// ours says which of some pieces of work are this process's, by what they cost: the next costliest goes to who has
-// least, which all compute alike.
+// passTokens is how many tokens a scoring pass has at most: as many as leave passes that processes share about evenly,
+// as the weights are read in each; of few sizes, for each is compiled.
+func (r *run) passTokens(pairs []dense.Pair) int {
+	const fewest, uneven = 256, 1.15
+	most := engine.ScoreTokens
+	for ; most > fewest; most /= 2 {
+		var costs []int
+		sum := 0
+		for _, g := range dense.Plan(pairs, most) {
+			costs = append(costs, g.Tokens())
+			sum += g.Tokens()
+		}
+		if _, loads := assign(costs, r.job.Size); float64(slices.Max(loads)*r.job.Size) <= uneven*float64(sum) {
+			break
+		}
+	}
+	return most
+}
+
+// ours says which of some pieces of work are this process's, by what they cost.
 func (r *run) ours(costs []int) []bool {
+	of, _ := assign(costs, r.job.Size)
 	own := make([]bool, len(costs))
+	for i, rank := range of {
+		own[i] = rank == r.job.Rank
+	}
+	return own
+}
+
+// assign gives each of some pieces of work to a process, by what they cost: the next costliest goes to who has least,
+// which all compute alike. loads are what each then has.
+func assign(costs []int, processes int) (of, loads []int) {
+	of, loads = make([]int, len(costs)), make([]int, processes)
 	order := make([]int, len(costs))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return costs[b] - costs[a] })
-	loads := make([]int, r.job.Size)
 	for _, i := range order {
 		least := 0
 		for rank, load := range loads {
@@ -362,9 +383,9 @@ func (r *run) ours(costs []int) []bool {
 			}
 		}
 		loads[least] += costs[i]
-		own[i] = least == r.job.Rank
+		of[i] = least
 	}
-	return own
+	return of, loads
 }
 
 // accumulate adds up the gradients of passes, each on one process, and returns to all what was seen of all.

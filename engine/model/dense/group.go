@@ -172,6 +172,9 @@ func (f filling) rows(pairs []Pair, all []int, width int) (rows [][]int, left []
 // Indices lists the pairs in the order of the batch's First.
 func (g Grouping) Indices() []int { return slices.Concat(slices.Concat(g.Groups...)...) }
 
+// Tokens counts those that a pass computes, padding included.
+func (g Grouping) Tokens() int { return g.shape.tokens() }
+
 // Batch lays the pairs out: the prompts first, then for each as many rows as the
 // largest group has, with positions that go on where the prompt ends.
 func (g Grouping) Batch(pairs []Pair) *Batch {

@@ -1,0 +1,60 @@
+package trainer
+
+import (
+	"testing"
+
+	"github.com/stele-lm/stele/cluster"
+	"github.com/stele-lm/stele/engine"
+	"github.com/stele-lm/stele/engine/model/dense"
+)
+
+// TestPassTokens: scoring passes are as large as lets processes share them about evenly, in padded tokens, and one
+// process has the largest.
+func TestPassTokens(t *testing.T) {
+	pairs := func(n, prompt int, lengths ...int) (all []dense.Pair) {
+		for i := range n {
+			p := dense.Pair{Prompt: make([]int32, prompt), Completion: make([]int32, lengths[i%len(lengths)])}
+			p.Prompt[0] = int32(i / 8)
+			all = append(all, p)
+		}
+		return all
+	}
+	for _, c := range []struct {
+		pairs     []dense.Pair
+		processes int
+		want      int
+	}{
+		{pairs(64, 8, 32), 1, engine.ScoreTokens},
+		{pairs(64, 8, 32), 2, 2048},
+		{pairs(64, 8, 32), 8, 512},
+		{pairs(512, 8, 200, 30, 90), 2, engine.ScoreTokens},
+		{pairs(2, 8, 400, 30), 2, 256}, // one pair costs more than the other
+	} {
+		r := &run{job: &cluster.Job{Size: c.processes}}
+		if got := r.passTokens(c.pairs); got != c.want {
+			t.Errorf("%d pairs, %d processes: %d, want %d", len(c.pairs), c.processes, got, c.want)
+		}
+	}
+}
+
+// TestAssign: each piece has one process, and no process more than the others by more than the costliest piece.
+func TestAssign(t *testing.T) {
+	costs := []int{488, 488, 40, 488, 392, 488, 7}
+	for _, n := range []int{1, 2, 3, 7, 9} {
+		of, loads := assign(costs, n)
+		sums := make([]int, n)
+		least, most := 1<<30, 0
+		for i, rank := range of {
+			sums[rank] += costs[i]
+		}
+		for rank, load := range loads {
+			if load != sums[rank] {
+				t.Errorf("%d processes: %d is said to have %d, and has %d", n, rank, load, sums[rank])
+			}
+			least, most = min(least, load), max(most, load)
+		}
+		if most-least > 488 {
+			t.Errorf("%d processes: %v", n, loads)
+		}
+	}
+}
