@@ -86,17 +86,12 @@ func TestEvalKilled(t *testing.T) {
 			t.Fatal("the run does not come to an end")
 		}
 		var log bytes.Buffer
-		c := program(&log, args("killed", 1+random.IntN(5))...)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
+		c := start(t, program(&log, args("killed", 1+random.IntN(5))...))
 		// The signal comes when a few more samples are there, or a little later.
 		before := sizeOf(at("killed/samples.jsonl"))
 		enough, late := before+size/12+random.Int64N(size/3), time.Duration(random.IntN(20))*time.Millisecond
 		signal := []syscall.Signal{syscall.SIGKILL, syscall.SIGKILL, syscall.SIGINT}[attempt%3]
-		err := interrupt(c, ended, func() bool { return sizeOf(at("killed/samples.jsonl")) >= enough }, late,
+		err := c.interrupt(func() bool { return sizeOf(at("killed/samples.jsonl")) >= enough }, late,
 			signal)
 		if err == nil {
 			break
@@ -131,26 +126,6 @@ func sizeOf(path string) int64 {
 		return 0
 	}
 	return info.Size()
-}
-
-// interrupt sends a signal once ready, and late after that; it returns what the
-// process ended with.
-func interrupt(c *exec.Cmd, ended chan error, ready func() bool, late time.Duration,
-	signal syscall.Signal) error {
-	for !ready() {
-		select {
-		case err := <-ended:
-			return err
-		case <-time.After(time.Millisecond):
-		}
-	}
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(late):
-	}
-	_ = c.Process.Signal(signal) // the process may have ended in the meantime
-	return <-ended
 }
 
 // TestEvalDryRun: the plan counts what the run would ask, writes nothing, and what it

@@ -40,13 +40,8 @@ func TestGPUCheck(t *testing.T) {
 		return all
 	}
 	var log bytes.Buffer
-	c := program(&log, args...)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
-	if err := interrupt(c, ended, func() bool { return parts()["decode 0.5B"] == "done" }, 100*time.Millisecond,
+	c := start(t, program(&log, args...))
+	if err := c.interrupt(func() bool { return parts()["decode 0.5B"] == "done" }, 100*time.Millisecond,
 		syscall.SIGKILL); err == nil {
 		t.Fatalf("it was over first\n%s", log.String())
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,12 +30,7 @@ func processes(t *testing.T, l clustertest.Launcher, n int, log *bytes.Buffer, a
 // another launcher, leaves the bytes of one process; what is wrong is said once.
 func TestProcesses(t *testing.T) {
 	launchers := clustertest.Launchers(t)
-	seed := *killSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("-kill-seed %d", seed)
-	random := rand.New(rand.NewPCG(23, seed))
+	random := moments(t, 23)
 	root := t.TempDir()
 	args := func(out string) []string {
 		return strings.Fields("eval -m builtin:nano --backend go --dtype float32 --bench arith --lang en,te " +
@@ -50,19 +43,12 @@ func TestProcesses(t *testing.T) {
 		out := filepath.Join(root, l.Name)
 		for round, n := range [][]int{{3, 2}, {2}}[i] {
 			var log bytes.Buffer
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			c := processes(t, l, n, &log, args(out)...)
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
-			killed := false
-			if i == 0 && round == 0 {
-				killed = killOne(ctx, out, random)
-			}
-			err := c.Wait()
-			stop()
-			cancel()
+			c := start(t, processes(t, l, n, &log, args(out)...))
+			killed := i == 0 && round == 0 && c.reaches(func() bool {
+				text, _ := os.ReadFile(filepath.Join(out, "samples.jsonl"))
+				return bytes.Count(text, []byte("\n")) > 3
+			}) && killOne(out, random) > 0
+			err := c.end()
 			if killed != (err != nil) {
 				t.Fatalf("%s, %d processes, one killed: %v: %v\n%s", l.Name, n, killed, err, log.String())
 			}
@@ -89,20 +75,17 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// killOne kills one of the processes that write a run, once a few samples are there. It is false where the run is
-// over first.
-func killOne(ctx context.Context, out string, random *rand.Rand) bool {
-	for ctx.Err() == nil {
-		if text, _ := os.ReadFile(filepath.Join(out, "samples.jsonl")); bytes.Count(text, []byte("\n")) > 3 {
-			break
-		}
-		if _, err := os.Stat(filepath.Join(out, "results.json")); err == nil {
-			return false
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+// killOne kills one of the processes that write a run and returns its id; 0 where there is none any more.
+func killOne(out string, random *rand.Rand) int {
 	pids := ranksOf(out)
-	return len(pids) > 0 && syscall.Kill(pids[random.IntN(len(pids))], syscall.SIGKILL) == nil
+	if len(pids) == 0 {
+		return 0
+	}
+	pid := pids[random.IntN(len(pids))]
+	if syscall.Kill(pid, syscall.SIGKILL) != nil {
+		return 0
+	}
+	return pid
 }
 
 // ranksOf are the processes of this program that name out on their command lines.
@@ -135,15 +118,7 @@ func TestDividedRun(t *testing.T) {
 		if i > 0 {
 			args = append(args, "--resume")
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		c := processes(t, l, n, &log, args...)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
-		err := c.Wait()
-		stop()
-		cancel()
+		err := start(t, processes(t, l, n, &log, args...)).end()
 		if err != nil || !strings.Contains(log.String(), fmt.Sprintf("memory planned of each of %d processes", n)) {
 			t.Fatalf("%d processes: %v\n%s", n, err, log.String())
 		}
@@ -155,12 +130,7 @@ func TestDividedRun(t *testing.T) {
 // with, leaves the samples and results of one process.
 func TestStudyTogether(t *testing.T) {
 	l := clustertest.Launchers(t)[0]
-	seed := *killSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("-kill-seed %d", seed)
-	random := rand.New(rand.NewPCG(29, seed))
+	random := moments(t, 29)
 	root := t.TempDir()
 	file := writeStudy(t, root, "study.yaml", "seeds: [1]", "seeds: [1, 2]")
 	alone, together := filepath.Join(root, "alone"), filepath.Join(root, "together")
@@ -170,29 +140,18 @@ func TestStudyTogether(t *testing.T) {
 	must0(t, args(alone)...)
 	for _, n := range []int{3, 2} {
 		var log bytes.Buffer
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		c := processes(t, l, n, &log, args(together)...)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
+		c := start(t, processes(t, l, n, &log, args(together)...))
 		killed := false
 		if n == 3 {
 			at := []string{"eval/nano/samples.jsonl", "train/warm.1/metrics.jsonl", "eval/warm.1/samples.jsonl",
 				"train/en.1"}[random.IntN(4)]
-			for ctx.Err() == nil {
-				if _, err := os.Stat(filepath.Join(together, at)); err == nil {
-					break
-				}
-				time.Sleep(5 * time.Millisecond)
-			}
-			pids := ranksOf(together)
-			killed = len(pids) > 0 && syscall.Kill(pids[random.IntN(len(pids))], syscall.SIGKILL) == nil
+			killed = c.reaches(func() bool {
+				_, err := os.Stat(filepath.Join(together, at))
+				return err == nil
+			}) && killOne(together, random) > 0
 			t.Logf("killed at %s: %v", at, killed)
 		}
-		err := c.Wait()
-		stop()
-		cancel()
+		err := c.end()
 		if killed != (err != nil) || !killed && strings.Count(log.String(), "] report") != 1 {
 			t.Fatalf("%d processes, one killed: %v: %v\n%s", n, killed, err, log.String())
 		}

@@ -117,16 +117,13 @@ func TestStudyJobs(t *testing.T) {
 
 	// The last first, by two processes.
 	var logs [2]bytes.Buffer
-	ended := make(chan error, 2)
-	for i := range logs {
-		c := program(&logs[i], "study", "--backend", "go", file, "--out", at("jobs"), "--job", "eval/en.1")
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		go func() { ended <- c.Wait() }()
+	var both [2]*started
+	for i := range both {
+		both[i] = start(t, program(&logs[i], "study", "--backend", "go", file, "--out", at("jobs"), "--job",
+			"eval/en.1"))
 	}
-	for range logs {
-		if err := <-ended; err != nil {
+	for _, c := range both {
+		if err := c.end(); err != nil {
 			t.Fatalf("%v\n%s\n%s", err, logs[0].String(), logs[1].String())
 		}
 	}

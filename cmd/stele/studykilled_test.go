@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
-
-var killSeed = flag.Uint64("kill-seed", 0, "seed of the moments in which TestStudyKilled kills; 0 takes the clock's")
 
 // phase is a part of a study's life that it is killed in.
 type phase struct {
@@ -69,12 +65,7 @@ func killPhases() []phase {
 // TestStudyKilled: a study that is killed at a random moment of each of its phases, also while it is
 // updated to another file and with two jobs at a time, ends with the bytes of one that was let alone.
 func TestStudyKilled(t *testing.T) {
-	seed := *killSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("-kill-seed %d", seed)
-	random := rand.New(rand.NewPCG(16, seed))
+	random := moments(t, 16)
 	root := t.TempDir()
 	file := writeStudy(t, root, "study.yaml", "", "")
 	other := writeStudy(t, root, "other.yaml", "languages: [en]}", "languages: [te]}")
@@ -111,14 +102,9 @@ func TestStudyKilled(t *testing.T) {
 				}
 			}
 			var log bytes.Buffer
-			c := program(&log, args...)
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- c.Wait() }()
+			c := start(t, program(&log, args...))
 			late := time.Duration(random.Int64N(int64(p.late) + 1))
-			if err := interrupt(c, ended, func() bool { return begun(killed) }, late, syscall.SIGKILL); err == nil {
+			if err := c.interrupt(func() bool { return begun(killed) }, late, syscall.SIGKILL); err == nil {
 				t.Logf("%s: it was over first", p.name)
 				continue
 			}

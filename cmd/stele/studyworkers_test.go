@@ -79,17 +79,12 @@ func TestStudyMoved(t *testing.T) {
 	place := at("place-0")
 	for i, arm := range []string{"en.1", "te.1"} {
 		var log bytes.Buffer
-		c := program(&log, "study", file, "--backend", "go", "--out", place)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
+		c := start(t, program(&log, "study", file, "--backend", "go", "--out", place))
 		begun := func() bool {
 			found, _ := filepath.Glob(filepath.Join(place, "train", arm, "checkpoints", "step-*"))
 			return len(found) > 0
 		}
-		if err := interrupt(c, ended, begun, 0, syscall.SIGTERM); err == nil {
+		if err := c.interrupt(begun, 0, syscall.SIGTERM); err == nil {
 			t.Fatalf("%s was over first\n%s", arm, log.String())
 		}
 		if said := log.String(); strings.Contains(said, "stele train") ||

@@ -101,12 +101,7 @@ func TestTrainKilled(t *testing.T) {
 			var resume []string
 			for attempt := range *kills {
 				var log bytes.Buffer
-				c := program(&log, args("killed", resume...)...)
-				if err := c.Start(); err != nil {
-					t.Fatal(err)
-				}
-				ended := make(chan error, 1)
-				go func() { ended <- c.Wait() }()
+				c := start(t, program(&log, args("killed", resume...)...))
 				// Even kills come when a checkpoint is being written, odd ones some time
 				// after one more step at least.
 				before := sizeOf(filepath.Join(killed, "metrics.jsonl"))
@@ -117,7 +112,7 @@ func TestTrainKilled(t *testing.T) {
 					ready = func() bool { found, _ := filepath.Glob(writing); return len(found) > 0 }
 					late = time.Duration(random.IntN(4000)) * time.Microsecond
 				}
-				if err := interrupt(c, ended, ready, late, syscall.SIGKILL); err == nil {
+				if err := c.interrupt(ready, late, syscall.SIGKILL); err == nil {
 					break // it was over first
 				}
 				if !c.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
@@ -167,19 +162,14 @@ func TestTrainInterrupted(t *testing.T) {
 	again := args("stopped")
 	for attempt := range 6 {
 		var log bytes.Buffer
-		c := program(&log, again...)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
+		c := start(t, program(&log, again...))
 		before := sizeOf(filepath.Join(stopped, "metrics.jsonl"))
 		ready := func() bool { return sizeOf(filepath.Join(stopped, "metrics.jsonl")) > before }
 		if attempt == 0 {
 			ready = func() bool { return true } // as it starts
 		}
 		signal := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}[attempt%3]
-		err := interrupt(c, ended, ready, time.Duration(random.IntN(50))*time.Millisecond, signal)
+		err := c.interrupt(ready, time.Duration(random.IntN(50))*time.Millisecond, signal)
 		if err == nil {
 			break // it was over first
 		}
@@ -207,23 +197,16 @@ func TestTrainInterrupted(t *testing.T) {
 			root+`/waits; sleep 600; fi']}]`)
 	for _, twice := range []bool{false, true} {
 		var log bytes.Buffer
-		c := program(&log, append(hung, "--resume")...)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
+		c := start(t, program(&log, append(hung, "--resume")...))
 		_ = os.Remove(filepath.Join(root, "waits"))
 		ready := func() bool { return sizeOf(filepath.Join(root, "waits")) > 0 }
 		began := time.Now()
 		if twice {
-			for !ready() {
-				time.Sleep(time.Millisecond)
-			}
+			c.reaches(ready)
 			_ = c.Process.Signal(syscall.SIGINT)
 			began = time.Now()
 		}
-		_ = interrupt(c, ended, ready, 0, syscall.SIGINT)
+		_ = c.interrupt(ready, 0, syscall.SIGINT)
 		if code := c.ProcessState.ExitCode(); code != exitInterrupted || time.Since(began) > 30*time.Second {
 			t.Errorf("exit code %d after %v\n%s", code, time.Since(began), log.String())
 		}
@@ -248,14 +231,9 @@ func TestStoppedEvaluation(t *testing.T) {
 		return args
 	}
 	var log bytes.Buffer
-	c := program(&log, args("stopped")...)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
+	c := start(t, program(&log, args("stopped")...))
 	samples := filepath.Join(root, "stopped", "eval", "step-0", "samples.jsonl")
-	_ = interrupt(c, ended, func() bool { return sizeOf(samples) > 0 }, 0, syscall.SIGINT)
+	_ = c.interrupt(func() bool { return sizeOf(samples) > 0 }, 0, syscall.SIGINT)
 	said := log.String()
 	if code := c.ProcessState.ExitCode(); code != exitInterrupted ||
 		strings.Contains(said, "the same command") ||
@@ -280,18 +258,13 @@ func TestStoppedPlan(t *testing.T) {
 	root := t.TempDir()
 	tried := filepath.Join(root, "tried")
 	var log bytes.Buffer
-	c := program(&log, "train", "--backend", "go", "--dry-run", "--set", "model=builtin:nano", "--set",
+	c := start(t, program(&log, "train", "--backend", "go", "--dry-run", "--set", "model=builtin:nano", "--set",
 		"data.bench=arith",
 		"--set", "data.template=plain", "--set", "rollout.max_tokens=6", "--set", "rollout.questions=2",
 		"--set", `reward.commands=[{name: hung, weight: 1, timeout_s: 600, run: [sh, -c, 'trap "" INT TERM; echo >`+
-			tried+`; sleep 600']}]`)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
+			tried+`; sleep 600']}]`))
 	var began time.Time
-	_ = interrupt(c, ended, func() bool { began = time.Now(); return sizeOf(tried) > 0 }, 0, syscall.SIGINT)
+	_ = c.interrupt(func() bool { began = time.Now(); return sizeOf(tried) > 0 }, 0, syscall.SIGINT)
 	if code := c.ProcessState.ExitCode(); code != exitInterrupted || time.Since(began) > 20*time.Second {
 		t.Errorf("exit code %d after %v\n%s", code, time.Since(began), log.String())
 	}
