@@ -234,20 +234,9 @@ func TestTrainTogetherAsked(t *testing.T) {
 		}
 		out := filepath.Join(t.TempDir(), "run")
 		var log bytes.Buffer
-		c := processes(t, l, 2, &log, trainTogether(out, append([]string{"steps=1000", "save.every=1000"},
-			grpoSettings...)...)...)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		kill := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
-		for sizeOf(filepath.Join(out, "metrics.jsonl")) == 0 && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
-		_ = c.Process.Signal(syscall.SIGUSR1)
-		err := c.Wait()
-		kill()
-		cancel()
+		c := start(t, processes(t, l, 2, &log, trainTogether(out, append([]string{"steps=1000", "save.every=1000"},
+			grpoSettings...)...)...))
+		err := c.interrupt(func() bool { return sizeOf(filepath.Join(out, "metrics.jsonl")) > 0 }, 0, syscall.SIGUSR1)
 		exit := (*exec.ExitError)(nil)
 		if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted {
 			t.Errorf("%v, expected status %d\n%s", err, exitInterrupted, log.String())
