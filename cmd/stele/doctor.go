@@ -149,7 +149,7 @@ func (d diagnosis) devices() string {
 		}
 	}
 	if len(said) == 0 {
-		return "no backend here has several"
+		return "no backend here has more than one"
 	}
 	return strings.Join(said, "; ")
 }
@@ -159,10 +159,10 @@ func (d diagnosis) devices() string {
 func pagedAttention(none error) string {
 	here := "so it is here"
 	if none != nil {
-		here = fmt.Sprintf("here they are gathered: %v", none)
+		here = fmt.Sprintf("here pages are gathered: %v", none)
 	}
-	return fmt.Sprintf("on NVIDIA GPUs of compute capability %.1f and more a kernel reads pages of keys and values "+
-		"in place, for heads of up to %d numbers and unless %s=off; elsewhere they are gathered; %s",
+	return fmt.Sprintf("on NVIDIA GPUs of compute capability %.1f or more a kernel reads pages of keys and values in "+
+		"place, for heads of up to %d numbers and unless %s=off; otherwise pages are gathered; %s",
 		backend.LeastCapability, triton.WidestHead, backend.KernelsSetting, here)
 }
 
@@ -171,11 +171,11 @@ func pagedAttention(none error) string {
 func trainingAttention(none error) string {
 	here := "so it is here"
 	if none != nil {
-		here = fmt.Sprintf("here it is not cuDNN's: %v", none)
+		here = fmt.Sprintf("cuDNN is not used here: %v", none)
 	}
-	return fmt.Sprintf("in scoring and training cuDNN computes it on NVIDIA GPUs of compute capability %.1f and more, "+
+	return fmt.Sprintf("scoring and training use cuDNN on NVIDIA GPUs of compute capability %.1f or more, "+
 		"for weights held in bfloat16 and heads of at most %d numbers, a multiple of 8, unless %s=off or rows of more "+
-		"than %d tokens hold several sequences; elsewhere it is computed in blocks by XLA's programs; %s",
+		"than %d tokens hold several sequences; otherwise XLA's programs compute it in blocks; %s",
 		cudnn.LeastCapability, cudnn.WidestHead, backend.CUDNNSetting, op.LongestBiased, here)
 }
 

@@ -37,10 +37,10 @@ func TestDoctorSaysHowAttentionReads(t *testing.T) {
 			cuda = b
 		}
 	}
-	if cuda.Error != "" && !strings.Contains(d.Attention, "here they are gathered: there is no such GPU") {
+	if cuda.Error != "" && !strings.Contains(d.Attention, "here pages are gathered: there is no such GPU") {
 		t.Errorf("without a GPU: %s", d.Attention)
 	}
-	if cuda.Error != "" && !strings.Contains(d.Dense, "here it is not cuDNN's: there is no such GPU") {
+	if cuda.Error != "" && !strings.Contains(d.Dense, "cuDNN is not used here: there is no such GPU") {
 		t.Errorf("without a GPU: %s", d.Dense)
 	}
 }
@@ -51,7 +51,7 @@ func TestDoctorCountsDevices(t *testing.T) {
 		"xla:cuda has 8 GPUs: --devices 8 divides": {{Name: "xla:cuda", Devices: 8}, {Name: "go", Devices: 1}},
 		"xla:cuda has 1 GPU":                       {{Name: "xla:cuda", Devices: 1}},
 		"xla:cpu has 4, which share":               {{Name: "xla:cuda", Error: "none"}, {Name: "xla:cpu", Devices: 4}},
-		"no backend here has several":              {{Name: "go", Devices: 1}},
+		"no backend here has more than one":        {{Name: "go", Devices: 1}},
 	} {
 		if got := (diagnosis{Backends: backends}).devices(); !strings.HasPrefix(got, want) {
 			t.Errorf("%q, want %q", got, want)
