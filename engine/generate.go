@@ -20,6 +20,7 @@ type Request struct {
 	ID        string
 	Prompt    []int32
 	N         int // samples; 0 means 1
+	First     int // number of the first of them: a request may ask for a part of another's samples
 	Sampling  sampler.Params
 	MaxTokens int
 	// Stop are texts to end before. A special token, as in "<|im_end|>", which the text
@@ -58,7 +59,7 @@ const (
 
 // Completion is one finished sample.
 type Completion struct {
-	Request, Sample int     // indices into the requests and their samples
+	Request, Sample int     // index into the requests; number among the samples
 	Tokens          []int32 // with the token that ended it
 	// LogProbs has one entry a token: the log-probability under the whole
 	// vocabulary at the sampling temperature (1 when greedy).
@@ -133,6 +134,8 @@ func (e *Engine) CheckRequest(r *Request) error {
 	switch {
 	case len(r.Prompt) == 0:
 		return errors.New("the prompt is empty")
+	case r.First < 0:
+		return fmt.Errorf("the first sample is number %d, expected 0 or more", r.First)
 	case r.MaxTokens < 1:
 		return fmt.Errorf("max tokens is %d, expected at least 1", r.MaxTokens)
 	case len(r.Prompt) >= c.MaxPositions:
@@ -315,7 +318,7 @@ func (g *generation) draws(step *schedule.Step) []draw {
 			r := g.requests[seq.Request]
 			key := sampler.Key{
 				Seed: r.Seed, Prompt: promptKey(r.ID),
-				Sample: uint32(seq.Sample), Position: uint32(len(seq.Tokens)),
+				Sample: uint32(r.First + seq.Sample), Position: uint32(len(seq.Tokens)),
 			}
 			g.asked = append(g.asked, draw{
 				sequence: seq, item: i, row: row, params: r.Sampling, key: key,
@@ -343,7 +346,8 @@ func promptKey(id string) uint64 {
 func (g *generation) extend(d draw) (ended bool, err error) {
 	seq, r := d.sequence, g.requests[d.sequence.Request]
 	if d.err != nil {
-		return false, fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, seq.Sample, len(seq.Tokens), d.err)
+		return false, fmt.Errorf("request %q, sample %d, position %d: %w", r.ID, r.First+seq.Sample, len(seq.Tokens),
+			d.err)
 	}
 	s := g.sample(seq)
 	s.logprobs = append(s.logprobs, d.logprob)
@@ -391,7 +395,7 @@ func (g *generation) extend(d draw) (ended bool, err error) {
 		return false, err
 	}
 	completion := Completion{
-		Request: seq.Request, Sample: seq.Sample, Tokens: slices.Clone(seq.Tokens[seq.Prompt:]),
+		Request: seq.Request, Sample: r.First + seq.Sample, Tokens: slices.Clone(seq.Tokens[seq.Prompt:]),
 		LogProbs: s.logprobs, Top: s.top, Text: out, FinishReason: reason,
 	}
 	delete(g.live, seq)
@@ -408,7 +412,8 @@ func (s *sample) piece(r *Request, d draw, text string, certain int) error {
 		return nil
 	}
 	return r.Piece(Piece{
-		Sample: d.sequence.Sample, Token: d.token, LogProb: d.logprob, Top: d.likeliest, Text: text[from:certain],
+		Sample: r.First + d.sequence.Sample, Token: d.token, LogProb: d.logprob, Top: d.likeliest,
+		Text: text[from:certain],
 	})
 }
 

@@ -97,6 +97,38 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// TestPart: a request for a part of another's samples generates those.
+func TestPart(t *testing.T) {
+	e := onDevices(t, "go", 1, engine.Options{Kernels: engine.KernelsHost})
+	r := groups(e.Weights.Config.VocabSize)[3]
+	r.N = 5
+	generate := func(requests ...engine.Request) [][2]any {
+		var all [][2]any
+		if err := e.Generate(t.Context(), requests, func(c engine.Completion) error {
+			all = append(all, [2]any{c.Sample, c})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	whole := byNumber(generate(r))
+	for _, from := range []int{0, 3} {
+		part := r
+		part.First, part.N = from, 2
+		for sample, got := range byNumber(generate(part)) {
+			if diff := cmp.Diff(whole[sample], got); diff != "" || sample.(int)/3 != from/3 {
+				t.Errorf("sample %v of those from %d: (-of all +of a part)\n%s", sample, from, diff)
+			}
+		}
+	}
+	part := r
+	part.First = -1
+	if err := e.CheckRequest(&part); err == nil {
+		t.Error("a negative number of the first sample was taken")
+	}
+}
+
 func one24(r engine.Request, tokens int) func(context.Context) (int, *engine.Request, error) {
 	r.MaxTokens = tokens
 	return func(context.Context) (int, *engine.Request, error) { return 0, &r, nil }

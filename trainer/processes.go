@@ -244,7 +244,8 @@ func (r *run) draw(ctx context.Context, counter uint64, requests []engine.Reques
 	for i := range requests {
 		longest = max(longest, len(requests[i].Prompt)+requests[i].MaxTokens)
 	}
-	deal := cluster.NewDeal(r.job.Rank, r.job.Size, r.engine.Devices(), len(requests), group, r.config.Rollout.Batch,
+	parts, of := divide(requests, r.job.Size*r.engine.Devices(), r.config.Rollout.Batch)
+	deal := cluster.NewDeal(r.job.Rank, r.job.Size, r.engine.Devices(), len(parts), group, r.config.Rollout.Batch,
 		func() (int, error) { return r.job.Next(counter) })
 	return r.engine.GenerateFrom(ctx, engine.Queue{
 		Held: deal.Held, Group: group, Longest: longest,
@@ -256,9 +257,40 @@ func (r *run) draw(ctx context.Context, counter uint64, requests []engine.Reques
 			if err != nil || !more {
 				return 0, nil, err
 			}
-			return n, &requests[n], nil
+			return of[n], &parts[n], nil
 		},
 	}, emit)
+}
+
+// divide divides the last questions of a step, those that are too few for all of some places that decode, by their
+// samples, so that each place has as many; of says which question a part is of. Where batches are full more than once
+// nothing is divided: who is free takes what is left, and a prompt is computed once.
+func divide(requests []engine.Request, places, batch int) (parts []engine.Request, of []int) {
+	left := len(requests) % places
+	group := 1
+	for i := range requests {
+		group = max(group, requests[i].N)
+	}
+	if (len(requests)+places-1)/places*group > batch {
+		left = 0
+	}
+	for i, r := range requests {
+		pieces := 1
+		if i >= len(requests)-left {
+			common := left
+			for common > 1 && (places%common != 0 || left%common != 0) {
+				common--
+			}
+			pieces = min(places/common, r.N)
+		}
+		for k := range pieces {
+			part := r
+			part.First = r.N * k / pieces
+			part.N = r.N*(k+1)/pieces - part.First
+			parts, of = append(parts, part), append(of, i)
+		}
+	}
+	return parts, of
 }
 
 // share gives all processes what each sampled: groups has this one's questions, and gets the others'. own is the error
@@ -269,17 +301,15 @@ func (r *run) share(groups [][]*rollout, chosen []problems.Problem, own error) e
 	}
 	var mine []answered
 	for i, group := range groups {
-		if len(group) == 0 || group[0] == nil {
-			continue
-		}
 		a := answered{Question: i}
 		for _, o := range group {
-			if o == nil { // own says why
-				break
+			if o != nil {
+				a.Completions, a.Scores = append(a.Completions, o.Completion), append(a.Scores, o.score)
 			}
-			a.Completions, a.Scores = append(a.Completions, o.Completion), append(a.Scores, o.score)
 		}
-		mine = append(mine, a)
+		if len(a.Completions) > 0 {
+			mine = append(mine, a)
+		}
 	}
 	var b bytes.Buffer
 	if own == nil {
@@ -299,14 +329,14 @@ func (r *run) share(groups [][]*rollout, chosen []problems.Problem, own error) e
 		}
 		for _, a := range theirs {
 			for i, c := range a.Completions {
-				groups[a.Question][i] = &rollout{Completion: c, problem: &chosen[a.Question], old: c.LogProbs,
+				groups[a.Question][c.Sample] = &rollout{Completion: c, problem: &chosen[a.Question], old: c.LogProbs,
 					score: a.Scores[i]}
 			}
 		}
 	}
 	for i, group := range groups {
 		if slices.Contains(group, nil) {
-			return fmt.Errorf("question %d of the step was sampled by nobody", i+1)
+			return fmt.Errorf("question %d of the step was not sampled by anybody, or not as a whole", i+1)
 		}
 	}
 	return nil

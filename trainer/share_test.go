@@ -1,12 +1,52 @@
 package trainer
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model/dense"
 )
+
+// TestDivide: all samples of a step are in one part each, and places that are dealt parts in turn have about as many.
+func TestDivide(t *testing.T) {
+	for _, c := range []struct{ questions, group, places, batch, parts int }{
+		{8, 8, 2, 64, 8},
+		{9, 8, 2, 64, 10}, // the last in halves
+		{9, 8, 2, 39, 9},  // a batch has no room for it
+		{8, 8, 3, 64, 12}, // two in thirds
+		{3, 4, 8, 64, 12}, // fewer samples than places: one each
+		{1, 8, 4, 64, 4},
+		{4, 1, 3, 64, 4},
+		{8, 8, 16, 64, 16},
+	} {
+		requests := make([]engine.Request, c.questions)
+		for i := range requests {
+			requests[i] = engine.Request{ID: fmt.Sprint(i), N: c.group}
+		}
+		parts, of := divide(requests, c.places, c.batch)
+		loads, seen := make([]int, c.places), map[string]bool{}
+		for i, p := range parts {
+			loads[i%c.places] += p.N
+			for k := range p.N {
+				seen[fmt.Sprintf("%d/%d", of[i], p.First+k)] = p.ID == fmt.Sprint(of[i])
+			}
+		}
+		if len(parts) != c.parts || len(seen) != c.questions*c.group {
+			t.Errorf("%+v: %d parts of %d samples", c, len(parts), len(seen))
+		}
+		for sample, right := range seen {
+			if !right {
+				t.Errorf("%+v: sample %s is of another question", c, sample)
+			}
+		}
+		if even := (c.questions*c.group + c.places - 1) / c.places; c.batch == 64 && slices.Max(loads) > even+2 {
+			t.Errorf("%+v: places have %v samples", c, loads)
+		}
+	}
+}
 
 // TestPassTokens: scoring passes are as large as lets processes share them about evenly, in padded tokens, and one
 // process has the largest.

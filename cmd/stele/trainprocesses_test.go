@@ -34,6 +34,7 @@ func trainTogether(out string, more ...string) []string {
 
 // grpoSettings are those of GRPO in trainTogether.
 var grpoSettings = []string{"rollout.questions=6", "rollout.group_size=4", "rollout.max_tokens=6", "loss.beta=0.01",
+	"rollout.batch=8", // of two processes, each has 2 questions and takes others when it is free; of four, 1 and a half
 	"update.mini_batches=2", "update.micro_tokens=64"}
 
 // checkTogether compares a run of several processes with one process's: the same rollouts and settings byte for byte,
