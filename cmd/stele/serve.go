@@ -43,9 +43,8 @@ whatever else is running; a request without a seed gets a new one each time.
 Log-probabilities are at the request's temperature (at 1 if that is 0).
 
 Without --token only programs on this machine are answered. A server for others (--host)
-needs a token, which clients send as their API key. The environment variable STELE_TOKEN
-sets it without showing it in a list of processes. There is no encryption.` + tokenVariable + ` gives one without showing it in a list of processes. There is no
-encryption.`,
+needs a token, which clients send as their API key. The environment variable ` + tokenVariable + `
+sets it without showing it in a list of processes. There is no encryption.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return runServe(c, g, f) },
 	}
