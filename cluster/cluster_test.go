@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -149,6 +150,32 @@ func calls(j *Job) error {
 	for i := range x {
 		if x[i] != y[i] {
 			return fmt.Errorf("number %d by parts is %g, at once %g", i, x[i], y[i])
+		}
+	}
+	first, end := bounds[j.Rank], bounds[j.Rank+1]
+	sum, given := slices.Repeat([]float32{0.5}, end-first), numbers(j.Rank, bounds[j.Size])
+	add := func(at int, sums []float32) {
+		for i, v := range sums {
+			sum[at+i] += v
+		}
+	}
+	if err := j.Scatter(given, bounds, add); err != nil {
+		return err
+	}
+	if j.Rank == 0 {
+		given = nil
+	}
+	if err := j.Scatter(given, bounds, add); err != nil {
+		return err
+	}
+	for i := range sum {
+		others := float32(0)
+		for rank := 1; rank < j.Size; rank++ {
+			others += numbers(rank, bounds[j.Size])[first+i]
+		}
+		want := 0.5 + y[first+i]
+		if want += others; sum[i] != want {
+			return fmt.Errorf("number %d of a part is %g after two sums, expected %g", i, sum[i], want)
 		}
 	}
 	if err := j.ReduceScatter(x, []int{0}); err == nil {

@@ -37,25 +37,53 @@ func (j *Job) AllReduce(x []float32) error {
 // ReduceScatter is AllReduce for a part of the numbers: rank i gets the sums from bounds[i] to below bounds[i+1]. Its
 // other numbers stay.
 func (j *Job) ReduceScatter(x []float32, bounds []int) error {
-	return j.inPieces("a sum", x, bounds, func(own []float32, length int,
-		partOf func(rank, first int) []float32) error {
+	if err := j.divides("a sum", len(x), bounds); err != nil || j.thread == nil {
+		return err
+	}
+	return j.sums(x, bounds, func(at int, sums []float32) { copy(x[bounds[j.Rank]+at:], sums) })
+}
+
+// Scatter is ReduceScatter for sums that go elsewhere: take gets them in pieces, and where in this process's part each
+// begins. x stays as it is, and nil stands for zeros.
+func (j *Job) Scatter(x []float32, bounds []int, take func(at int, sums []float32)) error {
+	n := len(x)
+	if x == nil && len(bounds) > 0 {
+		n = bounds[len(bounds)-1]
+	}
+	if err := j.divides("a sum", n, bounds); err != nil {
+		return err
+	}
+	if j.thread == nil {
+		take(0, x)
+		return nil
+	}
+	return j.sums(x, bounds, take)
+}
+
+// sums calls take with the sums over all processes of pieces of this one's part of x, and where in the part each begins.
+func (j *Job) sums(x []float32, bounds []int, take func(at int, sums []float32)) error {
+	return j.inPieces("a sum", bounds, func(at, length int) error {
 		t := j.thread
 		pieces, received := j.staged(0, 4*length*j.Size), j.staged(1, 4*length*j.Size)
-		for rank := range j.Size {
-			copy(floats(pieces)[rank*length:], partOf(rank, length))
+		if x == nil {
+			clear(pieces)
+		} else {
+			for rank := range j.Size {
+				copy(floats(pieces)[rank*length:], partOf(x, bounds, rank, at, length))
+			}
 		}
 		err := t.do("a sum", true, func() (*mpi.Request, error) {
 			return t.together.AllToAll(pieces, received, 4*length)
 		})
-		for rank := range j.Size {
-			from := floats(received)[rank*length:][:len(own)]
-			if rank == 0 {
-				copy(own, from)
-				continue
+		own := bounds[j.Rank+1] - bounds[j.Rank]
+		sums := floats(received)[:min(max(own-at, 0), length)] // of rank 0, to which the others' are added
+		for rank := 1; rank < j.Size; rank++ {
+			for i, v := range floats(received)[rank*length:][:len(sums)] {
+				sums[i] += v
 			}
-			for i, v := range from {
-				own[i] += v
-			}
+		}
+		if err == nil {
+			take(at, sums)
 		}
 		return err
 	})
@@ -63,29 +91,37 @@ func (j *Job) ReduceScatter(x []float32, bounds []int) error {
 
 // AllGatherParts gives to all the numbers that rank i has from bounds[i] to below bounds[i+1].
 func (j *Job) AllGatherParts(x []float32, bounds []int) error {
-	return j.inPieces("a gathering", x, bounds, func(own []float32, length int,
-		partOf func(rank, first int) []float32) error {
+	if err := j.divides("a gathering", len(x), bounds); err != nil || j.thread == nil {
+		return err
+	}
+	return j.inPieces("a gathering", bounds, func(at, length int) error {
 		t := j.thread
 		part, all := j.staged(0, 4*length), j.staged(1, 4*length*j.Size)
-		copy(floats(part), own)
+		copy(floats(part), partOf(x, bounds, j.Rank, at, length))
 		err := t.do("a gathering", true, func() (*mpi.Request, error) { return t.together.AllGather(part, all) })
 		for rank := range j.Size {
-			copy(partOf(rank, length), floats(all)[rank*length:])
+			copy(partOf(x, bounds, rank, at, length), floats(all)[rank*length:])
 		}
 		return err
 	})
 }
 
-// inPieces calls do for pieces of all parts at a time: own is that of this process's part, partOf that of another's,
-// which may be shorter than length.
-func (j *Job) inPieces(name string, x []float32, bounds []int,
-	do func(own []float32, length int, partOf func(rank, length int) []float32) error) error {
-	if len(bounds) != j.Size+1 || bounds[0] != 0 || bounds[j.Size] != len(x) || !slices.IsSorted(bounds) {
-		return fmt.Errorf("%s: bounds %v do not divide %d numbers among %d processes", name, bounds, len(x), j.Size)
+// divides checks that bounds divide n numbers among the processes.
+func (j *Job) divides(name string, n int, bounds []int) error {
+	if len(bounds) != j.Size+1 || bounds[0] != 0 || bounds[j.Size] != n || !slices.IsSorted(bounds) {
+		return fmt.Errorf("%s: bounds %v do not divide %d numbers among %d processes", name, bounds, n, j.Size)
 	}
-	if j.thread == nil {
-		return nil
-	}
+	return nil
+}
+
+// partOf is the piece from at on of a rank's part, of so many numbers or fewer.
+func partOf(x []float32, bounds []int, rank, at, length int) []float32 {
+	part := x[bounds[rank]:bounds[rank+1]]
+	return part[min(at, len(part)):min(at+length, len(part))]
+}
+
+// inPieces calls do for pieces of all parts at a time: where in its part each begins, and how long the longest is.
+func (j *Job) inPieces(name string, bounds []int, do func(at, length int) error) error {
 	j.together.Lock()
 	defer j.together.Unlock()
 	if err := j.barrier(name); err != nil {
@@ -97,12 +133,7 @@ func (j *Job) inPieces(name string, x []float32, bounds []int,
 	}
 	each := max(1, staging/4/j.Size)
 	for at := 0; at < longest; at += each {
-		partOf := func(rank, length int) []float32 {
-			part := x[bounds[rank]:bounds[rank+1]]
-			return part[min(at, len(part)):min(at+length, len(part))]
-		}
-		length := min(each, longest-at)
-		if err := do(partOf(j.Rank, length), length, partOf); err != nil {
+		if err := do(at, min(each, longest-at)); err != nil {
 			return err
 		}
 	}

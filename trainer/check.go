@@ -22,6 +22,7 @@ import (
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/kernels/host"
 	"github.com/stele-lm/stele/kernels/isa"
+	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
 	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/problems"
@@ -180,6 +181,9 @@ func (r *run) look(ctx context.Context) (*checked, error) {
 	planned := found.plan.workload.On(len(s.Mesh()))
 	planned.Processes = r.job.Size
 	found.plan.take(planned)
+	if none := learner.Scatters(s.Device(), len(s.Mesh())); c.Optimizer.ZeROStage > 1 && r.job.Size > 1 && none != nil {
+		r.sayf("optimizer.zero_stage: 2 is 1 here: %v", none)
+	}
 	if c.Optimizer.ZeROStage > 0 && r.job.Size == 1 {
 		r.sayf("optimizer.zero_stage has no effect: it divides what several processes have (mpirun, srun), this is one")
 	}
@@ -446,12 +450,13 @@ func (r *run) checkMemory(found *checked, available int64) error {
 	return found.plan.workload.Check(available)
 }
 
-// attended returns a workload that says how a device computes attention.
+// attended returns a workload that says how a device computes attention, and whether it hands gradients over.
 func attended(w memory.Workload, d *backend.Device) memory.Workload {
 	if d.HostAttention() == nil {
 		w.AttentionThreads = threads.Count
 	}
 	w.CUDNN = w.DType == "bfloat16" && d.CUDNN() == nil
+	w.HandsOver = d.HandsOver() == nil
 	return w
 }
 

@@ -18,7 +18,17 @@ const tight = 0.5
 // gradient, where the plan leaves little room: what does not fit then fails now and not when the
 // first such sequence is sampled, hours later.
 func (r *run) rehearse(w memory.Workload) error {
-	if r.available == 0 || float64(r.memory.Total) < tight*float64(r.available) {
+	wanted := r.available > 0 && float64(r.memory.Total) >= tight*float64(r.available)
+	if r.learner.Scattered() { // all take the pass, and plans may differ
+		err := r.together(nil)
+		if err == nil {
+			wanted, err = r.first(func() bool { return wanted })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !wanted {
 		return nil
 	}
 	began := time.Now()

@@ -102,6 +102,7 @@ type run struct {
 	cursor int // problems taken
 	kl     objective.KLController
 
+	peaks        []int64  // the most memory that each process has had, or its first device
 	started      Manifest // of a run that is gone on with
 	interruption interruption
 	stopAgreed   bool         // that a process was asked to stop, when all had an error last
@@ -183,7 +184,10 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.checkShared(); err != nil {
 		return err
 	}
-	if err := r.together(r.load(found)); err != nil {
+	if err = r.load(found); !cluster.IsAgreed(err) {
+		err = r.together(err)
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.together(r.openLoggers()); err != nil {
@@ -273,8 +277,8 @@ func (r *run) advance(ctx context.Context) error {
 	if err := r.together(r.note(step, metrics)); err != nil {
 		return err
 	}
-	if peak := memory.Peak(); r.engine.Device().IsCPU() && peak > 0 {
-		r.logf("memory: %d MiB at most so far, planned %d MiB%s", peak>>20, r.memory.Total>>20,
+	if len(r.peaks) > 0 && r.peaks[0] > 0 {
+		r.logf("memory: %s MiB at most so far, planned %d MiB%s", mebibytes(r.peaks), r.memory.Total>>20,
 			r.memory.Each())
 	}
 	if r.saves(step) {

@@ -1,6 +1,9 @@
 package trainer
 
 import (
+	"encoding/binary"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,8 +40,8 @@ func (w *stopwatch) report(m Metrics) {
 
 // utilization notes what share of the device's peak an update reached whose gradients
 // needed so many operations, and in GiB the most memory that the process has had where it
-// holds the tensors, or that the first device had allocated. The peak is measured (see peak.FLOPS), at the first
-// step; the Go backend, a reference, has none.
+// holds the tensors, or that the first device had allocated; of several processes, all of which call it, that of the one
+// that had most. The peak is measured (see peak.FLOPS), at the first step; the Go backend, a reference, has none.
 func (r *run) utilization(m Metrics, flops float64) error {
 	device := r.engine.Device()
 	allocated := memory.Peak()
@@ -49,7 +52,15 @@ func (r *run) utilization(m Metrics, flops float64) error {
 		}
 		allocated = h.Peak
 	}
-	if allocated > 0 {
+	all, err := r.job.AllGather(binary.LittleEndian.AppendUint64(nil, uint64(allocated)))
+	if err != nil {
+		return err
+	}
+	r.peaks = r.peaks[:0]
+	for _, one := range all {
+		r.peaks = append(r.peaks, int64(binary.LittleEndian.Uint64(one)))
+	}
+	if allocated = slices.Max(r.peaks); allocated > 0 {
 		m["perf/max_memory_allocated_gb"] = float64(allocated) / (1 << 30)
 	}
 	if !device.IsXLA() || flops == 0 {
@@ -63,6 +74,15 @@ func (r *run) utilization(m Metrics, flops float64) error {
 	}
 	m["perf/mfu/actor"] = flops / m["timing_s/update_actor"] / r.peak / float64(r.engine.Devices()*r.job.Size)
 	return nil
+}
+
+// mebibytes writes bytes of several processes.
+func mebibytes(all []int64) string {
+	var texts []string
+	for _, n := range all {
+		texts = append(texts, fmt.Sprint(n>>20))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // OfClock reports whether a metric is of the clock or the machine, and thus another in

@@ -42,6 +42,7 @@ type Device struct {
 	// leftToXLA, or here leaveToXLA, does not.
 	products   error
 	leaveToXLA func(hostProduct) error
+	handsOver  error // the reason why programs hand nothing over (see HandsOver), once the backend is open
 	// programs are shared by all who use the device; nil where each compiles its own.
 	programs *programs
 	// trial tells why a GPU's programs cannot call kernels, or returns nil. A nil trial is not needed.
@@ -155,7 +156,7 @@ func openXLA(spec string) (*Device, error) {
 		d.start = sync.OnceValues(func() (compute.Backend, error) {
 			b, err := start()
 			if err == nil {
-				d.products = registerHostCalls(path)
+				d.products, d.handsOver = registerHostCalls(path)
 			}
 			return b, err
 		})
@@ -380,6 +381,34 @@ func (d *Device) Zeros(dtype dtypes.DType, dims ...int) (Buffer, error) {
 
 // Download copies a tensor of type T to dst, which must have its size.
 func Download[T Elem](b Buffer, dst []T) error { return b.ToFlatData(dst) }
+
+// InMemory returns the elements of a Float32 tensor of a CPU where they lie, once it has its values. They may be written
+// while no program uses the tensor, until it is freed or donated.
+func InMemory(b Buffer) ([]float32, error) {
+	shape, err := b.Shape()
+	if err != nil {
+		return nil, err
+	}
+	if shape.DType != dtypes.Float32 {
+		return nil, fmt.Errorf("a tensor of %s has no float32 elements", shape)
+	}
+	if _, ok := b.(*xla.Buffer); ok {
+		address, err := Address(b)
+		if err != nil {
+			return nil, err
+		}
+		return unsafe.Slice(*(**float32)(unsafe.Pointer(&address)), shape.Size()), nil
+	}
+	flat, err := b.Data()
+	if err != nil {
+		return nil, err
+	}
+	elements, ok := flat.([]float32)
+	if !ok {
+		return nil, fmt.Errorf("a tensor of %s lies in memory as %T", shape, flat)
+	}
+	return elements, nil
+}
 
 // Float32s copies a Float32 or BFloat16 tensor out of the device.
 func Float32s(b Buffer) ([]float32, error) {

@@ -11,19 +11,20 @@ import (
 	"github.com/stele-lm/stele/kernels/host"
 )
 
-var registered sync.Map // path of a plugin → func() error
+var registered sync.Map // path of a plugin → func() (kernels, handOvers error)
 
 // registerHostCalls makes host products and host attention callable from the programs of the plugin at
-// path. The error says why they are not.
-func registerHostCalls(path string) error {
-	once, _ := registered.LoadOrStore(path, sync.OnceValue(func() error {
+// path, and what hands tensors over. The errors say why they are not.
+func registerHostCalls(path string) (kernels, handOvers error) {
+	once, _ := registered.LoadOrStore(path, sync.OnceValues(func() (kernels, handOvers error) {
+		handOvers = registerHandOver(path)
 		workers := &hostWorkers{team: host.NewTeam(threads.Count)}
 		if err := registerProducts(path, workers); err != nil {
-			return err
+			return err, handOvers
 		}
-		return registerAttention(path, workers)
+		return registerAttention(path, workers), handOvers
 	}))
-	return once.(func() error)()
+	return once.(func() (kernels, handOvers error))()
 }
 
 // hostWorkers is the threads that compute a program's calls.

@@ -35,7 +35,7 @@ type Program struct {
 	devices   int  // that run it together
 	several   bool // devices are there, and it runs where its inputs are
 
-	hostProducts, hostAttentions, kernels, cudnn int
+	hostProducts, hostAttentions, handOvers, kernels, cudnn int
 }
 
 var compileTime atomic.Int64
@@ -101,6 +101,12 @@ func compile(
 		}
 		p.cudnn = len(ofCUDNN)
 	}
+	if p.handOvers, err = useHandOvers(p.graph); err == nil && p.handOvers > 0 {
+		err = d.HandsOver()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
+	}
 	if d.Name == "xla:cpu" && d.products == nil {
 		if p.hostProducts, err = d.useHostProducts(p.graph); err != nil {
 			return nil, fmt.Errorf("compiling %s for %s: %w", name, d.Name, err)
@@ -142,7 +148,7 @@ func (p *Program) Run(inputs []Buffer) (outputs []Buffer, err error) {
 			return nil, fmt.Errorf("compiling %s for xla:cpu: %w", p.name, err)
 		}
 	}
-	if p.hostProducts+p.hostAttentions > 0 || p.kernels+p.cudnn > 0 && p.described != nil {
+	if p.hostProducts+p.hostAttentions+p.handOvers > 0 || p.kernels+p.cudnn > 0 && p.described != nil {
 		defer threads.AllowCalls()()
 	}
 	var on compute.DeviceNum

@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 		err = divided(job, dir)
 	}
 	if err == nil {
+		err = scattered(job)
+	}
+	if err == nil {
 		err = job.Leave()
 	}
 	if err != nil {
@@ -47,7 +50,7 @@ func TestMain(m *testing.M) {
 
 // TestDivided: processes that sum gradients through their memory and by NCCL, with the optimiser's state in each and
 // divided, come to the same weights and the same files of state, bit for bit, and go on from them. NCCL is a library
-// that computes over processes of this machine.
+// that computes over processes of this machine. See scattered for gradients that are divided.
 func TestDivided(t *testing.T) {
 	trainertest.OpenDevice(t, "xla:cpu")
 	dir := t.TempDir()

@@ -32,6 +32,9 @@ type Learner struct {
 	programs map[programKey]*backend.NamedProgram
 	replicas []*replica         // one a device
 	sums     *backend.AllReduce // of gradients over devices; nil on one
+	// scattering divides the gradients over the processes; nil where each has all of them.
+	scattering *scattering
+	owned      []int // the tensors of which this process has a part of the gradient, or all
 	// collective is what processes exchange where it lies on GPUs; nil where it passes through their memory.
 	collective *collective
 }
@@ -75,6 +78,9 @@ func New(w *model.Weights, options Options) (*Learner, error) {
 			return nil, err
 		}
 	}
+	if options.AdamW.ZeROStage > 1 && Scatters(w.Device, len(w.Replicas())) != nil {
+		options.AdamW.ZeROStage = 1
+	}
 	l := newLearner(w, options)
 	if err := l.allocate(); err != nil {
 		l.Close()
@@ -88,6 +94,14 @@ func newLearner(w *model.Weights, options Options) *Learner {
 		programs: map[programKey]*backend.NamedProgram{}}
 	if options.Adapter != nil {
 		l.specs = options.Adapter.Specs
+	}
+	for i, rows := range l.part().Rows(l.specs) {
+		if rows.From < rows.To || !options.AdamW.Divides(l.part()) {
+			l.owned = append(l.owned, i)
+		}
+	}
+	if options.AdamW.Divides(l.part()) {
+		l.scattering = newScattering(options.Job, l.specs, together)
 	}
 	return l
 }
@@ -124,13 +138,19 @@ func sequencesOf(shape dense.Shape, sequences int) int {
 }
 
 // compile builds the program that adds a batch's gradient to the donated sums and returns
-// the statistics of the objective (see objective.Build).
+// the statistics of the objective (see objective.Build). Where gradients are divided it hands the batch's to a receiver
+// as they come.
 func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 	w, o, adapter := l.weights, l.options.Objective, l.options.Adapter
 	inputs := append(key.shape.Inputs(), o.Groups(key.shape.N)...)
-	inputs = append(append(inputs, w.Groups()...), backend.Group{Name: "gradients",
-		Inputs: optimizer.Floats("gradient", l.specs, true)})
-	return backend.CompileNamed(w.Device, "gradient", inputs, []string{"statistics", "gradients"},
+	inputs = append(inputs, w.Groups()...)
+	outputs := []string{"statistics", "gradients"}
+	if l.scattering != nil {
+		inputs, outputs[1] = append(inputs, backend.Each(backend.ReceiverInput("receiver"))...), "handed"
+	} else {
+		inputs = append(inputs, backend.Group{Name: "gradients", Inputs: optimizer.Floats("gradient", l.specs, true)})
+	}
+	return backend.CompileNamed(w.Device, "gradient", inputs, outputs,
 		func(in backend.Nodes) backend.Nodes {
 			trained := in["weights"]
 			if adapter != nil {
@@ -144,15 +164,24 @@ func (l *Learner) compile(key programKey) (*backend.NamedProgram, error) {
 			loss, statistics := o.Build(in, logprob, entropy, key.sequences)
 			sums := make([]*Node, len(trained))
 			for i, g := range Gradient(loss, trained...) {
-				sums[i] = Add(in["gradients"][i], op.Convert(g, dtypes.Float32))
+				sums[i] = op.Convert(g, dtypes.Float32)
+				if l.scattering == nil {
+					sums[i] = Add(in["gradients"][i], sums[i])
+				}
 			}
-			return backend.Nodes{"statistics": {statistics}, "gradients": sums}
+			if l.scattering != nil {
+				sums = []*Node{backend.HandOver(in.One("receiver"), sums, l.scattering.order)}
+			}
+			return backend.Nodes{"statistics": {statistics}, outputs[1]: sums}
 		})
 }
 
 // sum gives every device of every process the sum of all gradients. It is the one place where what was computed of a
-// step in several places comes together.
+// step in several places comes together, but where gradients are divided, which are summed in each pass.
 func (l *Learner) sum() error {
+	if l.scattering != nil {
+		return nil
+	}
 	if l.sums != nil {
 		gradients := make([][]backend.Buffer, len(l.replicas))
 		for i, r := range l.replicas {

@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/gomlx/compute/dtypes"
@@ -15,7 +16,7 @@ import (
 // updates all devices have the same weights and states, bit for bit: each takes the step with the summed gradient.
 type replica struct {
 	weights   *model.Weights
-	gradients []backend.Buffer // float32, one a parameter
+	gradients []backend.Buffer // float32, one a parameter, or for this process's rows of each that it has any of
 	optimizer *optimizer.Optimizer
 }
 
@@ -28,12 +29,15 @@ func (l *Learner) allocate() (err error) {
 	}
 	mesh := backend.Mesh{}
 	for _, one := range w.Replicas() {
-		r := &replica{weights: one, gradients: make([]backend.Buffer, len(l.specs))}
+		r := &replica{weights: one, gradients: make([]backend.Buffer, len(l.owned))}
 		l.replicas, mesh = append(l.replicas, r), append(mesh, one.Device)
 		r.optimizer, err = optimizer.New(one.Device, l.specs, held, options.AdamW, l.part(), options.Seed,
 			one.Float32s)
 		if err != nil {
 			return err
+		}
+		if l.scattering != nil {
+			r.optimizer.Squares = l.scattering.squares
 		}
 	}
 	if len(mesh) > 1 {
@@ -65,6 +69,24 @@ func (r *replica) close() {
 	if r.optimizer != nil {
 		r.optimizer.Close()
 	}
+}
+
+// Held returns the bytes of the gradients and of the optimiser's state that each device of this process holds between
+// passes.
+func (l *Learner) Held() (gradients, state int64, err error) {
+	r := l.replicas[0]
+	bytes := func(b backend.Buffer) int64 {
+		shape, failed := b.Shape()
+		err = errors.Join(err, failed)
+		return int64(shape.Size()) * int64(shape.DType.Size())
+	}
+	for _, g := range r.gradients {
+		gradients += bytes(g)
+	}
+	for _, t := range r.optimizer.State() {
+		state += bytes(*t.Buffer)
+	}
+	return gradients, state, err
 }
 
 // each does work for all devices at a time and returns the error of the first that has one.

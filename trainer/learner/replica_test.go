@@ -27,18 +27,7 @@ func TestReplicas(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	random := rand.New(rand.NewPCG(3, 5))
-	ids := func(n int) []int32 {
-		ids := make([]int32, n)
-		for i := range ids {
-			ids[i] = int32(random.IntN(folder.Config.VocabSize))
-		}
-		return ids
-	}
-	var pairs []dense.Pair
-	for range 5 {
-		pairs = append(pairs, dense.Pair{Prompt: ids(4), Completion: ids(12)})
-	}
+	pairs := fivePairs(folder)
 	for _, c := range []struct {
 		devices int
 		dtype   dtypes.DType
@@ -79,18 +68,7 @@ func TestReplicas(t *testing.T) {
 			t.Fatal(err)
 		}
 		for update := range 2 {
-			var passes []Pass
-			for indices, batch := range (Layout{MicroTokens: 16}).Batches(pairs[:5-3*update]) {
-				columns := l.options.Objective.Columns(batch.Shape.N)
-				for i, index := range indices {
-					for j := range pairs[index].Completion {
-						columns[objective.Weight][batch.First[i]+j] = 0.02
-						columns[objective.Advantage][batch.First[i]+j] = float32(index) - 2.5
-						columns[objective.Old][batch.First[i]+j] = -8 // near the model's: no ratio is clipped
-					}
-				}
-				passes = append(passes, Pass{batch, columns})
-			}
+			passes := l.passesOf(pairs[:5-3*update])
 			if want := 5 - 3*update; len(passes) != want {
 				t.Fatalf("%d passes, want %d", len(passes), want)
 			}
@@ -115,6 +93,38 @@ func TestReplicas(t *testing.T) {
 			t.Errorf("%+v: nothing was trained (%v)", c, err)
 		}
 	}
+}
+
+// fivePairs are some for a model.
+func fivePairs(folder *checkpoint.Folder) (pairs []dense.Pair) {
+	random := rand.New(rand.NewPCG(3, 5))
+	ids := func(n int) []int32 {
+		ids := make([]int32, n)
+		for i := range ids {
+			ids[i] = int32(random.IntN(folder.Config.VocabSize))
+		}
+		return ids
+	}
+	for range 5 {
+		pairs = append(pairs, dense.Pair{Prompt: ids(4), Completion: ids(12)})
+	}
+	return pairs
+}
+
+// passesOf has a pass of each pair.
+func (l *Learner) passesOf(pairs []dense.Pair) (passes []Pass) {
+	for indices, batch := range (Layout{MicroTokens: 16}).Batches(pairs) {
+		columns := l.options.Objective.Columns(batch.Shape.N)
+		for i, index := range indices {
+			for j := range pairs[index].Completion {
+				columns[objective.Weight][batch.First[i]+j] = 0.02
+				columns[objective.Advantage][batch.First[i]+j] = float32(index) - 2.5
+				columns[objective.Old][batch.First[i]+j] = -8 // near the model's: no ratio is clipped
+			}
+		}
+		passes = append(passes, Pass{batch, columns})
+	}
+	return passes
 }
 
 func same(t *testing.T, name string, device int, got, want backend.Buffer) {

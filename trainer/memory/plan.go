@@ -29,13 +29,14 @@ type Plan struct {
 	Total       int64 `json:"total"`
 	// Devices is the number of devices, of which each needs this much; 0 for one.
 	Devices int `json:"devices,omitempty"`
-	// Processes is the number of processes that the optimiser's state is divided over; 0 for one.
+	// Processes is the number of processes that the optimiser's state is divided over, and maybe the gradients; 0 for one.
 	Processes int `json:"optimizer_processes,omitempty"`
 	// MicroBatch is the gradient pass of the longest sequences that there may be.
 	MicroBatch dense.Shape `json:"micro_batch"`
 
-	merged int64 // the weights as a checkpoint has them
-	state  int64 // of the optimiser, of all processes
+	merged  int64 // the weights as a checkpoint has them
+	state   int64 // of the optimiser, of all processes
+	trained int64 // what is trained, in float32
 }
 
 // programBytes is the resident memory of a process before it loads a model, mostly the
@@ -70,8 +71,10 @@ type Workload struct {
 	// the plan is that of one of them. 0 means 1.
 	Devices int
 	// Processes take the steps together, each with weights and gradients of its own; the optimiser's state is divided
-	// over them where its options say so. 0 means 1.
+	// over them where its options say so, and with HandsOver the gradients. 0 means 1.
 	Processes int
+	// HandsOver is that gradients can be divided: see learner.Scatters.
+	HandsOver bool
 	// AttentionThreads counts the threads that compute attention outside XLA's programs, as a CPU's do where
 	// backend.Device.HostAttention says so; 0 where attention is a part of them.
 	AttentionThreads int
@@ -86,6 +89,9 @@ func (w Workload) On(devices int) Workload {
 	}
 	return w
 }
+
+// scatters reports whether the gradients can be divided over processes.
+func (w Workload) scatters() bool { return w.HandsOver && w.Devices < 2 }
 
 // Together bounds the completions that one device decodes together: a step's are divided, those of a group not.
 func (w Workload) Together() int {
@@ -122,7 +128,7 @@ func (w Workload) Plan() Plan {
 		for _, d := range spec.Shape {
 			n *= int64(d)
 		}
-		p.Gradients += 4 * n
+		p.trained += 4 * n
 		if w.Reference && w.Factors != nil {
 			p.Reference += 4 * n // the adapter as it was
 		}
@@ -130,11 +136,20 @@ func (w Workload) Plan() Plan {
 	// Beside the moments the factors, or masters.
 	masters := w.LoRA.Trains() || held != checkpoint.F32 && w.Optimizer.Masters
 	p.state = optimizer.Part{}.Bytes(trained, w.Optimizer.State, masters)
-	if p.Optimizer = p.state; w.Optimizer.ZeROStage > 0 && w.Processes > 1 {
+	p.Gradients, p.Optimizer = p.trained, p.state
+	if w.Optimizer.ZeROStage > 0 && w.Processes > 1 {
 		p.Processes, p.Optimizer = w.Processes, 0
+		gradients := int64(0)
 		for index := range w.Processes {
 			part := optimizer.Part{Index: index, Of: w.Processes}
-			p.Optimizer = max(p.Optimizer, part.Bytes(trained, w.Optimizer.State, masters))
+			p.Optimizer = max(p.Optimizer, part.Bytes(trained, w.Optimizer.State, masters && !w.LoRA.Trains()))
+			gradients = max(gradients, 4*part.Numbers(trained))
+		}
+		if w.LoRA.Trains() {
+			p.Optimizer += p.trained // each has the factors
+		}
+		if w.Optimizer.ZeROStage > 1 && w.scatters() {
+			p.Gradients = gradients
 		}
 	}
 	if w.Reference && !w.LoRA.Trains() {
@@ -238,7 +253,7 @@ func (p Plan) CheckpointBytes(l lora.Options) int64 {
 		n += p.merged
 	}
 	if l.Trains() { // the factors are among the masters, and a file of their own
-		n += p.Gradients
+		n += p.trained
 	}
 	return n
 }

@@ -22,8 +22,11 @@ type Remedy struct {
 func (w Workload) remedies() []Remedy {
 	set := func(setting string, apply func(*Workload)) Remedy { return Remedy{"--set " + setting, apply, true} }
 	var all []Remedy
-	if w.Processes > 1 && w.Optimizer.ZeROStage == 0 {
-		all = append(all, set("optimizer.zero_stage=1", func(w *Workload) { w.Optimizer.ZeROStage = 1 }))
+	if w.Processes > 1 {
+		for stage := w.Optimizer.ZeROStage + 1; stage <= 2 && (stage == 1 || w.scatters()); stage++ {
+			all = append(all, set(fmt.Sprintf("optimizer.zero_stage=%d", stage),
+				func(w *Workload) { w.Optimizer.ZeROStage = stage }))
+		}
 	}
 	all = append(all, set("update.remat=true", func(w *Workload) { w.Remat = true }))
 	for micro := w.Layout.MicroTokens / 2; micro >= 64; micro /= 2 {

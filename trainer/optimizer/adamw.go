@@ -37,7 +37,8 @@ type AdamW struct {
 	// weight up or down at random, so that it moves correctly on average.
 	Masters bool `yaml:"masters" json:"masters"`
 	// ZeROStage 1 divides the moments and masters over the processes that mpirun or srun started, as ZeRO's
-	// stage of that number (DeepSpeed's zero_optimization.stage); 0 has all of them in each. Checkpoints are the same.
+	// stage of that number (DeepSpeed's zero_optimization.stage), 2 the gradients, too, for which they exchange them in
+	// every pass; 0 has all of them in each. Checkpoints are the same.
 	ZeROStage int `yaml:"zero_stage" json:"zero_stage,omitempty"`
 }
 
@@ -67,8 +68,8 @@ func (a AdamW) Validate() error {
 			nearest.Hint(a.Schedule, []string{"constant", "cosine"}))
 	case !(a.MinLRRatio >= 0 && a.MinLRRatio <= 1):
 		return fmt.Errorf("optimizer: min_lr_ratio %g must be in [0, 1]", a.MinLRRatio)
-	case a.ZeROStage != 0 && a.ZeROStage != 1:
-		return fmt.Errorf("optimizer: zero_stage %d: expected 0 or 1", a.ZeROStage)
+	case a.ZeROStage < 0 || a.ZeROStage > 2:
+		return fmt.Errorf("optimizer: zero_stage %d: expected 0, 1 or 2", a.ZeROStage)
 	case a.State != StateFloat32 && a.State != StateBFloat16 && a.State != StateInt8:
 		return fmt.Errorf("optimizer: unknown state %q: expected float32, bfloat16 or int8%s", a.State,
 			nearest.Hint(string(a.State), []string{string(StateFloat32), string(StateBFloat16),

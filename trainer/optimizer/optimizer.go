@@ -31,6 +31,8 @@ type Optimizer struct {
 	pieces  []piece // of what is trained, that this part of the optimiser has
 	// Updates is the number of steps taken.
 	Updates int
+	// Squares adds up over all parts the squares of gradients of which each has a part (see Divides).
+	Squares func(own float64) (all float64, err error)
 
 	m, v    *moment
 	masters []backend.Buffer // nil where there are none
@@ -43,6 +45,12 @@ type Optimizer struct {
 // step's number make the random numbers of rounding in the step.
 func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType, options AdamW, part Part,
 	seed uint64, values func(i int) ([]float32, error)) (*Optimizer, error) {
+	for index := range part.Of {
+		if len((Part{index, part.Of}).pieces(specs)) == 0 {
+			return nil, fmt.Errorf("the optimiser's state has no part for each of %d processes: what is trained has %d "+
+				"tensors, and small ones are not divided: start fewer, or set optimizer.zero_stage: 0", part.Of, len(specs))
+		}
+	}
 	o := describe(device, specs, held, options, part)
 	o.seed = seed
 	for _, m := range []*moment{o.m, o.v} {
@@ -65,7 +73,7 @@ func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType,
 		}
 	}
 	var err error
-	if o.norm, err = CompileNorm(device, specs); err != nil {
+	if o.norm, err = compileNorm(device, o.gradients()); err != nil {
 		return nil, err
 	}
 	if o.update, err = o.compileUpdate(); err != nil {
@@ -83,12 +91,29 @@ func describe(device *backend.Device, specs []architecture.Tensor, held dtypes.D
 	}
 }
 
+// Divides reports whether a part has but its rows of the gradients, too, as stage 2 of ZeRO has it.
+func (a AdamW) Divides(part Part) bool { return a.ZeROStage == 2 && part.Of > 1 }
+
+// gradients declares those that a step is taken with: one a parameter or, where they are divided, a piece.
+func (o *Optimizer) gradients() []backend.Input {
+	if !o.options.Divides(o.part) {
+		return Floats("gradient", o.specs, true)
+	}
+	inputs := make([]backend.Input, len(o.pieces))
+	for k, p := range o.pieces {
+		inputs[k] = backend.Input{Name: "gradient of " + p.name, Shape: shapes.Make(dtypes.Float32, p.dims...),
+			Donated: true}
+	}
+	return inputs
+}
+
 // mastered reports whether the parameters have float32 masters.
 func (o *Optimizer) mastered() bool { return o.held != dtypes.Float32 && o.options.Masters }
 
 // Step moves parameters, of a part those that it has, by their summed gradients at a learning rate: the buffers in both
-// slices are replaced, gradients by zeros. It returns the gradient's norm before
-// clipping. A norm that is not finite moves nothing and is ErrNotFinite.
+// slices are replaced, gradients by zeros. Where gradients are divided there is one for each piece that the part has of
+// a parameter. It returns the gradient's norm before clipping. A norm that is not finite moves nothing and is
+// ErrNotFinite.
 func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (norm float64, err error) {
 	outputs, err := o.norm.Run(gradients)
 	if err != nil {
@@ -101,6 +126,11 @@ func (o *Optimizer) Step(rate float64, parameters, gradients []backend.Buffer) (
 	}
 	for _, s := range squares {
 		norm += float64(s)
+	}
+	if o.options.Divides(o.part) {
+		if norm, err = o.Squares(norm); err != nil {
+			return 0, err
+		}
 	}
 	norm = math.Sqrt(norm)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
@@ -200,7 +230,14 @@ func (o *Optimizer) Close() {
 // CompileNorm builds the program that returns the sum of squares of all
 // gradients, a float32 scalar for each parameter.
 func CompileNorm(device *backend.Device, specs []architecture.Tensor) (*backend.Program, error) {
-	return backend.Compile(device, "gradient norm", Floats("gradient", specs, false),
+	return compileNorm(device, Floats("gradient", specs, false))
+}
+
+func compileNorm(device *backend.Device, gradients []backend.Input) (*backend.Program, error) {
+	for i := range gradients {
+		gradients[i].Donated = false
+	}
+	return backend.Compile(device, "gradient norm", gradients,
 		func(in []*Node) []*Node {
 			out := make([]*Node, len(in))
 			for i, g := range in {
@@ -232,7 +269,7 @@ func CompileUpdate(device *backend.Device, specs []architecture.Tensor, held dty
 // compileUpdate builds the optimiser's step. Its inputs are the scalars, a uint32 key of
 // random numbers, then for all that is trained the weights and gradients, and for what the part has of it
 // both moments and, where there are any, the weights' float32 masters; all but the first two are donated and
-// returned, gradients as zeros.
+// returned, gradients, which may be the part's alone, as zeros.
 func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 	a, held := o.options, o.held
 	weights := make([]backend.Input, len(o.specs))
@@ -241,7 +278,7 @@ func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 	}
 	moved := []backend.Group{
 		{Name: "weights", Inputs: weights}, {Name: "m", Inputs: o.m.inputs()}, {Name: "v", Inputs: o.v.inputs()},
-		{Name: "gradients", Inputs: Floats("gradient", o.specs, true)},
+		{Name: "gradients", Inputs: o.gradients()},
 	}
 	if o.mastered() {
 		masters := make([]backend.Input, len(o.pieces))
@@ -277,7 +314,11 @@ func (o *Optimizer) compileUpdate() (*backend.NamedProgram, error) {
 			var m, v *Node
 			m, ms = o.m.load(k, ms)
 			v, vs = o.v.load(k, vs)
-			g := Mul(p.of(in["gradients"][i]), scalar(gradientScale))
+			of := i
+			if a.Divides(o.part) {
+				of = k
+			}
+			g := Mul(p.of(in["gradients"][of]), scalar(gradientScale))
 			m = Add(MulScalar(m, a.Beta1), MulScalar(g, 1-a.Beta1))
 			v = Add(MulScalar(v, a.Beta2), MulScalar(Mul(g, g), 1-a.Beta2))
 			step := Div(Div(m, scalar(bias1)), AddScalar(Div(Sqrt(v), scalar(bias2)), a.Epsilon))

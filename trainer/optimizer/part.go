@@ -12,16 +12,16 @@ import (
 )
 
 // Part is one of so many parts of the optimiser's state, as equal as its cuts allow: each of as many processes holds
-// one, and moves the parameters that it is of (stage 1 of Rajbhandari et al., "ZeRO", 2020). The zero value is the
-// whole.
+// one, and moves the parameters that it is of (stage 1 of Rajbhandari et al., "ZeRO", 2020), by whole gradients or, in
+// stage 2, by its part of them. The zero value is the whole.
 type Part struct{ Index, Of int }
 
 // Rows are those of a parameter, along its first axis, from From to before To.
 type Rows struct{ From, To int }
 
 // Rows returns the rows of each parameter that the part has. All parts of a division have each row once, in their
-// order. A cut lies between blocks of the 8-bit code, so that a part's code is a part of the whole's; small
-// parameters are not cut.
+// order, and an even share of each parameter, so that all have work where one is exchanged. A cut lies between blocks of
+// the 8-bit code, so that a part's code is a part of the whole's; small parameters are not cut.
 func (p Part) Rows(specs []architecture.Tensor) []Rows {
 	all := make([]Rows, len(specs))
 	if p.Of < 2 {
@@ -30,20 +30,23 @@ func (p Part) Rows(specs []architecture.Tensor) []Rows {
 		}
 		return all
 	}
-	total := 0
-	for _, spec := range specs {
-		total += spec.Len()
-	}
-	at := 0
+	total, before := 0, make([]int, p.Of) // numbers of the parameters so far, and those of the parts before each
 	for i, spec := range specs {
-		// Where part k begins, in numbers; of 64 bits, as total · Of may be large.
-		begins := func(k int) int { return int(int64(total) / int64(p.Of) * int64(k)) }
-		to := spec.Shape[0]
-		if p.Index < p.Of-1 {
-			to = cut(spec, begins(p.Index+1)-at)
+		total += spec.Len()
+		columns, at := spec.Len()/spec.Shape[0], 0
+		for k := range p.Of {
+			if k > 0 {
+				// Of 64 bits, as total · Of may be large. What one cut rounds the next makes up for.
+				at = max(at, cut(spec, int(int64(total)/int64(p.Of)*int64(k))-before[k]))
+			}
+			before[k] += at * columns
+			switch k {
+			case p.Index:
+				all[i] = Rows{at, spec.Shape[0]}
+			case p.Index + 1:
+				all[i].To = at
+			}
 		}
-		all[i] = Rows{cut(spec, begins(p.Index)-at), to}
-		at += spec.Len()
 	}
 	return all
 }
@@ -101,9 +104,9 @@ func size(dims []int) int {
 
 func (p piece) isWhole() bool { return p.dims[0] == p.whole[0] }
 
-// of takes the piece out of its parameter.
+// of takes the piece out of its parameter, if x is more than that.
 func (p piece) of(x *Node) *Node {
-	if p.isWhole() {
+	if x.Shape().Dim(0) == p.dims[0] {
 		return x
 	}
 	return Slice(x, AxisRange(p.rows.From, p.rows.To))
@@ -131,6 +134,14 @@ func (p piece) into(x, rows *Node) *Node {
 		parts = append(parts, Slice(x, AxisRange(p.rows.To, p.whole[0])))
 	}
 	return Concatenate(parts, 0)
+}
+
+// Numbers counts those of the parameters that the part has.
+func (p Part) Numbers(specs []architecture.Tensor) (n int64) {
+	for _, one := range p.pieces(specs) {
+		n += int64(size(one.dims))
+	}
+	return n
 }
 
 // Bytes returns the size of a part's state: moments in a precision, and float32 masters where there are.

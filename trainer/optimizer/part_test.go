@@ -3,6 +3,7 @@ package optimizer
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -68,7 +69,8 @@ func TestRows(t *testing.T) {
 }
 
 // TestParts: 3 optimisers that have a part each move the weights as one that has all, bit for bit, whatever the
-// precision of the state, and their states are parts of its; together they are as large.
+// precision of the state, by whole gradients and by their parts, and their states are parts of its; together they are
+// as large.
 func TestParts(t *testing.T) {
 	specs := []architecture.Tensor{
 		{Name: "embedding", Shape: []int{40, 160}}, {Name: "norm", Shape: []int{96}},
@@ -89,14 +91,16 @@ func TestParts(t *testing.T) {
 			a := Default()
 			a.LR, a.State, a.Masters = 0.01, c.state, c.masters
 			want := step3(t, d, specs, c.held, a, 1)
-			got := step3(t, d, specs, c.held, a, 3)
-			if len(got) != len(want) {
-				t.Fatalf("%d tensors of the parts, one has %d", len(got), len(want))
-			}
-			for name, data := range want {
-				if !bytes.Equal(data, got[name]) {
-					t.Errorf("%s, weights %s, state %s, masters %v: %s differs", d.Name, c.held, c.state, c.masters,
-						name)
+			for a.ZeROStage = 1; a.ZeROStage <= 2; a.ZeROStage++ {
+				got := step3(t, d, specs, c.held, a, 3)
+				if len(got) != len(want) {
+					t.Fatalf("%d tensors of the parts, one has %d", len(got), len(want))
+				}
+				for name, data := range want {
+					if !bytes.Equal(data, got[name]) {
+						t.Errorf("%s, weights %s, state %s, masters %v, stage %d: %s differs", d.Name, c.held, c.state,
+							c.masters, a.ZeROStage, name)
+					}
 				}
 			}
 			bytes := int64(0)
@@ -161,13 +165,18 @@ func step3(t *testing.T, d *backend.Device, specs []architecture.Tensor, held dt
 	for i, spec := range specs {
 		weights[i] = upload(held, first[i], spec.Shape)
 	}
+	whole, err := CompileNorm(d, specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
 	for range 3 {
 		gradients := make([][]float32, len(specs))
 		for i, spec := range specs {
 			gradients[i] = numbers(spec)
 		}
-		next := make([][]byte, len(specs))
-		for _, o := range parts {
+		next, squares, ofParts := make([][]byte, len(specs)), 0.0, 0.0
+		for k, o := range parts {
 			own, sums := make([]backend.Buffer, len(specs)), make([]backend.Buffer, len(specs))
 			for i, spec := range specs {
 				data := read(weights[i])
@@ -177,6 +186,31 @@ func step3(t *testing.T, d *backend.Device, specs []architecture.Tensor, held dt
 				}
 				sums[i] = upload(dtypes.Float32, gradients[i], spec.Shape)
 			}
+			if k == 0 {
+				ofAll, err := whole.Run(sums)
+				if err != nil {
+					t.Fatal(err)
+				}
+				of, err := backend.Float32s(ofAll[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range of {
+					squares += float64(s)
+				}
+			}
+			if a.Divides(o.part) {
+				backend.Free(sums...)
+				sums = sums[:0]
+				for _, p := range o.pieces {
+					n := p.columns()
+					sums = append(sums, upload(dtypes.Float32, gradients[p.tensor][n*p.rows.From:n*p.rows.To], p.dims))
+				}
+			}
+			o.Squares = func(own float64) (float64, error) {
+				ofParts += own
+				return squares, nil
+			}
 			if _, err := o.Step(0.01, own, sums); err != nil {
 				t.Fatal(err)
 			}
@@ -184,12 +218,17 @@ func step3(t *testing.T, d *backend.Device, specs []architecture.Tensor, held dt
 				data := read(own[i])
 				row := len(data) / specs[i].Shape[0]
 				next[i] = append(next[i], data[row*rows.From:row*rows.To]...)
-				if left := read(sums[i]); !bytes.Equal(left, make([]byte, len(left))) {
+			}
+			for _, sum := range sums {
+				if left := read(sum); !bytes.Equal(left, make([]byte, len(left))) {
 					t.Fatal("a gradient is left")
 				}
 			}
 			backend.Free(own...)
 			backend.Free(sums...)
+		}
+		if a.Divides(parts[0].part) && math.Abs(ofParts/squares-1) > 1e-6 {
+			t.Fatalf("the squares of the parts are %g, of all %g", ofParts, squares)
 		}
 		for i, spec := range specs {
 			backend.Free(weights[i])

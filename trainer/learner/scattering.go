@@ -1,0 +1,202 @@
+package learner
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/stele-lm/stele/cluster"
+	"github.com/stele-lm/stele/engine/architecture"
+	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/trainer/objective"
+	"github.com/stele-lm/stele/trainer/optimizer"
+)
+
+// Scatters returns nil where gradients can be divided over processes that have so many devices each, or the reason why
+// stage 2 of ZeRO is stage 1: a program that returns all of them at its end would save nothing.
+func Scatters(d *backend.Device, devices int) error {
+	if devices > 1 {
+		return fmt.Errorf("a process has %d devices, which sum whole gradients", devices)
+	}
+	if err := d.HandsOver(); err != nil {
+		return fmt.Errorf("a gradient pass returns all gradients at its end: %w", err)
+	}
+	return nil
+}
+
+// Scattered reports whether the gradients are divided over the processes of the job.
+func (l *Learner) Scattered() bool { return l.scattering != nil }
+
+// scattering sums the gradients of a pass over the processes, tensor by tensor as they come, and gives each process its
+// rows of the sums (stage 2 of ZeRO). All processes take part in each round, whether they have a pass then or not.
+type scattering struct {
+	job     *cluster.Job
+	specs   []architecture.Tensor
+	order   []int // in which tensors come: a gradient's last layer is its first
+	buckets []bucket
+	numbers []float32 // that a bucket of several tensors is put together in
+	sums    [][]float32
+	next    int // in order
+	at      int // in buckets
+}
+
+// bucket is some tensors, of which each process gets a part of the sums: its rows of each, in turn.
+type bucket struct {
+	tensors []int
+	rows    [][]optimizer.Rows // by process, in the order of tensors
+	columns []int
+	bounds  []int // of the processes' parts, in numbers
+}
+
+// newScattering divides tensors into buckets of at most so many numbers, where one tensor has not more.
+func newScattering(job *cluster.Job, specs []architecture.Tensor, most int) *scattering {
+	s := &scattering{job: job, specs: specs, sums: make([][]float32, len(specs))}
+	rows := make([][]optimizer.Rows, job.Size)
+	for rank := range rows {
+		rows[rank] = optimizer.Part{Index: rank, Of: job.Size}.Rows(specs)
+	}
+	for i := range specs {
+		s.order = append(s.order, len(specs)-1-i)
+	}
+	longest := 0
+	for at := 0; at < len(specs); {
+		b, n := bucket{rows: make([][]optimizer.Rows, job.Size), bounds: []int{0}}, 0
+		for ; at < len(specs) && (n == 0 || n+specs[s.order[at]].Len() <= most); at++ {
+			i := s.order[at]
+			b.tensors = append(b.tensors, i)
+			b.columns = append(b.columns, specs[i].Len()/specs[i].Shape[0])
+			for rank := range rows {
+				b.rows[rank] = append(b.rows[rank], rows[rank][i])
+			}
+			n += specs[i].Len()
+		}
+		for rank := range rows {
+			part := 0
+			for k, r := range b.rows[rank] {
+				part += (r.To - r.From) * b.columns[k]
+			}
+			b.bounds = append(b.bounds, b.bounds[rank]+part)
+		}
+		if len(b.tensors) > 1 {
+			longest = max(longest, n)
+		}
+		s.buckets = append(s.buckets, b)
+	}
+	s.numbers = make([]float32, longest)
+	return s
+}
+
+// receive takes the gradient of the next tensor.
+func (s *scattering) receive(tensor int, gradient []float32) error {
+	if s.next == len(s.order) || s.order[s.next] != tensor || len(gradient) != s.specs[tensor].Len() {
+		return fmt.Errorf("the gradient of tensor %d, %d numbers, is not the one that comes next", tensor, len(gradient))
+	}
+	b := s.buckets[s.at]
+	k := slices.Index(b.tensors, tensor)
+	s.next++
+	x := gradient // of one tensor it lies as the processes' parts do
+	if len(b.tensors) > 1 {
+		x = s.numbers[:b.bounds[s.job.Size]]
+		for rank, rows := range b.rows {
+			at := b.bounds[rank]
+			for before, r := range rows[:k] {
+				at += (r.To - r.From) * b.columns[before]
+			}
+			copy(x[at:], gradient[rows[k].From*b.columns[k]:rows[k].To*b.columns[k]])
+		}
+	}
+	if k < len(b.tensors)-1 {
+		return nil
+	}
+	return s.exchange(x)
+}
+
+// exchange adds this process's part of the sums of the bucket that is next to its own; nil stands for zeros.
+func (s *scattering) exchange(x []float32) error {
+	b := s.buckets[s.at]
+	s.at++
+	return s.job.Scatter(x, b.bounds, func(at int, sums []float32) {
+		for k, rows := range b.rows[s.job.Rank] {
+			n := (rows.To - rows.From) * b.columns[k]
+			if at < n && len(sums) > 0 {
+				some := min(n-at, len(sums))
+				for i, v := range sums[:some] {
+					s.sums[b.tensors[k]][at+i] += v
+				}
+				at, sums = 0, sums[some:]
+				continue
+			}
+			at -= n
+		}
+	})
+}
+
+// end gives zeros for what this process has not given in a round.
+func (s *scattering) end() error {
+	var err error
+	for s.at < len(s.buckets) && err == nil {
+		err = s.exchange(nil)
+	}
+	s.next, s.at = 0, 0
+	return err
+}
+
+// accumulateTogether is AccumulateAll where gradients are divided: the processes take a pass each in a round, as long as
+// one of them has any.
+func (l *Learner) accumulateTogether(ctx context.Context, passes []Pass, temperature float32,
+	programs []*backend.NamedProgram, own error) ([]objective.Seen, error) {
+	s, r := l.scattering, l.replicas[0]
+	if own == nil {
+		own = l.locate()
+	}
+	seen := make([]objective.Seen, len(passes))
+	for k := 0; ; k++ {
+		if own == nil {
+			own = ctx.Err()
+		}
+		more := []byte{0}
+		if k < len(passes) {
+			more[0] = 1
+		}
+		all, err := s.job.Exchange(more, own)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, func(one []byte) bool { return one[0] != 0 }) {
+			return seen, nil
+		}
+		if k < len(passes) {
+			seen[k], own = l.accumulate(r, programs[k], passes[k], temperature)
+			if own == nil && s.next < len(s.order) {
+				own = fmt.Errorf("a pass gave the gradients of %d tensors, expected %d", s.next, len(s.order))
+			}
+		}
+		if err := s.end(); err != nil {
+			return nil, errors.Join(own, err)
+		}
+	}
+}
+
+// squares adds up what the processes have of the squares of a gradient, in the order of ranks.
+func (s *scattering) squares(own float64) (all float64, err error) {
+	parts, err := s.job.AllGather(binary.LittleEndian.AppendUint64(nil, math.Float64bits(own)))
+	for _, part := range parts {
+		all += math.Float64frombits(binary.LittleEndian.Uint64(part))
+	}
+	return all, err
+}
+
+// locate notes where the sums of this process's rows lie.
+func (l *Learner) locate() error {
+	for k, i := range l.owned {
+		sums, err := backend.InMemory(l.replicas[0].gradients[k])
+		if err != nil {
+			return fmt.Errorf("gradient of %s: %w", l.specs[i].Name, err)
+		}
+		l.scattering.sums[i] = sums
+	}
+	return nil
+}
