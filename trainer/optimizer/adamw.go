@@ -36,9 +36,9 @@ type AdamW struct {
 	// Masters keeps float32 copies of weights that are held in bfloat16. Without them an update rounds each
 	// weight up or down at random, so that it moves correctly on average.
 	Masters bool `yaml:"masters" json:"masters"`
-	// ZeROStage 1 divides the moments and masters over the processes that mpirun or srun started, as ZeRO's
-	// stage of that number (DeepSpeed's zero_optimization.stage), 2 the gradients, too, for which they exchange them in
-	// every pass; 0 has all of them in each. Checkpoints are the same.
+	// ZeROStage is the stage of ZeRO, as DeepSpeed's zero_optimization.stage. 1 divides the moments and masters over the
+	// processes that mpirun or srun started. 2 divides the gradients, too, which are then exchanged in every pass
+	// (docs/cluster.md). With 0 each process has all of them. Checkpoints are the same.
 	ZeROStage int `yaml:"zero_stage" json:"zero_stage,omitempty"`
 }
 

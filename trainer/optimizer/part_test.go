@@ -92,6 +92,9 @@ func TestParts(t *testing.T) {
 			a.LR, a.State, a.Masters = 0.01, c.state, c.masters
 			want := step3(t, d, specs, c.held, a, 1)
 			for a.ZeROStage = 1; a.ZeROStage <= 2; a.ZeROStage++ {
+				if a.ZeROStage == 1 && c.state != StateInt8 {
+					continue // what differs is the gradients alone
+				}
 				got := step3(t, d, specs, c.held, a, 3)
 				if len(got) != len(want) {
 					t.Fatalf("%d tensors of the parts, one has %d", len(got), len(want))
