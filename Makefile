@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-mpi bench-drafts check-lm-eval build setup demo resume-check kill-check test tests fetched zig tiers \
+.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-mpi memory-mpi bench-drafts check-lm-eval build setup demo resume-check kill-check test tests fetched zig tiers \
   race portable arm64 browser-check check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -166,6 +166,8 @@ bench-trl: build
 	@third_party/bench-trl.sh $(FLAGS)
 
 # GRPO's steps in two processes of one core each against one process of one core; MODEL is a folder.
+memory-mpi: build
+	@third_party/memory-mpi.sh $(MODEL) $(CASES)
 bench-mpi: build
 	@third_party/bench-mpi.sh $(MODEL) $(PAIRS) $(FLAGS)
 

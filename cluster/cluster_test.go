@@ -140,7 +140,11 @@ func calls(j *Job) error {
 	if err := j.ReduceScatter(x, bounds); err != nil {
 		return err
 	}
-	if err := j.AllGatherParts(x, bounds); err != nil {
+	inBytes := make([]int, len(bounds))
+	for i, n := range bounds {
+		inBytes[i] = 4 * n
+	}
+	if err := j.AllGatherParts(bytesOf(x), inBytes); err != nil {
 		return err
 	}
 	y := numbers(j.Rank, bounds[j.Size])

@@ -31,7 +31,10 @@ func (j *Job) AllReduce(x []float32) error {
 	if err := j.ReduceScatter(x, bounds); err != nil {
 		return err
 	}
-	return j.AllGatherParts(x, bounds)
+	for i := range bounds {
+		bounds[i] *= 4
+	}
+	return j.AllGatherParts(bytesOf(x), bounds)
 }
 
 // ReduceScatter is AllReduce for a part of the numbers: rank i gets the sums from bounds[i] to below bounds[i+1]. Its
@@ -60,9 +63,9 @@ func (j *Job) Scatter(x []float32, bounds []int, take func(at int, sums []float3
 	return j.sums(x, bounds, take)
 }
 
-// sums calls take with the sums over all processes of pieces of this one's part of x, and where in the part each begins.
+// sums calls take with the sums over all processes of pieces of this one's part of x, and where in it each begins.
 func (j *Job) sums(x []float32, bounds []int, take func(at int, sums []float32)) error {
-	return j.inPieces("a sum", bounds, func(at, length int) error {
+	return j.inPieces("a sum", bounds, staging/4, func(at, length int) error {
 		t := j.thread
 		pieces, received := j.staged(0, 4*length*j.Size), j.staged(1, 4*length*j.Size)
 		if x == nil {
@@ -89,18 +92,18 @@ func (j *Job) sums(x []float32, bounds []int, take func(at int, sums []float32))
 	})
 }
 
-// AllGatherParts gives to all the numbers that rank i has from bounds[i] to below bounds[i+1].
-func (j *Job) AllGatherParts(x []float32, bounds []int) error {
+// AllGatherParts gives to all the bytes that rank i has from bounds[i] to below bounds[i+1].
+func (j *Job) AllGatherParts(x []byte, bounds []int) error {
 	if err := j.divides("a gathering", len(x), bounds); err != nil || j.thread == nil {
 		return err
 	}
-	return j.inPieces("a gathering", bounds, func(at, length int) error {
+	return j.inPieces("a gathering", bounds, staging, func(at, length int) error {
 		t := j.thread
-		part, all := j.staged(0, 4*length), j.staged(1, 4*length*j.Size)
-		copy(floats(part), partOf(x, bounds, j.Rank, at, length))
+		part, all := j.staged(0, length), j.staged(1, length*j.Size)
+		copy(part, partOf(x, bounds, j.Rank, at, length))
 		err := t.do("a gathering", true, func() (*mpi.Request, error) { return t.together.AllGather(part, all) })
 		for rank := range j.Size {
-			copy(partOf(x, bounds, rank, at, length), floats(all)[rank*length:])
+			copy(partOf(x, bounds, rank, at, length), all[rank*length:])
 		}
 		return err
 	})
@@ -109,19 +112,20 @@ func (j *Job) AllGatherParts(x []float32, bounds []int) error {
 // divides checks that bounds divide n numbers among the processes.
 func (j *Job) divides(name string, n int, bounds []int) error {
 	if len(bounds) != j.Size+1 || bounds[0] != 0 || bounds[j.Size] != n || !slices.IsSorted(bounds) {
-		return fmt.Errorf("%s: bounds %v do not divide %d numbers among %d processes", name, bounds, n, j.Size)
+		return fmt.Errorf("%s: bounds %v do not divide %d among %d processes", name, bounds, n, j.Size)
 	}
 	return nil
 }
 
-// partOf is the piece from at on of a rank's part, of so many numbers or fewer.
-func partOf(x []float32, bounds []int, rank, at, length int) []float32 {
+// partOf is the piece from at on of a rank's part, of that length or shorter.
+func partOf[T any](x []T, bounds []int, rank, at, length int) []T {
 	part := x[bounds[rank]:bounds[rank+1]]
 	return part[min(at, len(part)):min(at+length, len(part))]
 }
 
-// inPieces calls do for pieces of all parts at a time: where in its part each begins, and how long the longest is.
-func (j *Job) inPieces(name string, bounds []int, do func(at, length int) error) error {
+// inPieces calls do for pieces of all parts at a time, of which room has place: where in its part each begins, and how
+// long the longest is.
+func (j *Job) inPieces(name string, bounds []int, room int, do func(at, length int) error) error {
 	j.together.Lock()
 	defer j.together.Unlock()
 	if err := j.barrier(name); err != nil {
@@ -131,7 +135,7 @@ func (j *Job) inPieces(name string, bounds []int, do func(at, length int) error)
 	for rank := range j.Size {
 		longest = max(longest, bounds[rank+1]-bounds[rank])
 	}
-	each := max(1, staging/4/j.Size)
+	each := max(1, room/j.Size)
 	for at := 0; at < longest; at += each {
 		if err := do(at, min(each, longest-at)); err != nil {
 			return err
@@ -149,6 +153,10 @@ func (j *Job) staged(which, n int) []byte {
 		j.staging[which] = outside(max(n, staging))
 	}
 	return j.staging[which][:n]
+}
+
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
 func floats(b []byte) []float32 {

@@ -40,8 +40,8 @@ func (w *stopwatch) report(m Metrics) {
 
 // utilization notes what share of the device's peak an update reached whose gradients
 // needed so many operations, and in GiB the most memory that the process has had where it
-// holds the tensors, or that the first device had allocated; of several processes, all of which call it, that of the one
-// that had most. The peak is measured (see peak.FLOPS), at the first step; the Go backend, a reference, has none.
+// holds the tensors, or that the first device had allocated; of several processes, all of which call it, that of the
+// one that had most. The peak is measured (see peak.FLOPS), at the first step; the Go backend, a reference, has none.
 func (r *run) utilization(m Metrics, flops float64) error {
 	device := r.engine.Device()
 	allocated := memory.Peak()

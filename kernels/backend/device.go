@@ -369,45 +369,55 @@ func UploadFloat32(d *Device, dtype dtypes.DType, data []float32, dims ...int) (
 
 // Zeros makes a tensor of zeros.
 func (d *Device) Zeros(dtype dtypes.DType, dims ...int) (Buffer, error) {
-	switch n := shapes.Make(dtype, dims...).Size(); dtype {
+	n := shapes.Make(dtype, dims...).Size()
+	zeros, free := zeros(n * int(dtype.Size()))
+	defer free()
+	switch first := unsafe.Pointer(unsafe.SliceData(zeros)); dtype {
 	case dtypes.Float32:
-		return Upload(d, make([]float32, n), dims...)
+		return Upload(d, unsafe.Slice((*float32)(first), n), dims...)
 	case dtypes.Uint8:
-		return Upload(d, make([]uint8, n), dims...)
+		return Upload(d, zeros, dims...)
 	default:
-		return Upload(d, make([]bfloat16.BFloat16, n), dims...)
+		return Upload(d, unsafe.Slice((*bfloat16.BFloat16)(first), n), dims...)
 	}
 }
 
 // Download copies a tensor of type T to dst, which must have its size.
 func Download[T Elem](b Buffer, dst []T) error { return b.ToFlatData(dst) }
 
-// InMemory returns the elements of a Float32 tensor of a CPU where they lie, once it has its values. They may be written
-// while no program uses the tensor, until it is freed or donated.
-func InMemory(b Buffer) ([]float32, error) {
+// InMemory returns the bytes of a Float32, BFloat16 or Uint8 tensor of a CPU where they lie, once it has its values.
+// They may be written while no program uses the tensor, until it is freed or donated.
+func InMemory(b Buffer) ([]byte, error) {
 	shape, err := b.Shape()
 	if err != nil {
 		return nil, err
 	}
-	if shape.DType != dtypes.Float32 {
-		return nil, fmt.Errorf("a tensor of %s has no float32 elements", shape)
-	}
+	n := shape.Size() * int(shape.DType.Size())
 	if _, ok := b.(*xla.Buffer); ok {
 		address, err := Address(b)
 		if err != nil {
 			return nil, err
 		}
-		return unsafe.Slice(*(**float32)(unsafe.Pointer(&address)), shape.Size()), nil
+		return unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), n), nil
 	}
 	flat, err := b.Data()
 	if err != nil {
 		return nil, err
 	}
-	elements, ok := flat.([]float32)
-	if !ok {
-		return nil, fmt.Errorf("a tensor of %s lies in memory as %T", shape, flat)
+	switch elements := flat.(type) {
+	case []float32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(elements))), n), nil
+	case []bfloat16.BFloat16:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(elements))), n), nil
+	case []uint8:
+		return elements, nil
 	}
-	return elements, nil
+	return nil, fmt.Errorf("a tensor of %s lies in memory as %T", shape, flat)
+}
+
+// FloatsIn are the float32 numbers that some bytes of a tensor are.
+func FloatsIn(data []byte) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/4)
 }
 
 // Float32s copies a Float32 or BFloat16 tensor out of the device.

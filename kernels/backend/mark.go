@@ -17,8 +17,8 @@ import (
 // marked, nothing else. A mark hangs on the node's alias, which GoMLX hands on when it makes
 // the node again to compute a layer once more in the backward pass (Node.CloneWithInputs).
 
-// marks gives each alias of a graph its meaning: an assignment, a hostProduct, a hostAttention, a handOver, a kernelCall, a
-// cudnnCall or a further result of one.
+// marks gives each alias of a graph its meaning: an assignment, a hostProduct, a hostAttention, a handOver, a
+// kernelCall, a cudnnCall or a further result of one.
 type marks map[string]any
 
 // marksKey finds a graph's marks among what is attached to it.

@@ -2,7 +2,7 @@ package learner
 
 import (
 	"bytes"
-	"fmt"
+	"slices"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/kernels/backend"
@@ -35,54 +35,34 @@ func (l *Learner) gather() error {
 	if l.collective != nil {
 		return l.collective.gather(l.replicas[0].trained(l), l.specs, rows)
 	}
-	for at := 0; at < len(l.specs); {
-		end, _ := l.some(at)
-		whole := make([][]byte, end-at)
-		var own []byte
-		for i := at; i < end; i++ {
-			data, err := backend.Bytes(l.replicas[0].trained(l)[i])
-			if err != nil {
-				return fmt.Errorf("%s: %w", l.specs[i].Name, err)
+	var parts []byte
+	for _, b := range buckets(l.specs, l.inOrder(), job.Size, together) {
+		err := l.exchange(b, func(r *replica) []backend.Buffer { return r.trained(l) }, func(tensors [][]byte) error {
+			number := len(tensors[0]) / l.specs[b.tensors[0]].Len() // its bytes
+			bounds := make([]int, len(b.bounds))
+			for rank, n := range b.bounds {
+				bounds[rank] = n * number
 			}
-			row := len(data) / l.specs[i].Shape[0]
-			whole[i-at] = data
-			own = append(own, data[row*rows[job.Rank][i].From:row*rows[job.Rank][i].To]...)
-		}
-		all, err := job.AllGather(own)
-		if err != nil {
+			if len(tensors) == 1 {
+				return job.AllGatherParts(tensors[0], bounds)
+			}
+			parts = slices.Grow(parts[:0], bounds[job.Size])[:bounds[job.Size]]
+			for k, t := range tensors {
+				at, n, from := b.place(job.Rank, k)
+				copy(parts[number*at:], t[number*from:number*(from+n)])
+			}
+			err := job.AllGatherParts(parts, bounds)
+			for rank := range job.Size {
+				for k, t := range tensors {
+					at, n, from := b.place(rank, k)
+					copy(t[number*from:], parts[number*at:number*(at+n)])
+				}
+			}
 			return err
-		}
-		for rank, data := range all {
-			for i := at; i < end; i++ {
-				row := len(whole[i-at]) / l.specs[i].Shape[0]
-				n := row * (rows[rank][i].To - rows[rank][i].From)
-				copy(whole[i-at][row*rows[rank][i].From:], data[:n])
-				data = data[n:]
-			}
-		}
-		err = l.each(func(_ int, r *replica) error {
-			for i := at; i < end; i++ {
-				if own := rows[job.Rank][i]; own.From == 0 && own.To == l.specs[i].Shape[0] {
-					continue // nobody else has moved it
-				}
-				parameter := &r.trained(l)[i]
-				shape, err := (*parameter).Shape()
-				if err != nil {
-					return fmt.Errorf("%s: %w", l.specs[i].Name, err)
-				}
-				moved, err := backend.UploadBytes(r.weights.Device, whole[i-at], shape)
-				if err != nil {
-					return fmt.Errorf("%s: %w", l.specs[i].Name, err)
-				}
-				backend.Free(*parameter)
-				*parameter = moved
-			}
-			return nil
 		})
 		if err != nil {
 			return err
 		}
-		at = end
 	}
 	return nil
 }

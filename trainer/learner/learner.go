@@ -101,7 +101,7 @@ func newLearner(w *model.Weights, options Options) *Learner {
 		}
 	}
 	if options.AdamW.Divides(l.part()) {
-		l.scattering = newScattering(options.Job, l.specs, together)
+		l.scattering = newScattering(options.Job, l.specs)
 	}
 	return l
 }

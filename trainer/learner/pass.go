@@ -20,8 +20,8 @@ type Pass struct {
 
 // AccumulateAll adds the gradients of passes to the sums and returns what each saw of its tokens. Pass i is the
 // device's with the number i modulo theirs: who takes which does not depend on how fast each is. Columns that are no
-// inputs of the objective are not uploaded. Where gradients are divided over processes (see Scattered) all call it, each
-// with passes of its own or none, and all have an error or none.
+// inputs of the objective are not uploaded. Where gradients are divided over processes (see Scattered) all call it,
+// each with passes of its own or none, and all have an error or none.
 func (l *Learner) AccumulateAll(ctx context.Context, passes []Pass, temperature float32) ([]objective.Seen, error) {
 	programs, err := l.programsOf(ctx, passes)
 	if l.scattering != nil {

@@ -20,56 +20,81 @@ func (l *Learner) sumProcesses() error {
 		return l.collective.sum(l.replicas[0].gradients, l.specs)
 	}
 	var numbers []float32
-	for at := 0; at < len(l.specs); {
-		end, n := l.some(at)
-		if cap(numbers) < n {
-			numbers = make([]float32, n)
-		}
-		numbers = numbers[:n]
-		first := l.replicas[0].gradients
-		for i, from := at, 0; i < end; i++ {
-			to := from + size(l.specs[i].Shape)
-			if err := backend.Download(first[i], numbers[from:to]); err != nil {
-				return fmt.Errorf("gradient of %s: %w", l.specs[i].Name, err)
+	for _, b := range buckets(l.specs, l.inOrder(), 1, together) {
+		err := l.exchange(b, func(r *replica) []backend.Buffer { return r.gradients }, func(tensors [][]byte) error {
+			if len(tensors) == 1 {
+				return job.AllReduce(backend.FloatsIn(tensors[0]))
 			}
-			from = to
-		}
-		if err := job.AllReduce(numbers); err != nil {
+			numbers = numbers[:0]
+			for _, t := range tensors {
+				numbers = append(numbers, backend.FloatsIn(t)...)
+			}
+			err := job.AllReduce(numbers)
+			at := 0
+			for _, t := range tensors {
+				at += copy(backend.FloatsIn(t), numbers[at:])
+			}
 			return err
-		}
-		err := l.each(func(_ int, r *replica) error {
-			for i, from := at, 0; i < end; i++ {
-				to := from + size(l.specs[i].Shape)
-				sum, err := backend.Upload(r.weights.Device, numbers[from:to], l.specs[i].Shape...)
-				if err != nil {
-					return fmt.Errorf("gradient of %s: %w", l.specs[i].Name, err)
-				}
-				backend.Free(r.gradients[i])
-				r.gradients[i], from = sum, to
-			}
-			return nil
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("gradients: %w", err)
 		}
-		at = end
 	}
 	return nil
 }
 
-// some returns where those parameters end, from number at on, that are given to others at a time, and how many numbers
-// they have.
-func (l *Learner) some(at int) (end, n int) {
-	for end = at; end < len(l.specs) && (end == at || n+size(l.specs[end].Shape) <= together); end++ {
-		n += size(l.specs[end].Shape)
+// inOrder are the numbers of all that is trained.
+func (l *Learner) inOrder() []int {
+	order := make([]int, len(l.specs))
+	for i := range order {
+		order[i] = i
 	}
-	return end, n
+	return order
 }
 
-func size(dims []int) int {
-	n := 1
-	for _, d := range dims {
-		n *= d
+// exchange has work done on tensors of the first device, where they lie in memory or in copies, and gives what it makes
+// of them to all devices.
+func (l *Learner) exchange(b bucket, of func(*replica) []backend.Buffer, work func(tensors [][]byte) error) error {
+	inMemory := l.weights.Device.IsCPU()
+	read := backend.Bytes
+	if inMemory {
+		read = backend.InMemory
 	}
-	return n
+	tensors := make([][]byte, len(b.tensors))
+	for k, i := range b.tensors {
+		data, err := read(of(l.replicas[0])[i])
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.specs[i].Name, err)
+		}
+		tensors[k] = data
+	}
+	if err := work(tensors); err != nil {
+		return err
+	}
+	return l.each(func(device int, r *replica) error {
+		for k, i := range b.tensors {
+			buffer := &of(r)[i]
+			if inMemory {
+				data, err := backend.InMemory(*buffer)
+				if err != nil {
+					return fmt.Errorf("%s: %w", l.specs[i].Name, err)
+				}
+				if device > 0 {
+					copy(data, tensors[k])
+				}
+				continue
+			}
+			shape, err := (*buffer).Shape()
+			if err != nil {
+				return fmt.Errorf("%s: %w", l.specs[i].Name, err)
+			}
+			moved, err := backend.UploadBytes(r.weights.Device, tensors[k], shape)
+			if err != nil {
+				return fmt.Errorf("%s: %w", l.specs[i].Name, err)
+			}
+			backend.Free(*buffer)
+			*buffer = moved
+		}
+		return nil
+	})
 }

@@ -43,7 +43,7 @@ type scattering struct {
 	at      int // in buckets
 }
 
-// bucket is some tensors, of which each process gets a part of the sums: its rows of each, in turn.
+// bucket is some tensors that processes exchange together, of which each has a part: its rows of each, in turn.
 type bucket struct {
 	tensors []int
 	rows    [][]optimizer.Rows // by process, in the order of tensors
@@ -51,22 +51,17 @@ type bucket struct {
 	bounds  []int // of the processes' parts, in numbers
 }
 
-// newScattering divides tensors into buckets of at most so many numbers, where one tensor has not more.
-func newScattering(job *cluster.Job, specs []architecture.Tensor, most int) *scattering {
-	s := &scattering{job: job, specs: specs, sums: make([][]float32, len(specs))}
-	rows := make([][]optimizer.Rows, job.Size)
+// buckets divides tensors in an order into those of at most so many numbers, where one tensor has not more.
+func buckets(specs []architecture.Tensor, order []int, processes, most int) (all []bucket) {
+	rows := make([][]optimizer.Rows, processes)
 	for rank := range rows {
-		rows[rank] = optimizer.Part{Index: rank, Of: job.Size}.Rows(specs)
+		rows[rank] = optimizer.Part{Index: rank, Of: processes}.Rows(specs)
 	}
-	for i := range specs {
-		s.order = append(s.order, len(specs)-1-i)
-	}
-	longest := 0
-	for at := 0; at < len(specs); {
-		b, n := bucket{rows: make([][]optimizer.Rows, job.Size), bounds: []int{0}}, 0
-		for ; at < len(specs) && (n == 0 || n+specs[s.order[at]].Len() <= most); at++ {
-			i := s.order[at]
-			b.tensors = append(b.tensors, i)
+	for len(order) > 0 {
+		b, n := bucket{rows: make([][]optimizer.Rows, processes), bounds: []int{0}}, 0
+		for len(order) > 0 && (n == 0 || n+specs[order[0]].Len() <= most) {
+			i := order[0]
+			b.tensors, order = append(b.tensors, i), order[1:]
 			b.columns = append(b.columns, specs[i].Len()/specs[i].Shape[0])
 			for rank := range rows {
 				b.rows[rank] = append(b.rows[rank], rows[rank][i])
@@ -80,10 +75,34 @@ func newScattering(job *cluster.Job, specs []architecture.Tensor, most int) *sca
 			}
 			b.bounds = append(b.bounds, b.bounds[rank]+part)
 		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// place is where a process's rows of the k-th tensor begin in the bucket, and how many numbers they are, from which one
+// of the tensor on.
+func (b *bucket) place(rank, k int) (at, n, from int) {
+	at = b.bounds[rank]
+	for before, r := range b.rows[rank][:k] {
+		at += (r.To - r.From) * b.columns[before]
+	}
+	r := b.rows[rank][k]
+	return at, (r.To - r.From) * b.columns[k], r.From * b.columns[k]
+}
+
+// newScattering divides tensors into buckets.
+func newScattering(job *cluster.Job, specs []architecture.Tensor) *scattering {
+	s := &scattering{job: job, specs: specs, sums: make([][]float32, len(specs))}
+	for i := range specs {
+		s.order = append(s.order, len(specs)-1-i)
+	}
+	s.buckets = buckets(specs, s.order, job.Size, together)
+	longest := 0
+	for _, b := range s.buckets {
 		if len(b.tensors) > 1 {
-			longest = max(longest, n)
+			longest = max(longest, b.bounds[job.Size])
 		}
-		s.buckets = append(s.buckets, b)
 	}
 	s.numbers = make([]float32, longest)
 	return s
@@ -92,7 +111,7 @@ func newScattering(job *cluster.Job, specs []architecture.Tensor, most int) *sca
 // receive takes the gradient of the next tensor.
 func (s *scattering) receive(tensor int, gradient []float32) error {
 	if s.next == len(s.order) || s.order[s.next] != tensor || len(gradient) != s.specs[tensor].Len() {
-		return fmt.Errorf("the gradient of tensor %d, %d numbers, is not the one that comes next", tensor, len(gradient))
+		return fmt.Errorf("the gradient of tensor %d, %d numbers, is not the next to come", tensor, len(gradient))
 	}
 	b := s.buckets[s.at]
 	k := slices.Index(b.tensors, tensor)
@@ -100,12 +119,9 @@ func (s *scattering) receive(tensor int, gradient []float32) error {
 	x := gradient // of one tensor it lies as the processes' parts do
 	if len(b.tensors) > 1 {
 		x = s.numbers[:b.bounds[s.job.Size]]
-		for rank, rows := range b.rows {
-			at := b.bounds[rank]
-			for before, r := range rows[:k] {
-				at += (r.To - r.From) * b.columns[before]
-			}
-			copy(x[at:], gradient[rows[k].From*b.columns[k]:rows[k].To*b.columns[k]])
+		for rank := range b.rows {
+			at, n, from := b.place(rank, k)
+			copy(x[at:], gradient[from:from+n])
 		}
 	}
 	if k < len(b.tensors)-1 {
@@ -144,8 +160,8 @@ func (s *scattering) end() error {
 	return err
 }
 
-// accumulateTogether is AccumulateAll where gradients are divided: the processes take a pass each in a round, as long as
-// one of them has any.
+// accumulateTogether is AccumulateAll where gradients are divided: the processes take a pass each in a round, as long
+// as one of them has any.
 func (l *Learner) accumulateTogether(ctx context.Context, passes []Pass, temperature float32,
 	programs []*backend.NamedProgram, own error) ([]objective.Seen, error) {
 	s, r := l.scattering, l.replicas[0]
@@ -196,7 +212,7 @@ func (l *Learner) locate() error {
 		if err != nil {
 			return fmt.Errorf("gradient of %s: %w", l.specs[i].Name, err)
 		}
-		l.scattering.sums[i] = sums
+		l.scattering.sums[i] = backend.FloatsIn(sums)
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ type Plan struct {
 	Total       int64 `json:"total"`
 	// Devices is the number of devices, of which each needs this much; 0 for one.
 	Devices int `json:"devices,omitempty"`
-	// Processes is the number of processes that the optimiser's state is divided over, and maybe the gradients; 0 for one.
+	// Processes is the number of processes that the optimiser's state is divided over, and the gradients in stage 2; 0
+	// for one.
 	Processes int `json:"optimizer_processes,omitempty"`
 	// MicroBatch is the gradient pass of the longest sequences that there may be.
 	MicroBatch dense.Shape `json:"micro_batch"`

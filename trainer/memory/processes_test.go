@@ -53,8 +53,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestProcessesGradients: stage 2 divides the gradients as well where they can be, and is offered there; elsewhere it is
-// stage 1.
+// TestProcessesGradients: stage 2 divides the gradients as well where they can be, and is offered there; elsewhere it
+// is stage 1.
 func TestProcessesGradients(t *testing.T) {
 	w := rollouts(1024, 256)
 	whole := w.Plan()

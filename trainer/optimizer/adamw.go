@@ -36,8 +36,8 @@ type AdamW struct {
 	// Masters keeps float32 copies of weights that are held in bfloat16. Without them an update rounds each
 	// weight up or down at random, so that it moves correctly on average.
 	Masters bool `yaml:"masters" json:"masters"`
-	// ZeROStage is the stage of ZeRO, as DeepSpeed's zero_optimization.stage. 1 divides the moments and masters over the
-	// processes that mpirun or srun started. 2 divides the gradients, too, which are then exchanged in every pass
+	// ZeROStage is the stage of ZeRO, as DeepSpeed's zero_optimization.stage. 1 divides the moments and masters over
+	// the processes that mpirun or srun started. 2 divides the gradients, too, which are then exchanged in every pass
 	// (docs/cluster.md). With 0 each process has all of them. Checkpoints are the same.
 	ZeROStage int `yaml:"zero_stage" json:"zero_stage,omitempty"`
 }

@@ -47,8 +47,8 @@ func New(device *backend.Device, specs []architecture.Tensor, held dtypes.DType,
 	seed uint64, values func(i int) ([]float32, error)) (*Optimizer, error) {
 	for index := range part.Of {
 		if len((Part{index, part.Of}).pieces(specs)) == 0 {
-			return nil, fmt.Errorf("the optimiser's state has no part for each of %d processes: what is trained has %d "+
-				"tensors, and small ones are not divided: start fewer, or set optimizer.zero_stage: 0", part.Of, len(specs))
+			return nil, fmt.Errorf("the optimiser's state has no part for each of %d processes, as small tensors are "+
+				"not divided and %d are trained: start fewer, or set optimizer.zero_stage: 0", part.Of, len(specs))
 		}
 	}
 	o := describe(device, specs, held, options, part)

@@ -20,8 +20,8 @@ type Part struct{ Index, Of int }
 type Rows struct{ From, To int }
 
 // Rows returns the rows of each parameter that the part has. All parts of a division have each row once, in their
-// order, and an even share of each parameter, so that all have work where one is exchanged. A cut lies between blocks of
-// the 8-bit code, so that a part's code is a part of the whole's; small parameters are not cut.
+// order, and an even share of each parameter, so that all have work where one is exchanged. A cut lies between blocks
+// of the 8-bit code, so that a part's code is a part of the whole's; small parameters are not cut.
 func (p Part) Rows(specs []architecture.Tensor) []Rows {
 	all := make([]Rows, len(specs))
 	if p.Of < 2 {
