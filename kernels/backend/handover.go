@@ -54,7 +54,8 @@ func (d *Device) HandsOver() error {
 type handOver struct{ tensor int }
 
 // HandOver has a program hand tensors, float32, to a receiver, whose number is a scalar (see ReceiverInput), one after
-// another in the order of which, by their numbers. What it returns is an output of the program, or nothing is handed.
+// another in the order of which, by their numbers: of tensors that do not depend on each other XLA may have all before
+// it hands over any. What it returns is an output of the program, or nothing is handed.
 // Programs that do so are for devices that HandsOver.
 func HandOver(receiver *graph.Node, tensors []*graph.Node, which []int) (done *graph.Node) {
 	last := receiver

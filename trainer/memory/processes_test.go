@@ -156,3 +156,36 @@ func TestHeld(t *testing.T) {
 		}
 	}
 }
+
+// TestHandedOver: a gradient pass that hands gradients over takes no more memory beside its inputs and outputs than one
+// that adds them to sums: they are gone before the next come.
+func TestHandedOver(t *testing.T) {
+	d := trainertest.OpenDevice(t, "xla:cpu")
+	if err := d.HandsOver(); err != nil {
+		t.Skip(err)
+	}
+	pass := fitPasses()[0] // with gradients that are larger than all else
+	pass.L, pass.V, pass.prompt, pass.completion, pass.group, pass.micro = 8, 1024, 16, 16, 0, 64
+	w := pass.workload(3)
+	weights := &model.Weights{Config: w.Model, Device: d, DType: dtypes.Float32, Specs: w.Model.Model().Tensors()}
+	options := learner.Options{AdamW: optimizer.Default(), Objective: objective.Policy(objective.Default()),
+		Remat: w.Remat}
+	shape := w.Plan().MicroBatch
+	whole, err := learner.Temporary(weights, options, shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.AdamW.ZeROStage, options.Job = 2, &cluster.Job{Size: 2}
+	divided, err := learner.Temporary(weights, options, shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	largest := 0
+	for _, spec := range weights.Specs {
+		largest = max(largest, 4*spec.Len())
+	}
+	t.Logf("%d bytes, divided %d, the largest tensor %d, all %d", whole, divided, largest, w.Plan().Gradients)
+	if divided > whole+int64(2*largest) {
+		t.Errorf("a pass that hands gradients over takes %d bytes, another %d", divided, whole)
+	}
+}
