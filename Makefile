@@ -79,7 +79,8 @@ fetched: setup compiler mpi zig
 # go vet, a part of check, finds what it would find again before each package's tests.
 SLOWEST := bin/slowest-tests.txt
 tests: setup compiler mpi
-	@$(ENV) go test -json -vet=off -timeout 25m $(PACKAGES) | go run ./third_party/testtimes $(SLOWEST)
+	@$(ENV) export STELE_TEST_PROGRAMS=$$STELE_CACHE/test-programs; rm -rf "$$STELE_TEST_PROGRAMS"; \
+	  go test -json -vet=off -timeout 25m $(PACKAGES) | go run ./third_party/testtimes $(SLOWEST)
 
 # Programs compiled for GPUs that are not here, GPUS, with the weights' shapes alone: tiny models and those of
 # docs/memory.md, or MODELS, names between commas. FLAGS=-update notes anew what they take.

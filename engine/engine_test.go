@@ -20,6 +20,8 @@ import (
 
 const testdata = "../testdata"
 
+func TestMain(m *testing.M) { kernelstest.Main(m) }
+
 // setup is a backend and what runs steps there.
 type setup struct {
 	backend string

@@ -15,9 +15,12 @@ import (
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/builtin"
 	"github.com/stele-lm/stele/engine/checkpoint"
+	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/problems"
 )
+
+func TestMain(m *testing.M) { kernelstest.Main(m) }
 
 // tinyRun is a GRPO run of the nano model that takes seconds on the Go backend.
 func tinyRun(t *testing.T, steps int) Config {

@@ -70,3 +70,15 @@ var probe = sync.OnceValue(func() (all []presence) {
 	}
 	return all
 })
+
+// Main runs a package's tests, as TestMain. Programs that XLA compiles for one of them are kept for those that come
+// after it, of other packages, too, in the folder that STELE_TEST_PROGRAMS names: most of what those tests take is
+// the compiling. make test empties the folder first, so that each program is compiled once a run.
+func Main(m *testing.M) {
+	if folder := os.Getenv(keptPrograms); folder != "" {
+		backend.KeepPrograms(folder, 1<<30, os.Stderr)
+	}
+	os.Exit(m.Run())
+}
+
+const keptPrograms = "STELE_TEST_PROGRAMS"
