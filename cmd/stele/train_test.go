@@ -67,7 +67,8 @@ func trainedFiles(t *testing.T, dir string, steps int) map[string]string {
 // TestTrainKilled: a GRPO run on XLA that is killed with signal 9, while a checkpoint is
 // being written and at random moments, and resumed each time, leaves the bytes that one
 // leaves that was let alone: weights, optimiser state, rollouts, metrics; all weights
-// trained, an adapter, and one over a base in 4 bits.
+// trained, an adapter over a base in 4 bits, and with make kill-check one over the base as
+// it is, which keeps nothing that the other does not.
 func TestTrainKilled(t *testing.T) {
 	if _, err := backend.PluginPath("cpu"); err != nil {
 		t.Skipf("XLA's CPU plugin is not here: %v", err)
@@ -77,6 +78,9 @@ func TestTrainKilled(t *testing.T) {
 		"all weights": {"lora.rank=0"}, "adapter": {"lora.rank=2"},
 		"adapter over 4 bits": {"lora.rank=2", "lora.base=nf4"},
 	} {
+		if name == "adapter" && *kills <= 2 {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			args := func(out string, more ...string) []string {
