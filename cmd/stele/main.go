@@ -155,6 +155,7 @@ func newRootCommand() *cobra.Command {
 	)
 	giveExamples(root)
 	completeFlags(root)
+	onlyOnce(root)
 	return root
 }
 
@@ -192,6 +193,9 @@ func flagGroup(err error) string {
 // flagError adds the flag that was probably meant to an error about an unknown one.
 func flagError(c *cobra.Command, err error) error {
 	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
+		if twice := (twiceError{}); errors.As(err, &twice) {
+			return usagef("--%s %w", invalid.GetFlag().Name, twice)
+		}
 		return usagef("--%s %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(),
 			flagValue(invalid.GetFlag()))
 	}
