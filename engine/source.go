@@ -110,6 +110,15 @@ func (s *Source) Open(options Options) error {
 			fmt.Fprintf(options.Say, "the %d devices of %s share this machine's cores and memory: they are for tests\n",
 				n, s.device.Name)
 		}
+		if s.options.Devices == 1 && !s.device.IsCPU() {
+			have, err := s.device.Count()
+			if err != nil {
+				return err
+			}
+			if note := unused(s.device.Name, have); note != "" {
+				fmt.Fprintln(options.Say, note)
+			}
+		}
 		if gathered := s.whyGathered(); gathered != nil {
 			fmt.Fprintf(options.Say, "attention gathers the pages of keys and values, which takes time and "+
 				"memory: %v\n", gathered)
@@ -119,6 +128,15 @@ func (s *Source) Open(options Options) error {
 		s.adapter, err = s.OpenAdapter(options.Adapter)
 	}
 	return err
+}
+
+// unused says that a backend has more devices than the one that is used; "" where it has not.
+func unused(backend string, have int) string {
+	if have < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%s has %d devices, and 1 is used: --devices %[2]d divides the work of generate, score, eval "+
+		"and train among them; the others use one, which CUDA_VISIBLE_DEVICES chooses", backend, have)
 }
 
 // openFolder opens the files of the weights, unless they are open.

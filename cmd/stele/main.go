@@ -89,6 +89,7 @@ func newRootCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		// Cobra checks these too, but not as wrong usage.
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			warnOfVariables(g.stderr(), os.Environ())
 			if err := g.validate(); err != nil {
 				return err
 			}

@@ -33,9 +33,10 @@ type Config struct {
 	// Raw is config.json as it was read; Write hands it on. Nil for a new model.
 	Raw json.RawMessage
 
-	notes    []string // what of config.json is not followed
-	codes    *codes   // how weights are quantised; nil if they are not
-	declared string   // the dtype that the file declares; empty where it declares none
+	notes     []string // what of config.json is not followed
+	unsampled []string // what of generation_config.json is not: settings of how to sample
+	codes     *codes   // how weights are quantised; nil if they are not
+	declared  string   // the dtype that the file declares; empty where it declares none
 }
 
 // configFile has the fields of config.json in both layouts: rope_theta, rope_scaling and
@@ -111,6 +112,10 @@ func LoadConfig(dir string) (*Config, error) {
 		if !slices.Contains(c.EOS, id) {
 			c.EOS = append(c.EOS, id)
 		}
+	}
+	c.unsampled, err = unsampled(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
 }
