@@ -90,7 +90,8 @@ func (p Processes) share(m *Manifest, j *journal, err error) (queue uint64, _ er
 	if err == nil && p.Rank > 0 {
 		var difference string
 		if difference, err = got.Manifest.difference(m); difference != "" {
-			err = fmt.Errorf("this process has another run than process 0: %s", difference)
+			err = fmt.Errorf("this process has another run than process 0: %s: start all with the same model, data "+
+				"and settings", difference)
 		}
 		for i := range j.entries {
 			if err == nil && got.There[i/8]&(1<<(i%8)) != 0 {

@@ -28,6 +28,9 @@ type fact struct{ Name, Value string }
 // Facts that are told apart.
 const (
 	settingsFact     = "settings"
+	versionFact      = "stele"
+	folderFact       = "run's folder"
+	hashFact         = "SHA-256 of " // and a file's name
 	instructionsFact = "instructions of host kernels"
 	tierFact         = "CPU tier"
 )
@@ -53,15 +56,22 @@ func (r *run) checkAlike(found *checked) error {
 		return err
 	}
 	var texts []string
-	advice := ""
+	advice := "start all with the same files and arguments"
 	for _, d := range different {
 		texts = append(texts, fmt.Sprintf("%s is %s here and %s on rank 0 (%s)", d.key, OrUnset(d.is), OrUnset(d.was),
 			r.job.Hosts[0]))
-		if d.key == instructionsFact || d.key == tierFact {
-			advice = " (STELE_CPU caps a CPU's instructions)"
+		switch {
+		case d.key == instructionsFact || d.key == tierFact:
+			advice = "STELE_CPU caps a CPU's instructions"
+		case d.key == versionFact:
+			advice = "start the same program on all machines"
+		case d.key == folderFact:
+			advice = "give --out a path from / that all machines see"
+		case strings.HasPrefix(d.key, hashFact):
+			advice = "copy the file there, or name a path that all machines see"
 		}
 	}
-	return fmt.Errorf("%s: all processes must have the same%s", strings.Join(texts, "; "), advice)
+	return fmt.Errorf("%s: all processes must have the same: %s", strings.Join(texts, "; "), advice)
 }
 
 // facts are what a process would compute with. Where something is another on two processes, what is named first says
@@ -87,7 +97,7 @@ func (r *run) facts(found *checked) ([]fact, error) {
 	}
 	m := found.now
 	facts := []fact{
-		{"stele", m.Stele}, {"run's folder", dir}, {"last checkpoint", filepath.Base(found.latest)},
+		{versionFact, m.Stele}, {folderFact, dir}, {"last checkpoint", filepath.Base(found.latest)},
 		{"backend", m.Backend}, {"dtype", m.DType}, {"rollout executor", m.Rollout}, {"devices", fmt.Sprint(m.Devices)},
 		{instructionsFact, m.Kernels}, {tierFact, m.CPU}, {"cuDNN's attention", fmt.Sprint(m.CUDNN)},
 		{settingsFact, string(config)}, {backend.KernelsSetting, os.Getenv(backend.KernelsSetting)},
@@ -98,7 +108,7 @@ func (r *run) facts(found *checked) ([]fact, error) {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		facts = append(facts, fact{"SHA-256 of " + name, files[name]})
+		facts = append(facts, fact{hashFact + name, files[name]})
 	}
 	return facts, nil
 }
@@ -195,8 +205,8 @@ func (r *run) checkShared() error {
 			break
 		}
 		if time.Now().After(until) { // file systems show what is new with a delay
-			err = fmt.Errorf("%s is not the folder that rank 0 (%s) writes: --out must be on a file system that all "+
-				"processes share", r.dir, r.job.Hosts[0])
+			err = fmt.Errorf("%s is not the folder that rank 0 (%s) writes: give --out a path on a file system that "+
+				"all machines share", r.dir, r.job.Hosts[0])
 			break
 		}
 	}

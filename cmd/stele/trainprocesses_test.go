@@ -298,6 +298,89 @@ done
 	}
 }
 
+// TestTogetherDiffer: a process that has another model file, other settings, other data or another folder than process
+// 0 is refused before anything is computed: one line names it, what differs and what to do.
+func TestTogetherDiffer(t *testing.T) {
+	l := clustertest.Launchers(t)[0]
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const config = `model: model
+data: {bench: own.jsonl, template: plain, languages: [en]}
+optimizer: {lr: 1e-3}
+rollout: {questions: 1, group_size: 2, max_tokens: 4}
+steps: 1
+`
+	const own = `{"id": "1", "problem": "1 + 1?", "answer": "2"}` + "\n"
+	train := "train --config run.yaml --out "
+	for name, c := range map[string]struct {
+		args    string
+		file    string // of rank 1's folder, in which a text is another
+		from    string
+		to      string
+		want    string
+		further string
+	}{
+		"model": {train + "../out", "model/tokenizer.json", "\n", " ", "SHA-256 of tokenizer.json is ",
+			"copy the file there, or name a path that all machines see"},
+		"weights": {train + "../out", "model/model.safetensors", "\x00\x00", "\x00\x01",
+			"SHA-256 of model.safetensors is ", "copy the file there, or name a path that all machines see"},
+		"settings": {train + "../out", "run.yaml", "1e-3", "2e-3",
+			"optimizer.lr is 0.002 here and 0.001 on rank 0 (" + host + "): all processes must have the same",
+			"start all with the same files and arguments"},
+		"data": {train + "../out", "own.jsonl", "1?", "2?", "problems, by their SHA-256 is ",
+			"start all with the same files and arguments"},
+		"another path": {train + "run", "", "", "", "run's folder is ",
+			"give --out a path from / that all machines see"},
+		"not shared": {train + "/proc/self/cwd/run", "", "", "",
+			"/proc/self/cwd/run is not the folder that rank 0 (" + host + ") writes",
+			"give --out a path on a file system that all machines share"},
+		"evaluation": {"eval -m model --bench own.jsonl --lang en -n 1 --max-tokens 4 --out run",
+			"model/model.safetensors", "\x00\x00", "\x00\x01",
+			"this process has another run than process 0: weights.model.safetensors was ",
+			"start all with the same model, data and settings"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for rank := range 2 {
+				dir := filepath.Join(root, fmt.Sprint(rank))
+				if err := os.Mkdir(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				must0(t, "convert", "-m", "builtin:nano", "--out", filepath.Join(dir, "model"))
+				err := errors.Join(os.WriteFile(filepath.Join(dir, "run.yaml"), []byte(config), 0o644),
+					os.WriteFile(filepath.Join(dir, "own.jsonl"), []byte(own), 0o644))
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.file != "" {
+				path := filepath.Join(root, "1", c.file)
+				text, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				at := bytes.LastIndex(text, []byte(c.from))
+				copy(text[max(at, 0):], c.to)
+				if err := os.WriteFile(path, text, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var log bytes.Buffer
+			run := l.Command(2, []string{asProgram + "=1", "STELE_MPI_DEADLINE=3s"}, "sh", append([]string{"-c",
+				"cd " + root + "/$PMI_RANK && exec \"$@\"", "sh", os.Args[0], "--backend", "go", "--dtype", "float32"},
+				strings.Fields(c.args)...)...)
+			run.Stdout, run.Stderr = &log, &log
+			if err := run.Run(); err == nil || strings.Count(log.String(), "stele:") != 1 ||
+				!strings.Contains(log.String(), "stele: rank 1 on "+host+": "+c.want) ||
+				!strings.Contains(log.String(), c.further+"\n") {
+				t.Errorf("%v\n%s\nexpected rank 1 on %s: %s … %s", err, log.String(), host, c.want, c.further)
+			}
+		})
+	}
+}
+
 // TestTrainTogetherFaults: a disk that is full for one process, and a file system that hangs, end all with one line
 // that says whose and what; another job that would write the run is refused meanwhile.
 func TestTrainTogetherFaults(t *testing.T) {
