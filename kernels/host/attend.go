@@ -57,10 +57,7 @@ func (p *Pool) Attend(
 	layer, head int, table []int32, position, tokens int, q, out []float32, ld, G int, s *Scratch,
 ) {
 	a, E, n, rows := &s.attend, p.Width, position+tokens, tokens*G
-	a.rows, a.out = grow(a.rows, rows*E), grow(a.out, rows*E)
-	for t := range tokens {
-		copy(a.rows[t*G*E:(t+1)*G*E], q[t*ld:])
-	}
+	a.out = grow(a.out, rows*E)
 	clear(a.out)
 	a.maximum, a.sum = grow(a.maximum, rows), grow(a.sum, rows)
 	for row := range rows {
@@ -70,7 +67,14 @@ func (p *Pool) Attend(
 	a.scores = grow(a.scores, rows*a.ld)
 	if p.pairs {
 		a.queries, a.probs = grow(a.queries, rows*E), grow(a.probs, rows*a.ld)
-		roundBits(a.queries, a.rows)
+		for t := range tokens {
+			roundBits(a.queries[t*G*E:(t+1)*G*E], q[t*ld:t*ld+G*E])
+		}
+	} else {
+		a.rows = grow(a.rows, rows*E)
+		for t := range tokens {
+			copy(a.rows[t*G*E:(t+1)*G*E], q[t*ld:])
+		}
 	}
 	copied := rows >= copiedRows && p.tier != nil && E%32 == 0
 	if !copied {
@@ -122,10 +126,21 @@ func (c *attended) seen(row int) int { return c.position + row/c.G + 1 }
 func (a *attendScratch) weigh(row, seen, n int, p *Pool) {
 	at := row*a.ld + a.offset
 	scores := a.scores[at : at+(n+15)&^15]
-	if seen <= 0 {
+	switch {
+	case seen <= 0 && p.pairs:
+		clear(a.probs[at : at+len(scores)])
+	case seen <= 0:
 		clear(scores)
-	} else {
-		top := max(a.maximum[row], largestScore(scores[:seen]))
+	default:
+		whole := (seen + 15) &^ 15
+		for i := seen; i < whole; i++ {
+			scores[i] = hiddenScore
+		}
+		var probs []uint16
+		if p.pairs {
+			probs = a.probs[at : at+len(scores)]
+		}
+		top, sum := weighScores(probs, scores[:whole], seen, a.maximum[row])
 		if top > a.maximum[row] && a.sum[row] > 0 {
 			shrink := float32(math.Exp(float64(a.maximum[row] - top)))
 			a.sum[row] *= shrink
@@ -133,15 +148,12 @@ func (a *attendScratch) weigh(row, seen, n int, p *Pool) {
 			scaleRow(out, out, shrink)
 		}
 		a.maximum[row] = top
-		whole := (seen + 15) &^ 15
-		for i := seen; i < whole; i++ {
-			scores[i] = hiddenScore
+		a.sum[row] += sum + top*0 // NaN where scores are not finite
+		if p.pairs {
+			clear(probs[seen:])
+		} else {
+			clear(scores[seen:])
 		}
-		a.sum[row] += exponentials(scores[:whole], seen, top, p.pairs) + top*0 // NaN where scores are not finite
-		clear(scores[seen:])
-	}
-	if p.pairs {
-		roundBits(a.probs[at:at+len(scores)], scores)
 	}
 }
 
@@ -149,8 +161,10 @@ func (a *attendScratch) weigh(row, seen, n int, p *Pool) {
 func (c *attended) scores(format format, t *tile, row, from, last int) {
 	p, a := c.pool, &c.s.attend
 	R := p.tier.rows
-	if t.x = unsafe.Pointer(&a.rows[row*p.Width]); p.pairs {
+	if p.pairs {
 		t.x = unsafe.Pointer(&a.queries[row*p.Width])
+	} else {
+		t.x = unsafe.Pointer(&a.rows[row*p.Width])
 	}
 	_ = a.scores[(row+min(R, c.rows-row)-1)*a.ld+last]
 	t.y = unsafe.Pointer(&a.scores[row*a.ld+from])
@@ -175,12 +189,24 @@ func (c *attended) scoreCopied(b span) {
 	a := &s.attend
 	for from := b.from; from < b.end; from += copiedTokens {
 		part := span{from, min(from+copiedTokens, b.end)}
-		format, panels := c.copyKeys(part), (part.n()+panelSlots-1)/panelSlots
+		format := c.copyKeys(part)
 		s.tile = c.scoreTile(panelSlots, 4)
-		s.tile.w, s.tile.pages = unsafe.Pointer(&a.panels[0]), uintptr(panels)
+		groups := int(s.tile.groups)
+		// score computes vectors of some rows' scores, those of panels that follow each other.
+		score := func(row, panel, panels, groups int) {
+			s.tile.w, s.tile.pages, s.tile.groups = unsafe.Pointer(&a.panels[panel]), uintptr(panels), uintptr(groups)
+			at := from - b.from + panel*panelSlots
+			c.scores(format, &s.tile, row, at, at+(panels-1)*panelSlots+groups*p.tier.lanes-1)
+		}
 		for row := 0; row < c.rows; row += p.tier.rows {
-			if c.seen(min(row+p.tier.rows, c.rows)-1) > from {
-				c.scores(format, &s.tile, row, from-b.from, from-b.from+panels*panelSlots-1)
+			seen := min(c.seen(min(row+p.tier.rows, c.rows)-1)-from, part.n())
+			vectors := (max(seen, 0) + p.tier.lanes - 1) / p.tier.lanes
+			whole, rest := vectors/groups, vectors%groups
+			if whole > 0 {
+				score(row, 0, whole, groups)
+			}
+			if rest > 0 {
+				score(row, whole, 1, rest)
 			}
 		}
 	}
@@ -193,25 +219,27 @@ func (c *attended) mixCopied(b span) {
 	for from := b.from; from < b.end; from += copiedTokens {
 		part := span{from, min(from+copiedTokens, b.end)}
 		format := c.copyValues(part)
-		column, k := 0, part.n()
-		if p.pairs {
-			k = (k + 1) / 2
-		}
+		column := 0
 		for _, tier := range tiers {
 			groups := (E - column) / (4 * tier.lanes)
 			if groups == 0 {
 				continue
 			}
-			s.tile = tile{w: unsafe.Pointer(&a.one[0]), pages: 1, k: uintptr(k), last: uintptr(k),
+			s.tile = tile{w: unsafe.Pointer(&a.one[0]), pages: 1,
 				ldx: uintptr(a.ld) * 4, ldw: uintptr(E) * 4, ldy: uintptr(E) * 4,
 				groups: uintptr(groups), step: uintptr(column) * 4}
 			if p.pairs {
 				s.tile.ldx = uintptr(a.ld) * 2
 			}
 			for row := 0; row < c.rows; row += tier.rows {
-				if c.seen(min(row+tier.rows, c.rows)-1) <= from {
+				k := min(c.seen(min(row+tier.rows, c.rows)-1)-from, part.n()) // what follows weighs 0
+				if k <= 0 {
 					continue
 				}
+				if p.pairs {
+					k = (k + 1) / 2
+				}
+				s.tile.k, s.tile.last = uintptr(k), uintptr(k)
 				if s.tile.x = unsafe.Pointer(&a.scores[row*a.ld+from-b.from]); p.pairs {
 					s.tile.x = unsafe.Pointer(&a.probs[row*a.ld+from-b.from])
 				}

@@ -18,7 +18,7 @@ func sixteen() bool { return len(tiers) > 0 && tiers[0].lanes == 16 }
 
 // largestScore is largestOf, with wide vectors where they are there.
 func largestScore(x []float32) float32 {
-	n := len(x) &^ 63
+	fours, n := len(x)&^63, len(x)&^15
 	if n == 0 || !sixteen() {
 		return largestOf(x)
 	}
@@ -26,12 +26,16 @@ func largestScore(x []float32) float32 {
 	var zero, e, f, g, h f32x16
 	a := archsimd.LoadFloat32x16(at16(x, 0))
 	b, c, d := a, a, a
-	for i := 0; i < n; i += 64 {
+	for i := 0; i < fours; i += 64 {
 		at := (*[4][16]float32)(unsafe.Pointer(&x[i]))
 		v, w := archsimd.LoadFloat32x16(&at[0]), archsimd.LoadFloat32x16(&at[1])
 		y, z := archsimd.LoadFloat32x16(&at[2]), archsimd.LoadFloat32x16(&at[3])
 		a, b, c, d = a.Max(v), b.Max(w), c.Max(y), d.Max(z)
 		e, f, g, h = v.MulAdd(zero, e), w.MulAdd(zero, f), y.MulAdd(zero, g), z.MulAdd(zero, h)
+	}
+	for i := fours; i < n; i += 16 {
+		v := archsimd.LoadFloat32x16(at16(x, i))
+		a, e = a.Max(v), v.MulAdd(zero, e)
 	}
 	a, e = a.Max(b).Max(c.Max(d)), e.Add(f).Add(g.Add(h))
 	top := largest(a.GetLo().Max(a.GetHi())) + lanes(e.GetLo().Add(e.GetHi()))
@@ -40,6 +44,18 @@ func largestScore(x []float32) float32 {
 		top = max(top, largestOf(x[n:]))
 	}
 	return top
+}
+
+// weighScores finds the largest of scores, of which those that are seen are followed by hidden ones, and of another
+// number, turns them into e^(score - largest), in place or, if there are probs, as bfloat16 in these, and returns the
+// largest and the sum.
+func weighScores(probs []uint16, scores []float32, seen int, most float32) (top, sum float32) {
+	if probs != nil { // the tier that has pairs has this, too
+		_ = probs[len(scores)-1]
+		return weighPairs(unsafe.Pointer(&probs[0]), unsafe.Pointer(&scores[0]), len(scores), most)
+	}
+	top = max(most, largestScore(scores))
+	return top, exponentials(scores, seen, top)
 }
 
 // Of e^r, |r| <= ln 2 / 2, and of e^x = 2^n·e^r, n = round(x·log2 e). Added to round, n is in the last
@@ -55,22 +71,16 @@ const (
 	exp4      = 4.1665795894e-2
 	exp3      = 1.6666665459e-1
 	exp2      = 5.0000001201e-1
-	coarse4   = 0.041277622 // to 2^-18, for what is then rounded to bfloat16
-	coarse3   = 0.16753525
-	coarse2   = 0.50005118
 )
 
 // exponentials sets x, a multiple of 16 long, to e^(x - shift), none of which is above 1, and
-// returns the sum of those that are seen; what follows is hidden and near 0. Coarse ones are good for
-// bfloat16.
-func exponentials(x []float32, seen int, shift float32, coarse bool) (sum float32) {
+// returns the sum of those that are seen; what follows is hidden and near 0.
+func exponentials(x []float32, seen int, shift float32) (sum float32) {
 	switch {
 	case !vector:
 		return expRowScalar(x[:seen], shift)
 	case !sixteen():
 		return exponentials8(x[:(seen+7)&^7], shift)
-	case coarse:
-		return exponentialsCoarse(x, shift)
 	}
 	by, least, log2e, round, ln2 := all16(shift), all16(expLeast), all16(expLog2E), all16(expRound), all16(expMinus2)
 	c7, c6, c5, c4, c3, c2 := all16(exp7), all16(exp6), all16(exp5), all16(exp4), all16(exp3), all16(exp2)
@@ -81,24 +91,6 @@ func exponentials(x []float32, seen int, shift float32, coarse bool) (sum float3
 		n := v.MulAdd(log2e, round)
 		r := n.Sub(round).MulAdd(ln2, v)
 		y := c7.MulAdd(r, c6).MulAdd(r, c5).MulAdd(r, c4).MulAdd(r, c3).MulAdd(r, c2).MulAdd(r.Mul(r), r).Add(one)
-		e := y.AsInt32x16().Add(n.AsInt32x16().ShiftAllLeft(23)).AsFloat32x16()
-		e.Store(to)
-		total = total.Add(e)
-	}
-	sum = lanes(total.GetLo().Add(total.GetHi()))
-	archsimd.ClearAVXUpperBits()
-	return sum
-}
-
-func exponentialsCoarse(x []float32, shift float32) (sum float32) {
-	by, least, log2e, round, ln2 := all16(shift), all16(expLeast), all16(expLog2E), all16(expRound), all16(expMinus2)
-	c4, c3, c2, one, total := all16(coarse4), all16(coarse3), all16(coarse2), all16(1), f32x16{}
-	for i := 0; i < len(x); i += 16 {
-		to := at16(x, i)
-		v := archsimd.LoadFloat32x16(to).Sub(by).Max(least)
-		n := v.MulAdd(log2e, round)
-		r := n.Sub(round).MulAdd(ln2, v)
-		y := c4.MulAdd(r, c3).MulAdd(r, c2).MulAdd(r, one).MulAdd(r, one)
 		e := y.AsInt32x16().Add(n.AsInt32x16().ShiftAllLeft(23)).AsFloat32x16()
 		e.Store(to)
 		total = total.Add(e)

@@ -64,7 +64,10 @@ func main() {
 	stripKernels()
 	spanWords()
 	quantizeSpans()
+	quantizeSpans512()
 	roundRow()
+	weighPairs()
+	roundRows()
 	parts()
 	constants()
 	expSum()
@@ -386,6 +389,77 @@ func (t tier) mix(format string, rows int) {
 	p("\tSUBQ $1, %s\n\tJNE group\n\tVZEROUPPER\n\tRET", groups)
 }
 
+// weighPairs finds the largest of scores, a multiple of 16, and of a number, and writes
+// e^(score - largest) to probs as bfloat16; top is the largest, or NaN beside what is not finite, and
+// sum that of the exponentials before they are rounded.
+// See attendvectors_amd64.go for e^x, of which this is the coarse one.
+func weighPairs() {
+	head("weighPairs", 40, "probs", "scores", "n")
+	p("\tSHLQ $2, CX\n\tLEAQ (DI)(CX*1), R8\n\tMOVQ DI, AX\n\tMOVQ CX, BX\n\tANDQ $-256, BX\n\tADDQ DI, BX")
+	p("\tVMOVUPS (DI), Z0\n\tVPXORD Z8, Z8, Z8")
+	for i := range 4 {
+		if i > 0 {
+			p("\tVMOVUPS Z0, Z%d", i)
+		}
+		p("\tVPXORD Z%d, Z%[1]d, Z%[1]d", 4+i)
+	}
+	// A maximum forgets NaN. 0 times what is not finite is NaN, and stays in a sum.
+	p("\tJMP fours\nfour:")
+	for i := range 4 {
+		p("\tVMOVUPS %d(AX), Z9\n\tVMAXPS Z9, Z%d, Z%[2]d\n\tVFMADD231PS Z9, Z8, Z%d", 64*i, i, 4+i)
+	}
+	p("\tADDQ $256, AX\nfours:\n\tCMPQ AX, BX\n\tJLT four\n\tJMP ones\none:")
+	p("\tVMOVUPS (AX), Z9\n\tVMAXPS Z9, Z0, Z0\n\tVFMADD231PS Z9, Z8, Z4\n\tADDQ $64, AX")
+	p("ones:\n\tCMPQ AX, R8\n\tJLT one")
+	reduce := func(do string, r int) { // four registers from the first on, to all lanes of 128 bits of it
+		for _, pair := range [][2]int{{r + 1, r}, {r + 3, r + 2}, {r + 2, r}} {
+			p("\t%s Z%d, Z%d, Z%[3]d", do, pair[0], pair[1])
+		}
+		p("\tVEXTRACTF64X4 $1, Z%d, Y9\n\t%s Y9, Y%[1]d, Y%[1]d\n\tVEXTRACTF128 $1, Y%[1]d, X9", r, do)
+		p("\t%s X9, X%d, X%[2]d\n\tVPERMILPS $0x4e, X%[2]d, X9\n\t%[1]s X9, X%[2]d, X%[2]d", do, r)
+		p("\tVPERMILPS $0xb1, X%d, X9\n\t%s X9, X%[1]d, X%[1]d", r, do)
+	}
+	reduce("VMAXPS", 0)
+	reduce("VADDPS", 4)
+	p("\tVMAXSS most+24(FP), X0, X0\n\tVADDSS X4, X0, X0\n\tVMOVSS X0, top+32(FP)\n\tVBROADCASTSS X0, Z16")
+	for i := range coarse {
+		p("\tVBROADCASTSS ·coarse<>+%d(SB), Z%d", 4*i, 17+i)
+	}
+	const least, log2e, round, ln2, c4, c3, c2, one = 17, 18, 19, 20, 21, 22, 23, 24
+	for i := range 4 {
+		p("\tVPXORD Z%d, Z%[1]d, Z%[1]d", 4+i)
+	}
+	exp := func(r, total int) { // of 16 scores
+		p("\tVMOVUPS (DI), Z%d\n\tVSUBPS Z16, Z%[1]d, Z%[1]d\n\tVMAXPS Z%d, Z%[1]d, Z%[1]d", r, least)
+		p("\tVMOVAPS Z%d, Z%d\n\tVFMADD213PS Z%d, Z%d, Z%[2]d", r, r+1, round, log2e) // n, in the last bits
+		p("\tVSUBPS Z%d, Z%d, Z%d\n\tVFMADD213PS Z%d, Z%d, Z%[3]d", round, r+1, r+2, r, ln2)
+		p("\tVMOVAPS Z%d, Z%d\n\tVFMADD213PS Z%d, Z%d, Z%[2]d", c4, r, c3, r+2)
+		for _, c := range []int{c2, one, one} {
+			p("\tVFMADD213PS Z%d, Z%d, Z%d", c, r+2, r)
+		}
+		p("\tVPSLLD $23, Z%d, Z%[1]d\n\tVPADDD Z%[1]d, Z%d, Z%[2]d\n\tVADDPS Z%[2]d, Z%d, Z%[3]d", r+1, r, total)
+		evex(0x72, r, 0, r) // VCVTNEPS2BF16
+		p("\tVMOVUPS Y%d, (SI)\n\tADDQ $64, DI\n\tADDQ $32, SI", r)
+	}
+	p("\tMOVQ CX, BX\n\tANDQ $-128, BX\n\tADDQ DI, BX\n\tJMP twos\n\tPCALIGN $32\ntwo:")
+	exp(10, 4)
+	exp(13, 5)
+	p("twos:\n\tCMPQ DI, BX\n\tJLT two\n\tCMPQ DI, R8\n\tJGE sum")
+	exp(10, 4)
+	p("sum:")
+	reduce("VADDPS", 4)
+	p("\tVMOVSS X4, sum+36(FP)\n\tVZEROUPPER\n\tRET")
+	p("")
+	for i := 0; i < len(coarse); i += 2 {
+		p("DATA ·coarse<>+%d(SB)/8, $0x%08x%08x", 4*i, math.Float32bits(coarse[i+1]), math.Float32bits(coarse[i]))
+	}
+	p("GLOBL ·coarse<>(SB), 24, $%d", 4*len(coarse)) // RODATA|NOPTR
+}
+
+// coarse are the constants of weighPairs: the least exponent, log₂e, what rounds, -ln 2, and a polynomial to 2^-18.
+var coarse = []float32{-87, 1.44269504088896341, 3 << 22, -0.693147180559945309,
+	0.041277622, 0.16753525, 0.50005118, 1}
+
 func roundRow() { // dst = src rounded to bfloat16, 16 at a time
 	head("roundRow", 24, "dst", "src", "n")
 	p("\tSHLQ $2, CX\n\tXORQ AX, AX\n\tXORQ BX, BX\nloop:")
@@ -394,6 +468,15 @@ func roundRow() { // dst = src rounded to bfloat16, 16 at a time
 	p("\tVMOVUPS Y0, (SI)(BX*1)")
 	p("\tADDQ $64, AX\n\tADDQ $32, BX\n\tCMPQ AX, CX\n\tJLT loop")
 	p("\tVZEROUPPER\n\tRET")
+}
+
+func roundRows() { // rows of 32, those of dst stride bytes apart
+	head("roundRows", 32, "dst", "src", "rows", "stride")
+	p("\tPCALIGN $32\nloop:\n\tVMOVUPS (DI), Z0\n\tVMOVUPS 64(DI), Z1")
+	evex(0x72, 0, 0, 0)
+	evex(0x72, 1, 0, 1)
+	p("\tVMOVUPS Y0, (SI)\n\tVMOVUPS Y1, 32(SI)")
+	p("\tADDQ DX, SI\n\tADDQ $128, DI\n\tSUBQ $1, CX\n\tJNE loop\n\tVZEROUPPER\n\tRET")
 }
 
 // The constants of exp, eight times each: bounds, log₂e, ln 2 in two parts, Cephes'

@@ -56,6 +56,7 @@ const (
 	smallest // magnitude of a span's largest activation that is not taken as zero
 	order    // of the eight fours of bytes that packing has mixed
 	signs    // of each byte
+	firsts   // words of each 128 bits
 )
 
 func spanWord(i int) string { return "·spanWords<>+" + itoa(32*i) + "(SB)" }
@@ -65,6 +66,7 @@ func spanWords() {
 		lowBits: {0x0f0f0f0f}, ones16: {0x00010001}, ones8: {0x01010101},
 		most127: {math.Float32bits(127)}, smallest: {math.Float32bits(1e-30)},
 		order: {0, 4, 1, 5, 2, 6, 3, 7}, signs: {0x80808080},
+		firsts: {0, 4, 8, 12},
 	}
 	p("")
 	for i, row := range words {
@@ -172,6 +174,65 @@ func (t tier) dotSpans(c code, rows int) {
 		p("\tVMOVUPS %s, (AX)\n\tADDQ R13, AX", total(i))
 	}
 	p("\tADDQ $64, BX\n\tSUBQ $1, CX\n\tJNE strip\n\tVZEROUPPER\n\tRET")
+}
+
+// quantizeSpans512 is quantizeSpans for four spans at a time; what is one number of a span is computed of all
+// four together.
+func quantizeSpans512() {
+	head("quantizeSpans512", 40, "dst", "src", "n", "stride", "shift")
+	const index, ones, count, each, magnitude = 16, 17, 18, 20, 31
+	p("\tVMOVUPS %s, X13\n\tVMOVUPS %s, X14\n\tVPXOR X15, X15, X15", spanWord(most127), spanWord(smallest))
+	p("\tVMOVDQU32 %s, Y%d", spanWord(firsts), index)
+	p("\tVPBROADCASTD %s, X%d\n\tVMOVQ R8, X%d\n\tVPBROADCASTD %s, Z%d", spanWord(ones8), ones, count,
+		number(13), magnitude)
+	for s := range 4 {
+		p("\tVPBROADCASTD %s, Z%d", spanWord(order)[:len("·spanWords<>+")]+itoa(32*order+8*s)+"(SB)", each+s)
+	}
+	p("\tLEAQ (DX)(DX*2), R9")
+	at := []string{"(SI)", "(SI)(DX*1)", "(SI)(DX*2)", "(SI)(R9*1)"}
+	// inside sets the lanes of X12 to what those of each 128 bits of Z24 are together.
+	inside := func(do string) {
+		for _, other := range []string{"0x4e", "0xb1"} {
+			p("\tVPSHUFD $%s, Z24, Z25\n\t%s Z25, Z24, Z24", other, do)
+		}
+		p("\tVPERMD Z24, Z%d, Z12", index)
+	}
+	p("\tPCALIGN $32\nloop:")
+	for i := range 8 {
+		p("\tVMOVUPS %d(DI), Z%d", 64*i, i)
+	}
+	for s := range 4 {
+		p("\tVPANDD Z%d, Z%d, Z%d\n\tVPANDD Z%[1]d, Z%[4]d, Z24\n\tVPMAXSD Z24, Z%[3]d, Z%[3]d",
+			magnitude, 2*s, 8+s, 2*s+1)
+	}
+	half := func(a, b, to int, first, second string) {
+		p("\tVSHUFF32X4 $%s, Z%d, Z%d, Z28", second, b, a)
+		p("\tVSHUFF32X4 $%s, Z%d, Z%d, Z%d\n\tVPMAXSD Z28, Z%[4]d, Z%[4]d", first, b, a, to)
+	}
+	half(8, 9, 24, "0x44", "0xee")
+	half(10, 11, 26, "0x44", "0xee")
+	half(24, 26, 24, "0x88", "0xdd")
+	inside("VPMAXSD")
+	p("\tVCMPPS $5, X14, X12, X9\n\tVDIVPS X13, X12, X10\n\tVDIVPS X12, X13, X11") // 5: not less
+	p("\tVANDPS X9, X10, X10\n\tVANDPS X9, X11, X11")
+	for s := range 4 {
+		p("\tVPERMD Z11, Z%d, Z28\n\tVPXORD X%d, X%[2]d, X%[2]d", each+s, 24+s)
+		for h := range 2 { // of a span
+			i := 2*s + h
+			p("\tVMULPS Z28, Z%d, Z%[1]d\n\tVCVTPS2DQ Z%[1]d, Z%[1]d\n\tVPMOVSDB Z%[1]d, X%[1]d", i)
+			p("\tVMOVDQU X%d, %d%s\n\tVPDPBUSD X%d, X%d, X%d", i, 16*h, at[s], i, ones, 24+s)
+		}
+	}
+	p("\tVMOVSS X10, %d(SI)", spanScale)
+	for s := 1; s < 4; s++ {
+		p("\tVEXTRACTPS $%d, X10, %d%s\n\tVINSERTI32X4 $%d, X%d, Z24, Z24", s, spanScale, at[s], s, 24+s)
+	}
+	inside("VPADDD")
+	p("\tVPSLLD X%d, X12, X12\n\tVPSUBD X12, X15, X12\n\tVMOVD X12, %d(SI)", count, spanOffset)
+	for s := 1; s < 4; s++ {
+		p("\tVPEXTRD $%d, X12, %d%s", s, spanOffset, at[s])
+	}
+	p("\tLEAQ (SI)(DX*4), SI\n\tADDQ $%d, DI\n\tSUBQ $4, CX\n\tJNE loop\n\tVZEROUPPER\n\tRET", 4*spanValues)
 }
 
 // pairRows is how many rows the largest tile of two strips has.

@@ -200,7 +200,7 @@ func TestPlain(t *testing.T) {
 		copy(scores, a)
 		want = slices.Clone(a)
 		top := largestScore(a)
-		sums := []float32{exponentials(scores, n, top, false)}
+		sums := []float32{exponentials(scores, n, top)}
 		compare("the sum of exponentials", sums, []float32{expRowScalar(want, top)})
 		compare("exponentials", scores[:n], want)
 		got, want = slices.Clone(a), slices.Clone(a)

@@ -42,6 +42,17 @@ var tiers = func() (list []*tier) {
 //go:noescape
 func roundRow(dst, src unsafe.Pointer, n int)
 
+// weighPairs sets probs to e^(score - top) of n scores, a multiple of 16, rounded to bfloat16: top is the largest of
+// these and of most, or not a number where one is not finite. sum is of what was rounded. It needs AVX512_BF16.
+//
+//go:noescape
+func weighPairs(probs, scores unsafe.Pointer, n int, most float32) (top, sum float32)
+
+// roundRows rounds rows of 32 elements, which in dst begin stride bytes apart. It needs AVX512_BF16.
+//
+//go:noescape
+func roundRows(dst, src unsafe.Pointer, rows int, stride uintptr)
+
 // expSum sets x to e^(x - shift) over n elements, a multiple of 8, and sums to the sum of each
 // of eight lanes.
 //
@@ -73,6 +84,11 @@ func widenRow(dst, src unsafe.Pointer, n int)
 //
 //go:noescape
 func quantizeSpans(dst, src unsafe.Pointer, n int, stride uintptr, shift int)
+
+// quantizeSpans512 is quantizeSpans for a multiple of four spans, with AVX-512 and VNNI.
+//
+//go:noescape
+func quantizeSpans512(dst, src unsafe.Pointer, n int, stride uintptr, shift int)
 
 // stripRows turn 4 rows of k numbers, a multiple of 8, into k fours in a strip, by format; strides are
 // in bytes.

@@ -42,6 +42,9 @@ func foldInt8(y, sums unsafe.Pointer, rows, outs int, ldy uintptr, xscale, wscal
 }
 func splitLevels(high, low []int8, levels []int16) { splitLevelsScalar(high, low, levels) }
 func roundBits(dst []uint16, src []float32)        { narrow(dst, src) }
+func roundBlock(dst []uint16, ld int, src []float32) {
+	roundBlockScalar(dst, ld, src)
+}
 
 func scaleRow(dst, src []float32, scale float32)           { scaleRowScalar(dst, src, scale) }
 func subtract(a, b []float32)                              { subtractScalar(a, b) }
@@ -55,8 +58,10 @@ func transpose(dst, src []float32, rows, columns int) {
 	transposeScalar(dst, src, rows, columns, 0, rows, 0)
 }
 
-func exponentials(x []float32, seen int, shift float32, _ bool) float32 {
-	return expRowScalar(x[:seen], shift)
+func exponentials(x []float32, seen int, shift float32) float32 { return expRowScalar(x[:seen], shift) }
+func weighScores(_ []uint16, scores []float32, seen int, most float32) (top, sum float32) {
+	top = max(most, largestScore(scores))
+	return top, exponentials(scores, seen, top)
 }
 func copyColumns(dst, src []uint32, rows, n, ld int) { copyColumnsScalar(dst, src, rows, n, ld) }
 func widenColumns(dst []uint32, src []uint16, rows, n, ld int) {

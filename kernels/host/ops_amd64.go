@@ -161,6 +161,17 @@ func quantize(dst []int16, src []float32) (scale float32) {
 	return top / levels
 }
 
+// roundBlock is roundBlockScalar with vectors where they are there.
+func roundBlock(dst []uint16, ld int, src []float32) {
+	n := len(src) / blockOut
+	if !rounds || n == 0 {
+		roundBlockScalar(dst, ld, src)
+		return
+	}
+	_ = dst[(n-1)*ld+blockOut-1]
+	roundRows(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), n, uintptr(ld)*2)
+}
+
 // roundBits rounds src, a multiple of 16 long, to bfloat16.
 func roundBits(dst []uint16, src []float32) {
 	if !rounds {

@@ -69,13 +69,18 @@ func (list Matrices) EachRange(first, end int, do func(i, first, end int)) {
 	}
 }
 
+// Outputs returns the outputs lo to hi-1 that the blocks from first to end are.
+func (m *Matrix) Outputs(first, end int) (lo, hi int) {
+	return first * blockOut, min(end*blockOut, m.Out)
+}
+
 // Product computes the blocks from first to end of y = x·mᵀ: y[i·ldy + o] for every row
 // i and the outputs lo ≤ o < hi, which it returns. Few rows are faster with many blocks.
 func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) (lo, hi int) {
 	if m.blockwise != nil {
 		return m.decodedProduct(x, y, ldy, first, end, s)
 	}
-	lo, hi = first*blockOut, min(end*blockOut, m.Out)
+	lo, hi = m.Outputs(first, end)
 	if m.format.inSpans() {
 		m.multiplySpans(x, y, ldy, lo, hi, s)
 		return lo, hi

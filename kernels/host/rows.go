@@ -12,7 +12,8 @@ type Rows struct {
 	bounds []int     // where D is cut into pieces, for int8 weights
 	q      []int16   // [N, D], for int8 weights
 	scale  []float32 // [pieces][N], for int8 weights
-	spans  []rowSpan // [spans][N], for weights in spans
+	spans  []rowSpan // [spans][apart], for weights in spans
+	apart  int
 
 	words []uint32 // bits, or q, as registers of AMX hold them, see turned
 	steps int      // of all pieces, for int8 weights
@@ -30,7 +31,7 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 		x.q = grow(x.q, n*d)
 		x.scale = grow(x.scale, (len(x.bounds)-1)*n+3) // kernels read four at a time
 	case formatInt4, formatW8A8:
-		x.spans = grow(x.spans, spansOf(d)*n)
+		x.growSpans()
 	default:
 		return
 	}
@@ -54,6 +55,46 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 		return
 	}
 	t.Run((n+together-1)/together, func(unit, _ int) { convert(unit * together) })
+}
+
+// SetParts prepares for n rows of d values of which SetPart sets some columns at a time, for products with m. It
+// reports whether it can: where not, whole rows are for Set.
+func (x *Rows) SetParts(n, d int, m *Matrix) bool {
+	x.N, x.D, x.Values = n, d, nil
+	switch {
+	case m.format.inSpans():
+		x.growSpans()
+		return true
+	case m.format == formatBF16 && d%blockOut == 0 && m.amx(n) == nil:
+		x.bits = grow(x.bits, n*d)
+		return true
+	}
+	return false
+}
+
+// SetPart sets the columns of all rows that are the outputs lo to hi-1 of a block of another matrix, values
+// [N, hi - lo]. Threads may set different columns at once.
+func (x *Rows) SetPart(values []float32, lo, hi int, m *Matrix) {
+	width := hi - lo
+	switch {
+	case !m.format.inSpans():
+		roundBlock(x.bits[lo:], x.D, values[:x.N*width])
+	case width == spanIn:
+		quantizeRowSpans(x.spans[lo/spanIn*x.apart:], 1, values[:x.N*width], m.format.codeBits()-1)
+	default:
+		for i := range x.N {
+			var last [spanIn]float32
+			copy(last[:], values[i*width:(i+1)*width])
+			quantizeRowSpans(x.spans[lo/spanIn*x.apart+i:], 1, last[:], m.format.codeBits()-1)
+		}
+	}
+}
+
+// roundBlockScalar rounds rows of blockOut numbers to bfloat16; those of dst begin ld apart.
+func roundBlockScalar(dst []uint16, ld int, src []float32) {
+	for i := range len(src) / blockOut {
+		roundBits(dst[i*ld:i*ld+blockOut], src[i*blockOut:(i+1)*blockOut])
+	}
 }
 
 // convert rounds or quantises the rows from to to-1 as weights of a format ask for.

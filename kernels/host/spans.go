@@ -127,17 +127,27 @@ func (m *Matrix) spansRow(dst []float32, o int) {
 // of activations: their scale would leave the range of float32, or its inverse.
 const smallestSpan = 1e-30
 
-// setSpans quantises row i of x beside weights of a format; its spans lie x.N apart.
+// growSpans makes room for the spans of all rows. Those of one row lie an odd number of cache lines apart where rows
+// are many: a power of two would put all of them in the same few places of a cache.
+func (x *Rows) growSpans() {
+	const together = 8 // spans that fill five lines
+	if x.apart = x.N; x.N > together {
+		x.apart = ((x.N+together-1)/together | 1) * together
+	}
+	x.spans = grow(x.spans, spansOf(x.D)*x.apart)
+}
+
+// setSpans quantises row i of x beside weights of a format.
 func (x *Rows) setSpans(f format, i int) {
 	shift := f.codeBits() - 1
 	row := x.Values[i*x.D : (i+1)*x.D]
 	if whole := len(row) / spanIn; whole > 0 {
-		quantizeRowSpans(x.spans[i:], x.N, row[:whole*spanIn], shift)
+		quantizeRowSpans(x.spans[i:], x.apart, row[:whole*spanIn], shift)
 	}
 	if rest := len(row) % spanIn; rest > 0 {
 		var last [spanIn]float32
 		copy(last[:], row[len(row)-rest:])
-		quantizeRowSpans(x.spans[len(row)/spanIn*x.N+i:], x.N, last[:], shift)
+		quantizeRowSpans(x.spans[len(row)/spanIn*x.apart+i:], x.apart, last[:], shift)
 	}
 }
 
@@ -187,7 +197,7 @@ func (m *Matrix) multiplySpans(x *Rows, y []float32, ldy, lo, hi int, s *Scratch
 func (m *Matrix) multiplyStrips(x *Rows, y unsafe.Pointer, ldy, lo, hi int, t *tile) {
 	length := uintptr(spansOf(m.In) * m.format.spanBytes()) // of a strip
 	*t = tile{
-		ldx: uintptr(x.N) * unsafe.Sizeof(rowSpan{}), k: uintptr(spansOf(m.In)), ldy: uintptr(ldy) * 4,
+		ldx: uintptr(x.apart) * unsafe.Sizeof(rowSpan{}), k: uintptr(spansOf(m.In)), ldy: uintptr(ldy) * 4,
 		x: unsafe.Pointer(&x.spans[0]), w: unsafe.Pointer(&m.span(lo, 0)[0]), y: y,
 		groups: uintptr(hi-lo) / stripOut, ahead: fetchAhead,
 	}
@@ -249,7 +259,7 @@ func (m *Matrix) plainSpans(x *Rows, y []float32, ldy, lo, hi int) {
 		for span := range spans {
 			at := m.span(o, span)
 			codes, scale := at.codes(m.format, o%stripOut), at.scale(o%stripOut)
-			for i, row := range x.spans[span*x.N : (span+1)*x.N] {
+			for i, row := range x.spans[span*x.apart:][:x.N] {
 				sum := row.offset
 				for d, q := range row.q {
 					sum += int32(codes[d]) * int32(q)

@@ -12,6 +12,13 @@ func quantizeRowSpans(spans []rowSpan, stride int, values []float32, shift int) 
 	}
 	n := len(values) / spanIn
 	_ = spans[(n-1)*stride]
-	quantizeSpans(unsafe.Pointer(&spans[0]), unsafe.Pointer(&values[0]), n,
-		uintptr(stride)*unsafe.Sizeof(rowSpan{}), shift)
+	to, from, apart := unsafe.Pointer(&spans[0]), unsafe.Pointer(&values[0]), uintptr(stride)*unsafe.Sizeof(rowSpan{})
+	if fours := n &^ 3; fours > 0 && sixteen() {
+		quantizeSpans512(to, from, fours, apart, shift)
+		if n -= fours; n == 0 {
+			return
+		}
+		to, from = unsafe.Add(to, uintptr(fours)*apart), unsafe.Pointer(&values[fours*spanIn])
+	}
+	quantizeSpans(to, from, n, apart, shift)
 }

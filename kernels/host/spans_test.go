@@ -144,3 +144,47 @@ func TestQuantizeSpans(t *testing.T) {
 		}
 	}
 }
+
+// TestSetPart: rows that are set some columns at a time are those that are set at once, bit for bit, where the
+// last columns fill no span, too.
+func TestSetPart(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	team := NewTeam(1)
+	defer team.Close()
+	for _, n := range []int{5, 40} {
+		for _, in := range []int{4 * blockOut, 3*blockOut + 20} {
+			const out = 48
+			weights, values := random(r, out*in), random(r, n*in)
+			m, err := W8A8Matrix(team, &Memory{}, Source{Out: out, In: in, Row: func(to []float32, o int) {
+				copy(to, weights[o*in:])
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bits := make([]uint16, len(weights))
+			narrow(bits, weights)
+			for _, m := range []Matrix{m, BFloat16Matrix(bits, out, in)} {
+				var whole, parts Rows
+				if !parts.SetParts(n, in, &m) {
+					continue
+				}
+				whole.Set(team, values, n, in, &m)
+				for lo := 0; lo < in; lo += blockOut {
+					hi := min(lo+blockOut, in)
+					var part []float32
+					for i := range n {
+						part = append(part, values[i*in+lo:i*in+hi]...)
+					}
+					parts.SetPart(part, lo, hi, &m)
+				}
+				var s Scratch
+				want, got := make([]float32, n*out), make([]float32, n*out)
+				m.Product(&whole, want, out, 0, m.Blocks(), &s)
+				m.Product(&parts, got, out, 0, m.Blocks(), &s)
+				if !slices.Equal(got, want) {
+					t.Errorf("%d rows of %d in format %d: other bits in parts", n, in, m.format)
+				}
+			}
+		}
+	}
+}

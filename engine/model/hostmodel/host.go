@@ -40,6 +40,8 @@ type Model struct {
 	now     step
 	bodies  bodies
 	rows    host.Rows
+	inner   host.Rows  // of the MLP, where they are made a block at a time
+	blocks  []mlpBlock // of each member
 	scratch []host.Scratch
 	lowRows []host.Rows // of each member, in products with A
 
@@ -59,7 +61,9 @@ type step struct {
 	tiles  []tile
 
 	layer int
-	loop  *loop // whose products are computed
+	loop  *loop      // whose products are computed
+	rows  *host.Rows // by which
+	parts bool       // the MLP's inner rows are set by block
 	// adapted are the factors of the loop's products.
 	adapted []*lowRank
 	norm    []float32 // weight [D] of the norm that is computed
@@ -93,9 +97,10 @@ type Item struct {
 func New(w *model.Weights, team *host.Team) (*Model, error) {
 	h := &Model{weights: w, team: team,
 		rotary:  host.NewRotary(w.Config.InverseFrequencies(), w.Config.RotationFactor()),
-		scratch: make([]host.Scratch, team.Size()), lowRows: make([]host.Rows, team.Size())}
+		scratch: make([]host.Scratch, team.Size()), blocks: make([]mlpBlock, team.Size()),
+		lowRows: make([]host.Rows, team.Size())}
 	h.bodies = bodies{h.normaliseRow, h.storeRow, h.storeKeyRow, h.turnQueryRow, h.addRow, h.attend,
-		h.innerUnit, h.multiplyBlocks, h.mlpBlocks}
+		h.innerUnit, h.mlpBlock, h.multiplyBlocks, h.mlpBlocks}
 	return h, h.refresh()
 }
 
@@ -294,7 +299,7 @@ func (h *Model) Step(items []Item, pool *host.Pool) ([]float32, error) {
 	D, QD, KD, I := c.HiddenSize, c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim, c.IntermediateSize
 	h.x, h.h = sized(h.x, N*D), sized(h.h, N*D)
 	h.q, h.k, h.v, h.o = sized(h.q, N*QD), sized(h.k, N*KD), sized(h.v, N*KD), sized(h.o, N*max(QD, D))
-	h.gate, h.up = sized(h.gate, N*I), sized(h.up, N*I)
+	h.gate, h.up = sized(h.gate, min(N, fewRows)*I), sized(h.up, min(N, fewRows)*I)
 
 	n := 0
 	for _, item := range items {

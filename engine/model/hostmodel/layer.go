@@ -57,8 +57,8 @@ func (h *Model) newLoop(norm []float32, products ...product) loop {
 // bodies are the bodies of a step's loops, made once: functions that are made for
 // every loop would keep the garbage collector busy.
 type bodies struct {
-	normalise, store, storeKey, turnQuery, add, attend, inner func(i, member int)
-	multiply, mlp                                             func(first, end, member int)
+	normalise, store, storeKey, turnQuery, add, attend, inner, mlpBlock func(i, member int)
+	multiply, mlp                                                       func(first, end, member int)
 }
 
 // fewRows is up to how many rows a product takes as long as reading its weights.
@@ -90,16 +90,27 @@ func (h *Model) run(index int) {
 	h.add(&l.afterAttention)
 
 	h.prepare(&l.readMLP, h.normalise(&l.readMLP), &l.writeMLP)
+	now.parts = false
 	if now.N <= fewRows {
 		h.team.RunRanges(l.gate.Blocks(), h.bodies.mlp)
 	} else {
-		h.team.Run(l.gate.Blocks(), func(b, member int) { h.mlpBlocks(b, b+1, member) })
+		I := l.gate.Out
+		now.parts = l.writeMLP.products[0].low == nil && h.inner.SetParts(now.N, I, &l.down)
+		if !now.parts {
+			h.gate = sized(h.gate, now.N*I)
+		}
+		h.team.Run(l.gate.Blocks(), h.bodies.mlpBlock)
 	}
 	next := &h.head
 	if index+1 < len(h.layers) {
 		next = &h.layers[index+1].readQKV
 	}
-	h.multiply(&l.writeMLP, h.gate, next)
+	if now.parts {
+		now.loop, now.rows = &l.writeMLP, &h.inner
+		h.team.RunRanges(l.down.Blocks(), h.bodies.multiply)
+	} else {
+		h.multiply(&l.writeMLP, h.gate, next)
+	}
 	h.add(&l.afterMLP)
 }
 
@@ -107,7 +118,7 @@ func (h *Model) run(index int) {
 // idle threads fetch what the next one reads where few rows wait for memory.
 func (h *Model) prepare(l *loop, values []float32, next *loop) {
 	m := l.matrices[0]
-	h.now.loop = l
+	h.now.loop, h.now.rows = l, &h.rows
 	h.rows.Set(h.team, values, h.now.N, m.In, m)
 	h.multiplyInner(l)
 	if h.now.N > fewRows {
@@ -129,7 +140,7 @@ func (h *Model) multiplyBlocks(first, end, member int) {
 	h.now.loop.matrices.EachRange(first, end, func(i, first, end int) {
 		p := &h.now.loop.products[i]
 		y, width := *p.y, p.m.Out
-		lo, hi := p.m.Product(&h.rows, y, width, first, end, &h.scratch[member])
+		lo, hi := p.m.Product(h.now.rows, y, width, first, end, &h.scratch[member])
 		h.addLowRank(p, y, width, lo, hi)
 		for row := range h.now.N {
 			at := row * width
@@ -145,24 +156,46 @@ func (h *Model) multiplyBlocks(first, end, member int) {
 
 // mlpBlocks computes blocks of gate and the same of up, and then SiLU(gate)·up.
 func (h *Model) mlpBlocks(first, end, member int) {
+	h.innerMLP(h.gate, h.up, h.layers[h.now.layer].gate.Out, first, end, member)
+}
+
+// innerMLP is mlpBlocks where rows of gate and up are so wide.
+func (h *Model) innerMLP(gate, up []float32, width, first, end, member int) {
 	l, s := &h.layers[h.now.layer], &h.scratch[member]
-	I := l.gate.Out
-	lo, hi := l.gate.Product(&h.rows, h.gate, I, first, end, s)
-	l.up.Product(&h.rows, h.up, I, first, end, s)
-	gateProduct, upProduct := &l.readMLP.products[0], &l.readMLP.products[1]
-	h.addLowRank(gateProduct, h.gate, I, lo, hi)
-	h.addLowRank(upProduct, h.up, I, lo, hi)
-	gateBias, upBias := gateProduct.bias, upProduct.bias
-	for row := range h.now.N {
-		gate, up := h.gate[row*I+lo:row*I+hi], h.up[row*I+lo:row*I+hi]
-		if gateBias != nil {
-			host.Add(gate, gateBias[lo:hi])
+	lo, hi := l.gate.Product(&h.rows, gate, width, first, end, s)
+	l.up.Product(&h.rows, up, width, first, end, s)
+	for i, y := range [][]float32{gate, up} {
+		p := &l.readMLP.products[i]
+		h.addLowRank(p, y, width, lo, hi)
+		if p.bias == nil {
+			continue
 		}
-		if upBias != nil {
-			host.Add(up, upBias[lo:hi])
+		for row := range h.now.N {
+			host.Add(y[row*width+lo:row*width+hi], p.bias[lo:hi])
 		}
 	}
-	host.SiLUMulRows(h.gate[lo:], h.up[lo:], h.now.N, I, hi-lo)
+	host.SiLUMulRows(gate[lo:], up[lo:], h.now.N, width, hi-lo)
+}
+
+// mlpBlock holds a block of gate and of up in many rows, which stay in the cache until they are the rows of the
+// next product.
+type mlpBlock struct{ gate, up []float32 }
+
+// mlpBlock computes such a block.
+func (h *Model) mlpBlock(block, member int) {
+	l, b, N := &h.layers[h.now.layer], &h.blocks[member], h.now.N
+	lo, hi := l.gate.Outputs(block, block+1)
+	I, width := l.gate.Out, hi-lo
+	// Outputs count from the matrix's first, which would lie before the block's.
+	b.gate, b.up = sized(b.gate, I+N*width), sized(b.up, I+N*width)
+	h.innerMLP(b.gate[I-lo:], b.up[I-lo:], width, block, block+1, member)
+	if made := b.gate[I : I+N*width]; h.now.parts {
+		h.inner.SetPart(made, lo, hi, &l.down)
+	} else {
+		for row := range N {
+			copy(h.gate[row*I+lo:row*I+hi], made[row*width:])
+		}
+	}
 }
 
 // normalise returns the rows that a loop multiplies: the RMS norm of h.x, in h.h, or h.x

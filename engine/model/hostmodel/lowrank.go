@@ -67,7 +67,7 @@ func (h *Model) addLowRank(p *product, y []float32, width, lo, hi int) {
 		end := min(lo+together, hi)
 		for row := range h.now.N {
 			host.AddRows(y[row*width+lo:row*width+end], low.inner[row*low.Rank:(row+1)*low.Rank], low.columns[lo:],
-				width)
+				p.m.Out)
 		}
 	}
 }
