@@ -162,6 +162,13 @@ func (j *Job) Guard(what string, limit time.Duration) (done func()) {
 	return func() { t.guards.Delete(g) }
 }
 
+// GuardFiles is Guard of the reading or writing of as many bytes, or fewer: a server of files that another takes over
+// from may take some 90 seconds.
+func (j *Job) GuardFiles(what string, bytes int64) (done func()) {
+	const least = 10e6 // bytes a second
+	return j.Guard(what, max(4*Deadline(), time.Duration(float64(bytes)/least*float64(time.Second))))
+}
+
 // Abort ends all processes because this one cannot go on: it prints one line with rank, machine and reason, and exits
 // with status 1. The others end without a word. It does not return, unless the job is of one, which goes on as it is.
 func (j *Job) Abort(reason error) {

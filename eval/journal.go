@@ -17,8 +17,9 @@ import (
 type journal struct {
 	path  string
 	send  func(slot int, line []byte) error // in place of a file, where another process has it
-	slots map[string]int                    // question's key to its first entry
-	count []int                             // samples of the question that an entry belongs to, by first entry
+	guard func(what string, bytes int64) (done func())
+	slots map[string]int // question's key to its first entry
+	count []int          // samples of the question that an entry belongs to, by first entry
 
 	mu      sync.Mutex
 	file    *os.File
@@ -135,7 +136,9 @@ func (j *journal) write(slot int, line []byte, s *Sample) (err error) {
 	if j.send != nil {
 		err = j.send(slot, line)
 	} else {
+		done := j.guard("writing "+j.path, 0)
 		_, err = j.file.Write(line)
+		done()
 	}
 	if err == nil {
 		j.put(slot, len(line), s.outcome())

@@ -32,6 +32,8 @@ type Together interface {
 	// GiveUp ends the handing out, and closes GivenUp on all processes.
 	GiveUp(counter uint64)
 	GivenUp(counter uint64) <-chan struct{}
+	// GuardFiles ends the job where done is not called within the time that so many bytes may take.
+	GuardFiles(what string, bytes int64) (done func())
 	// Send sends a message, which the process gets from Messages; those of one sender in their order.
 	Send(to int, data []byte) error
 	Messages() <-chan cluster.Message
@@ -48,6 +50,14 @@ func (p Processes) Agree(own error) error {
 		return own
 	}
 	return p.Together.Agree(own)
+}
+
+// guard watches over the reading or writing of as many bytes, while others wait for it.
+func (p Processes) guard(what string, bytes int64) (done func()) {
+	if !p.several() {
+		return func() {}
+	}
+	return p.GuardFiles(what, bytes)
 }
 
 // evaluations is the counter that numbers evaluations; that of a queue is the sum of both.

@@ -128,6 +128,8 @@ func (s seat) Send(to int, data []byte) error {
 	return nil
 }
 
+func (s seat) GuardFiles(string, int64) (done func()) { return func() {} }
+
 func (s seat) Messages() <-chan cluster.Message { return s.inbox[s.rank] }
 
 // GenerateFrom implements QueueGenerator: as many requests as fit at a time, in a shuffled order.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -112,7 +113,7 @@ func run(
 		p.deliver(j)
 		deps.Log = nil // process 0 speaks of all
 	} else {
-		release, opened, err := openRun(ctx, out, manifest, questions, deps.Log)
+		release, opened, err := openRun(ctx, out, manifest, questions, deps)
 		if err != nil {
 			if p.several() {
 				return nil, p.Agree(err)
@@ -137,6 +138,7 @@ func run(
 	}
 	var results *Results
 	if p.Rank == 0 {
+		defer p.guard("writing "+out, j.size)()
 		results, err = finish(manifest, questions, j, out)
 	}
 	if p.several() {
@@ -146,15 +148,23 @@ func run(
 }
 
 // openRun makes out the run's folder, which is this process's until release is called, and reads what is there.
-func openRun(ctx context.Context, out string, m *Manifest, questions []Question, log io.Writer) (
+func openRun(ctx context.Context, out string, m *Manifest, questions []Question, deps Deps) (
 	release func() error, j *journal, err error,
 ) {
-	if release, err = lockFolder(ctx, out, m, log); err != nil {
+	if release, err = lockFolder(ctx, out, m, deps.Log); err != nil {
 		return nil, nil, err
 	}
-	if j, err = openJournal(filepath.Join(out, samplesName), questions, &m.Settings); err != nil {
+	path := filepath.Join(out, samplesName)
+	done, size := deps.Processes.guard("reading "+path, 0), int64(0)
+	if info, err := os.Stat(path); err == nil {
+		size = info.Size()
+	}
+	done()
+	defer deps.Processes.guard("reading "+path, size)()
+	if j, err = openJournal(path, questions, &m.Settings); err != nil {
 		return nil, nil, errors.Join(err, release())
 	}
+	j.guard = deps.Processes.guard
 	return release, j, nil
 }
 

@@ -92,6 +92,8 @@ func (r *run) facts(found *checked) ([]fact, error) {
 	if err := json.NewEncoder(problems).Encode(found.set.Problems); err != nil {
 		return nil, err
 	}
+	// The weights, and of a checkpoint those and two moments.
+	defer r.guard("reading "+found.source.Dir, 4*found.source.Config.WeightBytes(checkpoint.F32))()
 	if found.hashes, err = eval.HashWeights(found.source.Dir); err != nil {
 		return nil, err
 	}

@@ -171,6 +171,7 @@ func (r *run) prune() error {
 	}
 	keep := r.config.Save
 	parent := filepath.Join(r.dir, "checkpoints")
+	defer r.guard("removing checkpoints of "+parent, r.memory.Total)()
 	all, err := checkpointSteps(parent)
 	if err != nil || len(all) == 0 {
 		return err

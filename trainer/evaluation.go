@@ -226,7 +226,7 @@ func (r *run) measure(ctx context.Context, last bool) error {
 func (r *run) evaluate(ctx context.Context, folder string) error {
 	dir := filepath.Join(r.dir, "eval", folder)
 	if r.started.older && r.writes() { // half an evaluation with settings that are not all known
-		if err := os.RemoveAll(dir); err != nil {
+		if err := r.guarded("clearing "+dir, 0, func() error { return os.RemoveAll(dir) }); err != nil {
 			return err
 		}
 	}
@@ -238,7 +238,7 @@ func (r *run) evaluate(ctx context.Context, folder string) error {
 		return err
 	}
 	one := r.evaluations.add(r.done, results, r.config.Data.Languages)
-	if err := r.evaluations.write(); err != nil {
+	if err := r.guarded("writing "+r.evaluations.path, 0, r.evaluations.write); err != nil {
 		return err
 	}
 	r.loggers.Write(logger.Point{Step: r.done, Time: time.Now(), Values: one.metrics().forLoggers()})
@@ -251,6 +251,7 @@ func (r *run) link(name, folder string) error {
 		return nil
 	}
 	parent := filepath.Join(r.dir, "eval")
+	defer r.guard("naming "+filepath.Join(parent, name), 0)()
 	fresh := filepath.Join(parent, "."+name)
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

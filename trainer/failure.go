@@ -32,7 +32,7 @@ type offender struct {
 func (r *run) stop(step int, reason error, offenders []offender) error {
 	path := filepath.Join(r.dir, fmt.Sprintf("nonfinite-step-%d.jsonl", step))
 	if r.writes() {
-		if err := keepOffenders(path, offenders); err != nil {
+		if err := r.guarded("writing "+path, 0, func() error { return keepOffenders(path, offenders) }); err != nil {
 			return r.together(errors.Join(reason, err))
 		}
 	}

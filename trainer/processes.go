@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine"
@@ -110,11 +109,8 @@ func (r *run) processes() int {
 }
 
 // guard watches over the reading or writing of as many bytes, while others wait for it: a file system that hangs says
-// nothing. A server of files that another takes over from may take some 90 seconds.
-func (r *run) guard(what string, bytes int64) (done func()) {
-	const least = 10e6 // bytes a second
-	return r.job.Guard(what, max(4*cluster.Deadline(), time.Duration(float64(bytes)/least*float64(time.Second))))
-}
+// nothing.
+func (r *run) guard(what string, bytes int64) (done func()) { return r.job.GuardFiles(what, bytes) }
 
 // guarded does work that guard watches over.
 func (r *run) guarded(what string, bytes int64, work func() error) error {

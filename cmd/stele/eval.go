@@ -194,8 +194,9 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	if f.dryRun {
 		return printEvalPlan(c.OutOrStdout(), g, found, runs, f.batch)
 	}
+	done := g.guard("loading "+found.model.Dir, found.model.Config.NumParameters()*4)
 	e, err := found.model.Load()
-	if err != nil {
+	if done(); err != nil {
 		return err
 	}
 	defer e.Close()
@@ -293,8 +294,9 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 		model.Config.MaxPositions); err != nil {
 		return nil, err
 	}
+	done := g.guard("reading "+model.Dir, model.Config.NumParameters()*4)
 	weights, err := eval.HashWeights(model.Dir)
-	if err != nil {
+	if done(); err != nil {
 		return nil, err
 	}
 	found.origin = evalOrigin(model.Executor(), model.DType(), name, weights)

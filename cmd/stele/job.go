@@ -123,6 +123,14 @@ func (g *globals) processes() eval.Processes {
 	return eval.Of(g.job)
 }
 
+// guard watches over the reading of as many bytes, while other processes wait for it.
+func (g *globals) guard(what string, bytes int64) (done func()) {
+	if g.job == nil {
+		return func() {}
+	}
+	return g.job.GuardFiles(what, bytes)
+}
+
 // coreSharers is how many processes of this machine may run on the same cores as this one, and how many of them have a
 // lower rank.
 func coreSharers(job *cluster.Job, cores []int) (place, n int, err error) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -172,6 +173,36 @@ func TestStudyTogether(t *testing.T) {
 				t.Errorf("eval/%s/%s is another than one process's (%v, %v)", name, f, errA, errB)
 			}
 		}
+	}
+}
+
+// TestProcessesHang: a file of an evaluation whose file system hangs ends all with one line that says whose and which.
+func TestProcessesHang(t *testing.T) {
+	l := clustertest.Launchers(t)[0]
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "run")
+	args := strings.Fields("eval -m builtin:nano --backend go --dtype float32 --bench arith --lang en --limit 2 -n 1 " +
+		"--max-tokens 4 --out " + out)
+	must0(t, args...)
+	samples := filepath.Join(out, "samples.jsonl")
+	if err := errors.Join(os.Remove(samples), syscall.Mkfifo(samples, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	c := processes(t, l, 2, &log, args...)
+	c.Env = append(c.Env, "STELE_MPI_DEADLINE=1s")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() })
+	defer stop.Stop()
+	err = c.Wait()
+	want := "stele: rank 0 on " + host + ": reading " + samples + " has not ended for 4s: does its file system hang?"
+	if err == nil || strings.Count(log.String(), "stele:") != 1 || !strings.Contains(log.String(), want) {
+		t.Errorf("%v\n%s\nexpected %s", err, log.String(), want)
 	}
 }
 
