@@ -89,7 +89,6 @@ func newRootCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		// Cobra checks these too, but not as wrong usage.
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
-			warnOfVariables(g.stderr(), os.Environ())
 			if err := g.validate(); err != nil {
 				return err
 			}
@@ -112,10 +111,14 @@ func newRootCommand() *cobra.Command {
 			if err := c.ValidateFlagGroups(); err != nil {
 				return usagef("%s: see %s --help", flagGroup(err), c.CommandPath())
 			}
+			var err error
 			if slices.Contains(divided, c.Name()) {
-				return g.join(c)
+				err = g.join(c)
 			}
-			return nil
+			// One of several processes speaks.
+			warnOfVariables(g.stderr(), os.Environ())
+			sayRepeats(g.stderr(), c.Flags())
+			return err
 		},
 	}
 	flags := root.PersistentFlags()
@@ -156,7 +159,7 @@ func newRootCommand() *cobra.Command {
 	)
 	giveExamples(root)
 	completeFlags(root)
-	onlyOnce(root)
+	watchRepeats(root)
 	return root
 }
 
@@ -194,9 +197,6 @@ func flagGroup(err error) string {
 // flagError adds the flag that was probably meant to an error about an unknown one.
 func flagError(c *cobra.Command, err error) error {
 	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
-		if twice := (twiceError{}); errors.As(err, &twice) {
-			return usagef("--%s %w", invalid.GetFlag().Name, twice)
-		}
 		return usagef("--%s %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(),
 			flagValue(invalid.GetFlag()))
 	}
