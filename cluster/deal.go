@@ -1,9 +1,10 @@
 package cluster
 
 // Deal is how the pieces of some work, such as questions with a group of samples each, are handed out to processes that
-// begin it together and do many pieces at a time. What fits at once is dealt out evenly, so that everything begins at
-// once: a batch takes as long as the longest of it, and what is held back for who ends early would begin when others
-// end. The rest is handed out one by one, to whoever has room.
+// begin it together and do many pieces at a time. What fits at once is dealt out, as many to each process but for one,
+// so that nothing is held back: a batch takes as long as the longest of it, and what is held back for who ends early
+// would begin when others end. The rest is handed out one by one, to whoever has room. Of a process's devices each takes
+// what it has room for, so that where questions are few one may have all and another none.
 type Deal struct {
 	// Held is how many samples a device has at most, but for the last piece's: with fewer it takes another piece.
 	Held int
@@ -14,15 +15,23 @@ type Deal struct {
 	next          func() (int, error)
 }
 
-// NewDeal is the deal of so many pieces, of group samples each, to a job's processes, which have so many devices each
-// that do batch samples at a time. next hands out 0, 1, 2 … to whoever asks, as Job.Next does.
-func NewDeal(rank, size, devices, pieces, group, batch int, next func() (int, error)) *Deal {
-	places := size * devices
-	each := min(max(1, batch/group), (pieces+places-1)/places)
-	d := &Deal{rank: rank, size: size, pieces: pieces, dealt: min(pieces, each*places), next: next,
+// Room is how much a process does at a time: Devices do Batch samples each.
+type Room struct{ Devices, Batch int }
+
+// NewDeal is the deal of so many pieces, of group samples each, to the processes of a job, of which rooms, in the order
+// of ranks, must be the same on all: what is dealt out to one is nobody else's, and fits the least of them. next hands
+// out 0, 1, 2 … to whoever asks, as Job.Next does.
+func NewDeal(rank int, rooms []Room, pieces, group int, next func() (int, error)) *Deal {
+	least := rooms[0]
+	for _, r := range rooms {
+		least = Room{min(least.Devices, r.Devices), min(least.Batch, r.Batch)}
+	}
+	places := len(rooms) * least.Devices
+	each := min(max(1, least.Batch/group), (pieces+places-1)/places)
+	d := &Deal{rank: rank, size: len(rooms), pieces: pieces, dealt: min(pieces, each*places), next: next,
 		Held: (each-1)*group + 1}
 	if d.dealt < pieces {
-		d.Held = batch // no row is idle, but some of a group may wait for one
+		d.Held = rooms[rank].Batch // no row is idle, but some of a group may wait for one
 	}
 	return d
 }

@@ -32,7 +32,7 @@ func TestDeal(t *testing.T) {
 		var all []int
 		first := make([]int, c.size) // taken before anything came from the counter
 		for rank := range c.size {
-			d := NewDeal(rank, c.size, c.devices, c.pieces, c.group, c.batch, next)
+			d := NewDeal(rank, slices.Repeat([]Room{{c.devices, c.batch}}, c.size), c.pieces, c.group, next)
 			if d.Held != c.held {
 				t.Errorf("%+v: %d samples held", c, d.Held)
 			}
@@ -63,15 +63,66 @@ func TestDeal(t *testing.T) {
 			}
 		}
 	}
-	given := NewDeal(0, 2, 1, 100, 1, 1, func() (int, error) { return math.MaxInt64, nil }) // see giveUp
+	two := []Room{{1, 1}, {1, 1}}
+	given := NewDeal(0, two, 100, 1, func() (int, error) { return math.MaxInt64, nil }) // see giveUp
 	_, _, _ = given.Next()
 	if n, more, err := given.Next(); more || err != nil {
 		t.Errorf("work that was given up: %d, %v, %v", n, more, err)
 	}
 	lost := errors.New("the process that counts is lost")
-	failing := NewDeal(1, 2, 1, 3, 1, 1, func() (int, error) { return 0, lost })
+	failing := NewDeal(1, two, 3, 1, func() (int, error) { return 0, lost })
 	_, _, _ = failing.Next()
 	if _, _, err := failing.Next(); !errors.Is(err, lost) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestDealRooms: processes that have other numbers of devices, or do other numbers of samples at a time, are each handed
+// what nobody else is, and all is handed out; who can hold more than another does.
+func TestDealRooms(t *testing.T) {
+	for _, c := range []struct {
+		pieces, group int
+		rooms         []Room
+		dealt         int
+	}{
+		{1000, 1, []Room{{1, 64}, {1, 16}}, 32},
+		{1000, 1, []Room{{1, 16}, {1, 64}}, 32},
+		{200, 1, []Room{{1, 32}, {1, 8}}, 16},
+		{100, 1, []Room{{1, 64}, {1, 16}}, 32},
+		{30, 1, []Room{{1, 64}, {1, 16}}, 30},
+		{100, 4, []Room{{8, 16}, {2, 16}, {4, 8}}, 12},
+	} {
+		count := 0
+		next := func() (int, error) {
+			count++
+			return count - 1, nil
+		}
+		var deals []*Deal
+		for rank := range c.rooms {
+			d := NewDeal(rank, c.rooms, c.pieces, c.group, next)
+			if d.dealt != c.dealt || c.dealt < c.pieces && d.Held != c.rooms[rank].Batch {
+				t.Errorf("%+v: rank %d: %d are dealt out, %d samples held", c, rank, d.dealt, d.Held)
+			}
+			deals = append(deals, d)
+		}
+		var all []int
+		for live := deals; len(live) > 0; { // in turns
+			live = slices.DeleteFunc(slices.Clone(live), func(d *Deal) bool {
+				number, more, err := d.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if more {
+					all = append(all, number)
+				}
+				return !more
+			})
+		}
+		slices.Sort(all)
+		for i := range c.pieces {
+			if len(all) != c.pieces || all[i] != i {
+				t.Fatalf("%+v: %v were handed out", c, all)
+			}
+		}
 	}
 }

@@ -25,6 +25,8 @@ type Processes struct {
 type Together interface {
 	// Agree returns nil where all give nil, else the first's error to all.
 	Agree(own error) error
+	// Exchange gives everybody's bytes to all, in the order of ranks, or an error as Agree does.
+	Exchange(data []byte, own error) ([][]byte, error)
 	// Broadcast returns process 0's bytes to all.
 	Broadcast(data []byte) ([]byte, error)
 	// Next hands out 0, 1, 2 … of a counter, each number to one process.
@@ -70,16 +72,24 @@ type plan struct {
 	There    []byte   // a bit for each sample that is on disk
 }
 
-// share has all processes know what is on disk, and that they do the same run. err is process 0's, of its folder.
-func (p Processes) share(m *Manifest, j *journal, err error) (queue uint64, _ error) {
-	if err := p.Agree(err); err != nil {
-		return 0, err
+// share has all processes know what is on disk, how much each does at a time, and that they do the same run.
+func (p Processes) share(m *Manifest, j *journal, own cluster.Room) (queue uint64, rooms []cluster.Room, _ error) {
+	data, err := json.Marshal(own)
+	all, err := p.Exchange(data, err)
+	if err != nil {
+		return 0, nil, err
 	}
-	var data []byte
+	rooms = make([]cluster.Room, p.Size)
+	for rank, data := range all {
+		if err := jsonl.Unmarshal(data, &rooms[rank]); err != nil {
+			return 0, nil, err // the same on all
+		}
+	}
+	data = nil
 	if p.Rank == 0 {
 		n, err := p.Next(evaluations)
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		there := make([]byte, (len(j.entries)+7)/8)
 		for i := range j.entries {
@@ -88,12 +98,12 @@ func (p Processes) share(m *Manifest, j *journal, err error) (queue uint64, _ er
 			}
 		}
 		if data, err = json.Marshal(plan{evaluations + 1 + uint64(n), *m, there}); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
 	data, err = p.Broadcast(data)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	var got plan
 	err = jsonl.Unmarshal(data, &got)
@@ -109,7 +119,7 @@ func (p Processes) share(m *Manifest, j *journal, err error) (queue uint64, _ er
 			}
 		}
 	}
-	return got.Queue, p.Agree(err)
+	return got.Queue, rooms, p.Agree(err)
 }
 
 // deliver has a journal's lines sent to process 0.

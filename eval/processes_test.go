@@ -25,7 +25,7 @@ type office struct {
 	count map[uint64]int
 	ended map[uint64]chan struct{} // of GivenUp
 	inbox []chan cluster.Message
-	round *round        // of Agree
+	round *round        // of Exchange
 	news  []chan []byte // of Broadcast
 	// handed is how many questions each process took.
 	handed []int
@@ -41,14 +41,17 @@ func newOffice(size int) *office {
 	return o
 }
 
-// round is a call of Agree by all.
+// round is a call of Exchange by all.
 type round struct {
+	data [][]byte
 	own  []error
 	came int
 	done chan struct{}
 }
 
-func newRound(size int) *round { return &round{own: make([]error, size), done: make(chan struct{})} }
+func newRound(size int) *round {
+	return &round{data: make([][]byte, size), own: make([]error, size), done: make(chan struct{})}
+}
 
 // seat is a process's place.
 type seat struct {
@@ -57,9 +60,14 @@ type seat struct {
 }
 
 func (s seat) Agree(own error) error {
+	_, err := s.Exchange(nil, own)
+	return err
+}
+
+func (s seat) Exchange(data []byte, own error) ([][]byte, error) {
 	s.mu.Lock()
 	r := s.round
-	r.own[s.rank] = own
+	r.data[s.rank], r.own[s.rank] = data, own
 	if r.came++; r.came == s.size {
 		s.round = newRound(s.size)
 		close(r.done)
@@ -68,10 +76,10 @@ func (s seat) Agree(own error) error {
 	<-r.done
 	for _, err := range r.own {
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return r.data, nil
 }
 
 func (s seat) Broadcast(data []byte) ([]byte, error) {
@@ -173,7 +181,7 @@ func shared(t *testing.T, size int, dir string, shard Shard, of func(rank int) (
 		all.Go(func() {
 			ctx, g := of(rank)
 			deps := testDeps(g)
-			deps.Parallel = 8
+			deps.Parallel, deps.Devices = []int{8, 2, 16, 5}[rank], 1+rank%2 // machines may be unlike each other
 			deps.Processes = Processes{rank, size, seat{o, rank}}
 			out := dir
 			if rank > 0 {

@@ -125,7 +125,8 @@ func run(
 	}
 	r := &running{spec: manifest.Settings, questions: questions, deps: deps, journal: j}
 	if p.several() {
-		if r.queue, err = p.share(manifest, j, nil); err != nil {
+		own := cluster.Room{Devices: max(1, deps.Devices), Batch: max(1, deps.Parallel)}
+		if r.queue, r.rooms, err = p.share(manifest, j, own); err != nil {
 			return nil, err
 		}
 	}
@@ -188,7 +189,8 @@ type running struct {
 	deps      Deps
 	journal   *journal
 	judges    *judge
-	queue     uint64 // the counter that hands out questions, where processes share them
+	queue     uint64         // the counter that hands out questions, where processes share them
+	rooms     []cluster.Room // of those processes
 
 	mu            sync.Mutex
 	judged, right int // of the run, for the meter: what an earlier start left counts too
@@ -358,8 +360,7 @@ func (r *running) generate(ctx context.Context, requests []Request, emit func(Co
 		longest = max(longest, len(requests[i].Prompt)+requests[i].MaxTokens)
 		group = max(group, requests[i].N)
 	}
-	deal := cluster.NewDeal(p.Rank, p.Size, max(1, r.deps.Devices), len(requests), group, max(1, r.deps.Parallel),
-		func() (int, error) { return p.Next(r.queue) })
+	deal := cluster.NewDeal(p.Rank, r.rooms, len(requests), group, func() (int, error) { return p.Next(r.queue) })
 	return generator.GenerateFrom(ctx, Queue{Held: deal.Held, Group: group, Longest: longest,
 		Next: func(context.Context) (int, *Request, error) {
 			n, more, err := deal.Next()

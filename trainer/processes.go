@@ -241,7 +241,8 @@ func (r *run) draw(ctx context.Context, counter uint64, requests []engine.Reques
 		longest = max(longest, len(requests[i].Prompt)+requests[i].MaxTokens)
 	}
 	parts, of := divide(requests, r.job.Size*r.engine.Devices(), r.config.Rollout.Batch)
-	deal := cluster.NewDeal(r.job.Rank, r.job.Size, r.engine.Devices(), len(parts), group, r.config.Rollout.Batch,
+	room := cluster.Room{Devices: r.engine.Devices(), Batch: r.config.Rollout.Batch} // of all: see checkAlike
+	deal := cluster.NewDeal(r.job.Rank, slices.Repeat([]cluster.Room{room}, r.job.Size), len(parts), group,
 		func() (int, error) { return r.job.Next(counter) })
 	return r.engine.GenerateFrom(ctx, engine.Queue{
 		Held: deal.Held, Group: group, Longest: longest,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // measured is what was measured on one H200 with the shape of Qwen2.5-0.5B in bfloat16 (docs/benchmarks.md).
@@ -95,8 +96,9 @@ func (m model) rollouts(w work, gpus int, lengths []int) float64 {
 		return next - 1, nil
 	}
 	all := make([]gpu, gpus)
+	rooms := slices.Repeat([]cluster.Room{{Devices: 1, Batch: 64}}, gpus)
 	for rank := range all {
-		all[rank].deal = cluster.NewDeal(rank, gpus, 1, w.questions, w.samples, 64, count)
+		all[rank].deal = cluster.NewDeal(rank, rooms, w.questions, w.samples, count)
 	}
 	take := func(g *gpu) {
 		for !g.over && len(g.live) < g.deal.Held {
