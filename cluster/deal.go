@@ -1,10 +1,10 @@
 package cluster
 
 // Deal is how the pieces of some work, such as questions with a group of samples each, are handed out to processes that
-// begin it together and do many pieces at a time. What fits at once is dealt out, as many to each process but for one,
-// so that nothing is held back: a batch takes as long as the longest of it, and what is held back for who ends early
-// would begin when others end. The rest is handed out one by one, to whoever has room. Of a process's devices each takes
-// what it has room for, so that where questions are few one may have all and another none.
+// begin it together and do many pieces at a time. What fits at once is dealt out, so that nothing is held back: a batch
+// takes as long as the longest of it, and what is held back for who ends early would begin when others end. The rest is
+// handed out one by one, to whoever has room. The shares of two processes differ by one piece at most; those of one
+// process's devices may differ by more, as each device takes what it has room for, so that one may have nothing to do.
 type Deal struct {
 	// Held is how many samples a device has at most, but for the last piece's: with fewer it takes another piece.
 	Held int
