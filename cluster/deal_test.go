@@ -77,8 +77,8 @@ func TestDeal(t *testing.T) {
 	}
 }
 
-// TestDealRooms: processes that have other numbers of devices, or do other numbers of samples at a time, are each handed
-// what nobody else is, and all is handed out; who can hold more than another does.
+// TestDealRooms: where processes have different numbers of devices, or do different numbers of samples at a time, every
+// piece is handed out once, and who can hold more than another does.
 func TestDealRooms(t *testing.T) {
 	for _, c := range []struct {
 		pieces, group int
