@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 
@@ -143,7 +142,11 @@ func (p *pool) finish(ctx context.Context) ([]float64, error) {
 		})
 	}
 	ending.Wait()
-	if err := errors.Join(causeOf(errs), p.log.close()); err != nil {
+	own := causesOf(errs)
+	if several, ok := own.(causes); ok {
+		own = several[0] // the same program, which mostly fails for the same reason
+	}
+	if err := causesOf([]error{own, p.log.close()}); err != nil {
 		return nil, err
 	}
 	answers, next := make([]float64, len(p.at)), make([]int, len(p.workers))
@@ -154,13 +157,35 @@ func (p *pool) finish(ctx context.Context) ([]float64, error) {
 	return answers, nil
 }
 
-// causeOf returns the first error that is not that the others were ended for it, or the first.
-func causeOf(errs []error) error {
-	i := slices.IndexFunc(errs, func(err error) bool { return err != nil && !errors.Is(err, context.Canceled) })
-	if i < 0 {
-		return cmp.Or(errs...)
+// causes are errors that were met beside each other, in one line.
+type causes []error
+
+func (c causes) Error() string {
+	texts := make([]string, len(c))
+	for i, err := range c {
+		texts[i] = err.Error()
 	}
-	return errs[i]
+	return strings.Join(texts, "; and ")
+}
+
+func (c causes) Unwrap() []error { return c }
+
+// causesOf returns all errors but those of what was ended because of the others; where there is nothing else, the first
+// of those.
+func causesOf(errs []error) error {
+	var own causes
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			own = append(own, err)
+		}
+	}
+	switch len(own) {
+	case 0:
+		return cmp.Or(errs...)
+	case 1:
+		return own[0]
+	}
+	return own
 }
 
 // abandon ends processes whose answers nobody waits for.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stele-lm/stele/eval/answer"
 	"github.com/stele-lm/stele/eval/langid"
 	"github.com/stele-lm/stele/eval/language"
 	"github.com/stele-lm/stele/internal/command"
@@ -230,6 +231,45 @@ func TestCommandBreaks(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestReasons: of several programs that fail each says why, and so does an answer's type that cannot be closed; a
+// program that was ended for it says nothing.
+func TestReasons(t *testing.T) {
+	named := func(name, script string) Command {
+		c := shell(script)
+		c.Name = name
+		return c
+	}
+	config := Config{Commands: []Command{
+		named("one", `read line; exit 3`), named("fine", `cat >/dev/null; sleep 1000`), named("two", `read line; exit 4`),
+	}}
+	session, err := NewScorer(config, langid.New()).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var score Score
+	r := Rollout{Output: "7", Language: "en", Type: unclosed{answer.Math}}
+	if err := session.Add(r, &score); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{0, 2} { // they end by themselves, before anything is cancelled
+		_, _ = session.pools[i].workers[0].Finish(t.Context())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err = session.Close(ctx)
+	for _, want := range []string{"reward one (", "status 3", "; and reward two (", "status 4", "; and it stays open"} {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.ContainsAny(err.Error(), "\n") ||
+			strings.Contains(err.Error(), "reward fine") || errors.Is(err, context.Canceled) {
+			t.Fatalf("%v, expected %q in one line", err, want)
+		}
+	}
+}
+
+// unclosed is a type of answers that cannot be closed.
+type unclosed struct{ answer.Type }
+
+func (unclosed) Close() error { return errors.New("it stays open") }
 
 // TestManyRollouts: more than a pipe holds, to a command that reads nothing before
 // it has slept; adding never waits for it.

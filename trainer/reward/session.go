@@ -105,7 +105,7 @@ func (s *Session) Close(ctx context.Context) error {
 	for _, of := range s.types {
 		errs = append(errs, of.Close())
 	}
-	if err := causeOf(append(errs, s.err)); err != nil {
+	if err := causesOf(append(errs, s.err)); err != nil {
 		return err
 	}
 	for i, c := range s.scorer.config.Commands {
