@@ -138,6 +138,7 @@ func (w Workload) Plan() Plan {
 	masters := w.LoRA.Trains() || held != checkpoint.F32 && w.Optimizer.Masters
 	p.state = optimizer.Part{}.Bytes(trained, w.Optimizer.State, masters)
 	p.Gradients, p.Optimizer = p.trained, p.state
+	passing := int64(0) // gradients that a pass hands over
 	if w.Optimizer.ZeROStage > 0 && w.Processes > 1 {
 		p.Processes, p.Optimizer = w.Processes, 0
 		gradients := int64(0)
@@ -151,6 +152,13 @@ func (w Workload) Plan() Plan {
 		}
 		if w.Optimizer.ZeROStage > 1 && w.scatters() {
 			p.Gradients = gradients
+			var next int64
+			for _, spec := range trained { // one is on its way to the others, and the next is being computed
+				n := 4 * int64(spec.Len())
+				next = max(next, min(n, passing))
+				passing = max(passing, n)
+			}
+			passing += next
 		}
 	}
 	if w.Reference && !w.LoRA.Trains() {
@@ -165,7 +173,7 @@ func (w Workload) Plan() Plan {
 	pass, scale := w.largestPass()
 	p.MicroBatch = pass.Shape
 	p.Activations, p.Logits = w.temporary(p.MicroBatch, scale)
-	p.Activations += decodedProjections * int64(largest*held.Size())
+	p.Activations += decodedProjections*int64(largest*held.Size()) + passing
 	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits +
 		p.Program
 	return p
