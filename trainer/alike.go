@@ -33,6 +33,7 @@ const (
 	hashFact         = "SHA-256 of " // and a file's name
 	instructionsFact = "instructions of host kernels"
 	tierFact         = "CPU tier"
+	handingFact      = "handing gradients over"
 )
 
 // checkAlike refuses a run whose processes would not compute the same: another build, other instructions, other
@@ -63,6 +64,8 @@ func (r *run) checkAlike(found *checked) error {
 		switch {
 		case d.key == instructionsFact || d.key == tierFact:
 			advice = "STELE_CPU caps a CPU's instructions"
+		case d.key == handingFact:
+			advice = "optimizer.zero_stage=1 does without, or give all machines the same plugin of XLA"
 		case d.key == versionFact:
 			advice = "start the same program on all machines"
 		case d.key == folderFact:
@@ -104,6 +107,9 @@ func (r *run) facts(found *checked) ([]fact, error) {
 		{instructionsFact, m.Kernels}, {tierFact, m.CPU}, {"cuDNN's attention", fmt.Sprint(m.CUDNN)},
 		{settingsFact, string(config)}, {backend.KernelsSetting, os.Getenv(backend.KernelsSetting)},
 		{"problems, by their SHA-256", fmt.Sprintf("%x", problems.Sum(nil))},
+	}
+	if found.now.Config.Optimizer.ZeROStage > 1 || r.config.Memory == MemoryAuto { // who does not would wait elsewhere
+		facts = append(facts, fact{handingFact, fmt.Sprint(found.plan.workload.HandsOver)})
 	}
 	files, err := r.filesRead(found)
 	if err != nil {

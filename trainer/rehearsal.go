@@ -16,7 +16,8 @@ const tight = 0.5
 
 // rehearse takes the gradient pass of the longest sequences that there may be, and forgets its
 // gradient, where the plan leaves little room: what does not fit then fails now and not when the
-// first such sequence is sampled, hours later.
+// first such sequence is sampled, hours later. Where gradients are divided all processes call it, and have an error of
+// one of them up to the pass.
 func (r *run) rehearse(w memory.Workload) error {
 	wanted := r.available > 0 && float64(r.memory.Total) >= tight*float64(r.available)
 	if r.learner.Scattered() { // all take the pass, and plans may differ
@@ -32,10 +33,15 @@ func (r *run) rehearse(w memory.Workload) error {
 		return nil
 	}
 	began := time.Now()
+	var err error
 	if w.Rollouts > 0 { // what rollouts leave beside the pass
-		if err := r.engine.Reserve(w.Longest, w.Together()); err != nil {
-			return err
-		}
+		err = r.engine.Reserve(w.Longest, w.Together())
+	}
+	if r.learner.Scattered() { // or the others would wait in the pass for one that has no room
+		err = r.together(err)
+	}
+	if err != nil {
+		return err
 	}
 	batch := w.LargestPass()
 	shape := batch.Shape

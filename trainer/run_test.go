@@ -20,7 +20,12 @@ import (
 	"github.com/stele-lm/stele/trainer/problems"
 )
 
-func TestMain(m *testing.M) { kernelstest.Main(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(inJob); dir != "" {
+		os.Exit(processOf(dir))
+	}
+	kernelstest.Main(m)
+}
 
 // tinyRun is a GRPO run of the nano model that takes seconds on the Go backend.
 func tinyRun(t *testing.T, steps int) Config {

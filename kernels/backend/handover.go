@@ -9,6 +9,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/stele-lm/stele/kernels/host"
 )
 
 // A program's outputs are all there when it ends. Gradients that somebody adds up elsewhere need not be: programs for
@@ -17,7 +19,8 @@ import (
 // handOverTarget names the custom call.
 const handOverTarget = "stele.hand_over"
 
-// Receiver gets a tensor of a program, by the number that the program gave it. Values are valid during the call.
+// Receiver gets a tensor of a program, by the number that the program gave it. Values are valid during the call. It
+// computes as Go does elsewhere: XLA's thread, which calls it, would flush subnormal numbers.
 type Receiver func(tensor int, values []float32) error
 
 var (
@@ -88,7 +91,11 @@ func registerHandOver(path string) error {
 		if !ok {
 			return fmt.Errorf("nobody receives what a program hands over to number %d", number)
 		}
-		if err := to.(Receiver)(int(c.attributes.numbers()[0]), elements[float32](c.operands[0])); err != nil {
+		var err error
+		host.KeepSubnormals(func() {
+			err = to.(Receiver)(int(c.attributes.numbers()[0]), elements[float32](c.operands[0]))
+		})
+		if err != nil {
 			return err
 		}
 		elements[float32](c.results[0])[0] = float32(number)

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -61,8 +62,12 @@ func TestHandOver(t *testing.T) {
 		return err
 	}
 	var came []int
+	tiny := math.Float32frombits(uint32(rows)) // below the least normal number
 	number, end := Receive(func(tensor int, values []float32) error {
 		came = append(came, tensor)
+		if sum := tiny + tiny; math.Float32bits(sum) != 2*rows {
+			t.Errorf("the receiver's sum of two subnormal numbers %g is %g", tiny, sum)
+		}
 		for _, at := range []int{0, columns + 3, rows*columns - 1} {
 			if want := x[at/columns] + float32(tensors-1-tensor) + float32(at%columns); values[at] != want {
 				t.Errorf("number %d of tensor %d is %g, expected %g", at, tensor, values[at], want)
