@@ -185,7 +185,7 @@ func TestHandedOver(t *testing.T) {
 	more := w.Plan().Activations - undivided.Activations
 	t.Logf("%d bytes, divided %d, planned %d more, all gradients %d", whole, divided, more, undivided.Gradients)
 	if divided > whole+more {
-		t.Errorf("a pass that hands gradients over takes %d bytes, another %d: expected at most %d more", divided, whole,
-			more)
+		t.Errorf("a pass that hands gradients over takes %d bytes, another %d: expected at most %d more", divided,
+			whole, more)
 	}
 }
