@@ -336,10 +336,9 @@ func (r *run) step(ctx context.Context, step int) (Metrics, error) {
 	return r.stepSolutions(ctx, step)
 }
 
-// load opens the models and goes back to where the checkpoint was written that the run
-// goes on from, if there is one.
-func (r *run) load(found *checked) error {
-	c, latest := &r.config, found.latest
+// loadModels opens the model, the reference and the adapter.
+func (r *run) loadModels(found *checked) error {
+	c := &r.config
 	err := r.guarded("loading "+found.source.Dir, r.memory.Total, func() (err error) {
 		r.engine, err = found.source.Load()
 		return err
@@ -354,7 +353,6 @@ func (r *run) load(found *checked) error {
 	if n := e.Device().Note; n != "" {
 		r.logf("%s", n)
 	}
-	now := found.now
 	if r.objective, err = c.objective(); err != nil {
 		return err
 	}
@@ -377,7 +375,18 @@ func (r *run) load(found *checked) error {
 			return err
 		}
 	}
-	r.learner, err = learner.New(e.Weights, learner.Options{
+	return nil
+}
+
+// load opens the models and goes back to where the checkpoint was written that the run
+// goes on from, if there is one.
+func (r *run) load(found *checked) error {
+	c, latest, now := &r.config, found.latest, found.now
+	err := r.together(r.loadModels(found)) // which learners need
+	if err != nil {
+		return err
+	}
+	r.learner, err = learner.New(r.engine.Weights, learner.Options{
 		AdamW: c.Optimizer, Objective: r.objective, Beta: c.Loss.Beta, Remat: c.Update.Remat,
 		Adapter: r.adapter, Seed: c.Seed, Job: r.job, Say: r.sayf,
 	})

@@ -13,11 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/cluster/clustertest"
 	"github.com/stele-lm/stele/eval/evaltest"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/trainer/objective"
 )
 
 // processes starts stele n times by a launcher; log gets what all of them say.
@@ -107,7 +110,8 @@ func ranksOf(out string) (pids []int) {
 }
 
 // TestDividedRun: a run whose optimiser's state is divided over 3 processes, and goes on with 2 that divide the
-// gradients, too, is what one process makes.
+// gradients, too, is what one process makes; so is SFT whose gradients are divided. A pass that fails on one process
+// ends all with one line.
 func TestDividedRun(t *testing.T) {
 	l := clustertest.Launchers(t)[0]
 	root := t.TempDir()
@@ -133,6 +137,48 @@ func TestDividedRun(t *testing.T) {
 		}
 	}
 	checkTogether(t, "divided", alone, together, 4)
+	alone, together = filepath.Join(root, "sft alone"), filepath.Join(root, "sft together")
+	args := func(out, algorithm string) []string {
+		return append(trainTogether(out, "algorithm="+algorithm, "update.batch=12", "update.micro_tokens=64", "steps=2",
+			"save.every=2", "optimizer.zero_stage=2"), device...)
+	}
+	must0(t, args(alone, "sft")...)
+	var log bytes.Buffer
+	if err := start(t, processes(t, l, 2, &log, args(together, "sft")...)).end(); err != nil {
+		t.Fatalf("SFT: %v\n%s", err, log.String())
+	}
+	checkTogether(t, "divided, SFT", alone, together, 2)
+	if device[1] != "xla:cpu" {
+		return
+	}
+	log.Reset()
+	err := start(t, processes(t, l, 2, &log, args(filepath.Join(root, "failing"), failing)...)).end()
+	said := log.String()
+	if err == nil || strings.Count(said, "stele:") != 1 || !strings.Contains(said, "nobody receives") ||
+		!strings.Contains(said, "stele: step 1: rank 1 on ") {
+		t.Errorf("a pass of rank 1 fails: %v\n%s", err, said)
+	}
+}
+
+// failing is an algorithm whose passes fail on rank 1 when they run: they hand something over to nobody.
+const failing = "failing"
+
+func init() {
+	objective.Register(objective.Algorithm{Name: failing, New: func(objective.Options) (objective.Objective, error) {
+		o := objective.Likelihood()
+		o.Statistics = []string{failing}
+		o.Loss = func(t *objective.Tokens) *graph.Node {
+			returned := graph.StopGradient(t.LogProb)
+			if cluster.Joined().Rank == 1 {
+				nobody := graph.Const(t.LogProb.Graph(), int32(-1))
+				done := backend.HandOver(nobody, []*graph.Node{returned}, []int{0})
+				returned = graph.Add(returned, graph.Reshape(done))
+			}
+			t.Return(failing, returned)
+			return graph.Neg(t.LogProb)
+		}
+		return o, nil
+	}})
 }
 
 // TestStudyTogether: a study that 3 processes do job by job, of which one is killed at a random moment, and 2 go on

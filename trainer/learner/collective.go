@@ -19,9 +19,9 @@ type collective struct{ comm *nccl.Communicator }
 var collects = func(d *backend.Device, devices int) bool { return d.IsXLA() && !d.IsCPU() && devices == 1 }
 
 // connect has the processes of a job exchange what lies on GPUs by NCCL, if they can.
-func (l *Learner) connect(devices int) (err error) {
+func (l *Learner) connect() (err error) {
 	job, d := l.options.Job, l.weights.Device
-	if job == nil || job.Size == 1 || !collects(d, devices) {
+	if job == nil || job.Size == 1 || !collects(d, len(l.replicas)) {
 		return nil
 	}
 	l.collective, err = openCollective(job, d)

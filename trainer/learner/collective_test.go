@@ -18,6 +18,7 @@ import (
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/engine/model"
 	"github.com/stele-lm/stele/kernels/backend"
+	"github.com/stele-lm/stele/kernels/blockwise"
 	"github.com/stele-lm/stele/kernels/kernelstest"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/optimizer"
@@ -97,6 +98,17 @@ func divided(job *cluster.Job, dir string) error {
 		return fmt.Errorf("a process without a GPU: %v", err)
 	}
 	os.Unsetenv("NCCL_STUB_FAIL")
+	// Nor do the others join where one has no learner.
+	collects = func(*backend.Device, int) bool { return true }
+	w := model.Open(folder, d, dtypes.Float32)
+	defer w.Close()
+	if job.Rank == 1 {
+		w.Projections = blockwise.Format{Code: blockwise.NF4}
+	}
+	_, err = New(w, Options{AdamW: optimizer.Default(), Objective: objective.Likelihood(), Job: job})
+	if !cluster.IsAgreed(err) || !strings.Contains(err.Error(), "rank 1 on ") {
+		return fmt.Errorf("a process without a learner: %v", err)
+	}
 	for _, c := range []struct {
 		held   dtypes.DType
 		state  string

@@ -65,8 +65,27 @@ type Options struct {
 	Say func(format string, args ...any)
 }
 
-// New allocates the optimiser's state for weights, or for the adapter of the options.
+// New allocates the optimiser's state for weights, or for the adapter of the options. All processes of a job call it,
+// and all have an error or none.
 func New(w *model.Weights, options Options) (*Learner, error) {
+	l, err := prepare(w, options)
+	if options.Job != nil {
+		err = options.Job.Agree(err)
+	}
+	if err == nil {
+		err = l.connect()
+	}
+	if err != nil {
+		if l != nil {
+			l.Close()
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+// prepare is New without what processes do together.
+func prepare(w *model.Weights, options Options) (*Learner, error) {
 	if err := w.Upload(); err != nil {
 		return nil, err
 	}

@@ -45,9 +45,6 @@ func (l *Learner) allocate() (err error) {
 			return err
 		}
 	}
-	if err := l.connect(len(mesh)); err != nil {
-		return err
-	}
 	return l.Forget()
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -21,7 +23,7 @@ import (
 
 // scattered is a process's part of TestDivided: gradients that are divided, of passes of which one process has none,
 // another one and the third four, are summed to those that each has whole, and to the same bits each time; a process
-// that is stopped leaves none waiting.
+// that is stopped, or one of whose passes fails, leaves none waiting.
 func scattered(job *cluster.Job) error {
 	folder, err := checkpoint.Open(trainertest.Data("models/tiny-qwen2"))
 	if err != nil {
@@ -70,6 +72,31 @@ func scattered(job *cluster.Job) error {
 	return nil
 }
 
+// failingPasses has a pass of one process fail, before it begins and when it has given half of its gradients, while the
+// others are in theirs or have none: all hear of it, and nothing of it is left when the gradients are forgotten.
+func (l *Learner) failingPasses(job *cluster.Job, own []Pass) error {
+	const rank = 2
+	s := l.scattering
+	for _, half := range []bool{false, true} {
+		passes, specs := own, s.specs
+		if job.Rank == rank && half {
+			s.specs = slices.Clone(specs)
+			s.specs[s.order[len(s.order)/2]].Shape = []int{1}
+		} else if job.Rank == rank {
+			passes = slices.Clone(own)
+			passes[1].Columns = nil // its first goes well
+		}
+		_, err := l.AccumulateAll(context.Background(), passes, 1)
+		s.specs = specs
+		want := map[bool]string{false: `"weight" has 0 numbers`, true: "is not the next to come"}[half]
+		if !cluster.IsAgreed(err) || !strings.Contains(err.Error(), fmt.Sprintf("rank %d on ", rank)) ||
+			!strings.Contains(err.Error(), want) {
+			return fmt.Errorf("a pass of rank %d failed, half of it done %v: %v", rank, half, err)
+		}
+	}
+	return l.Forget()
+}
+
 // trainedIn takes two updates and returns the last one's norm and what was trained, the same in all processes.
 func trainedIn(folder *checkpoint.Folder, d *backend.Device, held dtypes.DType, rank int, options Options) (
 	norm float64, trained [][]float32, err error,
@@ -100,6 +127,12 @@ func trainedIn(folder *checkpoint.Folder, d *backend.Device, held dtypes.DType, 
 		}
 		if _, err := l.AccumulateAll(stopped, own, 1); !errors.Is(err, context.Canceled) || !cluster.IsAgreed(err) {
 			return 0, nil, fmt.Errorf("one process was stopped: %v", err)
+		}
+		if rank == 0 {
+			err = l.failingPasses(job, own)
+		}
+		if err != nil {
+			return 0, nil, err
 		}
 	}
 	for range 2 {
