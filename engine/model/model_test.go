@@ -144,7 +144,7 @@ func TestStep(t *testing.T) {
 			}
 			defer program.Close()
 			for index, c := range readForward(t, name) {
-				if n := len(c.PromptIDs); n > 300 || n > 40 && d.Name == "go" && testing.Short() {
+				if n := len(c.PromptIDs); n > 300 {
 					continue
 				}
 				got := prefill(t, program, shape, w, pages, c.PromptIDs)

@@ -184,9 +184,6 @@ func TestGoldens(t *testing.T) {
 		defer l.Close()
 		for _, v := range g.Variants {
 			t.Run(name+"/"+v.Name, func(t *testing.T) {
-				if testing.Short() && name == "go" && v.Name != "paper" {
-					t.Skip("the Go backend is slow")
-				}
 				options := v.options()
 				checkVariant(t, l, g, v, options, Layout{MicroTokens: 4096})
 				if v.Name == "paper" {
