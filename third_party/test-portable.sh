@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Kernels in plain Go, which processors without a tier of their own run: built by a Go without simd, as they are
 # there, and tested here. No other package has other files without simd, which is checked, nor has the build tag
-# purego, which leaves assembly and vector code out: to build them as well would compile the same text again.
-# That the rest goes with them the module for arm64 shows, which is built from these files.
+# purego, which leaves assembly and vector code out. That the rest goes with them a check of the whole module's types
+# shows; to build it without simd would compile the same text, and all that it imports, again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
@@ -25,6 +25,11 @@ if [ "$(changed "$tagged" "$without")" != "$only_built" ]; then
   echo "portable: the tag purego takes other files than a Go without simd does, of $(changed "$tagged" "$without")" >&2
   exit 1
 fi
+tool=$(mktemp)
+trap 'rm -f "$tool"' EXIT
+go build -o "$tool" ./third_party/typecheck
+GOEXPERIMENT=none "$tool" ./...
 GOEXPERIMENT=none go build "./$only_built"
 GOEXPERIMENT=none go test -vet=off "${packages[@]/#/./}"
-echo "portable: kernels in plain Go built without simd and tested; the tag purego is the same files"
+echo "portable: types of the module checked without simd; kernels in plain Go built so and tested; the tag purego is" \
+  "the same files"

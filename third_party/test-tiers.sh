@@ -3,9 +3,8 @@
 # machine has beside the one in force, which `go test ./...` is for. Says which ran and
 # which could not. Where all is there but AMX, its kernels run in an emulator.
 # They run with -short, which leaves out the tiers below that package host tries itself, as these get their own turn
-# here, and cases: of attention on the host two shapes in three, of paged attention in graphs all but four of sixteen
-# drawn ones, and the chance that one in XLA is drawn. What is left compares each kind of product and attention; that
-# all sizes come to the same is tried on this machine's own tier alone.
+# here, and cases that are then tried on this machine's own tier alone: of attention two shapes in three in package
+# host, six passes of nine in package op, and of paged attention there all but four of sixteen that are drawn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
