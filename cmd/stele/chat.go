@@ -72,6 +72,7 @@ func runChat(c *cobra.Command, g *globals, f *chatFlags) error {
 		return err
 	}
 	defer e.Close()
+	sayUnsampled(c.ErrOrStderr(), e, f.model)
 	if e.Template == nil {
 		return usagef("%s has no chat template: stele generate --raw completes text", f.model)
 	}

@@ -200,6 +200,7 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		return err
 	}
 	defer e.Close()
+	sayUnsampled(c.ErrOrStderr(), e, found.model.Dir)
 	for _, r := range runs {
 		if len(runs) > 1 {
 			fmt.Fprintf(g.stderr(), "%s\n", r.origin.Model)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -98,6 +99,15 @@ func loadAdapted(c *cobra.Command, model, adapter string, options engine.Options
 	return engine.Load(model, options)
 }
 
+// sayUnsampled says which settings of the model's folder, by which others sample, are not those of Stele's samples.
+func sayUnsampled(w io.Writer, e *engine.Engine, model string) {
+	if settings := e.Weights.Config.Unsampled; len(settings) > 0 {
+		fmt.Fprintf(w, "generation_config.json of %s has %s, with which transformers and vLLM sample unless told "+
+			"otherwise: Stele does not read them, its own settings and their defaults count\n", model,
+			strings.Join(settings, ", "))
+	}
+}
+
 // setTemplate sets the variables of --template-arg in an engine's chat template.
 func setTemplate(e *engine.Engine, variables map[string]string, model string) (err error) {
 	switch {
@@ -142,6 +152,7 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 		return err
 	}
 	defer e.Close()
+	sayUnsampled(c.ErrOrStderr(), e, f.model)
 	if e.Template == nil && !f.raw {
 		if f.system != "" {
 			return usagef("--system needs a chat template, and %s has none", f.model)

@@ -97,6 +97,7 @@ func runServe(c *cobra.Command, g *globals, f *serveFlags) error {
 		return err
 	}
 	defer e.Close()
+	sayUnsampled(c.ErrOrStderr(), e, f.model)
 	if err := setTemplate(e, variables, f.model); err != nil {
 		return err
 	}

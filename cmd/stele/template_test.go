@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,5 +230,31 @@ func TestTemplateArguments(t *testing.T) {
 	other := append(evaluate, "enable_thinking=false", "--template", "none", "--out", out())
 	if _, err := runCommand(other...); err == nil || !strings.Contains(err.Error(), "template is none") {
 		t.Errorf("with another template: %v", err)
+	}
+}
+
+// TestSaysUnsampled: who samples is told of settings in generation_config.json that do not count; who scores, whose
+// result does not depend on them, is not.
+func TestSaysUnsampled(t *testing.T) {
+	const model, want = "../../testdata/models/tiny-qwen2", "repetition_penalty 1.05, with which transformers"
+	in := filepath.Join(t.TempDir(), "in.jsonl")
+	if err := os.WriteFile(in, []byte(`{"prompt_ids": [1, 2], "completion_ids": [3]}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		args  []string
+		times int
+	}{
+		{[]string{"generate", "-m", model, "-p", "a", "--raw", "--max-tokens", "1", "--backend", "go"}, 1},
+		{[]string{"score", "-m", model, "--in", in, "--backend", "go"}, 0},
+	} {
+		var said strings.Builder
+		root := newRootCommand()
+		root.SetArgs(x.args)
+		root.SetOut(io.Discard)
+		root.SetErr(&said)
+		if err := root.Execute(); err != nil || strings.Count(said.String(), want) != x.times {
+			t.Errorf("%v: %v, said %q", x.args, err, said.String())
+		}
 	}
 }

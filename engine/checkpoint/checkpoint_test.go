@@ -33,7 +33,7 @@ func TestConfigs(t *testing.T) {
 		t.Errorf("ends of sequence %v, want those of both files", old.EOS)
 	}
 	old.Raw, new.Raw, old.EOS, new.EOS = nil, nil, nil, nil
-	old.unsampled = nil
+	old.Unsampled = nil
 	if !reflect.DeepEqual(old, new) {
 		t.Errorf("layouts differ:\n%+v\n%+v", old, new)
 	}

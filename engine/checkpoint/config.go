@@ -33,10 +33,11 @@ type Config struct {
 	// Raw is config.json as it was read; Write hands it on. Nil for a new model.
 	Raw json.RawMessage
 
-	notes     []string // what of config.json is not followed
-	unsampled []string // what of generation_config.json is not: settings of how to sample
-	codes     *codes   // how weights are quantised; nil if they are not
-	declared  string   // the dtype that the file declares; empty where it declares none
+	notes []string // what of config.json is not followed
+	// Unsampled are settings in generation_config.json by which others sample unless told otherwise, as "top_k 20".
+	Unsampled []string
+	codes     *codes // how weights are quantised; nil if they are not
+	declared  string // the dtype that the file declares; empty where it declares none
 }
 
 // configFile has the fields of config.json in both layouts: rope_theta, rope_scaling and
@@ -113,7 +114,7 @@ func LoadConfig(dir string) (*Config, error) {
 			c.EOS = append(c.EOS, id)
 		}
 	}
-	c.unsampled, err = unsampled(data)
+	c.Unsampled, err = unsampled(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

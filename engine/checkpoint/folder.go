@@ -55,11 +55,6 @@ func Open(dir string) (*Folder, error) {
 	for _, note := range config.notes {
 		f.note("%s: %s", source, note)
 	}
-	if len(config.unsampled) > 0 {
-		f.note("%s has %s, by which transformers and vLLM sample unless told otherwise: Stele samples as its own "+
-			"settings say, which have other defaults", filepath.Join(dir, "generation_config.json"),
-			strings.Join(config.unsampled, ", "))
-	}
 	for _, step := range []func() error{open, f.gather, f.decode, f.checkQuantised, f.tie, f.check, f.checkUnread} {
 		if err := step(); err != nil {
 			f.Close()
