@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # How much faster two processes of one core each take GRPO's steps than one process of one core, started by MPICH, in
 # PAIRS pairs, each process alone with its core; beside them one process with half of the questions, which is what two
-# could reach. Needs two cores that nothing else uses; a pair takes about three and a half minutes with SmolLM2-135M. The
-# first two steps are left out: programs are compiled then, and models of languages are loaded when a text first needs
-# them.
+# could reach. Needs two cores that nothing else uses; a pair takes about five minutes with SmolLM2-135M. The first four
+# steps are left out: programs are compiled then, and models of languages are loaded when a text first needs them.
 #   usage: bench-mpi.sh MODEL [PAIRS [FLAGS of stele train...]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,7 +13,7 @@ shift $(($# > 1 ? 2 : 1))
 third_party/fetch-mpi.sh "$STELE_MPI_DIR"
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-STEPS=4
+STEPS=7 WARM=4
 run() { # NAME PROCESSES QUESTIONS FLAGS...
   local name=$1 n=$2 questions=$3
   shift 3
@@ -33,12 +32,12 @@ for pair in $(seq "$PAIRS"); do
   cmp -s "$WORK/one-$pair/rollouts/step-1.jsonl" "$WORK/two-$pair/rollouts/step-1.jsonl" ||
     { echo "the rollouts of the first step are not the same" >&2; exit 1; }
 done
-python3 - "$WORK" "$PAIRS" <<'P'
+python3 - "$WORK" "$PAIRS" "$WARM" <<'P'
 import json, statistics, sys
-work, pairs = sys.argv[1], int(sys.argv[2])
+work, pairs, warm = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 parts = {"rollouts": ("gen", "reward"), "ref": ("ref",), "update": ("update_actor",)}
 def steps(name): # seconds of the parts of each step
-    for m in [json.loads(line) for line in open(f"{work}/{name}/metrics.jsonl")][2:]:
+    for m in [json.loads(line) for line in open(f"{work}/{name}/metrics.jsonl")][warm:]:
         s = {part: sum(m.get("timing_s/" + key, 0) for key in keys) for part, keys in parts.items()}
         s["step"] = m["timing_s/step"] - m.get("timing_s/save_checkpoint", 0)
         s["the rest"] = s["step"] - sum(s[part] for part in parts)

@@ -101,7 +101,7 @@ func (f *generateFlags) rendered(template *text.Template, record *jsonl.Record, 
 		return data
 	}
 	if err := template.Err(); err != nil {
-		return "", fmt.Errorf("%w; --raw and prompt_ids need none", err)
+		return "", fmt.Errorf("%w; --raw and prompt_ids do without it", err)
 	}
 	if messages == nil {
 		messages = []json.RawMessage{turn("user", prompt)}

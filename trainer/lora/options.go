@@ -69,7 +69,7 @@ func (l Options) Validate() error {
 	known := architecture.Projections()
 	for i, t := range l.Targets {
 		if !slices.Contains(known, t) || slices.Contains(l.Targets[:i], t) {
-			return fmt.Errorf("lora: target %q is unknown or there twice: expected some of %s%s",
+			return fmt.Errorf("lora: target %q is unknown or appears twice: expected some of %s%s",
 				t, strings.Join(known, ", "), nearest.Hint(t, known))
 		}
 	}
