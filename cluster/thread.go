@@ -49,6 +49,10 @@ const (
 	longest  = time.Millisecond
 	// spin is how long data that move are asked for without a nap: not long, or who sends them has no core.
 	spin = 2 * time.Millisecond
+	// short is a nap while data move. Where nothing has come for a lull, who sends them still computes: then naps are
+	// long, as short ones take half a core.
+	short, long = 5 * time.Microsecond, 200 * time.Microsecond
+	lull        = 200 * time.Millisecond
 	// patience is how long ending may take, and telling others of a fault.
 	patience = 5 * time.Second
 )
@@ -126,8 +130,10 @@ func (t *thread) loop() {
 			if time.Since(hurry) < spin {
 				runtime.Gosched()
 				yield()
+			} else if time.Since(hurry) < lull {
+				nap(short)
 			} else {
-				nap()
+				nap(long)
 			}
 			continue
 		}

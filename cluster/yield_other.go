@@ -7,6 +7,6 @@ import "time"
 // yield lets another process have the core, which may be one that this one waits for.
 func yield() { time.Sleep(time.Microsecond) }
 
-func nap() { time.Sleep(5 * time.Microsecond) }
+func nap(d time.Duration) { time.Sleep(d) }
 
 func fineTimer() {}

@@ -19,8 +19,8 @@ var (
 		cluster.DeadlineVariable, nccl.PathVariable, nccl.DriverVariable, backend.KernelsSetting, backend.CUDNNSetting}
 	buildVariables = []string{"STELE_BACKENDS", "STELE_BROWSER", "STELE_CACHE", "STELE_CUDA", "STELE_CUDNN_DIR",
 		"STELE_DIST_GOFLAGS", "STELE_DIST_LIBRARIES", "STELE_LDFLAGS", "STELE_LIBTOKENIZERS", "STELE_MPI_DIR",
-		"STELE_MPI_LOOKOUT", "STELE_NCCL_REAL", "STELE_PICTURES", "STELE_PJRT", "STELE_RESTARTED", "STELE_TEST_PROGRAMS",
-		"STELE_TOKENIZERS", "STELE_WRITE_DIR"}
+		"STELE_MPI_LOOKOUT", "STELE_NCCL_REAL", "STELE_PICTURES", "STELE_PJRT", "STELE_RESTARTED",
+		"STELE_TEST_PROGRAMS", "STELE_TOKENIZERS", "STELE_WRITE_DIR"}
 )
 
 // warnOfVariables names what is set that nothing reads, where it is nearly the name of a variable that is read.

@@ -75,10 +75,15 @@ var probe = sync.OnceValue(func() (all []presence) {
 // after it, of other packages, too, in the folder that STELE_TEST_PROGRAMS names: most of what those tests take is
 // the compiling. make test empties the folder first, so that each program is compiled once a run.
 func Main(m *testing.M) {
+	KeepPrograms()
+	os.Exit(m.Run())
+}
+
+// KeepPrograms does so in a test's program that is started as another than that of tests.
+func KeepPrograms() {
 	if folder := os.Getenv(keptPrograms); folder != "" {
 		backend.KeepPrograms(folder, 1<<30, os.Stderr)
 	}
-	os.Exit(m.Run())
 }
 
 const keptPrograms = "STELE_TEST_PROGRAMS"

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		kernelstest.Main(m)
 	}
+	kernelstest.KeepPrograms()
 	job, err := cluster.Join()
 	if err == nil {
 		err = divided(job, dir)
