@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -168,6 +169,57 @@ func TestDevicesAdapter(t *testing.T) {
 		}
 		if cmp.Equal(with, without) {
 			t.Errorf("%s: the adapter changes nothing", name)
+		}
+	}
+}
+
+// TestDevicesSession: a session on several devices generates what Generate does on one, with an adapter,
+// and scores texts with the same numbers.
+func TestDevicesSession(t *testing.T) {
+	plain := filepath.Join("..", "testdata", "adapters", "plain")
+	for name := range severals(t) {
+		one := onDevices(t, name, 1, engine.Options{Kernels: engine.KernelsGraph, MaxBatch: 4, Adapter: plain})
+		requests := groups(one.Weights.Config.VocabSize)
+		want := sampled(t, one, requests)
+		pair := dense.Pair{Prompt: requests[0].Prompt[:1], Completion: requests[0].Prompt[1:]}
+		scored, err := one.Score(t.Context(), []dense.Pair{pair}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := onDevices(t, name, 2, engine.Options{Kernels: engine.KernelsGraph, MaxBatch: 4, Adapter: plain})
+		s, err := e.NewSession(400)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		got, mu := map[string][]int32{}, sync.Mutex{}
+		var wait sync.WaitGroup
+		for i, r := range requests {
+			wait.Go(func() {
+				if err := s.Generate(ctx, r, func(c engine.Completion) error {
+					mu.Lock()
+					defer mu.Unlock()
+					got[fmt.Sprint(i, " ", c.Sample)] = c.Tokens
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+			wait.Go(func() {
+				if score, err := s.Score(ctx, pair, 1, 0); err != nil || !cmp.Equal(score, scored[0]) {
+					t.Errorf("%s: a score is %v (%v), one device gives %v", name, score, err, scored[0])
+				}
+			})
+		}
+		wait.Wait()
+		stop()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: the session ended with %v", name, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

@@ -10,18 +10,27 @@ import (
 	"github.com/stele-lm/stele/engine/model/dense"
 )
 
-// Session generates for requests that come at any time and from any goroutine, in the batches of one engine. What a
-// request generates is what Generate does for it alone.
+// Session generates for requests that come at any time and from any goroutine, in the batches of an engine's devices.
+// What a request generates is what Generate does for it alone.
 type Session struct {
 	// MaxLen is the most tokens that a sequence may have, its prompt included.
 	MaxLen int
 
+	lanes []*lane // one for each device
+
+	mu   sync.Mutex
+	load []int // tokens that the requests of each lane may still have, of prompts and of completions
+}
+
+// lane is what a session does on one device.
+type lane struct {
 	engine *Engine
+	maxLen int
 	wake   chan struct{} // has room for one: something is in the lists below
 
 	mu            sync.Mutex
 	arrived, gone []*ticket
-	err           error // why Run returned
+	err           error // why run returned
 }
 
 // ticket is a request of a session.
@@ -36,12 +45,9 @@ type ticket struct {
 // ErrSessionEnded is returned for requests that a session leaves undone.
 var ErrSessionEnded = errors.New("the session has ended")
 
-// NewSession makes a pool of so many token slots (0 is the engine's choice), which bounds how long a sequence may be.
-// Nothing else may use the engine until Run has returned.
+// NewSession makes a pool of so many token slots (0 is the engine's choice) on each device, which bounds how long a
+// sequence may be. Nothing else may use the engine until Run has returned.
 func (e *Engine) NewSession(tokens int) (*Session, error) {
-	if n := e.Devices(); n > 1 {
-		return nil, fmt.Errorf("a session generates on one device, the model is on %d", n)
-	}
 	positions := e.Weights.Config.MaxPositions
 	if tokens == 0 {
 		tokens = min(e.poolTokens(positions, e.options.MaxBatch),
@@ -51,49 +57,77 @@ func (e *Engine) NewSession(tokens int) (*Session, error) {
 	if longest < 2 {
 		return nil, fmt.Errorf("a pool of %d tokens holds no prompt and its completion", tokens)
 	}
-	if err := e.ensurePool(longest, tokens); err != nil {
-		return nil, err
+	e.Weights.Replicas() // which have the adapter from then on
+	s := &Session{MaxLen: longest, load: make([]int, e.Devices())}
+	for _, one := range e.all() {
+		if err := one.ensurePool(longest, tokens); err != nil {
+			return nil, err
+		}
+		s.lanes = append(s.lanes, &lane{engine: one, maxLen: longest, wake: make(chan struct{}, 1)})
 	}
-	return &Session{MaxLen: longest, engine: e, wake: make(chan struct{}, 1)}, nil
+	return s, nil
+}
+
+// choose returns the lane with the least to do, and counts so many tokens as its own until done is called.
+func (s *Session) choose(tokens int) (l *lane, done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	least := 0
+	for i := range s.load {
+		if s.load[i] < s.load[least] {
+			least = i
+		}
+	}
+	s.load[least] += tokens
+	return s.lanes[least], func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.load[least] -= tokens
+	}
 }
 
 // Generate waits until all samples of a request have ended, or ctx is done. The request's Piece and emit are called
-// from the goroutine of Run, which they must not hold up; an error of theirs ends the request alone.
+// from one goroutine of Run's, which they must not hold up; an error of theirs ends the request alone. All samples of a
+// request are generated on one device, that with the least to do.
 func (s *Session) Generate(ctx context.Context, r Request, emit func(Completion) error) error {
-	if err := s.engine.CheckRequest(&r); err != nil {
+	if err := s.lanes[0].engine.CheckRequest(&r); err != nil {
 		return err
 	}
 	if n := len(r.Prompt) + 1; n > s.MaxLen {
 		return fmt.Errorf("the prompt has %d tokens, of %d that a sequence may have", len(r.Prompt), s.MaxLen)
 	}
 	r.MaxTokens = min(r.MaxTokens, s.MaxLen-len(r.Prompt))
-	t := &ticket{pending: s.engine.pend(&r, emit), index: -1, done: make(chan error, 1)}
-	if err := s.tell(&s.arrived, t); err != nil {
+	l, done := s.choose(len(r.Prompt) + max(r.N, 1)*r.MaxTokens)
+	defer done()
+	t := &ticket{pending: l.engine.pend(&r, emit), index: -1, done: make(chan error, 1)}
+	if err := l.tell(&l.arrived, t); err != nil {
 		return err
 	}
 	select {
 	case err := <-t.done:
 		return err
 	case <-ctx.Done():
-		if err := s.tell(&s.gone, t); err == nil {
+		if err := l.tell(&l.gone, t); err == nil {
 			<-t.done
 		}
 		return ctx.Err()
 	}
 }
 
-// Score is Engine's ScoreTop of one pair, while nothing else runs.
+// Score is Engine's ScoreTop of one pair, on the device with the least to do, while nothing else runs there.
 func (s *Session) Score(ctx context.Context, pair dense.Pair, temperature float64, top int) (Score, error) {
-	if err := s.engine.CheckPair(pair); err != nil {
+	if err := s.lanes[0].engine.CheckPair(pair); err != nil {
 		return Score{}, err
 	}
+	l, done := s.choose(len(pair.Prompt) + len(pair.Completion))
+	defer done()
 	var scores []Score
 	t := &ticket{done: make(chan error, 1)}
 	t.instead = func() (err error) {
-		scores, err = s.engine.ScoreTop(ctx, []dense.Pair{pair}, temperature, top)
+		scores, err = l.engine.ScoreTop(ctx, []dense.Pair{pair}, temperature, top)
 		return err
 	}
-	if err := s.tell(&s.arrived, t); err != nil {
+	if err := l.tell(&l.arrived, t); err != nil {
 		return Score{}, err
 	}
 	if err := <-t.done; err != nil {
@@ -102,45 +136,50 @@ func (s *Session) Score(ctx context.Context, pair dense.Pair, temperature float6
 	return scores[0], nil
 }
 
-// tell puts a ticket into a list that Run reads.
-func (s *Session) tell(list *[]*ticket, t *ticket) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
+// tell puts a ticket into a list that run reads.
+func (l *lane) tell(list *[]*ticket, t *ticket) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
 	}
 	*list = append(*list, t)
 	select {
-	case s.wake <- struct{}{}:
+	case l.wake <- struct{}{}:
 	default:
 	}
 	return nil
 }
 
-// Run generates until ctx is done or the device fails. It is called once.
+// Run generates until ctx is done or a device fails. It is called once.
 func (s *Session) Run(ctx context.Context) error {
-	run := &serving{generation: s.engine.newGeneration(s.MaxLen), session: s}
+	return onEach(ctx, len(s.lanes), func(ctx context.Context, device int) error { return s.lanes[device].run(ctx) })
+}
+
+// run is Run of one device.
+func (l *lane) run(ctx context.Context) error {
+	run := &serving{generation: l.engine.newGeneration(l.maxLen), lane: l}
 	err := run.loop(ctx)
-	s.mu.Lock()
-	s.err = ErrSessionEnded
+	l.mu.Lock()
+	l.err = ErrSessionEnded
 	if err != nil && ctx.Err() == nil {
-		s.err = fmt.Errorf("%w: %w", ErrSessionEnded, err)
+		l.err = fmt.Errorf("%w: %w", ErrSessionEnded, err)
 	}
-	waiting := slices.Concat(run.tickets, run.instead, s.arrived)
-	s.mu.Unlock()
+	waiting := slices.Concat(run.tickets, run.instead, l.arrived)
+	l.mu.Unlock()
 	for _, t := range waiting {
 		if t != nil {
-			t.done <- s.err
+			t.done <- l.err
 		}
 	}
-	s.engine.dropPool() // a step may have been cut short
+	l.engine.dropPool() // a step may have been cut short
 	return err
 }
 
-// serving is the generation of a session.
+// serving is the generation of a lane.
 type serving struct {
 	*generation
-	session *Session
+	lane    *lane
 	tickets []*ticket // by the request's index; nil where one has ended
 	instead []*ticket // what is to be done between steps, one a step: generation goes on
 	free    []int     // indices that are
@@ -166,7 +205,7 @@ func (g *serving) loop(ctx context.Context) error {
 		}
 		if step == nil {
 			select {
-			case <-g.session.wake:
+			case <-g.lane.wake:
 			case <-ctx.Done():
 			}
 			continue
@@ -189,11 +228,11 @@ func (g *serving) loop(ctx context.Context) error {
 
 // look begins what has arrived and ends what nobody waits for.
 func (g *serving) look() {
-	s := g.session
-	s.mu.Lock()
-	arrived, gone := s.arrived, s.gone
-	s.arrived, s.gone = nil, nil
-	s.mu.Unlock()
+	l := g.lane
+	l.mu.Lock()
+	arrived, gone := l.arrived, l.gone
+	l.arrived, l.gone = nil, nil
+	l.mu.Unlock()
 	for _, t := range arrived {
 		switch {
 		case t.instead != nil:

@@ -39,7 +39,8 @@ func newServeCommand(g *globals) *cobra.Command {
   /v1/models, /health
 
 Requests of all connections are generated together. The same seed gives the same tokens
-whatever else is running; a request without a seed gets a new one each time.
+whatever else is running; a request without a seed gets a new one each time. With --devices
+each request goes to the GPU with the least to do; --batch and --context apply to each.
 Log-probabilities are at the request's temperature (at 1 if that is 0).
 
 Without --token only programs on this machine are answered. A server for others (--host)
@@ -63,6 +64,7 @@ sets it without showing it in a list of processes. There is no encryption.`,
 	flags.BoolVar(&f.noDrafts, "no-drafts", false, noDraftsUsage)
 	flags.IntVar(&f.requests, "max-requests", serve.Defaults().MaxRequests,
 		"requests under way and waiting; more are refused")
+	g.devicesFlag(c)
 	must(c.MarkFlagRequired("model"))
 	return c
 }

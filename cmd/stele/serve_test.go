@@ -73,6 +73,8 @@ func TestServeRefuses(t *testing.T) {
 		"--max-requests 0":           "--max-requests",
 		"--context -1":               "--context",
 		"--context 1 --port 0":       "pool of 1",
+		"--devices 0":                "--devices is 0",
+		"--devices 2 --port 0":       "backend go has 1",
 		"--host 192.0.2.1 --token x": "192.0.2.1", // no address of this machine
 	} {
 		_, _, err := stele(t, append([]string{"serve", "-m", "builtin:nano", "--backend", "go"},

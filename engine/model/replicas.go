@@ -23,9 +23,12 @@ func (w *Weights) Replicate(mesh backend.Mesh) {
 func (w *Weights) Replicas() []*Weights {
 	all := []*Weights{w}
 	for i, replica := range w.further {
-		replica.Adapter = nil
+		var adapter *Adapter
 		if w.Adapter != nil && w.Adapter.further != nil {
-			replica.Adapter = w.Adapter.further[i]
+			adapter = w.Adapter.further[i]
+		}
+		if replica.Adapter != adapter { // it is not written where it is right: a session reads it meanwhile
+			replica.Adapter = adapter
 		}
 		all = append(all, replica)
 	}
