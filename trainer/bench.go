@@ -82,6 +82,7 @@ func BenchStep(ctx context.Context, e *engine.Engine, o BenchOptions) ([]Part, e
 		})
 	}
 	update := func() error {
+		var passes []learner.Pass
 		for indices, batch := range config.layout().Batches(pairs) {
 			columns := policy.Columns(batch.Shape.N)
 			for i, index := range indices {
@@ -92,9 +93,10 @@ func BenchStep(ctx context.Context, e *engine.Engine, o BenchOptions) ([]Part, e
 					columns[objective.Advantage][first+j] = float32(index%2)*2 - 1
 				}
 			}
-			if _, err := l.Accumulate(batch, columns, 1); err != nil {
-				return err
-			}
+			passes = append(passes, learner.Pass{Batch: batch, Columns: columns})
+		}
+		if _, err := l.AccumulateAll(ctx, passes, 1); err != nil {
+			return err
 		}
 		_, err := l.Update(config.Optimizer.LR)
 		e.WeightsChanged()

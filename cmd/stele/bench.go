@@ -65,7 +65,11 @@ resident memory beside what it has to hold: weights and key-value pool.
 --offline measures a queue instead, by nano-vllm's recipe: 256 requests with prompts and
 completions of 100 to 1024 tokens each, ignoring the end of sequence, in output tokens per
 second. --scale 0.1 asks a tenth of the requests. The batch is the largest of -b, by
-default 64.`,
+default 64.
+
+With --devices the sequences of tgN@B, the requests of a queue and a step's rollouts and
+passes are divided among the GPUs; ppN, tgN and --pass have one sequence, so one GPU
+computes them. "% of limit" then refers to all GPUs together.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if (f.offline || len(f.calls) > 0) && !c.Flags().Changed("batch") {
@@ -100,6 +104,7 @@ default 64.`,
 	flags.Float64Var(&f.scale, "scale", 1, "share of the recipe's 256 requests")
 	flags.StringSliceVar(&f.calls, "call", nil,
 		"measure only whole calls: prompts x samples of each x tokens of each @ tokens of a prompt, as 8x8x64@256")
+	g.devicesFlag(c)
 	flags.StringVarP(&f.output, "output", "o", "md", "md, csv, json or jsonl")
 	flags.StringVar(&f.profile, "cpuprofile", "",
 		"write a profile of the tests to this file, for go tool pprof")
@@ -191,17 +196,16 @@ func (f *benchFlags) passSize() (tokens, prompt int) {
 	return 0, 0
 }
 
-// poolTokens is the room that the largest of the tests needs, each sequence with a
-// page to spare.
+// poolTokens is the room that the largest of the tests needs.
 func (f *benchFlags) poolTokens() int {
-	const spare = 32
 	deepest := slices.Max(f.depth)
-	most := deepest + slices.Max(f.prompts) + spare
+	most := max(engine.PoolTokens(deepest+slices.Max(f.prompts)+1, 1),
+		engine.PoolTokens(deepest+1+slices.Max(f.generate), slices.Max(f.batches)))
 	if f.train {
 		s := f.size()
-		most = max(most, s.Prompts*s.Group*(s.Prompt+s.Completion+spare)) // the rollouts of trainer.BenchStep
+		most = max(most, engine.PoolTokens(s.Prompt+s.Completion, s.Prompts*s.Group)) // trainer.BenchStep's rollouts
 	}
-	return max(most, slices.Max(f.batches)*(deepest+slices.Max(f.generate)+1+spare))
+	return most
 }
 
 func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) error {
@@ -280,7 +284,8 @@ func runBench(ctx context.Context, out io.Writer, g *globals, f *benchFlags) err
 			r := benchRow{Test: "train " + p.Name, Batch: 1}
 			if p.FLOPs > 0 {
 				r.FLOPS = p.FLOPs / p.Tokens * p.Mean
-				r.Peak, r.MFU = b.report.Peak, r.FLOPS/b.report.Peak
+				r.Peak = b.report.Peak * float64(e.Devices())
+				r.MFU = r.FLOPS / r.Peak
 			}
 			b.add(r, p.Speed)
 		}
@@ -400,7 +405,7 @@ func benchName(kind string, n, batch, depth int) string {
 func (b *benchRun) add(r benchRow, speed engine.Speed) {
 	e := b.engine
 	r.Model, r.Params, r.Size = b.flags.model, e.Weights.Config.NumParameters(), e.Footprint().Weights
-	r.Backend, r.DType, r.Threads = e.Executor(), b.dtype, threads.Count
+	r.Backend, r.DType, r.Threads, r.Devices = e.Executor(), b.dtype, threads.Count, e.Devices()
 	if strings.HasPrefix(r.Test, "train") {
 		r.Backend = e.Device().Name
 	}
@@ -421,12 +426,13 @@ func (b *benchRun) finish() {
 		r.Bandwidth, r.PeakRSS, r.Pool = p.Bandwidth, p.PeakRSS, p.Footprint.Pool
 		r.Memory = float64(p.PeakRSS) / float64(r.Size+r.Pool)
 		if r.Generate > 0 {
-			// A step reads the weights once for all, and of each sequence what is before
-			// its new token, half the generated tokens on average.
+			// A step of a device reads its weights once for all of its sequences, and of each
+			// what is before its new token, half the generated tokens on average.
 			before := float64(r.Depth) + float64(r.Generate+1)/2
-			r.Bytes = float64(p.Footprint.StepReads)/float64(r.Batch) + before*float64(p.Footprint.TokenReads)
+			devices := float64(min(r.Devices, r.Batch)) // that have a sequence
+			r.Bytes = devices*float64(p.Footprint.StepReads)/float64(r.Batch) + before*float64(p.Footprint.TokenReads)
 			if r.limits[0] == 0 { // graphs: the weights are not ours to read
-				r.limits = slices.Repeat([]float64{p.Bandwidth}, len(r.limits))
+				r.limits = slices.Repeat([]float64{devices * p.Bandwidth}, len(r.limits))
 			}
 			r.Bandwidth = stat.Mean(r.limits, nil)
 			for i, limit := range r.limits {

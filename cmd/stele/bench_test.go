@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -138,6 +139,38 @@ func TestBenchTraining(t *testing.T) {
 	if want := "train rollout, train score, train update, train step, train pass of 24 after 16"; strings.Join(names,
 		", ") != want {
 		t.Errorf("%q, want %q", names, want)
+	}
+}
+
+// TestBenchDevices: several devices share the sequences of a test, each of which reads the weights for its own, and a
+// step's passes.
+func TestBenchDevices(t *testing.T) {
+	if _, err := backend.PluginPath("cpu"); err != nil {
+		t.Skipf("XLA's CPU plugin is not here: %v", err)
+	}
+	one, four := map[string]float64{}, map[string]float64{} // bytes read for a token of so many sequences
+	for _, devices := range []string{"1", "2"} {
+		out, _, err := stele(t, "bench", "-m", "builtin:nano", "--backend", "xla:cpu", "--kernels", "graph",
+			"--devices", devices, "-p", "0", "-n", "2", "-b", "1,4", "-r", "1", "--step", "2x2x4@8", "--save=false",
+			"-o", "json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []benchRow
+		if err := json.Unmarshal([]byte(out), &rows); err != nil || len(rows) != 6 {
+			t.Fatalf("--devices %s: %d rows, want 6: %v", devices, len(rows), err)
+		}
+		for _, r := range rows {
+			if fmt.Sprint(r.Devices) != devices || r.Tokens <= 0 {
+				t.Errorf("--devices %s: %+v", devices, r)
+			}
+		}
+		one[devices], four[devices] = rows[0].Bytes, rows[1].Bytes
+	}
+	weights := (one["1"] - four["1"]) / (1 - 1./4)
+	if want := weights/2 + one["1"] - weights; one["2"] != one["1"] || math.Abs(four["2"]-want) > 1 {
+		t.Errorf("on 2 devices a token reads %g bytes of one sequence and %g of four, want %g and %g", one["2"],
+			four["2"], one["1"], want)
 	}
 }
 

@@ -23,6 +23,7 @@ type benchRow struct {
 	Backend   string    `json:"backend"` // what ran it: host kernels, or a backend's graphs
 	DType     string    `json:"dtype"`
 	Threads   int       `json:"n_threads"`
+	Devices   int       `json:"n_devices"` // GPUs that share the work
 	Test      string    `json:"test"`
 	Prompt    int       `json:"n_prompt"`
 	Generate  int       `json:"n_gen"`

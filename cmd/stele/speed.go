@@ -29,12 +29,16 @@ func speedPath() (string, error) {
 }
 
 // speedKey names a model's shape, and what runs it on this machine: what the speed depends on.
-// executor is what generates (engine.Engine.Executor), or the backend that trains. Keys of older
-// files do not name it, and are left alone.
-func speedKey(c *checkpoint.Config, dtype, executor string) string {
+// executor is what generates (engine.Engine.Executor), or the backend that trains, on so many devices. Keys of
+// older files do not name it, and are left alone.
+func speedKey(c *checkpoint.Config, dtype, executor string, devices int) string {
 	host, _ := os.Hostname()
-	return fmt.Sprintf("%s: %d parameters, %d layers of %d, vocabulary of %d, %s, %s", host, c.NumParameters(),
+	key := fmt.Sprintf("%s: %d parameters, %d layers of %d, vocabulary of %d, %s, %s", host, c.NumParameters(),
 		c.NumLayers, c.HiddenSize, c.VocabSize, dtype, executor)
+	if devices > 1 {
+		key += fmt.Sprintf(", %d devices", devices)
+	}
+	return key
 }
 
 func readSpeeds(path string) (map[string]speed, error) {
@@ -60,7 +64,7 @@ func keepSpeed(c *checkpoint.Config, report *benchReport) error {
 		all = map[string]speed{} // not readable any more
 	}
 	for _, r := range report.Rows {
-		key := speedKey(c, r.DType, r.Backend)
+		key := speedKey(c, r.DType, r.Backend, r.Devices)
 		s := all[key]
 		switch {
 		case r.Generate > 0 && r.Batch >= s.Batch:

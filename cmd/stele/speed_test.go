@@ -56,8 +56,20 @@ func TestSpeeds(t *testing.T) {
 			t.Errorf("%s, %+v: %g tokens a second, want %g", test.executor, test.training, e.PerSecond, test.want)
 		}
 	}
+	two := []benchRow{{Test: "tg8", Generate: 8, Batch: 2, Backend: "xla:cpu", DType: "float32", Devices: 2,
+		Tokens: 37}}
+	if err := keepSpeed(shape, &benchReport{Rows: two}); err != nil {
+		t.Fatal(err)
+	}
+	for devices, want := range map[int]float64{1: 20, 2: 37, 4: 0} {
+		w.g.devices = devices
+		var e study.Estimate
+		if w.speed(&e, shape, "xla:cpu", nil); e.PerSecond != want {
+			t.Errorf("%d devices: %g tokens a second, want %g", devices, e.PerSecond, want)
+		}
+	}
 	all, err := readSpeeds(path)
-	if err != nil || len(all) != 4 {
+	if err != nil || len(all) != 5 {
 		t.Errorf("%d speeds, %v", len(all), err)
 	}
 }

@@ -78,7 +78,11 @@ command says how much of the cores' time was used.`,
 			if workers < 1 {
 				return usagef("--workers %d: expected at least 1", workers)
 			}
-			backend.Reproducible() // a study goes on exactly, whatever it did before in this process
+			if workers > 1 && g.devices > 1 {
+				return usagef("--workers %d: with --devices %d one job after another uses all of the GPUs", workers,
+					g.devices)
+			}
+			backend.Reproducible() // a study continues exactly, whatever it did before in this process
 			w := &studyWork{g: g, perSecond: tokens, known: map[string]study.Estimate{}}
 			evaluations := 0
 			w.bases = map[string]int{}
@@ -152,6 +156,7 @@ command says how much of the cores' time was used.`,
 		"program once and divides the cores; the results do not depend on it")
 	flags.Float64Var(&tokens, "tokens-per-second", 0,
 		"speed for the time estimates of --dry-run; by default what stele bench measured here")
+	g.devicesFlag(c)
 	must(c.MarkFlagRequired("out"))
 	c.MarkFlagsMutuallyExclusive("dry-run", "jobs", "job")
 	c.MarkFlagsMutuallyExclusive("dry-run", "update")

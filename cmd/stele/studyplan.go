@@ -218,7 +218,7 @@ func (w *studyWork) speedIn(
 		e.Notes = append(e.Notes, fmt.Sprintf("the speeds of stele bench, in %s, cannot be read: %v", path, err))
 		return
 	}
-	s := all[speedKey(shape, dtype, executor)]
+	s := all[speedKey(shape, dtype, executor, w.g.devices)]
 	switch {
 	case training == nil:
 		e.PerSecond = s.Decode

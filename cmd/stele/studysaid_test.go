@@ -22,6 +22,16 @@ func TestStudySaid(t *testing.T) {
 		}
 		return log.String()
 	}
+	for want, args := range map[string][]string{
+		"--devices is 0":                        {"--devices", "0"},
+		"2 devices are asked for":               {"--devices", "2"},
+		"one job after another uses all of the": {"--devices", "2", "--workers", "2"},
+	} {
+		args = append([]string{"study", file, "--backend", "go", "--out", filepath.Join(root, "none")}, args...)
+		if _, _, err := stele(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", args, err, want)
+		}
+	}
 	said := run("--workers", "2")
 	ignored := "also, warm: rollout.questions=2, rollout.group_size=2, rollout.max_tokens=6 have no effect: " +
 		"algorithm is sft\n"
