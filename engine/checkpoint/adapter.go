@@ -13,6 +13,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/architecture"
 	"github.com/stele-lm/stele/internal/filetype"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // The files of an adapter, in PEFT's layout, what comes before its tensors' names, and the folder of the one
@@ -110,6 +111,7 @@ func notAdapter(dir string) error {
 func (a *Adapter) fit(c *adapterConfig, model *Config) error {
 	read := map[string]bool{}
 	used := map[string]bool{} // of the ends of target_modules
+	a.noteUnused(c, model)
 	for i, weight := range model.Model().Tensors() {
 		module, isWeight := strings.CutSuffix(weight.Name, ".weight")
 		projection := weight.Kind == architecture.Matrix
@@ -153,11 +155,29 @@ func (a *Adapter) fit(c *adapterConfig, model *Config) error {
 	}
 	for _, end := range c.targets.ends {
 		if !used[end] {
-			a.Notes = append(a.Notes, fmt.Sprintf("%s: target_modules has %s, and the model has no such projection",
-				filepath.Join(a.Dir, AdapterConfigFile), end))
+			a.Notes = append(a.Notes, fmt.Sprintf("%s: target_modules has %s, and the model has no such projection%s",
+				filepath.Join(a.Dir, AdapterConfigFile), end, nearest.Hint(end, model.Architecture.Projections())))
 		}
 	}
 	return nil
+}
+
+// noteUnused notes what of the configuration fits no module that it could change, as PEFT warns of it.
+func (a *Adapter) noteUnused(c *adapterConfig, model *Config) {
+	var all, adapted []string
+	for _, weight := range model.Model().Tensors() {
+		module, isWeight := strings.CutSuffix(weight.Name, ".weight")
+		projection := weight.Kind == architecture.Matrix
+		if isWeight {
+			all = append(all, module)
+		}
+		if isWeight && projection && c.adapts(module, projection) {
+			adapted = append(adapted, module)
+		}
+	}
+	for _, note := range c.unused(all, adapted, model.NumLayers) {
+		a.Notes = append(a.Notes, fmt.Sprintf("%s: %s", filepath.Join(a.Dir, AdapterConfigFile), note))
+	}
 }
 
 // tensor returns a factor of a weight, whose shape it checks.

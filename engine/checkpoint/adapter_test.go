@@ -164,6 +164,55 @@ func TestAdapterRefusals(t *testing.T) {
 	a.Close()
 }
 
+// TestAdapterUnused: keys that change nothing are named, with the file and what was probably meant; those that give a
+// module its number are not.
+func TestAdapterUnused(t *testing.T) {
+	c := adapterBase(t)
+	for name, x := range map[string]struct {
+		fields map[string]any
+		want   []string // of each note, in order
+	}{
+		"all are used": {fields: map[string]any{"rank_pattern": map[string]any{"q_proj": 2},
+			"alpha_pattern": map[string]any{"layers.0.mlp.down_proj": 3}, "exclude_modules": []string{"k_proj"}}},
+		"misspelt": {fields: map[string]any{"rank_pattern": map[string]any{"q_prj": 2},
+			"alpha_pattern": map[string]any{"model.layers.0.mlp.dwn_proj": 3, "q_proj": 4}},
+			want: []string{`rank_pattern has "q_prj", which fits no module that the adapter changes, so it is ignored, ` +
+				`did you mean "q_proj"?`, `alpha_pattern has "model.layers.0.mlp.dwn_proj", which fits no module`}},
+		"a module without factors": {fields: map[string]any{"alpha_pattern": map[string]any{"k_proj": 3}},
+			want: []string{`alpha_pattern has "k_proj", which fits no module that the adapter changes`}},
+		"another comes first": {fields: map[string]any{"alpha_pattern": json.RawMessage(`{"(q|v)_proj": 2,
+			"self_attn.q_proj": 100}`)},
+			want: []string{`"self_attn.q_proj", which is ignored: keys before it fit all of its modules`}},
+		"excluded": {fields: map[string]any{"exclude_modules": []string{"lm_haed", "embed_tokens"}},
+			want: []string{"exclude_modules has lm_haed, and the model has no such module"}},
+		"a pattern excludes nothing": {fields: map[string]any{"exclude_modules": "visual.*"},
+			want: []string{"exclude_modules fits no module of the model"}},
+		"layers": {fields: map[string]any{"target_modules": []string{"q_proj", "down_proj"},
+			"layers_to_transform": []int{0, 24}},
+			want: []string{"layers_to_transform has 24, and the model has layers 0 to 2"}},
+		"target": {fields: map[string]any{"target_modules": []string{"layers.0.self_attn.q_proj",
+			"layers.0.mlp.down_proj", "o_prj"}},
+			want: []string{`target_modules has o_prj, and the model has no such projection, did you mean "o_proj"?`}},
+	} {
+		dir := layAdapter(t, c, x.fields, nil)
+		a, err := OpenAdapter(dir, c)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		a.Close()
+		if len(a.Notes) != len(x.want) {
+			t.Errorf("%s: %q, want %q", name, a.Notes, x.want)
+			continue
+		}
+		for i, note := range a.Notes {
+			if !strings.Contains(note, x.want[i]) || !strings.HasPrefix(note, filepath.Join(dir, AdapterConfigFile)) {
+				t.Errorf("%s: %q, want %q", name, note, x.want[i])
+			}
+		}
+	}
+}
+
 const someAdapter = `{"peft_type": "LORA", "target_modules": ["q_proj"]}`
 
 // TestNotAnAdapter says what was given in an adapter's place.

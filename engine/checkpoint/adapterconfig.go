@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/nearest"
 )
 
 // adapterConfig is what adapter_config.json says of an adapter of low rank, read as PEFT does.
@@ -295,6 +296,54 @@ func value(patterns []patterned, module string, other float64) float64 {
 		}
 	}
 	return other
+}
+
+// unused returns a line for each key of rank_pattern and alpha_pattern that gives no adapted module its number, and
+// for what of exclude_modules and layers_to_transform fits no module of the model.
+func (c *adapterConfig) unused(all, adapted []string, layers int) (notes []string) {
+	ends := map[string]bool{}
+	for _, module := range adapted {
+		ends[module[strings.LastIndexByte(module, '.')+1:]] = true
+	}
+	near := slices.Sorted(maps.Keys(ends))
+	for _, of := range []struct {
+		field    string
+		patterns []patterned
+	}{{"rank_pattern", c.ranks}, {"alpha_pattern", c.alphas}} {
+		for i, p := range of.patterns {
+			fits := slices.DeleteFunc(slices.Clone(adapted), func(m string) bool { return !p.pattern.MatchString(m) })
+			rest := slices.DeleteFunc(slices.Clone(fits), func(m string) bool {
+				return slices.ContainsFunc(of.patterns[:i], func(q patterned) bool { return q.pattern.MatchString(m) })
+			})
+			switch {
+			case len(fits) == 0:
+				notes = append(notes, fmt.Sprintf("%s has %q, which fits no module that the adapter changes, so it is "+
+					"ignored%s", of.field, p.key, nearest.Hint(p.key, near)))
+			case len(rest) == 0:
+				notes = append(notes, fmt.Sprintf("%s has %q, which is ignored: keys before it fit all of its modules",
+					of.field, p.key))
+			}
+		}
+	}
+	excludes := func(m modules) bool {
+		return slices.ContainsFunc(all, func(module string) bool { return m.has(module, false) })
+	}
+	if p := c.exclude.pattern; p != nil && !excludes(c.exclude) {
+		notes = append(notes, "exclude_modules fits no module of the model, so it is ignored")
+	}
+	for _, end := range c.exclude.ends {
+		if !excludes(modules{ends: []string{end}}) {
+			notes = append(notes, fmt.Sprintf("exclude_modules has %s, and the model has no such module%s", end,
+				nearest.Hint(end, near)))
+		}
+	}
+	for _, layer := range c.layers {
+		if layer < 0 || layer >= layers {
+			notes = append(notes, fmt.Sprintf("layers_to_transform has %d, and the model has layers 0 to %d", layer,
+				layers-1))
+		}
+	}
+	return notes
 }
 
 // has reports whether a module is one of those; a projection is one of all-linear.
