@@ -459,7 +459,7 @@ func (s *Source) read(in records, of answer.Type, split string, languages []stri
 					strings.Join(languages, " "), strings.Join(slices.Sorted(maps.Keys(others)), ", "))
 			}
 			if row == 0 {
-				return nil, errors.New("no record")
+				return nil, fmt.Errorf("%s: no record", in.Where())
 			}
 			s.countRows(problems)
 			return problems, nil

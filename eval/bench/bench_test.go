@@ -66,7 +66,9 @@ func TestErrorsSayWhere(t *testing.T) {
 		{"\n" + `{"id":"1","answer":"x"}`, ":2: no problem: looked for problem, question"},
 		{`{"id":"1","problem":["x","y"],"answer":"1"}`, "neither text nor a number"},
 		{`{"id":"1","problem":"x","answer":"1"}` + "\n" + `{"id":"1","problem":"x","answer":"1"}`, "twice"},
-		{"", "is empty"}, {"\n", "no record"},
+		{"", "is empty"}, {"\n", "bad.jsonl: no record"},
+		{"{\n \"problem\": \"x\",\n \"answer\": \"1\"\n}", ":1: the JSON ends early: what begins in " +
+			"it is not closed: a record and all its fields are one line"},
 		{`{"id":"1","language":"en","problem":"x","answer":"1"}` + "\n" +
 			`{"id":"1","language":"de","problem":"x","answer":"2"}`, `answer "1" in en and "2" in de`},
 	} {

@@ -57,6 +57,7 @@ type guesses struct {
 	found   map[string]map[string]int // by part and place, in how many records
 	cut     int                       // answers that were taken out of a longer text
 	chats   int                       // questions that are conversations
+	whole   int                       // worked solutions without a final answer, which are compared as they are
 	long    int                       // answers that are too long to be an answer alone
 	fields  []string                  // of all records, in the order in which they are met
 	used    map[string]bool           // fields that something was read from
@@ -143,6 +144,9 @@ func (p *guesses) say(w io.Writer, path string) {
 	}
 	if p.cut > 0 {
 		line += fmt.Sprintf(`; %d answers cut out of worked solutions (\boxed or ####)`, p.cut)
+		if p.whole > 0 {
+			line += fmt.Sprintf(", %d have neither and are compared as a whole", p.whole)
+		}
 	}
 	if p.long > 0 {
 		line += fmt.Sprintf("; %d answers are longer than %d bytes, and final answers are compared", p.long,
@@ -242,8 +246,13 @@ func (s *Source) guess(record *jsonl.Record) (p Problem, level string, err error
 					`the answer's field with --fields answer=FIELD (data.fields in training), or add one`,
 					found.name, value)
 			}
-			if !cut && len(value) > mostAnswer && s.guesses != nil {
-				s.guesses.long++
+			if !cut && s.guesses != nil {
+				if isWorked {
+					s.guesses.whole++
+				}
+				if len(value) > mostAnswer {
+					s.guesses.long++
+				}
 			}
 			if cut {
 				s.cuts()

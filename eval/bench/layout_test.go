@@ -124,6 +124,24 @@ func TestNotUsed(t *testing.T) {
 	}
 }
 
+// TestWholeSolutions: where some solutions have a marked answer, those without one are spoken of; where none has, they
+// are answers.
+func TestWholeSolutions(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"problem": "x", "solution": "so \\boxed{3}"}` + "\n" + `{"problem": "y", "solution": "I give up"}`: "" +
+			`; 1 answers cut out of worked solutions (\boxed or ####), 1 have neither and are compared as a whole` + "\n",
+		`{"problem": "x", "solution": "3"}`: "answer from solution\n",
+	} {
+		var said strings.Builder
+		if _, err := Load(write(t, "data.jsonl", text), []string{"en"}, Options{Say: &said}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(said.String(), want) {
+			t.Errorf("%s: said %q, want %q", text, said.String(), want)
+		}
+	}
+}
+
 // TestUnusualData is about data that cannot be what was meant: one line says why.
 func TestUnusualData(t *testing.T) {
 	for _, c := range []struct {

@@ -86,7 +86,7 @@ func Open(name string, o Options) (*Reader, error) {
 
 // OpenFiles reads the given files one after another.
 func OpenFiles(files []string, o Options) *Reader {
-	return &Reader{files: slices.Clone(files), options: o}
+	return &Reader{files: slices.Clone(files), options: o, where: strings.Join(files, ", ")}
 }
 
 // Next returns the next record, or io.EOF after the last.
@@ -117,7 +117,7 @@ func (r *Reader) Next() (*jsonl.Record, error) {
 	}
 }
 
-// Where returns the file and row of the last record, for errors about its content.
+// Where returns the file and row of the last record, for errors about its content; before the first, the files.
 func (r *Reader) Where() string { return r.where }
 
 // Close closes the file that is open.

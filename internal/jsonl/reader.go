@@ -23,13 +23,16 @@ type Reader struct {
 	file    io.Closer
 	scanner *bufio.Scanner
 	line    int
+	pipe    bool // may have no end yet
 }
 
 // Open opens a file for reading; "-" is stdin, and a name that ends in .gz is
 // unpacked.
 func Open(path string) (*Reader, error) {
 	if path == "-" {
-		return NewReader("stdin", os.Stdin), nil
+		r := NewReader("stdin", os.Stdin)
+		r.pipe = true
+		return r, nil
 	}
 	kind, packed := filetype.OfFile(path), strings.HasSuffix(path, ".gz")
 	switch {
@@ -77,6 +80,9 @@ func (r *Reader) Next() (*Record, error) {
 			continue
 		}
 		record, err := ParseRecord(text)
+		if errors.Is(err, errEndsEarly) && r.goesOn() {
+			err = fmt.Errorf("%w: a record and all its fields are one line here, as jq -c writes them", err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Where(), err)
 		}
@@ -89,6 +95,16 @@ func (r *Reader) Next() (*Record, error) {
 		return nil, fmt.Errorf("%s:%d: %w", r.path, r.line+1, Packed(err))
 	}
 	return nil, io.EOF
+}
+
+// goesOn reports whether a file has more text, which ends the reading of it. A pipe is not waited for.
+func (r *Reader) goesOn() bool {
+	for !r.pipe && r.scanner.Scan() {
+		if len(bytes.TrimSpace(r.scanner.Bytes())) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Where is the file and line of the last record, for errors about its content.
