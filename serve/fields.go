@@ -64,6 +64,49 @@ func (f *fields) refuses(name, why string, usual ...string) {
 	f.errs = append(f.errs, fmt.Errorf("field %q: %s", name, why))
 }
 
+// seed reads a whole number of 64 bits, with a sign or without. -1 is what vLLM and llama.cpp take for none.
+func (f *fields) seed() (seed uint64, given bool) {
+	if value, err := f.record.Find("seed"); err == nil && len(value) > 0 && value[0] == '-' {
+		var signed int64
+		given = f.take("seed", &signed) && signed != -1
+		return uint64(signed), given
+	}
+	given = f.take("seed", &seed)
+	return seed, given
+}
+
+// steered are fields of other servers that would make another text of a completion, with the values that change
+// nothing. A client that gives one means it: unlike fields that nobody knows, they are not passed over.
+var steered = []struct {
+	names []string
+	usual []string
+}{
+	{[]string{"guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"}, nil}, // vLLM's
+	{[]string{"chat_template", "truncate_prompt_tokens", "logits_processors", "thinking_token_budget"}, nil},
+	{[]string{"allowed_token_ids", "bad_words"}, []string{"[]"}},
+	{[]string{"use_beam_search", "include_stop_str_in_output"}, []string{"false"}},
+	{[]string{"length_penalty", "typical_p"}, []string{"1", "1.0"}},
+	{[]string{"grammar"}, []string{`""`}}, // llama.cpp's
+	{[]string{"json_schema", "samplers"}, nil},
+	{[]string{"mirostat", "dynatemp_range", "xtc_probability", "dry_multiplier"}, []string{"0", "0.0"}},
+	{[]string{"top_n_sigma"}, []string{"-1", "-1.0"}},
+}
+
+// renamed are fields of llama.cpp's server that have another name here.
+var renamed = map[string]string{"repeat_penalty": "repetition_penalty", "n_predict": "max_tokens"}
+
+// steering refuses what would make another text of a completion and is not to be had here.
+func (f *fields) steering() {
+	for _, s := range steered {
+		for _, name := range s.names {
+			f.refuses(name, "what is generated would follow it, and it is not to be had: leave it out", s.usual...)
+		}
+	}
+	for name, here := range renamed {
+		f.refuses(name, "it is called "+here+" here")
+	}
+}
+
 // passes marks fields as read that change nothing of what is generated.
 func (f *fields) passes(names ...string) {
 	for _, name := range names {

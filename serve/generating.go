@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/model/dense"
@@ -167,7 +168,13 @@ func (s *Server) choice(a *asked, index int, c *engine.Completion, before likeli
 	}
 	out.Text = &said
 	if a.likeliest >= 0 {
-		out.LogProbs = s.logProbs(before, likely, 0)
+		told, begins := newLegacy(), 0
+		if prompt := index / a.request.N; a.echo {
+			s.tell(told, before, s.inPrompt(a.prompts[prompt], a.texts[prompt]))
+			begins = utf8.RuneCountInString(a.texts[prompt])
+		}
+		s.tell(told, likely, s.inCompletion(begins))
+		out.LogProbs = told
 	}
 	return out
 }

@@ -1,8 +1,10 @@
 package serve
 
 import (
+	"strings"
 	"unicode/utf8"
 
+	"github.com/stele-lm/stele/engine/text"
 	"github.com/stele-lm/stele/sampler"
 )
 
@@ -37,40 +39,74 @@ type legacy struct {
 	Offsets  []int                `json:"text_offset"` // in characters of the text
 }
 
-// logProbs tells of a prompt and its completion, or of one of them; offset is where the first token begins.
-func (s *Server) logProbs(prompt, completion likelihoods, offset int) legacy {
-	out := legacy{[]string{}, []*float32{}, []map[string]float32{}, []int{}}
-	for _, l := range []*likelihoods{&prompt, &completion} {
-		for i, token := range l.tokens {
-			said := s.said(token)
-			out.Tokens = append(out.Tokens, said)
-			out.Offsets = append(out.Offsets, offset)
-			offset += utf8.RuneCountInString(said)
-			logprob, top, known := l.at(i)
-			if !known {
-				out.LogProbs, out.Top = append(out.LogProbs, nil), append(out.Top, nil)
-				continue
-			}
-			out.LogProbs = append(out.LogProbs, &logprob)
-			likely := map[string]float32{said: logprob}
-			for _, other := range top {
-				text := s.said(other.Token)
-				if have, ok := likely[text]; !ok || have < other.LogProb {
-					likely[text] = finite(other.LogProb)
-				}
-			}
-			out.Top = append(out.Top, likely)
-		}
+// place is where the next token of a text begins in it, in characters. A token that goes on with a character begins
+// where that does.
+type place struct {
+	stream *text.Stream
+	at     int
+}
+
+// inPrompt begins before the tokens of a prompt. Where these have more in front than its text, as a token that
+// begins a sequence, the text begins after that.
+func (s *Server) inPrompt(tokens []int32, said string) *place {
+	p := &place{stream: s.engine.Tokenizer.NewStream(false)}
+	if whole, err := s.engine.Tokenizer.Decode(tokens, false); err == nil && strings.HasSuffix(whole, said) {
+		p.at = utf8.RuneCountInString(said) - utf8.RuneCountInString(whole)
 	}
-	return out
+	return p
+}
+
+// inCompletion begins at a character, and leaves special tokens out, as a completion's text does.
+func (s *Server) inCompletion(at int) *place {
+	return &place{stream: s.engine.Tokenizer.NewStream(true), at: at}
+}
+
+// pass returns where the token begins, and goes behind it.
+func (p *place) pass(token int32) int {
+	at := max(0, p.at)
+	if said, err := p.stream.Push(token); err == nil { // else a vocabulary has no such token, and no text
+		p.at += utf8.RuneCountInString(said)
+	}
+	return at
+}
+
+func newLegacy() *legacy { return &legacy{[]string{}, []*float32{}, []map[string]float32{}, []int{}} }
+
+// tell adds tokens, the first of which begins at a place.
+func (s *Server) tell(out *legacy, l likelihoods, at *place) {
+	for i, token := range l.tokens {
+		said := s.said(token)
+		out.Tokens = append(out.Tokens, said)
+		out.Offsets = append(out.Offsets, at.pass(token))
+		logprob, top, known := l.at(i)
+		if !known {
+			out.LogProbs, out.Top = append(out.LogProbs, nil), append(out.Top, nil)
+			continue
+		}
+		out.LogProbs = append(out.LogProbs, &logprob)
+		likely := map[string]float32{said: logprob}
+		for _, other := range top {
+			called := s.said(other.Token)
+			if have, ok := likely[called]; !ok || have < other.LogProb {
+				likely[called] = finite(other.LogProb)
+			}
+		}
+		out.Top = append(out.Top, likely)
+	}
 }
 
 // likely is a token as /v1/chat/completions tells of it.
 type likely struct {
-	Token   string   `json:"token"`
-	LogProb float32  `json:"logprob"`
-	Bytes   []int    `json:"bytes"`
-	Top     []likely `json:"top_logprobs,omitempty"`
+	Token   string  `json:"token"`
+	LogProb float32 `json:"logprob"`
+	Bytes   []int   `json:"bytes"`
+}
+
+// drawn is a token of a completion, with the likeliest in its place: an empty list where none was asked for, since
+// OpenAI's clients require one.
+type drawn struct {
+	likely
+	Top []likely `json:"top_logprobs"`
 }
 
 func (s *Server) likely(token int32, logprob float32) likely {
@@ -82,24 +118,24 @@ func (s *Server) likely(token int32, logprob float32) likely {
 }
 
 // chatLogProbs tells of a completion's tokens.
-func (s *Server) chatLogProbs(l likelihoods) map[string][]likely {
-	content := []likely{}
+func (s *Server) chatLogProbs(l likelihoods) map[string][]drawn {
+	content := []drawn{}
 	for i, token := range l.tokens {
 		logprob, top, _ := l.at(i)
-		one := s.likely(token, logprob)
+		one := drawn{s.likely(token, logprob), []likely{}}
 		for _, other := range top {
 			one.Top = append(one.Top, s.likely(other.Token, finite(other.LogProb)))
 		}
 		content = append(content, one)
 	}
-	return map[string][]likely{"content": content}
+	return map[string][]drawn{"content": content}
 }
 
 // said is the text of a token, special ones included.
 func (s *Server) said(token int32) string {
-	text, err := s.engine.Tokenizer.Decode([]int32{token}, false)
+	said, err := s.engine.Tokenizer.Decode([]int32{token}, false)
 	if err != nil { // no token's id, which a model may draw all the same
 		return ""
 	}
-	return text
+	return said
 }

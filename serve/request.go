@@ -87,7 +87,9 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, k kind) (*asked, e
 	f.sampling(&a.request, s.engine.Weights.Config.VocabSize)
 	a.request.N = 1
 	f.least("n", &a.request.N, 1)
-	a.identify(f.take("seed", &a.request.Seed))
+	seed, seeded := f.seed()
+	a.request.Seed = seed
+	a.identify(seeded)
 	f.take("stream", &a.stream)
 	var options struct {
 		Usage bool `json:"include_usage"`
@@ -96,6 +98,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, k kind) (*asked, e
 	a.usage = options.Usage
 	f.passes("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
 		"parallel_tool_calls", "verbosity")
+	f.steering()
 	if k == chat {
 		err = s.chat(f, a)
 	} else {

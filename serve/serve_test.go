@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/builtin"
@@ -130,7 +131,7 @@ type saidChoice struct {
 		LogProbs []*float32           `json:"token_logprobs"`
 		Top      []map[string]float32 `json:"top_logprobs"`
 		Offsets  []int                `json:"text_offset"`
-		Content  []likely
+		Content  []drawn
 	}
 }
 
@@ -456,6 +457,14 @@ func TestRefused(t *testing.T) {
 		{chatPath, object{"messages": user, "top_logprobs": 2}, 400, "logprobs"},
 		{chatPath, object{"messages": []object{{"role": "user", "content": []object{{"type": "image_url"}}}}}, 400,
 			"image_url"},
+		{path, object{"prompt": "a", "guided_regex": "[0-9]+"}, 400, `"guided_regex": what is generated would follow it`},
+		{path, object{"prompt": "a", "bad_words": []string{"b"}}, 400, "bad_words"},
+		{path, object{"prompt": "a", "use_beam_search": true}, 400, "use_beam_search"},
+		{path, object{"prompt": "a", "repeat_penalty": 1.1}, 400, `"repeat_penalty": it is called repetition_penalty here`},
+		{path, object{"prompt": "a", "seed": 1.5}, 400, "seed"},
+		{path, object{"prompt": "a", "seed": -1 << 63, "n": 0}, 400, `"n" is 0`},
+		{chatPath, object{"messages": user, "chat_template": "x"}, 400, "chat_template"},
+		{chatPath, object{"messages": user, "grammar": "root ::= [0-9]"}, 400, "grammar"},
 		{"/v1/embeddings", object{}, 404, "/v1/embeddings"},
 	} {
 		if r.says == "tokens" {
@@ -520,6 +529,76 @@ func TestUnread(t *testing.T) {
 	}
 	if said := log.String(); strings.Count(said, "temprature") != 1 || !strings.Contains(said, "temperature") {
 		t.Errorf("said: %q", said)
+	}
+}
+
+// TestNeutral: what changes nothing is no reason to refuse a request, and a seed may have a sign, of which -1 is none.
+func TestNeutral(t *testing.T) {
+	c := start(t, Defaults())
+	text := func(seed any) string {
+		return c.ask("/v1/completions", object{"prompt": "Three", "seed": seed, "max_tokens": 40, "grammar": "",
+			"use_beam_search": false, "typical_p": 1, "bad_words": []string{}, "json_schema": nil}).Choices[0].Text
+	}
+	if text(-2) != text(uint64(1<<64-2)) || text(-2) == text(-3) {
+		t.Error("a negative seed is not its 64 bits")
+	}
+	if text(-1) == text(-1) {
+		t.Error("seed -1 is the same each time: expected a new one")
+	}
+}
+
+// TestOffsets: each token begins at a character of the text, also where it has only a part of one, whole and streamed.
+func TestOffsets(t *testing.T) {
+	c := start(t, Defaults())
+	e := nano(t, engine.Options{})
+	const said = "5 ₿ 🦉 6"
+	ids, err := e.Tokenizer.Encode(said, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.ask("/v1/completions", object{"prompt": said, "add_special_tokens": false, "echo": true, "logprobs": 0,
+		"max_tokens": 1}).Choices[0].LogProbs
+	characters, inside := []rune(said), 0
+	for i := range ids {
+		at := got.Offsets[i]
+		if at >= len(characters) || i > 0 && at < got.Offsets[i-1] {
+			t.Fatalf("token %d begins at %d of %d characters", i, at, len(characters))
+		}
+		if whole := []rune(got.Tokens[i]); !slices.Contains(whole, utf8.RuneError) {
+			if at+len(whole) > len(characters) || string(characters[at:at+len(whole)]) != got.Tokens[i] {
+				t.Errorf("token %d, %q, begins at %d, where the text is %q", i, got.Tokens[i], at,
+					string(characters[at:]))
+			}
+			continue
+		}
+		inside++
+	}
+	if inside == 0 || got.Offsets[len(ids)] != len(characters) {
+		t.Errorf("%d tokens are parts of characters; the completion begins at %d of %d", inside, got.Offsets[len(ids)],
+			len(characters))
+	}
+	body := func() object {
+		return object{"prompt": "Three", "seed": 3, "temperature": 5, "max_tokens": 200, "logprobs": 0,
+			"ignore_eos": true}
+	}
+	whole, streamed := c.ask("/v1/completions", body()).Choices[0], c.streamed("/v1/completions", body()).Choices[0]
+	if !slices.Equal(whole.LogProbs.Offsets, streamed.LogProbs.Offsets) {
+		t.Errorf("offsets %v, streamed %v", whole.LogProbs.Offsets, streamed.LogProbs.Offsets)
+	}
+	last, n := whole.LogProbs.Offsets[199], utf8.RuneCountInString(whole.Text)
+	if last > n || !strings.Contains(whole.Text, "\ufffd") {
+		t.Errorf("the last of 200 tokens begins at %d of %d characters", last, n)
+	}
+}
+
+// TestNoLikeliest: a token of a chat has a list of the likeliest also where none is asked for, as OpenAI's clients
+// read.
+func TestNoLikeliest(t *testing.T) {
+	c := start(t, Defaults())
+	_, answer := c.post("/v1/chat/completions", object{"messages": []object{{"role": "user", "content": "Hi"}},
+		"logprobs": true, "max_tokens": 1})
+	if !bytes.Contains(answer, []byte(`"top_logprobs":[]`)) {
+		t.Errorf("%s", answer)
 	}
 }
 

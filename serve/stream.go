@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/sampler"
@@ -67,7 +66,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, a *asked) {
 	}()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
-	out := &streamer{Server: s, asked: a, w: w, offsets: make([]int, len(a.prompts)*a.request.N)}
+	out := &streamer{Server: s, asked: a, w: w, places: make([]*place, len(a.prompts)*a.request.N)}
 	for _, prompt := range a.prompts {
 		out.used.Prompt += len(prompt)
 	}
@@ -105,11 +104,11 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, a *asked) {
 // streamer writes the chunks of a stream.
 type streamer struct {
 	*Server
-	asked   *asked
-	w       http.ResponseWriter
-	offsets []int // in each completion's text, of the next token
-	used    usage
-	failed  error
+	asked  *asked
+	w      http.ResponseWriter
+	places []*place // of the next token in each completion's text; nil before a completion's first chunk
+	used   usage
+	failed error
 }
 
 func (o *streamer) event(e event) {
@@ -126,9 +125,13 @@ func (o *streamer) event(e event) {
 	}
 	ofPiece := likelihoods{[]int32{e.piece.Token}, []float32{e.piece.LogProb}, [][]sampler.TokenLogProb{e.piece.Top}}
 	wanted := o.asked.likeliest >= 0 && e.reason == ""
+	first := o.places[e.index] == nil
+	if first {
+		o.places[e.index] = o.inCompletion(0)
+	}
 	if o.asked.kind == chat {
 		c.Delta = &message{Content: e.piece.Text}
-		if o.offsets[e.index] == 0 {
+		if first {
 			c.Delta.Role = "assistant"
 		}
 		if wanted {
@@ -137,10 +140,11 @@ func (o *streamer) event(e event) {
 	} else {
 		c.Text = &e.piece.Text
 		if wanted {
-			c.LogProbs = o.logProbs(likelihoods{}, ofPiece, o.offsets[e.index])
+			told := newLegacy()
+			o.tell(told, ofPiece, o.places[e.index])
+			c.LogProbs = told
 		}
 	}
-	o.offsets[e.index] += max(1, utf8.RuneCountInString(o.said(e.piece.Token)))
 	chunk.Choices = append(chunk.Choices, c)
 	o.send(chunk)
 }
