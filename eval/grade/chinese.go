@@ -12,10 +12,13 @@ var chineseDigits = map[rune]int64{
 	'十': 10, '百': 100, '千': 1_000, '万': 10_000, '萬': 10_000, '亿': 100_000_000, '億': 100_000_000,
 }
 
+// chineseSigns stand before a negative numeral.
+var chineseSigns = []string{"-", "负", "負", "マイナス"}
+
 // parseChinese reads a numeral such as 三百二十一, or a fraction such as
 // 二分之一, with an optional sign.
 func parseChinese(s string) (*big.Rat, bool) {
-	for _, sign := range []string{"-", "负", "負", "マイナス"} {
+	for _, sign := range chineseSigns {
 		if rest, ok := strings.CutPrefix(s, sign); ok {
 			value, ok := parseChinese(rest)
 			if !ok {

@@ -13,7 +13,7 @@ import (
 // Numbers in digits as the eleven languages write them.
 var (
 	thousands = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+|(?:\.\d{3})+` +
-		`|(?:'\d{3})+)$`)
+		`|(?:'\d{3})+|(?:_\d{3})+)$`)
 	thousandsTail  = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+|(?:'\d{3})+)\.\d+$`)
 	commaTail      = regexp.MustCompile(`^-?[1-9]\d{0,2}(?:(?:\.\d{3})+|(?: \d{3})+|(?:'\d{3})+),\d+$`)
 	indianNumber   = regexp.MustCompile(`^-?[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d+)?$`)
@@ -32,7 +32,7 @@ func readDecimal(s string) (values []*big.Rat, decimals int) {
 	decimals = -1
 	switch {
 	case thousands.MatchString(s):
-		readings = []string{strings.NewReplacer(",", "", " ", "", ".", "", "'", "").Replace(s)}
+		readings = []string{strings.NewReplacer(",", "", " ", "", ".", "", "'", "", "_", "").Replace(s)}
 		if strings.Count(s, ".") == 1 {
 			readings = append(readings, s)
 		}

@@ -37,11 +37,8 @@ func strictExtract(output string) string {
 		if number := loneNumber(answer); number != "" {
 			return number
 		}
-		if utf8.RuneCountInString(answer) <= 12 && !strings.ContainsAny(answer, `0123456789\`) {
-			if number := lastChinese(answer); number != "" {
-				if strings.Contains(answer, "-"+number) {
-					number = "-" + number
-				}
+		if utf8.RuneCountInString(answer) <= 12 && !strings.ContainsAny(fold(answer), `0123456789\`) {
+			if number := signedChinese(answer); number != "" {
 				return number
 			}
 		}
@@ -123,7 +120,7 @@ func sentence(s string) string {
 }
 
 // grouped matches numbers with thousands separators of the eleven languages.
-var grouped = regexp.MustCompile(`-?\d+(?:[., ]\d{3})*(?:[.,]\d+)?|-?\.\d+`)
+var grouped = regexp.MustCompile(`-?[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d+)?|-?\d+(?:[., ]\d{3})*(?:[.,]\d+)?|-?\.\d+`)
 
 // loneLetter is a variable in a short text.
 var loneLetter = regexp.MustCompile(`(?:^|[^\pL\pM])[a-zA-Z](?:$|[^\pL\pM])`)
@@ -132,6 +129,9 @@ var loneLetter = regexp.MustCompile(`(?:^|[^\pL\pM])[a-zA-Z](?:$|[^\pL\pM])`)
 // besides, such as "57 500 euros." or "14.00。".
 func loneNumber(s string) string {
 	s = fold(s)
+	if rest, ok := strings.CutPrefix(strings.TrimLeft(s, "$ "), "- "); ok {
+		s = "-" + rest
+	}
 	numbers := grouped.FindAllString(s, -1)
 	if len(numbers) != 1 || strings.ContainsAny(s, `\^_=(){}[]/+%<>|!`) || loneLetter.MatchString(s) {
 		return ""
@@ -139,14 +139,83 @@ func loneNumber(s string) string {
 	return lastNumeral(s)
 }
 
-// strictLastNumber returns the last number of a text, or the last Chinese
+var (
+	// formula matches a text between LaTeX's marks.
+	formula = regexp.MustCompile(`\$\$([^$]+)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[((?s:.+?))\\\]`)
+	// bracedMark is a separator in braces, which TeX then sets without a space: 12{,}345 and 3{,}5.
+	bracedMark = regexp.MustCompile(`(\d)\{([.,])\}(\d)`)
+	// spacedGroup is a space of LaTeX's, or a mark that no decimals follow, before three digits.
+	spacedGroup = regexp.MustCompile(`(\d)(?:,?\\[,;:! ]|,?\\thinspace ?|~|[_'])(\d{3})`)
+	// slashed is a fraction or a mixed number at the end of a text.
+	slashed = regexp.MustCompile(`(?:^|[^\d/.,])(-?(?:\d+\s+)?\d+\s?/\s?\d+)$`)
+	// fracture is a fraction or a mixed number in LaTeX.
+	fracture = regexp.MustCompile(`-?(?:\d+\s*(?:\\ )?)?\\[dt]?frac\s*(?:\{[^{}]*\}|\d)\s*(?:\{[^{}]*\}|\d)`)
+)
+
+// groupAlike gives a number's digits the separators that stand in plain text.
+func groupAlike(s string) string {
+	for range 2 { // the second time what shares a digit with the one before
+		s = bracedMark.ReplaceAllString(s, "$1$2$3")
+		s = spacedGroup.ReplaceAllString(s, "$1 $2")
+	}
+	return s
+}
+
+// lastFormula returns the last formula of a text, from its last equals sign on, if the last number stands in it; else
+// nothing. Amounts of money are none: prose stands between their dollars.
+func lastFormula(s string) string {
+	all := formula.FindAllStringSubmatchIndex(s, -1)
+	if all == nil {
+		return ""
+	}
+	at := all[len(all)-1]
+	hasDigit := func(s string) bool { return strings.ContainsFunc(s, func(r rune) bool { return digitValue(r) >= 0 }) }
+	if hasDigit(s[at[1]:]) {
+		return ""
+	}
+	content := ""
+	for i := 2; i < len(at); i += 2 {
+		if at[i] >= 0 {
+			content = s[at[i]:at[i+1]]
+		}
+	}
+	for _, word := range strings.Fields(fontCommand.ReplaceAllString(content, `\text{`)) {
+		if isProse(word) && !strings.Contains(content, `\text{`) {
+			return ""
+		}
+	}
+	if equals := strings.LastIndexByte(content, '='); equals >= 0 && !strings.Contains(content, ",") {
+		content = content[equals+1:]
+	}
+	if !hasDigit(content) {
+		return ""
+	}
+	return strip(content)
+}
+
+// strictLastNumber returns the last formula of a text that ends with one, or its last number, or the last Chinese
 // numeral if there is no other.
 func strictLastNumber(s string) string {
-	s = fold(s)
+	if content := lastFormula(s); content != "" {
+		return content
+	}
+	s = groupAlike(fold(s))
 	if number := lastNumeral(s); number != "" {
 		return number
 	}
-	return lastChinese(s)
+	return signedChinese(s)
+}
+
+// signedChinese is lastChinese with the numeral's sign.
+func signedChinese(s string) string {
+	number := lastChinese(s)
+	before := s[:strings.LastIndex(s, number)]
+	for _, sign := range chineseSigns {
+		if number != "" && strings.HasSuffix(before, sign) {
+			return "-" + number
+		}
+	}
+	return number
 }
 
 // lastNumeral returns the last number in digits, with the magnitude words around it.
@@ -154,6 +223,7 @@ func lastNumeral(s string) string {
 	const most = 12 // numbers that may belong to the last numeral
 	all := grouped.FindAllStringIndex(s, -1)
 	last, end := "", 0
+	fractures := fracture.FindAllStringIndex(s, -1)
 	for _, at := range all[max(0, len(all)-most):] {
 		if at[0] < end {
 			continue // part of the numeral before: 3万5千
@@ -170,6 +240,14 @@ func lastNumeral(s string) string {
 		_, sign := strings.CutPrefix(s[from:], "-")
 		digits := strings.TrimPrefix(s[from:], "-")
 		last, end = decimalComma(s[at[0]:at[1]]), at[1]
+		if m := slashed.FindStringSubmatch(s[max(0, at[1]-40):at[1]]); m != nil && !strings.HasPrefix(s[at[1]:], "/") {
+			last = m[1]
+		}
+		for _, whole := range fractures {
+			if whole[0] <= at[0] && at[1] <= whole[1] {
+				last, end = s[whole[0]:whole[1]], whole[1]
+			}
+		}
 		const longest = 200
 		digits = strings.ToValidUTF8(digits[:min(len(digits), longest)], "")
 		if _, rest, ok := readMagnitude(digits, &budget{left: maxSteps / 100}); ok {
