@@ -58,10 +58,14 @@ resume-check: build
 	@examples/resume-check.sh $(MODEL) $(DATA) runs/resume-check $(FLAGS)
 
 # Kills GRPO runs on XLA, and a study, with signal 9, KILLS times each, resumes them, and
-# compares what they leave with runs that were let alone, byte for byte.
+# compares what they leave with runs that were let alone, byte for byte. Then ROUNDS evaluations, studies and trainings
+# of random settings, by 2 to 4 processes of MPICH's or Open MPI's launcher: one is killed or gets a signal, or the
+# launcher does, up to three times, others go on, and the files are compared with one process's.
 KILLS ?= 12
-kill-check: setup
-	@$(ENV) go test ./cmd/stele -count 1 -v -run 'TestTrainKilled|TestStudyKilled|TestTrainTogetherKilled' -kills $(KILLS)
+ROUNDS ?= 20
+kill-check: setup mpi
+	@$(ENV) go test ./cmd/stele -count 1 -v -timeout 0 -kills $(KILLS) -rounds $(ROUNDS) \
+	  -run 'TestTrainKilled|TestStudyKilled|TestTrainTogetherKilled|TestRounds'
 
 # What is checked without running, the tests as this machine runs them, what is computed again
 # on every other tier of instructions that it has and without any, what runs side by side again

@@ -120,8 +120,9 @@ func (t *thread) tell() {
 	}
 	t.guards.Range(func(key, _ any) bool {
 		if g := key.(*guard); now.Sub(g.since) > g.limit {
-			t.abort(fmt.Sprintf("rank %d on %s: %s has not ended for %v: does its file system hang?", t.rank,
-				t.job.Host, g.what, now.Sub(g.since).Round(time.Second)))
+			t.guards.Delete(g)
+			go t.job.Abort(fmt.Errorf("%s has not ended for %v: does its file system hang?", g.what,
+				now.Sub(g.since).Round(time.Second))) // which asks whether another, that hangs there too, was first
 		}
 		return true
 	})

@@ -19,16 +19,17 @@ const partialFiles = ".*.partial-*"
 // lockFolder makes dir the folder of the run m, or finds that it is already, and keeps
 // other processes out until release is called. What a killed process left half
 // written is removed.
-func lockFolder(ctx context.Context, dir string, m *Manifest, log io.Writer) (
+func lockFolder(ctx context.Context, dir string, m *Manifest, log io.Writer, guard runlock.Guard) (
 	release func() error, err error,
 ) {
-	if err := goesInto(dir, m); err != nil {
+	done := guard("reading "+dir, 0)
+	if err = goesInto(dir, m); err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if done(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	unlock, err := runlock.Lock(ctx, dir, log)
+	unlock, err := runlock.Lock(ctx, dir, log, guard)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +38,8 @@ func lockFolder(ctx context.Context, dir string, m *Manifest, log io.Writer) (
 			unlock()
 		}
 	}()
+	path := filepath.Join(dir, manifestName)
+	defer guard("writing "+path, 0)()
 	if err := removePartial(dir); err != nil {
 		return nil, err
 	}
@@ -44,7 +47,7 @@ func lockFolder(ctx context.Context, dir string, m *Manifest, log io.Writer) (
 	if old, err := readManifest(dir); err != nil || reflect.DeepEqual(old, m) {
 		return unlock, err
 	}
-	return unlock, jsonl.WriteFile(filepath.Join(dir, manifestName), m)
+	return unlock, jsonl.WriteFile(path, m)
 }
 
 // goesInto refuses a folder that the run m cannot be written to: one of something else, of

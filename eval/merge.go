@@ -47,7 +47,7 @@ func Merge(ctx context.Context, dirs []string, out string) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := lockFolder(ctx, out, &whole, os.Stderr)
+	release, err := lockFolder(ctx, out, &whole, os.Stderr, Processes{}.guard)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func Regrade(ctx context.Context, dir, grader, out, version string,
 		} else if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
 			return nil, fmt.Errorf("%s is the run itself: choose another folder for its new verdicts", out)
 		}
-		release, err := lockFolder(ctx, out, m, os.Stderr)
+		release, err := lockFolder(ctx, out, m, os.Stderr, Processes{}.guard)
 		if err != nil {
 			return nil, err
 		}

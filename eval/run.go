@@ -121,7 +121,12 @@ func run(
 			return nil, err
 		}
 		j = opened
-		defer func() { err = errors.Join(err, j.close(), release()) }()
+		defer func() {
+			done := p.guard("closing "+j.path, 0)
+			err = errors.Join(err, j.close())
+			done()
+			err = errors.Join(err, release())
+		}()
 	}
 	r := &running{spec: manifest.Settings, questions: questions, deps: deps, journal: j}
 	if p.several() {
@@ -152,7 +157,7 @@ func run(
 func openRun(ctx context.Context, out string, m *Manifest, questions []Question, deps Deps) (
 	release func() error, j *journal, err error,
 ) {
-	if release, err = lockFolder(ctx, out, m, deps.Log); err != nil {
+	if release, err = lockFolder(ctx, out, m, deps.Log, deps.Processes.guard); err != nil {
 		return nil, nil, err
 	}
 	path := filepath.Join(out, samplesName)

@@ -280,7 +280,7 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release, err := lockFolder(t.Context(), dir, m, nil)
+	release, err := lockFolder(t.Context(), dir, m, nil, Processes{}.guard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stele-lm/stele/engine"
 	"github.com/stele-lm/stele/engine/checkpoint"
@@ -234,7 +235,10 @@ func (r *run) settle(ctx context.Context, found *checked, available int64) error
 		return err
 	}
 	if r.dir != "" && r.writes() {
-		if err := r.checkDisk(found.plan.Memory, s.Config.NumParameters()); err != nil {
+		err := r.guarded("reading "+r.dir, 0, func() error {
+			return r.checkDisk(found.plan.Memory, s.Config.NumParameters())
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -296,8 +300,10 @@ func beforeManifest(e fs.DirEntry) bool {
 // findRun refuses a folder that this run must not write to, and finds the newest
 // checkpoint of the one it goes on with.
 func (r *run) findRun(ctx context.Context, found *checked) error {
-	if _, err := os.Stat(filepath.Join(r.dir, runlock.Name)); err == nil && r.writes() {
-		release, err := runlock.Lock(ctx, r.dir, r.options.Say)
+	done := r.guard("reading "+r.dir, 0)
+	_, none := os.Stat(filepath.Join(r.dir, runlock.Name))
+	if done(); none == nil && r.writes() {
+		release, err := runlock.Lock(ctx, r.dir, r.options.Say, r.guard)
 		if err != nil {
 			return err
 		}
@@ -306,6 +312,8 @@ func (r *run) findRun(ctx context.Context, found *checked) error {
 		}
 	}
 	path := filepath.Join(r.dir, "manifest.json")
+	done = sync.OnceFunc(r.guard("reading "+path, 0))
+	defer done()
 	old, err := readManifest(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -353,7 +361,8 @@ func (r *run) findRun(ctx context.Context, found *checked) error {
 			"with that, and tells apart the languages that it knew (reward.lang_candidates %v)", path,
 			old.Config.Reward.LangCandidates)
 	}
-	if found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf); err != nil {
+	done() // a checkpoint's files are watched one by one
+	if found.latest, found.at, err = latestCheckpoint(r.dir, r.sayf, r.guard); err != nil {
 		return err
 	}
 	if taken := found.at.Step; found.latest != "" && r.config.Steps < taken {

@@ -120,7 +120,7 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 // TestOneWriter: two processes do not write one run.
 func TestOneWriter(t *testing.T) {
 	c, dir := tinyRun(t, 1), t.TempDir()
-	release, err := runlock.Lock(t.Context(), dir, nil)
+	release, err := runlock.Lock(t.Context(), dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

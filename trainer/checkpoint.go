@@ -162,6 +162,17 @@ func hashFile(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// hashGuarded is hashFile for a file of which nobody knows how large it is, watched over.
+func hashGuarded(path string, guard watch) (string, error) {
+	size, done := int64(0), guard("reading "+path, 0)
+	if info, err := os.Stat(path); err == nil {
+		size = info.Size()
+	}
+	done()
+	defer guard("reading "+path, size)()
+	return hashFile(path)
+}
+
 // prune removes checkpoints other than the last Save.KeepLast and the
 // Save.KeepBest that did best in evaluation. One that is there because the run was
 // stopped counts among none of them, and stays while it is the newest.
@@ -248,16 +259,18 @@ func LastCheckpoint(dir string) (string, error) {
 
 // latestCheckpoint finds the newest checkpoint of a run that is whole; empty when
 // the run has none yet. One that is damaged is passed over, and said to be.
-func latestCheckpoint(dir string, logf func(format string, args ...any)) (string, state, error) {
+func latestCheckpoint(dir string, logf func(format string, args ...any), guard watch) (string, state, error) {
 	parent := filepath.Join(dir, "checkpoints")
+	done := guard("reading "+parent, 0)
 	steps, err := checkpointSteps(parent)
+	done()
 	if err != nil || len(steps) == 0 {
 		return "", state{}, err
 	}
 	slices.SortFunc(steps, func(a, b int) int { return cmp.Compare(b, a) })
 	for _, step := range steps {
 		path := filepath.Join(parent, checkpointName(step))
-		s, bad := readState(path)
+		s, bad := readState(path, guard)
 		if bad == nil {
 			return path, s, nil
 		}
@@ -269,10 +282,11 @@ func latestCheckpoint(dir string, logf func(format string, args ...any)) (string
 
 // readState reads a checkpoint's state and checks that its files are those that
 // were written.
-func readState(dir string) (s state, err error) {
+func readState(dir string, guard watch) (s state, err error) {
 	path := filepath.Join(dir, stateFile)
+	done := guard("reading "+path, 0)
 	data, err := os.ReadFile(path)
-	if err != nil {
+	if done(); err != nil {
 		return s, err
 	}
 	if err := jsonl.Unmarshal(data, &s); err != nil {
@@ -285,7 +299,7 @@ func readState(dir string) (s state, err error) {
 		if !filepath.IsLocal(name) {
 			return s, fmt.Errorf("%s: %q leads out of the folder", path, name)
 		}
-		got, err := hashFile(filepath.Join(dir, filepath.FromSlash(name)))
+		got, err := hashGuarded(filepath.Join(dir, filepath.FromSlash(name)), guard)
 		if err != nil {
 			return s, err
 		}

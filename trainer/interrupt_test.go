@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/trainer/objective"
 	"github.com/stele-lm/stele/trainer/reward"
 )
@@ -223,7 +224,7 @@ func TestStopSaysWhatComesOfIt(t *testing.T) {
 		t.Errorf("%v\n%s", err, heard.String())
 	}
 	path := filepath.Join(dir, "checkpoints", "step-2")
-	if s, err := readState(path); err != nil || !s.Interim || s.Step != 2 {
+	if s, err := readState(path, cluster.Alone().GuardFiles); err != nil || !s.Interim || s.Step != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}
 

@@ -226,7 +226,7 @@ func FuzzReadState(f *testing.F) {
 			os.WriteFile(filepath.Join(dir, "a"), nil, 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		s, err := readState(dir)
+		s, err := readState(dir, cluster.Alone().GuardFiles)
 		if err != nil {
 			return
 		}

@@ -238,10 +238,11 @@ func (r *run) take(ctx context.Context) (err error) {
 	if !r.writes() {
 		return nil
 	}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+	err = r.guarded("making "+r.dir, 0, func() error { return os.MkdirAll(r.dir, 0o755) })
+	if err != nil {
 		return err
 	}
-	if r.release, err = runlock.Lock(ctx, r.dir, r.options.Say); err != nil {
+	if r.release, err = runlock.Lock(ctx, r.dir, r.options.Say, r.guard); err != nil {
 		return err
 	}
 	defer r.guard("clearing "+r.dir, 0)()
@@ -423,6 +424,7 @@ func (r *run) load(found *checked) error {
 	if !r.writes() {
 		return nil
 	}
+	path := filepath.Join(r.dir, "manifest.json")
 	if latest != "" {
 		// What may change in a run that goes on, such as its number of steps, is as of now.
 		if reflect.DeepEqual(r.started.Config, *c) {
@@ -435,7 +437,7 @@ func (r *run) load(found *checked) error {
 			}
 		}
 		now.Config = *c
-		return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
+		return r.guarded("writing "+path, 0, func() error { return jsonl.WriteFile(path, now) })
 	}
 	if now.Model, err = modelDir(c.Model); err != nil {
 		return err
@@ -446,13 +448,14 @@ func (r *run) load(found *checked) error {
 		}
 	}
 	if found.adapter != nil {
+		done := r.guard("reading "+found.adapter.Dir, r.memory.Total)
 		files, err := eval.HashAdapter(found.adapter.Dir)
-		if err != nil {
+		if done(); err != nil {
 			return err
 		}
 		maps.Copy(now.Weights, files)
 	}
-	return jsonl.WriteFile(filepath.Join(r.dir, "manifest.json"), now)
+	return r.guarded("writing "+path, 0, func() error { return jsonl.WriteFile(path, now) })
 }
 
 // modelDir returns the absolute path of a model's folder.

@@ -60,7 +60,9 @@ func (g *globals) goOnIn(c *cobra.Command, say io.Writer, model string, folders 
 		if dir == "" {
 			continue
 		}
+		done := g.guard("reading "+dir, 0)
 		m, err := eval.ReadManifest(dir)
+		done()
 		if err != nil || m == nil || m.DTypeAuto {
 			continue // what is wrong with it is said where it is gone on with
 		}

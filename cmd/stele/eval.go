@@ -187,7 +187,9 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 		if g.processes().Rank > 0 {
 			r.out = "" // process 0 alone looks at the folder
 		}
-		if err := eval.Check(spec, found.questions, shard, r.origin, r.out); err != nil {
+		done := g.guard("reading "+r.out, 0)
+		err := eval.Check(spec, found.questions, shard, r.origin, r.out)
+		if done(); err != nil {
 			return err
 		}
 	}
@@ -295,9 +297,9 @@ func (g *globals) findEvaluation(name, length string, spec eval.Spec, source ben
 		model.Config.MaxPositions); err != nil {
 		return nil, err
 	}
-	done := g.guard("reading "+model.Dir, model.Config.NumParameters()*4)
+	defer g.guard("reading "+model.Dir, model.Config.NumParameters()*4)()
 	weights, err := eval.HashWeights(model.Dir)
-	if done(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	found.origin = evalOrigin(model.Executor(), model.DType(), name, weights)

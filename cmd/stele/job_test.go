@@ -222,33 +222,99 @@ func TestStudyTogether(t *testing.T) {
 	}
 }
 
-// TestProcessesHang: a file of an evaluation whose file system hangs ends all with one line that says whose and which.
+// TestProcessesHang: a file of an evaluation, a training or a study whose file system hangs ends all with one line that
+// says whose and which, also where all processes read it at a time.
 func TestProcessesHang(t *testing.T) {
 	l := clustertest.Launchers(t)[0]
 	host, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(t.TempDir(), "run")
-	args := strings.Fields("eval -m builtin:nano --backend go --dtype float32 --bench arith --lang en --limit 2 -n 1 " +
-		"--max-tokens 4 --out " + out)
-	must0(t, args...)
-	samples := filepath.Join(out, "samples.jsonl")
-	if err := errors.Join(os.Remove(samples), syscall.Mkfifo(samples, 0o600)); err != nil {
-		t.Fatal(err)
+	root := t.TempDir()
+	file := writeStudy(t, root, "study.yaml", "", "")
+	commands := map[string]func(out string, more ...string) []string{
+		"eval": func(out string, _ ...string) []string {
+			return strings.Fields("eval -m builtin:nano --backend go --dtype float32 --bench arith --lang en --limit " +
+				"2 -n 1 --max-tokens 4 --out " + out)
+		},
+		"train": func(out string, more ...string) []string {
+			return append(trainTogether(out, "algorithm=sft", "update.batch=2", "steps=1", "save.every=1"), more...)
+		},
+		"study": func(out string, _ ...string) []string {
+			return []string{"study", file, "--backend", "go", "--out", out}
+		},
 	}
-	var log bytes.Buffer
-	c := processes(t, l, 2, &log, args...)
-	c.Env = append(c.Env, "STELE_MPI_DEADLINE=1s")
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
+	cases := []struct{ command, file, doing string }{
+		{"eval", "samples.jsonl", "reading RUN/samples.jsonl"},
+		{"eval", "manifest.json", "reading RUN"},
+		{"train", "manifest.json", "reading RUN"},
+		{"train", "checkpoints/step-1/model.safetensors", "reading RUN/checkpoints/step-1/model.safetensors"},
+		{"train", ".lock", "locking RUN/.lock"},
+		{"study", "jobs/eval/nano.json", "reading RUN"},
+		{"study", "study.yaml", "writing RUN/study.yaml"},
 	}
-	stop := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() })
-	defer stop.Stop()
-	err = c.Wait()
-	want := "stele: rank 0 on " + host + ": reading " + samples + " has not ended for 4s: does its file system hang?"
-	if err == nil || strings.Count(log.String(), "stele:") != 1 || !strings.Contains(log.String(), want) {
-		t.Errorf("%v\n%s\nexpected %s", err, log.String(), want)
+	var runs []*started
+	logs, folders := make([]bytes.Buffer, len(cases)), make([]string, len(cases))
+	for i, c := range cases {
+		folders[i] = filepath.Join(root, fmt.Sprint(i))
+		path := filepath.Join(folders[i], c.file)
+		if strings.Contains(c.file, "step-1") || c.file == "samples.jsonl" { // it is read of a run that is there
+			must0(t, commands[c.command](folders[i])...)
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if c.command == "study" { // without it the folder is none of a study's
+			err = errors.Join(err, os.MkdirAll(filepath.Join(folders[i], "jobs"), 0o755))
+		}
+		if err := errors.Join(err, syscall.Mkfifo(path, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range cases { // all wait at a time
+		run := processes(t, l, 2, &logs[i], commands[c.command](folders[i], "--resume")...)
+		run.Env = append(run.Env, "STELE_MPI_DEADLINE=2s")
+		runs = append(runs, start(t, run))
+	}
+	for i, c := range cases {
+		err, said := runs[i].end(), logs[i].String()
+		want := " on " + host + ": " + strings.ReplaceAll(c.doing, "RUN", folders[i]) + " has not ended for "
+		if err == nil || strings.Count(said, "stele:") != 1 || !strings.Contains(said, want) ||
+			!strings.Contains(said, "does its file system hang?") {
+			t.Errorf("%s, %s: %v\n%s\nexpected %s", c.command, c.file, err, said, want)
+		}
+	}
+}
+
+// TestProcessesStop: of three processes of which one has the only question, one that has it or not gets Ctrl-C: all end
+// in its midst, with one line and the exit status of one process.
+func TestProcessesStop(t *testing.T) {
+	l := clustertest.Launchers(t)[0]
+	for _, rank := range []string{"0", "2"} {
+		out := filepath.Join(t.TempDir(), "run")
+		var log bytes.Buffer
+		c := start(t, processes(t, l, 3, &log, strings.Fields("eval -m builtin:nano --backend go --dtype float32 "+
+			"--bench arith --lang en --limit 1 -n 2000 --max-tokens 1000 --temperature 1 --batch 4 --out "+out)...))
+		began := time.Now()
+		if c.reaches(func() bool { return sizeOf(filepath.Join(out, "samples.jsonl")) > 0 }) {
+			for _, pid := range ranksOf(out) {
+				if rankOf(pid) == rank {
+					began = time.Now()
+					_ = syscall.Kill(pid, syscall.SIGINT)
+				}
+			}
+		}
+		err := c.end()
+		exit, took := (*exec.ExitError)(nil), time.Since(began)
+		if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted || took > 20*time.Second {
+			t.Errorf("rank %s: it ended %v later with %v\n%s", rank, took, err, log.String())
+		}
+		said := log.String()
+		if strings.Count(said, "stele:") != 1 || !strings.Contains(said, "stele: interrupted\n") ||
+			strings.Count(said, " of 2000 samples: the same command goes on from there") != 1 {
+			t.Errorf("rank %s: it said\n%s", rank, said)
+		}
 	}
 }
 

@@ -95,7 +95,9 @@ command says how much of the cores' time was used.`,
 			defer w.unload()
 			w.means = evaluations > 1
 			if !c.Flags().Changed("dtype") {
-				if g.dtype, err = s.DType(out); err != nil {
+				done := g.guard("reading "+out, 0)
+				g.dtype, err = s.DType(out)
+				if done(); err != nil {
 					return err
 				}
 				if g.dtype != engine.AutoDType {
@@ -116,7 +118,7 @@ command says how much of the cores' time was used.`,
 				return printJobs(c.OutOrStdout(), g, s, out, options)
 			}
 			r := &study.Run{Study: s, Dir: out, Runner: w, Options: options, Update: update,
-				Workers: workers, Say: c.ErrOrStderr(), Version: buildVersion()}
+				Workers: workers, Say: c.ErrOrStderr(), Version: buildVersion(), Guard: g.guard}
 			if several && g.job.Rank > 0 {
 				return s.Follow(c.Context(), g.job, w, threads.Count)
 			}
@@ -316,7 +318,9 @@ func (w *studyWork) prepare(g *globals, e study.Evaluation, model, called string
 	if g.processes().Rank > 0 {
 		out = "" // process 0 alone looks at the folder
 	}
-	if err := eval.Check(found.spec, found.questions, eval.Shard{}, run.origin, out); err != nil {
+	read := g.guard("reading "+at.Out, 0)
+	err = eval.Check(found.spec, found.questions, eval.Shard{}, run.origin, out)
+	if read(); err != nil {
 		return nil, deps, done, err
 	}
 	loaded, release, err := w.loaded(found.model, at.Threads, batch)

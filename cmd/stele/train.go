@@ -158,6 +158,7 @@ func trainConfig(c *cobra.Command, g *globals, config string, settings []string,
 	if !resume {
 		return readConfig(c, config, settings)
 	}
+	defer g.guard("reading "+out, 0)() // and the settings' file
 	backend, dtype, kernels, devices, err := trainer.RunOptions(out)
 	if err == nil {
 		flags := c.Flags()

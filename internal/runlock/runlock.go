@@ -33,16 +33,26 @@ var (
 	looks = time.Second
 )
 
+// Guard watches over what is done with a lock's file until done is called: its file system may hang.
+type Guard func(what string, bytes int64) (done func())
+
 // Lock keeps other processes from writing the run in dir until release is called. It is an error that another process
 // writes it, on this machine or another. Whether one on another machine still does shows within a minute, which is
 // waited for, as where a job was killed and is started again elsewhere; say, which may be nil, gets a line about that.
-func Lock(ctx context.Context, dir string, say io.Writer) (release func() error, err error) {
+// The guard, which may be nil, does not watch over that minute.
+func Lock(ctx context.Context, dir string, say io.Writer, guard Guard) (release func() error, err error) {
+	if guard == nil {
+		guard = func(string, int64) func() { return func() {} }
+	}
 	path := filepath.Join(dir, Name)
+	done := guard("locking "+path, 0)
 	unlock, locked, err := Take(path)
 	if err != nil {
+		done()
 		return nil, err
 	}
 	holder := holderOf(path)
+	done()
 	if !locked {
 		return nil, holder.refuse(dir)
 	}
@@ -56,7 +66,9 @@ func Lock(ctx context.Context, dir string, say io.Writer) (release func() error,
 		}
 	}
 	note := fmt.Sprintf("process %d on %s, since %s\n", os.Getpid(), own, time.Now().Format(time.DateTime))
+	done = guard("writing "+path, 0)
 	_ = os.WriteFile(path, []byte(note), 0o644) // a full disk is met by what is written next
+	done()
 	ended := make(chan struct{})
 	go func() {
 		tick := time.NewTicker(touched)
@@ -72,6 +84,7 @@ func Lock(ctx context.Context, dir string, say io.Writer) (release func() error,
 	}()
 	return sync.OnceValue(func() error {
 		close(ended)
+		defer guard("unlocking "+path, 0)()
 		_ = os.Truncate(path, 0) // the folder may be gone
 		return unlock()
 	}), nil

@@ -15,16 +15,16 @@ import (
 // moments, as by the child of a process that was killed, is not.
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
-	release, err := Lock(t.Context(), dir, nil)
+	release, err := Lock(t.Context(), dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("is being written by another process (process %d on ", os.Getpid())
-	if _, err := Lock(t.Context(), dir, nil); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := Lock(t.Context(), dir, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want a refusal", err)
 	}
 	time.AfterFunc(100*time.Millisecond, func() { _ = release() })
-	again, err := Lock(t.Context(), dir, nil)
+	again, err := Lock(t.Context(), dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestLock(t *testing.T) {
 	// It is there: it touches its file.
 	touch(0)
 	time.AfterFunc(100*time.Millisecond, func() { _ = os.Chtimes(path, time.Now(), time.Now()) })
-	if _, err := Lock(t.Context(), dir, &said); err == nil ||
+	if _, err := Lock(t.Context(), dir, &said, nil); err == nil ||
 		!strings.Contains(err.Error(), "process 7 on another-machine") ||
 		!strings.Contains(said.String(), "waiting for up to 1s") {
 		t.Errorf("%v, having said %q, want a refusal", err, said.String())
@@ -60,7 +60,7 @@ func TestLock(t *testing.T) {
 	for ago, least := range map[time.Duration]time.Duration{0: alive / 2, -time.Hour: alive / 2, 2 * alive: 0} {
 		touch(ago)
 		began := time.Now()
-		last, err := Lock(t.Context(), dir, nil)
+		last, err := Lock(t.Context(), dir, nil, nil)
 		if err != nil {
 			t.Fatalf("touched %v ago: %v", ago, err)
 		}
@@ -75,7 +75,7 @@ func TestLock(t *testing.T) {
 	touch(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	if _, err := Lock(ctx, dir, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Lock(ctx, dir, nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want to be stopped", err)
 	}
 }

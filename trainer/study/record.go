@@ -144,15 +144,16 @@ var errBusy = errors.New("another process is doing it")
 
 // take keeps other processes off a job until release is called. wait is whether to wait
 // until one that has it lets go.
-func take(
-	ctx context.Context, dir, job string, wait bool, say func(string, ...any),
-) (release func() error, err error) {
-	path := strings.TrimSuffix(recordPath(dir, job), ".json") + ".lock"
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+func (r *Run) take(ctx context.Context, job string, wait bool) (release func() error, err error) {
+	path := strings.TrimSuffix(recordPath(r.Dir, job), ".json") + ".lock"
+	err = r.guarded("making "+filepath.Dir(path), func() error { return os.MkdirAll(filepath.Dir(path), 0o755) })
+	if err != nil {
 		return nil, err
 	}
 	for told := false; ; {
+		done := r.guard("locking " + path)
 		release, locked, err := runlock.Take(path)
+		done()
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -161,7 +162,7 @@ func take(
 		case !wait:
 			return nil, errBusy
 		case !told:
-			say("%s: another process is doing it: waiting", job)
+			r.say("%s: another process is doing it: waiting", job)
 			told = true
 		}
 		select {

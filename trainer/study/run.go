@@ -62,6 +62,9 @@ type Run struct {
 	Say io.Writer
 	// Version is that of stele, for the report.
 	Version string
+	// Guard watches over the reading and writing of records until done is called, while other processes wait for
+	// this one: a file system that hangs says nothing. It may be nil.
+	Guard func(what string, bytes int64) (done func())
 
 	voice  voice
 	mu     sync.Mutex
@@ -180,13 +183,16 @@ func (r *Run) prepare(jobs []*Job) error {
 		r.Say = io.Discard
 	}
 	r.voice.w = r.Say
-	if err := r.owns(); err != nil {
-		return err
-	}
-	if _, err := r.Study.changes(r.Dir, jobs, r.Options); err != nil && !r.Update {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Join(r.Dir, jobsName), 0o755); err != nil {
+	err := r.guarded("reading "+r.Dir, func() error {
+		if err := r.owns(); err != nil {
+			return err
+		}
+		if _, err := r.Study.changes(r.Dir, jobs, r.Options); err != nil && !r.Update {
+			return err
+		}
+		return os.MkdirAll(filepath.Join(r.Dir, jobsName), 0o755)
+	})
+	if err != nil {
 		return err
 	}
 	if r.Update {
@@ -199,12 +205,13 @@ func (r *Run) prepare(jobs []*Job) error {
 
 // keepFile puts the study's file into its folder, one process at a time.
 func (r *Run) keepFile() (err error) {
-	release, err := take(context.Background(), r.Dir, "study", true, r.say)
+	release, err := r.take(context.Background(), "study", true)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
 	path := filepath.Join(r.Dir, "study.yaml")
+	defer r.guard("writing " + path)()
+	defer func() { err = errors.Join(err, release()) }()
 	if err := sweep(path); err != nil {
 		return err
 	}
@@ -306,16 +313,17 @@ func (s *Study) stale(changed map[string]bool) (all []*Job) {
 
 // remove removes a job's folder and record.
 func (r *Run) remove(j *Job) error {
-	record, err := readRecord(r.Dir, j.Name)
+	record, err := r.record(j.Name)
 	if err != nil || record == nil {
 		return err
 	}
-	release, err := take(context.Background(), r.Dir, j.Name, false, r.say)
+	release, err := r.take(context.Background(), j.Name, false)
 	if err != nil {
 		return err
 	}
 	r.say("%s: removed, to be run anew", j.Name)
 	folder, removed := r.folder(j), r.removed(j)
+	defer r.guard("removing " + folder)()
 	err = os.RemoveAll(removed)
 	if moved := os.Rename(folder, removed); err == nil && !errors.Is(moved, fs.ErrNotExist) {
 		err = moved
@@ -346,43 +354,13 @@ func (r *Run) job(ctx context.Context, j *Job, others int, wait bool) (err error
 		}
 	}
 	number := slices.Index(r.jobs, j) + 1
-	release, err := take(ctx, r.Dir, j.Name, wait, r.say)
+	release, err := r.take(ctx, j.Name, wait)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	if err := sweep(recordPath(r.Dir, j.Name)); err != nil {
-		return err
-	}
-	settings, err := r.Study.settings(r.Dir, j, r.Options)
-	if err != nil {
-		return err
-	}
-	now, err := readRecord(r.Dir, j.Name)
-	if err != nil {
-		return err
-	}
-	if now != nil && j.Kind == Reports && now.changed(settings) != nil {
-		now = nil // it is made of what is done now
-	}
-	if now != nil && !now.produced(r.Dir) {
-		now = nil // it left nothing that other settings could change
-	}
-	if now != nil { // another process may have begun it since
-		if differ := now.changed(settings); len(differ) > 0 {
-			return fmt.Errorf("it was begun with other settings: %s: put them back, or run it anew with --update",
-				strings.Join(differ, ", "))
-		}
-		if now.State == Done {
-			r.say("[%d/%d] %s is done", number, len(r.jobs), j.Name)
-			return nil
-		}
-	}
-	if err := os.RemoveAll(r.removed(j)); err != nil { // of an update that was killed
-		return err
-	}
-	now = &record{Job: j.Name, State: Begun, Settings: settings}
-	if err := now.write(r.Dir); err != nil {
+	now, err := r.begin(j, number)
+	if err != nil || now.State == Done {
 		return err
 	}
 	r.say("[%d/%d] %s", number, len(r.jobs), j.Name)
@@ -395,7 +373,70 @@ func (r *Run) job(ctx context.Context, j *Job, others int, wait bool) (err error
 	default:
 		now.State, now.Error = Failed, err.Error()
 	}
-	return errors.Join(err, now.write(r.Dir))
+	return errors.Join(err, r.keepRecord(now))
+}
+
+// begin returns the record of a job that this process has taken: one that is done, or else one that was just begun.
+func (r *Run) begin(j *Job, number int) (*record, error) {
+	defer r.guard("reading " + recordPath(r.Dir, j.Name))()
+	if err := sweep(recordPath(r.Dir, j.Name)); err != nil {
+		return nil, err
+	}
+	settings, err := r.Study.settings(r.Dir, j, r.Options)
+	if err != nil {
+		return nil, err
+	}
+	now, err := readRecord(r.Dir, j.Name)
+	if err != nil {
+		return nil, err
+	}
+	if now != nil && j.Kind == Reports && now.changed(settings) != nil {
+		now = nil // it is made of what is done now
+	}
+	if now != nil && !now.produced(r.Dir) {
+		now = nil // it left nothing that other settings could change
+	}
+	if now != nil { // another process may have begun it since
+		if differ := now.changed(settings); len(differ) > 0 {
+			return nil, fmt.Errorf("it was begun with other settings: %s: put them back, or run it anew with --update",
+				strings.Join(differ, ", "))
+		}
+		if now.State == Done {
+			r.say("[%d/%d] %s is done", number, len(r.jobs), j.Name)
+			return now, nil
+		}
+	}
+	if err := os.RemoveAll(r.removed(j)); err != nil { // of an update that was killed
+		return nil, err
+	}
+	now = &record{Job: j.Name, State: Begun, Settings: settings}
+	return now, r.keepRecord(now)
+}
+
+// record is readRecord, watched over.
+func (r *Run) record(job string) (*record, error) {
+	defer r.guard("reading " + recordPath(r.Dir, job))()
+	return readRecord(r.Dir, job)
+}
+
+// keepRecord writes a job's record.
+func (r *Run) keepRecord(now *record) error {
+	defer r.guard("writing " + recordPath(r.Dir, now.Job))()
+	return now.write(r.Dir)
+}
+
+// guard is Guard, where there is one.
+func (r *Run) guard(what string) (done func()) {
+	if r.Guard == nil {
+		return func() {}
+	}
+	return r.Guard(what, 0)
+}
+
+// guarded does work that guard watches over.
+func (r *Run) guarded(what string, work func() error) error {
+	defer r.guard(what)()
+	return work()
 }
 
 // work does a training or an evaluation.
@@ -408,7 +449,7 @@ func (r *Run) work(ctx context.Context, j *Job, others int, now *record) error {
 	config := j.Config
 	w.Adapter = j.Adapter
 	if j.From != "" {
-		from, err := readRecord(r.Dir, j.From)
+		from, err := r.record(j.From)
 		if err != nil {
 			return err
 		}
@@ -456,7 +497,7 @@ func (r *Run) startOf(training *Job) (model, tail string, err error) {
 	if made := r.Study.Job(training.From); made.savesAdapter() {
 		return r.startOf(made)
 	}
-	from, err := readRecord(r.Dir, training.From)
+	from, err := r.record(training.From)
 	if err != nil {
 		return "", "", err
 	}
