@@ -5,6 +5,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"reflect"
 	"strings"
@@ -36,9 +37,8 @@ func Read(data []byte, into any) error {
 	}
 	var document yaml.MapSlice
 	if Unmarshal(data, &document, yaml.UseOrderedMap()) == nil {
-		if path, siblings, found := findUnknown(document, reflect.TypeOf(into), ""); found {
-			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line,
-				unknownSetting(path, siblings, reflect.TypeOf(into)))
+		if key, found := findUnknown(document, reflect.TypeOf(into), ""); found {
+			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, key.explain(into))
 		}
 	}
 	return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)
@@ -82,31 +82,88 @@ func inWords(t reflect.Type) string {
 	return jsonl.Expected(t)
 }
 
-// unknownSetting says that a setting is not there, and which was probably meant: one
-// beside it, or one of the same name elsewhere.
-func unknownSetting(path string, siblings []string, root reflect.Type) error {
-	parent, name := "", path
-	if at := strings.LastIndexByte(path, '.'); at >= 0 {
-		parent, name = path[:at+1], path[at+1:]
+// Renaming is implemented by settings that know what other programs call theirs.
+type Renaming interface {
+	// Called says what another program's setting is called here; it is "" where that is not known.
+	Called(setting string) (here string)
+}
+
+// unknownKey is a key that a type has no field for.
+type unknownKey struct {
+	path     string
+	value    any
+	siblings []string // the fields that there are
+}
+
+// explain says that a setting is not there, and which was probably meant: the one that another program calls so, one
+// beside it, one that another program has within it, or one of the same name elsewhere.
+func (u unknownKey) explain(into any) error {
+	r, renaming := into.(Renaming)
+	if renaming {
+		if err := calledHere(u.path, r.Called(u.path), into); err != nil {
+			return err
+		}
 	}
-	if near := nearest.Of(name, siblings); near != "" {
-		return fmt.Errorf("unknown setting %q, did you mean %q?", path, parent+near)
+	parent, name := "", u.path
+	if at := strings.LastIndexByte(u.path, '.'); at >= 0 {
+		parent, name = u.path[:at+1], u.path[at+1:]
+	}
+	if near := nearest.Of(name, u.siblings); near != "" {
+		return fmt.Errorf("unknown setting %q, did you mean %q?", u.path, parent+near)
+	}
+	for name := range leaves(u.path, u.value) {
+		if !renaming {
+			break
+		}
+		if err := calledHere(name, r.Called(name), into); err != nil {
+			return err
+		}
 	}
 	var elsewhere []string
-	walkSettings(root, "", func(known string) {
+	walkSettings(reflect.TypeOf(into), "", func(known string) {
 		if known == name || strings.HasSuffix(known, "."+name) {
 			elsewhere = append(elsewhere, known)
 		}
 	})
 	if len(elsewhere) > 0 {
-		return fmt.Errorf("unknown setting %q, did you mean \"%s\"?", path, strings.Join(elsewhere, `" or "`))
+		return fmt.Errorf("unknown setting %q, did you mean \"%s\"?", u.path, strings.Join(elsewhere, `" or "`))
 	}
-	return fmt.Errorf("unknown setting %q: expected one of %s", path, strings.Join(siblings, ", "))
+	return fmt.Errorf("unknown setting %q: expected one of %s", u.path, strings.Join(u.siblings, ", "))
 }
 
-// findUnknown is the first key of a document that a type has no field for, and the
-// fields that there are.
-func findUnknown(document any, t reflect.Type, path string) (string, []string, bool) {
+// calledHere says what a setting of another program is called here, if that is known.
+func calledHere(name, here string, into any) (err error) {
+	if here == "" {
+		return nil
+	}
+	err = fmt.Errorf("unknown setting %q: here it is %s", name, here)
+	walkSettings(reflect.TypeOf(into), "", func(known string) {
+		if known == here || strings.HasSuffix(known, "."+here) {
+			err = fmt.Errorf("unknown setting %q, did you mean %q?", name, known)
+		}
+	})
+	return err
+}
+
+// leaves are the names of a setting and of all within its value, the outer ones first.
+func leaves(path string, value any) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(path) {
+			return
+		}
+		entries, _ := value.(yaml.MapSlice)
+		for _, item := range entries {
+			for name := range leaves(fmt.Sprintf("%s.%v", path, item.Key), item.Value) {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// findUnknown is the first key of a document that a type has no field for.
+func findUnknown(document any, t reflect.Type, path string) (unknownKey, bool) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -119,29 +176,29 @@ func findUnknown(document any, t reflect.Type, path string) (string, []string, b
 			case reflect.Struct:
 				field, ok := fieldOf(t, key)
 				if !ok {
-					return path + key, names(t), true
+					return unknownKey{path + key, item.Value, names(t)}, true
 				}
 				inner = field
 			case reflect.Map:
 				inner = t.Elem()
 			default:
-				return "", nil, false
+				return unknownKey{}, false
 			}
-			if p, s, found := findUnknown(item.Value, inner, path+key+"."); found {
-				return p, s, found
+			if u, found := findUnknown(item.Value, inner, path+key+"."); found {
+				return u, true
 			}
 		}
 	case []any:
 		if t.Kind() != reflect.Slice {
-			return "", nil, false
+			return unknownKey{}, false
 		}
 		for i, e := range d {
-			if p, s, found := findUnknown(e, t.Elem(), fmt.Sprintf("%s%d.", path, i)); found {
-				return p, s, found
+			if u, found := findUnknown(e, t.Elem(), fmt.Sprintf("%s%d.", path, i)); found {
+				return u, true
 			}
 		}
 	}
-	return "", nil, false
+	return unknownKey{}, false
 }
 
 // noFraction refuses a fraction where a type expects a whole number: the YAML library cuts

@@ -99,6 +99,14 @@ type document[T any] struct {
 	Report   Report     `yaml:"report"`
 }
 
+// Called implements settings.Renaming for what is a setting of training.
+func (document[T]) Called(setting string) (here string) {
+	if strings.HasPrefix(setting, "train.") || strings.HasPrefix(setting, "arms.") {
+		return trainer.Config{}.Called(setting)
+	}
+	return ""
+}
+
 // file is a study's file as it was read, with the settings of each arm and model as far as
 // they are given.
 type file struct {
