@@ -15,4 +15,4 @@
 // H query heads, K key-value heads, E head width, C context.
 package host
 
-//go:generate go run gen.go gen_amx.go gen_dot.go gen_spans.go gen_strips.go
+//go:generate go run gen.go gen_amx.go gen_dot.go gen_outer.go gen_spans.go gen_strips.go

@@ -4,7 +4,7 @@
 // tiers of machines, of what lies between them and of AMX, tiers_amd64.go, where Go finds the
 // tiers' kernels, and offsets_test.go, where the kernels look for the fields of their arguments:
 //
-//	go run gen.go gen_amx.go gen_dot.go gen_spans.go gen_strips.go
+//	go run gen.go gen_amx.go gen_dot.go gen_outer.go gen_spans.go gen_strips.go
 //
 // A tile is R rows of x times 4 rows of w (dot), or of a vector (score) or 4 vectors
 // (mix) of columns of pages: at most 4·R accumulators, R registers for x and one for w.
@@ -61,6 +61,7 @@ func main() {
 		}
 	}
 	amxKernels()
+	outerKernels()
 	stripKernels()
 	spanWords()
 	quantizeSpans()
@@ -106,6 +107,7 @@ func goFile() {
 			}
 			p("},")
 		}
+		t.outerFields()
 		t.stripFields()
 		p("}\n")
 	}
@@ -119,6 +121,7 @@ func goFile() {
 		}
 	}
 	amxGo()
+	outerGo()
 	stripsGo()
 	vnniGo()
 }
@@ -214,17 +217,20 @@ func (t tier) multiply(format string, i, j int) {
 
 // evex writes an instruction of AVX512_BF16, which Go's assembler does not know:
 // map 0F38, prefix F3, three 512-bit registers.
-func evex(opcode, reg, vvvv, rm int) {
+func evex(opcode, reg, vvvv, rm int) { evexPrefixed(prefixF3, opcode, reg, vvvv, rm) }
+
+// evexPrefixed is evex with another prefix.
+func evexPrefixed(prefix, opcode, reg, vvvv, rm int) {
 	inverted := func(n, i int) int { return 1 - n>>i&1 }
 	p("\tBYTE $0x62; BYTE $%#x; BYTE $%#x; BYTE $%#x; BYTE $%#x; BYTE $%#x",
 		inverted(reg, 3)<<7|inverted(rm, 4)<<6|inverted(rm, 3)<<5|inverted(reg, 4)<<4|2,
-		(^vvvv&15)<<3|1<<2|2, 2<<5|inverted(vvvv, 4)<<3, opcode, 3<<6|reg&7<<3|rm&7)
+		(^vvvv&15)<<3|1<<2|prefix, 2<<5|inverted(vvvv, 4)<<3, opcode, 3<<6|reg&7<<3|rm&7)
 }
 
 // fields are those of tile, in order (see tile.go), 8 bytes each.
 var fields = []string{
 	"x", "ldx", "w", "ldw", "k", "last", "pieces", "y", "ldy", "groups", "ahead", "add",
-	"xscale", "ldxs", "wscale", "ldws", "pace", "pages", "step",
+	"xscale", "ldxs", "wscale", "ldws", "pace", "pages", "step", "sums",
 }
 
 // field is an operand: a field of tile, whose pointer is in R15.

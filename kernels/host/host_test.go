@@ -105,7 +105,7 @@ func testProduct(t *testing.T) {
 	defer team.Close()
 	for _, shape := range [][3]int{
 		{1, 64, 64}, {2, 33, 48}, {3, 100, 176}, {5, 130, 576},
-		{25, 36, 896}, {100, 7, 1536}, {7, 40, 20}, {64, 64, 4864},
+		{25, 36, 896}, {100, 7, 1536}, {7, 40, 20}, {64, 64, 4864}, {43, 72, 1600},
 	} {
 		n, out, in := shape[0], shape[1], shape[2]
 		values, x := random(r, out*in), random(r, n*in)

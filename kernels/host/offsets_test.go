@@ -22,6 +22,7 @@ var tileOffsets = map[string]uintptr{
 	"pace":   128,
 	"pages":  136,
 	"step":   144,
+	"sums":   152,
 }
 
 var amxOffsets = map[string]uintptr{

@@ -31,6 +31,8 @@ type Scratch struct {
 
 	sum int32 // of the numbers that Read reads
 
+	sums []float32 // of outer kernels
+
 	amx amxScratch
 }
 
@@ -93,8 +95,15 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) 
 		m.amxProduct(kernels, x, y, ldy, lo, hi, s)
 		return lo, hi
 	}
+	first, few := 0, x.N <= m.tier.rows
+	if x.inLanes > 0 && m.Out%m.tier.outs == 0 {
+		m.outer(x, y, ldy, lo, hi, s)
+		if first = x.inLanes; first == x.N {
+			return lo, hi
+		}
+	}
 	step := hi - lo
-	if x.N > m.tier.rows {
+	if !few {
 		step = blockOut
 	}
 	for at := lo; at < hi; at += step {
@@ -105,10 +114,10 @@ func (m *Matrix) Product(x *Rows, y []float32, ldy, first, end int, s *Scratch) 
 			continue
 		}
 		_ = y[(x.N-1)*ldy+whole-1]
-		if x.N <= m.tier.rows {
+		if few {
 			m.stream(x, y, ldy, at, whole, &s.tile)
 		} else {
-			m.tiles(x, y, ldy, at, whole, s)
+			m.tiles(x, y, ldy, at, whole, first, s)
 		}
 	}
 	return lo, hi
@@ -135,10 +144,10 @@ func (m *Matrix) stream(x *Rows, y []float32, ldy, lo, hi int, t *tile) {
 	m.tier.dot[m.format][x.N-1](t)
 }
 
-// tiles computes outputs lo to hi for many rows, a piece of the inner dimension at a
+// tiles computes outputs lo to hi for many rows, from the first on, a piece of the inner dimension at a
 // time. The outputs' weights stay in the second-level cache while the rows go over
 // them, and meanwhile the tiles fetch those of the next block, each its share.
-func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
+func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi, first int, s *Scratch) {
 	t, f, rows, size := &s.tile, m.format, m.tier.rows, m.piece()
 	widened := f == formatWide && x.N >= panelRows
 	if widened {
@@ -157,7 +166,7 @@ func (m *Matrix) tiles(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
 			ldw = uintptr(k) * 4
 			w, length, next = unsafe.Pointer(&s.panel[0]), ldw, 0
 		}
-		for row := 0; row < x.N; row += blockRows {
+		for row := first; row < x.N; row += blockRows {
 			end := min(row+blockRows, x.N)
 			tiles := (end - row + rows - 1) / rows
 			pace := (int(length)/(k/step) + tiles - 1) / tiles
@@ -206,7 +215,7 @@ func (m *Matrix) address(o, from int) (w unsafe.Pointer, ldw uintptr) {
 // setRows has a tile multiply the rows of x from i on, beginning at input from, which is where
 // a piece begins, by weights of the outputs from o on; it sets x and, for int8, the scales.
 func (m *Matrix) setRows(t *tile, x *Rows, i, o, piece, from int) {
-	at := i*x.D + from
+	at := (i-x.first)*x.D + from
 	switch m.format {
 	case formatBF16:
 		t.x, t.ldx = unsafe.Pointer(&x.bits[at]), uintptr(x.D)*2

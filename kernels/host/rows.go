@@ -17,12 +17,20 @@ type Rows struct {
 
 	words []uint32 // bits, or q, as registers of AMX hold them, see turned
 	steps int      // of all pieces, for int8 weights
+
+	// inLanes rows are in words for outer kernels, too. Where they came in parts Values and bits hold only those that
+	// follow, from row first on.
+	inLanes, first int
+	own            []float32 // Values then
 }
 
 // Set prepares n rows of d values, which it keeps, for products with m and with matrices of
 // its format and width. The team shares the work.
 func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
-	x.N, x.D, x.Values = n, d, values[:n*d]
+	x.N, x.D, x.Values, x.inLanes, x.first = n, d, values[:n*d], m.outerRows(n), 0
+	if x.inLanes > 0 {
+		x.words = grow(x.words, x.inLanes*d/m.format.perWord())
+	}
 	switch m.format {
 	case formatBF16:
 		x.bits = grow(x.bits, n*d)
@@ -33,9 +41,16 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	case formatInt4, formatW8A8:
 		x.growSpans()
 	default:
+		if x.inLanes > 0 {
+			lanes := m.tier.lanes
+			t.Run(x.inLanes/lanes, func(unit, _ int) { x.turn(m, unit*lanes, values[unit*lanes*d:], d, 0, d) })
+		}
 		return
 	}
 	together := 8
+	if x.inLanes > 0 {
+		together = m.tier.lanes
+	}
 	turns := m.amx(n) != nil
 	if turns {
 		together = registerRows
@@ -43,6 +58,9 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 	}
 	convert := func(from int) {
 		x.convert(m.format, from, min(n, from+together))
+		if from < x.inLanes {
+			x.turn(m, from, values[from*d:], d, 0, d)
+		}
 		switch {
 		case turns && m.format == formatBF16:
 			x.turnBits(from)
@@ -60,10 +78,21 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 // SetParts prepares for n rows of d values of which SetPart sets some columns at a time, for products with m. It
 // reports whether it can: where not, whole rows are for Set.
 func (x *Rows) SetParts(n, d int, m *Matrix) bool {
-	x.N, x.D, x.Values = n, d, nil
+	x.N, x.D, x.Values, x.inLanes, x.first = n, d, nil, 0, 0
 	switch {
 	case m.format.inSpans():
 		x.growSpans()
+		return true
+	case m.outerRows(n) > 0 && d%blockOut == 0:
+		x.inLanes = m.outerRows(n)
+		x.first = x.inLanes
+		x.words = grow(x.words, x.inLanes*d/m.format.perWord())
+		if m.format == formatBF16 {
+			x.bits = grow(x.bits, (n-x.first)*d)
+		} else {
+			x.own = grow(x.own, (n-x.first)*d)
+			x.Values = x.own
+		}
 		return true
 	case m.format == formatBF16 && d%blockOut == 0 && m.amx(n) == nil:
 		x.bits = grow(x.bits, n*d)
@@ -77,6 +106,20 @@ func (x *Rows) SetParts(n, d int, m *Matrix) bool {
 func (x *Rows) SetPart(values []float32, lo, hi int, m *Matrix) {
 	width := hi - lo
 	switch {
+	case x.inLanes > 0:
+		for i := 0; i < x.inLanes; i += m.tier.lanes {
+			x.turn(m, i, values[i*width:], width, lo, width)
+		}
+		rest := values[x.inLanes*width : x.N*width]
+		switch {
+		case len(rest) == 0:
+		case m.format == formatBF16:
+			roundBlock(x.bits[lo:], x.D, rest)
+		default:
+			for i := range len(rest) / width {
+				copy(x.own[i*x.D+lo:i*x.D+hi], rest[i*width:])
+			}
+		}
 	case !m.format.inSpans():
 		roundBlock(x.bits[lo:], x.D, values[:x.N*width])
 	case width == spanIn:

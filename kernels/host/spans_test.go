@@ -147,12 +147,14 @@ func TestQuantizeSpans(t *testing.T) {
 
 // TestSetPart: rows that are set some columns at a time are those that are set at once, bit for bit, where the
 // last columns fill no span, too.
-func TestSetPart(t *testing.T) {
+func TestSetPart(t *testing.T) { eachTier(t, testSetPart) }
+
+func testSetPart(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 18))
 	team := NewTeam(1)
 	defer team.Close()
 	for _, n := range []int{5, 40} {
-		for _, in := range []int{4 * blockOut, 3*blockOut + 20} {
+		for _, in := range []int{4 * blockOut, 3*blockOut + 20, 50 * blockOut} {
 			const out = 48
 			weights, values := random(r, out*in), random(r, n*in)
 			m, err := W8A8Matrix(team, &Memory{}, Source{Out: out, In: in, Row: func(to []float32, o int) {
@@ -163,7 +165,7 @@ func TestSetPart(t *testing.T) {
 			}
 			bits := make([]uint16, len(weights))
 			narrow(bits, weights)
-			for _, m := range []Matrix{m, BFloat16Matrix(bits, out, in)} {
+			for _, m := range []Matrix{m, BFloat16Matrix(bits, out, in), Float32Matrix(weights, out, in)} {
 				var whole, parts Rows
 				if !parts.SetParts(n, in, &m) {
 					continue

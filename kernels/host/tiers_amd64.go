@@ -30,6 +30,12 @@ var tier256 = tier{rows: 3, lanes: 8,
 		formatF32:  {mix256F321, mix256F322, mix256F323},
 		formatWide: {mix256Wide1, mix256Wide2, mix256Wide3},
 	},
+	outs: 4,
+	outer: [formatCount][]kernel{
+		formatF32: {outer256F32x1, outer256F32x2, outer256F32x3},
+	}, turnRows: [formatCount]turnKernel{
+		formatF32: turnRows256F32,
+	},
 	strips: strips{left: 4, right: 24,
 		multiply: [formatCount]stripsKernel{
 			formatF32:  multiplyStrips256F32,
@@ -76,6 +82,14 @@ var tier512 = tier{rows: 6, lanes: 16,
 		formatF32:  {mix512F321, mix512F322, mix512F323, mix512F324, mix512F325, mix512F326},
 		formatWide: {mix512Wide1, mix512Wide2, mix512Wide3, mix512Wide4, mix512Wide5, mix512Wide6},
 		formatBF16: {mix512BF161, mix512BF162, mix512BF163, mix512BF164, mix512BF165, mix512BF166},
+	},
+	outs: 8,
+	outer: [formatCount][]kernel{
+		formatF32:  {outer512F32x1, outer512F32x2, outer512F32x3},
+		formatBF16: {outer512BF16x1, outer512BF16x2, outer512BF16x3},
+	}, turnRows: [formatCount]turnKernel{
+		formatF32:  turnRows512F32,
+		formatBF16: turnRows512BF16,
 	},
 	strips: strips{left: 12, right: 32,
 		multiply: [formatCount]stripsKernel{
@@ -551,6 +565,42 @@ func amxInt82x2(c *amxCall)
 var amxNames = [...]string{"amxBF161x1", "amxBF161x2", "amxBF162x1", "amxBF162x2", "amxInt81x2", "amxInt82x2"}
 
 var amxEntries [6]uintptr
+
+//go:noescape
+func outer256F32x1(t *tile)
+
+//go:noescape
+func outer256F32x2(t *tile)
+
+//go:noescape
+func outer256F32x3(t *tile)
+
+//go:noescape
+func turnRows256F32(dst, src unsafe.Pointer, steps int, lddst, ldsrc uintptr)
+
+//go:noescape
+func outer512F32x1(t *tile)
+
+//go:noescape
+func outer512F32x2(t *tile)
+
+//go:noescape
+func outer512F32x3(t *tile)
+
+//go:noescape
+func turnRows512F32(dst, src unsafe.Pointer, steps int, lddst, ldsrc uintptr)
+
+//go:noescape
+func outer512BF16x1(t *tile)
+
+//go:noescape
+func outer512BF16x2(t *tile)
+
+//go:noescape
+func outer512BF16x3(t *tile)
+
+//go:noescape
+func turnRows512BF16(dst, src unsafe.Pointer, steps int, lddst, ldsrc uintptr)
 
 //go:noescape
 func multiplyStrips256F32(y, a, b unsafe.Pointer, k int, ldy, add uintptr)

@@ -31,6 +31,9 @@ const (
 // y[i][s] = Σ x[i][d]·w[d][s] for groups vectors of slots s of each page, and a mix kernel
 // y[i][c] += Σ x[i][s]·w[s][c] for groups of 4 vectors of columns c, over all pages. In
 // bfloat16 they take pairs: x[i][d] and w[d][s] are two numbers.
+//
+// An outer kernel computes what dot does of groups of some vectors of rows, which lie ldx apart, and of a tier's outs
+// rows of w. It fetches pace lines of memory for each lane, from ahead bytes after w on.
 type tile struct {
 	x   unsafe.Pointer
 	ldx uintptr
@@ -59,6 +62,7 @@ type tile struct {
 	// In a score, y moves by step from page to page; in a mix, step is the offset in a page
 	// at which the columns begin.
 	step uintptr
+	sums unsafe.Pointer // in an outer kernel, memory for the sums that wait
 }
 
 // kernel is the inner loop of a product, which a tile describes.
@@ -77,9 +81,13 @@ type tier struct {
 	// lanes / 4 parts of groups strips each.
 	stream [formatCount][]kernel
 	// pair is dot for two strips in spans, where there are many rows; none with vectors of 8 lanes.
-	pair   [formatCount][]kernel
-	strips strips
-	amx    [formatCount]amxKernels // none but with AMX
+	pair [formatCount][]kernel
+	// outer is dot for many rows, by vectors of rows - 1, and for outs outputs; see outer.go.
+	outer    [formatCount][]kernel
+	outs     int
+	turnRows [formatCount]turnKernel
+	strips   strips
+	amx      [formatCount]amxKernels // none but with AMX
 }
 
 // step returns the number that a row's length must be a multiple of.
