@@ -52,39 +52,44 @@ func (e *Engine) ScoreTop(ctx context.Context, pairs []dense.Pair, temperature f
 func (e *Engine) ScoreWith(
 	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64,
 ) ([]Score, error) {
-	return e.ScorePart(ctx, w, pairs, temperature, ScoreTokens, nil)
-}
-
-// ScorePart is ScoreWith of some passes, of at most so many tokens: those for which ours, given how many tokens each
-// has, returns true; nil takes all. Scores of the others' pairs are empty.
-func (e *Engine) ScorePart(
-	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64, most int,
-	ours func(tokens []int) []bool,
-) ([]Score, error) {
-	temperature = cmp.Or(temperature, 1)
 	if err := e.checkPairs(pairs); err != nil {
 		return nil, err
 	}
+	return e.scorePasses(ctx, w, pairs, temperature, dense.Plan(pairs, ScoreTokens))
+}
+
+// ScorePart is ScoreWith of some passes of a plan of the pairs (see dense.Plan). Scores of the others' pairs are empty.
+func (e *Engine) ScorePart(
+	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64, passes []dense.Grouping,
+) ([]Score, error) {
+	if err := e.checkPairs(pairs); err != nil {
+		return nil, err
+	}
+	return e.scorePasses(ctx, w, pairs, temperature, passes)
+}
+
+// scorePasses takes passes, of pairs that were checked.
+func (e *Engine) scorePasses(
+	ctx context.Context, w *model.Weights, pairs []dense.Pair, temperature float64, passes []dense.Grouping,
+) ([]Score, error) {
+	temperature = cmp.Or(temperature, 1)
 	if err := e.upload(w); err != nil {
 		return nil, err
 	}
 	scores := make([]Score, len(pairs))
-	plan, replicas := dense.Plan(pairs, most), w.Replicas()
-	if ours != nil {
-		plan = part(plan, ours)
-	}
+	replicas := w.Replicas()
 	var one sync.Mutex // calls of scored
 	err := onEach(ctx, len(replicas), func(ctx context.Context, device int) error {
-		for at := device; at < len(plan); at += len(replicas) { // the same passes, whoever takes them
+		for at := device; at < len(passes); at += len(replicas) { // the same passes, whoever takes them
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			batch := plan[at].Batch(pairs)
+			batch := passes[at].Batch(pairs)
 			logprobs, entropy, err := e.all()[device].scoreBatch(replicas[device], batch, float32(temperature))
 			if err != nil {
 				return err
 			}
-			for i, index := range plan[at].Indices() {
+			for i, index := range passes[at].Indices() {
 				from, to := batch.First[i], batch.First[i]+len(pairs[index].Completion)
 				scores[index] = Score{LogProbs: logprobs[from:to:to], Entropy: entropy[from:to:to]}
 				one.Lock()
@@ -98,20 +103,6 @@ func (e *Engine) ScorePart(
 		return nil, err
 	}
 	return scores, nil
-}
-
-// part returns the passes of a plan that ours takes.
-func part(plan []dense.Grouping, ours func(tokens []int) []bool) (own []dense.Grouping) {
-	tokens := make([]int, len(plan))
-	for i, g := range plan {
-		tokens[i] = g.Tokens()
-	}
-	for i, mine := range ours(tokens) {
-		if mine {
-			own = append(own, plan[i])
-		}
-	}
-	return own
 }
 
 // scored tells whoever wants to know that a pair is done.

@@ -346,7 +346,8 @@ func (r *run) share(groups [][]*rollout, chosen []problems.Problem, own error) e
 func (r *run) scoreWith(ctx context.Context, w *model.Weights, rollouts []*rollout) (logprobs [][]float32, err error) {
 	logprobs = make([][]float32, len(rollouts))
 	pairs := pairsOf(rollouts)
-	scores, own := r.engine.ScorePart(ctx, w, pairs, r.config.Rollout.Temperature, r.passTokens(pairs), r.ours)
+	passes, _ := r.scoringPasses(pairs)
+	scores, own := r.engine.ScorePart(ctx, w, pairs, r.config.Rollout.Temperature, passes)
 	var b []byte
 	for i, s := range scores {
 		logprobs[i] = s.LogProbs
@@ -367,23 +368,32 @@ func (r *run) scoreWith(ctx context.Context, w *model.Weights, rollouts []*rollo
 	return logprobs, nil
 }
 
-// passTokens is how many tokens a scoring pass has at most: as many as leave passes that processes share about evenly,
-// as the weights are read in each; of few sizes, for each is compiled.
-func (r *run) passTokens(pairs []dense.Pair) int {
+// scoringPasses plans passes that score pairs, and returns this process's. They have at most so many tokens as leave
+// passes that processes share about evenly, as the weights are read in each; of few sizes, for each is compiled.
+func (r *run) scoringPasses(pairs []dense.Pair) (own []dense.Grouping, most int) {
 	const fewest, uneven = 256, 1.15
-	most := engine.ScoreTokens
-	for ; most > fewest; most /= 2 {
+	for most = engine.ScoreTokens; ; most /= 2 {
+		plan := dense.Plan(pairs, most)
+		if r.job.Size == 1 {
+			return plan, most
+		}
 		var costs []int
 		sum := 0
-		for _, g := range dense.Plan(pairs, most) {
+		for _, g := range plan {
 			costs = append(costs, g.Tokens())
 			sum += g.Tokens()
 		}
-		if _, loads := assign(costs, r.job.Size); float64(slices.Max(loads)*r.job.Size) <= uneven*float64(sum) {
-			break
+		of, loads := assign(costs, r.job.Size)
+		if most > fewest && float64(slices.Max(loads)*r.job.Size) > uneven*float64(sum) {
+			continue
 		}
+		for i, rank := range of {
+			if rank == r.job.Rank {
+				own = append(own, plan[i])
+			}
+		}
+		return own, most
 	}
-	return most
 }
 
 // ours says which of some pieces of work are this process's, by what they cost.

@@ -48,9 +48,9 @@ func TestDivide(t *testing.T) {
 	}
 }
 
-// TestPassTokens: scoring passes are as large as lets processes share them about evenly, in padded tokens, and one
-// process has the largest.
-func TestPassTokens(t *testing.T) {
+// TestScoringPasses: scoring passes are as large as lets processes share them about evenly, in padded tokens, and one
+// process has the largest; each pair is in a pass of one process.
+func TestScoringPasses(t *testing.T) {
 	pairs := func(n, prompt int, lengths ...int) (all []dense.Pair) {
 		for i := range n {
 			p := dense.Pair{Prompt: make([]int32, prompt), Completion: make([]int32, lengths[i%len(lengths)])}
@@ -70,9 +70,21 @@ func TestPassTokens(t *testing.T) {
 		{pairs(512, 8, 200, 30, 90), 2, engine.ScoreTokens},
 		{pairs(2, 8, 400, 30), 2, 256}, // one pair costs more than the other
 	} {
-		r := &run{job: &cluster.Job{Size: c.processes}}
-		if got := r.passTokens(c.pairs); got != c.want {
-			t.Errorf("%d pairs, %d processes: %d, want %d", len(c.pairs), c.processes, got, c.want)
+		times := make([]int, len(c.pairs))
+		for rank := range c.processes {
+			r := &run{job: &cluster.Job{Size: c.processes, Rank: rank}}
+			own, most := r.scoringPasses(c.pairs)
+			if most != c.want {
+				t.Errorf("%d pairs, %d processes: %d, want %d", len(c.pairs), c.processes, most, c.want)
+			}
+			for _, pass := range own {
+				for _, i := range pass.Indices() {
+					times[i]++
+				}
+			}
+		}
+		if slices.Min(times) != 1 || slices.Max(times) != 1 {
+			t.Errorf("%d pairs, %d processes: scored %v times", len(c.pairs), c.processes, times)
 		}
 	}
 }
