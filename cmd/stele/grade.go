@@ -133,7 +133,7 @@ func gradeRecord(record *jsonl.Record, g *grade.Grader, known *language.Table) e
 	case err != nil:
 		return err
 	case !hasReference && !hasGT:
-		return errors.New(`no "reference"`)
+		return record.Lacks("reference", "gt")
 	case hasOutput == hasPrediction:
 		return errors.New(`one of "output" and "prediction" is needed`)
 	}

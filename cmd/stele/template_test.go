@@ -233,6 +233,20 @@ func TestTemplateArguments(t *testing.T) {
 	}
 }
 
+// TestSaysDate: where a template asks for the date of today, one is told which it gets.
+func TestSaysDate(t *testing.T) {
+	dir := templated(t, "{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
+	var said strings.Builder
+	root := newRootCommand()
+	root.SetArgs([]string{"generate", "-m", dir, "-p", "a", "--max-tokens", "1", "--backend", "go"})
+	root.SetOut(io.Discard)
+	root.SetErr(&said)
+	want := "chat_template.jinja asks for the date of today: it is 26 July 2024 in every prompt"
+	if err := root.Execute(); err != nil || strings.Count(said.String(), want) != 1 {
+		t.Errorf("%v, said %q", err, said.String())
+	}
+}
+
 // TestSaysUnsampled: who samples is told of settings in generation_config.json that do not count; who scores, whose
 // result does not depend on them, is not.
 func TestSaysUnsampled(t *testing.T) {

@@ -283,6 +283,16 @@ func (t *Template) Special(name string) (token string, ok bool) {
 	return token, ok && text
 }
 
+// WritesDate reports whether the template asks for the date of today, for which Now stands.
+func (t *Template) WritesDate() bool {
+	for _, v := range t.named {
+		if strings.Contains(v.source, "strftime_now") {
+			return true
+		}
+	}
+	return false
+}
+
 // Path is the file that the template stands in.
 func (t *Template) Path() string {
 	v, _ := t.choose(false)
