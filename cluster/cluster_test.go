@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -20,6 +21,9 @@ import (
 	"github.com/stele-lm/stele/cluster/clustertest"
 )
 
+// noFolder is the variable that has a folder in place of the one of shared memory.
+const noFolder = "STELE_CLUSTER_FOLDER"
+
 // role is the variable that makes the test's program one process of a job, and says which part it has.
 const role = "STELE_CLUSTER_ROLE"
 
@@ -31,7 +35,8 @@ func TestMain(m *testing.M) {
 	if part == nil {
 		os.Exit(m.Run())
 	}
-	staging, piece = 100<<10, 50<<10 // so that little data are many pieces
+	staging, piece, sharedArea = 100<<10, 50<<10, 90<<10 // so that little data are many pieces
+	sharedFolder = cmp.Or(os.Getenv(noFolder), sharedFolder)
 	j, err := Join()
 	if err == nil {
 		err = part(j)
@@ -122,7 +127,7 @@ func calls(j *Job) error {
 			}
 		}
 		got := numbers(j.Rank, n)
-		if err := j.AllReduce(got); err != nil {
+		if err := j.AllReduce(got[:n/3], nil, got[n/3:n/2], got[n/2:]); err != nil {
 			return err
 		}
 		for i := range want {
@@ -140,11 +145,12 @@ func calls(j *Job) error {
 	if err := j.ReduceScatter(x, bounds); err != nil {
 		return err
 	}
-	inBytes := make([]int, len(bounds))
-	for i, n := range bounds {
-		inBytes[i] = 4 * n
+	parts := make([][][]byte, j.Size)
+	for rank := range parts { // from the end, each in two pieces
+		own := bytesOf(x[bounds[rank]:bounds[rank+1]])
+		parts[rank] = [][]byte{own[len(own)/2:], nil, own[:len(own)/2]}
 	}
-	if err := j.AllGatherParts(bytesOf(x), inBytes); err != nil {
+	if err := j.AllGatherParts(parts); err != nil {
 		return err
 	}
 	y := numbers(j.Rank, bounds[j.Size])
@@ -219,7 +225,7 @@ func calls(j *Job) error {
 		seen[m.From]++
 	}
 	if j.Rank == 0 {
-		fmt.Println("good:", j.Launcher, j.Library)
+		fmt.Printf("good: %T %s %s\n", j.crosses, j.Launcher, j.Library)
 	}
 	return nil
 }
@@ -301,12 +307,17 @@ func hanging(j *Job) error {
 	return j.Barrier()
 }
 
-// killed has one process kill itself, or stop, while the others wait for it.
+// killed has one process kill itself, or stop, while the others wait for it: for the killed one in a sum that it has
+// begun.
 func killed(j *Job) error {
-	if err := j.Barrier(); err != nil {
+	x := []float32{1}
+	if err := j.AllReduce(x); err != nil {
 		return err
 	}
 	if os.Getenv("STELE_CLUSTER_VICTIM") == strconv.Itoa(j.Rank) {
+		if err := j.Barrier(); err != nil { // as a sum does
+			return err
+		}
 		if fd, err := strconv.Atoi(os.Getenv("PMI_FD")); err == nil {
 			// What a process has open is closed one by one when it is killed, this among the first: on a busy
 			// machine the launcher may run before the rest is.
@@ -318,7 +329,7 @@ func killed(j *Job) error {
 	if os.Getenv("STELE_CLUSTER_STOPPED") == strconv.Itoa(j.Rank) {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	}
-	return j.Barrier()
+	return j.AllReduce(x)
 }
 
 // many has rank 1 send more messages than anybody reads for a while.
@@ -397,14 +408,25 @@ func each(t *testing.T, test func(t *testing.T, l clustertest.Launcher)) {
 	}
 }
 
+// TestCalls: sums cross by memory that processes share, of which no file is left, or by the library if there is none.
 func TestCalls(t *testing.T) {
 	each(t, func(t *testing.T, l clustertest.Launcher) {
-		for _, n := range []int{2, 3, 4} {
-			if out, err := start(t, l, n, "calls"); err != nil || strings.Count(out, "good:") != 1 {
-				t.Errorf("%d processes: %v\n%s", n, err, out)
-			} else if n == 2 {
+		folder := t.TempDir()
+		for _, c := range []struct {
+			n       int
+			folder  string
+			crosses crossing
+		}{{2, folder, (*shared)(nil)}, {3, folder, (*shared)(nil)}, {3, "/no/such/folder", byLibrary{}},
+			{4, folder, (*shared)(nil)}} {
+			out, err := start(t, l, c.n, "calls", noFolder+"="+c.folder)
+			if want := fmt.Sprintf("good: %T", c.crosses); err != nil || strings.Count(out, want) != 1 {
+				t.Errorf("%d processes: %v, expected %q\n%s", c.n, err, want, out)
+			} else if c.n == 2 {
 				t.Log(out)
 			}
+		}
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Errorf("left are %v, %v", left, err)
 		}
 	})
 }

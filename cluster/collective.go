@@ -75,6 +75,11 @@ func (j *Job) gather(data []byte, toAll bool) ([][]byte, error) {
 	if err := j.barrier("a gathering"); err != nil {
 		return nil, err
 	}
+	return j.gathered(data, toAll)
+}
+
+// gathered is gather where all have met, under the job's lock.
+func (j *Job) gathered(data []byte, toAll bool) ([][]byte, error) {
 	t := j.thread
 	own, all := j.staged(0, 8), j.staged(1, 8*j.Size)
 	binary.LittleEndian.PutUint64(own, uint64(len(data)))

@@ -22,7 +22,8 @@ type Job struct {
 
 	together sync.Mutex // one collective call at a time
 	thread   *thread    // nil for a job of one
-	staging  [2][]byte  // see AllReduce
+	staging  [2][]byte  // see staged
+	crosses  crossing   // of sums; nil before the first
 	alone    mail       // of a job of one
 	stopping sync.Once
 	leaving  sync.Once

@@ -2,7 +2,6 @@ package learner
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/kernels/backend"
@@ -35,36 +34,17 @@ func (l *Learner) gather() error {
 	if l.collective != nil {
 		return l.collective.gather(l.replicas[0].trained(l), l.specs, rows)
 	}
-	var parts []byte
-	for _, b := range buckets(l.specs, l.inOrder(), job.Size, together) {
-		err := l.exchange(b, func(r *replica) []backend.Buffer { return r.trained(l) }, func(tensors [][]byte) error {
-			number := len(tensors[0]) / l.specs[b.tensors[0]].Len() // its bytes
-			bounds := make([]int, len(b.bounds))
-			for rank, n := range b.bounds {
-				bounds[rank] = n * number
-			}
-			if len(tensors) == 1 {
-				return job.AllGatherParts(tensors[0], bounds)
-			}
-			parts = slices.Grow(parts[:0], bounds[job.Size])[:bounds[job.Size]]
-			for k, t := range tensors {
-				at, n, from := b.place(job.Rank, k)
-				copy(parts[number*at:], t[number*from:number*(from+n)])
-			}
-			err := job.AllGatherParts(parts, bounds)
-			for rank := range job.Size {
+	return l.exchange(func(r *replica) []backend.Buffer { return r.trained(l) },
+		func(first int, tensors [][]byte) error {
+			parts := make([][][]byte, job.Size)
+			for rank := range parts {
 				for k, t := range tensors {
-					at, n, from := b.place(rank, k)
-					copy(t[number*from:], parts[number*at:number*(at+n)])
+					row, r := len(t)/l.specs[first+k].Shape[0], rows[rank][first+k]
+					parts[rank] = append(parts[rank], t[row*r.From:row*r.To])
 				}
 			}
-			return err
+			return job.AllGatherParts(parts)
 		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // SaveState writes the optimiser's state and more tensors to a file, as one process has them. Where the state is
