@@ -2673,6 +2673,26 @@ for lang, answer, *verdicts in [
 ]:
     add("place", lang, answer, *verdicts, boxed=False)
 
+# Three digits before a fourth are no group, and a dollar after a number is money.
+for lang, answer, *verdicts in [
+    ("en", "So we get 3.1415", "3.1415", "!5"),
+    ("en", "So we get 3.14159 metres", "3.14159", "!59"),
+    ("en", "It weighs 0.1234 kg", "0.1234", "!4"),
+    ("en", "That makes 1,234.5678", "1234.5678", "!8"),
+    ("de", "Das sind 12,3456 Meter", "12.3456", "!6"),
+    ("de", "Das sind 1.234,5678 Meter", "1234.5678", "!8"),
+    ("en", "He bought 3 1000-piece puzzles", "1000", "!0"),
+    ("en", "There are 12 3456", "3456", "!6"),
+    ("en", "It lasted 1990~2000", "2000", "!0"),
+    ("en", "It is number 3_1415", "1415", "!31415"),
+    ("fr", "Elle a 5$ ou 6$", "6", "!5"),
+    ("fr", "Elle a 5$, puis 10$.", "10"),
+    ("fr", "Elle a 5 $ et 10 $.", "10"),
+    ("en", "It is 5$ or 6$.", "6"),
+    ("en", "For 5$ we get $x = 6$ of them.", "6"),
+]:
+    add("ending", lang, answer, *verdicts, boxed=False)
+
 seen = set()
 for row in rows:
     key = (row["output"], row["reference"])

@@ -65,7 +65,7 @@ func isExplanation(s string) bool {
 			prose++
 		}
 	}
-	return prose >= 4 && len(grouped.FindAllString(s, -1)) >= 1
+	return prose >= 4 && grouped.MatchString(s)
 }
 
 // lastBox returns the content of the last \boxed that is not empty. A box in
@@ -122,6 +122,28 @@ func sentence(s string) string {
 // grouped matches numbers with thousands separators of the eleven languages.
 var grouped = regexp.MustCompile(`-?[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d+)?|-?\d+(?:[., ]\d{3})*(?:[.,]\d+)?|-?\.\d+`)
 
+// numbersIn returns where the numbers of a text begin and end. Three digits before a fourth are no group: 3.1415 has
+// decimals, and 12 3456 are two numbers.
+func numbersIn(s string) (all [][]int) {
+	for from := 0; ; {
+		at := grouped.FindStringIndex(s[from:])
+		if at == nil {
+			return all
+		}
+		begin, end := from+at[0], from+at[1]
+		if more := len(s[end:]) - len(strings.TrimLeft(s[end:], "0123456789")); more > 0 {
+			mark := begin + strings.LastIndexAny(s[begin:end], "., ")
+			if s[mark] == ' ' || strings.IndexByte(s[begin:mark], s[mark]) >= 0 {
+				end = mark
+			} else {
+				end += more
+			}
+		}
+		all = append(all, []int{begin, end})
+		from = end
+	}
+}
+
 // loneLetter is a variable in a short text.
 var loneLetter = regexp.MustCompile(`(?:^|[^\pL\pM])[a-zA-Z](?:$|[^\pL\pM])`)
 
@@ -132,8 +154,7 @@ func loneNumber(s string) string {
 	if rest, ok := strings.CutPrefix(strings.TrimLeft(s, "$ "), "- "); ok {
 		s = "-" + rest
 	}
-	numbers := grouped.FindAllString(s, -1)
-	if len(numbers) != 1 || strings.ContainsAny(s, `\^_=(){}[]/+%<>|!`) || loneLetter.MatchString(s) {
+	if len(numbersIn(s)) != 1 || strings.ContainsAny(s, `\^_=(){}[]/+%<>|!`) || loneLetter.MatchString(s) {
 		return ""
 	}
 	return lastNumeral(s)
@@ -142,10 +163,12 @@ func loneNumber(s string) string {
 var (
 	// formula matches a text between LaTeX's marks.
 	formula = regexp.MustCompile(`\$\$([^$]+)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[((?s:.+?))\\\]`)
+	// money is a text to below a dollar that follows a number as another before it does: 5$ or 6$, 5 $ or 6 $.
+	money = regexp.MustCompile(`\d(?:\$| \$ )[^$]*\d$`)
 	// bracedMark is a separator in braces, which TeX then sets without a space: 12{,}345 and 3{,}5.
 	bracedMark = regexp.MustCompile(`(\d)\{([.,])\}(\d)`)
-	// spacedGroup is a space of LaTeX's, or a mark that no decimals follow, before three digits.
-	spacedGroup = regexp.MustCompile(`(\d)(?:,?\\[,;:! ]|,?\\thinspace ?|~|[_'])(\d{3})`)
+	// spacedGroup is a space of LaTeX's, or a mark that no decimals follow, before digits.
+	spacedGroup = regexp.MustCompile(`(\d)(?:,?\\[,;:! ]|,?\\thinspace ?|~|[_'])(\d+)`)
 	// slashed is a fraction or a mixed number at the end of a text.
 	slashed = regexp.MustCompile(`(?:^|[^\d/.,])(-?(?:\d+\s+)?\d+\s?/\s?\d+)$`)
 	// fracture is a fraction or a mixed number in LaTeX.
@@ -156,7 +179,12 @@ var (
 func groupAlike(s string) string {
 	for range 2 { // the second time what shares a digit with the one before
 		s = bracedMark.ReplaceAllString(s, "$1$2$3")
-		s = spacedGroup.ReplaceAllString(s, "$1 $2")
+		s = spacedGroup.ReplaceAllStringFunc(s, func(group string) string {
+			if m := spacedGroup.FindStringSubmatch(group); len(m[2]) == 3 {
+				return m[1] + " " + m[2]
+			}
+			return group // 1990~2000
+		})
 	}
 	return s
 }
@@ -169,6 +197,9 @@ func lastFormula(s string) string {
 		return ""
 	}
 	at := all[len(all)-1]
+	if s[at[0]] == '$' && money.MatchString(s[:at[0]]+strings.TrimRight(s[at[0]:at[1]-1], " ")) {
+		return ""
+	}
 	hasDigit := func(s string) bool { return strings.ContainsFunc(s, func(r rune) bool { return digitValue(r) >= 0 }) }
 	if hasDigit(s[at[1]:]) {
 		return ""
@@ -221,7 +252,7 @@ func signedChinese(s string) string {
 // lastNumeral returns the last number in digits, with the magnitude words around it.
 func lastNumeral(s string) string {
 	const most = 12 // numbers that may belong to the last numeral
-	all := grouped.FindAllStringIndex(s, -1)
+	all := numbersIn(s)
 	last, end := "", 0
 	fractures := fracture.FindAllStringIndex(s, -1)
 	for _, at := range all[max(0, len(all)-most):] {
