@@ -7,7 +7,7 @@ RUN ?= runs/demo
 PACKAGES := ./...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-mpi memory-mpi bench-drafts check-lm-eval build setup demo resume-check kill-check test tests fetched zig tiers \
+.PHONY: man dist dist-check dist-twice cuda-check gpu-check gpu-bundle compiler mpi install-check paper experiment bench-peers bench-trl bench-pass bench-mpi memory-mpi bench-drafts check-lm-eval build setup demo resume-check kill-check slurm-check test tests fetched zig tiers \
   race portable arm64 browser-check check fmt vet lint generated fuzz goldens clean
 
 build: setup
@@ -66,6 +66,10 @@ ROUNDS ?= 20
 kill-check: setup mpi
 	@$(ENV) go test ./cmd/stele -count 1 -v -timeout 0 -kills $(KILLS) -rounds $(ROUNDS) \
 	  -run 'TestTrainKilled|TestStudyKilled|TestTrainTogetherKilled|TestRounds'
+
+# The same under Slurm's srun on this machine, as root on Debian or Ubuntu, whose packages of Slurm it fetches.
+slurm-check: setup mpi
+	@third_party/slurm-check.sh $(ROUNDS)
 
 # What is checked without running, the tests as this machine runs them, what is computed again
 # on every other tier of instructions that it has and without any, what runs side by side again

@@ -500,7 +500,7 @@ func TestStarted(t *testing.T) {
 		{"OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2 PMIX_RANK=1 PMIX_NAMESPACE=a",
 			launcher{name: "Open MPI's mpirun", rank: 1, size: 2, family: openMPI}},
 		{"SLURM_STEP_ID=0 PMI_RANK=2 PMI_SIZE=6 SLURM_LOCALID=0 SLURM_STEP_TASKS_PER_NODE=2(x3)",
-			launcher{name: "srun", rank: 2, size: 6, locals: 2, family: anyMPI}},
+			launcher{name: "srun", rank: 2, size: 6, locals: 2, family: slurmPMI}},
 		{"SLURM_STEP_ID=0 PMIX_RANK=2 PMIX_NAMESPACE=a SLURM_STEP_NUM_TASKS=6",
 			launcher{name: "srun", rank: 2, size: 6, family: anyMPI}},
 	} {
@@ -515,6 +515,15 @@ func TestStarted(t *testing.T) {
 		}
 		if err != nil || *got != c.want {
 			t.Errorf("%s: %+v, %v; want %+v", c.environment, *got, err, c.want)
+		}
+	}
+	for rank := range 2 { // srun --mpi=none: the first task of a machine says it
+		values := map[string]string{"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2",
+			"SLURM_PROCID": strconv.Itoa(rank), "SLURM_LOCALID": strconv.Itoa(rank)}
+		err := unconnected(func(name string) string { return values[name] }, "node7")
+		want := fmt.Sprintf("rank %d on node7: srun started 2 tasks without MPI: ", rank)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || Quiet(err) != (rank > 0) {
+			t.Errorf("%v, quiet %v; want %s", err, Quiet(err), want)
 		}
 	}
 	broken := map[string]string{"PMI_RANK": "4", "PMI_SIZE": "4"}

@@ -20,6 +20,8 @@ const Variable = "STELE_MPI"
 var names = map[family][]string{
 	hydra:   {"libmpi.so.12", "libmpich.so.12", "libmpi_abi.so.0", "libmpi_abi.so.1", "libmpi.so", "libmpich.so"},
 	openMPI: {"libmpi.so.40", "libmpi_abi.so.0", "libmpi_abi.so.1", "libmpi.so.12", "libmpi.so.20", "libmpi.so"},
+	slurmPMI: {"libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12", "libmpi_gnu_123.so.12", "libmpi_abi.so.0",
+		"libmpi_abi.so.1", "libmpi.so.40", "libmpi.so"},
 	anyMPI: {"libmpi.so.40", "libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12", "libmpi_gnu_123.so.12",
 		"libmpi_abi.so.0", "libmpi_abi.so.1", "libmpi.so"},
 }
@@ -43,8 +45,9 @@ func find(l *launcher) (*mpi.Library, error) {
 			}
 			continue
 		}
-		if l.family == hydra && library.OpenMPI {
+		if !l.takes(library) {
 			tried = append(tried, fmt.Sprintf("%s is %s", path, library.Version))
+			library.Close() // or the next one's calls would be its
 			continue
 		}
 		return library, nil

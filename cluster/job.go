@@ -73,7 +73,7 @@ func Join() (*Job, error) {
 	}
 	l, err := started(os.Getenv)
 	if err == nil && l == nil {
-		err = unconnected(os.Getenv)
+		err = unconnected(os.Getenv, j.Host)
 	}
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (j *Job) join(l *launcher) error {
 	}
 	j.Launcher, j.Library = l.name, fmt.Sprintf("%s, %s", library.Version, library.Path)
 	// Before it begins: MPICH's own way to say that a launcher is not its is to end the program.
-	if l.family == hydra && library.OpenMPI || l.family == openMPI && !library.OpenMPI {
+	if !l.takes(library) {
 		return j.mismatch(l)
 	}
 	j.Rank, j.Size = l.rank, l.size // until the library says
@@ -170,6 +170,11 @@ func (j *Job) join(l *launcher) error {
 
 // mismatch says that launcher and library are not of one kind, in which case every process takes itself for rank 0.
 func (j *Job) mismatch(l *launcher) error {
+	if l.name == slurm {
+		return fmt.Errorf("srun started %d processes that the library does not find (%s): srun --mpi=pmix is for Open "+
+			"MPI and --mpi=pmi2 for MPICH and Intel MPI (srun --mpi=list says what there is), or set %s to the "+
+			"libmpi.so of another", l.size, j.Library, Variable)
+	}
 	return fmt.Errorf("%s started %d processes, but for the library each is alone (%s): it belongs to another "+
 		"launcher; start with that one's mpirun, or set %s to the libmpi.so of %s", l.name, l.size, j.Library, Variable,
 		l.name)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/stele-lm/stele/cluster/mpi"
 )
 
 // launcher is what started this process as one of several.
@@ -21,13 +23,17 @@ type launcher struct {
 type family int
 
 const (
-	anyMPI  family = iota // PMI-2 and PMIx under Slurm: what the library was built for
-	hydra                 // MPICH, Intel MPI, MVAPICH: PMI-1 and PMI-2
-	openMPI               // Open MPI's mpirun: PMIx
+	anyMPI   family = iota // PMIx, under Slurm or another runtime: Open MPI, or what the library was built for
+	slurmPMI               // srun --mpi=pmi2: MPICH, Intel MPI, MVAPICH, or what the library was built for
+	hydra                  // MPICH, Intel MPI, MVAPICH: PMI-1 and PMI-2
+	openMPI                // Open MPI's mpirun: PMIx
 )
 
 // OpenMPI is Open MPI's launcher, as Job.Launcher has it.
 const OpenMPI = "Open MPI's mpirun"
+
+// slurm is Slurm's, likewise.
+const slurm = "srun"
 
 // variables are those by which launchers tell a process its rank, the most particular first.
 var variables = []struct {
@@ -39,7 +45,7 @@ var variables = []struct {
 	{"mpirun_rsh", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_RANK",
 		"MV2_COMM_WORLD_LOCAL_SIZE", hydra},
 	{"mpiexec (Hydra)", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", hydra},
-	{"srun", "PMIX_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE", anyMPI},
+	{slurm, "PMIX_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE", anyMPI},
 	{"a PMIx launcher", "PMIX_RANK", "PALS_SIZE", "PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE", anyMPI},
 	{"mpiexec (PALS)", "PALS_RANKID", "PALS_SIZE", "PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE", anyMPI},
 }
@@ -53,7 +59,7 @@ func started(getenv func(string) string) (*launcher, error) {
 		n, err := strconv.Atoi(value)
 		return n, err == nil
 	}
-	slurm := getenv("SLURM_STEP_ID") != ""
+	step := getenv("SLURM_STEP_ID") != ""
 	for _, v := range variables {
 		rank, ranked := number(v.rank)
 		size, sized := number(v.size)
@@ -65,8 +71,8 @@ func started(getenv func(string) string) (*launcher, error) {
 				size)
 		}
 		l := &launcher{name: v.name, rank: rank, size: size, family: v.family}
-		if slurm && v.rank == "PMI_RANK" && getenv("MPI_LOCALNRANKS") == "" { // srun --mpi=pmi2
-			l.name, l.family = "srun", anyMPI
+		if step && v.rank == "PMI_RANK" && getenv("MPI_LOCALNRANKS") == "" { // srun --mpi=pmi2
+			l.name, l.family = slurm, slurmPMI
 			v.local, v.locals = "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"
 		}
 		local, known := number(v.local)
@@ -84,13 +90,31 @@ func started(getenv func(string) string) (*launcher, error) {
 }
 
 // unconnected says that srun started several tasks of this program that it gave no means to find each other.
-func unconnected(getenv func(string) string) error {
+func unconnected(getenv func(string) string, host string) error {
 	tasks, err := strconv.Atoi(getenv("SLURM_STEP_NUM_TASKS"))
 	if getenv("SLURM_STEP_ID") == "" || err != nil || tasks < 2 {
 		return nil
 	}
-	return fmt.Errorf("srun started %d tasks without MPI: use srun --mpi=pmix or --mpi=pmi2 (srun --mpi=list says "+
-		"what there is), or %s=off where each shall work alone", tasks, Variable)
+	l := &launcher{name: slurm, size: tasks}
+	l.rank, _ = strconv.Atoi(getenv("SLURM_PROCID"))
+	l.local, _ = strconv.Atoi(getenv("SLURM_LOCALID"))
+	return &JoinError{launcher: l, host: host, err: fmt.Errorf("srun started %d tasks without MPI: use srun "+
+		"--mpi=pmix for Open MPI or --mpi=pmi2 for MPICH (srun --mpi=list says what there is), or %s=off where "+
+		"each shall work alone", tasks, Variable)}
+}
+
+// takes reports whether a library finds the other processes under this launcher, as far as that is known before it
+// begins.
+func (l *launcher) takes(library *mpi.Library) bool {
+	switch l.family {
+	case hydra:
+		return !library.OpenMPI
+	case openMPI:
+		return library.OpenMPI
+	case anyMPI:
+		return library.PMIx
+	}
+	return true
 }
 
 // connection is the descriptor by which Hydra learns that this process is gone; -1 under another launcher.

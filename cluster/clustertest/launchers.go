@@ -12,10 +12,14 @@ import (
 
 // Launcher starts a program several times.
 type Launcher struct {
-	Name string // mpich, openmpi or impi
+	Name string // mpich, openmpi or impi; pmi2 or pmix are srun's with the first two
 	Dir  string // of its installation
 	run  []string
+	env  []string // beside what Command is given
 }
+
+// Slurm in the environment has tests take srun, with MPICH and with Open MPI: third_party/slurm-check.sh sets it.
+const Slurm = "STELE_TEST_SLURM"
 
 // Launchers returns those that there are. Without MPICH and Open MPI the test fails in CI, where make has fetched
 // them, and is skipped elsewhere.
@@ -26,6 +30,15 @@ func Launchers(t testing.TB) (all []Launcher) {
 		t.Fatal(err)
 	}
 	dir := cmp.Or(os.Getenv("STELE_MPI_DIR"), filepath.Join(cache, "stele", "mpi"))
+	if os.Getenv(Slurm) != "" {
+		for i, mpi := range []string{"pmi2", "pmix"} {
+			l := Launcher{Name: mpi, Dir: filepath.Join(dir, []string{"mpich", "openmpi"}[i]),
+				run: []string{"srun", "--overcommit", "--mpi=" + mpi}}
+			l.env = []string{"STELE_MPI=" + l.Dir}
+			all = append(all, l)
+		}
+		return all
+	}
 	var missing []string
 	for _, l := range []Launcher{
 		{Name: "mpich", run: []string{"mpiexec"}},
@@ -52,7 +65,11 @@ func Launchers(t testing.TB) (all []Launcher) {
 // Command is what starts n processes of a program, with settings of the environment beside this process's.
 func (l Launcher) Command(n int, environment []string, program string, args ...string) *exec.Cmd {
 	run := append(append([]string{}, l.run[1:]...), "-n", fmt.Sprint(n))
-	c := exec.Command(filepath.Join(l.Dir, "bin", l.run[0]), append(append(run, program), args...)...)
-	c.Env = append(os.Environ(), environment...)
+	launcher := filepath.Join(l.Dir, "bin", l.run[0])
+	if l.run[0] == "srun" {
+		launcher = l.run[0]
+	}
+	c := exec.Command(launcher, append(append(run, program), args...)...)
+	c.Env = append(append(os.Environ(), l.env...), environment...)
 	return c
 }

@@ -16,6 +16,8 @@ type Library struct {
 	Version string // the first line of what the library says of itself
 	// OpenMPI is whether the library is Open MPI's, whose mpirun starts its processes and no others'.
 	OpenMPI bool
+	// PMIx is whether it can find its processes by PMIx. An MPICH that cannot ends the program where it is to.
+	PMIx bool
 
 	abi       abi
 	handle    uintptr
@@ -56,9 +58,13 @@ func Load(path string) (*Library, error) {
 		}
 	}
 	l.Version = l.version()
+	l.PMIx = find("PMIx_Init") != 0 || !strings.HasPrefix(l.Version, "MPICH") // of others it is not known
 	l.OpenMPI = l.abi.name == openMPI.name || strings.HasPrefix(l.Version, "Open MPI")
 	return l, nil
 }
+
+// Close lets go of a library that nothing was called of but what says its version.
+func (l *Library) Close() { _ = purego.Dlclose(l.handle) }
 
 // ABI names the library's ABI.
 func (l *Library) ABI() string { return l.abi.name }

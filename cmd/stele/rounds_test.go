@@ -223,7 +223,10 @@ func disturb(t *testing.T, random *rand.Rand, launchers []clustertest.Launcher, 
 		d := choose(random, disturbance{syscall.SIGKILL, false}, disturbance{syscall.SIGKILL, false},
 			disturbance{syscall.SIGKILL, true}, disturbance{syscall.SIGINT, true}, disturbance{syscall.SIGTERM, true},
 			disturbance{syscall.SIGINT, false}, disturbance{syscall.SIGTERM, false},
-			disturbance{syscall.SIGUSR1, l.Name == "openmpi"}) // which passes it on; MPICH's ends
+			disturbance{syscall.SIGUSR1, l.Name != "mpich" && l.Name != "impi"}) // others pass it on, that ends
+		if os.Getenv(clustertest.Slurm) != "" && d.signal == syscall.SIGKILL {
+			d.launcher = false // without srun the tasks go on to their end
+		}
 		enough, late := random.IntN(1+random.IntN(max(1, total))), time.Duration(random.IntN(60))*time.Millisecond
 		who := random.IntN(n)
 		last := attempt == 3

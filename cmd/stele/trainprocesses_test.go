@@ -223,7 +223,7 @@ func TestTrainTogetherKilled(t *testing.T) {
 func rankOf(pid int) string {
 	environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	for entry := range strings.SplitSeq(string(environment), "\x00") {
-		for _, name := range []string{"PMI_RANK=", "OMPI_COMM_WORLD_RANK="} {
+		for _, name := range []string{"PMI_RANK=", "OMPI_COMM_WORLD_RANK=", "PMIX_RANK="} {
 			if rank, ok := strings.CutPrefix(entry, name); ok {
 				return rank
 			}
