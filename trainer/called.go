@@ -107,10 +107,18 @@ const (
 	drawWords  = "not to be had in training: rollouts are drawn from all of the model's distribution"
 )
 
+// parents are the parts of settings, where those have several, in which a name means what called says.
+var parents = map[string]string{"path": "model", "n": "rollout"}
+
 // Called says what a setting of TRL's or verl's is called here; it is "" where that is not known.
 func (Config) Called(setting string) (here string) {
 	if strings.HasPrefix(setting, "eval.") {
 		return ""
 	}
-	return called[setting[strings.LastIndexByte(setting, '.')+1:]]
+	parts := strings.Split(setting, ".")
+	name := parts[len(parts)-1]
+	if parent := parents[name]; parent != "" && len(parts) > 1 && parts[len(parts)-2] != parent {
+		return ""
+	}
+	return called[name]
 }

@@ -58,6 +58,12 @@ func TestCalled(t *testing.T) {
 		"rollout.n=8":                            `"rollout.n", did you mean "rollout.group_size"?`,
 		"actor_rollout_ref.actor.optim.lr=1":     `"actor_rollout_ref.actor.optim.lr", did you mean "optimizer.lr"?`,
 		"actor_rollout_ref.actor.clip_ratio_c=3": `"actor_rollout_ref.actor.clip_ratio_c", did you mean "loss.dual_clip"?`,
+		"algorithm.adv_estimator=grpo":           `"algorithm.adv_estimator", did you mean "loss.advantage"?`,
+		"algorithm.kl_ctrl.kl_coef=0.1":          `"algorithm.kl_ctrl.kl_coef", did you mean "loss.beta"?`,
+		"algorithm.gamma=1":                      `found settings, expected text`,
+		"a.model.path=x":                         `"a.model.path", did you mean "model"?`,
+		"data.path=x":                            `"data.path": expected one of bench`,
+		"reward.n=2":                             `unknown setting "reward.n": expected one of`,
 		"eval.top_k=5":                           `unknown setting "eval.top_k"`,
 		"lora.rnak=5":                            `did you mean "lora.rank"?`,
 	} {

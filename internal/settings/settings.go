@@ -31,17 +31,25 @@ func Read(data []byte, into any) error {
 		}
 		return noFraction(document, reflect.TypeOf(into), "")
 	}
-	var unknown *yaml.UnknownFieldError
-	if !errors.As(err, &unknown) {
-		return Explain(data, err)
-	}
 	var document yaml.MapSlice
+	var key unknownKey
+	found := false
 	if Unmarshal(data, &document, yaml.UseOrderedMap()) == nil {
-		if key, found := findUnknown(document, reflect.TypeOf(into), ""); found {
-			return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, key.explain(into))
+		key, found = findUnknown(document, reflect.TypeOf(into), "")
+	}
+	var unknown *yaml.UnknownFieldError
+	var other yaml.Error
+	switch {
+	case errors.As(err, &unknown) && found && key.siblings != nil:
+		return fmt.Errorf("line %d: %w", unknown.Token.Position.Line, key.explain(into))
+	case errors.As(err, &unknown):
+		return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)
+	case found && key.siblings == nil && errors.As(err, &other) && other.GetToken() != nil:
+		if called := key.called(into); called != nil {
+			return fmt.Errorf("line %d: %w", other.GetToken().Position.Line, called)
 		}
 	}
-	return fmt.Errorf("line %d: unknown setting %q", unknown.Token.Position.Line, unknown.Token.Value)
+	return Explain(data, err)
 }
 
 // Unmarshal reads a YAML document that Text has seen, not strictly. What the YAML library
@@ -92,14 +100,13 @@ type Renaming interface {
 type unknownKey struct {
 	path     string
 	value    any
-	siblings []string // the fields that there are
+	siblings []string // the fields that there are; nil where its path is of a setting that has none of its own
 }
 
 // explain says that a setting is not there, and which was probably meant: the one that another program calls so, one
 // beside it, one that another program has within it, or one of the same name elsewhere.
 func (u unknownKey) explain(into any) error {
-	r, renaming := into.(Renaming)
-	if renaming {
+	if r, renaming := into.(Renaming); renaming {
 		if err := calledHere(u.path, r.Called(u.path), into); err != nil {
 			return err
 		}
@@ -111,13 +118,8 @@ func (u unknownKey) explain(into any) error {
 	if near := nearest.Of(name, u.siblings); near != "" {
 		return fmt.Errorf("unknown setting %q, did you mean %q?", u.path, parent+near)
 	}
-	for name := range leaves(u.path, u.value) {
-		if !renaming {
-			break
-		}
-		if err := calledHere(name, r.Called(name), into); err != nil {
-			return err
-		}
+	if err := u.called(into); err != nil {
+		return err
 	}
 	var elsewhere []string
 	walkSettings(reflect.TypeOf(into), "", func(known string) {
@@ -129,6 +131,20 @@ func (u unknownKey) explain(into any) error {
 		return fmt.Errorf("unknown setting %q, did you mean \"%s\"?", u.path, strings.Join(elsewhere, `" or "`))
 	}
 	return fmt.Errorf("unknown setting %q: expected one of %s", u.path, strings.Join(u.siblings, ", "))
+}
+
+// called says what a setting of another program, the key or one within it, is called here, if that is known.
+func (u unknownKey) called(into any) error {
+	r, renaming := into.(Renaming)
+	if !renaming {
+		return nil
+	}
+	for name := range leaves(u.path, u.value) {
+		if err := calledHere(name, r.Called(name), into); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // calledHere says what a setting of another program is called here, if that is known.
@@ -181,8 +197,10 @@ func findUnknown(document any, t reflect.Type, path string) (unknownKey, bool) {
 				inner = field
 			case reflect.Map:
 				inner = t.Elem()
-			default:
+			case reflect.Interface: // anything
 				return unknownKey{}, false
+			default:
+				return unknownKey{strings.TrimSuffix(path, "."), d, nil}, true
 			}
 			if u, found := findUnknown(item.Value, inner, path+key+"."); found {
 				return u, true
