@@ -230,7 +230,7 @@ func evexPrefixed(prefix, opcode, reg, vvvv, rm int) {
 // fields are those of tile, in order (see tile.go), 8 bytes each.
 var fields = []string{
 	"x", "ldx", "w", "ldw", "k", "last", "pieces", "y", "ldy", "groups", "ahead", "add",
-	"xscale", "ldxs", "wscale", "ldws", "pace", "pages", "step", "sums",
+	"xscale", "ldxs", "wscale", "ldws", "pace", "pages", "step", "sums", "totals",
 }
 
 // field is an operand: a field of tile, whose pointer is in R15.

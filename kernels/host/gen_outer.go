@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -94,12 +95,12 @@ func outerGo() {
 	}
 }
 
-// outer goes over groups of some vectors of rows of x, and for each over pieces of k, over the lanes of a
-// dot product's sum, and over what belongs to a lane. A lane's sums wait, level by level of the tree in which
-// fold adds lanes, for those that they are added to.
+// outer goes over groups of some vectors of rows of x, and for each over the lanes of a dot product's sum, and
+// over what belongs to a lane. A lane's sums wait, level by level of the tree in which fold adds lanes, for those
+// that they are added to.
 func (t tier) outer(format string, vectors int) {
 	outs, lanes, bytes := t.outerOuts(), t.lanes(), t.bits/8
-	levels := len(fmt.Sprintf("%b", lanes)) - 1
+	levels := bits.Len(uint(lanes)) - 1
 	register := func(i int) string { return fmt.Sprintf("%s%d", t.name, i) }
 	acc := func(o, v int) int { return o*vectors + v }
 	x := func(v int) int { return outs*vectors + v }
@@ -109,34 +110,28 @@ func (t tier) outer(format string, vectors int) {
 	w := []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)", "(DI)(R9*4)", "(DI)(R11*1)", "(DI)(R10*2)",
 		"(DI)(R12*1)"}
 	rows := []string{"(SI)", "(SI)(R8*1)", "(SI)(R8*2)"}
-	const wp, pieces, steps, y = "wp-8(SP)", "pieces-16(SP)", "steps-24(SP)", "y-32(SP)"
-	const groups, first = "groups-40(SP)", "first-48(SP)"
+	const steps, y, groups, first, totals = "steps-8(SP)", "y-16(SP)", "groups-24(SP)", "first-32(SP)", "totals-40(SP)"
 	each := func(do func(r int)) {
 		for i := range outs * vectors {
 			do(i)
 		}
 	}
-	// sums are kept in memory level by level, the sum of the pieces so far behind them.
-	at := func(level, r int) string { return fmt.Sprintf("%d(BX)", (level*outs*outerVectors+r)*bytes) }
+	level := func(i, r int) string { return fmt.Sprintf("%d(BX)", (i*outs*outerVectors+r)*bytes) }
+	total := func(r int) string { return fmt.Sprintf("%d(R14)", r*bytes) }
 
-	p("\nTEXT ·%s(SB), NOSPLIT, $48-8\n\tMOVQ t+0(FP), R15", t.outerName(format, vectors))
+	p("\nTEXT ·%s(SB), NOSPLIT, $40-8\n\tMOVQ t+0(FP), R15", t.outerName(format, vectors))
 	move(field("groups"), groups)
 	move(field("y"), y)
-	p("\tMOVQ %s, SI\n\tMOVQ %s, R8\n\tMOVQ %s, R9", field("x"), field("ldx"), field("ldw"))
+	move(field("totals"), totals)
+	move(field("x"), first)
+	p("\tMOVQ %s, R8\n\tMOVQ %s, R9", field("ldx"), field("ldw"))
 	p("\tLEAQ (R9)(R9*2), R10\n\tLEAQ (R9)(R9*4), R11\n\tLEAQ (R10)(R9*4), R12")
 	p("\tMOVQ %s, BX\n\tMOVQ %s, DX\n\tADDQ %s, DX\n\tMOVQ %s, R13", field("sums"), field("w"), field("ahead"),
 		field("pace"))
-	p("strip:")
-	move(field("w"), wp)
-	move(field("pieces"), pieces)
-	p("\tMOVQ $0, %s", first)
-	p("piece:\n\tMOVQ %s, AX\n\tCMPQ %s, $1\n\tJNE full\n\tMOVQ %s, AX\nfull:", field("k"), pieces, field("last"))
-	shift := 6
-	if t.bits == 256 {
-		shift = 5
-	}
-	p("\tSHRQ $%d, AX\n\tMOVQ AX, %s\n\tXORQ R14, R14", shift, steps)
-	p("lane:\n\tLEAQ ·lanes%d<>(SB), AX\n\tMOVBQZX (AX)(R14*1), DI\n\tADDQ %s, DI\n\tMOVQ %s, CX", t.bits, wp, steps)
+	p("\tMOVQ %s, AX\n\tSHRQ $%d, AX\n\tMOVQ AX, %s", field("k"), bits.Len(uint(bytes))-1, steps)
+	p("strip:\n\tMOVQ %s, SI\n\tXORQ R14, R14", first)
+	p("lane:\n\tLEAQ ·lanes%d<>(SB), AX\n\tMOVBQZX (AX)(R14*1), DI\n\tADDQ %s, DI\n\tMOVQ %s, CX", t.bits,
+		field("w"), steps)
 	p("\tMOVQ R13, AX\n\tTESTQ AX, AX\n\tJEQ fetched")
 	p("fetch:\n\tPREFETCHT1 (DX)\n\tADDQ $64, DX\n\tSUBQ $1, AX\n\tJNE fetch\nfetched:")
 	each(func(r int) { p("\t%s %s, %[2]s, %[2]s", t.xor, register(r)) })
@@ -156,17 +151,17 @@ func (t tier) outer(format string, vectors int) {
 		}
 	}
 	p("\tADDQ $%d, SI\n\tADDQ $%[1]d, DI\n\tSUBQ $1, CX\n\tJNE loop", bytes)
-	for level := range levels {
-		p("\tTESTQ $%d, R14\n\tJNE add%d", 1<<level, level)
-		each(func(r int) { p("\tVMOVUPS %s, %s", register(r), at(level, r)) })
-		p("\tINCQ R14\n\tJMP lane\nadd%d:", level)
-		each(func(r int) { p("\tVADDPS %s, %s, %[2]s", at(level, r), register(r)) })
+	for i := range levels {
+		p("\tTESTQ $%d, R14\n\tJNE add%d", 1<<i, i)
+		each(func(r int) { p("\tVMOVUPS %s, %s", register(r), level(i, r)) })
+		p("\tINCQ R14\n\tJMP lane\nadd%d:", i)
+		each(func(r int) { p("\tVADDPS %s, %s, %[2]s", level(i, r), register(r)) })
 	}
-	p("\tCMPQ %s, $0\n\tJEQ one", first)
-	each(func(r int) { p("\tVADDPS %s, %s, %[2]s", at(levels, r), register(r)) })
-	p("one:\n\tSUBQ $1, %s\n\tJEQ done\n\tMOVQ $1, %s\n\tMOVQ %s, AX\n\tADDQ AX, %s", pieces, first, field("k"), wp)
-	each(func(r int) { p("\tVMOVUPS %s, %s", register(r), at(levels, r)) })
-	p("\tJMP piece\ndone:")
+	p("\tMOVQ %s, R14\n\tCMPQ %s, $0\n\tJEQ one", totals, field("add"))
+	each(func(r int) { p("\tVADDPS %s, %s, %[2]s", total(r), register(r)) })
+	p("one:\n\tCMPQ %s, $1\n\tJEQ done", field("pieces"))
+	each(func(r int) { p("\tVMOVUPS %s, %s", register(r), total(r)) })
+	p("\tJMP next\ndone:")
 
 	// Outputs become columns again: four of them are in a part of 128 bits of a register, a row each.
 	p("\tMOVQ %s, AX\n\tMOVQ %s, R14\n\tLEAQ (R14*4), CX\n\tLEAQ (CX)(CX*2), DI", y, field("ldy"))
@@ -208,9 +203,9 @@ func (t tier) outer(format string, vectors int) {
 			p("\tLEAQ (AX)(CX*2), AX")
 		}
 	}
-	p("\tMOVQ AX, %s", y)
-	for range vectors - 1 {
-		p("\tADDQ R8, SI")
+	p("\tMOVQ AX, %s\nnext:\n\tADDQ $%d, %s", y, outs*vectors*bytes, totals)
+	for range vectors {
+		p("\tADDQ R8, %s", first)
 	}
 	p("\tSUBQ $1, %s\n\tJNE strip\n\tVZEROUPPER\n\tRET", groups)
 }

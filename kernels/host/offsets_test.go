@@ -23,6 +23,7 @@ var tileOffsets = map[string]uintptr{
 	"pages":  136,
 	"step":   144,
 	"sums":   152,
+	"totals": 160,
 }
 
 var amxOffsets = map[string]uintptr{

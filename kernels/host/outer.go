@@ -18,11 +18,12 @@ type turnKernel = func(dst, src unsafe.Pointer, steps int, lddst, ldsrc uintptr)
 const (
 	// From outerRows rows on they are multiplied so.
 	outerRows = 32
+	// A part of rows is a multiple of partRows, whatever the lanes of a tier.
+	partRows = 16
 	// outerBytes of x at a time meet the weights: they stay in the second-level cache.
 	outerBytes = 448 << 10
-	// outerSums is the numbers that wait in an outer kernel: of 24 vectors of 16 lanes on four levels, and of
-	// the pieces before.
-	outerSums = 5 * 24 * 16
+	// outerSums is the numbers that wait in an outer kernel: of 24 vectors of 16 lanes on four levels.
+	outerSums = 4 * 24 * 16
 )
 
 // outerRows returns how many of n rows outer kernels multiply by m. The others are left to dot kernels.
@@ -31,6 +32,38 @@ func (m *Matrix) outerRows(n int) int {
 		return 0
 	}
 	return n / m.tier.lanes * m.tier.lanes
+}
+
+// growLanes makes room for the rows that turn turns for products with m.
+func (x *Rows) growLanes(m *Matrix) {
+	x.rowWords = x.D / m.format.perWord()
+	x.words = grow(x.words, x.inLanes*x.rowWords)
+}
+
+// Parts returns into how many parts rows are best divided for what several products make of each: they stay in
+// the second-level cache then.
+func (x *Rows) Parts() int {
+	return max(1, min((x.inLanes*x.rowWords*4+outerBytes-1)/outerBytes, x.inLanes/partRows))
+}
+
+// Part returns one of some parts of the rows, and which row it begins with.
+func (x *Rows) Part(i, parts int) (part Rows, from int) {
+	part = *x
+	if parts == 1 {
+		return part, 0
+	}
+	first, end := rangeOf(x.inLanes/partRows, i, parts)
+	from, end = first*partRows, end*partRows
+	if i+1 == parts {
+		end = x.N
+	}
+	part.N, part.inLanes, part.words = end-from, min(end, x.inLanes)-from, x.words[from*x.rowWords:]
+	if x.first > 0 {
+		part.first = x.first - from
+	} else {
+		part.Values = x.Values[from*x.D:]
+	}
+	return part, from
 }
 
 // perWord returns how many numbers of a format are a word of 32 bits.
@@ -73,35 +106,41 @@ func outerTiles(vectors int) (of [3]int) {
 func (m *Matrix) outer(x *Rows, y []float32, ldy, lo, hi int, s *Scratch) {
 	lanes, outs, kernels := m.tier.lanes, m.tier.outs, m.tier.outer[m.format]
 	_ = y[(x.inLanes-1)*ldy+hi-1]
-	s.sums = grow(s.sums, outerSums)
 	size := m.piece()
 	pieces := (m.In + size - 1) / size
 	_, ldw := m.address(lo, 0)
-	width := ldw / uintptr(m.In)
 	vector := int(ldw) * lanes // bytes
 	vectors := x.inLanes / lanes
 	parts := (vectors + max(3, outerBytes/vector) - 1) / max(3, outerBytes/vector)
+	s.sums = grow(s.sums, outerSums+(vectors/parts+1)*outs*lanes)
 	for part := range parts {
 		first, end := rangeOf(vectors, part, parts)
 		of := outerTiles(end - first)
 		visits := lanes * pieces * (of[0] + of[1] + of[2]) // of lanes
+		pace := (outs*int(ldw)/lineBytes + visits - 1) / visits
 		for o := lo; o < hi; o += outs {
-			t, at := &s.tile, first
-			*t = tile{
-				ldw: ldw, k: uintptr(size) * width, last: uintptr(m.In-(pieces-1)*size) * width,
-				pieces: uintptr(pieces), ldx: uintptr(vector), ldy: uintptr(ldy) * 4, ahead: uintptr(outs) * ldw,
-				pace: uintptr((outs*int(ldw)/lineBytes + visits - 1) / visits), sums: unsafe.Pointer(&s.sums[0]),
-			}
-			t.w, _ = m.address(o, 0)
-			for v := len(of) - 1; v >= 0; v-- {
-				if of[v] == 0 {
-					continue
+			w, _ := m.address(o, 0)
+			ahead := outs * int(ldw)
+			for p, from := 0, 0; from < m.In; p, from = p+1, from+size {
+				before, k := from*int(ldw)/m.In, min(size, m.In-from)*int(ldw)/m.In // bytes
+				t, at := &s.tile, first
+				*t = tile{
+					w: unsafe.Add(w, before), ldw: ldw, k: uintptr(k), pieces: uintptr(pieces - p),
+					add: uintptr(min(p, 1)), ldx: uintptr(vector), ldy: uintptr(ldy) * 4, pace: uintptr(pace),
+					sums: unsafe.Pointer(&s.sums[0]),
 				}
-				t.x, t.y = unsafe.Pointer(&x.words[at*vector/4]), unsafe.Pointer(&y[at*lanes*ldy+o])
-				t.groups = uintptr(of[v])
-				kernels[v](t)
-				at += of[v] * (v + 1)
-				t.ahead += t.pace * lineBytes * uintptr(lanes*pieces*of[v])
+				for v := len(of) - 1; v >= 0; v-- {
+					if of[v] == 0 {
+						continue
+					}
+					t.x = unsafe.Add(unsafe.Pointer(&x.words[at*vector/4]), before*lanes)
+					t.y = unsafe.Pointer(&y[at*lanes*ldy+o])
+					t.totals = unsafe.Pointer(&s.sums[outerSums+(at-first)*outs*lanes])
+					t.groups, t.ahead = uintptr(of[v]), uintptr(ahead-before)
+					kernels[v](t)
+					at += of[v] * (v + 1)
+					ahead += pace * lineBytes * lanes * of[v]
+				}
 			}
 		}
 	}

@@ -18,22 +18,28 @@ type Rows struct {
 	words []uint32 // bits, or q, as registers of AMX hold them, see turned
 	steps int      // of all pieces, for int8 weights
 
-	// inLanes rows are in words for outer kernels, too. Where they came in parts Values and bits hold only those that
-	// follow, from row first on.
+	// inLanes rows are in words for outer kernels. Then bits, and Values of rows that came in parts, hold only those
+	// that follow, from row first on.
 	inLanes, first int
-	own            []float32 // Values then
+	rowWords       int
+	own            []float32 // Values of rows that came in parts
 }
 
-// Set prepares n rows of d values, which it keeps, for products with m and with matrices of
-// its format and width. The team shares the work.
-func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
-	x.N, x.D, x.Values, x.inLanes, x.first = n, d, values[:n*d], m.outerRows(n), 0
+// Set prepares n rows of d values, which it keeps, for products with some matrices of one format and width. The
+// team shares the work.
+func (x *Rows) Set(t *Team, values []float32, n, d int, matrices ...*Matrix) {
+	m := matrices[0]
+	x.N, x.D, x.Values, x.inLanes, x.first = n, d, values[:n*d], n, 0
+	for _, m := range matrices {
+		x.inLanes = min(x.inLanes, m.outerRows(n))
+	}
 	if x.inLanes > 0 {
-		x.words = grow(x.words, x.inLanes*d/m.format.perWord())
+		x.growLanes(m)
 	}
 	switch m.format {
 	case formatBF16:
-		x.bits = grow(x.bits, n*d)
+		x.first = x.inLanes
+		x.bits = grow(x.bits, (n-x.first)*d)
 	case formatInt8:
 		x.bounds = pieceBounds(x.bounds[:0], d)
 		x.q = grow(x.q, n*d)
@@ -57,10 +63,11 @@ func (x *Rows) Set(t *Team, values []float32, n, d int, m *Matrix) {
 		x.growWords(m.format)
 	}
 	convert := func(from int) {
-		x.convert(m.format, from, min(n, from+together))
 		if from < x.inLanes {
 			x.turn(m, from, values[from*d:], d, 0, d)
+			return
 		}
+		x.convert(m.format, from, min(n, from+together))
 		switch {
 		case turns && m.format == formatBF16:
 			x.turnBits(from)
@@ -86,7 +93,7 @@ func (x *Rows) SetParts(n, d int, m *Matrix) bool {
 	case m.outerRows(n) > 0 && d%blockOut == 0:
 		x.inLanes = m.outerRows(n)
 		x.first = x.inLanes
-		x.words = grow(x.words, x.inLanes*d/m.format.perWord())
+		x.growLanes(m)
 		if m.format == formatBF16 {
 			x.bits = grow(x.bits, (n-x.first)*d)
 		} else {
@@ -101,31 +108,35 @@ func (x *Rows) SetParts(n, d int, m *Matrix) bool {
 	return false
 }
 
-// SetPart sets the columns of all rows that are the outputs lo to hi-1 of a block of another matrix, values
-// [N, hi - lo]. Threads may set different columns at once.
-func (x *Rows) SetPart(values []float32, lo, hi int, m *Matrix) {
+// SetPart sets columns of some rows, those from row on: the outputs lo to hi-1 of a block of another matrix, values
+// [rows, hi - lo]. Threads may set different columns at once. Several vectors of rows come together, but for the last;
+// in spans, all rows.
+func (x *Rows) SetPart(values []float32, row, lo, hi int, m *Matrix) {
 	width := hi - lo
+	n := len(values) / width
 	switch {
 	case x.inLanes > 0:
-		for i := 0; i < x.inLanes; i += m.tier.lanes {
-			x.turn(m, i, values[i*width:], width, lo, width)
+		for i := row; i < min(row+n, x.inLanes); i += m.tier.lanes {
+			x.turn(m, i, values[(i-row)*width:], width, lo, width)
 		}
-		rest := values[x.inLanes*width : x.N*width]
-		switch {
-		case len(rest) == 0:
-		case m.format == formatBF16:
-			roundBlock(x.bits[lo:], x.D, rest)
-		default:
-			for i := range len(rest) / width {
-				copy(x.own[i*x.D+lo:i*x.D+hi], rest[i*width:])
-			}
+		first := max(row, x.inLanes)
+		if first >= row+n {
+			return
+		}
+		rest, at := values[(first-row)*width:], (first-x.first)*x.D
+		if m.format == formatBF16 {
+			roundBlock(x.bits[at+lo:], x.D, rest)
+			return
+		}
+		for i := range len(rest) / width {
+			copy(x.own[at+i*x.D+lo:at+i*x.D+hi], rest[i*width:])
 		}
 	case !m.format.inSpans():
-		roundBlock(x.bits[lo:], x.D, values[:x.N*width])
+		roundBlock(x.bits[row*x.D+lo:], x.D, values)
 	case width == spanIn:
-		quantizeRowSpans(x.spans[lo/spanIn*x.apart:], 1, values[:x.N*width], m.format.codeBits()-1)
+		quantizeRowSpans(x.spans[lo/spanIn*x.apart:], 1, values, m.format.codeBits()-1)
 	default:
-		for i := range x.N {
+		for i := range n {
 			var last [spanIn]float32
 			copy(last[:], values[i*width:(i+1)*width])
 			quantizeRowSpans(x.spans[lo/spanIn*x.apart+i:], 1, last[:], m.format.codeBits()-1)
@@ -143,7 +154,7 @@ func roundBlockScalar(dst []uint16, ld int, src []float32) {
 // convert rounds or quantises the rows from to to-1 as weights of a format ask for.
 func (x *Rows) convert(f format, from, to int) {
 	if f == formatBF16 {
-		roundBits(x.bits[from*x.D:to*x.D], x.Values[from*x.D:to*x.D])
+		roundBits(x.bits[(from-x.first)*x.D:(to-x.first)*x.D], x.Values[from*x.D:to*x.D])
 		return
 	}
 	if f.inSpans() {

@@ -177,7 +177,11 @@ func testSetPart(t *testing.T) {
 					for i := range n {
 						part = append(part, values[i*in+lo:i*in+hi]...)
 					}
-					parts.SetPart(part, lo, hi, &m)
+					if row := partRows; parts.inLanes > row { // rows in two parts, too
+						parts.SetPart(part[row*(hi-lo):], row, lo, hi, &m)
+						part = part[:row*(hi-lo)]
+					}
+					parts.SetPart(part, 0, lo, hi, &m)
 				}
 				var s Scratch
 				want, got := make([]float32, n*out), make([]float32, n*out)
@@ -185,6 +189,19 @@ func testSetPart(t *testing.T) {
 				m.Product(&parts, got, out, 0, m.Blocks(), &s)
 				if !slices.Equal(got, want) {
 					t.Errorf("%d rows of %d in format %d: other bits in parts", n, in, m.format)
+				}
+				if whole.inLanes < 2*partRows {
+					continue
+				}
+				clear(got)
+				for _, x := range []*Rows{&whole, &parts} {
+					for i := range 2 {
+						part, from := x.Part(i, 2)
+						m.Product(&part, got[from*out:], out, 0, m.Blocks(), &s)
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("%d rows of %d in format %d: other bits by parts of rows", n, in, m.format)
+					}
 				}
 			}
 		}

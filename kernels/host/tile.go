@@ -33,7 +33,9 @@ const (
 // bfloat16 they take pairs: x[i][d] and w[d][s] are two numbers.
 //
 // An outer kernel computes what dot does of groups of some vectors of rows, which lie ldx apart, and of a tier's outs
-// rows of w. It fetches pace lines of memory for each lane, from ahead bytes after w on.
+// rows of w, over one piece of k bytes: it adds the totals where add is 1, and sets y where pieces, those from
+// this one on, is 1, and the totals elsewhere. It fetches pace lines of memory for each lane, from ahead bytes
+// after w on.
 type tile struct {
 	x   unsafe.Pointer
 	ldx uintptr
@@ -62,7 +64,9 @@ type tile struct {
 	// In a score, y moves by step from page to page; in a mix, step is the offset in a page
 	// at which the columns begin.
 	step uintptr
-	sums unsafe.Pointer // in an outer kernel, memory for the sums that wait
+	// In an outer kernel, memory for the sums that wait within a piece, and for those of a piece that wait for the
+	// next.
+	sums, totals unsafe.Pointer
 }
 
 // kernel is the inner loop of a product, which a tile describes.

@@ -119,7 +119,7 @@ func (h *Model) run(index int) {
 func (h *Model) prepare(l *loop, values []float32, next *loop) {
 	m := l.matrices[0]
 	h.now.loop, h.now.rows = l, &h.rows
-	h.rows.Set(h.team, values, h.now.N, m.In, m)
+	h.rows.Set(h.team, values, h.now.N, m.In, l.matrices...)
 	h.multiplyInner(l)
 	if h.now.N > fewRows {
 		h.team.SetPrefetch(nil)
@@ -156,44 +156,55 @@ func (h *Model) multiplyBlocks(first, end, member int) {
 
 // mlpBlocks computes blocks of gate and the same of up, and then SiLU(gate)·up.
 func (h *Model) mlpBlocks(first, end, member int) {
-	h.innerMLP(h.gate, h.up, h.layers[h.now.layer].gate.Out, first, end, member)
+	h.innerMLP(&h.rows, h.gate, h.up, h.layers[h.now.layer].gate.Out, first, end, member)
 }
 
-// innerMLP is mlpBlocks where rows of gate and up are so wide.
-func (h *Model) innerMLP(gate, up []float32, width, first, end, member int) {
+// innerMLP is mlpBlocks of some rows, where rows of gate and up are so wide. Rows are all where there are factors.
+func (h *Model) innerMLP(rows *host.Rows, gate, up []float32, width, first, end, member int) {
 	l, s := &h.layers[h.now.layer], &h.scratch[member]
-	lo, hi := l.gate.Product(&h.rows, gate, width, first, end, s)
-	l.up.Product(&h.rows, up, width, first, end, s)
+	lo, hi := l.gate.Product(rows, gate, width, first, end, s)
+	l.up.Product(rows, up, width, first, end, s)
 	for i, y := range [][]float32{gate, up} {
 		p := &l.readMLP.products[i]
 		h.addLowRank(p, y, width, lo, hi)
 		if p.bias == nil {
 			continue
 		}
-		for row := range h.now.N {
+		for row := range rows.N {
 			host.Add(y[row*width+lo:row*width+hi], p.bias[lo:hi])
 		}
 	}
-	host.SiLUMulRows(gate[lo:], up[lo:], h.now.N, width, hi-lo)
+	host.SiLUMulRows(gate[lo:], up[lo:], rows.N, width, hi-lo)
 }
 
-// mlpBlock holds a block of gate and of up in many rows, which stay in the cache until they are the rows of the
+// mlpBlock holds a block of gate and of up in some rows, which stay in the cache until they are the rows of the
 // next product.
-type mlpBlock struct{ gate, up []float32 }
+type mlpBlock struct {
+	rows     host.Rows
+	gate, up []float32
+}
 
-// mlpBlock computes such a block.
+// mlpBlock computes such a block, part by part of the rows.
 func (h *Model) mlpBlock(block, member int) {
-	l, b, N := &h.layers[h.now.layer], &h.blocks[member], h.now.N
+	l, b := &h.layers[h.now.layer], &h.blocks[member]
 	lo, hi := l.gate.Outputs(block, block+1)
-	I, width := l.gate.Out, hi-lo
-	// Outputs count from the matrix's first, which would lie before the block's.
-	b.gate, b.up = sized(b.gate, I+N*width), sized(b.up, I+N*width)
-	h.innerMLP(b.gate[I-lo:], b.up[I-lo:], width, block, block+1, member)
-	if made := b.gate[I : I+N*width]; h.now.parts {
-		h.inner.SetPart(made, lo, hi, &l.down)
-	} else {
-		for row := range N {
-			copy(h.gate[row*I+lo:row*I+hi], made[row*width:])
+	I, width, parts := l.gate.Out, hi-lo, 1
+	if len(h.now.adapted) == 0 {
+		parts = h.rows.Parts()
+	}
+	for part := range parts {
+		from := 0
+		b.rows, from = h.rows.Part(part, parts)
+		N := b.rows.N
+		// Outputs count from the matrix's first, which would lie before the block's.
+		b.gate, b.up = sized(b.gate, I+N*width), sized(b.up, I+N*width)
+		h.innerMLP(&b.rows, b.gate[I-lo:], b.up[I-lo:], width, block, block+1, member)
+		if made := b.gate[I : I+N*width]; h.now.parts {
+			h.inner.SetPart(made, from, lo, hi, &l.down)
+		} else {
+			for row := range N {
+				copy(h.gate[(from+row)*I+lo:(from+row)*I+hi], made[row*width:])
+			}
 		}
 	}
 }
