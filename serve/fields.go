@@ -92,8 +92,14 @@ var steered = []struct {
 	{[]string{"top_n_sigma"}, []string{"-1", "-1.0"}},
 }
 
-// renamed are fields of llama.cpp's server that have another name here.
-var renamed = map[string]string{"repeat_penalty": "repetition_penalty", "n_predict": "max_tokens"}
+// renamed are fields of llama.cpp's server that have another name here, with the values that change nothing.
+var renamed = []struct {
+	name, here string
+	usual      []string
+}{
+	{"repeat_penalty", "repetition_penalty", []string{"1", "1.0"}},
+	{"n_predict", "max_tokens", nil},
+}
 
 // steering refuses what would make another text of a completion and is not to be had here.
 func (f *fields) steering() {
@@ -102,8 +108,8 @@ func (f *fields) steering() {
 			f.refuses(name, "what is generated would follow it, and it is not to be had: leave it out", s.usual...)
 		}
 	}
-	for name, here := range renamed {
-		f.refuses(name, "it is called "+here+" here")
+	for _, r := range renamed {
+		f.refuses(r.name, "it is called "+r.here+" here", r.usual...)
 	}
 }
 

@@ -537,7 +537,8 @@ func TestNeutral(t *testing.T) {
 	c := start(t, Defaults())
 	text := func(seed any) string {
 		return c.ask("/v1/completions", object{"prompt": "Three", "seed": seed, "max_tokens": 40, "grammar": "",
-			"use_beam_search": false, "typical_p": 1, "bad_words": []string{}, "json_schema": nil}).Choices[0].Text
+			"use_beam_search": false, "typical_p": 1, "repeat_penalty": json.RawMessage("1.0"), "bad_words": []string{},
+			"json_schema": nil}).Choices[0].Text
 	}
 	if text(-2) != text(uint64(1<<64-2)) || text(-2) == text(-3) {
 		t.Error("a negative seed is not its 64 bits")

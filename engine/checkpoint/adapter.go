@@ -175,6 +175,9 @@ func (a *Adapter) noteUnused(c *adapterConfig, model *Config) {
 			adapted = append(adapted, module)
 		}
 	}
+	if model.TieEmbeddings { // the module is there, with the embedding's weight
+		all = append(all, strings.TrimSuffix(architecture.HeadName, ".weight"))
+	}
 	for _, note := range c.unused(all, adapted, model.NumLayers) {
 		a.Notes = append(a.Notes, fmt.Sprintf("%s: %s", filepath.Join(a.Dir, AdapterConfigFile), note))
 	}

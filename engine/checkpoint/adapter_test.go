@@ -185,6 +185,7 @@ func TestAdapterUnused(t *testing.T) {
 			want: []string{`"self_attn.q_proj", which is ignored: keys before it fit all of its modules`}},
 		"excluded": {fields: map[string]any{"exclude_modules": []string{"lm_haed", "embed_tokens"}},
 			want: []string{"exclude_modules has lm_haed, and the model has no such module"}},
+		"a head that is tied": {fields: map[string]any{"exclude_modules": []string{"lm_head"}}},
 		"a pattern excludes nothing": {fields: map[string]any{"exclude_modules": "visual.*"},
 			want: []string{"exclude_modules fits no module of the model"}},
 		"layers": {fields: map[string]any{"target_modules": []string{"q_proj", "down_proj"},
