@@ -82,6 +82,7 @@ func runChat(c *cobra.Command, g *globals, f *chatFlags) error {
 	if err := setTemplate(e, variables, f.model); err != nil {
 		return err
 	}
+	sayDate(c.ErrOrStderr(), e.Template)
 	talk := &talk{engine: e, base: base, out: c.OutOrStdout(), say: c.ErrOrStderr()}
 	if f.system != "" {
 		talk.messages = []text.Message{{Role: "system", Content: f.system}}

@@ -203,6 +203,13 @@ func runEval(c *cobra.Command, g *globals, f *evalFlags) error {
 	}
 	defer e.Close()
 	sayUnsampled(c.ErrOrStderr(), e, found.model.Dir)
+	if e.Template != nil && prompt.Own(spec.Template) {
+		own, err := e.Template.With(prompt.Values(spec.TemplateArgs))
+		if err != nil {
+			return err
+		}
+		sayDate(c.ErrOrStderr(), own)
+	}
 	for _, r := range runs {
 		if len(runs) > 1 {
 			fmt.Fprintf(g.stderr(), "%s\n", r.origin.Model)

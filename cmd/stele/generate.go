@@ -99,15 +99,18 @@ func loadAdapted(c *cobra.Command, model, adapter string, options engine.Options
 	return engine.Load(model, options)
 }
 
-// sayUnsampled says which settings of the model's folder, by which others sample, are not those of Stele's samples,
-// and that the date which a chat template writes is not today's.
+// sayUnsampled says which settings of the model's folder, by which others sample, are not those of Stele's samples.
 func sayUnsampled(w io.Writer, e *engine.Engine, model string) {
 	if settings := e.Weights.Config.Unsampled; len(settings) > 0 {
 		fmt.Fprintf(w, "generation_config.json of %s has %s, with which transformers and vLLM sample unless told "+
 			"otherwise: Stele does not read them, its own settings and their defaults count\n", model,
 			strings.Join(settings, ", "))
 	}
-	if t := e.Template; t != nil && t.WritesDate() {
+}
+
+// sayDate says that the date which a chat template writes is not today's.
+func sayDate(w io.Writer, t *text.Template) {
+	if t != nil && t.WritesDate() {
 		fmt.Fprintf(w, "%s asks for the date of today: it is %s in every prompt, so that a prompt stays the same\n",
 			t.Path(), t.Now.Format("2 January 2006"))
 	}
@@ -167,6 +170,9 @@ func runGenerate(c *cobra.Command, g *globals, f *generateFlags) error {
 	}
 	if err := setTemplate(e, variables, f.model); err != nil {
 		return err
+	}
+	if !f.raw {
+		sayDate(c.ErrOrStderr(), e.Template)
 	}
 	records, requests, err := f.read(e, base)
 	if err != nil {

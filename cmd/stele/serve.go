@@ -103,6 +103,7 @@ func runServe(c *cobra.Command, g *globals, f *serveFlags) error {
 	if err := setTemplate(e, variables, f.model); err != nil {
 		return err
 	}
+	sayDate(c.ErrOrStderr(), e.Template)
 	o := serve.Defaults()
 	o.Model, o.Token, o.PoolTokens, o.MaxRequests, o.Log = f.name, f.token, f.context, f.requests, g.stderr()
 	if o.Model == "" {

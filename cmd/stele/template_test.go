@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -233,17 +234,35 @@ func TestTemplateArguments(t *testing.T) {
 	}
 }
 
-// TestSaysDate: where a template asks for the date of today, one is told which it gets.
+// TestSaysDate: where a template writes the date of today, one is told which it writes; where it is given another, or
+// is not used, one is not.
 func TestSaysDate(t *testing.T) {
-	dir := templated(t, "{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
-	var said strings.Builder
-	root := newRootCommand()
-	root.SetArgs([]string{"generate", "-m", dir, "-p", "a", "--max-tokens", "1", "--backend", "go"})
-	root.SetOut(io.Discard)
-	root.SetErr(&said)
-	want := "chat_template.jinja asks for the date of today: it is 26 July 2024 in every prompt"
-	if err := root.Execute(); err != nil || strings.Count(said.String(), want) != 1 {
-		t.Errorf("%v, said %q", err, said.String())
+	dir := templated(t, "{% if not day is defined %}{% set day = strftime_now('%d %b %Y') %}{% endif %}"+
+		"{{ day }} {{ messages[0].content }}")
+	generate := []string{"generate", "-m", dir, "-p", "a", "--max-tokens", "1", "--backend", "go"}
+	evaluate := []string{"eval", "-m", dir, "--bench", "arith", "--lang", "en", "--limit", "1", "-n", "1",
+		"--max-tokens", "1", "--backend", "go"}
+	const want = "chat_template.jinja asks for the date of today: it is 26 July 2024 in every prompt"
+	for _, c := range []struct {
+		command, more []string
+		times         int
+	}{
+		{generate, nil, 1}, {generate, []string{"--template-arg", "day=today"}, 0}, {generate, []string{"--raw"}, 0},
+		{evaluate, nil, 1}, {evaluate, []string{"--template-arg", "day=today"}, 0},
+		{evaluate, []string{"--template", "none"}, 0},
+	} {
+		args := append(slices.Clone(c.command), c.more...)
+		if c.command[0] == "eval" {
+			args = append(args, "--out", filepath.Join(t.TempDir(), "run"))
+		}
+		var said strings.Builder
+		root := newRootCommand()
+		root.SetArgs(args)
+		root.SetOut(io.Discard)
+		root.SetErr(&said)
+		if err := root.Execute(); err != nil || strings.Count(said.String(), want) != c.times {
+			t.Errorf("stele %s: %v, said %q", strings.Join(args, " "), err, said.String())
+		}
 	}
 }
 

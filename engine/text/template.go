@@ -283,14 +283,14 @@ func (t *Template) Special(name string) (token string, ok bool) {
 	return token, ok && text
 }
 
-// WritesDate reports whether the template asks for the date of today, for which Now stands.
+// WritesDate reports whether the template writes the date of today, for which Now stands, into a prompt.
 func (t *Template) WritesDate() bool {
-	for _, v := range t.named {
-		if strings.Contains(v.source, "strftime_now") {
-			return true
-		}
-	}
-	return false
+	later := *t
+	later.Now = t.Now.AddDate(1, 1, 1)
+	of := []Message{{Role: "user", Content: "Hello"}}
+	now, err := t.Render(of, true)
+	then, _ := later.Render(of, true)
+	return err == nil && now != then
 }
 
 // Path is the file that the template stands in.

@@ -38,6 +38,9 @@ type Options struct {
 	Languages *language.Table
 }
 
+// Own reports whether the template of that name is the model's own, where it has one.
+func Own(template string) bool { return template == "" || template == "auto" || template == "chat" }
+
 // SetChat sets the model's own chat template, nil where it has none, with variables of a person's own. Variables
 // that nothing would read are an error; Template must be set before. A value is JSON, as false or 3, or else text.
 func (o *Options) SetChat(t *text.Template, variables map[string]string) error {
@@ -48,7 +51,7 @@ func (o *Options) SetChat(t *text.Template, variables map[string]string) error {
 		return nil
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(variables)), ", ")
-	if own := []string{"", "auto", "chat"}; !slices.Contains(own, o.Template) {
+	if !Own(o.Template) {
 		return fmt.Errorf("%s: arguments are for the model's own chat template, and template is %s", names, o.Template)
 	}
 	if t == nil {

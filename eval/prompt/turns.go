@@ -17,7 +17,7 @@ func (o Options) Turns(own *text.Template) Turns {
 		return func(turns []text.Turn, tokenizer *text.Tokenizer) (string, []text.Span, error) {
 			return text.FindTurns(chatMLTurns, turns, tokenizer)
 		}
-	case own != nil && (o.Template == "" || o.Template == "auto" || o.Template == "chat"):
+	case own != nil && Own(o.Template):
 		return own.Turns
 	}
 	return nil
