@@ -174,11 +174,12 @@ bench-peers: build
 bench-trl: build
 	@third_party/bench-trl.sh $(FLAGS)
 
-# GRPO's steps in two processes of one core each against one process of one core; MODEL is a folder.
+# GRPO's steps in two processes of one core each against one process of one core; MODEL is a folder, QUESTIONS how many
+# a step has.
 memory-mpi: build
 	@third_party/memory-mpi.sh $(MODEL) $(CASES)
 bench-mpi: build
-	@third_party/bench-mpi.sh $(MODEL) $(PAIRS) $(FLAGS)
+	@QUESTIONS=$(QUESTIONS) third_party/bench-mpi.sh $(MODEL) $(PAIRS) $(FLAGS)
 
 # An update on one sequence of 4,096 tokens against torch's; FLAGS="--dtype float32 --rounds 1" is a part.
 bench-pass: build

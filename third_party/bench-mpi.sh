@@ -3,7 +3,9 @@
 # PAIRS pairs, each process alone with its core; beside them one process with half of the questions, which is what two
 # could reach. Needs two cores that nothing else uses; a pair takes about five minutes with SmolLM2-135M. The first four
 # steps are left out: programs are compiled then, and models of languages are loaded when a text first needs them.
-#   usage: bench-mpi.sh MODEL [PAIRS [FLAGS of stele train...]]
+# QUESTIONS, an even number, are those of a step, 8 samples each, 64 of which are decoded together: with 16 or more a
+# process has several batches.
+#   usage: [QUESTIONS=8] bench-mpi.sh MODEL [PAIRS [FLAGS of stele train...]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . third_party/env.sh
@@ -14,6 +16,7 @@ third_party/fetch-mpi.sh "$STELE_MPI_DIR"
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 STEPS=7 WARM=4
+QUESTIONS=${QUESTIONS:-8}
 run() { # NAME PROCESSES QUESTIONS FLAGS...
   local name=$1 n=$2 questions=$3
   shift 3
@@ -26,9 +29,9 @@ run() { # NAME PROCESSES QUESTIONS FLAGS...
     { cat "$WORK/$name.log" >&2; exit 1; }
 }
 for pair in $(seq "$PAIRS"); do
-  run "one-$pair" 1 8 "$@"
-  run "two-$pair" 2 8 "$@"
-  run "half-$pair" 1 4 "$@"
+  run "one-$pair" 1 "$QUESTIONS" "$@"
+  run "two-$pair" 2 "$QUESTIONS" "$@"
+  run "half-$pair" 1 $((QUESTIONS / 2)) "$@"
   cmp -s "$WORK/one-$pair/rollouts/step-1.jsonl" "$WORK/two-$pair/rollouts/step-1.jsonl" ||
     { echo "the rollouts of the first step are not the same" >&2; exit 1; }
 done
