@@ -500,9 +500,13 @@ func TestStarted(t *testing.T) {
 		{"OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2 PMIX_RANK=1 PMIX_NAMESPACE=a",
 			launcher{name: "Open MPI's mpirun", rank: 1, size: 2, family: openMPI}},
 		{"SLURM_STEP_ID=0 PMI_RANK=2 PMI_SIZE=6 SLURM_LOCALID=0 SLURM_STEP_TASKS_PER_NODE=2(x3)",
-			launcher{name: "srun", rank: 2, size: 6, locals: 2, family: slurmPMI}},
+			launcher{name: "srun", rank: 2, size: 6, locals: 2, family: otherPMI}},
 		{"SLURM_STEP_ID=0 PMIX_RANK=2 PMIX_NAMESPACE=a SLURM_STEP_NUM_TASKS=6",
 			launcher{name: "srun", rank: 2, size: 6, family: anyMPI}},
+		{"PALS_RANKID=1 PALS_SIZE=4 PALS_LOCAL_RANKID=1 PALS_LOCAL_SIZE=2", // without PMIx
+			launcher{name: "mpiexec (PALS)", rank: 1, size: 4, local: 1, locals: 2, family: otherPMI}},
+		{"PMIX_RANK=1 PALS_RANKID=1 PALS_SIZE=4 PALS_LOCAL_RANKID=1 PALS_LOCAL_SIZE=2",
+			launcher{name: "a PMIx launcher", rank: 1, size: 4, local: 1, locals: 2, family: anyMPI}},
 	} {
 		values := map[string]string{}
 		for _, entry := range strings.Fields(c.environment) {

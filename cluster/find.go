@@ -20,7 +20,7 @@ const Variable = "STELE_MPI"
 var names = map[family][]string{
 	hydra:   {"libmpi.so.12", "libmpich.so.12", "libmpi_abi.so.0", "libmpi_abi.so.1", "libmpi.so", "libmpich.so"},
 	openMPI: {"libmpi.so.40", "libmpi_abi.so.0", "libmpi_abi.so.1", "libmpi.so.12", "libmpi.so.20", "libmpi.so"},
-	slurmPMI: {"libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12", "libmpi_gnu_123.so.12", "libmpi_abi.so.0",
+	otherPMI: {"libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12", "libmpi_gnu_123.so.12", "libmpi_abi.so.0",
 		"libmpi_abi.so.1", "libmpi.so.40", "libmpi.so"},
 	anyMPI: {"libmpi.so.40", "libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12", "libmpi_gnu_123.so.12",
 		"libmpi_abi.so.0", "libmpi_abi.so.1", "libmpi.so"},

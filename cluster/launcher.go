@@ -24,7 +24,7 @@ type family int
 
 const (
 	anyMPI   family = iota // PMIx, under Slurm or another runtime: Open MPI, or what the library was built for
-	slurmPMI               // srun --mpi=pmi2: MPICH, Intel MPI, MVAPICH, or what the library was built for
+	otherPMI               // srun --mpi=pmi2, PALS: MPICH, Intel MPI, MVAPICH, or what the library was built for
 	hydra                  // MPICH, Intel MPI, MVAPICH: PMI-1 and PMI-2
 	openMPI                // Open MPI's mpirun: PMIx
 )
@@ -47,7 +47,7 @@ var variables = []struct {
 	{"mpiexec (Hydra)", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", hydra},
 	{slurm, "PMIX_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE", anyMPI},
 	{"a PMIx launcher", "PMIX_RANK", "PALS_SIZE", "PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE", anyMPI},
-	{"mpiexec (PALS)", "PALS_RANKID", "PALS_SIZE", "PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE", anyMPI},
+	{"mpiexec (PALS)", "PALS_RANKID", "PALS_SIZE", "PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE", otherPMI},
 }
 
 // started says what started this process, by the environment; nil where nothing did that starts several. A step of
@@ -72,7 +72,7 @@ func started(getenv func(string) string) (*launcher, error) {
 		}
 		l := &launcher{name: v.name, rank: rank, size: size, family: v.family}
 		if step && v.rank == "PMI_RANK" && getenv("MPI_LOCALNRANKS") == "" { // srun --mpi=pmi2
-			l.name, l.family = slurm, slurmPMI
+			l.name, l.family = slurm, otherPMI
 			v.local, v.locals = "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"
 		}
 		local, known := number(v.local)
