@@ -27,15 +27,16 @@ func (s *Source) OpenAdapter(name string) (*checkpoint.Adapter, error) {
 		return nil, err
 	}
 	if s.otherTemplate(dir) {
-		a.Notes = append(a.Notes, fmt.Sprintf("%s has another chat template than %s: it is not read, prompts are the "+
-			"model's", dir, s.Name))
+		a.Notes = append(a.Notes, fmt.Sprintf("%s has a different chat template from %s: it is ignored, and "+
+			"prompts use the model's", dir, s.Name))
 	}
 	if s.options.Say != nil {
 		for _, note := range a.Notes {
 			fmt.Fprintln(s.options.Say, note)
 		}
 		if a.Base != "" && !sameModel(a.Base, s.Name, s.Dir) {
-			fmt.Fprintf(s.options.Say, "%s is added to %s; it says that it is of %s\n", a.Dir, s.Name, a.Base)
+			fmt.Fprintf(s.options.Say, "%s is added to %s, although it says that it was made for "+
+				"%s\n", a.Dir, s.Name, a.Base)
 		}
 		if held := s.heldAs(); a.TrainedOver != "" && a.TrainedOver != held {
 			fmt.Fprintf(s.options.Say, "%s was trained over a base in %s, and here it is in %s%s\n", a.Dir,

@@ -337,7 +337,7 @@ func TestAdapterBesideItsOwnFiles(t *testing.T) {
 	}{
 		"the model's own": {},
 		"another template": {files: map[string]string{"chat_template.jinja": "{{ messages[0]['content'] }}!"},
-			said: "has another chat template than"},
+			said: "has a different chat template from"},
 		"another vocabulary": {files: map[string]string{
 			"tokenizer.json": `{"model": {"vocab": {"!": 7}}, "added_tokens": []}`}, want: "goes with another vocabulary"},
 	} {

@@ -42,7 +42,7 @@ func Convert(name, out string, as gguf.Type) (notes []string, err error) {
 		return nil, fmt.Errorf("a folder cannot hold %s: name a file that ends in %s", as, gguf.Ext)
 	}
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is there already: name a folder that is not", out)
+		return nil, fmt.Errorf("%s already exists: name a folder that does not", out)
 	}
 	var tensors iter.Seq2[checkpoint.Tensor, error] = func(yield func(checkpoint.Tensor, error) bool) {
 		for _, spec := range folder.Config.Model().Tensors() {

@@ -36,8 +36,8 @@ func (e *Engine) Score(ctx context.Context, pairs []dense.Pair, temperature floa
 func (e *Engine) ScoreTop(ctx context.Context, pairs []dense.Pair, temperature float64, top int) ([]Score, error) {
 	if e.host == nil {
 		if top > 0 {
-			return nil, fmt.Errorf("the likeliest tokens of a text that is given are told by host kernels alone, "+
-				"and %s runs graphs", e.Device().Name)
+			return nil, fmt.Errorf("only host kernels tell the likeliest tokens of a given text, and %s runs "+
+				"graphs", e.Device().Name)
 		}
 		return e.ScoreWith(ctx, e.Weights, pairs, temperature)
 	}

@@ -135,8 +135,9 @@ func unused(backend string, have int) string {
 	if have < 2 {
 		return ""
 	}
-	return fmt.Sprintf("%s has %d devices, and 1 is used: --devices %[2]d divides the work of generate, score, eval "+
-		"and train among them; the others use one, which CUDA_VISIBLE_DEVICES chooses", backend, have)
+	return fmt.Sprintf("%s has %d devices, and 1 is used: --devices %[2]d divides the work of generate, score, "+
+		"eval, train, study, serve and bench among them; the others use one, which CUDA_VISIBLE_DEVICES chooses",
+		backend, have)
 }
 
 // openFolder opens the files of the weights, unless they are open.

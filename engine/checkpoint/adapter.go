@@ -119,7 +119,7 @@ func (a *Adapter) fit(c *adapterConfig, model *Config) error {
 			continue
 		}
 		if !projection {
-			return fmt.Errorf("%s: target_modules has %s: Stele adds factors to the projections of layers alone (%s)",
+			return fmt.Errorf("%s: target_modules has %s: Stele adds factors only to the projections of layers (%s)",
 				filepath.Join(a.Dir, AdapterConfigFile), module,
 				strings.Join(model.Architecture.Projections(), ", "))
 		}
@@ -187,12 +187,12 @@ func (a *Adapter) noteUnused(c *adapterConfig, model *Config) {
 func (a *Adapter) tensor(name string, shape []int, weight architecture.Tensor) (Tensor, error) {
 	t, ok := a.file.tensors[name]
 	if !ok {
-		return t, fmt.Errorf("%s: tensor %s is missing, and %s has its module: the adapter is of another model "+
-			"(%s), or not whole", a.file.Path, name, AdapterConfigFile, a.of())
+		return t, fmt.Errorf("%s: tensor %s is missing, although %s names its module: the adapter is for another "+
+			"model (%s), or incomplete", a.file.Path, name, AdapterConfigFile, a.of())
 	}
 	if !slices.Equal(t.Shape, shape) {
-		return t, fmt.Errorf("%s: tensor %s has shape %v, expected %v for a weight of shape %v: the adapter is of "+
-			"another model (%s), or r and rank_pattern are not those that it was trained with", a.file.Path,
+		return t, fmt.Errorf("%s: tensor %s has shape %v, expected %v for a weight of shape %v: the adapter is for "+
+			"another model (%s), or was trained with a different r or rank_pattern", a.file.Path,
 			name, t.Shape, shape, weight.Shape, a.of())
 	}
 	if !t.DType.isFloat() {
@@ -244,7 +244,7 @@ func (a *Adapter) unread(name string, model *Config) error {
 	case !strings.HasPrefix(name, AdapterPrefix):
 		why = fmt.Sprintf("expected names that begin with %smodel.", AdapterPrefix)
 	case layer != nil && (number != nil || index >= model.NumLayers):
-		why = fmt.Sprintf("the base has %d layers: the adapter is of another model (%s)", model.NumLayers, a.of())
+		why = fmt.Sprintf("the base has %d layers: the adapter is for another model (%s)", model.NumLayers, a.of())
 	}
 	return fmt.Errorf("%s: tensor %s %v is not read: %s", a.file.Path, name, t.Shape, why)
 }

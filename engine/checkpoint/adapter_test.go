@@ -117,8 +117,8 @@ func TestAdapterRefusals(t *testing.T) {
 			want: q + "lora_A.weight has shape [2 64], expected [4 64]"},
 		"half a rank": {fields: map[string]any{"rank_pattern": map[string]any{"q_proj": 2.5}},
 			want: "expected a whole number"},
-		"of another model": {tensors: map[string][]int{q + "lora_A.weight": {2, 896}},
-			want: "has shape [2 896], expected [2 64] for a weight of shape [64 64]: the adapter is of another"},
+		"for another model": {tensors: map[string][]int{q + "lora_A.weight": {2, 896}},
+			want: "has shape [2 896], expected [2 64] for a weight of shape [64 64]: the adapter is for another"},
 		"a tensor is missing": {tensors: map[string][]int{q + "lora_B.weight": nil},
 			want: q + "lora_B.weight is missing"},
 		"all layers": {fields: map[string]any{"target_modules": []string{"q_proj", "down_proj"}},
@@ -141,7 +141,7 @@ func TestAdapterRefusals(t *testing.T) {
 		"other name": {tensors: map[string][]int{"transformer.h.0.lora_A.weight": {2, 64}},
 			want: "expected names that begin with base_model.model."},
 		"layers of a pattern": {fields: map[string]any{"target_modules": "q_proj", "layers_to_transform": 1},
-			want: "layers_to_transform is set and target_modules is no list"},
+			want: "layers_to_transform is set and target_modules is not a list"},
 	} {
 		dir := layAdapter(t, c, x.fields, x.tensors)
 		a, err := OpenAdapter(dir, c)

@@ -182,7 +182,7 @@ func (c *adapterConfig) checkFields(raw map[string]json.RawMessage) error {
 			known = known || condition.field == name
 		}
 		if !known && !empty(raw[name]) {
-			c.notes = append(c.notes, fmt.Sprintf("%s %s is not known and not followed", name, brief(raw[name])))
+			c.notes = append(c.notes, fmt.Sprintf("%s %s is not known and is ignored", name, brief(raw[name])))
 		}
 	}
 	return nil
@@ -229,14 +229,14 @@ func (c *adapterConfig) readLayers(layers, pattern json.RawMessage) error {
 	if json.Unmarshal(layers, &one) == nil {
 		c.layers = []int{one}
 	} else if json.Unmarshal(layers, &c.layers) != nil {
-		return fmt.Errorf("layers_to_transform is %s, expected a layer's number or a list of some", brief(layers))
+		return fmt.Errorf("layers_to_transform is %s, expected a layer's number or a list of them", brief(layers))
 	}
 	if len(c.layers) == 0 {
 		c.layers = nil
 		return nil
 	}
 	if c.targets.ends == nil {
-		return fmt.Errorf("layers_to_transform is set and target_modules is no list: PEFT refuses it too")
+		return fmt.Errorf("layers_to_transform is set and target_modules is not a list, which PEFT refuses, too")
 	}
 	var patterns []string
 	if !empty(pattern) {
@@ -244,7 +244,7 @@ func (c *adapterConfig) readLayers(layers, pattern json.RawMessage) error {
 		if json.Unmarshal(pattern, &single) == nil {
 			patterns = []string{single}
 		} else if json.Unmarshal(pattern, &patterns) != nil {
-			return fmt.Errorf("layers_pattern is %s, expected a text or a list of some", brief(pattern))
+			return fmt.Errorf("layers_pattern is %s, expected a text or a list of them", brief(pattern))
 		}
 	}
 	if patterns == nil {

@@ -247,7 +247,7 @@ func TestBadFolders(t *testing.T) {
 		"wrong index": {"tiny-llama31", func(t *testing.T, dir string) {
 			os.WriteFile(filepath.Join(dir, indexFile),
 				[]byte(`{"weight_map":{"a":"model-00001-of-00002.safetensors"}}`), 0o644)
-		}, "says"},
+		}, "mention"},
 		"folder named": {"tiny-qwen2", func(t *testing.T, dir string) {
 			os.Remove(file(dir))
 			os.Mkdir(file(dir), 0o755)
@@ -495,7 +495,7 @@ func FuzzIndex(f *testing.F) {
 		}
 		for _, file := range index {
 			if !filepath.IsLocal(file) || strings.ContainsAny(file, "/") {
-				t.Fatalf("%s: file %q leads out of the folder", data, file)
+				t.Fatalf("%s: file %q points outside the folder", data, file)
 			}
 		}
 	})

@@ -99,7 +99,7 @@ func (f *Folder) open() error {
 	for _, shard := range shards {
 		file, err := OpenFile(filepath.Join(f.Dir, shard))
 		if errors.Is(err, fs.ErrNotExist) && f.index != nil {
-			return fmt.Errorf("%s is not there, and %s has tensors in it: fetch the rest of the model",
+			return fmt.Errorf("%s is missing, and %s says that it has tensors: fetch the rest of the model",
 				filepath.Join(f.Dir, shard), indexFile)
 		}
 		if err != nil {
@@ -259,7 +259,7 @@ func (f *Folder) check() error {
 func (f *Folder) whyMissing(name string) string {
 	for _, other := range slices.Sorted(maps.Keys(f.where)) {
 		if prefix, ok := strings.CutSuffix(other, name); ok && prefix != "" {
-			return fmt.Sprintf(": %s is there, take %q off the names", other, prefix)
+			return fmt.Sprintf(": %s is there: remove %q from the names", other, prefix)
 		}
 	}
 	dot := strings.LastIndexByte(name, '.')
@@ -278,7 +278,7 @@ func (f *Folder) whyMissing(name string) string {
 			"which would take the embedding for it"
 	}
 	if f.index != nil {
-		return fmt.Sprintf(": %s says nothing of it", indexFile)
+		return fmt.Sprintf(": %s does not mention it", indexFile)
 	}
 	return ""
 }
@@ -309,7 +309,7 @@ func parseIndex(data []byte) (map[string]string, error) {
 	}
 	for name, file := range index.WeightMap {
 		if file == "" || file != filepath.Base(file) || !strings.HasSuffix(file, ".safetensors") {
-			return nil, fmt.Errorf("tensor %.80q is said to be in %.80q, "+
+			return nil, fmt.Errorf("tensor %.80q should be in %.80q, "+
 				"which is not a safetensors file of the folder", name, file)
 		}
 	}

@@ -292,7 +292,7 @@ func TestShards(t *testing.T) {
 		"no such shard": {func(_ string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
 			index["other.weight"] = "model-00003-of-00002.safetensors"
 			return one, two
-		}, "", "model-00003-of-00002.safetensors is not there"},
+		}, "", "model-00003-of-00002.safetensors is missing"},
 		"another file": {func(dir string, one, two []Tensor, index map[string]string) (a, b []Tensor) {
 			writeTensorsOf(t, filepath.Join(dir, "adapter_model.safetensors"), one[:1])
 			writeTensorsOf(t, filepath.Join(dir, "trainer_state.safetensors"), one[:1])

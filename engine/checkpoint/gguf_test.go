@@ -222,7 +222,7 @@ func TestGGUFParts(t *testing.T) {
 		}
 	}
 	write(name("00001"), first)
-	if err := openWhole(name("00001")); err == nil || !strings.Contains(err.Error(), "is not there: fetch the rest") {
+	if err := openWhole(name("00001")); err == nil || !strings.Contains(err.Error(), "is missing: fetch the rest") {
 		t.Error(err)
 	}
 	for _, c := range []struct {

@@ -121,4 +121,4 @@ func (w *Weights) blockwiseMatrix(i int) (host.Matrix, error) {
 }
 
 // errFrozen is why parameters that are held block-wise cannot be set.
-var errFrozen = errors.New("a parameter that is held block-wise does not change")
+var errFrozen = errors.New("a parameter held block-wise cannot change")

@@ -239,14 +239,14 @@ func (t *Template) With(variables map[string]any) (*Template, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		if name == "messages" || name == "tools" || name == "documents" || name == "add_generation_prompt" {
-			return nil, fmt.Errorf("%s is what a template is given of a conversation, and no variable to be set", name)
+			return nil, fmt.Errorf("%s comes from the conversation and cannot be set", name)
 		}
 		word, err := regexp.Compile(`\b` + regexp.QuoteMeta(name) + `\b`)
 		if err != nil || !identifier.MatchString(name) {
-			return nil, fmt.Errorf("%q is no name of a variable", name)
+			return nil, fmt.Errorf("%q is not the name of a variable", name)
 		}
 		if !word.MatchString(v.source) {
-			return nil, chatError(v.path, fmt.Errorf("it does not read %s, which would have no effect", name))
+			return nil, chatError(v.path, fmt.Errorf("it does not read %s, so setting it would have no effect", name))
 		}
 	}
 	data, err := json.Marshal(variables)

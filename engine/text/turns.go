@@ -187,8 +187,8 @@ func findTurn(chat Chat, turns []Turn, i int, whole string, tokenizer *Tokenizer
 	}
 	span.From = tokenizer.boundary(whole[:words.From], asked)
 	if span.From < len(strings.TrimRight(before[:common(before, asked)], " \t\r\n")) {
-		return span, errors.New("the chat template writes what stands before it otherwise once it is there: such a " +
-			"conversation cannot be learnt from turn by turn")
+		return span, errors.New("the chat template writes earlier turns differently once it is there: such a " +
+			"conversation cannot be learned from turn by turn")
 	}
 	span.To = words.To
 	closing = closing[:common(closing, whole[span.To:])]
@@ -248,7 +248,7 @@ func findWords(chat Chat, turns []Turn, i int, whole string) (words Span, closin
 		}
 		return words, closing, nil
 	}
-	return words, "", fmt.Errorf("the chat template does not write %.60q as it is", trimmed(content))
+	return words, "", fmt.Errorf("the chat template does not write %.60q unchanged", trimmed(content))
 }
 
 // trimmed is a text without white space around it, as Python has it.

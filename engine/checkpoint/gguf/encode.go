@@ -18,7 +18,7 @@ func (t Type) encode(out []byte, row []float32) ([]byte, error) {
 	case F16:
 		for _, v := range row {
 			if math.Abs(float64(v)) > 65504 && !math.IsInf(float64(v), 0) {
-				return nil, fmt.Errorf("%g is more than F16 has: write BF16 or F32", v)
+				return nil, fmt.Errorf("%g is too large for F16: write BF16 or F32", v)
 			}
 			out = binary.LittleEndian.AppendUint16(out, float16.ToHalf(v))
 		}
@@ -51,7 +51,7 @@ func appendQ8_0(out []byte, row []float32) ([]byte, error) {
 	}
 	scale, inverse := most/127, float32(0)
 	if scale > 65504 {
-		return nil, fmt.Errorf("%g is more than Q8_0 has: write BF16 or F32", most)
+		return nil, fmt.Errorf("%g is too large for Q8_0: write BF16 or F32", most)
 	}
 	if scale != 0 {
 		inverse = 1 / scale

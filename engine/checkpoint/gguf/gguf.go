@@ -143,9 +143,9 @@ func parse(data []byte) (*File, error) {
 	switch version := r.uint32(); {
 	case version == 2 || version == 3:
 	case version == 1:
-		return nil, errors.New("version 1 of GGUF is not supported: make the file anew with llama.cpp's converter")
+		return nil, errors.New("version 1 of GGUF is not supported: make the file again with llama.cpp's converter")
 	case bits.ReverseBytes32(version) <= 0xffff:
-		return nil, errors.New("the file is big endian: make it anew for little endian machines")
+		return nil, errors.New("the file is big endian: convert it again for little-endian machines")
 	default:
 		return nil, fmt.Errorf("version %d of GGUF is unknown: expected 2 or 3", version)
 	}
@@ -157,7 +157,7 @@ func parse(data []byte) (*File, error) {
 	const leastTensor, leastField = 8 + 4 + 4 + 8, 8 + 4 + 1
 	left := uint64(len(data) - r.at)
 	if tensors > left/leastTensor || fields > left/leastField {
-		return nil, fmt.Errorf("it has %d tensors and %d fields, says its header, and %d bytes: "+
+		return nil, fmt.Errorf("its header says %d tensors and %d fields, and it has %d bytes: "+
 			"truncated, or not a GGUF file", tensors, fields, len(data))
 	}
 	f := &File{fields: map[string]value{}, alignment: defaultAlignment}
@@ -171,7 +171,7 @@ func parse(data []byte) (*File, error) {
 			return nil, fmt.Errorf("field %.80q appears twice", key)
 		}
 		if !utf8.ValidString(key) {
-			return nil, fmt.Errorf("field %.80q is no UTF-8", key)
+			return nil, fmt.Errorf("field %.80q is not UTF-8", key)
 		}
 		f.fields[key] = v
 	}
@@ -217,7 +217,7 @@ func (f *File) parseTensors(r *reader, count uint64) (offsets []uint64, err erro
 			return nil, fmt.Errorf("tensor %.80q appears twice", t.Name)
 		}
 		if !utf8.ValidString(t.Name) {
-			return nil, fmt.Errorf("tensor %.80q: the name is no UTF-8", t.Name)
+			return nil, fmt.Errorf("tensor %.80q: the name is not UTF-8", t.Name)
 		}
 		seen[t.Name] = true
 		f.Tensors = append(f.Tensors, t)

@@ -203,7 +203,7 @@ func (m *Model) addTokenizer(fields *Fields) (notes []string, err error) {
 		var pair []string
 		if json.Unmarshal(raw, &merges[i]) != nil {
 			if json.Unmarshal(raw, &pair) != nil || len(pair) != 2 {
-				return nil, fmt.Errorf("tokenizer.json: merge %d is no pair", i)
+				return nil, fmt.Errorf("tokenizer.json: merge %d is not a pair", i)
 			}
 			merges[i] = strings.Join(pair, " ")
 		}
@@ -295,7 +295,7 @@ func (m *Model) addSpecial(fields *Fields, t *tokenizerFile, tokens []string) (n
 		switch known := slices.Contains(ending, tokens[id]); {
 		case i > 0 && known:
 		case len(keys) == 0:
-			notes = append(notes, fmt.Sprintf("that %s ends a sequence, too, cannot be said", tokens[id]))
+			notes = append(notes, fmt.Sprintf("%s also ends a sequence, which GGUF cannot say", tokens[id]))
 		default:
 			fields.add("tokenizer.ggml."+keys[0], uint32(id))
 			keys = keys[1:]

@@ -43,7 +43,7 @@ func (f *File) openParts(count int64) error {
 	for i, name := range names[1:] {
 		part, err := openOne(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: it is one of %d parts, and %s is not there: fetch the rest of the model", f.Path,
+			return fmt.Errorf("%s: it is one of %d parts, and %s is missing: fetch the rest of the model", f.Path,
 				count, name)
 		}
 		if err != nil {

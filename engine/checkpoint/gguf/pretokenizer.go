@@ -101,7 +101,7 @@ func findPreTokenizer(name string) (preTokenizer, error) {
 	}
 	if name == "" || name == "default" {
 		return preTokenizer{}, fmt.Errorf("tokenizer.ggml.pre is %q, which does not say how text is divided: "+
-			"make the file anew with llama.cpp's converter", name)
+			"make the file again with llama.cpp's converter", name)
 	}
 	return preTokenizer{}, fmt.Errorf("tokenizer.ggml.pre %q is not supported: how text is divided there is not known",
 		name)

@@ -75,7 +75,7 @@ func (f *File) ends(s *Settings) (notes []string, err error) {
 		}
 	}
 	if len(guessed) > 0 {
-		notes = append(notes, fmt.Sprintf("a sequence ends at %s, too, as in llama.cpp",
+		notes = append(notes, fmt.Sprintf("a sequence also ends at %s, as in llama.cpp",
 			strings.Join(guessed, " and ")))
 	}
 	bos, err := f.special("bos_token_id", list.count)
@@ -97,7 +97,7 @@ func (f *File) vocabulary() (v *vocabulary, err error) {
 	switch kind := f.Text("tokenizer.ggml.model"); kind {
 	case "gpt2":
 	case "", "none", "no_vocab":
-		return nil, errors.New("the file has no tokenizer: make it with one, by llama.cpp's converter")
+		return nil, errors.New("the file has no tokenizer: convert the model with its tokenizer")
 	case "llama":
 		return nil, errors.New(`tokenizer.ggml.model "llama" is SentencePiece's, and only byte-level vocabularies ` +
 			`("gpt2") are supported`)
@@ -109,7 +109,7 @@ func (f *File) vocabulary() (v *vocabulary, err error) {
 	}
 	var ok bool
 	if v.tokens, ok = f.fields["tokenizer.ggml.tokens"].texts(); !ok || len(v.tokens) == 0 {
-		return nil, errors.New("tokenizer.ggml.tokens is not there, or no list of texts")
+		return nil, errors.New("tokenizer.ggml.tokens is missing, or not a list of texts")
 	}
 	v.types = slices.Repeat([]tokenType{tokenNormal}, len(v.tokens))
 	if own, there := f.fields["tokenizer.ggml.token_type"]; there {
@@ -120,13 +120,13 @@ func (f *File) vocabulary() (v *vocabulary, err error) {
 	}
 	if own, there := f.fields["tokenizer.ggml.merges"]; there {
 		if v.merges, ok = own.texts(); !ok {
-			return nil, errors.New("tokenizer.ggml.merges is no list of texts")
+			return nil, errors.New("tokenizer.ggml.merges is not a list of texts")
 		}
 	}
 	seen := make(map[string]int, len(v.tokens))
 	for id, token := range v.tokens {
 		if !utf8.ValidString(token) {
-			return nil, fmt.Errorf("token %d, %.40q, is no UTF-8", id, token)
+			return nil, fmt.Errorf("token %d, %.40q, is not UTF-8", id, token)
 		}
 		if first, twice := seen[token]; twice && token != "" {
 			return nil, fmt.Errorf("token %.40q has the ids %d and %d", token, first, id)
