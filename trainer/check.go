@@ -183,7 +183,7 @@ func (r *run) look(ctx context.Context) (*checked, error) {
 	planned.Processes = r.job.Size
 	found.plan.take(planned)
 	if none := learner.Scatters(s.Device(), len(s.Mesh())); c.Optimizer.ZeROStage > 1 && r.job.Size > 1 && none != nil {
-		r.sayf("optimizer.zero_stage: 2 is 1 here: %v", none)
+		r.sayf("optimizer.zero_stage: 2 works as 1 here: %v", none)
 	}
 	if c.Optimizer.ZeROStage > 0 && r.job.Size == 1 {
 		r.sayf("optimizer.zero_stage has no effect: it divides what several processes have (mpirun, srun), this is one")
@@ -204,12 +204,12 @@ func (r *run) look(ctx context.Context) (*checked, error) {
 			return found, fmt.Errorf("%s: %w", r.dir, err)
 		}
 		if was, is := max(r.started.Devices, 1), found.now.Devices; was != is {
-			r.sayf("the run began with --devices %d and goes on with %d: sums of gradients round otherwise, so that "+
+			r.sayf("the run began with --devices %d and continues with %d: sums of gradients round differently, so "+
 				"it is not bit for bit what it would have been", was, is)
 		}
 		if was, is := max(found.at.Processes, 1), r.job.Size; was != is {
-			r.sayf("the checkpoint is of %d processes and the run goes on with %d: sums of gradients round otherwise, "+
-				"so that it is not bit for bit what it would have been", was, is)
+			r.sayf("the checkpoint is of %d processes and the run continues with %d: sums of gradients round "+
+				"differently, so it is not bit for bit what it would have been", was, is)
 		}
 		was, is := r.started.Kernels, found.now.Kernels
 		if was == is && r.started.CPU != "" { // host kernels may lack what XLA uses
@@ -217,12 +217,12 @@ func (r *run) look(ctx context.Context) (*checked, error) {
 		}
 		if r.started.CUDNN != found.now.CUDNN {
 			is := map[bool]string{false: "computed in blocks", true: "cuDNN's"}
-			r.sayf("attention is %s here and was %s when the run began: it goes on, but not bit for bit as it "+
-				"would have", is[found.now.CUDNN], is[r.started.CUDNN])
+			r.sayf("attention is %s here and was %s when the run began: it continues, but not bit for bit as it would "+
+				"have", is[found.now.CUDNN], is[r.started.CUDNN])
 		}
 		if was != is {
-			r.sayf("this machine computes with %s, the run began with %s: it goes on, but not bit for bit "+
-				"as it would have there", is, was)
+			r.sayf("this machine computes with %s, the run began with %s: it continues, but not bit for bit as it "+
+				"would have there", is, was)
 		}
 	}
 	return found, nil
@@ -328,7 +328,7 @@ func (r *run) findRun(ctx context.Context, found *checked) error {
 		}
 		return err
 	case !r.options.Resume:
-		return fmt.Errorf("%s holds a run already: go on with --resume, or choose another folder", r.dir)
+		return fmt.Errorf("%s already holds a run: continue it with --resume, or choose another folder", r.dir)
 	}
 	was := old.Config
 	if tail := r.options.ModelTail; tail != "" && endsIn(was.Model, tail) && endsIn(r.config.Model, tail) {
@@ -343,7 +343,7 @@ func (r *run) findRun(ctx context.Context, found *checked) error {
 		given := *c
 		c.fit(was.workload(nil, "", 0, 0)) // what was chosen stays chosen
 		if !reflect.DeepEqual(given, *c) {
-			r.sayf("memory: auto: the run goes on with what it began with, update.remat=%t update.micro_tokens=%d "+
+			r.sayf("memory: auto: the run continues with what it began with, update.remat=%t update.micro_tokens=%d "+
 				"rollout.batch=%d optimizer.state=%s", c.Update.Remat, c.Update.MicroTokens, c.Rollout.Batch,
 				c.Optimizer.State)
 		}
@@ -357,7 +357,7 @@ func (r *run) findRun(ctx context.Context, found *checked) error {
 	}
 	r.started = old
 	if old.older {
-		r.sayf("%s was written by an older Stele: the run goes on, but not bit for bit as it would have "+
+		r.sayf("%s was written by an older Stele: the run continues, but not bit for bit as it would have "+
 			"with that, and tells apart the languages that it knew (reward.lang_candidates %v)", path,
 			old.Config.Reward.LangCandidates)
 	}
@@ -434,12 +434,13 @@ func (r *run) checkMemory(found *checked, available int64) error {
 			found.plan.take(smaller)
 			found.now.Config = *c
 			found.source.SetMaxBatch(c.Rollout.Batch)
-			r.sayf("memory: auto chose %s: without that the run would need %d MiB, there are %d",
+			r.sayf("memory: auto chose %s: without that the run would need %d MiB, and %d are available",
 				strings.Join(chosen, ", "), before>>20, available>>20)
 		}
 	}
 	if r.config.Memory == MemoryAuto && available == 0 {
-		r.sayf("memory: auto chooses nothing: how much memory there is is not known here, --memory 24GiB says it")
+		r.sayf("memory: auto chooses nothing, because it is not known how much memory there is: give it as in " +
+			"--memory 24GiB")
 	}
 	p := found.plan.Memory
 	r.memory, r.available = p, available

@@ -59,7 +59,7 @@ func TestCheckRefusesWhatRunRefuses(t *testing.T) {
 		"a program that talks": {command("sh", "-c",
 			"cat >/dev/null; echo loading; echo '{\"reward\": 1}'"),
 			`"loading": expected {"reward": number or null}`},
-		"a little memory": {option(func(o *Options) { o.Memory = 1 << 20 }), "there are 1 MiB"},
+		"a little memory": {option(func(o *Options) { o.Memory = 1 << 20 }), "1 MiB are available"},
 		"a little disk": {config(func(c *Config) { c.Steps, c.Save.KeepLast = 1<<40, 0 }),
 			"of disk"},
 		"a file for a folder":        {folder(file), "is no folder"},

@@ -274,7 +274,7 @@ func latestCheckpoint(dir string, logf func(format string, args ...any), guard w
 		if bad == nil {
 			return path, s, nil
 		}
-		logf("checkpoint %s is passed over: %v", path, bad)
+		logf("checkpoint %s is skipped: %v", path, bad)
 	}
 	return "", state{}, fmt.Errorf("none of the %d checkpoints in %s is whole: restore one, or remove the "+
 		"folder to begin again", len(steps), parent)
@@ -297,7 +297,7 @@ func readState(dir string, guard watch) (s state, err error) {
 	}
 	for name, want := range s.Files {
 		if !filepath.IsLocal(name) {
-			return s, fmt.Errorf("%s: %q leads out of the folder", path, name)
+			return s, fmt.Errorf("%s: %q points outside the folder", path, name)
 		}
 		got, err := hashGuarded(filepath.Join(dir, filepath.FromSlash(name)), guard)
 		if err != nil {

@@ -303,7 +303,7 @@ func ReadConfig(s Sources) (Config, error) { return defaults().with(s) }
 func ResumeConfig(dir string, set []string) (Config, error) {
 	m, err := readManifest(filepath.Join(dir, "manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf("%s holds no run to go on with: name its folder, or begin one with "+
+		return Config{}, fmt.Errorf("%s holds no run to continue: name its folder, or begin one with "+
 			"--config", dir)
 	}
 	if err != nil {

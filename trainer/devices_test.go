@@ -129,7 +129,7 @@ func TestDevices(t *testing.T) {
 			runOn(t, &shared, short, moved, x.first, false)
 			said := runOn(t, &shared, c, moved, x.then, true)
 			checkNear(t, fmt.Sprintf("%d devices, then %d", x.first, x.then), one, moved, file, c.Steps)
-			want := fmt.Sprintf("began with --devices %d and goes on with %d", x.first, x.then)
+			want := fmt.Sprintf("began with --devices %d and continues with %d", x.first, x.then)
 			if !strings.Contains(said, want) {
 				t.Errorf("%q is not said: %s", want, said)
 			}

@@ -41,8 +41,8 @@ func (r *run) stop(step int, reason error, offenders []offender) error {
 		first = fmt.Sprintf(": %s of token %d of %s (%s)", offenders[0].What, offenders[0].Position,
 			offenders[0].ID, offenders[0].Language)
 	}
-	return r.together(fmt.Errorf("%w%s; the sequences (%d) are in %s; go on from the last checkpoint with a smaller "+
-		"optimizer.lr or max_grad_norm, or without them",
+	return r.together(fmt.Errorf("%w%s; the sequences (%d) are in %s; continue from the last checkpoint with a "+
+		"smaller optimizer.lr or max_grad_norm, or without them",
 		reason, first, len(offenders), path))
 }
 

@@ -62,8 +62,8 @@ func (r *run) stepRollouts(ctx context.Context, step int) (Metrics, error) {
 	}
 	m := r.rolloutMetrics(step, s)
 	if null := m["frac_reward_null"]; null > 0 {
-		r.sayf("step %d: %.0f of %d rollouts have no reward, every command said null: they count in no "+
-			"mean and teach nothing",
+		r.sayf("step %d: %.0f of %d rollouts have no reward, because every command answered null: they are left out "+
+			"of the means and of the loss",
 			step, null*float64(len(s.all)*r.config.Rollout.GroupSize), len(s.all)*r.config.Rollout.GroupSize)
 	}
 	rollouts := slices.Concat(s.groups...)
@@ -370,8 +370,7 @@ func (r *run) pass(ctx context.Context, step int, rollouts []*rollout, fresh boo
 	}
 	if bound := r.maxDifference(); fresh && bound > 0 && !(stats.maxDifference <= bound) {
 		return stats, r.together(fmt.Errorf("log-probabilities of the engine and the trainer differ by %.3g, more "+
-			"than %g (rollout.max_difference %g, in %s): the gradient would be of another policy than the one that "+
-			"sampled",
+			"than %g (rollout.max_difference %g, in %s): the gradient would not be that of the policy that sampled",
 			stats.maxDifference, bound, r.config.Rollout.MaxDifference, r.options.DType))
 	}
 	return stats, nil

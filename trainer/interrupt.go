@@ -204,15 +204,15 @@ func (r *run) sayKept() {
 		launch = fmt.Sprintf("mpirun -n %d ", r.job.Size)
 	}
 	again := cmp.Or(r.options.GoOn,
-		fmt.Sprintf("go on with: %sstele train --out %s --resume", launch, shellWord(r.dir)))
+		fmt.Sprintf("continue with: %sstele train --out %s --resume", launch, shellWord(r.dir)))
 	steps, err := checkpointSteps(filepath.Join(r.dir, "checkpoints"))
 	if err != nil || len(steps) == 0 {
 		r.sayf("stopped before there was a checkpoint: the run begins again at step 1; %s", again)
 		return
 	}
 	last := steps[len(steps)-1]
-	r.sayf("stopped: the checkpoint, the metrics and the rollouts of step %d of %d are kept, what came "+
-		"after is done again; %s",
+	r.sayf("stopped: the checkpoint, the metrics and the rollouts of step %d of %d are kept, later steps are "+
+		"done again; %s",
 		last, r.config.Steps, again)
 }
 

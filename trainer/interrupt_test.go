@@ -199,7 +199,7 @@ func TestStopSaysWhatComesOfIt(t *testing.T) {
 	err := Run(context.Background(), c, dir, Options{Backend: "go", DType: "float32", Say: &first, Stop: stop})
 	said := first.String()
 	if !errors.Is(err, errStopped) || !strings.Contains(said, "the rollouts of step 1 are dropped") ||
-		!strings.Contains(said, `begins again at step 1; go on with: stele train --out "`+dir+`" --resume`) {
+		!strings.Contains(said, `begins again at step 1; continue with: stele train --out "`+dir+`" --resume`) {
 		t.Errorf("%v\n%s", err, said)
 	}
 	if took := time.Since(began); took > 4*time.Minute {

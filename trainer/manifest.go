@@ -181,7 +181,7 @@ func (m Manifest) goesOnAs(now Manifest) error {
 		{"rollout executor", m.Rollout, now.Rollout, "--kernels " + string(m.kernels())},
 	} {
 		if c.was != c.is {
-			return fmt.Errorf("the run was started with %s %s, here it is %s, and would not go on bit for "+
+			return fmt.Errorf("the run was started with %s %s, here it is %s, and would not continue bit for "+
 				"bit: resume with %s, or begin a new run with model set to its last checkpoint", c.what, c.was,
 				c.is, c.remedy)
 		}

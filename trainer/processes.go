@@ -214,7 +214,7 @@ func (r *run) newQueue() (counter uint64, err error) {
 }
 
 // errGivenUp ends the sampling of a process because another's has failed.
-var errGivenUp = errors.New("another process gave the step up")
+var errGivenUp = errors.New("another process gave up the step")
 
 // heed has cancel called where another process gives up what a counter hands out, until end is called.
 func (r *run) heed(counter uint64, cancel context.CancelCauseFunc) (end func()) {
@@ -336,7 +336,7 @@ func (r *run) share(groups [][]*rollout, chosen []problems.Problem, own error) e
 	}
 	for i, group := range groups {
 		if slices.Contains(group, nil) {
-			return fmt.Errorf("question %d of the step was not sampled by anybody, or not as a whole", i+1)
+			return fmt.Errorf("question %d of the step was not sampled, or only in part", i+1)
 		}
 	}
 	return nil
@@ -486,8 +486,9 @@ func (r *run) update(rate float64) (norm float64, err error) {
 	}
 	for rank, other := range norms {
 		if !bytes.Equal(other, norms[0]) {
-			return norm, fmt.Errorf("the gradient's norm is %v on rank 0 (%s) and %v on rank %d (%s): their weights "+
-				"are not the same any more", math.Float64frombits(binary.LittleEndian.Uint64(norms[0])), r.job.Hosts[0],
+			return norm, fmt.Errorf("the gradient's norm is %v on rank 0 (%s) and %v on rank %d (%s): their "+
+				"weights are no longer the same",
+				math.Float64frombits(binary.LittleEndian.Uint64(norms[0])), r.job.Hosts[0],
 				math.Float64frombits(binary.LittleEndian.Uint64(other)), rank, r.job.Hosts[rank])
 		}
 	}

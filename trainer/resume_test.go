@@ -192,7 +192,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	damage(2)
 	var said bytes.Buffer
 	mustRun(t, c, dir, Options{Resume: true, Say: &said})
-	if !strings.Contains(said.String(), "step-2 is passed over: model.safetensors is not the file that "+
+	if !strings.Contains(said.String(), "step-2 is skipped: model.safetensors is not the file that "+
 		"was written") {
 		t.Errorf("it said %q", said.String())
 	}

@@ -195,7 +195,7 @@ func (r *run) run(ctx context.Context) error {
 	}
 	config := r.config
 	if r.done >= config.Steps {
-		r.sayf("the run has its %d steps: --set steps=N with a larger N takes more", config.Steps)
+		r.sayf("the run already has all of its %d steps: --set steps=N with a larger N continues it", config.Steps)
 	}
 	for {
 		stalled, err := r.stalled()

@@ -65,7 +65,7 @@ func TestConvert(t *testing.T) {
 		args string
 		want string
 	}{
-		{"convert -m " + file + " --out " + folder, "is there already"},
+		{"convert -m " + file + " --out " + folder, "already exists"},
 		{"convert -m " + file + " --out " + dir + "/x --dtype q8_0", "is for a GGUF file"},
 		{"convert -m " + file + " --out " + dir + "/x.gguf --dtype q4_0", "expected float32, float16"},
 		{"generate -p a -m " + dir, "holds 2 GGUF files"},

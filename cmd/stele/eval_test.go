@@ -100,7 +100,7 @@ func TestEvalKilled(t *testing.T) {
 		if killed := c.ProcessState.Sys().(syscall.WaitStatus).Signaled(); !killed &&
 			code != exitInterrupted {
 			t.Fatalf("exit code %d\n%s", code, log.String())
-		} else if !killed && !strings.Contains(log.String(), "the same command goes on from there") {
+		} else if !killed && !strings.Contains(log.String(), "the same command continues from there") {
 			t.Errorf("interrupted, it said\n%s", log.String())
 		}
 	}

@@ -312,7 +312,7 @@ func TestProcessesStop(t *testing.T) {
 		}
 		said := log.String()
 		if strings.Count(said, "stele:") != 1 || !strings.Contains(said, "stele: interrupted\n") ||
-			strings.Count(said, " of 2000 samples: the same command goes on from there") != 1 {
+			strings.Count(said, " of 2000 samples: the same command continues from there") != 1 {
 			t.Errorf("rank %s: it said\n%s", rank, said)
 		}
 	}

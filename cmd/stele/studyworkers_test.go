@@ -88,7 +88,7 @@ func TestStudyMoved(t *testing.T) {
 			t.Fatalf("%s was over first\n%s", arm, log.String())
 		}
 		if said := log.String(); strings.Contains(said, "stele train") ||
-			!strings.Contains(said, "stopped at train/"+arm+": the same command goes on from there") {
+			!strings.Contains(said, "stopped at train/"+arm+": the same command continues from there") {
 			t.Errorf("it does not say how to go on with the study:\n%s", said)
 		}
 		moved := at(fmt.Sprintf("place-%d", i+1))

@@ -183,7 +183,7 @@ func TestTrainInterrupted(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(stopped, "manifest.json")); err == nil {
 			again = []string{"train", "--out", stopped, "--resume"}
-			if said := log.String(); !strings.Contains(said, "go on with: stele "+strings.Join(again, " ")) {
+			if said := log.String(); !strings.Contains(said, "continue with: stele "+strings.Join(again, " ")) {
 				t.Errorf("it said %s", said)
 			}
 		}
@@ -242,7 +242,7 @@ func TestStoppedEvaluation(t *testing.T) {
 	if code := c.ProcessState.ExitCode(); code != exitInterrupted ||
 		strings.Contains(said, "the same command") ||
 		strings.Count(said, "stopping the evaluation after step 0") != 1 ||
-		strings.Count(said, "go on with: stele train --out") != 1 {
+		strings.Count(said, "continue with: stele train --out") != 1 {
 		t.Errorf("exit code %d\n%s", code, said)
 	}
 	must0(t, "train", "--out", filepath.Join(root, "stopped"), "--resume")
@@ -308,7 +308,7 @@ func TestDryRunIsTheRunsCheck(t *testing.T) {
 		"program": {[]string{"--set",
 			"reward.commands=[{name: x, weight: 1, run: [/no/such/program]}]"}, exitFailed,
 			"/no/such/program"},
-		"memory": {[]string{"--memory", "1MiB"}, exitFailed, "there are 1 MiB"},
+		"memory": {[]string{"--memory", "1MiB"}, exitFailed, "1 MiB are available"},
 		"benchmark": {[]string{"--set", "eval.bench=no-such-benchmark"}, exitUsage,
 			"no-such-benchmark"},
 		"evaluation": {[]string{"--set", "eval.bench=arith", "--set", "eval.top_p=2"}, exitUsage,

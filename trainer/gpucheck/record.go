@@ -74,11 +74,11 @@ func readRecords(o *Options) (*records, error) {
 	}
 	var r records
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w: give --out another folder, or remove the file to begin anew", path, err)
+		return nil, fmt.Errorf("%s: %w: give --out another folder, or remove the file to begin again", path, err)
 	}
 	if r.Backend != o.Backend || r.Small != o.Small || r.Version != o.Version {
 		return nil, fmt.Errorf("%s is of backend %s, small %v, %s, and this is backend %s, small %v, %s: "+
-			"give --out another folder, or remove the file to begin anew",
+			"give --out another folder, or remove the file to begin again",
 			path, r.Backend, r.Small, r.Version, o.Backend, o.Small, o.Version)
 	}
 	return &r, nil

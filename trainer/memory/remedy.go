@@ -148,7 +148,7 @@ func (w Workload) Check(available int64) error {
 	if p.Total <= available {
 		return nil
 	}
-	reason := fmt.Sprintf("the run needs about %d MiB of memory, there are %d MiB", p.Total>>20,
+	reason := fmt.Sprintf("the run needs about %d MiB of memory, and %d MiB are available", p.Total>>20,
 		available>>20)
 	if settings, _, ok := w.Fit(available, nil); ok {
 		return fmt.Errorf("%s: it fits with %s", reason, strings.Join(settings, " "))

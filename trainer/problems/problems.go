@@ -156,8 +156,8 @@ func (r *Reader) Load() (*Set, error) {
 		}
 		r.unread.Say(r.Say, "data", done)
 		if r.told > 0 && r.Solutions && entry.ByPath() {
-			fmt.Fprintf(r.Say, "data: %d questions were put into the instructions of the template %s; for text that "+
-				"goes on as it is, set data.template to verbatim\n", r.told, cmp.Or(d.Template, "auto"))
+			fmt.Fprintf(r.Say, "data: %d questions were put into the instructions of the template %s; for text to "+
+				"continue as it is, set data.template to verbatim\n", r.told, cmp.Or(d.Template, "auto"))
 		}
 	}
 	set.Problems = interleave(columns)

@@ -236,7 +236,7 @@ func TestLearntWords(t *testing.T) {
 			Options{Template: "verbatim"}, []string{" blue.\n#### 2<|endoftext|>"}, ""},
 		"a prompt in instructions": {`{"prompt": "The sky is", "completion": " blue"}`, "",
 			Options{Template: "none"}, []string{" blue<|endoftext|>"}, "1 questions were put into the " +
-				"instructions of the template none; for text that goes on as it is, set data.template to verbatim"},
+				"instructions of the template none; for text to continue as it is, set data.template to verbatim"},
 		"GSM8K": {`{"question": "1 + 1?", "answer": "It is <<1+1=2>>2.\n#### 2"}`, "", Options{Template: "plain"},
 			[]string{"It is <<1+1=2>>2.<|endoftext|>"}, "#### and what follows it are left out of 1 solutions"},
 		"qwen-instruct": {`{"messages": [` + user + `, ` + said + `, ` + more + `]}`, "",

@@ -25,7 +25,7 @@ func (f *file) check() error {
 		case name == "":
 			return fmt.Errorf("%s %d has no name", kind, i+1)
 		case !naming.MatchString(name):
-			return fmt.Errorf("the name %q of %s %d is no folder's: expected letters, digits, and . _ + - within",
+			return fmt.Errorf("the name %q of %s %d cannot name a folder: expected letters, digits, and . _ + - within",
 				name, kind, i+1)
 		case kinds[name] != "":
 			return fmt.Errorf("%s is the name of two: choose another for one", name)
@@ -67,7 +67,8 @@ func (f *file) check() error {
 			if slices.Contains(list, name) {
 				return nil
 			}
-			return fmt.Errorf("%s names %q, which is no %s of the study%s", where, name, of, nearest.Hint(name, list))
+			return fmt.Errorf("%s names %q, which is not a %s of the "+
+				"study%s", where, name, of, nearest.Hint(name, list))
 		}
 	}
 	var models, all []string

@@ -138,7 +138,8 @@ func (f *file) state(g *given, m *Model, at string, stated bool) error {
 		}
 		f.stated[key] = a
 		if a.Told {
-			g.said = append(g.said, fmt.Sprintf("%s: accuracies are taken as %s, which the numbers tell; unit says it",
+			g.said = append(g.said, fmt.Sprintf("%s: accuracies are taken as %s, judging by the numbers; unit can "+
+				"say so",
 				m.Results, a.Unit))
 		}
 	}

@@ -120,7 +120,7 @@ func (r *Run) stopped(j *Job, err error) {
 	if !errors.Is(err, context.Canceled) {
 		r.say("%s: %v", j.Name, err)
 	}
-	r.say("stopped at %s: the same command goes on from there", j.Name)
+	r.say("stopped at %s: the same command continues from there", j.Name)
 }
 
 // One does a job, and before it those of the jobs that it needs that are not done. A job
@@ -272,7 +272,7 @@ func (s *Study) changes(dir string, jobs []*Job, options Options) (map[string]bo
 		order[i] = fmt.Sprintf("%s (%s)", differ, some(of[differ]))
 	}
 	return changed, fmt.Errorf("%s was begun with other settings: %s: put them back, choose another folder, "+
-		"or run what they touch anew with --update", dir, strings.Join(order, "; "))
+		"or run what they affect again with --update", dir, strings.Join(order, "; "))
 }
 
 // some names jobs: all where they are few.
@@ -321,7 +321,7 @@ func (r *Run) remove(j *Job) error {
 	if err != nil {
 		return err
 	}
-	r.say("%s: removed, to be run anew", j.Name)
+	r.say("%s: removed, to be run again", j.Name)
 	folder, removed := r.folder(j), r.removed(j)
 	defer r.guard("removing " + folder)()
 	err = os.RemoveAll(removed)
@@ -398,7 +398,7 @@ func (r *Run) begin(j *Job, number int) (*record, error) {
 	}
 	if now != nil { // another process may have begun it since
 		if differ := now.changed(settings); len(differ) > 0 {
-			return nil, fmt.Errorf("it was begun with other settings: %s: put them back, or run it anew with --update",
+			return nil, fmt.Errorf("it was begun with other settings: %s: put them back, or run it again with --update",
 				strings.Join(differ, ", "))
 		}
 		if now.State == Done {
