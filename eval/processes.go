@@ -110,8 +110,8 @@ func (p Processes) share(m *Manifest, j *journal, own cluster.Room) (queue uint6
 	if err == nil && p.Rank > 0 {
 		var difference string
 		if difference, err = got.Manifest.difference(m); difference != "" {
-			err = fmt.Errorf("this process has another run than process 0: %s: start all with the same model, data "+
-				"and settings", difference)
+			err = fmt.Errorf("this process has a different run from process 0: %s: start all with the same model, "+
+				"data and settings", difference)
 		}
 		for i := range j.entries {
 			if err == nil && got.There[i/8]&(1<<(i%8)) != 0 {
@@ -136,7 +136,7 @@ func (p Processes) finished() error { return p.Send(0, nil) }
 const grace = 3 * time.Second
 
 // errGivenUp ends the work of a process whose run another gave up.
-var errGivenUp = errors.New("another process gave the run up")
+var errGivenUp = errors.New("another process gave up the run")
 
 // heed has cancel called where another process gives the run up, until end is called.
 func (p Processes) heed(queue uint64, cancel context.CancelCauseFunc) (end func()) {

@@ -333,7 +333,7 @@ func TestProcessesRefuse(t *testing.T) {
 	}
 	all.Wait()
 	for rank, err := range errs {
-		if err == nil || !strings.Contains(err.Error(), "another run than process 0: seed was 7, is 8") {
+		if err == nil || !strings.Contains(err.Error(), "a different run from process 0: seed was 7, is 8") {
 			t.Errorf("process %d: %v", rank, err)
 		}
 	}

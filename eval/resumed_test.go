@@ -47,7 +47,7 @@ func TestResumedProgress(t *testing.T) {
 	want := fmt.Sprintf("eval %d/%d samples, %.1f %% right", samples, samples,
 		100*float64(right)/float64(samples))
 	if !strings.Contains(said.String(), want) || !strings.Contains(said.String(),
-		fmt.Sprintf("going on after 50 of %d", samples)) {
+		fmt.Sprintf("continuing after 50 of %d", samples)) {
 		t.Errorf("it said\n%swant %q", said.String(), want)
 	}
 }

@@ -137,7 +137,7 @@ func run(
 	}
 	if err = p.Agree(r.fill(ctx)); err != nil {
 		if ctx.Err() != nil && !deps.WithinRun {
-			r.logf("stopped after %d of %d samples: the same command goes on from there", j.done,
+			r.logf("stopped after %d of %d samples: the same command continues from there", j.done,
 				len(j.entries))
 		}
 		return nil, err
@@ -235,7 +235,7 @@ func (r *running) fill(ctx context.Context) (err error) {
 		}
 	}
 	if r.journal.done > 0 {
-		r.logf("going on after %d of %d samples", r.journal.done, len(r.journal.entries))
+		r.logf("continuing after %d of %d samples", r.journal.done, len(r.journal.entries))
 	} else {
 		r.logf("%d samples of %d questions, at most %d tokens each", missing, len(requests), r.spec.MaxTokens)
 	}

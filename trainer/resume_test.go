@@ -211,7 +211,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 }
 
 // FuzzReadState: whatever a state file holds, reading it is an error or a
-// checkpoint, and never leads out of the folder.
+// checkpoint, and never points outside the folder.
 func FuzzReadState(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"step":1}`, `{"step":1,"files":{"../x":"0"}}`,

@@ -344,7 +344,7 @@ steps: 1
 			"give --out a path on a file system that all machines share"},
 		"evaluation": {"eval -m model --bench own.jsonl --lang en -n 1 --max-tokens 4 --out run",
 			"model/model.safetensors", "\x00\x00", "\x00\x01",
-			"this process has another run than process 0: weights.model.safetensors was ",
+			"this process has a different run from process 0: weights.model.safetensors was ",
 			"start all with the same model, data and settings"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -169,7 +169,7 @@ func Labelled(label string, own Type) (Type, error) {
 		return own, nil
 	}
 	if label == commandName {
-		return nil, fmt.Errorf("answers are judged by a command, and nothing says which")
+		return nil, fmt.Errorf("answers are judged by a command, and none is named")
 	}
 	return Named(label)
 }

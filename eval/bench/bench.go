@@ -209,7 +209,7 @@ func (e Entry) load(languages []string, o Options) ([]Problem, error) {
 	var all []Problem
 	for _, language := range languages {
 		if !slices.Contains(e.Languages, language) {
-			return nil, fmt.Errorf("%s is not there in %s: it has %s", e.name, language,
+			return nil, fmt.Errorf("%s does not exist in %s: it has %s", e.name, language,
 				strings.Join(e.Languages, " "))
 		}
 		problems, err := e.loadLanguage(language, o)
@@ -522,7 +522,7 @@ func Exemplars(name, language string, n int, o Options) ([]Problem, error) {
 		return nil, err
 	}
 	if missing != "" {
-		return nil, fmt.Errorf("the worked examples of %s are not there: no file %s", name, missing)
+		return nil, fmt.Errorf("the worked examples of %s are missing: there is no file %s", name, missing)
 	}
 	in := dataset.OpenFiles(files, dataset.Options{})
 	all, err := readProblems(in, []string{language})

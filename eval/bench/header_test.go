@@ -47,7 +47,7 @@ func TestHeader(t *testing.T) {
 		problems, said, err := loadText(t, c.name, c.text, c.o)
 		if err != nil || len(problems) != 2 || !strings.HasPrefix(problems[0].Problem, "1+1?") &&
 			!strings.HasPrefix(problems[0].Problem, "1+1? = ?") ||
-			strings.Contains(said, "is no header") != c.headless {
+			strings.Contains(said, "is not a header") != c.headless {
 			t.Errorf("%q: %+v, error %v; it said %q", c.text, problems, err, said)
 		}
 	}

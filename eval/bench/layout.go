@@ -122,7 +122,7 @@ func (p *guesses) say(w io.Writer, path string) {
 		line += "; every turn of the assistant's is learnt from"
 	}
 	if p.after > 0 {
-		line += fmt.Sprintf("; %d conversations go on after the assistant's last turn, and what follows is left out",
+		line += fmt.Sprintf("; %d conversations continue after the assistant's last turn, and what follows is left out",
 			p.after)
 	}
 	if p.skipped > 0 {

@@ -231,7 +231,7 @@ func (s *Source) check(languages []string) error {
 		return fmt.Errorf("hub is %q: expected owner/name", s.Hub)
 	}
 	if s.Hub != "" && s.Path != "" && !filepath.IsLocal(s.Path) {
-		return fmt.Errorf("path %q leads out of the repository", s.Path)
+		return fmt.Errorf("path %q points outside the repository", s.Path)
 	}
 	for _, l := range s.Languages {
 		if !slices.Contains(languages, l) {

@@ -292,7 +292,7 @@ func TestBadRegistry(t *testing.T) {
 		{"x: {languages: [en], samples: -1, sources: [{path: a}]}", "samples is -1"},
 		{"x: {languages: [en], sources: [{path: a}, {}]}", "sources[1]: neither path nor hub"},
 		{"x: {languages: [en], sources: [{hub: nonsense}]}", "expected owner/name"},
-		{"x: {languages: [en], sources: [{hub: a/b, path: ../x}]}", "leads out"},
+		{"x: {languages: [en], sources: [{hub: a/b, path: ../x}]}", "points outside"},
 		{"x: {languages: [en], sources: [{path: a, languages: [de]}]}", `"de" is none`},
 		{"x: {languages: [en], sources: [{path: a, fields: {probelm: x}}]}", `unknown part "probelm"`},
 		{"x: {languages: [en], sources: [{path: a, fields: {problem: x}}]}", "problem and answer are needed"},

@@ -134,7 +134,7 @@ func limitFor(size int64) limitedMemory {
 // Allocate implements memory.Allocator.
 func (m limitedMemory) Allocate(size int) []byte {
 	if size < 0 || size > m.limit {
-		panic(fmt.Sprintf("%d bytes are asked for, at most %d are believable", size, m.limit))
+		panic(fmt.Sprintf("it asks for %d bytes, and at most %d are plausible", size, m.limit))
 	}
 	return m.Allocator.Allocate(size)
 }
@@ -142,7 +142,7 @@ func (m limitedMemory) Allocate(size int) []byte {
 // Reallocate implements memory.Allocator.
 func (m limitedMemory) Reallocate(size int, b []byte) []byte {
 	if size < 0 || size > m.limit {
-		panic(fmt.Sprintf("%d bytes are asked for, at most %d are believable", size, m.limit))
+		panic(fmt.Sprintf("it asks for %d bytes, and at most %d are plausible", size, m.limit))
 	}
 	return m.Allocator.Reallocate(size, b)
 }
@@ -260,8 +260,8 @@ func checkChunks(m *metadata.FileMetaData, size int64) error {
 			}
 			if first < 0 || length < 0 || first > size || length > size-first || chunk.NumValues() < 0 ||
 				chunk.TotalUncompressedSize() < 0 {
-				return fmt.Errorf("the file is damaged: row group %d, column %d is said to have %d bytes "+
-					"at byte %d of %d", i, j, length, first, size)
+				return fmt.Errorf("the file is damaged: row group %d, column %d claims %d bytes at byte %d of "+
+					"%d", i, j, length, first, size)
 			}
 		}
 	}

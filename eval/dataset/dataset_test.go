@@ -248,7 +248,7 @@ func TestErrorsSayWhere(t *testing.T) {
 			[]string{"not the name of a file"}},
 		{map[string]string{"state.json": `{"_data_files":[{"filename":"x"}],"_indices_data_files":[{"filename":"y"}]}`}, "", Options{}, []string{"flatten_indices"}},
 		{map[string]string{"README.md": "---\nconfigs:\n- config_name: a\n  data_files: ../x.jsonl\n---\n"},
-			"", Options{}, []string{"leads out of the folder"}},
+			"", Options{}, []string{"points outside the folder"}},
 		{map[string]string{"README.md": "---\nconfigs: [\n---\n", "x.jsonl": ""}, "", Options{},
 			[]string{"README.md", "front matter"}},
 	} {

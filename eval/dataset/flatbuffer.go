@@ -13,7 +13,7 @@ import (
 // believed when what it counts fits into the metadata.
 
 // errMetadata says that a flatbuffer of metadata points out of itself.
-var errMetadata = errors.New("the file is damaged: its metadata points out of itself")
+var errMetadata = errors.New("the file is damaged: its metadata points outside itself")
 
 // maxDepth limits the nesting of types.
 const maxDepth = 64

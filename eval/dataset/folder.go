@@ -156,7 +156,7 @@ func declaredFiles(dir string, o Options) ([]string, error) {
 	var files []string
 	for _, pattern := range splits[slices.Index(names, split)].patterns {
 		if !filepath.IsLocal(pattern) {
-			return nil, fmt.Errorf("%s: path %.80q leads out of the folder", file, pattern)
+			return nil, fmt.Errorf("%s: path %.80q points outside the folder", file, pattern)
 		}
 		found, err := Glob(dir, pattern)
 		if err != nil {

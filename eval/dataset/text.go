@@ -188,8 +188,8 @@ func newTable(path string, in io.Reader, comma rune, quoted bool, o Options) (*t
 	if !header {
 		t.first, t.line = first, line
 		if o.Say != nil {
-			fmt.Fprintf(o.Say, "%s: its first line, %.60q, is no header, for it names no usual field: its columns "+
-				"are taken for %s\n", path, strings.Join(first, string(comma)), strings.Join(o.Columns, ", "))
+			fmt.Fprintf(o.Say, "%s: its first line, %.60q, names no usual field, so it is not a header: the columns "+
+				"are taken to be %s\n", path, strings.Join(first, string(comma)), strings.Join(o.Columns, ", "))
 		}
 		return t, nil
 	}

@@ -273,7 +273,7 @@ func (e *encoder) value(out []byte, a arrow.Array, m *meaning, row int) ([]byte,
 		if values := a.Field(child); at >= 0 && at < values.Len() {
 			return e.value(out, values, m.child(child), at)
 		}
-		return nil, errors.New("a union points out of its values")
+		return nil, errors.New("a union points outside its values")
 	}
 	return nil, refusal{fmt.Sprintf("is of type %s, which has no form in JSON", a.DataType())}
 }
@@ -334,7 +334,7 @@ func (e *encoder) timestamp(out []byte, a *array.Timestamp, row int) ([]byte, er
 func (e *encoder) text(out, text []byte, what content) ([]byte, error) {
 	if what == asJSON {
 		if !json.Valid(text) || !utf8.Valid(text) {
-			return nil, fmt.Errorf("is a column of JSON, but %.60q is none", text)
+			return nil, fmt.Errorf("is a column of JSON, but %.60q is not JSON", text)
 		}
 		return append(out, text...), nil
 	}
@@ -376,7 +376,7 @@ func (e *encoder) quote(out []byte, text string) ([]byte, error) {
 
 func (e *encoder) list(out []byte, values arrow.Array, m *meaning, first, end int) ([]byte, error) {
 	if first < 0 || first > end || end > values.Len() {
-		return nil, errors.New("a list points out of its values")
+		return nil, errors.New("a list points outside its values")
 	}
 	out = append(out, '[')
 	for i := first; i < end; i++ {
@@ -453,7 +453,7 @@ func (e *encoder) mapping(out []byte, a *array.Map, m *meaning, row int) ([]byte
 	first, end := a.ValueOffsets(row)
 	keys, items := a.Keys(), a.Items()
 	if first < 0 || first > end || int(end) > keys.Len() || int(end) > items.Len() {
-		return nil, errors.New("a map points out of its values")
+		return nil, errors.New("a map points outside its values")
 	}
 	name := func(i int) (string, bool) {
 		switch keys := keys.(type) {

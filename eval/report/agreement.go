@@ -103,8 +103,8 @@ func agreementFacts(models []*model, benchmark string) (facts []string) {
 	switch {
 	case options < 0:
 	case options == 0:
-		facts = append(facts, fmt.Sprintf("Answers of %s are free: kappa takes it that no two wrong ones are the same "+
-			"by chance.", benchmark))
+		facts = append(facts, fmt.Sprintf("Answers of %s are free: kappa assumes that no two wrong ones are the "+
+			"same by chance.", benchmark))
 	case guessed:
 		facts = append(facts, fmt.Sprintf("Answers of %s are taken for one of %d options, which is how far its "+
 			"references go in the alphabet.", benchmark, options))

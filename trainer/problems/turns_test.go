@@ -187,7 +187,7 @@ func TestLearntWords(t *testing.T) {
 			`"content": ""}, {"role": "user", "content": ""}, {"role": "assistant", "content": "  so \n"}]}`, chatML,
 			Options{}, []string{"<|im_end|>", "  so \n<|im_end|>"}, ""},
 		"what follows": {`{"messages": [` + user + `, ` + said + `, ` + user + `]}`, chatML, Options{},
-			[]string{"It is 2.<|im_end|>"}, "1 conversations go on after the assistant's last turn"},
+			[]string{"It is 2.<|im_end|>"}, "1 conversations continue after the assistant's last turn"},
 		"trl, prompt and completion": {`{"prompt": [` + user + `], "completion": [` + said + `, ` + more + `]}`, chatML,
 			Options{}, []string{"It is 2.<|im_end|>", "<think>\nhm\n</think>\n\nYes<|im_end|>"},
 			"question from prompt, solution from completion"},
