@@ -75,6 +75,9 @@ computes them. "% of limit" then refers to all GPUs together.`,
 			if (f.offline || len(f.calls) > 0) && !c.Flags().Changed("batch") {
 				f.batches = []int{64}
 			}
+			if err := f.asJSON(g.json, c.Flags().Changed("output")); err != nil {
+				return err
+			}
 			return runBench(c.Context(), c.OutOrStdout(), g, f)
 		},
 	}
@@ -109,6 +112,17 @@ computes them. "% of limit" then refers to all GPUs together.`,
 	flags.StringVar(&f.profile, "cpuprofile", "",
 		"write a profile of the tests to this file, for go tool pprof")
 	return c
+}
+
+// asJSON makes the global --json the output, where -o does not say otherwise.
+func (f *benchFlags) asJSON(wanted, given bool) error {
+	switch {
+	case wanted && given && !strings.HasPrefix(f.output, "json"):
+		return usagef("--json and -o %s: leave one of them out", f.output)
+	case wanted && !given:
+		f.output = "json"
+	}
+	return nil
 }
 
 func (f *benchFlags) check() error {

@@ -70,7 +70,7 @@ func TestBench(t *testing.T) {
 func TestBenchOffline(t *testing.T) {
 	var b bytes.Buffer
 	c := newRootCommand()
-	c.SetArgs([]string{"bench", "--offline", "--scale", "0.004", "-o", "json"})
+	c.SetArgs([]string{"bench", "--offline", "--scale", "0.004", "--json"})
 	c.SetOut(&b)
 	if err := c.Execute(); err != nil {
 		t.Fatal(err)
@@ -83,6 +83,9 @@ func TestBenchOffline(t *testing.T) {
 	if r.Requests != 1 || r.InputTokens < 100 || r.InputTokens > 1024 || r.OutputTokens < 100 ||
 		r.OutputTokens > 1024 {
 		t.Errorf("%+v", r)
+	}
+	if _, _, err := stele(t, "bench", "--json", "-o", "csv"); err == nil || !strings.Contains(err.Error(), "-o csv") {
+		t.Errorf("--json and -o csv: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,12 @@ func TestVersionFlag(t *testing.T) {
 	if flag, _, err := stele(t, "--version"); err != nil || flag != command ||
 		!strings.HasPrefix(flag, "stele ") {
 		t.Errorf("--version prints %q, version %q: %v", flag, command, err)
+	}
+	var said struct{ Version string }
+	out, _, err := stele(t, "version", "--json")
+	err = errors.Join(err, json.Unmarshal([]byte(out), &said))
+	if err != nil || "stele "+said.Version+"\n" != command {
+		t.Errorf("version --json prints %q: %v", out, err)
 	}
 }
 

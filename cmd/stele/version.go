@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -12,12 +13,15 @@ import (
 	"github.com/stele-lm/stele/third_party/notices"
 )
 
-func newVersionCommand(*globals) *cobra.Command {
+func newVersionCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print which build this is",
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if g.json {
+				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]string{"version": buildVersion()})
+			}
 			_, err := fmt.Fprintln(c.OutOrStdout(), "stele", buildVersion())
 			return err
 		},
