@@ -142,7 +142,7 @@ func TestTrainTogether(t *testing.T) {
 	log.Reset()
 	again := trainTogether(filepath.Join(root, "grpo"), grpoSettings...)
 	if err := processes(t, launchers[0], 2, &log, again...).Run(); err == nil ||
-		strings.Count(log.String(), "stele:") != 1 || !strings.Contains(log.String(), "holds a run already") {
+		strings.Count(log.String(), "stele:") != 1 || !strings.Contains(log.String(), "already holds a run") {
 		t.Errorf("a folder that holds a run: %v\n%s", err, log.String())
 	}
 }
