@@ -22,7 +22,7 @@ var neutral = []struct {
 	{"suppress_tokens", []string{"[]"}}, {"begin_suppress_tokens", []string{"[]"}},
 	{"forced_bos_token_id", nil}, {"forced_eos_token_id", nil}, {"exponential_decay_length_penalty", nil},
 	{"min_length", []string{"0"}}, {"min_new_tokens", []string{"0"}}, {"stop_strings", []string{"[]"}},
-	{"max_new_tokens", nil},
+	{"max_new_tokens", nil}, {"watermarking_config", nil}, {"token_healing", []string{"false"}}, {"dola_layers", nil},
 }
 
 // unsampled lists the settings in the text of a generation_config.json by which others sample, as "top_k 20".

@@ -15,6 +15,8 @@ func TestUnsampled(t *testing.T) {
 		`{"top_k": 20, "temperature": 0.7, "repetition_penalty": 1.05}`:                                                "temperature 0.7, top_k 20, repetition_penalty 1.05",
 		`{"suppress_tokens": [5], "no_repeat_ngram_size": 3, "max_new_tokens": 2048}`: "no_repeat_ngram_size 3, " +
 			"suppress_tokens [5], max_new_tokens 2048",
+		`{"token_healing": false, "watermarking_config": null, "dola_layers": null}`: "",
+		`{"token_healing": true, "watermarking_config": {"bias": 2}}`:                `watermarking_config {"bias":2}, token_healing true`,
 	} {
 		if got, err := unsampled([]byte(text)); err != nil || strings.Join(got, ", ") != want {
 			t.Errorf("%s: %q, %v, want %q", text, got, err, want)
