@@ -224,6 +224,13 @@ func calls(j *Job) error {
 		}
 		seen[m.From]++
 	}
+	held := int64(len(j.staging[0]) + len(j.staging[1]))
+	if s, ok := j.crosses.(*shared); ok {
+		held = int64(len(s.all))
+	}
+	if told := j.ExchangeBytes(); told != held {
+		return fmt.Errorf("sums pass through %d bytes, ExchangeBytes is %d", held, told)
+	}
 	if j.Rank == 0 {
 		fmt.Printf("good: %T %s %s\n", j.crosses, j.Launcher, j.Library)
 	}

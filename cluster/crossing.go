@@ -55,6 +55,19 @@ func (c byLibrary) begin(name string, length int, common bool) (give, get func(i
 	}
 }
 
+// ExchangeBytes is how much memory of this process numbers that processes exchange pass through, at most: before the
+// first exchange it is taken that processes of one machine can share memory.
+func (j *Job) ExchangeBytes() int64 {
+	_, shares := j.crosses.(*shared)
+	switch {
+	case j.Size == 1:
+		return 0
+	case shares || j.crosses == nil && j.LocalSize == j.Size:
+		return int64(j.sharedBytes())
+	}
+	return int64(2 * staging)
+}
+
 // crossing returns the way that all processes take. All call it, and have met before.
 func (j *Job) crossing() (crossing, error) {
 	if j.crosses == nil {

@@ -42,7 +42,7 @@ func (j *Job) share() (*shared, error) {
 	if j.LocalSize != j.Size {
 		return nil, nil
 	}
-	size := line*j.Size + 2*j.Size*j.sharedArea()
+	size := j.sharedBytes()
 	var file *os.File
 	var failed error
 	if j.Rank == 0 {
@@ -86,6 +86,9 @@ func (j *Job) share() (*shared, error) {
 	}
 	return s, err
 }
+
+// sharedBytes is the size of such memory.
+func (j *Job) sharedBytes() int { return line*j.Size + 2*j.Size*j.sharedArea() }
 
 // sharedArea is the size of an area, in whole cache lines.
 func (j *Job) sharedArea() int { return min(sharedArea, sharedMost/2/j.Size) / line * line }

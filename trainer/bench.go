@@ -14,6 +14,7 @@ import (
 	"github.com/stele-lm/stele/sampler"
 	"github.com/stele-lm/stele/trainer/learner"
 	"github.com/stele-lm/stele/trainer/lora"
+	"github.com/stele-lm/stele/trainer/memory"
 	"github.com/stele-lm/stele/trainer/objective"
 )
 
@@ -167,7 +168,7 @@ func newBenchTraining(e *engine.Engine, config *Config, size BenchSize, rank int
 	if w.Rollouts = w.Sequences; size.Group == 1 {
 		w.Rollouts = 0 // a pass
 	}
-	retainMemory(e.Weights.Device, attended(w, e.Weights.Device).Plan())
+	retainMemory(e.Weights.Device, attended(w, e.Weights.Device).Plan(), memory.Available()+memory.Resident())
 	if rank > 0 {
 		if t.adapter, err = lora.New(e.Weights, config.LoRA, config.Seed); err != nil {
 			return t, err

@@ -181,6 +181,9 @@ func (r *run) look(ctx context.Context) (*checked, error) {
 	}
 	planned := found.plan.workload.On(len(s.Mesh()))
 	planned.Processes = r.job.Size
+	if s.Device().IsCPU() {
+		planned.Exchange = r.job.ExchangeBytes()
+	}
 	found.plan.take(planned)
 	if none := learner.Scatters(s.Device(), len(s.Mesh())); c.Optimizer.ZeROStage > 1 && r.job.Size > 1 && none != nil {
 		r.sayf("optimizer.zero_stage: 2 works as 1 here: %v", none)
@@ -456,7 +459,7 @@ func (r *run) checkMemory(found *checked, available int64) error {
 	if available == 0 {
 		return nil
 	}
-	retainMemory(device, p)
+	retainMemory(device, p, available)
 	return found.plan.workload.Check(available)
 }
 
@@ -470,10 +473,10 @@ func attended(w memory.Workload, d *backend.Device) memory.Workload {
 	return w
 }
 
-// retainMemory has the memory kept that one gradient pass leaves to the next, on a CPU with so much of it that the
-// plan may be off.
-func retainMemory(d *backend.Device, p memory.Plan) {
-	if d.IsCPU() && float64(p.Total) < tight*float64(memory.Available()+memory.Resident()) {
+// retainMemory has the memory kept that one gradient pass leaves to the next, on a CPU of whose memory so much is this
+// process's that the plan may be off.
+func retainMemory(d *backend.Device, p memory.Plan, available int64) {
+	if d.IsCPU() && float64(p.Total) < tight*float64(available) {
 		backend.RetainMemory()
 	}
 }

@@ -35,7 +35,7 @@ func (l *Learner) Scattered() bool { return l.scattering != nil }
 type scattering struct {
 	job     *cluster.Job
 	specs   []architecture.Tensor
-	order   []int // in which tensors come: a gradient's last layer is its first
+	order   []int // in which tensors come
 	buckets []bucket
 	numbers []float32 // that a bucket of several tensors is put together in
 	sums    [][]float32
@@ -93,19 +93,33 @@ func (b *bucket) place(rank, k int) (at, n, from int) {
 
 // newScattering divides tensors into buckets.
 func newScattering(job *cluster.Job, specs []architecture.Tensor) *scattering {
-	s := &scattering{job: job, specs: specs, sums: make([][]float32, len(specs))}
-	for i := range specs {
-		s.order = append(s.order, len(specs)-1-i)
-	}
+	s := &scattering{job: job, specs: specs, order: arriving(specs), sums: make([][]float32, len(specs))}
 	s.buckets = buckets(specs, s.order, job.Size, together)
-	longest := 0
-	for _, b := range s.buckets {
+	s.numbers = make([]float32, longest(s.buckets))
+	return s
+}
+
+// longest is how many numbers a bucket of several tensors has at most.
+func longest(all []bucket) (n int) {
+	for _, b := range all {
 		if len(b.tensors) > 1 {
-			longest = max(longest, b.bounds[job.Size])
+			n = max(n, b.bounds[len(b.bounds)-1])
 		}
 	}
-	s.numbers = make([]float32, longest)
-	return s
+	return n
+}
+
+// BucketBytes is the memory that stage 2 puts small tensors together in.
+func BucketBytes(specs []architecture.Tensor, processes int) int64 {
+	return 4 * int64(longest(buckets(specs, arriving(specs), processes, together)))
+}
+
+// arriving is the order in which gradients come: a gradient's last layer is its first.
+func arriving(specs []architecture.Tensor) (order []int) {
+	for i := range specs {
+		order = append(order, len(specs)-1-i)
+	}
+	return order
 }
 
 // receive takes the gradient of the next tensor.

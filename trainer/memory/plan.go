@@ -25,8 +25,10 @@ type Plan struct {
 	KVPool      int64 `json:"kv_pool"`     // keys and values of the rollouts
 	Activations int64 `json:"activations"` // of one gradient pass, without the logits
 	Logits      int64 `json:"logits"`      // those of a block of the vocabulary, and the head's gradient
-	Program     int64 `json:"program"`     // the process itself: detector, tokenizer, compiled code
-	Total       int64 `json:"total"`
+	// Exchange is what several processes exchange gradients and parameters through.
+	Exchange int64 `json:"exchange,omitempty"`
+	Program  int64 `json:"program"` // the process itself: detector, tokenizer, compiled code
+	Total    int64 `json:"total"`
 	// Devices is the number of devices, of which each needs this much; 0 for one.
 	Devices int `json:"devices,omitempty"`
 	// Processes is the number of processes that the optimiser's state is divided over, and the gradients in stage 2; 0
@@ -74,6 +76,9 @@ type Workload struct {
 	// Processes take the steps together, each with weights and gradients of its own; the optimiser's state is divided
 	// over them where its options say so, and with HandsOver the gradients. 0 means 1.
 	Processes int
+	// Exchange is how many bytes of each process they exchange numbers through: cluster.Job.ExchangeBytes, where they
+	// pass through its memory.
+	Exchange int64
 	// HandsOver is that gradients can be divided: see learner.Scatters.
 	HandsOver bool
 	// AttentionThreads counts the threads that compute attention outside XLA's programs, as a CPU's do where
@@ -137,7 +142,7 @@ func (w Workload) Plan() Plan {
 	// Beside the moments the factors, or masters.
 	masters := w.LoRA.Trains() || held != checkpoint.F32 && w.Optimizer.Masters
 	p.state = optimizer.Part{}.Bytes(trained, w.Optimizer.State, masters)
-	p.Gradients, p.Optimizer = p.trained, p.state
+	p.Gradients, p.Optimizer, p.Exchange = p.trained, p.state, w.Exchange
 	passing := int64(0) // gradients that a pass hands over
 	if w.Optimizer.ZeROStage > 0 && w.Processes > 1 {
 		p.Processes, p.Optimizer = w.Processes, 0
@@ -152,6 +157,7 @@ func (w Workload) Plan() Plan {
 		}
 		if w.Optimizer.ZeROStage > 1 && w.scatters() {
 			p.Gradients = gradients
+			p.Exchange += learner.BucketBytes(trained, w.Processes)
 			var next int64
 			for _, spec := range trained { // one is on its way to the others, and the next is being computed
 				n := 4 * int64(spec.Len())
@@ -175,7 +181,7 @@ func (w Workload) Plan() Plan {
 	p.Activations, p.Logits = w.temporary(p.MicroBatch, scale)
 	p.Activations += decodedProjections*int64(largest*held.Size()) + passing
 	p.Total = p.Weights + p.Reference + p.Gradients + p.Optimizer + p.KVPool + p.Activations + p.Logits +
-		p.Program
+		p.Exchange + p.Program
 	return p
 }
 
@@ -227,15 +233,19 @@ func describe(s dense.Shape) string {
 func (p Plan) Write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "memory%s\tMiB\t\n", p.Each())
-	for _, row := range []struct {
+	type row struct {
 		name  string
 		bytes int64
-	}{
+	}
+	rows := []row{
 		{"weights", p.Weights}, {"reference", p.Reference}, {"gradients", p.Gradients},
 		{"optimizer", p.Optimizer}, {"kv pool", p.KVPool},
 		{"activations of " + describe(p.MicroBatch), p.Activations}, {"logits", p.Logits},
-		{"program", p.Program}, {"total", p.Total},
-	} {
+	}
+	if p.Exchange > 0 {
+		rows = append(rows, row{"exchange between processes", p.Exchange})
+	}
+	for _, row := range append(rows, row{"program", p.Program}, row{"total", p.Total}) {
 		fmt.Fprintf(t, "%s\t%d\t\n", row.name, row.bytes>>20)
 	}
 	return t.Flush()
