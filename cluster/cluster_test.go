@@ -89,6 +89,9 @@ func numbers(rank, n int) []float32 {
 
 // calls makes every call and compares what comes with what others must have given.
 func calls(j *Job) error {
+	if left := segments(); len(left) > 0 {
+		return fmt.Errorf("who is killed leaves %v", left)
+	}
 	if len(j.Hosts) != j.Size || j.LocalSize != j.Size || j.Local != j.Rank {
 		return fmt.Errorf("%+v: on one machine", j)
 	}

@@ -107,6 +107,7 @@ func (t *thread) init() (err error) {
 		return err
 	}
 	t.letters, err = t.together.Duplicate()
+	dropSegments()
 	return err
 }
 
