@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 )
 
 // journal is samples.jsonl while a run is on: lines are appended as samples end
@@ -17,7 +18,7 @@ import (
 type journal struct {
 	path  string
 	send  func(slot int, line []byte) error // in place of a file, where another process has it
-	guard func(what string, bytes int64) (done func())
+	guard runlock.Guard
 	slots map[string]int // question's key to its first entry
 	count []int          // samples of the question that an entry belongs to, by first entry
 

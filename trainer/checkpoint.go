@@ -19,6 +19,7 @@ import (
 	"github.com/stele-lm/stele/cluster"
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 )
 
 // state is the content of a checkpoint's trainer_state.json.
@@ -163,7 +164,7 @@ func hashFile(path string) (string, error) {
 }
 
 // hashGuarded is hashFile for a file of which nobody knows how large it is, watched over.
-func hashGuarded(path string, guard watch) (string, error) {
+func hashGuarded(path string, guard runlock.Guard) (string, error) {
 	size, done := int64(0), guard("reading "+path, 0)
 	if info, err := os.Stat(path); err == nil {
 		size = info.Size()
@@ -259,7 +260,7 @@ func LastCheckpoint(dir string) (string, error) {
 
 // latestCheckpoint finds the newest checkpoint of a run that is whole; empty when
 // the run has none yet. One that is damaged is passed over, and said to be.
-func latestCheckpoint(dir string, logf func(format string, args ...any), guard watch) (string, state, error) {
+func latestCheckpoint(dir string, logf func(format string, args ...any), guard runlock.Guard) (string, state, error) {
 	parent := filepath.Join(dir, "checkpoints")
 	done := guard("reading "+parent, 0)
 	steps, err := checkpointSteps(parent)
@@ -282,7 +283,7 @@ func latestCheckpoint(dir string, logf func(format string, args ...any), guard w
 
 // readState reads a checkpoint's state and checks that its files are those that
 // were written.
-func readState(dir string, guard watch) (s state, err error) {
+func readState(dir string, guard runlock.Guard) (s state, err error) {
 	path := filepath.Join(dir, stateFile)
 	done := guard("reading "+path, 0)
 	data, err := os.ReadFile(path)

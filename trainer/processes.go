@@ -108,9 +108,6 @@ func (r *run) processes() int {
 	return r.job.Size
 }
 
-// watch is what guard is.
-type watch = func(what string, bytes int64) (done func())
-
 // guard watches over the reading or writing of as many bytes, while others wait for it: a file system that hangs says
 // nothing.
 func (r *run) guard(what string, bytes int64) (done func()) { return r.job.GuardFiles(what, bytes) }

@@ -33,7 +33,7 @@ var (
 	looks = time.Second
 )
 
-// Guard watches over what is done with a lock's file until done is called: its file system may hang.
+// Guard watches over what is done with files until done is called, as many bytes of them: their file system may hang.
 type Guard func(what string, bytes int64) (done func())
 
 // Lock keeps other processes from writing the run in dir until release is called. It is an error that another process

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stele-lm/stele/engine/checkpoint"
 	"github.com/stele-lm/stele/internal/jsonl"
+	"github.com/stele-lm/stele/internal/runlock"
 	"github.com/stele-lm/stele/internal/threads"
 	"github.com/stele-lm/stele/kernels/backend"
 	"github.com/stele-lm/stele/trainer"
@@ -64,7 +65,7 @@ type Run struct {
 	Version string
 	// Guard watches over the reading and writing of records until done is called, while other processes wait for
 	// this one: a file system that hangs says nothing. It may be nil.
-	Guard func(what string, bytes int64) (done func())
+	Guard runlock.Guard
 
 	voice  voice
 	mu     sync.Mutex
